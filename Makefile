@@ -1,0 +1,76 @@
+# Everything here works from a bare clone with Python 3.11+ and make. `make` alone lists what there is.
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+# PYTHON=/path/to/python3 chooses one; else the newest of these that can make a virtual environment.
+PYTHON ?=
+CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3 python
+# The tests need no more workers than this; PYTEST_WORKERS=0 runs them in one process.
+PYTEST_WORKERS ?= 2
+TOUR ?=
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install sandbox test quick lint types imports lock clean
+
+help: ## list what make can do
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+install: $(VENV)/.runtime ## install what the bot needs into .venv
+
+sandbox: $(VENV)/.sandbox ## local Discord and payments, the bot, a tour, a page (TOUR=only: just the tour)
+	@TOUR=$(TOUR) $(BIN)/python -m sandbox
+
+test: lint types imports ## linters, types and the whole suite
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS)
+
+quick: $(VENV)/.dev ## the suite without browser and slow tests
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -m 'not browser and not slow'
+
+lint: $(VENV)/.dev ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## mypy, strict
+	@$(BIN)/mypy
+
+imports: $(VENV)/.dev ## the walls of the house
+	@$(BIN)/lint-imports
+
+lock: $(VENV)/.dev ## resolve the three lock files afresh (UPGRADE=1: to the newest versions)
+	@$(BIN)/python -m tools.lock $(if $(UPGRADE),--upgrade)
+
+clean: ## remove .venv and what tools left behind
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.runtime: requirements.lock $(BIN)/python
+	@echo "Installing what the bot needs into $(VENV) ..."
+	@$(INSTALL) -r $< && touch $@
+
+$(VENV)/.sandbox: requirements-sandbox.lock $(BIN)/python
+	@echo "Installing what the sandbox needs into $(VENV) ..."
+	@$(INSTALL) -r $< && touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(BIN)/python
+	@echo "Installing what the tests need into $(VENV) ..."
+	@$(INSTALL) -r $< && touch $@
+
+# A Python is fit when it is new enough and can make an environment with pip in it (Debian splits that off).
+$(BIN)/python:
+	@for python in $(or $(PYTHON),$(CANDIDATES)); do \
+	    $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	    found=$$python; \
+	    $$python -c 'import ensurepip, venv' 2>/dev/null || continue; \
+	    echo "Making $(VENV) with $$($$python --version) ..."; \
+	    rm -rf $(VENV) && $$python -m venv $(VENV) && exit 0; \
+	    echo "$$python could not make $(VENV); its own words stand above." >&2; exit 1; \
+	done; \
+	if [ -n "$$found" ]; then \
+	    echo "$$found lacks venv or ensurepip. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	else \
+	    echo "Dues needs Python 3.11 or newer, and none was found among: $(or $(PYTHON),$(CANDIDATES))." >&2; \
+	    echo "Install one, or name it: make PYTHON=/path/to/python3 ..." >&2; \
+	fi; exit 1

@@ -1,0 +1,307 @@
+"""The settings: the only reader of the environment, and what each name there may hold.
+
+docs/settings.md is the table for people; a test holds it and config.example.env to DEFAULTS.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+import certifi
+from dotenv import dotenv_values
+
+DEFAULTS: Mapping[str, str] = {
+    "DISCORD_TOKEN": "",
+    "DISCORD_API_URL": "https://discord.com/api/v10",
+    "DISCORD_GATEWAY_URL": "",
+    "DATABASE_URL": "sqlite:///data/ledger.db",
+    "HTTP_HOST": "127.0.0.1",
+    "HTTP_PORT": "8080",
+    "PUBLIC_URL": "http://127.0.0.1:8080",
+    "STRIPE_API_KEY": "",
+    "STRIPE_WEBHOOK_SECRET": "",
+    "STRIPE_API_URL": "https://api.stripe.com",
+    "PAYPAL_CLIENT_ID": "",
+    "PAYPAL_CLIENT_SECRET": "",
+    "PAYPAL_WEBHOOK_ID": "",
+    "PAYPAL_API_URL": "https://api-m.paypal.com",
+    "PAYPAL_CA_FILE": "",
+    "GRACE_DAYS": "7",
+    "SYNC_INTERVAL_MINUTES": "60",
+    "LOG_LEVEL": "info",
+    "LOG_FORMAT": "text",
+}
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+LOG_FORMATS = ("text", "json")
+
+_DISCORD_HOSTS = frozenset({"discord.com"})
+_GATEWAY_HOSTS = frozenset({"gateway.discord.gg"})
+_STRIPE_HOSTS = frozenset({"api.stripe.com"})
+_PAYPAL_HOSTS = frozenset({"api-m.paypal.com", "api-m.sandbox.paypal.com"})
+_PAYPAL_GROUP = ("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID")
+_SQLITE = "sqlite:///"
+# Longer than any sane setting, and short enough that adding it to a date cannot overflow.
+_MOST_GRACE_DAYS = 3650
+_MOST_SYNC_MINUTES = 366 * 24 * 60
+
+
+class SettingsError(Exception):
+    """Settings that the program cannot start with. `faults` has a sentence for each; none quotes a value."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True)
+class StripeSettings:
+    api_key: str = field(repr=False)
+    webhook_secrets: tuple[str, ...] = field(repr=False)
+    api_url: str
+
+
+@dataclass(frozen=True)
+class PayPalSettings:
+    client_id: str = field(repr=False)
+    client_secret: str = field(repr=False)
+    webhook_id: str
+    api_url: str
+    ca_file: Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything an owner sets. URLs carry no slash at their end; a provider that is off is None."""
+
+    discord_token: str = field(repr=False)
+    discord_api_url: str
+    discord_gateway_url: str | None
+    ledger_path: Path
+    http_host: str
+    http_port: int
+    public_url: str
+    stripe: StripeSettings | None
+    paypal: PayPalSettings | None
+    grace_seconds: int
+    sync_interval_seconds: float
+    log_level: str
+    log_format: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Read every setting, or raise SettingsError with all the faults at once."""
+        reader = _Reader(environ)
+        settings = cls(
+            discord_token=_read_token(reader),
+            discord_api_url=reader.service_url("DISCORD_API_URL", _DISCORD_HOSTS),
+            discord_gateway_url=reader.service_url("DISCORD_GATEWAY_URL", _GATEWAY_HOSTS, "ws") or None,
+            ledger_path=_read_ledger_path(reader),
+            http_host=_read_bind_host(reader),
+            http_port=_read_port(reader),
+            public_url=reader.url("PUBLIC_URL", "http"),
+            stripe=_read_stripe(reader),
+            paypal=_read_paypal(reader),
+            grace_seconds=round(reader.number("GRACE_DAYS", _MOST_GRACE_DAYS) * 86_400),
+            sync_interval_seconds=_read_interval(reader) * 60,
+            log_level=reader.choice("LOG_LEVEL", LOG_LEVELS),
+            log_format=reader.choice("LOG_FORMAT", LOG_FORMATS),
+        )
+        if reader.faults:
+            raise SettingsError(reader.faults)
+        return settings
+
+
+def load(env_file: Path = Path(".env")) -> Settings:
+    """Settings of this process: the environment, and where it says nothing, `env_file` (need not exist)."""
+    return Settings.from_env({**_read_env_file(env_file), **os.environ})
+
+
+def _read_env_file(path: Path) -> dict[str, str]:
+    try:
+        values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        fault = f"{path} could not be read ({type(error).__name__}): make it readable, in UTF-8."
+        raise SettingsError([fault]) from None
+    return {name: value or "" for name, value in values.items()}
+
+
+class _Reader:
+    """Reads one setting at a time, and collects what is wrong with each instead of stopping there."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.faults: list[str] = []
+
+    def fault(self, name: str, sentence: str) -> None:
+        self.faults.append(f"{name} {sentence}")
+
+    def text(self, name: str) -> str:
+        """The value without blanks around it; what is empty counts as left out."""
+        return self._environ.get(name, "").strip() or DEFAULTS[name]
+
+    def secret(self, name: str) -> str:
+        value = self.text(name)
+        if not _is_plain(value):
+            self.fault(name, "holds a blank or a character that no such value has: copy it once more.")
+        return value
+
+    def number(self, name: str, most: float) -> float:
+        """A decimal number from 0 to `most`; 0 where it is faulty."""
+        try:
+            value = float(self.text(name))
+        except ValueError:
+            value = math.nan
+        if not 0 <= value <= most:  # false for nan as well
+            self.fault(name, f"must be a number from 0 to {most}, such as {DEFAULTS[name]} or 0.5.")
+            return 0
+        return value
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        value = self.text(name).lower()
+        if value not in choices:
+            self.fault(name, f"must be one of {', '.join(choices)}.")
+        return value
+
+    def url(self, name: str, scheme: str) -> str:
+        """An address with `scheme`, plain or with an s at its end; "" where there is none."""
+        value = self.text(name)
+        if value and _split_url(value, scheme) is None:
+            self.fault(name, f"must be an address such as {scheme}s://host, without user name, ? or #.")
+        return value.rstrip("/")
+
+    def service_url(self, name: str, own_hosts: frozenset[str], scheme: str = "http") -> str:
+        """An address of the service itself (encrypted), or of a stand-in on this machine."""
+        value = self.url(name, scheme)
+        parts = _split_url(value, scheme)
+        if parts is None or is_loopback(parts.hostname or ""):
+            return value
+        if parts.hostname not in own_hosts:
+            hosts = " or ".join(sorted(own_hosts))
+            self.fault(name, f"must be at {hosts}, or at a loopback address such as 127.0.0.1.")
+        elif parts.scheme != f"{scheme}s":
+            self.fault(name, f"must begin with {scheme}s:// (plain {scheme}:// is for loopback addresses).")
+        return value
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a URL's host (lower case, no brackets) is this machine: localhost, 127.0.0.0/8 or ::1."""
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address):
+        # Not is_loopback, which since Python 3.13 also follows addresses that only map to IPv4.
+        return address == ipaddress.IPv6Address("::1")
+    return address.is_loopback
+
+
+def _is_plain(value: str) -> bool:
+    """Whether a value can stand in a header or an address as it is: visible ASCII, no blank inside."""
+    return value.isascii() and value.isprintable() and " " not in value
+
+
+def _split_url(value: str, scheme: str) -> SplitResult | None:
+    # A backslash parts the host from the path for some readers and not for others.
+    if not _is_plain(value) or "\\" in value:
+        return None
+    try:
+        parts = urlsplit(value)
+        fit = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    # Whatever could make two readers of the address disagree about its host is refused, empty or not.
+    clear = not any(mark in value for mark in "@?#")
+    return parts if fit and clear and parts.scheme in {scheme, f"{scheme}s"} else None
+
+
+def _read_token(reader: _Reader) -> str:
+    token = reader.text("DISCORD_TOKEN")
+    if not token:
+        reader.fault("DISCORD_TOKEN", "is not set: copy it from your application's page Bot at Discord.")
+    elif token.startswith("Bot "):
+        reader.fault("DISCORD_TOKEN", 'begins with "Bot ": leave that word off, the program adds it.')
+    else:
+        reader.secret("DISCORD_TOKEN")
+    return token
+
+
+def _read_ledger_path(reader: _Reader) -> Path:
+    value = reader.text("DATABASE_URL")
+    path = value.removeprefix(_SQLITE)
+    unfit = path == value or path in {"", ":memory:"} or path.endswith("/")
+    if unfit or not path.isprintable() or "?" in path or "#" in path:
+        example = f"{DEFAULTS['DATABASE_URL']} (below where you start it) or {_SQLITE}/srv/dues/ledger.db"
+        reader.fault("DATABASE_URL", f"must name an SQLite file: {example}.")
+    return Path(path)
+
+
+def _read_bind_host(reader: _Reader) -> str:
+    host = reader.text("HTTP_HOST")
+    if not _is_plain(host) or any(mark in host for mark in "/@?#[]"):
+        reader.fault("HTTP_HOST", "must be an address to listen on, such as 127.0.0.1, 0.0.0.0 or ::1.")
+    return host
+
+
+def _read_port(reader: _Reader) -> int:
+    value = reader.text("HTTP_PORT")
+    port = int(value) if value.isascii() and value.isdigit() and len(value) <= 5 else -1
+    if not 0 <= port <= 65_535:
+        reader.fault("HTTP_PORT", "must be a whole number from 0 to 65535 (0: whichever port is free).")
+    return port
+
+
+def _read_interval(reader: _Reader) -> float:
+    minutes = reader.number("SYNC_INTERVAL_MINUTES", _MOST_SYNC_MINUTES)
+    if minutes == 0 and not any(fault.startswith("SYNC_INTERVAL_MINUTES") for fault in reader.faults):
+        reader.fault("SYNC_INTERVAL_MINUTES", "must be more than 0: without the comparison nothing heals.")
+    return minutes
+
+
+def _read_stripe(reader: _Reader) -> StripeSettings | None:
+    key, secrets = reader.secret("STRIPE_API_KEY"), reader.text("STRIPE_WEBHOOK_SECRET")
+    url = reader.service_url("STRIPE_API_URL", _STRIPE_HOSTS)
+    if not key and not secrets:
+        return None
+    if not key:
+        reader.fault("STRIPE_API_KEY", "is not set, though STRIPE_WEBHOOK_SECRET is: set both or neither.")
+    if key.startswith("pk_"):
+        reader.fault(
+            "STRIPE_API_KEY", "is a publishable key: take a secret (sk_) or restricted (rk_) one."
+        )
+    return StripeSettings(key, _read_webhook_secrets(reader, secrets), url)
+
+
+def _read_webhook_secrets(reader: _Reader, value: str) -> tuple[str, ...]:
+    name, secrets = "STRIPE_WEBHOOK_SECRET", tuple(part.strip() for part in value.split(","))
+    if not value:
+        reader.fault(name, "is not set, though STRIPE_API_KEY is: copy it from the webhook endpoint's page.")
+    elif not all(secrets):
+        # An empty secret would let anybody sign: HMAC with an empty key is computable by all.
+        reader.fault(
+            name, "has an empty place beside a comma: give one secret, or several parted by commas."
+        )
+    elif not all(_is_plain(secret) for secret in secrets):
+        reader.fault(name, "holds a blank or a character that no such value has: copy it once more.")
+    return secrets
+
+
+def _read_paypal(reader: _Reader) -> PayPalSettings | None:
+    values = [reader.secret(name) for name in _PAYPAL_GROUP]
+    url, ca_file = reader.service_url("PAYPAL_API_URL", _PAYPAL_HOSTS), reader.text("PAYPAL_CA_FILE")
+    if ca_file and not Path(ca_file).is_file():
+        reader.fault("PAYPAL_CA_FILE", "names no file that can be seen: leave it empty, or name a PEM file.")
+    if not any(values):
+        return None
+    for name, value in zip(_PAYPAL_GROUP, values, strict=True):
+        if not value:
+            reader.fault(name, "is not set, though other settings of PayPal are: set all three or none.")
+    client_id, client_secret, webhook_id = values
+    return PayPalSettings(client_id, client_secret, webhook_id, url, Path(ca_file or certifi.where()))

@@ -1,0 +1,52 @@
+"""What every test shares: a loud word where the browser tests cannot run, and no settings from outside."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+import config
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def find_chromium() -> str | None:
+    """The path of a Chromium, or None. CHROMIUM in the environment names one outside the PATH."""
+    named = os.environ.get("CHROMIUM")
+    found = [shutil.which(name) for name in ((named,) if named else CHROMIUM_NAMES)]
+    return next((path for path in found if path), None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the browser tests where no browser is found; under CI=true leave them to fail."""
+    if find_chromium() or os.environ.get("CI") == "true":
+        return
+    reason = "no Chromium found: install it (Debian: apt-get install chromium), or name it in CHROMIUM"
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = [report for report in terminalreporter.getreports("skipped") if "browser" in report.keywords]
+    if skipped:
+        terminalreporter.section("BROWSER TESTS SKIPPED", sep="!", red=True)
+        terminalreporter.line(f"{len(skipped)} tests of the sandbox page did not run: no Chromium was found.")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium that the browser tests start."""
+    path = find_chromium()
+    if path is None:
+        pytest.fail("No Chromium was found; under CI=true the browser tests must run.")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The developer's own tokens and addresses reach no test."""
+    for name in config.DEFAULTS:
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,32 @@
+"""Resolve the three lock files, each from pyproject.toml: `python -m tools.lock [--upgrade]`.
+
+The largest is resolved first and binds the others, so that one environment can hold all three. They are
+universal (any system, any Python from the floor up) and name no registry: pip's own settings decide that.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FLOOR = "3.11"
+DEV = "requirements-dev.lock"
+COMPILE = ["uv", "pip", "compile", "pyproject.toml", "--universal", "--generate-hashes", "--quiet"]
+COMPILE += ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"]
+
+
+def compile_lock(output: str, *options: str) -> None:
+    command = [*COMPILE, "--python-version", FLOOR, "--output-file", output, *options]
+    subprocess.run(command, check=True, cwd=ROOT)
+
+
+def main(arguments: list[str]) -> None:
+    compile_lock(DEV, "--group", "dev", *arguments)
+    compile_lock("requirements-sandbox.lock", "--group", "sandbox", "--constraints", DEV)
+    compile_lock("requirements.lock", "--constraints", DEV)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
