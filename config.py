@@ -273,9 +273,7 @@ def _read_stripe(reader: _Reader) -> StripeSettings | None:
     if not key:
         reader.fault("STRIPE_API_KEY", "is not set, though STRIPE_WEBHOOK_SECRET is: set both or neither.")
     if key.startswith("pk_"):
-        reader.fault(
-            "STRIPE_API_KEY", "is a publishable key: take a secret (sk_) or restricted (rk_) one."
-        )
+        reader.fault("STRIPE_API_KEY", "is a publishable key: take a secret (sk_) or restricted (rk_) one.")
     return StripeSettings(key, _read_webhook_secrets(reader, secrets), url)
 
 
@@ -285,9 +283,7 @@ def _read_webhook_secrets(reader: _Reader, value: str) -> tuple[str, ...]:
         reader.fault(name, "is not set, though STRIPE_API_KEY is: copy it from the webhook endpoint's page.")
     elif not all(secrets):
         # An empty secret would let anybody sign: HMAC with an empty key is computable by all.
-        reader.fault(
-            name, "has an empty place beside a comma: give one secret, or several parted by commas."
-        )
+        reader.fault(name, "has an empty place beside a comma: give one secret, or several parted by commas.")
     elif not all(_is_plain(secret) for secret in secrets):
         reader.fault(name, "holds a blank or a character that no such value has: copy it once more.")
     return secrets
