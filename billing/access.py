@@ -1,0 +1,170 @@
+"""Who may have which plan, decided from what is recorded. Pure; the one place where access is ruled.
+
+`TABLE` is published in docs/access.md, made from this code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from billing.model import (
+    DisputeState,
+    Entitlement,
+    Override,
+    OverrideKind,
+    Plan,
+    Price,
+    Status,
+    Subscription,
+)
+
+
+class Access(Enum):
+    """What a status gives."""
+
+    FULL = "yes, until its scheduled end if it has one"
+    GRACE = "yes, for the days of grace since the payment is owed"
+    PAID_THROUGH = "only for time already paid, where the provider ends an agreement at once"
+    HOLD = "what the member has stays; nothing is added"
+    NONE = "no"
+
+
+TABLE: dict[Status, Access] = {
+    Status.PENDING: Access.NONE,
+    Status.TRIALING: Access.FULL,
+    Status.ACTIVE: Access.FULL,
+    Status.PAST_DUE: Access.GRACE,
+    Status.UNPAID: Access.NONE,
+    Status.PAUSED: Access.PAID_THROUGH,
+    Status.ENDED: Access.PAID_THROUGH,
+    Status.UNKNOWN: Access.HOLD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What one subscription gives: `until` None is open-ended; `held` as in Entitlement."""
+
+    until: int | None
+    why: str
+    held: bool = False
+
+
+def decide_right(subscription: Subscription, now: float, grace: int) -> Right | None:
+    """What this subscription gives at that moment, or None."""
+    right = _by_status(subscription, grace)
+    if right is None or (right.until is not None and right.until <= now):
+        return None
+    if subscription.dispute in (DisputeState.OPEN, DisputeState.LOST):
+        return None
+    return right
+
+
+def _by_status(sub: Subscription, grace: int) -> Right | None:
+    match TABLE[sub.status]:
+        case Access.FULL:
+            return Right(_earliest(sub.ends_at, sub.collection_void_since), "paid")
+        case Access.GRACE if sub.unpaid_since is not None:
+            grace_ends = sub.unpaid_since + grace
+            return Right(_earliest(grace_ends, sub.ends_at), "grace after a failed payment")
+        case Access.PAID_THROUGH if sub.paid_through is not None:
+            return Right(sub.paid_through, "paid until then")
+        case Access.HOLD | Access.GRACE:
+            return Right(None, "not known just now", held=True)
+        case _:
+            return None
+
+
+def _earliest(*moments: int | None) -> int | None:
+    return min((m for m in moments if m is not None), default=None)
+
+
+def plan_of(price: Price, plans: Sequence[Plan]) -> Plan | None:
+    """The plan that this price pays for.
+
+    The exact price first; else the plan that sells another price of the same product, for prices get
+    replaced at the provider. Where several do, the oldest plan: a payer is never left with none.
+    """
+    for same in (_same_price, _same_product):
+        for plan in sorted(plans, key=lambda p: (p.removed_at is not None, p.id)):
+            if any(same(price, p) for p in (*plan.prices, *plan.former_prices)):
+                return plan
+    return None
+
+
+def _same_price(a: Price, b: Price) -> bool:
+    return (a.provider, a.account, a.id) == (b.provider, b.account, b.id)
+
+
+def _same_product(a: Price, b: Price) -> bool:
+    return (a.provider, a.account, a.product_id) == (b.provider, b.account, b.product_id)
+
+
+def plans_of(subscription: Subscription, plans: Sequence[Plan]) -> list[Plan]:
+    """The plans that a subscription pays for, each once, in the order of its items."""
+    found = (plan_of(item.price, plans) for item in subscription.items)
+    return list({plan.id: plan for plan in found if plan is not None}.values())
+
+
+def decide(
+    subscriptions: Iterable[Subscription],
+    overrides: Sequence[Override],
+    plans: Sequence[Plan],
+    now: float,
+    grace: int,
+) -> list[Entitlement]:
+    """The plans that a member of one server is entitled to at that moment, each once.
+
+    A block stands above every payment and every grant. Of several sources of one plan the one that
+    lasts longest counts, and a certain one before one that is merely held.
+    """
+    best: dict[int, Entitlement] = {}
+    for right in (*_paid(subscriptions, plans, now, grace), *_granted(overrides, plans, now)):
+        if right.plan_id not in best or _rank(right) > _rank(best[right.plan_id]):
+            best[right.plan_id] = right
+    blocks = [o for o in overrides if o.kind is OverrideKind.BLOCK]
+    return [e for e in best.values() if not any(b.covers(e.plan_id, now) for b in blocks)]
+
+
+def _paid(
+    subscriptions: Iterable[Subscription], plans: Sequence[Plan], now: float, grace: int
+) -> Iterable[Entitlement]:
+    for subscription in subscriptions:
+        right = decide_right(subscription, now, grace)
+        if right is not None:
+            for plan in plans_of(subscription, plans):
+                yield Entitlement(plan.id, right.until, right.why, right.held)
+
+
+def _granted(overrides: Sequence[Override], plans: Sequence[Plan], now: float) -> Iterable[Entitlement]:
+    for override in overrides:
+        if override.kind is OverrideKind.GRANT:
+            for plan in plans:
+                if override.covers(plan.id, now):
+                    yield Entitlement(plan.id, override.until, override.reason)
+
+
+def _rank(entitlement: Entitlement) -> tuple[bool, bool, int]:
+    return (not entitlement.held, entitlement.until is None, entitlement.until or 0)
+
+
+def next_change(
+    subscriptions: Iterable[Subscription], overrides: Iterable[Override], now: float, grace: int
+) -> int | None:
+    """The next moment, in unix seconds, at which `decide` may answer differently by time alone."""
+    moments: list[int | None] = []
+    for subscription in subscriptions:
+        right = _by_status(subscription, grace)
+        moments.append(right.until if right else None)
+    for override in overrides:
+        moments += [override.starts_at, override.until]
+    return min((m for m in moments if m is not None and m > now), default=None)
+
+
+def block_on(plan_ids: Iterable[int], overrides: Iterable[Override]) -> Override | None:
+    """An admin's block that touches one of these plans, be it in force or only announced."""
+    touched = {None, *plan_ids}
+    blocks = (o for o in overrides if o.kind is OverrideKind.BLOCK and o.plan_id in touched)
+    return next(blocks, None)

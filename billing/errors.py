@@ -1,0 +1,188 @@
+"""Every fault that Dues knows how to meet.
+
+    DuesError
+    ├── PersonError             somebody asked for what cannot be; nothing is wrong with the program
+    │   ├── NotFound            no such plan or subscription, or not theirs
+    │   ├── NotAllowed          the permission is missing
+    │   └── Conflict            asked too late, twice, or against an admin's decision
+    ├── NotificationError       an incoming request is not what it claims to be
+    │   ├── NotAuthentic
+    │   └── Malformed
+    ├── ProviderError           the payment provider
+    │   ├── ProviderUnavailable down, slow, limiting, or its answer was lost: the effect is unknown
+    │   ├── ProviderRefused     it understood and said no
+    │   ├── ProviderNotFound    it does not know the object
+    │   └── ProviderMisread     its answer lacks what the mapping needs
+    ├── DiscordError            Discord
+    │   ├── DiscordUnavailable
+    │   ├── MemberGone          the member is not in the server
+    │   ├── RoleGone            the role was deleted
+    │   ├── RoleAboveBot        the role stands above the bot's own
+    │   ├── RolesNotPermitted   the bot may not manage roles there
+    │   ├── GuildGone           the bot is not in the server
+    │   └── MessagesClosed      the person takes no direct messages
+    └── LedgerError             the ledger
+        ├── LedgerUnavailable   full, locked, or read-only just now
+        ├── LedgerHeld          another process has it
+        ├── LedgerDamaged
+        └── LedgerTooNew        written by a later program
+
+`retry` says whether trying again later can help without anybody acting; `tell` is the sentence for the
+person who meets the fault.
+"""
+
+from __future__ import annotations
+
+
+class DuesError(Exception):
+    """`tell`: what happened and what to do, for a person. `detail`: for the log, never a secret."""
+
+    retry = False
+    tell = "Something went wrong. Please try again; if it stays, tell the server's admins."
+
+    def __init__(self, tell: str | None = None, *, detail: str = "") -> None:
+        if tell is not None:
+            self.tell = tell
+        super().__init__(detail or self.tell)
+
+
+class PersonError(DuesError):
+    """Somebody asked for what cannot be."""
+
+
+class NotFound(PersonError):
+    """No such thing for this person; it may exist for others, which we do not say."""
+
+
+class NotAllowed(PersonError):
+    """The permission is missing."""
+
+    tell = "You need the Manage Server permission for this."
+
+
+class Conflict(PersonError):
+    """Asked too late, twice, or against a standing decision."""
+
+
+class NotificationError(DuesError):
+    """An incoming request is not what it claims to be; answered 400."""
+
+
+class NotAuthentic(NotificationError):
+    """No valid signature, or its time lies outside the window."""
+
+    tell = "The signature does not fit. Check the webhook secret."
+
+
+class Malformed(NotificationError):
+    """Signed, but not readable as an event."""
+
+    tell = "This is not an event."
+
+
+class ProviderError(DuesError):
+    """The payment provider could not do what was asked."""
+
+    tell = "The payment provider could not do this. Please try again in a few minutes."
+
+
+class ProviderUnavailable(ProviderError):
+    """Down, slow, limiting, or its answer was lost. Whether it acted is unknown until fetched."""
+
+    retry = True
+    tell = "The payment provider is not answering just now. Please try again in a few minutes."
+
+
+class ProviderRefused(ProviderError):
+    """It understood and said no; asking the same again will not help."""
+
+    tell = "The payment provider refused this."
+
+
+class ProviderNotFound(ProviderRefused):
+    """It does not know the object: another account's, or mistyped."""
+
+    tell = "The payment provider does not know this. It may belong to another account."
+
+
+class ProviderMisread(ProviderError):
+    """Its answer lacks what the mapping needs, so nothing is concluded from it."""
+
+    retry = True
+    tell = "The payment provider answered in a way this version does not understand. Nothing was changed."
+
+
+class DiscordError(DuesError):
+    """Discord would not do what was asked."""
+
+
+class DiscordUnavailable(DiscordError):
+    """Down, limiting, or unclear; try again."""
+
+    retry = True
+    tell = "Discord is not answering just now; this is tried again by itself."
+
+
+class MemberGone(DiscordError):
+    """Discord code 10007."""
+
+    tell = "This person is not in the server; the roles follow when they are back."
+
+
+class RoleGone(DiscordError):
+    """Discord code 10011."""
+
+    tell = "The role was deleted. Set another one with /plans edit."
+
+
+class RoleAboveBot(DiscordError):
+    """Discord code 50013 with Manage Roles granted: the role stands above the bot's."""
+
+    tell = "The role stands above the bot's own. Drag the bot's role higher in Server Settings > Roles."
+
+
+class RolesNotPermitted(DiscordError):
+    """Discord code 50013 without Manage Roles."""
+
+    tell = "The bot lacks Manage Roles. Give its role that permission in Server Settings > Roles."
+
+
+class GuildGone(DiscordError):
+    """Discord codes 10004 and 50001: the bot is not in that server."""
+
+    tell = "The bot is not in the server. Invite it again."
+
+
+class MessagesClosed(DiscordError):
+    """Discord codes 50007 and 50278."""
+
+    tell = "This person takes no direct messages."
+
+
+class LedgerError(DuesError):
+    """The ledger could not do its work."""
+
+
+class LedgerUnavailable(LedgerError):
+    """Full, locked or read-only just now; nothing was recorded."""
+
+    retry = True
+    tell = "The bot cannot save anything just now, so nothing was changed. Please try again in a minute."
+
+
+class LedgerHeld(LedgerError):
+    """Exit code 3."""
+
+    tell = "Another process holds the ledger. Stop it first, or point DATABASE_URL elsewhere."
+
+
+class LedgerDamaged(LedgerError):
+    """Exit code 4."""
+
+    tell = "The ledger is damaged. Restore a backup, as docs/operations.md tells."
+
+
+class LedgerTooNew(LedgerError):
+    """Exit code 4."""
+
+    tell = "The ledger was written by a later version of Dues. Start that version, or restore a backup."

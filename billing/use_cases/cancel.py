@@ -1,0 +1,110 @@
+"""A member ends the renewal of their own subscription, and may take that back until it ends."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from billing.access import block_on, decide_right, plans_of
+from billing.errors import Conflict
+from billing.model import Intent, IntentKind, IntentState, Status, Subscription, SubscriptionKey
+from billing.ports import Ports
+from billing.use_cases.carry_out import carry_out
+from billing.use_cases.own import load_own
+
+PATIENCE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a cancellation would do. `stays_until`: roles stay until then; None: they go at once."""
+
+    subscription: Subscription
+    kind: IntentKind
+    stays_until: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was wished and what came of it; the intent's id is the receipt's number."""
+
+    intent: Intent
+    subscription: Subscription
+    stays_until: int | None
+
+
+def preview(subscription: Subscription, now: int, grace: int) -> Preview:
+    """At the end of what is paid; at once where nothing is paid, so that no further charge is tried."""
+    if subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN):
+        return Preview(subscription, IntentKind.CANCEL_AT_PERIOD_END, subscription.period_end)
+    return Preview(subscription, IntentKind.CANCEL_NOW, None)
+
+
+async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Preview:
+    """What to ask the member; Conflict when there is nothing left to cancel."""
+    subscription = await load_own(ports, member_id, key)
+    if subscription.status is Status.ENDED:
+        raise Conflict("This subscription has ended already. Nothing more is charged.")
+    if subscription.ends_at is not None:
+        raise Conflict(f"This subscription is cancelled already and ends <t:{subscription.ends_at}:D>.")
+    return preview(subscription, ports.now(), ports.grace)
+
+
+async def cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
+    """Cancel now at the provider, or keep the wish until it answers: `receipt.intent.state` tells which."""
+    shown = await preview_cancel(ports, member_id, key)
+    return await wish(ports, shown.kind, shown.subscription, member_id, "cancelled by the member")
+
+
+async def resume(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
+    """Let it renew again; Conflict when an admin revoked it or it is too late."""
+    subscription = await load_own(ports, member_id, key)
+    await _refuse_blocked(ports, subscription)
+    if decide_right(subscription, ports.now(), ports.grace) is None:
+        raise Conflict("This subscription is over and cannot be resumed. Use /subscribe to start a new one.")
+    if subscription.ends_at is None:
+        raise Conflict("This subscription is not cancelled; it renews as it is.")
+    if not ports.provider_of(key).keeps_period:
+        raise Conflict("This provider cannot take a cancellation back. Use /subscribe to start a new one.")
+    return await wish(ports, IntentKind.RESUME, subscription, member_id, "resumed by the member")
+
+
+async def _refuse_blocked(ports: Ports, subscription: Subscription) -> None:
+    assert subscription.binding is not None
+    overrides = await ports.ledger.load_overrides(
+        subscription.binding.guild_id, subscription.binding.member_id
+    )
+    plans = await ports.ledger.load_plans(subscription.binding.guild_id, removed=True)
+    if block_on((plan.id for plan in plans_of(subscription, plans)), overrides):
+        raise Conflict("The server's admins revoked this access, so it cannot be resumed. Please ask them.")
+
+
+async def wish(ports: Ports, kind: IntentKind, subscription: Subscription, by: int, reason: str) -> Receipt:
+    """Keep a wish, then try it at once. While somebody waits for the answer no worker takes it up."""
+    now = ports.now()
+    intent = Intent(
+        id=secrets.token_hex(8),
+        kind=kind,
+        key=subscription.key,
+        by=by,
+        reason=reason,
+        created_at=now,
+        next_attempt_at=now + PATIENCE,
+        receipt=True,
+    )
+    kept = await ports.ledger.record_intent(intent)
+    if kept.id == intent.id:
+        kept = await carry_out(ports, kept, tell=False)
+    latest = await ports.ledger.load_subscription(subscription.key) or subscription
+    return Receipt(kept, latest, stays_until(latest, ports.now(), ports.grace))
+
+
+def stays_until(subscription: Subscription, now: int, grace: int) -> int | None:
+    """Until when the roles stay, as it stands; None when they go at once or have no end."""
+    right = decide_right(subscription, now, grace)
+    return None if right is None else right.until
+
+
+def is_open(intent: Intent) -> bool:
+    """Whether the provider has not confirmed it yet."""
+    return intent.state is IntentState.PENDING

@@ -1,0 +1,123 @@
+"""Do at the provider what somebody wished, and say it is done only once the provider has confirmed it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from billing.backoff import next_try
+from billing.errors import NotFound, ProviderError, ProviderRefused
+from billing.model import Intent, IntentKind, IntentState, Money, Notice, Payment, Status, Subscription
+from billing.ports import Ports, Provider, Synced
+
+
+async def carry_out(ports: Ports, intent: Intent, *, tell: bool = True) -> Intent:
+    """One attempt; the intent as it stands afterwards.
+
+    PENDING: the provider gave no clear answer, and it is tried again. `tell`: whoever wished it hears of
+    the outcome by message, as nobody waits for the answer.
+    """
+    subscription = await ports.ledger.load_subscription(intent.key)
+    if subscription is None:
+        raise NotFound("This subscription is not known here.")
+    attempt = replace(intent, attempts=intent.attempts + 1)
+    try:
+        provider = ports.provider_of(intent.key)
+        done, snapshot = await _act(provider, attempt, subscription, f"{intent.id}.{intent.attempts}")
+    except ProviderError as error:
+        snapshot = await _fetch_if_done(ports, attempt)
+        if snapshot is not None:
+            done = replace(attempt, state=IntentState.DONE, outcome="")
+        elif isinstance(error, ProviderRefused):
+            done = replace(attempt, state=IntentState.FAILED, outcome=error.tell)
+        else:
+            return await _keep(ports, attempt, error)
+    synced = (
+        None if snapshot is None else _synced(ports, done, replace(snapshot, binding=subscription.binding))
+    )
+    notices = _told(ports, done, subscription) if tell or done.state is IntentState.FAILED else []
+    await ports.ledger.record_intent_outcome(done, synced, notices)
+    return done
+
+
+async def _keep(ports: Ports, attempt: Intent, error: ProviderError) -> Intent:
+    waiting = replace(attempt, next_attempt_at=next_try(ports.now(), attempt.attempts), outcome=error.tell)
+    await ports.ledger.record_intent_outcome(waiting, None, [])
+    return waiting
+
+
+async def _fetch_if_done(ports: Ports, intent: Intent) -> Subscription | None:
+    """The subscription, where the provider did what was asked although its answer was lost."""
+    if intent.kind is IntentKind.REFUND_LAST_PAYMENT:
+        return None
+    try:
+        snapshot = await ports.provider_of(intent.key).fetch_subscription(intent.key.id)
+    except ProviderError:
+        return None
+    return snapshot if already(intent.kind, snapshot) else None
+
+
+async def _act(
+    provider: Provider, intent: Intent, subscription: Subscription, key: str
+) -> tuple[Intent, Subscription | None]:
+    done = replace(intent, state=IntentState.DONE, outcome="")
+    match intent.kind:
+        case IntentKind.CANCEL_AT_PERIOD_END:
+            return done, await provider.cancel_at_period_end(subscription, key)
+        case IntentKind.CANCEL_NOW:
+            return done, await provider.cancel_now(subscription, key)
+        case IntentKind.RESUME:
+            return done, await provider.resume(subscription, key)
+        case IntentKind.REFUND_LAST_PAYMENT:
+            return await _refund(provider, done, subscription, key), None
+
+
+async def _refund(provider: Provider, done: Intent, subscription: Subscription, key: str) -> Intent:
+    """Give back what is left of the payment that the admin saw when deciding."""
+    payment = await provider.fetch_last_payment(subscription)
+    if done.payment_id is not None and (payment is None or payment.id != done.payment_id):
+        payment = Payment(done.payment_id, 0, 0, subscription.price.currency, 0)
+    if payment is None:
+        return replace(done, state=IntentState.FAILED, outcome="There was no payment to refund.")
+    after = await provider.refund(payment, key)
+    return replace(done, payment_id=after.id, refunded=Money(after.refunded, after.currency))
+
+
+def _synced(ports: Ports, intent: Intent, snapshot: Subscription) -> Synced:
+    return Synced(
+        snapshot=snapshot,
+        who=str(intent.by),
+        why=intent.reason or str(intent.kind),
+        evidence=f"intent {intent.id}",
+        at=ports.now(),
+    )
+
+
+def _told(ports: Ports, intent: Intent, subscription: Subscription) -> list[Notice]:
+    if subscription.binding is None:
+        return []
+    own = intent.by == subscription.binding.member_id
+    if not own and intent.state is IntentState.DONE and intent.kind is not IntentKind.REFUND_LAST_PAYMENT:
+        return []
+    return [
+        Notice(
+            key=f"intent:{intent.id}:{intent.state}",
+            guild_id=subscription.binding.guild_id,
+            member_id=subscription.binding.member_id if own else None,
+            kind="intent_outcome",
+            facts={"intent": intent.id, "member": subscription.binding.member_id},
+            created_at=ports.now(),
+        )
+    ]
+
+
+def already(kind: IntentKind, subscription: Subscription) -> bool:
+    """Whether the subscription is as the wish would make it, so that nothing need be asked."""
+    match kind:
+        case IntentKind.CANCEL_AT_PERIOD_END:
+            return not subscription.renews
+        case IntentKind.CANCEL_NOW:
+            return subscription.status is Status.ENDED
+        case IntentKind.RESUME:
+            return subscription.renews
+        case _:
+            return False

@@ -1,0 +1,154 @@
+"""Ledger -> Discord: make one member's roles what they should be. Repeatable, in any order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from billing.access import decide, next_change
+from billing.backoff import next_try
+from billing.errors import (
+    DiscordError,
+    DiscordUnavailable,
+    GuildGone,
+    MemberGone,
+)
+from billing.model import Change, Entitlement, MemberMark, MemberState, Notice
+from billing.ports import Ports
+from billing.roles import Changes, diff, roles_of
+
+RETELL_DAYS = 30
+
+
+@dataclass
+class Outcome:
+    """What came of applying the changes: roles given, taken, and those that Discord refused, with why."""
+
+    given: list[int] = field(default_factory=list)
+    taken: list[int] = field(default_factory=list)
+    refused: dict[int, DiscordError] = field(default_factory=dict)
+
+
+async def converge_member(ports: Ports, mark: MemberMark) -> None:
+    """Bring one marked member's roles in step; a failure that may pass keeps the mark for another try."""
+    try:
+        await _converge(ports, mark)
+    except DiscordError as error:
+        at = next_try(ports.now(), mark.attempts)
+        await ports.ledger.record_converge_failed(mark, str(error), at)
+
+
+async def _converge(ports: Ports, mark: MemberMark) -> None:
+    state = await ports.ledger.load_member_state(mark.guild_id, mark.member_id)
+    now = ports.now()
+    entitlements = decide(state.subscriptions, state.overrides, state.plans, now, ports.grace)
+    desired = roles_of(entitlements, state.plans, held=False)
+    held = roles_of(entitlements, state.plans, held=True)
+    try:
+        actual = await ports.roles.fetch_roles(mark.guild_id, mark.member_id)
+    except (MemberGone, GuildGone) as gone:
+        await _park(ports, mark, state, bool(desired), gone, now)
+        return
+    changes = diff(desired, held, actual, state.granted)
+    outcome = await _apply(ports, mark, changes, entitlements, now)
+    after = await _read_back(ports, mark, actual, outcome)
+    left = diff(desired, held, after, state.granted | set(outcome.given))
+    if set(left.give + left.take) - set(outcome.refused):
+        raise DiscordUnavailable(detail="the roles read back are not the ones that were set")
+    due_at = next_change(state.subscriptions, state.overrides, now, ports.grace)
+    await ports.ledger.record_converged(
+        mark,
+        gone=sorted((state.granted | set(outcome.given)) - after - desired),
+        due_at=due_at,
+        parked=" ".join(dict.fromkeys(e.tell for e in outcome.refused.values())) or None,
+        changes=_history(mark, actual, after, outcome, entitlements, now),
+        notices=[_refusal(mark, role, error, now) for role, error in outcome.refused.items()],
+        at=now,
+    )
+
+
+async def _apply(
+    ports: Ports, mark: MemberMark, changes: Changes, entitlements: list[Entitlement], now: int
+) -> Outcome:
+    outcome = Outcome()
+    why = ", ".join(sorted({e.why for e in entitlements})) or "nothing paid"
+    for role_id, give in [(r, True) for r in changes.give] + [(r, False) for r in changes.take]:
+        if give:
+            await ports.ledger.record_granting(mark.guild_id, mark.member_id, role_id, now)
+        try:
+            await ports.roles.apply_role(
+                mark.guild_id, mark.member_id, role_id, give=give, reason=f"Dues: {why}"
+            )
+        except DiscordError as error:
+            if error.retry or isinstance(error, MemberGone):
+                raise
+            outcome.refused[role_id] = error
+        else:
+            (outcome.given if give else outcome.taken).append(role_id)
+    return outcome
+
+
+async def _read_back(
+    ports: Ports, mark: MemberMark, actual: frozenset[int], outcome: Outcome
+) -> frozenset[int]:
+    if not outcome.given and not outcome.taken:
+        return actual
+    return await ports.roles.fetch_roles(mark.guild_id, mark.member_id)
+
+
+async def _park(
+    ports: Ports, mark: MemberMark, state: MemberState, entitled: bool, error: DiscordError, now: int
+) -> None:
+    """Nothing can be done for somebody who is not there; it is told where they are entitled to something."""
+    await ports.ledger.record_converged(
+        mark,
+        gone=sorted(state.granted),
+        due_at=next_change(state.subscriptions, state.overrides, now, ports.grace),
+        parked=error.tell if entitled else None,
+        changes=[],
+        notices=[_refusal(mark, None, error, now)] if entitled and isinstance(error, MemberGone) else [],
+        at=now,
+    )
+
+
+def _refusal(mark: MemberMark, role_id: int | None, error: DiscordError, now: int) -> Notice:
+    """One notice a cause and month: the same fault with a hundred members is one thing to mend."""
+    whom = mark.member_id if role_id is None else role_id
+    return Notice(
+        key=f"refused:{mark.guild_id}:{type(error).__name__}:{whom}:{now // (RETELL_DAYS * 86_400)}",
+        guild_id=mark.guild_id,
+        member_id=None,
+        kind="role_refused",
+        facts={"member": mark.member_id, "role": role_id, "why": error.tell},
+        created_at=now,
+    )
+
+
+def _history(
+    mark: MemberMark,
+    actual: frozenset[int],
+    after: frozenset[int],
+    outcome: Outcome,
+    entitlements: list[Entitlement],
+    now: int,
+) -> list[Change]:
+    if not outcome.given and not outcome.taken:
+        return []
+    touched = {*outcome.given, *outcome.taken}
+    why = ", ".join(sorted({e.why for e in entitlements})) or "no entitlement left"
+    return [
+        Change(
+            at=now,
+            guild_id=mark.guild_id,
+            member_id=mark.member_id,
+            subject="roles",
+            who="converge",
+            why=why,
+            evidence=f"mark {mark.version}",
+            before=_listed(actual & touched),
+            after=_listed(after & touched),
+        )
+    ]
+
+
+def _listed(roles: frozenset[int]) -> str:
+    return ",".join(map(str, sorted(roles)))

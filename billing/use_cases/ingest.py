@@ -1,0 +1,18 @@
+"""A notification arrives: authenticated, stored, and only then acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from billing.ports import Ports, Provider
+
+
+async def ingest(ports: Ports, provider: Provider, body: bytes, headers: Mapping[str, str]) -> int:
+    """Store what a notification says happened; the number of events that were new.
+
+    When this returns, they are durable. NotificationError: nothing of it was believed. LedgerError: it
+    could not be stored, and the provider must send it again.
+    """
+    events = await provider.authenticate(body, headers, ports.clock.now())
+    needed = [event for event in events if event.subject is not None]
+    return await ports.ledger.record_events(needed, ports.now()) if needed else 0

@@ -1,0 +1,120 @@
+"""What a server sells, kept by its admins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from billing.errors import Conflict, NotFound
+from billing.model import Plan, Price
+from billing.ports import Ports
+
+NAME_LIMIT = 60
+DESCRIPTION_LIMIT = 300
+TRIAL_LIMIT = 730  # days; Stripe's own limit, 'Checkout Session: subscription_data.trial_period_days'
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What an admin wants changed; None leaves a thing as it is. `price_ids` maps a provider's name to
+    the id of its price; an empty id takes the plan off sale there."""
+
+    name: str | None = None
+    description: str | None = None
+    hidden: bool | None = None
+    trial_days: int | None = None
+    add_role: int | None = None
+    remove_role: int | None = None
+    price_ids: Mapping[str, str] | None = None
+
+
+async def load_plan_of(ports: Ports, guild_id: int, plan_id: int) -> Plan:
+    """A plan of this server that was not removed; NotFound for any other, whether it exists or not."""
+    plan = await ports.ledger.load_plan(plan_id)
+    if plan is None or plan.guild_id != guild_id or plan.removed_at is not None:
+        raise NotFound("There is no such plan here. /plans list shows them.")
+    return plan
+
+
+async def add_plan(ports: Ports, guild_id: int, edit: Edit, by: int) -> Plan:
+    """A new plan; needs a name, a role and at least one price that its provider knows."""
+    if not edit.name or edit.add_role is None:
+        raise Conflict("A plan needs a name and a role.")
+    plan = await _edited(ports, Plan(0, guild_id, edit.name, ()), edit)
+    if not plan.prices:
+        raise Conflict("A plan needs a price: give stripe_price or paypal_plan.")
+    return await ports.ledger.record_plan(plan, str(by), ports.now())
+
+
+async def edit_plan(ports: Ports, guild_id: int, plan_id: int, edit: Edit, by: int) -> Plan:
+    """Change a plan; whoever paid an earlier price of it keeps it."""
+    plan = await _edited(ports, await load_plan_of(ports, guild_id, plan_id), edit)
+    return await ports.ledger.record_plan(plan, str(by), ports.now())
+
+
+async def remove_plan(ports: Ports, guild_id: int, plan_id: int, by: int) -> Plan:
+    """End its sale; who has paid keeps the roles."""
+    plan = await load_plan_of(ports, guild_id, plan_id)
+    return await ports.ledger.record_plan(replace(plan, removed_at=ports.now()), str(by), ports.now())
+
+
+async def map_product(
+    ports: Ports, guild_id: int, plan_id: int, provider: str, price_id: str, by: int
+) -> Plan:
+    """Let a price, and with it its product, count as this plan without being on sale."""
+    plan = await load_plan_of(ports, guild_id, plan_id)
+    price = await _fetch_price(ports, provider, price_id)
+    if price not in (*plan.prices, *plan.former_prices):
+        plan = replace(plan, former_prices=(*plan.former_prices, price))
+    return await ports.ledger.record_plan(plan, str(by), ports.now())
+
+
+async def _edited(ports: Ports, plan: Plan, edit: Edit) -> Plan:
+    plan = replace(
+        plan,
+        name=_name(plan.name if edit.name is None else edit.name),
+        description=_bounded(plan.description if edit.description is None else edit.description),
+        hidden=plan.hidden if edit.hidden is None else edit.hidden,
+        trial_days=_trial(plan.trial_days if edit.trial_days is None else edit.trial_days),
+        role_ids=_roles(plan, edit),
+    )
+    for provider, price_id in (edit.price_ids or {}).items():
+        others = tuple(p for p in plan.prices if p.provider != provider)
+        price = (await _fetch_price(ports, provider, price_id.strip()),) if price_id.strip() else ()
+        plan = replace(plan, prices=(*others, *price))
+    return plan
+
+
+def _name(name: str) -> str:
+    name = " ".join(name.split())
+    if not 0 < len(name) <= NAME_LIMIT:
+        raise Conflict(f"A plan's name has 1 to {NAME_LIMIT} characters.")
+    return name
+
+
+def _bounded(description: str) -> str:
+    if len(description) > DESCRIPTION_LIMIT:
+        raise Conflict(f"A plan's description has at most {DESCRIPTION_LIMIT} characters.")
+    return description.strip()
+
+
+def _trial(days: int | None) -> int | None:
+    if days is not None and not 0 <= days <= TRIAL_LIMIT:
+        raise Conflict(f"A trial lasts 0 to {TRIAL_LIMIT} days.")
+    return days
+
+
+def _roles(plan: Plan, edit: Edit) -> tuple[int, ...]:
+    roles = [r for r in plan.role_ids if r != edit.remove_role]
+    if edit.add_role is not None and edit.add_role not in roles:
+        roles.append(edit.add_role)
+    if not roles:
+        raise Conflict("A plan needs at least one role. Add another one before you take this one out.")
+    return tuple(roles)
+
+
+async def _fetch_price(ports: Ports, provider_name: str, price_id: str) -> Price:
+    provider = ports.providers.get(provider_name)
+    if provider is None:
+        raise Conflict(f"{provider_name.title()} is not set up for this bot, so its prices cannot be used.")
+    return await provider.fetch_price(price_id)

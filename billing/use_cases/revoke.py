@@ -1,0 +1,237 @@
+"""An admin ends a member's access and stops the billing, and can take the decision back."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from billing.access import plans_of
+from billing.errors import Conflict, NotFound, ProviderError
+from billing.model import (
+    Intent,
+    IntentKind,
+    IntentState,
+    Money,
+    Notice,
+    Override,
+    OverrideKind,
+    Payment,
+    Plan,
+    Status,
+    Subscription,
+)
+from billing.ports import Ports
+from billing.use_cases.cancel import PATIENCE
+from billing.use_cases.carry_out import carry_out
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the admin asked for. `plan_id` None: every plan of the server. `at_once`: `when:now`."""
+
+    guild_id: int
+    member_id: int
+    plan_id: int | None
+    at_once: bool
+    refund: bool
+    reason: str
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """A subscription that a revocation would stop. `payment` is the last one, where a refund was asked
+    for; `fault` says why it could not be looked up."""
+
+    subscription: Subscription
+    plans: tuple[Plan, ...]
+    payment: Payment | None = None
+    fault: str = ""
+
+    @property
+    def refundable(self) -> Money | None:
+        """What a refund would give back, None when there is nothing."""
+        if self.payment is None or self.payment.refundable.amount <= 0:
+            return None
+        return self.payment.refundable
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """A decision as carried out so far; intents still PENDING are carried out later by themselves."""
+
+    decision_id: str
+    order: Order
+    affected: tuple[Affected, ...]
+    intents: tuple[Intent, ...]
+
+
+async def preview_revoke(ports: Ports, order: Order) -> list[Affected]:
+    """The subscriptions it would stop, with what a refund would give back; NotFound when the member has
+    nothing of that kind here."""
+    state = await ports.ledger.load_member_state(order.guild_id, order.member_id)
+    affected = []
+    for subscription in state.subscriptions:
+        plans = tuple(plans_of(subscription, state.plans))
+        wanted = order.plan_id is None or order.plan_id in {p.id for p in plans}
+        if wanted and _has_time_left(subscription, ports.now()):
+            affected.append(await _with_payment(ports, order, subscription, plans))
+    granted = any(
+        o.kind is OverrideKind.GRANT and order.plan_id in (None, o.plan_id) for o in state.overrides
+    )
+    if not affected and not granted:
+        raise NotFound("This member has no running subscription of that kind in this server.")
+    return affected
+
+
+def _has_time_left(subscription: Subscription, now: int) -> bool:
+    return subscription.status is not Status.ENDED or (subscription.paid_through or 0) > now
+
+
+async def _with_payment(
+    ports: Ports, order: Order, subscription: Subscription, plans: tuple[Plan, ...]
+) -> Affected:
+    if not order.refund:
+        return Affected(subscription, plans)
+    try:
+        payment = await ports.provider_of(subscription.key).fetch_last_payment(subscription)
+    except ProviderError as error:
+        return Affected(subscription, plans, fault=error.tell)
+    return Affected(subscription, plans, payment)
+
+
+async def revoke(ports: Ports, order: Order) -> Revocation:
+    """Record the decision, which alone ends the access; then stop the billing and refund, now or as soon as
+    the provider answers."""
+    affected = await preview_revoke(ports, order)
+    decision = secrets.token_hex(8)
+    now = ports.now()
+    intents = [i for a in affected for i in _intents(order, a, decision, now)]
+    notice = Notice(
+        key=f"revoked:{decision}",
+        guild_id=order.guild_id,
+        member_id=order.member_id,
+        kind="revoked",
+        facts={
+            "decision": decision,
+            "reason": order.reason,
+            "plans": ", ".join(dict.fromkeys(p.name for a in affected for p in a.plans)),
+            "until": None if order.at_once else _last_end(affected),
+        },
+        created_at=now,
+    )
+    await ports.ledger.record_overrides(_blocks(order, affected, decision, now), intents, [notice], now)
+    done = [await carry_out(ports, intent, tell=False) for intent in intents]
+    return Revocation(decision, order, tuple(affected), tuple(done))
+
+
+def _blocks(order: Order, affected: Sequence[Affected], decision: str, now: int) -> list[Override]:
+    """At once: one block. At the period's end: one for each plan from its own end on, and, where every
+    plan is meant, one over all from the last of these ends on."""
+    if order.at_once or not affected:
+        return [_block(order, decision, order.plan_id, now, now)]
+    blocks = [
+        _block(order, decision, plan.id, _end(a.subscription, now), now)
+        for a in affected
+        for plan in a.plans
+        if order.plan_id in (None, plan.id)
+    ]
+    if order.plan_id is None:
+        blocks.append(_block(order, decision, None, _last_end(affected) or now, now))
+    return blocks
+
+
+def _block(order: Order, decision: str, plan_id: int | None, starts_at: int, now: int) -> Override:
+    return Override(
+        id=0,
+        decision_id=decision,
+        guild_id=order.guild_id,
+        member_id=order.member_id,
+        plan_id=plan_id,
+        kind=OverrideKind.BLOCK,
+        starts_at=starts_at,
+        until=None,
+        reason=order.reason,
+        by=order.by,
+        created_at=now,
+    )
+
+
+def _end(subscription: Subscription, now: int) -> int:
+    """The end of what is paid; now where nothing is."""
+    if subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN):
+        return subscription.ends_at or subscription.period_end or now
+    return max(subscription.paid_through or now, now)
+
+
+def _last_end(affected: Sequence[Affected]) -> int | None:
+    return max((_end(a.subscription, a.subscription.created_at) for a in affected), default=None)
+
+
+def _intents(order: Order, affected: Affected, decision: str, now: int) -> list[Intent]:
+    kinds = []
+    subscription = affected.subscription
+    if order.at_once and subscription.status is not Status.ENDED:
+        kinds.append(IntentKind.CANCEL_NOW)
+    elif subscription.renews or subscription.status in (Status.PENDING, Status.PAUSED):
+        paid = subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN)
+        kinds.append(IntentKind.CANCEL_AT_PERIOD_END if paid else IntentKind.CANCEL_NOW)
+    if order.refund and (affected.fault or affected.refundable is not None):
+        kinds.append(IntentKind.REFUND_LAST_PAYMENT)
+    return [
+        Intent(
+            id=f"{decision}-{subscription.key.id}-{kind}",
+            kind=kind,
+            key=subscription.key,
+            by=order.by,
+            reason=f"revoked: {order.reason}" if order.reason else "revoked",
+            created_at=now,
+            next_attempt_at=now + PATIENCE,
+            payment_id=affected.payment.id if affected.payment else None,
+        )
+        for kind in kinds
+    ]
+
+
+async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> list[Intent]:
+    """Take a revocation back; what was to stop renewal is undone where the provider still can.
+
+    Conflict when it was lifted already; NotFound when it is not of this server. The intents say how the
+    undoing stands at the provider.
+    """
+    rows = await ports.ledger.load_decision(decision_id)
+    if any(row.guild_id != guild_id for row in rows):
+        raise NotFound("There is no such decision in this server.")
+    lifted = await ports.ledger.record_lifted(decision_id, by, "lifted by an admin", ports.now())
+    if not lifted:
+        raise Conflict("This decision is lifted already.")
+    state = await ports.ledger.load_member_state(guild_id, lifted[0].member_id)
+    undone = []
+    for subscription in state.subscriptions:
+        if await _stopped_by(ports, subscription, decision_id):
+            intent = await ports.ledger.record_intent(_resuming(subscription, decision_id, by, ports.now()))
+            undone.append(await carry_out(ports, intent, tell=False))
+    return undone
+
+
+async def _stopped_by(ports: Ports, subscription: Subscription, decision_id: str) -> bool:
+    """Whether this decision, and nobody else, is why the subscription ends, and it runs still."""
+    if subscription.status is Status.ENDED:
+        return False
+    intents = await ports.ledger.load_intents_of(subscription.key)
+    stops = [i for i in intents if i.kind is IntentKind.CANCEL_AT_PERIOD_END]
+    live = (IntentState.DONE, IntentState.PENDING)
+    return bool(stops) and stops[0].id.startswith(f"{decision_id}-") and stops[0].state in live
+
+
+def _resuming(subscription: Subscription, decision_id: str, by: int, now: int) -> Intent:
+    return Intent(
+        id=f"{decision_id}-{subscription.key.id}-undo",
+        kind=IntentKind.RESUME,
+        key=subscription.key,
+        by=by,
+        reason="revocation lifted",
+        created_at=now,
+        next_attempt_at=now + PATIENCE,
+    )

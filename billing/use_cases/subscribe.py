@@ -1,0 +1,121 @@
+"""A member sees what is on sale and gets pages to pay on."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass, replace
+
+from billing.access import block_on, decide, plans_of
+from billing.errors import ProviderError
+from billing.model import Checkout, Override, OverrideKind, Plan, Price, Status, Subscription
+from billing.ports import CheckoutOrder, Ports, Provider
+
+STALE_BEFORE_EXPIRY = 1_800
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to pay for a plan; `url` None where the provider could not make a page just now (`fault`)."""
+
+    provider: str
+    title: str
+    price: Price
+    trial_days: int
+    url: str | None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A plan as this member may have it: `has` when they are entitled already, `block` when an admin
+    revoked it; in both cases nothing is offered to pay."""
+
+    plan: Plan
+    ways: tuple[Way, ...] = ()
+    has: Subscription | None = None
+    entitled: bool = False
+    block: Override | None = None
+
+
+async def load_sale(ports: Ports, guild_id: int) -> list[Plan]:
+    """The plans that members of a server can choose from."""
+    return [p for p in await ports.ledger.load_plans(guild_id) if not p.hidden and p.prices]
+
+
+async def offer(ports: Ports, guild_id: int, member_id: int, plan: Plan, *, pages: bool = True) -> Offer:
+    """What this member can do about a plan. `pages` false leaves out making pages to pay on.
+
+    A plan already had and a plan revoked come without pages, so that nobody pays twice or in vain.
+    """
+    state = await ports.ledger.load_member_state(guild_id, member_id)
+    overrides = await ports.ledger.load_overrides(guild_id, member_id)
+    block = block_on([plan.id], overrides)
+    if block is not None:
+        return Offer(plan, block=block)
+    holding = _holding(state.subscriptions, state.plans, plan)
+    grants = [o for o in overrides if o.kind is OverrideKind.GRANT]
+    entitled = bool(
+        [e for e in decide([], grants, state.plans, ports.now(), ports.grace) if e.plan_id == plan.id]
+    )
+    if holding is not None or entitled:
+        return Offer(plan, has=holding, entitled=entitled)
+    if not pages:
+        return Offer(plan)
+    first_time = not any(plan.id in {p.id for p in plans_of(s, state.plans)} for s in state.subscriptions)
+    ways = [
+        _way(ports, member_id, plan, price, first_time) for price in plan.prices if _reachable(ports, price)
+    ]
+    return Offer(plan, ways=tuple(await asyncio.gather(*ways)))
+
+
+def _holding(
+    subscriptions: tuple[Subscription, ...], plans: tuple[Plan, ...], plan: Plan
+) -> Subscription | None:
+    """A subscription that runs for this plan, paid or owing; another one would be billed beside it."""
+    done = (Status.ENDED, Status.PENDING)
+    running = (s for s in subscriptions if s.status not in done)
+    return next((s for s in running if plan.id in {p.id for p in plans_of(s, plans)}), None)
+
+
+def _reachable(ports: Ports, price: Price) -> bool:
+    provider = ports.providers.get(price.provider)
+    return provider is not None and provider.account == price.account
+
+
+async def _way(ports: Ports, member_id: int, plan: Plan, price: Price, first_time: bool) -> Way:
+    provider = ports.providers[price.provider]
+    trial = (price.trial_days if plan.trial_days is None else plan.trial_days) if first_time else 0
+    try:
+        url, fault = await _page(ports, provider, member_id, plan, price, trial), ""
+    except ProviderError as error:
+        url, fault = None, error.tell
+    return Way(provider.name, provider.title, price, trial, url, fault)
+
+
+async def _page(
+    ports: Ports, provider: Provider, member_id: int, plan: Plan, price: Price, trial: int
+) -> str:
+    """A page to pay on: the one made earlier while it is still good, else a new one.
+
+    The checkout is kept before the provider hears of it: whatever comes of the call, a payment finds
+    its member.
+    """
+    now = ports.now()
+    account = provider.account
+    known = await ports.ledger.load_open_checkout(
+        member_id, plan.id, provider.name, account, price.id, now + STALE_BEFORE_EXPIRY
+    )
+    if known is not None and known.url is not None:
+        return known.url
+    checkout = Checkout(
+        secrets.token_urlsafe(24), provider.name, account, plan.guild_id, member_id, plan.id, price.id, now
+    )
+    await ports.ledger.record_checkout(checkout)
+    customer = await ports.ledger.load_customer_of(provider.name, account, member_id)
+    order = CheckoutOrder(checkout, plan.name, price, trial, customer, f"{ports.public_url}/return")
+    page = await provider.start_checkout(order)
+    await ports.ledger.record_checkout(
+        replace(checkout, session_id=page.id, url=page.url, expires_at=page.expires_at)
+    )
+    return page.url

@@ -1,0 +1,253 @@
+"""Provider -> ledger: an event is a doorbell, the provider's object is the truth.
+
+`locate_event` turns a stored event into subscriptions to look at; `sync_subscription` looks at one and
+records what it found, with everything that follows from it, in one transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from billing.access import block_on, decide_right, plans_of
+from billing.backoff import next_try, next_try_of
+from billing.errors import ProviderError, ProviderNotFound
+from billing.model import (
+    Binding,
+    Event,
+    Intent,
+    IntentKind,
+    IntentState,
+    Notice,
+    Plan,
+    Status,
+    Subscription,
+    SubscriptionKey,
+)
+from billing.ports import Ports, Provider, StaleSubscription, Synced
+
+
+async def locate_event(ports: Ports, event: Event) -> None:
+    """Mark the subscriptions that an event is about; a failure keeps the event for another try."""
+    try:
+        keys = await _located(ports, event)
+    except ProviderNotFound:
+        keys = []
+    except ProviderError as error:
+        await ports.ledger.record_event_failed(event, str(error), next_try_of(event.occurred_at, ports.now()))
+        return
+    await ports.ledger.record_located(event, keys, ports.now())
+
+
+async def _located(ports: Ports, event: Event) -> list[SubscriptionKey]:
+    assert event.subject is not None, "events without a subject are not stored"
+    provider = ports.providers.get(event.provider)
+    if provider is None or provider.account != event.account:
+        return []
+    match event.subject.kind:
+        case "subscription":
+            ids = [event.subject.id]
+        case "price":
+            await refresh_price(ports, provider, event.subject.id)
+            ids = []
+        case "dispute":
+            ids = await _record_dispute(ports, provider, event)
+        case _:
+            ids = await provider.locate(event.subject)
+    keys = [SubscriptionKey(event.provider, event.account, i) for i in ids]
+    if event.subject.kind == "customer":
+        keys += await ports.ledger.load_customer_subscriptions(
+            event.provider, event.account, event.subject.id
+        )
+    return list(dict.fromkeys(keys))
+
+
+async def refresh_price(ports: Ports, provider: Provider, price_id: str) -> None:
+    """Record what a price costs now, where a plan names it."""
+    for plan in await ports.ledger.load_plans(None, removed=True):
+        if any(p.id == price_id and p.provider == provider.name for p in (*plan.prices, *plan.former_prices)):
+            await ports.ledger.record_price(await provider.fetch_price(price_id))
+            return
+
+
+async def _record_dispute(ports: Ports, provider: Provider, event: Event) -> list[str]:
+    assert event.subject is not None
+    subscription_id, state = await provider.fetch_dispute(event.subject.id)
+    if subscription_id is None:
+        return []
+    snapshot = replace(await provider.fetch_subscription(subscription_id), dispute=state)
+    evidence = f"event {event.id}"
+    synced = await _conclude(ports, provider, snapshot, "provider", f"dispute {state}", evidence)
+    if synced.snapshot is not None and synced.snapshot.binding is not None:
+        notice = Notice(
+            key=f"dispute:{event.subject.id}:{state}",
+            guild_id=synced.snapshot.binding.guild_id,
+            member_id=None,
+            kind="dispute",
+            facts={
+                "member": synced.snapshot.binding.member_id,
+                "state": str(state),
+                "subscription": subscription_id,
+            },
+            created_at=ports.now(),
+        )
+        synced = replace(synced, notices=(*synced.notices, notice))
+    await ports.ledger.record_synced(synced)
+    return [subscription_id]
+
+
+async def sync_subscription(ports: Ports, stale: StaleSubscription) -> None:
+    """Fetch one subscription and record it; a failure keeps the mark for another try and changes nothing."""
+    try:
+        provider = ports.provider_of(stale.key)
+        snapshot = await provider.fetch_subscription(stale.key.id)
+        synced = await _conclude(ports, provider, snapshot, "provider", "fetched", stale.evidence)
+    except ProviderError as error:
+        at = next_try(ports.now(), stale.attempts)
+        await ports.ledger.record_fetch_failed(stale, str(error), at)
+        return
+    await ports.ledger.record_synced(replace(synced, stale_version=stale.version))
+
+
+async def record_snapshot(
+    ports: Ports, provider: Provider, snapshot: Subscription, who: str, why: str, evidence: str
+) -> bool:
+    """Record a snapshot that was fetched for another reason than an event; True when it changed anything."""
+    return await ports.ledger.record_synced(await _conclude(ports, provider, snapshot, who, why, evidence))
+
+
+async def _conclude(
+    ports: Ports, provider: Provider, snapshot: Subscription, who: str, why: str, evidence: str
+) -> Synced:
+    known = await ports.ledger.load_subscription(snapshot.key)
+    binding = known.binding if known and known.binding else await _find_binding(ports, provider, snapshot)
+    snapshot = replace(snapshot, binding=binding)
+    synced = Synced(snapshot, who, why, evidence, ports.now())
+    if binding is None:
+        return synced
+    plans = await ports.ledger.load_plans(binding.guild_id, removed=True)
+    notices = (
+        *_unmapped(snapshot, binding, plans, ports.now()),
+        *_milestones(ports, known, snapshot, binding, plans),
+    )
+    return replace(synced, notices=notices, intents=await _stop_if_blocked(ports, snapshot, binding, plans))
+
+
+async def _find_binding(ports: Ports, provider: Provider, snapshot: Subscription) -> Binding | None:
+    """Whose it is, by our own opaque id and by nothing else.
+
+    The id stands in the subscription's metadata, which only the account's owner can write, or on the
+    checkout that led to it, which must then be the very page we made.
+    """
+    checkout = await ports.ledger.load_checkout(snapshot.checkout_id) if snapshot.checkout_id else None
+    if checkout is None and await _sold_here(ports, snapshot):
+        found = await provider.fetch_checkout(snapshot.key.id)
+        if found is not None and found.checkout_id is not None:
+            checkout = await ports.ledger.load_checkout(found.checkout_id)
+            if checkout is not None and checkout.session_id not in (None, found.session_id):
+                return None
+    if checkout is None or (checkout.provider, checkout.account) != (provider.name, provider.account):
+        return None
+    if checkout.subscription_id is None:
+        await ports.ledger.record_checkout(replace(checkout, subscription_id=snapshot.key.id))
+    elif checkout.subscription_id != snapshot.key.id:
+        return None
+    return Binding(checkout.guild_id, checkout.member_id)
+
+
+async def _sold_here(ports: Ports, snapshot: Subscription) -> bool:
+    return bool(plans_of(snapshot, await ports.ledger.load_plans(None, removed=True)))
+
+
+def _unmapped(snapshot: Subscription, binding: Binding, plans: list[Plan], now: int) -> tuple[Notice, ...]:
+    if snapshot.status is Status.ENDED:
+        return ()
+    products = {
+        item.price.product_id: item.price
+        for item in snapshot.items
+        if not plans_of(replace(snapshot, items=(item,)), plans)
+    }
+    return tuple(
+        Notice(
+            key=f"unmapped:{binding.guild_id}:{price.provider}:{price.account}:{product}",
+            guild_id=binding.guild_id,
+            member_id=None,
+            kind="unmapped_product",
+            facts={
+                "provider": price.provider,
+                "price": price.id,
+                "product": product,
+                "member": binding.member_id,
+            },
+            created_at=now,
+        )
+        for product, price in products.items()
+    )
+
+
+def _milestones(
+    ports: Ports, known: Subscription | None, snapshot: Subscription, binding: Binding, plans: list[Plan]
+) -> tuple[Notice, ...]:
+    """What the member hears about: it began, a payment failed, it is over."""
+    now = ports.now()
+    had = known is not None and decide_right(known, known_at(known, now), ports.grace) is not None
+    has = decide_right(snapshot, now, ports.grace) is not None
+    plan = next((p.name for p in plans_of(snapshot, plans)), "")
+    kinds = {
+        "started": has and (known is None or known.binding is None or known.status is Status.PENDING),
+        "payment_failed": snapshot.status is Status.PAST_DUE
+        and (known is None or known.status is not Status.PAST_DUE),
+        "ended": had and snapshot.status is Status.ENDED,
+    }
+    return tuple(
+        Notice(
+            key=f"{kind}:{snapshot.key.provider}:{snapshot.key.account}:{snapshot.key.id}:{moment}",
+            guild_id=binding.guild_id,
+            member_id=binding.member_id,
+            kind=kind,
+            facts={
+                "plan": plan,
+                "provider": snapshot.key.provider,
+                "account": snapshot.key.account,
+                "subscription": snapshot.key.id,
+                "until": _grace_end(snapshot, now, ports.grace) if kind == "payment_failed" else None,
+            },
+            created_at=now,
+        )
+        for kind, moment in (("started", 0), ("payment_failed", snapshot.unpaid_since or now), ("ended", 0))
+        if kinds[kind]
+    )
+
+
+def known_at(known: Subscription, now: int) -> int:
+    """A moment at which what was recorded was still running: a scheduled end is no surprise later."""
+    return min(now, known.ends_at - 1) if known.ends_at else now
+
+
+def _grace_end(snapshot: Subscription, now: int, grace: int) -> int:
+    return (snapshot.unpaid_since or now) + grace
+
+
+async def _stop_if_blocked(
+    ports: Ports, snapshot: Subscription, binding: Binding, plans: list[Plan]
+) -> tuple[Intent, ...]:
+    """A member whom an admin has shut out is not to be billed, whatever was resumed at the provider."""
+    if not snapshot.renews:
+        return ()
+    overrides = await ports.ledger.load_overrides(binding.guild_id, binding.member_id)
+    block = block_on((plan.id for plan in plans_of(snapshot, plans)), overrides)
+    if block is None:
+        return ()
+    intents = await ports.ledger.load_intents_of(snapshot.key)
+    if any(i.state is IntentState.PENDING and i.kind is not IntentKind.RESUME for i in intents):
+        return ()
+    now = ports.now()
+    wish = Intent(
+        id=f"{block.decision_id}-{snapshot.key.id}-{now}",
+        kind=IntentKind.CANCEL_AT_PERIOD_END,
+        key=snapshot.key,
+        by=block.by,
+        reason=f"revoked: {block.reason}" if block.reason else "revoked",
+        created_at=now,
+        next_attempt_at=now,
+    )
+    return (wish,)

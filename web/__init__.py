@@ -1,0 +1,1 @@
+"""The HTTP face: notifications in, health out, and one small page."""

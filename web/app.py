@@ -1,0 +1,130 @@
+"""Routes of the listener. Statuses are those that make each provider send again what we could not store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from billing.errors import LedgerError, NotificationError
+from billing.ports import Ports, Provider
+from billing.use_cases.ingest import ingest
+from web.pages import return_page
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY = 1 << 20
+SLOWEST_BODY = 10.0
+WAITS_TOO_LONG = 300.0
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What /readyz asks: `discord` says whether the bot is connected and takes commands."""
+
+    ports: Ports
+    discord: Callable[[], bool]
+
+    async def faults(self) -> tuple[dict[str, str], dict[str, float]]:
+        """What is not all right, by name, and the gauges that it was judged by."""
+        found = {} if self.discord() else {"discord": "not connected"}
+        try:
+            health = await self.ports.ledger.load_health(self.ports.now())
+        except LedgerError as error:
+            return {**found, "ledger": error.tell}, {}
+        ages = {"inbox": health.oldest_event_age or 0.0, "members": health.oldest_member_age or 0.0}
+        late = {
+            name: f"the oldest has waited {age:.0f} s" for name, age in ages.items() if age > WAITS_TOO_LONG
+        }
+        gauges = {
+            "dues_inbox_events": health.inbox,
+            "dues_members_to_converge": health.members,
+            "dues_intents_pending": health.intents,
+            "dues_notices_untold": health.notices,
+            "dues_oldest_event_seconds": ages["inbox"],
+            "dues_oldest_member_seconds": ages["members"],
+        }
+        return {**found, **late}, gauges
+
+
+class Listener:
+    """The aiohttp application, with its own metrics registry."""
+
+    def __init__(self, ports: Ports, discord_ready: Callable[[], bool]) -> None:
+        self._ports = ports
+        self._readiness = Readiness(ports, discord_ready)
+        self._registry = CollectorRegistry()
+        self._notifications = Counter(
+            "dues_notifications",
+            "Notifications by provider and answer",
+            ["provider", "status"],
+            registry=self._registry,
+        )
+        self._gauges: dict[str, Gauge] = {}
+
+    def application(self) -> web.Application:
+        """Routes for every provider that is on; the others answer 404."""
+        app = web.Application(client_max_size=LARGEST_BODY)
+        for provider in self._ports.providers.values():
+            app.router.add_post(f"/webhooks/{provider.name}", self._receiver(provider))
+        app.router.add_get("/healthz", _healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/return", return_page)
+        return app
+
+    def _receiver(self, provider: Provider) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def receive(request: web.Request) -> web.Response:
+            started = perf_counter()
+            status, outcome = await self._receive(provider, request)
+            self._notifications.labels(provider.name, str(status)).inc()
+            took = (perf_counter() - started) * 1000
+            log.info("notification %s: %d %s in %.1f ms", provider.name, status, outcome, took)
+            return web.Response(status=status, text=outcome)
+
+        return receive
+
+    async def _receive(self, provider: Provider, request: web.Request) -> tuple[int, str]:
+        """200 only once stored; 503 makes the provider send it again; nothing else is retried for ever."""
+        if request.headers.get("Content-Encoding", "identity") != "identity":
+            return 400, "compressed bodies are not taken"
+        try:
+            async with asyncio.timeout(SLOWEST_BODY):
+                body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return 413, "too large"
+        except TimeoutError:
+            return 400, "too slow"
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        try:
+            new = await ingest(self._ports, provider, body, headers)
+        except NotificationError as error:
+            return 400, error.tell
+        except LedgerError as error:
+            return 503, error.tell
+        return 200, f"stored {new}" if new else "nothing new"
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        faults, _ = await self._readiness.faults()
+        names = ("ledger", "discord", "inbox", "members")
+        state = {name: faults.get(name, "ok") for name in names}
+        return web.json_response({"ready": not faults, **state}, status=503 if faults else 200)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        faults, gauges = await self._readiness.faults()
+        for name, value in {**gauges, "dues_ready": float(not faults)}.items():
+            if name not in self._gauges:
+                self._gauges[name] = Gauge(name, name.replace("_", " "), registry=self._registry)
+            self._gauges[name].set(value)
+        return web.Response(
+            body=generate_latest(self._registry), headers={"Content-Type": "text/plain; version=0.0.4"}
+        )
+
+
+async def _healthz(request: web.Request) -> web.Response:
+    return web.Response(text="ok\n")
