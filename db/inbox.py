@@ -1,0 +1,129 @@
+"""Events that came in, and the subscriptions that they rang for."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from billing.model import Event, SubscriptionKey
+from billing.ports import StaleSubscription
+from db.rows import EVENT, event, event_row, key_row, marks
+
+# How long a finished event is remembered. Stripe delivers for 3 days and lists events for 30; later, a
+# double would only lead to one more fetch.
+_KEEP = 90 * 86_400
+
+_THE_EVENT = "provider = ? AND account = ? AND event_id = ?"
+_THE_SUBSCRIPTION = "provider = ? AND account = ? AND subscription_id = ?"
+
+
+def record_events(db: sqlite3.Connection, events: Sequence[Event], at: int) -> int:
+    return db.executemany(
+        f"INSERT INTO inbox ({EVENT}, received_at, next_try_at, done_at) VALUES ({marks(EVENT)}, ?, ?, ?)"
+        " ON CONFLICT (provider, account, event_id) DO NOTHING",
+        [(*event_row(e), at, at if e.subject else None, None if e.subject else at) for e in events],
+    ).rowcount
+
+
+def load_pending_events(db: sqlite3.Connection, at: int, limit: int) -> list[Event]:
+    rows = db.execute(
+        f"SELECT {EVENT} FROM inbox WHERE done_at IS NULL AND next_try_at <= ?"
+        " ORDER BY next_try_at, received_at, id LIMIT ?",
+        (at, limit),
+    )
+    return [event(row) for row in rows]
+
+
+def record_located(db: sqlite3.Connection, event: Event, keys: Sequence[SubscriptionKey], at: int) -> None:
+    row = db.execute(
+        f"SELECT id FROM inbox WHERE {_THE_EVENT} AND done_at IS NULL", _event_key(event)
+    ).fetchone()
+    if row is None:
+        return
+    record_stale(db, keys, event.id, at)
+    db.executemany(
+        "INSERT OR REPLACE INTO rings (provider, account, subscription_id, inbox_id, version)"
+        f" SELECT provider, account, subscription_id, ?, version FROM stale WHERE {_THE_SUBSCRIPTION}",
+        [(row[0], *key_row(key)) for key in keys],
+    )
+    db.execute(
+        "UPDATE inbox SET next_try_at = NULL, done_at = ? WHERE id = ?", (None if keys else at, row[0])
+    )
+
+
+def record_event_failed(db: sqlite3.Connection, event: Event, error: str, next_try_at: int) -> None:
+    db.execute(
+        f"UPDATE inbox SET attempts = attempts + 1, error = ?, next_try_at = ? WHERE {_THE_EVENT}"
+        " AND next_try_at IS NOT NULL",
+        (error, next_try_at, *_event_key(event)),
+    )
+
+
+def _event_key(event: Event) -> tuple[str, str, str]:
+    return (event.provider, event.account, event.id)
+
+
+def record_stale(db: sqlite3.Connection, keys: Sequence[SubscriptionKey], evidence: str, at: int) -> None:
+    """A new reason is tried at once, also while an older one waits for its next try."""
+    for key in dict.fromkeys(keys):
+        old = db.execute(
+            f"SELECT since, min(next_try_at, ?), attempts, error FROM stale WHERE {_THE_SUBSCRIPTION}",
+            (at, *key_row(key)),
+        ).fetchone()
+        db.execute(
+            "INSERT OR REPLACE INTO stale (provider, account, subscription_id, evidence, since, next_try_at,"
+            " attempts, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*key_row(key), evidence, *(old or (at, at, 0, None))),
+        )
+
+
+def load_stale(db: sqlite3.Connection, at: int, limit: int) -> list[StaleSubscription]:
+    rows = db.execute(
+        "SELECT provider, account, subscription_id, version, evidence, attempts FROM stale"
+        " WHERE next_try_at <= ? ORDER BY next_try_at, since, version LIMIT ?",
+        (at, limit),
+    )
+    return [StaleSubscription(SubscriptionKey(*row[:3]), *row[3:]) for row in rows]
+
+
+def record_fetch_failed(
+    db: sqlite3.Connection, stale: StaleSubscription, error: str, next_try_at: int
+) -> None:
+    """A reason that came meanwhile keeps its own, earlier moment."""
+    db.execute(
+        "UPDATE stale SET attempts = attempts + 1, error = ?,"
+        f" next_try_at = iif(version = ?, ?, next_try_at) WHERE {_THE_SUBSCRIPTION}",
+        (error, stale.version, next_try_at, *key_row(stale.key)),
+    )
+
+
+def finish(db: sqlite3.Connection, key: SubscriptionKey | None, version: int, at: int) -> None:
+    """Clear the mark if its version has not moved on, and the events that rang for it up to there.
+
+    `key` None: the one whose mark still has that version.
+    """
+    if key is None:
+        row = db.execute(
+            "SELECT provider, account, subscription_id FROM stale WHERE version = ?", (version,)
+        ).fetchone()
+        if row is None:
+            return
+        key = SubscriptionKey(*row)
+    db.execute(f"DELETE FROM stale WHERE {_THE_SUBSCRIPTION} AND version = ?", (*key_row(key), version))
+    finished = db.execute(
+        f"DELETE FROM rings WHERE {_THE_SUBSCRIPTION} AND version <= ? RETURNING inbox_id",
+        (*key_row(key), version),
+    ).fetchall()
+    db.executemany(
+        "UPDATE inbox SET done_at = ?, error = NULL WHERE id = ?"
+        " AND NOT EXISTS (SELECT 1 FROM rings WHERE inbox_id = inbox.id)",
+        [(at, row[0]) for row in finished],
+    )
+
+
+def forget_old(db: sqlite3.Connection, at: int) -> None:
+    """Let go of some events that were finished long ago."""
+    db.execute(
+        "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE done_at < ? ORDER BY done_at LIMIT 500)",
+        (at - _KEEP,),
+    )

@@ -1,0 +1,76 @@
+"""What somebody asked of the provider, kept until the provider has confirmed it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from billing.model import Intent, IntentKind, SubscriptionKey
+from db.rows import INTENT, intent, intent_row, key_row, marks
+
+# A pending wish of these kinds makes no sense any more once the other is wished.
+_DROPS: dict[IntentKind, tuple[IntentKind, ...]] = {
+    IntentKind.RESUME: (IntentKind.CANCEL_AT_PERIOD_END,),
+    IntentKind.CANCEL_AT_PERIOD_END: (IntentKind.RESUME,),
+    IntentKind.CANCEL_NOW: (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.RESUME),
+    IntentKind.REFUND_LAST_PAYMENT: (),
+}
+
+_OF = "provider = ? AND account = ? AND subscription_id = ?"
+
+
+def record_intent(db: sqlite3.Connection, wish: Intent) -> Intent:
+    row = db.execute(
+        f"SELECT {INTENT} FROM intents WHERE {_OF} AND kind = ? AND state = 'pending'",
+        (*key_row(wish.key), wish.kind),
+    ).fetchone()
+    known = intent(row) if row else load_intent(db, wish.id)
+    if known is not None:
+        return known
+    db.executemany(
+        f"UPDATE intents SET state = 'dropped' WHERE {_OF} AND kind = ? AND state = 'pending'",
+        [(*key_row(wish.key), kind) for kind in _DROPS[wish.kind]],
+    )
+    db.execute(f"INSERT INTO intents ({INTENT}) VALUES ({marks(INTENT)})", intent_row(wish))
+    return wish
+
+
+def record_outcome(db: sqlite3.Connection, wish: Intent) -> None:
+    """A wish that was dropped or settled meanwhile does not become pending again."""
+    refunded = (wish.refunded.amount, wish.refunded.currency) if wish.refunded else (None, None)
+    db.execute(
+        "UPDATE intents SET state = ?, attempts = ?, next_attempt_at = ?, payment_id = ?,"
+        " refunded_amount = ?, refunded_currency = ?, outcome = ?, receipt = ?"
+        " WHERE id = ? AND (state = 'pending' OR ? <> 'pending')",
+        (
+            wish.state,
+            wish.attempts,
+            wish.next_attempt_at,
+            wish.payment_id,
+            *refunded,
+            wish.outcome,
+            int(wish.receipt),
+            wish.id,
+            wish.state,
+        ),
+    )
+
+
+def load_intents(db: sqlite3.Connection, at: int, limit: int) -> list[Intent]:
+    rows = db.execute(
+        f"SELECT {INTENT} FROM intents WHERE state = 'pending' AND next_attempt_at <= ?"
+        " ORDER BY next_attempt_at, row LIMIT ?",
+        (at, limit),
+    )
+    return [intent(row) for row in rows]
+
+
+def load_intents_of(db: sqlite3.Connection, key: SubscriptionKey) -> list[Intent]:
+    rows = db.execute(
+        f"SELECT {INTENT} FROM intents WHERE {_OF} ORDER BY created_at DESC, row DESC", key_row(key)
+    )
+    return [intent(row) for row in rows]
+
+
+def load_intent(db: sqlite3.Connection, intent_id: str) -> Intent | None:
+    row = db.execute(f"SELECT {INTENT} FROM intents WHERE id = ?", (intent_id,)).fetchone()
+    return intent(row) if row else None

@@ -1,0 +1,156 @@
+"""A connection whose operations wait in line and share transactions (docs/decisions/0005-one-writer.md)."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from billing.errors import LedgerUnavailable
+from db.faults import fault_of, is_of_file
+
+Operation = Callable[[sqlite3.Connection], Any]
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    operation: Operation
+    answer: asyncio.Future[Any]
+    result: Any = None
+    error: Exception | None = None
+
+
+class _Grouping(sqlite3.Connection):
+    """A connection whose `commit` runs the group laid before it as one transaction, all or nothing.
+
+    aiosqlite runs `commit` on its thread; that makes one hop of a whole group.
+    """
+
+    group: tuple[_Waiting, ...] = ()
+    begin = "BEGIN IMMEDIATE"
+    changed = False
+
+    def commit(self) -> None:
+        group, self.group = self.group, ()
+        changes = self.total_changes
+        try:
+            self.execute(self.begin)
+            for waiting in group:
+                self._run(waiting)
+            self.execute("COMMIT")
+            self.changed = self.total_changes != changes
+        except BaseException:
+            if self.in_transaction:
+                self.execute("ROLLBACK")
+            raise
+
+    def _run(self, waiting: _Waiting) -> None:
+        self.execute("SAVEPOINT operation")
+        try:
+            waiting.result = waiting.operation(self)
+        except Exception as error:
+            if is_of_file(error):
+                raise
+            waiting.error = error
+            self.execute("ROLLBACK TO operation")
+        self.execute("RELEASE operation")
+
+
+def address(path: Path, mode: str) -> str:
+    """The URI of a file that is there; `mode` is ro or rw."""
+    return f"{path.absolute().as_uri()}?mode={mode}"
+
+
+class Lane:
+    """One connection. `run` waits its turn, and answers once the transaction is over."""
+
+    def __init__(self, db: aiosqlite.Connection, raw: _Grouping, on_change: Callable[[], None]) -> None:
+        self._db = db
+        self._raw = raw
+        self._on_change = on_change
+        self._waiting: list[_Waiting] = []
+        self._worker: asyncio.Task[None] | None = None
+        self._open = True
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        prepare: Operation,
+        *,
+        read_only: bool = False,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> Lane:
+        """Connect, and `prepare` the connection on its own thread before anything else."""
+        made: list[_Grouping] = []
+
+        def connect(*args: Any, **options: Any) -> _Grouping:
+            raw = _Grouping(*args, **options)
+            raw.begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+            made.append(raw)
+            try:
+                prepare(raw)
+            except BaseException:
+                raw.close()
+                raise
+            return raw
+
+        db = await aiosqlite.connect(
+            address(path, "ro" if read_only else "rw"),
+            uri=True,
+            factory=connect,
+            timeout=5,
+            isolation_level=None,
+            cached_statements=256,
+        )
+        return cls(db, made[0], on_change)
+
+    async def run(self, operation: Operation) -> Any:
+        """The operation's answer, once durable. Its own error, or the transaction's as a LedgerError."""
+        if not self._open:
+            raise LedgerUnavailable(detail="the ledger is closed")
+        waiting = _Waiting(operation, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work(), name="ledger")
+        return await waiting.answer
+
+    async def close(self) -> None:
+        """Finish what waits, then let go of the file."""
+        self._open = False
+        if self._worker is not None:
+            await self._worker
+        await self._db.close()
+
+    async def _work(self) -> None:
+        while self._waiting:
+            group, self._waiting = tuple(self._waiting), []
+            failed = await self._commit(group)
+            for waiting in group:
+                _answer(waiting, failed)
+        self._worker = None
+
+    async def _commit(self, group: tuple[_Waiting, ...]) -> Exception | None:
+        self._raw.group = group
+        try:
+            await self._db.commit()
+        except Exception as error:  # noqa: BLE001 - every waiter hears of it, whatever it is
+            return error
+        if self._raw.changed:
+            self._on_change()
+        return None
+
+
+def _answer(waiting: _Waiting, failed: Exception | None) -> None:
+    if waiting.answer.done():  # nobody waits any more
+        return
+    error = failed or waiting.error
+    if error is None:
+        waiting.answer.set_result(waiting.result)
+    else:
+        waiting.answer.set_exception(fault_of(error))

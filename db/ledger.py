@@ -1,0 +1,287 @@
+"""The Ledger port over SQLite. What each method does is said in billing.ports and done in its module here."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Concatenate, ParamSpec, Self, TypeVar
+
+from billing.model import (
+    Binding,
+    Change,
+    Checkout,
+    Event,
+    GuildSettings,
+    Intent,
+    MemberMark,
+    MemberState,
+    Notice,
+    Override,
+    Plan,
+    Price,
+    Subscription,
+    SubscriptionKey,
+)
+from billing.ports import Health, Ledger, StaleSubscription, Synced
+from db import health, inbox, intents, marks, members, notices, plans, subscriptions, sync
+from db.backup import backup
+from db.faults import fault_of
+from db.lane import Lane
+from db.lock import hold
+from db.schema import prepare_reader, prepare_writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SqliteLedger(Ledger):
+    """One file, one process. Made by `open`, let go by `close` or at the end of `async with`."""
+
+    def __init__(self, path: Path, lock: IO[bytes], writer: Lane, reader: Lane) -> None:
+        self._path = path
+        self._lock = lock
+        self._writer = writer
+        self._reader = reader
+
+    @classmethod
+    async def open(cls, path: Path, on_change: Callable[[], None] = lambda: None) -> Self:
+        """Make the file where there is none, or bring it to the newest schema.
+
+        `on_change` is called on the event loop after every commit that changed something. LedgerHeld,
+        LedgerDamaged, LedgerTooNew, or LedgerUnavailable where it cannot be made or written.
+        """
+        lock = hold(path)
+        try:
+            writer = await Lane.open(path, prepare_writer, on_change=on_change)
+            try:
+                reader = await Lane.open(path, prepare_reader, read_only=True)
+            except BaseException:
+                await writer.close()
+                raise
+        except BaseException as error:
+            lock.close()
+            if isinstance(error, sqlite3.Error):
+                raise fault_of(error) from error
+            raise
+        return cls(path, lock, writer, reader)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Finish what waits and let go of the file."""
+        await self._reader.close()
+        await self._writer.close()
+        self._lock.close()
+
+    async def backup(self, target: Path) -> None:
+        """Copy the ledger as it is at one moment to a file that is not there yet, while work goes on.
+
+        Conflict when it is there; LedgerUnavailable when it cannot be written.
+        """
+        await backup(self._path, target)
+
+    async def _write(
+        self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        answer: T = await self._writer.run(lambda db: operation(db, *args, **kwargs))
+        return answer
+
+    async def _read(
+        self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        answer: T = await self._reader.run(lambda db: operation(db, *args, **kwargs))
+        return answer
+
+    # -- inbox and sync ------------------------------------------------------------------------------
+    async def record_events(self, events: Sequence[Event], at: int) -> int:
+        return await self._write(inbox.record_events, events, at)
+
+    async def load_pending_events(self, at: int, limit: int) -> list[Event]:
+        return await self._read(inbox.load_pending_events, at, limit)
+
+    async def record_located(self, event: Event, keys: Sequence[SubscriptionKey], at: int) -> None:
+        await self._write(inbox.record_located, event, keys, at)
+
+    async def record_event_failed(self, event: Event, error: str, next_try_at: int) -> None:
+        await self._write(inbox.record_event_failed, event, error, next_try_at)
+
+    async def load_stale(self, at: int, limit: int) -> list[StaleSubscription]:
+        return await self._read(inbox.load_stale, at, limit)
+
+    async def record_stale(self, keys: Sequence[SubscriptionKey], evidence: str, at: int) -> None:
+        await self._write(inbox.record_stale, keys, evidence, at)
+
+    async def record_fetch_failed(self, stale: StaleSubscription, error: str, next_try_at: int) -> None:
+        await self._write(inbox.record_fetch_failed, stale, error, next_try_at)
+
+    async def record_synced(self, synced: Synced) -> bool:
+        return await self._write(sync.record_synced, synced)
+
+    # -- subscriptions and who they belong to --------------------------------------------------------
+    async def load_subscription(self, key: SubscriptionKey) -> Subscription | None:
+        return await self._read(subscriptions.load_subscription, key)
+
+    async def load_subscriptions_of(self, member_id: int) -> list[Subscription]:
+        return await self._read(subscriptions.load_subscriptions_of, member_id)
+
+    async def load_customer_subscriptions(
+        self, provider: str, account: str, customer_id: str
+    ) -> list[SubscriptionKey]:
+        return await self._read(subscriptions.load_customer_subscriptions, provider, account, customer_id)
+
+    async def load_customer_of(self, provider: str, account: str, member_id: int) -> str | None:
+        return await self._read(subscriptions.load_customer_of, provider, account, member_id)
+
+    async def load_unbound(self, provider: str, account: str) -> list[Subscription]:
+        return await self._read(subscriptions.load_unbound, provider, account)
+
+    async def record_binding(
+        self, key: SubscriptionKey, binding: Binding, who: str, evidence: str, at: int
+    ) -> None:
+        await self._write(subscriptions.record_binding, key, binding, who, evidence, at)
+
+    async def record_checkout(self, checkout: Checkout) -> None:
+        await self._write(subscriptions.record_checkout, checkout)
+
+    async def load_checkout(self, checkout_id: str) -> Checkout | None:
+        return await self._read(subscriptions.load_checkout, checkout_id)
+
+    async def load_open_checkout(
+        self, member_id: int, plan_id: int, provider: str, account: str, price_id: str, at: int
+    ) -> Checkout | None:
+        return await self._read(
+            subscriptions.load_open_checkout, member_id, plan_id, provider, account, price_id, at
+        )
+
+    # -- members -------------------------------------------------------------------------------------
+    async def record_marks(self, members: Sequence[Binding], why: str, at: int) -> None:
+        await self._write(marks.record_marks, members, why, at)
+
+    async def load_marked(self, at: int, limit: int) -> list[MemberMark]:
+        return await self._read(marks.load_marked, at, limit)
+
+    async def load_member_state(self, guild_id: int, member_id: int) -> MemberState:
+        return await self._read(members.load_member_state, guild_id, member_id)
+
+    async def record_granting(self, guild_id: int, member_id: int, role_id: int, at: int) -> None:
+        await self._write(marks.record_granting, guild_id, member_id, role_id, at)
+
+    async def record_converged(
+        self,
+        mark: MemberMark,
+        gone: Sequence[int],
+        due_at: int | None,
+        parked: str | None,
+        changes: Sequence[Change],
+        notices: Sequence[Notice],
+        at: int,
+    ) -> None:
+        await self._write(marks.record_converged, mark, gone, due_at, parked, changes, notices, at)
+
+    async def record_converge_failed(self, mark: MemberMark, error: str, next_try_at: int) -> None:
+        await self._write(marks.record_converge_failed, mark, error, next_try_at)
+
+    async def record_due(self, at: int) -> int:
+        marked = [await self._write(marks.record_due, at)]
+        while marked[-1] == marks.AT_ONCE:
+            marked.append(await self._write(marks.record_due, at))
+        return sum(marked)
+
+    async def load_next_due(self, after: int) -> int | None:
+        return await self._read(marks.load_next_due, after)
+
+    async def load_members_to_check(self, at: int, limit: int) -> list[Binding]:
+        return await self._read(marks.load_members_to_check, at, limit)
+
+    async def load_parked(self, guild_id: int) -> list[tuple[int, str]]:
+        return await self._read(marks.load_parked, guild_id)
+
+    # -- overrides -----------------------------------------------------------------------------------
+    async def record_overrides(
+        self, overrides: Sequence[Override], intents: Sequence[Intent], notices: Sequence[Notice], at: int
+    ) -> None:
+        await self._write(members.record_overrides, overrides, intents, notices, at)
+
+    async def load_overrides(self, guild_id: int, member_id: int, at: int) -> list[Override]:
+        return await self._read(members.load_overrides, guild_id, member_id, at)
+
+    async def load_decision(self, decision_id: str) -> list[Override]:
+        return await self._read(members.load_decision, decision_id)
+
+    async def record_lifted(self, decision_id: str, by: int, reason: str, at: int) -> list[Override]:
+        return await self._write(members.record_lifted, decision_id, by, reason, at)
+
+    # -- intents -------------------------------------------------------------------------------------
+    async def record_intent(self, intent: Intent) -> Intent:
+        return await self._write(intents.record_intent, intent)
+
+    async def load_intents(self, at: int, limit: int) -> list[Intent]:
+        return await self._read(intents.load_intents, at, limit)
+
+    async def load_intents_of(self, key: SubscriptionKey) -> list[Intent]:
+        return await self._read(intents.load_intents_of, key)
+
+    async def load_intent(self, intent_id: str) -> Intent | None:
+        return await self._read(intents.load_intent, intent_id)
+
+    async def record_intent_outcome(
+        self, intent: Intent, synced: Synced | None, notices: Sequence[Notice]
+    ) -> None:
+        await self._write(sync.record_intent_outcome, intent, synced, notices)
+
+    # -- plans and servers ---------------------------------------------------------------------------
+    async def record_plan(self, plan: Plan, who: str, at: int) -> Plan:
+        return await self._write(plans.record_plan, plan, who, at)
+
+    async def load_plan(self, plan_id: int) -> Plan | None:
+        return await self._read(plans.load_plan, plan_id)
+
+    async def load_plans(self, guild_id: int | None, *, removed: bool = False) -> list[Plan]:
+        return await self._read(plans.load_plans, guild_id, removed=removed)
+
+    async def record_price(self, price: Price) -> None:
+        await self._write(plans.record_price, price)
+
+    async def load_guild_settings(self, guild_id: int) -> GuildSettings:
+        return await self._read(plans.load_guild_settings, guild_id)
+
+    async def record_guild_settings(self, settings: GuildSettings, who: str, at: int) -> None:
+        await self._write(plans.record_guild_settings, settings, who, at)
+
+    # -- notices, history, small things --------------------------------------------------------------
+    async def record_notice(self, notice: Notice) -> bool:
+        return await self._write(notices.record_notice, notice)
+
+    async def load_notices(self, at: int, limit: int) -> list[Notice]:
+        return await self._read(notices.load_notices, at, limit)
+
+    async def load_notice(self, key: str) -> Notice | None:
+        return await self._read(notices.load_notice, key)
+
+    async def record_told(self, key: str, at: int, *, delivered: bool) -> None:
+        await self._write(notices.record_told, key, at, delivered=delivered)
+
+    async def record_notice_failed(self, key: str, next_try_at: int) -> None:
+        await self._write(notices.record_notice_failed, key, next_try_at)
+
+    async def load_untold(self, member_id: int, at: int) -> list[Notice]:
+        if not await self._read(notices.has_untold, member_id):
+            return []
+        return await self._write(notices.take_untold, member_id, at)
+
+    async def load_history(self, guild_id: int, member_id: int, limit: int) -> list[Change]:
+        return await self._read(notices.load_history, guild_id, member_id, limit)
+
+    async def load_value(self, name: str) -> str | None:
+        return await self._read(health.load_value, name)
+
+    async def record_value(self, name: str, value: str) -> None:
+        await self._write(health.record_value, name, value)
+
+    async def load_health(self, at: int) -> Health:
+        return await self._read(health.load_health, at)

@@ -1,0 +1,161 @@
+"""Members to converge: marked for a reason, tried again, due by time, parked, checked now and then."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from billing.model import Binding, Change, MemberMark, Notice, SubscriptionKey
+from db.inbox import forget_old, record_stale
+from db.notices import record_notice
+from db.rows import add_changes
+
+# So many members become due in one transaction at most: the writer is not kept from others for long.
+AT_ONCE = 1000
+
+_THE_ONE = "guild_id = ? AND member_id = ?"
+
+# Each is the least entry of an index.
+_NEXT = """
+    SELECT min(next_try_at) FROM inbox WHERE done_at IS NULL AND next_try_at > :after
+    UNION ALL SELECT min(next_try_at) FROM stale WHERE next_try_at > :after
+    UNION ALL SELECT min(next_try_at) FROM members WHERE next_try_at > :after
+    UNION ALL SELECT min(due_at) FROM members WHERE due_at > :after
+    UNION ALL SELECT min(next_attempt_at) FROM intents WHERE state = 'pending' AND next_attempt_at > :after
+    UNION ALL SELECT min(next_try_at) FROM notices WHERE next_try_at > :after
+"""
+
+# Nothing is left that a sweep could find wrong with a member who has none of these.
+_WATCHED = """
+    SELECT EXISTS (SELECT 1 FROM role_grants WHERE guild_id = :guild AND member_id = :member)
+        OR EXISTS (SELECT 1 FROM overrides WHERE guild_id = :guild AND member_id = :member
+                   AND lifted_at IS NULL AND (until IS NULL OR until > :at))
+        OR EXISTS (SELECT 1 FROM subscriptions WHERE guild_id = :guild AND member_id = :member
+                   AND (status <> 'ended' OR paid_through > :at))
+"""
+
+
+def mark(db: sqlite3.Connection, members: Iterable[Binding], why: str, at: int) -> None:
+    """A new reason is tried at once, also while an older one waits for its next try."""
+    db.executemany(
+        "INSERT INTO members (guild_id, member_id, version, why, marked_at, next_try_at)"
+        " VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT (guild_id, member_id) DO UPDATE SET version = version + 1,"
+        " why = excluded.why, marked_at = ifnull(marked_at, excluded.marked_at),"
+        " next_try_at = min(ifnull(next_try_at, excluded.next_try_at), excluded.next_try_at)",
+        [(m.guild_id, m.member_id, why, at, at) for m in members],
+    )
+
+
+def record_marks(db: sqlite3.Connection, members: Sequence[Binding], why: str, at: int) -> None:
+    mark(db, members, why, at)
+    db.executemany(
+        f"UPDATE members SET parked = NULL WHERE {_THE_ONE} AND parked IS NOT NULL",
+        [(m.guild_id, m.member_id) for m in members],
+    )
+
+
+def load_marked(db: sqlite3.Connection, at: int, limit: int) -> list[MemberMark]:
+    rows = db.execute(
+        "SELECT guild_id, member_id, version, attempts FROM members WHERE next_try_at <= ?"
+        " ORDER BY next_try_at, marked_at LIMIT ?",
+        (at, limit),
+    )
+    return [MemberMark(*row) for row in rows]
+
+
+def record_granting(db: sqlite3.Connection, guild_id: int, member_id: int, role_id: int, at: int) -> None:
+    db.execute(
+        "INSERT INTO role_grants (guild_id, member_id, role_id, granted_at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (guild_id, member_id, role_id, at),
+    )
+
+
+def record_converged(
+    db: sqlite3.Connection,
+    mark: MemberMark,
+    gone: Sequence[int],
+    due_at: int | None,
+    parked: str | None,
+    changes: Sequence[Change],
+    notices: Sequence[Notice],
+    at: int,
+) -> None:
+    who = (mark.guild_id, mark.member_id)
+    db.executemany(
+        f"DELETE FROM role_grants WHERE {_THE_ONE} AND role_id = ?", [(*who, role) for role in gone]
+    )
+    watched = parked is not None or _is_watched(db, mark, at)
+    db.execute(
+        f"UPDATE members SET due_at = ?, parked = ?, checked_at = ? WHERE {_THE_ONE}",
+        (due_at, parked, at if watched else None, *who),
+    )
+    db.execute(
+        "UPDATE members SET why = NULL, marked_at = NULL, next_try_at = NULL, attempts = 0, error = NULL"
+        f" WHERE {_THE_ONE} AND version = ?",
+        (*who, mark.version),
+    )
+    add_changes(db, changes)
+    for notice in notices:
+        record_notice(db, notice)
+
+
+def _is_watched(db: sqlite3.Connection, mark: MemberMark, at: int) -> bool:
+    who = {"guild": mark.guild_id, "member": mark.member_id, "at": at}
+    return bool(db.execute(_WATCHED, who).fetchone()[0])
+
+
+def record_converge_failed(db: sqlite3.Connection, mark: MemberMark, error: str, next_try_at: int) -> None:
+    """A reason that came meanwhile keeps its own, earlier moment."""
+    db.execute(
+        "UPDATE members SET attempts = attempts + 1, error = ?,"
+        f" next_try_at = iif(version = ?, ?, next_try_at) WHERE {_THE_ONE} AND next_try_at IS NOT NULL",
+        (error, mark.version, next_try_at, mark.guild_id, mark.member_id),
+    )
+
+
+def record_due(db: sqlite3.Connection, at: int) -> int:
+    """At most AT_ONCE of them."""
+    forget_old(db, at)
+    rows = db.execute(
+        "SELECT guild_id, member_id FROM members WHERE due_at <= ? ORDER BY due_at LIMIT ?", (at, AT_ONCE)
+    )
+    due = [Binding(*row) for row in rows]
+    db.executemany(
+        f"UPDATE members SET due_at = NULL WHERE {_THE_ONE}", [(m.guild_id, m.member_id) for m in due]
+    )
+    mark(db, due, "time", at)
+    for member in due:
+        record_stale(db, _living(db, member), "timer", at)
+    return len(due)
+
+
+def _living(db: sqlite3.Connection, member: Binding) -> list[SubscriptionKey]:
+    rows = db.execute(
+        "SELECT provider, account, id FROM subscriptions WHERE member_id = ? AND guild_id = ?"
+        " AND status <> 'ended'",
+        (member.member_id, member.guild_id),
+    )
+    return [SubscriptionKey(*row) for row in rows]
+
+
+def load_next_due(db: sqlite3.Connection, after: int) -> int | None:
+    moments = [row[0] for row in db.execute(_NEXT, {"after": after})]
+    return min((m for m in moments if m is not None), default=None)
+
+
+def load_members_to_check(db: sqlite3.Connection, at: int, limit: int) -> list[Binding]:
+    rows = db.execute(
+        "SELECT guild_id, member_id FROM members WHERE checked_at < ? AND next_try_at IS NULL"
+        " ORDER BY checked_at LIMIT ?",
+        (at, limit),
+    )
+    return [Binding(*row) for row in rows]
+
+
+def load_parked(db: sqlite3.Connection, guild_id: int) -> list[tuple[int, str]]:
+    rows = db.execute(
+        "SELECT member_id, parked FROM members WHERE guild_id = ? AND parked IS NOT NULL ORDER BY member_id",
+        (guild_id,),
+    )
+    return list(rows)

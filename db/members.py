@@ -1,0 +1,102 @@
+"""All that decides one member's roles, and an admin's decisions about it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from billing.model import Binding, Change, Intent, MemberState, Notice, Override
+from db.intents import record_intent
+from db.marks import mark
+from db.notices import record_notice
+from db.plans import load_plans
+from db.rows import OVERRIDE, SUBSCRIPTION, add_changes, marks, override, subscription
+
+_THE_ONE = "guild_id = ? AND member_id = ?"
+
+
+def load_member_state(db: sqlite3.Connection, guild_id: int, member_id: int) -> MemberState:
+    who = (guild_id, member_id)
+    subscriptions = db.execute(
+        f"SELECT {SUBSCRIPTION} FROM subscriptions WHERE member_id = ? AND guild_id = ? ORDER BY row",
+        (member_id, guild_id),
+    )
+    roles = db.execute(f"SELECT role_id FROM role_grants WHERE {_THE_ONE}", who)
+    parked = db.execute(f"SELECT parked FROM members WHERE {_THE_ONE}", who).fetchone()
+    return MemberState(
+        plans=tuple(load_plans(db, guild_id, removed=True)),
+        subscriptions=tuple(subscription(row) for row in subscriptions),
+        overrides=_load_unlifted(db, guild_id, member_id),
+        granted=frozenset(row[0] for row in roles),
+        parked=parked[0] if parked else None,
+    )
+
+
+def record_overrides(
+    db: sqlite3.Connection,
+    overrides: Sequence[Override],
+    intents: Sequence[Intent],
+    notices: Sequence[Notice],
+    at: int,
+) -> None:
+    db.executemany(
+        f"INSERT INTO overrides ({OVERRIDE}) VALUES ({marks(OVERRIDE)})", [_row(o) for o in overrides]
+    )
+    for intent in intents:
+        record_intent(db, intent)
+    for notice in notices:
+        record_notice(db, notice)
+    add_changes(db, [_change(o, at, o.by, o.reason, "", _words(o)) for o in overrides])
+    mark(db, _members(overrides), "override", at)
+
+
+def record_lifted(db: sqlite3.Connection, decision_id: str, by: int, reason: str, at: int) -> list[Override]:
+    lifted = load_decision(db, decision_id)
+    db.execute(
+        "UPDATE overrides SET lifted_at = ?, lifted_by = ?, lifted_reason = ?"
+        " WHERE decision_id = ? AND lifted_at IS NULL",
+        (at, by, reason, decision_id),
+    )
+    add_changes(db, [_change(o, at, by, reason, _words(o), "lifted") for o in lifted])
+    mark(db, _members(lifted), "override lifted", at)
+    return lifted
+
+
+def load_overrides(db: sqlite3.Connection, guild_id: int, member_id: int, at: int) -> list[Override]:
+    unlifted = _load_unlifted(db, guild_id, member_id)
+    return [o for o in unlifted if o.until is None or o.until > at]
+
+
+def _load_unlifted(db: sqlite3.Connection, guild_id: int, member_id: int) -> tuple[Override, ...]:
+    rows = db.execute(
+        f"SELECT {OVERRIDE} FROM overrides WHERE {_THE_ONE} AND lifted_at IS NULL ORDER BY id",
+        (guild_id, member_id),
+    )
+    return tuple(override(row) for row in rows)
+
+
+def load_decision(db: sqlite3.Connection, decision_id: str) -> list[Override]:
+    rows = db.execute(
+        f"SELECT {OVERRIDE} FROM overrides WHERE decision_id = ? AND lifted_at IS NULL ORDER BY id",
+        (decision_id,),
+    )
+    return [override(row) for row in rows]
+
+
+def _row(o: Override) -> tuple[object, ...]:
+    who = (o.decision_id, o.guild_id, o.member_id, o.plan_id)
+    return (None, *who, o.kind, o.starts_at, o.until, o.reason, o.by, o.created_at)
+
+
+def _members(overrides: Sequence[Override]) -> list[Binding]:
+    return list(dict.fromkeys(Binding(o.guild_id, o.member_id) for o in overrides))
+
+
+def _words(o: Override) -> str:
+    plan = "every plan" if o.plan_id is None else f"plan={o.plan_id}"
+    return f"{o.kind} {plan} starts_at={o.starts_at} until={o.until}"
+
+
+def _change(o: Override, at: int, by: int, why: str, before: str, after: str) -> Change:
+    subject = f"override {o.decision_id}"
+    return Change(at, o.guild_id, o.member_id, subject, str(by), why, o.decision_id, before, after)

@@ -1,0 +1,66 @@
+"""What people are told once."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from billing.model import Change, Notice
+from db.rows import CHANGE, NOTICE, change, marks, notice, to_json
+
+
+def record_notice(db: sqlite3.Connection, what: Notice) -> bool:
+    added = db.execute(
+        f"INSERT INTO notices ({NOTICE}, next_try_at) VALUES ({marks(NOTICE)}, ?)"
+        " ON CONFLICT (key) DO NOTHING",
+        (what.key, what.guild_id, what.member_id, what.kind, to_json(what.facts), *(what.created_at,) * 2),
+    )
+    return added.rowcount == 1
+
+
+def load_notices(db: sqlite3.Connection, at: int, limit: int) -> list[Notice]:
+    rows = db.execute(
+        f"SELECT {NOTICE} FROM notices WHERE next_try_at <= ? ORDER BY next_try_at, row LIMIT ?", (at, limit)
+    )
+    return [notice(row) for row in rows]
+
+
+def load_notice(db: sqlite3.Connection, key: str) -> Notice | None:
+    row = db.execute(f"SELECT {NOTICE} FROM notices WHERE key = ?", (key,)).fetchone()
+    return notice(row) if row else None
+
+
+def record_told(db: sqlite3.Connection, key: str, at: int, *, delivered: bool) -> None:
+    db.execute(
+        "UPDATE notices SET next_try_at = NULL, told_at = ? WHERE key = ? AND told_at IS NULL",
+        (at if delivered else None, key),
+    )
+
+
+def record_notice_failed(db: sqlite3.Connection, key: str, next_try_at: int) -> None:
+    db.execute(
+        "UPDATE notices SET attempts = attempts + 1, next_try_at = ?"
+        " WHERE key = ? AND next_try_at IS NOT NULL",
+        (next_try_at, key),
+    )
+
+
+_UNTOLD = "member_id = ? AND told_at IS NULL AND next_try_at IS NULL"
+
+
+def has_untold(db: sqlite3.Connection, member_id: int) -> bool:
+    """Whether `take_untold` would find any: looked at first, for most commands find none."""
+    return db.execute(f"SELECT 1 FROM notices WHERE {_UNTOLD} LIMIT 1", (member_id,)).fetchone() is not None
+
+
+def take_untold(db: sqlite3.Connection, member_id: int, at: int) -> list[Notice]:
+    rows = db.execute(f"SELECT {NOTICE} FROM notices WHERE {_UNTOLD} ORDER BY row", (member_id,)).fetchall()
+    db.execute(f"UPDATE notices SET told_at = ? WHERE {_UNTOLD}", (at, member_id))
+    return [notice(row) for row in rows]
+
+
+def load_history(db: sqlite3.Connection, guild_id: int, member_id: int, limit: int) -> list[Change]:
+    rows = db.execute(
+        f"SELECT {CHANGE} FROM history WHERE guild_id = ? AND member_id = ? ORDER BY id DESC LIMIT ?",
+        (guild_id, member_id, limit),
+    )
+    return [change(row) for row in rows]

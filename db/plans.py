@@ -1,0 +1,199 @@
+"""What servers sell, and how each wants things."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import replace
+
+import orjson
+
+from billing.errors import Conflict, NotFound
+from billing.model import Binding, Change, GuildSettings, Plan, Price
+from db.marks import mark
+from db.rows import PRICE, add_changes, marks, price, price_row, to_json
+
+_PLAN = "id, guild_id, name, role_ids, description, hidden, trial_days, removed_at"
+_PRICE_UPDATES = ", ".join(f"{c} = excluded.{c}" for c in PRICE.split(", ")[3:])
+_PRICES = ", ".join(f"prices.{c}" for c in PRICE.split(", "))
+_PRICE_ID = "provider, account, id"
+
+# Whoever pays for one of these products or has an admin's word on the plan.
+_CONCERNED = """
+    SELECT DISTINCT guild_id, member_id FROM subscriptions
+    WHERE guild_id = :guild AND EXISTS (
+        SELECT 1 FROM json_each(items), json_each(:products) AS product
+        WHERE json_extract(json_each.value, '$.price.product_id') = product.value)
+    UNION SELECT guild_id, member_id FROM overrides
+    WHERE guild_id = :guild AND lifted_at IS NULL AND (plan_id IS NULL OR plan_id = :plan)
+"""
+
+
+def record_plan(db: sqlite3.Connection, plan: Plan, who: str, at: int) -> Plan:
+    old = load_plan(db, plan.id) if plan.id else None
+    if plan.id and (old is None or old.guild_id != plan.guild_id):
+        raise NotFound("There is no such plan in this server.")
+    if plan.removed_at is None and _name_is_taken(db, plan):
+        raise Conflict(f"There is a plan called {plan.name} already. Choose another name.")
+    plan = _put(db, replace(plan, former_prices=_former(old, plan)))
+    if old is None or _giving(old) != _giving(plan):
+        mark(db, _concerned(db, old, plan), f"plan {plan.id}", at)
+    change = Change(at, plan.guild_id, None, f"plan {plan.id}", who, "", "", _words(old), _words(plan))
+    if change.before != change.after:
+        add_changes(db, [change])
+    return plan
+
+
+def _name_is_taken(db: sqlite3.Connection, plan: Plan) -> bool:
+    return (
+        db.execute(
+            "SELECT 1 FROM plans WHERE guild_id = ? AND folded_name = ? AND removed_at IS NULL AND id <> ?",
+            (plan.guild_id, plan.name.casefold(), plan.id),
+        ).fetchone()
+        is not None
+    )
+
+
+def _former(old: Plan | None, new: Plan) -> tuple[Price, ...]:
+    """Those named, and those that this change takes off sale."""
+    on_sale = {_id(p) for p in new.prices}
+    given = (*new.former_prices, *(old.prices if old else ()))
+    return tuple({_id(p): p for p in given if _id(p) not in on_sale}.values())
+
+
+def _id(p: Price) -> tuple[str, str, str]:
+    return (p.provider, p.account, p.id)
+
+
+def _put(db: sqlite3.Connection, plan: Plan) -> Plan:
+    row = (
+        plan.id or None,
+        plan.guild_id,
+        plan.name,
+        to_json(plan.role_ids),
+        plan.description,
+        int(plan.hidden),
+        plan.trial_days,
+        plan.removed_at,
+        plan.name.casefold(),
+    )
+    updates = ", ".join(f"{c} = excluded.{c}" for c in f"{_PLAN}, folded_name".split(", ")[2:])
+    (plan_id,) = db.execute(
+        f"INSERT INTO plans ({_PLAN}, folded_name) VALUES (?, {marks(_PLAN)})"
+        f" ON CONFLICT (id) DO UPDATE SET {updates} RETURNING id",
+        row,
+    ).fetchone()
+    _put_prices(db, plan_id, plan)
+    return replace(plan, id=plan_id)
+
+
+def _put_prices(db: sqlite3.Connection, plan_id: int, plan: Plan) -> None:
+    both = (*plan.prices, *plan.former_prices)
+    db.executemany(
+        f"INSERT INTO prices ({PRICE}) VALUES ({marks(PRICE)})"
+        f" ON CONFLICT ({_PRICE_ID}) DO UPDATE SET {_PRICE_UPDATES}",
+        [price_row(p) for p in both],
+    )
+    db.execute("DELETE FROM plan_prices WHERE plan_id = ?", (plan_id,))
+    db.executemany(
+        "INSERT INTO plan_prices (plan_id, position, provider, account, price_id, on_sale)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [(plan_id, n, *_id(p), int(n < len(plan.prices))) for n, p in enumerate(both)],
+    )
+
+
+def _giving(plan: Plan) -> tuple[object, ...]:
+    """What decides whom it gives which roles."""
+    prices = frozenset((_id(p), p.product_id) for p in (*plan.prices, *plan.former_prices))
+    return (frozenset(plan.role_ids), prices, plan.removed_at is None)
+
+
+def _concerned(db: sqlite3.Connection, old: Plan | None, new: Plan) -> Iterable[Binding]:
+    plans = [p for p in (old, new) if p]
+    products = {p.product_id for plan in plans for p in (*plan.prices, *plan.former_prices)}
+    asked = {"guild": new.guild_id, "plan": new.id, "products": to_json(sorted(products))}
+    return [Binding(*row) for row in db.execute(_CONCERNED, asked)]
+
+
+def _words(plan: Plan | None) -> str:
+    if plan is None:
+        return ""
+    roles = "+".join(map(str, plan.role_ids))
+    prices = "+".join(p.id for p in plan.prices)
+    former = "+".join(p.id for p in plan.former_prices)
+    facts = f"hidden={plan.hidden} trial_days={plan.trial_days} removed_at={plan.removed_at}"
+    return f"name={plan.name!r} roles={roles} prices={prices} former={former} {facts}"
+
+
+def load_plan(db: sqlite3.Connection, plan_id: int) -> Plan | None:
+    return next(iter(_load(db, "id = ?", plan_id)), None)
+
+
+def load_plans(db: sqlite3.Connection, guild_id: int | None, *, removed: bool = False) -> list[Plan]:
+    plans = _load(db, "guild_id = ?", guild_id) if guild_id is not None else _load(db, "? IS NULL", None)
+    return [plan for plan in plans if removed or plan.removed_at is None]
+
+
+def _load(db: sqlite3.Connection, which: str, value: int | None) -> list[Plan]:
+    rows = db.execute(f"SELECT {_PLAN} FROM plans WHERE {which} ORDER BY id", (value,)).fetchall()
+    return [_plan(db, row) for row in rows]
+
+
+def _plan(db: sqlite3.Connection, row: tuple[int, int, str, str, str, int, int | None, int | None]) -> Plan:
+    plan_id, guild_id, name, role_ids, description, hidden, trial_days, removed_at = row
+    prices = db.execute(
+        f"SELECT on_sale, {_PRICES} FROM plan_prices JOIN prices"
+        " ON prices.provider = plan_prices.provider AND prices.account = plan_prices.account"
+        " AND prices.id = plan_prices.price_id WHERE plan_id = ? ORDER BY position",
+        (plan_id,),
+    ).fetchall()
+    return Plan(
+        plan_id,
+        guild_id,
+        name,
+        tuple(orjson.loads(role_ids)),
+        tuple(price(p[1:]) for p in prices if p[0]),
+        tuple(price(p[1:]) for p in prices if not p[0]),
+        description,
+        bool(hidden),
+        trial_days,
+        removed_at,
+    )
+
+
+def record_price(db: sqlite3.Connection, what: Price) -> None:
+    db.execute(
+        "UPDATE prices SET product_id = ?, amount = ?, currency = ?, interval = ?, interval_count = ?,"
+        " trial_days = ?, active = ? WHERE provider = ? AND account = ? AND id = ?",
+        (*price_row(what)[3:], *_id(what)),
+    )
+
+
+def load_guild_settings(db: sqlite3.Connection, guild_id: int) -> GuildSettings:
+    row = db.execute(
+        "SELECT guild_id, notice_channel_id, terms_url, privacy_url, plan_switching FROM guild_settings"
+        " WHERE guild_id = ?",
+        (guild_id,),
+    ).fetchone()
+    if row is None:
+        return GuildSettings(guild_id)
+    return GuildSettings(row[0], row[1], row[2], row[3], bool(row[4]))
+
+
+def record_guild_settings(db: sqlite3.Connection, settings: GuildSettings, who: str, at: int) -> None:
+    old = load_guild_settings(db, settings.guild_id)
+    if old == settings:
+        return
+    db.execute(
+        "INSERT OR REPLACE INTO guild_settings (guild_id, notice_channel_id, terms_url, privacy_url,"
+        " plan_switching) VALUES (?, ?, ?, ?, ?)",
+        (
+            settings.guild_id,
+            settings.notice_channel_id,
+            settings.terms_url,
+            settings.privacy_url,
+            int(settings.plan_switching),
+        ),
+    )
+    words = (to_json(old), to_json(settings))
+    add_changes(db, [Change(at, settings.guild_id, None, "settings", who, "", "", *words)])

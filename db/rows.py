@@ -1,0 +1,230 @@
+"""Between SQLite's rows and the nouns of billing.model."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from billing.model import (
+    Binding,
+    Change,
+    Checkout,
+    DisputeState,
+    Event,
+    Intent,
+    IntentKind,
+    IntentState,
+    Item,
+    Money,
+    Notice,
+    Override,
+    OverrideKind,
+    Price,
+    Status,
+    Subject,
+    Subscription,
+    SubscriptionKey,
+)
+
+SUBSCRIPTION = (
+    "provider, account, id, customer_id, status, provider_status, items, created_at, period_start,"
+    " period_end, ends_at, ended_at, trial_end, unpaid_since, collection_void_since, paid_through,"
+    " checkout_id, dispute, guild_id, member_id"
+)
+EVENT = "provider, account, event_id, kind, subject_kind, subject_id, occurred_at"
+CHECKOUT = (
+    "id, provider, account, guild_id, member_id, plan_id, price_id, created_at, session_id, url, expires_at,"
+    " subscription_id"
+)
+OVERRIDE = (
+    "id, decision_id, guild_id, member_id, plan_id, kind, starts_at, until, reason, decided_by, created_at"
+)
+INTENT = (
+    "id, kind, provider, account, subscription_id, asked_by, reason, created_at, state, attempts,"
+    " next_attempt_at, payment_id, refunded_amount, refunded_currency, outcome, receipt"
+)
+NOTICE = "key, guild_id, member_id, kind, facts, created_at"
+CHANGE = "at, guild_id, member_id, subject, who, why, evidence, before, after"
+PRICE = "provider, account, id, product_id, amount, currency, interval, interval_count, trial_days, active"
+
+Row = tuple[Any, ...]
+
+
+def marks(columns: str) -> str:
+    """As many question marks as there are columns."""
+    return ", ".join("?" * (columns.count(",") + 1))
+
+
+def key_row(key: SubscriptionKey) -> Row:
+    """provider, account, id."""
+    return (key.provider, key.account, key.id)
+
+
+def subscription_row(sub: Subscription) -> Row:
+    """In the order of SUBSCRIPTION."""
+    binding = (sub.binding.guild_id, sub.binding.member_id) if sub.binding else (None, None)
+    return (
+        *key_row(sub.key),
+        sub.customer_id,
+        sub.status,
+        sub.provider_status,
+        to_json(sub.items),
+        sub.created_at,
+        sub.period_start,
+        sub.period_end,
+        sub.ends_at,
+        sub.ended_at,
+        sub.trial_end,
+        sub.unpaid_since,
+        sub.collection_void_since,
+        sub.paid_through,
+        sub.checkout_id,
+        sub.dispute,
+        *binding,
+    )
+
+
+def subscription(row: Row) -> Subscription:
+    """From the columns of SUBSCRIPTION."""
+    provider, account, id_, customer, status, provider_status, items, *rest, dispute, guild, member = row
+    fields: Row = (
+        SubscriptionKey(provider, account, id_),
+        customer,
+        Status(status),
+        provider_status,
+        tuple(Item(Price(**item["price"]), item["quantity"]) for item in orjson.loads(items)),
+        *rest,
+        DisputeState(dispute),
+        None if guild is None else Binding(guild, member),
+    )
+    return Subscription(*fields)
+
+
+def event_row(event: Event) -> Row:
+    """In the order of EVENT."""
+    subject = (event.subject.kind, event.subject.id) if event.subject else (None, None)
+    return (event.provider, event.account, event.id, event.kind, *subject, event.occurred_at)
+
+
+def event(row: Row) -> Event:
+    """From the columns of EVENT."""
+    provider, account, id_, kind, subject_kind, subject_id, occurred_at = row
+    subject = None if subject_kind is None else Subject(subject_kind, subject_id)
+    return Event(provider, account, id_, kind, subject, occurred_at)
+
+
+def override(row: Row) -> Override:
+    """From the columns of OVERRIDE."""
+    id_, decision, guild, member, plan, kind, *rest = row
+    return Override(id_, decision, guild, member, plan, OverrideKind(kind), *rest)
+
+
+def intent_row(intent: Intent) -> Row:
+    """In the order of INTENT."""
+    refunded = (intent.refunded.amount, intent.refunded.currency) if intent.refunded else (None, None)
+    return (
+        intent.id,
+        intent.kind,
+        *key_row(intent.key),
+        intent.by,
+        intent.reason,
+        intent.created_at,
+        intent.state,
+        intent.attempts,
+        intent.next_attempt_at,
+        intent.payment_id,
+        *refunded,
+        intent.outcome,
+        int(intent.receipt),
+    )
+
+
+def intent(row: Row) -> Intent:
+    """From the columns of INTENT."""
+    id_, kind, provider, account, subscription_id, by, reason, created_at, state, *rest = row
+    attempts, next_attempt_at, payment_id, amount, currency, outcome, receipt = rest
+    return Intent(
+        id_,
+        IntentKind(kind),
+        SubscriptionKey(provider, account, subscription_id),
+        by,
+        reason,
+        created_at,
+        IntentState(state),
+        attempts,
+        next_attempt_at,
+        payment_id,
+        None if amount is None else Money(amount, currency),
+        outcome,
+        bool(receipt),
+    )
+
+
+def notice(row: Row) -> Notice:
+    """From the columns of NOTICE."""
+    key, guild, member, kind, facts, created_at = row
+    return Notice(key, guild, member, kind, orjson.loads(facts), created_at)
+
+
+def price_row(price: Price) -> Row:
+    """In the order of PRICE."""
+    return (
+        price.provider,
+        price.account,
+        price.id,
+        price.product_id,
+        price.amount,
+        price.currency,
+        price.interval,
+        price.interval_count,
+        price.trial_days,
+        int(price.active),
+    )
+
+
+def price(row: Row) -> Price:
+    """From the columns of PRICE."""
+    fields: Row = (*row[:-1], bool(row[-1]))
+    return Price(*fields)
+
+
+def checkout_row(checkout: Checkout) -> Row:
+    """In the order of CHECKOUT."""
+    return (
+        checkout.id,
+        checkout.provider,
+        checkout.account,
+        checkout.guild_id,
+        checkout.member_id,
+        checkout.plan_id,
+        checkout.price_id,
+        checkout.created_at,
+        checkout.session_id,
+        checkout.url,
+        checkout.expires_at,
+        checkout.subscription_id,
+    )
+
+
+def to_json(value: Any) -> str:
+    """Dataclasses included."""
+    return orjson.dumps(value).decode()
+
+
+def change(row: Row) -> Change:
+    """From the columns of CHANGE."""
+    return Change(*row)
+
+
+def add_changes(db: sqlite3.Connection, changes: Iterable[Change]) -> None:
+    """Append to history."""
+    db.executemany(
+        f"INSERT INTO history ({CHANGE}) VALUES ({marks(CHANGE)})",
+        [
+            (c.at, c.guild_id, c.member_id, c.subject, c.who, c.why, c.evidence, c.before, c.after)
+            for c in changes
+        ],
+    )

@@ -1,0 +1,90 @@
+"""Bringing a ledger file to the schema that this program knows."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from billing.errors import LedgerDamaged, LedgerTooNew
+
+_FOLDER = Path(__file__).parent / "migrations"
+
+# Beyond this size a full check takes seconds at every start; the header, the schema and the length of the
+# file are looked at then.
+_CHECKED_WHOLE = 128 * 2**20
+
+
+def load_migrations() -> list[str]:
+    """The numbered scripts; the n-th (from 1) leads to `user_version` n."""
+    return [path.read_text("utf-8") for path in sorted(_FOLDER.glob("[0-9]*.sql"))]
+
+
+# A commit is on disk when it returns (FULL). A larger write-ahead log lets more commits share the copying
+# of a page; a cache of 64 MiB holds the upper levels of every index of some million subscriptions.
+_WRITER = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -65536",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA wal_autocheckpoint = 4000",
+    "PRAGMA journal_size_limit = 67108864",
+)
+_READER = ("PRAGMA query_only = ON", "PRAGMA cache_size = -32768", "PRAGMA temp_store = MEMORY")
+
+
+def prepare_writer(db: sqlite3.Connection) -> None:
+    """Settings, checks and migrations, before anything else is done."""
+    prepare(db, load_migrations())
+
+
+def prepare_reader(db: sqlite3.Connection) -> None:
+    """Settings of a connection that only reads."""
+    for pragma in _READER:
+        db.execute(pragma)
+
+
+def prepare(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
+    """Check the file and bring it to the newest schema.
+
+    LedgerTooNew, LedgerDamaged, or sqlite3.Error where it cannot be read or written.
+    """
+    found = version_of(db)
+    if found > len(migrations):
+        raise LedgerTooNew(detail=f"schema {found}, this program knows {len(migrations)}")
+    if found == 0 and db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+        raise LedgerDamaged("This file is not a ledger of Dues. Point DATABASE_URL to another one.")
+    _check(db)
+    for pragma in _WRITER:
+        db.execute(pragma)
+    for version in range(found + 1, len(migrations) + 1):
+        _migrate(db, version, migrations[version - 1])
+
+
+def version_of(db: sqlite3.Connection) -> int:
+    """The number of the schema that the file has; 0 for an empty one."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _migrate(db: sqlite3.Connection, version: int, script: str) -> None:
+    try:
+        db.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {version};\nCOMMIT;")
+    except sqlite3.Error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _check(db: sqlite3.Connection) -> None:
+    pages = int(db.execute("PRAGMA page_count").fetchone()[0])
+    should_be = pages * int(db.execute("PRAGMA page_size").fetchone()[0])
+    path = Path(db.execute("PRAGMA database_list").fetchone()[2])
+    log = path.with_name(f"{path.name}-wal")
+    # While a write-ahead log holds pages, the file itself may rightly be shorter.
+    if path.stat().st_size < should_be and not (log.exists() and log.stat().st_size):
+        raise LedgerDamaged(detail=f"{path} is cut off: {path.stat().st_size} of {should_be} bytes")
+    if should_be <= _CHECKED_WHOLE:
+        says = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if says != "ok":
+            raise LedgerDamaged(detail=says)

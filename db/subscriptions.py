@@ -1,0 +1,140 @@
+"""Subscriptions as recorded, whose they are, and the checkouts that lead to them."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from billing.errors import Conflict, NotFound
+from billing.model import Binding, Change, Checkout, Subscription, SubscriptionKey
+from db.marks import mark
+from db.rows import (
+    CHECKOUT,
+    SUBSCRIPTION,
+    add_changes,
+    checkout_row,
+    key_row,
+    marks,
+    subscription,
+    subscription_row,
+)
+
+_THE_ONE = "provider = ? AND account = ? AND id = ?"
+_UPDATES = ", ".join(f"{c} = excluded.{c}" for c in SUBSCRIPTION.split(", ")[3:])
+
+
+def put(db: sqlite3.Connection, sub: Subscription) -> None:
+    db.execute(
+        f"INSERT INTO subscriptions ({SUBSCRIPTION}) VALUES ({marks(SUBSCRIPTION)})"
+        f" ON CONFLICT (provider, account, id) DO UPDATE SET {_UPDATES}",
+        subscription_row(sub),
+    )
+
+
+def subject_of(key: SubscriptionKey) -> str:
+    return f"{key.provider} subscription {key.id}"
+
+
+def load_subscription(db: sqlite3.Connection, key: SubscriptionKey) -> Subscription | None:
+    row = db.execute(f"SELECT {SUBSCRIPTION} FROM subscriptions WHERE {_THE_ONE}", key_row(key)).fetchone()
+    return subscription(row) if row else None
+
+
+def load_subscriptions_of(db: sqlite3.Connection, member_id: int) -> list[Subscription]:
+    rows = db.execute(
+        f"SELECT {SUBSCRIPTION} FROM subscriptions WHERE member_id = ? ORDER BY created_at DESC, row DESC",
+        (member_id,),
+    )
+    return [subscription(row) for row in rows]
+
+
+def load_customer_subscriptions(
+    db: sqlite3.Connection, provider: str, account: str, customer_id: str
+) -> list[SubscriptionKey]:
+    rows = db.execute(
+        "SELECT provider, account, id FROM subscriptions WHERE customer_id = ? AND provider = ?"
+        " AND account = ? ORDER BY row",
+        (customer_id, provider, account),
+    )
+    return [SubscriptionKey(*row) for row in rows]
+
+
+def load_customer_of(db: sqlite3.Connection, provider: str, account: str, member_id: int) -> str | None:
+    row = db.execute(
+        "SELECT id FROM customers WHERE member_id = ? AND provider = ? AND account = ?"
+        " ORDER BY tied_at DESC LIMIT 1",
+        (member_id, provider, account),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def load_unbound(db: sqlite3.Connection, provider: str, account: str) -> list[Subscription]:
+    rows = db.execute(
+        f"SELECT {SUBSCRIPTION} FROM subscriptions WHERE provider = ? AND account = ?"
+        " AND member_id IS NULL AND status <> 'ended' ORDER BY row",
+        (provider, account),
+    )
+    return [subscription(row) for row in rows]
+
+
+def record_binding(
+    db: sqlite3.Connection, key: SubscriptionKey, binding: Binding, who: str, evidence: str, at: int
+) -> None:
+    sub = load_subscription(db, key)
+    if sub is None:
+        raise NotFound("This subscription is not known here yet. Please try again in a minute.")
+    if sub.binding == binding:
+        return
+    if sub.binding is not None:
+        raise Conflict("This subscription belongs to somebody already, or to another server.")
+    if _payer_of(db, sub) not in (None, binding.member_id):
+        raise Conflict("The customer who pays for this subscription is another member.")
+    tie(db, sub, binding, at)
+    db.execute(
+        f"UPDATE subscriptions SET guild_id = ?, member_id = ? WHERE {_THE_ONE}",
+        (binding.guild_id, binding.member_id, *key_row(key)),
+    )
+    now = f"member {binding.member_id}"
+    what = Change(
+        at, binding.guild_id, binding.member_id, subject_of(key), who, "linked", evidence, "nobody", now
+    )
+    add_changes(db, [what])
+    mark(db, [binding], "linked", at)
+
+
+def _payer_of(db: sqlite3.Connection, sub: Subscription) -> int | None:
+    customer = (sub.key.provider, sub.key.account, sub.customer_id)
+    row = db.execute(f"SELECT member_id FROM customers WHERE {_THE_ONE}", customer).fetchone()
+    return row[0] if row else None
+
+
+def tie(db: sqlite3.Connection, sub: Subscription, binding: Binding, at: int) -> None:
+    """Remember whose customer pays; one that is another member's already stays theirs."""
+    db.execute(
+        "INSERT INTO customers (provider, account, id, member_id, tied_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (provider, account, id) DO UPDATE SET tied_at = excluded.tied_at"
+        " WHERE member_id = excluded.member_id",
+        (sub.key.provider, sub.key.account, sub.customer_id, binding.member_id, at),
+    )
+
+
+def record_checkout(db: sqlite3.Connection, checkout: Checkout) -> None:
+    db.execute(
+        f"INSERT OR REPLACE INTO checkouts ({CHECKOUT}) VALUES ({marks(CHECKOUT)})", checkout_row(checkout)
+    )
+
+
+def load_checkout(db: sqlite3.Connection, checkout_id: str) -> Checkout | None:
+    row = db.execute(f"SELECT {CHECKOUT} FROM checkouts WHERE id = ?", (checkout_id,)).fetchone()
+    return Checkout(*row) if row else None
+
+
+def load_open_checkout(
+    db: sqlite3.Connection, member_id: int, plan_id: int, provider: str, account: str, price_id: str, at: int
+) -> Checkout | None:
+    row = db.execute(
+        f"SELECT {CHECKOUT} FROM checkouts WHERE member_id = ? AND plan_id = ? AND subscription_id IS NULL"
+        " AND provider = ? AND account = ? AND price_id = ? AND url IS NOT NULL"
+        " AND (expires_at IS NULL OR expires_at > ?) ORDER BY created_at DESC LIMIT 1",
+        (member_id, plan_id, provider, account, price_id, at),
+    ).fetchone()
+    return Checkout(*row) if row else None

@@ -1,0 +1,114 @@
+"""What one look at the provider changes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+
+from billing.model import Change, DisputeState, Intent, Notice, Status, Subscription
+from billing.ports import Synced
+from db.inbox import finish
+from db.intents import record_intent, record_outcome
+from db.marks import mark
+from db.notices import record_notice
+from db.rows import add_changes
+from db.subscriptions import load_subscription, put, subject_of, tie
+
+
+def record_synced(db: sqlite3.Connection, synced: Synced) -> bool:
+    new = synced.snapshot
+    if synced.stale_version is not None:
+        finish(db, new.key if new else None, synced.stale_version, synced.at)
+    old = load_subscription(db, new.key) if new else None
+    if new and old and old.status is Status.ENDED and new.status is not Status.ENDED:
+        return False  # older truth, and so is all that was concluded from it
+    changed = new is not None and _record_snapshot(db, old, new, synced)
+    add_changes(db, synced.changes)
+    for notice in synced.notices:
+        record_notice(db, notice)
+    for intent in synced.intents:
+        record_intent(db, intent)
+    return changed
+
+
+def _record_snapshot(
+    db: sqlite3.Connection, old: Subscription | None, fetched: Subscription, synced: Synced
+) -> bool:
+    new = merge(old, fetched, synced.at)
+    if new == old:
+        return False
+    put(db, new)
+    if old is None or _visible(old) != _visible(new):
+        add_changes(db, [_change(old, new, synced)])
+    if new.binding and (old is None or old.binding is None):
+        tie(db, new, new.binding, synced.at)
+    if new.binding and (old is None or _deciding(old) != _deciding(new)):
+        mark(db, [new.binding], synced.why, synced.at)
+    return True
+
+
+def merge(old: Subscription | None, new: Subscription, at: int) -> Subscription:
+    """What the ledger keeps beside what was fetched.
+
+    A binding that stands is not replaced, and a dispute only by an explicit word on it. What is owed, or
+    voided, is so since it was first seen.
+    """
+    owed, void = new.unpaid_since, new.collection_void_since
+    if new.status is Status.PAST_DUE:
+        before = old.unpaid_since if old and old.status is Status.PAST_DUE else None
+        owed = min((t for t in (owed, before) if t is not None), default=at)
+    if old and void is not None and old.collection_void_since is not None:
+        void = old.collection_void_since
+    keeps_dispute = old is not None and new.dispute is DisputeState.NONE
+    return replace(
+        new,
+        unpaid_since=owed,
+        collection_void_since=void,
+        dispute=old.dispute if old and keeps_dispute else new.dispute,
+        binding=(old.binding if old else None) or new.binding,
+        checkout_id=new.checkout_id or (old.checkout_id if old else None),
+    )
+
+
+def _deciding(sub: Subscription) -> tuple[object, ...]:
+    """Everything that billing.access reads of a subscription."""
+    prices = tuple((item.price.id, item.price.product_id) for item in sub.items)
+    times = (sub.ends_at, sub.unpaid_since, sub.collection_void_since, sub.paid_through)
+    return (sub.binding, sub.status, sub.dispute, prices, times)
+
+
+def _visible(sub: Subscription) -> str:
+    """What a person would notice, in one line of history. That a period was renewed is none of it."""
+    prices = "+".join(f"{item.price.id}x{item.quantity}" for item in sub.items)
+    facts = {
+        "ends_at": sub.ends_at,
+        "paid_through": sub.paid_through,
+        "voided_since": sub.collection_void_since,
+        "dispute": None if sub.dispute is DisputeState.NONE else sub.dispute,
+    }
+    return " ".join((sub.status, prices, *(f"{k}={v}" for k, v in facts.items() if v is not None)))
+
+
+def _change(old: Subscription | None, new: Subscription, synced: Synced) -> Change:
+    return Change(
+        synced.at,
+        new.binding.guild_id if new.binding else None,
+        new.binding.member_id if new.binding else None,
+        subject_of(new.key),
+        synced.who,
+        synced.why,
+        synced.evidence,
+        _visible(old) if old else "",
+        _visible(new),
+    )
+
+
+def record_intent_outcome(
+    db: sqlite3.Connection, intent: Intent, synced: Synced | None, notices: Sequence[Notice]
+) -> None:
+    record_outcome(db, intent)
+    if synced is not None:
+        record_synced(db, synced)
+    for notice in notices:
+        record_notice(db, notice)
