@@ -1,0 +1,69 @@
+"""What every provider's folder uses: the bound on a call's time, and reading an answer's fields strictly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from billing.errors import ProviderMisread, ProviderUnavailable
+
+# A little under the 15 s that the port promises, so that telling of it fits in too.
+LONGEST_CALL = 14.5
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Answer = Mapping[str, Any]
+
+
+@asynccontextmanager
+async def within(seconds: float, what: str) -> AsyncIterator[None]:
+    """Give up after that many seconds, all tries together: ProviderUnavailable, the effect unknown."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise ProviderUnavailable(detail=f"{what}: no answer within {seconds:g} s") from None
+
+
+def bounded(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """A provider's method, held to the time that the port promises."""
+
+    @wraps(method)
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        async with within(LONGEST_CALL, method.__name__):
+            return await method(*args, **kwargs)
+
+    return call
+
+
+def maybe(data: Answer, path: str, kind: type[T]) -> T | None:
+    """The field at a dotted path, or None where it is null or absent.
+
+    ProviderMisread, with the path in its detail, where it is there but of another kind.
+    """
+    value: Any = data
+    for name in path.split("."):
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            raise _misread(data, path, "is not where it should be")
+        value = value.get(name)
+    # True is an int to Python, and would pass for the amount 1.
+    if value is None or (isinstance(value, kind) and not (kind is int and isinstance(value, bool))):
+        return value
+    raise _misread(data, path, f"is {type(value).__name__}, not {kind.__name__}")
+
+
+def need(data: Answer, path: str, kind: type[T]) -> T:
+    """The field at a dotted path; ProviderMisread, with the path in its detail, where there is none."""
+    value = maybe(data, path, kind)
+    if value is None:
+        raise _misread(data, path, "is missing")
+    return value
+
+
+def _misread(data: Answer, path: str, what: str) -> ProviderMisread:
+    return ProviderMisread(detail=f"{data.get('object', 'answer')}.{path} {what}")

@@ -1,0 +1,25 @@
+"""The providers that Dues knows. A further one is a folder beside these and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from billing.ports import Clock, Provider
+from providers.stripe.client import StripeProvider
+
+
+def _stripe(settings: Any, clock: Clock) -> Provider:
+    return StripeProvider(settings.api_key, settings.webhook_secrets, settings.api_url, clock)
+
+
+# By the name of the part of Settings that turns it on; that part is None while the provider is off.
+PROVIDERS: Mapping[str, Callable[[Any, Clock], Provider]] = {
+    "stripe": _stripe,
+}
+
+
+def make_providers(settings: object, clock: Clock) -> dict[str, Provider]:
+    """Those that the settings turn on, by name."""
+    parts = {name: getattr(settings, name) for name in PROVIDERS}
+    return {name: PROVIDERS[name](part, clock) for name, part in parts.items() if part is not None}

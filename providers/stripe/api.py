@@ -1,0 +1,156 @@
+"""Calls to Stripe's API: one place that knows the SDK, its errors and its retries.
+
+Requests go through `StripeClient.raw_request_async`, whose answer is plain JSON. The typed methods build an
+object for every nested field, 3.3 ms for one subscription with its invoice where parsing takes 0.07 ms
+(stripe 16.1): a page of a hundred would hold up everything else for a third of a second.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import stripe
+
+from billing.errors import (
+    ProviderError,
+    ProviderMisread,
+    ProviderNotFound,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from providers.base import LONGEST_CALL, Answer, need, within
+
+# At info the SDK logs Stripe's messages, at debug whole bodies, links to pay and manage among them.
+logging.getLogger("stripe").setLevel(logging.WARNING)
+# Else every request reports the machine's platform and the last request's time.
+stripe.enable_telemetry = False
+
+# A slow answer uses up a method's time; tries again are for what fails fast: a refused connection, a 409
+# lock, a 5xx. The SDK waits 0.5 s and then up to 1 s between them.
+RETRIES = 2
+_TIMEOUT = aiohttp.ClientTimeout(total=12, sock_connect=4)
+_PAGE = 100
+# A 500 is what Stripe remembers under its idempotency key, and answers again (docs.stripe.com/api/
+# idempotent_requests, 2026-11); so after a replayed one the next key is taken, this many times at most.
+_KEYS = 5
+
+
+class Refused(ProviderRefused):
+    """A refusal with what Stripe named as its reason: `code` and `param`, empty where it named none."""
+
+    def __init__(self, tell: str | None = None, *, detail: str, status: int, code: str, param: str) -> None:
+        super().__init__(tell, detail=detail)
+        self.status, self.code, self.param = status, code, param
+
+
+class _Replayed(ProviderUnavailable):
+    """The saved 500 of an earlier request with the same key."""
+
+
+class Api:
+    """One account at Stripe, or at `url`. `close` when done."""
+
+    def __init__(self, key: str, url: str | None) -> None:
+        self._http = stripe.AIOHTTPClient(timeout=_TIMEOUT)
+        self._client = stripe.StripeClient(
+            key,
+            base_addresses={"api": url.rstrip("/")} if url else {},
+            max_network_retries=RETRIES,
+            http_client=self._http,
+        )
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._http.close_async()  # type: ignore[no-untyped-call]  # the SDK left this one out
+
+    async def get(self, path: str, **params: Any) -> Answer:
+        """One object."""
+        return await self._request("get", path, **params)
+
+    async def post(self, path: str, key: str | None = None, **params: Any) -> Answer:
+        """A change. `key` makes it happen once however often it is asked; the SDK invents one otherwise."""
+        for attempt in range(_KEYS):
+            options = {"idempotency_key": key if attempt == 0 else f"{key}-{attempt}"} if key else {}
+            try:
+                return await self._request("post", path, **options, **params)
+            except _Replayed:
+                if key is None:
+                    raise
+        raise ProviderUnavailable(detail=f"POST {path}: Stripe replays its own fault for every key")
+
+    async def delete(self, path: str, **params: Any) -> Answer:
+        """A deletion, tried once: DELETE takes no idempotency key."""
+        return await self._request("delete", path, max_network_retries=0, **params)
+
+    async def first(self, path: str, **params: Any) -> list[Any]:
+        """The first page of a list."""
+        found: list[Any] = need(await self.get(path, **{"limit": _PAGE, **params}), "data", list)
+        return found
+
+    async def pages(self, path: str, **params: Any) -> AsyncIterator[list[Any]]:
+        """Every page of a list; each page has the time of one call."""
+        while True:
+            async with within(LONGEST_CALL, f"GET {path}"):
+                page = await self.get(path, **{"limit": _PAGE, **params})
+            found: list[Any] = need(page, "data", list)
+            if found:
+                yield found
+            if not found or not need(page, "has_more", bool):
+                return
+            params["starting_after"] = need(found[-1], "id", str)
+
+    async def every(self, path: str, **params: Any) -> list[Any]:
+        """All pages in one list."""
+        return [one async for page in self.pages(path, **params) for one in page]
+
+    async def _request(self, method: str, path: str, **params: Any) -> Answer:
+        what = f"{method.upper()} {path}"
+        try:
+            answer = await self._client.raw_request_async(method, f"/v1/{path}", **params)
+        except stripe.StripeError as error:
+            # Without the cause, whose text and arguments may hold the answer's body.
+            raise translate(error, what) from None
+        except (aiohttp.ClientError, OSError) as error:
+            # Reading the body fails outside of what the SDK translates. TimeoutError is an OSError.
+            raise ProviderUnavailable(detail=f"{what}: {type(error).__name__}") from None
+        if not isinstance(answer.data, dict):
+            raise ProviderMisread(detail=f"{what}: the answer is no object")
+        return answer.data
+
+
+def path(*parts: str) -> str:
+    """A path below /v1/ with ids in it; an empty id would name the list, so it is not found."""
+    if not all(parts):
+        raise ProviderNotFound(detail="an empty id")
+    return "/".join(quote(part, safe="") for part in parts)
+
+
+def translate(error: stripe.StripeError, what: str) -> ProviderError:
+    """Stripe's fault as ours. The detail holds status, code, parameter and request id, never a message.
+
+    docs.stripe.com/api/errors, docs.stripe.com/error-low-level, 2026-11.
+    """
+    status, code, param = error.http_status or 0, error.code or "", getattr(error, "param", None) or ""
+    detail = f"{what}: {' '.join(p for p in (str(status), code, param, error.request_id) if p)}"
+    if status >= 500 and (error.headers or {}).get("idempotent-replayed") == "true":
+        return _Replayed(detail=detail)
+    unavailable = isinstance(error, stripe.APIConnectionError | stripe.RateLimitError)
+    if unavailable or status >= 500 or status == 409 or code == "lock_timeout":
+        return ProviderUnavailable(detail=detail)
+    if status == 401:
+        detail = f"Stripe does not accept STRIPE_API_KEY. {detail}"
+    if status == 403:
+        detail = f"STRIPE_API_KEY lacks a permission. {detail}"
+    if status == 404 or code == "resource_missing":
+        return Missing(detail=detail, status=status, code=code, param=param)
+    if 400 <= status < 500:
+        return Refused(detail=detail, status=status, code=code, param=param)
+    return ProviderMisread(detail=detail)
+
+
+class Missing(Refused, ProviderNotFound):
+    """Stripe does not know an object; `param` says which of those named."""

@@ -1,0 +1,300 @@
+"""Stripe behind the Provider port."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
+from billing.model import (
+    DisputeState,
+    Event,
+    Finding,
+    Payment,
+    Plan,
+    Price,
+    Status,
+    Subject,
+    Subscription,
+)
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, PaymentPage, PortalWish
+from providers.base import Answer, bounded, maybe, need
+from providers.stripe import payments
+from providers.stripe.api import Api, Missing, Refused, path
+from providers.stripe.mapping import (
+    NAME,
+    map_checkout,
+    map_dispute,
+    map_price,
+    map_subscription,
+    maybe_id,
+)
+from providers.stripe.portal import Portals
+from providers.stripe.setup import Setup
+from providers.stripe.webhook import authenticate
+
+log = logging.getLogger(__name__)
+
+_INVOICE = ["latest_invoice"]
+_LIVE_KEYS = ("sk_live_", "rk_live_")
+
+
+def account_of(api_key: str) -> str:
+    """'live' or 'test', as the key's prefix says (docs.stripe.com/keys, 2026-11)."""
+    return "live" if api_key.startswith(_LIVE_KEYS) else "test"
+
+
+class StripeProvider:
+    """One account at Stripe, in the mode of its key. `close` when done."""
+
+    name = NAME
+    title = "Stripe"
+    keeps_period = True
+
+    def __init__(
+        self, api_key: str, webhook_secrets: tuple[str, ...], api_url: str | None, clock: Clock
+    ) -> None:
+        self.account = account_of(api_key)
+        self._secrets = webhook_secrets
+        self._api = Api(api_key, api_url)
+        self._portals = Portals(self._api, clock)
+        self._setup = Setup(self._api, self._portals, self.account)
+
+    async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
+        """See providers/stripe/webhook.py."""
+        return authenticate(body, headers, now, self._secrets, self.account)
+
+    @bounded
+    async def fetch_subscription(self, subscription_id: str) -> Subscription:
+        """One call; a second where the subscription has more than one page of items."""
+        return await self._map(await self._retrieve(subscription_id))
+
+    @bounded
+    async def locate(self, subject: Subject) -> list[str]:
+        """By the object's own links. Prices and products are found in the ledger, not here."""
+        return await payments.locate(self._api, subject)
+
+    @bounded
+    async def fetch_checkout(self, subscription_id: str) -> CheckoutFound | None:
+        """The Checkout Session that made it; None for one made by hand or through the API."""
+        found = await self._api.first("checkout/sessions", subscription=subscription_id, limit=1)
+        return map_checkout(found[0]) if found else None
+
+    @bounded
+    async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
+        """The first subscription that the disputed payment was for, and where the dispute stands."""
+        dispute = await self._api.get(path("disputes", dispute_id))
+        found = await payments.locate_payment(self._api, dispute)
+        if not found and maybe_id(dispute, "payment_intent") is None:
+            found = await payments.locate(self._api, Subject("charge", maybe_id(dispute, "charge") or ""))
+        return (found[0] if found else None), map_dispute(dispute)
+
+    async def list_subscriptions(self) -> AsyncIterator[Subscription]:
+        """A hundred a call. One that cannot be read is left out, and said so in the log."""
+        pages = self._api.pages("subscriptions", status="all", expand=["data.latest_invoice"])
+        async for page in pages:
+            for data in page:
+                try:
+                    yield await self._map(data)
+                except ProviderMisread as error:
+                    log.warning("Left out subscription %s: %s", maybe(data, "id", str), error)
+
+    @bounded
+    async def fetch_price(self, price_id: str) -> Price:
+        """ProviderRefused where the price is paid only once."""
+        try:
+            return map_price(await self._api.get(path("prices", price_id)), self.account)
+        except ProviderNotFound as error:
+            raise ProviderNotFound(
+                f"Stripe knows no price `{price_id[:80]}` in {self.account} mode. In the Dashboard open the "
+                "product and copy the id of its price; it begins with `price_`.",
+                detail=str(error),
+            ) from None
+
+    @bounded
+    async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:
+        """A Checkout Session. A customer whom Stripe does not take for it is left out: deleted, or tied to
+        another currency by a running subscription."""
+        params, key = _checkout_params(order), order.checkout.id
+        if order.customer_id is not None:
+            try:
+                return await self._open_page(key, {"customer": order.customer_id, **params})
+            except Refused as refused:
+                if refused.status not in (400, 404):
+                    raise
+                log.info("Checkout without the known customer: %s", refused)
+                key = f"{key}-anew"
+        return await self._open_page(key, params)
+
+    async def _open_page(self, key: str, params: Mapping[str, Any]) -> PaymentPage:
+        session = await self._api.post("checkout/sessions", key, **params)
+        return PaymentPage(
+            need(session, "id", str), need(session, "url", str), maybe(session, "expires_at", int)
+        )
+
+    @bounded
+    async def manage_link(self, subscription: Subscription, wish: PortalWish) -> str:
+        """A session of the billing portal, on its home page: it lists the customer's subscriptions, each with
+        its own buttons. Stripe's deep links lead to one subscription, but to one action of it only, and hide
+        the rest (docs.stripe.com/customer-management/portal-deep-links, 2026-11)."""
+        try:
+            return await self._portal_link(subscription, wish)
+        except Refused as refused:
+            if refused.param == "customer":
+                raise ProviderNotFound(
+                    "This customer no longer exists at Stripe, so there is nothing left to manage there.",
+                    detail=str(refused),
+                ) from None
+            if refused.param != "configuration":
+                raise
+        self._portals.forget(wish.settings.guild_id)  # deleted or switched off meanwhile
+        return await self._portal_link(subscription, wish)
+
+    async def _portal_link(self, subscription: Subscription, wish: PortalWish) -> str:
+        session = await self._api.post(
+            "billing_portal/sessions",
+            customer=subscription.customer_id,
+            configuration=await self._portals.ensure(wish),
+            return_url=wish.return_url,
+        )
+        return need(session, "url", str)
+
+    @bounded
+    async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
+        """One that was never paid has no period to keep, and Stripe takes no schedule for it: it ends now."""
+        data, now = await self._look(subscription)
+        if now.status is Status.ENDED or _ends_with_period(now):
+            return now
+        if now.status is Status.PENDING:
+            return await self._end(subscription.key.id)
+        await self._release_schedule(data, key)
+        return await self._change(subscription.key.id, key, cancel_at_period_end=True)
+
+    @bounded
+    async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
+        """Neither a final invoice nor a credit for the rest of the period."""
+        data, now = await self._look(subscription)
+        if now.status is Status.ENDED:
+            return now
+        await self._release_schedule(data, key)
+        return await self._end(subscription.key.id)
+
+    @bounded
+    async def resume(self, subscription: Subscription, key: str) -> Subscription:
+        """ProviderRefused where it has ended: Stripe brings none back."""
+        data, now = await self._look(subscription)
+        if now.status is Status.ENDED:
+            raise ProviderRefused(
+                "This subscription has ended and cannot be taken up again. Subscribe anew with /subscribe.",
+                detail=f"resume: {now.provider_status}",
+            )
+        if now.ends_at is None:
+            return now
+        if await self._release_schedule(data, key):  # which may have been all that set an end
+            data, now = await self._look(subscription)
+            if now.ends_at is None:
+                return now
+        if maybe(data, "cancel_at_period_end", bool):
+            return await self._change(subscription.key.id, key, cancel_at_period_end=False)
+        return await self._change(subscription.key.id, key, cancel_at="")
+
+    @bounded
+    async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
+        """None where nothing was paid yet, or the last invoice was paid outside of Stripe."""
+        return await payments.fetch_last_payment(self._api, subscription.key.id)
+
+    @bounded
+    async def refund(self, payment: Payment, key: str) -> Payment:
+        """The whole rest, to where it came from."""
+        return await payments.refund(self._api, payment, key)
+
+    async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
+        """Key, permissions, webhook endpoint, prices, portal."""
+        return await self._setup.check(plans, webhook_url)
+
+    @bounded
+    async def fix(self, what: str, plans: Sequence[Plan], webhook_url: str) -> None:
+        """Endpoint's events, a switched-off endpoint, portal configurations."""
+        await self._setup.fix(what)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._api.close()
+
+    async def _retrieve(self, subscription_id: str) -> Answer:
+        return await self._api.get(path("subscriptions", subscription_id), expand=_INVOICE)
+
+    async def _look(self, subscription: Subscription) -> tuple[Answer, Subscription]:
+        data = await self._retrieve(subscription.key.id)
+        return data, await self._map(data)
+
+    async def _map(self, data: Answer) -> Subscription:
+        return map_subscription(await self._complete(data), self.account)
+
+    async def _complete(self, data: Answer) -> Answer:
+        """With what an answer may leave out: further items, and an invoice that was not expanded although
+        it decides since when a payment is owed."""
+        more: dict[str, Any] = {}
+        if maybe(data, "items.has_more", bool):
+            found = await self._api.every("subscription_items", subscription=need(data, "id", str))
+            more["items"] = {"data": found}
+        invoice = maybe(data, "latest_invoice", object)
+        if isinstance(invoice, str) and maybe(data, "status", str) == "past_due":
+            more["latest_invoice"] = await self._api.get(path("invoices", invoice))
+        return {**data, **more} if more else data
+
+    async def _change(self, subscription_id: str, key: str, **params: Any) -> Subscription:
+        where = path("subscriptions", subscription_id)
+        return await self._map(await self._api.post(where, key, expand=_INVOICE, **params))
+
+    async def _end(self, subscription_id: str) -> Subscription:
+        where = path("subscriptions", subscription_id)
+        try:
+            return await self._map(await self._api.delete(where, expand=_INVOICE))
+        except Missing:
+            # Stripe says so of one that has ended already, too.
+            now = await self._map(await self._retrieve(subscription_id))
+            if now.status is not Status.ENDED:
+                raise
+            return now
+
+    async def _release_schedule(self, data: Answer, key: str) -> bool:
+        """A schedule owns its subscription's end, and Stripe refuses to change it past the schedule
+        (docs.stripe.com/billing/subscriptions/subscription-schedules, 2026-11)."""
+        schedule = maybe_id(data, "schedule")
+        if schedule is None:
+            return False
+        await self._api.post(path("subscription_schedules", schedule, "release"), f"{key}-release")
+        return True
+
+
+def _ends_with_period(now: Subscription) -> bool:
+    return now.ends_at is not None and (now.period_end is None or now.ends_at <= now.period_end)
+
+
+def _checkout_params(order: CheckoutOrder) -> dict[str, Any]:
+    checkout = order.checkout
+    metadata = {
+        "discord_user_id": str(checkout.member_id),
+        "discord_guild_id": str(checkout.guild_id),
+        "plan": order.plan_name,
+        "dues_checkout": checkout.id,
+    }
+    about: dict[str, Any] = {"metadata": metadata}
+    if order.trial_days > 0:
+        about["trial_period_days"] = order.trial_days
+    return {
+        "mode": "subscription",
+        "client_reference_id": checkout.id,
+        "line_items": [{"price": order.price.id, "quantity": 1}],
+        "subscription_data": about,
+        "metadata": metadata,
+        "allow_promotion_codes": True,
+        "success_url": _returning(order.return_url, "paid"),
+        "cancel_url": _returning(order.return_url, "cancelled"),
+    }
+
+
+def _returning(url: str, came_from: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}from={came_from}"

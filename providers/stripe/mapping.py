@@ -1,0 +1,209 @@
+"""Stripe's answers in our words: pure tables and functions. What is missing raises ProviderMisread."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+from billing.errors import ProviderMisread, ProviderRefused
+from billing.model import DisputeState, Item, Payment, Price, Status, Subscription, SubscriptionKey
+from billing.ports import CheckoutFound
+from providers.base import Answer, maybe, need
+
+NAME = "stripe"
+
+# docs.stripe.com/api/subscriptions/object, `status`, API 2026-10-28. A status that is not here is UNKNOWN.
+STATUS: dict[str, Status] = {
+    "incomplete": Status.PENDING,  # the first payment has 23 hours to arrive
+    "incomplete_expired": Status.ENDED,
+    "trialing": Status.TRIALING,
+    "active": Status.ACTIVE,
+    "past_due": Status.PAST_DUE,
+    "unpaid": Status.UNPAID,
+    "canceled": Status.ENDED,
+    "paused": Status.PAUSED,  # paused by hand, or a trial that ended without a payment method
+}
+_RUNNING = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
+
+# docs.stripe.com/api/disputes/object, `status`, API 2026-10-28. A warning is an inquiry before a dispute.
+DISPUTES: dict[str, DisputeState] = {
+    "warning_needs_response": DisputeState.OPEN,
+    "warning_under_review": DisputeState.OPEN,
+    "warning_closed": DisputeState.NONE,
+    "needs_response": DisputeState.OPEN,
+    "under_review": DisputeState.OPEN,
+    "appeal_needs_response": DisputeState.OPEN,
+    "appeal_under_review": DisputeState.OPEN,
+    "won": DisputeState.WON,
+    "lost": DisputeState.LOST,
+    "prevented": DisputeState.NONE,
+}
+
+
+def id_of(data: Answer, path: str) -> str:
+    """The id of the object at a path, expanded or not."""
+    found = maybe_id(data, path)
+    if found is None:
+        return need(data, path, str)
+    return found
+
+
+def maybe_id(data: Answer, path: str) -> str | None:
+    """As `id_of`; None where there is none."""
+    found = maybe(data, path, object)
+    return maybe(data, f"{path}.id", str) if isinstance(found, dict) else maybe(data, path, str)
+
+
+def map_subscription(data: Answer, account: str) -> Subscription:
+    """A subscription as the API answers it, `latest_invoice` expanded where that decides anything."""
+    raw = need(data, "status", str)
+    status = STATUS.get(raw, Status.UNKNOWN)
+    start, end = _period(data, status)
+    return Subscription(
+        key=SubscriptionKey(NAME, account, need(data, "id", str)),
+        customer_id=id_of(data, "customer"),
+        status=status,
+        provider_status=raw,
+        items=tuple(_map_item(item, account) for item in _items(data)),
+        created_at=need(data, "created", int),
+        period_start=start,
+        period_end=end,
+        ends_at=None if status is Status.ENDED else _ends_at(data, end),
+        ended_at=maybe(data, "ended_at", int),
+        trial_end=maybe(data, "trial_end", int),
+        unpaid_since=_unpaid_since(data) if status is Status.PAST_DUE else None,
+        collection_void_since=_collection_void_since(data, end),
+        checkout_id=maybe(data, "metadata.dues_checkout", str),
+    )
+
+
+def _items(data: Answer) -> list[Any]:
+    found: list[Any] = need(data, "items.data", list)
+    if not found:
+        raise ProviderMisread(detail="subscription.items.data is empty")
+    return found
+
+
+def _map_item(item: Answer, account: str) -> Item:
+    # Metered prices have no quantity; what is used is charged afterwards.
+    quantity = maybe(item, "quantity", int)
+    return Item(map_price(need(item, "price", dict), account), 1 if quantity is None else quantity)
+
+
+def _period(data: Answer, status: Status) -> tuple[int | None, int | None]:
+    """On the items since API 2025-03-31 ('Deprecates subscription current period'), above them before.
+
+    Of items with periods of their own the one that is paid longest counts.
+    """
+    items = [i for i in _items(data) if maybe(i, "current_period_end", int) is not None]
+    longest = max(items, key=lambda i: need(i, "current_period_end", int), default=data)
+    read = need if status in _RUNNING else maybe
+    return read(longest, "current_period_start", int), read(longest, "current_period_end", int)
+
+
+def _ends_at(data: Answer, period_end: int | None) -> int | None:
+    """Scheduled either way: the portal sets `cancel_at` alone under flexible billing."""
+    moments = [maybe(data, "cancel_at", int)]
+    if maybe(data, "cancel_at_period_end", bool):
+        moments.append(period_end)
+    return min((m for m in moments if m is not None), default=None)
+
+
+def _unpaid_since(data: Answer) -> int | None:
+    invoice = maybe(data, "latest_invoice", object)
+    if not isinstance(invoice, dict) or maybe(invoice, "status", str) != "open":
+        return None
+    return maybe(invoice, "due_date", int) or need(invoice, "created", int)
+
+
+def _collection_void_since(data: Answer, period_end: int | None) -> int | None:
+    """Of the three behaviours only `void` gives the coming periods away unpaid for good.
+
+    docs.stripe.com/billing/subscriptions/pause-payment: until 2022 'Unable to provide services'; the
+    Dashboard still describes it so. The other two are for service that goes on, free or paid later.
+    """
+    return period_end if maybe(data, "pause_collection.behavior", str) == "void" else None
+
+
+def map_price(data: Answer, account: str) -> Price:
+    """A recurring price; ProviderRefused, with a sentence, for one that is paid once."""
+    if maybe(data, "type", str) == "one_time":
+        raise ProviderRefused(
+            "This price is paid only once. A plan needs a recurring price: in Stripe, add one to the product "
+            "and use its id.",
+            detail="price.type is one_time",
+        )
+    return Price(
+        provider=NAME,
+        account=account,
+        id=need(data, "id", str),
+        product_id=id_of(data, "product"),
+        amount=_amount(data),
+        currency=need(data, "currency", str).lower(),
+        interval=need(data, "recurring.interval", str),
+        interval_count=maybe(data, "recurring.interval_count", int) or 1,
+        trial_days=maybe(data, "recurring.trial_period_days", int) or 0,
+        active=need(data, "active", bool),
+    )
+
+
+def _amount(data: Answer) -> int:
+    """Minor units. Prices by tiers or of the customer's choice have no one amount: 0.
+
+    Where an amount has fractions of a minor unit only `unit_amount_decimal` is set (docs.stripe.com/api/
+    prices/object, 2026-11).
+    """
+    whole = maybe(data, "unit_amount", int)
+    if whole is not None:
+        return whole
+    exact = maybe(data, "unit_amount_decimal", str)
+    try:
+        return int(Decimal(exact or "0").quantize(Decimal(1), ROUND_HALF_UP))
+    except InvalidOperation:
+        raise ProviderMisread(detail="price.unit_amount_decimal is no number") from None
+
+
+def invoice_subscription(invoice: Answer) -> str | None:
+    """Under `parent` since API 2025-03-31, directly on the invoice before."""
+    return maybe_id(invoice, "parent.subscription_details.subscription") or maybe_id(invoice, "subscription")
+
+
+def map_dispute(data: Answer) -> DisputeState:
+    """Where a dispute stands; a status that is not in the table is no reason to take anything away."""
+    raw = need(data, "status", str)
+    if raw not in DISPUTES:
+        raise ProviderMisread(detail=f"dispute.status is {raw}")
+    return DISPUTES[raw]
+
+
+def map_checkout(data: Answer) -> CheckoutFound:
+    """A Checkout Session that was finished."""
+    return CheckoutFound(
+        session_id=need(data, "id", str),
+        checkout_id=maybe(data, "client_reference_id", str),
+        subscription_id=maybe_id(data, "subscription"),
+        customer_id=maybe_id(data, "customer"),
+    )
+
+
+def map_intent_payment(intent: Answer, charge: Answer | None, paid_at: int) -> Payment:
+    """A payment by its PaymentIntent; what was given back stands on the intent's charge."""
+    return Payment(
+        id=need(intent, "id", str),
+        amount=need(intent, "amount_received", int),
+        refunded=0 if charge is None else need(charge, "amount_refunded", int),
+        currency=need(intent, "currency", str).lower(),
+        paid_at=paid_at,
+    )
+
+
+def map_charge_payment(charge: Answer, paid_at: int) -> Payment:
+    """A payment made by a charge of its own, without a PaymentIntent."""
+    captured = maybe(charge, "amount_captured", int)
+    return Payment(
+        id=need(charge, "id", str),
+        amount=need(charge, "amount", int) if captured is None else captured,
+        refunded=need(charge, "amount_refunded", int),
+        currency=need(charge, "currency", str).lower(),
+        paid_at=paid_at,
+    )

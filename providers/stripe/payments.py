@@ -1,0 +1,123 @@
+"""From payments to subscriptions and back: which payment was the last, and which agreement it was for.
+
+Since API 2025-03-31 an invoice names no payment; InvoicePayments stand between the two
+(docs.stripe.com/api/invoice-payment, 2026-11).
+"""
+
+from __future__ import annotations
+
+from billing.errors import ProviderError, ProviderRefused
+from billing.model import Payment, Subject
+from providers.base import Answer, maybe, need
+from providers.stripe.api import Api, Refused, path
+from providers.stripe.mapping import invoice_subscription, map_charge_payment, map_intent_payment, maybe_id
+
+
+async def locate_payment(api: Api, payment: Answer) -> list[str]:
+    """Subscriptions that a charge, refund or dispute is about, by the PaymentIntent that it names."""
+    intent = maybe_id(payment, "payment_intent")
+    if intent is not None:
+        return await locate_intent(api, intent)
+    invoice = maybe_id(payment, "invoice")  # charges named theirs before API 2025-03-31
+    return await locate_invoice(api, invoice) if invoice is not None else []
+
+
+async def locate_intent(api: Api, intent: str) -> list[str]:
+    """Subscriptions whose invoices a PaymentIntent paid, or was to pay."""
+    by = {"type": "payment_intent", "payment_intent": intent}
+    links = await api.first("invoice_payments", payment=by, expand=["data.invoice"])
+    found: list[str] = []
+    for link in links:
+        invoice = need(link, "invoice", object)
+        if isinstance(invoice, str):
+            found += await locate_invoice(api, invoice)
+        else:
+            found += _subscription_of(need(link, "invoice", dict))
+    return list(dict.fromkeys(found))
+
+
+async def locate_invoice(api: Api, invoice: str) -> list[str]:
+    """The subscription that an invoice is for, if it is for one."""
+    return _subscription_of(await api.get(path("invoices", invoice)))
+
+
+def _subscription_of(invoice: Answer) -> list[str]:
+    found = invoice_subscription(invoice)
+    return [] if found is None else [found]
+
+
+async def locate(api: Api, subject: Subject) -> list[str]:
+    """Ids of the subscriptions that an event's subject is about."""
+    match subject.kind:
+        case "subscription":
+            return [subject.id]
+        case "customer":
+            found = await api.every("subscriptions", customer=subject.id, status="all")
+            return [need(one, "id", str) for one in found]
+        case "invoice":
+            return await locate_invoice(api, subject.id)
+        case "payment_intent":
+            return await locate_intent(api, subject.id)
+        case "charge" | "refund" | "dispute":
+            return await locate_payment(api, await api.get(path(f"{subject.kind}s", subject.id)))
+        case "checkout.session":
+            session = await api.get(path("checkout", "sessions", subject.id))
+            made = maybe_id(session, "subscription")
+            return [] if made is None else [made]
+        case _:
+            return []
+
+
+async def fetch_last_payment(api: Api, subscription_id: str) -> Payment | None:
+    """The payment of the newest paid invoice above zero; None where it was paid outside of Stripe."""
+    for invoice in await api.first("invoices", subscription=subscription_id, status="paid"):
+        if need(invoice, "amount_paid", int) > 0:
+            return await _fetch_invoice_payment(api, invoice)
+    return None
+
+
+async def _fetch_invoice_payment(api: Api, invoice: Answer) -> Payment | None:
+    paid_at = maybe(invoice, "status_transitions.paid_at", int) or need(invoice, "created", int)
+    for link in await api.first("invoice_payments", invoice=need(invoice, "id", str), status="paid"):
+        found = maybe_id(link, "payment.payment_intent") or maybe_id(link, "payment.charge")
+        if found is not None:
+            return await fetch_payment(api, found, paid_at)
+    return None
+
+
+async def fetch_payment(api: Api, payment_id: str, paid_at: int) -> Payment:
+    """A payment as it is now, by the id of its PaymentIntent or of its lone charge."""
+    if not payment_id.startswith("pi_"):
+        return map_charge_payment(await api.get(path("charges", payment_id)), paid_at)
+    intent = await api.get(path("payment_intents", payment_id), expand=["latest_charge"])
+    charge = maybe(intent, "latest_charge", object)
+    if isinstance(charge, str):
+        return map_intent_payment(intent, await api.get(path("charges", charge)), paid_at)
+    return map_intent_payment(intent, maybe(intent, "latest_charge", dict), paid_at)
+
+
+async def refund(api: Api, payment: Payment, key: str) -> Payment:
+    """Give back what is left. No amount is named: Stripe then takes all that is left, so that asking again
+    under the same key stays the same request whatever was given back in between."""
+    now = await fetch_payment(api, payment.id, payment.paid_at)
+    if now.refundable.amount <= 0:
+        return now
+    named = {"payment_intent" if payment.id.startswith("pi_") else "charge": payment.id}
+    try:
+        answer = await api.post("refunds", key, **named)
+    except Refused as refused:
+        if refused.code != "charge_already_refunded":
+            raise _explain(refused) from None
+    else:
+        if maybe(answer, "status", str) in ("failed", "canceled"):
+            raise ProviderRefused("Stripe could not give the money back. See the payment in its Dashboard.")
+    return await fetch_payment(api, payment.id, payment.paid_at)
+
+
+def _explain(refused: Refused) -> ProviderError:
+    if refused.code == "charge_disputed":
+        return ProviderRefused(
+            "The payer's bank is already asking this payment back, so it cannot be refunded as well.",
+            detail=str(refused),
+        )
+    return refused

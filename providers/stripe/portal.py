@@ -1,0 +1,164 @@
+"""The billing portal's settings, one configuration for each server, made and kept right by us.
+
+A configuration is found again by its metadata, so nothing about it is stored here
+(docs.stripe.com/api/customer_portal/configurations, 2026-11).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from billing.model import GuildSettings, Price
+from billing.ports import Clock, PortalWish
+from providers.base import Answer, maybe, need
+from providers.stripe.api import Api, path
+
+log = logging.getLogger(__name__)
+
+GUILD = "dues_guild"
+_MOST_PRODUCTS = 10
+# After this long a configuration is looked at again: somebody may have changed it in the Dashboard.
+_TRUSTED_FOR = 3600.0
+
+
+@dataclass(frozen=True)
+class _Kept:
+    id: str
+    wanted: Mapping[str, Any]
+    seen_at: float
+
+
+class Portals:
+    """Configurations by server, remembered for an hour."""
+
+    def __init__(self, api: Api, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+        self._kept: dict[int, _Kept] = {}
+        self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def ensure(self, wish: PortalWish) -> str:
+        """The id of the server's configuration, which is as wished when this returns."""
+        guild_id, wanted = wish.settings.guild_id, configuration(wish.settings, wish.prices, wish.return_url)
+        async with self._locks[guild_id]:
+            kept = self._kept.get(guild_id)
+            if kept and kept.wanted == wanted and self._clock.now() - kept.seen_at < _TRUSTED_FOR:
+                return kept.id
+            found = await self._find(guild_id)
+            kept = _Kept(await self._settle(guild_id, found, wanted), wanted, self._clock.now())
+            self._kept[guild_id] = kept
+            return kept.id
+
+    async def wrong(self, guild_id: int) -> list[str] | None:
+        """What differs from how it should be; None where there is no configuration yet."""
+        found = await self._find(guild_id)
+        return None if found is None else differences(self._wanted(guild_id), found)
+
+    async def repair(self, guild_id: int) -> None:
+        """Make the configuration right again."""
+        async with self._locks[guild_id]:
+            await self._settle(guild_id, await self._find(guild_id), self._wanted(guild_id))
+
+    def forget(self, guild_id: int) -> None:
+        """Look again before the next use."""
+        self._kept.pop(guild_id, None)
+
+    def _wanted(self, guild_id: int) -> Mapping[str, Any]:
+        """As last wished; before any wish, what holds for every server."""
+        kept = self._kept.get(guild_id)
+        return kept.wanted if kept else {"features": _features((), switching=None)}
+
+    async def _find(self, guild_id: int) -> Answer | None:
+        # `products` is left out of answers unless it is asked for.
+        expand = ["data.features.subscription_update.products"]
+        async for page in self._api.pages("billing_portal/configurations", active=True, expand=expand):
+            for one in page:
+                if maybe(one, f"metadata.{GUILD}", str) == str(guild_id):
+                    answer: Answer = one
+                    return answer
+        return None
+
+    async def _settle(self, guild_id: int, found: Answer | None, wanted: Mapping[str, Any]) -> str:
+        if found is None:
+            ours = {GUILD: str(guild_id)}
+            made = await self._api.post(
+                "billing_portal/configurations", name=f"Dues {guild_id}", metadata=ours, **wanted
+            )
+            return need(made, "id", str)
+        changed = differences(wanted, found)
+        if changed:
+            log.info("Put the portal of server %s right in %s", guild_id, ", ".join(changed))
+            await self._api.post(path("billing_portal", "configurations", need(found, "id", str)), **wanted)
+        return need(found, "id", str)
+
+
+def configuration(settings: GuildSettings, prices: Iterable[Price], return_url: str) -> dict[str, Any]:
+    """How a server's configuration should be: the parameters that make it so."""
+    links = {"terms_of_service_url": settings.terms_url, "privacy_policy_url": settings.privacy_url}
+    return {
+        "features": _features(prices, switching=settings.plan_switching),
+        "business_profile": {name: link for name, link in links.items() if link},
+        "default_return_url": return_url,
+    }
+
+
+def _features(prices: Iterable[Price], *, switching: bool | None) -> dict[str, Any]:
+    features: dict[str, Any] = {
+        "customer_update": {"enabled": True, "allowed_updates": ["address", "email", "name", "tax_id"]},
+        "invoice_history": {"enabled": True},
+        "payment_method_update": {"enabled": True},
+        "subscription_cancel": {"enabled": True, "mode": "at_period_end", "proration_behavior": "none"},
+    }
+    if switching is not None:
+        features["subscription_update"] = _switching(_products(prices)) if switching else {"enabled": False}
+    return features
+
+
+def _products(prices: Iterable[Price]) -> list[dict[str, Any]]:
+    """Up to ten products. The portal refuses two prices of one product with one interval and currency."""
+    chosen: dict[tuple[str, str, str, int], Price] = {}
+    for price in prices:
+        chosen.setdefault((price.product_id, price.currency, price.interval, price.interval_count), price)
+    products: dict[str, list[str]] = {}
+    for price in chosen.values():
+        products.setdefault(price.product_id, []).append(price.id)
+    return [{"product": id_, "prices": ids} for id_, ids in list(products.items())[:_MOST_PRODUCTS]]
+
+
+def _switching(products: list[dict[str, Any]]) -> dict[str, Any]:
+    """The difference is charged at once: with `create_prorations` a member would have the dearer plan's
+    roles until the next invoice for nothing, and for good nothing by cancelling before it."""
+    if sum(len(product["prices"]) for product in products) < 2:
+        return {"enabled": False}
+    return {
+        "enabled": True,
+        "default_allowed_updates": ["price"],
+        "proration_behavior": "always_invoice",
+        "products": products,
+    }
+
+
+def differences(wanted: Mapping[str, Any], actual: Mapping[str, Any], at: str = "") -> list[str]:
+    """Dotted names of what is not as wanted; what `wanted` does not name may be as it likes."""
+    found: list[str] = []
+    for name, value in wanted.items():
+        there, where = actual.get(name), f"{at}{name}"
+        if isinstance(value, Mapping):
+            found += differences(value, there if isinstance(there, Mapping) else {}, f"{where}.")
+        elif _plain(value) != _plain(there):
+            found.append(where)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Lists without their order, and products by what we set of them."""
+    if not isinstance(value, list):
+        return value
+    if all(isinstance(one, Mapping) for one in value):
+        return {(one.get("product"), frozenset(one.get("prices") or ())) for one in value}
+    return set(value)
