@@ -312,8 +312,8 @@ class Ledger(Protocol):
 
         The overrides' own `id` is ignored."""
 
-    async def load_overrides(self, guild_id: int, member_id: int) -> list[Override]:
-        """Those not lifted and not over."""
+    async def load_overrides(self, guild_id: int, member_id: int, at: int) -> list[Override]:
+        """Those not lifted and not over at that moment."""
 
     async def load_decision(self, decision_id: str) -> list[Override]:
         """The rows of one decision that are not lifted."""

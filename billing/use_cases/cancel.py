@@ -72,7 +72,7 @@ async def resume(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
 async def _refuse_blocked(ports: Ports, subscription: Subscription) -> None:
     assert subscription.binding is not None
     overrides = await ports.ledger.load_overrides(
-        subscription.binding.guild_id, subscription.binding.member_id
+        subscription.binding.guild_id, subscription.binding.member_id, ports.now()
     )
     plans = await ports.ledger.load_plans(subscription.binding.guild_id, removed=True)
     if block_on((plan.id for plan in plans_of(subscription, plans)), overrides):

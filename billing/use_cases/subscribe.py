@@ -49,7 +49,7 @@ async def offer(ports: Ports, guild_id: int, member_id: int, plan: Plan, *, page
     A plan already had and a plan revoked come without pages, so that nobody pays twice or in vain.
     """
     state = await ports.ledger.load_member_state(guild_id, member_id)
-    overrides = await ports.ledger.load_overrides(guild_id, member_id)
+    overrides = await ports.ledger.load_overrides(guild_id, member_id, ports.now())
     block = block_on([plan.id], overrides)
     if block is not None:
         return Offer(plan, block=block)

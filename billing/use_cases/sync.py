@@ -233,7 +233,7 @@ async def _stop_if_blocked(
     """A member whom an admin has shut out is not to be billed, whatever was resumed at the provider."""
     if not snapshot.renews:
         return ()
-    overrides = await ports.ledger.load_overrides(binding.guild_id, binding.member_id)
+    overrides = await ports.ledger.load_overrides(binding.guild_id, binding.member_id, ports.now())
     block = block_on((plan.id for plan in plans_of(snapshot, plans)), overrides)
     if block is None:
         return ()
