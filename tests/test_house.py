@@ -193,15 +193,6 @@ def test_every_exception_in_the_code_says_why() -> None:
     assert not bare
 
 
-def test_every_link_between_documents_leads_somewhere() -> None:
-    broken = []
-    for name, text in texts():
-        if name.endswith(".md"):
-            targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", text)
-            broken += [f"{name}: {to}" for to in targets if not (ROOT / name).parent.joinpath(to).exists()]
-    assert not broken
-
-
 def requirements(lines: list[object]) -> dict[str, Requirement]:
     parsed = [Requirement(line) for line in lines if isinstance(line, str)]
     return {canonicalize_name(requirement.name): requirement for requirement in parsed}

@@ -40,7 +40,7 @@ _KEYS_PAGE = "Stripe Dashboard > Developers > API keys"
 _HOOKS_PAGE = "Stripe Dashboard > Developers > Webhooks"
 
 # What a restricted key must be allowed, by the list that shows whether it is.
-_PERMISSIONS = (
+PERMISSIONS = (
     ("subscriptions", "Subscriptions: write"),
     ("customers", "Customers: read"),
     ("prices", "Prices: read"),
@@ -91,7 +91,7 @@ class Setup:
     @bounded
     async def _check_key(self) -> list[Finding]:
         missing = []
-        for where, permission in _PERMISSIONS:
+        for where, permission in PERMISSIONS:
             try:
                 await self._api.first(where, limit=1)
             except Refused as refused:

@@ -1,0 +1,39 @@
+"""What the documents say is what the program does, where a list can be compared."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import stripe
+
+from providers.stripe.setup import EVENTS, PERMISSIONS
+
+ROOT = Path(__file__).resolve().parent.parent
+STRIPE = (ROOT / "docs" / "setup-stripe.md").read_text()
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    documents = [path for path in ROOT.rglob("*.md") if not path.relative_to(ROOT).parts[0].startswith(".")]
+    broken = [
+        f"{document.name}: {target}"
+        for document in documents
+        for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", document.read_text())
+        if not document.parent.joinpath(target).exists()
+    ]
+    assert documents
+    assert not broken
+
+
+def test_the_events_to_choose_at_stripe_are_those_the_program_asks_for() -> None:
+    (block,) = re.findall(r"```\n(\s+charge\..+?)```", STRIPE, re.DOTALL)
+    assert block.split() == sorted(EVENTS)
+
+
+def test_the_permissions_of_a_restricted_key_are_those_the_program_checks() -> None:
+    table = re.findall(r"^\| ([A-Z][A-Za-z ]+: (?:read|write)) \|", STRIPE, re.MULTILINE)
+    assert set(table) == {name for _, name in PERMISSIONS} | {"Webhook Endpoints: read"}
+
+
+def test_the_api_version_is_the_package_s() -> None:
+    assert set(re.findall(r"`(\d{4}-\d\d-\d\d\.\w+)`", STRIPE)) == {stripe.api_version}
