@@ -33,7 +33,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = [report for report in terminalreporter.getreports("skipped") if "browser" in report.keywords]
     if skipped:
         terminalreporter.section("BROWSER TESTS SKIPPED", sep="!", red=True)
-        terminalreporter.line(f"{len(skipped)} tests of the sandbox page did not run: no Chromium was found.")
+        terminalreporter.line(f"No Chromium was found. Tests of the sandbox page that did not run: {len(skipped)}")
 
 
 @pytest.fixture(scope="session")
