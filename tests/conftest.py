@@ -33,7 +33,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = [report for report in terminalreporter.getreports("skipped") if "browser" in report.keywords]
     if skipped:
         terminalreporter.section("BROWSER TESTS SKIPPED", sep="!", red=True)
-        terminalreporter.line(f"No Chromium was found. Tests of the sandbox page that did not run: {len(skipped)}")
+        terminalreporter.line(
+            f"No Chromium found. Tests of the sandbox page that did not run: {len(skipped)}"
+        )
 
 
 @pytest.fixture(scope="session")
