@@ -1,0 +1,42 @@
+"""Rate limits: one bucket for each route and its major parameter, told in Discord's headers."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass
+class _Bucket:
+    ends_at: float
+    used: int = 0
+
+
+class Limits:
+    """`a_second` requests in a window of one second (real time) for each bucket; None switches it off."""
+
+    def __init__(self, a_second: int | None) -> None:
+        self._limit = a_second
+        self._buckets: dict[str, _Bucket] = {}
+
+    def spend(self, key: str, now: float) -> tuple[dict[str, str], float]:
+        """Count a request of this bucket; its headers, and the seconds to wait if it was one too many.
+
+        `now` is unix seconds for X-RateLimit-Reset; the window itself runs in loop time.
+        """
+        loop_now = asyncio.get_running_loop().time()
+        bucket = self._buckets.get(key)
+        if bucket is None or bucket.ends_at <= loop_now:
+            bucket = self._buckets[key] = _Bucket(loop_now + 1.0)
+        bucket.used += 1
+        limit = self._limit if self._limit is not None else 1_000_000
+        left = bucket.ends_at - loop_now
+        headers = {
+            "X-RateLimit-Limit": str(limit),
+            "X-RateLimit-Remaining": str(max(limit - bucket.used, 0)),
+            "X-RateLimit-Reset": f"{now + left:.3f}",
+            "X-RateLimit-Reset-After": f"{left:.3f}",
+            "X-RateLimit-Bucket": hashlib.sha256(key.encode()).hexdigest()[:32],
+        }
+        return headers, left if bucket.used > limit else 0.0

@@ -1,0 +1,189 @@
+"""What a Discord is made of. Plain data; the rules live in world.py, chat.py and interactions.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Json = dict[str, Any]
+
+TEXT_CHANNEL, DM_CHANNEL = 0, 1
+EPHEMERAL, LOADING, COMPONENTS_V2 = 1 << 6, 1 << 7, 1 << 15
+
+
+class Clock(Protocol):
+    """Where the present time comes from."""
+
+    def now(self) -> float:
+        """Unix seconds, UTC."""
+        ...
+
+
+@dataclass(eq=False)
+class User:
+    """An account, of a person or of a bot."""
+
+    id: int
+    name: str
+    bot: bool = False
+    locale: str = "en-US"
+    dms_open: bool = True
+    installed_apps: set[int] = field(default_factory=set)
+
+    @property
+    def mention(self) -> str:
+        """How a message's text points at this account."""
+        return f"<@{self.id}>"
+
+
+@dataclass(eq=False)
+class Role:
+    """A guild's role. Higher `position` stands higher; @everyone is 0."""
+
+    id: int
+    guild_id: int
+    name: str
+    position: int
+    permissions: int = 0
+    color: int = 0
+    hoist: bool = False
+    mentionable: bool = False
+    bot_id: int | None = None
+
+    @property
+    def managed(self) -> bool:
+        """Belongs to an integration, so nobody can grant it."""
+        return self.bot_id is not None
+
+
+@dataclass(eq=False)
+class Member:
+    """A user in a guild. `roles` holds role ids without @everyone; `joined_at` unix seconds."""
+
+    user_id: int
+    joined_at: float
+    roles: list[int] = field(default_factory=list)
+    nick: str | None = None
+
+
+@dataclass(eq=False)
+class Channel:
+    """A guild's text channel or a DM. `overwrites` maps a role or user id to (denied, allowed) bits."""
+
+    id: int
+    type: int
+    name: str = ""
+    guild_id: int | None = None
+    position: int = 0
+    recipients: tuple[int, ...] = ()
+    overwrites: dict[int, tuple[int, int]] = field(default_factory=dict)
+    messages: dict[int, Message] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Guild:
+    """A server."""
+
+    id: int
+    name: str
+    owner_id: int
+    locale: str = "en-US"
+    available: bool = True
+    roles: dict[int, Role] = field(default_factory=dict)
+    members: dict[int, Member] = field(default_factory=dict)
+    channels: dict[int, Channel] = field(default_factory=dict)
+
+    @property
+    def everyone(self) -> Role:
+        """The role whose id is the guild's own."""
+        return self.roles[self.id]
+
+    def role(self, name: str) -> Role:
+        """The role of that name; KeyError when there is none."""
+        for role in self.roles.values():
+            if role.name == name:
+                return role
+        raise KeyError(f"{self.name} has no role called {name!r}.")
+
+    def channel(self, name: str = "general") -> Channel:
+        """The channel of that name; KeyError when there is none."""
+        for channel in self.channels.values():
+            if channel.name == name:
+                return channel
+        raise KeyError(f"{self.name} has no channel called {name!r}.")
+
+
+@dataclass(eq=False)
+class Message:
+    """A message. `ephemeral_to` is the one user who sees it; ids of users and roles it pinged.
+
+    `edited_by` is the interaction through which it was last edited.
+    """
+
+    id: int
+    channel: Channel
+    author: User
+    created_at: float
+    content: str = ""
+    components: list[Json] = field(default_factory=list)
+    embeds: list[Json] = field(default_factory=list)
+    attachments: list[Json] = field(default_factory=list)
+    flags: int = 0
+    type: int = 0
+    edited_at: float | None = None
+    pinged_users: list[int] = field(default_factory=list)
+    pinged_roles: list[int] = field(default_factory=list)
+    pinged_everyone: bool = False
+    ephemeral_to: int | None = None
+    interaction: Interaction | None = None
+    nonce: str | int | None = None
+    reply_to: int | None = None
+    deleted: bool = False
+    edited_by: Interaction | None = None
+
+
+@dataclass(eq=False)
+class Application:
+    """A registered application with its bot. `commands`: guild id (None: global) to command id to JSON."""
+
+    id: int
+    name: str
+    token: str
+    bot: User
+    owner: User
+    members_intent: bool = False
+    message_content_intent: bool = False
+    presence_intent: bool = False
+    identifies: int = 0
+    commands: dict[int | None, dict[int, Json]] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Interaction:
+    """One use of a command, component, modal or autocomplete.
+
+    `deadline` is loop time by which the first answer must come; `created_at` unix seconds on the world's
+    clock, from which the token lives 15 minutes. `answer` is the callback type that came, `changes` counts
+    what the bot showed since (edits, followups, deletions).
+    """
+
+    id: int
+    token: str
+    type: int
+    application: Application
+    user: User
+    channel: Channel
+    guild: Guild | None
+    context: int
+    data: Json
+    created_at: float
+    deadline: float
+    message: Message | None = None
+    owners: dict[str, str] = field(default_factory=dict)
+    answer: int | None = None
+    original: Message | None = None
+    followups: list[Message] = field(default_factory=list)
+    modal: Json | None = None
+    choices: list[Json] | None = None
+    changes: int = 0
+    opened_by: Interaction | None = None
