@@ -219,9 +219,17 @@ def test_the_locks_hold_what_is_declared(lock: str, wanted: dict[str, Requiremen
     assert not re.search(r"https?://|^-", text, re.MULTILINE)
 
 
-def test_every_library_of_the_program_is_declared_and_used() -> None:
+def libraries(*tops: str) -> set[str]:
+    """The distributions that these parts of the project import."""
     known = packages_distributions()
-    used = {name for _, tree in trees(*PROGRAM) for name in imports(tree)}
+    used = {name for _, tree in trees(*tops) for name in imports(tree)}
     foreign = used - sys.stdlib_module_names - set(PACKAGES) - {Path(name).stem for name in ROOT_MODULES}
-    found = {canonicalize_name(distribution) for name in foreign for distribution in known[name]}
-    assert found == set(RUNTIME)
+    return {canonicalize_name(distribution) for name in foreign for distribution in known[name]}
+
+
+def test_every_library_of_the_program_is_declared_and_used() -> None:
+    assert libraries(*PROGRAM) == set(RUNTIME)
+
+
+def test_every_library_of_the_sandbox_is_declared_and_used() -> None:
+    assert libraries("sandbox") - set(RUNTIME) == set(SANDBOX)
