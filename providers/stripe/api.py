@@ -34,9 +34,6 @@ stripe.enable_telemetry = False
 RETRIES = 2
 _TIMEOUT = aiohttp.ClientTimeout(total=12, sock_connect=4)
 _PAGE = 100
-# A 500 is what Stripe remembers under its idempotency key, and answers again (docs.stripe.com/api/
-# idempotent_requests, 2026-11); so after a replayed one the next key is taken, this many times at most.
-_KEYS = 5
 
 
 class Refused(ProviderRefused):
@@ -45,10 +42,8 @@ class Refused(ProviderRefused):
     def __init__(self, tell: str | None = None, *, detail: str, status: int, code: str, param: str) -> None:
         super().__init__(tell, detail=detail)
         self.status, self.code, self.param = status, code, param
-
-
-class _Replayed(ProviderUnavailable):
-    """The saved 500 of an earlier request with the same key."""
+        # A key that is put right makes the very same wish possible.
+        self.retry = status in (401, 403)
 
 
 class Api:
@@ -73,14 +68,7 @@ class Api:
 
     async def post(self, path: str, key: str | None = None, **params: Any) -> Answer:
         """A change. `key` makes it happen once however often it is asked; the SDK invents one otherwise."""
-        for attempt in range(_KEYS):
-            options = {"idempotency_key": key if attempt == 0 else f"{key}-{attempt}"} if key else {}
-            try:
-                return await self._request("post", path, **options, **params)
-            except _Replayed:
-                if key is None:
-                    raise
-        raise ProviderUnavailable(detail=f"POST {path}: Stripe replays its own fault for every key")
+        return await self._request("post", path, idempotency_key=key, **params)
 
     async def delete(self, path: str, **params: Any) -> Answer:
         """A deletion, tried once: DELETE takes no idempotency key."""
@@ -136,8 +124,6 @@ def translate(error: stripe.StripeError, what: str) -> ProviderError:
     """
     status, code, param = error.http_status or 0, error.code or "", getattr(error, "param", None) or ""
     detail = f"{what}: {' '.join(p for p in (str(status), code, param, error.request_id) if p)}"
-    if status >= 500 and (error.headers or {}).get("idempotent-replayed") == "true":
-        return _Replayed(detail=detail)
     unavailable = isinstance(error, stripe.APIConnectionError | stripe.RateLimitError)
     if unavailable or status >= 500 or status == 409 or code == "lock_timeout":
         return ProviderUnavailable(detail=detail)

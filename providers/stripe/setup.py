@@ -75,15 +75,15 @@ class Setup:
     @bounded
     async def fix(self, what: str) -> None:
         """Carry out a cure by the name that `check` gave it."""
-        kind, _, of = what.partition(":")
+        kind, _, of = what.rpartition(":")
         match kind:
-            case "stripe_portal" if of.isdigit():
+            case "stripe:portal" if of.isdigit():
                 await self._portals.repair(int(of))
-            case "stripe_events":
+            case "stripe:events":
                 endpoint = await self._api.get(path("webhook_endpoints", of))
                 both = sorted({*_events_of(endpoint), *EVENTS})
                 await self._api.post(path("webhook_endpoints", of), enabled_events=both)
-            case "stripe_enable":
+            case "stripe:enable":
                 await self._api.post(path("webhook_endpoints", of), disabled=False)
             case _:
                 raise ProviderRefused("There is nothing of that name to put right.")
@@ -164,7 +164,7 @@ class Setup:
         if not wrong:
             return Finding(what, True, "Members can manage everything that they should.")
         says = f"Its settings were changed in {', '.join(wrong)}."
-        return Finding(what, False, says, "Let the bot put them right.", f"stripe_portal:{guild_id}")
+        return Finding(what, False, says, "Let the bot put them right.", f"stripe:portal:{guild_id}")
 
 
 def _bad_key() -> Finding:
@@ -182,12 +182,12 @@ def _judge_endpoint(endpoint: Answer) -> Finding:
     what, id_ = "Stripe webhook", need(endpoint, "id", str)
     cure = f"Change it in {_HOOKS_PAGE}, or let the bot do it."
     if need(endpoint, "status", str) != "enabled":
-        return Finding(what, False, "The webhook endpoint is switched off.", cure, f"stripe_enable:{id_}")
+        return Finding(what, False, "The webhook endpoint is switched off.", cure, f"stripe:enable:{id_}")
     events = _events_of(endpoint)
     missing = [] if "*" in events else sorted(set(EVENTS) - set(events))
     if missing:
         says = f"The webhook endpoint does not send {', '.join(missing)}."
-        return Finding(what, False, says, cure, f"stripe_events:{id_}")
+        return Finding(what, False, says, cure, f"stripe:events:{id_}")
     version = maybe(endpoint, "api_version", str) or "the account's own"
     return Finding(what, True, f"The webhook endpoint sends all that is needed, in API version {version}.")
 
