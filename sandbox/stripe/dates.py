@@ -1,0 +1,42 @@
+"""Billing dates: a period is counted from the anchor, so that the 31st comes back after February."""
+
+from __future__ import annotations
+
+import calendar
+from datetime import UTC, datetime, timedelta
+
+
+def after(anchor: int, interval: str, count: int) -> int:
+    """`count` intervals after `anchor`, in unix seconds, in UTC; short months end early."""
+    start = datetime.fromtimestamp(anchor, UTC)
+    if interval in ("day", "week"):
+        days = count * (7 if interval == "week" else 1)
+        return int((start + timedelta(days=days)).timestamp())
+    months = start.month - 1 + count * (12 if interval == "year" else 1)
+    year, month = start.year + months // 12, months % 12 + 1
+    day = min(start.day, calendar.monthrange(year, month)[1])
+    return int(start.replace(year=year, month=month, day=day).timestamp())
+
+
+def period_from(anchor: int, interval: str, count: int, moment: int) -> tuple[int, int]:
+    """The period of the anchored cycle that `moment` falls in; an anchor ahead makes a short first one."""
+    if moment < anchor:
+        return moment, anchor
+    n = 0
+    while after(anchor, interval, (n + 1) * count) <= moment:
+        n += 1
+    return after(anchor, interval, n * count), after(anchor, interval, (n + 1) * count)
+
+
+def year_of(moment: float) -> int:
+    return datetime.fromtimestamp(moment, UTC).year
+
+
+def month_of(moment: float) -> int:
+    return datetime.fromtimestamp(moment, UTC).month
+
+
+def spoken(moment: int) -> str:
+    """For a hosted page: 3 November 2026."""
+    date = datetime.fromtimestamp(moment, UTC)
+    return f"{date.day} {date.strftime('%B %Y')}"

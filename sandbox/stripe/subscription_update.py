@@ -1,0 +1,181 @@
+"""Changing a subscription: plan, ends, pauses, trial."""
+
+from __future__ import annotations
+
+from sandbox.stripe import billing
+from sandbox.stripe.cancel import OVER, note_details, plan_end, refuse_managed
+from sandbox.stripe.customers import own_method
+from sandbox.stripe.errors import StripeRefusal, declined, invalid, missing, unsupported
+from sandbox.stripe.payments import refusal_of
+from sandbox.stripe.prorate import add_line
+from sandbox.stripe.state import Obj, World, merge_metadata
+
+AFTER_THE_END = {"metadata", "cancellation_details", "expand"}
+
+
+def update(world: World, given: Obj, subscription_id: str) -> Obj:
+    subscription = world.get("subscription", subscription_id)
+    _refuse(world, subscription, given)
+    with world.changing(subscription, billing.UPDATED):
+        merge_metadata(subscription, given.get("metadata"))
+        note_details(subscription, given.get("cancellation_details"))
+        _plain(world, subscription, given)
+        if "pause_collection" in given:
+            _pause(world, subscription, given["pause_collection"])
+        must_bill = "items" in given and switch(world, subscription, given)
+        must_bill = _move_anchor(world, subscription, given) or must_bill
+        if "trial_end" in given:
+            must_bill = _set_trial(world, subscription, given["trial_end"]) or must_bill
+        plan_end(world, subscription, given)
+        invoice = _bill_change(world, subscription, given) if must_bill else None
+    if invoice:
+        billing.settle(world, subscription, invoice)
+    return subscription
+
+
+def _refuse(world: World, subscription: Obj, given: Obj) -> None:
+    if subscription["status"] in OVER and set(given) - AFTER_THE_END:
+        raise StripeRefusal(
+            400, "A canceled subscription can only update its cancellation_details and metadata."
+        )
+    if {"cancel_at", "cancel_at_period_end"} & set(given):
+        refuse_managed(subscription)
+    behavior = given.get("payment_behavior", "allow_incomplete")
+    if behavior not in ("allow_incomplete", "error_if_incomplete"):
+        raise unsupported("payment_behavior")
+    method = billing.method_for(world, subscription)
+    if behavior == "error_if_incomplete" and "items" in given and method:
+        refusal = refusal_of(world, method)
+        if refusal:
+            raise declined(None, refusal[0], refusal[1], {})
+
+
+def _plain(world: World, subscription: Obj, given: Obj) -> None:
+    if "description" in given:
+        subscription["description"] = given["description"] or None
+    if given.get("default_payment_method"):
+        own_method(world, subscription["customer"], given["default_payment_method"])
+        subscription["default_payment_method"] = given["default_payment_method"]
+    for key in ("payment_settings", "trial_settings"):
+        subscription[key].update(given.get(key) or {})
+
+
+def _pause(world: World, subscription: Obj, wanted: Obj | str) -> None:
+    """An empty string lifts the pause; the status is never touched by it."""
+    if isinstance(wanted, str):
+        subscription["pause_collection"] = None
+        return
+    resumes_at = wanted.get("resumes_at")
+    if resumes_at is not None and resumes_at <= world.now():
+        raise invalid("resumes_at must be in the future.", "pause_collection[resumes_at]")
+    subscription["pause_collection"] = {"behavior": wanted["behavior"], "resumes_at": resumes_at}
+
+
+def switch(world: World, subscription: Obj, given: Obj) -> bool:
+    """Apply `items`; True when the change must be billed now: a new interval, or always_invoice."""
+    from sandbox.stripe.subscriptions import check_prices  # noqa: PLC0415  creation and change share it
+
+    rows = _next_rows(world, subscription, given["items"])
+    if not rows:
+        raise invalid("A subscription must have at least one active plan.", "items")
+    check_prices(world, [row for row in rows if row["price"] not in _prices(subscription)])
+    prices = [world.by_id[row["price"]] for row in rows]
+    if len({(p["recurring"]["interval"], p["recurring"]["interval_count"]) for p in prices}) > 1:
+        raise invalid("The local Stripe bills all items of a subscription at one interval.", "items")
+    if {p["currency"] for p in prices} != {subscription["currency"]}:
+        raise invalid("A subscription cannot change its currency.", "items")
+    behavior = given.get("proration_behavior", "create_prorations")
+    before = [dict(item) for item in billing.items_of(subscription)]
+    subscription["items"]["data"] = rows
+    return _prorate(world, subscription, before, behavior)
+
+
+def _prices(subscription: Obj) -> set[str]:
+    return {item["price"] for item in billing.items_of(subscription)}
+
+
+def _next_rows(world: World, subscription: Obj, wanted: list[Obj]) -> list[Obj]:
+    """The items after the change; one without an id is one more, as many a caller finds out late."""
+    from sandbox.stripe.subscriptions import new_item  # noqa: PLC0415
+
+    rows = {item["id"]: dict(item) for item in billing.items_of(subscription)}
+    first = billing.items_of(subscription)[0]
+    for n, change in enumerate(wanted):
+        if "id" not in change:
+            if change.get("price") in {row["price"] for row in rows.values()}:
+                raise invalid(
+                    "Cannot add multiple subscription items with the same plan.", f"items[{n}][price]"
+                )
+            item = new_item(world, subscription["id"], change)
+            item.update({k: first[k] for k in ("current_period_start", "current_period_end")})
+            rows[item["id"]] = item
+        elif change["id"] not in rows:
+            raise missing("subscription_item", change["id"], f"items[{n}][id]")
+        elif change.get("deleted"):
+            del rows[change["id"]]
+        else:
+            rows[change["id"]].update({key: change[key] for key in ("price", "quantity") if key in change})
+            merge_metadata(rows[change["id"]], change.get("metadata"))
+    return list(rows.values())
+
+
+def _prorate(world: World, subscription: Obj, before: list[Obj], behavior: str) -> bool:
+    after = billing.items_of(subscription)
+    if [(i["price"], i["quantity"]) for i in before] == [(i["price"], i["quantity"]) for i in after]:
+        return False
+    old, new = (world.by_id[items[0]["price"]]["recurring"] for items in (before, after))
+    same_interval = all(old[key] == new[key] for key in ("interval", "interval_count"))
+    if behavior != "none":
+        for item in before:
+            add_line(world, subscription, item, -1)
+    if same_interval:
+        if behavior != "none":
+            for item in after:
+                add_line(world, subscription, item, +1)
+        return behavior == "always_invoice" and subscription["status"] != "trialing"
+    if subscription["status"] == "trialing":
+        return False
+    _restart(world, subscription)
+    return True
+
+
+def _restart(world: World, subscription: Obj) -> None:
+    subscription["billing_cycle_anchor"] = world.now()
+    billing.set_periods(world, subscription, world.now())
+
+
+def _move_anchor(world: World, subscription: Obj, given: Obj) -> bool:
+    wanted = given.get("billing_cycle_anchor", "unchanged")
+    if wanted not in ("now", {"type": "now"}):
+        return False
+    if given.get("proration_behavior") != "none":
+        for item in billing.items_of(subscription):
+            add_line(world, subscription, item, -1)
+    _restart(world, subscription)
+    return True
+
+
+def _set_trial(world: World, subscription: Obj, wanted: int | str) -> bool:
+    """A trial until then; `now` ends a running one and bills."""
+    if wanted == "now":
+        if subscription["status"] != "trialing":
+            return False
+        subscription.update(trial_end=world.now(), status="active")
+        _restart(world, subscription)
+        return True
+    end = int(wanted)
+    if end <= world.now():
+        raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
+    subscription.update(status="trialing", trial_end=end, billing_cycle_anchor=end)
+    subscription["trial_start"] = subscription["trial_start"] or world.now()
+    for item in billing.items_of(subscription):
+        item.update(current_period_start=world.now(), current_period_end=end)
+    return False
+
+
+def _bill_change(world: World, subscription: Obj, given: Obj) -> Obj:
+    new_period = (
+        any(item["current_period_start"] == world.now() for item in billing.items_of(subscription))
+        and subscription["billing_cycle_anchor"] == world.now()
+    )
+    return billing.bill(world, subscription, "subscription_update", new_period=new_period)

@@ -1,0 +1,274 @@
+"""Subscriptions: creation, reading and the few actions beside updates and ends."""
+
+from __future__ import annotations
+
+from sandbox.stripe import billing
+from sandbox.stripe.cancel import OVER, cancel, plan_end
+from sandbox.stripe.customers import living, own_method
+from sandbox.stripe.errors import StripeRefusal, invalid, required
+from sandbox.stripe.invoices import no_method
+from sandbox.stripe.payments import refusal_of
+from sandbox.stripe.routes import PAGING, Route, delete, get, page, post, retrieve, within
+from sandbox.stripe.state import DAY, Obj, World, blank, listing, merge_metadata, new_id
+from sandbox.stripe.subscription_update import update
+
+
+def create(world: World, given: Obj) -> Obj:
+    if "customer" not in given:
+        raise required("customer")
+    customer = living(world, given["customer"], "customer")
+    subscription = new_subscription(world, customer, given)
+    if given.get("default_payment_method"):
+        own_method(world, customer["id"], given["default_payment_method"])
+        subscription["default_payment_method"] = given["default_payment_method"]
+    behavior = given.get("payment_behavior", "allow_incomplete")
+    if behavior == "error_if_incomplete":
+        _refuse_now(world, subscription)
+    charged = subscription["status"] != "trialing" and behavior != "default_incomplete"
+    if charged and price_of(world, subscription) and billing.method_for(world, subscription) is None:
+        raise no_method()
+    return begin(world, subscription, attempt=behavior != "default_incomplete")
+
+
+def _refuse_now(world: World, subscription: Obj) -> None:
+    method = billing.method_for(world, subscription)
+    refusal = refusal_of(world, method) if method else None
+    if method and refusal and subscription["status"] != "trialing":
+        raise StripeRefusal(402, "Your card was declined.", kind="card_error", code=refusal[0])
+
+
+def price_of(world: World, subscription: Obj) -> int:
+    """What a period costs, minor units."""
+    items = billing.items_of(subscription)
+    return sum((world.by_id[item["price"]]["unit_amount"] or 0) * item["quantity"] for item in items)
+
+
+def begin(world: World, subscription: Obj, *, attempt: bool = True) -> Obj:
+    """Store it, tell of it, bill the first period (a trial costs nothing)."""
+    world.add(subscription)
+    trial = subscription["status"] == "trialing"
+    world.emit("customer.subscription.created", subscription)
+    invoice = billing.bill(world, subscription, "subscription_create", free=trial)
+    if attempt or trial:
+        billing.settle(world, subscription, invoice)
+    else:
+        billing.invoices.finalize(world, invoice)
+        billing.after_payment(world, subscription, invoice, paid=invoice["status"] == "paid")
+    return subscription
+
+
+def check_prices(world: World, items: list[Obj], param: str = "items") -> list[Obj]:
+    """The prices of the items: all recurring, active, of one currency and one interval."""
+    prices = []
+    for n, item in enumerate(items):
+        if "price" not in item:
+            raise required(f"{param}[{n}][price]")
+        price = world.get("price", item["price"], f"{param}[{n}][price]")
+        if price["recurring"] is None:
+            raise invalid(
+                f"The price specified is set to `type=one_time` but this field only accepts prices with "
+                f"`type=recurring`.",
+                f"{param}[{n}][price]",
+            )
+        refuse_inactive(world, price, f"{param}[{n}][price]")
+        prices.append(price)
+    if len({price["currency"] for price in prices}) > 1:
+        raise invalid("All prices on a subscription must have the same currency.", param)
+    if len({(p["recurring"]["interval"], p["recurring"]["interval_count"]) for p in prices}) > 1:
+        raise invalid("The local Stripe bills all items of a subscription at one interval.", param)
+    return prices
+
+
+def refuse_inactive(world: World, price: Obj, param: str) -> None:
+    if not price["active"]:
+        raise invalid(
+            f"The price specified is inactive. This field only accepts active prices.",
+            param,
+            "price_inactive",
+        )
+    product = world.by_id[price["product"]]
+    if not product["active"]:
+        raise invalid(
+            f"Price `{price['id']}` is not available to be purchased because its product is not active.",
+            param,
+        )
+
+
+def trial_end_of(world: World, given: Obj, prices: list[Obj]) -> int | None:
+    """Unix seconds; None for no trial. BadParameter where the request contradicts itself."""
+    if "trial_end" in given and "trial_period_days" in given:
+        raise invalid("You can only specify one of trial_end and trial_period_days.", "trial_end")
+    if given.get("trial_end") == "now":
+        return None
+    if "trial_end" in given:
+        if given["trial_end"] <= world.now():
+            raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
+        return int(given["trial_end"])
+    days = given.get("trial_period_days")
+    if days is None and given.get("trial_from_plan"):
+        days = max((price["recurring"]["trial_period_days"] or 0) for price in prices)
+    if days is not None and days < 0:
+        raise invalid("This value must be greater than or equal to 1.", "trial_period_days")
+    return world.now() + days * DAY if days else None
+
+
+def new_subscription(world: World, customer: Obj, given: Obj) -> Obj:
+    """The object, with its first period, not yet stored."""
+    if not given.get("items"):
+        raise required("items")
+    prices = check_prices(world, given["items"])
+    trial_end = trial_end_of(world, given, prices)
+    subscription_id = new_id("sub")
+    now = world.now()
+    subscription: Obj = {
+        **blank(
+            "application application_fee_percent billing_cycle_anchor_config billing_thresholds cancel_at"
+        ),
+        **blank(
+            "canceled_at customer_account days_until_due default_payment_method default_source description"
+        ),
+        **blank("ended_at latest_invoice managed_payments next_pending_invoice_item_invoice on_behalf_of"),
+        **blank(
+            "pause_collection pending_invoice_item_interval pending_setup_intent pending_update schedule"
+        ),
+        **blank("test_clock transfer_data"),
+        "id": subscription_id,
+        "object": "subscription",
+        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+        "billing_cycle_anchor": trial_end or now,
+        "billing_mode": _billing_mode(world, given.get("billing_mode")),
+        "billing_schedules": [],
+        "cancel_at_period_end": False,
+        "cancellation_details": blank("comment feedback feedback_option reason"),
+        "collection_method": "charge_automatically",
+        "created": now,
+        "currency": prices[0]["currency"],
+        "customer": customer["id"],
+        "default_tax_rates": [],
+        "discounts": [],
+        "invoice_settings": blank("account_tax_ids custom_fields description footer")
+        | {"issuer": {"type": "self"}},
+        "items": listing([], f"/v1/subscription_items?subscription={subscription_id}"),
+        "livemode": world.livemode,
+        "metadata": {},
+        "payment_settings": blank("payment_method_options payment_method_types")
+        | {"save_default_payment_method": "off"},
+        "start_date": now,
+        "status": "trialing" if trial_end else "incomplete",
+        "trial_end": trial_end,
+        "trial_settings": given.get("trial_settings")
+        or {"end_behavior": {"missing_payment_method": "create_invoice"}},
+        "trial_start": now if trial_end else None,
+    }
+    subscription["description"] = given.get("description") or None
+    subscription["payment_settings"].update(given.get("payment_settings") or {})
+    merge_metadata(subscription, given.get("metadata"))
+    subscription["items"]["data"] = [new_item(world, subscription_id, item) for item in given["items"]]
+    billing.set_periods(world, subscription, now)
+    plan_end(world, subscription, given)
+    return subscription
+
+
+def _billing_mode(world: World, given: Obj | None) -> Obj:
+    kind = (given or {}).get("type", world.settings.billing_mode)
+    return {"flexible": {"proration_discounts": "included"} if kind == "flexible" else None, "type": kind}
+
+
+def new_item(world: World, subscription_id: str, given: Obj) -> Obj:
+    item: Obj = {
+        "id": new_id("si", 14),
+        "object": "subscription_item",
+        "billing_thresholds": None,
+        "created": world.now(),
+        "current_period_start": world.now(),
+        "current_period_end": world.now(),
+        "discounts": [],
+        "metadata": {},
+        "price": given["price"],
+        "quantity": given.get("quantity", 1),
+        "subscription": subscription_id,
+        "tax_rates": [],
+    }
+    merge_metadata(item, given.get("metadata"))
+    return item
+
+
+def list_subscriptions(world: World, given: Obj) -> Obj:
+    """Without `status` all but the ended ones; `all` and `ended` as Stripe has them."""
+    rows = world.all("subscription", **{k: given[k] for k in ("customer",) if k in given})
+    status = given.get("status")
+    if status is None:
+        rows = [row for row in rows if row["status"] not in OVER]
+    elif status == "ended":
+        rows = [row for row in rows if row["status"] in OVER]
+    elif status != "all":
+        rows = [row for row in rows if row["status"] == status]
+    if "price" in given:
+        world.get("price", given["price"], "price")
+        rows = [row for row in rows if any(i["price"] == given["price"] for i in billing.items_of(row))]
+    for key in ("current_period_end", "current_period_start"):
+        if key in given:
+            rows = [row for row in rows if any(within(i[key], given[key]) for i in billing.items_of(row))]
+    return page(rows, given, "/v1/subscriptions")
+
+
+def pause(world: World, given: Obj, subscription_id: str) -> Obj:
+    subscription = world.get("subscription", subscription_id)
+    if subscription["status"] not in ("active", "trialing"):
+        raise StripeRefusal(400, f"A subscription that is {subscription['status']} cannot be paused.")
+    billing.pause(world, subscription, "pause_requested")
+    return subscription
+
+
+def resume(world: World, given: Obj, subscription_id: str) -> Obj:
+    """From status paused; the period starts anew unless told otherwise, and is billed."""
+    subscription = world.get("subscription", subscription_id)
+    if subscription["status"] != "paused":
+        raise StripeRefusal(400, f"Subscription {subscription_id} is not paused, it cannot be resumed.")
+    subscription.pop("status_details", None)
+    with world.changing(subscription, billing.UPDATED):
+        subscription["status"] = "active"
+        if given.get("billing_cycle_anchor", {"type": "now"}) in ("now", {"type": "now"}):
+            subscription["billing_cycle_anchor"] = world.now()
+        billing.set_periods(world, subscription, world.now())
+        invoice = billing.bill(world, subscription, "subscription_update")
+    world.emit("customer.subscription.resumed", subscription)
+    billing.settle(world, subscription, invoice)
+    return subscription
+
+
+COMMON = (
+    "cancel_at cancel_at_period_end cancellation_details default_payment_method description metadata off_session "
+    "payment_settings(save_default_payment_method) proration_behavior trial_end trial_from_plan "
+    "trial_settings(end_behavior(missing_payment_method)) payment_behavior "
+)
+
+ROUTES: list[Route] = [
+    post(
+        "/v1/subscriptions",
+        "SubscriptionCreateParams",
+        create,
+        COMMON + "customer items(price quantity metadata) trial_period_days billing_mode(type)",
+    ),
+    retrieve("subscription", "/v1/subscriptions/{id}", "SubscriptionRetrieveParams"),
+    post(
+        "/v1/subscriptions/{id}",
+        "SubscriptionUpdateParams",
+        update,
+        COMMON + "items(id price quantity metadata deleted) pause_collection billing_cycle_anchor",
+    ),
+    delete(
+        "/v1/subscriptions/{id}",
+        "SubscriptionCancelParams",
+        cancel,
+        "cancellation_details invoice_now prorate",
+    ),
+    post("/v1/subscriptions/{id}/resume", "SubscriptionResumeParams", resume, "billing_cycle_anchor(type)"),
+    post("/v1/subscriptions/{id}/pause", "SubscriptionPauseParams", pause, "type"),
+    get(
+        "/v1/subscriptions",
+        "SubscriptionListParams",
+        list_subscriptions,
+        PAGING + "customer price status created current_period_end current_period_start",
+    ),
+]
