@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -12,7 +12,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from billing.errors import LedgerError, NotificationError
-from billing.ports import Ports, Provider
+from billing.ports import Clock, Ledger, Provider
 from billing.use_cases.ingest import ingest
 from web.pages import return_page
 
@@ -27,14 +27,15 @@ WAITS_TOO_LONG = 300.0
 class Readiness:
     """What /readyz asks: `discord` says whether the bot is connected and takes commands."""
 
-    ports: Ports
+    ledger: Ledger
+    clock: Clock
     discord: Callable[[], bool]
 
     async def faults(self) -> tuple[dict[str, str], dict[str, float]]:
         """What is not all right, by name, and the gauges that it was judged by."""
         found = {} if self.discord() else {"discord": "not connected"}
         try:
-            health = await self.ports.ledger.load_health(self.ports.now())
+            health = await self.ledger.load_health(int(self.clock.now()))
         except LedgerError as error:
             return {**found, "ledger": error.tell}, {}
         ages = {"inbox": health.oldest_event_age or 0.0, "members": health.oldest_member_age or 0.0}
@@ -55,9 +56,15 @@ class Readiness:
 class Listener:
     """The aiohttp application, with its own metrics registry."""
 
-    def __init__(self, ports: Ports, discord_ready: Callable[[], bool]) -> None:
-        self._ports = ports
-        self._readiness = Readiness(ports, discord_ready)
+    def __init__(
+        self,
+        ledger: Ledger,
+        providers: Mapping[str, Provider],
+        clock: Clock,
+        discord_ready: Callable[[], bool],
+    ) -> None:
+        self._ledger, self._providers, self._clock = ledger, providers, clock
+        self._readiness = Readiness(ledger, clock, discord_ready)
         self._registry = CollectorRegistry()
         self._notifications = Counter(
             "dues_notifications",
@@ -70,7 +77,7 @@ class Listener:
     def application(self) -> web.Application:
         """Routes for every provider that is on; the others answer 404."""
         app = web.Application(client_max_size=LARGEST_BODY)
-        for provider in self._ports.providers.values():
+        for provider in self._providers.values():
             app.router.add_post(f"/webhooks/{provider.name}", self._receiver(provider))
         app.router.add_get("/healthz", _healthz)
         app.router.add_get("/readyz", self._readyz)
@@ -102,7 +109,7 @@ class Listener:
             return 400, "too slow"
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
-            new = await ingest(self._ports, provider, body, headers)
+            new = await ingest(self._ledger, self._clock, provider, body, headers)
         except NotificationError as error:
             return 400, error.tell
         except LedgerError as error:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from billing.ports import Ports, Provider
+from billing.ports import Clock, Ledger, Provider
 
 
-async def ingest(ports: Ports, provider: Provider, body: bytes, headers: Mapping[str, str]) -> int:
+async def ingest(
+    ledger: Ledger, clock: Clock, provider: Provider, body: bytes, headers: Mapping[str, str]
+) -> int:
     """Store what a notification says happened; the number of events that were new.
 
     When this returns, they are durable. NotificationError: nothing of it was believed. LedgerError: it
     could not be stored, and the provider must send it again.
     """
-    events = await provider.authenticate(body, headers, ports.clock.now())
+    events = await provider.authenticate(body, headers, clock.now())
     needed = [event for event in events if event.subject is not None]
-    return await ports.ledger.record_events(needed, ports.now()) if needed else 0
+    return await ledger.record_events(needed, int(clock.now())) if needed else 0

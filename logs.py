@@ -1,0 +1,35 @@
+"""How the program logs: a line an event, for people or for machines, without personal data."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import orjson
+
+_QUIET = {"stripe": logging.WARNING, "aiohttp.access": logging.WARNING, "discord": logging.WARNING}
+
+
+class JsonFormatter(logging.Formatter):
+    """An object a line: at (unix seconds), level, logger, says, and fault with its trace where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": record.created,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "says": record.getMessage(),
+        }
+        if record.exc_info:
+            line["fault"] = self.formatException(record.exc_info)
+        return orjson.dumps(line).decode()
+
+
+def set_up_logging(level: str, form: str) -> None:
+    """Log to standard error. Libraries speak from warning on: what they say below that quotes addresses."""
+    handler = logging.StreamHandler(sys.stderr)
+    text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    handler.setFormatter(JsonFormatter() if form == "json" else text)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name, least in _QUIET.items():
+        logging.getLogger(name).setLevel(max(least, logging.getLevelName(level.upper())))
