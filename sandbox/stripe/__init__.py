@@ -9,14 +9,14 @@
             "mode": "subscription", "line_items": [{"price": gold["id"], "quantity": 1}]})
         paid = fake.pay_checkout(session.url)                         # or open session.url in a browser
         fake.dashboard.fail_next_payment()
-        clock.advance(40 * 86400)                                     # renewals, retries, ends are played in order
-        await fake.settle()                                           # … and delivered
+        clock.advance(40 * 86400)                                     # renewals, retries and ends
+        await fake.settle()                                           # are played and delivered
         fake.faults.add("status", "/v1/refunds", status=500)          # the API misbehaves
         fake.delivery_faults.double = True                            # deliveries misbehave
         fake.events, fake.deliveries, fake.exchanges, fake.subscribe()
 
-Refusals of these helpers are StripeRefusal. `conformance.Conformance()` given as `watch=` holds every exchange
-to the stripe package's own types. Which of Stripe's parts exist: docs/decisions/0002-stripe-stand-in.md.
+These helpers refuse with StripeRefusal. `conformance.Conformance()` given as `watch=` holds every exchange to
+the stripe package's own types. Which of Stripe's parts exist: docs/decisions/0002-stripe-stand-in.md.
 """
 
 from __future__ import annotations

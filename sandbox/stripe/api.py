@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +13,20 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from sandbox.stripe import catalog, checkout, customers, disputes, invoices, notices, payment_methods
-from sandbox.stripe import payments, portal, refunds, schedules, subscriptions
+from sandbox.stripe import (
+    catalog,
+    checkout,
+    customers,
+    disputes,
+    invoices,
+    notices,
+    payment_methods,
+    payments,
+    portal,
+    refunds,
+    schedules,
+    subscriptions,
+)
 from sandbox.stripe.errors import BadParameter, StripeRefusal, invalid
 from sandbox.stripe.expand import expand
 from sandbox.stripe.faults import KEPT_STATUSES, MESSAGES, Fault, Faults
@@ -57,7 +71,7 @@ class Api:
     world: World
     api_key: str
     faults: Faults
-    catch_up: Callable[[], None]
+    catch_up: Callable[[], object]
     watch: Callable[[Exchange], None]
     stopping: asyncio.Event
 
@@ -94,8 +108,8 @@ class Api:
         if not key:
             raise StripeRefusal(
                 401,
-                "You did not provide an API key. You need to provide your API key in the Authorization header, using "
-                "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
+                "You did not provide an API key. You need to provide your API key in the Authorization "
+                "header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
             )
         if key != self.api_key:
             raise StripeRefusal(401, f"Invalid API Key provided: {key[:8]}{'*' * 12}{key[-4:]}")
@@ -168,10 +182,8 @@ class Api:
 
     async def _no_answer(self, request: web.Request, fault: Fault) -> web.StreamResponse:
         if fault.kind.startswith("hang"):
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), fault.seconds)
-            except TimeoutError:
-                pass
         if request.transport:
             request.transport.abort()
         return web.Response(status=500)
@@ -191,8 +203,6 @@ class Api:
 
 
 def _basic_user(encoded: str) -> str:
-    import base64  # noqa: PLC0415  curl's way only
-
     return base64.b64decode(encoded).decode().partition(":")[0]
 
 

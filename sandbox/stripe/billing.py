@@ -17,7 +17,8 @@ def items_of(subscription: Obj) -> list[Obj]:
 
 def period_end(subscription: Obj) -> int:
     """The earliest end among the items, unix seconds."""
-    return min(item["current_period_end"] for item in items_of(subscription))
+    ends: list[int] = [item["current_period_end"] for item in items_of(subscription)]
+    return min(ends)
 
 
 def method_for(world: World, subscription: Obj) -> Obj | None:
@@ -122,7 +123,7 @@ def _ends_without_card(world: World, subscription: Obj) -> bool:
     """trial_settings.end_behavior, asked only when nobody can be charged."""
     if method_for(world, subscription) is not None:
         return False
-    behavior = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+    behavior: str = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
     if behavior == "cancel":
         cancel_now(world, subscription, None)
     elif behavior == "pause":

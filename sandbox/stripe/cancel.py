@@ -112,6 +112,6 @@ def refuse_managed(subscription: Obj) -> None:
     if subscription["schedule"]:
         raise StripeRefusal(
             400,
-            f"The subscription is managed by the subscription schedule `{subscription['schedule']}`, and updating "
-            "any cancelation behavior directly is not allowed. Please update the schedule instead.",
+            f"The subscription is managed by the subscription schedule `{subscription['schedule']}`, and "
+            "updating any cancelation behavior directly is not allowed. Please update the schedule instead.",
         )

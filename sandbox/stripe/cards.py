@@ -41,6 +41,8 @@ NUMBERS: dict[str, tuple[str, str | None, str | None, str | None]] = {
     "4000000000000127": ("visa", "incorrect_cvc", "incorrect_cvc", None),
 }
 
+NOT_A_TEST_CARD = ("unknown", "card_declined", "card_declined", "test_mode_live_card")
+
 TOKENS = {  # ready payment methods of test mode
     "pm_card_visa": GOOD,
     "pm_card_mastercard": "5555555555554444",
@@ -66,12 +68,9 @@ def read_card(number: str, exp_month: int, exp_year: int, year_now: int) -> Card
     exp_year += 2000 if exp_year < 100 else 0
     if not year_now <= exp_year <= year_now + 50:
         raise _refused("invalid_expiry_year", "exp_year")
-    if number not in NUMBERS:
-        return Card(
-            number, exp_month, exp_year, "unknown", "US", *(["card_declined"] * 2), "test_mode_live_card"
-        )
-    brand, *codes = NUMBERS[number]
-    return Card(number, exp_month, exp_year, brand, "US", *codes)
+    behavior = NUMBERS.get(number, NOT_A_TEST_CARD)
+    brand, attach_code, charge_code, decline_code = behavior
+    return Card(number, exp_month, exp_year, brand, "US", attach_code, charge_code, decline_code)
 
 
 def luhn(number: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from sandbox.stripe.customers import create_customer, living
 from sandbox.stripe.errors import DECLINES, StripeRefusal, invalid, required, unsupported
 from sandbox.stripe.payment_methods import attach_to
@@ -128,7 +127,7 @@ def _refuse_times(world: World, given: Obj) -> None:
 
 
 def line_items(world: World, session: Obj) -> Obj:
-    rows = []
+    rows: list[Obj] = []
     for item in world.hidden[session["id"]]["items"]:
         price = world.by_id[item["price"]]
         amount = (price["unit_amount"] or 0) * item.get("quantity", 1)
@@ -162,8 +161,8 @@ def expire(world: World, given: Obj, session_id: str) -> Obj:
     if session["status"] != "open":
         raise StripeRefusal(
             400,
-            f'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status '
-            f"of {session['status']}.",
+            f'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a '
+            f"status of {session['status']}.",
             param="session",
         )
     return run_out(world, session)
@@ -239,9 +238,9 @@ def list_sessions(world: World, given: Obj) -> Obj:
 
 
 SESSION = (
-    "cancel_url client_reference_id customer customer_email expires_at line_items(price quantity) locale metadata "
-    "mode payment_method_collection success_url subscription_data(billing_mode(type) description metadata "
-    "trial_end trial_period_days trial_settings)"
+    "cancel_url client_reference_id customer customer_email expires_at line_items(price quantity) locale "
+    "metadata mode payment_method_collection success_url subscription_data(billing_mode(type) description "
+    "metadata trial_end trial_period_days trial_settings)"
 )
 
 ROUTES: list[Route] = [

@@ -72,8 +72,8 @@ def own_method(world: World, customer_id: str, method_id: str) -> Obj:
     method = world.get("payment_method", method_id, "payment_method")
     if method["customer"] != customer_id:
         raise invalid(
-            f"The customer does not have a payment method with the ID {method_id}. The payment method must be "
-            "attached to the customer.",
+            f"The customer does not have a payment method with the ID {method_id}. The payment method must "
+            "be attached to the customer.",
             "invoice_settings[default_payment_method]",
             "resource_missing",
         )

@@ -50,7 +50,7 @@ class Dashboard:
         return self.change(subscription_id, {"pause_collection": ""})
 
     def move_renewal(self, subscription_id: str, moment: int) -> Obj:
-        """The next renewal falls on `moment` (unix seconds); the dashboard does it with a trial, free of charge."""
+        """The next renewal falls on `moment` (unix seconds); done with a trial, free of charge."""
         return self.change(subscription_id, {"trial_end": moment, "proration_behavior": "none"})
 
     def renew_from_now(self, subscription_id: str) -> Obj:

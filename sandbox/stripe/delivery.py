@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 
@@ -60,7 +61,7 @@ class Deliverer:
     def __post_init__(self) -> None:
         self.tasks: set[asyncio.Task[None]] = set()
         self.session: aiohttp.ClientSession | None = None
-        self.waking: dict[str, asyncio.Event] = {}
+        self.moved = asyncio.Event()
 
     async def start(self) -> None:
         timeout = aiohttp.ClientTimeout(total=PATIENCE)
@@ -94,7 +95,21 @@ class Deliverer:
         self.log.append(delivery)
         for batch in self.faults.route(delivery):
             self._spawn(self._run_batch(batch))
+        self._note(delivery)
+
+    def _note(self, delivery: Delivery) -> None:
+        self.moved.set()
         self.tell("delivery", delivery)
+
+    async def quiet(self) -> None:
+        """Return once no delivery is under way; those that wait to retry, or are held, do not count."""
+        while any(self._under_way(one) for one in self.log):
+            self.moved.clear()
+            await self.moved.wait()
+
+    def _under_way(self, delivery: Delivery) -> bool:
+        due = delivery.next_at is None or delivery.next_at <= self.world.clock.now()
+        return delivery.state == "pending" and due and delivery not in self.faults.held
 
     def release(self, *, backwards: bool = False) -> None:
         """Let held deliveries go, in the order held or the other way round, one after another."""
@@ -109,8 +124,8 @@ class Deliverer:
             self.log.append(delivery)
             self._spawn(self._run_batch([delivery]))
 
-    def _spawn(self, work: asyncio.Future[None] | object) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
@@ -127,10 +142,11 @@ class Deliverer:
             if await self._attempt(delivery):
                 return
             delivery.next_at = self.world.clock.now() + pause
+            self._note(delivery)
             await self.world.clock.sleep(pause)
         if not await self._attempt(delivery):
             delivery.state, delivery.next_at = "failed", None
-            self.tell("delivery", delivery)
+            self._note(delivery)
 
     async def _attempt(self, delivery: Delivery) -> bool:
         now = self.world.clock.now()
@@ -142,7 +158,7 @@ class Deliverer:
         if good and delivery.state != "delivered":
             delivery.state, delivery.next_at = "delivered", None
             delivery.event["pending_webhooks"] = max(delivery.event["pending_webhooks"] - 1, 0)
-        self.tell("delivery", delivery)
+        self._note(delivery)
         return good
 
     async def post(

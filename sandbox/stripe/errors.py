@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class StripeRefusal(Exception):
+class StripeRefusal(Exception):  # noqa: N818  an answer of the API, not a fault of the program
     """An answer that is an error object. `status` is HTTP's; None fields are left out of the body."""
 
     def __init__(

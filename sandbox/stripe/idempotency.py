@@ -1,4 +1,4 @@
-"""Idempotency keys of POSTs (docs.stripe.com/api/idempotent_requests): the first result is everyone's result."""
+"""Idempotency keys of POSTs: the first result is everyone's (docs.stripe.com/api/idempotent_requests)."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Keys:
         if earlier.answer is None:
             raise StripeRefusal(
                 409,
-                f"There is currently another in-progress request using this Idempotent Key: {key}. Please try "
-                "again later.",
+                f"There is currently another in-progress request using this Idempotent Key: {key}. Please "
+                "try again later.",
                 kind="idempotency_error",
                 code="idempotency_key_in_use",
             )
@@ -56,7 +56,7 @@ class Keys:
 def _reused(how: str, key: str) -> StripeRefusal:
     return StripeRefusal(
         400,
-        f"Keys for idempotent requests can only be used {how}. Try using a key other than '{key}' if you meant to "
-        "execute a different request.",
+        f"Keys for idempotent requests can only be used {how}. Try using a key other than '{key}' if you "
+        "meant to execute a different request.",
         kind="idempotency_error",
     )

@@ -38,7 +38,8 @@ def draft_invoice(world: World, subscription: Obj, reason: str, lines: list[Obj]
 def _blank_invoice(world: World, invoice_id: str, subscription: Obj, customer: Obj) -> Obj:
     return {
         **blank(
-            "account_name account_tax_ids application automatically_finalizes_at custom_fields customer_account"
+            "account_name account_tax_ids application automatically_finalizes_at custom_fields "
+            "customer_account"
         ),
         **blank(
             "default_payment_method default_source description due_date effective_at ending_balance footer"
@@ -175,10 +176,10 @@ def intent_of(world: World, invoice: Obj) -> Obj | None:
 
 
 def collect(world: World, invoice: Obj, method: Obj | None) -> bool:
-    """One attempt at an open invoice; False when the card refuses or there is none. Fires the invoice's events."""
+    """One attempt at an open invoice; False when the card refuses or there is none."""
     intent = intent_of(world, invoice)
     if intent is None:
-        return invoice["status"] == "paid"
+        return bool(invoice["status"] == "paid")
     invoice["attempt_count"] += 1
     invoice["attempted"] = True
     if method is not None and charge_intent(world, intent, method):

@@ -7,10 +7,9 @@ from typing import get_args
 from urllib.parse import urlsplit
 
 import stripe
-
 from sandbox.stripe.errors import StripeRefusal, invalid, missing
 from sandbox.stripe.routes import PAGING, Route, delete, get, list_of, page, post
-from sandbox.stripe.state import API_VERSION, DAY, Obj, World, blank, merge_metadata, new_id, token
+from sandbox.stripe.state import DAY, Obj, World, blank, merge_metadata, new_id, token
 
 EVENT_TYPES = frozenset(get_args(stripe.Event.__annotations__["type"]))
 KEPT = 30 * DAY  # docs.stripe.com/api/events

@@ -1,7 +1,7 @@
 """Snapshots as an endpoint pinned to an older API version receives them.
 
-Sources: docs.stripe.com/changelog/basil (2025-03-31): the period moved from the subscription to its items, the
-invoice lost `subscription`, `payment_intent`, `charge` and `paid`.
+Sources: docs.stripe.com/changelog/basil (2025-03-31): the period moved from the subscription to its items,
+the invoice lost `subscription`, `payment_intent`, `charge` and `paid`.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ class Pages:
             every=words.every,
             spoken=spoken,
             state=words.state,
-            good_card=f"{GOOD[:4]} {GOOD[4:8]} {GOOD[8:12]} {GOOD[12:]}",
-            later_card=f"{DECLINES_LATER[:4]} {DECLINES_LATER[4:8]} {DECLINES_LATER[8:12]} {DECLINES_LATER[12:]}",
+            good_card=words.spaced(GOOD),
+            later_card=words.spaced(DECLINES_LATER),
         )
 
     def add_to(self, app: web.Application) -> None:

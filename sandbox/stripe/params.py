@@ -10,16 +10,15 @@ import sys
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from types import UnionType
-from typing import Any, ForwardRef, Literal, Union
-
-import stripe
-from stripe._stripe_object import UntypedStripeObject
+from typing import Any, ForwardRef, Literal, NotRequired, Union, get_args, get_origin
 
 # The package writes its TypedDicts with typing_extensions, whose NotRequired need not be typing's.
-from typing_extensions import NotRequired, get_args, get_origin, is_typeddict
+from typing_extensions import is_typeddict
 
+import stripe
 from sandbox.stripe.errors import BadParameter, invalid, required, unknown, unsupported
 from sandbox.stripe.forms import as_list
+from stripe._stripe_object import UntypedStripeObject
 
 # The package mixes these into the params of its older call style; they travel as headers, not as params.
 OPTIONS = frozenset(stripe.RequestOptions.__annotations__)
@@ -152,7 +151,7 @@ def _coerce_plain(value: Any, hint: Any, param: str) -> Any:
 def supported_tree(spec: str) -> dict[str, Any]:
     """`a b(c d)` -> {"a": {}, "b": {"c": {}, "d": {}}}; an empty inner tree takes anything below it."""
     tree: dict[str, Any] = {}
-    open_trees = [tree]
+    open_trees, name = [tree], ""
     for word in spec.replace("(", " ( ").replace(")", " ) ").split():
         if word == "(":
             open_trees.append(open_trees[-1][name])

@@ -201,7 +201,8 @@ def _charged_card(method: Obj, amount: int) -> Obj:
         **{key: card[key] for key in ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint")},
         **{key: card[key] for key in ("funding", "last4", "regulated_status", "wallet")},
         **blank(
-            "authorization_code installments mandate network_transaction_id three_d_secure transaction_link_id"
+            "authorization_code installments mandate network_transaction_id three_d_secure "
+            "transaction_link_id"
         ),
         "amount_authorized": amount,
         "extended_authorization": {"status": "disabled"},

@@ -167,9 +167,7 @@ class PortalPages:
         form = {key: str(value) for key, value in (await request.post()).items()}
         view = request.match_info["view"]
         try:
-            if view not in self.acts:
-                raise StripeRefusal(404, "There is no such page.")
-            self.acts[view](session, request.match_info.get("subscription", ""), form)
+            self._act_of(view)(session, request.match_info.get("subscription", ""), form)
         except StripeRefusal as refusal:
             if refusal.status == 402 and view in NEEDS:
                 return self._view(request, session, 402, str(refusal))
@@ -177,6 +175,11 @@ class PortalPages:
         finally:
             self.pages.acted()
         return self._done(request, session)
+
+    def _act_of(self, view: str) -> Callable[[Obj, str, dict[str, str]], object]:
+        if view not in self.acts:
+            raise StripeRefusal(404, "There is no such page.")
+        return self.acts[view]
 
     def _done(self, request: web.Request, session: Obj) -> web.Response:
         """Back to the portal, or where the flow's after_completion says."""

@@ -1,4 +1,7 @@
-"""Credit for unused time and the price of what is left, to the second (docs.stripe.com/billing/subscriptions/prorations)."""
+"""Credit for unused time and the price of what is left, to the second.
+
+docs.stripe.com/billing/subscriptions/prorations (read 2026-11).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from sandbox.stripe.state import Obj, World, new_id
 def share(amount: int, item: Obj, moment: int) -> int:
     """The part of `amount` (minor units) for what remains of the item's period."""
     start, end = item["current_period_start"], item["current_period_end"]
-    return round(amount * max(end - moment, 0) / (end - start))
+    remains: float = max(end - moment, 0) / (end - start)
+    return round(amount * remains)
 
 
 def credit_unused(world: World, subscription: Obj) -> None:

@@ -30,7 +30,8 @@ def _schedule(world: World, subscription: Obj, item: Obj) -> Obj:
     start, end = item["current_period_start"], item["current_period_end"]
     return {
         **blank(
-            "application canceled_at completed_at customer_account released_at released_subscription test_clock"
+            "application canceled_at completed_at customer_account released_at released_subscription "
+            "test_clock"
         ),
         "id": new_id("sub_sched"),
         "object": "subscription_schedule",
@@ -92,8 +93,8 @@ def release(world: World, given: Obj, schedule_id: str) -> Obj:
     if schedule["status"] not in ("active", "not_started"):
         raise StripeRefusal(
             400,
-            f"You cannot release a subscription schedule that is currently in the `{schedule['status']}` status. "
-            "It must be in `not_started` or `active` status.",
+            f"You cannot release a subscription schedule that is currently in the `{schedule['status']}` "
+            "status. It must be in `not_started` or `active` status.",
         )
     subscription = world.by_id[schedule["subscription"]]
     schedule.update(status="released", released_at=world.now(), released_subscription=subscription["id"])

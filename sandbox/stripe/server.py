@@ -138,10 +138,9 @@ class StripeServer:
         self._wake.set()
 
     async def settle(self) -> None:
-        """Wait until everything due was played and no delivery is on its way (those waiting to retry aside)."""
+        """Wait until all that is due was played and delivered; deliveries that wait to retry are left out."""
         self.catch_up()
-        while any(one.state == "pending" and one.next_at is None for one in self.deliveries):
-            await asyncio.sleep(0.005)
+        await self._deliverer.quiet()
 
     # People and the owner
 
@@ -156,7 +155,7 @@ class StripeServer:
         currency: str = "usd",
         **more: Any,
     ) -> Obj:
-        """A recurring price in minor units; `more`: interval_count, trial_period_days, nickname, lookup_key."""
+        """A recurring price in minor units; `more` as the API names it, and interval_count."""
         product_id = product if isinstance(product, str) else product["id"]
         recurring = {"interval": interval} | {
             k: more.pop(k) for k in ("interval_count", "trial_period_days") if k in more
@@ -177,7 +176,7 @@ class StripeServer:
         email: str = "ada@example.com",
         expiry: str = EXPIRY,
     ) -> Obj:
-        """As a person on the checkout page; `session` is its id or address. StripeRefusal 402 on a decline."""
+        """As a person on the checkout page; `session`: its id or address. StripeRefusal 402 on a decline."""
         self.catch_up()
         found = self.world.get("checkout.session", session.rsplit("/", 1)[-1].partition("#")[0])
         paid = people.pay(self.world, found, number=card, expiry=expiry, name=name, email=email)
@@ -234,10 +233,10 @@ class StripeServer:
     def resend(self, event_id: str) -> None:
         self._deliverer.resend(self.world.get("event", event_id))
 
-    async def forge(self, url: str, event: Obj, secret: str = "whsec_forged", age: float = 0.0) -> int | None:
-        """Post an event signed with a wrong secret, or `age` seconds old; the answer's status, None for none."""
+    async def forge(self, url: str, event: Obj, key: str = "whsec_forged", age: float = 0.0) -> int | None:
+        """Post an event signed with the wrong key, or `age` seconds ago; the answer's status if any."""
         moment = self.clock.now() - age
-        status, _ = await self._deliverer.post(url, json.dumps(event).encode(), [secret], moment)
+        status, _ = await self._deliverer.post(url, json.dumps(event).encode(), [key], moment)
         return status
 
     def subscribe(self) -> asyncio.Queue[tuple[str, object]]:

@@ -65,7 +65,7 @@ class World:
     settings: Settings = field(default_factory=Settings)
     tables: dict[str, dict[str, Obj]] = field(default_factory=dict)
     by_id: dict[str, Obj] = field(default_factory=dict)
-    hidden: dict[str, Any] = field(default_factory=dict)
+    hidden: dict[Any, Any] = field(default_factory=dict)
     moment: int | None = None  # the time being played while the clockwork catches up
     request: RequestInfo | None = None
     listeners: list[Callable[[Obj], None]] = field(default_factory=list)
@@ -151,7 +151,7 @@ def changed(before: Obj, after: Obj) -> Obj:
         if old == new:
             continue
         both = isinstance(old, dict) and isinstance(new, dict)
-        previous[key] = changed(old, new) if both and old and new else old  # type: ignore[arg-type]
+        previous[key] = changed(old, new) if both and old and new else old
     return previous
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from sandbox.stripe import billing
+from sandbox.stripe import billing, invoices
 from sandbox.stripe.cancel import OVER, cancel, plan_end
 from sandbox.stripe.customers import living, own_method
 from sandbox.stripe.errors import StripeRefusal, invalid, required
-from sandbox.stripe.invoices import no_method
 from sandbox.stripe.payments import refusal_of
 from sandbox.stripe.routes import PAGING, Route, delete, get, page, post, retrieve, within
 from sandbox.stripe.state import DAY, Obj, World, blank, listing, merge_metadata, new_id
@@ -26,7 +25,7 @@ def create(world: World, given: Obj) -> Obj:
         _refuse_now(world, subscription)
     charged = subscription["status"] != "trialing" and behavior != "default_incomplete"
     if charged and price_of(world, subscription) and billing.method_for(world, subscription) is None:
-        raise no_method()
+        raise invoices.no_method()
     return begin(world, subscription, attempt=behavior != "default_incomplete")
 
 
@@ -52,7 +51,7 @@ def begin(world: World, subscription: Obj, *, attempt: bool = True) -> Obj:
     if attempt or trial:
         billing.settle(world, subscription, invoice)
     else:
-        billing.invoices.finalize(world, invoice)
+        invoices.finalize(world, invoice)
         billing.after_payment(world, subscription, invoice, paid=invoice["status"] == "paid")
     return subscription
 
@@ -66,8 +65,8 @@ def check_prices(world: World, items: list[Obj], param: str = "items") -> list[O
         price = world.get("price", item["price"], f"{param}[{n}][price]")
         if price["recurring"] is None:
             raise invalid(
-                f"The price specified is set to `type=one_time` but this field only accepts prices with "
-                f"`type=recurring`.",
+                "The price specified is set to `type=one_time` but this field only accepts prices with "
+                "`type=recurring`.",
                 f"{param}[{n}][price]",
             )
         refuse_inactive(world, price, f"{param}[{n}][price]")
@@ -82,7 +81,7 @@ def check_prices(world: World, items: list[Obj], param: str = "items") -> list[O
 def refuse_inactive(world: World, price: Obj, param: str) -> None:
     if not price["active"]:
         raise invalid(
-            f"The price specified is inactive. This field only accepts active prices.",
+            "The price specified is inactive. This field only accepts active prices.",
             param,
             "price_inactive",
         )
@@ -238,8 +237,8 @@ def resume(world: World, given: Obj, subscription_id: str) -> Obj:
 
 
 COMMON = (
-    "cancel_at cancel_at_period_end cancellation_details default_payment_method description metadata off_session "
-    "payment_settings(save_default_payment_method) proration_behavior trial_end trial_from_plan "
+    "cancel_at cancel_at_period_end cancellation_details default_payment_method description metadata "
+    "off_session payment_settings(save_default_payment_method) proration_behavior trial_end trial_from_plan "
     "trial_settings(end_behavior(missing_payment_method)) payment_behavior "
 )
 

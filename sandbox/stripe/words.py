@@ -17,6 +17,11 @@ def money(amount: int, currency: str) -> str:
     return str(format_currency(exact, currency.upper(), locale="en_US"))
 
 
+def spaced(number: str) -> str:
+    """4242 4242 4242 4242"""
+    return " ".join(number[n : n + 4] for n in range(0, len(number), 4))
+
+
 def every(price: Obj) -> str:
     """per month, every 3 months."""
     interval, count = price["recurring"]["interval"], price["recurring"]["interval_count"]
