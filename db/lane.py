@@ -88,6 +88,7 @@ class Lane:
     ) -> Lane:
         """Connect, and `prepare` the connection on its own thread before anything else."""
         made: list[_Grouping] = []
+        failed: list[Exception] = []
 
         def connect(*args: Any, **options: Any) -> _Grouping:
             raw = _Grouping(*args, **options)
@@ -95,9 +96,8 @@ class Lane:
             made.append(raw)
             try:
                 prepare(raw)
-            except BaseException:
-                raw.close()
-                raise
+            except Exception as error:  # noqa: BLE001 - raised below: here, aiosqlite's thread would be left over
+                failed.append(error)
             return raw
 
         db = await aiosqlite.connect(
@@ -108,6 +108,9 @@ class Lane:
             isolation_level=None,
             cached_statements=256,
         )
+        if failed:
+            await db.close()
+            raise fault_of(failed[0])
         return cls(db, made[0], on_change)
 
     async def run(self, operation: Operation) -> Any:

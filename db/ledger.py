@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import IO, Concatenate, ParamSpec, Self, TypeVar
 
@@ -26,7 +27,6 @@ from billing.model import (
 from billing.ports import Health, Ledger, StaleSubscription, Synced
 from db import health, inbox, intents, marks, members, notices, plans, subscriptions, sync
 from db.backup import backup
-from db.faults import fault_of
 from db.lane import Lane
 from db.lock import hold
 from db.schema import prepare_reader, prepare_writer
@@ -51,19 +51,12 @@ class SqliteLedger(Ledger):
         `on_change` is called on the event loop after every commit that changed something. LedgerHeld,
         LedgerDamaged, LedgerTooNew, or LedgerUnavailable where it cannot be made or written.
         """
-        lock = hold(path)
-        try:
+        async with AsyncExitStack() as undo:
+            lock = undo.enter_context(hold(path))
             writer = await Lane.open(path, prepare_writer, on_change=on_change)
-            try:
-                reader = await Lane.open(path, prepare_reader, read_only=True)
-            except BaseException:
-                await writer.close()
-                raise
-        except BaseException as error:
-            lock.close()
-            if isinstance(error, sqlite3.Error):
-                raise fault_of(error) from error
-            raise
+            undo.push_async_callback(writer.close)
+            reader = await Lane.open(path, prepare_reader, read_only=True)
+            undo.pop_all()
         return cls(path, lock, writer, reader)
 
     async def __aenter__(self) -> Self:

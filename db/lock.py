@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import IO
@@ -29,7 +30,7 @@ def hold(path: Path) -> IO[bytes]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)  # members' data: for nobody else to read
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # members' data: for nobody else to read
         file = path.with_name(f"{path.name}.lock").open("ab")
     except OSError as error:
         tell = (

@@ -1,0 +1,43 @@
+"""The ledgers that must all pass this suite. A second database joins by a line in LEDGERS."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from billing.ports import Ledger
+from db import SqliteLedger
+
+
+class OpenLedger(Ledger, Protocol):
+    """The port, and the end of it."""
+
+    async def close(self) -> None: ...
+
+
+# Opens the ledger that lives in a folder, or makes it there.
+Opening = Callable[[Path], Awaitable[OpenLedger]]
+
+
+async def open_sqlite(folder: Path) -> OpenLedger:
+    return await SqliteLedger.open(folder / "ledger.db")
+
+
+LEDGERS: dict[str, Opening] = {"sqlite": open_sqlite}
+
+
+@pytest.fixture(params=list(LEDGERS.values()), ids=list(LEDGERS))
+def open_ledger(request: pytest.FixtureRequest) -> Opening:
+    """For tests that open one themselves."""
+    found: Opening = request.param
+    return found
+
+
+@pytest.fixture
+async def ledger(open_ledger: Opening, tmp_path: Path) -> AsyncIterator[Ledger]:
+    opened = await open_ledger(tmp_path)
+    yield opened
+    await opened.close()

@@ -1,0 +1,216 @@
+"""Members to converge: marked, tried again, due, parked, looked at now and then."""
+
+from __future__ import annotations
+
+from billing.model import Binding, Change, MemberState, Status
+from billing.ports import Ledger
+from tests.contract.ledger.nouns import (
+    ANNA,
+    BERT,
+    FAR,
+    GUILD,
+    KEY,
+    OTHER_GUILD,
+    converge,
+    event,
+    intent,
+    marks,
+    notice,
+    override,
+    plan,
+    ring,
+    settle,
+    subscription,
+    sync,
+    the_stale,
+)
+
+
+async def mark(ledger: Ledger, *members: Binding, at: int = 10) -> None:
+    await ledger.record_marks(members, "sweep", at)
+
+
+async def test_a_mark_stays_until_it_is_converged(ledger: Ledger) -> None:
+    await mark(ledger, ANNA)
+    (found,) = await ledger.load_marked(10, 9)
+    assert Binding(found.guild_id, found.member_id) == ANNA
+    assert (await ledger.load_health(25)).oldest_member_age == 15
+    await converge(ledger, found)
+    assert await marks(ledger) == {}
+    assert (await ledger.load_health(25)).oldest_member_age is None
+
+
+async def test_a_reason_that_came_meanwhile_keeps_the_mark(ledger: Ledger) -> None:
+    await mark(ledger, ANNA)
+    taken = (await marks(ledger))[ANNA]
+    await mark(ledger, ANNA, at=11)
+    await converge(ledger, taken)
+    again = (await marks(ledger))[ANNA]
+    assert again.version > taken.version
+    await converge(ledger, again)
+    assert await marks(ledger) == {}
+
+
+async def test_a_version_goes_on_after_it_was_converged(ledger: Ledger) -> None:
+    await mark(ledger, ANNA)
+    first = (await marks(ledger))[ANNA]
+    await converge(ledger, first)
+    await mark(ledger, ANNA)
+    await converge(ledger, first)
+    assert set(await marks(ledger)) == {ANNA}
+
+
+async def test_the_longest_waiting_comes_first_and_keeps_its_place(ledger: Ledger) -> None:
+    await mark(ledger, BERT, at=11)
+    await mark(ledger, ANNA, at=10)
+    await mark(ledger, ANNA, at=12)
+    assert list(await marks(ledger, 12)) == [ANNA, BERT]
+    assert [m.member_id for m in await ledger.load_marked(12, 1)] == [ANNA.member_id]
+    assert list(await marks(ledger, 10)) == [ANNA]
+
+
+async def test_a_failure_waits_and_counts_until_a_new_reason(ledger: Ledger) -> None:
+    await mark(ledger, ANNA)
+    await ledger.record_converge_failed((await marks(ledger))[ANNA], "down", 60)
+    assert await marks(ledger, 59) == {}
+    assert (await marks(ledger, 60))[ANNA].attempts == 1
+    assert await ledger.load_next_due(10) == 60
+    await mark(ledger, ANNA, at=20)
+    assert set(await marks(ledger, 20)) == {ANNA}
+
+
+async def test_a_failure_does_not_put_off_a_reason_that_came_meanwhile(ledger: Ledger) -> None:
+    await mark(ledger, ANNA)
+    taken = (await marks(ledger))[ANNA]
+    await mark(ledger, ANNA, at=11)
+    await ledger.record_converge_failed(taken, "down", 60)
+    assert (await marks(ledger, 11))[ANNA].attempts == 1
+
+
+async def test_converging_starts_the_count_of_tries_anew(ledger: Ledger) -> None:
+    await mark(ledger, ANNA)
+    await ledger.record_converge_failed((await marks(ledger))[ANNA], "down", 60)
+    await settle(ledger)
+    await mark(ledger, ANNA)
+    assert (await marks(ledger))[ANNA].attempts == 0
+
+
+async def test_all_that_decides_comes_in_one_read(ledger: Ledger) -> None:
+    assert await ledger.load_member_state(*_ids(ANNA)) == MemberState((), (), (), frozenset())
+    gold = await ledger.record_plan(plan(), "1", 10)
+    gone = await ledger.record_plan(plan("Old", removed_at=10), "1", 10)
+    await ledger.record_plan(plan(guild_id=OTHER_GUILD), "1", 10)
+    await sync(ledger, subscription(binding=ANNA))
+    await sync(ledger, subscription("sub_2", binding=Binding(OTHER_GUILD, ANNA.member_id)))
+    await sync(ledger, subscription("sub_3", binding=BERT))
+    await ledger.record_overrides([override(), override("d2", member_id=BERT.member_id)], [], [], 10)
+    await ledger.record_granting(*_ids(ANNA), 71, 10)
+    await ledger.record_granting(*_ids(BERT), 72, 10)
+    state = await ledger.load_member_state(*_ids(ANNA))
+    assert state.plans == (gold, gone)
+    assert state.subscriptions == (subscription(binding=ANNA),)
+    assert [o.decision_id for o in state.overrides] == ["dec_1"]
+    assert state.granted == {71}
+    assert state.parked is None
+
+
+def _ids(member: Binding) -> tuple[int, int]:
+    return (member.guild_id, member.member_id)
+
+
+async def test_a_role_is_ours_from_the_granting_until_it_is_gone(ledger: Ledger) -> None:
+    for role in (71, 72, 71):
+        await ledger.record_granting(*_ids(ANNA), role, 10)
+    await mark(ledger, ANNA, BERT)
+    found = await marks(ledger)
+    await converge(ledger, found[BERT], gone=(71,))
+    await converge(ledger, found[ANNA], gone=(72, 99))
+    assert (await ledger.load_member_state(*_ids(ANNA))).granted == {71}
+
+
+async def test_what_converging_tells_is_recorded_along(ledger: Ledger) -> None:
+    change = Change(30, *_ids(ANNA), "roles", "timer", "why", "evt", "1", "2")
+    await mark(ledger, ANNA)
+    await converge(ledger, (await marks(ledger))[ANNA], changes=[change], notices=[notice()])
+    assert await ledger.load_history(*_ids(ANNA), 9) == [change]
+    assert await ledger.load_notices(30, 9) == [notice()]
+
+
+async def test_the_parked_are_listed_with_the_reason_until_marked_again(ledger: Ledger) -> None:
+    await mark(ledger, ANNA, BERT)
+    found = await marks(ledger)
+    await converge(ledger, found[ANNA], parked="The role was deleted.")
+    await converge(ledger, found[BERT])
+    assert await marks(ledger) == {}
+    assert await ledger.load_parked(GUILD) == [(ANNA.member_id, "The role was deleted.")]
+    assert await ledger.load_parked(OTHER_GUILD) == []
+    assert (await ledger.load_member_state(*_ids(ANNA))).parked == "The role was deleted."
+    await mark(ledger, ANNA)
+    assert await ledger.load_parked(GUILD) == []
+    assert set(await marks(ledger)) == {ANNA}
+
+
+async def test_members_whose_moment_has_come_are_marked_with_what_they_pay_for(ledger: Ledger) -> None:
+    await sync(ledger, subscription(binding=ANNA))
+    await sync(ledger, subscription("over", status=Status.ENDED, binding=ANNA))
+    await sync(ledger, subscription("other", binding=BERT))
+    found = await marks(ledger)
+    await converge(ledger, found[ANNA], due_at=100)
+    await converge(ledger, found[BERT], due_at=101)
+    assert await ledger.load_next_due(30) == 100
+    assert await ledger.record_due(99) == 0
+    assert await ledger.record_due(100) == 1
+    assert set(await marks(ledger, 100)) == {ANNA}
+    assert (await the_stale(ledger, 100)).key == KEY
+    assert await ledger.record_due(100) == 0
+    assert await ledger.load_next_due(100) == 101
+
+
+async def test_very_many_members_are_due_at_one_moment(ledger: Ledger) -> None:
+    crowd = [Binding(GUILD, n) for n in range(2_500)]
+    await mark(ledger, *crowd)
+    for found in await ledger.load_marked(10, 9_999):
+        await converge(ledger, found, due_at=100)
+    assert await ledger.record_due(100) == len(crowd)
+    assert len(await ledger.load_marked(100, 9_999)) == len(crowd)
+
+
+async def test_the_next_moment_looks_at_everything_that_waits(ledger: Ledger) -> None:
+    assert await ledger.load_next_due(0) is None
+    await ledger.record_intent(intent(next_attempt_at=50))
+    assert await ledger.load_next_due(10) == 50
+    await ledger.record_notice(notice(created_at=10))
+    await ledger.record_notice_failed("told_1", 40)
+    assert await ledger.load_next_due(10) == 40
+    await ring(ledger, event(), [KEY], 10)
+    await ledger.record_fetch_failed(await the_stale(ledger), "down", 30)
+    assert await ledger.load_next_due(10) == 30
+    assert await ledger.load_next_due(30) == 40
+    assert await ledger.load_next_due(50) is None
+
+
+async def test_the_sweep_looks_first_at_those_longest_unchecked(ledger: Ledger) -> None:
+    carl = Binding(GUILD, 13)
+    for n, member in enumerate((BERT, ANNA, carl)):
+        await ledger.record_granting(*_ids(member), 71, 10)
+        await mark(ledger, member)
+        assert await ledger.load_members_to_check(FAR, 9) == [BERT, ANNA][:n]  # the marked are under way
+        await settle(ledger, at=20 + n)
+    assert await ledger.load_members_to_check(FAR, 2) == [BERT, ANNA]
+    assert await ledger.load_members_to_check(22, 9) == [BERT, ANNA]
+    await mark(ledger, BERT)
+    assert await ledger.load_members_to_check(FAR, 9) == [ANNA, carl]
+
+
+async def test_the_sweep_looks_at_whoever_has_roles_rights_or_is_parked(ledger: Ledger) -> None:
+    payer, decided, was, holder, parked, nobody, lifted = (Binding(GUILD, n) for n in range(1, 8))
+    await sync(ledger, subscription("a", binding=payer))
+    await sync(ledger, subscription("b", binding=was, status=Status.ENDED))
+    await ledger.record_overrides([override("d1", member_id=decided.member_id)], [], [], 10)
+    await ledger.record_overrides([override("d2", member_id=lifted.member_id)], [], [], 10)
+    await ledger.record_lifted("d2", 1, "", 11)
+    await ledger.record_granting(*_ids(holder), 71, 10)
+    await mark(ledger, payer, decided, was, holder, parked, nobody, lifted)
+    for member, found in (await marks(ledger)).items():
+        await converge(ledger, found, parked="Gone." if member == parked else None)
+    assert set(await ledger.load_members_to_check(FAR, 9)) == {payer, decided, holder, parked}

@@ -1,0 +1,140 @@
+"""What people are told, small facts, and what the ledger promises of everything in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from billing.errors import LedgerError, LedgerHeld, LedgerUnavailable
+from billing.model import Change
+from billing.ports import Health, Ledger
+from tests.contract.ledger.conftest import Opening
+from tests.contract.ledger.nouns import (
+    ANNA,
+    BERT,
+    GUILD,
+    KEY,
+    event,
+    intent,
+    notice,
+    ring,
+    subscription,
+    sync,
+)
+
+
+async def test_a_thing_is_told_once(ledger: Ledger) -> None:
+    assert await ledger.record_notice(notice())
+    assert not await ledger.record_notice(notice(kind="another"))
+    assert await ledger.load_notices(10, 9) == [notice()]
+    await ledger.record_told("told_1", 20, delivered=True)
+    assert await ledger.load_notices(20, 9) == []
+    assert not await ledger.record_notice(notice())
+    assert await ledger.load_notice("told_1") == notice()
+    assert await ledger.load_notice("told_2") is None
+
+
+async def test_notices_come_when_they_are_due_in_order(ledger: Ledger) -> None:
+    await ledger.record_notice(notice("b", created_at=12))
+    await ledger.record_notice(notice("a", created_at=11, member_id=None, facts={}))
+    assert [n.key for n in await ledger.load_notices(12, 9)] == ["a", "b"]
+    assert [n.key for n in await ledger.load_notices(12, 1)] == ["a"]
+    await ledger.record_notice_failed("a", 50)
+    assert [n.key for n in await ledger.load_notices(49, 9)] == ["b"]
+    assert [n.key for n in await ledger.load_notices(50, 9)] == ["b", "a"]
+    assert (await ledger.load_health(50)).notices == 2
+
+
+async def test_what_cannot_be_delivered_is_shown_at_the_next_command_once(ledger: Ledger) -> None:
+    for key, member in (("a", ANNA), ("b", ANNA), ("c", BERT), ("d", ANNA)):
+        await ledger.record_notice(notice(key, member_id=member.member_id))
+    for key in "abc":
+        await ledger.record_told(key, 20, delivered=False)
+    assert [n.key for n in await ledger.load_notices(20, 9)] == ["d"]
+    assert [n.key for n in await ledger.load_untold(ANNA.member_id, 30)] == ["a", "b"]
+    assert await ledger.load_untold(ANNA.member_id, 31) == []
+    assert [n.key for n in await ledger.load_untold(BERT.member_id, 31)] == ["c"]
+
+
+async def test_what_was_told_is_not_taken_back_by_a_late_failure(ledger: Ledger) -> None:
+    await ledger.record_notice(notice())
+    await ledger.record_told("told_1", 20, delivered=True)
+    await ledger.record_notice_failed("told_1", 30)
+    await ledger.record_told("told_1", 21, delivered=False)
+    assert await ledger.load_notices(99, 9) == []
+    assert await ledger.load_untold(ANNA.member_id, 99) == []
+
+
+async def test_history_is_one_member_s_newest_first(ledger: Ledger) -> None:
+    rows = [
+        Change(at, GUILD, member.member_id, "roles", "timer", "why", "evt", "", str(at))
+        for at, member in ((1, ANNA), (2, BERT), (3, ANNA), (2, ANNA))
+    ]
+    await sync(ledger, None, changes=tuple(rows))
+    assert [c.after for c in await ledger.load_history(GUILD, ANNA.member_id, 9)] == ["2", "3", "1"]
+    assert [c.after for c in await ledger.load_history(GUILD, ANNA.member_id, 1)] == ["2"]
+    assert await ledger.load_history(GUILD + 1, ANNA.member_id, 9) == []
+
+
+async def test_small_facts_are_kept_by_name(ledger: Ledger) -> None:
+    assert await ledger.load_value("commands") is None
+    await ledger.record_value("commands", "1")
+    await ledger.record_value("commands", "2")
+    await ledger.record_value("other", "3")
+    assert await ledger.load_value("commands") == "2"
+
+
+async def test_health_of_an_idle_ledger(ledger: Ledger) -> None:
+    assert await ledger.load_health(10) == Health(None, None, 0, 0, 0, 0)
+
+
+async def test_health_tells_how_long_the_oldest_has_waited(ledger: Ledger) -> None:
+    await ring(ledger, event("a"), [KEY], 10)
+    await ledger.record_events([event("b")], 15)
+    await ledger.record_event_failed(event("b"), "down", 400)
+    await ledger.record_marks([ANNA, BERT], "sweep", 12)
+    await ledger.record_intent(intent())
+    assert await ledger.load_health(40) == Health(30.0, 28.0, 2, 2, 1, 0)
+
+
+async def test_what_was_recorded_is_there_after_a_restart(open_ledger: Opening, tmp_path: Path) -> None:
+    first = await open_ledger(tmp_path)
+    await ring(first, event(), [KEY], 10)
+    await sync(first, subscription(binding=ANNA))
+    await first.close()
+    second = await open_ledger(tmp_path)
+    assert await second.load_subscription(KEY) == subscription(binding=ANNA)
+    assert [s.key for s in await second.load_stale(10, 9)] == [KEY]
+    assert await second.record_events([event()], 11) == 0
+    await second.close()
+
+
+async def test_a_ledger_is_one_program_s_at_a_time(open_ledger: Opening, tmp_path: Path) -> None:
+    first = await open_ledger(tmp_path)
+    with pytest.raises(LedgerHeld):
+        await open_ledger(tmp_path)
+    await first.record_value("still", "works")
+    await first.close()
+    second = await open_ledger(tmp_path)
+    assert await second.load_value("still") == "works"
+    await second.close()
+
+
+async def test_a_closed_ledger_says_so(open_ledger: Opening, tmp_path: Path) -> None:
+    ledger = await open_ledger(tmp_path)
+    await ledger.close()
+    with pytest.raises(LedgerUnavailable):
+        await ledger.load_value("any")
+    with pytest.raises(LedgerUnavailable):
+        await ledger.record_value("any", "1")
+
+
+async def test_what_cannot_be_kept_is_refused_whole(ledger: Ledger) -> None:
+    huge = subscription("huge", items=(), created_at=2**70)
+    with pytest.raises(LedgerError):
+        await sync(ledger, huge, notices=(notice(),))
+    with pytest.raises(LedgerError):
+        await ledger.record_events([event("fine"), event("not", occurred_at=2**70)], 10)
+    assert await ledger.load_pending_events(99, 9) == []
+    assert await ledger.load_notice("told_1") is None

@@ -1,0 +1,56 @@
+"""Admins' decisions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from billing.model import OverrideKind
+from billing.ports import Ledger
+from tests.contract.ledger.nouns import ADMIN, ANNA, BERT, GUILD, intent, marks, notice, override, settle
+
+HERE = (GUILD, ANNA.member_id)
+
+
+async def test_a_decision_is_recorded_with_all_that_follows(ledger: Ledger) -> None:
+    grant = override(plan_id=3, kind=OverrideKind.GRANT, until=90)
+    await ledger.record_overrides([override(), grant], [intent()], [notice()], 10)
+    block, granted = await ledger.load_overrides(*HERE, 10)
+    assert block == override(id=block.id)
+    assert granted == replace(grant, id=granted.id)
+    assert block.id != granted.id
+    assert set(await marks(ledger)) == {ANNA}
+    assert await ledger.load_intents(10, 9) == [intent()]
+    assert await ledger.load_notices(10, 9) == [notice()]
+    history = await ledger.load_history(*HERE, 9)
+    assert {(c.who, c.why, c.evidence) for c in history} == {(str(ADMIN), "rude", "dec_1")}
+    assert len(history) == 2
+
+
+async def test_a_decision_that_is_over_is_left_out_and_one_to_come_is_not(ledger: Ledger) -> None:
+    rows = [override("over", until=50), override("to_come", starts_at=70), override("for_good")]
+    await ledger.record_overrides(rows, [], [], 10)
+    assert [o.decision_id for o in await ledger.load_overrides(*HERE, 49)] == ["over", "to_come", "for_good"]
+    assert [o.decision_id for o in await ledger.load_overrides(*HERE, 50)] == ["to_come", "for_good"]
+
+
+async def test_a_decision_is_lifted_as_a_whole_and_once(ledger: Ledger) -> None:
+    both = [override("d1", plan_id=1), override("d1", plan_id=2)]
+    await ledger.record_overrides([*both, override("d2")], [], [], 10)
+    await settle(ledger)
+    assert len(await ledger.load_decision("d1")) == 2
+    lifted = await ledger.record_lifted("d1", ADMIN, "sorry", 40)
+    assert [o.plan_id for o in lifted] == [1, 2]
+    assert await ledger.load_decision("d1") == []
+    assert [o.decision_id for o in await ledger.load_overrides(*HERE, 40)] == ["d2"]
+    assert set(await marks(ledger)) == {ANNA}
+    newest = (await ledger.load_history(*HERE, 9))[0]
+    assert (newest.at, newest.who, newest.why) == (40, str(ADMIN), "sorry")
+    await settle(ledger)
+    assert await ledger.record_lifted("d1", ADMIN, "again", 41) == []
+    assert await marks(ledger) == {}
+
+
+async def test_a_decision_about_one_member_is_none_about_another(ledger: Ledger) -> None:
+    await ledger.record_overrides([override()], [], [], 10)
+    assert await ledger.load_overrides(GUILD, BERT.member_id, 10) == []
+    assert await ledger.load_overrides(GUILD + 1, ANNA.member_id, 10) == []

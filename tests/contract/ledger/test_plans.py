@@ -1,0 +1,169 @@
+"""What servers sell, and what their admins chose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from billing.errors import Conflict, NotFound
+from billing.model import Binding, GuildSettings, Item, OverrideKind, Status
+from billing.ports import Ledger
+from tests.contract.ledger.nouns import (
+    ANNA,
+    BERT,
+    GUILD,
+    OTHER_GUILD,
+    marks,
+    override,
+    plan,
+    price,
+    settle,
+    subscription,
+    sync,
+)
+
+
+async def test_a_plan_comes_back_as_it_went_in(ledger: Ledger) -> None:
+    most = plan(
+        prices=(price(active=False), price("P-1", provider="paypal", trial_days=7)),
+        former_prices=(price("old", interval_count=3),),
+        description="All of it",
+        hidden=True,
+        trial_days=14,
+    )
+    added = await ledger.record_plan(most, "1", 10)
+    assert added == replace(most, id=added.id)
+    assert added.id > 0
+    assert await ledger.load_plan(added.id) == added
+    assert await ledger.load_plan(added.id + 1) is None
+
+
+async def test_plans_come_in_the_order_they_were_added(ledger: Ledger) -> None:
+    gold = await ledger.record_plan(plan(), "1", 10)
+    silver = await ledger.record_plan(plan("Silver"), "1", 10)
+    elsewhere = await ledger.record_plan(plan(guild_id=OTHER_GUILD), "1", 10)
+    gold = await ledger.record_plan(replace(gold, name="Gold plus"), "1", 11)
+    assert await ledger.load_plans(GUILD) == [gold, silver]
+    assert await ledger.load_plans(None) == [gold, silver, elsewhere]
+
+
+async def test_a_removed_plan_is_there_for_who_asks_for_it(ledger: Ledger) -> None:
+    gone = await ledger.record_plan(plan(), "1", 10)
+    gone = await ledger.record_plan(replace(gone, removed_at=11), "1", 11)
+    assert await ledger.load_plans(GUILD) == []
+    assert await ledger.load_plans(GUILD, removed=True) == [gone]
+    assert await ledger.load_plans(None, removed=True) == [gone]
+    assert await ledger.load_plan(gone.id) == gone
+
+
+@pytest.mark.parametrize(("first", "second"), [("Gold", "gOLD"), ("Straße", "STRASSE"), ("ÄRA", "ära")])
+async def test_a_name_is_used_once_in_a_server(ledger: Ledger, first: str, second: str) -> None:
+    added = await ledger.record_plan(plan(first), "1", 10)
+    other = await ledger.record_plan(plan("Other"), "1", 10)
+    for again in (plan(second), replace(other, name=second)):
+        with pytest.raises(Conflict):
+            await ledger.record_plan(again, "1", 11)
+    assert await ledger.load_plans(GUILD) == [added, other]
+    await ledger.record_plan(replace(added, name=second), "1", 12)
+    await ledger.record_plan(plan(first, guild_id=OTHER_GUILD), "1", 12)
+
+
+async def test_the_name_of_a_removed_plan_is_free(ledger: Ledger) -> None:
+    gone = await ledger.record_plan(plan(), "1", 10)
+    await ledger.record_plan(replace(gone, removed_at=11), "1", 11)
+    await ledger.record_plan(plan(), "1", 12)
+    with pytest.raises(Conflict):
+        await ledger.record_plan(gone, "1", 13)
+
+
+async def test_a_price_taken_off_sale_is_a_former_price(ledger: Ledger) -> None:
+    added = await ledger.record_plan(plan(former_prices=(price("older"),)), "1", 10)
+    dearer = replace(added, prices=(price("price_2"),))
+    after = await ledger.record_plan(dearer, "1", 11)
+    assert {p.id for p in after.former_prices} == {"older", "price_1"}
+    assert after.prices == (price("price_2"),)
+    assert await ledger.load_plan(added.id) == after
+    back = await ledger.record_plan(replace(after, prices=(price(),)), "1", 12)
+    assert back.prices == (price(),)
+    assert {p.id for p in back.former_prices} == {"older", "price_2"}
+
+
+async def test_a_plan_is_changed_by_its_own_server_only(ledger: Ledger) -> None:
+    added = await ledger.record_plan(plan(), "1", 10)
+    for wrong in (replace(added, guild_id=OTHER_GUILD), replace(added, id=added.id + 1)):
+        with pytest.raises(NotFound):
+            await ledger.record_plan(wrong, "1", 11)
+    assert await ledger.load_plan(added.id) == added
+
+
+async def test_what_a_price_costs_now_shows_in_every_plan_that_names_it(ledger: Ledger) -> None:
+    gold = await ledger.record_plan(plan(), "1", 10)
+    silver = await ledger.record_plan(plan("Silver", prices=(), former_prices=(price(),)), "1", 10)
+    dearer = price(amount=900, active=False, trial_days=3)
+    await ledger.record_price(dearer)
+    await ledger.record_price(price("nobody names it"))
+    assert await ledger.load_plans(GUILD) == [
+        replace(gold, prices=(dearer,)),
+        replace(silver, former_prices=(dearer,)),
+    ]
+
+
+async def paying_members(ledger: Ledger) -> None:
+    """Anna pays for what Gold sells, Bert for something else; all are converged."""
+    await sync(ledger, subscription("a", binding=ANNA))
+    await sync(ledger, subscription("b", binding=BERT, items=(Item(price("x", "prod_x")),)))
+    await sync(ledger, subscription("c", binding=Binding(OTHER_GUILD, 5)))
+    await sync(ledger, subscription("d", status=Status.PENDING))
+    await settle(ledger)
+
+
+async def test_a_new_plan_marks_who_pays_for_it_already(ledger: Ledger) -> None:
+    await paying_members(ledger)
+    await ledger.record_plan(plan(prices=(price("another of its product"),)), "1", 10)
+    assert set(await marks(ledger)) == {ANNA}
+
+
+CHANGES: list[tuple[dict[str, Any], set[Binding]]] = [
+    ({"role_ids": (71,)}, {ANNA}),
+    ({"former_prices": (price("x", "prod_x"),)}, {ANNA, BERT}),
+    ({"removed_at": 11}, {ANNA}),
+    ({"prices": ()}, set()),
+    ({"name": "Golden", "description": "new", "hidden": True, "trial_days": 3}, set()),
+]
+
+
+@pytest.mark.parametrize(("change", "concerned"), CHANGES, ids=lambda case: "-".join(map(str, case)))
+async def test_a_change_marks_those_it_may_concern(
+    ledger: Ledger, change: dict[str, Any], concerned: set[Binding]
+) -> None:
+    added = await ledger.record_plan(plan(), "1", 10)
+    await paying_members(ledger)
+    await ledger.record_plan(replace(added, **change), "1", 11)
+    assert set(await marks(ledger)) == concerned
+
+
+async def test_a_change_marks_those_with_an_admin_s_word_on_the_plan(ledger: Ledger) -> None:
+    added = await ledger.record_plan(plan(), "1", 10)
+    grants = [
+        override(f"d{member}", member_id=member, plan_id=plan_id, kind=OverrideKind.GRANT)
+        for member, plan_id in ((1, added.id), (2, None), (3, added.id + 1))
+    ]
+    await ledger.record_overrides(grants, [], [], 10)
+    await settle(ledger)
+    await ledger.record_plan(replace(added, role_ids=(5,)), "1", 11)
+    assert {m.member_id for m in await marks(ledger)} == {1, 2}
+
+
+async def test_a_server_s_settings_have_defaults_and_are_replaced(ledger: Ledger) -> None:
+    assert await ledger.load_guild_settings(GUILD) == GuildSettings(GUILD)
+    for chosen in (
+        GuildSettings(
+            GUILD, 2**62, "https://a.example/terms", "https://a.example/privacy", plan_switching=True
+        ),
+        GuildSettings(GUILD, plan_switching=False),
+    ):
+        await ledger.record_guild_settings(chosen, "1", 10)
+        assert await ledger.load_guild_settings(GUILD) == chosen
+    assert await ledger.load_guild_settings(OTHER_GUILD) == GuildSettings(OTHER_GUILD)

@@ -1,0 +1,149 @@
+"""Whose a subscription is, and the checkouts that lead there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from billing.errors import Conflict, NotFound
+from billing.model import Binding, Status, SubscriptionKey
+from billing.ports import Ledger
+from tests.contract.ledger.nouns import (
+    ADMIN,
+    ANNA,
+    BERT,
+    GUILD,
+    KEY,
+    OTHER_GUILD,
+    checkout,
+    marks,
+    settle,
+    subscription,
+    sync,
+)
+
+ELSEWHERE = Binding(OTHER_GUILD, ANNA.member_id)
+
+
+async def bind(ledger: Ledger, binding: Binding, key: SubscriptionKey = KEY, at: int = 40) -> None:
+    await ledger.record_binding(key, binding, str(ADMIN), "cmd_1", at)
+
+
+async def test_a_binding_marks_the_member_and_is_told_in_history(ledger: Ledger) -> None:
+    await sync(ledger, subscription())
+    await bind(ledger, ANNA)
+    found = await ledger.load_subscription(KEY)
+    assert found == subscription(binding=ANNA)
+    assert set(await marks(ledger)) == {ANNA}
+    (change,) = await ledger.load_history(GUILD, ANNA.member_id, 9)
+    assert (change.at, change.who, change.evidence) == (40, str(ADMIN), "cmd_1")
+
+
+async def test_binding_again_to_the_same_member_changes_nothing(ledger: Ledger) -> None:
+    await sync(ledger, subscription())
+    await bind(ledger, ANNA)
+    await settle(ledger)
+    await bind(ledger, ANNA, at=50)
+    assert await marks(ledger) == {}
+    assert len(await ledger.load_history(GUILD, ANNA.member_id, 9)) == 1
+
+
+@pytest.mark.parametrize("other", [BERT, ELSEWHERE])
+async def test_what_is_bound_is_not_bound_to_another(ledger: Ledger, other: Binding) -> None:
+    await sync(ledger, subscription(binding=ANNA))
+    with pytest.raises(Conflict):
+        await bind(ledger, other)
+    found = await ledger.load_subscription(KEY)
+    assert found is not None
+    assert found.binding == ANNA
+
+
+async def test_a_customer_is_not_shared_by_two_members(ledger: Ledger) -> None:
+    await sync(ledger, subscription("a", customer_id="cus", binding=ANNA))
+    second = subscription("b", customer_id="cus")
+    await sync(ledger, second)
+    with pytest.raises(Conflict):
+        await bind(ledger, BERT, second.key)
+    await bind(ledger, ELSEWHERE, second.key)
+
+
+async def test_what_is_not_known_cannot_be_bound(ledger: Ledger) -> None:
+    with pytest.raises(NotFound):
+        await bind(ledger, ANNA)
+
+
+async def test_a_person_s_subscriptions_come_from_every_server_newest_first(ledger: Ledger) -> None:
+    old, new = (
+        subscription("a", created_at=1, binding=ANNA),
+        subscription("b", created_at=2, binding=ELSEWHERE),
+    )
+    for one in (new, old, subscription("c", binding=BERT), subscription("d")):
+        await sync(ledger, one)
+    assert await ledger.load_subscriptions_of(ANNA.member_id) == [new, old]
+
+
+async def test_subscriptions_of_a_customer(ledger: Ledger) -> None:
+    mine = [subscription(i, customer_id="cus") for i in ("a", "b")]
+    elsewhere = subscription("c", key=SubscriptionKey("stripe", "other", "c"), customer_id="cus")
+    for one in (*mine, elsewhere, subscription("d")):
+        await sync(ledger, one)
+    assert await ledger.load_customer_subscriptions("stripe", "acct", "cus") == [s.key for s in mine]
+
+
+async def test_the_customer_that_a_person_last_paid_as(ledger: Ledger) -> None:
+    assert await ledger.load_customer_of("stripe", "acct", ANNA.member_id) is None
+    for n, (id_, binding) in enumerate({"a": ANNA, "b": ELSEWHERE, "c": BERT}.items()):
+        await sync(ledger, subscription(id_))
+        await bind(ledger, binding, subscription(id_).key, at=40 + n)
+    assert await ledger.load_customer_of("stripe", "acct", ANNA.member_id) == "cus_b"
+    assert await ledger.load_customer_of("stripe", "other", ANNA.member_id) is None
+
+
+async def test_the_unbound_are_those_of_nobody_that_did_not_end(ledger: Ledger) -> None:
+    nobodys = subscription("a")
+    others = [
+        subscription("b", binding=ANNA),
+        subscription("c", status=Status.ENDED),
+        subscription("d", key=SubscriptionKey("stripe", "other", "d")),
+    ]
+    for one in (nobodys, *others):
+        await sync(ledger, one)
+    assert await ledger.load_unbound("stripe", "acct") == [nobodys]
+    await bind(ledger, ANNA, nobodys.key)
+    assert await ledger.load_unbound("stripe", "acct") == []
+
+
+PAGE = checkout(session_id="cs_1", url="https://pay.example/1", expires_at=90)
+
+
+async def test_a_checkout_is_kept_by_its_id_and_replaced(ledger: Ledger) -> None:
+    assert await ledger.load_checkout("co_1") is None
+    await ledger.record_checkout(checkout())
+    assert await ledger.load_checkout("co_1") == checkout()
+    await ledger.record_checkout(PAGE)
+    assert await ledger.load_checkout("co_1") == PAGE
+
+
+async def test_an_open_checkout_is_one_that_can_still_be_paid_on(ledger: Ledger) -> None:
+    async def load(at: int = 89) -> str | None:
+        found = await ledger.load_open_checkout(ANNA.member_id, 1, "stripe", "acct", "price_1", at)
+        return found.id if found else None
+
+    for n, other in enumerate(
+        (
+            replace(PAGE, member_id=BERT.member_id),
+            replace(PAGE, plan_id=2),
+            replace(PAGE, price_id="price_2"),
+            replace(PAGE, account="other"),
+            replace(PAGE, url=None),
+            replace(PAGE, subscription_id="sub_1"),
+        )
+    ):
+        await ledger.record_checkout(replace(other, id=f"other_{n}"))
+    assert await load() is None
+    await ledger.record_checkout(PAGE)
+    assert await load() == "co_1"
+    assert await load(90) is None
+    await ledger.record_checkout(replace(PAGE, id="co_2", created_at=11, expires_at=None))
+    assert await load(90) == "co_2"

@@ -1,0 +1,195 @@
+"""What one look at the provider changes."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from billing.model import Binding, Change, DisputeState, Item, Status
+from billing.ports import Ledger
+from tests.contract.ledger.conftest import LEDGERS, Opening
+from tests.contract.ledger.nouns import (
+    ANNA,
+    BERT,
+    FAR,
+    GUILD,
+    KEY,
+    OTHER_GUILD,
+    intent,
+    marks,
+    notice,
+    price,
+    settle,
+    subscription,
+    sync,
+    the_stale,
+)
+
+FULL = subscription(
+    status=Status.PAUSED,
+    provider_status="paused by somebody",
+    items=(Item(price("a", "p", interval_count=3, trial_days=7, active=False), 2), Item(price("b"))),
+    created_at=2**40,
+    period_start=1,
+    period_end=2,
+    ends_at=3,
+    ended_at=4,
+    trial_end=5,
+    unpaid_since=6,
+    collection_void_since=7,
+    paid_through=8,
+    checkout_id="co_1",
+    dispute=DisputeState.WON,
+    binding=ANNA,
+)
+
+
+@pytest.mark.parametrize("snapshot", [subscription(), FULL], ids=["least", "most"])
+async def test_a_snapshot_comes_back_as_it_went_in(ledger: Ledger, snapshot: Any) -> None:
+    assert await ledger.load_subscription(KEY) is None
+    assert await sync(ledger, snapshot)
+    assert await ledger.load_subscription(KEY) == snapshot
+
+
+async def test_the_same_snapshot_again_changes_nothing(ledger: Ledger) -> None:
+    await sync(ledger, FULL)
+    await settle(ledger)
+    assert not await sync(ledger, FULL, at=50)
+    assert await marks(ledger) == {}
+    assert len(await ledger.load_history(GUILD, ANNA.member_id, 9)) == 1
+
+
+async def test_a_newly_bound_subscription_marks_its_member_and_ties_the_customer(ledger: Ledger) -> None:
+    await sync(ledger, subscription())
+    assert await marks(ledger) == {}
+    await sync(ledger, subscription(binding=ANNA))
+    assert set(await marks(ledger)) == {ANNA}
+    assert await ledger.load_customer_of("stripe", "acct", ANNA.member_id) == "cus_sub_1"
+
+
+DECIDING: dict[str, Any] = {
+    "status": Status.PAUSED,
+    "ends_at": 900,
+    "collection_void_since": 900,
+    "paid_through": 900,
+    "dispute": DisputeState.OPEN,
+    "items": (Item(price("price_2")),),
+}
+
+
+@pytest.mark.parametrize("field", DECIDING)
+async def test_what_decides_access_marks_the_member_and_makes_history(ledger: Ledger, field: str) -> None:
+    await sync(ledger, subscription(binding=ANNA))
+    await settle(ledger)
+    assert await sync(ledger, subscription(**{field: DECIDING[field]}), at=40)
+    assert set(await marks(ledger)) == {ANNA}
+    newest, _ = await ledger.load_history(GUILD, ANNA.member_id, 9)
+    assert (newest.at, newest.who, newest.why, newest.evidence) == (40, "provider", "fetched", "evt_1")
+    assert newest.before != newest.after
+    assert "sub_1" in newest.subject
+
+
+async def test_a_mere_renewal_changes_the_row_but_marks_nobody(ledger: Ledger) -> None:
+    await sync(ledger, subscription(binding=ANNA, period_end=100))
+    await settle(ledger)
+    assert await sync(ledger, subscription(period_end=200), at=40)
+    found = await ledger.load_subscription(KEY)
+    assert found is not None
+    assert found.period_end == 200
+    assert await marks(ledger) == {}
+    assert len(await ledger.load_history(GUILD, ANNA.member_id, 9)) == 1
+
+
+async def test_a_binding_stands_whatever_a_snapshot_says(ledger: Ledger) -> None:
+    await sync(ledger, subscription(binding=ANNA))
+    for other in (None, BERT, Binding(OTHER_GUILD, ANNA.member_id)):
+        await sync(ledger, subscription(binding=other, ends_at=70))
+        found = await ledger.load_subscription(KEY)
+        assert found is not None
+        assert found.binding == ANNA
+
+
+async def test_a_dispute_stands_until_a_word_on_it(ledger: Ledger) -> None:
+    await sync(ledger, subscription(dispute=DisputeState.OPEN))
+    await sync(ledger, subscription(period_end=70))
+    found = await ledger.load_subscription(KEY)
+    assert found is not None
+    assert found.dispute is DisputeState.OPEN
+    await sync(ledger, subscription(dispute=DisputeState.WON))
+    found = await ledger.load_subscription(KEY)
+    assert found is not None
+    assert found.dispute is DisputeState.WON
+
+
+async def test_an_ended_subscription_is_not_revived_by_older_truth(ledger: Ledger) -> None:
+    ended = subscription(status=Status.ENDED, ended_at=15, binding=ANNA)
+    await sync(ledger, ended)
+    await settle(ledger)
+    await ledger.record_stale([KEY], "sweep", 20)
+    version = (await the_stale(ledger)).version
+    older = subscription(period_end=99)
+    follows: dict[str, Any] = {"notices": (notice(),), "intents": (intent(),)}
+    assert not await sync(ledger, older, version=version, **follows)
+    assert await ledger.load_subscription(KEY) == ended
+    assert await ledger.load_stale(FAR, 9) == []
+    assert await marks(ledger) == {}
+    assert await ledger.load_notice("told_1") is None
+    assert await ledger.load_intent("wish_1") is None
+
+
+async def test_what_is_known_of_an_ended_one_may_still_grow(ledger: Ledger) -> None:
+    await sync(ledger, subscription(status=Status.ENDED, ended_at=15))
+    more = subscription(status=Status.ENDED, ended_at=15, paid_through=99)
+    assert await sync(ledger, more)
+    assert await ledger.load_subscription(KEY) == more
+
+
+async def test_what_follows_is_recorded_along(ledger: Ledger) -> None:
+    change = Change(20, GUILD, ANNA.member_id, "roles", "timer", "why", "evt", "a", "b")
+    follows: dict[str, Any] = {"changes": (change,), "notices": (notice(), notice()), "intents": (intent(),)}
+    await sync(ledger, subscription(), **follows)
+    assert await ledger.load_history(GUILD, ANNA.member_id, 9) == [change]
+    assert await ledger.load_notices(20, 9) == [notice()]
+    assert await ledger.load_intents(20, 9) == [intent()]
+
+
+SEEN = st.tuples(
+    st.sampled_from([Status.ACTIVE, Status.PAST_DUE, Status.ENDED]),
+    st.none() | st.integers(1, 50),
+    st.none() | st.integers(1, 50),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seen=st.lists(SEEN, min_size=1, max_size=8))
+def test_ended_is_final_and_what_is_owed_or_voided_is_so_since_first_seen(seen: list[Any]) -> None:
+    for open_ledger in LEDGERS.values():
+        asyncio.run(_look(open_ledger, seen))
+
+
+async def _look(open_ledger: Opening, seen: list[tuple[Status, int | None, int | None]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = await open_ledger(Path(folder))
+        owed: int | None = None
+        void: int | None = None
+        ended = False
+        for now, (status, since, void_since) in enumerate(seen, 100):
+            unpaid_since = since if status is Status.PAST_DUE else None
+            times: dict[str, Any] = {"unpaid_since": unpaid_since, "collection_void_since": void_since}
+            await sync(ledger, subscription(status=status, **times), at=now)
+            if ended and status is not Status.ENDED:
+                continue
+            ended = status is Status.ENDED
+            said = [t for t in (owed, unpaid_since) if t is not None]
+            owed = min(said, default=now) if status is Status.PAST_DUE else None
+            void = None if void_since is None else (void if void is not None else void_since)
+            found = await ledger.load_subscription(KEY)
+            assert found is not None
+            assert (found.status, found.unpaid_since, found.collection_void_since) == (status, owed, void)
+        await ledger.close()

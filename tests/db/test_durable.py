@@ -1,0 +1,157 @@
+"""What was acknowledged is there, whatever happens to the process or the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from billing.errors import Conflict, LedgerUnavailable
+from billing.model import Change
+from db import SqliteLedger
+from tests.contract.ledger.nouns import ANNA, GUILD, KEY, event, subscription, sync
+
+ROOT = Path(__file__).parents[2]
+
+# Events as fast as they go; each is printed once it was acknowledged.
+WRITE = """
+import asyncio, pathlib, sys
+from db import SqliteLedger
+from tests.contract.ledger.nouns import event
+async def write(ledger, lane):
+    for n in range(10**6):
+        await ledger.record_events([event(f"{lane}_{n}")], 10)
+        print(f"{lane}_{n}", flush=True)
+async def main():
+    async with await SqliteLedger.open(pathlib.Path(sys.argv[1])) as ledger:
+        await asyncio.gather(*(write(ledger, lane) for lane in range(8)))
+asyncio.run(main())
+"""
+
+
+async def test_what_was_acknowledged_outlives_a_kill(path: Path) -> None:
+    command: list[str | Path] = [sys.executable, "-c", WRITE, path]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        told = [writer.stdout.readline().strip() for _ in range(300)]
+        writer.kill()
+        told += [line.strip() for line in writer.stdout if line.endswith("\n")]
+    async with await SqliteLedger.open(path) as ledger:
+        kept = {e.id for e in await ledger.load_pending_events(10, 10**6)}
+    assert len(told) >= 300
+    assert set(told) <= kept
+
+
+# A file may grow to 2 MiB here; beyond, the system refuses as it does when a disk is full.
+FILL = """
+import asyncio, pathlib, resource, signal, sys
+from billing.errors import LedgerUnavailable
+from db import SqliteLedger
+from tests.contract.ledger.nouns import event
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+async def main():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    async with await SqliteLedger.open(pathlib.Path(sys.argv[1])) as ledger:
+        limit(2 * 2**20)
+        kept = 0
+        try:
+            while True:
+                await ledger.record_events([event(f"{kept}_{n}") for n in range(100)], 10)
+                kept += 100
+        except LedgerUnavailable:
+            pass
+        assert len(await ledger.load_pending_events(10, 10**6)) == kept, "a failed group left something"
+        limit(resource.RLIM_INFINITY)
+        await ledger.record_events([event("after")], 11)
+        print(kept + 1)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no RLIMIT_FSIZE there")
+async def test_a_full_disk_refuses_and_the_ledger_goes_on_once_there_is_room(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FILL, path], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    async with await SqliteLedger.open(path) as ledger:
+        kept = await ledger.load_pending_events(11, 10**6)
+    assert len(kept) == int(done.stdout) > 100
+
+
+async def test_a_ledger_locked_by_another_tool_is_told_and_goes_on(
+    ledger: SqliteLedger, beside: sqlite3.Connection
+) -> None:
+    await ledger._write(lambda db: db.execute("PRAGMA busy_timeout = 0").fetchall())
+    beside.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerUnavailable):
+        await ledger.record_events([event()], 10)
+    assert await ledger.load_pending_events(10, 9) == []
+    beside.execute("ROLLBACK")
+    assert await ledger.record_events([event()], 10) == 1
+
+
+@pytest.mark.parametrize("statement", ["UPDATE history SET why = ''", "DELETE FROM history"])
+async def test_history_can_only_grow(
+    ledger: SqliteLedger, beside: sqlite3.Connection, statement: str
+) -> None:
+    await sync(ledger, subscription(binding=ANNA))
+    (before,) = await ledger.load_history(GUILD, ANNA.member_id, 9)
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        beside.execute(statement)
+    assert await ledger.load_history(GUILD, ANNA.member_id, 9) == [before]
+
+
+async def test_a_backup_is_the_whole_ledger_at_one_moment(ledger: SqliteLedger, tmp_path: Path) -> None:
+    await sync(ledger, subscription(binding=ANNA))
+    target = tmp_path / "backup.db"
+    await asyncio.gather(
+        ledger.backup(target), *(ledger.record_events([event(str(n))], 10) for n in range(20))
+    )
+    assert [p.name for p in tmp_path.glob("backup*")] == ["backup.db"]
+    async with await SqliteLedger.open(target) as copy:
+        assert await copy.load_subscription(KEY) == subscription(binding=ANNA)
+        (change,) = await copy.load_history(GUILD, ANNA.member_id, 9)
+        assert isinstance(change, Change)
+        assert await copy.record_events([event("new")], 10) == 1
+
+
+async def test_a_backup_replaces_no_file_and_tells_where_it_cannot_be_written(
+    ledger: SqliteLedger, tmp_path: Path
+) -> None:
+    target = tmp_path / "precious"
+    target.write_text("precious")
+    with pytest.raises(Conflict):
+        await ledger.backup(target)
+    assert target.read_text() == "precious"
+    with pytest.raises(LedgerUnavailable):
+        await ledger.backup(tmp_path / "no" / "such" / "folder")
+
+
+async def test_events_finished_long_ago_are_forgotten_and_open_ones_never(
+    ledger: SqliteLedger, beside: sqlite3.Connection
+) -> None:
+    await ledger.record_events([event("open"), event("done", subject=None)], 10)
+    at = 10 + 90 * 86_400
+
+    def known() -> set[str]:
+        return {row[0] for row in beside.execute("SELECT event_id FROM inbox")}
+
+    await ledger.record_due(at)
+    assert known() == {"open", "done"}
+    await ledger.record_due(at + 1)
+    assert known() == {"open"}
+
+
+async def test_a_notification_s_body_is_not_kept(ledger: SqliteLedger, beside: sqlite3.Connection) -> None:
+    await ledger.record_events([event()], 10)
+    columns = {row[1] for row in beside.execute("PRAGMA table_info(inbox)")}
+    assert not {c for c in columns if "body" in c or "payload" in c or "data" in c}
+    with closing(beside.execute("SELECT * FROM inbox")) as rows:
+        assert len(rows.fetchall()) == 1

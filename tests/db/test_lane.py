@@ -1,0 +1,179 @@
+"""One writer: who waits shares a commit, and nobody hears of it before it is on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from billing.errors import LedgerError, LedgerUnavailable, NotFound
+from db.lane import Lane
+from db.schema import prepare_reader, prepare_writer
+
+STATEMENTS: list[str] = []
+
+
+def traced(db: sqlite3.Connection) -> None:
+    prepare_writer(db)
+    db.set_trace_callback(STATEMENTS.append)
+
+
+@pytest.fixture
+async def lane(empty: Path) -> AsyncIterator[Lane]:
+    STATEMENTS.clear()
+    opened = await Lane.open(empty, traced)
+    yield opened
+    await opened.close()
+
+
+def put(name: str) -> Callable[[sqlite3.Connection], str]:
+    def operation(db: sqlite3.Connection) -> str:
+        db.execute("INSERT INTO named_values VALUES (?, '')", (name,))
+        return name
+
+    return operation
+
+
+def names(db: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in db.execute("SELECT name FROM named_values ORDER BY name")]
+
+
+def count(statement: str) -> int:
+    return STATEMENTS.count(statement)
+
+
+async def test_operations_that_wait_together_share_a_commit(lane: Lane) -> None:
+    wanted = [f"n{n:03}" for n in range(64)]
+    assert await asyncio.gather(*(lane.run(put(name)) for name in wanted)) == wanted
+    assert (count("BEGIN IMMEDIATE"), count("COMMIT")) == (1, 1)
+    assert await lane.run(names) == wanted
+
+
+async def test_what_comes_while_a_commit_runs_goes_with_the_next_one(lane: Lane) -> None:
+    entered, go_on = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(db: sqlite3.Connection) -> None:
+        loop.call_soon_threadsafe(entered.set)
+        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
+
+    first = asyncio.create_task(lane.run(slow))
+    await entered.wait()
+    others = [asyncio.create_task(lane.run(put(f"n{n}"))) for n in range(5)]
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(first, *others)
+    assert count("COMMIT") == 2
+
+
+async def test_one_alone_does_not_wait_for_others(lane: Lane) -> None:
+    await lane.run(put("a"))
+    await lane.run(put("b"))
+    assert count("COMMIT") == 2
+
+
+async def test_nobody_hears_of_it_before_it_is_committed(lane: Lane, path: Path) -> None:
+    async def put_and_look(name: str) -> bool:
+        await lane.run(put(name))
+        beside = sqlite3.connect(path)
+        found = name in names(beside)
+        beside.close()
+        return found
+
+    assert all(await asyncio.gather(*(put_and_look(f"n{n}") for n in range(8))))
+
+
+async def test_a_poison_operation_sinks_itself_alone(lane: Lane) -> None:
+    def half(db: sqlite3.Connection) -> None:
+        put("half")(db)
+        put("a")(db)  # there is one already
+
+    def refused(db: sqlite3.Connection) -> None:
+        put("refused")(db)
+        raise NotFound("no such thing")
+
+    def broken(db: sqlite3.Connection) -> None:
+        put("broken")(db)
+        raise ZeroDivisionError
+
+    operations = (put("a"), half, refused, broken, put("b"))
+    answers = await asyncio.gather(*(lane.run(o) for o in operations), return_exceptions=True)
+    assert [type(a) for a in answers] == [str, LedgerError, NotFound, LedgerError, str]
+    assert count("COMMIT") == 1
+    assert await lane.run(names) == ["a", "b"]
+
+
+async def test_all_hear_of_a_group_that_failed_and_the_next_goes_on(lane: Lane, path: Path) -> None:
+    holder = sqlite3.connect(path, isolation_level=None)
+    await lane.run(lambda db: db.execute("PRAGMA busy_timeout = 0").fetchall())
+    holder.execute("BEGIN IMMEDIATE")
+    answers = await asyncio.gather(*(lane.run(put(n)) for n in "abc"), return_exceptions=True)
+    assert [type(a) for a in answers] == [LedgerUnavailable] * 3
+    holder.execute("ROLLBACK")
+    holder.close()
+    await lane.run(put("d"))
+    assert await lane.run(names) == ["d"]
+
+
+async def test_a_full_disk_fails_whole_groups_until_there_is_room(lane: Lane) -> None:
+    await lane.run(put("before"))
+    room = await lane.run(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
+    await lane.run(lambda db: db.execute(f"PRAGMA max_page_count = {room}").fetchall())
+    big = "x" * 100_000
+    answers = await asyncio.gather(*(lane.run(put(n)) for n in ("a", big, "b")), return_exceptions=True)
+    assert [type(a) for a in answers] == [LedgerUnavailable] * 3
+    assert await lane.run(names) == ["before"]
+    await lane.run(lambda db: db.execute(f"PRAGMA max_page_count = {room + 1000}").fetchall())
+    await lane.run(put(big))
+    assert await lane.run(names) == ["before", big]
+
+
+async def test_a_waiter_who_gave_up_stops_no_other(lane: Lane) -> None:
+    gone = asyncio.create_task(lane.run(put("a")))
+    stays = asyncio.create_task(lane.run(put("b")))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await stays == "b"
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+
+
+async def test_closing_finishes_what_waits(empty: Path) -> None:
+    lane = await Lane.open(empty, prepare_writer)
+    waiting = [asyncio.create_task(lane.run(put(n))) for n in "abc"]
+    await asyncio.sleep(0)
+    await lane.close()
+    assert await asyncio.gather(*waiting) == ["a", "b", "c"]
+
+
+async def test_a_change_is_announced_once_a_commit_and_a_look_is_not(empty: Path) -> None:
+    announced: list[int] = []
+    lane = await Lane.open(empty, prepare_writer, on_change=lambda: announced.append(1))
+    await asyncio.gather(*(lane.run(put(n)) for n in "abc"))
+    assert len(announced) == 1
+    await lane.run(names)
+    await lane.run(lambda db: db.execute("DELETE FROM named_values WHERE name = 'z'").fetchall())
+    assert len(announced) == 1
+    await lane.run(put("d"))
+    assert len(announced) == 2
+    await lane.close()
+
+
+async def test_a_reader_sees_one_moment_and_writes_nothing(lane: Lane, path: Path) -> None:
+    reader = await Lane.open(path, prepare_reader, read_only=True)
+    await lane.run(put("a"))
+    loop = asyncio.get_running_loop()
+
+    def twice(db: sqlite3.Connection) -> tuple[list[str], list[str]]:
+        before = names(db)
+        asyncio.run_coroutine_threadsafe(lane.run(put("b")), loop).result()
+        return before, names(db)
+
+    assert await reader.run(twice) == (["a"], ["a"])
+    assert await reader.run(names) == ["a", "b"]
+    with pytest.raises(LedgerUnavailable):
+        await reader.run(put("c"))
+    await reader.close()

@@ -1,0 +1,180 @@
+"""Opening a ledger: who may, what is refused, and how it comes to the newest schema."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from billing.errors import LedgerDamaged, LedgerHeld, LedgerTooNew, LedgerUnavailable
+from db import SqliteLedger
+from db.schema import load_migrations, prepare, version_of
+from tests.contract.ledger.nouns import event
+
+ROOT = Path(__file__).parents[2]
+MIGRATIONS = load_migrations()
+
+
+def connect(path: Path) -> closing[sqlite3.Connection]:
+    return closing(sqlite3.connect(path, isolation_level=None))
+
+
+def schema(db: sqlite3.Connection) -> list[tuple[str, ...]]:
+    return db.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name").fetchall()
+
+
+async def make(path: Path, rows: int = 1) -> None:
+    """A ledger with something in it, closed again."""
+    async with await SqliteLedger.open(path) as ledger:
+        await ledger.record_events([event(f"e{n}") for n in range(rows)], 10)
+
+
+async def refused(path: Path, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        await SqliteLedger.open(path)
+
+
+async def test_the_folder_is_made_and_the_file_is_the_owner_s_alone(tmp_path: Path) -> None:
+    path = tmp_path / "some" / "where" / "ledger.db"
+    await make(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_a_commit_is_on_disk_and_readers_are_not_kept_out(ledger: SqliteLedger) -> None:
+    def settings(db: sqlite3.Connection) -> list[object]:
+        names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        return [db.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+
+    assert await ledger._write(settings) == ["wal", 2, 1, 5000]
+    assert await ledger._read(lambda db: db.execute("PRAGMA query_only").fetchone()[0]) == 1
+
+
+@pytest.mark.parametrize("earlier", range(len(MIGRATIONS) + 1))
+async def test_every_earlier_schema_comes_to_the_newest(tmp_path: Path, path: Path, earlier: int) -> None:
+    with connect(path) as db:
+        prepare(db, MIGRATIONS[:earlier])
+        assert version_of(db) == earlier
+    await make(path)
+    await make(tmp_path / "fresh.db")
+    with connect(path) as db, connect(tmp_path / "fresh.db") as fresh:
+        assert schema(db) == schema(fresh)
+        assert version_of(db) == len(MIGRATIONS)
+
+
+def test_a_migration_that_fails_leaves_the_earlier_schema(path: Path) -> None:
+    with connect(path) as db:
+        prepare(db, MIGRATIONS)
+        before = schema(db)
+        with pytest.raises(sqlite3.OperationalError):
+            prepare(db, [*MIGRATIONS, "CREATE TABLE half (a);", "CREATE TABLE other (a); SELECT no_such();"])
+        assert "half" in {row[1] for row in schema(db)}
+        assert [row for row in schema(db) if row[1] != "half"] == before
+        assert version_of(db) == len(MIGRATIONS) + 1
+
+
+DIE_HALFWAY = """
+import os, sqlite3, sys
+from db.schema import load_migrations, prepare
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.create_function("die", 0, lambda: os._exit(9))
+prepare(db, [*load_migrations(), "CREATE TABLE half (a); DELETE FROM inbox; SELECT die();"])
+"""
+
+
+async def test_a_crash_within_a_migration_leaves_the_earlier_schema(path: Path) -> None:
+    await make(path)
+    done = subprocess.run([sys.executable, "-c", DIE_HALFWAY, path], cwd=ROOT, check=False)
+    assert done.returncode == 9
+    with connect(path) as db:
+        assert version_of(db) == len(MIGRATIONS)
+        assert "half" not in {row[1] for row in schema(db)}
+    async with await SqliteLedger.open(path) as ledger:
+        assert await ledger.load_pending_events(10, 9) == [event("e0")]
+
+
+async def test_a_newer_ledger_is_refused_and_not_touched(path: Path) -> None:
+    await make(path)
+    with connect(path) as db:
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    before = path.read_bytes()
+    await refused(path, LedgerTooNew)
+    assert path.read_bytes() == before
+
+
+async def test_another_program_s_database_is_refused_and_not_touched(path: Path) -> None:
+    with connect(path) as db:
+        db.execute("CREATE TABLE photos (a)")
+    before = path.read_bytes()
+    await refused(path, LedgerDamaged)
+    assert path.read_bytes() == before
+
+
+async def test_what_is_no_database_is_refused(path: Path) -> None:
+    path.write_bytes(b"Dear diary, " * 1000)
+    await refused(path, LedgerDamaged)
+
+
+async def test_a_ledger_that_was_cut_off_is_refused(path: Path) -> None:
+    await make(path, 500)
+    with path.open("rb+") as file:
+        file.truncate(path.stat().st_size // 2 // 4096 * 4096)
+    await refused(path, LedgerDamaged)
+
+
+async def test_a_ledger_with_foreign_bytes_in_it_is_refused(path: Path) -> None:
+    await make(path, 500)
+    middle = path.stat().st_size // 2 // 4096 * 4096
+    with path.open("rb+") as file:
+        file.seek(middle)
+        file.write(os.urandom(8192))
+    await refused(path, LedgerDamaged)
+
+
+async def test_a_ledger_that_is_damaged_while_it_is_open_says_so(path: Path) -> None:
+    await make(path, 500)
+    async with await SqliteLedger.open(path) as ledger:
+        with path.open("rb+") as file:
+            file.seek(4096)
+            file.write(os.urandom(path.stat().st_size - 4096))
+        with pytest.raises(LedgerDamaged):
+            await ledger.load_pending_events(10, 9)
+
+
+async def test_a_place_where_nothing_can_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    await refused(tmp_path / "file" / "ledger.db", LedgerUnavailable)
+    await refused(tmp_path, LedgerUnavailable)
+
+
+HOLD = """
+import asyncio, pathlib, sys
+from db import SqliteLedger
+async def main():
+    async with await SqliteLedger.open(pathlib.Path(sys.argv[1])):
+        print("held", flush=True)
+        sys.stdin.read()
+asyncio.run(main())
+"""
+
+
+async def test_a_second_process_is_refused_until_the_first_is_gone(path: Path) -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", HOLD, path], cwd=ROOT, stdin=pipe, stdout=pipe) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        await refused(path, LedgerHeld)
+        holder.kill()
+    await make(path)
+
+
+async def test_a_ledger_that_was_refused_is_let_go(path: Path) -> None:
+    path.write_bytes(b"Dear diary, " * 1000)
+    await refused(path, LedgerDamaged)
+    path.unlink()
+    await make(path)

@@ -1,0 +1,158 @@
+"""No statement reads a whole table that grows, however many subscriptions there are."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable
+
+from billing.model import IntentKind, OverrideKind
+from billing.ports import Ledger
+from db import SqliteLedger
+from tests.contract.ledger.nouns import (
+    ADMIN,
+    ANNA,
+    GUILD,
+    KEY,
+    checkout,
+    converge,
+    event,
+    intent,
+    marks,
+    notice,
+    override,
+    plan,
+    price,
+    ring,
+    subscription,
+    sync,
+    the_stale,
+)
+
+# Indexes that hold nothing but what waits, and a table as long as there are things to sell.
+SHORT = re.compile(
+    r"INDEX (inbox_undone|members_marked|intents_next|notices_next)\b|^SCAN plans$|VIRTUAL TABLE"
+)
+
+
+def scans(db: sqlite3.Connection, statement: str) -> list[str]:
+    steps = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement}")]
+    return [s for s in steps if re.match("SCAN (?!CONSTANT)", s) and not SHORT.search(s)]
+
+
+def sorts(db: sqlite3.Connection, statement: str) -> bool:
+    return any("TEMP B-TREE FOR ORDER BY" in row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement}"))
+
+
+async def everything(ledger: Ledger) -> None:
+    """Every method of the port, so that each statement of it runs."""
+    await ledger.record_plan(plan(former_prices=(price("old"),)), "1", 10)
+    await ledger.record_checkout(checkout())
+    await ring(ledger, event(), [KEY], 10)
+    await ledger.record_events([event("failing")], 10)
+    await ledger.record_event_failed(event("failing"), "down", 20)
+    await ledger.record_stale([KEY], "sweep", 11)
+    await ledger.record_fetch_failed(await the_stale(ledger), "down", 12)
+    await sync(ledger, subscription(), version=(await the_stale(ledger)).version, notices=(notice(),))
+    await sync(ledger, None, version=99)
+    await ledger.record_binding(KEY, ANNA, "1", "cmd", 20)
+    await sync(ledger, subscription(ends_at=99))
+    await ledger.record_intent(intent())
+    await ledger.record_intent(intent("back", IntentKind.RESUME))
+    await ledger.record_intent_outcome(intent("back", IntentKind.RESUME, attempts=1), None, [notice("2")])
+    grant = override(kind=OverrideKind.GRANT)
+    await ledger.record_overrides([grant], [intent("now", IntentKind.CANCEL_NOW)], [], 10)
+    await ledger.record_granting(GUILD, ANNA.member_id, 71, 10)
+    mark = (await marks(ledger))[ANNA]
+    await ledger.record_converge_failed(mark, "down", 40)
+    await converge(ledger, mark, gone=(71,), due_at=50, parked="Gone.")
+    await ledger.record_due(60)
+    await ledger.record_marks([ANNA], "sweep", 60)
+    await ledger.record_lifted("dec_1", ADMIN, "", 61)
+    await ledger.record_price(price())
+    await ledger.record_notice(notice("3"))
+    await ledger.record_notice_failed("told_1", 20)
+    await ledger.record_told("told_1", 20, delivered=False)
+    await ledger.record_value("name", "value")
+    await ledger.record_guild_settings(await ledger.load_guild_settings(GUILD), "1", 20)
+    await load_everything(ledger)
+
+
+async def load_everything(ledger: Ledger) -> None:
+    who = (GUILD, ANNA.member_id)
+    await ledger.load_pending_events(20, 9)
+    await ledger.load_stale(20, 9)
+    await ledger.load_subscription(KEY)
+    await ledger.load_subscriptions_of(ANNA.member_id)
+    await ledger.load_customer_subscriptions("stripe", "acct", "cus_sub_1")
+    await ledger.load_customer_of("stripe", "acct", ANNA.member_id)
+    await ledger.load_unbound("stripe", "acct")
+    await ledger.load_checkout("co_1")
+    await ledger.load_open_checkout(ANNA.member_id, 1, "stripe", "acct", "price_1", 20)
+    await ledger.load_marked(20, 9)
+    await ledger.load_member_state(*who)
+    await ledger.load_next_due(20)
+    await ledger.load_members_to_check(20, 9)
+    await ledger.load_parked(GUILD)
+    await ledger.load_overrides(*who, 20)
+    await ledger.load_decision("dec_1")
+    await ledger.load_intents(20, 9)
+    await ledger.load_intents_of(KEY)
+    await ledger.load_intent("wish_1")
+    await ledger.load_plan(1)
+    await ledger.load_plans(None)
+    await ledger.load_plans(GUILD, removed=True)
+    await ledger.load_notices(20, 9)
+    await ledger.load_notice("told_1")
+    await ledger.load_untold(ANNA.member_id, 30)
+    await ledger.load_history(*who, 9)
+    await ledger.load_value("name")
+    await ledger.load_health(20)
+
+
+METHODS = {name for name in vars(Ledger) if name.startswith(("record_", "load_"))}
+
+
+def tracing(into: list[str]) -> Callable[[sqlite3.Connection], None]:
+    return lambda db: db.set_trace_callback(into.append)
+
+
+async def test_every_statement_goes_by_an_index(ledger: SqliteLedger, beside: sqlite3.Connection) -> None:
+    seen: list[str] = []
+    called: set[str] = set()
+    await ledger._write(tracing(seen))
+    await ledger._read(tracing(seen))
+    await everything(Noting(ledger, called))  # type: ignore[arg-type]  # it passes every method on
+    statements = {s for s in seen if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)", s)}
+    assert called == METHODS
+    assert len(statements) > 80
+    assert {s: found for s in statements if (found := scans(beside, s))} == {}
+
+
+async def test_what_waits_is_taken_from_the_front_without_sorting(
+    ledger: SqliteLedger, beside: sqlite3.Connection
+) -> None:
+    seen: list[str] = []
+    await ledger._read(tracing(seen))
+    await ledger.load_stale(20, 9)
+    await ledger.load_marked(20, 9)
+    await ledger.load_notices(20, 9)
+    await ledger.load_intents(20, 9)
+    await ledger.load_pending_events(20, 9)
+    await ledger.load_members_to_check(20, 9)
+    await ledger.load_history(GUILD, ANNA.member_id, 9)
+    statements = [s for s in seen if s.startswith("SELECT")]
+    assert len(statements) == 7
+    assert [s for s in statements if sorts(beside, s)] == []
+
+
+class Noting:
+    """A ledger that notes what is called."""
+
+    def __init__(self, ledger: SqliteLedger, called: set[str]) -> None:
+        self._ledger = ledger
+        self._called = called
+
+    def __getattr__(self, name: str) -> object:
+        self._called.add(name)
+        return getattr(self._ledger, name)
