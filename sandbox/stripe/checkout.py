@@ -30,6 +30,7 @@ def create_session(world: World, given: Obj) -> Obj:
             **_nothing_chosen(),
             "id": session_id,
             "object": "checkout.session",
+            "allow_promotion_codes": given.get("allow_promotion_codes"),
             "amount_subtotal": now_due,
             "amount_total": now_due,
             "cancel_url": given.get("cancel_url"),
@@ -58,7 +59,7 @@ def create_session(world: World, given: Obj) -> Obj:
 def _nothing_chosen() -> Obj:
     """Everything this kind of session leaves at its default."""
     return {
-        **blank("after_expiration allow_promotion_codes billing_address_collection client_secret consent"),
+        **blank("after_expiration billing_address_collection client_secret consent"),
         **blank("collected_information consent_collection currency_conversion customer_account invoice"),
         **blank("integration_identifier invoice_creation managed_payments origin_context payment_intent"),
         **blank("payment_link payment_method_configuration_details permissions recovered_from setup_intent"),
@@ -238,9 +239,9 @@ def list_sessions(world: World, given: Obj) -> Obj:
 
 
 SESSION = (
-    "cancel_url client_reference_id customer customer_email expires_at line_items(price quantity) locale "
-    "metadata mode payment_method_collection success_url subscription_data(billing_mode(type) description "
-    "metadata trial_end trial_period_days trial_settings)"
+    "allow_promotion_codes cancel_url client_reference_id customer customer_email expires_at "
+    "line_items(price quantity) locale metadata mode payment_method_collection success_url "
+    "subscription_data(billing_mode(type) description metadata trial_end trial_period_days trial_settings)"
 )
 
 ROUTES: list[Route] = [
