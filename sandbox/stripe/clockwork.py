@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterator
 
 from sandbox.stripe import billing
@@ -100,5 +99,3 @@ async def run(world: World, wake: asyncio.Event) -> None:
         finally:
             for sleeper in sleepers:
                 sleeper.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await sleeper

@@ -204,7 +204,9 @@ class StripeServer:
         return self._acting(people.portal_card(self.world, self.portal(url), number=card, expiry=expiry))
 
     def portal_link(self, customer_id: str) -> str:
-        """A portal link from the owner's default configuration."""
+        """A portal link from the owner's default configuration, saved in the dashboard if it was not yet."""
+        if not self.world.all("billing_portal.configuration", is_default=True):
+            self.dashboard.save_portal_settings()
         return str(portal.create_portal_session(self.world, {"customer": customer_id})["url"])
 
     def _acting(self, found: Obj) -> Obj:
