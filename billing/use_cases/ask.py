@@ -1,0 +1,24 @@
+"""A member whose access was revoked asks the admins to look at it again, once for each decision."""
+
+from __future__ import annotations
+
+from billing.errors import Conflict
+from billing.model import Notice
+from billing.ports import Ports
+
+
+async def ask_admins(ports: Ports, guild_id: int, member_id: int, decision_id: str) -> bool:
+    """Tell the server's admins; False when they were told already. Conflict when nothing is to be asked."""
+    rows = await ports.ledger.load_decision(decision_id)
+    own = [row for row in rows if (row.guild_id, row.member_id) == (guild_id, member_id)]
+    if not own:
+        raise Conflict("This is not revoked any more. /subscribe shows what you can have.")
+    notice = Notice(
+        key=f"asked:{decision_id}",
+        guild_id=guild_id,
+        member_id=None,
+        kind="asked",
+        facts={"member": member_id, "decision": decision_id, "reason": own[0].reason},
+        created_at=ports.now(),
+    )
+    return await ports.ledger.record_notice(notice)

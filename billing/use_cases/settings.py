@@ -1,0 +1,53 @@
+"""What a server's admins choose for the bot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from billing.errors import Conflict
+from billing.model import GuildSettings
+from billing.ports import Ports
+
+LINK_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is to change; None leaves a thing as it is, an empty link takes it away."""
+
+    notice_channel_id: int | None = None
+    terms_url: str | None = None
+    privacy_url: str | None = None
+    plan_switching: bool | None = None
+
+
+async def edit_settings(ports: Ports, guild_id: int, choice: Choice, by: int) -> GuildSettings:
+    """Record the choice; Conflict for a link that is no https address."""
+    before = await ports.ledger.load_guild_settings(guild_id)
+    after = replace(
+        before,
+        notice_channel_id=choice.notice_channel_id or before.notice_channel_id,
+        terms_url=_link(choice.terms_url, before.terms_url),
+        privacy_url=_link(choice.privacy_url, before.privacy_url),
+        plan_switching=before.plan_switching if choice.plan_switching is None else choice.plan_switching,
+    )
+    if after != before:
+        await ports.ledger.record_guild_settings(after, str(by), ports.now())
+    return after
+
+
+def _link(chosen: str | None, before: str | None) -> str | None:
+    if chosen is None:
+        return before
+    text = chosen.strip()
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme == "https" and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        sound = False
+    if not sound or len(text) > LINK_LIMIT or not text.isprintable() or " " in text:
+        raise Conflict("A link must be an https:// address, such as https://example.org/terms.")
+    return text

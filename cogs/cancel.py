@@ -1,0 +1,144 @@
+"""/cancel: a member ends the renewal of their own subscription, and may take that back until it ends."""
+
+from __future__ import annotations
+
+from discord import app_commands
+from discord.ext import commands
+
+from billing.errors import DiscordError, NotFound
+from billing.model import IntentKind, IntentState, Status, Subscription, SubscriptionKey
+from billing.use_cases.cancel import Preview, Receipt, cancel, preview_cancel, resume
+from cogs import cards
+from cogs.buttons import Action, Pressed, key_text
+from cogs.context import Interaction, answer, locale_of, think
+from cogs.manage import choice_card, key_of
+from cogs.messenger import send_direct
+from cogs.options import find_own, suggest_own
+from cogs.receipts import receipt_card
+from cogs.replies import day, escaped
+from cogs.shown import Place, Shown, look_up
+
+
+class Cancel(commands.Cog):
+    """Ask once, cancel, hand a receipt with the way back."""
+
+    def __init__(self) -> None:
+        self.actions: dict[str, Action] = {
+            "cancel": self.pressed,
+            "cancelwhich": self.chosen,
+            "cancelyes": self.confirmed,
+            "keep": self.kept,
+            "resume": self.resumed,
+        }
+
+    @app_commands.command(description="Stop the renewal of a subscription; you keep what you paid for")
+    @app_commands.describe(subscription="Which one, if you have several")
+    @app_commands.autocomplete(subscription=suggest_own)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    async def cancel(self, interaction: Interaction, subscription: str | None = None) -> None:
+        """Say what would stop and when, and ask."""
+        await think(interaction)
+        ports, member_id = interaction.client.ports, interaction.user.id
+        if subscription is not None:
+            candidates = [await find_own(ports, member_id, subscription)]
+        else:
+            candidates = cancellable(await ports.ledger.load_subscriptions_of(member_id))
+        if not candidates:
+            raise NotFound("You have no subscription to cancel. Nothing is being charged through this bot.")
+        if len(candidates) == 1:
+            await _ask(interaction, candidates[0].key)
+        else:
+            await answer(interaction, await choice_card(interaction, candidates, "cancelwhich"))
+
+    async def pressed(self, interaction: Interaction, pressed: Pressed) -> None:
+        """The button Cancel of a card."""
+        await think(interaction)
+        await _ask(interaction, key_of(pressed.rest))
+
+    async def chosen(self, interaction: Interaction, pressed: Pressed) -> None:
+        """One of several."""
+        await think(interaction, replace=True)
+        await _ask(interaction, key_of(pressed.values[0]))
+
+    async def confirmed(self, interaction: Interaction, pressed: Pressed) -> None:
+        """The danger button: what it said is done, and where that has changed it is asked anew."""
+        ports, member_id = interaction.client.ports, interaction.user.id
+        agreed, _, key_part = pressed.rest.partition(":")
+        key = key_of(key_part)
+        await answer(
+            interaction, cards.note("One moment: the payment provider is being asked…"), replace=True
+        )
+        if _terms(await preview_cancel(ports, member_id, key)) != agreed:
+            await _ask(interaction, key, "What this would do has changed meanwhile, so please look again.\n")
+            return
+        receipt = await cancel(ports, member_id, key)
+        await _hand(interaction, receipt)
+
+    async def kept(self, interaction: Interaction, pressed: Pressed) -> None:
+        """The other button."""
+        await answer(interaction, cards.note("Nothing was changed."), replace=True)
+
+    async def resumed(self, interaction: Interaction, pressed: Pressed) -> None:
+        """The way back."""
+        await think(interaction)
+        receipt = await resume(interaction.client.ports, interaction.user.id, key_of(pressed.rest))
+        await _hand(interaction, receipt)
+
+
+def cancellable(own: list[Subscription]) -> list[Subscription]:
+    """Those that would go on; where none would, those that are cancelled already, to say so."""
+    running = [s for s in own if s.status is not Status.ENDED]
+    return [s for s in running if s.ends_at is None] or running
+
+
+async def _ask(interaction: Interaction, key: SubscriptionKey, before: str = "") -> None:
+    shown, place = await _shown(interaction, key)
+    preview = await preview_cancel(interaction.client.ports, interaction.user.id, key)
+    who, rest = interaction.user.id, f"{_terms(preview)}:{key_text(key)}"
+    row = cards.row(
+        cards.button("Cancel subscription", "cancelyes", who, rest, style=cards.Style.danger),
+        cards.button("Keep it", "keep", who),
+    )
+    await answer(interaction, cards.note(before + _question(shown, preview, place), row, colour=cards.WARN))
+
+
+async def _shown(interaction: Interaction, key: SubscriptionKey) -> tuple[Shown, Place]:
+    own = await find_own(interaction.client.ports, interaction.user.id, key_text(key))
+    (shown,) = await look_up(interaction.client.ports, [own])
+    return shown, Place(interaction.client, interaction.guild_id, locale_of(interaction))
+
+
+def _terms(preview: Preview) -> str:
+    """What the member is shown and agrees to, in short: at once, or until when the roles stay."""
+    return f"{'end' if preview.kind is IntentKind.CANCEL_AT_PERIOD_END else 'now'}{preview.stays_until or ''}"
+
+
+def _question(shown: Shown, preview: Preview, place: Place) -> str:
+    name, server = escaped(shown.name), escaped(place.server(shown.guild_id))
+    said = [f"### Cancel {name}?", f"in **{server}**"]
+    held = place.roles(shown.guild_id, shown.role_ids)
+    if preview.kind is IntentKind.CANCEL_NOW:
+        said.append("It ends **at once**, as nothing is paid for the time ahead. Nothing more is charged.")
+    elif preview.stays_until is None:
+        said.append("It stops renewing at the end of the paid period. Nothing more is charged after that.")
+    else:
+        until = day(preview.stays_until)
+        said.append(f"It stops renewing and ends on {until}. Nothing more is charged.")
+        said.append(f"You keep {held or 'your access'} until then, and can take this back until then.")
+    return "\n".join(said)
+
+
+async def _hand(interaction: Interaction, receipt: Receipt) -> None:
+    """The receipt, here and, where direct messages are open, there."""
+    (shown,) = await look_up(interaction.client.ports, [receipt.subscription])
+    place = Place(interaction.client, interaction.guild_id, locale_of(interaction))
+    await answer(interaction, receipt_card(receipt.intent, shown, place))
+    if receipt.intent.state is IntentState.DONE:
+        try:
+            there = Place(interaction.client, None, place.locale)
+            await send_direct(
+                interaction.client, interaction.user.id, receipt_card(receipt.intent, shown, there)
+            )
+        except DiscordError:
+            return

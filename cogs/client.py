@@ -1,0 +1,169 @@
+"""The bot: discord.py's client with our commands, without a member cache and without privileged intents."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from billing.errors import DuesError
+from cogs.buttons import Action, Press
+from cogs.cancel import Cancel
+from cogs.connect import TokenRefused
+from cogs.context import NOBODY
+from cogs.doctor import Doctor
+from cogs.errors import tell_fault
+from cogs.manage import Manage
+from cogs.plans import Plans
+from cogs.revoke import Revoke
+from cogs.role_sync import RoleSync
+from cogs.subscribe import Subscribe
+from cogs.subscriptions import Subscriptions
+
+if TYPE_CHECKING:
+    from billing.ports import Ports
+
+log = logging.getLogger(__name__)
+
+# Seconds that discord.py waits for a limit without a word; a longer wait is better told and tried later.
+LIMIT_PATIENCE = 30.0
+LOGIN_AGAIN = 15  # seconds
+READY_PATIENCE = 20  # seconds
+
+
+class Tree(app_commands.CommandTree["DuesBot"]):
+    """The commands, with the one error handler."""
+
+    async def on_error(
+        self, interaction: discord.Interaction[DuesBot], error: app_commands.AppCommandError, /
+    ) -> None:
+        """Tell the person."""
+        await tell_fault(interaction, error)
+
+
+class DuesBot(commands.Bot):
+    """`serve` runs it. The ports named DiscordRoles and DiscordMessenger work once it is logged in."""
+
+    ports: Ports
+
+    def __init__(self, *, members_intent: bool = False) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            tree_cls=Tree,
+            intents=discord.Intents(guilds=True, members=members_intent),
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_messages=None,
+            allowed_mentions=NOBODY,
+            max_ratelimit_timeout=LIMIT_PATIENCE,
+        )
+        self.actions: dict[str, Action] = {}
+        self.memberships: dict[tuple[int, int], tuple[bool, float]] = {}
+        self._online = False
+
+    async def setup(self, ports: Ports) -> None:
+        """Take what the commands work with; once, before login."""
+        self.ports = ports
+        self.add_dynamic_items(Press)
+        for cog in (Subscriptions(), Manage(), Cancel(), Subscribe(), Revoke(), Plans(), Doctor()):
+            await self.add_cog(cog)
+            self.actions |= cog.actions
+        await self.add_cog(RoleSync(self))
+
+    async def serve(self, token: str, ports: Ports, started: Callable[[], None]) -> None:
+        """Log in and stay connected until cancelled; `started` is called once Discord takes calls.
+
+        It does not wait long for the gateway: roles are set over REST. TokenRefused as in `connect.py`.
+        """
+        await self.setup(ports)
+        await self._log_in(token)
+        starting = asyncio.create_task(self._start_when_ready(started))
+        try:
+            await self.connect()
+        finally:
+            starting.cancel()
+
+    async def _log_in(self, token: str) -> None:
+        while True:
+            try:
+                await self.login(token)
+            except discord.LoginFailure:
+                raise TokenRefused from None
+            except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+                log.warning("no login just now, next try in %d s: %s", LOGIN_AGAIN, error)
+                await self.http.close()
+                await self.ports.clock.sleep(LOGIN_AGAIN)
+            else:
+                return
+
+    async def _start_when_ready(self, started: Callable[[], None]) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READY_PATIENCE):
+                await self.wait_until_ready()
+        started()
+
+    def is_online(self) -> bool:
+        """Whether the gateway tells us things now; discord.py's `is_ready` stays true after a break."""
+        return self._online and self.is_ready()
+
+    async def setup_hook(self) -> None:
+        """Between login and gateway; a failure to register leaves the commands as Discord knows them."""
+        try:
+            await self.sync_commands()
+        except (discord.DiscordException, aiohttp.ClientError, OSError, DuesError) as error:
+            log.warning("the commands could not be registered; they stay as Discord knows them: %s", error)
+
+    async def sync_commands(self) -> bool:
+        """Register the commands where they changed, or where Discord has lost some; whether it was needed."""
+        name = f"commands:{self.application_id}"
+        wanted = fingerprint(self.tree.get_commands(), self.tree)
+        if await self.ports.ledger.load_value(name) == wanted:
+            registered = {command.name for command in await self.tree.fetch_commands()}
+            if registered == {command.name for command in self.tree.get_commands()}:
+                return False
+        await self.tree.sync()
+        await self.ports.ledger.record_value(name, wanted)
+        return True
+
+    @property
+    def own_id(self) -> int:
+        """The bot's user id; 0 before login."""
+        return self.user.id if self.user is not None else 0
+
+    async def tell_fault(self, interaction: discord.Interaction[DuesBot], error: BaseException) -> None:
+        """The one error handler, for buttons."""
+        await tell_fault(interaction, error)
+
+    async def on_connect(self) -> None:
+        """The gateway has let us in."""
+        self._online = True
+
+    async def on_resumed(self) -> None:
+        """And again after a break."""
+        self._online = True
+
+    async def on_disconnect(self) -> None:
+        """discord.py connects again by itself."""
+        self._online = False
+
+    async def on_error(self, event: str, /, *_: Any, **__: Any) -> None:
+        """An event handler failed; the sweep does later what it should have done."""
+        log.error("the handler of %s failed", event, exc_info=sys.exc_info())
+
+
+def fingerprint(registered: Sequence[Any], tree: app_commands.CommandTree[Any]) -> str:
+    """The same as long as Discord would be told the same."""
+    payload = [command.to_dict(tree) for command in registered]
+    text = json.dumps(sorted(payload, key=lambda c: str(c["name"])), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,101 @@
+"""Where Discord is, and what it says of our application before the bot connects.
+
+Intents are fixed when a client is made, so whether the owner has enabled the members intent is asked first,
+by a bare client that never connects to the gateway.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import aiohttp
+import discord
+import yarl
+
+from billing.errors import DiscordUnavailable, DuesError
+from billing.model import Finding
+from billing.ports import Clock
+
+log = logging.getLogger(__name__)
+
+_AGAIN = (5, 15, 60, 300)
+
+
+class TokenRefused(DuesError):  # noqa: N818 - named by what happened, like the others
+    """Discord answers 401 to the token; trying again would only bring a ban of the address nearer."""
+
+    tell = "DISCORD_TOKEN is refused by Discord: copy it anew from your application's page Bot."
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """What Discord says of the application. `gateway_url` None where it names none."""
+
+    name: str
+    members_intent: bool
+    gateway_url: str | None
+
+
+def use_discord(api_url: str, gateway_url: str | None) -> None:
+    """Point discord.py at a REST base (with /api/v10) and, where given, a gateway."""
+    discord.http.Route.BASE = api_url
+    if gateway_url is not None:
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+
+
+async def introduce(token: str) -> Introduction:
+    """Ask once. TokenRefused, or DiscordUnavailable for anything that may pass."""
+    client = discord.Client(intents=discord.Intents.none(), max_ratelimit_timeout=60)
+    try:
+        async with client:
+            await client.login(token)
+            return await _ask(client)
+    except discord.LoginFailure:
+        raise TokenRefused from None
+    except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
+        raise DiscordUnavailable(detail=f"login: {type(error).__name__}") from None
+
+
+async def _ask(client: discord.Client) -> Introduction:
+    flags = client.application_flags
+    try:
+        _, gateway_url, _ = await client.http.get_bot_gateway()
+    except discord.GatewayNotFound:
+        gateway_url = None
+    members = flags.gateway_guild_members or flags.gateway_guild_members_limited
+    return Introduction(str(client.user), members, gateway_url)
+
+
+async def wait_for_discord(token: str, clock: Clock) -> Introduction:
+    """Ask until Discord answers, more and more seldom. TokenRefused ends it."""
+    for attempt in range(1 << 30):
+        try:
+            return await introduce(token)
+        except DiscordUnavailable as error:
+            pause = _AGAIN[min(attempt, len(_AGAIN) - 1)]
+            log.warning("Discord does not answer (%s); next try in %d s", error, pause)
+            await clock.sleep(pause)
+    raise AssertionError("unreachable")
+
+
+async def check_discord(token: str) -> list[Finding]:
+    """Whether the token logs in, and what the application may do."""
+    try:
+        found = await introduce(token)
+    except DuesError as error:
+        cure = (
+            "See docs/setup-discord.md."
+            if not error.retry
+            else "Try again; discordstatus.com tells of outages."
+        )
+        return [Finding("Discord login", False, error.tell, cure)]
+    intent = (
+        "on: a rejoin is noticed at once"
+        if found.members_intent
+        else "off: a rejoin is noticed by the next sweep"
+    )
+    return [
+        Finding("Discord login", True, f"Logged in as {found.name}."),
+        Finding("Members intent", True, f"It is {intent}."),
+    ]

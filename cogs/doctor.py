@@ -1,0 +1,148 @@
+"""/doctor: what is wrong with the set-up, each with its cure."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from billing.errors import GuildGone, RoleAboveBot, RoleGone, RolesNotPermitted
+from billing.model import Finding, GuildSettings, Plan
+from billing.use_cases.doctor import diagnose, fix
+from cogs import cards
+from cogs.buttons import Action
+from cogs.cards import Card
+from cogs.context import Interaction, add, answer, require_admin, think
+from cogs.plans import can_write
+from cogs.replies import escaped
+
+ROOM = 3_500  # characters of findings in one message
+
+
+class Doctor(commands.Cog):
+    """Look at everything, say what is wrong, mend what can be mended."""
+
+    def __init__(self) -> None:
+        self.actions: dict[str, Action] = {}
+
+    @app_commands.command(description="What is wrong with the set-up, and how to mend it")
+    @app_commands.describe(fix="Mend at once what the bot can mend itself")
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=False)
+    @app_commands.default_permissions(manage_guild=True)
+    async def doctor(self, interaction: Interaction, fix: bool = False) -> None:
+        """Check; with `fix` mend, and check again."""
+        await think(interaction)
+        guild_id = await require_admin(interaction, interaction.guild_id)
+        findings = await examine(interaction, guild_id)
+        done = await _mend(interaction, guild_id, findings) if fix else []
+        if done:
+            findings = await examine(interaction, guild_id)
+        first, *more = report(findings, done, asked=fix)
+        await answer(interaction, first)
+        for card in more:
+            await add(interaction, card)
+
+
+async def _mend(interaction: Interaction, guild_id: int, findings: list[Finding]) -> list[str]:
+    return await fix(interaction.client.ports, guild_id, findings)
+
+
+async def examine(interaction: Interaction, guild_id: int) -> list[Finding]:
+    """Discord's side first, then what ledger and providers say."""
+    ports = interaction.client.ports
+    guild = interaction.client.get_guild(guild_id)
+    if guild is None:
+        raise GuildGone
+    plans = await ports.ledger.load_plans(guild_id, removed=True)
+    settings = await ports.ledger.load_guild_settings(guild_id)
+    found = [
+        _manage_roles(guild),
+        *_roles(guild, plans),
+        _notice_channel(guild, settings),
+        _members_intent(interaction.client.intents.members),
+    ]
+    return [*found, *await diagnose(ports, guild_id)]
+
+
+def _manage_roles(guild: discord.Guild) -> Finding:
+    ok = guild.me.guild_permissions.manage_roles
+    says = (
+        "The bot may manage roles." if ok else "The bot lacks Manage Roles, so it can give nobody anything."
+    )
+    return Finding("permission", ok, says, RolesNotPermitted.tell)
+
+
+def _roles(guild: discord.Guild, plans: list[Plan]) -> list[Finding]:
+    """Each sold role once: there, and below the bot's own."""
+    sold = {role_id: plan for plan in reversed(plans) for role_id in plan.role_ids}
+    return [_role(guild, plan, role_id) for role_id, plan in sold.items()]
+
+
+def _role(guild: discord.Guild, plan: Plan, role_id: int) -> Finding:
+    role, name = guild.get_role(role_id), escaped(plan.name)
+    if role is None:
+        cure = "Use /plans edit: add_role another one, remove_role this one."
+        return Finding("role", False, f"A role of {name} (`{role_id}`) was deleted. {RoleGone.tell}", cure)
+    if role >= guild.me.top_role:
+        return Finding(
+            "role", False, f"{role.mention} of {name} stands above the bot's role.", RoleAboveBot.tell
+        )
+    return Finding("role", True, f"{role.mention} of {name} can be given.")
+
+
+def _notice_channel(guild: discord.Guild, settings: GuildSettings) -> Finding:
+    if settings.notice_channel_id is None:
+        return Finding(
+            "notices", True, "Notices to admins go to the owner's DMs; /plans settings names a channel."
+        )
+    channel = guild.get_channel(settings.notice_channel_id)
+    if not isinstance(channel, discord.TextChannel):
+        cure = "Choose another one with /plans settings notice_channel. Until then the owner is told by DM."
+        return Finding("notices", False, "The notice channel is gone.", cure)
+    if not can_write(channel):
+        cure = "Allow the bot View Channel and Send Messages there. Until then the owner is told by DM."
+        return Finding("notices", False, f"The bot may not write in {channel.mention}.", cure)
+    return Finding("notices", True, f"Notices to admins go to {channel.mention}.")
+
+
+def _members_intent(on: bool) -> Finding:
+    if on:
+        return Finding(
+            "rejoins", True, "Members who come back get their roles at once (members intent is on)."
+        )
+    says = (
+        "Members who come back get their roles with their next command or the next sweep; the Server Members "
+        "Intent in Discord's developer portal makes it at once."
+    )
+    return Finding("rejoins", True, says)
+
+
+def report(findings: list[Finding], done: list[str], *, asked: bool) -> list[Card]:
+    """What is wrong first, each with its cure; what is right below."""
+    wrong = [f for f in findings if not f.ok]
+    lines = [f"- {line}" for line in done]
+    if asked and not done:
+        lines.append("Nothing here could be mended by the bot itself.")
+    lines += [_wrong(f) for f in wrong]
+    lines += [f"✅ {f.says}" for f in findings if f.ok]
+    if wrong and not asked and any(f.fix for f in wrong):
+        lines.append("`/doctor fix:True` mends what is marked so.")
+    head = "### All is well" if not wrong else f"### {len(wrong)} to mend"
+    texts = _blocks([head, *lines])
+    return [cards.note(text, colour=cards.BAD if wrong else cards.GOOD) for text in texts]
+
+
+def _wrong(finding: Finding) -> str:
+    own = " *(the bot can mend this: fix)*" if finding.fix else ""
+    cure = f"\n-# {finding.cure}" if finding.cure and finding.cure not in finding.says else ""
+    return f"❌ {finding.says}{own}{cure}"
+
+
+def _blocks(lines: list[str]) -> list[str]:
+    blocks = [""]
+    for line in lines:
+        if len(blocks[-1]) + len(line) + 1 > ROOM:
+            blocks.append("")
+        blocks[-1] = f"{blocks[-1]}\n{line[:ROOM]}".strip()
+    return blocks

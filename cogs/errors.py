@@ -1,0 +1,73 @@
+"""The one error handler, of commands and of buttons."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+import discord
+from discord import app_commands
+
+from billing.errors import DuesError, NotAllowed, PersonError
+from cogs.cards import note
+from cogs.context import Interaction, add, answer
+
+log = logging.getLogger(__name__)
+
+# The interaction is over, was answered already, or its 15 minutes have passed: nobody is there to be told.
+LATE = frozenset({10062, 40060, 10015, 50027})
+
+OUTDATED = "This command has changed. Reload Discord (Ctrl+R), then type it again."
+
+
+async def tell_fault(interaction: Interaction, error: BaseException) -> None:
+    """Tell the person what happened and what to do, and the log what they cannot mend."""
+    error = _cause(error)
+    if isinstance(error, discord.HTTPException) and error.code in LATE:
+        log.info("an interaction was over before it was answered (code %s)", error.code)
+        return
+    sentence = _sentence(interaction, error)
+    if interaction.type is discord.InteractionType.autocomplete:
+        return
+    try:
+        await _show(interaction, sentence)
+    except discord.HTTPException as failed:
+        log.info("a fault could not be told to its person: code %s, status %s", failed.code, failed.status)
+
+
+def _cause(error: BaseException) -> BaseException:
+    return error.original if isinstance(error, app_commands.CommandInvokeError) else error
+
+
+def _sentence(interaction: Interaction, error: BaseException) -> str:
+    if isinstance(error, DuesError):
+        if not isinstance(error, PersonError):
+            log.warning("%s: %s", type(error).__name__, error)
+        return error.tell
+    if isinstance(error, app_commands.CheckFailure):
+        return NotAllowed.tell
+    if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+        return OUTDATED
+    if isinstance(error, app_commands.TransformerError):
+        return "One of the options cannot be used here. Choose another one from the list that Discord shows."
+    number = secrets.token_hex(4)
+    log.error("fault %s in %s", number, _name(interaction), exc_info=error)
+    return (
+        f"Something went wrong in the bot (fault `{number}`). Nothing more was done. Please try again; "
+        "if it stays, tell the server's admins that number."
+    )
+
+
+def _name(interaction: Interaction) -> str:
+    if interaction.command is not None:
+        return f"/{interaction.command.qualified_name}"
+    return f"a {interaction.type.name} interaction"
+
+
+async def _show(interaction: Interaction, sentence: str) -> None:
+    """A placeholder becomes the sentence; a message that is there already stays, and it comes below."""
+    waiting = discord.InteractionResponseType.deferred_channel_message
+    if interaction.response.is_done() and interaction.response.type is not waiting:
+        await add(interaction, note(sentence))
+    else:
+        await answer(interaction, note(sentence))

@@ -1,0 +1,88 @@
+"""/manage: a member's way to the provider's own page."""
+
+from __future__ import annotations
+
+from discord import app_commands
+from discord.ext import commands
+
+from billing.errors import Conflict, NotFound
+from billing.model import Status, Subscription, SubscriptionKey
+from billing.use_cases.manage import manage_link
+from cogs import cards
+from cogs.buttons import Action, Pressed, parse_key
+from cogs.context import Interaction, answer, locale_of, think
+from cogs.options import NO_SUBSCRIPTION, find_own, suggest_own
+from cogs.shown import Place, look_up, option_of
+
+
+class Manage(commands.Cog):
+    """The link, made for the caller at that moment and shown to nobody else."""
+
+    def __init__(self) -> None:
+        self.actions: dict[str, Action] = {"manage": self.pressed, "managewhich": self.chosen}
+
+    @app_commands.command(
+        description="Change how you pay, see invoices, switch or cancel at the payment provider"
+    )
+    @app_commands.describe(subscription="Which one, if you have several")
+    @app_commands.autocomplete(subscription=suggest_own)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    async def manage(self, interaction: Interaction, subscription: str | None = None) -> None:
+        """One subscription is taken at once; of several one is chosen."""
+        await think(interaction)
+        ports, member_id = interaction.client.ports, interaction.user.id
+        if subscription is not None:
+            candidates = [await find_own(ports, member_id, subscription)]
+        else:
+            candidates = manageable(await ports.ledger.load_subscriptions_of(member_id))
+        if not candidates:
+            raise NotFound("You have no subscription to manage. /subscribe shows what is on sale.")
+        if len(candidates) == 1:
+            await _show_link(interaction, candidates[0].key)
+        else:
+            await answer(interaction, await choice_card(interaction, candidates, "managewhich"))
+
+    async def pressed(self, interaction: Interaction, pressed: Pressed) -> None:
+        """The button Manage of a card."""
+        await think(interaction)
+        await _show_link(interaction, key_of(pressed.rest))
+
+    async def chosen(self, interaction: Interaction, pressed: Pressed) -> None:
+        """One of several."""
+        await think(interaction, replace=True)
+        await _show_link(interaction, key_of(pressed.values[0]))
+
+
+def manageable(own: list[Subscription]) -> list[Subscription]:
+    """Those that run; where none does, those that ended, for their invoices."""
+    return [s for s in own if s.status is not Status.ENDED] or own
+
+
+def key_of(text: str) -> SubscriptionKey:
+    """The key that a button or a menu carried."""
+    key = parse_key(text)
+    if key is None:
+        raise NotFound(NO_SUBSCRIPTION)
+    return key
+
+
+async def choice_card(interaction: Interaction, candidates: list[Subscription], action: str) -> cards.Card:
+    """Ask which one is meant."""
+    place = Place(interaction.client, interaction.guild_id, locale_of(interaction))
+    options = [option_of(shown, place) for shown in await look_up(interaction.client.ports, candidates)]
+    if not options:
+        raise Conflict(NO_SUBSCRIPTION)
+    asked = "Which subscription do you mean?"
+    return cards.note(asked, cards.select("Choose a subscription", action, interaction.user.id, "", options))
+
+
+async def _show_link(interaction: Interaction, key: SubscriptionKey) -> None:
+    ports = interaction.client.ports
+    url = await manage_link(ports, interaction.user.id, key)
+    text, row = cards.links([cards.Link(f"Open {ports.provider_of(key).title}", url)])
+    said = (
+        "Here you can change how you pay, see your invoices and cancel. The link is yours alone and works "
+        "for a short while: do not pass it on."
+    )
+    await answer(interaction, cards.note(f"{said}\n{text}".strip(), row))

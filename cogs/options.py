@@ -1,0 +1,199 @@
+"""The options `plan` and `subscription`: what is suggested while typing, and what was meant in the end.
+
+A suggestion's value is a key of ours; whatever else is typed is looked for among what the caller may see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from discord import app_commands
+
+from billing.errors import DiscordError, DuesError, MemberGone, NotFound
+from billing.model import Plan, Subscription
+from billing.ports import Ports
+from billing.use_cases.plans import load_plan_of
+from billing.use_cases.subscribe import load_sale
+from cogs.buttons import parse_key
+from cogs.context import Interaction, locale_of, require_admin
+from cogs.replies import plain
+from cogs.shown import Place, look_up, option_of
+
+if TYPE_CHECKING:
+    from cogs.client import DuesBot
+
+log = logging.getLogger(__name__)
+
+Choice = app_commands.Choice[str]
+
+SUGGESTED = 25
+SERVERS_ASKED = 20
+SERVERS_PATIENCE = 2.0  # seconds; Discord waits three for suggestions
+MEMBERSHIP_FRESH = 60  # seconds
+MEMBERSHIPS_KEPT = 10_000
+PLAN = "plan:"
+NO_PLAN = "There is no such plan here. /subscribe shows what is on sale."
+NO_SUBSCRIPTION = "You have no such subscription. /subscriptions lists yours."
+
+
+def matching(choices: Iterable[tuple[str, str]], typed: str) -> list[Choice]:
+    """Of (label, value) those that contain what was typed, as many as Discord shows."""
+    wanted = typed.casefold().strip()
+    fitting = (
+        Choice(name=plain(label), value=value) for label, value in choices if wanted in label.casefold()
+    )
+    return [choice for choice, _ in zip(fitting, range(SUGGESTED), strict=False)]
+
+
+async def suggest_sale(interaction: Interaction, typed: str) -> list[Choice]:
+    """Plans on sale in this server; in a DM those of the servers that bot and caller share."""
+    try:
+        plans = await on_sale(interaction)
+    except DuesError as error:
+        log.info("no suggestions: %s", error)
+        return []
+    place = Place(interaction.client, interaction.guild_id)
+    labels = [
+        plan.name if plan.guild_id == interaction.guild_id else f"{plan.name} — {place.server(plan.guild_id)}"
+        for plan in plans
+    ]
+    return matching(zip(labels, (f"{PLAN}{p.id}" for p in plans), strict=True), typed)
+
+
+async def on_sale(interaction: Interaction) -> list[Plan]:
+    """The plans that the caller can choose from here."""
+    ports = interaction.client.ports
+    if interaction.guild_id is not None and interaction.client.get_guild(interaction.guild_id) is not None:
+        return await load_sale(ports, interaction.guild_id)
+    found = []
+    for guild_id in await shared_servers(interaction):
+        found += await load_sale(ports, guild_id)
+    return found
+
+
+async def shared_servers(interaction: Interaction) -> list[int]:
+    """Servers with plans that the caller is a member of, as Discord says; those known not to answer in time
+    are left out."""
+    client, ports = interaction.client, interaction.client.ports
+    selling = {p.guild_id for p in await ports.ledger.load_plans(None) if client.get_guild(p.guild_id)}
+    theirs = {
+        s.binding.guild_id for s in await ports.ledger.load_subscriptions_of(interaction.user.id) if s.binding
+    }
+    asked = sorted(selling, key=lambda g: (g not in theirs, g))[:SERVERS_ASKED]
+    tasks = [asyncio.create_task(_is_member(client, g, interaction.user.id)) for g in asked]
+    if tasks:
+        await asyncio.wait(tasks, timeout=SERVERS_PATIENCE)
+    there = []
+    for guild_id, task in zip(asked, tasks, strict=True):
+        if not task.done():
+            task.cancel()
+        elif task.result():
+            there.append(guild_id)
+    return there
+
+
+async def _is_member(client: DuesBot, guild_id: int, user_id: int) -> bool:
+    """Whether Discord knows the member; its last answer will do for a minute, as every key asks this."""
+    known, until = client.memberships.get((guild_id, user_id), (False, 0.0))
+    if client.ports.clock.now() < until:
+        return known
+    try:
+        await client.ports.roles.fetch_roles(guild_id, user_id)
+    except MemberGone:
+        known = False
+    except DiscordError:
+        return False
+    else:
+        known = True
+    if len(client.memberships) >= MEMBERSHIPS_KEPT:
+        client.memberships.clear()
+    client.memberships[guild_id, user_id] = (known, client.ports.clock.now() + MEMBERSHIP_FRESH)
+    return known
+
+
+async def find_plan(interaction: Interaction, text: str) -> Plan:
+    """The plan that a member meant; hidden ones only by their key or their whole name."""
+    ports = interaction.client.ports
+    here = interaction.guild_id if interaction.guild else None
+    servers = [here] if here is not None else await shared_servers(interaction)
+    plans = [p for g in servers for p in await ports.ledger.load_plans(g)]
+    return _meant(plans, text, NO_PLAN)
+
+
+def _meant(plans: Sequence[Plan], text: str, none: str) -> Plan:
+    by_key = [p for p in plans if text == f"{PLAN}{p.id}"]
+    by_name = [p for p in plans if p.name.casefold() == text.casefold().strip()]
+    found = by_key or by_name
+    if len(found) > 1:
+        raise NotFound("Several plans are called that. Choose one from the list that appears while you type.")
+    if not found:
+        raise NotFound(none)
+    return found[0]
+
+
+async def suggest_plans(interaction: Interaction, typed: str) -> list[Choice]:
+    """All plans of the server that its admin can edit."""
+    return await _suggest_for_admin(interaction, typed, removed=False)
+
+
+async def suggest_all_plans(interaction: Interaction, typed: str) -> list[Choice]:
+    """The same with those that were removed, which members may still pay for."""
+    return await _suggest_for_admin(interaction, typed, removed=True)
+
+
+async def _suggest_for_admin(interaction: Interaction, typed: str, *, removed: bool) -> list[Choice]:
+    try:
+        guild_id = await require_admin(interaction, interaction.guild_id)
+        plans = await interaction.client.ports.ledger.load_plans(guild_id, removed=removed)
+    except DuesError as error:
+        log.info("no suggestions: %s", error)
+        return []
+    labels = [p.name if p.removed_at is None else f"{p.name} (removed)" for p in plans]
+    return matching(zip(labels, (f"{PLAN}{p.id}" for p in plans), strict=True), typed)
+
+
+async def find_admin_plan(ports: Ports, guild_id: int, text: str, *, removed: bool = False) -> Plan:
+    """The plan of this server that its admin meant."""
+    plans = await ports.ledger.load_plans(guild_id, removed=removed)
+    kept = [p for p in plans if p.removed_at is None]
+    plan = _meant(_preferred(plans, kept, text), text, "There is no such plan here. /plans list shows them.")
+    return plan if removed else await load_plan_of(ports, guild_id, plan.id)
+
+
+def _preferred(plans: list[Plan], kept: list[Plan], text: str) -> list[Plan]:
+    """A removed plan may share its name with one on sale, which is then the one that is meant."""
+    named = [p for p in kept if p.name.casefold() == text.casefold().strip()]
+    return named or plans
+
+
+async def suggest_own(interaction: Interaction, typed: str) -> list[Choice]:
+    """The caller's own subscriptions."""
+    ports = interaction.client.ports
+    try:
+        own = await ports.ledger.load_subscriptions_of(interaction.user.id)
+        shown = await look_up(ports, own)
+    except DuesError as error:
+        log.info("no suggestions: %s", error)
+        return []
+    place = Place(interaction.client, interaction.guild_id, locale_of(interaction))
+    options = (option_of(s, place) for s in shown)
+    return matching(((f"{label} · {price}", value) for label, value, price in options), typed)
+
+
+async def find_own(ports: Ports, member_id: int, text: str) -> Subscription:
+    """The caller's own subscription of that key, id or plan name; NotFound for anything else."""
+    own = await ports.ledger.load_subscriptions_of(member_id)
+    key, wanted = parse_key(text), text.casefold().strip()
+    exact = [s for s in own if s.key == key or s.key.id == text.strip()]
+    if exact:
+        return exact[0]
+    named = [s for s in await look_up(ports, own) if s.name.casefold() == wanted]
+    alive = [s for s in named if s.right is not None] or named
+    if len(alive) > 1:
+        raise NotFound("You have several of that name. Choose one from the list that appears while you type.")
+    if not alive:
+        raise NotFound(NO_SUBSCRIPTION)
+    return alive[0].subscription

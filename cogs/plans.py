@@ -1,0 +1,284 @@
+"""/plans: what a server sells, kept by its admins."""
+
+from __future__ import annotations
+
+import discord
+from discord import app_commands, ui
+from discord.ext import commands
+
+from billing.errors import Conflict, GuildGone, NotAllowed, RoleAboveBot, RolesNotPermitted
+from billing.model import GuildSettings, Plan
+from billing.use_cases.plans import (
+    DESCRIPTION_LIMIT,
+    NAME_LIMIT,
+    TRIAL_LIMIT,
+    Edit,
+    add_plan,
+    edit_plan,
+    map_product,
+    remove_plan,
+)
+from billing.use_cases.settings import LINK_LIMIT, Choice, edit_settings
+from cogs import cards
+from cogs.buttons import Action, Pressed
+from cogs.cards import Card
+from cogs.context import Interaction, answer, locale_of, require_admin, think
+from cogs.options import find_admin_plan, suggest_plans
+from cogs.replies import TEXT_LIMIT, escaped, price_words
+from cogs.shown import Place
+
+PAGE = 6
+NONE = "none"  # what an admin types to take something away; Discord sends no empty option
+
+Text = app_commands.Range[str, 1, NAME_LIMIT]
+Long = app_commands.Range[str, 1, DESCRIPTION_LIMIT]
+PriceId = app_commands.Range[str, 1, 64]
+Url = app_commands.Range[str, 1, LINK_LIMIT]
+Days = app_commands.Range[int, 0, TRIAL_LIMIT]
+
+
+@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+@app_commands.allowed_installs(guilds=True, users=False)
+@app_commands.default_permissions(manage_guild=True)
+class Plans(commands.GroupCog, group_name="plans", group_description="What this server sells"):
+    """Add, list, edit and remove plans; and the server's settings."""
+
+    def __init__(self) -> None:
+        self.actions: dict[str, Action] = {"plans": self.turn, "map": self.mapped}
+
+    @app_commands.command(description="Sell a role; further roles with /plans edit")
+    @app_commands.describe(
+        name="What members read",
+        role="What they get",
+        stripe_price="The price's id at Stripe, price_…",
+        paypal_plan="The plan's id at PayPal, P-…",
+        description="A line or two for members",
+        hidden="Not listed; to be had by its name only",
+    )
+    async def add(  # noqa: PLR0917 -- an argument an option
+        self,
+        interaction: Interaction,
+        name: Text,
+        role: discord.Role,
+        stripe_price: PriceId | None = None,
+        paypal_plan: PriceId | None = None,
+        description: Long | None = None,
+        hidden: bool | None = None,
+    ) -> None:
+        """A new plan."""
+        await think(interaction)
+        guild_id = await require_admin(interaction, interaction.guild_id)
+        require_sellable(interaction, role)
+        edit = Edit(
+            name=name,
+            description=description,
+            hidden=hidden,
+            add_role=role.id,
+            price_ids=_price_ids(stripe_price, paypal_plan),
+        )
+        plan = await add_plan(interaction.client.ports, guild_id, edit, interaction.user.id)
+        await answer(interaction, _saved(interaction, plan, "Now on sale", role))
+
+    @app_commands.command(name="list", description="All plans of this server, hidden ones too")
+    async def list_(self, interaction: Interaction) -> None:
+        """What is sold."""
+        await think(interaction)
+        await answer(interaction, await _listing(interaction, 0))
+
+    async def turn(self, interaction: Interaction, pressed: Pressed) -> None:
+        """Another page of it."""
+        await think(interaction, replace=True)
+        await answer(interaction, await _listing(interaction, int(pressed.rest)))
+
+    @app_commands.command(description="Change a plan; who has paid an earlier price keeps it")
+    @app_commands.describe(
+        plan="Which plan",
+        name="Another name",
+        description="Another description",
+        hidden="Not listed; to be had by its name only",
+        trial_days="Free days for those who never had it",
+        add_role="One more role",
+        remove_role="A role that it gives no longer",
+        stripe_price=f"Another price at Stripe; '{NONE}': not sold there",
+        paypal_plan=f"Another plan at PayPal; '{NONE}': not sold there",
+    )
+    @app_commands.autocomplete(plan=suggest_plans)
+    async def edit(  # noqa: PLR0913, PLR0917 -- an argument an option
+        self,
+        interaction: Interaction,
+        plan: str,
+        name: Text | None = None,
+        description: Long | None = None,
+        hidden: bool | None = None,
+        trial_days: Days | None = None,
+        add_role: discord.Role | None = None,
+        remove_role: discord.Role | None = None,
+        stripe_price: PriceId | None = None,
+        paypal_plan: PriceId | None = None,
+    ) -> None:
+        """Change what is given; the rest stays."""
+        await think(interaction)
+        guild_id = await require_admin(interaction, interaction.guild_id)
+        if add_role is not None:
+            require_sellable(interaction, add_role)
+        chosen = await find_admin_plan(interaction.client.ports, guild_id, plan)
+        edit = Edit(
+            name=name,
+            description=description,
+            hidden=hidden,
+            trial_days=trial_days,
+            add_role=add_role.id if add_role else None,
+            remove_role=remove_role.id if remove_role else None,
+            price_ids=_price_ids(stripe_price, paypal_plan),
+        )
+        saved = await edit_plan(interaction.client.ports, guild_id, chosen.id, edit, interaction.user.id)
+        await answer(interaction, _saved(interaction, saved, "Changed", add_role))
+
+    @app_commands.command(description="End a plan's sale; who has paid keeps the roles")
+    @app_commands.describe(plan="Which plan")
+    @app_commands.autocomplete(plan=suggest_plans)
+    async def remove(self, interaction: Interaction, plan: str) -> None:
+        """Nobody can buy it any more."""
+        await think(interaction)
+        guild_id = await require_admin(interaction, interaction.guild_id)
+        chosen = await find_admin_plan(interaction.client.ports, guild_id, plan)
+        gone = await remove_plan(interaction.client.ports, guild_id, chosen.id, interaction.user.id)
+        said = (
+            f"### {escaped(gone.name)} is no longer on sale\nWhoever has paid keeps the roles, and "
+            "subscriptions go on. To end somebody's use /revoke; to sell it again use "
+            "/plans add with the same price."
+        )
+        await answer(interaction, cards.note(said))
+
+    @app_commands.command(
+        description="Where notices go, your legal links, and whether members may switch plans"
+    )
+    @app_commands.describe(
+        notice_channel="Where the bot tells admins what needs them; else the owner's direct messages",
+        terms_url=f"Your terms of service, https://…; '{NONE}' takes it away",
+        privacy_url=f"Your privacy policy, https://…; '{NONE}' takes it away",
+        plan_switching="Whether members may switch plans on the provider's page",
+    )
+    async def settings(
+        self,
+        interaction: Interaction,
+        notice_channel: discord.TextChannel | None = None,
+        terms_url: Url | None = None,
+        privacy_url: Url | None = None,
+        plan_switching: bool | None = None,
+    ) -> None:
+        """Change what is given, and show all of it."""
+        await think(interaction)
+        guild_id = await require_admin(interaction, interaction.guild_id)
+        choice = Choice(
+            notice_channel_id=notice_channel.id if notice_channel else None,
+            terms_url=_or_none(terms_url),
+            privacy_url=_or_none(privacy_url),
+            plan_switching=plan_switching,
+        )
+        chosen = await edit_settings(interaction.client.ports, guild_id, choice, interaction.user.id)
+        closed = notice_channel is not None and not can_write(notice_channel)
+        await answer(interaction, _settings_card(chosen, closed=closed))
+
+    async def mapped(self, interaction: Interaction, pressed: Pressed) -> None:
+        """The menu in the notice about a product that no plan sells."""
+        await think(interaction)
+        guild, provider, price = pressed.rest.split(":", 2)
+        guild_id = await require_admin(interaction, int(guild))
+        ports, plan_id = interaction.client.ports, int(pressed.values[0])
+        plan = await map_product(ports, guild_id, plan_id, provider, price, interaction.user.id)
+        said = f"Whoever pays `{price}` now has **{escaped(plan.name)}**; the roles follow in a moment."
+        await answer(interaction, cards.note(said, colour=cards.GOOD))
+
+
+def _price_ids(stripe_price: str | None, paypal_plan: str | None) -> dict[str, str]:
+    given = {"stripe": _or_none(stripe_price), "paypal": _or_none(paypal_plan)}
+    return {provider: price for provider, price in given.items() if price is not None}
+
+
+def _or_none(text: str | None) -> str | None:
+    """What Discord cannot send: nothing, said on purpose."""
+    return "" if text is not None and text.strip().casefold() == NONE else text
+
+
+def require_sellable(interaction: Interaction, role: discord.Role) -> None:
+    """A role that this admin may give away: below their own, and nobody else's."""
+    guild = interaction.guild
+    if guild is None or not isinstance(interaction.user, discord.Member):
+        raise GuildGone
+    if role.is_default():
+        raise Conflict("@everyone has this role already, so it cannot be sold.")
+    if role.managed:
+        raise Conflict("This role belongs to a bot, a boost or another service, so nobody can give it.")
+    if interaction.user.id != guild.owner_id and role >= interaction.user.top_role:
+        raise NotAllowed("You can sell only roles that stand below your own highest role.")
+
+
+def cannot_give(guild: discord.Guild, role: discord.Role) -> list[str]:
+    """Why the bot could not give this role as things stand."""
+    me = guild.me
+    said = [] if me.guild_permissions.manage_roles else [RolesNotPermitted.tell]
+    return said if role < me.top_role else [*said, RoleAboveBot.tell]
+
+
+def can_write(channel: discord.TextChannel) -> bool:
+    """Whether the bot sees the channel and may post there."""
+    allowed = channel.permissions_for(channel.guild.me)
+    return allowed.view_channel and allowed.send_messages
+
+
+def _saved(interaction: Interaction, plan: Plan, headline: str, role: discord.Role | None) -> Card:
+    warnings = cannot_give(role.guild, role) if role is not None else []
+    if role is not None and (role.permissions.manage_guild or role.permissions.manage_roles):
+        warnings.append("This role can manage the server; whoever pays will be able to as well.")
+    text = f"**{headline}**\n{_plan_text(plan, _place(interaction))}"
+    told = [text, *(f"**Mind:** {w}" for w in warnings)]
+    return cards.note("\n".join(told), colour=cards.WARN if warnings else cards.GOOD)
+
+
+def _place(interaction: Interaction) -> Place:
+    return Place(interaction.client, interaction.guild_id, locale_of(interaction))
+
+
+def _plan_text(plan: Plan, place: Place) -> str:
+    trial = f"{plan.trial_days} free days" if plan.trial_days else ""
+    notes = ", ".join(n for n in (trial, "hidden" if plan.hidden else "") if n)
+    lines = [
+        f"### {escaped(plan.name)}",
+        escaped(plan.description, TEXT_LIMIT),
+        f"Roles: {place.roles(plan.guild_id, plan.role_ids)}",
+        *(f"{p.provider.title()}: {price_words(p, place.locale)} (`{p.id}`)" for p in plan.prices),
+        "" if plan.prices else "Not on sale: it has no price.",
+        notes.capitalize(),
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+async def _listing(interaction: Interaction, page: int) -> Card:
+    guild_id = await require_admin(interaction, interaction.guild_id)
+    plans = await interaction.client.ports.ledger.load_plans(guild_id)
+    if not plans:
+        return cards.note("This server sells nothing yet. /plans add makes the first plan.")
+    page, pages = cards.leaf(plans, page, PAGE)
+    place = _place(interaction)
+    shown: list[ui.Item[ui.LayoutView]] = [
+        cards.box(_plan_text(p, place)) for p in plans[page * PAGE : (page + 1) * PAGE]
+    ]
+    leafing = cards.pager("plans", interaction.user.id, "", page, pages)
+    return Card(*shown, *([leafing] if leafing else []))
+
+
+def _settings_card(chosen: GuildSettings, *, closed: bool) -> Card:
+    channel = f"<#{chosen.notice_channel_id}>" if chosen.notice_channel_id else "the owner's direct messages"
+    said = [
+        "### Settings",
+        f"Notices to admins: {channel}",
+        f"Terms of service: {escaped(chosen.terms_url or 'none', LINK_LIMIT)}",
+        f"Privacy policy: {escaped(chosen.privacy_url or 'none', LINK_LIMIT)}",
+        f"Members may switch plans on the provider's page: {'yes' if chosen.plan_switching else 'no'}",
+    ]
+    if closed:
+        said.append(
+            "**Mind:** the bot may not write in that channel yet. Allow it View Channel and Send Messages."
+        )
+    return cards.note("\n".join(said), colour=cards.WARN if closed else cards.GOOD)

@@ -1,0 +1,57 @@
+"""What a member is handed for a cancellation or its undoing."""
+
+from __future__ import annotations
+
+from billing.model import Intent, IntentKind, IntentState
+from cogs import cards
+from cogs.buttons import key_text
+from cogs.replies import day, escaped, moment
+from cogs.shown import Place, Shown
+
+WAITING = (
+    "is not answering just now. Your wish is kept and carried out as soon as it answers; you will hear from "
+    "the bot. You need not do anything."
+)
+
+
+def receipt_card(intent: Intent, shown: Shown, place: Place) -> cards.Card:
+    """What was wished, what came of it, and the way back while there is one."""
+    who, key = intent.by, key_text(shown.subscription.key)
+    back = cards.button("Resume", "resume", who, key) if shown.can_resume else None
+    colour = {IntentState.DONE: cards.GOOD, IntentState.PENDING: cards.WARN}.get(intent.state, cards.BAD)
+    return cards.note(receipt_text(intent, shown, place), cards.row(back), colour=colour)
+
+
+def receipt_text(intent: Intent, shown: Shown, place: Place) -> str:
+    """The receipt's words."""
+    where = f"{escaped(shown.name)} in **{escaped(place.server(shown.guild_id))}**"
+    if intent.state is IntentState.DONE:
+        said = [f"### {_done(intent)}", where, _agreed(intent, shown, place)]
+    elif intent.state is IntentState.PENDING:
+        said = [f"### Not {_wished(intent)} yet", where, f"{shown.title} {WAITING}"]
+    else:
+        said = [f"### Not {_wished(intent)}", where, f"{shown.title}: {escaped(intent.outcome, 300)}"]
+    said.append(f"Receipt `{intent.id}`, {moment(intent.created_at)}")
+    return "\n".join(said)
+
+
+def _done(intent: Intent) -> str:
+    return "Resumed" if intent.kind is IntentKind.RESUME else "Cancelled"
+
+
+def _wished(intent: Intent) -> str:
+    return "resumed" if intent.kind is IntentKind.RESUME else "cancelled"
+
+
+def _agreed(intent: Intent, shown: Shown, place: Place) -> str:
+    sub = shown.subscription
+    held = place.roles(shown.guild_id, shown.role_ids) or "your access"
+    if intent.kind is IntentKind.RESUME:
+        return f"It renews on {day(sub.period_end)} again." if sub.period_end else "It renews again."
+    if shown.right is None:
+        return "It has ended, and nothing more is charged."
+    if shown.right.until is None:
+        return f"Nothing more is charged. You keep {held} until the end of the paid period."
+    return (
+        f"Nothing more is charged. You keep {held} until {day(shown.right.until)}, and can resume until then."
+    )

@@ -1,0 +1,186 @@
+"""The words that people see. Pure: no network, no ledger; cards.py puts them into messages.
+
+What people typed themselves (names of plans and servers, reasons) goes through `escaped` where Discord reads
+Markdown, and through `plain` where it does not (buttons, menus, suggestions).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import format_currency
+
+from billing.access import Right
+from billing.model import DisputeState, IntentKind, Money, Price, Status, Subscription
+
+NAME_LIMIT = 100
+TEXT_LIMIT = 300
+ROLES_SHOWN = 10
+
+# Stripe, 'Supported currencies' (docs.stripe.com/currencies): amounts without decimals, and with three.
+# ISK and UGX have none in life, yet the API takes them with two.
+NO_DECIMALS = frozenset(
+    {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"}
+)
+THREE_DECIMALS = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
+
+_MARKDOWN = re.compile(r"([\\*_~`|\[\]<@])")
+# Cc control, Cf invisible (bidirectional and zero-width ones are among them), Co private, Cs half characters,
+# Zl and Zp line breaks.
+_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+
+
+def plain(text: str, limit: int = NAME_LIMIT) -> str:
+    """One line of what somebody typed, without characters that cannot be seen, at most `limit` long."""
+    spaced = (" " if c.isspace() else c for c in text)
+    line = " ".join("".join(c for c in spaced if unicodedata.category(c) not in _UNSEEN).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def escaped(text: str, limit: int = NAME_LIMIT) -> str:
+    """The same, so that Discord shows it as it is: no mention, no formatting, no masked link."""
+    return _MARKDOWN.sub(r"\\\1", plain(text, limit))
+
+
+def money(amount: Money, locale: str = "en-US") -> str:
+    """The amount in its currency, as readers of that locale write it."""
+    digits = 0 if amount.currency in NO_DECIMALS else 3 if amount.currency in THREE_DECIMALS else 2
+    value = Decimal(amount.amount).scaleb(-digits)
+    return format_currency(value, amount.currency.upper(), locale=_locale(locale))
+
+
+def _locale(name: str) -> Locale:
+    try:
+        return Locale.parse(name, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")
+
+
+def every(amount: Money, price: Price, locale: str = "en-US") -> str:
+    """An amount with how often it is paid: '€5.00 a month', '€12.00 every 3 months'."""
+    often = (
+        f"a {price.interval}"
+        if price.interval_count == 1
+        else f"every {price.interval_count} {price.interval}s"
+    )
+    return f"{money(amount, locale)} {often}"
+
+
+def price_words(price: Price, locale: str = "en-US") -> str:
+    """What one period of a price costs."""
+    return every(Money(price.amount, price.currency), price, locale)
+
+
+def total_words(subscription: Subscription, locale: str = "en-US") -> str:
+    """What one period of a subscription costs, all items together."""
+    return every(subscription.total, subscription.price, locale)
+
+
+def day(at: int) -> str:
+    """A date that each reader sees in their own language and time zone."""
+    return f"<t:{at}:D>"
+
+
+def moment(at: int) -> str:
+    """A date with its time."""
+    return f"<t:{at}:f>"
+
+
+def roles(role_ids: Sequence[int], names: dict[int, str] | None = None) -> str:
+    """Role mentions; with `names`, for where a mention would not resolve, the names that are known."""
+    shown = [_role(r, names) for r in role_ids[:ROLES_SHOWN]]
+    more = len(role_ids) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def _role(role_id: int, names: dict[int, str] | None) -> str:
+    name = names.get(role_id) if names is not None else None
+    return f"<@&{role_id}>" if name is None else f"**{escaped(name, 40)}**"
+
+
+def listing(words: Iterable[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def state_words(subscription: Subscription, right: Right | None, locale: str = "en-US") -> str:
+    """How a subscription stands, in plain words. `right`: what it gives now."""
+    if subscription.dispute in _DISPUTES:
+        return _DISPUTES[subscription.dispute]
+    match subscription.status:
+        case Status.ACTIVE:
+            said = _running(subscription)
+        case Status.TRIALING:
+            said = _trial(subscription, locale)
+        case Status.PAST_DUE:
+            said = _past_due(right)
+        case Status.PAUSED:
+            said = f"Paused: nothing is charged.{_paid_until(right)}"
+        case Status.ENDED:
+            ended = f" {day(subscription.ended_at)}" if subscription.ended_at else ""
+            said = f"Ended{ended}.{_paid_until(right)}"
+        case status:
+            said = _STILL[status]
+    return said
+
+
+_DISPUTES = {
+    DisputeState.OPEN: "Disputed: the payer's bank looks into a payment. Access is on hold until then.",
+    DisputeState.LOST: "Disputed: a payment was taken back through the payer's bank, so it gives no access.",
+}
+_STILL = {
+    Status.UNPAID: "Unpaid: the provider has stopped trying. Pay the invoice with Manage; the roles return.",
+    Status.PENDING: "Waiting for the first payment.",
+    Status.UNKNOWN: "Not known just now; what you have stays.",
+}
+
+
+def _running(subscription: Subscription) -> str:
+    if subscription.ends_at is not None:
+        return f"Ends on {day(subscription.ends_at)} and does not renew. Nothing more is charged."
+    if subscription.collection_void_since is not None:
+        return (
+            f"The seller has paused payments; access lasts until {day(subscription.collection_void_since)}."
+        )
+    if subscription.period_end is None:
+        return "Active."
+    return f"Renews on {day(subscription.period_end)}."
+
+
+def _trial(subscription: Subscription, locale: str) -> str:
+    end = subscription.trial_end or subscription.period_end
+    until = f" until {day(end)}" if end else ""
+    if subscription.ends_at is not None:
+        return f"Free trial; ends on {day(subscription.ends_at)} and does not renew. Nothing is charged."
+    return f"Free trial{until}, then {total_words(subscription, locale)}."
+
+
+def _past_due(right: Right | None) -> str:
+    mend = "Check the way you pay with Manage"
+    if right is None:
+        return f"The last payment failed and the grace is over. {mend}; the roles return once it is paid."
+    if right.until is None:
+        return f"The last payment failed. {mend}; the roles stay meanwhile."
+    return f"The last payment failed. {mend}: the roles stay until {day(right.until)}."
+
+
+def _paid_until(right: Right | None) -> str:
+    return (
+        f" It is paid until {day(right.until)}, and the roles stay until then."
+        if right and right.until
+        else ""
+    )
+
+
+# What was asked of the provider, in the words of its outcome: done, still waiting.
+INTENTS: dict[IntentKind, tuple[str, str]] = {
+    IntentKind.CANCEL_AT_PERIOD_END: ("Renewal stopped", "stopping the renewal"),
+    IntentKind.CANCEL_NOW: ("Billing ended at once", "ending the billing"),
+    IntentKind.RESUME: ("Renewal resumed", "resuming the renewal"),
+    IntentKind.REFUND_LAST_PAYMENT: ("Last payment refunded", "refunding the last payment"),
+}

@@ -1,0 +1,207 @@
+"""/revoke: an admin ends a member's access and stops the billing, and can take it back."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from billing.errors import Conflict
+from billing.model import Intent, IntentKind, IntentState
+from billing.use_cases.ask import ask_admins
+from billing.use_cases.revoke import Affected, Order, Revocation, lift, preview_revoke, revoke
+from cogs import cards
+from cogs.buttons import Action, Pressed
+from cogs.context import Interaction, answer, locale_of, require_admin, think
+from cogs.notices import intent_words
+from cogs.options import find_admin_plan, suggest_all_plans
+from cogs.replies import day, escaped, money, total_words
+from cogs.shown import Place
+
+QUESTION_OPEN = 15 * 60  # seconds; as long as Discord lets the question be edited
+LISTED = 8
+REASON_LIMIT = 300
+CLOSED = (
+    "This question is no longer open: it was answered, 15 minutes have passed, or the bot was started "
+    "anew. Nothing was done just now. Use /revoke again if it is still wanted."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An order that waits for its yes. Kept in memory only: after a restart it is asked anew."""
+
+    order: Order
+    until: float
+
+
+class Revoke(commands.Cog):
+    """Ask once, revoke, and offer the way back; also what members ask about it."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Question] = {}
+        self.actions: dict[str, Action] = {
+            "revokeyes": self.confirmed,
+            "revokeno": self.dropped,
+            "lift": self.lifted,
+            "ask": self.asked,
+        }
+
+    @app_commands.command(description="End a member's access and stop the billing; asks once, can be undone")
+    @app_commands.describe(
+        member="Whose access",
+        plan="Which plan; left out: all of this server's",
+        when="At the end of what is paid, or at once",
+        refund="Whether the last payment is given back",
+        reason="The member is told this",
+    )
+    @app_commands.choices(
+        when=[
+            app_commands.Choice(name="at the end of the paid period", value="period_end"),
+            app_commands.Choice(name="now", value="now"),
+        ],
+        refund=[
+            app_commands.Choice(name="none", value="none"),
+            app_commands.Choice(name="the last payment", value="last_payment"),
+        ],
+    )
+    @app_commands.autocomplete(plan=suggest_all_plans)
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+    @app_commands.allowed_installs(guilds=True, users=False)
+    @app_commands.default_permissions(manage_guild=True)
+    async def revoke(
+        self,
+        interaction: Interaction,
+        member: discord.User,
+        plan: str | None = None,
+        when: str = "period_end",
+        refund: str = "none",
+        reason: app_commands.Range[str, 1, REASON_LIMIT] | None = None,
+    ) -> None:
+        """Say whom it would hit and how, and ask."""
+        await think(interaction)
+        guild_id = await require_admin(interaction, interaction.guild_id)
+        ports = interaction.client.ports
+        chosen = await find_admin_plan(ports, guild_id, plan, removed=True) if plan is not None else None
+        order = Order(
+            guild_id=guild_id,
+            member_id=member.id,
+            plan_id=chosen.id if chosen else None,
+            at_once=when == "now",
+            refund=refund == "last_payment",
+            reason=(reason or "").strip(),
+            by=interaction.user.id,
+        )
+        affected = await preview_revoke(ports, order)
+        await answer(interaction, self._ask(interaction, order, affected))
+
+    def _ask(self, interaction: Interaction, order: Order, affected: list[Affected]) -> cards.Card:
+        now = interaction.client.ports.clock.now()
+        self._open = {key: q for key, q in self._open.items() if q.until > now}
+        number = secrets.token_hex(8)
+        self._open[number] = Question(order, now + QUESTION_OPEN)
+        row = cards.row(
+            cards.button("Revoke access", "revokeyes", order.by, number, style=cards.Style.danger),
+            cards.button("Leave it", "revokeno", order.by, number),
+        )
+        place = Place(interaction.client, order.guild_id, locale_of(interaction))
+        return cards.note(_question(order, affected, place), row, colour=cards.WARN)
+
+    async def confirmed(self, interaction: Interaction, pressed: Pressed) -> None:
+        """The danger button, good for one press."""
+        guild_id = await require_admin(interaction, interaction.guild_id)
+        question = self._open.pop(pressed.rest, None)
+        now = interaction.client.ports.clock.now()
+        if question is None or question.until <= now or question.order.guild_id != guild_id:
+            raise Conflict(CLOSED)
+        await answer(interaction, cards.note("One moment: access is being ended…"), replace=True)
+        done = await revoke(interaction.client.ports, question.order)
+        place = Place(interaction.client, guild_id, locale_of(interaction))
+        await answer(interaction, outcome_card(done, place), replace=True)
+
+    async def dropped(self, interaction: Interaction, pressed: Pressed) -> None:
+        """The other button."""
+        self._open.pop(pressed.rest, None)
+        await answer(interaction, cards.note("Nothing was changed."), replace=True)
+
+    async def lifted(self, interaction: Interaction, pressed: Pressed) -> None:
+        """Undo, or the button in a notice."""
+        await think(interaction)
+        guild, _, decision = pressed.rest.partition(":")
+        guild_id = await require_admin(interaction, int(guild))
+        intents = await lift(interaction.client.ports, guild_id, decision, interaction.user.id)
+        await answer(interaction, cards.note(_lifted(intents, locale_of(interaction)), colour=cards.GOOD))
+
+    async def asked(self, interaction: Interaction, pressed: Pressed) -> None:
+        """A member asks the admins to look again."""
+        await think(interaction)
+        guild, _, decision = pressed.rest.partition(":")
+        fresh = await ask_admins(interaction.client.ports, int(guild), interaction.user.id, decision)
+        said = "The admins have been told that you ask." if fresh else "The admins have been told already."
+        await answer(interaction, cards.note(f"{said} They decide, and may write to you."))
+
+
+def _question(order: Order, affected: list[Affected], place: Place) -> str:
+    said = [f"### Revoke access of <@{order.member_id}>?"]
+    said += [_affected_line(a, order, place) for a in affected[:LISTED]]
+    if len(affected) > LISTED:
+        said.append(f"…and {len(affected) - LISTED} more.")
+    if order.at_once:
+        said.append("**At once:** the roles go now and the billing ends now.")
+    else:
+        said.append("**At the end of what is paid:** nothing renews; the roles stay until then.")
+    said += [_refund_line(a, place) for a in affected[:LISTED]] if order.refund else ["No refund."]
+    said.append(
+        f"Reason, which the member is told: {escaped(order.reason, REASON_LIMIT)}"
+        if order.reason
+        else "No reason is given."
+    )
+    said.append("It outlives later renewals until an admin lifts it.")
+    return "\n".join(said)
+
+
+def _name(affected: Affected) -> str:
+    return escaped(" + ".join(plan.name for plan in affected.plans)) or f"`{affected.subscription.key.id}`"
+
+
+def _affected_line(affected: Affected, order: Order, place: Place) -> str:
+    sub = affected.subscription
+    paid_until = sub.ends_at or sub.period_end
+    until = f", paid until {day(paid_until)}" if paid_until and not order.at_once else ""
+    return f"- **{_name(affected)}**: {total_words(sub, place.locale)}{until}"
+
+
+def _refund_line(affected: Affected, place: Place) -> str:
+    if affected.fault:
+        return f"Refund for {_name(affected)}: the last payment could not be looked up; it is tried again."
+    if affected.refundable is None:
+        return f"Refund for {_name(affected)}: nothing to refund."
+    return f"Refund for {_name(affected)}: **{money(affected.refundable, place.locale)}**"
+
+
+def outcome_card(done: Revocation, place: Place) -> cards.Card:
+    """What came of it so far, with the way back."""
+    order = done.order
+    said = [f"### Access of <@{order.member_id}> revoked"]
+    said.append("The roles go now." if order.at_once else "The roles stay until the end of what is paid.")
+    for affected in done.affected[:LISTED]:
+        of_this = [i for i in done.intents if i.key == affected.subscription.key]
+        told = " ".join(intent_words(i, place.locale) for i in of_this) or "It was ending already."
+        said.append(f"- **{_name(affected)}**: {told}")
+    said.append("The member is told, with the reason." if order.reason else "The member is told.")
+    undo = cards.button("Undo", "lift", 0, f"{order.guild_id}:{done.decision_id}")
+    open_still = any(i.state is not IntentState.DONE for i in done.intents)
+    return cards.note("\n".join(said), cards.row(undo), colour=cards.WARN if open_still else cards.GOOD)
+
+
+def _lifted(intents: tuple[Intent, ...] | list[Intent], locale: str) -> str:
+    said = ["### Revocation lifted", "The member has again what is paid for, and may subscribe."]
+    said += [f"- {intent_words(i, locale)}" for i in intents]
+    if not any(i.kind is IntentKind.RESUME for i in intents):
+        said.append(
+            "What was ended or refunded at the provider stays so; they can start anew with /subscribe."
+        )
+    return "\n".join(said)

@@ -1,0 +1,182 @@
+"""RoleGateway over Discord's REST, and the events after which roles that could not be set may be settable."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+import discord
+from discord.ext import commands
+
+from billing.errors import (
+    DiscordError,
+    DuesError,
+    GuildGone,
+    MemberGone,
+    RoleAboveBot,
+    RoleGone,
+    RolesNotPermitted,
+)
+from billing.model import Binding
+from cogs.messenger import FAULTS, translate
+
+if TYPE_CHECKING:
+    from cogs.client import DuesBot
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 90  # seconds for one call: discord.py tries again for 25 and waits up to 30 for a limit
+SETTLING = 0.5  # seconds; moving one role sends an event for every role that it passes
+NO_2FA = (
+    "This server asks moderators for two-factor authentication, and the account that owns the bot has none. "
+    "Turn it on for that account."
+)
+
+
+class DiscordRoles:
+    """The RoleGateway port: one role a call, one call a member at a time."""
+
+    def __init__(self, bot: DuesBot) -> None:
+        self._bot = bot
+        self._queues: WeakValueDictionary[tuple[int, int], asyncio.Lock] = WeakValueDictionary()
+
+    async def fetch_roles(self, guild_id: int, member_id: int) -> frozenset[int]:
+        """See the port. From the raw answer: discord.Member leaves out roles that its cache does not know."""
+        async with self._queue(guild_id, member_id):
+            member = await self._call(guild_id, self._bot.http.get_member(guild_id, member_id))
+        return frozenset(int(role) for role in member["roles"])
+
+    async def apply_role(
+        self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
+    ) -> None:
+        """See the port. One role a call: a PATCH of the list would undo what others set meanwhile."""
+        apply = self._bot.http.add_role if give else self._bot.http.remove_role
+        async with self._queue(guild_id, member_id):
+            await self._call(guild_id, apply(guild_id, member_id, role_id, reason=reason[:512]), role_id)
+
+    def _queue(self, guild_id: int, member_id: int) -> asyncio.Lock:
+        return self._queues.setdefault((guild_id, member_id), asyncio.Lock())
+
+    async def _call(self, guild_id: int, call: Any, role_id: int | None = None) -> Any:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await call
+        except discord.HTTPException as error:
+            raise await self._refusal(error, guild_id, role_id) from error
+        except FAULTS as error:
+            raise translate(error) from error
+
+    async def _refusal(
+        self, error: discord.HTTPException, guild_id: int, role_id: int | None
+    ) -> DiscordError:
+        """Discord, 'JSON Error Codes'. 50013 has two causes, which the bot's own roles tell apart."""
+        said = f"status {error.status}, code {error.code}"
+        match error.code:
+            case 10007 | 10013:
+                return MemberGone(detail=said)
+            case 10011:
+                return RoleGone(detail=said)
+            case 10004 | 50001:
+                return GuildGone(detail=said)
+            case 60003:
+                return RolesNotPermitted(NO_2FA, detail=said)
+            case 50013 if role_id is None or await self._may_manage_roles(guild_id):
+                return RoleAboveBot(detail=said)
+            case 50013:
+                return RolesNotPermitted(detail=said)
+            case _:
+                return translate(error)
+
+    async def _may_manage_roles(self, guild_id: int) -> bool:
+        """Asked of Discord, as the cache may be behind; when it does not say, the cache has to do."""
+        try:
+            roles = await self._bot.http.get_roles(guild_id)
+            member = await self._bot.http.get_member(guild_id, self._bot.own_id)
+        except FAULTS:
+            guild = self._bot.get_guild(guild_id)
+            return guild is not None and guild.me.guild_permissions.manage_roles
+        own = {str(guild_id), *map(str, member["roles"])}
+        bits = 0
+        for role in roles:
+            if str(role["id"]) in own:
+                bits |= int(role["permissions"])
+        permissions = discord.Permissions(bits)
+        return permissions.administrator or permissions.manage_roles
+
+
+class RoleSync(commands.Cog):
+    """Members who come back, and servers in which a role may be settable again."""
+
+    def __init__(self, bot: DuesBot) -> None:
+        self._bot = bot
+        self._waking: dict[int, asyncio.Task[None]] = {}
+
+    async def cog_unload(self) -> None:
+        """Stop what still waits."""
+        for task in self._waking.values():
+            task.cancel()
+
+    @commands.Cog.listener()
+    async def on_member_join(self, member: discord.Member) -> None:
+        """With the members intent: whoever has anything here gets it back at once."""
+        ledger = self._bot.ports.ledger
+        try:
+            state = await ledger.load_member_state(member.guild.id, member.id)
+            if state.subscriptions or state.overrides or state.granted:
+                marks = [Binding(member.guild.id, member.id)]
+                await ledger.record_marks(marks, "rejoined", self._bot.ports.now())
+        except DuesError as error:
+            log.warning("a member who came back is left to the sweep: %s", error)
+
+    @commands.Cog.listener()
+    async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
+        """The bot's own roles; of other members nothing is kept, so nothing is heard."""
+        if after.id == self._bot.own_id and before.roles != after.roles:
+            self._wake(after.guild.id)
+
+    @commands.Cog.listener()
+    async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
+        """Moved, or permitted something else."""
+        if (before.position, before.permissions) != (after.position, after.permissions):
+            self._wake(after.guild.id)
+
+    @commands.Cog.listener()
+    async def on_guild_role_create(self, role: discord.Role) -> None:
+        """Other roles may have moved with it."""
+        self._wake(role.guild.id)
+
+    @commands.Cog.listener()
+    async def on_guild_role_delete(self, role: discord.Role) -> None:
+        """The same."""
+        self._wake(role.guild.id)
+
+    @commands.Cog.listener()
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Invited again."""
+        self._wake(guild.id)
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Much may have changed while nobody listened."""
+        for guild in self._bot.guilds:
+            self._wake(guild.id)
+
+    def _wake(self, guild_id: int) -> None:
+        """Mark the parked members of a server once things have settled."""
+        if guild_id not in self._waking:
+            task = asyncio.create_task(self._mark_parked(guild_id))
+            self._waking[guild_id] = task
+            task.add_done_callback(lambda _: self._waking.pop(guild_id, None))
+
+    async def _mark_parked(self, guild_id: int) -> None:
+        await asyncio.sleep(SETTLING)
+        self._waking.pop(guild_id, None)
+        ledger = self._bot.ports.ledger
+        try:
+            parked = [Binding(guild_id, member) for member, _ in await ledger.load_parked(guild_id)]
+            if parked:
+                await ledger.record_marks(parked, "roles changed", self._bot.ports.now())
+        except DuesError as error:
+            log.warning("parked members are left to the sweep: %s", error)

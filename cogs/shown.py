@@ -1,0 +1,177 @@
+"""A subscription as its member sees it: everything that its card tells, looked up once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import discord
+from discord import ui
+
+from billing.access import Right, block_on, decide_right, plans_of
+from billing.model import Binding, Intent, IntentState, MemberState, Override, Plan, Status, Subscription
+from billing.ports import Ports
+from cogs import cards
+from cogs.buttons import key_text
+from cogs.replies import INTENTS, escaped, plain, roles, state_words, total_words
+
+RESUMABLE = (Status.TRIALING, Status.ACTIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a card is read. Role mentions resolve in their own server only, elsewhere names are shown."""
+
+    client: discord.Client
+    guild_id: int | None = None
+    locale: str = "en-US"
+
+    def server(self, guild_id: int) -> str:
+        """The server's name, as far as the bot knows it; not escaped."""
+        guild = self.client.get_guild(guild_id)
+        return guild.name if guild else "a server that the bot is not in"
+
+    def roles(self, guild_id: int, role_ids: Sequence[int]) -> str:
+        """The roles, for this reader."""
+        guild = self.client.get_guild(guild_id)
+        if guild_id == self.guild_id or guild is None:
+            return roles(role_ids)
+        return roles(role_ids, {role.id: role.name for role in guild.roles})
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A subscription with all that its card tells. `right`: what it gives now."""
+
+    subscription: Subscription
+    binding: Binding
+    plans: tuple[Plan, ...]
+    right: Right | None
+    block: Override | None
+    parked: str | None
+    waiting: tuple[Intent, ...]
+    keeps_period: bool
+    title: str
+
+    @property
+    def guild_id(self) -> int:
+        """The server it was bought in."""
+        return self.binding.guild_id
+
+    @property
+    def name(self) -> str:
+        """The plans' names, not escaped."""
+        return " + ".join(plan.name for plan in self.plans) or "A subscription of no plan here"
+
+    @property
+    def role_ids(self) -> tuple[int, ...]:
+        """The roles it stands for, each once."""
+        return tuple(dict.fromkeys(r for plan in self.plans for r in plan.role_ids))
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether there is a way back."""
+        sub = self.subscription
+        scheduled = sub.ends_at is not None and sub.status in RESUMABLE
+        return scheduled and self.right is not None and self.block is None and self.keeps_period
+
+    @property
+    def can_cancel(self) -> bool:
+        """Whether there is anything to cancel."""
+        return self.subscription.status is not Status.ENDED and self.subscription.ends_at is None
+
+
+async def look_up(ports: Ports, subscriptions: Iterable[Subscription]) -> list[Shown]:
+    """What their cards tell, in the same order. Unbound ones are left out."""
+    states: dict[Binding, MemberState] = {}
+    shown = []
+    for subscription in subscriptions:
+        whose = subscription.binding
+        if whose is not None:
+            if whose not in states:
+                states[whose] = await ports.ledger.load_member_state(whose.guild_id, whose.member_id)
+            shown.append(await _look_up(ports, subscription, whose, states[whose]))
+    return shown
+
+
+async def _look_up(ports: Ports, subscription: Subscription, whose: Binding, state: MemberState) -> Shown:
+    plans = tuple(plans_of(subscription, state.plans))
+    provider = ports.providers.get(subscription.key.provider)
+    intents = await ports.ledger.load_intents_of(subscription.key)
+    return Shown(
+        subscription=subscription,
+        binding=whose,
+        plans=plans,
+        right=decide_right(subscription, ports.now(), ports.grace),
+        block=block_on((plan.id for plan in plans), state.overrides),
+        parked=state.parked,
+        waiting=tuple(i for i in intents if i.state is IntentState.PENDING),
+        keeps_period=provider is not None and provider.keeps_period,
+        title=provider.title if provider else subscription.key.provider.title(),
+    )
+
+
+def subscription_box(shown: Shown, place: Place) -> ui.Container[ui.LayoutView]:
+    """The card of one subscription, with what its member can do about it."""
+    return cards.box(describe(shown, place), buttons(shown), colour=_colour(shown))
+
+
+def describe(shown: Shown, place: Place) -> str:
+    """Plan, server, roles, state, price, and whatever else the member should know."""
+    sub = shown.subscription
+    lines = [
+        f"### {escaped(shown.name)}",
+        f"in **{escaped(place.server(shown.guild_id))}**",
+        f"Roles: {place.roles(shown.guild_id, shown.role_ids)}" if shown.role_ids else "",
+        state_words(sub, shown.right, place.locale),
+        f"{total_words(sub, place.locale)}, through {shown.title}",
+        *_troubles(shown),
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _troubles(shown: Shown) -> list[str]:
+    said = []
+    if shown.block is not None:
+        reason = f" Reason: {escaped(shown.block.reason, 200)}" if shown.block.reason else ""
+        said.append(f"**The server's admins revoked this access.**{reason}")
+    if shown.parked and shown.right is not None:
+        said.append(f"**Your roles could not be set.** {escaped(shown.parked, 200)}")
+    said += [
+        f"{shown.title} has not confirmed yet: {INTENTS[i.kind][1]}. It is tried again."
+        for i in shown.waiting
+    ]
+    return said
+
+
+def buttons(shown: Shown) -> cards.Row | None:
+    """Manage, cancel or resume, and the way to the admins."""
+    who, key = shown.binding.member_id, key_text(shown.subscription.key)
+    ended = shown.subscription.status is Status.ENDED
+    return cards.row(
+        None if ended else cards.button("Manage", "manage", who, key),
+        cards.button("Cancel", "cancel", who, key) if shown.can_cancel else None,
+        cards.button("Resume", "resume", who, key) if shown.can_resume else None,
+        ask_button(shown.block, who),
+    )
+
+
+def ask_button(block: Override | None, who: int) -> ui.Item[ui.LayoutView] | None:
+    """The way to the admins for somebody whose access they revoked."""
+    if block is None:
+        return None
+    return cards.button("Ask the admins", "ask", who, f"{block.guild_id}:{block.decision_id}")
+
+
+def option_of(shown: Shown, place: Place) -> tuple[str, str, str]:
+    """Label, value and description of a subscription in a menu."""
+    label = f"{plain(shown.name, 60)} — {plain(place.server(shown.guild_id), 37)}"
+    return label, key_text(shown.subscription.key), total_words(shown.subscription, place.locale)
+
+
+def _colour(shown: Shown) -> int:
+    if shown.block is not None or shown.subscription.status in (Status.UNPAID, Status.ENDED):
+        return cards.BAD if shown.block is not None else cards.CALM
+    if shown.right is None or shown.subscription.status is Status.PAST_DUE:
+        return cards.WARN
+    return cards.GOOD

@@ -1,0 +1,147 @@
+"""/subscribe: what is on sale, and the provider's page to pay on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from discord import app_commands, ui
+from discord.ext import commands
+
+from billing.errors import NotFound
+from billing.model import Plan
+from billing.use_cases.plans import load_plan_of
+from billing.use_cases.subscribe import Offer, Way, offer
+from cogs import cards
+from cogs.buttons import Action, Pressed, key_text
+from cogs.cards import Card
+from cogs.context import Interaction, answer, locale_of, think
+from cogs.options import find_plan, on_sale, suggest_sale
+from cogs.replies import TEXT_LIMIT, day, escaped, price_words
+from cogs.shown import Place, ask_button
+
+PAGE = 5
+NOTHING = "Nothing is on sale here. Servers sell with /plans add; ask this server's admins."
+
+
+class Subscribe(commands.Cog):
+    """The shop window."""
+
+    def __init__(self) -> None:
+        self.actions: dict[str, Action] = {"buy": self.pressed, "sale": self.turn}
+
+    @app_commands.command(description="See what is on sale here, and subscribe")
+    @app_commands.describe(plan="Which plan; leave it out to see all")
+    @app_commands.autocomplete(plan=suggest_sale)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    async def subscribe(self, interaction: Interaction, plan: str | None = None) -> None:
+        """One plan with its links, or all of them."""
+        await think(interaction)
+        if plan is not None:
+            await _show_one(interaction, await find_plan(interaction, plan))
+            return
+        plans = await on_sale(interaction)
+        if not plans:
+            raise NotFound(NOTHING)
+        await answer(interaction, await _window(interaction, plans, 0))
+
+    async def pressed(self, interaction: Interaction, pressed: Pressed) -> None:
+        """The button Subscribe of one plan among many."""
+        await think(interaction)
+        guild_id, _, plan_id = pressed.rest.partition(":")
+        await _show_one(
+            interaction, await load_plan_of(interaction.client.ports, int(guild_id), int(plan_id))
+        )
+
+    async def turn(self, interaction: Interaction, pressed: Pressed) -> None:
+        """Another page of the window."""
+        await think(interaction, replace=True)
+        plans = await on_sale(interaction)
+        if not plans:
+            raise NotFound(NOTHING)
+        await answer(interaction, await _window(interaction, plans, int(pressed.rest)))
+
+
+async def _show_one(interaction: Interaction, plan: Plan) -> None:
+    made = await offer(interaction.client.ports, plan.guild_id, interaction.user.id, plan)
+    await answer(interaction, Card(offer_box(interaction, made)))
+
+
+async def _window(interaction: Interaction, plans: Sequence[Plan], page: int) -> Card:
+    """Few plans come with their links at once; of many each has a button that makes them."""
+    ports, who = interaction.client.ports, interaction.user.id
+    page, pages = cards.leaf(plans, page, PAGE)
+    shown = plans[page * PAGE : (page + 1) * PAGE]
+    offers = await asyncio.gather(
+        *(offer(ports, plan.guild_id, who, plan, pages=pages == 1) for plan in shown),
+    )
+    fitting = all(link.fits for o in offers for link in _links(interaction, o))
+    boxes = [offer_box(interaction, o, linked=pages == 1 and (fitting or len(offers) == 1)) for o in offers]
+    leafing = cards.pager("sale", who, "", page, pages)
+    return Card(*boxes, *([leafing] if leafing else []))
+
+
+def offer_box(interaction: Interaction, made: Offer, *, linked: bool = True) -> ui.Container[ui.LayoutView]:
+    """A plan as this member may have it. `linked` false: a button that makes the links stands for them."""
+    place = Place(interaction.client, interaction.guild_id, locale_of(interaction))
+    text, row = _actions(interaction, made, linked=linked)
+    return cards.box("\n".join([*_about(made, place), text]).strip(), row)
+
+
+def _about(made: Offer, place: Place) -> list[str]:
+    plan = made.plan
+    lines = [
+        f"### {escaped(plan.name)}",
+        f"in **{escaped(place.server(plan.guild_id))}**",
+        escaped(plan.description, TEXT_LIMIT),
+        f"Roles: {place.roles(plan.guild_id, plan.role_ids)}",
+        *(_price_line(price_words(p, place.locale), _trial_of(made, p.provider)) for p in plan.prices),
+    ]
+    return [line for line in dict.fromkeys(lines) if line]
+
+
+def _trial_of(made: Offer, provider: str) -> int:
+    return next((way.trial_days for way in made.ways if way.provider == provider), 0)
+
+
+def _price_line(price: str, trial_days: int) -> str:
+    return f"**{price}**" if not trial_days else f"{trial_days} days free, then **{price}**"
+
+
+def _actions(interaction: Interaction, made: Offer, *, linked: bool) -> tuple[str, cards.Row | None]:
+    """What can be done about it: nothing where it was revoked, managing where it is had, else paying."""
+    who = interaction.user.id
+    if made.block is not None:
+        reason = f" Reason: {escaped(made.block.reason, 200)}" if made.block.reason else ""
+        said = f"**The server's admins revoked this for you, so it cannot be bought.**{reason}"
+        return said, cards.row(ask_button(made.block, who))
+    if made.has is not None:
+        until = f" until {day(made.has.ends_at)}" if made.has.ends_at else ""
+        return f"You have this{until}.", cards.row(
+            cards.button("Manage", "manage", who, key_text(made.has.key))
+        )
+    if made.entitled:
+        return "You have this: the server's admins gave it to you.", None
+    if not linked:
+        rest = f"{made.plan.guild_id}:{made.plan.id}"
+        return "", cards.row(cards.button("Subscribe", "buy", who, rest, style=cards.Style.primary))
+    return _pay(interaction, made)
+
+
+def _pay(interaction: Interaction, made: Offer) -> tuple[str, cards.Row | None]:
+    if not made.ways:
+        return "It cannot be bought just now. Please tell the server's admins.", None
+    faults = [f"{way.title}: {escaped(way.fault, TEXT_LIMIT)}" for way in made.ways if way.fault]
+    text, row = cards.links(_links(interaction, made))
+    return "\n".join([*faults, text]).strip(), row
+
+
+def _links(interaction: Interaction, made: Offer) -> list[cards.Link]:
+    return [cards.Link(_label(way, locale_of(interaction)), way.url) for way in made.ways if way.url]
+
+
+def _label(way: Way, locale: str) -> str:
+    if way.trial_days:
+        return f"Try {way.trial_days} days free with {way.title}"
+    return f"Pay {price_words(way.price, locale)} with {way.title}"

@@ -1,0 +1,100 @@
+"""/subscriptions: all that a member pays for, whichever server and provider."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from discord import app_commands
+from discord.ext import commands
+
+from billing.model import Binding, Status, Subscription
+from billing.ports import Ports
+from cogs import cards
+from cogs.buttons import Action, Pressed
+from cogs.cards import Card
+from cogs.context import Interaction, add, answer, locale_of, think
+from cogs.notices import notice_text
+from cogs.shown import Place, look_up, subscription_box
+
+PAGE = 4
+ENDED_SHOWN = 30 * 86_400  # seconds
+NEWS_IN_FRONT = 1_200  # characters; what is left of 4000 holds four cards
+
+
+class Subscriptions(commands.Cog):
+    """The member's overview, and the leafing through it."""
+
+    def __init__(self) -> None:
+        self.actions: dict[str, Action] = {"page": self.turn}
+
+    @app_commands.command(description="Your subscriptions: status, dates, and how to manage each")
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.allowed_installs(guilds=True, users=True)
+    async def subscriptions(self, interaction: Interaction) -> None:
+        """List them; what could not be told by message is told now, and the roles are looked at again."""
+        await think(interaction)
+        ports, member_id = interaction.client.ports, interaction.user.id
+        listed = await load_listed(ports, member_id, interaction.guild_id)
+        await _mark(ports, member_id, listed, interaction.guild_id)
+        untold = await ports.ledger.load_untold(member_id, ports.now())
+        first, *more = _news([await notice_text(ports, n, _place(interaction)) for n in untold])
+        await answer(interaction, await _overview(interaction, listed, 0, first))
+        for text in more:
+            await add(interaction, cards.note(text))
+
+    async def turn(self, interaction: Interaction, pressed: Pressed) -> None:
+        """Another page of it."""
+        listed = await load_listed(interaction.client.ports, interaction.user.id, interaction.guild_id)
+        card = await _overview(interaction, listed, int(pressed.rest), "")
+        await answer(interaction, card, replace=True)
+
+
+def _place(interaction: Interaction) -> Place:
+    return Place(interaction.client, interaction.guild_id, locale_of(interaction))
+
+
+async def load_listed(ports: Ports, member_id: int, here: int | None) -> list[Subscription]:
+    """What is listed, in order: this server's, the others', and below them what ended lately."""
+    since = ports.now() - ENDED_SHOWN
+    own = await ports.ledger.load_subscriptions_of(member_id)
+    recent = [s for s in own if s.status is not Status.ENDED or (s.ended_at or 0) >= since]
+    return sorted(
+        recent,
+        key=lambda s: (
+            s.status is Status.ENDED,
+            s.binding is None or s.binding.guild_id != here,
+            -s.created_at,
+        ),
+    )
+
+
+async def _mark(ports: Ports, member_id: int, listed: Sequence[Subscription], here: int | None) -> None:
+    """Without the members intent nobody says that a member has come back; their command does."""
+    servers = {s.binding.guild_id for s in listed if s.binding is not None}
+    if here is not None:
+        servers.add(here)
+    marks = [Binding(guild_id, member_id) for guild_id in sorted(servers)]
+    await ports.ledger.record_marks(marks, "command", ports.now())
+
+
+def _news(texts: Sequence[str]) -> list[str]:
+    """Texts gathered into blocks: the first goes above the list, the others below."""
+    blocks = [""]
+    for text in texts:
+        room = NEWS_IN_FRONT if len(blocks) == 1 else cards.TEXT_LIMIT
+        if len(blocks[-1]) + len(text) + 2 > room:
+            blocks.append("")
+        blocks[-1] = f"{blocks[-1]}\n\n{text}".strip()
+    return blocks
+
+
+async def _overview(interaction: Interaction, listed: Sequence[Subscription], page: int, news: str) -> Card:
+    place, who = _place(interaction), interaction.user.id
+    page, pages = cards.leaf(listed, page, PAGE)
+    shown = await look_up(interaction.client.ports, listed[page * PAGE : (page + 1) * PAGE])
+    boxes = [cards.box(f"### News\n{news}", colour=cards.WARN)] if news else []
+    if not shown:
+        boxes.append(cards.box("You have no subscriptions. /subscribe shows what this server sells."))
+    boxes += [subscription_box(each, place) for each in shown]
+    leafing = cards.pager("page", who, "", page, pages)
+    return Card(*boxes, *([leafing] if leafing else []))
