@@ -131,18 +131,30 @@ def _publish(state: State, kind: str, message: Message) -> None:
 def _tell(state: State, message: Message, event: str) -> None:
     """MESSAGE_* to the bots that see it; an ephemeral message is seen by its application's bot alone."""
     channel = message.channel
-    body = wire.message_json(state, message)
-    if event == "MESSAGE_DELETE":
-        body = {"id": str(message.id), "channel_id": str(channel.id)}
-    if channel.guild_id is not None:
-        body["guild_id"] = str(channel.guild_id)
+    intent = DIRECT_MESSAGES if channel.guild_id is None else GUILD_MESSAGES
+    place = {} if channel.guild_id is None else {"guild_id": str(channel.guild_id)}
     for app in _watchers(state, message):
-        intent = DIRECT_MESSAGES if channel.guild_id is None else GUILD_MESSAGES
         for session in state.hub.of(app):
             if session.intents & intent:
-                whole = event == "MESSAGE_DELETE" or _reads_content(app, message)
-                whole = whole or bool(session.intents & MESSAGE_CONTENT)
-                session.dispatch(event, body if whole else body | _CENSORED)
+                allowed = bool(session.intents & MESSAGE_CONTENT)
+                body = message_for(state, message, app, content_intent=allowed)
+                if event == "MESSAGE_DELETE":
+                    body = {"id": str(message.id), "channel_id": str(channel.id)}
+                session.dispatch(event, body | place)
+
+
+def message_for(
+    state: State, message: Message, app: Application, *, content_intent: bool | None = None
+) -> Json:
+    """A message as the application may read it.
+
+    Without the message content intent others' words in a server are left out, in events and in answers
+    alike, unless the bot is mentioned.
+    """
+    allowed = app.message_content_intent if content_intent is None else content_intent
+    own = message.author is app.bot or message.channel.guild_id is None
+    body = wire.message_json(state, message)
+    return body if allowed or own or app.bot.id in message.pinged_users else body | _CENSORED
 
 
 _CENSORED: Json = {"content": "", "embeds": [], "components": [], "attachments": []}
@@ -156,11 +168,6 @@ def _watchers(state: State, message: Message) -> list[Application]:
         return [app for app in state.applications.values() if app.bot.id in channel.recipients]
     guild = state.guilds[channel.guild_id]
     return [app for app in state.bots_in(guild) if can(state, channel, app.bot, permissions.VIEW_CHANNEL)]
-
-
-def _reads_content(app: Application, message: Message) -> bool:
-    own = message.author is app.bot or message.channel.guild_id is None
-    return own or app.bot.id in message.pinged_users
 
 
 def can(state: State, channel: Channel, user: User, bits: int) -> bool:

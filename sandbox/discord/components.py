@@ -38,6 +38,15 @@ def walk(components: list[Json]) -> Iterator[Json]:
                 yield from walk([component[key]])
 
 
+def is_tree(form: Form, path: Path, components: Any) -> bool:
+    """Whether this is a list of objects all the way down; else the fault is noted."""
+    if isinstance(components, list) and all(isinstance(part, dict) for part in components):
+        inner = [part["components"] for part in components if part.get("components")]
+        return all(is_tree(form, path, children) for children in inner)
+    form.fail(path, "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
+    return False
+
+
 def text_of(components: list[Json]) -> str:
     """All text display content, joined by line feeds."""
     return "\n".join(part["content"] for part in walk(components) if part["type"] == TEXT)
@@ -49,6 +58,7 @@ class MessageTree:
     def __init__(self, form: Form, path: Path, components: list[Json], *, v2: bool) -> None:
         self._form = form
         self._v2 = v2
+        components = components if is_tree(form, path, components) else []
         self._count = self._text = 0
         self._custom_ids: set[str] = set()
         self._next_id = 1
@@ -204,6 +214,8 @@ def check_modal(form: Form, data: Json) -> Json:
     check_length(form, ("data", "title"), data.get("title") or "", 1, 45)
     check_length(form, ("data", "custom_id"), data.get("custom_id") or "", 1, 100)
     rows = data.get("components") or []
+    if not is_tree(form, ("data", "components"), rows):
+        return data
     check_length(form, ("data", "components"), rows, 1, 5)
     taken = {part["id"] for part in walk(rows) if part.get("id")}
     fresh = (number for number in range(1, 1 << 20) if number not in taken)

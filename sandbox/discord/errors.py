@@ -79,7 +79,14 @@ class Form:
     def check(self) -> None:
         """Raise ApiError 400/50035 when any fault was noted."""
         if self._errors:
-            raise ApiError(400, 50035, "Invalid Form Body", self._errors)
+            raise ApiError(400, 50035, "Invalid Form Body", _pruned(self._errors))
+
+
+def _pruned(tree: dict[str, Any]) -> dict[str, Any]:
+    """A part that is at fault as a whole says nothing of the faults inside it."""
+    if "_errors" in tree:
+        return {"_errors": tree["_errors"]}
+    return {key: _pruned(branch) for key, branch in tree.items()}
 
 
 class PersonError(Exception):

@@ -48,7 +48,7 @@ def list_messages(call: Call) -> Answer:
     before, after = int(call.query.get("before", 1 << 63)), int(call.query.get("after", 0))
     found = [m for m in channel.messages.values() if m.ephemeral_to is None and after < m.id < before]
     chosen = found[:limit] if "after" in call.query else found[-limit:]
-    return Answer(200, [wire.message_json(call.world, message) for message in reversed(chosen)])
+    return Answer(200, [chat.message_for(call.world, message, call.bot) for message in reversed(chosen)])
 
 
 @route("POST", "/channels/{channel_id}/messages")
@@ -66,7 +66,7 @@ def create_message(call: Call) -> Answer:
 
 @route("GET", "/channels/{channel_id}/messages/{message_id}")
 def get_message(call: Call) -> Answer:
-    return Answer(200, wire.message_json(call.world, _message(call)))
+    return Answer(200, chat.message_for(call.world, _message(call), call.bot))
 
 
 @route("PATCH", "/channels/{channel_id}/messages/{message_id}")

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sandbox.discord.model import (
-    DM_CHANNEL,
     Application,
     Channel,
     Guild,
@@ -309,8 +308,3 @@ def own_guild_json(guild: Guild, member: Member) -> Json:
         "permissions": str(guild_permissions(guild, member)),
         "features": [],
     }
-
-
-def is_dm(channel: Channel) -> bool:
-    """Whether the channel is outside any guild."""
-    return channel.type == DM_CHANNEL

@@ -1,0 +1,179 @@
+"""The gateway: by discord.py, and by hand where discord.py never errs."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+import discord
+from sandbox.discord import DiscordServer
+from tests.sandbox.discord.conftest import TOKEN, Login, Town
+from tests.sandbox.discord.small_bot import SmallBot
+
+
+async def test_a_dropped_connection_is_resumed_and_misses_nothing(town: Town, bot: SmallBot) -> None:
+    town.world.hub.drop(town.app)
+    reply = await town.bob.run(town.guild, "hello")
+    assert reply.text.startswith("Hello")
+    await bot.hears("resumed")
+    assert town.app.identifies == 1
+
+
+async def test_asked_to_reconnect_a_client_resumes(town: Town, bot: SmallBot) -> None:
+    town.world.hub.ask_to_reconnect(town.app)
+    await bot.hears("resumed")
+    assert (await town.bob.run(town.guild, "hello")).ephemeral
+
+
+async def test_after_an_invalid_session_a_client_identifies_anew(town: Town, bot: SmallBot) -> None:
+    town.world.hub.invalidate(town.app)
+    await town.world.until(lambda: town.app.identifies == 2 or None, "the second IDENTIFY")
+    assert (await town.bob.run(town.guild, "hello")).ephemeral
+
+
+async def test_a_forgotten_session_cannot_be_resumed(town: Town, bot: SmallBot) -> None:
+    town.world.hub.forget(town.app)
+    await town.world.until(lambda: town.app.identifies == 2 or None, "the second IDENTIFY")
+    assert "resumed" not in bot.heard
+
+
+async def test_the_server_goes_away_and_comes_back(town: Town, bot: SmallBot, server: DiscordServer) -> None:
+    await server.stop()
+    await server.start()
+    assert (await town.bob.run(town.guild, "hello")).ephemeral
+
+
+async def test_a_privileged_intent_must_be_switched_on(town: Town, login: Login) -> None:
+    with pytest.raises(discord.PrivilegedIntentsRequired):
+        await login(SmallBot(discord.Intents(guilds=True, members=True)))
+
+
+async def test_an_outage_of_one_server(town: Town, bot: SmallBot) -> None:
+    feed = town.world.subscribe()
+    town.world.close_guild(town.guild)
+    town.world.open_guild(town.guild)
+    assert [feed.get_nowait()["kind"] for _ in range(2)] == ["guild_closed", "guild_opened"]
+    assert (await town.bob.run(town.guild, "hello")).text.startswith("Hello! in Pottery")
+
+
+JSON = "?v=10&encoding=json"
+
+
+class Raw:
+    """A gateway client that does as it is told."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+
+    async def send(self, op: int, data: Any) -> None:
+        await self.socket.send_json({"op": op, "d": data})
+
+    async def event(self, name: str) -> dict[str, Any]:
+        while True:
+            packet = await self.socket.receive_json(timeout=10)
+            if packet["t"] == name:
+                return dict(packet)
+
+    async def close_code(self) -> int | None:
+        while not self.socket.closed:
+            await self.socket.receive(timeout=10)
+        return self.socket.close_code
+
+    async def identify(self, **changes: Any) -> None:
+        await self.send(2, {"token": TOKEN, "intents": 1, "properties": {}} | changes)
+
+
+@pytest.fixture
+async def raw(server: DiscordServer) -> AsyncIterator[Raw]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(server.gateway_url + JSON) as socket,
+    ):
+        yield Raw(socket)
+
+
+async def test_hello_heartbeat_ready(town: Town, raw: Raw) -> None:
+    hello = await raw.socket.receive_json(timeout=10)
+    assert (hello["op"], hello["d"]["heartbeat_interval"]) == (10, 41250)
+    await raw.send(1, None)
+    assert (await raw.socket.receive_json(timeout=10))["op"] == 11
+    await raw.identify()
+    ready = await raw.event("READY")
+    assert ready["s"] == 1
+    assert ready["d"]["guilds"] == [{"id": str(town.guild.id), "unavailable": True}]
+    created = await raw.event("GUILD_CREATE")
+    assert [member["user"]["id"] for member in created["d"]["members"]] == [str(town.app.bot.id)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"token": "wrong"}, 4004),
+        ({"intents": 1 | 2}, 4014),
+        ({"intents": 1 | 1 << 15}, 4014),
+        ({"intents": 1 << 40}, 4013),
+        ({"intents": None}, 4013),
+    ],
+)
+async def test_a_bad_identify_is_refused(raw: Raw, changes: dict[str, Any], code: int) -> None:
+    await raw.identify(**changes)
+    assert await raw.close_code() == code
+
+
+async def test_identifying_twice_is_refused(raw: Raw) -> None:
+    await raw.identify()
+    await raw.identify()
+    assert await raw.close_code() == 4005
+
+
+@pytest.mark.parametrize(("text", "code"), [("{", 4002), ("[]", 4002), ('{"op":3}', 4003)])
+async def test_nonsense_is_refused(raw: Raw, text: str, code: int) -> None:
+    await raw.socket.send_str(text)
+    assert await raw.close_code() == code
+
+
+async def test_a_resume_replays_what_was_missed(town: Town, raw: Raw, server: DiscordServer) -> None:
+    await raw.identify()
+    session_id = (await raw.event("READY"))["d"]["session_id"]
+    created = await raw.event("GUILD_CREATE")
+    await raw.socket.close()
+    town.world.rename_role(town.gold, "Golden")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(server.gateway_url + JSON) as socket,
+    ):
+        again = Raw(socket)
+        await again.send(6, {"token": TOKEN, "session_id": session_id, "seq": created["s"]})
+        missed = await again.event("GUILD_ROLE_UPDATE")
+        assert (missed["s"], missed["d"]["role"]["name"]) == (created["s"] + 1, "Golden")
+        assert (await again.event("RESUMED"))["s"] == created["s"] + 2
+
+
+@pytest.mark.parametrize("asked", [{"session_id": "strange", "seq": 1}, {"session_id": None, "seq": 99}])
+async def test_a_resume_of_what_never_was_is_invalid(raw: Raw, asked: dict[str, Any]) -> None:
+    await raw.send(6, {"token": TOKEN} | asked)
+    await raw.socket.receive_json(timeout=10)
+    refused = await raw.socket.receive_json(timeout=10)
+    assert (refused["op"], refused["d"]) == (9, False)
+
+
+async def test_zlib_stream(server: DiscordServer) -> None:
+    inflate = zlib.decompressobj()
+    url = server.gateway_url + "?v=10&encoding=json&compress=zlib-stream"
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+        first = await socket.receive_bytes(timeout=10)
+        assert first.endswith(b"\x00\x00\xff\xff")
+        assert json.loads(inflate.decompress(first))["op"] == 10
+        await Raw(socket).identify()
+        packets = [await socket.receive_bytes(timeout=10) for _ in range(2)]
+    assert [json.loads(inflate.decompress(packet))["t"] for packet in packets] == ["READY", "GUILD_CREATE"]
+
+
+async def test_another_version_is_refused(server: DiscordServer) -> None:
+    async with aiohttp.ClientSession() as session, session.ws_connect(server.gateway_url + "?v=9") as socket:
+        assert await Raw(socket).close_code() == 4012

@@ -1,0 +1,144 @@
+"""How an application may answer, and how it may not: by raw requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from sandbox.discord import DiscordServer, interactions
+from sandbox.discord.model import Interaction
+from tests.sandbox.discord.conftest import TOKEN, Town
+
+Request = Callable[..., Awaitable[tuple[int, Any]]]
+TEXT = {"type": 4, "data": {"content": "x"}}
+
+
+@pytest.fixture
+async def request_(server: DiscordServer) -> AsyncIterator[Request]:
+    async with aiohttp.ClientSession() as session:
+
+        async def send(method: str, path: str, body: Any = None, token: str = TOKEN) -> tuple[int, Any]:
+            headers = {"Authorization": f"Bot {token}"}
+            url = server.rest_url + path
+            async with session.request(method, url, json=body, headers=headers) as response:
+                return response.status, None if response.status == 204 else await response.json()
+
+        yield send
+
+
+def started(town: Town, kind: int = interactions.COMMAND) -> Interaction:
+    channel = town.guild.channel("general")
+    data = {"id": "1", "name": "x", "type": 1, "options": []}
+    return interactions.start(town.world, kind, town.app, town.bob.user, channel, data)
+
+
+def callback(interaction: Interaction) -> str:
+    return f"/interactions/{interaction.id}/{interaction.token}/callback"
+
+
+def hook(interaction: Interaction) -> str:
+    return f"/webhooks/{interaction.application.id}/{interaction.token}"
+
+
+async def test_a_second_answer_is_refused(town: Town, request_: Request) -> None:
+    interaction = started(town)
+    assert await request_("POST", callback(interaction), TEXT) == (204, None)
+    status, body = await request_("POST", callback(interaction), TEXT)
+    assert (status, body["code"]) == (400, 40060)
+
+
+async def test_with_response_tells_what_was_shown(town: Town, request_: Request) -> None:
+    _, body = await request_("POST", callback(started(town)) + "?with_response=true", TEXT)
+    assert body["resource"]["message"]["content"] == "x"
+    assert body["interaction"]["response_message_ephemeral"] is False
+    _, body = await request_("POST", callback(started(town)) + "?with_response=true", {"type": 5})
+    assert body["interaction"]["response_message_loading"] is True
+
+
+async def test_a_late_answer_is_refused(town: Town, request_: Request) -> None:
+    town.world.ack_seconds = 0
+    interaction = started(town)
+    await asyncio.sleep(0.001)
+    status, body = await request_("POST", callback(interaction), TEXT)
+    assert (status, body["code"]) == (404, 10062)
+
+
+async def test_a_strange_token_is_refused(town: Town, request_: Request) -> None:
+    interaction = started(town)
+    status, body = await request_("POST", callback(interaction).replace(interaction.token, "x"), TEXT)
+    assert (status, body["code"]) == (404, 10062)
+    assert (await request_("POST", hook(interaction) + "x", {"content": "x"}))[1]["code"] == 10015
+
+
+async def test_before_the_first_answer_there_is_no_webhook(town: Town, request_: Request) -> None:
+    status, body = await request_("POST", hook(started(town)), {"content": "x"})
+    assert (status, body["code"]) == (404, 10015)
+
+
+async def test_the_token_dies_after_fifteen_minutes(town: Town, request_: Request) -> None:
+    interaction = started(town)
+    await request_("POST", callback(interaction), TEXT)
+    town.world.clock.advance(14 * 60)  # type: ignore[attr-defined]  # the town's clock can be turned
+    assert (await request_("PATCH", hook(interaction) + "/messages/@original", {"content": "y"}))[0] == 200
+    town.world.clock.advance(2 * 60)  # type: ignore[attr-defined]  # the same
+    status, body = await request_("PATCH", hook(interaction) + "/messages/@original", {"content": "z"})
+    assert (status, body["code"]) == (401, 50027)
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        (interactions.COMMAND, {"type": 1}),
+        (interactions.COMMAND, {"type": 6}),
+        (interactions.COMMAND, {"type": 7, "data": {"content": "x"}}),
+        (interactions.COMMAND, {"type": 8, "data": {"choices": []}}),
+        (interactions.AUTOCOMPLETE, TEXT),
+        (interactions.AUTOCOMPLETE, {"type": 8, "data": {"choices": [{"name": "x", "value": "x"}] * 26}}),
+        (interactions.AUTOCOMPLETE, {"type": 8, "data": {"choices": [{"name": "x" * 101, "value": "x"}]}}),
+        (interactions.MODAL_SUBMIT, {"type": 9, "data": {"title": "x", "custom_id": "x", "components": []}}),
+        (interactions.MODAL_SUBMIT, {"type": 7, "data": {"content": "x"}}),
+        (interactions.COMMAND, {"type": 9, "data": {"title": "x" * 46, "custom_id": "x", "components": [1]}}),
+        (interactions.COMMAND, {"type": 4, "data": {"content": "x" * 2001}}),
+        (interactions.COMMAND, {}),
+    ],
+)
+async def test_answers_that_do_not_fit(town: Town, request_: Request, kind: int, answer: Any) -> None:
+    interaction = started(town, kind)
+    status, body = await request_("POST", callback(interaction), answer)
+    assert (status, body["code"]) == (400, 50035)
+    assert interaction.answer is None
+    assert town.bob.messages(town.guild) == []
+
+
+async def test_an_ephemeral_followup_to_a_public_answer(town: Town, request_: Request) -> None:
+    interaction = started(town)
+    await request_("POST", callback(interaction), TEXT)
+    _, message = await request_("POST", hook(interaction), {"content": "psst", "flags": 64})
+    assert message["flags"] == 64
+    assert [card.text for card in town.owner.messages(town.guild)] == ["x"]
+    path = f"/channels/{message['channel_id']}/messages/{message['id']}"
+    assert (await request_("GET", path))[1]["code"] == 10008
+    assert (await request_("GET", f"{hook(interaction)}/messages/{message['id']}"))[1]["content"] == "psst"
+
+
+async def test_deferring_fixes_whether_the_answer_is_ephemeral(town: Town, request_: Request) -> None:
+    interaction = started(town)
+    await request_("POST", callback(interaction), {"type": 5})
+    _, message = await request_(
+        "PATCH", hook(interaction) + "/messages/@original", {"content": "y", "flags": 64}
+    )
+    assert (message["flags"], message["content"]) == (0, "y")
+
+
+async def test_a_deleted_answer_is_gone(town: Town, request_: Request) -> None:
+    interaction = started(town)
+    await request_("POST", callback(interaction), TEXT)
+    original = hook(interaction) + "/messages/@original"
+    assert (await request_("GET", original))[0] == 200
+    assert await request_("DELETE", original) == (204, None)
+    assert (await request_("GET", original))[1]["code"] == 10008
+    assert town.bob.messages(town.guild) == []
