@@ -1,0 +1,114 @@
+"""What every provider does on a wish, once however often it is asked, and says truly how it stands."""
+
+from __future__ import annotations
+
+import pytest
+
+from billing.errors import ProviderNotFound, ProviderRefused, ProviderUnavailable
+from billing.model import Status
+from tests.contract.providers.harness import DAY, Surroundings, buy, unknown
+
+
+async def test_cancelling_keeps_the_period_and_can_be_taken_back(there: Surroundings) -> None:
+    bought = await buy(there)
+    if not there.provider.keeps_period:
+        pytest.skip("it ends agreements at once")
+    cancelled = await there.provider.cancel_at_period_end(bought, "wish-1")
+    assert cancelled.status is Status.ACTIVE
+    assert cancelled.ends_at == bought.period_end
+    assert not cancelled.renews
+    assert await there.provider.cancel_at_period_end(bought, "wish-2") == cancelled
+    resumed = await there.provider.resume(cancelled, "wish-3")
+    assert resumed == bought
+    assert await there.provider.resume(cancelled, "wish-4") == bought
+    assert await there.provider.fetch_subscription(bought.key.id) == bought
+
+
+async def test_what_is_cancelled_ends_with_its_period(there: Surroundings) -> None:
+    bought = await buy(there)
+    await there.provider.cancel_at_period_end(bought, "wish-1")
+    there.clock.advance(32 * DAY)
+    await there.settle()
+    found = await there.provider.fetch_subscription(bought.key.id)
+    assert found.status is Status.ENDED
+    assert await there.provider.cancel_at_period_end(bought, "wish-2") == found
+
+
+async def test_ending_now_is_final(there: Surroundings) -> None:
+    bought = await buy(there)
+    ended = await there.provider.cancel_now(bought, "wish-1")
+    assert ended.status is Status.ENDED
+    assert not ended.renews
+    assert await there.provider.cancel_now(bought, "wish-2") == ended
+    assert await there.provider.fetch_subscription(bought.key.id) == ended
+    with pytest.raises(ProviderRefused) as refused:
+        await there.provider.resume(ended, "wish-3")
+    assert "ended" in refused.value.tell
+
+
+async def test_a_trial_can_be_cancelled_too(there: Surroundings) -> None:
+    bought = await buy(there, trial_days=7)
+    if not there.provider.keeps_period:
+        pytest.skip("it ends agreements at once")
+    cancelled = await there.provider.cancel_at_period_end(bought, "wish-1")
+    assert (cancelled.status, cancelled.ends_at) == (Status.TRIALING, bought.trial_end)
+
+
+@pytest.mark.parametrize("change", ["cancel_at_period_end", "cancel_now"])
+async def test_a_lost_answer_is_said_to_be_unknown_and_asking_again_settles_it(
+    there: Surroundings, change: str
+) -> None:
+    bought = await buy(there)
+    there.lose_answer_to_change()
+    with pytest.raises(ProviderUnavailable):
+        await getattr(there.provider, change)(bought, "wish-1")
+    meanwhile = await there.provider.fetch_subscription(bought.key.id)
+    assert not meanwhile.renews
+    assert await getattr(there.provider, change)(bought, "wish-1") == meanwhile
+
+
+async def test_what_is_not_there_cannot_be_changed(there: Surroundings) -> None:
+    ghost = unknown(there.provider, await buy(there))
+    for change in (there.provider.cancel_at_period_end, there.provider.cancel_now, there.provider.resume):
+        with pytest.raises(ProviderNotFound):
+            await change(ghost, "wish-1")
+
+
+async def test_a_payment_is_given_back_once(there: Surroundings) -> None:
+    bought = await buy(there)
+    payment = await there.provider.fetch_last_payment(bought)
+    assert payment is not None
+    assert (payment.amount, payment.refunded) == (500, 0)
+    assert payment.currency == bought.total.currency
+    after = await there.provider.refund(payment, "wish-1")
+    assert (after.id, after.refunded, after.refundable.amount) == (payment.id, 500, 0)
+    assert await there.provider.refund(payment, "wish-1") == after
+    assert await there.provider.refund(payment, "wish-2") == after
+    assert await there.provider.fetch_last_payment(bought) == after
+
+
+async def test_of_a_payment_given_back_in_part_the_rest_is(there: Surroundings) -> None:
+    bought = await buy(there)
+    there.refund_part(bought, 120)
+    payment = await there.provider.fetch_last_payment(bought)
+    assert payment is not None
+    assert payment.refundable.amount == 380
+    assert (await there.provider.refund(payment, "wish-1")).refunded == 500
+
+
+async def test_a_refund_whose_answer_was_lost_is_not_made_twice(there: Surroundings) -> None:
+    bought = await buy(there)
+    payment = await there.provider.fetch_last_payment(bought)
+    assert payment is not None
+    there.lose_answer_to_change()
+    with pytest.raises(ProviderUnavailable):
+        await there.provider.refund(payment, "wish-1")
+    assert (await there.provider.refund(payment, "wish-2")).refunded == 500
+
+
+async def test_a_refund_ends_nothing(there: Surroundings) -> None:
+    bought = await buy(there)
+    payment = await there.provider.fetch_last_payment(bought)
+    assert payment is not None
+    await there.provider.refund(payment, "wish-1")
+    assert (await there.provider.fetch_subscription(bought.key.id)).status is Status.ACTIVE

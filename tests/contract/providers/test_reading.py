@@ -1,0 +1,218 @@
+"""What every provider tells: prices, subscriptions, notifications, payments, disputes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from billing.errors import Malformed, NotAuthentic, ProviderNotFound, ProviderUnavailable
+from billing.model import DisputeState, Status, Subject
+from tests.contract.providers.harness import (
+    DAY,
+    GUILD,
+    MEMBER,
+    Surroundings,
+    buy,
+    find,
+    order,
+    unknown,
+    wish,
+)
+
+
+async def test_a_price_is_read_as_it_is_sold(there: Surroundings) -> None:
+    price = await there.provider.fetch_price(there.sell(1250, trial_days=7))
+    assert (price.provider, price.account) == (there.provider.name, there.provider.account)
+    assert (price.amount, price.interval, price.interval_count, price.trial_days) == (1250, "month", 1, 7)
+    assert price.currency == price.currency.lower()
+    assert price.active
+
+
+@pytest.mark.parametrize("price_id", ["price_none", "", "../../v1/customers", "günstig", "x" * 300])
+async def test_a_price_that_is_not_there_is_not_found(there: Surroundings, price_id: str) -> None:
+    with pytest.raises(ProviderNotFound) as refused:
+        await there.provider.fetch_price(price_id)
+    assert refused.value.tell
+
+
+async def test_what_was_bought_is_found_by_its_opaque_id(there: Surroundings) -> None:
+    bought = await buy(there)
+    assert bought.status is Status.ACTIVE
+    assert bought.renews
+    assert bought.period_start is not None
+    assert bought.period_end is not None
+    assert bought.period_start <= there.clock.now() < bought.period_end
+    assert bought.total.amount == 500
+    assert await there.provider.fetch_subscription(bought.key.id) == bought
+    found = await there.provider.fetch_checkout(bought.key.id)
+    assert found is not None
+    assert (found.checkout_id, found.subscription_id) == ("opaque-1", bought.key.id)
+    assert found.customer_id == bought.customer_id
+
+
+async def test_a_page_says_until_when_it_can_be_paid_on(there: Surroundings) -> None:
+    price = await there.provider.fetch_price(there.sell())
+    page = await there.provider.start_checkout(order(price))
+    assert page.url.startswith("http")
+    assert page.expires_at is None or page.expires_at > there.clock.now()
+
+
+async def test_asking_for_a_page_again_gives_the_same(there: Surroundings) -> None:
+    price = await there.provider.fetch_price(there.sell())
+    first = await there.provider.start_checkout(order(price))
+    assert await there.provider.start_checkout(order(price)) == first
+    assert await there.provider.start_checkout(order(price, "opaque-2")) != first
+
+
+async def test_a_trial_runs_until_its_end(there: Surroundings) -> None:
+    bought = await buy(there, trial_days=7)
+    assert bought.status is Status.TRIALING
+    assert bought.trial_end == bought.period_end
+    assert bought.trial_end is not None
+    assert abs(bought.trial_end - there.clock.now() - 7 * DAY) < DAY
+    assert await there.provider.fetch_last_payment(bought) is None
+
+
+async def test_whoever_bought_before_stays_the_same_customer(there: Surroundings) -> None:
+    first = await buy(there)
+    second = await buy(there, "opaque-2", customer=first.customer_id)
+    assert second.customer_id == first.customer_id
+    ids = await there.provider.locate(Subject("customer", first.customer_id))
+    assert set(ids) == {first.key.id, second.key.id}
+
+
+async def test_a_customer_who_was_deleted_can_buy_again(there: Surroundings) -> None:
+    first = await buy(there)
+    there.forget_customer(first.customer_id)
+    second = await buy(there, "opaque-2", customer=first.customer_id)
+    assert second.status is Status.ACTIVE
+    assert second.customer_id != first.customer_id
+
+
+async def test_a_deleted_customer_s_subscriptions_are_ended(there: Surroundings) -> None:
+    first = await buy(there)
+    there.forget_customer(first.customer_id)
+    found = await there.provider.fetch_subscription(first.key.id)
+    assert found.status is Status.ENDED
+    assert found.ended_at is not None
+
+
+async def test_a_subscription_that_is_not_there_is_not_found(there: Surroundings) -> None:
+    ghost = unknown(there.provider, await buy(there))
+    with pytest.raises(ProviderNotFound):
+        await there.provider.fetch_subscription(ghost.key.id)
+    assert await there.provider.fetch_checkout(ghost.key.id) is None
+
+
+async def test_every_subscription_is_listed_ended_ones_too(there: Surroundings) -> None:
+    kept = [await buy(there, f"opaque-{n}") for n in range(3)]
+    ended = await there.provider.cancel_now(kept[1], "wish-1")
+    listed = {s.key: s async for s in there.provider.list_subscriptions()}
+    assert listed.keys() == {s.key for s in kept}
+    assert listed[ended.key] == ended
+
+
+async def test_a_renewal_moves_the_period(there: Surroundings) -> None:
+    bought = await buy(there)
+    there.clock.advance(32 * DAY)
+    await there.settle()
+    renewed = await there.provider.fetch_subscription(bought.key.id)
+    assert renewed.status is Status.ACTIVE
+    assert renewed.period_start == bought.period_end
+
+
+async def test_a_failed_payment_is_owed_since_it_fell_due(there: Surroundings) -> None:
+    bought = await buy(there)
+    there.fail_next_payment()
+    there.clock.advance(32 * DAY)
+    await there.settle()
+    found = await there.provider.fetch_subscription(bought.key.id)
+    assert found.status is Status.PAST_DUE
+    assert found.unpaid_since is not None
+    assert bought.period_end is not None
+    assert abs(found.unpaid_since - bought.period_end) < DAY
+    assert await find(there) == found
+
+
+async def test_notifications_lead_to_the_subscription(there: Surroundings) -> None:
+    bought = await buy(there)
+    subjects = set()
+    for body, headers in there.arrived:
+        for event in await there.provider.authenticate(body, headers, there.clock.now()):
+            assert (event.provider, event.account) == (bought.key.provider, bought.key.account)
+            assert event.id
+            subjects.add(event.subject)
+    rung: set[str] = set()
+    for subject in subjects - {None}:
+        assert subject is not None
+        if subject.kind not in ("price", "product"):
+            rung.update(await there.provider.locate(subject))
+    assert rung == {bought.key.id}
+
+
+async def test_a_notification_that_was_tampered_with_is_refused(there: Surroundings) -> None:
+    await buy(there)
+    body, headers = there.arrived[-1]
+    assert await there.provider.authenticate(body, headers, there.clock.now())
+    with pytest.raises((NotAuthentic, Malformed)):
+        await there.provider.authenticate(body.replace(b"{", b"{ ", 1), headers, there.clock.now())
+    with pytest.raises(NotAuthentic):
+        await there.provider.authenticate(body, {}, there.clock.now())
+    for off in (-DAY, DAY):
+        with pytest.raises(NotAuthentic):
+            await there.provider.authenticate(body, headers, there.clock.now() + off)
+
+
+async def test_a_dispute_leads_to_its_subscription(there: Surroundings) -> None:
+    bought = await buy(there)
+    dispute_id = there.dispute(bought)
+    assert await there.provider.fetch_dispute(dispute_id) == (bought.key.id, DisputeState.OPEN)
+    assert await there.provider.locate(Subject("dispute", dispute_id)) == [bought.key.id]
+    there.win(dispute_id)
+    assert await there.provider.fetch_dispute(dispute_id) == (bought.key.id, DisputeState.WON)
+
+
+async def test_the_way_to_manage_is_a_fresh_link(there: Surroundings) -> None:
+    bought = await buy(there)
+    link = await there.provider.manage_link(bought, wish(bought.price))
+    assert link.startswith("http")
+
+
+async def test_a_check_says_for_each_fault_what_to_do(there: Surroundings) -> None:
+    findings = await there.provider.check([], "http://127.0.0.1:9/elsewhere")
+    assert findings
+    assert all(finding.says for finding in findings)
+    faults = [finding for finding in findings if not finding.ok]
+    assert faults, "no notifications reach that address"
+    assert all(finding.cure for finding in faults)
+
+
+async def test_a_provider_that_does_not_answer_is_unavailable(there: Surroundings) -> None:
+    bought = await buy(there)
+    payment = await there.provider.fetch_last_payment(bought)
+    assert payment is not None
+    there.go_silent()
+    price = bought.price
+    calls = [
+        there.provider.fetch_subscription(bought.key.id),
+        there.provider.locate(Subject("customer", bought.customer_id)),
+        there.provider.fetch_checkout(bought.key.id),
+        there.provider.fetch_dispute("dp_1"),
+        there.provider.fetch_price(price.id),
+        there.provider.start_checkout(order(price, "opaque-9")),
+        there.provider.manage_link(bought, wish(price)),
+        there.provider.cancel_at_period_end(bought, "wish-1"),
+        there.provider.cancel_now(bought, "wish-2"),
+        there.provider.resume(replace(bought, ends_at=bought.period_end), "wish-3"),
+        there.provider.fetch_last_payment(bought),
+        there.provider.refund(payment, "wish-4"),
+        find(there),
+    ]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [ProviderUnavailable] * len(calls)
+
+
+def test_the_suite_uses_ids_as_large_as_discord_s() -> None:
+    assert min(GUILD, MEMBER) > 2**53
