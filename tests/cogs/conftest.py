@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import yarl
+
+import discord
+from discord.gateway import DiscordWebSocket
+from sandbox.discord.conformance import Conformance
+from tests.cogs.town import Town, make_town, running
+
+
+@pytest.fixture(scope="session")
+def shared_conformance() -> Conformance | None:
+    return Conformance.load()
+
+
+@pytest.fixture
+def conformance(shared_conformance: Conformance | None) -> Iterator[Conformance | None]:
+    """Holds the test's exchanges to Discord's document, where that is at hand."""
+    if shared_conformance is not None:
+        shared_conformance.violations.clear()
+    yield shared_conformance
+    assert shared_conformance is None or shared_conformance.violations == []
+
+
+@pytest.fixture
+async def still_town(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    conformance: Conformance | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Town]:
+    """The stand-ins and a ledger's place; the program does not run yet."""
+    intent = request.node.get_closest_marker("members_intent") is not None
+    async with AsyncExitStack() as stack:
+        town = await make_town(stack, tmp_path / "ledger.db", conformance, members_intent=intent)
+        monkeypatch.setattr(discord.http.Route, "BASE", town.discord.rest_url)
+        monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(town.discord.gateway_url))
+        yield town
+
+
+@pytest.fixture
+async def town(still_town: Town) -> AsyncIterator[Town]:
+    """With the program running."""
+    async with running(still_town):
+        yield still_town

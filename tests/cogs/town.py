@@ -1,0 +1,231 @@
+"""A whole Dues in one process, over real sockets: Discord and Stripe stand in, everything else is the program."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from billing.model import Plan
+from billing.ports import Ports
+from billing.use_cases.plans import Edit, add_plan
+from billing.worker import Worker
+from cogs.client import DuesBot
+from cogs.messenger import DiscordMessenger
+from cogs.role_sync import DiscordRoles
+from db import SqliteLedger
+from providers.stripe.client import StripeProvider
+from sandbox.clock import MovableClock
+from sandbox.discord import Application, Card, DiscordServer, DiscordWorld, Guild, Person, Reply, Role
+from sandbox.discord.conformance import Conformance
+from sandbox.stripe import StripeServer
+from web.app import Listener
+
+TOKEN = "right.token"
+DAY = 86_400
+MONTH = 31 * DAY
+
+
+@dataclass
+class Process:
+    """One life of the program, over a ledger file that outlives it."""
+
+    bot: DuesBot
+    ports: Ports
+    worker: Worker
+
+    @property
+    def ledger(self) -> SqliteLedger:
+        """The ledger port's real thing."""
+        assert isinstance(self.ports.ledger, SqliteLedger)
+        return self.ports.ledger
+
+
+@dataclass
+class Town:
+    """A server 'Pottery' with owner Ada, admin Cleo and member Bob, who is not in 'Chess'; roles; a price."""
+
+    clock: MovableClock
+    world: DiscordWorld
+    discord: DiscordServer
+    stripe: StripeServer
+    app: Application
+    guild: Guild
+    bot_role: Role
+    ada: Person
+    cleo: Person
+    bob: Person
+    gold: Role
+    silver: Role
+    product: str
+    price: str
+    path: Path
+    port: int
+    secret: str
+    process: Process | None = None
+
+    @property
+    def ports(self) -> Ports:
+        """Of the process that runs."""
+        assert self.process is not None
+        return self.process.ports
+
+    async def sell(
+        self, name: str = "Gold", role: Role | None = None, price: str | None = None, **edit: object
+    ) -> Plan:
+        """A plan on sale in the server, as an admin would make it."""
+        role = role or self.gold
+        wanted = Edit(name, add_role=role.id, price_ids={"stripe": price or self.price}, **edit)  # type: ignore[arg-type]
+        return await add_plan(self.ports, role.guild_id, wanted, self.ada.id)
+
+    async def buy(self, who: Person | None = None, plan: str = "Gold", guild: Guild | None = None) -> Reply:
+        """Subscribe as a person would, pay, and wait until the roles are there."""
+        who, guild = who or self.bob, guild or self.guild
+        reply = await who.run(guild, "subscribe", {"plan": plan})
+        self.stripe.pay_checkout(link_of(reply))
+        await self.settled()
+        return reply
+
+    async def settled(self) -> None:
+        """Wait until every delivery is out and the ledger holds no open work."""
+        await self.stripe.settle()
+        async with asyncio.timeout(20):
+            while not await self._idle():
+                await asyncio.sleep(0.02)
+
+    async def _idle(self) -> bool:
+        ledger, now = self.ports.ledger, self.ports.now()
+        waiting = [
+            *await ledger.load_pending_events(now, 1),
+            *await ledger.load_stale(now, 1),
+            *await ledger.load_marked(now, 1),
+            *await ledger.load_intents(now, 1),
+            *await ledger.load_notices(now, 1),
+        ]
+        return not waiting
+
+    async def turn(self, seconds: float) -> None:
+        """Turn the clock and let everybody act."""
+        self.clock.advance(seconds)
+        await self.settled()
+
+    def roles(self, who: Person | None = None) -> list[str]:
+        """The names of the roles that somebody has."""
+        return self.world.roles_of(self.guild, who or self.bob)
+
+
+def link_of(card: Card | Reply) -> str:
+    """The address of the only link on a card."""
+    (url,) = [button.url for button in card.buttons if button.url]
+    return url
+
+
+async def make_town(
+    stack: AsyncExitStack, path: Path, conformance: Conformance | None, *, members_intent: bool = False
+) -> Town:
+    """The stand-ins, populated."""
+    clock = MovableClock()
+    # A busy machine must not turn three seconds into a failure.
+    world = DiscordWorld(clock, ack_seconds=30)
+    ada, bob, cleo = world.add_user("ada"), world.add_user("bob"), world.add_user("cleo")
+    guild = world.add_guild("Pottery", ada)
+    app = world.add_application(TOKEN, name="Dues", owner=ada, members_intent=members_intent)
+    bot_role = world.install(app, guild)
+    gold, silver = world.add_role(guild, "Gold", 0xFFD700), world.add_role(guild, "Silver")
+    world.add_member(guild, bob)
+    world.add_member(guild, cleo, bits=1 << 5)
+    world.set_role_position(bot_role, 90)
+    discord = DiscordServer(world, recorder=conformance)
+    await discord.start(0)
+    stack.push_async_callback(discord.stop)
+    stripe = await stack.enter_async_context(StripeServer(clock))
+    product = stripe.add_product("Gold")["id"]
+    price = stripe.add_price(product, 500, currency="eur")["id"]
+    port = _free_port()
+    secret = stripe.add_endpoint(f"http://127.0.0.1:{port}/webhooks/stripe")["secret"]
+    return Town(
+        clock=clock,
+        world=world,
+        discord=discord,
+        stripe=stripe,
+        app=app,
+        guild=guild,
+        bot_role=bot_role,
+        ada=ada,
+        cleo=cleo,
+        bob=bob,
+        gold=gold,
+        silver=silver,
+        product=product,
+        price=price,
+        path=path,
+        port=port,
+        secret=secret,
+    )
+
+
+def _free_port() -> int:
+    """A port that the listener takes in each of the process's lives."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@asynccontextmanager
+async def running(town: Town) -> AsyncIterator[Process]:
+    """The program, from its ledger on; what bot.py composes, at a clock that can be turned."""
+    async with AsyncExitStack() as stack:
+        woken: list[Worker] = []
+        ledger = await SqliteLedger.open(town.path, lambda: _wake(woken))
+        stack.push_async_callback(ledger.close)
+        provider = StripeProvider(town.stripe.api_key, (town.secret,), town.stripe.url, town.clock)
+        stack.push_async_callback(provider.close)
+        bot = DuesBot(members_intent=town.app.members_intent)
+        stack.push_async_callback(bot.close)
+        ports = Ports(
+            ledger=ledger,
+            providers={"stripe": provider},
+            roles=DiscordRoles(bot),
+            messenger=DiscordMessenger(bot, ledger),
+            clock=town.clock,
+            grace=7 * DAY,
+            public_url="http://127.0.0.1:8080",
+        )
+        worker = Worker(ports, 3600.0)
+        woken.append(worker)
+        stack.push_async_callback(worker.close, 5.0)
+        await _listen(stack, Listener(ledger, ports.providers, town.clock, bot.is_online), town.port)
+        started = asyncio.Event()
+        serving = asyncio.create_task(bot.serve(TOKEN, ports, started.set))
+        stack.push_async_callback(_stop, serving)
+        ready = asyncio.create_task(started.wait())
+        await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            ready.cancel()
+            await serving
+        worker.start()
+        town.process = Process(bot, ports, worker)
+        yield town.process
+    town.process = None
+
+
+def _wake(workers: list[Worker]) -> None:
+    for worker in workers:
+        worker.wake()
+
+
+async def _stop(serving: asyncio.Task[None]) -> None:
+    serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+async def _listen(stack: AsyncExitStack, listener: Listener, port: int) -> None:
+    runner = web.AppRunner(listener.application(), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, "127.0.0.1", port).start()
