@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.discord import interactions
+from sandbox.discord import interactions, wire
 from sandbox.discord.components import BUTTON, LINK, SELECTS, STRING_SELECT, TEXT_INPUT, text_of, walk
 from sandbox.discord.errors import CannotUseError, NoAnswerError
 from sandbox.discord.interactions import CHOICES, COMPONENT, DEFERRED_UPDATE, MODAL, MODAL_SUBMIT, UPDATE
@@ -65,6 +65,11 @@ class Card:
             parts += [embed.get("title", ""), embed.get("description", "")]
             parts += [f"{field['name']}\n{field['value']}" for field in embed.get("fields", [])]
         return "\n".join(part for part in parts if part)
+
+    @property
+    def body(self) -> Json:
+        """The message as Discord's JSON, for a page."""
+        return wire.message_json(self.state, self.message)
 
     @property
     def ephemeral(self) -> bool:

@@ -47,8 +47,22 @@ def apply_body(
     message.flags = flags
     message.content, message.components = content, components
     message.embeds = [{"type": "rich", **_without_none(embed)} for embed in embeds]
-    message.attachments = _value(body, "attachments", message.attachments) or []
+    if "attachments" in body:
+        message.attachments = _attached(state, message, body["attachments"] or [])
     _set_pings(state, message, body.get("allowed_mentions"))
+
+
+def _attached(state: State, message: Message, entries: list[Json]) -> list[Json]:
+    """Attachments that an edit keeps (known by id), and new ones; what is in the files is not kept."""
+    known = {entry["id"]: entry for entry in message.attachments}
+    return [known.get(str(entry["id"])) or _new_attachment(state, message, entry) for entry in entries]
+
+
+def _new_attachment(state: State, message: Message, entry: Json) -> Json:
+    attachment_id, name = str(state.snowflake()), entry.get("filename") or "file"
+    url = f"https://cdn.discordapp.com/attachments/{message.channel.id}/{attachment_id}/{name}"
+    size = entry.get("size", 0)
+    return {"id": attachment_id, "filename": name, "size": size, "url": url, "proxy_url": url}
 
 
 def _value(body: Json, key: str, present: Any) -> Any:

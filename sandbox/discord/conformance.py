@@ -128,8 +128,10 @@ class Conformance:
 
 
 def _corrected(document: Json) -> Json:
-    """The code of a form's fault is text, as in Discord's API reference, "Error Messages": BASE_TYPE_REQUIRED.
-    The document calls it a number."""
+    """A form fault's code is text, as BASE_TYPE_REQUIRED (Discord's API reference, "Error Messages").
+
+    The document calls it a number.
+    """
     fault = {"properties": {"code": {"type": "string"}, "message": {"type": "string"}}}
     faults = {"type": "array", "items": fault | {"type": "object", "required": ["code", "message"]}}
     inner = {"type": "object", "required": ["_errors"], "additionalProperties": False}
@@ -142,8 +144,10 @@ def _with_schemas(document: Json, changed: Json) -> Json:
 
 
 def _lenient(document: Json) -> Json:
-    """For requests, what Discord takes beyond its document and discord.py sends: ids as numbers (its API
-    reference, "Snowflakes") and a role's permissions as text ("Permissions": serialised as strings)."""
+    """For requests: what Discord takes beyond its document, and discord.py sends.
+
+    Ids as numbers (API reference, "Snowflakes") and a role's permissions as text ("Permissions").
+    """
     schemas = document["components"]["schemas"]
     changed: Json = {"SnowflakeType": {"anyOf": [schemas["SnowflakeType"], {"type": "integer"}]}}
     for name in ("CreateRoleRequest", "UpdateRoleRequestPartial"):

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import zlib
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from sandbox.discord import wire
-from sandbox.discord.model import Application, Json
+from sandbox.discord.model import Application, Guild, Json
+from sandbox.discord.packing import Pack, packer
 from sandbox.discord.sessions import (
     GUILD_MEMBERS,
     GUILDS,
@@ -86,13 +87,12 @@ class _Connection:
         self._request = request
         self._session: Session | None = None
         self._outbox: asyncio.Queue[Frame] = asyncio.Queue()
-        wants_zlib = request.query.get("compress") == "zlib-stream"
-        self._zlib = zlib.compressobj() if wants_zlib else None
+        self._pack: Pack | None = None
 
     async def run(self) -> None:
         writer = asyncio.create_task(self._write())
         try:
-            self._require_version()
+            self._pack = self._agree()
             interval = int(self._gateway.heartbeat_interval * 1000)
             self._send(frame(HELLO, {"heartbeat_interval": interval, "_trace": []}))
             await self._read()
@@ -108,12 +108,15 @@ class _Connection:
             self._session.outbox = None
             self._world.publish("bot_disconnected", application_id=self._session.app.id)
 
-    def _require_version(self) -> None:
+    def _agree(self) -> Pack | None:
+        """Version, encoding and compression, from the address that the client chose."""
         query = self._request.query
         if query.get("v") != "10" or query.get("encoding", "json") != "json":
             raise _Refused(4012, "This stand-in speaks version 10 in JSON.")
-        if query.get("compress", "zlib-stream") != "zlib-stream":
-            raise _Refused(4002, "This stand-in compresses with zlib-stream only.")
+        try:
+            return packer(query.get("compress"))
+        except KeyError:
+            raise _Refused(4002, "Unknown compression.") from None
 
     # Sending
 
@@ -127,11 +130,10 @@ class _Connection:
                 self._request.transport.abort()
             elif code:
                 await self._socket.close(code=code)
-            elif self._zlib is None:
+            elif self._pack is None:
                 await self._socket.send_str(text)
             else:
-                packed = self._zlib.compress(text.encode()) + self._zlib.flush(zlib.Z_SYNC_FLUSH)
-                await self._socket.send_bytes(packed)
+                await self._socket.send_bytes(self._pack(text.encode()))
 
     # Receiving
 
@@ -175,21 +177,7 @@ class _Connection:
         session = self._attach(Session(app, data["intents"]))
         self._world.hub.sessions[session.id] = session
         guilds = [guild for guild in self._world.guilds.values() if app.bot.id in guild.members]
-        ready = {
-            "v": 10,
-            "user": wire.own_user_json(app.bot),
-            "guilds": [{"id": str(guild.id), "unavailable": True} for guild in guilds],
-            "session_id": session.id,
-            "session_type": "normal",
-            "resume_gateway_url": self._gateway.host.gateway_url,
-            "shard": data.get("shard", [0, 1]),
-            "application": {"id": str(app.id), "flags": wire.application_json(self._world, app)["flags"]},
-            "private_channels": [],
-            "relationships": [],
-            "presences": [],
-            "_trace": [],
-        }
-        session.dispatch("READY", ready)
+        session.dispatch("READY", self._ready(session, guilds, data.get("shard", [0, 1])))
         if session.intents & GUILDS:
             everyone = bool(session.intents & GUILD_MEMBERS)
             for guild in guilds:
@@ -197,6 +185,23 @@ class _Connection:
                     body = wire.guild_create_json(self._world, guild, app, everyone)
                     session.dispatch("GUILD_CREATE", body)
         self._world.publish("bot_connected", application_id=app.id, resumed=False)
+
+    def _ready(self, session: Session, guilds: list[Guild], shard: Any) -> Json:
+        app = session.app
+        return {
+            "v": 10,
+            "user": wire.own_user_json(app.bot),
+            "guilds": [{"id": str(guild.id), "unavailable": True} for guild in guilds],
+            "session_id": session.id,
+            "session_type": "normal",
+            "resume_gateway_url": self._gateway.host.gateway_url,
+            "shard": shard,
+            "application": {"id": str(app.id), "flags": wire.application_json(self._world, app)["flags"]},
+            "private_channels": [],
+            "relationships": [],
+            "presences": [],
+            "_trace": [],
+        }
 
     def _attach(self, session: Session) -> Session:
         if session.outbox is not None:
@@ -224,25 +229,27 @@ class _Connection:
         if guild is None or session.app.bot.id not in guild.members:
             return
         wanted = {int(user_id) for user_id in _listed(data.get("user_ids"))}
-        query, limit = data.get("query"), int(data.get("limit") or 0)
-        if not wanted and query == "" and not session.intents & GUILD_MEMBERS:
+        query = (data.get("query") or "").lower()
+        if not wanted and not query and not session.intents & GUILD_MEMBERS:
             raise _Refused(4014, "All members are told only with the members intent.")
-        members = [member for member in guild.members.values() if not wanted or member.user_id in wanted]
-        if query:
-            names = {user.id: user.name.lower() for user in self._world.users.values()}
-            members = [m for m in members if names[m.user_id].startswith(query.lower())]
-        members = members[:limit] if limit else members
-        chunks = [members[at : at + 1000] for at in range(0, len(members), 1000)] or [[]]
-        for index, chunk in enumerate(chunks):
-            body: Json = {
-                "guild_id": str(guild.id),
-                "members": [wire.member_json(self._world, member) for member in chunk],
-                "chunk_index": index,
-                "chunk_count": len(chunks),
-                "not_found": sorted(str(user_id) for user_id in wanted - guild.members.keys()),
-            }
+        names = {user_id: self._world.users[user_id].name.lower() for user_id in guild.members}
+        found = [id_ for id_, name in names.items() if id_ in (wanted or names) and name.startswith(query)]
+        missing = sorted(str(user_id) for user_id in wanted - guild.members.keys())
+        for body in self._chunks(guild, found[: data.get("limit") or None], missing):
             nonce = {"nonce": data["nonce"]} if data.get("nonce") else {}
             session.dispatch("GUILD_MEMBERS_CHUNK", body | nonce)
+
+    def _chunks(self, guild: Guild, user_ids: list[int], missing: list[str]) -> Iterator[Json]:
+        starts = range(0, len(user_ids), 1000) or range(1)
+        for index, start in enumerate(starts):
+            members = [guild.members[user_id] for user_id in user_ids[start : start + 1000]]
+            yield {
+                "guild_id": str(guild.id),
+                "members": [wire.member_json(self._world, member) for member in members],
+                "chunk_index": index,
+                "chunk_count": len(starts),
+                "not_found": missing,
+            }
 
 
 def _listed(value: Any) -> list[Any]:

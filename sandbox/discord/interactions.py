@@ -40,8 +40,7 @@ def start(
 ) -> Interaction:
     """Create an interaction and send it to the application's bot."""
     guild = state.guilds[channel.guild_id] if channel.guild_id is not None else None
-    if guild is not None and user.id not in guild.members:
-        raise CannotUseError(f"{user.name} is not a member of {guild.name} any more.")
+    _require_place(state, app, user, channel)
     context = context_of(app, channel)
     interaction = Interaction(
         id=state.snowflake(),
@@ -64,6 +63,19 @@ def start(
     state.hub.dispatch(app, "INTERACTION_CREATE", payload)
     _publish(state, "interaction_created", interaction, type=kind, data=data)
     return interaction
+
+
+def _require_place(state: State, app: Application, user: User, channel: Channel) -> None:
+    """In a server both must be there: the person in this channel, the application by some installation."""
+    if channel.guild_id is None:
+        return
+    guild = state.guilds[channel.guild_id]
+    if user.id not in guild.members:
+        raise CannotUseError(f"{user.name} is not a member of {guild.name} any more.")
+    if not chat.can(state, channel, user, permissions.VIEW_CHANNEL):
+        raise CannotUseError(f"{user.name} does not see #{channel.name}.")
+    if app.bot.id not in guild.members and app.id not in user.installed_apps:
+        raise CannotUseError(f"{app.name} is not in {guild.name} any more.")
 
 
 def _app_permissions(interaction: Interaction) -> int:

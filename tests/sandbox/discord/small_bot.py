@@ -93,6 +93,7 @@ class SmallBot(discord.Client):
         # Ready counts as soon as no further server came for so long; discord.py waits two seconds.
         super().__init__(intents=intents or discord.Intents(guilds=True), guild_ready_timeout=0.05)
         self.tree = app_commands.CommandTree(self)
+        self.tree.error(self._note_error)
         self.heard: list[str] = []
         self._news = asyncio.Event()
         for added in COMMANDS:
@@ -104,9 +105,16 @@ class SmallBot(discord.Client):
         self.add_view(Choosers())
         await self.tree.sync()
 
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Without discord.py's wait of five seconds before it identifies again."""
+
     def _note(self, what: str) -> None:
         self.heard.append(what)
         self._news.set()
+
+    async def _note_error(self, _: discord.Interaction, error: app_commands.AppCommandError) -> None:
+        cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+        self._note(f"error {cause.code}" if isinstance(cause, discord.HTTPException) else f"error {cause!r}")
 
     async def hears(self, what: str) -> None:
         """Wait until the bot was told of this event."""

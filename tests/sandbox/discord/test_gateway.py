@@ -12,6 +12,7 @@ import pytest
 
 import discord
 from sandbox.discord import DiscordServer
+from sandbox.discord.packing import packer
 from tests.sandbox.discord.conftest import TOKEN, Login, Town
 from tests.sandbox.discord.small_bot import SmallBot
 
@@ -172,6 +173,71 @@ async def test_zlib_stream(server: DiscordServer) -> None:
         await Raw(socket).identify()
         packets = [await socket.receive_bytes(timeout=10) for _ in range(2)]
     assert [json.loads(inflate.decompress(packet))["t"] for packet in packets] == ["READY", "GUILD_CREATE"]
+
+
+async def test_zstd_stream(server: DiscordServer) -> None:
+    """What Python 3.14 asks for: one stream of zstd, or text where this Python has none."""
+    pack = packer("zstd-stream")
+    async with aiohttp.ClientSession() as session:
+        url = server.gateway_url + JSON + "&compress=zstd-stream"
+        async with session.ws_connect(url) as socket:
+            first = await socket.receive(timeout=10)
+    assert first.type is (aiohttp.WSMsgType.TEXT if pack is None else aiohttp.WSMsgType.BINARY)
+    assert pack is None or first.data[:4] == b"\x28\xb5\x2f\xfd"
+
+
+async def test_members_are_fetched_over_the_gateway(town: Town, bot: SmallBot) -> None:
+    guild = bot.get_guild(town.guild.id)
+    assert guild is not None
+    by_name = await guild.query_members("BO")
+    assert {member.name for member in by_name} == {"bob", "Bot"}
+    by_id = await guild.query_members(user_ids=[town.owner.id, 1])
+    assert [member.name for member in by_id] == ["ada"]
+
+
+async def test_all_members_are_not_fetched_without_the_intent(raw: Raw, town: Town) -> None:
+    await raw.identify()
+    await raw.send(8, {"guild_id": str(town.guild.id), "query": "", "limit": 0})
+    assert await raw.close_code() == 4014
+
+
+async def test_a_big_server_comes_in_chunks(town: Town, raw: Raw) -> None:
+    town.app.members_intent = True
+    for number in range(1100):
+        town.world.add_member(town.guild, town.world.add_user(f"user{number}"))
+    await raw.identify(intents=3)
+    await raw.send(8, {"guild_id": str(town.guild.id), "query": "", "limit": 0, "nonce": "n"})
+    chunks = [(await raw.event("GUILD_MEMBERS_CHUNK"))["d"] for _ in range(2)]
+    assert [len(chunk["members"]) for chunk in chunks] == [1000, 103]
+    assert [(chunk["chunk_index"], chunk["chunk_count"], chunk["nonce"]) for chunk in chunks] == [
+        (0, 2, "n"),
+        (1, 2, "n"),
+    ]
+
+
+async def test_an_unknown_opcode_is_refused(raw: Raw) -> None:
+    await raw.identify()
+    await raw.send(99, {})
+    assert await raw.close_code() == 4001
+
+
+async def test_without_heartbeats_the_connection_ends(town: Town) -> None:
+    server = DiscordServer(town.world, heartbeat_interval=0.01)
+    await server.start(0)
+    try:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(server.gateway_url + JSON) as socket,
+        ):
+            assert await Raw(socket).close_code() == 4009
+    finally:
+        await server.stop()
+
+
+@pytest.mark.parametrize(("asked", "code"), [("?v=10&compress=lzma", 4002), ("?v=10&encoding=etf", 4012)])
+async def test_what_was_never_spoken_is_refused(server: DiscordServer, asked: str, code: int) -> None:
+    async with aiohttp.ClientSession() as session, session.ws_connect(server.gateway_url + asked) as socket:
+        assert await Raw(socket).close_code() == code
 
 
 async def test_another_version_is_refused(server: DiscordServer) -> None:

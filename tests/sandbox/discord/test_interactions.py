@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.discord import DiscordServer, interactions
+from sandbox.discord import CannotUseError, DiscordServer, NoAnswerError, cards, interactions
 from sandbox.discord.model import Interaction
 from tests.sandbox.discord.conftest import TOKEN, Town
 
@@ -28,6 +28,10 @@ async def request_(server: DiscordServer) -> AsyncIterator[Request]:
                 return response.status, None if response.status == 204 else await response.json()
 
         yield send
+
+
+def modal(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": 9, "data": {"title": "x", "custom_id": "x", "components": rows}}
 
 
 def started(town: Town, kind: int = interactions.COMMAND) -> Interaction:
@@ -132,6 +136,35 @@ async def test_deferring_fixes_whether_the_answer_is_ephemeral(town: Town, reque
         "PATCH", hook(interaction) + "/messages/@original", {"content": "y", "flags": 64}
     )
     assert (message["flags"], message["content"]) == (0, "y")
+
+
+async def test_a_modal_of_old_text_inputs(town: Town, request_: Request) -> None:
+    """A row around each text input, as before labels."""
+    interaction = started(town)
+    field = {"type": 4, "custom_id": "why", "label": "Why?", "style": 1, "min_length": 2}
+    rows = [{"type": 1, "components": [field]}, {"type": 10, "content": "Tell us."}]
+    await request_("POST", callback(interaction), modal(rows))
+    form = await cards.answered(town.world, interaction)
+    with pytest.raises(CannotUseError, match="takes 2 to 4000"):
+        await form.submit_modal({"Why?": "x"})
+    with pytest.raises(CannotUseError, match="no field 'Who'"):
+        await form.submit_modal({"Why?": "because", "Who": "x"})
+    with pytest.raises(CannotUseError, match="with a modal"):
+        form.until(lambda now: now.text, "text").send(None)
+    town.world.ack_seconds = 0
+    with pytest.raises(NoAnswerError):
+        await form.submit_modal({"why": "because"})
+    sent = list(town.world.interactions.values())[-1]
+    assert sent.data["components"][0]["components"][0]["value"] == "because"
+    assert sent.data["components"][1] == {"type": 10, "id": 3}
+
+
+@pytest.mark.parametrize("double", ["one", "two"])
+async def test_modal_fields_need_ids_of_their_own(town: Town, request_: Request, double: str) -> None:
+    fields = [{"type": 4, "custom_id": name, "label": "x", "style": 1} for name in ("one", double)]
+    rows = [{"type": 1, "components": [field]} for field in fields]
+    status, _ = await request_("POST", callback(started(town)), modal(rows))
+    assert status == (400 if double == "one" else 204)
 
 
 async def test_a_deleted_answer_is_gone(town: Town, request_: Request) -> None:

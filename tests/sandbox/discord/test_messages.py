@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -211,6 +212,45 @@ async def test_components_that_discord_takes(town: Town, post: Post, components:
 async def test_bodies_that_discord_refuses(post: Post, body: Any, code: int) -> None:
     status, answer = await post(body)
     assert (status, answer["code"]) == (400, code)
+
+
+async def test_raw_routes_of_messages(town: Town, server: DiscordServer, post: Post) -> None:
+    said = town.bob.say(town.guild, "mine").message
+    own = (await post({"content": "own"}))[1]
+    base = f"{server.rest_url}/channels/{said.channel.id}"
+    cases = [
+        ("PATCH", f"/messages/{said.id}", 403, 50005),
+        ("DELETE", f"/messages/{said.id}", 403, 50013),
+        ("GET", "/messages?limit=0", 400, 50035),
+        ("GET", "/messages/abc", 400, 50035),
+        ("GET", "/messages/1", 404, 10008),
+        ("POST", "/typing", 204, None),
+        ("DELETE", f"/messages/{own['id']}", 204, None),
+    ]
+    headers = {"Authorization": f"Bot {TOKEN}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        for method, path, status, code in cases:
+            body = {"content": "x"} if method == "PATCH" else None
+            async with session.request(method, base + path, json=body) as response:
+                told = None if response.status == 204 else (await response.json())["code"]
+                assert (method, path, response.status, told) == (method, path, status, code)
+
+
+async def test_where_the_gateway_is(server: DiscordServer) -> None:
+    headers = {"Authorization": f"Bot {TOKEN}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        for path in ("/gateway", "/gateway/bot"):
+            async with session.get(server.rest_url + path) as response:
+                assert (await response.json())["url"] == server.gateway_url
+
+
+async def test_a_file_is_sent_as_a_form(town: Town, bot: SmallBot) -> None:
+    channel = await bot.fetch_channel(town.guild.channel("general").id)
+    assert isinstance(channel, discord.TextChannel)
+    await channel.send("see the file", file=discord.File(io.BytesIO(b"x"), "a.txt"))
+    (card,) = town.owner.messages(town.guild)
+    assert card.text == "see the file"
+    assert [(part["filename"], part["size"]) for part in card.message.attachments] == [("a.txt", 1)]
 
 
 async def test_without_a_token_nothing_is_answered(post: Post) -> None:

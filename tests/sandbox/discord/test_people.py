@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 import discord
-from sandbox.discord import CannotUseError, NoAnswerError, NotOfferedError, permissions
+from sandbox.discord import CannotUseError, DiscordServer, NoAnswerError, NotOfferedError, permissions
 from tests.sandbox.discord.conftest import Login, Town
 from tests.sandbox.discord.small_bot import SmallBot
 
@@ -177,6 +179,52 @@ async def test_no_answer_in_time(town: Town, bot: SmallBot) -> None:
     town.world.ack_seconds = 0.05
     with pytest.raises(NoAnswerError, match=r"did not answer in 0\.05 s"):
         await town.bob.run(town.guild, "silent")
+
+
+async def test_a_bot_that_answers_too_late_is_told_so(
+    town: Town, bot: SmallBot, server: DiscordServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    town.world.ack_seconds = 0.05
+    fault = server.faults.hold("POST", "/interactions/*")
+    with pytest.raises(NoAnswerError):
+        await town.bob.run(town.guild, "hello")
+    fault.release()
+    await bot.hears("error 10062")
+
+
+async def test_an_acknowledgement_alone_can_be_awaited(
+    town: Town, bot: SmallBot, server: DiscordServer
+) -> None:
+    fault = server.faults.hold("POST", "/webhooks/*")
+    reply = await town.bob.run(town.guild, "slow", wait=False)
+    assert reply.loading
+    fault.release()
+    await reply.until(lambda now: not now.loading, "the answer")
+    assert reply.body["content"] in ("first", "edited")
+
+
+async def test_a_kicked_bots_buttons_are_dead(town: Town, bot: SmallBot) -> None:
+    reply = await town.bob.run(town.guild, "card")
+    town.world.uninstall(town.app, town.guild)
+    with pytest.raises(CannotUseError, match="Bot is not in Pottery"):
+        await reply.press("Count 1")
+
+
+async def test_a_hidden_channels_buttons_are_out_of_reach(town: Town, bot: SmallBot) -> None:
+    reply = await town.bob.run(town.guild, "card")
+    general = town.guild.channel("general")
+    general.overwrites[town.bob.id] = (permissions.VIEW_CHANNEL, 0)
+    with pytest.raises(CannotUseError, match="does not see #general"):
+        await reply.press("Count 1")
+    with pytest.raises(CannotUseError, match="sees no such channel"):
+        town.bob.say(general, "hello")
+
+
+async def test_a_card_in_a_channel_can_be_awaited(town: Town, bot: SmallBot) -> None:
+    waiting = asyncio.create_task(town.owner.message_containing(town.guild, "Counted to 1"))
+    await town.bob.run(town.guild, "card")
+    seen = await waiting
+    assert (seen.ephemeral, town.world.person(town.bob).name) == (False, "bob")
 
 
 async def test_who_left_uses_nothing_any_more(town: Town, bot: SmallBot) -> None:

@@ -136,6 +136,54 @@ async def test_without_the_members_intent_only_the_servers_roles_are_told(town: 
     await heard(bot, "role Golden 1")
 
 
+async def test_a_nickname(town: Town, bot: SmallBot) -> None:
+    member = await (await bot.fetch_guild(town.guild.id)).fetch_member(town.bob.id)
+    with pytest.raises(discord.Forbidden):
+        await member.edit(nick="Bobby")
+    town.world.edit_role(town.bot_role, bits=permissions.ADMINISTRATOR)
+    await member.edit(nick="Bobby")
+    assert town.guild.members[town.bob.id].nick == "Bobby"
+
+
+async def test_what_the_bot_reads_of_a_server(town: Town, bot: SmallBot) -> None:
+    guild = await bot.fetch_guild(town.guild.id, with_counts=True)
+    assert guild.approximate_member_count == 3
+    assert [channel.name for channel in await guild.fetch_channels()] == ["general"]
+    assert {role.name for role in await guild.fetch_roles()} == {"@everyone", "Gold", "Bot"}
+    assert (await guild.fetch_role(town.gold.id)).colour.value == 0xFFD700
+    assert [own.name async for own in bot.fetch_guilds()] == ["Pottery"]
+    assert (await bot.application_info()).approximate_guild_count == 1
+    with pytest.raises(discord.NotFound):
+        await bot.fetch_user(1)
+
+
+async def test_a_reason_may_not_be_too_long(town: Town, bot: SmallBot) -> None:
+    with pytest.raises(discord.HTTPException) as refused:
+        await bot.http.add_role(town.guild.id, town.bob.id, town.gold.id, reason="x" * 513)
+    assert refused.value.code == 50035
+    assert town.world.roles_of(town.guild, town.bob) == []
+
+
+async def test_a_private_channel_opens_for_a_role(town: Town) -> None:
+    channel = town.world.add_channel(town.guild, "gold", private=True)
+    member = town.guild.members[town.bob.id]
+    assert permissions.channel_permissions(town.guild, channel, member) == 0
+    channel.overwrites[town.gold.id] = (0, permissions.VIEW_CHANNEL)
+    town.world.give_role(town.guild, town.bob, town.gold)
+    assert permissions.channel_permissions(town.guild, channel, member) & permissions.VIEW_CHANNEL
+    town.world.delete_channel(channel)
+    assert [left.name for left in town.guild.channels.values()] == ["general"]
+
+
+async def test_an_admin_and_the_owner_may_everything(town: Town) -> None:
+    eve = town.world.add_user("eve")
+    member = town.world.add_member(town.guild, eve, admin=True)
+    assert town.world.roles_of(town.guild, eve) == ["Admin"]
+    assert permissions.guild_permissions(town.guild, member) == permissions.ALL
+    owner = town.guild.members[town.owner.id]
+    assert permissions.guild_permissions(town.guild, owner) == permissions.ALL
+
+
 async def test_who_asks_with_a_wrong_token(server: DiscordServer) -> None:
     client = discord.Client(intents=discord.Intents.none())
     async with client:

@@ -1,0 +1,45 @@
+"""How gateway frames travel: as text, or as one compressed stream a connection (zlib or zstd)."""
+
+from __future__ import annotations
+
+import importlib
+import zlib
+from collections.abc import Callable
+
+Pack = Callable[[bytes], bytes]
+
+
+def packer(asked: str | None) -> Pack | None:
+    """What packs a connection's frames for `?compress=…`; None sends text.
+
+    Clients that know zstd take text as well, so text is what they get where this Python has no zstd.
+    KeyError for a compression that Discord does not have.
+    """
+    return {None: _plain, "zlib-stream": _zlib, "zstd-stream": _zstd}[asked]()
+
+
+def _plain() -> None:
+    return None
+
+
+def _zlib() -> Pack:
+    stream = zlib.compressobj()
+    return lambda data: stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH)
+
+
+def _zstd() -> Pack | None:
+    """By the standard library (Python 3.14) or the zstandard package, whichever is there."""
+    try:
+        stream = importlib.import_module("compression.zstd").ZstdCompressor()
+    except ImportError:
+        return _zstandard()
+    return lambda data: bytes(stream.compress(data, stream.FLUSH_BLOCK))
+
+
+def _zstandard() -> Pack | None:
+    try:
+        package = importlib.import_module("zstandard")
+    except ImportError:
+        return None
+    stream = package.ZstdCompressor().compressobj()
+    return lambda data: bytes(stream.compress(data) + stream.flush(package.COMPRESSOBJ_FLUSH_BLOCK))
