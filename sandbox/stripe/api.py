@@ -154,7 +154,8 @@ class Api:
     ) -> tuple[int, Obj]:
         if fault and fault.kind == "status":
             return fault.status, injected(fault.status)
-        await asyncio.sleep(0)
+        if fault and fault.kind == "stall":
+            await self.faults.stand_still()
         try:
             body = self.run(route, ids, given, info)
         except BadParameter:

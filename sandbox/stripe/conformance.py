@@ -1,9 +1,9 @@
 """Holds what the server says to the stripe package's own classes, on every exchange.
 
-The class of a resource annotates each field that the pinned API version has: names, types, enums, nesting and
-what may be null. A field that may be null may also be absent as far as the class tells; there Stripe's fixtures
-decide, where they are at hand: what they show must be there. The fixtures are older than the package, so a field
-that only they have is no fault.
+The class of a resource annotates each field that the pinned API version has: names, types, enums, nesting
+and what may be null. A field that may be null may also be absent as far as the class tells; there Stripe's
+fixtures decide, where they are at hand: what they show must be there. The fixtures are older than the
+package, so a field that only they have is no fault.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from types import NoneType
-from typing import Any, ForwardRef, Literal, Union
+from typing import Any, ForwardRef, Literal, NotRequired, Union, get_args, get_origin
 
 import stripe
 from stripe import ListObject, StripeObject
 from stripe._object_classes import get_object_class
 from stripe._stripe_object import UntypedStripeObject
-from typing_extensions import NotRequired, get_args, get_origin, is_typeddict
+from typing_extensions import is_typeddict
 
 from sandbox.stripe.api import Exchange
 from sandbox.stripe.expand import ON_REQUEST, PRODUCTS

@@ -132,6 +132,9 @@ class Deliverer:
     async def _run_batch(self, batch: list[Delivery]) -> None:
         late = self.faults.late
         if late:
+            for delivery in batch:
+                delivery.next_at = self.world.clock.now() + late
+                self._note(delivery)
             await self.world.clock.sleep(late)
         for delivery in batch:
             if len(batch) == 1 or not await self._attempt(delivery):

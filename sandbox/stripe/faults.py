@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 from typing import Literal
@@ -13,6 +14,7 @@ Kind = Literal[
     "cut_after",  # the connection is cut, but it did happen
     "status",  # an error answer, nothing happened; a 500 is kept under the idempotency key
     "status_after",  # an error answer, but it did happen; kept under the idempotency key
+    "stall",  # held while being worked on, until release()
     "empty",  # a list without entries
     "slow",  # the body comes in crumbs
 ]
@@ -36,6 +38,17 @@ class Faults:
     """The first fault that fits a request is used up by it."""
 
     waiting: list[Fault] = field(default_factory=list)
+    reached: asyncio.Event = field(default_factory=asyncio.Event)  # a request stands still
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def stand_still(self) -> None:
+        self.reached.set()
+        await self.released.wait()
+
+    def release(self) -> None:
+        """Let those that stand still go on."""
+        self.released.set()
+        self.reached, self.released = asyncio.Event(), asyncio.Event()
 
     def add(
         self,

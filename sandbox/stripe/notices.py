@@ -7,6 +7,7 @@ from typing import get_args
 from urllib.parse import urlsplit
 
 import stripe
+
 from sandbox.stripe.errors import StripeRefusal, invalid, missing
 from sandbox.stripe.routes import PAGING, Route, delete, get, list_of, page, post
 from sandbox.stripe.state import DAY, Obj, World, blank, merge_metadata, new_id, token

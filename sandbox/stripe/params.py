@@ -12,13 +12,14 @@ from functools import cache
 from types import UnionType
 from typing import Any, ForwardRef, Literal, NotRequired, Union, get_args, get_origin
 
+import stripe
+from stripe._stripe_object import UntypedStripeObject
+
 # The package writes its TypedDicts with typing_extensions, whose NotRequired need not be typing's.
 from typing_extensions import is_typeddict
 
-import stripe
 from sandbox.stripe.errors import BadParameter, invalid, required, unknown, unsupported
 from sandbox.stripe.forms import as_list
-from stripe._stripe_object import UntypedStripeObject
 
 # The package mixes these into the params of its older call style; they travel as headers, not as params.
 OPTIONS = frozenset(stripe.RequestOptions.__annotations__)

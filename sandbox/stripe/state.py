@@ -150,8 +150,8 @@ def changed(before: Obj, after: Obj) -> Obj:
         old, new = before.get(key), after.get(key)
         if old == new:
             continue
-        both = isinstance(old, dict) and isinstance(new, dict)
-        previous[key] = changed(old, new) if both and old and new else old
+        inner = changed(old, new) if isinstance(old, dict) and isinstance(new, dict) else old
+        previous[key] = inner
     return previous
 
 

@@ -1,39 +1,22 @@
-"""A started stand-in, a real client for it, an endpoint that keeps what it is sent, and the checker on it all."""
+"""A started stand-in with the checker on it, a real client, and an endpoint that keeps what it is sent."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-import stripe
 from aiohttp import web
 
+import stripe
 from sandbox.clock import MovableClock
 from sandbox.stripe import StripeServer
 from sandbox.stripe.conformance import Conformance
+from tests.sandbox.stripe.helpers import KEY, Receiver, close
 
-KEY = "sk_test_local"
 SPECS = Path(os.environ.get("DUES_SPECS") or Path(__file__).parents[4] / "shared" / "specs")
-
-
-@dataclass
-class Receiver:
-    """A webhook endpoint of its own; `answer` is what it says to each delivery."""
-
-    url: str = ""
-    answer: int = 200
-    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    arrived: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def take(self, request: web.Request) -> web.Response:
-        self.got.append((dict(request.headers), await request.read()))
-        self.arrived.set()
-        return web.Response(status=self.answer)
 
 
 @pytest.fixture
@@ -56,7 +39,7 @@ async def fake(clock: MovableClock) -> AsyncIterator[StripeServer]:
 async def client(fake: StripeServer) -> AsyncIterator[stripe.StripeClient]:
     http = stripe.AIOHTTPClient()
     yield stripe.StripeClient(KEY, base_addresses={"api": fake.url}, http_client=http)
-    await http.close_async()
+    await close(http)
 
 
 @pytest.fixture
@@ -76,13 +59,3 @@ async def receiver() -> AsyncIterator[Receiver]:
 async def gold(fake: StripeServer) -> Any:
     """5.00 USD a month."""
     return fake.add_price(fake.add_product("Gold"), 500)
-
-
-async def subscribe(client: stripe.StripeClient, fake: StripeServer, price: Any, **more: Any) -> Any:
-    """A paid checkout's subscription."""
-    session = await client.v1.checkout.sessions.create_async(
-        {"mode": "subscription", "line_items": [{"price": price["id"], "quantity": 1}], **more}
-    )
-    fake.pay_checkout(session.id)
-    done = await client.v1.checkout.sessions.retrieve_async(session.id)
-    return await client.v1.subscriptions.retrieve_async(str(done.subscription))

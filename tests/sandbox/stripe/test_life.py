@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import stripe
 
+import stripe
 from sandbox.clock import MovableClock
 from sandbox.stripe import StripeServer
-from tests.sandbox.stripe.conftest import subscribe
+from tests.sandbox.stripe.helpers import subscribe
 
 DAY = 86_400
 Client = stripe.StripeClient
@@ -140,7 +140,9 @@ async def test_a_new_card_heals_a_late_subscription(
     assert "past_due" in statuses
 
 
-async def test_switching_plans_prorates(client: Client, fake: StripeServer, gold: Any, clock: MovableClock) -> None:
+async def test_switching_plans_prorates(
+    client: Client, fake: StripeServer, gold: Any, clock: MovableClock
+) -> None:
     silver = fake.add_price(fake.add_product("Silver"), 300)
     yearly = fake.add_price(gold["product"], 5000, "year")
     subscription = await subscribe(client, fake, gold)
@@ -183,7 +185,9 @@ async def test_paused_and_resumed(client: Client, fake: StripeServer, gold: Any)
     subscription = await subscribe(client, fake, gold)
     paused = await client.v1.subscriptions.pause_async(subscription.id)
     assert paused.status == "paused"
-    resumed = await client.v1.subscriptions.resume_async(subscription.id, {"billing_cycle_anchor": {"type": "now"}})
+    resumed = await client.v1.subscriptions.resume_async(
+        subscription.id, {"billing_cycle_anchor": {"type": "now"}}
+    )
     assert resumed.status == "active"
 
 
@@ -198,7 +202,7 @@ async def test_a_trial_without_a_card_ends_as_it_was_told(
                 "customer": customer.id,
                 "items": [{"price": gold["id"]}],
                 "trial_period_days": 5,
-                "trial_settings": {"end_behavior": {"missing_payment_method": behavior}},  # type: ignore[typeddict-item]
+                "trial_settings": {"end_behavior": {"missing_payment_method": behavior}},
             }
         )
         ends[behavior] = made.id

@@ -6,11 +6,11 @@ from collections.abc import Awaitable
 from typing import Any
 
 import pytest
-import stripe
 
+import stripe
 from sandbox.clock import MovableClock
-from sandbox.stripe import StripeServer
-from tests.sandbox.stripe.conftest import subscribe
+from sandbox.stripe import StripeRefusal, StripeServer
+from tests.sandbox.stripe.helpers import close, subscribe
 
 Client = stripe.StripeClient
 
@@ -28,7 +28,7 @@ async def test_a_wrong_key_is_401(fake: StripeServer) -> None:
         with pytest.raises(stripe.AuthenticationError) as caught:
             await client.v1.prices.list_async()
         assert key not in str(caught.value)
-    await http.close_async()
+    await close(http)
 
 
 async def test_another_api_version_is_refused_not_guessed(client: Client) -> None:
@@ -37,14 +37,17 @@ async def test_another_api_version_is_refused_not_guessed(client: Client) -> Non
 
 
 async def test_unknown_parameters_and_objects(client: Client, fake: StripeServer) -> None:
-    error = await refused(client.v1.customers.create_async({"nmae": "x"}))  # type: ignore[typeddict-unknown-key]
+    typo: Any = {"nmae": "x"}
+    error = await refused(client.v1.customers.create_async(typo))
     assert (error.http_status, error.code, error.param) == (400, "parameter_unknown", "nmae")
     assert "Received unknown parameter: nmae" in str(error)
     error = await refused(client.v1.subscriptions.retrieve_async("sub_none"))
     assert (error.http_status, error.code, error.param) == (404, "resource_missing", "id")
     error = await refused(client.v1.subscriptions.list_async({"price": "price_none"}))
     assert (error.http_status, error.code, error.param) == (400, "resource_missing", "price")
-    error = await refused(client.v1.customers.create_async({"tax_id_data": [{"type": "eu_vat", "value": "1"}]}))
+    error = await refused(
+        client.v1.customers.create_async({"tax_id_data": [{"type": "eu_vat", "value": "1"}]})
+    )
     assert "local Stripe" in str(error)
 
 
@@ -62,7 +65,9 @@ async def test_unknown_parameters_and_objects(client: Client, fake: StripeServer
         ({"currency": "usd", "metadata": {"a": "b" * 501}}, "metadata[a]", None),
     ],
 )
-async def test_parameters_are_read_as_stripe_reads_them(client: Client, given: Any, param: str, code: Any) -> None:
+async def test_parameters_are_read_as_stripe_reads_them(
+    client: Client, given: Any, param: str, code: Any
+) -> None:
     error = await refused(client.v1.prices.create_async(given))
     assert (error.param, error.code) == (param, code)
 
@@ -74,7 +79,9 @@ async def test_checkout_refuses_what_cannot_be_sold(
         given = {"mode": "subscription", "line_items": [{"price": gold["id"], "quantity": 1}], **more}
         return await refused(client.v1.checkout.sessions.create_async(given))  # type: ignore[arg-type]
 
-    once = await client.v1.prices.create_async({"product": gold["product"], "currency": "usd", "unit_amount": 1})
+    once = await client.v1.prices.create_async(
+        {"product": gold["product"], "currency": "usd", "unit_amount": 1}
+    )
     assert (await checkout(line_items=[{"price": once.id}])).param == "line_items[0][price]"
     assert (await checkout(line_items=[])).param == "line_items"
     assert (await checkout(customer="cus_none")).code == "resource_missing"
@@ -90,8 +97,6 @@ async def test_a_declined_card_leaves_the_page_open(client: Client, fake: Stripe
     session = await client.v1.checkout.sessions.create_async(
         {"mode": "subscription", "line_items": [{"price": gold["id"], "quantity": 1}]}
     )
-    from sandbox.stripe import StripeRefusal
-
     for card in ("4000000000000002", "4000000000000341", "4000000000000069", "4242424242424241"):
         with pytest.raises(StripeRefusal) as caught:
             fake.pay_checkout(session.id, card)
@@ -122,7 +127,9 @@ async def test_a_canceled_subscription_stays_canceled(client: Client, fake: Stri
     assert (over.status, over.ended_at) == ("canceled", over.canceled_at)
     error = await refused(client.v1.subscriptions.cancel_async(subscription.id))
     assert (error.http_status, error.code) == (404, "resource_missing")
-    error = await refused(client.v1.subscriptions.update_async(subscription.id, {"cancel_at_period_end": False}))
+    error = await refused(
+        client.v1.subscriptions.update_async(subscription.id, {"cancel_at_period_end": False})
+    )
     assert error.http_status == 400
     kept = await client.v1.subscriptions.update_async(subscription.id, {"metadata": {"note": "x"}})
     assert kept.metadata["note"] == "x"
@@ -146,7 +153,9 @@ async def test_a_schedule_owns_the_ends(client: Client, fake: StripeServer, gold
 async def test_classic_billing_knows_no_min_period_end(client: Client, fake: StripeServer, gold: Any) -> None:
     fake.world.settings.billing_mode = "classic"
     subscription = await subscribe(client, fake, gold)
-    error = await refused(client.v1.subscriptions.update_async(subscription.id, {"cancel_at": "min_period_end"}))
+    error = await refused(
+        client.v1.subscriptions.update_async(subscription.id, {"cancel_at": "min_period_end"})
+    )
     assert error.param == "cancel_at"
 
 
@@ -155,7 +164,9 @@ async def test_refunds_never_exceed_what_was_paid(client: Client, fake: StripeSe
     charge = fake.dashboard.last_charge(subscription.id)
     part = await client.v1.refunds.create_async({"charge": charge["id"], "amount": 200})
     assert (part.status, part.amount) == ("succeeded", 200)
-    assert (await refused(client.v1.refunds.create_async({"charge": charge["id"], "amount": 301}))).param == "amount"
+    assert (
+        await refused(client.v1.refunds.create_async({"charge": charge["id"], "amount": 301}))
+    ).param == "amount"
     rest = await client.v1.refunds.create_async(
         {"payment_intent": charge["payment_intent"], "reason": "requested_by_customer"}
     )
@@ -204,7 +215,9 @@ async def test_lists_are_paged(client: Client, fake: StripeServer) -> None:
     back = await client.v1.products.list_async({"limit": 10, "ending_before": second.data[0].id})
     assert [one.id for one in back.data] == [one.id for one in first.data]
     assert (await refused(client.v1.products.list_async({"limit": 101}))).param == "limit"
-    assert (await refused(client.v1.products.list_async({"starting_after": "prod_x"}))).param == "starting_after"
+    assert (
+        await refused(client.v1.products.list_async({"starting_after": "prod_x"}))
+    ).param == "starting_after"
 
 
 async def test_an_archived_payment_method_cannot_be_used(client: Client, fake: StripeServer) -> None:
