@@ -19,13 +19,13 @@ Answer = Mapping[str, Any]
 
 
 @asynccontextmanager
-async def within(seconds: float, what: str) -> AsyncIterator[None]:
-    """Give up after that many seconds, all tries together: ProviderUnavailable, the effect unknown."""
+async def in_time(what: str) -> AsyncIterator[None]:
+    """Give up after LONGEST_CALL, all tries together: ProviderUnavailable, the effect unknown."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(LONGEST_CALL):
             yield
     except TimeoutError:
-        raise ProviderUnavailable(detail=f"{what}: no answer within {seconds:g} s") from None
+        raise ProviderUnavailable(detail=f"{what}: no answer within {LONGEST_CALL:g} s") from None
 
 
 def bounded(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -33,7 +33,7 @@ def bounded(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutin
 
     @wraps(method)
     async def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        async with within(LONGEST_CALL, method.__name__):
+        async with in_time(method.__name__):
             return await method(*args, **kwargs)
 
     return call

@@ -22,7 +22,7 @@ from billing.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from providers.base import LONGEST_CALL, Answer, need, within
+from providers.base import Answer, in_time, need
 
 # At info the SDK logs Stripe's messages, at debug whole bodies, links to pay and manage among them.
 logging.getLogger("stripe").setLevel(logging.WARNING)
@@ -82,7 +82,7 @@ class Api:
     async def pages(self, path: str, **params: Any) -> AsyncIterator[list[Any]]:
         """Every page of a list; each page has the time of one call."""
         while True:
-            async with within(LONGEST_CALL, f"GET {path}"):
+            async with in_time(f"GET {path}"):
                 page = await self.get(path, **{"limit": _PAGE, **params})
             found: list[Any] = need(page, "data", list)
             if found:
@@ -105,6 +105,8 @@ class Api:
         except (aiohttp.ClientError, OSError) as error:
             # Reading the body fails outside of what the SDK translates. TimeoutError is an OSError.
             raise ProviderUnavailable(detail=f"{what}: {type(error).__name__}") from None
+        except ValueError:
+            raise ProviderMisread(detail=f"{what}: the answer is no text") from None
         if not isinstance(answer.data, dict):
             raise ProviderMisread(detail=f"{what}: the answer is no object")
         return answer.data
@@ -122,7 +124,7 @@ def translate(error: stripe.StripeError, what: str) -> ProviderError:
 
     docs.stripe.com/api/errors, docs.stripe.com/error-low-level, 2026-11.
     """
-    status, code, param = error.http_status or 0, error.code or "", getattr(error, "param", None) or ""
+    status, code, param = error.http_status or 0, _named(error, "code"), _named(error, "param")
     detail = f"{what}: {' '.join(p for p in (str(status), code, param, error.request_id) if p)}"
     unavailable = isinstance(error, stripe.APIConnectionError | stripe.RateLimitError)
     if unavailable or status >= 500 or status == 409 or code == "lock_timeout":
@@ -136,6 +138,14 @@ def translate(error: stripe.StripeError, what: str) -> ProviderError:
     if 400 <= status < 500:
         return Refused(detail=detail, status=status, code=code, param=param)
     return ProviderMisread(detail=detail)
+
+
+def _named(error: stripe.StripeError, field: str) -> str:
+    """The SDK hands these on for some kinds of errors only, so they are read from the answer."""
+    body = error.json_body
+    named = body.get("error") if isinstance(body, dict) else None
+    found = named.get(field) if isinstance(named, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 class Missing(Refused, ProviderNotFound):

@@ -11,6 +11,7 @@ from billing.ports import Provider
 from providers.stripe.client import StripeProvider
 from sandbox.clock import MovableClock
 from sandbox.stripe import StripeServer
+from sandbox.stripe.conformance import Conformance
 from tests.contract.providers.harness import Sink
 
 KEY = "sk_test_contract"
@@ -64,10 +65,11 @@ class StripeSurroundings:
 
 @asynccontextmanager
 async def stripe_surroundings() -> AsyncIterator[StripeSurroundings]:
-    clock, sink = MovableClock(), Sink()
+    clock, sink, types = MovableClock(), Sink(), Conformance()
     runner = await sink.start()
-    async with StripeServer(clock, KEY) as server:
+    async with StripeServer(clock, KEY, watch=types) as server:
         there = StripeSurroundings(server, clock, sink)
         yield there
         await there.provider.close()
     await runner.cleanup()
+    assert not types.problems

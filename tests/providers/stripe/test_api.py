@@ -1,0 +1,209 @@
+"""Stripe's faults as ours, bounded in time, and nothing secret in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+import providers.base
+import providers.stripe.mapping
+from billing.errors import (
+    ProviderError,
+    ProviderMisread,
+    ProviderNotFound,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from billing.model import Subject
+from providers.stripe.client import StripeProvider
+from sandbox.clock import MovableClock
+from tests.contract.providers.harness import buy, order, wish
+from tests.contract.providers.stripe import StripeSurroundings
+from tests.providers.stripe.responder import Responder
+from tests.providers.stripe.samples import listed, price, subscription
+
+PRICE = "GET /v1/prices/price_gold"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "kind"),
+    [
+        (400, {"code": "resource_missing", "param": "id"}, ProviderNotFound),
+        (404, {"code": "resource_missing"}, ProviderNotFound),
+        (400, {"code": "parameter_invalid_empty", "param": "price"}, ProviderRefused),
+        (400, {"type": "idempotency_error"}, ProviderRefused),
+        (401, {}, ProviderRefused),
+        (402, {"type": "card_error", "code": "card_declined"}, ProviderRefused),
+        (403, {}, ProviderRefused),
+        (409, {"code": "idempotency_key_in_use"}, ProviderUnavailable),
+        (429, {"code": "rate_limit"}, ProviderUnavailable),
+        (429, {"code": "lock_timeout"}, ProviderUnavailable),
+        (500, {"type": "api_error"}, ProviderUnavailable),
+        (503, {"type": "api_error"}, ProviderUnavailable),
+    ],
+)
+async def test_a_refusal_is_named_and_its_message_is_not_repeated(
+    responder: Responder,
+    stripe_at: StripeProvider,
+    status: int,
+    error: dict[str, str],
+    kind: type[ProviderError],
+) -> None:
+    what = "GET /v1/subscriptions/sub_1"
+    body = {"error": {"type": "invalid_request_error", "message": "A secret body.", **error}}
+    responder.say(what, body, status, stripe_should_retry="false", request_id="req_77")
+    with pytest.raises(kind) as met:
+        await stripe_at.fetch_subscription("sub_1")
+    assert isinstance(met.value, ProviderNotFound) == (kind is ProviderNotFound)
+    assert str(status) in str(met.value)
+    assert "req_77" in str(met.value)
+    assert error.get("code", "") in str(met.value)
+    assert "secret" not in f"{met.value!r} {met.value.__cause__!r} {met.value.tell}"
+    assert met.value.__suppress_context__
+    assert met.value.retry == (kind is ProviderUnavailable or status in (401, 403))
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b"\xff", b'{"id": "price_gold"', b"{}"])
+async def test_an_answer_that_is_no_object_is_misread(
+    responder: Responder, stripe_at: StripeProvider, body: bytes, status: int
+) -> None:
+    responder.say("GET /v1/subscriptions/sub_1", body, status)
+    with pytest.raises((ProviderMisread, ProviderRefused)):
+        await stripe_at.fetch_subscription("sub_1")
+
+
+async def test_a_proxy_s_page_is_no_answer_of_stripe_s(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
+    responder.say(PRICE, b"<html>Bad gateway</html>", 502)
+    with pytest.raises(ProviderUnavailable) as met:
+        await stripe_at.fetch_price("price_gold")
+    assert "html" not in str(met.value)
+
+
+async def test_an_answer_cut_short_is_unavailable() -> None:
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(cut, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    provider = StripeProvider("sk_test_1", ("whsec_one",), f"http://127.0.0.1:{port}", MovableClock())
+    with pytest.raises(ProviderUnavailable, match="ClientPayloadError"):
+        await provider.fetch_price("price_gold")
+    await provider.close()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_what_fails_fast_is_tried_again(responder: Responder, stripe_at: StripeProvider) -> None:
+    responder.refuse(PRICE, 500)
+    responder.say(PRICE, price())
+    assert (await stripe_at.fetch_price("price_gold")).id == "price_gold"
+    assert len(responder.asked) == 2
+
+
+async def test_a_change_is_tried_again_under_its_own_key(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
+    responder.say("GET /v1/subscriptions/sub_1", subscription())
+    responder.refuse("POST /v1/subscriptions/sub_1", 500)
+    responder.say("POST /v1/subscriptions/sub_1", subscription(cancel_at_period_end=True))
+    found = await stripe_at.fetch_subscription("sub_1")
+    assert not (await stripe_at.cancel_at_period_end(found, "wish-1")).renews
+    posts = [asked for asked in responder.asked if asked.method == "POST"]
+    assert [post.headers["idempotency-key"] for post in posts] == ["wish-1", "wish-1"]
+    assert posts[0].params == {"cancel_at_period_end": "true", "expand[0]": "latest_invoice"}
+
+
+async def test_a_deletion_is_tried_once(responder: Responder, stripe_at: StripeProvider) -> None:
+    responder.say("GET /v1/subscriptions/sub_1", subscription())
+    responder.refuse("DELETE /v1/subscriptions/sub_1", 500)
+    found = await stripe_at.fetch_subscription("sub_1")
+    with pytest.raises(ProviderUnavailable):
+        await stripe_at.cancel_now(found, "wish-1")
+    deletes = [asked for asked in responder.asked if asked.method == "DELETE"]
+    assert len(deletes) == 1
+    assert "idempotency-key" not in deletes[0].headers
+
+
+def calls() -> list[Callable[[StripeSurroundings], Awaitable[object]]]:
+    gold = providers.stripe.mapping.map_price(price(), "test")
+    found = providers.stripe.mapping.map_subscription(subscription(), "test")
+    return [
+        lambda at: at.provider.fetch_subscription("sub_1"),
+        lambda at: at.provider.locate(Subject("payment_intent", "pi_1")),
+        lambda at: at.provider.fetch_checkout("sub_1"),
+        lambda at: at.provider.fetch_dispute("dp_1"),
+        lambda at: anext(at.provider.list_subscriptions()),
+        lambda at: at.provider.fetch_price("price_gold"),
+        lambda at: at.provider.start_checkout(order(gold)),
+        lambda at: at.provider.manage_link(found, wish(gold)),
+        lambda at: at.provider.cancel_at_period_end(found, "wish-1"),
+        lambda at: at.provider.cancel_now(found, "wish-1"),
+        lambda at: at.provider.resume(found, "wish-1"),
+        lambda at: at.provider.fetch_last_payment(found),
+        lambda at: at.provider.fix("stripe:enable:we_1", [], ""),
+    ]
+
+
+async def test_no_call_outlasts_its_time(there: StripeSurroundings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providers.base, "LONGEST_CALL", 0.2)
+    there.server.faults.add("hang_before", times=None)
+    outcomes = await asyncio.gather(*(call(there) for call in calls()), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [ProviderUnavailable] * len(outcomes)
+    findings = await there.provider.check([], "http://127.0.0.1:9/hook")
+    assert not any(finding.ok for finding in findings)
+
+
+def test_the_time_of_a_call_is_what_the_port_promises() -> None:
+    assert providers.base.LONGEST_CALL < 15
+
+
+async def test_nothing_secret_reaches_the_log(
+    there: StripeSurroundings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    bought = await buy(there)
+    link = await there.provider.manage_link(bought, wish(bought.price))
+    await buy(there, "opaque-2", customer="cus_nobody")
+    for body, headers in there.arrived:
+        await there.provider.authenticate(body, headers, there.clock.now())
+        assert headers["stripe-signature"] not in caplog.text
+    assert "Checkout without the known customer" in caplog.text
+    for secret in (link, "sk_test_contract", there.endpoint["secret"], "/c/pay/", "ada@example.com"):
+        assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("odd", ["", "../customers", "sub_1/../../x", "a b", "sub?x=1", "ü"])
+async def test_an_id_stays_within_its_path(responder: Responder, stripe_at: StripeProvider, odd: str) -> None:
+    with pytest.raises(ProviderNotFound):
+        await stripe_at.fetch_subscription(odd)
+    assert all(asked.path.startswith("/v1/subscriptions/") for asked in responder.asked)
+
+
+async def test_pages_follow_each_other(responder: Responder, stripe_at: StripeProvider) -> None:
+    what = "GET /v1/subscriptions"
+    responder.say(what, listed(subscription(id="sub_1"), subscription(id="sub_2"), more=True))
+    responder.say(what, listed(subscription(id="sub_3", items=listed()), subscription(id="sub_4")))
+    found = [one.key.id async for one in stripe_at.list_subscriptions()]
+    assert found == ["sub_1", "sub_2", "sub_4"], "the one that cannot be read is left out"
+    assert [asked.params.get("starting_after") for asked in responder.asked] == [None, "sub_2"]
+    assert responder.asked[0].params["status"] == "all"
+    assert responder.asked[0].params["limit"] == "100"
+
+
+async def test_the_failure_of_a_page_is_told(responder: Responder, stripe_at: StripeProvider) -> None:
+    what = "GET /v1/subscriptions"
+    responder.say(what, listed(subscription(), more=True))
+    responder.refuse(what, 429)
+    listing = stripe_at.list_subscriptions()
+    assert (await anext(listing)).key.id == "sub_1"
+    with pytest.raises(ProviderUnavailable):
+        await anext(listing)
