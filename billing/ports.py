@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from billing.errors import ProviderRefused
@@ -22,6 +22,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
+from billing.turns import Turns
 
 __all__ = [
     "CheckoutFound",
@@ -175,7 +176,10 @@ class Messenger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What every use case works with. `grace` (seconds) and `public_url` are the owner's settings."""
+    """What every use case works with. `grace` (seconds) and `public_url` are the owner's settings.
+
+    `turns`: whoever fetches a subscription to record it, or changes it, holds the turn of its key.
+    """
 
     ledger: Ledger
     providers: Mapping[str, Provider]
@@ -184,6 +188,7 @@ class Ports:
     clock: Clock
     grace: int
     public_url: str
+    turns: Turns = field(default_factory=Turns)
 
     def now(self) -> int:
         """Unix seconds, whole."""
@@ -193,8 +198,10 @@ class Ports:
         """The provider that a subscription lives at; ProviderRefused when the owner has turned it off."""
         provider = self.providers.get(key.provider)
         if provider is None or provider.account != key.account:
-            raise ProviderRefused(
+            off = ProviderRefused(
                 f"This subscription is paid through {key.provider.title()} ({key.account}), which the bot is "
                 "not connected to just now. Please tell the server's admins.",
             )
+            off.retry = True  # its settings may come back
+            raise off
         return provider

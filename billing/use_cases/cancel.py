@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from billing.access import block_on, decide_right, plans_of
+from billing.access import decide_right
 from billing.errors import Conflict
 from billing.model import Intent, IntentKind, IntentState, Status, Subscription, SubscriptionKey
 from billing.ports import Ports
-from billing.use_cases.carry_out import carry_out
+from billing.use_cases.blocked import load_block
+from billing.use_cases.carry_out import carry_out, stopping
 from billing.use_cases.own import load_own
 
 PATIENCE = 60
@@ -34,10 +35,13 @@ class Receipt:
 
 
 def preview(subscription: Subscription, now: int, grace: int) -> Preview:
-    """At the end of what is paid; at once where nothing is paid, so that no further charge is tried."""
-    if subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN):
-        return Preview(subscription, IntentKind.CANCEL_AT_PERIOD_END, subscription.period_end)
-    return Preview(subscription, IntentKind.CANCEL_NOW, None)
+    """At the end of what is paid; at once where nothing is. Roles stay as long as both period and right."""
+    kind = stopping(subscription)
+    right = decide_right(subscription, now, grace)
+    if kind is IntentKind.CANCEL_NOW or right is None:
+        return Preview(subscription, kind, None)
+    ends = [moment for moment in (subscription.period_end, right.until) if moment is not None]
+    return Preview(subscription, kind, min(ends, default=None))
 
 
 async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Preview:
@@ -57,26 +61,23 @@ async def cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
 
 
 async def resume(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
-    """Let it renew again; Conflict when an admin revoked it or it is too late."""
+    """Let it renew again, or take back a cancellation that the provider has not confirmed yet; Conflict when
+    an admin revoked it or it is too late."""
     subscription = await load_own(ports, member_id, key)
-    await _refuse_blocked(ports, subscription)
+    if await load_block(ports, subscription):
+        raise Conflict("The server's admins revoked this access, so it cannot be resumed. Please ask them.")
     if decide_right(subscription, ports.now(), ports.grace) is None:
         raise Conflict("This subscription is over and cannot be resumed. Use /subscribe to start a new one.")
-    if subscription.ends_at is None:
+    if subscription.ends_at is None and not await _cancel_waits(ports, key):
         raise Conflict("This subscription is not cancelled; it renews as it is.")
     if not ports.provider_of(key).keeps_period:
         raise Conflict("This provider cannot take a cancellation back. Use /subscribe to start a new one.")
     return await wish(ports, IntentKind.RESUME, subscription, member_id, "resumed by the member")
 
 
-async def _refuse_blocked(ports: Ports, subscription: Subscription) -> None:
-    assert subscription.binding is not None
-    overrides = await ports.ledger.load_overrides(
-        subscription.binding.guild_id, subscription.binding.member_id, ports.now()
-    )
-    plans = await ports.ledger.load_plans(subscription.binding.guild_id, removed=True)
-    if block_on((plan.id for plan in plans_of(subscription, plans)), overrides):
-        raise Conflict("The server's admins revoked this access, so it cannot be resumed. Please ask them.")
+async def _cancel_waits(ports: Ports, key: SubscriptionKey) -> bool:
+    intents = await ports.ledger.load_intents_of(key)
+    return any(i.kind is IntentKind.CANCEL_AT_PERIOD_END and is_open(i) for i in intents)
 
 
 async def wish(ports: Ports, kind: IntentKind, subscription: Subscription, by: int, reason: str) -> Receipt:

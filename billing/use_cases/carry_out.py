@@ -8,6 +8,7 @@ from billing.backoff import next_try
 from billing.errors import NotFound, ProviderError, ProviderRefused
 from billing.model import Intent, IntentKind, IntentState, Money, Notice, Payment, Status, Subscription
 from billing.ports import Ports, Provider, Synced
+from billing.use_cases.blocked import load_block
 
 
 async def carry_out(ports: Ports, intent: Intent, *, tell: bool = True) -> Intent:
@@ -16,18 +17,30 @@ async def carry_out(ports: Ports, intent: Intent, *, tell: bool = True) -> Inten
     PENDING: the provider gave no clear answer, and it is tried again. `tell`: whoever wished it hears of
     the outcome by message, as nobody waits for the answer.
     """
+    async with ports.turns.of(intent.key):
+        latest = await ports.ledger.load_intent(intent.id) or intent
+        if latest.state is not IntentState.PENDING:
+            return latest
+        return await _attempt(ports, latest, tell=tell)
+
+
+async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:
     subscription = await ports.ledger.load_subscription(intent.key)
     if subscription is None:
         raise NotFound("This subscription is not known here.")
     attempt = replace(intent, attempts=intent.attempts + 1)
+    snapshot: Subscription | None = None
     try:
+        if intent.kind is IntentKind.RESUME and await load_block(ports, subscription):
+            raise ProviderRefused("The server's admins revoked this access, so it was not resumed.")
         provider = ports.provider_of(intent.key)
+        attempt = await _with_payment(ports, provider, attempt, subscription)
         done, snapshot = await _act(provider, attempt, subscription, f"{intent.id}.{intent.attempts}")
     except ProviderError as error:
         snapshot = await _fetch_if_done(ports, attempt)
         if snapshot is not None:
             done = replace(attempt, state=IntentState.DONE, outcome="")
-        elif isinstance(error, ProviderRefused):
+        elif not error.retry:
             done = replace(attempt, state=IntentState.FAILED, outcome=error.tell)
         else:
             return await _keep(ports, attempt, error)
@@ -71,15 +84,26 @@ async def _act(
             return await _refund(provider, done, subscription, key), None
 
 
-async def _refund(provider: Provider, done: Intent, subscription: Subscription, key: str) -> Intent:
-    """Give back what is left of the payment that the admin saw when deciding."""
+async def _with_payment(
+    ports: Ports, provider: Provider, attempt: Intent, subscription: Subscription
+) -> Intent:
+    """Fix which payment a refund is about before it is asked for: should the answer be lost, the next try
+    must not give back a later one too."""
+    if attempt.kind is not IntentKind.REFUND_LAST_PAYMENT or attempt.payment_id is not None:
+        return attempt
     payment = await provider.fetch_last_payment(subscription)
-    if done.payment_id is not None and (payment is None or payment.id != done.payment_id):
-        payment = Payment(done.payment_id, 0, 0, subscription.price.currency, 0)
-    if payment is None:
+    if payment is not None:
+        attempt = replace(attempt, payment_id=payment.id)
+        await ports.ledger.record_intent_outcome(attempt, None, [])
+    return attempt
+
+
+async def _refund(provider: Provider, done: Intent, subscription: Subscription, key: str) -> Intent:
+    """Give back what is left of the payment, as the provider finds it by its id."""
+    if done.payment_id is None:
         return replace(done, state=IntentState.FAILED, outcome="There was no payment to refund.")
-    after = await provider.refund(payment, key)
-    return replace(done, payment_id=after.id, refunded=Money(after.refunded, after.currency))
+    after = await provider.refund(Payment(done.payment_id, 0, 0, subscription.total.currency, 0), key)
+    return replace(done, refunded=Money(after.refunded, after.currency))
 
 
 def _synced(ports: Ports, intent: Intent, snapshot: Subscription) -> Synced:
@@ -110,11 +134,18 @@ def _told(ports: Ports, intent: Intent, subscription: Subscription) -> list[Noti
     ]
 
 
+def stopping(subscription: Subscription) -> IntentKind:
+    """How its billing is stopped: at the end of what is paid; at once where nothing is, so that no further
+    charge is tried."""
+    paid = subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN)
+    return IntentKind.CANCEL_AT_PERIOD_END if paid else IntentKind.CANCEL_NOW
+
+
 def already(kind: IntentKind, subscription: Subscription) -> bool:
     """Whether the subscription is as the wish would make it, so that nothing need be asked."""
     match kind:
         case IntentKind.CANCEL_AT_PERIOD_END:
-            return not subscription.renews
+            return subscription.ends_at is not None or subscription.status is Status.ENDED
         case IntentKind.CANCEL_NOW:
             return subscription.status is Status.ENDED
         case IntentKind.RESUME:

@@ -98,10 +98,13 @@ async def _read_back(
 async def _park(
     ports: Ports, mark: MemberMark, state: MemberState, entitled: bool, error: DiscordError, now: int
 ) -> None:
-    """Nothing can be done for somebody who is not there; it is told where they are entitled to something."""
+    """Nothing can be done for somebody who is not there; it is told where they are entitled to something.
+
+    Who leaves loses the roles. Where it is the bot that left, they stay, and stay ours to take.
+    """
     await ports.ledger.record_converged(
         mark,
-        gone=sorted(state.granted),
+        gone=sorted(state.granted) if isinstance(error, MemberGone) else [],
         due_at=next_change(state.subscriptions, state.overrides, now, ports.grace),
         parked=error.tell if entitled else None,
         changes=[],

@@ -32,13 +32,12 @@ async def check_provider(ports: Ports, provider: Provider, guild_id: int | None)
 async def fix(ports: Ports, guild_id: int, findings: list[Finding]) -> list[str]:
     """Carry out the cures that need no person; what was done or why not, a sentence each."""
     plans = await ports.ledger.load_plans(guild_id)
-    said = []
-    for finding in findings:
-        if finding.ok or finding.fix is None:
-            continue
-        for provider in ports.providers.values():
-            if finding.fix.startswith(f"{provider.name}:"):
-                said.append(await _fixed(ports, provider, finding, plans))
+    said = [
+        await _fixed(ports, provider, finding, plans)
+        for finding in findings
+        for provider in ports.providers.values()
+        if not finding.ok and (finding.fix or "").startswith(f"{provider.name}:")
+    ]
     members = await ports.ledger.load_parked(guild_id)
     if members:
         marks = [Binding(guild_id, member) for member, _ in members]

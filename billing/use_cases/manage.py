@@ -14,6 +14,9 @@ async def manage_link(ports: Ports, member_id: int, key: SubscriptionKey) -> str
     guild_id = subscription.binding.guild_id
     settings = await ports.ledger.load_guild_settings(guild_id)
     plans = await ports.ledger.load_plans(guild_id)
-    prices = tuple(p for plan in plans if not plan.hidden for p in plan.prices if p.provider == key.provider)
+    here = (key.provider, key.account)
+    prices = tuple(
+        p for plan in plans if not plan.hidden for p in plan.prices if (p.provider, p.account) == here
+    )
     wish = PortalWish(settings, prices, f"{ports.public_url}/return?from=portal")
     return await ports.provider_of(key).manage_link(subscription, wish)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billing.access import plans_of
 from billing.errors import Conflict, NotFound, ProviderError
@@ -22,8 +22,9 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import Ports
+from billing.use_cases.blocked import load_block
 from billing.use_cases.cancel import PATIENCE
-from billing.use_cases.carry_out import carry_out
+from billing.use_cases.carry_out import carry_out, stopping
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,28 +118,37 @@ async def revoke(ports: Ports, order: Order) -> Revocation:
             "decision": decision,
             "reason": order.reason,
             "plans": ", ".join(dict.fromkeys(p.name for a in affected for p in a.plans)),
-            "until": None if order.at_once else _last_end(affected),
+            "until": None if order.at_once else _until(affected, now),
         },
         created_at=now,
     )
     await ports.ledger.record_overrides(_blocks(order, affected, decision, now), intents, [notice], now)
-    done = [await carry_out(ports, intent, tell=False) for intent in intents]
+    done = [await _carry_out_kept(ports, intent) for intent in intents]
     return Revocation(decision, order, tuple(affected), tuple(done))
 
 
+async def _carry_out_kept(ports: Ports, intent: Intent) -> Intent:
+    """The ledger keeps one pending wish of a kind: where somebody else's was there before, that one."""
+    if await ports.ledger.load_intent(intent.id) is None:
+        others = await ports.ledger.load_intents_of(intent.key)
+        waits = (i for i in others if i.kind is intent.kind and i.state is IntentState.PENDING)
+        return await carry_out(ports, next(waits, intent))
+    return await carry_out(ports, intent, tell=False)
+
+
 def _blocks(order: Order, affected: Sequence[Affected], decision: str, now: int) -> list[Override]:
-    """At once: one block. At the period's end: one for each plan from its own end on, and, where every
-    plan is meant, one over all from the last of these ends on."""
+    """At once: one block. At the period's end: one for each plan from the last end of what is paid for it
+    on, and, where every plan is meant, one over all from the last of these ends on."""
     if order.at_once or not affected:
         return [_block(order, decision, order.plan_id, now, now)]
-    blocks = [
-        _block(order, decision, plan.id, _end(a.subscription, now), now)
-        for a in affected
-        for plan in a.plans
-        if order.plan_id in (None, plan.id)
-    ]
+    ends: dict[int, int] = {}
+    for one in affected:
+        for plan in one.plans:
+            if order.plan_id in (None, plan.id):
+                ends[plan.id] = max(ends.get(plan.id, now), _end(one.subscription, now))
+    blocks = [_block(order, decision, plan_id, end, now) for plan_id, end in ends.items()]
     if order.plan_id is None:
-        blocks.append(_block(order, decision, None, _last_end(affected) or now, now))
+        blocks.append(_block(order, decision, None, _last_end(affected, now), now))
     return blocks
 
 
@@ -165,8 +175,14 @@ def _end(subscription: Subscription, now: int) -> int:
     return max(subscription.paid_through or now, now)
 
 
-def _last_end(affected: Sequence[Affected]) -> int | None:
-    return max((_end(a.subscription, a.subscription.created_at) for a in affected), default=None)
+def _last_end(affected: Sequence[Affected], now: int) -> int:
+    return max((_end(a.subscription, now) for a in affected), default=now)
+
+
+def _until(affected: Sequence[Affected], now: int) -> int | None:
+    """Until when something stays; None where nothing does."""
+    last = _last_end(affected, now)
+    return last if last > now else None
 
 
 def _intents(order: Order, affected: Affected, decision: str, now: int) -> list[Intent]:
@@ -175,8 +191,7 @@ def _intents(order: Order, affected: Affected, decision: str, now: int) -> list[
     if order.at_once and subscription.status is not Status.ENDED:
         kinds.append(IntentKind.CANCEL_NOW)
     elif subscription.renews or subscription.status in (Status.PENDING, Status.PAUSED):
-        paid = subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN)
-        kinds.append(IntentKind.CANCEL_AT_PERIOD_END if paid else IntentKind.CANCEL_NOW)
+        kinds.append(stopping(subscription))
     if order.refund and (affected.fault or affected.refundable is not None):
         kinds.append(IntentKind.REFUND_LAST_PAYMENT)
     return [
@@ -195,7 +210,8 @@ def _intents(order: Order, affected: Affected, decision: str, now: int) -> list[
 
 
 async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> list[Intent]:
-    """Take a revocation back; what was to stop renewal is undone where the provider still can.
+    """Take a revocation back; what was to stop renewal is undone where the provider still can, and what the
+    provider has not heard of yet is let go.
 
     Conflict when it was lifted already; NotFound when it is not of this server. The intents say how the
     undoing stands at the provider.
@@ -203,16 +219,28 @@ async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> list[I
     rows = await ports.ledger.load_decision(decision_id)
     if any(row.guild_id != guild_id for row in rows):
         raise NotFound("There is no such decision in this server.")
-    lifted = await ports.ledger.record_lifted(decision_id, by, "lifted by an admin", ports.now())
-    if not lifted:
+    if not rows:
         raise Conflict("This decision is lifted already.")
-    state = await ports.ledger.load_member_state(guild_id, lifted[0].member_id)
-    undone = []
+    state = await ports.ledger.load_member_state(guild_id, rows[0].member_id)
+    stopped = [s for s in state.subscriptions if await _stopped_by(ports, s, decision_id)]
     for subscription in state.subscriptions:
-        if await _stopped_by(ports, subscription, decision_id):
+        await _let_go(ports, subscription, decision_id)
+    if not await ports.ledger.record_lifted(decision_id, by, "lifted by an admin", ports.now()):
+        raise Conflict("This decision is lifted already.")
+    undone = []
+    for subscription in stopped:
+        if await load_block(ports, subscription) is None:
             intent = await ports.ledger.record_intent(_resuming(subscription, decision_id, by, ports.now()))
             undone.append(await carry_out(ports, intent, tell=False))
     return undone
+
+
+async def _let_go(ports: Ports, subscription: Subscription, decision_id: str) -> None:
+    """Drop what waits for the provider on account of this decision, a refund included."""
+    async with ports.turns.of(subscription.key):
+        for intent in await ports.ledger.load_intents_of(subscription.key):
+            if intent.state is IntentState.PENDING and intent.id.startswith(f"{decision_id}-"):
+                await ports.ledger.record_intent_outcome(replace(intent, state=IntentState.DROPPED), None, [])
 
 
 async def _stopped_by(ports: Ports, subscription: Subscription, decision_id: str) -> bool:

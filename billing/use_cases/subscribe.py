@@ -87,7 +87,8 @@ async def _way(ports: Ports, member_id: int, plan: Plan, price: Price, first_tim
     provider = ports.providers[price.provider]
     trial = (price.trial_days if plan.trial_days is None else plan.trial_days) if first_time else 0
     try:
-        url, fault = await _page(ports, provider, member_id, plan, price, trial), ""
+        async with ports.turns.of((member_id, plan.id, price.provider)):  # asked twice at once: one page
+            url, fault = await _page(ports, provider, member_id, plan, price, trial), ""
     except ProviderError as error:
         url, fault = None, error.tell
     return Way(provider.name, provider.title, price, trial, url, fault)

@@ -6,9 +6,12 @@ from billing.access import plans_of
 from billing.errors import DuesError, ProviderError
 from billing.model import Subscription
 from billing.ports import Ports, Provider
+from billing.use_cases.blocked import load_block
 from billing.use_cases.sync import record_snapshot
 
 CHECKED_A_SWEEP = 2_000
+# A checkout's own event may be lost; so long the provider is asked at every sweep which checkout it was.
+FINDS_ITS_PAYER = 3 * 86_400
 
 
 async def sweep(ports: Ports) -> list[str]:
@@ -29,19 +32,44 @@ async def sweep(ports: Ports) -> list[str]:
 
 
 async def sweep_provider(ports: Ports, provider: Provider) -> None:
-    """Record every subscription of the provider that is ours or pays for a plan sold here."""
+    """Look at every subscription of the provider that is ours or pays for a plan sold here.
+
+    A list is old by the time it is read to its end: what differs from it is fetched anew, and only what is
+    not known at all is recorded from it.
+    """
     sold = await ports.ledger.load_plans(None, removed=True)
-    async for snapshot in provider.list_subscriptions():
-        ours = snapshot.checkout_id is not None or bool(plans_of(snapshot, sold))
-        if ours or await ports.ledger.load_subscription(snapshot.key) is not None:
-            await _record(ports, provider, snapshot)
+    async for listed in provider.list_subscriptions():
+        known = await ports.ledger.load_subscription(listed.key)
+        if known is None:
+            if listed.checkout_id is not None or plans_of(listed, sold):
+                await _record_new(ports, provider, listed)
+        elif await _needs_look(ports, known, listed):
+            await ports.ledger.record_stale([listed.key], "sweep", ports.now())
 
 
-async def _record(ports: Ports, provider: Provider, snapshot: Subscription) -> None:
-    try:
-        await record_snapshot(ports, provider, snapshot, "sweep", "compared", "sweep")
-    except ProviderError:
-        await ports.ledger.record_stale([snapshot.key], "sweep", ports.now())
+async def _record_new(ports: Ports, provider: Provider, listed: Subscription) -> None:
+    async with ports.turns.of(listed.key):
+        if await ports.ledger.load_subscription(listed.key) is None:
+            try:
+                await record_snapshot(ports, provider, listed, "sweep", "compared", "sweep")
+            except ProviderError:
+                await ports.ledger.record_stale([listed.key], "sweep", ports.now())
+
+
+async def _needs_look(ports: Ports, known: Subscription, listed: Subscription) -> bool:
+    """It changed; or its payer may be found by now; or it should have been stopped."""
+    if _facts(known) != _facts(listed):
+        return True
+    if known.binding is None:
+        return known.created_at > ports.now() - FINDS_ITS_PAYER
+    return known.renews and await load_block(ports, known) is not None
+
+
+def _facts(sub: Subscription) -> tuple[object, ...]:
+    """What the provider alone decides; the ledger adds to the rest what it saw before."""
+    times = (sub.period_start, sub.period_end, sub.ends_at, sub.ended_at, sub.trial_end, sub.paid_through)
+    void = sub.collection_void_since is not None
+    return (sub.customer_id, sub.status, sub.provider_status, sub.items, void, *times)
 
 
 async def refresh_prices(ports: Ports) -> None:

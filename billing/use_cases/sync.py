@@ -8,22 +8,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from billing.access import block_on, decide_right, plans_of
+from billing.access import decide_right, plans_of
 from billing.backoff import next_try, next_try_of
 from billing.errors import ProviderError, ProviderNotFound
 from billing.model import (
     Binding,
+    DisputeState,
     Event,
     Intent,
     IntentKind,
     IntentState,
     Notice,
+    Override,
     Plan,
     Status,
     Subscription,
     SubscriptionKey,
 )
 from billing.ports import Ports, Provider, StaleSubscription, Synced
+from billing.use_cases.blocked import load_block
+from billing.use_cases.carry_out import stopping
+
+# What the provider does not know is asked again for about two minutes: its reads may lag behind its events.
+UNKNOWN_TRIES = 6
+REFUSED_REST = 86_400
 
 
 async def locate_event(ports: Ports, event: Event) -> None:
@@ -74,44 +82,56 @@ async def _record_dispute(ports: Ports, provider: Provider, event: Event) -> lis
     subscription_id, state = await provider.fetch_dispute(event.subject.id)
     if subscription_id is None:
         return []
-    snapshot = replace(await provider.fetch_subscription(subscription_id), dispute=state)
-    evidence = f"event {event.id}"
-    synced = await _conclude(ports, provider, snapshot, "provider", f"dispute {state}", evidence)
-    if synced.snapshot is not None and synced.snapshot.binding is not None:
-        notice = Notice(
-            key=f"dispute:{event.subject.id}:{state}",
-            guild_id=synced.snapshot.binding.guild_id,
-            member_id=None,
-            kind="dispute",
-            facts={
-                "member": synced.snapshot.binding.member_id,
-                "state": str(state),
-                "subscription": subscription_id,
-            },
-            created_at=ports.now(),
-        )
-        synced = replace(synced, notices=(*synced.notices, notice))
-    await ports.ledger.record_synced(synced)
+    key = SubscriptionKey(event.provider, event.account, subscription_id)
+    async with ports.turns.of(key):
+        known = await ports.ledger.load_subscription(key)
+        if state is DisputeState.NONE and known is not None and known.dispute is DisputeState.OPEN:
+            state = DisputeState.WON  # an inquiry that came to nothing
+        if state is not DisputeState.NONE:
+            snapshot = replace(await provider.fetch_subscription(subscription_id), dispute=state)
+            evidence = f"event {event.id}"
+            synced = await _conclude(ports, provider, snapshot, "provider", f"dispute {state}", evidence)
+            notices = (*synced.notices, *_disputed(synced, event.subject.id))
+            await ports.ledger.record_synced(replace(synced, notices=notices))
     return [subscription_id]
+
+
+def _disputed(synced: Synced, dispute_id: str) -> tuple[Notice, ...]:
+    snapshot = synced.snapshot
+    if snapshot is None or snapshot.binding is None:
+        return ()
+    state = str(snapshot.dispute)
+    facts: dict[str, str | int | None] = {
+        "member": snapshot.binding.member_id,
+        "state": state,
+        "subscription": snapshot.key.id,
+    }
+    key = f"dispute:{dispute_id}:{state}"
+    return (Notice(key, snapshot.binding.guild_id, None, "dispute", facts, synced.at),)
 
 
 async def sync_subscription(ports: Ports, stale: StaleSubscription) -> None:
     """Fetch one subscription and record it; a failure keeps the mark for another try and changes nothing."""
-    try:
-        provider = ports.provider_of(stale.key)
-        snapshot = await provider.fetch_subscription(stale.key.id)
-        synced = await _conclude(ports, provider, snapshot, "provider", "fetched", stale.evidence)
-    except ProviderError as error:
-        at = next_try(ports.now(), stale.attempts)
-        await ports.ledger.record_fetch_failed(stale, str(error), at)
-        return
-    await ports.ledger.record_synced(replace(synced, stale_version=stale.version))
+    async with ports.turns.of(stale.key):
+        try:
+            provider = ports.provider_of(stale.key)
+            snapshot = await provider.fetch_subscription(stale.key.id)
+            synced = await _conclude(ports, provider, snapshot, "provider", "fetched", stale.evidence)
+        except ProviderError as error:
+            if not isinstance(error, ProviderNotFound) or stale.attempts < UNKNOWN_TRIES:
+                at = next_try(ports.now(), stale.attempts)
+                await ports.ledger.record_fetch_failed(stale, str(error), at)
+                return
+            synced = Synced(None, "provider", str(error), stale.evidence, ports.now())
+        await ports.ledger.record_synced(replace(synced, stale_version=stale.version))
 
 
 async def record_snapshot(
     ports: Ports, provider: Provider, snapshot: Subscription, who: str, why: str, evidence: str
 ) -> bool:
-    """Record a snapshot that was fetched for another reason than an event; True when it changed anything."""
+    """Record a snapshot that was fetched for another reason than an event; True when it changed anything.
+
+    The caller holds the subscription's turn."""
     return await ports.ledger.record_synced(await _conclude(ports, provider, snapshot, who, why, evidence))
 
 
@@ -125,11 +145,17 @@ async def _conclude(
     if binding is None:
         return synced
     plans = await ports.ledger.load_plans(binding.guild_id, removed=True)
+    block = await load_block(ports, snapshot, plans)
     notices = (
         *_unmapped(snapshot, binding, plans, ports.now()),
-        *_milestones(ports, known, snapshot, binding, plans),
+        *_milestones(ports, known, snapshot, binding, plans, barred=_in_force(block, ports.now())),
     )
-    return replace(synced, notices=notices, intents=await _stop_if_blocked(ports, snapshot, binding, plans))
+    intents = () if block is None else await _stop_blocked(ports, snapshot, block)
+    return replace(synced, notices=notices, intents=intents)
+
+
+def _in_force(block: Override | None, now: int) -> bool:
+    return block is not None and block.starts_at <= now
 
 
 async def _find_binding(ports: Ports, provider: Provider, snapshot: Subscription) -> Binding | None:
@@ -185,15 +211,24 @@ def _unmapped(snapshot: Subscription, binding: Binding, plans: list[Plan], now: 
 
 
 def _milestones(
-    ports: Ports, known: Subscription | None, snapshot: Subscription, binding: Binding, plans: list[Plan]
+    ports: Ports,
+    known: Subscription | None,
+    snapshot: Subscription,
+    binding: Binding,
+    plans: list[Plan],
+    *,
+    barred: bool,
 ) -> tuple[Notice, ...]:
-    """What the member hears about: it began, a payment failed, it is over."""
+    """What the member hears about: it began, a payment failed, it is over. `barred`: by an admin's block,
+    so that nothing begins."""
     now = ports.now()
     had = known is not None and decide_right(known, known_at(known, now), ports.grace) is not None
     has = decide_right(snapshot, now, ports.grace) is not None
     plan = next((p.name for p in plans_of(snapshot, plans)), "")
     kinds = {
-        "started": has and (known is None or known.binding is None or known.status is Status.PENDING),
+        "started": has
+        and not barred
+        and (known is None or known.binding is None or known.status is Status.PENDING),
         "payment_failed": snapshot.status is Status.PAST_DUE
         and (known is None or known.status is not Status.PAST_DUE),
         "ended": had and snapshot.status is Status.ENDED,
@@ -227,23 +262,17 @@ def _grace_end(snapshot: Subscription, now: int, grace: int) -> int:
     return (snapshot.unpaid_since or now) + grace
 
 
-async def _stop_if_blocked(
-    ports: Ports, snapshot: Subscription, binding: Binding, plans: list[Plan]
-) -> tuple[Intent, ...]:
+async def _stop_blocked(ports: Ports, snapshot: Subscription, block: Override) -> tuple[Intent, ...]:
     """A member whom an admin has shut out is not to be billed, whatever was resumed at the provider."""
     if not snapshot.renews:
         return ()
-    overrides = await ports.ledger.load_overrides(binding.guild_id, binding.member_id, ports.now())
-    block = block_on((plan.id for plan in plans_of(snapshot, plans)), overrides)
-    if block is None:
-        return ()
-    intents = await ports.ledger.load_intents_of(snapshot.key)
-    if any(i.state is IntentState.PENDING and i.kind is not IntentKind.RESUME for i in intents):
-        return ()
     now = ports.now()
+    intents = await ports.ledger.load_intents_of(snapshot.key)
+    if any(_still_stops(intent, now) for intent in intents):
+        return ()
     wish = Intent(
-        id=f"{block.decision_id}-{snapshot.key.id}-{now}",
-        kind=IntentKind.CANCEL_AT_PERIOD_END,
+        id=f"{block.decision_id}-{snapshot.key.id}-{len(intents)}",
+        kind=stopping(snapshot),
         key=snapshot.key,
         by=block.by,
         reason=f"revoked: {block.reason}" if block.reason else "revoked",
@@ -251,3 +280,11 @@ async def _stop_if_blocked(
         next_attempt_at=now,
     )
     return (wish,)
+
+
+def _still_stops(intent: Intent, now: int) -> bool:
+    """Under way, or refused so lately that the same answer would come."""
+    if intent.kind not in (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.CANCEL_NOW):
+        return False
+    rests = intent.state is IntentState.FAILED and intent.next_attempt_at + REFUSED_REST > now
+    return intent.state is IntentState.PENDING or rests

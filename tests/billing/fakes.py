@@ -1,0 +1,240 @@
+"""The edges as tests want them: a payment provider, a server's roles and a messenger, all in memory.
+
+Each can be told to fail: before it acts, after it acted (the answer is lost), or by doing nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from billing.errors import (
+    DiscordError,
+    MemberGone,
+    NotAuthentic,
+    ProviderError,
+    ProviderNotFound,
+    ProviderRefused,
+)
+from billing.model import (
+    DisputeState,
+    Event,
+    Finding,
+    Notice,
+    Payment,
+    Plan,
+    Price,
+    Status,
+    Subject,
+    Subscription,
+)
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, PaymentPage, PortalWish
+
+
+@dataclass
+class Fault:
+    """What a method does instead, the next `times` times; -1 is always."""
+
+    error: ProviderError
+    after: bool = False
+    times: int = -1
+
+
+@dataclass
+class FakeProvider:
+    """A provider in memory. `calls` names every call with what it was about, and its key for a change."""
+
+    clock: Clock
+    name: str = "stripe"
+    title: str = "Stripe"
+    account: str = "test"
+    keeps_period: bool = True
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    checkouts: dict[str, CheckoutFound] = field(default_factory=dict)
+    disputes: dict[str, tuple[str | None, DisputeState]] = field(default_factory=dict)
+    payments: dict[str, Payment] = field(default_factory=dict)
+    last_payment: dict[str, str] = field(default_factory=dict)
+    prices: dict[str, Price] = field(default_factory=dict)
+    located: dict[Subject, list[str]] = field(default_factory=dict)
+    orders: list[CheckoutOrder] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    fixed: list[str] = field(default_factory=list)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    faults: dict[str, Fault] = field(default_factory=dict)
+
+    def fail(self, method: str, error: ProviderError, *, after: bool = False, times: int = -1) -> None:
+        """Let a method, or with '*' every one, fail."""
+        self.faults[method] = Fault(error, after, times)
+
+    def heal(self) -> None:
+        """All is well again."""
+        self.faults.clear()
+
+    def count(self, *methods: str) -> int:
+        """How often these were called."""
+        return sum(name in methods for name, _ in self.calls)
+
+    def _meet(self, method: str, about: str, *, after: bool) -> None:
+        if not after:
+            self.calls.append((method, about))
+        fault = self.faults.get(method) or self.faults.get("*")
+        if fault is not None and fault.after is after and fault.times != 0:
+            fault.times -= 1
+            raise fault.error
+
+    async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
+        if headers.get("signature") != "good":
+            raise NotAuthentic
+        events = []
+        for raw in json.loads(body):
+            subject = Subject(*raw["subject"]) if raw["subject"] else None
+            events.append(Event(self.name, self.account, raw["id"], raw["kind"], subject, int(now)))
+        return events
+
+    async def fetch_subscription(self, subscription_id: str) -> Subscription:
+        self._meet("fetch_subscription", subscription_id, after=False)
+        if subscription_id not in self.subscriptions:
+            raise ProviderNotFound
+        return self.subscriptions[subscription_id]
+
+    async def locate(self, subject: Subject) -> list[str]:
+        self._meet("locate", subject.id, after=False)
+        return self.located.get(subject, [])
+
+    async def fetch_checkout(self, subscription_id: str) -> CheckoutFound | None:
+        self._meet("fetch_checkout", subscription_id, after=False)
+        return self.checkouts.get(subscription_id)
+
+    async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
+        self._meet("fetch_dispute", dispute_id, after=False)
+        return self.disputes[dispute_id]
+
+    async def list_subscriptions(self) -> AsyncIterator[Subscription]:
+        self._meet("list_subscriptions", "", after=False)
+        for subscription in list(self.subscriptions.values()):
+            yield subscription
+        self._meet("list_subscriptions", "", after=True)
+
+    async def fetch_price(self, price_id: str) -> Price:
+        self._meet("fetch_price", price_id, after=False)
+        if price_id not in self.prices:
+            raise ProviderNotFound
+        return self.prices[price_id]
+
+    async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:
+        self._meet("start_checkout", order.checkout.id, after=False)
+        self.orders.append(order)
+        self._meet("start_checkout", order.checkout.id, after=True)
+        number = len(self.orders)
+        return PaymentPage(f"cs_{number}", f"https://pay.example/{number}", int(self.clock.now()) + 86_400)
+
+    async def manage_link(self, subscription: Subscription, wish: PortalWish) -> str:
+        self._meet("manage_link", subscription.customer_id, after=False)
+        return f"https://portal.example/{subscription.customer_id}/{len(self.calls)}"
+
+    async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
+        now = self.subscriptions[subscription.key.id]
+        return self._change("cancel_at_period_end", replace(now, ends_at=now.period_end), key)
+
+    async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
+        now = self.subscriptions[subscription.key.id]
+        at = int(self.clock.now())
+        ended = replace(now, status=Status.ENDED, provider_status="canceled", ends_at=None, ended_at=at)
+        return self._change("cancel_now", ended, key)
+
+    async def resume(self, subscription: Subscription, key: str) -> Subscription:
+        now = self.subscriptions[subscription.key.id]
+        if now.status is Status.ENDED:
+            raise ProviderRefused
+        return self._change("resume", replace(now, ends_at=None), key)
+
+    def _change(self, method: str, after: Subscription, key: str) -> Subscription:
+        self.keys.append(key)
+        self._meet(method, after.key.id, after=False)
+        self.subscriptions[after.key.id] = after
+        self._meet(method, after.key.id, after=True)
+        return after
+
+    async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
+        self._meet("fetch_last_payment", subscription.key.id, after=False)
+        found = self.last_payment.get(subscription.key.id)
+        return None if found is None else self.payments[found]
+
+    async def refund(self, payment: Payment, key: str) -> Payment:
+        self.keys.append(key)
+        self._meet("refund", payment.id, after=False)
+        now = self.payments[payment.id]
+        self.payments[payment.id] = replace(now, refunded=now.amount)
+        self._meet("refund", payment.id, after=True)
+        return self.payments[payment.id]
+
+    async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
+        self._meet("check", webhook_url, after=False)
+        return self.findings
+
+    async def fix(self, what: str, plans: Sequence[Plan], webhook_url: str) -> None:
+        self._meet("fix", what, after=False)
+        self.fixed.append(what)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    def pay(self, subscription_id: str, payment_id: str, amount: int = 500) -> None:
+        """The subscription's last payment from now on."""
+        self.payments[payment_id] = Payment(payment_id, amount, 0, "eur", int(self.clock.now()))
+        self.last_payment[subscription_id] = payment_id
+
+
+@dataclass
+class FakeRoles:
+    """Members with their roles. `faults` by role id, or by 'fetch'; roles in `deaf` never change."""
+
+    members: dict[tuple[int, int], set[int]] = field(default_factory=lambda: defaultdict(set))
+    gone: set[tuple[int, int]] = field(default_factory=set)
+    faults: dict[int | str, DiscordError] = field(default_factory=dict)
+    deaf: set[int] = field(default_factory=set)
+    log: list[tuple[str, int]] = field(default_factory=list)
+
+    async def fetch_roles(self, guild_id: int, member_id: int) -> frozenset[int]:
+        self.log.append(("fetch", member_id))
+        if "fetch" in self.faults:
+            raise self.faults["fetch"]
+        if (guild_id, member_id) in self.gone:
+            raise MemberGone
+        return frozenset(self.members[guild_id, member_id])
+
+    async def apply_role(
+        self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
+    ) -> None:
+        self.log.append(("give" if give else "take", role_id))
+        if role_id in self.faults:
+            raise self.faults[role_id]
+        if role_id not in self.deaf:
+            roles = self.members[guild_id, member_id]
+            roles.add(role_id) if give else roles.discard(role_id)
+
+    def changes(self) -> list[tuple[str, int]]:
+        """Gives and takes so far, in order."""
+        return [entry for entry in self.log if entry[0] != "fetch"]
+
+
+@dataclass
+class FakeMessenger:
+    """Remembers what was told; `fault` is what every telling meets."""
+
+    told: list[Notice] = field(default_factory=list)
+    tries: int = 0
+    fault: DiscordError | None = None
+
+    async def tell(self, notice: Notice) -> None:
+        self.tries += 1
+        if self.fault is not None:
+            raise self.fault
+        self.told.append(notice)
+
+    def kinds(self) -> list[str]:
+        """The kinds of what was told, in order."""
+        return [notice.kind for notice in self.told]

@@ -1,0 +1,39 @@
+"""When to try again."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.backoff import FIRST, LONGEST, next_try, next_try_of
+
+
+def test_the_first_tries() -> None:
+    assert [next_try(1_000, attempts) - 1_000 for attempts in range(10)] == [
+        2,
+        4,
+        8,
+        16,
+        32,
+        64,
+        128,
+        256,
+        512,
+        900,
+    ]
+
+
+@given(st.integers(0, 10**10), st.integers(0, 10**9))
+def test_tries_stay_between_two_seconds_and_a_quarter_of_an_hour(now: int, attempts: int) -> None:
+    assert FIRST <= next_try(now, attempts) - now <= LONGEST
+    assert next_try(now, attempts) <= next_try(now, attempts + 1)
+
+
+@given(st.integers(0, 10**10), st.integers(0, 10**10))
+def test_what_waits_is_tried_again_later_even_when_it_comes_from_the_future(since: int, now: int) -> None:
+    assert FIRST <= next_try_of(since, now) - now <= LONGEST
+
+
+def test_half_its_age_again() -> None:
+    assert next_try_of(1_000, 1_100) == 1_150
+    assert next_try_of(1_100, 1_000) == 1_002
