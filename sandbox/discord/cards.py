@@ -229,9 +229,9 @@ async def answered(state: State, interaction: Interaction, *, wait: bool = True)
         await state.until(lambda: interaction.answer is not None, what, max(left, 0))
     except NoAnswerError:
         state.publish("interaction_expired", interaction_id=interaction.id, user_id=interaction.user.id)
-        raise NoAnswerError(
-            f"{interaction.application.name} did not answer in {state.ack_seconds:g} s."
-        ) from None
+        refused = f" The last refused request was {state.refusals[-1]}" if state.refusals else ""
+        name = interaction.application.name
+        raise NoAnswerError(f"{name} did not answer in {state.ack_seconds:g} s.{refused}") from None
     if wait:
         await state.until(lambda: _shown(interaction), f"{what}, after it was deferred,")
     return Reply(state, interaction)

@@ -139,6 +139,14 @@ class Person:
         what = f"a message to {self.name} containing {text!r}"
         return await self.state.until(lambda: _newest(self.messages(place), text), what, within)
 
+    def card(self, message_id: int) -> Card:
+        """The message with that id, wherever the person sees it; CannotUseError when they do not."""
+        for channel in self.state.channels():
+            message = channel.messages.get(message_id)
+            if message is not None and chat.can(self.state, channel, self.user, permissions.VIEW_CHANNEL):
+                return self.look_at(message)
+        raise CannotUseError(f"{self.name} sees no message {message_id}.")
+
     def look_at(self, card: Card | Message) -> Card:
         """The same message through this person's eyes; CannotUseError when it is somebody else's alone."""
         message = card if isinstance(card, Message) else card.message

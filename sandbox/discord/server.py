@@ -139,7 +139,13 @@ class DiscordServer:
             body = await _body(request)
             return route.handler(self._call(request, app, body)), body
         except ApiError as error:
+            self._note_refusal(route, error)
             return Answer(error.status, error.body()), body
+
+    def _note_refusal(self, route: Route, error: ApiError) -> None:
+        refused = f"{route.method} {route.path}: {error.status} {error.body()}"
+        self.world.refusals.append(refused)
+        self.world.publish("request_refused", refused=refused, code=error.code)
 
     def _call(self, request: web.Request, app: Application | None, body: Any) -> Call:
         return Call(

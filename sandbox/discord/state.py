@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
@@ -39,7 +40,8 @@ class State:
     """Everything that exists, without the rules about it.
 
     `ack_seconds` is the real time an application has for its first answer (Discord: 3 s); `answer_seconds`
-    is how long a person waits for what comes after.
+    is how long a person waits for what comes after. `refusals` holds the last requests that were refused,
+    `audit` every change of roles.
     """
 
     def __init__(self, clock: Clock, *, ack_seconds: float = 3.0, answer_seconds: float = 30.0) -> None:
@@ -54,6 +56,7 @@ class State:
         self.interactions: dict[int, Interaction] = {}
         self.tokens: dict[str, Interaction] = {}
         self.audit: list[Json] = []
+        self.refusals: deque[str] = deque(maxlen=20)
         self._feeds: list[asyncio.Queue[Json]] = []
         self._changed = asyncio.Event()
         self._last_id = 0

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+import discord
 import pytest
 import yarl
-
-import discord
 from discord.gateway import DiscordWebSocket
+
 from sandbox.clock import MovableClock
 from sandbox.discord import Application, DiscordServer, DiscordWorld, Guild, Person, Role
 from sandbox.discord.conformance import Conformance

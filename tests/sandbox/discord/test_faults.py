@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
+import discord
 import pytest
 
-import discord
 from sandbox.discord import DiscordServer
 from tests.sandbox.discord.conftest import TOKEN, Town
 from tests.sandbox.discord.small_bot import SmallBot

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+import discord
 import pytest
 
-import discord
 from sandbox.discord import DiscordServer
 from sandbox.discord.packing import packer
 from tests.sandbox.discord.conftest import TOKEN, Login, Town

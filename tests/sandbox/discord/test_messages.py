@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
+import discord
 import pytest
 
-import discord
 from sandbox.discord import CannotUseError, DiscordServer, permissions
 from tests.sandbox.discord.conftest import TOKEN, Town
 from tests.sandbox.discord.small_bot import SmallBot, counter

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import discord
 import pytest
 
-import discord
 from sandbox.discord import CannotUseError, DiscordServer, NoAnswerError, NotOfferedError, permissions
 from tests.sandbox.discord.conftest import Login, Town
 from tests.sandbox.discord.small_bot import SmallBot
@@ -47,8 +47,11 @@ async def test_an_ephemeral_answer_is_seen_by_nobody_else(town: Town, bot: Small
     reply = await town.bob.run(town.guild, "hello")
     assert [card.text for card in town.bob.messages(town.guild)] == [reply.text]
     assert town.owner.messages(town.guild) == []
+    assert town.bob.card(reply.message.id).text == reply.text
     with pytest.raises(CannotUseError, match="does not see"):
-        town.owner.look_at(reply)
+        town.owner.card(reply.message.id)
+    with pytest.raises(CannotUseError, match="sees no message 1"):
+        town.owner.card(1)
 
 
 async def test_a_card_shows_its_buttons_and_pings_nobody(town: Town, bot: SmallBot) -> None:
@@ -190,6 +193,13 @@ async def test_a_bot_that_answers_too_late_is_told_so(
         await town.bob.run(town.guild, "hello")
     fault.release()
     await bot.hears("error 10062")
+
+
+async def test_why_there_was_no_answer_is_told(town: Town, bot: SmallBot) -> None:
+    town.world.ack_seconds = 0.5
+    with pytest.raises(NoAnswerError, match=r"refused request was POST .*BASE_TYPE_BAD_LENGTH"):
+        await town.bob.run(town.guild, "pick", {"plan": "x" * 2001})
+    assert "50035" in town.world.refusals[-1]
 
 
 async def test_an_acknowledgement_alone_can_be_awaited(

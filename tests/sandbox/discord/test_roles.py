@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import discord
 import pytest
 
-import discord
 from sandbox.discord import DiscordServer, permissions
 from tests.sandbox.discord.conftest import TOKEN, Login, Town
 from tests.sandbox.discord.small_bot import SmallBot
