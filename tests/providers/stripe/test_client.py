@@ -1,0 +1,394 @@
+"""What is Stripe's own: schedules, the portal's way to cancel, pauses, odd payments, shapes of events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import stripe
+
+from billing.access import decide_right
+from billing.errors import ProviderNotFound, ProviderRefused
+from billing.model import DisputeState, Payment, Status, Subject, Subscription
+from providers.stripe.client import StripeProvider, account_of
+from tests.contract.providers.harness import DAY, GUILD, HOME, MEMBER, buy, order, wish
+from tests.contract.providers.stripe import KEY, StripeSurroundings
+from tests.providers.stripe.responder import Responder
+from tests.providers.stripe.samples import NOW, invoice, item, listed, price, subscription
+
+
+def test_the_key_s_prefix_says_the_mode() -> None:
+    assert [account_of(key) for key in ("sk_live_x", "rk_live_x", "sk_test_x", "rk_test_x", "x")] == [
+        "live", "live", "test", "test", "test",
+    ]  # fmt: skip
+
+
+@asynccontextmanager
+async def owner(there: StripeSurroundings) -> AsyncIterator[stripe.StripeClient]:
+    """The account's owner, who does through the API what the Dashboard does."""
+    http = stripe.AIOHTTPClient()
+    yield stripe.StripeClient(KEY, base_addresses={"api": there.server.url}, http_client=http)
+    await http.close_async()  # type: ignore[no-untyped-call]  # the SDK left this one out
+
+
+async def put_under_schedule(there: StripeSurroundings, bought: Subscription) -> str:
+    """As the portal or the owner does who plans a change."""
+    async with owner(there) as client:
+        made = await client.v1.subscription_schedules.create_async({"from_subscription": bought.key.id})
+    return made.id
+
+
+@pytest.mark.parametrize("change", ["cancel_at_period_end", "cancel_now"])
+async def test_a_schedule_is_let_go_before_the_end_is_set(there: StripeSurroundings, change: str) -> None:
+    bought = await buy(there)
+    schedule = await put_under_schedule(there, bought)
+    after = await getattr(there.provider, change)(bought, "wish-1")
+    assert not after.renews
+    assert there.server.world.get("subscription_schedule", schedule)["status"] == "released"
+
+
+async def test_a_schedule_stays_where_nothing_is_to_be_changed(there: StripeSurroundings) -> None:
+    bought = await buy(there)
+    schedule = await put_under_schedule(there, bought)
+    assert await there.provider.resume(bought, "wish-1") == bought
+    assert there.server.world.get("subscription_schedule", schedule)["status"] == "active"
+
+
+async def test_what_was_cancelled_in_the_portal_is_seen_and_can_be_resumed(there: StripeSurroundings) -> None:
+    bought = await buy(there)
+    link = await there.provider.manage_link(bought, wish(bought.price))
+    there.server.portal_cancel(link, bought.key.id)
+    seen = await there.provider.fetch_subscription(bought.key.id)
+    assert seen.ends_at == bought.period_end
+    assert await there.provider.cancel_at_period_end(bought, "wish-1") == seen
+    assert await there.provider.resume(seen, "wish-2") == bought
+
+
+async def test_a_far_end_is_brought_forward_to_the_period_s(there: StripeSurroundings) -> None:
+    bought = await buy(there)
+    assert bought.period_end is not None
+    there.server.dashboard.change(bought.key.id, {"cancel_at": bought.period_end + 300 * DAY})
+    seen = await there.provider.fetch_subscription(bought.key.id)
+    assert seen.ends_at == bought.period_end + 300 * DAY
+    cancelled = await there.provider.cancel_at_period_end(seen, "wish-1")
+    assert cancelled.ends_at == bought.period_end
+
+
+async def test_one_that_was_never_paid_ends_at_once(responder: Responder, stripe_at: StripeProvider) -> None:
+    what = "/v1/subscriptions/sub_1"
+    responder.say(f"GET {what}", subscription(status="incomplete"))
+    responder.say(f"DELETE {what}", subscription(status="canceled", ended_at=NOW))
+    found = await stripe_at.fetch_subscription("sub_1")
+    assert (await stripe_at.cancel_at_period_end(found, "wish-1")).status is Status.ENDED
+
+
+async def test_not_found_on_ending_is_believed_only_of_what_has_ended(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
+    what = "/v1/subscriptions/sub_1"
+    responder.say(f"GET {what}", subscription())
+    responder.refuse(f"DELETE {what}", 404, code="resource_missing")
+    found = await stripe_at.fetch_subscription("sub_1")
+    with pytest.raises(ProviderNotFound):
+        await stripe_at.cancel_now(found, "wish-1")
+    responder.replies[f"GET {what}"][:] = []
+    responder.say(f"GET {what}", subscription())
+    responder.say(f"GET {what}", subscription(status="canceled", ended_at=NOW))
+    assert (await stripe_at.cancel_now(found, "wish-1")).status is Status.ENDED
+
+
+async def test_voided_collection_gives_access_until_the_paid_period_s_end(there: StripeSurroundings) -> None:
+    bought = await buy(there)
+    there.server.dashboard.pause(bought.key.id, "void")
+    paused = await there.provider.fetch_subscription(bought.key.id)
+    assert paused.status is Status.ACTIVE
+    assert bought.period_end is not None
+    assert decide_right(paused, bought.period_end - 1, 0) is not None
+    assert decide_right(paused, bought.period_end, 0) is None
+    there.server.dashboard.unpause(bought.key.id)
+    assert await there.provider.fetch_subscription(bought.key.id) == bought
+
+
+async def test_a_paused_subscription_is_paused(there: StripeSurroundings) -> None:
+    bought = await buy(there)
+    async with owner(there) as client:
+        await client.v1.subscriptions.pause_async(bought.key.id, {"type": "subscription"})
+    assert (await there.provider.fetch_subscription(bought.key.id)).status is Status.PAUSED
+
+
+async def test_a_moved_renewal_and_a_changed_price_are_seen(there: StripeSurroundings) -> None:
+    bought = await buy(there)
+    silver = there.server.add_price(there.server.add_product("Silver"), 900)
+    there.server.dashboard.change_price(bought.key.id, silver["id"])
+    moved = int(there.clock.now()) + 50 * DAY
+    there.server.dashboard.move_renewal(bought.key.id, moved)
+    seen = await there.provider.fetch_subscription(bought.key.id)
+    assert (seen.price.id, seen.price.amount, seen.period_end) == (silver["id"], 900, moved)
+
+
+async def test_a_checkout_carries_what_the_owner_may_rely_on(there: StripeSurroundings) -> None:
+    gold = await there.provider.fetch_price(there.sell())
+    await there.provider.start_checkout(order(gold, trial_days=3))
+    (asked,) = [e.given for e in there.server.exchanges if e.path == "/v1/checkout/sessions"]
+    about = {
+        "discord_user_id": str(MEMBER),
+        "discord_guild_id": str(GUILD),
+        "plan": "Gold",
+        "dues_checkout": "opaque-1",
+    }
+    assert asked == {
+        "mode": "subscription",
+        "client_reference_id": "opaque-1",
+        "line_items": {"0": {"price": gold.id, "quantity": "1"}},
+        "subscription_data": {"metadata": about, "trial_period_days": "3"},
+        "metadata": about,
+        "allow_promotion_codes": "true",
+        "success_url": f"{HOME}?from=paid",
+        "cancel_url": f"{HOME}?from=cancelled",
+    }
+
+
+async def test_without_a_trial_none_is_named(there: StripeSurroundings) -> None:
+    gold = await there.provider.fetch_price(there.sell())
+    await there.provider.start_checkout(order(gold))
+    (asked,) = [e.given for e in there.server.exchanges if e.path == "/v1/checkout/sessions"]
+    assert "trial_period_days" not in asked["subscription_data"]
+
+
+async def test_a_customer_whom_stripe_does_not_take_is_left_out(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
+    what = "POST /v1/checkout/sessions"
+    responder.say("GET /v1/prices/price_gold", price())
+    responder.refuse(what, 400)  # another currency: Stripe names neither code nor parameter
+    responder.say(what, {"id": "cs_1", "object": "checkout.session", "url": "https://pay", "expires_at": 9})
+    gold = await stripe_at.fetch_price("price_gold")
+    page = await stripe_at.start_checkout(order(gold, customer="cus_1"))
+    assert (page.id, page.url, page.expires_at) == ("cs_1", "https://pay", 9)
+    first, second = [asked for asked in responder.asked if asked.method == "POST"]
+    assert (first.params["customer"], "customer" in second.params) == ("cus_1", False)
+    assert (first.headers["idempotency-key"], second.headers["idempotency-key"]) == (
+        "opaque-1",
+        "opaque-1-anew",
+    )
+
+
+@pytest.mark.parametrize("status", [401, 403, 402])
+async def test_a_refusal_that_is_not_about_the_customer_is_told(
+    responder: Responder, stripe_at: StripeProvider, status: int
+) -> None:
+    responder.say("GET /v1/prices/price_gold", price())
+    responder.refuse("POST /v1/checkout/sessions", status)
+    gold = await stripe_at.fetch_price("price_gold")
+    with pytest.raises(ProviderRefused):
+        await stripe_at.start_checkout(order(gold, customer="cus_1"))
+    assert sum(asked.method == "POST" for asked in responder.asked) == 1
+
+
+async def test_further_items_are_fetched(responder: Responder, stripe_at: StripeProvider) -> None:
+    responder.say("GET /v1/subscriptions/sub_1", subscription(items=listed(item(), more=True)))
+    responder.say("GET /v1/subscription_items", listed(item(), item(id="si_2", price=price(id="price_2"))))
+    found = await stripe_at.fetch_subscription("sub_1")
+    assert [i.price.id for i in found.items] == ["price_gold", "price_2"]
+    assert responder.asked[-1].params["subscription"] == "sub_1"
+
+
+async def test_an_invoice_that_was_not_expanded_is_fetched_where_it_decides(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
+    what = "GET /v1/subscriptions/sub_1"
+    responder.say(what, subscription(status="past_due", latest_invoice="in_1"))
+    responder.say("GET /v1/invoices/in_1", invoice())
+    assert (await stripe_at.fetch_subscription("sub_1")).unpaid_since == NOW + 100
+    responder.replies[what].clear()
+    responder.say(what, subscription(latest_invoice="in_1"))
+    await stripe_at.fetch_subscription("sub_1")
+    assert len(responder.asked) == 3
+
+
+async def test_the_last_payment_is_the_last_above_zero(there: StripeSurroundings) -> None:
+    bought = await buy(there, trial_days=3)
+    assert await there.provider.fetch_last_payment(bought) is None
+    there.clock.advance(4 * DAY)
+    await there.server.settle()
+    payment = await there.provider.fetch_last_payment(bought)
+    assert payment is not None
+    assert payment.id.startswith("pi_")
+    assert payment.amount == 500
+
+
+async def test_a_payment_outside_of_stripe_cannot_be_refunded_here(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
+    found = await mapped(responder, stripe_at)
+    responder.say("GET /v1/invoices", listed(invoice(status="paid", amount_paid=0), invoice(status="paid")))
+    responder.say("GET /v1/invoice_payments", listed())
+    assert await stripe_at.fetch_last_payment(found) is None
+
+
+async def mapped(responder: Responder, stripe_at: StripeProvider) -> Subscription:
+    responder.say("GET /v1/subscriptions/sub_1", subscription())
+    return await stripe_at.fetch_subscription("sub_1")
+
+
+def charge(**changes: Any) -> dict[str, Any]:
+    plain = {"id": "ch_1", "object": "charge", "amount": 500, "amount_captured": 500, "currency": "eur"}
+    return {**plain, "amount_refunded": 0, "payment_intent": None, **changes}
+
+
+async def test_a_lone_charge_is_a_payment_too(responder: Responder, stripe_at: StripeProvider) -> None:
+    found = await mapped(responder, stripe_at)
+    responder.say("GET /v1/invoices", listed(invoice(status="paid")))
+    responder.say(
+        "GET /v1/invoice_payments",
+        listed({"payment": {"type": "charge", "charge": "ch_1"}, "status": "paid"}),
+    )
+    responder.say("GET /v1/charges/ch_1", charge())
+    responder.say("GET /v1/charges/ch_1", charge())
+    responder.say("GET /v1/charges/ch_1", charge(amount_refunded=500))
+    responder.say("POST /v1/refunds", {"id": "re_1", "object": "refund", "status": "succeeded"})
+    payment = await stripe_at.fetch_last_payment(found)
+    assert payment == Payment("ch_1", 500, 0, "eur", NOW + 60)
+    assert (await stripe_at.refund(payment, "wish-1")).refunded == 500
+    (asked,) = [one for one in responder.asked if one.method == "POST"]
+    assert asked.params == {"charge": "ch_1"}
+    assert asked.headers["idempotency-key"] == "wish-1"
+
+
+@pytest.mark.parametrize(("code", "says"), [("charge_disputed", "bank"), ("insufficient_funds", "refused")])
+async def test_a_refund_that_stripe_refuses_is_explained(
+    responder: Responder, stripe_at: StripeProvider, code: str, says: str
+) -> None:
+    responder.say("GET /v1/charges/ch_1", charge())
+    responder.refuse("POST /v1/refunds", 400, code=code)
+    with pytest.raises(ProviderRefused) as met:
+        await stripe_at.refund(Payment("ch_1", 500, 0, "eur", NOW), "wish-1")
+    assert says in met.value.tell
+    assert code in str(met.value)
+
+
+async def test_a_refund_made_meanwhile_is_no_error(responder: Responder, stripe_at: StripeProvider) -> None:
+    responder.say("GET /v1/charges/ch_1", charge())
+    responder.say("GET /v1/charges/ch_1", charge(amount_refunded=500))
+    responder.refuse("POST /v1/refunds", 400, code="charge_already_refunded")
+    assert (await stripe_at.refund(Payment("ch_1", 500, 0, "eur", NOW), "wish-1")).refunded == 500
+
+
+async def test_a_refund_that_failed_is_said_to_have(responder: Responder, stripe_at: StripeProvider) -> None:
+    responder.say("GET /v1/charges/ch_1", charge())
+    responder.say("POST /v1/refunds", {"id": "re_1", "object": "refund", "status": "failed"})
+    with pytest.raises(ProviderRefused, match="could not give the money back"):
+        await stripe_at.refund(Payment("ch_1", 500, 0, "eur", NOW), "wish-1")
+
+
+@pytest.mark.parametrize(
+    ("subject", "path", "body"),
+    [
+        (Subject("charge", "ch_1"), "/v1/charges/ch_1", charge(payment_intent="pi_1")),
+        (Subject("charge", "ch_1"), "/v1/charges/ch_1", charge(invoice="in_1")),
+        (Subject("refund", "re_1"), "/v1/refunds/re_1", {"object": "refund", "payment_intent": "pi_1"}),
+        (Subject("dispute", "dp_1"), "/v1/disputes/dp_1", {"payment_intent": {"id": "pi_1"}}),
+        (Subject("invoice", "in_1"), "/v1/invoices/in_1", invoice()),
+        (
+            Subject("checkout.session", "cs_1"),
+            "/v1/checkout/sessions/cs_1",
+            {"object": "checkout.session", "subscription": "sub_1"},
+        ),
+    ],
+)  # fmt: skip
+async def test_each_subject_leads_to_its_subscription(
+    responder: Responder, stripe_at: StripeProvider, subject: Subject, path: str, body: dict[str, Any]
+) -> None:
+    responder.say(f"GET {path}", body)
+    responder.say("GET /v1/invoices/in_1", invoice())
+    responder.say("GET /v1/invoice_payments", listed({"invoice": "in_1"}, {"invoice": invoice()}))
+    assert await stripe_at.locate(subject) == ["sub_1"]
+
+
+@pytest.mark.parametrize("kind", ["price", "product", "payout"])
+async def test_other_subjects_lead_nowhere(
+    responder: Responder, stripe_at: StripeProvider, kind: str
+) -> None:
+    assert await stripe_at.locate(Subject(kind, "x_1")) == []
+    assert not responder.asked
+
+
+async def test_a_dispute_of_a_lone_charge_is_followed_through_its_charge(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
+    responder.say("GET /v1/disputes/dp_1", {"object": "dispute", "charge": "ch_1", "status": "lost"})
+    responder.say("GET /v1/charges/ch_1", charge(payment_intent="pi_1"))
+    responder.say("GET /v1/invoice_payments", listed({"invoice": invoice()}))
+    assert await stripe_at.fetch_dispute("dp_1") == ("sub_1", DisputeState.LOST)
+
+
+async def test_a_dispute_of_something_else_is_nobody_s(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
+    responder.say("GET /v1/disputes/dp_1", {"object": "dispute", "payment_intent": "pi_9", "status": "won"})
+    responder.say("GET /v1/invoice_payments", listed())
+    assert await stripe_at.fetch_dispute("dp_1") == (None, DisputeState.WON)
+
+
+@pytest.mark.parametrize("shape", ["thin", "2024-06-20", "2020-08-27"])
+async def test_deliveries_of_any_shape_ring(there: StripeSurroundings, shape: str) -> None:
+    there.server.delivery_faults.thin = shape == "thin"
+    there.server.delivery_faults.shape = None if shape == "thin" else shape
+    bought = await buy(there)
+    rung: set[str] = set()
+    for body, headers in there.arrived:
+        for event in await there.provider.authenticate(body, headers, there.clock.now()):
+            if event.subject is not None:
+                rung.update(await there.provider.locate(event.subject))
+    assert rung == {bought.key.id}
+
+
+async def test_a_secret_being_rotated_still_fits(there: StripeSurroundings) -> None:
+    there.server.dashboard.rotate_secret(there.endpoint["id"])
+    await buy(there)
+    assert there.arrived
+    for body, headers in there.arrived:
+        assert await there.provider.authenticate(body, headers, there.clock.now())
+
+
+async def test_an_owner_s_live_events_do_not_reach_a_test_ledger(there: StripeSurroundings) -> None:
+    await buy(there)
+    body, headers = there.arrived[-1]
+    live = StripeProvider("sk_live_1", (there.endpoint["secret"],), there.server.url, there.clock)
+    assert await live.authenticate(body, headers, there.clock.now()) == []
+    await live.close()
+
+
+async def test_an_unknown_price_is_explained(there: StripeSurroundings) -> None:
+    with pytest.raises(ProviderNotFound) as met:
+        await there.provider.fetch_price("prod_gold")
+    assert "price_" in met.value.tell
+
+
+async def test_each_answer_costs_as_few_calls_as_it_can(there: StripeSurroundings) -> None:
+    bought = await buy(there)
+    link_wish = wish(bought.price)
+    await there.provider.manage_link(bought, link_wish)
+    costs = {
+        "fetch": (there.provider.fetch_subscription(bought.key.id), 1),
+        "list": (collect(there.provider), 1),
+        "price": (there.provider.fetch_price(bought.price.id), 1),
+        "checkout": (there.provider.start_checkout(order(bought.price, "opaque-3")), 1),
+        "manage again": (there.provider.manage_link(bought, link_wish), 1),
+        "cancel": (there.provider.cancel_at_period_end(bought, "wish-1"), 2),
+        "resume": (there.provider.resume(bought, "wish-2"), 2),
+        "last payment": (there.provider.fetch_last_payment(bought), 3),
+        "end": (there.provider.cancel_now(bought, "wish-3"), 2),
+    }
+    counted = {}
+    for name, (call, _) in costs.items():
+        there.server.exchanges.clear()
+        await call
+        counted[name] = len(there.server.exchanges)
+    assert counted == {name: cost for name, (_, cost) in costs.items()}
+
+
+async def collect(provider: Any) -> list[Subscription]:
+    return [one async for one in provider.list_subscriptions()]

@@ -1,0 +1,265 @@
+"""The portal's configuration is kept right, and a check finds what is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from billing.errors import ProviderNotFound, ProviderRefused
+from billing.model import Finding, GuildSettings, Plan, Price
+from billing.ports import PortalWish
+from providers.stripe.client import StripeProvider
+from providers.stripe.portal import configuration, differences
+from providers.stripe.setup import EVENTS
+from tests.contract.providers.harness import GUILD, HOME, buy, wish
+from tests.contract.providers.stripe import KEY, StripeSurroundings
+from tests.providers.stripe.responder import Responder
+
+GOLD = Price("stripe", "test", "price_gold", "prod_gold", 500, "eur", "month")
+YEARLY = replace(GOLD, id="price_yearly", amount=5000, interval="year")
+SILVER = replace(GOLD, id="price_silver", product_id="prod_silver")
+
+
+def features(*prices: Price, switching: bool = True) -> dict[str, Any]:
+    found: dict[str, Any] = configuration(GuildSettings(GUILD, plan_switching=switching), prices, HOME)[
+        "features"
+    ]
+    return found
+
+
+def test_members_can_do_what_the_owner_would_otherwise_copy_from_a_screenshot() -> None:
+    found = features(GOLD, switching=False)
+    assert found["subscription_cancel"] == {
+        "enabled": True,
+        "mode": "at_period_end",
+        "proration_behavior": "none",
+    }
+    assert found["payment_method_update"] == {"enabled": True}
+    assert found["invoice_history"] == {"enabled": True}
+    assert {"address", "email", "name", "tax_id"} <= set(found["customer_update"]["allowed_updates"])
+    assert found["subscription_update"] == {"enabled": False}
+
+
+def test_plans_can_be_switched_where_there_are_two() -> None:
+    assert features(GOLD)["subscription_update"] == {"enabled": False}
+    found = features(GOLD, YEARLY, SILVER)["subscription_update"]
+    assert found["enabled"]
+    assert found["default_allowed_updates"] == ["price"]
+    assert found["proration_behavior"] == "always_invoice"
+    assert found["products"] == [
+        {"product": "prod_gold", "prices": ["price_gold", "price_yearly"]},
+        {"product": "prod_silver", "prices": ["price_silver"]},
+    ]
+
+
+def test_a_product_offers_one_price_for_an_interval_and_ten_products_are_the_most() -> None:
+    newer = replace(GOLD, id="price_newer", amount=600)
+    found = features(GOLD, newer, SILVER)["subscription_update"]["products"]
+    assert found[0]["prices"] == ["price_gold"]
+    many = [replace(GOLD, id=f"price_{n}", product_id=f"prod_{n}") for n in range(12)]
+    assert len(features(*many)["subscription_update"]["products"]) == 10
+
+
+def test_only_links_that_were_given_are_shown() -> None:
+    settings = GuildSettings(GUILD, terms_url="https://example.com/terms")
+    found = configuration(settings, [], HOME)["business_profile"]
+    assert found == {"terms_of_service_url": "https://example.com/terms"}
+
+
+def test_differences_are_named_and_what_is_not_ours_is_let_be() -> None:
+    wanted = {"a": {"b": True, "list": ["x", "y"]}, "products": [{"product": "p", "prices": ["1", "2"]}]}
+    same = {
+        "a": {"b": True, "list": ["y", "x"], "more": 1},
+        "products": [{"product": "p", "prices": ["2", "1"], "adjustable_quantity": {}}],
+        "else": 2,
+    }
+    assert differences(wanted, same) == []
+    assert differences(wanted, {**same, "a": {"b": False, "list": ["x"]}}) == ["a.b", "a.list"]
+    assert differences(wanted, {**same, "products": None}) == ["products"]
+    assert differences(wanted, {**same, "products": [{"product": "p", "prices": ["1"]}]}) == ["products"]
+    assert differences(wanted, {}) == ["a.b", "a.list", "products"]
+
+
+def configurations(there: StripeSurroundings) -> list[dict[str, Any]]:
+    return there.server.world.all("billing_portal.configuration", active=True)
+
+
+def changes(there: StripeSurroundings) -> int:
+    where = "/v1/billing_portal/configurations"
+    return sum(e.method == "POST" and e.path.startswith(where) for e in there.server.exchanges)
+
+
+async def test_one_configuration_is_made_and_used_from_then_on(there: StripeSurroundings) -> None:
+    bought = await buy(there)
+    other = StripeProvider(KEY, ("whsec_one",), there.server.url, there.clock)
+    for provider in (there.provider, there.provider, other):
+        await provider.manage_link(bought, wish(bought.price))
+    await other.close()
+    (made,) = configurations(there)
+    assert made["metadata"] == {"dues_guild": str(GUILD)}
+    assert changes(there) == 1
+
+
+async def test_each_server_has_its_own(there: StripeSurroundings) -> None:
+    bought = await buy(there)
+    for guild in (GUILD, GUILD + 1):
+        await there.provider.manage_link(bought, PortalWish(GuildSettings(guild), (), HOME))
+    assert len(configurations(there)) == 2
+
+
+async def test_a_new_wish_changes_the_configuration(there: StripeSurroundings) -> None:
+    first, second = await buy(there), await buy(there, "opaque-2")
+    await there.provider.manage_link(first, wish(first.price, second.price))
+    await there.provider.manage_link(first, wish(first.price, second.price, switching=True))
+    (made,) = configurations(there)
+    assert made["features"]["subscription_update"]["enabled"]
+    assert changes(there) == 2
+    link = await there.provider.manage_link(first, wish(first.price, second.price, switching=True))
+    there.server.portal_switch(link, first.key.id, second.price.id)
+    assert (await there.provider.fetch_subscription(first.key.id)).price == second.price
+    assert changes(there) == 2
+
+
+async def test_what_was_changed_by_hand_is_found_and_put_right(there: StripeSurroundings) -> None:
+    bought = await buy(there)
+    await there.provider.manage_link(bought, wish(bought.price))
+    (made,) = configurations(there)
+    made["features"]["subscription_cancel"]["enabled"] = False
+    finding = await only_fault(there, "Stripe portal")
+    assert "subscription_cancel.enabled" in finding.says
+    assert finding.fix is not None
+    await there.provider.fix(finding.fix, [PLAN], "")
+    assert made["features"]["subscription_cancel"]["enabled"]
+    assert all(f.ok for f in await there.provider.check([PLAN], HOOK) if f.what == "Stripe portal")
+
+
+async def test_after_an_hour_the_next_link_puts_it_right(there: StripeSurroundings) -> None:
+    bought = await buy(there)
+    await there.provider.manage_link(bought, wish(bought.price))
+    (made,) = configurations(there)
+    made["features"]["invoice_history"]["enabled"] = False
+    there.clock.advance(3601)
+    await there.provider.manage_link(bought, wish(bought.price))
+    assert made["features"]["invoice_history"]["enabled"]
+
+
+async def test_a_configuration_that_went_away_is_made_anew(there: StripeSurroundings) -> None:
+    bought = await buy(there)
+    await there.provider.manage_link(bought, wish(bought.price))
+    (made,) = configurations(there)
+    made["active"] = False
+    assert (await there.provider.manage_link(bought, wish(bought.price))).startswith("http")
+    assert len(configurations(there)) == 1
+
+
+async def test_a_deleted_customer_has_nothing_to_manage(there: StripeSurroundings) -> None:
+    bought = await buy(there)
+    there.forget_customer(bought.customer_id)
+    with pytest.raises(ProviderNotFound) as met:
+        await there.provider.manage_link(bought, wish(bought.price))
+    assert "customer" in met.value.tell
+
+
+HOOK = "http://127.0.0.1:9/webhooks/stripe"
+PLAN = Plan(1, GUILD, "Gold", (5,))
+
+
+async def only_fault(there: StripeSurroundings, what: str, *plans: Plan) -> Finding:
+    findings = await there.provider.check(plans or [PLAN], HOOK)
+    (fault,) = [finding for finding in findings if finding.what == what and not finding.ok]
+    assert fault.cure
+    return fault
+
+
+async def test_a_set_up_that_is_right_has_no_fault(there: StripeSurroundings) -> None:
+    there.server.add_endpoint(HOOK, list(EVENTS))
+    gold = await there.provider.fetch_price(there.sell())
+    findings = await there.provider.check([replace(PLAN, prices=(gold,))], HOOK)
+    assert [finding.what for finding in findings if not finding.ok] == []
+    assert {finding.what for finding in findings} == {
+        "Stripe key",
+        "Stripe webhook",
+        "Price of Gold",
+        "Stripe portal",
+    }
+
+
+async def test_a_missing_endpoint_is_told_with_its_cure(there: StripeSurroundings) -> None:
+    fault = await only_fault(there, "Stripe webhook")
+    assert fault.fix is None, "its secret would have to be copied"
+    assert HOOK in fault.says
+    assert all(event in fault.cure for event in EVENTS)
+
+
+async def test_missing_events_are_added_and_others_kept(there: StripeSurroundings) -> None:
+    endpoint = there.server.add_endpoint(HOOK, ["invoice.paid", "payout.paid"])
+    fault = await only_fault(there, "Stripe webhook")
+    assert "charge.dispute.created" in fault.says
+    assert fault.fix is not None
+    await there.provider.fix(fault.fix, [PLAN], HOOK)
+    changed = there.server.world.get("webhook_endpoint", endpoint["id"])
+    assert set(changed["enabled_events"]) == {*EVENTS, "payout.paid"}
+    assert all(f.ok for f in await there.provider.check([PLAN], HOOK))
+
+
+async def test_an_endpoint_that_is_switched_off_is_switched_on(there: StripeSurroundings) -> None:
+    endpoint = there.server.add_endpoint(HOOK)
+    there.server.world.get("webhook_endpoint", endpoint["id"])["status"] = "disabled"
+    fault = await only_fault(there, "Stripe webhook")
+    assert fault.fix is not None
+    await there.provider.fix(fault.fix, [PLAN], HOOK)
+    assert all(f.ok for f in await there.provider.check([PLAN], HOOK))
+
+
+async def test_a_price_that_cannot_be_bought_is_told(there: StripeSurroundings) -> None:
+    gold = await there.provider.fetch_price(there.sell())
+    plan = replace(PLAN, prices=(gold,))
+    there.server.dashboard.archive_price(gold.id)
+    assert "archived" in (await only_fault(there, "Price of Gold", plan)).says
+    gone = replace(PLAN, prices=(replace(gold, id="price_gone"),))
+    assert "price_gone" in (await only_fault(there, "Price of Gold", gone)).says
+    live = replace(PLAN, prices=(replace(gold, account="live"),))
+    assert "live mode" in (await only_fault(there, "Price of Gold", live)).says
+
+
+async def test_an_archived_product_is_told(there: StripeSurroundings) -> None:
+    gold = await there.provider.fetch_price(there.sell())
+    there.server.world.get("product", gold.product_id)["active"] = False
+    fault = await only_fault(there, "Price of Gold", replace(PLAN, prices=(gold,)))
+    assert "product" in fault.says
+
+
+async def test_a_wrong_key_is_the_only_finding(there: StripeSurroundings) -> None:
+    wrong = StripeProvider("sk_test_wrong", ("whsec_one",), there.server.url, there.clock)
+    (finding,) = await wrong.check([PLAN], HOOK)
+    await wrong.close()
+    assert not finding.ok
+    assert "STRIPE_API_KEY" in finding.cure
+    assert "sk_test_wrong" not in f"{finding}"
+
+
+async def test_a_missing_permission_is_named(there: StripeSurroundings) -> None:
+    there.server.add_endpoint(HOOK)
+    there.server.faults.add("status", "/v1/disputes", status=403)
+    fault = await only_fault(there, "Stripe permissions")
+    assert "Disputes: read" in fault.cure
+    there.server.faults.add("status", "/v1/webhook_endpoints", status=403)
+    assert "Webhook Endpoints" in (await only_fault(there, "Stripe webhook")).cure
+
+
+async def test_a_check_while_stripe_is_down_says_so(there: StripeSurroundings) -> None:
+    there.server.faults.add("status", "/v1/invoices", status=429)
+    (finding,) = await there.provider.check([PLAN], HOOK)
+    assert not finding.ok
+    assert "status.stripe.com" in finding.cure
+
+
+@pytest.mark.parametrize("what", ["", "stripe:portal:x", "stripe:other:1", "portal", "stripe:events:"])
+async def test_only_cures_that_were_offered_are_carried_out(
+    responder: Responder, stripe_at: StripeProvider, what: str
+) -> None:
+    with pytest.raises(ProviderRefused):
+        await stripe_at.fix(what, [], HOOK)
+    assert not responder.asked
