@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 from sandbox.stripe import billing
 from sandbox.stripe.cancel import OVER, note_details, plan_end, refuse_managed
 from sandbox.stripe.customers import own_method
@@ -13,6 +15,14 @@ from sandbox.stripe.state import Obj, World, merge_metadata
 AFTER_THE_END = {"metadata", "cancellation_details", "expand"}
 
 
+class Due(IntEnum):
+    """What a change must bill at once."""
+
+    NOTHING = 0
+    PRORATIONS = 1
+    PERIOD = 2  # a new period has begun
+
+
 def update(world: World, given: Obj, subscription_id: str) -> Obj:
     subscription = world.get("subscription", subscription_id)
     _refuse(world, subscription, given)
@@ -22,12 +32,15 @@ def update(world: World, given: Obj, subscription_id: str) -> Obj:
         _plain(world, subscription, given)
         if "pause_collection" in given:
             _pause(world, subscription, given["pause_collection"])
-        must_bill = "items" in given and switch(world, subscription, given)
-        must_bill = _move_anchor(world, subscription, given) or must_bill
+        due = switch(world, subscription, given) if "items" in given else Due.NOTHING
+        due = max(due, _move_anchor(world, subscription, given))
         if "trial_end" in given:
-            must_bill = _set_trial(world, subscription, given["trial_end"]) or must_bill
+            due = max(due, _set_trial(world, subscription, given["trial_end"]))
         plan_end(world, subscription, given)
-        invoice = _bill_change(world, subscription, given) if must_bill else None
+        invoice = None
+        if due:
+            whole = due is Due.PERIOD
+            invoice = billing.bill(world, subscription, "subscription_update", new_period=whole)
     if invoice:
         billing.settle(world, subscription, invoice)
     return subscription
@@ -71,8 +84,8 @@ def _pause(world: World, subscription: Obj, wanted: Obj | str) -> None:
     subscription["pause_collection"] = {"behavior": wanted["behavior"], "resumes_at": resumes_at}
 
 
-def switch(world: World, subscription: Obj, given: Obj) -> bool:
-    """Apply `items`; True when the change must be billed now: a new interval, or always_invoice."""
+def switch(world: World, subscription: Obj, given: Obj) -> Due:
+    """Apply `items`; a new interval begins a new period."""
     from sandbox.stripe.subscriptions import check_prices  # noqa: PLC0415  creation and change share it
 
     rows = _next_rows(world, subscription, given["items"])
@@ -119,10 +132,10 @@ def _next_rows(world: World, subscription: Obj, wanted: list[Obj]) -> list[Obj]:
     return list(rows.values())
 
 
-def _prorate(world: World, subscription: Obj, before: list[Obj], behavior: str) -> bool:
+def _prorate(world: World, subscription: Obj, before: list[Obj], behavior: str) -> Due:
     after = billing.items_of(subscription)
     if [(i["price"], i["quantity"]) for i in before] == [(i["price"], i["quantity"]) for i in after]:
-        return False
+        return Due.NOTHING
     old, new = (world.by_id[items[0]["price"]]["recurring"] for items in (before, after))
     same_interval = all(old[key] == new[key] for key in ("interval", "interval_count"))
     if behavior != "none":
@@ -132,11 +145,12 @@ def _prorate(world: World, subscription: Obj, before: list[Obj], behavior: str) 
         if behavior != "none":
             for item in after:
                 add_line(world, subscription, item, +1)
-        return behavior == "always_invoice" and subscription["status"] != "trialing"
+        now = behavior == "always_invoice" and subscription["status"] != "trialing"
+        return Due.PRORATIONS if now else Due.NOTHING
     if subscription["status"] == "trialing":
-        return False
+        return Due.NOTHING
     _restart(world, subscription)
-    return True
+    return Due.PERIOD
 
 
 def _restart(world: World, subscription: Obj) -> None:
@@ -144,25 +158,25 @@ def _restart(world: World, subscription: Obj) -> None:
     billing.set_periods(world, subscription, world.now())
 
 
-def _move_anchor(world: World, subscription: Obj, given: Obj) -> bool:
+def _move_anchor(world: World, subscription: Obj, given: Obj) -> Due:
     wanted = given.get("billing_cycle_anchor", "unchanged")
     if wanted not in ("now", {"type": "now"}):
-        return False
+        return Due.NOTHING
     if given.get("proration_behavior") != "none":
         for item in billing.items_of(subscription):
             add_line(world, subscription, item, -1)
     _restart(world, subscription)
-    return True
+    return Due.PERIOD
 
 
-def _set_trial(world: World, subscription: Obj, wanted: int | str) -> bool:
+def _set_trial(world: World, subscription: Obj, wanted: int | str) -> Due:
     """A trial until then; `now` ends a running one and bills."""
     if wanted == "now":
         if subscription["status"] != "trialing":
-            return False
+            return Due.NOTHING
         subscription.update(trial_end=world.now(), status="active")
         _restart(world, subscription)
-        return True
+        return Due.PERIOD
     end = int(wanted)
     if end <= world.now():
         raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
@@ -170,12 +184,4 @@ def _set_trial(world: World, subscription: Obj, wanted: int | str) -> bool:
     subscription["trial_start"] = subscription["trial_start"] or world.now()
     for item in billing.items_of(subscription):
         item.update(current_period_start=world.now(), current_period_end=end)
-    return False
-
-
-def _bill_change(world: World, subscription: Obj, given: Obj) -> Obj:
-    new_period = (
-        any(item["current_period_start"] == world.now() for item in billing.items_of(subscription))
-        and subscription["billing_cycle_anchor"] == world.now()
-    )
-    return billing.bill(world, subscription, "subscription_update", new_period=new_period)
+    return Due.NOTHING

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stripe
 from aiohttp import web
 
-import stripe
 from sandbox.clock import MovableClock
 from sandbox.stripe import StripeServer
 from sandbox.stripe.conformance import Conformance

@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+import stripe
 from aiohttp import web
 
-import stripe
 from sandbox.stripe import StripeServer
 
 KEY = "sk_test_local"

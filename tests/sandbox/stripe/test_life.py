@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 import stripe
+
 from sandbox.clock import MovableClock
 from sandbox.stripe import StripeServer
 from tests.sandbox.stripe.helpers import subscribe

@@ -6,8 +6,8 @@ from collections.abc import Awaitable
 from typing import Any
 
 import pytest
-
 import stripe
+
 from sandbox.clock import MovableClock
 from sandbox.stripe import StripeRefusal, StripeServer
 from tests.sandbox.stripe.helpers import close, subscribe

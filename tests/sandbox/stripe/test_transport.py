@@ -7,8 +7,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-
 import stripe
+
 from sandbox.clock import MovableClock
 from sandbox.stripe import StripeServer
 from tests.sandbox.stripe.helpers import KEY, close

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-
 import stripe
+
 from sandbox.clock import MovableClock
 from sandbox.stripe import StripeServer
 from tests.sandbox.stripe.helpers import Receiver, subscribe
