@@ -146,9 +146,9 @@ class StripeProvider:
                     "This customer no longer exists at Stripe, so there is nothing left to manage there.",
                     detail=str(refused),
                 ) from None
-            if refused.param != "configuration":
+            if refused.status not in (400, 404):
                 raise
-        self._portals.forget(wish.settings.guild_id)  # deleted or switched off meanwhile
+        self._portals.forget(wish.settings.guild_id)  # its configuration may have been switched off meanwhile
         return await self._portal_link(subscription, wish)
 
     async def _portal_link(self, subscription: Subscription, wish: PortalWish) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
 
 from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnavailable
-from billing.model import Finding, Plan
-from providers.base import Answer, bounded, maybe, need
+from billing.model import Finding, Plan, Price
+from providers.base import Answer, in_time, maybe, need
 from providers.stripe.api import Api, Refused, path
 from providers.stripe.mapping import NAME
 from providers.stripe.portal import Portals
+
+T = TypeVar("T")
 
 # The events that lead to a subscription, and no others: each further kind costs the owner look-ups.
 EVENTS = (
@@ -64,15 +67,19 @@ class Setup:
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
         """A fault of Stripe itself is a finding too: whoever asks for a check wants to read, not to fail."""
         try:
-            key = await self._check_key()
-            if not key[0].ok:
-                return key
-            endpoints = await self._check_endpoints(webhook_url)
-            return [*key, *endpoints, *await self._check_prices(plans), *await self._check_portals(plans)]
+            async with in_time("check"):
+                key = await self._check_key()
+                if not key[0].ok:
+                    return key
+                endpoints = await self._check_endpoints(webhook_url)
+                guilds = sorted({plan.guild_id for plan in plans})
+                on_sale = [(p, price) for p in plans if not p.removed_at and (price := p.price_at(NAME))]
+                looks = [self._check_price(plan, price) for plan, price in on_sale]
+                looks += [self._check_portal(guild) for guild in guilds]
+                return [*key, *endpoints, *await _together(looks)]
         except ProviderError as error:
             return [Finding("Stripe", False, f"The check could not be finished: {error.tell}", _again(error))]
 
-    @bounded
     async def fix(self, what: str) -> None:
         """Carry out a cure by the name that `check` gave it."""
         kind, _, of = what.rpartition(":")
@@ -88,18 +95,11 @@ class Setup:
             case _:
                 raise ProviderRefused("There is nothing of that name to put right.")
 
-    @bounded
     async def _check_key(self) -> list[Finding]:
-        missing = []
-        for where, permission in PERMISSIONS:
-            try:
-                await self._api.first(where, limit=1)
-            except Refused as refused:
-                if refused.status == 401:
-                    return [_bad_key()]
-                if refused.status != 403:
-                    raise
-                missing.append(permission)
+        probes = await _together([self._probe(where) for where, _ in PERMISSIONS])
+        if 401 in probes:
+            return [_bad_key()]
+        missing = [name for (_, name), status in zip(PERMISSIONS, probes, strict=True) if status == 403]
         mode = "live mode: payments are real" if self._account == "live" else "test mode: no money moves"
         found = [Finding("Stripe key", True, f"Stripe accepts the key, in {mode}.")]
         if missing:
@@ -107,13 +107,18 @@ class Setup:
             found.append(Finding("Stripe permissions", False, "The key may not do all that is needed.", cure))
         return found
 
-    @bounded
+    async def _probe(self, where: str) -> int:
+        """The status of looking at a list: 403 says that the key may not."""
+        try:
+            await self._api.first(where, limit=1)
+        except Refused as refused:
+            return refused.status
+        return 200
+
     async def _check_endpoints(self, webhook_url: str) -> list[Finding]:
         try:
             known = await self._api.every("webhook_endpoints")
-        except Refused as refused:
-            if refused.status != 403:
-                raise
+        except Refused:
             cure = f"In {_KEYS_PAGE} allow Webhook Endpoints: read, or look there yourself for {webhook_url}."
             return [Finding("Stripe webhook", False, "The key may not look at the webhook endpoints.", cure)]
         ours = [one for one in known if maybe(one, "url", str) == webhook_url]
@@ -126,24 +131,15 @@ class Setup:
             return [Finding("Stripe webhook", False, says, cure)]
         return [_judge_endpoint(one) for one in ours]
 
-    @bounded
-    async def _check_prices(self, plans: Sequence[Plan]) -> list[Finding]:
-        found = []
-        for plan in plans:
-            price = plan.price_at(NAME)
-            if price is not None and plan.removed_at is None:
-                found.append(await self._check_price(plan, price.id, price.account))
-        return found
-
-    async def _check_price(self, plan: Plan, price_id: str, account: str) -> Finding:
+    async def _check_price(self, plan: Plan, known: Price) -> Finding:
         what, cure = f"Price of {plan.name}", "Choose another price with /plans edit."
-        if account != self._account:
-            says = f"The price belongs to {account} mode, the key to {self._account} mode."
+        if known.account != self._account:
+            says = f"The price belongs to {known.account} mode, the key to {self._account} mode."
             return Finding(what, False, says, cure)
         try:
-            price = await self._api.get(path("prices", price_id), expand=["product"])
+            price = await self._api.get(path("prices", known.id), expand=["product"])
         except ProviderNotFound:
-            return Finding(what, False, f"Stripe knows no price {price_id}.", cure)
+            return Finding(what, False, f"Stripe knows no price {known.id}.", cure)
         if not need(price, "active", bool):
             return Finding(what, False, "The price is archived at Stripe, nobody can subscribe.", cure)
         product = maybe(price, "product", object)
@@ -151,10 +147,6 @@ class Setup:
             cure = "Take the product out of the archive in Stripe, or choose another price with /plans edit."
             return Finding(what, False, "The product is archived at Stripe, nobody can subscribe.", cure)
         return Finding(what, True, "The price is on sale at Stripe.")
-
-    @bounded
-    async def _check_portals(self, plans: Sequence[Plan]) -> list[Finding]:
-        return [await self._check_portal(guild) for guild in sorted({plan.guild_id for plan in plans})]
 
     async def _check_portal(self, guild_id: int) -> Finding:
         what = "Stripe portal"
@@ -165,6 +157,15 @@ class Setup:
             return Finding(what, True, "Members can manage everything that they should.")
         says = f"Its settings were changed in {', '.join(wrong)}."
         return Finding(what, False, says, "Let the bot put them right.", f"stripe:portal:{guild_id}")
+
+
+async def _together(calls: Sequence[Awaitable[T]]) -> list[T]:
+    """All answers, or the first fault once every call is over."""
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in answers if not isinstance(answer, BaseException)]
 
 
 def _bad_key() -> Finding:
