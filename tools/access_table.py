@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
-
-import stripe
 
 from billing.access import TABLE
 from billing.model import DisputeState
@@ -55,19 +52,6 @@ _BY_DISPUTE = {
     DisputeState.WON: "no change: access is back",
     DisputeState.NONE: "no change: an inquiry that came to nothing, or a dispute that never arose",
 }
-
-
-def literals(file: str, field: str) -> list[str]:
-    """The values that the stripe package's own type lists for a field of the object in that file."""
-    tree = ast.parse((Path(stripe.__file__).parent / file).read_text())
-    (annotation,) = [
-        node.annotation
-        for top in tree.body
-        if isinstance(top, ast.ClassDef)
-        for node in top.body
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == field
-    ]
-    return [n.value for n in ast.walk(annotation) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
 
 
 def page() -> str:

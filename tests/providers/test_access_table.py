@@ -5,7 +5,8 @@ from __future__ import annotations
 from billing.access import TABLE
 from billing.model import DisputeState, Status
 from providers.stripe.mapping import DISPUTES, STATUS
-from tools.access_table import PAGE, literals, page
+from tests.providers.stripe.package import literals
+from tools.access_table import PAGE, page
 
 
 def test_the_page_is_made_from_the_code() -> None:

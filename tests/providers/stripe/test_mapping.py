@@ -22,8 +22,8 @@ from providers.stripe.mapping import (
     map_price,
     map_subscription,
 )
+from tests.providers.stripe.package import literals
 from tests.providers.stripe.samples import MONTH, NOW, invoice, item, listed, price, subscription
-from tools.access_table import literals
 
 END = NOW + MONTH
 
