@@ -1,0 +1,84 @@
+"""A person at the payment provider's pages, without a browser: reads them over HTTP and sends their forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from urllib.parse import urljoin
+
+import aiohttp
+
+CARD, OTHER_CARD = "4242 4242 4242 4242", "5555 5555 5555 4444"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page as it came: where it was in the end, its status, what can be read and what can be pressed."""
+
+    url: str
+    status: int
+    text: str
+    buttons: tuple[str, ...]
+
+
+async def look(url: str) -> Page:
+    """Open a page; redirects are followed."""
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return _page(str(answer.url), answer.status, await answer.text())
+
+
+async def send(url: str, form: dict[str, str]) -> Page:
+    """Send a form of a page; where that leads to is what comes back."""
+    async with aiohttp.ClientSession() as session, session.post(url, data=form) as answer:
+        return _page(str(answer.url), answer.status, await answer.text())
+
+
+async def pay(url: str, name: str) -> Page:
+    """Fill in the payment page and press its button."""
+    form = {"email": f"{name.lower()}@example.com", "card": CARD, "expiry": "12/40", "name": name}
+    return await send(url, form)
+
+
+async def change_card(url: str) -> Page:
+    """Save another card on the management page."""
+    return await send(urljoin(f"{url}/", "card"), {"card": OTHER_CARD, "expiry": "11/41"})
+
+
+def _page(url: str, status: int, markup: str) -> Page:
+    reader = _Reader()
+    reader.feed(markup)
+    reader.close()
+    buttons = tuple(" ".join(label.split()) for label in reader.buttons)
+    return Page(url, status, " ".join(" ".join(reader.text).split()), buttons)
+
+
+@dataclass
+class _Reader(HTMLParser):
+    """Collects what a person reads, and the labels of what they can press."""
+
+    text: list[str] = field(default_factory=list)
+    buttons: list[str] = field(default_factory=list)
+    _hidden: bool = False
+    _in_button: bool = False
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._hidden = self._hidden or tag in ("style", "title")
+        if tag == "button" or (tag == "a" and "button" in (dict(attrs).get("class") or "").split()):
+            self._in_button = True
+            self.buttons.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("style", "title"):
+            self._hidden = False
+        if tag in ("a", "button"):
+            self._in_button = False
+
+    def handle_data(self, data: str) -> None:
+        if self._hidden:
+            return
+        self.text.append(data)
+        if self._in_button:
+            self.buttons[-1] += data

@@ -1,0 +1,229 @@
+"""What somebody at the page does, carried out with the stand-ins' own hands."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sandbox.discord import Application, Card, Channel, Message, Person, Reply
+from sandbox.discord.commands import (
+    BOOLEAN,
+    CHANNEL,
+    GROUP,
+    INTEGER,
+    MENTIONABLE,
+    NUMBER,
+    ROLE,
+    SUBCOMMAND,
+    USER,
+)
+from sandbox.discord.components import SELECTS, STRING_SELECT, walk
+from sandbox.page import desk
+from sandbox.page.pulse import Pulse
+from sandbox.stage import DAY, Stage
+
+Body = dict[str, Any]
+OPEN_FORMS = 50
+
+
+class Misuse(Exception):  # noqa: N818 - named by what happened
+    """A request that the page itself would not make; the sentence says what is wrong with it."""
+
+
+class Players:
+    """Whom the page can move, and the forms that they have open."""
+
+    def __init__(self, stage: Stage, pulse: Pulse) -> None:
+        self.stage, self.pulse = stage, pulse
+        self.forms: dict[str, Reply] = {}
+
+    def person(self, who: object) -> Person:
+        """By id or name; the first one for anything else, so that a fresh page has somebody to be."""
+        for person in self.stage.people:
+            if who in (str(person.id), person.name):
+                return person
+        return self.stage.people[0]
+
+    @property
+    def app(self) -> Application:
+        """The bot's application."""
+        return self.stage.app
+
+    def place(self, key: object) -> Channel | None:
+        """The channel of that name; None for the direct messages with the bot."""
+        if key == "dm":
+            return None
+        for channel in self.stage.guild.channels.values():
+            if channel.name == key:
+                return channel
+        raise Misuse("There is no such place.")
+
+    def card(self, person: Person, message_id: object) -> Card:
+        """A message that the person sees."""
+        channels = [*self.stage.guild.channels.values(), person.private(self.app.bot)]
+        for channel in channels:
+            message: Message | None = channel.messages.get(_whole(message_id))
+            if message is not None:
+                return person.look_at(message)
+        raise Misuse("This message is gone.")
+
+    def thing(self, value: object) -> object:
+        """The role, channel or person of an id."""
+        number, guild = _whole(value), self.stage.guild
+        found = guild.roles.get(number) or guild.channels.get(number) or self.stage.world.users.get(number)
+        if found is None:
+            raise Misuse("There is no such role, channel or person.")
+        return found
+
+    def outcome(self, reply: Reply) -> Body:
+        """What the page must know at once: a form that opened. All else it sees in the next picture."""
+        if reply.modal is None:
+            return {}
+        key = str(reply.interaction.id)
+        self.forms[key] = reply
+        while len(self.forms) > OPEN_FORMS:
+            del self.forms[next(iter(self.forms))]
+        return {"modal": reply.modal, "interaction": key}
+
+
+async def use_command(players: Players, person: Person, body: Body) -> Body:
+    """Send a slash command."""
+    place, name, given = players.place(body.get("place")), str(body.get("command")), _hash(body, "options")
+    options = _options(players, person, place, name, given)
+    return players.outcome(await person.run(place, name, options, wait=False))
+
+
+async def autocomplete(players: Players, person: Person, body: Body) -> Body:
+    """Type into an option."""
+    place, name, option = players.place(body.get("place")), str(body.get("command")), str(body.get("option"))
+    others = _options(players, person, place, name, _hash(body, "options"))
+    choices = await person.autocomplete(place, name, option, str(body.get("text", ""))[:100], others)
+    return {"choices": choices}
+
+
+async def press(players: Players, person: Person, body: Body) -> Body:
+    """Press a button."""
+    card = players.card(person, body.get("message"))
+    return players.outcome(await card.press(str(body.get("custom_id")), wait=False))
+
+
+async def choose(players: Players, person: Person, body: Body) -> Body:
+    """Choose in a menu."""
+    card, name, values = players.card(person, body.get("message")), body.get("custom_id"), body.get("values")
+    if not isinstance(values, list):
+        raise Misuse("Choices are a list.")
+    menus = {part["custom_id"]: part["type"] for part in walk(card.components) if part["type"] in SELECTS}
+    if menus.get(name) != STRING_SELECT:
+        values = [players.thing(value) for value in values]
+    return players.outcome(await card.choose(str(name), values, wait=False))
+
+
+async def submit(players: Players, person: Person, body: Body) -> Body:
+    """Send a form off."""
+    reply = players.forms.pop(str(body.get("interaction")), None)
+    if reply is None or reply.interaction.user.id != person.id:
+        raise Misuse("This form is no longer open.")
+    return players.outcome(await reply.submit_modal(_hash(body, "values"), wait=False))
+
+
+async def say(players: Players, person: Person, body: Body) -> Body:
+    """Write something."""
+    place = players.place(body.get("place")) or person.private(players.app.bot)
+    person.say(place, str(body.get("text", ""))[:2000])
+    return {}
+
+
+async def turn_clock(players: Players, person: Person, body: Body) -> Body:
+    """A day on, or to the end of a subscription's period."""
+    stage, seconds = players.stage, float(DAY)
+    if body.get("to") == "period_end":
+        moment = desk.next_moment(stage, str(body.get("subscription")))
+        if moment is None:
+            raise Misuse("This subscription has no period to turn to the end of.")
+        seconds = max(moment - stage.clock.now(), 0.0)
+    stage.clock.advance(seconds)
+    players.pulse.beat()
+    return {}
+
+
+async def use_desk(players: Players, person: Person, body: Body) -> Body:
+    """A button of Stripe's dashboard."""
+    wish = desk.Wish(str(body.get("do")), str(body.get("subscription")), str(body.get("price")))
+    if not desk.carry_out(players.stage, wish):
+        raise Misuse("Stripe's dashboard has no such button for this subscription just now.")
+    players.pulse.beat()
+    return {}
+
+
+async def set_deliveries(players: Players, person: Person, body: Body) -> Body:
+    """How Stripe's notifications are to go wrong."""
+    faults = players.stage.stripe.delivery_faults
+    faults.double = bool(body.get("double", faults.double))
+    late = body.get("late", faults.late)
+    if not isinstance(late, (int, float)) or not 0 <= late <= 3600:
+        raise Misuse("Notifications can be up to an hour late.")
+    faults.late = float(late)
+    players.pulse.beat()
+    return {}
+
+
+ACTS: dict[str, Callable[[Players, Person, Body], Awaitable[Body]]] = {
+    "command": use_command,
+    "autocomplete": autocomplete,
+    "press": press,
+    "choose": choose,
+    "modal": submit,
+    "say": say,
+    "clock": turn_clock,
+    "stripe": use_desk,
+    "deliveries": set_deliveries,
+}
+
+
+# From JSON to what the stand-ins take
+
+
+def _whole(value: object) -> int:
+    text = str(value)
+    if not text.isascii() or not text.isdigit():
+        raise Misuse("An id is a number.")
+    return int(text)
+
+
+def _hash(body: Body, name: str) -> Body:
+    found = body.get(name) or {}
+    if not isinstance(found, dict):
+        raise Misuse(f"{name} is an object.")
+    return found
+
+
+def _options(players: Players, person: Person, place: Channel | None, name: str, given: Body) -> Body:
+    """The options with roles, channels and people for ids, and numbers for their digits."""
+    kinds = _kinds(person.commands(place), name.split())
+    return {option: _value(players, kinds.get(option), value) for option, value in given.items()}
+
+
+def _kinds(commands: list[Body], words: list[str]) -> dict[str, int]:
+    """The type of each option of a command, by name."""
+    level = commands
+    for word in words:
+        found = next((one for one in level if one["name"] == word), None)
+        level = (found or {}).get("options") or []
+    return {option["name"]: option["type"] for option in level if option["type"] not in (SUBCOMMAND, GROUP)}
+
+
+def _value(players: Players, kind: int | None, value: object) -> object:
+    if kind in (USER, ROLE, CHANNEL, MENTIONABLE):
+        return players.thing(value)
+    if kind in (INTEGER, NUMBER) and isinstance(value, str):
+        return _number(kind, value)
+    if kind == BOOLEAN and isinstance(value, str):
+        return {"true": True, "false": False}.get(value.lower(), value)
+    return value
+
+
+def _number(kind: int, text: str) -> object:
+    try:
+        return int(text) if kind == INTEGER else float(text)
+    except ValueError:
+        return text

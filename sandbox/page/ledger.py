@@ -1,0 +1,78 @@
+"""The ledger's history in words: ids become the names that the page shows everywhere else."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from sandbox.page.desk import price_words
+from sandbox.peek import Row
+from sandbox.stage import Stage
+from sandbox.stripe import words
+from sandbox.stripe.dates import spoken
+
+ROWS = 60
+_SNOWFLAKE = re.compile(r"\d{17,20}")
+_PRICE = re.compile(r"(price_[A-Za-z0-9]{24})(?:x(\d+))?")
+_MOMENT = re.compile(r"\b(\w+?)(?:_at)?=(\d{10})\b")
+_NOTHING = re.compile(r"\s*\b\w+=(?:None|False)?(?=\s|$)")
+_SUBSCRIPTION = re.compile(r"stripe subscription (sub_\w+)")
+
+
+def history(stage: Stage) -> list[dict[str, Any]]:
+    """The newest rows, newest first."""
+    return [_told(stage, row) for row in stage.peek.history(ROWS)]
+
+
+def _told(stage: Stage, row: Row) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "at": row.at,
+        "member": _name(stage, row.member_id) if row.member_id else "",
+        "subject": _subject(stage, row.subject),
+        "who": _plain(stage, row.who),
+        "why": row.why,
+        "evidence": row.evidence,
+        "before": _plain(stage, row.before),
+        "after": _plain(stage, row.after),
+    }
+
+
+def _subject(stage: Stage, subject: str) -> str:
+    found = _SUBSCRIPTION.fullmatch(subject)
+    world = stage.stripe.world
+    subscription = world.tables.get("subscription", {}).get(found[1]) if found else None
+    return f"{words.plan_name(world, subscription)} subscription" if subscription else subject
+
+
+def _plain(stage: Stage, text: str) -> str:
+    text = _facts(text) if text.startswith("{") else _NOTHING.sub("", text)
+    text = _PRICE.sub(lambda m: _price(stage, m[1], m[2] or "1"), text)
+    text = _MOMENT.sub(lambda m: f"{m[1]} {spoken(int(m[2]))}", text)
+    return _SNOWFLAKE.sub(lambda m: _name(stage, int(m[0])), text)
+
+
+def _facts(text: str) -> str:
+    """A JSON object in words; what is not set is left out."""
+    facts = {key.removesuffix("_id"): value for key, value in json.loads(text).items() if key != "guild_id"}
+    return ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in facts.items() if value)
+
+
+def _price(stage: Stage, price_id: str, quantity: str) -> str:
+    price = stage.stripe.world.tables.get("price", {}).get(price_id)
+    if price is None:
+        return price_id
+    return price_words(stage, price) + ("" if quantity == "1" else f" × {quantity}")
+
+
+def _name(stage: Stage, number: int) -> str:
+    """A role, channel, person or server by its id; the id itself where there is none."""
+    guild = stage.guild
+    if number == guild.id:
+        return guild.name
+    for mark, table in (("@", guild.roles), ("#", guild.channels), ("", stage.world.users)):
+        found: Any = table.get(number)
+        if found is not None:
+            return f"{mark}{found.name}"
+    return str(number)

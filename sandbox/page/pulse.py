@@ -1,0 +1,64 @@
+"""Tells whoever shows the stage that something on it has changed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import Any
+
+from sandbox.stage import Stage
+
+LEDGER_LOOKS = 0.2  # real seconds between looks at the ledger, which belongs to the bot and calls nobody
+MINUTE = 60.0
+
+
+class Pulse:
+    """Beats after every event in Discord or at Stripe, commit to the ledger and turn of the clock."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.next = asyncio.Event()  # is set by the next beat, and replaced
+        self._tasks: list[asyncio.Task[None]] = []
+        self._feeds: list[Any] = []
+
+    def beat(self) -> None:
+        """Something changed."""
+        self.next.set()
+        self.next = asyncio.Event()
+
+    async def __aenter__(self) -> Pulse:
+        world, stripe = self._stage.world, self._stage.stripe
+        feeds: list[asyncio.Queue[Any]] = [world.subscribe(), stripe.subscribe()]
+        self._feeds = list(zip((world, stripe), feeds, strict=True))
+        work = [*(self._follow(feed) for feed in feeds), self._look(), self._tick()]
+        self._tasks = [asyncio.create_task(each) for each in work]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for source, feed in self._feeds:
+            source.unsubscribe(feed)
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _follow(self, feed: asyncio.Queue[Any]) -> None:
+        while True:
+            await feed.get()
+            self.beat()
+
+    async def _look(self) -> None:
+        seen = -1
+        while True:
+            if (version := self._stage.peek.version()) != seen:
+                seen = version
+                self.beat()
+            await asyncio.sleep(LEDGER_LOOKS)
+
+    async def _tick(self) -> None:
+        while True:
+            await self._stage.clock.sleep(MINUTE)
+            self.beat()

@@ -1,0 +1,38 @@
+"""Keeps the page open until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import webbrowser
+
+from sandbox.page.server import PageServer
+from sandbox.stage import open_stage
+
+
+async def show_page() -> None:
+    """A fresh stage with the shop open, its page served and opened in the browser; returns at Ctrl-C."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
+            loop.add_signal_handler(number, stop.set)
+    async with open_stage() as stage:
+        await stage.open_shop()
+        async with PageServer(stage) as page:
+            print(f"\nNow it is your turn: {page.url}")
+            print("Be Mia, type /subscribe, pay, look around; be Ada and revoke. Ctrl-C ends it.", flush=True)
+            if _has_screen():
+                await asyncio.to_thread(webbrowser.open, page.url)
+            await stop.wait()
+    print("\nEverything is stopped, and nothing is left behind.")
+
+
+def _has_screen() -> bool:
+    """Without one, webbrowser would take the terminal for a text browser."""
+    return sys.platform in ("darwin", "win32") or any(
+        os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY")
+    )

@@ -1,0 +1,225 @@
+"""Sets the stage: a server with people, a shop with prices, and the real bot between the two stand-ins."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bot
+from config import Settings
+from providers.stripe.setup import EVENTS
+from sandbox.clock import MovableClock
+from sandbox.discord import Application, Channel, DiscordServer, DiscordWorld, Guild, Person, PersonError
+from sandbox.discord.permissions import MANAGE_ROLES, SEND_MESSAGES, VIEW_CHANNEL
+from sandbox.peek import LedgerPeek
+from sandbox.stripe import Settings as Business
+from sandbox.stripe import StripeServer
+
+SERVER = "Lantern Club"
+TOKEN = "sandbox.bot.token"  # noqa: S105 - the local Discord's, good nowhere else
+API_KEY = "sk_test_sandbox"
+DAY = 86_400
+READY_SECONDS = 30.0
+PAUSE = 0.02  # real seconds between two looks at what the bot has still to do
+
+
+class NotReadyError(Exception):
+    """The stage could not be set, or did not come to rest; the sentence says what was awaited."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Ids of the prices that the club has at Stripe."""
+
+    gold: str
+    gold_yearly: str
+    platinum: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that the tour and the page play with."""
+
+    clock: MovableClock
+    world: DiscordWorld
+    discord: DiscordServer
+    stripe: StripeServer
+    guild: Guild
+    app: Application
+    mia: Person
+    tom: Person
+    ada: Person
+    shop: Shop
+    peek: LedgerPeek
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Whom one can be: two members, and the server's owner."""
+        return self.mia, self.tom, self.ada
+
+    @property
+    def general(self) -> Channel:
+        """The channel that everybody sees."""
+        return self.guild.channel("general")
+
+    @property
+    def notices(self) -> Channel:
+        """The channel in which the bot tells the admins what needs them."""
+        return self.guild.channel("dues-notices")
+
+    def roles_of(self, person: Person) -> list[str]:
+        """Names of the roles that somebody has now."""
+        return self.world.roles_of(self.guild, person)
+
+    def set_up(self) -> list[tuple[str, dict[str, Any]]]:
+        """The commands with which the admin opens the shop, in order."""
+        gold, platinum = self.guild.role("Gold"), self.guild.role("Platinum")
+        return [
+            ("plans add", _plan("Gold", gold, self.shop.gold, "The back room and its stories")),
+            ("plans add", _plan("Gold for a year", gold, self.shop.gold_yearly, "Twelve months for ten")),
+            ("plans add", _plan("Platinum", platinum, self.shop.platinum, "Gold, and the Friday sessions")),
+            ("plans settings", {"notice_channel": self.notices, "plan_switching": True}),
+        ]
+
+    async def open_shop(self) -> None:
+        """Let the admin type them. NotReadyError when the bot does not take one."""
+        for command, options in self.set_up():
+            reply = await self.ada.run(self.general, command, options)
+            if "Now on sale" not in reply.text and "### Settings" not in reply.text:
+                raise NotReadyError(f"/{command} was answered: {reply.text}")
+
+    async def turn(self, seconds: float) -> None:
+        """Turn the clock on and wait until everything that follows from it is done."""
+        self.clock.advance(seconds)
+        await self.settle()
+
+    async def settle(self, within: float = 15.0) -> None:
+        """Return once Stripe has sent what it has to send and the bot has done what follows from it.
+
+        Deliveries that are held back, or wait for a later moment, do not count. NotReadyError after
+        `within` real seconds.
+        """
+        try:
+            async with asyncio.timeout(within):
+                await self.stripe.settle()
+                while self.peek.open_work(self.clock.now()):  # noqa: ASYNC110 - a file wakes nobody
+                    await asyncio.sleep(PAUSE)
+        except TimeoutError:
+            raise NotReadyError("The bot still has work to do after so long; its log says why.") from None
+
+
+def _plan(name: str, role: object, price: str, description: str) -> dict[str, Any]:
+    return {"name": name, "role": role, "stripe_price": price, "description": description}
+
+
+@asynccontextmanager
+async def open_stage() -> AsyncIterator[Stage]:
+    """Start everything, on free loopback ports and in a folder that goes again; stop it all on leaving.
+
+    NotReadyError when the bot does not come up; what the bot itself raises comes through.
+    """
+    async with AsyncExitStack() as stack:
+        clock = MovableClock()
+        world = DiscordWorld(clock)
+        discord = DiscordServer(world)
+        await discord.start(port=0)
+        stack.push_async_callback(discord.stop)
+        stripe = await stack.enter_async_context(
+            StripeServer(clock, API_KEY, settings=Business(SERVER, "DE"))
+        )
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dues-")))
+        mia, tom, ada, guild, app = _populate(world)
+        shop = _furnish(stripe)
+        settings = _settings(discord, stripe, folder)
+        await _start_bot(stack, settings, world, app, clock)
+        peek = LedgerPeek(settings.ledger_path)
+        stack.callback(peek.close)
+        yield Stage(clock, world, discord, stripe, guild, app, mia, tom, ada, shop, peek)
+
+
+def _populate(world: DiscordWorld) -> tuple[Person, Person, Person, Guild, Application]:
+    """The owner, two members, the bot, the roles below the bot's, a private channel that the bot may use."""
+    ada, mia, tom = (world.add_user(name) for name in ("Ada", "Mia", "Tom"))
+    guild = world.add_guild(SERVER, owner=ada)
+    app = world.add_application(TOKEN, name="Dues", owner=ada, members_intent=True)
+    own = world.install(app, guild, bits=MANAGE_ROLES)
+    for name, colour in (("Gold", 0xE9B949), ("Platinum", 0x7FD1E8)):
+        world.add_role(guild, name, colour).hoist = True
+    for person in (mia, tom):
+        world.add_member(guild, person)
+        world.install_to_user(app, person)
+    notices = world.add_channel(guild, "dues-notices", private=True)
+    notices.overwrites[own.id] = (0, VIEW_CHANNEL | SEND_MESSAGES)
+    return mia, tom, ada, guild, app
+
+
+def _furnish(stripe: StripeServer) -> Shop:
+    gold, platinum = stripe.add_product("Gold"), stripe.add_product("Platinum")
+    return Shop(
+        gold=stripe.add_price(gold, 500, currency="eur")["id"],
+        gold_yearly=stripe.add_price(gold, 5000, "year", currency="eur")["id"],
+        platinum=stripe.add_price(platinum, 900, currency="eur", trial_period_days=7)["id"],
+    )
+
+
+def _settings(discord: DiscordServer, stripe: StripeServer, folder: Path) -> Settings:
+    """What an owner would put into .env."""
+    port = free_port()
+    public = f"http://127.0.0.1:{port}"
+    endpoint = stripe.add_endpoint(f"{public}/webhooks/stripe", list(EVENTS))
+    return Settings.from_env(
+        {
+            "DISCORD_TOKEN": TOKEN,
+            "DISCORD_API_URL": discord.rest_url,
+            "DISCORD_GATEWAY_URL": discord.gateway_url,
+            "DATABASE_URL": f"sqlite:///{folder / 'ledger.db'}",
+            "HTTP_PORT": str(port),
+            "PUBLIC_URL": public,
+            "STRIPE_API_KEY": API_KEY,
+            "STRIPE_WEBHOOK_SECRET": endpoint["secret"],
+            "STRIPE_API_URL": stripe.url,
+        }
+    )
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _start_bot(
+    stack: AsyncExitStack, settings: Settings, world: DiscordWorld, app: Application, clock: MovableClock
+) -> None:
+    """Run the bot until the stack is left; return once people can use its commands."""
+    running = asyncio.create_task(bot.serve(settings, clock))
+    stack.push_async_callback(_stop_bot, running)
+    what = "the bot to log in and register its commands"
+    seen = asyncio.create_task(world.until(lambda: _there(world, app), what, READY_SECONDS))
+    await asyncio.wait([running, seen], return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        seen.cancel()
+        await running
+        raise NotReadyError("The bot stopped before it was ready.")
+    try:
+        await seen
+    except PersonError as error:
+        raise NotReadyError(str(error)) from None
+
+
+def _there(world: DiscordWorld, app: Application) -> bool:
+    return bool(app.commands.get(None)) and bool(world.hub.connected(app))
+
+
+async def _stop_bot(running: asyncio.Task[None]) -> None:
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running

@@ -1,0 +1,284 @@
+"""The tour: a year at the club, told in a terminal. Every claim is checked against what is really there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sandbox import browser
+from sandbox.discord import Card, Person, PersonError, Reply
+from sandbox.stage import DAY, NotReadyError, Stage
+from sandbox.teller import Teller, date
+
+PATIENCE = 8.0  # real seconds that anything may take to happen
+
+
+class Failed(Exception):  # noqa: N818 - named by what happened
+    """A check that went wrong; what comes after would make no sense."""
+
+
+class Tour:
+    """Plays the scenes in order and counts what was checked."""
+
+    def __init__(self, stage: Stage, teller: Teller) -> None:
+        self.stage, self.tell = stage, teller
+        self.mia, self.tom, self.ada = stage.people
+        self.checks = 0
+
+    async def play(self) -> bool:
+        """Whether every step came out right. The first wrong one ends the tour and is told in words."""
+        try:
+            for scene in self.scenes():
+                self.tell.scene(str(scene.__doc__).strip().rstrip("."))
+                await scene()
+        except Failed:
+            return False
+        except (PersonError, NotReadyError) as error:
+            self.tell.checked(str(error), ok=False)
+            return False
+        return True
+
+    def scenes(self) -> list[Callable[[], Awaitable[None]]]:
+        """The story."""
+        return [
+            self.opening,
+            self.subscribing,
+            self.looking,
+            self.managing,
+            self.cancelling,
+            self.resuming,
+            self.leaving,
+            self.trying,
+            self.failing,
+            self.revoking,
+            self.lifting,
+        ]
+
+    # The scenes
+
+    async def opening(self) -> None:
+        """Ada opens the shop."""
+        for command, options in self.stage.set_up():
+            reply = await self.types(self.ada, command, options)
+            self.tell.reads(reply)
+            said = "### Settings" if "settings" in command else "Now on sale"
+            self.check(f"/{command} is done", said in reply.text)
+
+    async def subscribing(self) -> None:
+        """Mia subscribes."""
+        reply = await self.types(self.mia, "subscribe")
+        self.tell.reads(reply)
+        self.check("only Mia sees it, and nobody is pinged", reply.ephemeral and not reply.pings)
+        await self.pay(self.mia, reply.button("Pay €5.00 a month with Stripe").url)
+        await self.has(self.mia, "Gold")
+        await self.gets(self.mia, "Thank you!")
+
+    async def looking(self) -> None:
+        """Mia looks at what she has."""
+        reply = await self.types(self.mia, "subscriptions")
+        self.tell.reads(reply)
+        self.check("it names the price and when it renews", _all(reply, "€5.00 a month", "Renews on"))
+
+    async def managing(self) -> None:
+        """Mia goes to the payment provider's own page."""
+        reply = await self.types(self.mia, "manage")
+        self.tell.reads(reply)
+        page = await browser.look(str(reply.button("Open Stripe").url))
+        self.tell.does(self.mia, "opens the link, and there can press")
+        self.tell.note("    " + "  ".join(f"[ {label} ]" for label in page.buttons))
+        self.check(
+            "she can cancel and change her card there", {"Cancel plan", "Update card"} <= {*page.buttons}
+        )
+        self.check("and switch her plan, as Ada allows it", "Update plan" in page.buttons)
+
+    async def cancelling(self) -> None:
+        """Mia cancels, at the end of what she paid."""
+        receipt = await self.cancels()
+        self.check(
+            "the receipt has a number and the way back", "Receipt" in receipt.text and bool(receipt.buttons)
+        )
+        await self.gets(self.mia, "Cancelled", quietly=True)
+        await self.keeps(self.mia, "Gold")
+
+    async def resuming(self) -> None:
+        """Mia changes her mind."""
+        note = await self.mia.dm_containing("Cancelled", PATIENCE)
+        self.tell.does(self.mia, "presses [ Resume ] under the receipt in her messages")
+        reply = await note.press("Resume")
+        self.tell.reads(reply)
+        self.check("it renews again", _all(reply, "Resumed", "again"))
+
+    async def leaving(self) -> None:
+        """Mia cancels for good, and the month runs out."""
+        await self.cancels()
+        ends_at = self.subscription("Gold")["cancel_at"]
+        await self.turn_to(ends_at + 60)
+        await self.has_not(self.mia, "Gold")
+        await self.gets(self.mia, "has ended")
+        self.check("nothing was charged again", len(self.paid("Gold")) == 1)
+
+    async def trying(self) -> None:
+        """Tom tries Platinum for a week, then pays."""
+        choices = await self.tom.autocomplete(self.stage.general, "subscribe", "plan", "pla")
+        names = ", ".join(choice["name"] for choice in choices)
+        self.tell.does(self.tom, f"/subscribe plan:pla…   is offered: {names}")
+        reply = await self.types(self.tom, "subscribe", {"plan": choices[0]["value"]}, shown={"plan": names})
+        self.tell.reads(reply)
+        await self.pay(self.tom, reply.button("Try 7 days free with Stripe").url)
+        await self.has(self.tom, "Platinum")
+        self.check("nothing was charged yet", not self.paid("Platinum"))
+        await self.turn_to(self.subscription("Platinum")["trial_end"] + 2 * 3600)
+        self.check("after the trial €9.00 were charged", self.paid("Platinum") == [900])
+        await self.keeps(self.tom, "Platinum")
+
+    async def failing(self) -> None:
+        """Tom's card fails; he keeps the role for some days and mends it."""
+        self.stage.stripe.dashboard.fail_next_payment()
+        period_end = self.subscription("Platinum")["items"]["data"][0]["current_period_end"]
+        await self.turn_to(period_end + 2 * 3600)
+        note = await self.gets(self.tom, "failed")
+        await self.keeps(self.tom, "Platinum")
+        self.tell.does(self.tom, "presses [ Manage ] and saves another card")
+        reply = await note.press("Manage")
+        page = await browser.change_card(str(reply.button("Open Stripe").url))
+        self.check("the new card is there", "4444" in page.text)
+        await self.turn_to(self.stage.clock.now() + DAY + 3600)
+        self.check("Stripe tried again and was paid", self.paid("Platinum") == [900, 900])
+        status = await self.types(self.tom, "subscriptions")
+        self.check("all is well again", "Renews on" in status.text and "failed" not in status.text)
+
+    async def revoking(self) -> None:
+        """Ada shows Tom the door."""
+        options = {"member": self.tom, "when": "now", "refund": "last_payment", "reason": "Threw a chair"}
+        question = await self.types(self.ada, "revoke", options)
+        self.tell.reads(question)
+        self.tell.does(self.ada, "presses [ Revoke access ]")
+        reply = await question.press("Revoke access")
+        await self.happens("€9.00 are refunded", lambda: "€9.00" in reply.text or None)
+        self.tell.reads(reply)
+        await self.has_not(self.tom, "Platinum")
+        await self.gets(self.tom, "Threw a chair")
+        self.check("Stripe bills him no more", self.subscription("Platinum")["status"] == "canceled")
+
+    async def lifting(self) -> None:
+        """Tom asks, and Ada relents."""
+        refused = await self.types(self.tom, "subscribe", {"plan": "Platinum"})
+        self.tell.reads(refused)
+        self.check("he is told before he pays again", "revoked" in refused.text and not _links(refused))
+        self.tell.does(self.tom, "presses [ Ask the admins ]")
+        await refused.press("Ask the admins")
+        asked = await self.ada.message_containing(self.stage.notices, "asks the admins", PATIENCE)
+        self.tell.does(self.ada, "reads in #dues-notices")
+        self.tell.reads(asked)
+        reply = await asked.press("Lift the revocation")
+        self.tell.reads(reply)
+        again = await self.types(self.tom, "subscribe", {"plan": "Platinum"})
+        self.tell.reads(again)
+        self.check("he may subscribe again", bool(_links(again)))
+
+    # What people do, told while it happens
+
+    async def types(
+        self,
+        who: Person,
+        command: str,
+        options: dict[str, Any] | None = None,
+        shown: dict[str, Any] | None = None,
+    ) -> Reply:
+        """Use a slash command; `shown` is how its options look to the person."""
+        self.tell.types(who, command, shown or options or {})
+        return await who.run(self.stage.general, command, options)
+
+    async def pay(self, who: Person, url: str | None) -> None:
+        """Open the payment page, fill it in, and come back."""
+        page = await browser.look(str(url))
+        self.check("the link leads to the payment page", page.status == 200 and "Due today" in page.text)
+        self.tell.does(who, f"pays on Stripe's page with {browser.CARD}")
+        done = await browser.pay(str(url), who.name)
+        self.check("and comes back with thanks", done.status == 200 and "/return" in done.url)
+
+    async def cancels(self) -> Reply:
+        """Mia's /cancel with its one question; the receipt."""
+        question = await self.types(self.mia, "cancel")
+        self.tell.reads(question)
+        self.tell.does(self.mia, "presses [ Cancel subscription ]")
+        button = question.button("Cancel subscription")
+        self.check("it is asked once, with a red button", button.style == "danger")
+        receipt = await question.press("Cancel subscription")
+        await self.happens("the renewal is stopped", lambda: "### Cancelled" in receipt.text or None)
+        self.tell.reads(receipt)
+        return receipt
+
+    async def turn_to(self, moment: float) -> None:
+        """Turn the clock."""
+        self.tell.note(f"… the clock turns to {date(moment)} …")
+        await self.stage.turn(max(moment - self.stage.clock.now(), 0))
+
+    async def gets(self, who: Person, text: str, *, quietly: bool = False) -> Card:
+        """Wait for a direct message and show it."""
+        card = await who.dm_containing(text, PATIENCE)
+        if quietly:
+            self.check(f"{who.name} has it as a direct message too", ok=True)
+        else:
+            self.tell.does(who, "gets a direct message")
+            self.tell.reads(card)
+        return card
+
+    # What is checked
+
+    def check(self, claim: str, ok: bool) -> None:
+        """Say whether it is so; Failed when it is not."""
+        self.tell.checked(claim, ok)
+        self.checks += 1
+        if not ok:
+            raise Failed(claim)
+
+    async def happens(self, claim: str, probe: Callable[[], Any]) -> None:
+        """The same for what may take a moment."""
+        try:
+            await self.stage.world.until(probe, claim, PATIENCE)
+        except PersonError:
+            self.check(claim, ok=False)
+        self.check(claim, ok=True)
+
+    async def has(self, who: Person, role: str) -> None:
+        """The role comes."""
+        await self.happens(f"{who.name} has the role {role}", lambda: role in self.stage.roles_of(who))
+
+    async def has_not(self, who: Person, role: str) -> None:
+        """The role goes."""
+        await self.happens(f"{who.name}'s role {role} is gone", lambda: role not in self.stage.roles_of(who))
+
+    async def keeps(self, who: Person, role: str) -> None:
+        """The role is still there once nothing is left to be done."""
+        await self.stage.settle()
+        self.check(f"{who.name} keeps the role {role}", role in self.stage.roles_of(who))
+
+    # What Stripe knows
+
+    def subscription(self, product: str) -> dict[str, Any]:
+        """The newest subscription to a product."""
+        return [s for s in self.stage.stripe.world.all("subscription") if _product(self.stage, s) == product][
+            -1
+        ]
+
+    def paid(self, product: str) -> list[int]:
+        """What was charged for a product so far, in cents."""
+        world = self.stage.stripe.world
+        bills = [b for b in world.all("invoice", status="paid") if b["amount_paid"]]
+        ids = {s["id"] for s in world.all("subscription") if _product(self.stage, s) == product}
+        return [b["amount_paid"] for b in bills if b["parent"]["subscription_details"]["subscription"] in ids]
+
+
+def _product(stage: Stage, subscription: dict[str, Any]) -> str:
+    world = stage.stripe.world
+    price = world.get("price", subscription["items"]["data"][0]["price"])
+    return str(world.get("product", price["product"])["name"])
+
+
+def _all(card: Card, *texts: str) -> bool:
+    return all(text in card.text for text in texts)
+
+
+def _links(card: Card) -> list[str]:
+    return [button.url for button in card.buttons if button.url]
