@@ -13,8 +13,8 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "access.md"
 _HEAD = """# Who has access
 
 Made by `python -m tools.access_table` from `billing/access.py` and the providers' mapping tables; a test
-holds this page to them. What a subscription gives is decided by its status, then narrowed by what stands under
-"What else counts". Several sources of one role add up: it goes with the last of them.
+holds this page to them. What a subscription gives is decided by its status, then narrowed by what stands
+under "What else counts". Several sources of one role add up: it goes with the last of them.
 """
 
 _STRIPE = """
@@ -36,7 +36,7 @@ _MODIFIERS = """
 |---|---|
 | `cancel_at_period_end`, or `cancel_at` | no access after that moment, whatever the status says |
 | `pause_collection` with `void` | no access after the last paid period: the owner pauses the service |
-| `pause_collection` with `keep_as_draft` or `mark_uncollectible` | no change: it goes on, paid later or free |
+| `pause_collection` with `keep_as_draft` or `mark_uncollectible` | no change: it is paid later, or free |
 {disputes}
 | a refund | no change: it ends no subscription. `/revoke` does, with or without one |
 | an admin's block | no access, whatever is paid |
