@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from billing.errors import LedgerError, LedgerUnavailable, NotFound
-from db.lane import Lane
+from db.lane import Lane, Operation
 from db.schema import prepare_reader, prepare_writer
 
 STATEMENTS: list[str] = []
@@ -21,12 +23,21 @@ def traced(db: sqlite3.Connection) -> None:
     db.set_trace_callback(STATEMENTS.append)
 
 
+@asynccontextmanager
+async def opened(path: Path, prepare: Operation, **options: Any) -> AsyncIterator[Lane]:
+    """Closed whatever happens: a connection left open keeps the test run from ending."""
+    lane = await Lane.open(path, prepare, **options)
+    try:
+        yield lane
+    finally:
+        await lane.close()
+
+
 @pytest.fixture
 async def lane(empty: Path) -> AsyncIterator[Lane]:
     STATEMENTS.clear()
-    opened = await Lane.open(empty, traced)
-    yield opened
-    await opened.close()
+    async with opened(empty, traced) as found:
+        yield found
 
 
 def put(name: str) -> Callable[[sqlite3.Connection], str]:
@@ -131,6 +142,18 @@ async def test_a_full_disk_fails_whole_groups_until_there_is_room(lane: Lane) ->
     assert await lane.run(names) == ["before", big]
 
 
+async def test_a_commit_that_fails_is_rolled_back_for_all(lane: Lane) -> None:
+    def owing(db: sqlite3.Connection) -> None:
+        db.execute("PRAGMA defer_foreign_keys = ON")
+        db.execute("INSERT INTO rings VALUES ('stripe', 'acct', 'sub_1', 99, 1)")  # there is no event 99
+
+    operations = (put("a"), owing, put("b"))
+    answers = await asyncio.gather(*(lane.run(o) for o in operations), return_exceptions=True)
+    assert [type(a) for a in answers] == [LedgerError] * 3
+    await lane.run(put("c"))
+    assert await lane.run(names) == ["c"]
+
+
 async def test_a_waiter_who_gave_up_stops_no_other(lane: Lane) -> None:
     gone = asyncio.create_task(lane.run(put("a")))
     stays = asyncio.create_task(lane.run(put("b")))
@@ -142,28 +165,25 @@ async def test_a_waiter_who_gave_up_stops_no_other(lane: Lane) -> None:
 
 
 async def test_closing_finishes_what_waits(empty: Path) -> None:
-    lane = await Lane.open(empty, prepare_writer)
-    waiting = [asyncio.create_task(lane.run(put(n))) for n in "abc"]
-    await asyncio.sleep(0)
-    await lane.close()
+    async with opened(empty, prepare_writer) as lane:
+        waiting = [asyncio.create_task(lane.run(put(n))) for n in "abc"]
+        await asyncio.sleep(0)
     assert await asyncio.gather(*waiting) == ["a", "b", "c"]
 
 
 async def test_a_change_is_announced_once_a_commit_and_a_look_is_not(empty: Path) -> None:
     announced: list[int] = []
-    lane = await Lane.open(empty, prepare_writer, on_change=lambda: announced.append(1))
-    await asyncio.gather(*(lane.run(put(n)) for n in "abc"))
-    assert len(announced) == 1
-    await lane.run(names)
-    await lane.run(lambda db: db.execute("DELETE FROM named_values WHERE name = 'z'").fetchall())
-    assert len(announced) == 1
-    await lane.run(put("d"))
-    assert len(announced) == 2
-    await lane.close()
+    async with opened(empty, prepare_writer, on_change=lambda: announced.append(1)) as lane:
+        await asyncio.gather(*(lane.run(put(n)) for n in "abc"))
+        assert len(announced) == 1
+        await lane.run(names)
+        await lane.run(lambda db: db.execute("DELETE FROM named_values WHERE name = 'z'").fetchall())
+        assert len(announced) == 1
+        await lane.run(put("d"))
+        assert len(announced) == 2
 
 
 async def test_a_reader_sees_one_moment_and_writes_nothing(lane: Lane, path: Path) -> None:
-    reader = await Lane.open(path, prepare_reader, read_only=True)
     await lane.run(put("a"))
     loop = asyncio.get_running_loop()
 
@@ -172,8 +192,8 @@ async def test_a_reader_sees_one_moment_and_writes_nothing(lane: Lane, path: Pat
         asyncio.run_coroutine_threadsafe(lane.run(put("b")), loop).result()
         return before, names(db)
 
-    assert await reader.run(twice) == (["a"], ["a"])
-    assert await reader.run(names) == ["a", "b"]
-    with pytest.raises(LedgerUnavailable):
-        await reader.run(put("c"))
-    await reader.close()
+    async with opened(path, prepare_reader, read_only=True) as reader:
+        assert await reader.run(twice) == (["a"], ["a"])
+        assert await reader.run(names) == ["a", "b"]
+        with pytest.raises(LedgerUnavailable):
+            await reader.run(put("c"))

@@ -37,7 +37,8 @@ async def make(path: Path, rows: int = 1) -> None:
 
 async def refused(path: Path, kind: type[Exception]) -> None:
     with pytest.raises(kind):
-        await SqliteLedger.open(path)
+        async with await SqliteLedger.open(path):
+            pass
 
 
 async def test_the_folder_is_made_and_the_file_is_the_owner_s_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +30,16 @@ async def open_sqlite(folder: Path) -> OpenLedger:
 LEDGERS: dict[str, Opening] = {"sqlite": open_sqlite}
 
 
+@asynccontextmanager
+async def opened(open_ledger: Opening, folder: Path) -> AsyncIterator[OpenLedger]:
+    """Closed whatever happens: a ledger left open keeps the test run from ending."""
+    ledger = await open_ledger(folder)
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
 @pytest.fixture(params=list(LEDGERS.values()), ids=list(LEDGERS))
 def open_ledger(request: pytest.FixtureRequest) -> Opening:
     """For tests that open one themselves."""
@@ -38,6 +49,5 @@ def open_ledger(request: pytest.FixtureRequest) -> Opening:
 
 @pytest.fixture
 async def ledger(open_ledger: Opening, tmp_path: Path) -> AsyncIterator[Ledger]:
-    opened = await open_ledger(tmp_path)
-    yield opened
-    await opened.close()
+    async with opened(open_ledger, tmp_path) as found:
+        yield found

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from billing.model import SubscriptionKey
 from billing.ports import Ledger, StaleSubscription
-from tests.contract.ledger.conftest import LEDGERS, Opening
+from tests.contract.ledger.conftest import LEDGERS, Opening, opened
 from tests.contract.ledger.nouns import KEY, event, ring, subscription, sync, the_stale
 
 OTHER = SubscriptionKey("stripe", "acct", "sub_2")
@@ -166,19 +166,18 @@ def test_a_ring_is_answered_by_a_fetch_that_began_after_it_and_by_no_other(steps
 
 
 async def _play(open_ledger: Opening, steps: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        ledger = await open_ledger(Path(folder))
-        rung: list[int] = []  # the moments of rings that no fetch has answered yet
-        taken: tuple[int, StaleSubscription] | None = None
-        for now, step in enumerate(steps, 1):
-            if step == "ring":
-                await ring(ledger, event(f"e{now}"), [KEY], now)
-                rung.append(now)
-            elif step == "take" and rung:
-                taken = (now, await the_stale(ledger))
-            elif step == "sync" and taken is not None:
-                await sync(ledger, subscription(), at=now, version=taken[1].version)
-                rung = [moment for moment in rung if moment > taken[0]]
-            assert bool(await ledger.load_stale(now, 9)) == bool(rung)
-            assert (await ledger.load_health(now)).inbox == len(rung)
-        await ledger.close()
+    with tempfile.TemporaryDirectory() as name:
+        async with opened(open_ledger, Path(name)) as ledger:
+            rung: list[int] = []  # the moments of rings that no fetch has answered yet
+            taken: tuple[int, StaleSubscription] | None = None
+            for now, step in enumerate(steps, 1):
+                if step == "ring":
+                    await ring(ledger, event(f"e{now}"), [KEY], now)
+                    rung.append(now)
+                elif step == "take" and rung:
+                    taken = (now, await the_stale(ledger))
+                elif step == "sync" and taken is not None:
+                    await sync(ledger, subscription(), at=now, version=taken[1].version)
+                    rung = [moment for moment in rung if moment > taken[0]]
+                assert bool(await ledger.load_stale(now, 9)) == bool(rung)
+                assert (await ledger.load_health(now)).inbox == len(rung)

@@ -9,7 +9,7 @@ import pytest
 from billing.errors import LedgerError, LedgerHeld, LedgerUnavailable
 from billing.model import Change
 from billing.ports import Health, Ledger
-from tests.contract.ledger.conftest import Opening
+from tests.contract.ledger.conftest import Opening, opened
 from tests.contract.ledger.nouns import (
     ANNA,
     BERT,
@@ -99,31 +99,28 @@ async def test_health_tells_how_long_the_oldest_has_waited(ledger: Ledger) -> No
 
 
 async def test_what_was_recorded_is_there_after_a_restart(open_ledger: Opening, tmp_path: Path) -> None:
-    first = await open_ledger(tmp_path)
-    await ring(first, event(), [KEY], 10)
-    await sync(first, subscription(binding=ANNA))
-    await first.close()
-    second = await open_ledger(tmp_path)
-    assert await second.load_subscription(KEY) == subscription(binding=ANNA)
-    assert [s.key for s in await second.load_stale(10, 9)] == [KEY]
-    assert await second.record_events([event()], 11) == 0
-    await second.close()
+    async with opened(open_ledger, tmp_path) as first:
+        await ring(first, event(), [KEY], 10)
+        await sync(first, subscription(binding=ANNA))
+    async with opened(open_ledger, tmp_path) as second:
+        assert await second.load_subscription(KEY) == subscription(binding=ANNA)
+        assert [s.key for s in await second.load_stale(10, 9)] == [KEY]
+        assert await second.record_events([event()], 11) == 0
 
 
 async def test_a_ledger_is_one_program_s_at_a_time(open_ledger: Opening, tmp_path: Path) -> None:
-    first = await open_ledger(tmp_path)
-    with pytest.raises(LedgerHeld):
-        await open_ledger(tmp_path)
-    await first.record_value("still", "works")
-    await first.close()
-    second = await open_ledger(tmp_path)
-    assert await second.load_value("still") == "works"
-    await second.close()
+    async with opened(open_ledger, tmp_path) as first:
+        with pytest.raises(LedgerHeld):
+            async with opened(open_ledger, tmp_path):
+                pass
+        await first.record_value("still", "works")
+    async with opened(open_ledger, tmp_path) as second:
+        assert await second.load_value("still") == "works"
 
 
 async def test_a_closed_ledger_says_so(open_ledger: Opening, tmp_path: Path) -> None:
-    ledger = await open_ledger(tmp_path)
-    await ledger.close()
+    async with opened(open_ledger, tmp_path) as ledger:
+        pass
     with pytest.raises(LedgerUnavailable):
         await ledger.load_value("any")
     with pytest.raises(LedgerUnavailable):

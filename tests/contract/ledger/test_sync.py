@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from billing.model import Binding, Change, DisputeState, Item, Status
 from billing.ports import Ledger
-from tests.contract.ledger.conftest import LEDGERS, Opening
+from tests.contract.ledger.conftest import LEDGERS, Opening, opened
 from tests.contract.ledger.nouns import (
     ANNA,
     BERT,
@@ -174,22 +174,21 @@ def test_ended_is_final_and_what_is_owed_or_voided_is_so_since_first_seen(seen: 
 
 
 async def _look(open_ledger: Opening, seen: list[tuple[Status, int | None, int | None]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        ledger = await open_ledger(Path(folder))
-        owed: int | None = None
-        void: int | None = None
-        ended = False
-        for now, (status, since, void_since) in enumerate(seen, 100):
-            unpaid_since = since if status is Status.PAST_DUE else None
-            times: dict[str, Any] = {"unpaid_since": unpaid_since, "collection_void_since": void_since}
-            await sync(ledger, subscription(status=status, **times), at=now)
-            if ended and status is not Status.ENDED:
-                continue
-            ended = status is Status.ENDED
-            said = [t for t in (owed, unpaid_since) if t is not None]
-            owed = min(said, default=now) if status is Status.PAST_DUE else None
-            void = None if void_since is None else (void if void is not None else void_since)
-            found = await ledger.load_subscription(KEY)
-            assert found is not None
-            assert (found.status, found.unpaid_since, found.collection_void_since) == (status, owed, void)
-        await ledger.close()
+    with tempfile.TemporaryDirectory() as name:
+        async with opened(open_ledger, Path(name)) as ledger:
+            owed: int | None = None
+            void: int | None = None
+            ended = False
+            for now, (status, since, void_since) in enumerate(seen, 100):
+                unpaid_since = since if status is Status.PAST_DUE else None
+                times: dict[str, Any] = {"unpaid_since": unpaid_since, "collection_void_since": void_since}
+                await sync(ledger, subscription(status=status, **times), at=now)
+                if ended and status is not Status.ENDED:
+                    continue
+                ended = status is Status.ENDED
+                said = [t for t in (owed, unpaid_since) if t is not None]
+                owed = min(said, default=now) if status is Status.PAST_DUE else None
+                void = None if void_since is None else (void if void is not None else void_since)
+                found = await ledger.load_subscription(KEY)
+                assert found is not None
+                assert (found.status, found.unpaid_since, found.collection_void_since) == (status, owed, void)
