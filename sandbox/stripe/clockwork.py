@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator
 
 from sandbox.stripe import billing
@@ -11,7 +12,7 @@ from sandbox.stripe.checkout import run_out
 from sandbox.stripe.state import DAY, Obj, World
 
 FIRST_PAYMENT = 23 * 3600
-FAR = 3600.0  # seconds; how long to sleep when nothing is planned
+FAR = 3600.0  # seconds; how long to sleep at most
 
 # when (unix seconds), rank among equals, what to do, to what
 Job = tuple[int, int, Callable[[World, Obj], object], Obj]
@@ -70,6 +71,8 @@ def tell_trial_end(world: World, subscription: Obj) -> None:
 def catch_up(world: World) -> int:
     """Play what is due by now; how many things happened."""
     now, done, caller = int(world.clock.now()), 0, world.request
+    if world.next_due is not None and world.next_due > now:
+        return 0
     world.request = None
     try:
         while (job := _first(world)) and job[0] <= now:
@@ -79,6 +82,7 @@ def catch_up(world: World) -> int:
             done += 1
     finally:
         world.moment, world.request = None, caller
+    world.next_due = job[0] if job else math.inf
     return done
 
 
@@ -90,8 +94,8 @@ async def run(world: World, wake: asyncio.Event) -> None:
     """Keep playing as the clock moves, until cancelled."""
     while True:
         catch_up(world)
-        first = _first(world)
-        seconds = FAR if first is None else max(first[0] - world.clock.now(), 0.05)
+        due = math.inf if world.next_due is None else world.next_due
+        seconds = min(max(due - world.clock.now(), 0.05), FAR)
         wake.clear()
         sleepers = [asyncio.ensure_future(world.clock.sleep(seconds)), asyncio.ensure_future(wake.wait())]
         try:

@@ -69,6 +69,8 @@ class World:
     moment: int | None = None  # the time being played while the clockwork catches up
     request: RequestInfo | None = None
     listeners: list[Callable[[Obj], None]] = field(default_factory=list)
+    # When something is due next; None: not known, for something has changed since it was looked up.
+    next_due: float | None = None
 
     def now(self) -> int:
         """Unix seconds: the moment being played, else the clock's."""
@@ -77,6 +79,7 @@ class World:
     def add(self, obj: Obj) -> Obj:
         self.tables.setdefault(obj["object"], {})[obj["id"]] = obj
         self.by_id[obj["id"]] = obj
+        self.next_due = None
         return obj
 
     def drop(self, obj: Obj) -> None:

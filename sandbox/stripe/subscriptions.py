@@ -116,10 +116,20 @@ def new_subscription(world: World, customer: Obj, given: Obj) -> Obj:
     if not given.get("items"):
         raise required("items")
     prices = check_prices(world, given["items"])
-    trial_end = trial_end_of(world, given, prices)
-    subscription_id = new_id("sub")
-    now = world.now()
-    subscription: Obj = {
+    subscription = _blank_subscription(world, given, trial_end_of(world, given, prices))
+    subscription.update(customer=customer["id"], currency=prices[0]["currency"])
+    subscription["description"] = given.get("description") or None
+    subscription["payment_settings"].update(given.get("payment_settings") or {})
+    merge_metadata(subscription, given.get("metadata"))
+    subscription["items"]["data"] = [new_item(world, subscription["id"], item) for item in given["items"]]
+    billing.set_periods(world, subscription, world.now())
+    plan_end(world, subscription, given)
+    return subscription
+
+
+def _blank_subscription(world: World, given: Obj, trial_end: int | None) -> Obj:
+    subscription_id, now = new_id("sub"), world.now()
+    return {
         **blank(
             "application application_fee_percent billing_cycle_anchor_config billing_thresholds cancel_at"
         ),
@@ -141,8 +151,6 @@ def new_subscription(world: World, customer: Obj, given: Obj) -> Obj:
         "cancellation_details": blank("comment feedback feedback_option reason"),
         "collection_method": "charge_automatically",
         "created": now,
-        "currency": prices[0]["currency"],
-        "customer": customer["id"],
         "default_tax_rates": [],
         "discounts": [],
         "invoice_settings": blank("account_tax_ids custom_fields description footer")
@@ -159,13 +167,6 @@ def new_subscription(world: World, customer: Obj, given: Obj) -> Obj:
         or {"end_behavior": {"missing_payment_method": "create_invoice"}},
         "trial_start": now if trial_end else None,
     }
-    subscription["description"] = given.get("description") or None
-    subscription["payment_settings"].update(given.get("payment_settings") or {})
-    merge_metadata(subscription, given.get("metadata"))
-    subscription["items"]["data"] = [new_item(world, subscription_id, item) for item in given["items"]]
-    billing.set_periods(world, subscription, now)
-    plan_end(world, subscription, given)
-    return subscription
 
 
 def _billing_mode(world: World, given: Obj | None) -> Obj:

@@ -164,18 +164,19 @@ async def test_switching_plans_prorates(
     assert longer.status == "active"
 
 
+@pytest.mark.parametrize(("behavior", "became"), [("void", "void"), ("mark_uncollectible", "uncollectible")])
 async def test_pausing_collection_leaves_the_status(
-    client: Client, fake: StripeServer, gold: Any, clock: MovableClock
+    client: Client, fake: StripeServer, gold: Any, clock: MovableClock, behavior: Any, became: str
 ) -> None:
     subscription = await subscribe(client, fake, gold)
     until = int(clock.now()) + 45 * DAY
     paused = await client.v1.subscriptions.update_async(
-        subscription.id, {"pause_collection": {"behavior": "void", "resumes_at": until}}
+        subscription.id, {"pause_collection": {"behavior": behavior, "resumes_at": until}}
     )
     assert (paused.status, paused.pause_collection is not None) == ("active", True)
     clock.advance(40 * DAY)
     invoices = await client.v1.invoices.list_async({"subscription": subscription.id})
-    assert [one.status for one in invoices.data] == ["void", "paid"]
+    assert [one.status for one in invoices.data] == [became, "paid"]
     clock.advance(25 * DAY)
     resumed = await client.v1.subscriptions.retrieve_async(subscription.id)
     assert resumed.pause_collection is None
