@@ -11,7 +11,7 @@ _QUIET = {"stripe": logging.WARNING, "aiohttp.access": logging.WARNING, "discord
 
 
 class JsonFormatter(logging.Formatter):
-    """An object a line: at (unix seconds), level, logger, says, and fault with its trace where there is one."""
+    """An object a line: at (unix seconds), level, logger, says, and the trace of a fault."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -32,4 +32,4 @@ def set_up_logging(level: str, form: str) -> None:
     handler.setFormatter(JsonFormatter() if form == "json" else text)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name, least in _QUIET.items():
-        logging.getLogger(name).setLevel(max(least, logging.getLevelName(level.upper())))
+        logging.getLogger(name).setLevel(max(least, logging.getLogger().level))

@@ -39,6 +39,9 @@ class SubscriptionKey:
     account: str
     id: str
 
+    def __str__(self) -> str:
+        return f"{self.provider}:{self.account}:{self.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Money:

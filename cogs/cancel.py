@@ -66,9 +66,7 @@ class Cancel(commands.Cog):
         ports, member_id = interaction.client.ports, interaction.user.id
         agreed, _, key_part = pressed.rest.partition(":")
         key = key_of(key_part)
-        await answer(
-            interaction, cards.note("One moment: the payment provider is being asked…"), replace=True
-        )
+        await think(interaction, replace=True)
         if _terms(await preview_cancel(ports, member_id, key)) != agreed:
             await _ask(interaction, key, "What this would do has changed meanwhile, so please look again.\n")
             return

@@ -40,13 +40,14 @@ class Introduction:
 def use_discord(api_url: str, gateway_url: str | None) -> None:
     """Point discord.py at a REST base (with /api/v10) and, where given, a gateway."""
     discord.http.Route.BASE = api_url
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # the bot never speaks
     if gateway_url is not None:
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
 
 
 async def introduce(token: str) -> Introduction:
     """Ask once. TokenRefused, or DiscordUnavailable for anything that may pass."""
-    client = discord.Client(intents=discord.Intents.none(), max_ratelimit_timeout=60)
+    client = discord.Client(intents=discord.Intents(guilds=True), max_ratelimit_timeout=60)
     try:
         async with client:
             await client.login(token)

@@ -117,7 +117,7 @@ class Revoke(commands.Cog):
         now = interaction.client.ports.clock.now()
         if question is None or question.until <= now or question.order.guild_id != guild_id:
             raise Conflict(CLOSED)
-        await answer(interaction, cards.note("One moment: access is being ended…"), replace=True)
+        await think(interaction, replace=True)
         done = await revoke(interaction.client.ports, question.order)
         place = Place(interaction.client, guild_id, locale_of(interaction))
         await answer(interaction, outcome_card(done, place), replace=True)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from billing.errors import LedgerError, NotificationError
+from billing.errors import DuesError, LedgerError, NotificationError
 from billing.ports import Clock, Ledger, Provider
 from billing.use_cases.ingest import ingest
 from web.pages import return_page
@@ -21,6 +22,10 @@ log = logging.getLogger(__name__)
 LARGEST_BODY = 1 << 20
 SLOWEST_BODY = 10.0
 WAITS_TOO_LONG = 300.0
+
+
+class CannotListen(DuesError):  # noqa: N818 - named by what happened, like the others
+    """The address is taken, or not this machine's."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,23 @@ class Listener:
         return web.Response(
             body=generate_latest(self._registry), headers={"Content-Type": "text/plain; version=0.0.4"}
         )
+
+
+@asynccontextmanager
+async def listening(application: web.Application, host: str, port: int, drain: float) -> AsyncIterator[int]:
+    """Serve until left, then let what runs finish for `drain` seconds; the port it listens on. CannotListen
+    where the address is taken or not this machine's."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=drain)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise CannotListen(f"HTTP_HOST and HTTP_PORT: cannot listen there ({error.strerror}).") from None
+        log.info("Listening on %s", runner.addresses)
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()
 
 
 async def _healthz(request: web.Request) -> web.Response:

@@ -1,0 +1,143 @@
+"""Composition root: settings, ledger, providers, listener and Discord face, put together and taken apart.
+
+Exit codes: 0 after SIGTERM or SIGINT; 2 wrong settings; 3 another process holds the ledger; 4 the ledger is
+damaged or newer than the program. `python bot.py check` looks at every setting and connection: 0 or 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+
+from billing.errors import LedgerDamaged, LedgerError, LedgerHeld, LedgerTooNew
+from billing.ports import Clock, Ports
+from billing.worker import Worker
+from check import check
+from cogs.client import DuesBot
+from cogs.connect import TokenRefused, use_discord, wait_for_discord
+from cogs.messenger import DiscordMessenger
+from cogs.role_sync import DiscordRoles
+from config import Settings, SettingsError, load
+from db import SqliteLedger
+from logs import set_up_logging
+from providers.registry import make_providers
+from web.app import CannotListen, Listener, listening
+
+if sys.platform == "win32":
+    from asyncio import run as run_loop
+else:
+    from uvloop import run as run_loop
+
+log = logging.getLogger("dues")
+
+DRAIN_SECONDS = 7.0  # of the ten that a service manager is promised; closing takes the rest
+
+
+class SystemClock:
+    """The Clock port over the machine's own clock."""
+
+    def now(self) -> float:
+        """Unix seconds, UTC."""
+        return time.time()  # noqa: TID251 - the one real clock, which others stand in for
+
+    async def sleep(self, seconds: float) -> None:
+        """Real seconds."""
+        await asyncio.sleep(seconds)
+
+
+class Parts:
+    """What is there only once Discord has answered, for those who start before."""
+
+    worker: Worker | None = None
+    bot: DuesBot | None = None
+
+    def wake(self) -> None:
+        """There may be new work."""
+        if self.worker is not None:
+            self.worker.wake()
+
+    def is_ready(self) -> bool:
+        """Whether commands are taken."""
+        return self.bot is not None and self.bot.is_online()
+
+
+async def serve(settings: Settings, clock: Clock, started: Callable[[int], None] = lambda port: None) -> None:
+    """Run until cancelled, then drain. `started` hears the listener's port.
+
+    Notifications are taken from the first moment on; what they ask for is done once Discord is there.
+    TokenRefused, CannotListen, or LedgerError where it cannot begin.
+    """
+    use_discord(settings.discord_api_url, settings.discord_gateway_url)
+    parts = Parts()
+    async with AsyncExitStack() as stack:
+        ledger = await SqliteLedger.open(settings.ledger_path, parts.wake)
+        stack.push_async_callback(ledger.close)
+        providers = make_providers(settings, clock)
+        for provider in providers.values():
+            stack.push_async_callback(provider.close)
+        listener = Listener(ledger, providers, clock, parts.is_ready)
+        where = (settings.http_host, settings.http_port)
+        started(await stack.enter_async_context(listening(listener.application(), *where, DRAIN_SECONDS)))
+        found = await wait_for_discord(settings.discord_token, clock)
+        use_discord(settings.discord_api_url, settings.discord_gateway_url or found.gateway_url)
+        bot = DuesBot(members_intent=found.members_intent)
+        stack.push_async_callback(bot.close)
+        ports = Ports(
+            ledger=ledger,
+            providers=providers,
+            roles=DiscordRoles(bot),
+            messenger=DiscordMessenger(bot, ledger),
+            clock=clock,
+            grace=settings.grace_seconds,
+            public_url=settings.public_url,
+        )
+        worker = Worker(ports, settings.sync_interval_seconds)
+        stack.push_async_callback(worker.close, DRAIN_SECONDS)
+        parts.worker, parts.bot = worker, bot
+        await bot.serve(settings.discord_token, ports, worker.start)
+
+
+async def _serve_until_signal(settings: Settings) -> int:
+    serving = asyncio.ensure_future(serve(settings, SystemClock()))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
+            loop.add_signal_handler(number, serving.cancel)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        log.info("Stopped")
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """What the process exits with."""
+    try:
+        settings = load()
+        set_up_logging(settings.log_level, settings.log_format)
+        chosen = check(settings, SystemClock()) if arguments == ["check"] else _serve_until_signal(settings)
+        return run_loop(chosen)
+    except SettingsError as error:
+        return _refuse(2, *error.faults)
+    except (TokenRefused, CannotListen) as error:
+        return _refuse(2, error.tell)
+    except LedgerHeld as error:
+        return _refuse(3, error.tell)
+    except (LedgerDamaged, LedgerTooNew) as error:
+        return _refuse(4, error.tell)
+    except LedgerError as error:
+        return _refuse(2, error.tell)
+
+
+def _refuse(code: int, *sentences: str) -> int:
+    print("Dues cannot start:", *(f"- {sentence}" for sentence in sentences), sep="\n", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

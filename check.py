@@ -1,0 +1,72 @@
+"""`python bot.py check`: every setting and connection, one by one, with what to do about each fault."""
+
+from __future__ import annotations
+
+import textwrap
+
+from billing.errors import LedgerError, LedgerHeld, ProviderError
+from billing.model import Finding, Plan
+from billing.ports import Clock, Provider
+from cogs.connect import check_discord, use_discord
+from config import Settings
+from db import SqliteLedger
+from providers.registry import make_providers
+
+_WIDTH = 100
+
+
+async def check(settings: Settings, clock: Clock) -> int:
+    """Print the table; 0 when all is right, 1 otherwise."""
+    use_discord(settings.discord_api_url, settings.discord_gateway_url)
+    ledger, plans = await _check_ledger(settings)
+    findings = [
+        Finding("Settings", True, "Every setting can be read."),
+        ledger,
+        *await check_discord(settings.discord_token),
+        *await _check_providers(settings, clock, plans),
+    ]
+    print(table(findings))  # noqa: T201 - it is what a terminal asked for
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+async def _check_ledger(settings: Settings) -> tuple[Finding, list[Plan]]:
+    try:
+        async with await SqliteLedger.open(settings.ledger_path) as ledger:
+            plans = await ledger.load_plans(None)
+    except LedgerHeld:
+        return Finding("Ledger", True, "In use by a running bot, so its plans are not looked at here."), []
+    except LedgerError as error:
+        return Finding("Ledger", False, error.tell, "See docs/operations.md."), []
+    return Finding("Ledger", True, f"It opens, and holds {len(plans)} plans on sale."), plans
+
+
+async def _check_providers(settings: Settings, clock: Clock, plans: list[Plan]) -> list[Finding]:
+    providers = make_providers(settings, clock)
+    if not providers:
+        cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET."
+        return [Finding("Providers", False, "No payment provider is set up.", cure)]
+    findings = []
+    for provider in providers.values():
+        try:
+            findings += await _check_provider(provider, plans, settings.public_url)
+        finally:
+            await provider.close()
+    return findings
+
+
+async def _check_provider(provider: Provider, plans: list[Plan], public_url: str) -> list[Finding]:
+    try:
+        return await provider.check(plans, f"{public_url}/webhooks/{provider.name}")
+    except ProviderError as error:
+        return [Finding(provider.title, False, error.tell, "Check the key and the provider's status page.")]
+
+
+def table(findings: list[Finding]) -> str:
+    """A line a finding, its cure below it where one is needed."""
+    wide = max(len(finding.what) for finding in findings)
+    lines = []
+    for finding in findings:
+        start = f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:<{wide}}  "
+        text = finding.says if finding.ok else f"{finding.says} {finding.cure}"
+        lines += textwrap.wrap(text, _WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
+    return "\n".join(lines)
