@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
+from billing.backoff import next_try, next_try_of
 from billing.errors import DuesError
-from billing.model import Notice
-from billing.ports import Ports
+from billing.model import Event, Intent, IntentState, MemberMark, Notice
+from billing.ports import Ports, StaleSubscription
 from billing.use_cases.carry_out import carry_out
 from billing.use_cases.converge import converge_member
 from billing.use_cases.sweep import sweep
@@ -22,6 +24,11 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5.0
 LONGEST_WAIT = 3_600.0
+SWEEP_AGAIN = 300.0
+
+
+_Load = Callable[[int, int], Awaitable[list[Any]]]
+_Key = Callable[[Any], Hashable]
 
 
 @dataclass(frozen=True)
@@ -29,31 +36,68 @@ class Lane:
     """One kind of work: where it waits, how one piece is done, and how many at a time.
 
     `key` tells pieces that must not run side by side; a piece in the works is not taken up again.
+    `postpone` keeps a piece that could not be done, with why, behind the others.
     """
 
     name: str
-    load: Callable[[int, int], Awaitable[list[Any]]]
+    load: _Load
     handle: Callable[[Any], Awaitable[object]]
-    key: Callable[[Any], Hashable]
+    key: _Key
     width: int
+    postpone: Callable[[Any, str], Awaitable[None]]
 
 
 def lanes(ports: Ports) -> list[Lane]:
     """From a stored event to a role, and what people are told of it."""
+
+    def lane(
+        name: str,
+        width: int,
+        load: _Load,
+        key: _Key,
+        handle: Callable[..., Any],
+        postpone: Callable[..., Any],
+    ) -> Lane:
+        return Lane(name, load, partial(handle, ports), key, width, partial(postpone, ports))
+
     ledger = ports.ledger
     return [
-        Lane(
-            "locate",
-            ledger.load_pending_events,
-            partial(locate_event, ports),
-            lambda e: (e.provider, e.id),
-            4,
-        ),
-        Lane("sync", ledger.load_stale, partial(sync_subscription, ports), lambda s: s.key, 16),
-        Lane("converge", ledger.load_marked, partial(converge_member, ports), _member, 16),
-        Lane("carry out", ledger.load_intents, partial(carry_out, ports), lambda i: i.key, 4),
-        Lane("tell", ledger.load_notices, partial(tell_notice, ports), _recipient, 4),
+        lane("locate", 4, ledger.load_pending_events, _event, locate_event, _postpone_event),
+        lane("sync", 16, ledger.load_stale, attrgetter("key"), sync_subscription, _postpone_fetch),
+        lane("converge", 16, ledger.load_marked, _member, converge_member, _postpone_member),
+        lane("carry out", 4, ledger.load_intents, attrgetter("key"), carry_out, _postpone_intent),
+        lane("tell", 4, ledger.load_notices, _recipient, tell_notice, _postpone_notice),
     ]
+
+
+async def _postpone_event(ports: Ports, event: Event, why: str) -> None:
+    await ports.ledger.record_event_failed(event, why, next_try_of(event.occurred_at, ports.now()))
+
+
+async def _postpone_fetch(ports: Ports, stale: StaleSubscription, why: str) -> None:
+    await ports.ledger.record_fetch_failed(stale, why, next_try(ports.now(), stale.attempts))
+
+
+async def _postpone_member(ports: Ports, mark: MemberMark, why: str) -> None:
+    await ports.ledger.record_converge_failed(mark, why, next_try(ports.now(), mark.attempts))
+
+
+async def _postpone_intent(ports: Ports, intent: Intent, why: str) -> None:
+    latest = await ports.ledger.load_intent(intent.id) or intent
+    if latest.state is IntentState.PENDING:
+        tried = latest.attempts + 1
+        later = replace(latest, attempts=tried, next_attempt_at=next_try(ports.now(), tried))
+        await ports.ledger.record_intent_outcome(later, None, [])
+
+
+async def _postpone_notice(ports: Ports, notice: Notice, why: str) -> None:
+    await ports.ledger.record_notice_failed(notice.key, next_try_of(notice.created_at, ports.now()))
+
+
+def _event(event: Event) -> Hashable:
+    """Of one dispute one at a time: where it stands is not asked again later."""
+    disputed = event.subject is not None and event.subject.kind == "dispute"
+    return (event.provider, event.account, event.subject if disputed else event.id)
 
 
 def _finished(
@@ -100,7 +144,10 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=patience)
+            _, late = await asyncio.wait(self._tasks, timeout=patience)
+            for task in late:
+                task.cancel()  # and with it, what it still waits for
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _run_lane(self, lane: Lane) -> None:
         wake = self._wakes[lane.name]
@@ -108,26 +155,27 @@ class Worker:
         try:
             while True:
                 wake.clear()
-                full = await self._fill(lane, running, wake)
-                waiting = [] if full else [asyncio.create_task(wake.wait())]
-                await asyncio.wait([*running.values(), *waiting], return_when=asyncio.FIRST_COMPLETED)
-                for task in waiting:
-                    task.cancel()
+                await self._fill(lane, running, wake)
+                await wake.wait()
         finally:
             await asyncio.gather(*running.values(), return_exceptions=True)
 
     async def _fill(
         self, lane: Lane, running: dict[Hashable, asyncio.Task[None]], wake: asyncio.Event
-    ) -> bool:
-        """Take up pieces until the lane is full or nothing waits; True when it is full."""
+    ) -> None:
+        """Take up pieces until the lane is full or nothing waits.
+
+        A piece that ends while the ledger is read may be in the answer still, so what ran before is left
+        out too; its end wakes the lane again.
+        """
         room = lane.width - len(running)
         if room > 0:
+            before = set(running)
             for piece in await self._load(lane, lane.width + len(running)):
                 key = lane.key(piece)
-                if key not in running and len(running) < lane.width:
+                if key not in before and key not in running and len(running) < lane.width:
                     running[key] = asyncio.create_task(self._handle(lane, piece))
                     running[key].add_done_callback(partial(_finished, running, key, wake))
-        return len(running) >= lane.width
 
     async def _load(self, lane: Lane, limit: int) -> list[Any]:
         try:
@@ -145,14 +193,22 @@ class Worker:
             outcome = "done"
         except DuesError as error:
             outcome = f"{type(error).__name__}: {error}"
-            await self._ports.clock.sleep(RETRY_SECONDS)
-        except Exception:
-            outcome = "fault"
+            await self._postpone(lane, piece, outcome)
+        except Exception as error:
             # One piece's fault must not end the lane for all others.
+            outcome = type(error).__name__
             log.exception("%s: fault with %s", lane.name, lane.key(piece))
-            await self._ports.clock.sleep(RETRY_SECONDS)
+            await self._postpone(lane, piece, outcome)
         took = (asyncio.get_running_loop().time() - started) * 1000
         log.info("%s %s: %s in %.1f ms", lane.name, lane.key(piece), outcome, took)
+
+    async def _postpone(self, lane: Lane, piece: Any, why: str) -> None:
+        """Behind the others, or a few pieces at fault would fill the lane for good."""
+        try:
+            await lane.postpone(piece, why)
+        except DuesError as error:
+            log.warning("%s: cannot put %s off: %s", lane.name, lane.key(piece), error)
+            await self._ports.clock.sleep(RETRY_SECONDS)
 
     async def _run_timer(self) -> None:
         """Marks the members whose paid time ends, and wakes the lanes when a retry is due."""
@@ -181,11 +237,14 @@ class Worker:
             woken.cancel()
 
     async def _run_sweeps(self) -> None:
-        """At the start, then at the owner's interval."""
+        """At the start, then at the owner's interval; sooner after one that met a fault."""
         while True:
+            rest = self._sync_interval
             try:
                 for fault in await sweep(self._ports):
                     log.warning("sweep: %s", fault)
+                    rest = min(rest, SWEEP_AGAIN)
             except Exception:
                 log.exception("sweep: fault")
-            await self._ports.clock.sleep(self._sync_interval)
+                rest = min(rest, SWEEP_AGAIN)
+            await self._ports.clock.sleep(rest)
