@@ -145,7 +145,7 @@ class Lane:
         except Exception as error:  # noqa: BLE001 - every waiter hears of it, whatever it is
             return error
         if self._raw.changed:
-            self._on_change()
+            asyncio.get_running_loop().call_soon(self._on_change)
         return None
 
 

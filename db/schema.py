@@ -10,9 +10,9 @@ from billing.errors import LedgerDamaged, LedgerTooNew
 
 _FOLDER = Path(__file__).parent / "migrations"
 
-# Beyond this size a full check takes seconds at every start; the header, the schema and the length of the
-# file are looked at then.
-_CHECKED_WHOLE = 128 * 2**20
+# Bytes. Beyond, a full check would take seconds at every start; SQLite itself looks at the header, the schema
+# and the length of the file.
+CHECKED_WHOLE = 128 * 2**20
 
 
 def load_migrations() -> list[str]:
@@ -77,14 +77,9 @@ def _migrate(db: sqlite3.Connection, version: int, script: str) -> None:
 
 
 def _check(db: sqlite3.Connection) -> None:
-    pages = int(db.execute("PRAGMA page_count").fetchone()[0])
-    should_be = pages * int(db.execute("PRAGMA page_size").fetchone()[0])
-    path = Path(db.execute("PRAGMA database_list").fetchone()[2])
-    log = path.with_name(f"{path.name}-wal")
-    # While a write-ahead log holds pages, the file itself may rightly be shorter.
-    if path.stat().st_size < should_be and not (log.exists() and log.stat().st_size):
-        raise LedgerDamaged(detail=f"{path} is cut off: {path.stat().st_size} of {should_be} bytes")
-    if should_be <= _CHECKED_WHOLE:
+    pages = int(db.execute("PRAGMA page_count").fetchone()[0])  # raises where the file is cut off
+    size = pages * int(db.execute("PRAGMA page_size").fetchone()[0])
+    if size <= CHECKED_WHOLE:
         says = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if says != "ok":
             raise LedgerDamaged(detail=says)

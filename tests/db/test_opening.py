@@ -14,7 +14,7 @@ import pytest
 
 from billing.errors import LedgerDamaged, LedgerHeld, LedgerTooNew, LedgerUnavailable
 from db import SqliteLedger
-from db.schema import load_migrations, prepare, version_of
+from db.schema import CHECKED_WHOLE, load_migrations, prepare, version_of
 from tests.contract.ledger.nouns import event
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +121,11 @@ async def test_what_is_no_database_is_refused(path: Path) -> None:
     await refused(path, LedgerDamaged)
 
 
-async def test_a_ledger_that_was_cut_off_is_refused(path: Path) -> None:
+@pytest.mark.parametrize("checked_whole", [CHECKED_WHOLE, 0], ids=["small", "large"])
+async def test_a_ledger_that_was_cut_off_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch, checked_whole: int
+) -> None:
+    monkeypatch.setattr("db.schema.CHECKED_WHOLE", checked_whole)
     await make(path, 500)
     with path.open("rb+") as file:
         file.truncate(path.stat().st_size // 2 // 4096 * 4096)

@@ -78,6 +78,12 @@ async def test_an_event_about_no_subscription_is_done(ledger: Ledger) -> None:
     assert await ledger.load_pending_events(10, 9) == []
 
 
+async def test_a_failure_that_is_told_late_does_not_open_a_located_event_again(ledger: Ledger) -> None:
+    await ring(ledger, event(), [KEY], 10)
+    await ledger.record_event_failed(event(), "down", 20)
+    assert await ledger.load_pending_events(20, 9) == []
+
+
 async def test_locating_twice_is_locating_once(ledger: Ledger) -> None:
     await ring(ledger, event(), [KEY], 10)
     await ledger.record_located(event(), [KEY], 11)
