@@ -1,20 +1,24 @@
-"""Buttons and menus that work after a restart, and only for whom they were made."""
+"""Buttons and menus that work after a restart, and only for whom they were made.
+
+Everything an action needs stands in the component's custom id, so a press is understood without the message
+that it stands on, whichever process sent it. discord.py's DynamicItem does the same by rebuilding a view from
+that message and swallows what its callback raises.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import discord
-from discord import ui
 
 from billing.errors import Conflict, NotAllowed
 from billing.model import SubscriptionKey
 from cogs.context import Interaction
 
 ID_LIMIT = 100  # Discord, 'Component Reference': custom_id
+OURS = "dues"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,46 +34,34 @@ Action = Callable[[Interaction, Pressed], Awaitable[None]]
 
 
 def custom_id(action: str, who: int, rest: str = "") -> str:
-    """What a component carries; ValueError when it is longer than Discord takes."""
-    made = f"dues:{action}:{who}:{rest}"
+    """What a component carries; ValueError when it is longer than Discord takes.
+
+    `who` may press it; 0 stands for whoever may manage the server, which the action checks.
+    """
+    made = f"{OURS}:{action}:{who}:{rest}"
     if len(made) > ID_LIMIT:
         raise ValueError(f"a custom id of {len(made)} characters: {action}")
     return made
 
 
-TEMPLATE = r"dues:(?P<action>\w+):(?P<who>\d+):(?P<rest>.*)"
+def is_press(interaction: Interaction) -> bool:
+    """Whether one of our buttons or menus was used."""
+    data = cast("dict[str, Any]", interaction.data or {})
+    is_component = interaction.type is discord.InteractionType.component
+    return is_component and str(data.get("custom_id", "")).startswith(f"{OURS}:")
 
 
-class Press(ui.DynamicItem["ui.Button[Any] | ui.Select[Any]"], template=TEMPLATE):
-    """A button or menu of ours. `who` 0: whoever may manage the server, which the action checks."""
-
-    def __init__(self, item: ui.Button[Any] | ui.Select[Any]) -> None:
-        super().__init__(item)
-
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """As discord.py asks: the component again, from a message that may be older than this process."""
-        return cls(cast("ui.Button[Any] | ui.Select[Any]", item))
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Carry out the action; discord.py would swallow an error, so it is told here."""
-        try:
-            await self._act(interaction)
-        except Exception as error:  # noqa: BLE001 -- this is the handler of last resort
-            await interaction.client.tell_fault(interaction, error)
-
-    async def _act(self, interaction: Interaction) -> None:
-        _, action_name, whose, rest = self.custom_id.split(":", 3)
-        who = int(whose)
-        if who not in (0, interaction.user.id):
-            raise NotAllowed("This button was made for somebody else. /subscriptions shows yours.")
-        action = interaction.client.actions.get(action_name)
-        if action is None:
-            raise Conflict("This button is of another version of the bot. Please use the command again.")
-        values = tuple(self.item.values) if isinstance(self.item, ui.Select) else ()
-        await action(interaction, Pressed(who, rest, values))
+async def act(interaction: Interaction) -> None:
+    """Carry out what was pressed; NotAllowed for somebody else's button."""
+    data = cast("dict[str, Any]", interaction.data)
+    _, name, whose, rest = data["custom_id"].split(":", 3)
+    who = int(whose)
+    if who not in (0, interaction.user.id):
+        raise NotAllowed("This button was made for somebody else. /subscriptions shows yours.")
+    action = interaction.client.actions.get(name)
+    if action is None:
+        raise Conflict("This button is of another version of the bot. Please use the command again.")
+    await action(interaction, Pressed(who, rest, tuple(data.get("values", ()))))
 
 
 def key_text(key: SubscriptionKey) -> str:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import discord
 from discord import ui
 
-from cogs.buttons import Press, custom_id
+from cogs.buttons import custom_id
 from cogs.replies import plain
 
 CALM = 0x5865F2
@@ -60,7 +60,7 @@ def button(
 ) -> ui.Item[Any]:
     """A button that works after a restart too; `who` may press it, 0 stands for the server's admins."""
     wanted = custom_id(action, who, rest)
-    return Press(ui.Button(label=plain(label, LABEL_LIMIT), style=style, custom_id=wanted, disabled=off))
+    return ui.Button(label=plain(label, LABEL_LIMIT), style=style, custom_id=wanted, disabled=off)
 
 
 def select(
@@ -70,7 +70,7 @@ def select(
     menu: ui.Select[Any] = ui.Select(custom_id=custom_id(action, who, rest), placeholder=placeholder)
     for label, value, description in list(options)[:25]:
         menu.add_option(label=plain(label), value=value, description=plain(description) or None)
-    return ui.ActionRow(Press(menu))
+    return ui.ActionRow(menu)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from billing.errors import DuesError
-from cogs.buttons import Action, Press
+from cogs.buttons import Action, act, is_press
 from cogs.cancel import Cancel
 from cogs.connect import TokenRefused
 from cogs.context import NOBODY
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 # Seconds that discord.py waits for a limit without a word; a longer wait is better told and tried later.
 LIMIT_PATIENCE = 30.0
+STREAM_PAUSE = 0.5  # seconds without a further server until "ready"; no members are waited for
 LOGIN_AGAIN = 15  # seconds
 READY_PATIENCE = 20  # seconds
 
@@ -64,6 +65,7 @@ class DuesBot(commands.Bot):
             intents=discord.Intents(guilds=True, members=members_intent),
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
+            guild_ready_timeout=STREAM_PAUSE,
             max_messages=None,
             allowed_mentions=NOBODY,
             max_ratelimit_timeout=LIMIT_PATIENCE,
@@ -75,7 +77,6 @@ class DuesBot(commands.Bot):
     async def setup(self, ports: Ports) -> None:
         """Take what the commands work with; once, before login."""
         self.ports = ports
-        self.add_dynamic_items(Press)
         for cog in (Subscriptions(), Manage(), Cancel(), Subscribe(), Revoke(), Plans(), Doctor()):
             await self.add_cog(cog)
             self.actions |= cog.actions
@@ -103,6 +104,7 @@ class DuesBot(commands.Bot):
             except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
                 log.warning("no login just now, next try in %d s: %s", LOGIN_AGAIN, error)
                 await self.http.close()
+                self.http.connector = discord.utils.MISSING  # it was closed along; the next login makes one
                 await self.ports.clock.sleep(LOGIN_AGAIN)
             else:
                 return
@@ -141,9 +143,13 @@ class DuesBot(commands.Bot):
         """The bot's user id; 0 before login."""
         return self.user.id if self.user is not None else 0
 
-    async def tell_fault(self, interaction: discord.Interaction[DuesBot], error: BaseException) -> None:
-        """The one error handler, for buttons."""
-        await tell_fault(interaction, error)
+    async def on_interaction(self, interaction: discord.Interaction[DuesBot]) -> None:
+        """Buttons and menus; commands go through the tree."""
+        if is_press(interaction):
+            try:
+                await act(interaction)
+            except Exception as error:  # noqa: BLE001 -- the handler of last resort: it logs and tells
+                await tell_fault(interaction, error)
 
     async def on_connect(self) -> None:
         """The gateway has let us in."""

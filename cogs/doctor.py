@@ -70,7 +70,7 @@ def _manage_roles(guild: discord.Guild) -> Finding:
     says = (
         "The bot may manage roles." if ok else "The bot lacks Manage Roles, so it can give nobody anything."
     )
-    return Finding("permission", ok, says, RolesNotPermitted.tell)
+    return Finding("Manage Roles", ok, says, RolesNotPermitted.tell)
 
 
 def _roles(guild: discord.Guild, plans: list[Plan]) -> list[Finding]:
@@ -115,17 +115,17 @@ def _members_intent(on: bool) -> Finding:
         "Members who come back get their roles with their next command or the next sweep; the Server Members "
         "Intent in Discord's developer portal makes it at once."
     )
-    return Finding("rejoins", True, says)
+    return Finding("members intent", True, says)
 
 
 def report(findings: list[Finding], done: list[str], *, asked: bool) -> list[Card]:
     """What is wrong first, each with its cure; what is right below."""
     wrong = [f for f in findings if not f.ok]
     lines = [f"- {line}" for line in done]
-    if asked and not done:
+    if asked and wrong and not done:
         lines.append("Nothing here could be mended by the bot itself.")
     lines += [_wrong(f) for f in wrong]
-    lines += [f"✅ {f.says}" for f in findings if f.ok]
+    lines += [f"✅ {_says(f)}" for f in findings if f.ok]
     if wrong and not asked and any(f.fix for f in wrong):
         lines.append("`/doctor fix:True` mends what is marked so.")
     head = "### All is well" if not wrong else f"### {len(wrong)} to mend"
@@ -136,7 +136,11 @@ def report(findings: list[Finding], done: list[str], *, asked: bool) -> list[Car
 def _wrong(finding: Finding) -> str:
     own = " *(the bot can mend this: fix)*" if finding.fix else ""
     cure = f"\n-# {finding.cure}" if finding.cure and finding.cure not in finding.says else ""
-    return f"❌ {finding.says}{own}{cure}"
+    return f"❌ {_says(finding)}{own}{cure}"
+
+
+def _says(finding: Finding) -> str:
+    return f"**{finding.what[:1].upper()}{finding.what[1:]}**: {finding.says}"
 
 
 def _blocks(lines: list[str]) -> list[str]:

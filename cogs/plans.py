@@ -24,10 +24,11 @@ from cogs.buttons import Action, Pressed
 from cogs.cards import Card
 from cogs.context import Interaction, answer, locale_of, require_admin, think
 from cogs.options import find_admin_plan, suggest_plans
-from cogs.replies import TEXT_LIMIT, escaped, price_words
+from cogs.replies import TEXT_LIMIT, escaped, price_words, within
 from cogs.shown import Place
 
 PAGE = 6
+ROOM = 640  # characters a plan, so that six stay below Discord's 4000
 NONE = "none"  # what an admin types to take something away; Discord sends no empty option
 
 Text = app_commands.Range[str, 1, NAME_LIMIT]
@@ -202,7 +203,11 @@ def _or_none(text: str | None) -> str | None:
 
 
 def require_sellable(interaction: Interaction, role: discord.Role) -> None:
-    """A role that this admin may give away: below their own, and nobody else's."""
+    """A role that this admin may give away: nobody else's, and no power that stands above their own.
+
+    Discord lets people give only roles below their own highest one. Here that holds for roles that permit
+    more than @everyone may; without it Manage Server alone could buy itself everything.
+    """
     guild = interaction.guild
     if guild is None or not isinstance(interaction.user, discord.Member):
         raise GuildGone
@@ -210,8 +215,11 @@ def require_sellable(interaction: Interaction, role: discord.Role) -> None:
         raise Conflict("@everyone has this role already, so it cannot be sold.")
     if role.managed:
         raise Conflict("This role belongs to a bot, a boost or another service, so nobody can give it.")
-    if interaction.user.id != guild.owner_id and role >= interaction.user.top_role:
-        raise NotAllowed("You can sell only roles that stand below your own highest role.")
+    power = role.permissions.value & ~guild.default_role.permissions.value
+    if power and interaction.user.id != guild.owner_id and role >= interaction.user.top_role:
+        raise NotAllowed(
+            "This role has permissions and stands above your own highest role, so you cannot sell it."
+        )
 
 
 def cannot_give(guild: discord.Guild, role: discord.Role) -> list[str]:
@@ -240,18 +248,18 @@ def _place(interaction: Interaction) -> Place:
     return Place(interaction.client, interaction.guild_id, locale_of(interaction))
 
 
-def _plan_text(plan: Plan, place: Place) -> str:
+def _plan_text(plan: Plan, place: Place, room: int = cards.TEXT_LIMIT) -> str:
     trial = f"{plan.trial_days} free days" if plan.trial_days else ""
     notes = ", ".join(n for n in (trial, "hidden" if plan.hidden else "") if n)
     lines = [
-        f"### {escaped(plan.name)}",
-        escaped(plan.description, TEXT_LIMIT),
-        f"Roles: {place.roles(plan.guild_id, plan.role_ids)}",
-        *(f"{p.provider.title()}: {price_words(p, place.locale)} (`{p.id}`)" for p in plan.prices),
-        "" if plan.prices else "Not on sale: it has no price.",
-        notes.capitalize(),
+        (0, f"### {escaped(plan.name)}"),
+        (2, escaped(plan.description, TEXT_LIMIT)),
+        (1, f"Roles: {place.roles(plan.guild_id, plan.role_ids)}"),
+        *((0, f"{p.provider.title()}: {price_words(p, place.locale)} (`{p.id}`)") for p in plan.prices),
+        (0, "" if plan.prices else "Not on sale: it has no price."),
+        (0, notes.capitalize()),
     ]
-    return "\n".join(line for line in lines if line)
+    return within(room, lines)
 
 
 async def _listing(interaction: Interaction, page: int) -> Card:
@@ -262,7 +270,7 @@ async def _listing(interaction: Interaction, page: int) -> Card:
     page, pages = cards.leaf(plans, page, PAGE)
     place = _place(interaction)
     shown: list[ui.Item[ui.LayoutView]] = [
-        cards.box(_plan_text(p, place)) for p in plans[page * PAGE : (page + 1) * PAGE]
+        cards.box(_plan_text(p, place, ROOM)) for p in plans[page * PAGE : (page + 1) * PAGE]
     ]
     leafing = cards.pager("plans", interaction.user.id, "", page, pages)
     return Card(*shown, *([leafing] if leafing else []))

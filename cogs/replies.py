@@ -19,7 +19,7 @@ from billing.model import DisputeState, IntentKind, Money, Price, Status, Subscr
 
 NAME_LIMIT = 100
 TEXT_LIMIT = 300
-ROLES_SHOWN = 10
+ROLES_SHOWN = 8
 
 # Stripe, 'Supported currencies' (docs.stripe.com/currencies): amounts without decimals, and with three.
 # ISK and UGX have none in life, yet the API takes them with two.
@@ -102,13 +102,16 @@ def _role(role_id: int, names: dict[int, str] | None) -> str:
     return f"<@&{role_id}>" if name is None else f"**{escaped(name, 40)}**"
 
 
-def listing(words: Iterable[str]) -> str:
-    """'a', 'a and b', 'a, b and c'."""
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last
+def within(room: int, lines: Iterable[tuple[int, str]]) -> str:
+    """Lines with their rank; where they are more than `room` characters, those of the highest rank go first.
+    Rank 0 stays in any case."""
+    kept = [(rank, line) for rank, line in lines if line]
+    while sum(len(line) + 1 for _, line in kept) > room and any(rank for rank, _ in kept):
+        kept.remove(max(kept, key=lambda ranked: ranked[0]))
+    return "\n".join(line for _, line in kept)
 
 
-def state_words(subscription: Subscription, right: Right | None, locale: str = "en-US") -> str:
+def state_words(subscription: Subscription, right: Right | None) -> str:
     """How a subscription stands, in plain words. `right`: what it gives now."""
     if subscription.dispute in _DISPUTES:
         return _DISPUTES[subscription.dispute]
@@ -116,7 +119,7 @@ def state_words(subscription: Subscription, right: Right | None, locale: str = "
         case Status.ACTIVE:
             said = _running(subscription)
         case Status.TRIALING:
-            said = _trial(subscription, locale)
+            said = _trial(subscription)
         case Status.PAST_DUE:
             said = _past_due(right)
         case Status.PAUSED:
@@ -152,12 +155,12 @@ def _running(subscription: Subscription) -> str:
     return f"Renews on {day(subscription.period_end)}."
 
 
-def _trial(subscription: Subscription, locale: str) -> str:
+def _trial(subscription: Subscription) -> str:
     end = subscription.trial_end or subscription.period_end
     until = f" until {day(end)}" if end else ""
     if subscription.ends_at is not None:
         return f"Free trial; ends on {day(subscription.ends_at)} and does not renew. Nothing is charged."
-    return f"Free trial{until}, then {total_words(subscription, locale)}."
+    return f"Free trial{until}; the first payment is taken then."
 
 
 def _past_due(right: Right | None) -> str:

@@ -158,6 +158,11 @@ class RoleSync(commands.Cog):
         self._wake(guild.id)
 
     @commands.Cog.listener()
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Back from an outage of Discord's."""
+        self._wake(guild.id)
+
+    @commands.Cog.listener()
     async def on_ready(self) -> None:
         """Much may have changed while nobody listened."""
         for guild in self._bot.guilds:

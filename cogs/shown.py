@@ -13,7 +13,7 @@ from billing.model import Binding, Intent, IntentState, MemberState, Override, P
 from billing.ports import Ports
 from cogs import cards
 from cogs.buttons import key_text
-from cogs.replies import INTENTS, escaped, plain, roles, state_words, total_words
+from cogs.replies import INTENTS, escaped, plain, roles, state_words, total_words, within
 
 RESUMABLE = (Status.TRIALING, Status.ACTIVE)
 
@@ -111,32 +111,32 @@ async def _look_up(ports: Ports, subscription: Subscription, whose: Binding, sta
     )
 
 
-def subscription_box(shown: Shown, place: Place) -> ui.Container[ui.LayoutView]:
-    """The card of one subscription, with what its member can do about it."""
-    return cards.box(describe(shown, place), buttons(shown), colour=_colour(shown))
+def subscription_box(shown: Shown, place: Place, room: int = cards.TEXT_LIMIT) -> ui.Container[ui.LayoutView]:
+    """The card of one subscription in at most `room` characters, with what its member can do about it."""
+    return cards.box(describe(shown, place, room), buttons(shown), colour=_colour(shown))
 
 
-def describe(shown: Shown, place: Place) -> str:
+def describe(shown: Shown, place: Place, room: int = cards.TEXT_LIMIT) -> str:
     """Plan, server, roles, state, price, and whatever else the member should know."""
     sub = shown.subscription
     lines = [
-        f"### {escaped(shown.name)}",
-        f"in **{escaped(place.server(shown.guild_id))}**",
-        f"Roles: {place.roles(shown.guild_id, shown.role_ids)}" if shown.role_ids else "",
-        state_words(sub, shown.right, place.locale),
-        f"{total_words(sub, place.locale)}, through {shown.title}",
-        *_troubles(shown),
+        (0, f"### {escaped(shown.name, 60)}"),
+        (2, f"in **{escaped(place.server(shown.guild_id))}**"),
+        (3, f"Roles: {place.roles(shown.guild_id, shown.role_ids)}" if shown.role_ids else ""),
+        (0, state_words(sub, shown.right)),
+        (1, f"{total_words(sub, place.locale)}, through {shown.title}"),
+        *((0, trouble) for trouble in _troubles(shown)),
     ]
-    return "\n".join(line for line in lines if line)
+    return within(room, lines)
 
 
 def _troubles(shown: Shown) -> list[str]:
     said = []
     if shown.block is not None:
-        reason = f" Reason: {escaped(shown.block.reason, 200)}" if shown.block.reason else ""
+        reason = f" Reason: {escaped(shown.block.reason, 100)}" if shown.block.reason else ""
         said.append(f"**The server's admins revoked this access.**{reason}")
     if shown.parked and shown.right is not None:
-        said.append(f"**Your roles could not be set.** {escaped(shown.parked, 200)}")
+        said.append(f"**Your roles could not be set.** {escaped(shown.parked, 150)}")
     said += [
         f"{shown.title} has not confirmed yet: {INTENTS[i.kind][1]}. It is tried again."
         for i in shown.waiting

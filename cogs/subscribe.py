@@ -17,10 +17,11 @@ from cogs.buttons import Action, Pressed, key_text
 from cogs.cards import Card
 from cogs.context import Interaction, answer, locale_of, think
 from cogs.options import find_plan, on_sale, suggest_sale
-from cogs.replies import TEXT_LIMIT, day, escaped, price_words
+from cogs.replies import TEXT_LIMIT, day, escaped, price_words, within
 from cogs.shown import Place, ask_button
 
 PAGE = 5
+ROOM = 3_900  # characters for all plans of a page, a little below Discord's 4000
 NOTHING = "Nothing is on sale here. Servers sell with /plans add; ask this server's admins."
 
 
@@ -77,28 +78,31 @@ async def _window(interaction: Interaction, plans: Sequence[Plan], page: int) ->
         *(offer(ports, plan.guild_id, who, plan, pages=pages == 1) for plan in shown),
     )
     fitting = all(link.fits for o in offers for link in _links(interaction, o))
-    boxes = [offer_box(interaction, o, linked=pages == 1 and (fitting or len(offers) == 1)) for o in offers]
+    linked, room = pages == 1 and (fitting or len(offers) == 1), ROOM // len(offers)
+    boxes = [offer_box(interaction, o, linked=linked, room=room) for o in offers]
     leafing = cards.pager("sale", who, "", page, pages)
     return Card(*boxes, *([leafing] if leafing else []))
 
 
-def offer_box(interaction: Interaction, made: Offer, *, linked: bool = True) -> ui.Container[ui.LayoutView]:
+def offer_box(
+    interaction: Interaction, made: Offer, *, linked: bool = True, room: int = ROOM
+) -> ui.Container[ui.LayoutView]:
     """A plan as this member may have it. `linked` false: a button that makes the links stands for them."""
     place = Place(interaction.client, interaction.guild_id, locale_of(interaction))
     text, row = _actions(interaction, made, linked=linked)
-    return cards.box("\n".join([*_about(made, place), text]).strip(), row)
+    return cards.box(within(room, [*_about(made, place), (0, text)]), row)
 
 
-def _about(made: Offer, place: Place) -> list[str]:
+def _about(made: Offer, place: Place) -> list[tuple[int, str]]:
     plan = made.plan
-    lines = [
-        f"### {escaped(plan.name)}",
-        f"in **{escaped(place.server(plan.guild_id))}**",
-        escaped(plan.description, TEXT_LIMIT),
-        f"Roles: {place.roles(plan.guild_id, plan.role_ids)}",
-        *(_price_line(price_words(p, place.locale), _trial_of(made, p.provider)) for p in plan.prices),
+    prices = (_price_line(price_words(p, place.locale), _trial_of(made, p.provider)) for p in plan.prices)
+    return [
+        (0, f"### {escaped(plan.name)}"),
+        (1, f"in **{escaped(place.server(plan.guild_id))}**"),
+        (3, escaped(plan.description, TEXT_LIMIT)),
+        (2, f"Roles: {place.roles(plan.guild_id, plan.role_ids)}"),
+        *((0, price) for price in dict.fromkeys(prices)),
     ]
-    return [line for line in dict.fromkeys(lines) if line]
 
 
 def _trial_of(made: Offer, provider: str) -> int:
@@ -113,7 +117,7 @@ def _actions(interaction: Interaction, made: Offer, *, linked: bool) -> tuple[st
     """What can be done about it: nothing where it was revoked, managing where it is had, else paying."""
     who = interaction.user.id
     if made.block is not None:
-        reason = f" Reason: {escaped(made.block.reason, 200)}" if made.block.reason else ""
+        reason = f" Reason: {escaped(made.block.reason, 100)}" if made.block.reason else ""
         said = f"**The server's admins revoked this for you, so it cannot be bought.**{reason}"
         return said, cards.row(ask_button(made.block, who))
     if made.has is not None:

@@ -18,7 +18,8 @@ from cogs.shown import Place, look_up, subscription_box
 
 PAGE = 4
 ENDED_SHOWN = 30 * 86_400  # seconds
-NEWS_IN_FRONT = 1_200  # characters; what is left of 4000 holds four cards
+NEWS_IN_FRONT = 900  # characters
+ROOM = 760  # characters a card, so that four and the news stay below Discord's 4000
 
 
 class Subscriptions(commands.Cog):
@@ -35,10 +36,11 @@ class Subscriptions(commands.Cog):
         await think(interaction)
         ports, member_id = interaction.client.ports, interaction.user.id
         listed = await load_listed(ports, member_id, interaction.guild_id)
-        await _mark(ports, member_id, listed, interaction.guild_id)
         untold = await ports.ledger.load_untold(member_id, ports.now())
         first, *more = _news([await notice_text(ports, n, _place(interaction)) for n in untold])
-        await answer(interaction, await _overview(interaction, listed, 0, first))
+        card = await _overview(interaction, listed, 0, first)
+        await _mark(ports, member_id, listed, interaction.guild_id)  # which takes them out of parking
+        await answer(interaction, card)
         for text in more:
             await add(interaction, cards.note(text))
 
@@ -95,6 +97,6 @@ async def _overview(interaction: Interaction, listed: Sequence[Subscription], pa
     boxes = [cards.box(f"### News\n{news}", colour=cards.WARN)] if news else []
     if not shown:
         boxes.append(cards.box("You have no subscriptions. /subscribe shows what this server sells."))
-    boxes += [subscription_box(each, place) for each in shown]
+    boxes += [subscription_box(each, place, ROOM) for each in shown]
     leafing = cards.pager("page", who, "", page, pages)
     return Card(*boxes, *([leafing] if leafing else []))

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import discord
 import pytest
 import yarl
-
-import discord
 from discord.gateway import DiscordWebSocket
+
 from sandbox.discord.conformance import Conformance
 from tests.cogs.town import Town, make_town, running
 

@@ -1,12 +1,12 @@
-"""A whole Dues in one process, over real sockets: Discord and Stripe stand in, everything else is the program."""
+"""A whole Dues in one process: Discord and Stripe stand in over real sockets, the rest is the program."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
@@ -68,6 +68,7 @@ class Town:
     port: int
     secret: str
     process: Process | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def ports(self) -> Ports:
@@ -83,6 +84,18 @@ class Town:
         wanted = Edit(name, add_role=role.id, price_ids={"stripe": price or self.price}, **edit)  # type: ignore[arg-type]
         return await add_plan(self.ports, role.guild_id, wanted, self.ada.id)
 
+    async def invite(self, guild: Guild) -> None:
+        """Let the bot join a further server, and wait until it knows of it."""
+        assert self.process is not None
+        bot = self.process.bot
+        heard = [asyncio.create_task(bot.wait_for(e)) for e in ("guild_join", "guild_available")]
+        await asyncio.sleep(0)  # so that they listen
+        self.world.install(self.app, guild)
+        done, left = await asyncio.wait(heard, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        for task in left:
+            task.cancel()
+        assert done
+
     async def buy(self, who: Person | None = None, plan: str = "Gold", guild: Guild | None = None) -> Reply:
         """Subscribe as a person would, pay, and wait until the roles are there."""
         who, guild = who or self.bob, guild or self.guild
@@ -95,8 +108,10 @@ class Town:
         """Wait until every delivery is out and the ledger holds no open work."""
         await self.stripe.settle()
         async with asyncio.timeout(20):
+            self.changed.clear()
             while not await self._idle():
-                await asyncio.sleep(0.02)
+                await self.changed.wait()
+                self.changed.clear()
 
     async def _idle(self) -> bool:
         ledger, now = self.ports.ledger, self.ports.now()
@@ -179,7 +194,7 @@ def _free_port() -> int:
 async def running(town: Town) -> AsyncIterator[Process]:
     """The program, from its ledger on; what bot.py composes, at a clock that can be turned."""
     async with AsyncExitStack() as stack:
-        woken: list[Worker] = []
+        woken: list[Callable[[], None]] = [town.changed.set]
         ledger = await SqliteLedger.open(town.path, lambda: _wake(woken))
         stack.push_async_callback(ledger.close)
         provider = StripeProvider(town.stripe.api_key, (town.secret,), town.stripe.url, town.clock)
@@ -193,10 +208,10 @@ async def running(town: Town) -> AsyncIterator[Process]:
             messenger=DiscordMessenger(bot, ledger),
             clock=town.clock,
             grace=7 * DAY,
-            public_url="http://127.0.0.1:8080",
+            public_url=f"http://127.0.0.1:{town.port}",
         )
         worker = Worker(ports, 3600.0)
-        woken.append(worker)
+        woken.append(worker.wake)
         stack.push_async_callback(worker.close, 5.0)
         await _listen(stack, Listener(ledger, ports.providers, town.clock, bot.is_online), town.port)
         started = asyncio.Event()
@@ -213,9 +228,9 @@ async def running(town: Town) -> AsyncIterator[Process]:
     town.process = None
 
 
-def _wake(workers: list[Worker]) -> None:
-    for worker in workers:
-        worker.wake()
+def _wake(woken: list[Callable[[], None]]) -> None:
+    for wake in woken:
+        wake()
 
 
 async def _stop(serving: asyncio.Task[None]) -> None:

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import pytest
+
+from sandbox.discord import Role
+from sandbox.discord.permissions import MANAGE_MESSAGES
+from tests.cogs.town import Town, link_of
+
+
+async def test_add_list_edit_remove(town: Town) -> None:
+    options = {"name": "Gold", "role": town.gold, "stripe_price": town.price, "description": "All of it"}
+    added = await town.cleo.run(town.guild, "plans add", options)
+    assert added.ephemeral
+    assert "Now on sale" in added.text
+    assert "Mind:" not in added.text
+    (choice,) = await town.cleo.autocomplete(town.guild, "plans edit", "plan", "go")
+    changes = {
+        "plan": choice["value"],
+        "name": "Golden",
+        "add_role": town.silver,
+        "trial_days": 3,
+        "hidden": True,
+    }
+    edited = await town.cleo.run(town.guild, "plans edit", changes)
+    assert "Golden" in edited.text
+    assert f"<@&{town.silver.id}>" in edited.text
+    listed = await town.ada.run(town.guild, "plans list")
+    assert "Golden" in listed.text
+    assert "3 free days, hidden" in listed.text
+    await town.cleo.run(town.guild, "plans edit", {"plan": "golden", "remove_role": town.gold})
+    assert f"<@&{town.gold.id}>" not in (await town.cleo.run(town.guild, "plans list")).text
+    removed = await town.cleo.run(town.guild, "plans remove", {"plan": "Golden"})
+    assert "no longer on sale" in removed.text
+    assert "sells nothing yet" in (await town.cleo.run(town.guild, "plans list")).text
+
+
+async def test_a_price_is_taken_off_sale(town: Town) -> None:
+    await town.sell()
+    off = await town.cleo.run(town.guild, "plans edit", {"plan": "Gold", "stripe_price": "none"})
+    assert "Not on sale" in off.text
+    assert "Nothing is on sale here" in (await town.bob.run(town.guild, "subscribe")).text
+
+
+def role_named(town: Town, which: str) -> Role:
+    """A role that an admin may not sell."""
+    if which == "everyone":
+        return town.guild.everyone
+    if which == "managed":
+        return town.bot_role
+    return town.world.add_role(town.guild, "Above", position=len(town.guild.roles), bits=MANAGE_MESSAGES)
+
+
+@pytest.mark.parametrize(
+    ("which", "said"),
+    [
+        ("everyone", "@everyone has this"),
+        ("managed", "belongs to a bot"),
+        ("above", "above your own highest"),
+    ],
+)
+async def test_roles_that_cannot_be_sold(town: Town, which: str, said: str) -> None:
+    await town.sell("Silver", town.silver)
+    role = role_named(town, which)
+    options = {"name": "X", "role": role, "stripe_price": town.price}
+    assert said in (await town.cleo.run(town.guild, "plans add", options)).text
+    assert said in (await town.cleo.run(town.guild, "plans edit", {"plan": "Silver", "add_role": role})).text
+    assert [p.name for p in await town.ports.ledger.load_plans(town.guild.id)] == ["Silver"]
+
+
+async def test_a_role_that_the_bot_cannot_give_is_sold_with_a_warning(town: Town) -> None:
+    town.world.set_role_position(town.bot_role, 1)
+    town.world.edit_role(town.bot_role, bits=0)
+    options = {"name": "Gold", "role": town.gold, "stripe_price": town.price}
+    added = await town.ada.run(town.guild, "plans add", options)
+    assert "Now on sale" in added.text
+    assert "stands above the bot's own" in added.text
+    assert "lacks Manage Roles" in added.text
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"stripe_price": "price_nope"}, "Stripe knows no price"),
+        ({}, "needs a price"),
+        ({"paypal_plan": "P-1"}, "Paypal is not set up"),
+    ],
+)
+async def test_prices_that_cannot_be_sold(town: Town, options: dict[str, str], said: str) -> None:
+    reply = await town.cleo.run(town.guild, "plans add", {"name": "X", "role": town.gold, **options})
+    assert said in reply.text
+
+
+async def test_only_admins_even_where_the_command_was_opened_to_others(town: Town) -> None:
+    await town.sell()
+    for command, options in (
+        ("plans add", {"name": "X", "role": town.gold, "stripe_price": town.price}),
+        ("plans list", {}),
+        ("plans edit", {"plan": "Gold", "name": "Mine"}),
+        ("plans remove", {"plan": "Gold"}),
+        ("plans settings", {"plan_switching": True}),
+        ("doctor", {}),
+    ):
+        reply = await town.bob.run(town.guild, command, options, force=True)
+        assert reply.text == "You need the Manage Server permission for this."
+    assert await town.bob.autocomplete(town.guild, "plans edit", "plan", "", force=True) == []
+    assert [p.name for p in await town.ports.ledger.load_plans(None)] == ["Gold"]
+
+
+async def test_settings(town: Town) -> None:
+    options = {"terms_url": "https://example.org/terms", "plan_switching": True}
+    reply = await town.cleo.run(town.guild, "plans settings", options)
+    assert "https://example.org/terms" in reply.text
+    assert "provider's page: yes" in reply.text
+    for bad in ("http://example.org", "https://", "javascript:alert(1)", "https://user@example.org", "words"):
+        refused = await town.cleo.run(town.guild, "plans settings", {"privacy_url": bad})
+        assert "must be an https:// address" in refused.text
+    gone = await town.cleo.run(town.guild, "plans settings", {"terms_url": "none"})
+    assert "Terms of service: none" in gone.text
+    closed = town.world.add_channel(town.guild, "staff", private=True)
+    reply = await town.ada.run(town.guild, "plans settings", {"notice_channel": closed})
+    assert "may not write in that channel" in reply.text
+
+
+async def test_an_unmapped_product_is_mapped_from_its_notice(town: Town) -> None:
+    await town.cleo.run(town.guild, "plans settings", {"notice_channel": town.guild.channel()})
+    await town.sell()
+    await town.buy()
+    (own,) = await town.ports.ledger.load_subscriptions_of(town.bob.id)
+    odd = town.stripe.add_price(town.stripe.add_product("Odd"), 900, currency="eur")["id"]
+    town.stripe.dashboard.change_price(own.key.id, odd)
+    await town.settled()
+    assert town.roles() == []
+    notice = await town.cleo.message_containing(town.guild.channel(), "no plan here sells")
+    menu = notice.selects[0].custom_id
+    assert "Manage Server" in (await town.bob.look_at(notice).choose(menu, "Gold")).text
+    assert "now has **Gold**" in (await notice.choose(menu, "Gold")).text
+    await town.settled()
+    assert town.roles() == ["Gold"]
+
+
+async def test_more_plans_than_a_page(town: Town) -> None:
+    for number in range(8):
+        await town.sell(f"Plan {number}")
+    first = await town.cleo.run(town.guild, "plans list")
+    assert "Plan 5" in first.text
+    assert "Plan 6" not in first.text
+    second = await first.press("›")
+    assert "Plan 6" in second.text
+    assert "Plan 5" not in second.text
+    assert link_of(await town.bob.run(town.guild, "subscribe", {"plan": "Plan 7"}))

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.access import Right, decide_right
+from billing.model import DisputeState, Item, Money, Price, Status, Subscription, SubscriptionKey
+from cogs.replies import escaped, money, plain, price_words, roles, state_words
+
+PRICE = Price("stripe", "test", "price_1", "prod_1", 500, "eur", "month")
+NOW = 1_800_000_000
+PAID = Subscription(
+    key=SubscriptionKey("stripe", "test", "sub_1"),
+    customer_id="cus_1",
+    status=Status.ACTIVE,
+    provider_status="active",
+    items=(Item(PRICE),),
+    created_at=NOW - 86_400,
+    period_end=NOW + 86_400,
+)
+
+
+@given(st.text(), st.integers(1, 300))
+def test_what_people_typed_becomes_one_visible_line(text: str, limit: int) -> None:
+    line = plain(text, limit)
+    assert len(line) <= limit
+    assert all(unicodedata.category(c) not in {"Cc", "Cf", "Zl", "Zp", "Co", "Cs"} for c in line)
+    assert "\n" not in line
+
+
+@given(st.text(alphabet="\\*_~`|[]<@>#!&()abc ", max_size=40))
+def test_nothing_that_people_typed_is_markdown(text: str) -> None:
+    shown, at = escaped(text), 0
+    while at < len(shown):
+        if shown[at] == "\\":
+            at += 1  # whatever follows is shown as it is
+        else:
+            assert shown[at] not in "*_~`|[]<@"
+        at += 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("<@1> @everyone", r"\<\@1> \@everyone"),
+        ("[free](https://x.example)", r"\[free\](https://x.example)"),
+        ("Go\u202eld\u200b", "Gold"),
+        ("a\n# b", "a # b"),
+        ("x" * 101, "x" * 99 + "…"),
+    ],
+)
+def test_tricks_are_shown_as_text(typed: str, shown: str) -> None:
+    assert escaped(typed) == shown
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "locale", "shown"),
+    [
+        (500, "eur", "en-US", "€5.00"),
+        (500, "eur", "de", "5,00\xa0€"),
+        (500, "jpy", "en-US", "¥500"),
+        (5_000, "kwd", "en-US", "KWD5.000"),
+        (123_456, "usd", "zh-CN", "US$1,234.56"),
+        (500, "usd", "not-a-locale", "$5.00"),
+        (50_000, "isk", "en-US", "ISK500"),
+    ],
+)
+def test_money_is_written_in_its_currency(amount: int, currency: str, locale: str, shown: str) -> None:
+    assert money(Money(amount, currency), locale) == shown
+
+
+def test_how_often_a_price_is_paid() -> None:
+    assert price_words(PRICE) == "€5.00 a month"
+    assert price_words(replace(PRICE, interval_count=3)) == "€5.00 every 3 months"
+
+
+def test_a_role_is_a_mention_or_a_name() -> None:
+    assert roles([1, 2]) == "<@&1>, <@&2>"
+    assert roles([1, 2], {1: "A*B"}) == r"**A\*B**, <@&2>"
+    assert roles(range(12)).endswith("<@&7> and 4 more")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, "Renews on <t:1800086400:D>."),
+        ({"ends_at": NOW + 5}, "Ends on <t:1800000005:D> and does not renew. Nothing more is charged."),
+        ({"status": Status.TRIALING, "trial_end": NOW + 7}, "Free trial until <t:1800000007:D>;"),
+        ({"status": Status.TRIALING, "ends_at": NOW + 7}, "Free trial; ends on <t:1800000007:D>"),
+        ({"status": Status.PAST_DUE, "unpaid_since": NOW - 9}, "the roles stay until <t:1800000091:D>"),
+        ({"status": Status.PAST_DUE, "unpaid_since": NOW - 900}, "the grace is over"),
+        ({"status": Status.PAST_DUE}, "the roles stay meanwhile"),
+        ({"status": Status.UNPAID}, "has stopped trying"),
+        ({"status": Status.PAUSED}, "Paused: nothing is charged."),
+        ({"status": Status.PENDING}, "Waiting for the first payment."),
+        ({"status": Status.UNKNOWN}, "Not known just now; what you have stays."),
+        ({"status": Status.ENDED, "ended_at": NOW - 5}, "Ended <t:1799999995:D>."),
+        ({"status": Status.ENDED, "paid_through": NOW + 5}, "paid until <t:1800000005:D>"),
+        ({"dispute": DisputeState.OPEN}, "on hold"),
+        ({"dispute": DisputeState.LOST}, "taken back"),
+        ({"dispute": DisputeState.WON}, "Renews on"),
+        ({"collection_void_since": NOW + 3}, "has paused payments; access lasts until <t:1800000003:D>"),
+    ],
+)
+def test_the_state_in_plain_words(change: dict[str, object], said: str) -> None:
+    subscription = replace(PAID, **change)  # type: ignore[arg-type]
+    assert said in state_words(subscription, decide_right(subscription, NOW, grace=100))
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_status_has_words(status: Status) -> None:
+    assert state_words(replace(PAID, status=status), Right(None, "")) != ""

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from sandbox.discord import Reply
+from sandbox.discord.permissions import MANAGE_GUILD
+from tests.cogs.test_members import confirmed
+from tests.cogs.town import MONTH, Town, link_of, running
+
+
+async def revoke(town: Town, **options: object) -> Reply:
+    """Cleo revokes and says yes."""
+    asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user, **options})
+    return await confirmed(asked, "Revoke access")
+
+
+async def test_now_ends_access_and_billing_and_gives_the_payment_back(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    asked = await town.cleo.run(
+        town.guild,
+        "revoke",
+        {"member": town.bob.user, "when": "now", "refund": "last_payment", "reason": "spam <@1>"},
+    )
+    assert asked.ephemeral
+    assert asked.pings == []
+    assert f"<@{town.bob.id}>" in asked.text
+    assert "Refund for Gold: **€5.00**" in asked.text
+    assert r"spam \<\@1>" in asked.text
+    assert [b.style for b in asked.buttons] == ["danger", "secondary"]
+    done = await confirmed(asked, "Revoke access")
+    assert "Billing ended at once. Last payment refunded: €5.00." in done.text
+    await town.settled()
+    assert town.roles() == []
+    note = await town.bob.dm_containing("Access revoked: Gold")
+    assert r"Reason: spam \<\@1>" in note.text
+    (own,) = await town.ports.ledger.load_subscriptions_of(town.bob.id)
+    assert own.status == "ended"
+
+
+async def test_at_the_period_end_and_undone(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    done = await revoke(town)
+    assert "The roles stay" in done.text
+    assert "Renewal stopped." in done.text
+    await town.settled()
+    assert town.roles() == ["Gold"]
+    look = await town.bob.run(town.guild, "subscriptions")
+    assert "Resume" not in [b.label for b in look.buttons]
+    back = await done.press("Undo")
+    assert "Renewal resumed." in back.text
+    assert "lifted already" in (await done.press("Undo")).text
+    await town.turn(MONTH)
+    assert town.roles() == ["Gold"]
+
+
+async def test_it_outlives_buying_anew_until_an_admin_lifts_it(town: Town) -> None:
+    await town.cleo.run(town.guild, "plans settings", {"notice_channel": town.guild.channel()})
+    await town.sell()
+    await town.buy()
+    await revoke(town, when="now", reason="spam")
+    await town.settled()
+    shop = await town.bob.run(town.guild, "subscribe")
+    assert "revoked this for you" in shop.text
+    assert [b.label for b in shop.buttons] == ["Ask the admins"]
+    assert "have been told that you ask" in (await shop.press("Ask the admins")).text
+    assert "have been told already" in (await shop.press("Ask the admins")).text
+    await town.settled()
+    notice = await town.cleo.message_containing(town.guild.channel(), "asks about a revocation")
+    assert notice.pings == []
+    denied = await town.bob.look_at(notice).press("Lift the revocation")
+    assert denied.text == "You need the Manage Server permission for this."
+    assert "lifted" in (await notice.press("Lift the revocation")).text
+    assert link_of(await town.bob.run(town.guild, "subscribe"))
+    assert "not revoked any more" in (await shop.press("Ask the admins")).text
+
+
+async def test_a_provider_that_is_down_takes_the_role_all_the_same(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user, "when": "now"})
+    town.stripe.faults.add("status", status=503, times=None)
+    done = await confirmed(asked, "Revoke access")
+    assert "Stripe has not answered yet: ending the billing is tried again" in done.text
+    await town.world.until(lambda: town.roles() == [], "the role to go")
+    town.stripe.faults.clear()
+    await town.turn(120)
+    (own,) = await town.ports.ledger.load_subscriptions_of(town.bob.id)
+    assert own.status == "ended"
+
+
+async def blocks(town: Town) -> list[str]:
+    """The decisions in force about Bob."""
+    state = await town.ports.ledger.load_member_state(town.guild.id, town.bob.id)
+    return [override.decision_id for override in state.overrides]
+
+
+async def test_a_question_is_left_or_goes_stale(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user})
+    assert (await asked.press("Leave it")).text == "Nothing was changed."
+    again = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user})
+    town.clock.advance(14.5 * 60)
+    third = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user})
+    town.clock.advance(60)
+    assert "no longer open" in (await again.press("Revoke access")).text
+    assert await blocks(town) == []
+    await confirmed(third, "Revoke access")
+    assert len(await blocks(town)) == 2  # the plan, and all others from then on
+
+
+async def test_a_question_does_not_outlive_the_process(still_town: Town) -> None:
+    town = still_town
+    async with running(town):
+        await town.sell()
+        await town.buy()
+        asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user, "when": "now"})
+    async with running(town):
+        reply = await asked.press("Revoke access")
+        assert "no longer open" in reply.text
+        assert await blocks(town) == []
+        assert town.roles() == ["Gold"]
+
+
+async def test_the_permission_is_checked_at_every_step(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    forced = await town.bob.run(town.guild, "revoke", {"member": town.bob.user}, force=True)
+    assert forced.text == "You need the Manage Server permission for this."
+    asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user, "when": "now"})
+    staff = next(r for r in town.guild.roles.values() if r.permissions == MANAGE_GUILD)
+    town.world.take_role(town.guild, town.cleo, staff)
+    refused = await asked.press("Revoke access")
+    assert "You need the Manage Server permission" in refused.text
+    assert await blocks(town) == []
+
+
+async def test_nobody_to_revoke(town: Town) -> None:
+    reply = await town.cleo.run(town.guild, "revoke", {"member": town.ada.user})
+    assert "has no running subscription" in reply.text
+
+
+async def test_a_removed_plan_can_still_be_revoked(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    await town.cleo.run(town.guild, "plans remove", {"plan": "Gold"})
+    (choice,) = await town.cleo.autocomplete(town.guild, "revoke", "plan", "", {"member": town.bob.user})
+    assert choice["name"] == "Gold (removed)"
+    done = await revoke(town, plan=choice["value"], when="now")
+    assert "Billing ended at once." in done.text
+
+
+async def test_the_owner_lifts_from_their_dm(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    await revoke(town, when="now")
+    note = await town.bob.dm_containing("Access revoked")
+    await note.press("Ask the admins")
+    await town.settled()
+    asked = await town.ada.dm_containing("asks about a revocation")
+    assert "lifted" in (await asked.press("Lift the revocation")).text

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from billing.model import Plan
+from sandbox.discord import Person
+from tests.cogs.town import Town, link_of
+
+
+async def test_what_is_on_sale_with_links(town: Town) -> None:
+    await town.sell(description="Clay [here](https://evil.example) @everyone")
+    await town.sell("Silver", town.silver)
+    await town.sell("Secret", hidden=True)
+    reply = await town.bob.run(town.guild, "subscribe")
+    assert reply.ephemeral
+    assert reply.pings == []
+    assert [b.style for b in reply.buttons] == ["link", "link"]
+    assert r"\[here\](https://evil.example) \@everyone" in reply.text
+    assert "Secret" not in reply.text
+
+
+async def test_a_hidden_plan_is_had_by_its_whole_name(town: Town) -> None:
+    await town.sell("Secret", hidden=True)
+    assert await town.bob.autocomplete(town.guild, "subscribe", "plan", "sec") == []
+    assert link_of(await town.bob.run(town.guild, "subscribe", {"plan": "secret"}))
+
+
+async def test_many_plans_come_on_pages_and_make_links_when_asked(town: Town) -> None:
+    for number in range(12):
+        await town.sell(f"Plan {number}")
+    reply = await town.bob.run(town.guild, "subscribe")
+    assert [b.label for b in reply.buttons] == ["Subscribe"] * 5 + ["‹", "›"]
+    assert not any("checkout/sessions" in e.path for e in town.stripe.exchanges)
+    turned = await reply.press("›")
+    assert turned.updated
+    assert "Plan 5" in turned.text
+    one = await reply.press(str(turned.buttons[0].custom_id))
+    assert "Plan 5" in one.text
+    assert link_of(one)
+
+
+async def test_suggestions_hold_what_was_typed_and_25_at_most(town: Town) -> None:
+    plan = await town.sell("Gold")
+    for number in range(30):
+        await town.ports.ledger.record_plan(_copy(plan, f"Plan {number:02}"), "test", 1)
+    assert len(await town.bob.autocomplete(town.guild, "subscribe", "plan", "")) == 25
+    assert [c["name"] for c in await town.bob.autocomplete(town.guild, "subscribe", "plan", "GOL")] == [
+        "Gold"
+    ]
+
+
+def _copy(plan: Plan, name: str) -> Plan:
+    return replace(plan, id=0, name=name)
+
+
+async def test_in_a_dm_the_plans_of_shared_servers(town: Town) -> None:
+    await town.sell()
+    chess = town.world.add_guild("Chess", town.ada)
+    await town.invite(chess)
+    role = town.world.add_role(chess, "Rook")
+    await town.sell("Rook", role)
+    assert [c["name"] for c in await town.bob.autocomplete(None, "subscribe", "plan", "")] == [
+        "Gold — Pottery"
+    ]
+    reply = await town.bob.run(None, "subscribe")
+    assert "Pottery" in reply.text
+    assert "Rook" not in reply.text
+    stranger = await town.bob.run(None, "subscribe", {"plan": "Rook"})
+    assert "no such plan" in stranger.text
+
+
+async def test_another_servers_plan_is_not_found(town: Town) -> None:
+    plan = await town.sell()
+    chess = town.world.add_guild("Chess", town.ada)
+    town.world.add_member(chess, town.bob)
+    await town.invite(chess)
+    for typed in ("Gold", f"plan:{plan.id}"):
+        reply = await town.bob.run(chess, "subscribe", {"plan": typed})
+        assert "no such plan" in reply.text
+        assert reply.buttons == []
+
+
+async def test_a_plan_already_had_is_managed_not_paid_again(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    assert [b.label for b in reply.buttons] == ["Manage"]
+    assert "You have this" in reply.text
+
+
+async def test_a_server_that_sells_nothing(town: Town) -> None:
+    assert "Nothing is on sale here" in (await town.bob.run(town.guild, "subscribe")).text
+
+
+async def test_a_provider_that_is_down_is_named_on_the_card(town: Town) -> None:
+    await town.sell()
+    town.stripe.faults.add("status", "checkout/sessions", status=503, times=None)
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    assert reply.buttons == []
+    assert "Stripe" in reply.text
+    assert "not answering" in reply.text
+
+
+async def test_used_where_the_bot_is_not_it_shows_the_shared_servers(town: Town) -> None:
+    await town.sell()
+    town.world.install_to_user(town.app, town.bob)
+    elsewhere = town.world.add_guild("Elsewhere", town.ada)
+    town.world.add_member(elsewhere, town.bob)
+    reply = await town.bob.run(elsewhere, "subscribe")
+    assert "Pottery" in reply.text
+    assert link_of(reply)
+
+
+async def test_prices_in_the_readers_language(town: Town) -> None:
+    await town.sell()
+    german: Person = town.world.add_user("dora", locale="de")
+    town.world.add_member(town.guild, german)
+    assert "5,00\xa0€" in (await german.run(town.guild, "subscribe")).text
