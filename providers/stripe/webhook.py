@@ -150,7 +150,7 @@ def _parse_header(header: str) -> tuple[str, list[str]]:
     parts = [part.strip().split("=", 1) for part in header.split(",")]
     stamps = [part[1] for part in parts if part[0] == "t" and len(part) == 2]
     signatures = [part[1] for part in parts if part[0] == "v1" and len(part) == 2]
-    if len(stamps) != 1 or not stamps[0].isdigit() or len(stamps[0]) > 15 or not signatures:
+    if len(stamps) != 1 or not stamps[0].isdigit() or not signatures:
         raise NotAuthentic(detail="the Stripe-Signature header lacks t or v1")
     return stamps[0], signatures
 

@@ -219,6 +219,16 @@ async def test_the_last_payment_is_the_last_above_zero(there: StripeSurroundings
     assert payment.amount == 500
 
 
+async def test_an_invoice_of_nothing_was_no_payment(responder: Responder, stripe_at: StripeProvider) -> None:
+    found = await mapped(responder, stripe_at)
+    free = invoice(id="in_2", status="paid", amount_paid=0)
+    responder.say("GET /v1/invoices", listed(free, invoice(status="paid")))
+    responder.say("GET /v1/invoice_payments", listed({"payment": {"type": "charge", "charge": "ch_1"}}))
+    responder.say("GET /v1/charges/ch_1", charge())
+    assert await stripe_at.fetch_last_payment(found) is not None
+    assert [a.params["invoice"] for a in responder.asked if a.path == "/v1/invoice_payments"] == ["in_1"]
+
+
 async def test_a_payment_outside_of_stripe_cannot_be_refunded_here(
     responder: Responder, stripe_at: StripeProvider
 ) -> None:
@@ -371,6 +381,8 @@ async def test_each_answer_costs_as_few_calls_as_it_can(there: StripeSurrounding
     bought = await buy(there)
     link_wish = wish(bought.price)
     await there.provider.manage_link(bought, link_wish)
+    payment = await there.provider.fetch_last_payment(bought)
+    assert payment is not None
     costs = {
         "fetch": (there.provider.fetch_subscription(bought.key.id), 1),
         "list": (collect(there.provider), 1),
@@ -378,9 +390,14 @@ async def test_each_answer_costs_as_few_calls_as_it_can(there: StripeSurrounding
         "checkout": (there.provider.start_checkout(order(bought.price, "opaque-3")), 1),
         "manage again": (there.provider.manage_link(bought, link_wish), 1),
         "cancel": (there.provider.cancel_at_period_end(bought, "wish-1"), 2),
+        "cancel again": (there.provider.cancel_at_period_end(bought, "wish-1"), 1),
         "resume": (there.provider.resume(bought, "wish-2"), 2),
+        "resume again": (there.provider.resume(bought, "wish-2"), 1),
         "last payment": (there.provider.fetch_last_payment(bought), 3),
+        "refund": (there.provider.refund(payment, "wish-4"), 3),
+        "refund again": (there.provider.refund(payment, "wish-5"), 1),
         "end": (there.provider.cancel_now(bought, "wish-3"), 2),
+        "end again": (there.provider.cancel_now(bought, "wish-3"), 1),
     }
     counted = {}
     for name, (call, _) in costs.items():
