@@ -13,7 +13,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install sandbox test quick lint types imports lock clean
+.PHONY: help install sandbox test quick lint types imports lock screenshots clean
 
 help: ## list what make can do
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -38,6 +38,9 @@ types: $(VENV)/.dev ## mypy, strict
 
 imports: $(VENV)/.dev ## the walls of the house
 	@$(BIN)/lint-imports
+
+screenshots: $(VENV)/.dev ## take the pictures in docs/images afresh (needs Chromium)
+	@$(BIN)/python -m tools.screenshots
 
 lock: $(VENV)/.dev ## resolve the three lock files afresh (UPGRADE=1: to the newest versions)
 	@$(BIN)/python -m tools.lock $(if $(UPGRADE),--upgrade)

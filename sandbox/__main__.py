@@ -3,55 +3,72 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import signal
 import sys
 import time
 
 from sandbox.page import show_page
 from sandbox.stage import NotReadyError, open_stage
-from sandbox.teller import Teller
+from sandbox.teller import Teller, takes_colour
 from sandbox.tour import Tour
 
-INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
+CHOICES = ("", "only", "off")
+PACE = 0.03  # real seconds a line, where somebody watches
+INTERRUPTED = 130  # what shells report for a program that was ended by a signal
 
 
-async def play_tour() -> bool:
+async def play_tour(pace: float) -> bool:
     """Set the stage, play the tour on it, and take it down; whether every step came out right."""
-    print("Starting a local Discord, a local Stripe, and the bot between them …")
+    print("Starting a local Discord, a local Stripe, and the bot between them …", flush=True)
     started = time.monotonic()
     async with open_stage() as stage:
-        teller = Teller(stage.guild, stage.people)
-        tour = Tour(stage, teller)
+        tour = Tour(stage, Teller(stage.guild, stage.people, colour=takes_colour(), pace=pace))
         right = await tour.play()
-        seconds = time.monotonic() - started
     if right:
-        print(f"\nAll {tour.checks} checks came out right, in {seconds:.0f} seconds.")
+        seconds = time.monotonic() - started
+        print(f"\nAll {tour.checks} checks came out right, in {seconds:.0f} seconds.", flush=True)
     else:
-        print("\nA step came out wrong; it is the last one above.", file=sys.stderr)
+        print("\nA step came out wrong: the last one above.", file=sys.stderr)
     return right
 
 
 async def run(choice: str) -> int:
     """Tour and page, as chosen; the exit code."""
-    if choice != "off" and not await play_tour():
+    _end_on_sigterm()
+    watched = choice != "only" and sys.stdout.isatty()
+    if choice != "off" and not await play_tour(PACE if watched else 0.0):
         return 1
     if choice != "only":
         await show_page()
     return 0
 
 
+def _end_on_sigterm() -> None:
+    """Like Ctrl-C, so that nothing is left behind then either."""
+    task = asyncio.current_task()
+    assert task is not None, "called from a coroutine"  # noqa: S101
+    with contextlib.suppress(NotImplementedError):  # Windows has no such signal
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
 def main() -> int:
     """What the process exits with."""
+    choice = os.environ.get("TOUR", "")
+    if choice not in CHOICES:
+        print("TOUR is 'only' (the tour alone), 'off' (the page alone), or left out.", file=sys.stderr)
+        return 2
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # discord.py warns at every start of what text commands and voice would need.
     logging.getLogger("discord").setLevel(logging.ERROR)
     try:
-        return asyncio.run(run(os.environ.get("TOUR", "")))
+        return asyncio.run(run(choice))
     except NotReadyError as error:
-        print(f"The sandbox could not start: {error}", file=sys.stderr)
+        print(f"The sandbox could not go on: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return INTERRUPTED
 
 

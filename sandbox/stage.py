@@ -120,13 +120,14 @@ def _plan(name: str, role: object, price: str, description: str) -> dict[str, An
 
 
 @asynccontextmanager
-async def open_stage() -> AsyncIterator[Stage]:
+async def open_stage(clock: MovableClock | None = None) -> AsyncIterator[Stage]:
     """Start everything, on free loopback ports and in a folder that goes again; stop it all on leaving.
 
+    The clock shows the real time unless another one is given.
     NotReadyError when the bot does not come up; what the bot itself raises comes through.
     """
     async with AsyncExitStack() as stack:
-        clock = MovableClock()
+        clock = clock or MovableClock()
         world = DiscordWorld(clock)
         discord = DiscordServer(world)
         await discord.start(port=0)

@@ -85,7 +85,7 @@ class Tour:
         self.tell.reads(reply)
         page = await browser.look(str(reply.button("Open Stripe").url))
         self.tell.does(self.mia, "opens the link, and there can press")
-        self.tell.note("    " + "  ".join(f"[ {label} ]" for label in page.buttons))
+        self.tell.note("  ".join(f"[ {label} ]" for label in page.buttons))
         self.check(
             "she can cancel and change her card there", {"Cancel plan", "Update card"} <= {*page.buttons}
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from types import TracebackType
 from typing import Any
 
 from sandbox.stage import Stage
@@ -27,18 +26,18 @@ class Pulse:
         self.next.set()
         self.next = asyncio.Event()
 
-    async def __aenter__(self) -> Pulse:
+    def start(self) -> None:
+        """Begin to look."""
         world, stripe = self._stage.world, self._stage.stripe
         feeds: list[asyncio.Queue[Any]] = [world.subscribe(), stripe.subscribe()]
         self._feeds = list(zip((world, stripe), feeds, strict=True))
         work = [*(self._follow(feed) for feed in feeds), self._look(), self._tick()]
         self._tasks = [asyncio.create_task(each) for each in work]
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for source, feed in self._feeds:
+    async def stop(self) -> None:
+        """Look no more."""
+        while self._feeds:
+            source, feed = self._feeds.pop()
             source.unsubscribe(feed)
         for task in self._tasks:
             task.cancel()

@@ -60,7 +60,7 @@ class PageServer:
             app.router.add_get(f"/{name}", _file(name))
         app.router.add_get("/events", self._events)
         app.router.add_post("/api/{action}", self._act)
-        await self._pulse.__aenter__()
+        self._pulse.start()
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -70,11 +70,15 @@ class PageServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """End every stream and stop listening; once is enough, twice does no harm."""
         self._stopping.set()
         self._pulse.beat()
         if self._runner is not None:
             await self._runner.cleanup()
-        await self._pulse.__aexit__(kind, error, trace)
+        await self._pulse.stop()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:

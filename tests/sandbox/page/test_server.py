@@ -1,0 +1,186 @@
+"""The page's server: whom it answers, and what it says to those whom it does not understand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from sandbox.page import PageServer
+from sandbox.stage import Stage
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def act(
+    http: aiohttp.ClientSession, server: PageServer, action: str, body: Any
+) -> tuple[int, dict[str, Any]]:
+    async with http.post(f"{server.url}api/{action}", json=body) as answer:
+        return answer.status, await answer.json()
+
+
+async def look(http: aiohttp.ClientSession, server: PageServer, who: str) -> dict[str, Any]:
+    """The first picture of the stream."""
+    async with http.get(f"{server.url}events", params={"as": who}) as answer:
+        line = await answer.content.readline()
+        found: dict[str, Any] = json.loads(line.removeprefix(b"data: "))
+        return found
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1:1"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+@pytest.mark.parametrize("path", ["events", "main.js"])
+async def test_strangers_are_refused(
+    http: aiohttp.ClientSession, server: PageServer, path: str, headers: dict[str, str]
+) -> None:
+    async with http.get(server.url + path, headers=headers) as answer:
+        assert answer.status == 403
+        assert "Mia" not in await answer.text()
+
+
+async def test_another_sites_form_moves_nobody(
+    http: aiohttp.ClientSession, server: PageServer, stage: Stage
+) -> None:
+    body = json.dumps({"place": "general", "text": "forged"})
+    for headers in ({"Content-Type": "text/plain"}, {"Origin": "http://evil.example"}):
+        async with http.post(f"{server.url}api/say", data=body, headers=headers) as answer:
+            assert answer.status in (400, 403)
+    assert stage.mia.messages(stage.general) == []
+
+
+async def test_nothing_of_elsewhere_can_run_in_the_page(
+    http: aiohttp.ClientSession, server: PageServer
+) -> None:
+    async with http.get(server.url) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        markup = await answer.text()
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert "//" not in markup.replace("<!doctype", "").replace("http://www.w3.org", "")
+
+
+async def test_each_sees_their_own_picture(
+    http: aiohttp.ClientSession, server: PageServer, stage: Stage
+) -> None:
+    await stage.mia.run(stage.general, "subscribe")
+    mia, tom, ada = [await look(http, server, name) for name in ("Mia", "Tom", "Ada")]
+    assert [len(picture["places"][0]["messages"]) for picture in (mia, tom)] == [1, 0]
+    assert [place["key"] for place in tom["places"]] == ["general", "dm"]
+    assert [place["key"] for place in ada["places"]] == ["general", "dues-notices", "dm"]
+    assert {c["name"] for c in tom["places"][0]["commands"]} == {
+        "cancel",
+        "manage",
+        "subscribe",
+        "subscriptions",
+    }
+    assert {"plans", "revoke", "doctor"} <= {c["name"] for c in ada["places"][0]["commands"]}
+    assert mia["places"][0]["messages"][0]["used"]["command"] == "subscribe"
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("command", {"place": "nowhere", "command": "subscribe"}),
+        ("command", {"place": "general", "command": "subscribe", "options": [1]}),
+        ("press", {"message": "x"}),
+        ("press", {"message": "1"}),
+        ("choose", {"message": "1", "values": "a"}),
+        ("modal", {"interaction": "1", "values": {}}),
+        ("clock", {"to": "period_end", "subscription": "sub_1"}),
+        ("stripe", {"do": "refund", "subscription": "sub_1"}),
+        ("stripe", {"do": "explode", "subscription": "sub_1"}),
+        ("deliveries", {"late": -1}),
+        ("deliveries", {"late": "soon"}),
+        ("say", [1]),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_in_words(
+    http: aiohttp.ClientSession, server: PageServer, action: str, body: Any
+) -> None:
+    status, found = await act(http, server, action, body)
+    assert status == 400
+    assert found["error"].endswith(".")
+
+
+async def test_what_discord_would_not_offer_is_refused_in_its_words(
+    http: aiohttp.ClientSession, server: PageServer
+) -> None:
+    wish = {"as": "Tom", "place": "general", "command": "revoke", "options": {}}
+    status, found = await act(http, server, "command", wish)
+    assert (status, "permission" in found["error"]) == (409, True)
+
+
+async def test_nobody_presses_what_another_sees(
+    http: aiohttp.ClientSession, server: PageServer, stage: Stage
+) -> None:
+    await stage.ada.run(stage.general, "plans list")
+    reply = await stage.mia.run(stage.general, "subscribe")
+    wish = {"as": "Tom", "message": str(reply.message.id), "custom_id": "x"}
+    status, found = await act(http, server, "press", wish)
+    assert (status, found["error"]) == (409, "Tom does not see this message.")
+
+
+async def test_an_unknown_action_and_a_body_too_large_are_refused(
+    http: aiohttp.ClientSession, server: PageServer
+) -> None:
+    assert (await act(http, server, "explode", {}))[0] == 404
+    async with http.post(f"{server.url}api/say", json={"text": "x" * 100_000}) as answer:
+        assert answer.status == 413
+
+
+async def test_the_ledger_is_told_in_names(
+    http: aiohttp.ClientSession, server: PageServer, stage: Stage
+) -> None:
+    reply = await stage.mia.run(stage.general, "subscribe", {"plan": "Gold"})
+    stage.stripe.pay_checkout(str(reply.buttons[0].url))
+    await stage.settle()
+    rows = (await look(http, server, "Mia"))["history"]
+    assert ("Mia", "roles", "@Gold") in [(row["member"], row["subject"], row["after"]) for row in rows]
+    assert "Gold subscription" in [row["subject"] for row in rows]
+    assert "active Gold, €5.00 per month" in [row["after"] for row in rows]
+    assert "notice channel: #dues-notices, plan switching: True" in [row["after"] for row in rows]
+
+
+async def test_every_button_of_stripes_dashboard(
+    http: aiohttp.ClientSession, server: PageServer, stage: Stage
+) -> None:
+    reply = await stage.mia.run(stage.general, "subscribe", {"plan": "Gold"})
+    paid = stage.stripe.pay_checkout(str(reply.buttons[0].url))
+    of = paid["subscription"]
+
+    async def offered() -> set[str]:
+        return {*(await look(http, server, "Mia"))["stripe"]["subscriptions"][0]["can"]}
+
+    async def do(name: str, **more: str) -> set[str]:
+        status, found = await act(http, server, "stripe", {"do": name, "subscription": of, **more})
+        assert (status, found) == (200, {})
+        return await offered()
+
+    assert await offered() == {"fail", "dispute", "refund", "cancel", "pause", "switch"}
+    assert "unpause" in await do("pause")
+    assert "pause" in await do("unpause")
+    await do("switch", price=stage.shop.gold_yearly)
+    assert {"win", "lose"} <= await do("dispute")
+    assert not {"win", "lose", "dispute"} & await do("win")
+    await do("fail")
+    assert stage.stripe.world.settings.decline_next == 1
+    await do("fail")
+    assert stage.stripe.world.settings.decline_next == 0
+    assert await do("cancel") <= {"refund", "dispute"}
+    await stage.settle()

@@ -1,0 +1,114 @@
+"""The tour as a newcomer starts it: it comes out right, and where something is broken it says so."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox.stage import Stage, open_stage
+from sandbox.teller import Teller, plain
+from sandbox.tour import Tour
+
+ROOT = Path(__file__).parents[2]
+# Runs the tour in a world that is broken in one place.
+BROKEN = "import sys\nfrom sandbox.__main__ import main\n{}\nsys.exit(main())"
+FORGETFUL = """
+from sandbox.discord import DiscordWorld
+DiscordWorld.give_role = lambda *args, **kwargs: None
+"""
+DEAF = """
+import bot
+async def serve(settings, clock):
+    raise OSError("the bot broke")
+bot.serve = serve
+"""
+
+
+def run(*arguments: str, tour: str = "only") -> subprocess.CompletedProcess[str]:
+    """The sandbox as a process of its own."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={"TOUR": tour, "PATH": "", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=55,
+        check=False,
+    )
+
+
+def test_the_tour_comes_out_right_and_is_silent_about_nothing() -> None:
+    done = run("-m", "sandbox")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "checks came out right" in done.stdout
+    assert "✗" not in done.stdout
+    assert "\x1b" not in done.stdout, "colour is for terminals"
+
+
+def test_a_broken_step_is_told_and_makes_it_fail() -> None:
+    done = run("-c", BROKEN.format(FORGETFUL))
+    assert done.returncode == 1
+    assert "✗ Mia has the role Gold" in done.stdout
+    assert "A step came out wrong" in done.stderr
+
+
+def test_a_bot_that_does_not_come_up_makes_it_fail() -> None:
+    done = run("-c", BROKEN.format(DEAF))
+    assert done.returncode == 1
+    assert "the bot broke" in done.stderr
+
+
+def test_a_choice_that_there_is_not_is_refused() -> None:
+    done = run("-m", "sandbox", tour="maybe")
+    assert done.returncode == 2
+    assert "TOUR is 'only'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("broken", "claim"),
+    [
+        ("subscribe", "only Mia sees it, and nobody is pinged"),
+        ("cancel", "the renewal is stopped"),
+    ],
+)
+async def test_each_claim_is_looked_at(broken: str, claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two checks of different kinds, each with what it looks at taken away."""
+    monkeypatch.setattr("sandbox.tour.PATIENCE", 0.5)
+    if broken == "subscribe":
+        monkeypatch.setattr("sandbox.discord.Reply.ephemeral", False)
+    else:
+        monkeypatch.setattr("cogs.cancel.receipt_card", _silent)
+    lines: list[str] = []
+    async with open_stage() as stage:
+        assert await Tour(stage, Teller(stage.guild, stage.people, lines.append)).play() is False
+    assert lines[-1].strip() == f"✗ {claim}"
+
+
+def _silent(*_: object) -> object:
+    from cogs import cards  # noqa: PLC0415 - what is taken away is looked up where it is used
+
+    return cards.note("…")
+
+
+async def test_nothing_is_left_behind() -> None:
+    async with open_stage() as stage:
+        folder = _folder(stage)
+        assert folder.exists()
+    assert not folder.exists()
+
+
+def _folder(stage: Stage) -> Path:
+    rows = stage.peek._db.execute("PRAGMA database_list").fetchall()
+    return Path(rows[0][2]).parent
+
+
+async def test_markdown_is_read_plainly() -> None:
+    async with open_stage() as stage:
+        gold, mia = stage.guild.role("Gold"), stage.mia
+        said = f"### Head\n<@&{gold.id}> of <@{mia.id}> until <t:86400:D> in <#{stage.general.id}>"
+        text = said + " \\*so\\* **b** `c`"
+        shown = plain(text, stage.guild, {mia.id: "Mia"})
+    assert shown == "Head\n@Gold of @Mia until 2 January 1970 in #general *so* b c"
