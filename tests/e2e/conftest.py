@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from sandbox.discord.conformance import Conformance
+from tests.cogs.town import Town, make_town
+from tests.e2e.process import Program, is_ready, settings_of
+
+
+@pytest.fixture
+async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Town]:
+    """The stand-ins, every exchange with Discord held to its document; no program runs yet."""
+    watch = Conformance.load()
+    intent = request.node.get_closest_marker("members_intent") is not None
+    async with AsyncExitStack() as stack:
+        yield await make_town(stack, tmp_path / "ledger.db", watch, members_intent=intent)
+    assert watch is None or watch.violations == []
+
+
+@pytest.fixture
+async def program(town: Town, tmp_path: Path) -> AsyncIterator[Program]:
+    """The program, running and ready. Its log must hold no fault in the end."""
+    running = Program(tmp_path, settings_of(town))
+    await running.start()
+    await is_ready(town)
+    yield running
+    assert await running.stop() == 0
+    assert "Traceback" not in running.output

@@ -1,0 +1,140 @@
+"""How the program starts, refuses to start, checks itself and stops."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.cogs.town import TOKEN, Town
+from tests.e2e.process import Program, is_ready, run, settings_of
+
+
+async def test_wrong_settings_are_all_named_and_no_secret_is(tmp_path: Path) -> None:
+    settings = {
+        "STRIPE_API_KEY": "sk_test_canary",
+        "HTTP_PORT": "x",
+        "STRIPE_API_URL": "https://evil.example",
+    }
+    code, output = await run(tmp_path, settings)
+    assert code == 2
+    for name in ("DISCORD_TOKEN", "STRIPE_WEBHOOK_SECRET", "HTTP_PORT", "STRIPE_API_URL"):
+        assert name in output
+    assert "canary" not in output
+
+
+async def test_a_refused_token_is_a_wrong_setting(town: Town, tmp_path: Path) -> None:
+    code, output = await run(tmp_path, settings_of(town, DISCORD_TOKEN="wrong.token"))
+    assert code == 2
+    assert "DISCORD_TOKEN" in output
+    assert "wrong.token" not in output
+
+
+async def test_a_port_that_is_taken_is_a_wrong_setting(town: Town, program: Program, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    code, output = await run(other, settings_of(town, DATABASE_URL="sqlite:///other.db"))
+    assert code == 2
+    assert "HTTP_PORT" in output
+
+
+async def test_the_dotenv_file_is_read_and_the_environment_wins(town: Town, tmp_path: Path) -> None:
+    lines = settings_of(town, DISCORD_TOKEN="wrong.token")
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+    assert (await run(tmp_path, {}))[0] == 2
+    program = Program(tmp_path, {"DISCORD_TOKEN": TOKEN})
+    await program.start()
+    await is_ready(town)
+    assert await program.stop() == 0
+
+
+async def test_a_second_process_is_refused_the_ledger(town: Town, program: Program, tmp_path: Path) -> None:
+    second = tmp_path / "second"
+    second.mkdir()
+    code, output = await run(second, settings_of(town, HTTP_PORT="0"))
+    assert code == 3
+    assert "Another process" in output
+
+
+@pytest.mark.parametrize("kind", ["damaged", "newer"])
+async def test_a_ledger_that_cannot_be_read_is_left_alone(town: Town, tmp_path: Path, kind: str) -> None:
+    if kind == "damaged":
+        town.path.write_bytes(b"this is no ledger at all" * 1000)
+    else:
+        with sqlite3.connect(town.path) as db:
+            db.execute("PRAGMA user_version = 9999")
+        db.close()
+    before = town.path.read_bytes()
+    code, _ = await run(tmp_path, settings_of(town))
+    assert code == 4
+    assert town.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_well(town: Town, tmp_path: Path, number: int) -> None:
+    program = Program(tmp_path, settings_of(town))
+    await program.start()
+    await is_ready(town)
+    assert await program.stop(number) == 0
+
+
+async def test_health_is_told_apart_from_readiness(town: Town, program: Program) -> None:
+    base = f"http://127.0.0.1:{town.port}"
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{base}/healthz") as answer:
+            assert answer.status == 200
+        async with session.get(f"{base}/metrics") as answer:
+            assert "dues_ready 1.0" in await answer.text()
+        async with session.get(f"{base}/return?from=paid") as answer:
+            assert "Thank you" in await answer.text()
+        async with session.post(f"{base}/webhooks/paypal") as answer:
+            assert answer.status == 404
+
+
+async def test_without_discord_it_lives_and_is_not_ready(town: Town, tmp_path: Path) -> None:
+    program = Program(tmp_path, settings_of(town))
+    await program.start()
+    await is_ready(town)
+    await town.discord.stop()
+    base, told = f"http://127.0.0.1:{town.port}", {}
+    async with aiohttp.ClientSession() as session:
+        while told.get("discord", "ok") == "ok":
+            async with session.get(f"{base}/readyz") as answer:
+                told = await answer.json()
+        assert answer.status == 503
+        async with session.get(f"{base}/healthz") as answer:
+            assert answer.status == 200
+    assert await program.stop() == 0
+
+
+async def test_check_finds_everything_well(town: Town, tmp_path: Path) -> None:
+    code, output = await run(tmp_path, settings_of(town), "check")
+    assert code == 0, output
+    assert "Logged in as" in output
+    assert "Stripe accepts the key" in output
+
+
+async def test_check_says_what_to_do(town: Town, tmp_path: Path) -> None:
+    settings = settings_of(town, STRIPE_API_KEY="sk_test_canary", DISCORD_TOKEN="wrong.token")
+    code, output = await run(tmp_path, settings, "check")
+    assert code == 1
+    assert output.count("FAIL") >= 2
+    assert "docs/setup-discord.md" in output
+    assert "STRIPE_API_KEY" in output
+    assert "canary" not in output
+
+
+async def test_commands_are_registered_when_they_changed_and_not_at_every_start(
+    town: Town, tmp_path: Path
+) -> None:
+    feed = town.world.subscribe()
+    for _ in range(2):
+        program = Program(tmp_path, settings_of(town))
+        await program.start()
+        await is_ready(town)
+        assert await program.stop() == 0
+    seen = [feed.get_nowait()["kind"] for _ in range(feed.qsize())]
+    assert seen.count("commands_registered") == 1
