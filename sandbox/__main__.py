@@ -48,10 +48,9 @@ async def run(choice: str) -> int:
 
 def _end_on_sigterm() -> None:
     """Like Ctrl-C, so that nothing is left behind then either."""
-    task = asyncio.current_task()
-    assert task is not None, "called from a coroutine"  # noqa: S101
-    with contextlib.suppress(NotImplementedError):  # Windows has no such signal
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    if (task := asyncio.current_task()) is not None:
+        with contextlib.suppress(NotImplementedError):  # Windows has no such signal
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def main() -> int:
