@@ -1,4 +1,4 @@
-"""The main job by `python bot.py` itself, an unmodified process that knows its neighbours by settings alone."""
+"""The main job by `python bot.py` itself, a process that knows its neighbours by settings alone."""
 
 from __future__ import annotations
 
