@@ -26,7 +26,11 @@ class Receiver:
     async def take(self, request: web.Request) -> web.Response:
         self.got.append((dict(request.headers), await request.read()))
         self.arrived.set()
-        return web.Response(status=self.answer)
+        # A redirect leads somewhere good, so that following it would show.
+        return web.Response(status=self.answer, headers={"Location": "/fine"})
+
+    async def fine(self, request: web.Request) -> web.Response:
+        return web.Response()
 
 
 async def close(http: Any) -> None:

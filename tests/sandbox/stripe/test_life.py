@@ -53,6 +53,22 @@ async def test_checkout_makes_customer_subscription_invoice_and_payment(
         {"payment": {"type": "payment_intent", "payment_intent": intent.id}}
     )
     assert payments.data[0].invoice == invoice.id
+    assert [event["type"] for event in fake.events[2:]] == [
+        "customer.created",
+        "payment_method.attached",
+        "customer.subscription.created",
+        "invoice.created",
+        "invoice.finalized",
+        "payment_intent.created",
+        "charge.succeeded",
+        "payment_intent.succeeded",
+        "invoice_payment.paid",
+        "invoice.updated",
+        "invoice.paid",
+        "invoice.payment_succeeded",
+        "customer.subscription.updated",
+        "checkout.session.completed",
+    ]
 
 
 async def test_periods_passed_at_once_are_played_one_by_one(
