@@ -40,6 +40,9 @@ LIMIT_PATIENCE = 30.0
 STREAM_PAUSE = 0.5  # seconds without a further server until "ready"; no members are waited for
 LOGIN_AGAIN = 15  # seconds
 READY_PATIENCE = 20  # seconds
+CLOSE_PATIENCE = 2  # seconds
+# What discord.py calls its tasks for a command and for our handler of buttons.
+ANSWERING = frozenset({"CommandTree-invoker", "discord.py: on_interaction"})
 
 
 class Tree(app_commands.CommandTree["DuesBot"]):
@@ -114,6 +117,13 @@ class DuesBot(commands.Bot):
             async with asyncio.timeout(READY_PATIENCE):
                 await self.wait_until_ready()
         started()
+
+    async def close(self) -> None:
+        """Give the answers that are under way, then go."""
+        under_way = [task for task in asyncio.all_tasks() if task.get_name() in ANSWERING]
+        if under_way and not self.is_closed():
+            await asyncio.wait(under_way, timeout=CLOSE_PATIENCE)
+        await super().close()
 
     def is_online(self) -> bool:
         """Whether the gateway tells us things now; discord.py's `is_ready` stays true after a break."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 
+import aiohttp
 import discord
 from discord import app_commands
 
@@ -31,8 +32,8 @@ async def tell_fault(interaction: Interaction, error: BaseException) -> None:
         return
     try:
         await _show(interaction, sentence)
-    except discord.HTTPException as failed:
-        log.info("a fault could not be told to its person: code %s, status %s", failed.code, failed.status)
+    except (discord.DiscordException, aiohttp.ClientError, OSError) as failed:
+        log.info("a fault could not be told to its person: %s", failed)
 
 
 def _cause(error: BaseException) -> BaseException:

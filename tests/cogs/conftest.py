@@ -35,7 +35,7 @@ async def still_town(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Town]:
     """The stand-ins and a ledger's place; the program does not run yet."""
-    intent = request.node.get_closest_marker("members_intent") is not None
+    intent = getattr(request, "param", None) == "members intent"
     async with AsyncExitStack() as stack:
         town = await make_town(stack, tmp_path / "ledger.db", conformance, members_intent=intent)
         monkeypatch.setattr(discord.http.Route, "BASE", town.discord.rest_url)

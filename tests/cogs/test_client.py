@@ -1,0 +1,202 @@
+"""The bot itself: what is registered, when, and what happens to faults."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import discord
+import pytest
+
+from billing.errors import LedgerUnavailable
+from cogs.client import ANSWERING, DuesBot
+from cogs.connect import TokenRefused
+from sandbox.discord import NoAnswerError
+from tests.cogs import town as parts
+from tests.cogs.town import Town, running
+
+GUILD, BOT_DM, PRIVATE = 0, 1, 2
+MEMBER_COMMANDS = {"subscribe", "subscriptions", "manage", "cancel"}
+ADMIN_COMMANDS = {"revoke", "plans", "doctor"}
+
+
+def registered(town: Town) -> dict[str, dict[str, Any]]:
+    """The commands as Discord has them, by name."""
+    return {command["name"]: command for command in town.app.commands[None].values()}
+
+
+async def test_commands_where_and_for_whom_the_contract_says(town: Town) -> None:
+    commands = registered(town)
+    assert set(commands) == MEMBER_COMMANDS | ADMIN_COMMANDS
+    for name in MEMBER_COMMANDS:
+        assert sorted(commands[name]["contexts"]) == [GUILD, BOT_DM, PRIVATE]
+        assert sorted(commands[name]["integration_types"]) == [0, 1]
+        assert commands[name]["default_member_permissions"] is None
+    for name in ADMIN_COMMANDS:
+        assert commands[name]["contexts"] == [GUILD]
+        assert commands[name]["integration_types"] == [0]
+        assert commands[name]["default_member_permissions"] == str(1 << 5)
+
+
+async def test_options_as_the_contract_says(town: Town) -> None:
+    commands = registered(town)
+    named = {
+        name: [o["name"] for o in command["options"]] for name, command in commands.items() if name != "plans"
+    }
+    assert named == {
+        "subscribe": ["plan"],
+        "subscriptions": [],
+        "manage": ["subscription"],
+        "cancel": ["subscription"],
+        "revoke": ["member", "plan", "when", "refund", "reason"],
+        "doctor": ["fix"],
+    }
+    choices = {o["name"]: [c["value"] for c in o.get("choices", [])] for o in commands["revoke"]["options"]}
+    assert choices["when"] == ["period_end", "now"]
+    assert choices["refund"] == ["none", "last_payment"]
+    plans = {o["name"]: [i["name"] for i in o.get("options", [])] for o in commands["plans"]["options"]}
+    assert plans["add"] == ["name", "role", "stripe_price", "paypal_plan", "description", "hidden"]
+    assert plans["list"] == []
+    assert plans["remove"] == ["plan"]
+    assert set(plans) == {"add", "list", "edit", "remove", "settings"}
+
+
+async def lives(town: Town) -> int:
+    """Start and stop the program; how often the commands were registered meanwhile."""
+    feed = town.world.subscribe()
+    async with running(town):
+        pass
+    town.world.unsubscribe(feed)
+    seen = [feed.get_nowait()["kind"] for _ in range(feed.qsize())]
+    return seen.count("commands_registered")
+
+
+async def test_commands_are_registered_when_they_changed(
+    still_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await lives(still_town) == 1
+    assert await lives(still_town) == 0
+    commands = still_town.app.commands[None]
+    commands.pop(next(iter(commands)))
+    assert await lives(still_town) == 1
+    monkeypatch.setattr("cogs.client.fingerprint", lambda *_: "of a later version")
+    assert await lives(still_town) == 1
+    assert await lives(still_town) == 0
+
+
+async def test_a_start_while_commands_cannot_be_registered(still_town: Town) -> None:
+    still_town.discord.faults.fail("PUT", "/applications/*/commands", 503)
+    async with running(still_town) as process:
+        assert process.bot.is_online()
+    assert await lives(still_town) == 1
+
+
+async def test_no_members_are_kept_and_no_privileged_intent_is_asked(town: Town) -> None:
+    assert town.process is not None
+    bot = town.process.bot
+    assert not bot.intents.members
+    assert not bot.intents.message_content
+    assert [member.id for member in bot.get_guild(town.guild.id).members] == [bot.own_id]  # type: ignore[union-attr]
+
+
+async def test_it_is_offline_after_a_break_and_online_again(town: Town) -> None:
+    assert town.process is not None
+    bot = town.process.bot
+    assert bot.is_online()
+    waits = [asyncio.create_task(bot.wait_for(event, timeout=20)) for event in ("disconnect", "resumed")]
+    await asyncio.sleep(0)
+    town.world.hub.drop(town.app)
+    await waits[0]
+    assert not bot.is_online()
+    await waits[1]
+    assert bot.is_online()
+
+
+async def test_a_wrong_token(still_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "TOKEN", "wrong")
+    with pytest.raises(TokenRefused):
+        async with running(still_town):
+            pass
+
+
+async def test_a_login_that_fails_is_tried_again(still_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cogs.client.LOGIN_AGAIN", 0)
+    still_town.discord.faults.fail("GET", "/users/@me", 503, times=2)
+    async with running(still_town) as process:
+        assert process.bot.is_online()
+
+
+async def test_an_unforeseen_fault_is_logged_with_the_number_that_is_shown(
+    town: Town, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("cogs.subscriptions.load_listed", broken)
+    reply = await town.bob.run(town.guild, "subscriptions")
+    number = reply.text.split("`")[1]
+    assert reply.ephemeral
+    (record,) = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert number in record.getMessage()
+    assert record.exc_info is not None
+
+
+async def test_a_ledger_that_cannot_answer_is_said(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(*_: object) -> None:
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(type(town.ports.ledger), "load_subscriptions_of", full)
+    assert (await town.bob.run(town.guild, "cancel")).text == LedgerUnavailable.tell
+    assert await town.bob.autocomplete(town.guild, "cancel", "subscription", "") == []
+
+
+async def test_an_answer_that_comes_too_late_is_a_line_in_the_log(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="cogs.errors")
+    town.world.ack_seconds = 0.2
+    held = town.discord.faults.hold("POST", "/interactions/*")
+    with pytest.raises(NoAnswerError):
+        await town.bob.run(town.guild, "subscriptions")
+    held.release()
+    await asyncio.wait_for(asyncio.gather(*under_way()), 20)
+    (record,) = [r for r in caplog.records if r.name == "cogs.errors"]
+    assert record.levelno == logging.INFO
+    assert "10062" in record.getMessage()
+
+
+def under_way() -> list[asyncio.Task[Any]]:
+    """The commands that are being carried out."""
+    return [task for task in asyncio.all_tasks() if task.get_name() in ANSWERING]
+
+
+async def test_an_answer_under_way_is_given_before_the_bot_closes(still_town: Town) -> None:
+    async with running(still_town) as process:
+        held = still_town.discord.faults.hold("PATCH", "/webhooks/*")
+        reply = await still_town.bob.run(still_town.guild, "subscriptions", wait=False)
+        await held.wait_struck()
+        closing = asyncio.create_task(process.bot.close())
+        await asyncio.sleep(0)
+        held.release()
+        await closing
+    assert "You have no subscriptions" in reply.text
+
+
+async def test_a_button_of_another_version(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    note = await town.bob.dm_containing("Thank you")
+    assert town.process is not None
+    del town.process.bot.actions["manage"]
+    assert "another version" in (await note.press("Manage")).text
+
+
+def test_a_bot_that_was_never_started_knows_nobody() -> None:
+    assert DuesBot().own_id == 0
+
+
+def test_discord_py_is_told_to_ping_nobody() -> None:
+    allowed = DuesBot().allowed_mentions
+    assert allowed is not None
+    assert allowed.to_dict() == discord.AllowedMentions.none().to_dict()

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from sandbox.discord import Reply
+from tests.cogs.town import Town
+
+
+async def test_all_is_well(town: Town) -> None:
+    await town.sell()
+    reply = await town.cleo.run(town.guild, "doctor")
+    assert reply.ephemeral
+    assert "All is well" in reply.text
+    assert "❌" not in reply.text
+    assert "owner's DMs" in reply.text
+
+
+async def test_each_fault_with_its_cure(town: Town) -> None:
+    channel = town.world.add_channel(town.guild, "staff", private=True)
+    await town.cleo.run(town.guild, "plans settings", {"notice_channel": channel})
+    await town.sell()
+    await town.sell("Silver", town.silver)
+    town.world.set_role_position(town.gold, 99)
+    town.world.edit_role(town.bot_role, bits=0)
+    town.world.delete_role(town.silver)
+    reply = await town.cleo.run(town.guild, "doctor")
+    assert "4 to mend" in reply.text
+    for said in (
+        "lacks Manage Roles",
+        f"<@&{town.gold.id}> of Gold stands above",
+        "A role of Silver",
+        "Use /plans edit",
+        f"may not write in <#{channel.id}>",
+        "Allow the bot View Channel",
+    ):
+        assert said in reply.text
+
+
+async def test_a_notice_channel_that_is_gone(town: Town) -> None:
+    channel = town.world.add_channel(town.guild, "staff")
+    await town.cleo.run(town.guild, "plans settings", {"notice_channel": channel})
+    town.world.delete_channel(channel)
+    assert "notice channel is gone" in (await town.cleo.run(town.guild, "doctor")).text
+
+
+async def test_fix_tries_waiting_members_again(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    town.world.remove_member(town.guild, town.bob)
+    town.world.install_to_user(town.app, town.bob)
+    await town.bob.run(None, "subscriptions")
+    await town.settled()
+    before = await town.cleo.run(town.guild, "doctor")
+    assert f"<@{town.bob.id}>: This person is not in the server" in before.text
+    town.world.rejoin(town.guild, town.bob)
+    fixed = await town.cleo.run(town.guild, "doctor", {"fix": True})
+    assert "Trying the roles of 1 waiting members again." in fixed.text
+    await town.settled()
+    assert town.roles() == ["Gold"]
+
+
+async def test_nothing_that_the_bot_could_mend(town: Town) -> None:
+    town.world.edit_role(town.bot_role, bits=0)
+    reply = await town.cleo.run(town.guild, "doctor", {"fix": True})
+    assert "Nothing here could be mended by the bot itself." in reply.text
+
+
+async def test_many_findings_come_in_several_messages(town: Town) -> None:
+    for number in range(60):
+        role = town.world.add_role(town.guild, f"R{number}")
+        await town.sell(f"Plan {number}", role)
+    reply = await town.cleo.run(town.guild, "doctor")
+    await reply.until(lambda r: told(r).count(" can be given.") == 60)
+    assert reply.followups
+    assert all(len(card.text) <= 4_000 for card in (reply, *reply.followups))
+
+
+def told(reply: Reply) -> str:
+    """All messages of an answer."""
+    return "\n".join(card.text for card in (reply, *reply.followups))
