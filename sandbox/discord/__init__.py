@@ -33,9 +33,20 @@ message_updated, message_deleted, roles_changed, member_joined, member_left, rol
 role_deleted, interaction_created, interaction_answered, interaction_expired, commands_registered,
 bot_connected, bot_disconnected, dms_closed, dms_opened and others.
 
-`server.faults` orders trouble (429, 5xx, lost answers, slow answers), `world.hub` drops and invalidates
-gateway connections. Time comes from the clock alone, except that an application has 3 real seconds
-(`world.ack_seconds`) for its first answer.
+A message is in the feed as Discord's JSON; `card.body` gives the same, `person.card(message_id)` the card.
+
+Trouble is ordered by `server.faults`; a path is below /api/v10, and * stands for anything, slashes too:
+
+    server.faults.rate_limit("PUT", "/guilds/*/roles/*", retry_after=0.1)    # 429; via=False: not retried
+    server.faults.fail("PUT", "/guilds/*/roles/*", 503)         # also lose_answer, swallow, hang_up
+    held = server.faults.hold("POST", "/interactions/*");  await held.wait_struck();  held.release()
+    world.close_dms(bob);  world.remove_member(guild, bob);  world.set_role_position(gold, 9)
+    world.hub.drop(app)                # also ask_to_reconnect, invalidate, forget
+    world.close_guild(guild)           # an outage of one server; await server.stop() one of all of Discord
+
+Time comes from the clock alone, except that an application has 3 real seconds (`world.ack_seconds`) for its
+first answer. `sandbox.discord.conformance.Conformance.load()`, given to the server as `recorder`, holds every
+exchange to Discord's OpenAPI document and collects `violations`.
 """
 
 from sandbox.discord.cards import Button, Card, Reply, Select

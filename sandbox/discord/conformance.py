@@ -56,7 +56,7 @@ class Conformance:
         self.violations: list[str] = []
         self.checked = 0
         self.paths: Json = document["paths"]
-        document = _corrected(document)
+        document = _with_enums(_corrected(document))
         self._registry: Registry[Any] = Registry().with_resources(
             [
                 (_ANSWERS, DRAFT202012.create_resource(document)),
@@ -136,6 +136,20 @@ def _corrected(document: Json) -> Json:
     faults = {"type": "array", "items": fault | {"type": "object", "required": ["code", "message"]}}
     inner = {"type": "object", "required": ["_errors"], "additionalProperties": False}
     return _with_schemas(document, {"InnerErrors": inner | {"properties": {"_errors": faults}}})
+
+
+def _with_enums(node: Any) -> Any:
+    """The same schema with a choice of constants written as an enum, which is far quicker to check."""
+    if isinstance(node, list):
+        return [_with_enums(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    for key in ("oneOf", "anyOf"):
+        choices = node.get(key)
+        if isinstance(choices, list) and all("const" in choice for choice in choices):
+            rest = {name: value for name, value in node.items() if name != key}
+            return rest | {"enum": [choice["const"] for choice in choices]}
+    return {key: _with_enums(value) for key, value in node.items()}
 
 
 def _with_schemas(document: Json, changed: Json) -> Json:

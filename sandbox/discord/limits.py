@@ -14,10 +14,11 @@ class _Bucket:
 
 
 class Limits:
-    """`a_second` requests in a window of one second (real time) for each bucket; None switches it off."""
+    """`most` requests in a window of `seconds` (real time) for each bucket; None switches it off."""
 
-    def __init__(self, a_second: int | None) -> None:
-        self._limit = a_second
+    def __init__(self, most: int | None, seconds: float) -> None:
+        self._limit = most
+        self._seconds = seconds
         self._buckets: dict[str, _Bucket] = {}
 
     def spend(self, key: str, now: float) -> tuple[dict[str, str], float]:
@@ -28,7 +29,7 @@ class Limits:
         loop_now = asyncio.get_running_loop().time()
         bucket = self._buckets.get(key)
         if bucket is None or bucket.ends_at <= loop_now:
-            bucket = self._buckets[key] = _Bucket(loop_now + 1.0)
+            bucket = self._buckets[key] = _Bucket(loop_now + self._seconds)
         bucket.used += 1
         limit = self._limit if self._limit is not None else 1_000_000
         left = bucket.ends_at - loop_now

@@ -195,7 +195,6 @@ def take_role(call: Call) -> Answer:
 def _role_call(call: Call) -> tuple[Guild, User]:
     """Guild and user of a role PUT or DELETE that may be carried out."""
     guild = _guild(call)
-    _require(call, guild, permissions.MANAGE_ROLES)
     member = _member(call, guild)
     _require_grantable(call, guild, _role(call, guild))
     if not guild.available:

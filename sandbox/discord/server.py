@@ -40,7 +40,8 @@ class Recorder(Protocol):
 class DiscordServer:
     """Serves a DiscordWorld on 127.0.0.1: REST below /api/v10 and the gateway at /.
 
-    `requests_a_second` is the limit of every bucket, None for no limit. `recorder` sees all exchanges.
+    Every bucket takes `requests_a_window` (None: any number) in `window` seconds.
+    `recorder` sees all exchanges.
     """
 
     def __init__(
@@ -48,14 +49,15 @@ class DiscordServer:
         world: DiscordWorld,
         *,
         recorder: Recorder | None = None,
-        requests_a_second: int | None = 50,
+        requests_a_window: int | None = 50,
+        window: float = 1.0,
         heartbeat_interval: float = 41.25,
     ) -> None:
         self.world = world
         self.faults = Faults()
         self.port = 0
         self._recorder = recorder
-        self._limits = Limits(requests_a_second)
+        self._limits = Limits(requests_a_window, window)
         self._gateway = Gateway(world, self, heartbeat_interval)
         self._runner: web.AppRunner | None = None
 
@@ -110,6 +112,7 @@ class DiscordServer:
             return _response(_faulty(fault), {})
         headers, wait = self._spend(route, request)
         if wait:
+            self.world.publish("rate_limited", method=route.method, path=route.path, retry_after=wait)
             return _response(_limited(wait, is_global=False, via=True), headers)
         answer = await self._recorded_answer(route, request)
         if fault is not None and fault.kind == LOST:

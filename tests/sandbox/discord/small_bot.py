@@ -165,9 +165,10 @@ async def slow(interaction: discord.Interaction, public: bool = False) -> None:
 
 @everywhere
 @app_commands.command(description="A card of components")
-async def card(interaction: discord.Interaction) -> None:
+async def card(interaction: discord.Interaction, hidden: bool = False) -> None:
     quiet = discord.AllowedMentions.none()
-    await interaction.response.send_message(view=counter(interaction.user.id, 1), allowed_mentions=quiet)
+    view = counter(interaction.user.id, 1)
+    await interaction.response.send_message(view=view, allowed_mentions=quiet, ephemeral=hidden)
 
 
 @app_commands.command(description="Selects and a modal")

@@ -155,12 +155,22 @@ async def test_a_resume_replays_what_was_missed(town: Town, raw: Raw, server: Di
         assert (await again.event("RESUMED"))["s"] == created["s"] + 2
 
 
-@pytest.mark.parametrize("asked", [{"session_id": "strange", "seq": 1}, {"session_id": None, "seq": 99}])
-async def test_a_resume_of_what_never_was_is_invalid(raw: Raw, asked: dict[str, Any]) -> None:
-    await raw.send(6, {"token": TOKEN} | asked)
-    await raw.socket.receive_json(timeout=10)
-    refused = await raw.socket.receive_json(timeout=10)
-    assert (refused["op"], refused["d"]) == (9, False)
+@pytest.mark.parametrize("strange", ["session", "number", "application"])
+async def test_what_cannot_be_resumed(town: Town, raw: Raw, server: DiscordServer, strange: str) -> None:
+    town.world.add_application("other.token", name="Other")
+    await raw.identify()
+    session_id = (await raw.event("READY"))["d"]["session_id"]
+    await raw.socket.close()
+    changes: dict[str, dict[str, Any]] = {
+        "session": {"session_id": "x"},
+        "number": {"seq": 99},
+        "application": {"token": "other.token"},
+    }
+    asked = {"token": TOKEN, "session_id": session_id, "seq": 1} | changes[strange]
+    async with aiohttp.ClientSession() as session, session.ws_connect(server.gateway_url + JSON) as socket:
+        await Raw(socket).send(6, asked)
+        hello, refused = [await socket.receive_json(timeout=10) for _ in range(2)]
+    assert (hello["op"], refused["op"], refused["d"]) == (10, 9, False)
 
 
 async def test_zlib_stream(server: DiscordServer) -> None:

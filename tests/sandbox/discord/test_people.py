@@ -7,7 +7,7 @@ import asyncio
 import discord
 import pytest
 
-from sandbox.discord import CannotUseError, DiscordServer, NoAnswerError, NotOfferedError, permissions
+from sandbox.discord import CannotUseError, Card, DiscordServer, NoAnswerError, NotOfferedError, permissions
 from tests.sandbox.discord.conftest import Login, Town
 from tests.sandbox.discord.small_bot import SmallBot
 
@@ -50,6 +50,9 @@ async def test_an_ephemeral_answer_is_seen_by_nobody_else(town: Town, bot: Small
     assert town.bob.card(reply.message.id).text == reply.text
     with pytest.raises(CannotUseError, match="does not see"):
         town.owner.card(reply.message.id)
+    hidden = await town.bob.run(town.guild, "card", {"hidden": True})
+    with pytest.raises(CannotUseError, match="does not see"):
+        await Card(town.world, town.owner.user, hidden.message).press("Count 1")
     with pytest.raises(CannotUseError, match="sees no message 1"):
         town.owner.card(1)
 
