@@ -171,7 +171,7 @@ def _block(order: Order, decision: str, plan_id: int | None, starts_at: int, now
 def _end(subscription: Subscription, now: int) -> int:
     """The end of what is paid; now where nothing is."""
     if subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN):
-        return subscription.ends_at or subscription.period_end or now
+        return max(subscription.ends_at or subscription.period_end or now, now)
     return max(subscription.paid_through or now, now)
 
 

@@ -1,0 +1,45 @@
+"""One at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+
+from billing.turns import Turns
+
+
+async def test_one_after_the_other_for_a_key_and_side_by_side_for_others() -> None:
+    turns, log = Turns(), list[str]()
+    go = asyncio.Event()
+
+    async def work(key: str, name: str) -> None:
+        async with turns.of(key):
+            log.append(f"{name} in")
+            await go.wait()
+            log.append(f"{name} out")
+
+    working = asyncio.gather(work("a", "1"), work("a", "2"), work("b", "3"))
+    await asyncio.sleep(0)
+    assert log == ["1 in", "3 in"]
+    go.set()
+    await working
+    assert log.index("1 out") < log.index("2 in")
+
+
+async def test_a_turn_ends_with_a_fault_too() -> None:
+    turns = Turns()
+    for _ in range(2):
+        try:
+            async with turns.of("a"):
+                raise ValueError  # noqa: TRY301 - the fault is the test
+        except ValueError:
+            pass
+
+
+async def test_keys_that_nobody_holds_are_forgotten() -> None:
+    turns = Turns()
+    for number in range(1_000):
+        async with turns.of(number):
+            pass
+    gc.collect()
+    assert len(turns._locks) == 0

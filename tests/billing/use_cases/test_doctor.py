@@ -1,0 +1,88 @@
+"""What is wrong with the set-up, and what of it the bot can mend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from billing.errors import ProviderRefused, ProviderUnavailable, RoleAboveBot
+from billing.model import Finding
+from billing.use_cases.doctor import WAITS_TOO_LONG, diagnose, fix
+from tests.billing.builders import GUILD, MEMBER, OTHER_GUILD, ROLE
+from tests.billing.world import World
+
+WEBHOOK = Finding("webhook", ok=False, says="There is none.", cure="Make one.", fix="stripe:webhook")
+
+
+def faults(findings: list[Finding]) -> list[str]:
+    return [finding.what for finding in findings if not finding.ok]
+
+
+async def test_all_is_well(world: World) -> None:
+    await world.add_plan()
+    await world.subscribe()
+    world.provider.findings = [Finding("key", ok=True, says="Good.")]
+    findings = await diagnose(world.ports, GUILD)
+    assert [finding.what for finding in findings] == ["key", "ledger"]
+    assert faults(findings) == []
+    assert ("check", "http://dues.example/webhooks/stripe") in world.provider.calls
+
+
+async def test_a_provider_that_cannot_be_asked_is_a_finding(world: World) -> None:
+    world.provider.fail("check", ProviderUnavailable())
+    (found, _) = await diagnose(world.ports, GUILD)
+    assert (found.what, found.ok, found.says) == ("Stripe", False, ProviderUnavailable().tell)
+    assert found.cure
+
+
+async def test_no_provider_at_all_says_what_to_set(world: World) -> None:
+    found = (await diagnose(replace(world.ports, providers={}), GUILD))[0]
+    assert not found.ok
+    assert "STRIPE_API_KEY" in found.cure
+
+
+async def test_what_waits_too_long_is_told(world: World) -> None:
+    world.provider.fail("fetch_subscription", ProviderUnavailable())
+    await world.ring("subscription", "sub_1")
+    world.clock.advance(WAITS_TOO_LONG - 1)
+    assert faults(await diagnose(world.ports, GUILD)) == []
+    world.clock.advance(1)
+    assert faults(await diagnose(world.ports, GUILD)) == ["ledger"]
+
+
+async def test_parked_members_stand_under_their_reason(world: World) -> None:
+    await world.add_plan()
+    world.roles.faults[ROLE] = RoleAboveBot()
+    await world.subscribe()
+    (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"]
+    assert not found.ok
+    assert f"<@{MEMBER}>" in found.says
+    assert RoleAboveBot().tell in found.says
+    assert "roles" not in faults(await diagnose(world.ports, OTHER_GUILD))
+
+
+async def test_only_what_is_wrong_and_can_be_mended_is_mended(world: World) -> None:
+    findings = [
+        WEBHOOK,
+        replace(WEBHOOK, what="fine", ok=True),
+        replace(WEBHOOK, what="by hand", fix=None),
+        replace(WEBHOOK, what="another's", fix="paypal:webhook"),
+    ]
+    assert await fix(world.ports, GUILD, findings) == ["webhook: mended."]
+    assert world.provider.fixed == ["stripe:webhook"]
+
+
+async def test_what_could_not_be_mended_says_why(world: World) -> None:
+    world.provider.fail("fix", ProviderRefused("The key may not."))
+    assert await fix(world.ports, GUILD, [WEBHOOK]) == ["webhook: The key may not."]
+
+
+async def test_waiting_members_are_tried_again(world: World) -> None:
+    await world.add_plan()
+    world.roles.faults[ROLE] = RoleAboveBot()
+    await world.subscribe()
+    world.roles.faults.clear()
+    (said,) = await fix(world.ports, GUILD, [])
+    assert "1 waiting" in said
+    await world.settle()
+    assert world.roles_of() == {ROLE}
+    assert await fix(world.ports, GUILD, []) == []

@@ -1,0 +1,161 @@
+"""What a server sells."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from billing.errors import Conflict, NotFound, ProviderNotFound, ProviderUnavailable
+from billing.model import Item, Plan
+from billing.use_cases.plans import (
+    DESCRIPTION_LIMIT,
+    NAME_LIMIT,
+    TRIAL_LIMIT,
+    Edit,
+    add_plan,
+    edit_plan,
+    load_plan_of,
+    map_product,
+    remove_plan,
+)
+from tests.billing.builders import ADMIN, GUILD, OTHER_GUILD, ROLE, SECOND_ROLE, make_price
+from tests.billing.world import World
+
+SUPPORTER = Edit(name="Supporter", add_role=ROLE, price_ids={"stripe": "price_1"})
+
+
+@pytest.fixture
+async def plan(world: World) -> Plan:
+    world.provider.prices = {
+        p.id: p for p in (make_price(), make_price("price_2"), make_price("price_3", "other"))
+    }
+    return await add_plan(world.ports, GUILD, SUPPORTER, ADMIN)
+
+
+async def test_a_plan_is_added(world: World, plan: Plan) -> None:
+    assert plan == Plan(plan.id, GUILD, "Supporter", (ROLE,), (make_price(),))
+    assert await world.ledger.load_plans(GUILD) == [plan]
+
+
+@pytest.mark.parametrize(
+    ("lacks", "says"),
+    [
+        ({"name": None}, "a name and a role"),
+        ({"name": ""}, "a name and a role"),
+        ({"name": "  "}, "1 to"),
+        ({"name": "x" * (NAME_LIMIT + 1)}, "1 to"),
+        ({"add_role": None}, "a name and a role"),
+        ({"price_ids": None}, "needs a price"),
+        ({"price_ids": {"stripe": " "}}, "needs a price"),
+        ({"price_ids": {"paypal": "P-1"}}, "Paypal is not set up"),
+        ({"description": "x" * (DESCRIPTION_LIMIT + 1)}, "description"),
+        ({"trial_days": -1}, "trial"),
+        ({"trial_days": TRIAL_LIMIT + 1}, "trial"),
+        ({"name": "supporter"}, "already"),
+    ],
+)
+async def test_what_cannot_be_sold_is_refused(
+    world: World, plan: Plan, lacks: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(Conflict, match=says):
+        await add_plan(world.ports, GUILD, replace(SUPPORTER, **{"name": "Another", **lacks}), ADMIN)
+    assert await world.ledger.load_plans(GUILD) == [plan]
+
+
+@pytest.mark.parametrize(
+    "edit", [Edit(description="x" * DESCRIPTION_LIMIT, trial_days=TRIAL_LIMIT), Edit(name="y" * NAME_LIMIT)]
+)
+async def test_limits_are_reached(world: World, plan: Plan, edit: Edit) -> None:
+    await edit_plan(world.ports, GUILD, plan.id, edit, ADMIN)
+
+
+@pytest.mark.parametrize("error", [ProviderNotFound("No such price."), ProviderUnavailable()])
+async def test_a_price_that_cannot_be_fetched_is_not_sold(world: World, error: ProviderNotFound) -> None:
+    world.provider.fail("fetch_price", error)
+    with pytest.raises(type(error)):
+        await add_plan(world.ports, GUILD, SUPPORTER, ADMIN)
+    assert await world.ledger.load_plans(GUILD) == []
+
+
+async def test_an_edit_changes_only_what_it_names(world: World, plan: Plan) -> None:
+    await edit_plan(
+        world.ports, GUILD, plan.id, Edit(description=" Thanks ", hidden=True, trial_days=3), ADMIN
+    )
+    edited = await edit_plan(world.ports, GUILD, plan.id, Edit(name=" Big   Supporter "), ADMIN)
+    assert edited == replace(plan, name="Big Supporter", description="Thanks", hidden=True, trial_days=3)
+
+
+async def test_roles_come_and_go(world: World, plan: Plan) -> None:
+    both = await edit_plan(world.ports, GUILD, plan.id, Edit(add_role=SECOND_ROLE), ADMIN)
+    assert both.role_ids == (ROLE, SECOND_ROLE)
+    again = await edit_plan(world.ports, GUILD, plan.id, Edit(add_role=SECOND_ROLE), ADMIN)
+    assert again.role_ids == (ROLE, SECOND_ROLE)
+    one = await edit_plan(world.ports, GUILD, plan.id, Edit(remove_role=ROLE), ADMIN)
+    assert one.role_ids == (SECOND_ROLE,)
+    with pytest.raises(Conflict, match="at least one role"):
+        await edit_plan(world.ports, GUILD, plan.id, Edit(remove_role=SECOND_ROLE), ADMIN)
+
+
+async def test_changed_roles_reach_the_payers(world: World, plan: Plan) -> None:
+    await world.subscribe()
+    await edit_plan(world.ports, GUILD, plan.id, Edit(add_role=SECOND_ROLE), ADMIN)
+    await world.settle()
+    assert world.roles_of() == {ROLE, SECOND_ROLE}
+    await edit_plan(world.ports, GUILD, plan.id, Edit(remove_role=ROLE), ADMIN)
+    await world.settle()
+    assert world.roles_of() == {SECOND_ROLE}
+
+
+async def test_who_paid_an_earlier_price_keeps_the_plan(world: World, plan: Plan) -> None:
+    await world.subscribe()
+    edited = await edit_plan(world.ports, GUILD, plan.id, Edit(price_ids={"stripe": "price_3"}), ADMIN)
+    assert [p.id for p in edited.prices] == ["price_3"]
+    assert [p.id for p in edited.former_prices] == ["price_1"]
+    await world.settle()
+    assert world.roles_of() == {ROLE}
+
+
+async def test_an_empty_price_takes_it_off_sale(world: World, plan: Plan) -> None:
+    edited = await edit_plan(world.ports, GUILD, plan.id, Edit(price_ids={"stripe": ""}), ADMIN)
+    assert edited.prices == ()
+    assert [p.id for p in edited.former_prices] == ["price_1"]
+
+
+async def test_a_removed_plan_is_gone_for_admins_and_kept_for_payers(world: World, plan: Plan) -> None:
+    await world.subscribe()
+    removed = await remove_plan(world.ports, GUILD, plan.id, ADMIN)
+    assert removed.removed_at == world.now
+    with pytest.raises(NotFound):
+        await remove_plan(world.ports, GUILD, plan.id, ADMIN)
+    await world.settle()
+    assert world.roles_of() == {ROLE}
+    assert (await add_plan(world.ports, GUILD, SUPPORTER, ADMIN)).id != plan.id
+
+
+async def test_another_servers_plan_is_not_to_be_had(world: World, plan: Plan) -> None:
+    for act in (
+        load_plan_of(world.ports, OTHER_GUILD, plan.id),
+        edit_plan(world.ports, OTHER_GUILD, plan.id, Edit(name="Stolen"), ADMIN),
+        remove_plan(world.ports, OTHER_GUILD, plan.id, ADMIN),
+        map_product(world.ports, OTHER_GUILD, plan.id, "stripe", "price_3", ADMIN),
+        load_plan_of(world.ports, GUILD, 77),
+    ):
+        with pytest.raises(NotFound):
+            await act
+    assert await world.ledger.load_plans(GUILD) == [plan]
+
+
+async def test_a_mapped_product_gives_the_plan_to_who_paid_it(world: World, plan: Plan) -> None:
+    await world.subscribe(items=(Item(make_price("price_3", "other")),))
+    assert world.roles_of() == set()
+    mapped = await map_product(world.ports, GUILD, plan.id, "stripe", "price_3", ADMIN)
+    assert mapped.prices == plan.prices
+    assert [p.id for p in mapped.former_prices] == ["price_3"]
+    await world.settle()
+    assert world.roles_of() == {ROLE}
+
+
+async def test_mapping_a_price_that_is_on_sale_leaves_it_on_sale(world: World, plan: Plan) -> None:
+    assert await map_product(world.ports, GUILD, plan.id, "stripe", "price_1", ADMIN) == plan

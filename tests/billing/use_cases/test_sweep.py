@@ -1,0 +1,184 @@
+"""Whatever was missed heals by itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from billing.errors import ProviderMisread, ProviderUnavailable, RoleAboveBot
+from billing.model import Binding, Item, Status, Subscription
+from billing.ports import CheckoutFound
+from billing.use_cases.sweep import FINDS_ITS_PAYER, refresh_prices, sweep
+from tests.billing.builders import (
+    ADMIN,
+    DAY,
+    GUILD,
+    MEMBER,
+    ROLE,
+    make_checkout,
+    make_key,
+    make_override,
+    make_price,
+    make_subscription,
+)
+from tests.billing.world import World
+
+
+@pytest.fixture
+async def paying(world: World) -> World:
+    await world.add_plan()
+    await world.subscribe()
+    world.messenger.told.clear()
+    return world
+
+
+async def swept(world: World) -> list[str]:
+    faults = await sweep(world.ports)
+    await world.settle()
+    return faults
+
+
+async def test_a_lost_payment_is_found(world: World) -> None:
+    await world.add_plan()
+    await world.ledger.record_checkout(make_checkout())
+    world.provider.subscriptions["sub_1"] = make_subscription(at=world.now, checkout_id="ours_1")
+    assert await swept(world) == []
+    assert world.roles_of() == {ROLE}
+    assert world.messenger.kinds() == ["started"]
+
+
+async def test_a_lost_end_is_found(paying: World) -> None:
+    paying.provider.subscriptions["sub_1"] = replace(
+        await paying.recorded(), status=Status.ENDED, binding=None
+    )
+    await swept(paying)
+    assert paying.roles_of() == set()
+
+
+async def test_what_did_not_change_is_not_fetched(paying: World) -> None:
+    before = paying.provider.count("fetch_subscription", "fetch_checkout")
+    for _ in range(3):
+        await swept(paying)
+    assert paying.provider.count("fetch_subscription", "fetch_checkout") == before
+
+
+async def test_what_others_sell_on_the_account_is_left_alone(world: World) -> None:
+    await world.add_plan()
+    other = (Item(make_price("shop", "shop")),)
+    world.provider.subscriptions["sub_9"] = make_subscription("sub_9", at=world.now, items=other)
+    await swept(world)
+    assert await world.ledger.load_subscription(make_key("sub_9")) is None
+
+
+@pytest.mark.parametrize("after", [True, False])
+async def test_a_list_that_fails_ends_nobodys_access(paying: World, *, after: bool) -> None:
+    paying.provider.subscriptions.clear()
+    paying.provider.fail("list_subscriptions", ProviderUnavailable(), after=after)
+    (fault,) = await swept(paying)
+    assert fault.startswith("Stripe: ")
+    assert paying.roles_of() == {ROLE}
+
+
+async def test_an_empty_list_ends_nobodys_access(paying: World) -> None:
+    paying.provider.subscriptions.clear()
+    assert await swept(paying) == []
+    await paying.pass_time(DAY)
+    assert paying.roles_of() == {ROLE}
+
+
+async def test_a_fault_at_one_provider_does_not_keep_members_from_being_looked_at(paying: World) -> None:
+    paying.provider.fail("list_subscriptions", ProviderUnavailable())
+    paying.roles_of().clear()
+    paying.clock.advance(60)
+    await swept(paying)
+    assert paying.roles_of() == {ROLE}
+
+
+async def test_roles_that_drifted_are_set_right(paying: World) -> None:
+    paying.roles_of().clear()
+    paying.clock.advance(60)
+    await swept(paying)
+    assert paying.roles_of() == {ROLE}
+
+
+async def test_the_parked_are_tried_again(paying: World) -> None:
+    paying.roles_of().clear()
+    paying.roles.faults[ROLE] = RoleAboveBot()
+    paying.clock.advance(60)
+    await swept(paying)
+    assert len(await paying.ledger.load_parked(GUILD)) == 1
+    paying.roles.faults.clear()
+    paying.clock.advance(60)
+    await swept(paying)
+    assert await paying.ledger.load_parked(GUILD) == []
+    assert paying.roles_of() == {ROLE}
+
+
+async def test_a_list_that_is_old_by_now_does_not_undo_what_was_heard_since(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page was made before the payment; the payment's event is done with before the page is."""
+    await world.add_plan()
+    pending = await world.subscribe(status=Status.PENDING)
+
+    async def old_page() -> AsyncIterator[Subscription]:
+        await world.change(replace(pending, status=Status.ACTIVE))
+        assert world.roles_of() == {ROLE}
+        yield replace(pending, binding=None)
+
+    monkeypatch.setattr(world.provider, "list_subscriptions", old_page)
+    await swept(world)
+    assert world.roles_of() == {ROLE}
+    assert (await world.recorded()).status is Status.ACTIVE
+    assert world.roles.changes() == [("give", ROLE)]
+
+
+async def test_a_lost_checkout_is_found_for_some_days(world: World) -> None:
+    """A subscription was heard of before its checkout was."""
+    await world.add_plan()
+    await world.ledger.record_checkout(make_checkout(session_id="cs_1"))
+    first = await world.change(make_subscription(at=world.now))
+    assert first.binding is None
+    await swept(world)
+    world.provider.checkouts["sub_1"] = CheckoutFound("cs_1", "ours_1", "sub_1", "cus_1")
+    await swept(world)
+    assert (await world.recorded()).binding == Binding(GUILD, MEMBER)
+    assert world.roles_of() == {ROLE}
+
+
+async def test_payers_of_other_programs_are_not_asked_about_for_ever(world: World) -> None:
+    await world.add_plan()
+    await world.change(make_subscription(at=world.now))
+    world.clock.advance(FINDS_ITS_PAYER)
+    before = world.provider.count("fetch_checkout")
+    await swept(world)
+    assert world.provider.count("fetch_checkout") == before
+
+
+async def test_a_new_one_whose_checkout_cannot_be_asked_for_is_tried_again(world: World) -> None:
+    await world.add_plan()
+    await world.ledger.record_checkout(make_checkout(session_id="cs_1"))
+    world.provider.subscriptions["sub_1"] = make_subscription(at=world.now)
+    world.provider.checkouts["sub_1"] = CheckoutFound("cs_1", "ours_1", "sub_1", "cus_1")
+    world.provider.fail("fetch_checkout", ProviderMisread(), times=1)
+    assert await swept(world) == []
+    assert world.roles_of() == {ROLE}
+
+
+async def test_what_should_have_been_stopped_is_stopped(paying: World) -> None:
+    await paying.ledger.record_overrides([make_override(1, by=ADMIN)], [], [], paying.now)
+    await swept(paying)
+    assert paying.provider.subscriptions["sub_1"].ends_at is not None
+
+
+async def test_prices_are_kept_up_to_date(world: World) -> None:
+    await world.add_plan()
+    world.provider.prices["price_1"] = make_price(amount=900)
+    await refresh_prices(world.ports)
+    (plan,) = await world.ledger.load_plans(GUILD)
+    assert plan.prices[0].amount == 900
+    world.provider.fail("fetch_price", ProviderUnavailable())
+    await refresh_prices(world.ports)
+    assert await world.ledger.load_plans(GUILD) == [plan]
