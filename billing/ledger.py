@@ -28,7 +28,8 @@ from billing.model import (
 class Synced:
     """Everything that one look at the provider changes in the ledger, recorded in one transaction.
 
-    `events` are the inbox rows that are done with it; `snapshot` None where there was nothing to fetch.
+    `snapshot` is None where there was nothing to fetch. What the ledger knows beside the provider stays
+    where the snapshot does not name it: a binding that stands, a dispute, since when something is owed.
     `stale_version` is the mark's version that was read before fetching; the mark is cleared only where
     it has not moved on. `notices` and `intents` that follow from it are recorded along.
     """
@@ -179,7 +180,8 @@ class Ledger(Protocol):
         to do."""
 
     async def load_members_to_check(self, at: int, limit: int) -> list[Binding]:
-        """Members with roles from us, rights, or parked; those longest unchecked first."""
+        """Members with roles from us, rights, or parked, who are not marked and were last converged before
+        that moment; those longest unchecked first."""
 
     async def load_parked(self, guild_id: int) -> list[tuple[int, str]]:
         """Member ids with the reason why their roles could not be set."""

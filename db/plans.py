@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -11,11 +12,17 @@ import orjson
 from billing.errors import Conflict, NotFound
 from billing.model import Binding, Change, GuildSettings, Plan, Price
 from db.marks import mark
-from db.rows import PRICE, add_changes, marks, price, price_row, to_json
+from db.rows import PRICE, Row, add_changes, marks, price, price_row, to_json
 
 _PLAN = "id, guild_id, name, role_ids, description, hidden, trial_days, removed_at"
 _PRICE_UPDATES = ", ".join(f"{c} = excluded.{c}" for c in PRICE.split(", ")[3:])
-_PRICES = ", ".join(f"prices.{c}" for c in PRICE.split(", "))
+_PRICES_OF = f"""
+    SELECT plan_id, on_sale, {", ".join(f"prices.{c}" for c in PRICE.split(", "))}
+    FROM plan_prices JOIN prices
+        ON prices.provider = plan_prices.provider AND prices.account = plan_prices.account
+        AND prices.id = plan_prices.price_id
+    WHERE plan_id IN (SELECT id FROM plans WHERE {{}}) ORDER BY plan_id, position
+"""
 _PRICE_ID = "provider, account, id"
 
 # Whoever pays for one of these products or has an admin's word on the plan.
@@ -135,25 +142,22 @@ def load_plans(db: sqlite3.Connection, guild_id: int | None, *, removed: bool = 
 
 
 def _load(db: sqlite3.Connection, which: str, value: int | None) -> list[Plan]:
-    rows = db.execute(f"SELECT {_PLAN} FROM plans WHERE {which} ORDER BY id", (value,)).fetchall()
-    return [_plan(db, row) for row in rows]
+    prices: defaultdict[tuple[int, int], list[Price]] = defaultdict(list)
+    for plan_id, on_sale, *columns in db.execute(_PRICES_OF.format(which), (value,)):
+        prices[plan_id, on_sale].append(price(tuple(columns)))
+    rows = db.execute(f"SELECT {_PLAN} FROM plans WHERE {which} ORDER BY id", (value,))
+    return [_plan(row, prices[row[0], 1], prices[row[0], 0]) for row in rows]
 
 
-def _plan(db: sqlite3.Connection, row: tuple[int, int, str, str, str, int, int | None, int | None]) -> Plan:
+def _plan(row: Row, on_sale: Iterable[Price], former: Iterable[Price]) -> Plan:
     plan_id, guild_id, name, role_ids, description, hidden, trial_days, removed_at = row
-    prices = db.execute(
-        f"SELECT on_sale, {_PRICES} FROM plan_prices JOIN prices"
-        " ON prices.provider = plan_prices.provider AND prices.account = plan_prices.account"
-        " AND prices.id = plan_prices.price_id WHERE plan_id = ? ORDER BY position",
-        (plan_id,),
-    ).fetchall()
     return Plan(
         plan_id,
         guild_id,
         name,
         tuple(orjson.loads(role_ids)),
-        tuple(price(p[1:]) for p in prices if p[0]),
-        tuple(price(p[1:]) for p in prices if not p[0]),
+        tuple(on_sale),
+        tuple(former),
         description,
         bool(hidden),
         trial_days,

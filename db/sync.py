@@ -82,6 +82,7 @@ def _visible(sub: Subscription) -> str:
     """What a person would notice, in one line of history. That a period was renewed is none of it."""
     prices = "+".join(f"{item.price.id}x{item.quantity}" for item in sub.items)
     facts = {
+        "member": sub.binding.member_id if sub.binding else None,
         "ends_at": sub.ends_at,
         "paid_through": sub.paid_through,
         "voided_since": sub.collection_void_since,

@@ -183,6 +183,18 @@ async def test_a_change_is_announced_once_a_commit_and_a_look_is_not(empty: Path
         assert len(announced) == 2
 
 
+async def test_a_listener_that_fails_stops_no_commit(empty: Path) -> None:
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    async with opened(empty, prepare_writer, on_change=fail) as lane:
+        assert [await lane.run(put(n)) for n in "ab"] == ["a", "b"]
+    assert len(faults) == 2
+
+
 async def test_a_reader_sees_one_moment_and_writes_nothing(lane: Lane, path: Path) -> None:
     await lane.run(put("a"))
     loop = asyncio.get_running_loop()

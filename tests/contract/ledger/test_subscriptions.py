@@ -100,6 +100,14 @@ async def test_the_customer_that_a_person_last_paid_as(ledger: Ledger) -> None:
     assert await ledger.load_customer_of("stripe", "other", ANNA.member_id) is None
 
 
+async def test_a_customer_stays_with_the_member_it_was_tied_to(ledger: Ledger) -> None:
+    await sync(ledger, subscription("a", binding=ANNA), at=40)
+    await sync(ledger, subscription("b", binding=ANNA), at=41)
+    await sync(ledger, subscription("c", customer_id="cus_a", binding=BERT), at=42)
+    assert await ledger.load_customer_of("stripe", "acct", ANNA.member_id) == "cus_b"
+    assert await ledger.load_customer_of("stripe", "acct", BERT.member_id) is None
+
+
 async def test_the_unbound_are_those_of_nobody_that_did_not_end(ledger: Ledger) -> None:
     nobodys = subscription("a")
     others = [

@@ -71,6 +71,7 @@ async def test_a_newly_bound_subscription_marks_its_member_and_ties_the_customer
     await sync(ledger, subscription(binding=ANNA))
     assert set(await marks(ledger)) == {ANNA}
     assert await ledger.load_customer_of("stripe", "acct", ANNA.member_id) == "cus_sub_1"
+    assert len(await ledger.load_history(GUILD, ANNA.member_id, 9)) == 1
 
 
 DECIDING: dict[str, Any] = {
@@ -180,15 +181,15 @@ async def _look(open_ledger: Opening, seen: list[tuple[Status, int | None, int |
             void: int | None = None
             ended = False
             for now, (status, since, void_since) in enumerate(seen, 100):
-                unpaid_since = since if status is Status.PAST_DUE else None
-                times: dict[str, Any] = {"unpaid_since": unpaid_since, "collection_void_since": void_since}
+                times: dict[str, Any] = {"unpaid_since": since, "collection_void_since": void_since}
                 await sync(ledger, subscription(status=status, **times), at=now)
                 if ended and status is not Status.ENDED:
                     continue
                 ended = status is Status.ENDED
-                said = [t for t in (owed, unpaid_since) if t is not None]
+                said = [t for t in (owed, since) if t is not None]
                 owed = min(said, default=now) if status is Status.PAST_DUE else None
                 void = None if void_since is None else (void if void is not None else void_since)
                 found = await ledger.load_subscription(KEY)
                 assert found is not None
-                assert (found.status, found.unpaid_since, found.collection_void_since) == (status, owed, void)
+                kept = (found.status, found.unpaid_since, found.collection_void_since)
+                assert kept == (status, owed if status is Status.PAST_DUE else since, void)
