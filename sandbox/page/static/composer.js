@@ -124,7 +124,7 @@ export class Composer {
     const { command } = this;
     const used = command.options.filter((option) => this.values.has(option.name));
     const left = command.options.filter((option) => !this.values.has(option.name));
-    this.line = h("div", { class: "line command", tabindex: "0", "aria-label": `Command /${command.name}` },
+    this.line = h("div", { class: "line command", role: "group", tabindex: "0", "aria-label": `Command /${command.name}` },
       h("b", { class: "slash" }, `/${command.name}`), used.map((option) => this.field(option)),
       left.map((option) => h("button", { type: "button", class: "add", title: option.description, onclick: () => this.add(option) }, `+ ${option.name}`)),
       h("button", { type: "button", class: "button primary send", onclick: () => this.send() }, "Send"));
