@@ -1,0 +1,31 @@
+"""Each provider is on where its part of the settings is there."""
+
+from __future__ import annotations
+
+from config import Settings
+from providers.registry import PROVIDERS, make_providers
+from sandbox.clock import MovableClock
+
+BARE = {"DISCORD_TOKEN": "x.y.z"}
+STRIPE = {
+    "STRIPE_API_KEY": "sk_test_1",
+    "STRIPE_WEBHOOK_SECRET": "whsec_one,whsec_two",
+    "STRIPE_API_URL": "http://127.0.0.1:9",
+}
+
+
+def test_what_is_not_set_is_off() -> None:
+    assert make_providers(Settings.from_env(BARE), MovableClock()) == {}
+
+
+async def test_what_is_set_is_on() -> None:
+    made = make_providers(Settings.from_env({**BARE, **STRIPE}), MovableClock())
+    assert {name: (p.name, p.account) for name, p in made.items()} == {"stripe": ("stripe", "test")}
+    for provider in made.values():
+        await provider.close()
+
+
+def test_each_provider_goes_by_the_name_of_its_settings() -> None:
+    settings = Settings.from_env(BARE)
+    assert PROVIDERS
+    assert all(hasattr(settings, name) for name in PROVIDERS)
