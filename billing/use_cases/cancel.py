@@ -10,7 +10,7 @@ from billing.errors import Conflict
 from billing.model import Intent, IntentKind, IntentState, Status, Subscription, SubscriptionKey
 from billing.ports import Ports
 from billing.use_cases.blocked import load_block
-from billing.use_cases.carry_out import carry_out, stopping
+from billing.use_cases.carry_out import carry_out_kept, stopping
 from billing.use_cases.own import load_own
 
 PATIENCE = 60
@@ -95,7 +95,7 @@ async def wish(ports: Ports, kind: IntentKind, subscription: Subscription, by: i
     )
     kept = await ports.ledger.record_intent(intent)
     if kept.id == intent.id:
-        kept = await carry_out(ports, kept, tell=False)
+        kept = await carry_out_kept(ports, kept)
     latest = await ports.ledger.load_subscription(subscription.key) or subscription
     return Receipt(kept, latest, stays_until(latest, ports.now(), ports.grace))
 

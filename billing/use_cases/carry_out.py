@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from billing.backoff import next_try
-from billing.errors import NotFound, ProviderError, ProviderRefused
+from billing.errors import LedgerError, NotFound, ProviderError, ProviderRefused
 from billing.model import Intent, IntentKind, IntentState, Money, Notice, Payment, Status, Subscription
 from billing.ports import Ports, Provider, Synced
 from billing.use_cases.blocked import load_block
@@ -22,6 +22,15 @@ async def carry_out(ports: Ports, intent: Intent, *, tell: bool = True) -> Inten
         if latest.state is not IntentState.PENDING:
             return latest
         return await _attempt(ports, latest, tell=tell)
+
+
+async def carry_out_kept(ports: Ports, intent: Intent) -> Intent:
+    """The first attempt at a wish that is kept already, while somebody waits for the answer. A ledger that
+    cannot be written just now leaves it PENDING: whatever the provider did is found out by the next try."""
+    try:
+        return await carry_out(ports, intent, tell=False)
+    except LedgerError:
+        return intent
 
 
 async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:

@@ -13,7 +13,7 @@ from billing.errors import (
     MemberGone,
 )
 from billing.model import Change, Entitlement, MemberMark, MemberState, Notice
-from billing.ports import Ports
+from billing.ports import Ports, Synced
 from billing.roles import Changes, diff, roles_of
 
 RETELL_DAYS = 30
@@ -49,8 +49,14 @@ async def _converge(ports: Ports, mark: MemberMark) -> None:
         await _park(ports, mark, state, bool(desired), gone, now)
         return
     changes = diff(desired, held, actual, state.granted)
-    outcome = await _apply(ports, mark, changes, entitlements, now)
-    after = await _read_back(ports, mark, actual, outcome)
+    outcome = Outcome()
+    try:
+        await _apply(ports, mark, changes, entitlements, outcome, now)
+        after = await _read_back(ports, mark, actual, outcome)
+    except DiscordError:
+        believed = (actual | set(outcome.given)) - set(outcome.taken)
+        await _keep_history(ports, _history(mark, actual, believed, outcome, entitlements, now))
+        raise
     left = diff(desired, held, after, state.granted | set(outcome.given))
     if set(left.give + left.take) - set(outcome.refused):
         raise DiscordUnavailable(detail="the roles read back are not the ones that were set")
@@ -66,10 +72,22 @@ async def _converge(ports: Ports, mark: MemberMark) -> None:
     )
 
 
+async def _keep_history(ports: Ports, changes: list[Change]) -> None:
+    """What was changed before a fault was met: the next try will find it done."""
+    if changes:
+        first = changes[0]
+        synced = Synced(None, first.who, first.why, first.evidence, first.at, changes=tuple(changes))
+        await ports.ledger.record_synced(synced)
+
+
 async def _apply(
-    ports: Ports, mark: MemberMark, changes: Changes, entitlements: list[Entitlement], now: int
-) -> Outcome:
-    outcome = Outcome()
+    ports: Ports,
+    mark: MemberMark,
+    changes: Changes,
+    entitlements: list[Entitlement],
+    outcome: Outcome,
+    now: int,
+) -> None:
     why = ", ".join(sorted({e.why for e in entitlements})) or "nothing paid"
     for role_id, give in [(r, True) for r in changes.give] + [(r, False) for r in changes.take]:
         if give:
@@ -84,7 +102,6 @@ async def _apply(
             outcome.refused[role_id] = error
         else:
             (outcome.given if give else outcome.taken).append(role_id)
-    return outcome
 
 
 async def _read_back(

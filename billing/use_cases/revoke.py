@@ -24,7 +24,7 @@ from billing.model import (
 from billing.ports import Ports
 from billing.use_cases.blocked import load_block
 from billing.use_cases.cancel import PATIENCE
-from billing.use_cases.carry_out import carry_out, stopping
+from billing.use_cases.carry_out import carry_out, carry_out_kept, stopping
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +123,17 @@ async def revoke(ports: Ports, order: Order) -> Revocation:
         created_at=now,
     )
     await ports.ledger.record_overrides(_blocks(order, affected, decision, now), intents, [notice], now)
-    done = [await _carry_out_kept(ports, intent) for intent in intents]
+    done = [await _carry_out(ports, intent) for intent in intents]
     return Revocation(decision, order, tuple(affected), tuple(done))
 
 
-async def _carry_out_kept(ports: Ports, intent: Intent) -> Intent:
+async def _carry_out(ports: Ports, intent: Intent) -> Intent:
     """The ledger keeps one pending wish of a kind: where somebody else's was there before, that one."""
     if await ports.ledger.load_intent(intent.id) is None:
         others = await ports.ledger.load_intents_of(intent.key)
         waits = (i for i in others if i.kind is intent.kind and i.state is IntentState.PENDING)
         return await carry_out(ports, next(waits, intent))
-    return await carry_out(ports, intent, tell=False)
+    return await carry_out_kept(ports, intent)
 
 
 def _blocks(order: Order, affected: Sequence[Affected], decision: str, now: int) -> list[Override]:
@@ -231,7 +231,7 @@ async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> list[I
     for subscription in stopped:
         if await load_block(ports, subscription) is None:
             intent = await ports.ledger.record_intent(_resuming(subscription, decision_id, by, ports.now()))
-            undone.append(await carry_out(ports, intent, tell=False))
+            undone.append(await carry_out_kept(ports, intent))
     return undone
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing.access import plans_of
 from billing.errors import DuesError, ProviderError
-from billing.model import Subscription
+from billing.model import Plan, Subscription
 from billing.ports import Ports, Provider
 from billing.use_cases.blocked import load_block
 from billing.use_cases.sync import record_snapshot
@@ -43,7 +43,7 @@ async def sweep_provider(ports: Ports, provider: Provider) -> None:
         if known is None:
             if listed.checkout_id is not None or plans_of(listed, sold):
                 await _record_new(ports, provider, listed)
-        elif await _needs_look(ports, known, listed):
+        elif await _needs_look(ports, known, listed, sold):
             await ports.ledger.record_stale([listed.key], "sweep", ports.now())
 
 
@@ -56,13 +56,14 @@ async def _record_new(ports: Ports, provider: Provider, listed: Subscription) ->
                 await ports.ledger.record_stale([listed.key], "sweep", ports.now())
 
 
-async def _needs_look(ports: Ports, known: Subscription, listed: Subscription) -> bool:
+async def _needs_look(ports: Ports, known: Subscription, listed: Subscription, sold: list[Plan]) -> bool:
     """It changed; or its payer may be found by now; or it should have been stopped."""
     if _facts(known) != _facts(listed):
         return True
     if known.binding is None:
         return known.created_at > ports.now() - FINDS_ITS_PAYER
-    return known.renews and await load_block(ports, known) is not None
+    here = [plan for plan in sold if plan.guild_id == known.binding.guild_id]
+    return known.renews and await load_block(ports, known, here) is not None
 
 
 def _facts(sub: Subscription) -> tuple[object, ...]:

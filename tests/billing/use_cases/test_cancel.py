@@ -12,6 +12,7 @@ from hypothesis import given
 from billing.access import decide_right
 from billing.errors import (
     Conflict,
+    LedgerUnavailable,
     NotFound,
     ProviderError,
     ProviderMisread,
@@ -369,3 +370,22 @@ def test_what_is_paid_is_kept_to_its_end(sub: Any) -> None:
     right = decide_right(sub, 0, 0)
     if right is not None and right.why == "paid":
         assert stopping(sub) is IntentKind.CANCEL_AT_PERIOD_END
+
+
+async def test_a_ledger_that_fails_after_the_effect_leaves_the_wish_to_the_next_try(
+    paying: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told that nothing was changed, for the provider was asked already."""
+
+    async def full(*_: object) -> None:
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(paying.ledger, "record_intent_outcome", full)
+    receipt = await cancel(paying.ports, MEMBER, make_key())
+    assert is_open(receipt.intent)
+    monkeypatch.undo()
+    await paying.pass_time(PATIENCE)
+    latest = await paying.ledger.load_intent(receipt.intent.id)
+    assert latest is not None
+    assert latest.state is IntentState.DONE
+    assert paying.messenger.kinds() == ["intent_outcome"]

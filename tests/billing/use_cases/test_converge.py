@@ -139,6 +139,17 @@ async def test_history_tells_what_changed_and_why(world: World) -> None:
     ]
 
 
+async def test_history_tells_of_a_change_whose_end_was_not_seen(world: World) -> None:
+    """One role was given, then Discord went down: the next try finds it there."""
+    await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
+    world.roles.faults[SECOND_ROLE] = DiscordUnavailable()
+    await world.subscribe()
+    world.roles.faults.clear()
+    await world.pass_time(5)
+    rows = [c for c in await world.ledger.load_history(GUILD, MEMBER, 99) if c.subject == "roles"]
+    assert [c.after for c in rows] == [str(SECOND_ROLE), str(ROLE)]
+
+
 async def test_nothing_to_change_writes_no_history(world: World) -> None:
     await world.add_plan()
     await world.subscribe()

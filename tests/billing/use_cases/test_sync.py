@@ -348,6 +348,23 @@ class TestBlocked:
         await world.change(replace(sub, status=Status.PAST_DUE, unpaid_since=world.now))
         assert (await world.recorded()).status is Status.ENDED
 
+    async def test_one_that_does_not_renew_is_left_alone(self, world: World) -> None:
+        await world.add_plan()
+        sub = await world.subscribe()
+        await self.block(world)
+        await world.change(replace(sub, ends_at=sub.period_end))
+        assert await world.ledger.load_intents_of(make_key()) == []
+
+    async def test_one_that_is_to_end_at_once_is_not_stopped_otherwise(self, world: World) -> None:
+        await world.add_plan()
+        sub = await world.subscribe()
+        world.provider.fail("cancel_now", ProviderUnavailable())
+        await self.block(world)
+        wish = Intent("w", IntentKind.CANCEL_NOW, make_key(), 99, "", world.now, next_attempt_at=world.now)
+        await world.ledger.record_intent(wish)
+        await world.change(sub)
+        assert world.provider.count("cancel_at_period_end") == 0
+
     async def test_a_wish_that_waits_is_not_doubled(self, world: World) -> None:
         await world.add_plan()
         sub = await world.subscribe()
