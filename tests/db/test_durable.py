@@ -14,7 +14,7 @@ import pytest
 from billing.errors import Conflict, LedgerUnavailable
 from billing.model import Change
 from db import SqliteLedger
-from tests.contract.ledger.nouns import ANNA, GUILD, KEY, event, subscription, sync
+from tests.contract.ledger.nouns import ANNA, GUILD, KEY, event, override, subscription, sync
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,6 +106,16 @@ async def test_history_can_only_grow(
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         beside.execute(statement)
     assert await ledger.load_history(GUILD, ANNA.member_id, 9) == [before]
+
+
+async def test_who_lifted_a_decision_first_stays_on_record(
+    ledger: SqliteLedger, beside: sqlite3.Connection
+) -> None:
+    await ledger.record_overrides([override()], [], [], 10)
+    for by, reason in ((1, "sorry"), (2, "again")):
+        await ledger.record_lifted("dec_1", by, reason, 40 + by)
+    lifted = beside.execute("SELECT lifted_at, lifted_by, lifted_reason FROM overrides").fetchall()
+    assert lifted == [(41, 1, "sorry")]
 
 
 async def test_a_backup_is_the_whole_ledger_at_one_moment(ledger: SqliteLedger, tmp_path: Path) -> None:

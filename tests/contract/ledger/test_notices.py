@@ -93,7 +93,8 @@ async def test_health_tells_how_long_the_oldest_has_waited(ledger: Ledger) -> No
     await ring(ledger, event("a"), [KEY], 10)
     await ledger.record_events([event("b")], 15)
     await ledger.record_event_failed(event("b"), "down", 400)
-    await ledger.record_marks([ANNA, BERT], "sweep", 12)
+    await ledger.record_marks([ANNA], "sweep", 12)
+    await ledger.record_marks([ANNA, BERT], "timer", 20)
     await ledger.record_intent(intent())
     assert await ledger.load_health(40) == Health(30.0, 28.0, 2, 2, 1, 0)
 
