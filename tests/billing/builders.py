@@ -17,6 +17,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
+from billing.use_cases.revoke import Order
 
 GUILD, OTHER_GUILD = 100, 200
 MEMBER, OTHER_MEMBER, ADMIN = 11, 12, 99
@@ -59,6 +60,14 @@ def make_override(
     facts: dict[str, Any] = {"starts_at": 0, "until": None, "reason": "", "by": ADMIN, "created_at": 0}
     facts |= {"id": 0, "decision_id": "decision", **more}
     return Override(guild_id=GUILD, member_id=MEMBER, plan_id=plan_id, kind=kind, **facts)
+
+
+def make_order(**more: Any) -> Order:
+    facts: dict[str, Any] = {"plan_id": None, "at_once": False, "refund": False, "reason": "", "by": ADMIN}
+    return Order(**{"guild_id": GUILD, "member_id": MEMBER, **facts, **more})
+
+
+NOW = make_order(at_once=True, reason="spam")
 
 
 def make_checkout(name: str = "ours_1", **more: Any) -> Checkout:

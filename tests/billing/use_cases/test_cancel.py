@@ -71,14 +71,6 @@ def test_nobody_is_promised_more_than_they_have(sub: Any, now: int, grace: int) 
         assert right.until is None or shown.stays_until <= right.until
 
 
-@pytest.fixture
-async def paying(world: World) -> World:
-    await world.add_plan()
-    await world.subscribe()
-    world.messenger.told.clear()
-    return world
-
-
 async def test_it_ends_with_the_period_and_roles_stay_until_then(paying: World) -> None:
     receipt = await cancel(paying.ports, MEMBER, make_key())
     end = receipt.subscription.period_end or 0
@@ -230,6 +222,7 @@ class TestDown:
         first = await cancel(paying.ports, MEMBER, make_key())
         second = await cancel(paying.ports, MEMBER, make_key())
         assert second.intent.id == first.intent.id
+        assert paying.provider.count("cancel_at_period_end") == 1
 
     async def test_a_wish_that_waits_can_be_taken_back(self, paying: World) -> None:
         paying.provider.fail("*", ProviderUnavailable())

@@ -24,13 +24,6 @@ from tests.billing.builders import (
 from tests.billing.world import World
 
 
-@pytest.fixture
-async def paying(world: World) -> World:
-    await world.add_plan()
-    await world.subscribe()
-    return world
-
-
 async def test_it_leads_to_the_callers_own_customer_and_is_made_anew(paying: World) -> None:
     links = [await manage_link(paying.ports, MEMBER, make_key()) for _ in range(2)]
     assert all("cus_1" in link for link in links)

@@ -1,10 +1,8 @@
-"""An admin ends a member's access and stops the billing, and takes it back."""
+"""An admin ends a member's access and stops the billing."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +11,6 @@ from hypothesis import strategies as st
 from billing.access import decide, plans_of
 from billing.errors import Conflict, NotFound, ProviderRefused, ProviderUnavailable
 from billing.model import (
-    IntentKind,
     IntentState,
     Item,
     Money,
@@ -25,17 +22,19 @@ from billing.model import (
 )
 from billing.use_cases.cancel import PATIENCE, cancel, resume
 from billing.use_cases.carry_out import carry_out
-from billing.use_cases.revoke import Affected, Order, _blocks, lift, preview_revoke, revoke
+from billing.use_cases.revoke import Affected, _blocks, lift, preview_revoke, revoke
 from tests.billing.builders import (
     ADMIN,
     DAY,
     GUILD,
     MEMBER,
+    NOW,
     OTHER_GUILD,
     OTHER_MEMBER,
     ROLE,
     SECOND_ROLE,
     make_key,
+    make_order,
     make_override,
     make_plan,
     make_price,
@@ -45,27 +44,6 @@ from tests.billing.strategies import MOMENTS, plan_lists, subscriptions
 from tests.billing.world import World
 
 SECOND = make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),))
-
-
-def order(**more: Any) -> Order:
-    facts: dict[str, Any] = {"plan_id": None, "at_once": False, "refund": False, "reason": "", "by": ADMIN}
-    return Order(**{"guild_id": GUILD, "member_id": MEMBER, **facts, **more})
-
-
-NOW = order(at_once=True, reason="spam")
-
-
-@pytest.fixture
-async def paying(world: World) -> World:
-    await world.add_plan()
-    await world.subscribe()
-    world.provider.pay("sub_1", "pay_1")
-    world.messenger.told.clear()
-    return world
-
-
-async def intents(world: World, name: str = "sub_1") -> dict[str, IntentState]:
-    return {str(i.kind): i.state for i in await world.ledger.load_intents_of(make_key(name))}
 
 
 def status(world: World) -> Status:
@@ -144,7 +122,7 @@ class TestNow:
         await world.ledger.record_overrides([make_override(plan.id, OverrideKind.GRANT)], [], [], world.now)
         await world.settle()
         assert world.roles_of() == {ROLE}
-        await revoke(world.ports, order(plan_id=plan.id))
+        await revoke(world.ports, make_order(plan_id=plan.id))
         await world.settle()
         assert world.roles_of() == set()
 
@@ -167,7 +145,7 @@ class TestNow:
 
 class TestPeriodEnd:
     async def test_roles_stay_until_the_end_and_nothing_renews(self, paying: World) -> None:
-        done = await revoke(paying.ports, order())
+        done = await revoke(paying.ports, make_order())
         (affected,) = done.affected
         end = affected.subscription.period_end or 0
         await paying.settle()
@@ -178,7 +156,7 @@ class TestPeriodEnd:
         assert paying.roles_of() == set()
 
     async def test_it_stands_when_the_member_resumes_at_the_provider(self, paying: World) -> None:
-        await revoke(paying.ports, order())
+        await revoke(paying.ports, make_order())
         await paying.settle()
         await paying.change(replace(await paying.recorded(), ends_at=None))
         assert paying.provider.subscriptions["sub_1"].ends_at is not None
@@ -187,7 +165,7 @@ class TestPeriodEnd:
 
     async def test_it_stands_when_the_provider_was_down_until_after_the_end(self, paying: World) -> None:
         paying.provider.fail("*", ProviderUnavailable())
-        await revoke(paying.ports, order())
+        await revoke(paying.ports, make_order())
         await paying.settle()
         paying.clock.at = (await paying.recorded()).period_end or 0
         await paying.settle()
@@ -195,13 +173,13 @@ class TestPeriodEnd:
 
     async def test_one_that_is_cancelled_already_is_only_blocked(self, paying: World) -> None:
         await cancel(paying.ports, MEMBER, make_key())
-        done = await revoke(paying.ports, order())
+        done = await revoke(paying.ports, make_order())
         assert done.intents == ()
         assert paying.provider.count("cancel_at_period_end") == 1
 
     async def test_what_is_owed_ends_at_once(self, paying: World) -> None:
         await paying.change(replace(await paying.recorded(), status=Status.PAST_DUE, unpaid_since=paying.now))
-        await revoke(paying.ports, order())
+        await revoke(paying.ports, make_order())
         await paying.settle()
         assert paying.roles_of() == set()
         assert paying.provider.subscriptions["sub_1"].status is Status.ENDED
@@ -211,7 +189,7 @@ class TestPeriodEnd:
         """Both are paid; the role goes when the last of it is used up."""
         await paying.pass_time(10 * DAY)
         longer = await paying.subscribe("sub_2")
-        await revoke(paying.ports, order())
+        await revoke(paying.ports, make_order())
         first = await paying.recorded()
         await paying.pass_time((first.period_end or 0) - paying.now)
         await paying.change(replace(paying.provider.subscriptions["sub_1"], status=Status.ENDED))
@@ -224,7 +202,7 @@ class TestPeriodEnd:
         paying.provider.fail("cancel_at_period_end", ProviderUnavailable())
         own = await cancel(paying.ports, MEMBER, make_key())
         paying.provider.heal()
-        done = await revoke(paying.ports, order())
+        done = await revoke(paying.ports, make_order())
         assert [i.id for i in done.intents] == [own.intent.id]
         assert done.intents[0].state is IntentState.DONE
         await paying.settle()
@@ -234,7 +212,7 @@ class TestPeriodEnd:
 
 class TestPreview:
     async def test_it_shows_what_would_stop_and_changes_nothing(self, paying: World) -> None:
-        (affected,) = await preview_revoke(paying.ports, order(refund=True))
+        (affected,) = await preview_revoke(paying.ports, make_order(refund=True))
         assert affected.subscription.key == make_key()
         assert [plan.id for plan in affected.plans] == [1]
         assert affected.refundable == Money(500, "eur")
@@ -253,7 +231,7 @@ class TestPreview:
     async def test_an_ended_one_is_nothing(self, paying: World) -> None:
         await paying.change(replace(await paying.recorded(), status=Status.ENDED))
         with pytest.raises(NotFound):
-            await preview_revoke(paying.ports, order())
+            await preview_revoke(paying.ports, make_order())
 
     async def test_one_that_ended_with_time_left_is_something(self, paying: World) -> None:
         ended = replace(await paying.recorded(), status=Status.ENDED, paid_through=paying.now + DAY)
@@ -262,162 +240,6 @@ class TestPreview:
         assert (await revoke(paying.ports, NOW)).intents == ()
         await paying.settle()
         assert paying.roles_of() == set()
-
-
-class TestRefund:
-    async def test_it_gives_the_last_payment_back_and_says_how_much(self, paying: World) -> None:
-        done = await revoke(paying.ports, replace(NOW, refund=True))
-        assert [(i.kind, i.state) for i in done.intents] == [
-            (IntentKind.CANCEL_NOW, IntentState.DONE),
-            (IntentKind.REFUND_LAST_PAYMENT, IntentState.DONE),
-        ]
-        assert done.intents[1].refunded == Money(500, "eur")
-        assert paying.provider.payments["pay_1"].refunded == 500
-
-    @pytest.mark.parametrize("paid", [False, True])
-    async def test_nothing_to_give_back_is_not_tried(self, paying: World, *, paid: bool) -> None:
-        if paid:
-            paying.provider.payments["pay_1"] = replace(paying.provider.payments["pay_1"], refunded=500)
-        else:
-            paying.provider.last_payment.clear()
-        done = await revoke(paying.ports, replace(NOW, refund=True))
-        assert [i.kind for i in done.intents] == [IntentKind.CANCEL_NOW]
-
-    @pytest.mark.parametrize("after", [False, True])
-    async def test_a_later_payment_is_not_given_back_too(self, paying: World, *, after: bool) -> None:
-        """Whether or not the provider acted: the admin decided about the payment they saw."""
-        paying.provider.fail("refund", ProviderUnavailable(), after=after)
-        await revoke(paying.ports, order(refund=True))
-        paying.provider.heal()
-        paying.provider.pay("sub_1", "pay_2")
-        await paying.pass_time(PATIENCE)
-        assert paying.provider.payments["pay_1"].refunded == 500
-        assert paying.provider.payments["pay_2"].refunded == 0
-        assert (await intents(paying))["refund_last_payment"] is IntentState.DONE
-
-    async def test_a_payment_not_seen_when_deciding_is_fixed_by_the_first_try(self, paying: World) -> None:
-        paying.provider.fail("*", ProviderUnavailable())
-        (affected,) = await preview_revoke(paying.ports, order(refund=True))
-        assert affected.fault == ProviderUnavailable().tell
-        await revoke(paying.ports, order(refund=True))
-        paying.provider.heal()
-        paying.provider.fail("refund", ProviderUnavailable(), after=True, times=1)
-        await paying.pass_time(PATIENCE)
-        assert paying.provider.payments["pay_1"].refunded == 500
-        paying.provider.pay("sub_1", "pay_2")
-        await paying.pass_time(DAY)
-        assert paying.provider.payments["pay_2"].refunded == 0
-        assert (await intents(paying))["refund_last_payment"] is IntentState.DONE
-
-    async def test_a_crash_after_the_refund_gives_back_once(
-        self, paying: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        paying.provider.fail("fetch_last_payment", ProviderUnavailable(), times=1)
-        refund = paying.provider.refund
-
-        async def refund_and_crash(*args: Any) -> None:
-            await refund(*args)
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(paying.provider, "refund", refund_and_crash)
-        with pytest.raises(KeyboardInterrupt):
-            await revoke(paying.ports, order(refund=True))
-        monkeypatch.undo()
-        paying.provider.pay("sub_1", "pay_2")
-        await paying.pass_time(PATIENCE)
-        assert paying.provider.payments["pay_2"].refunded == 0
-
-    async def test_there_was_no_payment_after_all(self, paying: World) -> None:
-        paying.provider.fail("fetch_last_payment", ProviderUnavailable(), times=1)
-        paying.provider.last_payment.clear()
-        done = await revoke(paying.ports, replace(NOW, refund=True))
-        assert done.intents[1].state is IntentState.FAILED
-        assert done.intents[1].outcome == "There was no payment to refund."
-
-    async def test_a_refund_that_came_late_is_told_to_the_admins(self, paying: World) -> None:
-        paying.provider.fail("*", ProviderUnavailable())
-        await revoke(paying.ports, replace(NOW, refund=True))
-        paying.provider.heal()
-        await paying.pass_time(PATIENCE)
-        (notice,) = paying.told("intent_outcome")
-        assert notice.member_id is None
-
-
-class TestLift:
-    async def test_a_stop_at_the_periods_end_is_undone(self, paying: World) -> None:
-        done = await revoke(paying.ports, order())
-        (undone,) = await lift(paying.ports, GUILD, done.decision_id, ADMIN)
-        assert undone.state is IntentState.DONE
-        assert paying.provider.subscriptions["sub_1"].ends_at is None
-        await paying.pass_time(40 * DAY)
-        assert paying.roles_of() == {ROLE}
-
-    async def test_twice_is_too_late(self, paying: World) -> None:
-        done = await revoke(paying.ports, order())
-        await lift(paying.ports, GUILD, done.decision_id, ADMIN)
-        with pytest.raises(Conflict, match="already"):
-            await lift(paying.ports, GUILD, done.decision_id, ADMIN)
-        assert paying.provider.count("resume") == 1
-
-    async def test_twice_at_once_is_once(self, paying: World) -> None:
-        done = await revoke(paying.ports, order())
-        both = [lift(paying.ports, GUILD, done.decision_id, ADMIN) for _ in range(2)]
-        answers = await asyncio.gather(*both, return_exceptions=True)
-        assert sorted(type(answer).__name__ for answer in answers) == ["Conflict", "list"]
-        assert paying.provider.count("resume") == 1
-
-    async def test_another_server_cannot(self, paying: World) -> None:
-        done = await revoke(paying.ports, order())
-        with pytest.raises(NotFound):
-            await lift(paying.ports, OTHER_GUILD, done.decision_id, ADMIN)
-        assert await paying.ledger.load_decision(done.decision_id) != []
-
-    async def test_what_the_provider_has_not_heard_of_is_let_go(self, paying: World) -> None:
-        """Else the billing of a member with access would be ended, and the money given back."""
-        paying.provider.fail("*", ProviderUnavailable())
-        done = await revoke(paying.ports, replace(NOW, refund=True))
-        await lift(paying.ports, GUILD, done.decision_id, ADMIN)
-        paying.provider.heal()
-        await paying.pass_time(DAY)
-        assert paying.roles_of() == {ROLE}
-        assert paying.provider.subscriptions["sub_1"].status is Status.ACTIVE
-        assert paying.provider.payments["pay_1"].refunded == 0
-        assert set((await intents(paying)).values()) == {IntentState.DROPPED}
-
-    async def test_lifted_while_the_provider_is_down_it_is_resumed_later(self, paying: World) -> None:
-        done = await revoke(paying.ports, order())
-        paying.provider.fail("*", ProviderUnavailable())
-        (undone,) = await lift(paying.ports, GUILD, done.decision_id, ADMIN)
-        assert undone.state is IntentState.PENDING
-        paying.provider.heal()
-        await paying.pass_time(PATIENCE)
-        assert paying.provider.subscriptions["sub_1"].ends_at is None
-
-    async def test_what_the_member_ended_stays_ended(self, paying: World) -> None:
-        await cancel(paying.ports, MEMBER, make_key())
-        done = await revoke(paying.ports, order())
-        assert await lift(paying.ports, GUILD, done.decision_id, ADMIN) == []
-        assert paying.provider.subscriptions["sub_1"].ends_at is not None
-
-    async def test_what_another_decision_bars_is_not_resumed(self, paying: World) -> None:
-        first = await revoke(paying.ports, order())
-        await paying.ledger.record_overrides([make_override(1, decision_id="second")], [], [], paying.now)
-        assert await lift(paying.ports, GUILD, first.decision_id, ADMIN) == []
-        assert paying.provider.count("resume") == 0
-
-    async def test_a_stop_made_after_a_resumption_is_undone_too(self, paying: World) -> None:
-        done = await revoke(paying.ports, order())
-        await paying.settle()
-        await paying.change(replace(await paying.recorded(), ends_at=None))
-        await lift(paying.ports, GUILD, done.decision_id, ADMIN)
-        assert paying.provider.subscriptions["sub_1"].ends_at is None
-
-    async def test_ended_for_good_only_the_way_back_is_free(self, paying: World) -> None:
-        done = await revoke(paying.ports, NOW)
-        await paying.settle()
-        assert await lift(paying.ports, GUILD, done.decision_id, ADMIN) == []
-        await paying.subscribe("sub_2")
-        assert paying.roles_of() == {ROLE}
 
 
 async def test_what_is_settled_is_not_carried_out_again(paying: World) -> None:
@@ -439,7 +261,7 @@ SUBSCRIPTIONS = st.lists(subscriptions(), min_size=1, max_size=3)
 def test_blocks_at_once_leave_nothing_of_what_was_meant(
     subs: list[Subscription], plans: list[Plan], now: int, plan_id: int | None, later: int
 ) -> None:
-    blocks = _blocks(order(plan_id=plan_id, at_once=True), affected_by(subs, plans), "d", now)
+    blocks = _blocks(make_order(plan_id=plan_id, at_once=True), affected_by(subs, plans), "d", now)
     left = decide(subs, blocks, plans, now + later, 5)
     assert all(plan_id not in (None, e.plan_id) for e in left)
 
@@ -451,7 +273,7 @@ def test_blocks_at_the_periods_end_begin_no_earlier_and_then_hold(
     affected = [a for a in affected_by(subs, plans) if plan_id in (None, *(p.id for p in a.plans))]
     if not affected:
         return
-    blocks = _blocks(order(plan_id=plan_id), affected, "d", now)
+    blocks = _blocks(make_order(plan_id=plan_id), affected, "d", now)
     for block in blocks:
         assert block.starts_at >= now
         assert block.until is None
@@ -470,5 +292,5 @@ def assert_kept_while_paid(sub: Subscription, plan_id: int, blocks: list[Overrid
 
 
 def test_an_order_for_all_rules_plans_that_come_later() -> None:
-    blocks = _blocks(order(), affected_by([make_subscription()], [make_plan()]), "d", 0)
+    blocks = _blocks(make_order(), affected_by([make_subscription()], [make_plan()]), "d", 0)
     assert any(block.covers(77, 10**10) for block in blocks)

@@ -26,14 +26,6 @@ from tests.billing.builders import (
 from tests.billing.world import World
 
 
-@pytest.fixture
-async def paying(world: World) -> World:
-    await world.add_plan()
-    await world.subscribe()
-    world.messenger.told.clear()
-    return world
-
-
 async def swept(world: World) -> list[str]:
     faults = await sweep(world.ports)
     await world.settle()

@@ -1,4 +1,4 @@
-"""From an event to the ledger: what is fetched, whose it is, and what follows from it."""
+"""From an event to the ledger: what is fetched, and whose it is."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ import pytest
 from billing.errors import NotAuthentic, ProviderMisread, ProviderNotFound, ProviderUnavailable
 from billing.model import (
     Binding,
-    DisputeState,
-    Intent,
-    IntentKind,
-    Item,
-    OverrideKind,
     Status,
     Subject,
     Subscription,
@@ -24,17 +19,12 @@ from billing.use_cases.ingest import ingest
 from billing.use_cases.sync import sync_subscription
 from tests.billing.builders import (
     DAY,
-    GRACE,
     GUILD,
     MEMBER,
     OTHER_GUILD,
     ROLE,
-    SECOND_ROLE,
     make_checkout,
     make_key,
-    make_override,
-    make_plan,
-    make_price,
     make_subscription,
 )
 from tests.billing.world import World
@@ -265,274 +255,6 @@ class TestFaults:
         await sync_subscription(world.ports, stale)
         (again,) = await world.ledger.load_stale(world.now, 9)
         assert again.evidence == "two"
-
-
-class TestPrices:
-    async def test_a_switched_price_moves_the_roles(self, world: World) -> None:
-        await world.add_plan()
-        await world.add_plan(make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),)))
-        sub = await world.subscribe()
-        await world.change(replace(sub, items=(Item(make_price("price_2", "prod_2")),)))
-        assert world.roles_of() == {SECOND_ROLE}
-        assert world.roles.changes()[-2:] == [("give", SECOND_ROLE), ("take", ROLE)]
-
-    async def test_a_replaced_price_counts_as_the_plan_of_its_product(self, world: World) -> None:
-        await world.add_plan()
-        await world.subscribe(items=(Item(make_price("price_new", "prod_1")),))
-        assert world.roles_of() == {ROLE}
-        assert world.told("unmapped_product") == []
-
-    async def test_a_product_that_no_plan_sells_gives_nothing_and_is_told_once(self, world: World) -> None:
-        await world.add_plan()
-        unmapped = (Item(make_price("price_x", "prod_x")),)
-        sub = await world.subscribe(items=unmapped)
-        await world.subscribe("sub_2", items=unmapped)
-        await world.change(replace(sub, ends_at=world.now + DAY))
-        assert world.roles_of() == set()
-        (notice,) = world.told("unmapped_product")
-        assert notice.member_id is None
-        assert notice.facts["price"] == "price_x"
-        assert notice.facts["product"] == "prod_x"
-
-    async def test_an_ended_one_asks_for_no_mapping(self, world: World) -> None:
-        await world.add_plan()
-        await world.subscribe(status=Status.ENDED, items=(Item(make_price("price_x", "prod_x")),))
-        assert world.told("unmapped_product") == []
-
-    async def test_a_price_changed_at_the_provider_is_recorded(self, world: World) -> None:
-        await world.add_plan()
-        world.provider.prices["price_1"] = make_price(amount=900)
-        await world.ring("price", "price_1")
-        await world.settle()
-        (plan,) = await world.ledger.load_plans(GUILD)
-        assert plan.prices[0].amount == 900
-
-    async def test_a_price_that_no_plan_names_is_not_fetched(self, world: World) -> None:
-        await world.add_plan()
-        await world.ring("price", "price_other")
-        await world.settle()
-        assert world.provider.count("fetch_price") == 0
-
-
-class TestBlocked:
-    """A member whom an admin has shut out is not billed again."""
-
-    async def block(self, world: World) -> None:
-        plan = (await world.ledger.load_plans(GUILD))[0]
-        block = make_override(plan.id, starts_at=world.now, reason="spam", decision_id="d")
-        await world.ledger.record_overrides([block], [], [], world.now)
-
-    async def test_a_resumed_one_is_stopped_again(self, world: World) -> None:
-        await world.add_plan()
-        sub = await world.subscribe()
-        end = sub.period_end
-        await world.change(replace(sub, ends_at=end))
-        await self.block(world)
-        await world.settle()
-        assert world.roles_of() == set()
-        await world.change(replace(sub, ends_at=None))
-        assert (await world.recorded()).ends_at == end
-        assert world.provider.subscriptions["sub_1"].ends_at == end
-        (intent,) = await world.ledger.load_intents_of(make_key())
-        assert intent.kind is IntentKind.CANCEL_AT_PERIOD_END
-        assert "spam" in intent.reason
-        assert world.roles_of() == set()
-        await world.change(replace(sub, ends_at=None))
-        assert world.provider.subscriptions["sub_1"].ends_at == end
-
-    async def test_one_that_is_owed_ends_at_once(self, world: World) -> None:
-        """Its period is not paid, so nothing is kept by going on; the provider would charge again."""
-        await world.add_plan()
-        sub = await world.subscribe()
-        await self.block(world)
-        await world.change(replace(sub, status=Status.PAST_DUE, unpaid_since=world.now))
-        assert (await world.recorded()).status is Status.ENDED
-
-    async def test_one_that_does_not_renew_is_left_alone(self, world: World) -> None:
-        await world.add_plan()
-        sub = await world.subscribe()
-        await self.block(world)
-        await world.change(replace(sub, ends_at=sub.period_end))
-        assert await world.ledger.load_intents_of(make_key()) == []
-
-    async def test_one_that_is_to_end_at_once_is_not_stopped_otherwise(self, world: World) -> None:
-        await world.add_plan()
-        sub = await world.subscribe()
-        world.provider.fail("cancel_now", ProviderUnavailable())
-        await self.block(world)
-        wish = Intent("w", IntentKind.CANCEL_NOW, make_key(), 99, "", world.now, next_attempt_at=world.now)
-        await world.ledger.record_intent(wish)
-        await world.change(sub)
-        assert world.provider.count("cancel_at_period_end") == 0
-
-    async def test_a_wish_that_waits_is_not_doubled(self, world: World) -> None:
-        await world.add_plan()
-        sub = await world.subscribe()
-        world.provider.fail("cancel_at_period_end", ProviderUnavailable())
-        await self.block(world)
-        for _ in range(3):
-            await world.change(sub)
-        assert len(await world.ledger.load_intents_of(make_key())) == 1
-
-    async def test_a_refund_that_waits_does_not_keep_the_billing_alive(self, world: World) -> None:
-        await world.add_plan()
-        sub = await world.subscribe()
-        world.provider.fail("fetch_last_payment", ProviderUnavailable())
-        await self.block(world)
-        refund = Intent(
-            "r", IntentKind.REFUND_LAST_PAYMENT, make_key(), 99, "", world.now, next_attempt_at=world.now
-        )
-        await world.ledger.record_intent(refund)
-        await world.change(sub)
-        assert world.provider.subscriptions["sub_1"].ends_at == sub.period_end
-
-    async def test_one_that_the_provider_refuses_to_stop_is_told_once_a_day(self, world: World) -> None:
-        await world.add_plan()
-        sub = await world.subscribe()
-        world.provider.fail("cancel_at_period_end", ProviderNotFound())
-        await self.block(world)
-        for _ in range(5):
-            await world.change(sub)
-            await world.pass_time(60)
-        assert world.provider.count("cancel_at_period_end") == 1
-        assert world.messenger.kinds().count("intent_outcome") == 1
-        await world.pass_time(DAY)
-        await world.change(sub)
-        assert world.provider.count("cancel_at_period_end") == 2
-
-    async def test_a_grant_is_no_block(self, world: World) -> None:
-        plan = await world.add_plan()
-        grant = make_override(plan.id, OverrideKind.GRANT)
-        await world.ledger.record_overrides([grant], [], [], world.now)
-        sub = await world.subscribe()
-        assert sub.ends_at is None
-
-    async def test_who_pays_while_blocked_is_not_told_that_it_began(self, world: World) -> None:
-        await world.add_plan()
-        await self.block(world)
-        await world.subscribe()
-        assert world.roles_of() == set()
-        assert world.told("started") == []
-        assert (await world.recorded()).ends_at is not None
-
-
-class TestDisputes:
-    async def dispute(self, world: World, state: DisputeState, name: str = "dp_1") -> None:
-        world.provider.disputes[name] = ("sub_1", state)
-        await world.ring("dispute", name, f"evt_{name}_{state}_{world.now}")
-        await world.settle()
-
-    async def test_access_rests_while_it_is_open_and_comes_back_when_won(self, world: World) -> None:
-        await world.add_plan()
-        await world.subscribe()
-        await self.dispute(world, DisputeState.OPEN)
-        assert world.roles_of() == set()
-        await world.change(replace(world.provider.subscriptions["sub_1"], period_end=world.now + DAY))
-        assert world.roles_of() == set()
-        await self.dispute(world, DisputeState.WON)
-        assert world.roles_of() == {ROLE}
-        assert [n.facts["state"] for n in world.told("dispute")] == ["open", "won"]
-
-    async def test_access_stays_away_when_lost(self, world: World) -> None:
-        await world.add_plan()
-        await world.subscribe()
-        await self.dispute(world, DisputeState.OPEN)
-        await self.dispute(world, DisputeState.LOST)
-        assert world.roles_of() == set()
-
-    async def test_an_inquiry_that_came_to_nothing_gives_access_back(self, world: World) -> None:
-        """Closed without a chargeback: the provider has no dispute any more."""
-        await world.add_plan()
-        await world.subscribe()
-        await self.dispute(world, DisputeState.OPEN)
-        await self.dispute(world, DisputeState.NONE)
-        assert world.roles_of() == {ROLE}
-
-    async def test_one_prevented_from_the_start_is_not_worth_a_word(self, world: World) -> None:
-        await world.add_plan()
-        await world.subscribe()
-        await self.dispute(world, DisputeState.NONE)
-        assert world.roles_of() == {ROLE}
-        assert world.told("dispute") == []
-
-    async def test_each_turn_is_told_once(self, world: World) -> None:
-        await world.add_plan()
-        await world.subscribe()
-        for _ in range(3):
-            await self.dispute(world, DisputeState.OPEN)
-            world.clock.advance(1)
-        assert len(world.told("dispute")) == 1
-
-    async def test_one_about_no_subscription_is_done(self, world: World) -> None:
-        world.provider.disputes["dp_1"] = (None, DisputeState.OPEN)
-        await world.ring("dispute", "dp_1")
-        await world.settle()
-        assert (await world.ledger.load_health(world.now)).inbox == 0
-
-
-class TestMilestones:
-    """What a member hears, once each."""
-
-    async def test_it_began_when_it_was_paid(self, world: World) -> None:
-        await world.add_plan()
-        sub = await world.subscribe(status=Status.PENDING)
-        assert world.messenger.told == []
-        await world.change(replace(sub, status=Status.ACTIVE))
-        await world.change(replace(sub, status=Status.ACTIVE, period_end=world.now + DAY))
-        assert world.messenger.kinds() == ["started"]
-        assert world.messenger.told[0].member_id == MEMBER
-        assert world.messenger.told[0].facts["plan"] == "Plan 1"
-
-    async def test_a_failed_payment_with_its_grace(self, world: World) -> None:
-        await world.add_plan()
-        sub = await world.subscribe()
-        failed = world.now - DAY
-        owing = replace(sub, status=Status.PAST_DUE, unpaid_since=failed)
-        await world.change(owing)
-        await world.change(replace(owing, period_end=world.now + DAY))
-        (notice,) = world.told("payment_failed")
-        assert notice.facts["until"] == failed + GRACE
-        assert world.roles_of() == {ROLE}
-
-    async def test_each_failed_payment_anew(self, world: World) -> None:
-        await world.add_plan()
-        sub = await world.subscribe()
-        for _ in range(2):
-            await world.change(replace(sub, status=Status.PAST_DUE, unpaid_since=world.now))
-            await world.change(sub)
-            await world.pass_time(DAY)
-        assert len(world.told("payment_failed")) == 2
-
-    async def test_grace_runs_out_by_time_alone(self, world: World) -> None:
-        await world.add_plan()
-        sub = await world.subscribe()
-        await world.change(replace(sub, status=Status.PAST_DUE, unpaid_since=world.now))
-        await world.pass_time(GRACE - 1)
-        assert world.roles_of() == {ROLE}
-        await world.pass_time(1)
-        assert world.roles_of() == set()
-
-    async def test_it_is_over(self, world: World) -> None:
-        await world.add_plan()
-        sub = await world.subscribe()
-        for _ in range(2):
-            await world.change(replace(sub, status=Status.ENDED))
-        assert len(world.told("ended")) == 1
-        assert world.roles_of() == set()
-
-    async def test_a_scheduled_end_is_told_too(self, world: World) -> None:
-        await world.add_plan()
-        sub = await world.subscribe()
-        await world.change(replace(sub, ends_at=sub.period_end))
-        world.clock.at = (sub.period_end or 0) + 5
-        await world.change(replace(sub, status=Status.ENDED))
-        assert len(world.told("ended")) == 1
-
-    async def test_what_never_began_has_no_end(self, world: World) -> None:
-        await world.add_plan()
-        sub = await world.subscribe(status=Status.PENDING)
-        await world.change(replace(sub, status=Status.ENDED))
-        assert world.messenger.told == []
 
 
 async def test_paid_time_ends_by_the_clock_and_the_provider_is_asked(world: World) -> None:
