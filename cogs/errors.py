@@ -66,9 +66,15 @@ def _name(interaction: Interaction) -> str:
 
 
 async def _show(interaction: Interaction, sentence: str) -> None:
-    """A placeholder becomes the sentence; a message that is there already stays, and it comes below."""
-    waiting = discord.InteractionResponseType.deferred_channel_message
-    if interaction.response.is_done() and interaction.response.type is not waiting:
+    """In the place of what waits for an answer; a message that others see too stays, and it comes below."""
+    if interaction.response.is_done() and not _waits(interaction):
         await add(interaction, note(sentence))
     else:
         await answer(interaction, note(sentence))
+
+
+def _waits(interaction: Interaction) -> bool:
+    kinds = discord.InteractionResponseType
+    if interaction.response.type is kinds.deferred_message_update:
+        return interaction.message is not None and interaction.message.flags.ephemeral
+    return interaction.response.type is kinds.deferred_channel_message

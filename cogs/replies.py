@@ -91,7 +91,7 @@ def moment(at: int) -> str:
 
 
 def roles(role_ids: Sequence[int], names: dict[int, str] | None = None) -> str:
-    """Role mentions; with `names`, for where a mention would not resolve, the names that are known."""
+    """Role mentions; with `names`, for where a mention does not resolve, the names that are known beside."""
     shown = [_role(r, names) for r in role_ids[:ROLES_SHOWN]]
     more = len(role_ids) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
@@ -99,7 +99,7 @@ def roles(role_ids: Sequence[int], names: dict[int, str] | None = None) -> str:
 
 def _role(role_id: int, names: dict[int, str] | None) -> str:
     name = names.get(role_id) if names is not None else None
-    return f"<@&{role_id}>" if name is None else f"**{escaped(name, 40)}**"
+    return f"<@&{role_id}>" if name is None else f"**{escaped(name, 40)}** (<@&{role_id}>)"
 
 
 def within(room: int, lines: Iterable[tuple[int, str]]) -> str:

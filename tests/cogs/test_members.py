@@ -180,7 +180,11 @@ async def test_cancelled_already(town: Town) -> None:
     await town.sell()
     await town.buy()
     asked = await town.bob.run(town.guild, "cancel")
+    second = await town.bob.run(town.guild, "cancel")
     await confirmed(asked, "Cancel subscription")
+    stale = await confirmed(second, "Cancel subscription")
+    assert "cancelled already" in stale.text
+    assert stale.updated
     again = await town.bob.run(town.guild, "cancel")
     assert "cancelled already and ends <t:" in again.text
 

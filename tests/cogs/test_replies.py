@@ -80,7 +80,7 @@ def test_how_often_a_price_is_paid() -> None:
 
 def test_a_role_is_a_mention_or_a_name() -> None:
     assert roles([1, 2]) == "<@&1>, <@&2>"
-    assert roles([1, 2], {1: "A*B"}) == r"**A\*B**, <@&2>"
+    assert roles([1, 2], {1: "A*B"}) == r"**A\*B** (<@&1>), <@&2>"
     assert roles(range(12)).endswith("<@&7> and 4 more")
 
 
