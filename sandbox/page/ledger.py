@@ -16,7 +16,8 @@ ROWS = 60
 _SNOWFLAKE = re.compile(r"\d{17,20}")
 _PRICE = re.compile(r"(price_[A-Za-z0-9]{24})(?:x(\d+))?")
 _MOMENT = re.compile(r"\b(\w+?)(?:_at)?=(\d{10})\b")
-_NOTHING = re.compile(r"\s*\b\w+=(?:None|False)?(?=\s|$)")
+# What is not set, and whose it is, which the row says already.
+_NOTHING = re.compile(r"\s*\b(?:\w+=(?:None|False)?|member=\d+)(?=\s|$)")
 _SUBSCRIPTION = re.compile(r"stripe subscription (sub_\w+)")
 
 

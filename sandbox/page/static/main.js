@@ -50,8 +50,8 @@ function draw() {
   markRead(world.me.id, here);
   drawNav(world, here, { be: (id) => be(id), go });
   patch($("place-head"), [here.key, here.name, here.topic], () => headOf(here));
-  drawChat($("messages"), world, here, { press, choose });
   composer.show(world, here);
+  drawChat($("messages"), world, here, { press, choose });
   drawSide(world, act);
   refreshTimes(document, world.now);
   const unread = unreadTotal(world, here.key);
