@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from billing.errors import DiscordUnavailable, LedgerUnavailable, ProviderUnavailable
-from billing.model import Binding, Event, Intent, IntentKind, Notice, Subject, Subscription
+from billing.model import Binding, DisputeState, Event, Intent, IntentKind, Notice, Subject, Subscription
 from billing.worker import LONGEST_WAIT, SWEEP_AGAIN
 from tests.billing.bench import INTERVAL, Bench, quiet, run, until
 from tests.billing.builders import (
@@ -179,6 +179,34 @@ async def test_events_at_fault_hold_up_no_others(bench: Bench) -> None:
     await until(lambda: bench.holders() == 1)
     await quiet(bench)
     assert (await bench.ledger.load_health(bench.ports.now())).inbox == 9
+
+
+async def test_of_one_dispute_the_later_word_stands(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer to its first event comes late, when the second has arrived already."""
+    await bench.sell()
+    await bench.offer("sub_1")
+    answers = [DisputeState.OPEN, DisputeState.WON]
+    go = asyncio.Event()
+
+    async def fetch(_: str) -> tuple[str, DisputeState]:
+        state = answers.pop(0)
+        if state is DisputeState.OPEN:
+            await go.wait()
+        return "sub_1", state
+
+    monkeypatch.setattr(bench.provider, "fetch_dispute", fetch)
+    now = bench.ports.now()
+    for name in ("evt_opened", "evt_closed"):
+        await bench.ledger.record_events(
+            [Event("stripe", "test", name, "k", Subject("dispute", "dp"), now)], now
+        )
+    await asyncio.sleep(0.05)
+    go.set()
+    await until(lambda: not answers)
+    await quiet(bench)
+    sub = await bench.ledger.load_subscription(make_key())
+    assert sub is not None
+    assert sub.dispute is DisputeState.WON
 
 
 @pytest.mark.parametrize("table", ["members", "notices", "intents"])
