@@ -13,7 +13,7 @@ from cogs import cards
 from cogs.buttons import Action
 from cogs.cards import Card
 from cogs.context import Interaction, add, answer, require_admin, think
-from cogs.plans import can_write
+from cogs.plans import can_write, require_seen
 from cogs.replies import escaped
 
 ROOM = 3_500  # characters of findings in one message
@@ -54,6 +54,7 @@ async def examine(interaction: Interaction, guild_id: int) -> list[Finding]:
     guild = interaction.client.get_guild(guild_id)
     if guild is None:
         raise GuildGone
+    require_seen(guild)
     plans = await ports.ledger.load_plans(guild_id, removed=True)
     settings = await ports.ledger.load_guild_settings(guild_id)
     found = [

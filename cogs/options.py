@@ -66,8 +66,9 @@ async def suggest_sale(interaction: Interaction, typed: str) -> list[Choice]:
 async def on_sale(interaction: Interaction) -> list[Plan]:
     """The plans that the caller can choose from here."""
     ports = interaction.client.ports
-    if interaction.guild_id is not None and interaction.client.get_guild(interaction.guild_id) is not None:
-        return await load_sale(ports, interaction.guild_id)
+    here = interaction.client.get_guild(interaction.guild_id or 0)
+    if here is not None:
+        return await load_sale(ports, here.id)
     found = []
     for guild_id in await shared_servers(interaction):
         found += await load_sale(ports, guild_id)
@@ -117,8 +118,8 @@ async def _is_member(client: DuesBot, guild_id: int, user_id: int) -> bool:
 async def find_plan(interaction: Interaction, text: str) -> Plan:
     """The plan that a member meant; hidden ones only by their key or their whole name."""
     ports = interaction.client.ports
-    here = interaction.guild_id if interaction.guild else None
-    servers = [here] if here is not None else await shared_servers(interaction)
+    here = interaction.client.get_guild(interaction.guild_id or 0)
+    servers = [here.id] if here is not None else await shared_servers(interaction)
     plans = [p for g in servers for p in await ports.ledger.load_plans(g)]
     return _meant(plans, text, NO_PLAN)
 

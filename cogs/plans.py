@@ -6,7 +6,14 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
-from billing.errors import Conflict, GuildGone, NotAllowed, RoleAboveBot, RolesNotPermitted
+from billing.errors import (
+    Conflict,
+    DiscordUnavailable,
+    GuildGone,
+    NotAllowed,
+    RoleAboveBot,
+    RolesNotPermitted,
+)
 from billing.model import GuildSettings, Plan
 from billing.use_cases.plans import (
     DESCRIPTION_LIMIT,
@@ -211,6 +218,7 @@ def require_sellable(interaction: Interaction, role: discord.Role) -> None:
     guild = interaction.guild
     if guild is None or not isinstance(interaction.user, discord.Member):
         raise GuildGone
+    require_seen(guild)
     if role.is_default():
         raise Conflict("@everyone has this role already, so it cannot be sold.")
     if role.managed:
@@ -220,6 +228,12 @@ def require_sellable(interaction: Interaction, role: discord.Role) -> None:
         raise NotAllowed(
             "This role has permissions and stands above your own highest role, so you cannot sell it."
         )
+
+
+def require_seen(guild: discord.Guild) -> None:
+    """DiscordUnavailable during an outage of this server, when its roles are not known."""
+    if guild.unavailable:
+        raise DiscordUnavailable("Discord has trouble with this server just now. Please try again later.")
 
 
 def cannot_give(guild: discord.Guild, role: discord.Role) -> list[str]:

@@ -111,11 +111,12 @@ class RoleSync(commands.Cog):
 
     def __init__(self, bot: DuesBot) -> None:
         self._bot = bot
-        self._waking: dict[int, asyncio.Task[None]] = {}
+        self._waking: set[int] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def cog_unload(self) -> None:
         """Stop what still waits."""
-        for task in self._waking.values():
+        for task in self._tasks:
             task.cancel()
 
     @commands.Cog.listener()
@@ -171,13 +172,14 @@ class RoleSync(commands.Cog):
     def _wake(self, guild_id: int) -> None:
         """Mark the parked members of a server once things have settled."""
         if guild_id not in self._waking:
+            self._waking.add(guild_id)
             task = asyncio.create_task(self._mark_parked(guild_id))
-            self._waking[guild_id] = task
-            task.add_done_callback(lambda _: self._waking.pop(guild_id, None))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _mark_parked(self, guild_id: int) -> None:
         await asyncio.sleep(SETTLING)
-        self._waking.pop(guild_id, None)
+        self._waking.discard(guild_id)
         ledger = self._bot.ports.ledger
         try:
             parked = [Binding(guild_id, member) for member, _ in await ledger.load_parked(guild_id)]

@@ -29,7 +29,7 @@ class Place:
     def server(self, guild_id: int) -> str:
         """The server's name, as far as the bot knows it; not escaped."""
         guild = self.client.get_guild(guild_id)
-        return guild.name if guild else "a server that the bot is not in"
+        return guild.name if guild and guild.name else "a server that cannot be seen just now"
 
     def roles(self, guild_id: int, role_ids: Sequence[int]) -> str:
         """The roles, for this reader."""

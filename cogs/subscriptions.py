@@ -39,16 +39,17 @@ class Subscriptions(commands.Cog):
         untold = await ports.ledger.load_untold(member_id, ports.now())
         first, *more = _news([await notice_text(ports, n, _place(interaction)) for n in untold])
         card = await _overview(interaction, listed, 0, first)
-        await _mark(ports, member_id, listed, interaction.guild_id)  # which takes them out of parking
+        await _mark(interaction, listed)  # which takes them out of parking
         await answer(interaction, card)
         for text in more:
             await add(interaction, cards.note(text))
 
     async def turn(self, interaction: Interaction, pressed: Pressed) -> None:
         """Another page of it."""
+        await think(interaction, replace=True)
         listed = await load_listed(interaction.client.ports, interaction.user.id, interaction.guild_id)
         card = await _overview(interaction, listed, int(pressed.rest), "")
-        await answer(interaction, card, replace=True)
+        await answer(interaction, card)
 
 
 def _place(interaction: Interaction) -> Place:
@@ -70,12 +71,14 @@ async def load_listed(ports: Ports, member_id: int, here: int | None) -> list[Su
     )
 
 
-async def _mark(ports: Ports, member_id: int, listed: Sequence[Subscription], here: int | None) -> None:
+async def _mark(interaction: Interaction, listed: Sequence[Subscription]) -> None:
     """Without the members intent nobody says that a member has come back; their command does."""
+    ports = interaction.client.ports
     servers = {s.binding.guild_id for s in listed if s.binding is not None}
+    here = interaction.client.get_guild(interaction.guild_id or 0)
     if here is not None:
-        servers.add(here)
-    marks = [Binding(guild_id, member_id) for guild_id in sorted(servers)]
+        servers.add(here.id)
+    marks = [Binding(guild_id, interaction.user.id) for guild_id in sorted(servers)]
     await ports.ledger.record_marks(marks, "command", ports.now())
 
 

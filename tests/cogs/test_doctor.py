@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 from sandbox.discord import Reply
 from tests.cogs.town import Town
 
@@ -55,6 +57,16 @@ async def test_fix_tries_waiting_members_again(town: Town) -> None:
     assert "Trying the roles of 1 waiting members again." in fixed.text
     await town.settled()
     assert town.roles() == ["Gold"]
+
+
+async def test_a_server_in_an_outage_of_discords(town: Town) -> None:
+    await town.sell()
+    assert town.process is not None
+    gone = asyncio.create_task(town.process.bot.wait_for("guild_unavailable", timeout=20))
+    await asyncio.sleep(0)
+    town.world.close_guild(town.guild)
+    await gone
+    assert "trouble with this server" in (await town.cleo.run(town.guild, "doctor")).text
 
 
 async def test_nothing_that_the_bot_could_mend(town: Town) -> None:

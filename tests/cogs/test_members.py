@@ -9,12 +9,6 @@ from sandbox.discord import Reply
 from tests.cogs.town import DAY, MONTH, Town, link_of, running
 
 
-async def confirmed(asked: Reply, label: str) -> Reply:
-    """Press a danger button and wait for what comes of it."""
-    reply = await asked.press(label)
-    return await reply.until(lambda r: "One moment" not in r.text)
-
-
 async def two_subscriptions(town: Town) -> None:
     """Bob pays for Gold and for Silver."""
     await town.sell()
@@ -136,7 +130,7 @@ async def test_a_provider_that_is_down_keeps_the_wish_and_tells_later(town: Town
     await town.buy()
     asked = await town.bob.run(town.guild, "cancel")
     town.stripe.faults.add("status", status=503, times=None)
-    reply = await confirmed(asked, "Cancel subscription")
+    reply = await asked.press("Cancel subscription")
     assert "Not cancelled yet" in reply.text
     assert "Stripe is not answering" in reply.text
     assert "has not confirmed yet" in (await town.bob.run(town.guild, "subscriptions")).text
@@ -152,7 +146,7 @@ async def test_what_the_provider_refuses_is_said(town: Town) -> None:
     await town.buy()
     asked = await town.bob.run(town.guild, "cancel")
     town.stripe.faults.add("status", "subscriptions/sub_", method="POST", status=400, times=None)
-    reply = await confirmed(asked, "Cancel subscription")
+    reply = await asked.press("Cancel subscription")
     assert "Not cancelled" in reply.text
     assert "Resume" not in [b.label for b in reply.buttons]
 
@@ -162,9 +156,9 @@ async def test_a_question_that_has_changed_is_asked_anew(town: Town) -> None:
     await town.buy()
     asked = await town.bob.run(town.guild, "cancel")
     await town.turn(MONTH)
-    again = await confirmed(asked, "Cancel subscription")
+    again = await asked.press("Cancel subscription")
     assert "has changed meanwhile" in again.text
-    done = await confirmed(again, "Cancel subscription")
+    done = await again.press("Cancel subscription")
     assert "Receipt" in done.text
 
 
@@ -181,8 +175,8 @@ async def test_cancelled_already(town: Town) -> None:
     await town.buy()
     asked = await town.bob.run(town.guild, "cancel")
     second = await town.bob.run(town.guild, "cancel")
-    await confirmed(asked, "Cancel subscription")
-    stale = await confirmed(second, "Cancel subscription")
+    await asked.press("Cancel subscription")
+    stale = await second.press("Cancel subscription")
     assert "cancelled already" in stale.text
     assert stale.updated
     again = await town.bob.run(town.guild, "cancel")

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 from sandbox.discord import Reply
 from sandbox.discord.permissions import MANAGE_GUILD
-from tests.cogs.test_members import confirmed
 from tests.cogs.town import MONTH, Town, link_of, running
 
 
 async def revoke(town: Town, **options: object) -> Reply:
     """Cleo revokes and says yes."""
     asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user, **options})
-    return await confirmed(asked, "Revoke access")
+    return await asked.press("Revoke access")
 
 
 async def test_now_ends_access_and_billing_and_gives_the_payment_back(town: Town) -> None:
@@ -26,7 +25,7 @@ async def test_now_ends_access_and_billing_and_gives_the_payment_back(town: Town
     assert "Refund for Gold: **€5.00**" in asked.text
     assert r"spam \<\@1>" in asked.text
     assert [b.style for b in asked.buttons] == ["danger", "secondary"]
-    done = await confirmed(asked, "Revoke access")
+    done = await asked.press("Revoke access")
     assert "Billing ended at once. Last payment refunded: €5.00." in done.text
     await town.settled()
     assert town.roles() == []
@@ -79,7 +78,7 @@ async def test_a_provider_that_is_down_takes_the_role_all_the_same(town: Town) -
     await town.buy()
     asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user, "when": "now"})
     town.stripe.faults.add("status", status=503, times=None)
-    done = await confirmed(asked, "Revoke access")
+    done = await asked.press("Revoke access")
     assert "Stripe has not answered yet: ending the billing is tried again" in done.text
     await town.world.until(lambda: town.roles() == [], "the role to go")
     town.stripe.faults.clear()
@@ -105,7 +104,7 @@ async def test_a_question_is_left_or_goes_stale(town: Town) -> None:
     town.clock.advance(60)
     assert "no longer open" in (await again.press("Revoke access")).text
     assert await blocks(town) == []
-    await confirmed(third, "Revoke access")
+    await third.press("Revoke access")
     assert len(await blocks(town)) == 2  # the plan, and all others from then on
 
 

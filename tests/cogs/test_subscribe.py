@@ -109,6 +109,7 @@ async def test_used_where_the_bot_is_not_it_shows_the_shared_servers(town: Town)
     reply = await town.bob.run(elsewhere, "subscribe")
     assert "Pottery" in reply.text
     assert link_of(reply)
+    assert link_of(await town.bob.run(elsewhere, "subscribe", {"plan": "Gold"}))
 
 
 async def test_prices_in_the_readers_language(town: Town) -> None:
