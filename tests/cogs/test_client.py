@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
+from pathlib import Path
 from typing import Any
 
 import discord
@@ -97,7 +99,7 @@ async def test_no_members_are_kept_and_no_privileged_intent_is_asked(town: Town)
     bot = town.process.bot
     assert not bot.intents.members
     assert not bot.intents.message_content
-    assert [member.id for member in bot.get_guild(town.guild.id).members] == [bot.own_id]  # type: ignore[union-attr]
+    assert [member.id for member in bot.get_guild(town.guild.id).members] == [bot.own_id]  # type: ignore[union-attr]  # the bot is in it
 
 
 async def test_it_is_offline_after_a_break_and_online_again(town: Town) -> None:
@@ -200,3 +202,25 @@ def test_discord_py_is_told_to_ping_nobody() -> None:
     allowed = DuesBot().allowed_mentions
     assert allowed is not None
     assert allowed.to_dict() == discord.AllowedMentions.none().to_dict()
+
+
+async def test_the_document_names_every_command_and_option(town: Town) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
+    rows = dict(re.findall(r"^\| `/([a-z ]+)` \| (.*?) \|", document, re.MULTILINE))
+    written = {name: re.findall(r"`(\w+)`", options) for name, options in rows.items()}
+    assert {name: sorted(options) for name, options in _leaves(town).items()} == {
+        name: sorted(set(options) - {"period_end", "now", "none", "last_payment"})
+        for name, options in written.items()
+    }
+
+
+def _leaves(town: Town) -> dict[str, list[str]]:
+    """The options of every command and subcommand, by its whole name."""
+    found = {}
+    for name, command in registered(town).items():
+        inner = [o for o in command["options"] if o["type"] == 1]
+        for one in inner:
+            found[f"{name} {one['name']}"] = [o["name"] for o in one.get("options", [])]
+        if not inner:
+            found[name] = [o["name"] for o in command["options"]]
+    return found

@@ -107,7 +107,7 @@ def test_a_role_is_a_mention_or_a_name() -> None:
     ],
 )
 def test_the_state_in_plain_words(change: dict[str, object], said: str) -> None:
-    subscription = replace(PAID, **change)  # type: ignore[arg-type]
+    subscription = replace(PAID, **change)  # type: ignore[arg-type]  # built from parts
     assert said in state_words(subscription, decide_right(subscription, NOW, grace=100))
 
 

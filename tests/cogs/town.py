@@ -81,7 +81,7 @@ class Town:
     ) -> Plan:
         """A plan on sale in the server, as an admin would make it."""
         role = role or self.gold
-        wanted = Edit(name, add_role=role.id, price_ids={"stripe": price or self.price}, **edit)  # type: ignore[arg-type]
+        wanted = Edit(name, add_role=role.id, price_ids={"stripe": price or self.price}, **edit)  # type: ignore[arg-type]  # built from parts
         return await add_plan(self.ports, role.guild_id, wanted, self.ada.id)
 
     async def invite(self, guild: Guild) -> None:
