@@ -1,0 +1,52 @@
+"""Amounts: exact decimals inside, PayPal's strings outside."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from babel.numbers import format_currency
+
+Obj = dict[str, object]
+
+# Without decimals at PayPal, whatever ISO 4217 says (developer.paypal.com/reference/currency-codes).
+WHOLE = frozenset({"HUF", "JPY", "TWD"})
+CURRENCIES = "AUD BRL CAD CNY CZK DKK EUR HKD HUF ILS JPY MYR MXN TWD NZD NOK PHP PLN GBP SGD SEK CHF THB USD"
+
+
+def read(value: str, currency: str) -> Decimal:
+    """ValueError where PayPal takes no such amount: too many decimals, or no number."""
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        raise ValueError(value) from None
+    if currency not in CURRENCIES.split() or amount != round_to(amount, currency):
+        raise ValueError(value)
+    return amount
+
+
+def round_to(amount: Decimal, currency: str) -> Decimal:
+    return amount.quantize(Decimal(1) if currency in WHOLE else Decimal("0.01"))
+
+
+def exact(amount: Decimal, currency: str) -> str:
+    """5 -> "5.00", as payments write it; yen have no decimals."""
+    return str(round_to(amount, currency))
+
+
+def short(amount: Decimal, currency: str) -> str:
+    """5 -> "5.0", as live subscriptions write it: trailing zeros are cut but one."""
+    text = exact(amount, currency)
+    return text.removesuffix("0") if "." in text else text
+
+
+def money(amount: Decimal, currency: str) -> Obj:
+    return {"currency_code": currency, "value": short(amount, currency)}
+
+
+def money_exact(amount: Decimal, currency: str) -> Obj:
+    return {"currency_code": currency, "value": exact(amount, currency)}
+
+
+def spoken(amount: Decimal, currency: str) -> str:
+    """For a page: $5.00."""
+    return str(format_currency(amount, currency, locale="en_US"))

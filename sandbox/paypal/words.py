@@ -1,0 +1,87 @@
+"""Amounts, periods and states as the hosted pages write them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from sandbox.paypal.agreement import amount_of, current_cycle, cycles_of, plan_of
+from sandbox.paypal.catalog import currency_of
+from sandbox.paypal.money import spoken
+from sandbox.paypal.state import Obj, Subscription, World
+from sandbox.paypal.times import spoken as day
+
+BADGES = {
+    "APPROVAL_PENDING": "Not agreed yet",
+    "APPROVED": "Agreed",
+    "ACTIVE": "Active",
+    "SUSPENDED": "Suspended",
+    "CANCELLED": "Cancelled",
+    "EXPIRED": "Ended",
+}
+
+
+def every(cycle: Obj) -> str:
+    """every month, every 3 months."""
+    unit, count = cycle["frequency"]["interval_unit"].lower(), cycle["frequency"].get("interval_count", 1)
+    return f"every {unit}" if count == 1 else f"every {count} {unit}s"
+
+
+def terms(world: World, subscription: Subscription) -> list[tuple[str, str]]:
+    """(what, how much) for each part of the plan, in the order in which they are paid."""
+    plan = plan_of(world, subscription)
+    code = currency_of(plan)
+    found = [_part(subscription, cycle, code) for cycle in cycles_of(plan)]
+    fee = Decimal(plan["payment_preferences"].get("setup_fee", {}).get("value", "0"))
+    return [("Set-up fee, once", spoken(fee, code)), *found] if fee else found
+
+
+def _part(subscription: Subscription, cycle: Obj, code: str) -> tuple[str, str]:
+    amount, total = amount_of(subscription, cycle), cycle["total_cycles"]
+    price = f"{spoken(amount, code)} {every(cycle)}" if amount else "Free"
+    times = "until you cancel" if total == 0 else f"{total} {'time' if total == 1 else 'times'}"
+    unit = cycle["frequency"]["interval_unit"].lower()
+    if not amount:
+        count = total * cycle["frequency"].get("interval_count", 1)
+        times = f"for {count} {unit}{'' if count == 1 else 's'}"
+    label = "Trial" if cycle["tenure_type"] == "TRIAL" else "Subscription"
+    return f"{label}, {times}", price
+
+
+def due_today(world: World, subscription: Subscription) -> str:
+    """What agreeing takes at once."""
+    plan = plan_of(world, subscription)
+    due = Decimal(plan["payment_preferences"].get("setup_fee", {}).get("value", "0"))
+    cycle = current_cycle(plan, {})
+    if cycle and subscription.start <= world.now():
+        due += amount_of(subscription, cycle)
+    return spoken(due, currency_of(plan))
+
+
+def cost(world: World, subscription: Subscription) -> str:
+    plan = plan_of(world, subscription)
+    cycle = current_cycle(plan, subscription.cycles) or cycles_of(plan)[-1]
+    amount = amount_of(subscription, cycle)
+    return f"{spoken(amount, currency_of(plan))} {every(cycle)}" if amount else "Free for now"
+
+
+def plan_name(world: World, subscription: Subscription) -> str:
+    return str(world.get("plan", subscription.plan_id)["name"])
+
+
+def badge(subscription: Subscription) -> str:
+    return "Payment failed" if _owes(subscription) else BADGES[subscription.status]
+
+
+def _owes(subscription: Subscription) -> bool:
+    return subscription.status == "ACTIVE" and (subscription.failed > 0 or subscription.retry_at is not None)
+
+
+def sentence(subscription: Subscription) -> str:
+    """What happens next, or has happened."""
+    if subscription.retry_at is not None:
+        return f"The last payment failed. It is tried again on {day(subscription.retry_at)}."
+    if subscription.status == "ACTIVE" and subscription.next_at is not None:
+        return f"The next payment is on {day(subscription.next_at)}."
+    if subscription.status == "SUSPENDED":
+        return "Nothing is taken until it is activated again."
+    return f"{BADGES[subscription.status]} since {day(subscription.changed)}. Nothing more is taken."
