@@ -93,7 +93,7 @@ def retrieve_customer(world: World, given: Obj, customer_id: str) -> Obj:
 
 
 def delete_customer(world: World, given: Obj, customer_id: str) -> Obj:
-    from sandbox.stripe.cancel import OVER, cancel_now  # noqa: PLC0415
+    from sandbox.stripe.cancel import OVER, cancel_now  # noqa: PLC0415 - the two resources know each other
 
     customer = living(world, customer_id)
     for subscription in world.all("subscription", customer=customer_id):

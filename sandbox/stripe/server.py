@@ -101,7 +101,7 @@ class StripeServer:
         await self._site.stop()
 
     async def come_back(self) -> None:
-        assert self._runner is not None, "Start the server first."  # noqa: S101
+        assert self._runner is not None, "Start the server first."  # noqa: S101 - the caller's own mistake
         self._site = web.TCPSite(self._runner, self.host, self.port, reuse_address=True)
         await self._site.start()
         self._down = False

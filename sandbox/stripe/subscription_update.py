@@ -109,7 +109,7 @@ def _prices(subscription: Obj) -> set[str]:
 
 def _next_rows(world: World, subscription: Obj, wanted: list[Obj]) -> list[Obj]:
     """The items after the change; one without an id is one more, as many a caller finds out late."""
-    from sandbox.stripe.subscriptions import new_item  # noqa: PLC0415
+    from sandbox.stripe.subscriptions import new_item  # noqa: PLC0415 - the two resources know each other
 
     rows = {item["id"]: dict(item) for item in billing.items_of(subscription)}
     first = billing.items_of(subscription)[0]

@@ -77,7 +77,7 @@ async def test_checkout_refuses_what_cannot_be_sold(
 ) -> None:
     async def checkout(**more: Any) -> stripe.InvalidRequestError:
         given = {"mode": "subscription", "line_items": [{"price": gold["id"], "quantity": 1}], **more}
-        return await refused(client.v1.checkout.sessions.create_async(given))  # type: ignore[arg-type]
+        return await refused(client.v1.checkout.sessions.create_async(given))  # type: ignore[arg-type]  # built from parts
 
     once = await client.v1.prices.create_async(
         {"product": gold["product"], "currency": "usd", "unit_amount": 1}
@@ -140,7 +140,7 @@ async def test_a_schedule_owns_the_ends(client: Client, fake: StripeServer, gold
     subscription = await subscribe(client, fake, gold)
     schedule = await client.v1.subscription_schedules.create_async({"from_subscription": subscription.id})
     for given in ({"cancel_at_period_end": True}, {"cancel_at": "min_period_end"}):
-        error = await refused(client.v1.subscriptions.update_async(subscription.id, given))  # type: ignore[arg-type]
+        error = await refused(client.v1.subscriptions.update_async(subscription.id, given))  # type: ignore[arg-type]  # built from parts
         assert schedule.id in str(error)
     released = await client.v1.subscription_schedules.release_async(schedule.id)
     assert (released.status, released.released_subscription) == ("released", subscription.id)
