@@ -12,7 +12,7 @@ import discord
 import pytest
 
 from billing.errors import LedgerUnavailable
-from cogs.client import ANSWERING, DuesBot
+from cogs.client import ANSWERING, CLOSE_PATIENCE, DuesBot
 from cogs.connect import TokenRefused
 from sandbox.discord import NoAnswerError
 from tests.cogs import town as parts
@@ -179,7 +179,8 @@ async def test_an_answer_under_way_is_given_before_the_bot_closes(still_town: To
         reply = await still_town.bob.run(still_town.guild, "subscriptions", wait=False)
         await held.wait_struck()
         closing = asyncio.create_task(process.bot.close())
-        await asyncio.sleep(0)
+        done, _ = await asyncio.wait({closing}, timeout=CLOSE_PATIENCE / 2)
+        assert not done
         held.release()
         await closing
     assert "You have no subscriptions" in reply.text
