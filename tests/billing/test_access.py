@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -183,6 +184,20 @@ def test_nobody_is_entitled_without_a_source(
     grants = [o for o in overrides if o.kind is OverrideKind.GRANT]
     given_ = {p.id for p in plans for o in grants if o.covers(p.id, now)}
     assert {e.plan_id for e in decide(subs, overrides, plans, now, grace)} <= paid | given_
+
+
+def test_of_several_sources_the_longest_counts_and_a_certain_one_first() -> None:
+    """From the strongest to the weakest, in whichever order they come."""
+    sources = [
+        make_subscription(),
+        make_subscription(ends_at=NOW + 9),
+        make_subscription(ends_at=NOW + 5),
+        make_subscription(status=Status.UNKNOWN),
+    ]
+    for stronger, weaker in itertools.combinations(sources, 2):
+        alone = decide([stronger], [], [make_plan()], NOW, 0)
+        assert decide([stronger, weaker], [], [make_plan()], NOW, 0) == alone
+        assert decide([weaker, stronger], [], [make_plan()], NOW, 0) == alone
 
 
 def test_a_grant_gives_without_money() -> None:
