@@ -89,9 +89,15 @@ def _tell(world: World, dispute: Obj, kind: str, summary: str) -> None:
 
 
 def _list(world: World, call: Call) -> Answer:
-    found = [one for one in reversed(world.all("dispute")) if _fits(one, call.query)]
-    shown = [{name: one[name] for name in BRIEF} for one in found[: call.query.get("page_size", 10)]]
-    return 200, {"items": shown, "links": [world.link("/v1/customer/disputes")]}
+    """Newest first; `next_page_token` says how many were shown before."""
+    query, path = call.query, "/v1/customer/disputes"
+    found = [one for one in reversed(world.all("dispute")) if _fits(one, query)]
+    size, before = query.get("page_size", 10), query.get("next_page_token", 0)
+    shown = [{name: one[name] for name in BRIEF} for one in found[before : before + size]]
+    links = [world.link(path), world.link(path, "first")]
+    if len(found) > before + size:
+        links.append(world.link(f"{path}?page_size={size}&next_page_token={before + size}", "next"))
+    return 200, {"items": shown, "links": links}
 
 
 def _fits(dispute: Obj, query: Obj) -> bool:
@@ -112,6 +118,7 @@ FILTERS = {
     "disputed_transaction_id": text(1, 255),
     "dispute_state": text(1, 255),
     "page_size": query_number(1, 50),
+    "next_page_token": query_number(0, 10_000_000),
 }
 ROUTES = [
     Route("GET", "/v1/customer/disputes", _list, query=FILTERS),
