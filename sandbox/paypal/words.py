@@ -59,7 +59,8 @@ def due_today(world: World, subscription: Subscription) -> str:
 
 def cost(world: World, subscription: Subscription) -> str:
     plan = plan_of(world, subscription)
-    cycle = current_cycle(plan, subscription.cycles) or cycles_of(plan)[-1]
+    running = current_cycle(plan, subscription.cycles) if subscription.status == "ACTIVE" else None
+    cycle = running or cycles_of(plan)[-1]
     amount = amount_of(subscription, cycle)
     return f"{spoken(amount, currency_of(plan))} {every(cycle)}" if amount else "Free for now"
 
@@ -84,4 +85,4 @@ def sentence(subscription: Subscription) -> str:
         return f"The next payment is on {day(subscription.next_at)}."
     if subscription.status == "SUSPENDED":
         return "Nothing is taken until it is activated again."
-    return f"{BADGES[subscription.status]} since {day(subscription.changed)}. Nothing more is taken."
+    return f"{BADGES[subscription.status]} on {day(subscription.changed)}. Nothing more is taken."
