@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from billing.brake import Brake
 from billing.model import (
     Binding,
     Change,
@@ -65,6 +66,7 @@ class Health:
     members: int
     intents: int
     notices: int
+    braked: int = 0
 
 
 class Ledger(Protocol):
@@ -161,10 +163,13 @@ class Ledger(Protocol):
         changes: Sequence[Change],
         notices: Sequence[Notice],
         at: int,
+        *,
+        braked: bool = False,
     ) -> None:
         """The member's roles are as they should be, or parked with the reason.
 
         `gone`: roles that are no longer granted by us. `due_at`: when time alone will change something.
+        `braked`: parked because of `record_taking`; otherwise the brake lets go of the member.
         The mark is cleared only where its version is still that of `mark`.
         """
 
@@ -186,6 +191,27 @@ class Ledger(Protocol):
     async def load_parked(self, guild_id: int) -> list[tuple[int, str]]:
         """Member ids with the reason why their roles could not be set."""
 
+    # -- the brake ----------------------------------------------------------------------------------
+
+    async def record_taking(self, guild_id: int, member_id: int, at: int) -> int | None:
+        """Before roles are taken from a marked member: None where they may be, and the member counts.
+
+        Otherwise the brake is on, this member's roles stay, and the answer names the question that the
+        admins are asked: `Brake.asked_at`. A member counts once within the window, however often tried.
+        """
+
+    async def load_brake(self, guild_id: int) -> Brake | None:
+        """None where it is off."""
+
+    async def record_released(self, guild_id: int, asked_at: int, by: int, at: int) -> int:
+        """An admin lets the roles go: the braked members are marked, and none is braked for a day.
+
+        How many there were; 0 when this question is no longer the one that stands.
+        """
+
+    async def record_kept(self, guild_id: int, asked_at: int, by: int, at: int) -> int | None:
+        """An admin leaves the brake on; when it is asked again. None as 0 in `record_released`."""
+
     # -- overrides --------------------------------------------------------------------------------
 
     async def record_overrides(
@@ -201,8 +227,11 @@ class Ledger(Protocol):
     async def load_decision(self, decision_id: str) -> list[Override]:
         """The rows of one decision that are not lifted."""
 
-    async def record_lifted(self, decision_id: str, by: int, reason: str, at: int) -> list[Override]:
-        """Lift a decision; what was lifted, empty when it was already. Marks the member."""
+    async def record_lifted(
+        self, decision_id: str, by: int, reason: str, at: int, intents: Sequence[Intent] = ()
+    ) -> list[Override]:
+        """Lift a decision with the wishes that follow from it, in one transaction; what was lifted, empty
+        when it was already: then nothing is recorded. Marks the member."""
 
     # -- intents ----------------------------------------------------------------------------------
 

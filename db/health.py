@@ -13,7 +13,8 @@ _WAITING = """
         (SELECT count(*) FROM inbox WHERE done_at IS NULL),
         (SELECT count(*) FROM members WHERE next_try_at IS NOT NULL),
         (SELECT count(*) FROM intents WHERE state = 'pending'),
-        (SELECT count(*) FROM notices WHERE next_try_at IS NOT NULL)
+        (SELECT count(*) FROM notices WHERE next_try_at IS NOT NULL),
+        (SELECT count(*) FROM members WHERE braked_at IS NOT NULL)
 """
 
 

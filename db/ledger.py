@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import IO, Concatenate, ParamSpec, Self, TypeVar
 
+from billing.brake import Brake
 from billing.model import (
     Binding,
     Change,
@@ -25,7 +26,7 @@ from billing.model import (
     SubscriptionKey,
 )
 from billing.ports import Health, Ledger, StaleSubscription, Synced
-from db import health, inbox, intents, marks, members, notices, plans, subscriptions, sync
+from db import brake, health, inbox, intents, marks, members, notices, plans, subscriptions, sync
 from db.backup import backup
 from db.lane import Lane
 from db.lock import hold
@@ -173,8 +174,12 @@ class SqliteLedger(Ledger):
         changes: Sequence[Change],
         notices: Sequence[Notice],
         at: int,
+        *,
+        braked: bool = False,
     ) -> None:
-        await self._write(marks.record_converged, mark, gone, due_at, parked, changes, notices, at)
+        await self._write(
+            marks.record_converged, mark, gone, due_at, parked, changes, notices, at, braked=braked
+        )
 
     async def record_converge_failed(self, mark: MemberMark, error: str, next_try_at: int) -> None:
         await self._write(marks.record_converge_failed, mark, error, next_try_at)
@@ -194,6 +199,19 @@ class SqliteLedger(Ledger):
     async def load_parked(self, guild_id: int) -> list[tuple[int, str]]:
         return await self._read(marks.load_parked, guild_id)
 
+    # -- the brake -----------------------------------------------------------------------------------
+    async def record_taking(self, guild_id: int, member_id: int, at: int) -> int | None:
+        return await self._write(brake.record_taking, guild_id, member_id, at)
+
+    async def load_brake(self, guild_id: int) -> Brake | None:
+        return await self._read(brake.load_brake, guild_id)
+
+    async def record_released(self, guild_id: int, asked_at: int, by: int, at: int) -> int:
+        return await self._write(brake.record_released, guild_id, asked_at, by, at)
+
+    async def record_kept(self, guild_id: int, asked_at: int, by: int, at: int) -> int | None:
+        return await self._write(brake.record_kept, guild_id, asked_at, by, at)
+
     # -- overrides -----------------------------------------------------------------------------------
     async def record_overrides(
         self, overrides: Sequence[Override], intents: Sequence[Intent], notices: Sequence[Notice], at: int
@@ -206,8 +224,10 @@ class SqliteLedger(Ledger):
     async def load_decision(self, decision_id: str) -> list[Override]:
         return await self._read(members.load_decision, decision_id)
 
-    async def record_lifted(self, decision_id: str, by: int, reason: str, at: int) -> list[Override]:
-        return await self._write(members.record_lifted, decision_id, by, reason, at)
+    async def record_lifted(
+        self, decision_id: str, by: int, reason: str, at: int, intents: Sequence[Intent] = ()
+    ) -> list[Override]:
+        return await self._write(members.record_lifted, decision_id, by, reason, at, intents)
 
     # -- intents -------------------------------------------------------------------------------------
     async def record_intent(self, intent: Intent) -> Intent:

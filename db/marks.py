@@ -71,7 +71,7 @@ def record_granting(db: sqlite3.Connection, guild_id: int, member_id: int, role_
     )
 
 
-def record_converged(
+def record_converged(  # noqa: PLR0913 - the port's parameters and the connection
     db: sqlite3.Connection,
     mark: MemberMark,
     gone: Sequence[int],
@@ -80,6 +80,8 @@ def record_converged(
     changes: Sequence[Change],
     notices: Sequence[Notice],
     at: int,
+    *,
+    braked: bool,
 ) -> None:
     who = (mark.guild_id, mark.member_id)
     db.executemany(
@@ -87,8 +89,9 @@ def record_converged(
     )
     watched = parked is not None or _is_watched(db, mark, at)
     db.execute(
-        f"UPDATE members SET due_at = ?, parked = ?, checked_at = ? WHERE {_THE_ONE}",
-        (due_at, parked, at if watched else None, *who),
+        "UPDATE members SET due_at = ?, parked = ?, checked_at = ?, braked_at = iif(?, braked_at, NULL)"
+        f" WHERE {_THE_ONE}",
+        (due_at, parked, at if watched else None, int(braked), *who),
     )
     db.execute(
         "UPDATE members SET why = NULL, marked_at = NULL, next_try_at = NULL, attempts = 0, error = NULL"

@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 
-from billing.model import IntentKind, OverrideKind
+from billing.model import Binding, IntentKind, OverrideKind
 from billing.ports import Ledger
 from db import SqliteLedger
 from tests.contract.ledger.nouns import (
@@ -30,7 +30,7 @@ from tests.contract.ledger.nouns import (
 )
 
 # Indexes that hold nothing but what waits, and the JSON of one row.
-SHORT = re.compile(r"INDEX (inbox_undone|members_marked|intents_next|notices_next)\b|VIRTUAL TABLE")
+SHORT = re.compile(r"INDEX (inbox_undone|members_(marked|braked)|intents_next|notices_next)\b|VIRTUAL TABLE")
 # Every server's plans are asked for, and there are few.
 ALL_PLANS = "NULL IS NULL"
 
@@ -68,6 +68,11 @@ async def everything(ledger: Ledger) -> None:
     await converge(ledger, mark, gone=(71,), due_at=50, parked="Gone.")
     await ledger.record_due(60)
     await ledger.record_marks([ANNA], "sweep", 60)
+    for member in range(1, 8):  # some go, some are braked
+        await ledger.record_marks([Binding(GUILD, member)], "sweep", 60)
+        await ledger.record_taking(GUILD, member, 60)
+    await ledger.record_kept(GUILD, 60, ADMIN, 61)
+    await ledger.record_released(GUILD, 60, ADMIN, 61)
     await ledger.record_lifted("dec_1", ADMIN, "", 61)
     await ledger.record_price(price())
     await ledger.record_notice(notice("3"))
@@ -94,6 +99,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_next_due(20)
     await ledger.load_members_to_check(20, 9)
     await ledger.load_parked(GUILD)
+    await ledger.load_brake(GUILD)
     await ledger.load_overrides(*who, 20)
     await ledger.load_decision("dec_1")
     await ledger.load_intents(20, 9)
