@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from billing.errors import DuesError, LedgerError, NotificationError
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 LARGEST_BODY = 1 << 20
 SLOWEST_BODY = 10.0
+LONGEST_LINGER = 1.0  # for the rest of a body that was answered already
+LONGEST_SILENCE = 30.0
 WAITS_TOO_LONG = 300.0
 
 
@@ -52,6 +56,7 @@ class Readiness:
             "dues_members_to_converge": health.members,
             "dues_intents_pending": health.intents,
             "dues_notices_untold": health.notices,
+            "dues_braked_members": health.braked,
             "dues_oldest_event_seconds": ages["inbox"],
             "dues_oldest_member_seconds": ages["members"],
         }
@@ -103,7 +108,7 @@ class Listener:
 
     async def _receive(self, provider: Provider, request: web.Request) -> tuple[int, str]:
         """200 only once stored; 503 makes the provider send it again; nothing else is retried for ever."""
-        if request.headers.get("Content-Encoding", "identity") != "identity":
+        if set(request.headers.getall("Content-Encoding", ["identity"])) != {"identity"}:
             return 400, "compressed bodies are not taken"
         try:
             async with asyncio.timeout(SLOWEST_BODY):
@@ -112,6 +117,8 @@ class Listener:
             return 413, "too large"
         except TimeoutError:
             return 400, "too slow"
+        except (web.RequestPayloadError, ConnectionError):
+            return 400, "broken off"
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
             new = await ingest(self._ledger, self._clock, provider, body, headers)
@@ -142,8 +149,12 @@ class Listener:
 async def listening(application: web.Application, host: str, port: int, drain: float) -> AsyncIterator[int]:
     """Serve until left, then let what runs finish for `drain` seconds; the port it listens on. CannotListen
     where the address is taken or not this machine's."""
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=drain)
+    # Signatures are over the bytes as sent, and what is not unpacked cannot be a bomb.
+    patience: dict[str, Any] = {"shutdown_timeout": drain, "lingering_time": LONGEST_LINGER}
+    runner = web.AppRunner(application, access_log=None, auto_decompress=False, **patience)
+    logging.getLogger("aiohttp.server").addFilter(_is_ours)
     await runner.setup()
+    closing = asyncio.create_task(_close_silent(runner))
     try:
         try:
             await web.TCPSite(runner, host, port).start()
@@ -152,7 +163,26 @@ async def listening(application: web.Application, host: str, port: int, drain: f
         log.info("Listening on %s", runner.addresses)
         yield int(runner.addresses[0][1])
     finally:
+        closing.cancel()
         await runner.cleanup()
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """What a stranger sends that is no HTTP is no fault of ours; logged, it would be a trace with their bytes
+    for each."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+async def _close_silent(runner: web.AppRunner) -> None:
+    """aiohttp waits for ever for a request to begin or for its headers to end, each time with one of the few
+    files that a process may have open. A request under way is still answered."""
+    before: set[object] = set()
+    while runner.server is not None:
+        now = set(runner.server.connections)
+        for connection in now & before:
+            connection.close()
+        before = set(now)
+        await asyncio.sleep(LONGEST_SILENCE)
 
 
 async def _healthz(request: web.Request) -> web.Response:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from billing.access import decide, next_change
 from billing.backoff import next_try
+from billing.brake import ASK_AFTER, TELL, ordered_roles
 from billing.errors import (
     DiscordError,
     DiscordUnavailable,
@@ -21,11 +22,16 @@ RETELL_DAYS = 30
 
 @dataclass
 class Outcome:
-    """What came of applying the changes: roles given, taken, and those that Discord refused, with why."""
+    """What came of applying the changes: roles given, taken, and those that Discord refused, with why.
+
+    `kept`: roles that the brake does not let go, and `asked_at`, the question about them.
+    """
 
     given: list[int] = field(default_factory=list)
     taken: list[int] = field(default_factory=list)
     refused: dict[int, DiscordError] = field(default_factory=dict)
+    kept: frozenset[int] = frozenset()
+    asked_at: int | None = None
 
 
 async def converge_member(ports: Ports, mark: MemberMark) -> None:
@@ -49,7 +55,7 @@ async def _converge(ports: Ports, mark: MemberMark) -> None:
         await _park(ports, mark, state, bool(desired), gone, now)
         return
     changes = diff(desired, held, actual, state.granted)
-    outcome = Outcome()
+    outcome = await _ask_brake(ports, mark, changes, ordered_roles(state.plans, state.overrides, now), now)
     try:
         await _apply(ports, mark, changes, entitlements, outcome, now)
         after = await _read_back(ports, mark, actual, outcome)
@@ -58,18 +64,51 @@ async def _converge(ports: Ports, mark: MemberMark) -> None:
         await _keep_history(ports, _history(mark, actual, believed, outcome, entitlements, now))
         raise
     left = diff(desired, held, after, state.granted | set(outcome.given))
-    if set(left.give + left.take) - set(outcome.refused):
+    if set(left.give + left.take) - set(outcome.refused) - outcome.kept:
         raise DiscordUnavailable(detail="the roles read back are not the ones that were set")
     due_at = next_change(state.subscriptions, state.overrides, now, ports.grace)
     await ports.ledger.record_converged(
         mark,
         gone=sorted((state.granted | set(outcome.given)) - after - desired),
         due_at=due_at,
-        parked=" ".join(dict.fromkeys(e.tell for e in outcome.refused.values())) or None,
+        parked=_why_parked(outcome),
         changes=_history(mark, actual, after, outcome, entitlements, now),
-        notices=[_refusal(mark, role, error, now) for role, error in outcome.refused.items()],
+        notices=_notices(mark, outcome, now),
         at=now,
+        braked=outcome.asked_at is not None,
     )
+
+
+async def _ask_brake(
+    ports: Ports, mark: MemberMark, changes: Changes, ordered: frozenset[int], now: int
+) -> Outcome:
+    """Count the member before anything is taken; where too many were, what no admin ordered is kept."""
+    counted = frozenset(changes.take) - ordered
+    if counted:
+        asked_at = await ports.ledger.record_taking(mark.guild_id, mark.member_id, now)
+        if asked_at is not None:
+            return Outcome(kept=counted, asked_at=asked_at)
+    return Outcome()
+
+
+def _why_parked(outcome: Outcome) -> str | None:
+    reasons = [error.tell for error in outcome.refused.values()]
+    return " ".join(dict.fromkeys(reasons + [TELL] * bool(outcome.kept))) or None
+
+
+def _notices(mark: MemberMark, outcome: Outcome, now: int) -> list[Notice]:
+    notices = [_refusal(mark, role, error, now) for role, error in outcome.refused.items()]
+    if outcome.asked_at is None:
+        return notices
+    question = Notice(
+        key=f"brake:{mark.guild_id}:{outcome.asked_at}",
+        guild_id=mark.guild_id,
+        member_id=None,
+        kind="brake",
+        facts={"asked_at": outcome.asked_at},
+        created_at=outcome.asked_at + ASK_AFTER,
+    )
+    return [*notices, question]
 
 
 async def _keep_history(ports: Ports, changes: list[Change]) -> None:
@@ -89,7 +128,8 @@ async def _apply(
     now: int,
 ) -> None:
     why = ", ".join(sorted({e.why for e in entitlements})) or "nothing paid"
-    for role_id, give in [(r, True) for r in changes.give] + [(r, False) for r in changes.take]:
+    takes = [role_id for role_id in changes.take if role_id not in outcome.kept]
+    for role_id, give in [(r, True) for r in changes.give] + [(r, False) for r in takes]:
         if give:
             await ports.ledger.record_granting(mark.guild_id, mark.member_id, role_id, now)
         try:

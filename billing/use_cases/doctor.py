@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.brake import TELL, allowed
 from billing.errors import DuesError, ProviderError
 from billing.model import Binding, Finding, Plan
 from billing.ports import Ports, Provider
@@ -17,7 +18,7 @@ async def diagnose(ports: Ports, guild_id: int) -> list[Finding]:
     if not ports.providers:
         cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, or the PAYPAL_ settings, and start again."
         findings.append(Finding("providers", False, "No payment provider is set up.", cure))
-    return [*findings, *await _ledger(ports), *await _parked(ports, guild_id)]
+    return [*findings, *await _ledger(ports), *await _brake(ports, guild_id), *await _parked(ports, guild_id)]
 
 
 async def check_provider(ports: Ports, provider: Provider, guild_id: int | None) -> list[Finding]:
@@ -38,7 +39,7 @@ async def fix(ports: Ports, guild_id: int, findings: list[Finding]) -> list[str]
         for provider in ports.providers.values()
         if not finding.ok and (finding.fix or "").startswith(f"{provider.name}:")
     ]
-    members = await ports.ledger.load_parked(guild_id)
+    members = await _load_waiting(ports, guild_id)
     if members:
         marks = [Binding(guild_id, member) for member, _ in members]
         await ports.ledger.record_marks(marks, "doctor", ports.now())
@@ -63,9 +64,25 @@ async def _ledger(ports: Ports) -> list[Finding]:
     return [Finding("ledger", waits < WAITS_TOO_LONG, says, cure)]
 
 
+async def _brake(ports: Ports, guild_id: int) -> list[Finding]:
+    brake = await ports.ledger.load_brake(guild_id)
+    if brake is None:
+        return []
+    says = (
+        f"Within an hour {brake.taken} of {brake.holders} members lost their roles; {brake.braked} more were "
+        f"to. More than {allowed(brake.holders)} at once may be a mistake, so no roles are taken now."
+    )
+    return [Finding("brake", False, says, "Look at the provider, then decide with the buttons below.")]
+
+
+async def _load_waiting(ports: Ports, guild_id: int) -> list[tuple[int, str]]:
+    """The parked, but for those who wait for an admin's decision alone."""
+    return [(member, why) for member, why in await ports.ledger.load_parked(guild_id) if why != TELL]
+
+
 async def _parked(ports: Ports, guild_id: int) -> list[Finding]:
     reasons: dict[str, list[int]] = {}
-    for member, reason in await ports.ledger.load_parked(guild_id):
+    for member, reason in await _load_waiting(ports, guild_id):
         reasons.setdefault(reason, []).append(member)
     return [
         Finding("roles", False, " ".join(f"<@{m}>" for m in members[:10]) + f": {reason}", reason)
