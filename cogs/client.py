@@ -17,6 +17,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from billing.errors import DuesError
+from cogs.brake import Brakes
 from cogs.buttons import Action, act, is_press
 from cogs.cancel import Cancel
 from cogs.connect import TokenRefused
@@ -80,7 +81,8 @@ class DuesBot(commands.Bot):
     async def setup(self, ports: Ports) -> None:
         """Take what the commands work with; once, before login."""
         self.ports = ports
-        for cog in (Subscriptions(), Manage(), Cancel(), Subscribe(), Revoke(), Plans(), Doctor()):
+        members = (Subscriptions(), Manage(), Cancel(), Subscribe())
+        for cog in (*members, Revoke(), Plans(), Doctor(), Brakes()):
             await self.add_cog(cog)
             self.actions |= cog.actions
         await self.add_cog(RoleSync(self))

@@ -10,6 +10,7 @@ from billing.errors import GuildGone, RoleAboveBot, RoleGone, RolesNotPermitted
 from billing.model import Finding, GuildSettings, Plan
 from billing.use_cases.doctor import diagnose, fix
 from cogs import cards
+from cogs.brake import brake_card
 from cogs.buttons import Action
 from cogs.cards import Card
 from cogs.context import Interaction, add, answer, require_admin, think
@@ -42,6 +43,9 @@ class Doctor(commands.Cog):
         await answer(interaction, first)
         for card in more:
             await add(interaction, card)
+        question = await brake_card(interaction.client.ports, guild_id)
+        if question is not None:
+            await add(interaction, question)
 
 
 async def _mend(interaction: Interaction, guild_id: int, findings: list[Finding]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from billing.model import Intent, IntentKind, IntentState, Notice, Plan, SubscriptionKey
 from billing.ports import Ports
 from cogs import cards
+from cogs.brake import brake_card
 from cogs.buttons import ID_LIMIT
 from cogs.receipts import receipt_text
 from cogs.replies import INTENTS, day, escaped, money
@@ -12,9 +13,13 @@ from cogs.shown import Place, Shown, buttons, describe, look_up
 
 ROLES_MENDED = "Once it is mended the bot tries again by itself; `/doctor fix:True` tries at once."
 
+BRAKE_OFF = "### Nothing is held back any more\nIt was decided, or nobody would lose roles now."
+
 
 async def notice_card(ports: Ports, notice: Notice, place: Place) -> cards.Card:
     """A notice as a message."""
+    if notice.kind == "brake":
+        return await brake_card(ports, notice.guild_id) or cards.note(BRAKE_OFF)
     text = await notice_text(ports, notice, place)
     return cards.note(text, *await _rows(ports, notice), colour=_COLOURS.get(notice.kind, cards.CALM))
 
