@@ -23,8 +23,8 @@ docs/decisions/0010-paypal-stand-in.md.
 
 from __future__ import annotations
 
+from sandbox.delivery import Delivery
 from sandbox.paypal.api import Exchange
-from sandbox.paypal.delivery import Delivery
 from sandbox.paypal.errors import PayPalRefusal
 from sandbox.paypal.server import PayPalServer
 from sandbox.paypal.state import Buyer, Settings, Subscription

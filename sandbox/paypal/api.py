@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import secrets
 from collections.abc import Callable
@@ -12,13 +11,13 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox.faults import Fault, Faults, in_crumbs, no_answer
 from sandbox.paypal import catalog, disputes, notices, payments, subscriptions
 from sandbox.paypal.auth import Desk
 from sandbox.paypal.errors import PayPalRefusal, bad
 from sandbox.paypal.idempotency import Keys
 from sandbox.paypal.routes import Call, Route
 from sandbox.paypal.state import World
-from sandbox.stripe.faults import Fault, Faults
 
 MODULES = (catalog, disputes, notices, payments, subscriptions)
 ROUTES: list[Route] = [route for module in MODULES for route in module.ROUTES]
@@ -54,7 +53,7 @@ class Api:
     async def token(self, request: web.Request) -> web.StreamResponse:
         fault = self.faults.take(request.method, request.path)
         if fault and fault.kind in ("hang_before", "cut_before"):
-            return await self._no_answer(request, fault)
+            return await no_answer(request, fault, self.stopping)
         if fault and fault.kind == "status":
             status, body = fault.status, PayPalRefusal(fault.status).body("token")
         else:
@@ -62,13 +61,13 @@ class Api:
             status, body = self.desk.issue(request.headers.get("Authorization", ""), text)
         self.watch(Exchange("POST", request.path, None, {}, None, status, {}, fault is not None))
         if fault and fault.kind in ("hang_after", "cut_after"):
-            return await self._no_answer(request, fault)
+            return await no_answer(request, fault, self.stopping)
         return web.json_response(body, status=status)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         fault = self.faults.take(request.method, request.path)
         if fault and fault.kind in ("hang_before", "cut_before"):
-            return await self._no_answer(request, fault)
+            return await no_answer(request, fault, self.stopping)
         debug_id, given = secrets.token_hex(7), None
         route: Route | None = None
         try:
@@ -83,7 +82,7 @@ class Api:
         query = dict(request.query)
         self.watch(Exchange(request.method, request.path, route, query, given, status, body, injected))
         if fault and fault.kind in ("hang_after", "cut_after"):
-            return await self._no_answer(request, fault)
+            return await no_answer(request, fault, self.stopping)
         return await self._send(request, status, body, debug_id, fault)
 
     async def _read(self, request: web.Request, route: Route) -> Call:
@@ -143,29 +142,8 @@ class Api:
         if body is None:
             return web.Response(status=status, headers=headers)
         if fault and fault.kind == "slow":
-            return await self._crumbs(request, status, body, headers, fault)
+            return await in_crumbs(request, status, body, headers, fault)
         return web.json_response(body, status=status, headers=headers)
-
-    async def _no_answer(self, request: web.Request, fault: Fault) -> web.StreamResponse:
-        if fault.kind.startswith("hang"):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), fault.seconds)
-        if request.transport:
-            request.transport.abort()
-        return web.Response(status=500)
-
-    async def _crumbs(
-        self, request: web.Request, status: int, body: Any, headers: dict[str, str], fault: Fault
-    ) -> web.StreamResponse:
-        raw = json.dumps(body).encode()
-        response = web.StreamResponse(status=status, headers={**headers, "Content-Type": "application/json"})
-        await response.prepare(request)
-        step = max(len(raw) // 10, 1)
-        for start in range(0, len(raw), step):
-            await response.write(raw[start : start + step])
-            await asyncio.sleep(fault.seconds / 10)
-        await response.write_eof()
-        return response
 
 
 def find_route(method: str, path: str) -> tuple[Route, tuple[str, ...]]:

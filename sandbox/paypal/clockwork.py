@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable, Iterator
 
 from sandbox.paypal import billing
 from sandbox.paypal.state import Subscription, World
-
-FAR = 3600.0  # seconds; how long to sleep at most
 
 # when (unix seconds), rank among equals, what to do, to what
 Job = tuple[int, int, Callable[[World, Subscription], object], Subscription]
@@ -43,17 +40,8 @@ def _first(world: World) -> Job | None:
     return min(jobs(world), key=lambda job: job[:2], default=None)
 
 
-async def run(world: World, wake: asyncio.Event) -> None:
-    """Keep playing as the clock moves, until cancelled."""
-    while True:
-        catch_up(world)
-        job = _first(world)
-        due = job[0] if job else math.inf
-        wake.clear()
-        seconds = min(max(due - world.clock.now(), 0.05), FAR)
-        sleepers = [asyncio.ensure_future(world.clock.sleep(seconds)), asyncio.ensure_future(wake.wait())]
-        try:
-            await asyncio.wait(sleepers, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for sleeper in sleepers:
-                sleeper.cancel()
+def play(world: World) -> float:
+    """Catch up; when something is due next, never if nothing is."""
+    catch_up(world)
+    job = _first(world)
+    return job[0] if job else math.inf

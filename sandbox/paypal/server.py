@@ -12,18 +12,19 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox import wheel
+from sandbox.delivery import Delivery, DeliveryFaults
+from sandbox.faults import Faults
 from sandbox.paypal import catalog, clockwork, notices, people
 from sandbox.paypal.api import Api, Exchange
 from sandbox.paypal.auth import Desk
 from sandbox.paypal.certs import Authority
 from sandbox.paypal.dashboard import Dashboard
-from sandbox.paypal.delivery import Deliverer, Delivery
+from sandbox.paypal.delivery import Deliverer
 from sandbox.paypal.forgery import PLACE, Forger, Trap, forge
 from sandbox.paypal.pages import Pages
 from sandbox.paypal.plans import make_plan
 from sandbox.paypal.state import Clock, Obj, Settings, Subscription, World
-from sandbox.stripe.delivery_faults import DeliveryFaults
-from sandbox.stripe.faults import Faults
 
 Watcher = Callable[[Exchange], None]
 LONGEST_BODY = 4 * 1024 * 1024
@@ -82,7 +83,9 @@ class PayPalServer:
         await self.trap.start()
         self._make_certificates()
         await self._deliverer.start()
-        self._clockwork = asyncio.create_task(clockwork.run(self.world, self._wake))
+        self._clockwork = asyncio.create_task(
+            wheel.turn(self.clock, lambda: clockwork.play(self.world), self._wake)
+        )
         return self.url
 
     def _make_certificates(self) -> None:

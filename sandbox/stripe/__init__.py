@@ -21,8 +21,8 @@ the stripe package's own types. Which of Stripe's parts exist: docs/decisions/00
 
 from __future__ import annotations
 
+from sandbox.delivery import Delivery
 from sandbox.stripe.api import Exchange
-from sandbox.stripe.delivery import Delivery
 from sandbox.stripe.errors import StripeRefusal
 from sandbox.stripe.server import StripeServer
 from sandbox.stripe.state import API_VERSION, Settings

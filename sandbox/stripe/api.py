@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from sandbox.faults import Fault, Faults, in_crumbs, no_answer
 from sandbox.stripe import (
     catalog,
     checkout,
@@ -29,7 +28,7 @@ from sandbox.stripe import (
 )
 from sandbox.stripe.errors import BadParameter, StripeRefusal, invalid
 from sandbox.stripe.expand import expand
-from sandbox.stripe.faults import KEPT_STATUSES, MESSAGES, Fault, Faults
+from sandbox.stripe.faults import KEPT_STATUSES, MESSAGES
 from sandbox.stripe.forms import decode
 from sandbox.stripe.idempotency import Keys
 from sandbox.stripe.limits import refuse_long_metadata
@@ -82,7 +81,7 @@ class Api:
         fault = self.faults.take(request.method, request.path)
         request_id = new_id("req", 14)
         if fault and fault.kind in ("hang_before", "cut_before"):
-            return await self._no_answer(request, fault)
+            return await no_answer(request, fault, self.stopping)
         given: dict[str, Any] = {}
         route: Route | None = None
         headers = {"Request-Id": request_id, "Stripe-Version": API_VERSION}
@@ -96,9 +95,9 @@ class Api:
             status, body = refusal.status, refusal.body
         self.watch(Exchange(request.method, request.path, route, given, status, body))
         if fault and fault.kind in ("hang_after", "cut_after"):
-            return await self._no_answer(request, fault)
+            return await no_answer(request, fault, self.stopping)
         if fault and fault.kind == "slow":
-            return await self._crumbs(request, status, body, headers, fault)
+            return await in_crumbs(request, status, body, headers, fault)
         return web.json_response(body, status=status, headers=headers)
 
     def _authenticate(self, request: web.Request) -> None:
@@ -180,27 +179,6 @@ class Api:
             return expand(self.world, present(self.world, found), paths)
         finally:
             self.world.request = None
-
-    async def _no_answer(self, request: web.Request, fault: Fault) -> web.StreamResponse:
-        if fault.kind.startswith("hang"):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), fault.seconds)
-        if request.transport:
-            request.transport.abort()
-        return web.Response(status=500)
-
-    async def _crumbs(
-        self, request: web.Request, status: int, body: Obj, headers: dict[str, str], fault: Fault
-    ) -> web.StreamResponse:
-        raw = json.dumps(body).encode()
-        response = web.StreamResponse(status=status, headers={**headers, "Content-Type": "application/json"})
-        await response.prepare(request)
-        step = max(len(raw) // 10, 1)
-        for start in range(0, len(raw), step):
-            await response.write(raw[start : start + step])
-            await asyncio.sleep(fault.seconds / 10)
-        await response.write_eof()
-        return response
 
 
 def _basic_user(encoded: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable, Iterator
 
@@ -12,7 +11,6 @@ from sandbox.stripe.checkout import run_out
 from sandbox.stripe.state import DAY, Obj, World
 
 FIRST_PAYMENT = 23 * 3600
-FAR = 3600.0  # seconds; how long to sleep at most
 
 # when (unix seconds), rank among equals, what to do, to what
 Job = tuple[int, int, Callable[[World, Obj], object], Obj]
@@ -90,16 +88,7 @@ def _first(world: World) -> Job | None:
     return min(jobs(world), key=lambda job: job[:2], default=None)
 
 
-async def run(world: World, wake: asyncio.Event) -> None:
-    """Keep playing as the clock moves, until cancelled."""
-    while True:
-        catch_up(world)
-        due = math.inf if world.next_due is None else world.next_due
-        seconds = min(max(due - world.clock.now(), 0.05), FAR)
-        wake.clear()
-        sleepers = [asyncio.ensure_future(world.clock.sleep(seconds)), asyncio.ensure_future(wake.wait())]
-        try:
-            await asyncio.wait(sleepers, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for sleeper in sleepers:
-                sleeper.cancel()
+def play(world: World) -> float:
+    """Catch up; when something is due next, never if nothing is."""
+    catch_up(world)
+    return math.inf if world.next_due is None else world.next_due

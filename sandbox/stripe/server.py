@@ -11,13 +11,14 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox import wheel
+from sandbox.delivery import Delivery
+from sandbox.faults import Faults
 from sandbox.stripe import catalog, clockwork, notices, people, portal
 from sandbox.stripe.api import Api, Exchange
 from sandbox.stripe.cards import GOOD
 from sandbox.stripe.dashboard import Dashboard
-from sandbox.stripe.delivery import Deliverer, Delivery
-from sandbox.stripe.delivery_faults import DeliveryFaults
-from sandbox.stripe.faults import Faults
+from sandbox.stripe.delivery import Deliverer, DeliveryFaults
 from sandbox.stripe.pages import Pages
 from sandbox.stripe.state import Clock, Obj, Settings, World
 
@@ -71,7 +72,9 @@ class StripeServer:
         self.host, self.port = host, bound
         self.world.url = f"http://{host}:{bound}"
         await self._deliverer.start()
-        self._clockwork = asyncio.create_task(clockwork.run(self.world, self._wake))
+        self._clockwork = asyncio.create_task(
+            wheel.turn(self.clock, lambda: clockwork.play(self.world), self._wake)
+        )
         return self.url
 
     async def stop(self) -> None:
@@ -238,7 +241,7 @@ class StripeServer:
     async def forge(self, url: str, event: Obj, key: str = "whsec_forged", age: float = 0.0) -> int | None:
         """Post an event signed with the wrong key, or `age` seconds ago; the answer's status if any."""
         moment = self.clock.now() - age
-        status, _ = await self._deliverer.post(url, json.dumps(event).encode(), [key], moment)
+        status, _ = await self._deliverer.post_signed(url, json.dumps(event).encode(), [key], moment)
         return status
 
     def subscribe(self) -> asyncio.Queue[tuple[str, object]]:
