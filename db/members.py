@@ -50,13 +50,19 @@ def record_overrides(
     mark(db, _members(overrides), "override", at)
 
 
-def record_lifted(db: sqlite3.Connection, decision_id: str, by: int, reason: str, at: int) -> list[Override]:
+def record_lifted(
+    db: sqlite3.Connection, decision_id: str, by: int, reason: str, at: int, intents: Sequence[Intent]
+) -> list[Override]:
     lifted = load_decision(db, decision_id)
+    if not lifted:
+        return []
     db.execute(
         "UPDATE overrides SET lifted_at = ?, lifted_by = ?, lifted_reason = ?"
         " WHERE decision_id = ? AND lifted_at IS NULL",
         (at, by, reason, decision_id),
     )
+    for intent in intents:
+        record_intent(db, intent)
     add_changes(db, [_change(o, at, by, reason, _words(o), "lifted") for o in lifted])
     mark(db, _members(lifted), "override lifted", at)
     return lifted

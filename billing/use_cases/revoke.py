@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from billing.access import plans_of
+from billing.access import block_on, plans_of
 from billing.errors import Conflict, NotFound, ProviderError
 from billing.model import (
     Intent,
@@ -22,7 +22,6 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import Ports
-from billing.use_cases.blocked import load_block
 from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.carry_out import carry_out, carry_out_kept, stopping
 
@@ -225,14 +224,14 @@ async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> list[I
     stopped = [s for s in state.subscriptions if await _stopped_by(ports, s, decision_id)]
     for subscription in state.subscriptions:
         await _let_go(ports, subscription, decision_id)
-    if not await ports.ledger.record_lifted(decision_id, by, "lifted by an admin", ports.now()):
+    now = ports.now()
+    standing = await ports.ledger.load_overrides(guild_id, rows[0].member_id, now)
+    others = [o for o in standing if o.decision_id != decision_id]
+    free = [s for s in stopped if block_on((p.id for p in plans_of(s, state.plans)), others) is None]
+    wishes = [_resuming(subscription, decision_id, by, now) for subscription in free]
+    if not await ports.ledger.record_lifted(decision_id, by, "lifted by an admin", now, wishes):
         raise Conflict("This decision is lifted already.")
-    undone = []
-    for subscription in stopped:
-        if await load_block(ports, subscription) is None:
-            intent = await ports.ledger.record_intent(_resuming(subscription, decision_id, by, ports.now()))
-            undone.append(await carry_out_kept(ports, intent))
-    return undone
+    return [await _carry_out(ports, intent) for intent in wishes]
 
 
 async def _let_go(ports: Ports, subscription: Subscription, decision_id: str) -> None:

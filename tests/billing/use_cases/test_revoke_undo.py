@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from billing.errors import Conflict, NotFound, ProviderUnavailable
+from billing.errors import Conflict, LedgerUnavailable, NotFound, ProviderUnavailable
 from billing.model import (
     IntentKind,
     IntentState,
@@ -39,6 +39,10 @@ SECOND = make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),))
 
 async def intents(world: World, name: str = "sub_1") -> dict[str, IntentState]:
     return {str(i.kind): i.state for i in await world.ledger.load_intents_of(make_key(name))}
+
+
+async def unavailable(*_: Any) -> None:
+    raise LedgerUnavailable
 
 
 class TestRefund:
@@ -168,6 +172,19 @@ class TestLift:
         (undone,) = await lift(paying.ports, GUILD, done.decision_id, ADMIN)
         assert undone.state is IntentState.PENDING
         paying.provider.heal()
+        await paying.pass_time(PATIENCE)
+        assert paying.provider.subscriptions["sub_1"].ends_at is None
+
+    async def test_the_wish_to_resume_is_kept_along_with_the_decision(
+        self, paying: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else a crash in between would leave a member with access whose subscription ends."""
+        done = await revoke(paying.ports, make_order())
+        monkeypatch.setattr(paying.ledger, "load_intent", unavailable)
+        with pytest.raises(LedgerUnavailable):
+            await lift(paying.ports, GUILD, done.decision_id, ADMIN)
+        monkeypatch.undo()
+        assert await paying.ledger.load_decision(done.decision_id) == []
         await paying.pass_time(PATIENCE)
         assert paying.provider.subscriptions["sub_1"].ends_at is None
 

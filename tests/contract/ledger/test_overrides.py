@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from billing.model import OverrideKind
+from billing.model import IntentKind, IntentState, OverrideKind
 from billing.ports import Ledger
 from tests.contract.ledger.nouns import ADMIN, ANNA, BERT, GUILD, intent, marks, notice, override, settle
 
@@ -48,6 +48,16 @@ async def test_a_decision_is_lifted_as_a_whole_and_once(ledger: Ledger) -> None:
     await settle(ledger)
     assert await ledger.record_lifted("d1", ADMIN, "again", 41) == []
     assert await marks(ledger) == {}
+
+
+async def test_a_decision_is_lifted_with_the_wishes_that_follow_or_not_at_all(ledger: Ledger) -> None:
+    await ledger.record_overrides([override("d1")], [intent("stop")], [], 10)
+    back = intent("back", IntentKind.RESUME)
+    await ledger.record_lifted("d1", ADMIN, "sorry", 40, [back])
+    assert await ledger.load_intents(40, 9) == [back]
+    await ledger.record_intent_outcome(replace(back, state=IntentState.DONE), None, [])
+    assert await ledger.record_lifted("d1", ADMIN, "again", 41, [intent("twice", IntentKind.RESUME)]) == []
+    assert await ledger.load_intents(41, 9) == []
 
 
 async def test_a_decision_about_one_member_is_none_about_another(ledger: Ledger) -> None:
