@@ -94,8 +94,9 @@ class Subscription:
     `unpaid_since`: since when the last payment is owed, while PAST_DUE; None where the provider does not say.
     `collection_void_since`: end of the last paid period, while the owner has invoices voided
     (Stripe, 'Pause payment collection', behavior void: no service is given for the time).
-    `paid_through`: paid until then although it ended (PayPal ends at once when cancelled).
-    `checkout_id`: our opaque id, when the provider's object carries it.
+    `paid_through`: until when it is paid, at a provider that ends it at once when cancelled (PayPal).
+    `checkout_id`: our opaque id, when it stands where only the account's owner can write.
+    `customer_id`: empty while nobody has agreed to it yet.
     """
 
     key: SubscriptionKey
@@ -272,6 +273,9 @@ class Payment:
         return Money(self.amount - self.refunded, self.currency)
 
 
+RULE = 0  # in the place of a Discord id: nobody asked, it follows from a rule
+
+
 class IntentKind(StrEnum):
     """What somebody asked of the provider, kept until the provider has confirmed it."""
 
@@ -294,7 +298,7 @@ class IntentState(StrEnum):
 class Intent:
     """A wish that is durable before the provider hears of it; its id is the idempotency key.
 
-    `on_behalf_of` names who asked (a Discord id) and `reason` why. `attempts` counts calls; `outcome` is
+    `by` names who asked (a Discord id, or RULE) and `reason` why. `attempts` counts calls; `outcome` is
     a sentence for people once it is DONE or FAILED; `refunded` says how much a refund gave back.
     `payment_id` fixes, from the first attempt on, which payment a refund is about.
     """

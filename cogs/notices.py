@@ -128,6 +128,8 @@ def _dispute(notice: Notice) -> str:
     state = _fact(notice, "state")
     said = _DISPUTES.get(state, "has a dispute about a payment.")
     answer = " Answer it in the provider's dashboard." if state == "open" else ""
+    if _number(notice, "stops"):
+        answer = " Its billing is ended now, so that nothing more is charged for it."
     which = f"Subscription `{_fact(notice, 'subscription')}`"
     return f"### Dispute\n<@{_fact(notice, 'member')}> {said}{answer}\n{which}"
 

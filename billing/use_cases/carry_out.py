@@ -6,7 +6,17 @@ from dataclasses import replace
 
 from billing.backoff import next_try
 from billing.errors import LedgerError, NotFound, ProviderError, ProviderRefused
-from billing.model import Intent, IntentKind, IntentState, Money, Notice, Payment, Status, Subscription
+from billing.model import (
+    RULE,
+    Intent,
+    IntentKind,
+    IntentState,
+    Money,
+    Notice,
+    Payment,
+    Status,
+    Subscription,
+)
 from billing.ports import Ports, Provider, Synced
 from billing.use_cases.blocked import load_block
 
@@ -118,7 +128,7 @@ async def _refund(provider: Provider, done: Intent, subscription: Subscription, 
 def _synced(ports: Ports, intent: Intent, snapshot: Subscription) -> Synced:
     return Synced(
         snapshot=snapshot,
-        who=str(intent.by),
+        who="rule" if intent.by == RULE else str(intent.by),
         why=intent.reason or str(intent.kind),
         evidence=f"intent {intent.id}",
         at=ports.now(),

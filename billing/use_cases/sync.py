@@ -12,6 +12,7 @@ from billing.access import decide_right, plans_of
 from billing.backoff import next_try, next_try_of
 from billing.errors import ProviderError, ProviderNotFound
 from billing.model import (
+    RULE,
     Binding,
     DisputeState,
     Event,
@@ -91,23 +92,34 @@ async def _record_dispute(ports: Ports, provider: Provider, event: Event) -> lis
             snapshot = replace(await provider.fetch_subscription(subscription_id), dispute=state)
             evidence = f"event {event.id}"
             synced = await _conclude(ports, provider, snapshot, "provider", f"dispute {state}", evidence)
-            notices = (*synced.notices, *_disputed(synced, event.subject.id))
-            await ports.ledger.record_synced(replace(synced, notices=notices))
+            await ports.ledger.record_synced(_disputed(synced, event.subject.id))
     return [subscription_id]
 
 
-def _disputed(synced: Synced, dispute_id: str) -> tuple[Notice, ...]:
+def _disputed(synced: Synced, dispute_id: str) -> Synced:
+    """With what follows from a dispute: the admins hear of it, and a lost one ends the billing."""
     snapshot = synced.snapshot
     if snapshot is None or snapshot.binding is None:
-        return ()
+        return synced
     state = str(snapshot.dispute)
+    ending = snapshot.ends_at is not None or snapshot.status is Status.ENDED
+    stops = snapshot.dispute is DisputeState.LOST and not ending
     facts: dict[str, str | int | None] = {
         "member": snapshot.binding.member_id,
         "state": state,
         "subscription": snapshot.key.id,
+        "stops": int(stops),
     }
     key = f"dispute:{dispute_id}:{state}"
-    return (Notice(key, snapshot.binding.guild_id, None, "dispute", facts, synced.at),)
+    notice = Notice(key, snapshot.binding.guild_id, None, "dispute", facts, synced.at)
+    stop = (_stop_lost(snapshot.key, dispute_id, synced.at),) if stops else ()
+    return replace(synced, notices=(*synced.notices, notice), intents=(*synced.intents, *stop))
+
+
+def _stop_lost(key: SubscriptionKey, dispute_id: str, now: int) -> Intent:
+    """Nobody is billed on for what gives no access."""
+    reason = f"dispute {dispute_id} was lost"
+    return Intent(f"lost-{dispute_id}", IntentKind.CANCEL_NOW, key, RULE, reason, now, next_attempt_at=now)
 
 
 async def sync_subscription(ports: Ports, stale: StaleSubscription) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from billing.errors import ProviderNotFound, ProviderUnavailable
 from billing.model import (
     DisputeState,
@@ -24,6 +26,7 @@ from tests.billing.builders import (
     make_override,
     make_plan,
     make_price,
+    make_subscription,
 )
 from tests.billing.world import World
 
@@ -200,6 +203,53 @@ class TestDisputes:
         await self.dispute(world, DisputeState.OPEN)
         await self.dispute(world, DisputeState.LOST)
         assert world.roles_of() == set()
+
+    async def test_when_lost_the_billing_ends_too(self, world: World) -> None:
+        await world.add_plan()
+        await world.subscribe()
+        await self.dispute(world, DisputeState.LOST)
+        assert world.provider.subscriptions["sub_1"].status is Status.ENDED
+        (notice,) = world.told("dispute")
+        assert notice.facts["stops"] == 1
+        ended = next(
+            c for c in await world.ledger.load_history(GUILD, MEMBER, 9) if c.after.startswith("ended")
+        )
+        assert (ended.who, ended.why, ended.evidence) == ("rule", "dispute dp_1 was lost", "intent lost-dp_1")
+        assert world.told("intent_outcome") == []
+
+    async def test_while_the_provider_is_down_the_billing_ends_later_and_once(self, world: World) -> None:
+        await world.add_plan()
+        await world.subscribe()
+        world.provider.fail("cancel_now", ProviderUnavailable())
+        for number in range(3):
+            await world.ring("dispute", "dp_1", f"evt_{number}")
+            world.provider.disputes["dp_1"] = ("sub_1", DisputeState.LOST)
+            await world.settle()
+        assert len(await world.ledger.load_intents_of(make_key())) == 1
+        world.provider.heal()
+        await world.pass_time(DAY)
+        assert world.provider.subscriptions["sub_1"].status is Status.ENDED
+
+    @pytest.mark.parametrize("state", [DisputeState.OPEN, DisputeState.WON])
+    async def test_unless_lost_the_billing_goes_on(self, world: World, state: DisputeState) -> None:
+        await world.add_plan()
+        await world.subscribe()
+        await self.dispute(world, state)
+        assert await world.ledger.load_intents_of(make_key()) == []
+
+    async def test_what_ends_already_is_left_to_end(self, world: World) -> None:
+        await world.add_plan()
+        sub = await world.subscribe()
+        await world.change(replace(sub, ends_at=sub.period_end))
+        await self.dispute(world, DisputeState.LOST)
+        assert await world.ledger.load_intents_of(make_key()) == []
+        assert world.told("dispute")[0].facts["stops"] == 0
+
+    async def test_the_billing_of_nobody_here_is_none_of_ours(self, world: World) -> None:
+        world.provider.subscriptions["sub_1"] = make_subscription()
+        await self.dispute(world, DisputeState.LOST)
+        assert world.provider.subscriptions["sub_1"].status is Status.ACTIVE
+        assert world.provider.count("cancel_now") == 0
 
     async def test_an_inquiry_that_came_to_nothing_gives_access_back(self, world: World) -> None:
         """Closed without a chargeback: the provider has no dispute any more."""
