@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -20,6 +20,8 @@ from billing.use_cases.ingest import ingest
 from web.pages import return_page
 
 log = logging.getLogger(__name__)
+
+Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 
 LARGEST_BODY = 1 << 20
 SLOWEST_BODY = 10.0
@@ -145,6 +147,33 @@ class Listener:
         )
 
 
+class Speakers:
+    """Which connections brought a request of late. aiohttp waits for ever for one to begin, or its headers to
+    end, each time with one of the files that a process may have open."""
+
+    def __init__(self) -> None:
+        self._spoke: set[object] = set()
+
+    @web.middleware
+    async def note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """A request came in, and was answered."""
+        self._spoke.add(request.protocol)
+        try:
+            return await handler(request)
+        finally:
+            self._spoke.add(request.protocol)
+
+    async def show_out(self, runner: web.AppRunner) -> None:
+        """Close, again and again, what has been silent for LONGEST_SILENCE."""
+        before: set[web.RequestHandler] = set()
+        while runner.server is not None:
+            for connection in before - self._spoke:
+                connection.force_close()
+            self._spoke.clear()
+            before = set(runner.server.connections)
+            await asyncio.sleep(LONGEST_SILENCE)
+
+
 @asynccontextmanager
 async def listening(application: web.Application, host: str, port: int, drain: float) -> AsyncIterator[int]:
     """Serve until left, then let what runs finish for `drain` seconds; the port it listens on. CannotListen
@@ -153,8 +182,10 @@ async def listening(application: web.Application, host: str, port: int, drain: f
     patience: dict[str, Any] = {"shutdown_timeout": drain, "lingering_time": LONGEST_LINGER}
     runner = web.AppRunner(application, access_log=None, auto_decompress=False, **patience)
     logging.getLogger("aiohttp.server").addFilter(_is_ours)
+    speakers = Speakers()
+    application.middlewares.append(speakers.note)
     await runner.setup()
-    closing = asyncio.create_task(_close_silent(runner))
+    closing = asyncio.create_task(speakers.show_out(runner))
     try:
         try:
             await web.TCPSite(runner, host, port).start()
@@ -171,18 +202,6 @@ def _is_ours(record: logging.LogRecord) -> bool:
     """What a stranger sends that is no HTTP is no fault of ours; logged, it would be a trace with their bytes
     for each."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
-async def _close_silent(runner: web.AppRunner) -> None:
-    """aiohttp waits for ever for a request to begin or for its headers to end, each time with one of the few
-    files that a process may have open. A request under way is still answered."""
-    before: set[object] = set()
-    while runner.server is not None:
-        now = set(runner.server.connections)
-        for connection in now & before:
-            connection.close()
-        before = set(now)
-        await asyncio.sleep(LONGEST_SILENCE)
 
 
 async def _healthz(request: web.Request) -> web.Response:

@@ -183,7 +183,8 @@ def find_subject(note: _Notification) -> Subject | None:
     if note.related_object is not None:
         # A thin event names its object and says no more, so what that leads to is looked up later.
         kind = note.related_object.type
-        return _subject(kind, note.related_object.id) if kind in _LEADS else None
+        known = isinstance(kind, str) and kind in _LEADS
+        return _subject(kind, note.related_object.id) if known else None
     found = note.data.object if note.data is not None else None
     if found is None:
         return None

@@ -1,0 +1,142 @@
+"""What anybody can send to the listener, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hmac
+import json
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+import web.app
+from db import SqliteLedger
+from providers.stripe.client import StripeProvider
+from sandbox.clock import MovableClock
+from web.app import Listener, listening
+
+SECRET = "whsec_of_this_test"
+EVENT = {
+    "id": "evt_1",
+    "type": "customer.subscription.updated",
+    "created": 1,
+    "data": {"object": {"id": "sub_1"}},
+}
+
+
+class Door:
+    """A listener that runs, and its clock."""
+
+    def __init__(self, port: int, clock: MovableClock) -> None:
+        self.port, self.clock = port, clock
+
+    async def knock(self, sent: bytes) -> asyncio.StreamReader:
+        reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self.writer.write(sent)
+        await self.writer.drain()
+        return reader
+
+    async def status(self, sent: bytes) -> int:
+        """Of the answer to these bytes."""
+        line = await (await self.knock(sent)).readline()
+        self.writer.close()
+        await self.writer.wait_closed()
+        return int(line.split()[1])
+
+    def notification(self, body: bytes, *headers: str, signed: bytes | None = None) -> bytes:
+        """Signed by whoever has the secret."""
+        stamp = int(self.clock.now())
+        signature = hmac.digest(SECRET.encode(), b"%d.%b" % (stamp, signed or body), "sha256").hex()
+        head = (
+            "POST /webhooks/stripe HTTP/1.1",
+            "Host: dues.example",
+            f"Stripe-Signature: t={stamp},v1={signature}",
+            f"Content-Length: {len(body)}",
+            *headers,
+        )
+        return "\r\n".join([*head, "", ""]).encode() + body
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Door]:
+    clock = MovableClock()
+    async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
+        provider = StripeProvider("sk_test_1", (SECRET,), "http://127.0.0.1:9", clock)
+        application = Listener(ledger, {"stripe": provider}, clock, lambda: True).application()
+        async with listening(application, "127.0.0.1", 0, 1.0) as port:
+            yield Door(port, clock)
+        await provider.close()
+
+
+async def test_a_packed_body_is_refused_however_its_header_is_hidden(door: Door) -> None:
+    body = json.dumps(EVENT).encode()
+    packed = gzip.compress(body)
+    two = ("Content-Encoding: identity", "Content-Encoding: gzip")
+    assert await door.status(door.notification(packed, *two, signed=body)) == 400
+    assert await door.status(door.notification(packed, two[1], signed=body)) == 400
+    assert await door.status(door.notification(b"not packed", *two)) == 400
+    assert await door.status(door.notification(body)) == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x00\x01\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"secret" * 2000 + b"\r\n\r\n",
+        b"POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n",
+    ],
+)
+async def test_what_is_no_request_leaves_nothing_in_the_log(
+    door: Door, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await door.status(sent) == 400
+    assert [r.getMessage() for r in caplog.records if r.levelno > logging.INFO] == []
+    assert "secret" not in caplog.text
+
+
+class Heard(logging.Handler):
+    """What was logged, as soon as it is."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words, self.came = words, asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.words in record.getMessage():
+            self.came.set()
+
+
+async def test_a_body_that_breaks_off_is_no_fault(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "web.app")
+    heard = Heard("400 broken off")
+    logging.getLogger("web.app").addHandler(heard)
+    await door.knock(b"POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+    door.writer.transport.abort()
+    await heard.came.wait()
+    logging.getLogger("web.app").removeHandler(heard)
+    assert [r for r in caplog.records if r.levelno > logging.INFO] == []
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\n"])
+async def test_who_says_nothing_is_shown_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(web.app, "LONGEST_SILENCE", 0.05)
+    clock = MovableClock()
+    async with (
+        await SqliteLedger.open(tmp_path / "ledger.db") as ledger,
+        listening(Listener(ledger, {}, clock, lambda: True).application(), "127.0.0.1", 0, 1.0) as port,
+    ):
+        visitor = Door(port, clock)
+        assert await (await visitor.knock(sent)).read() == b""
+        visitor.writer.close()
+        assert await visitor.status(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") == 200
+
+
+async def test_a_thin_event_of_no_kind_is_acknowledged(door: Door) -> None:
+    odd = {"id": "evt_2", "type": "x", "created": 1, "related_object": {"type": {}, "id": "sub_1"}}
+    assert await door.status(door.notification(json.dumps(odd).encode())) == 200
