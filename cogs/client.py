@@ -20,7 +20,7 @@ from billing.errors import DuesError
 from cogs.brake import Brakes
 from cogs.buttons import Action, act, is_press
 from cogs.cancel import Cancel
-from cogs.connect import TokenRefused
+from cogs.connect import IntentRefused, TokenRefused
 from cogs.context import NOBODY
 from cogs.doctor import Doctor
 from cogs.errors import tell_fault
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 LIMIT_PATIENCE = 30.0
 STREAM_PAUSE = 0.5  # seconds without a further server until "ready"; no members are waited for
 LOGIN_AGAIN = 15  # seconds
+GATEWAY_AGAIN = 5  # seconds
+AUTHENTICATION_FAILED = 4004  # Discord, 'Gateway Close Event Codes'
 READY_PATIENCE = 20  # seconds
 CLOSE_PATIENCE = 2  # seconds
 # What discord.py calls its tasks for a command and for our handler of buttons.
@@ -96,9 +98,33 @@ class DuesBot(commands.Bot):
         await self._log_in(token)
         starting = asyncio.create_task(self._start_when_ready(started))
         try:
-            await self.connect()
+            while not await self._stay_connected():
+                await self.ports.clock.sleep(GATEWAY_AGAIN)
         finally:
             starting.cancel()
+
+    async def _stay_connected(self) -> bool:
+        """Until closed; False where no first connection came about.
+
+        For that discord.py 2.7 has no answer: it wants to resume a session that there never was.
+        """
+        try:
+            await self.connect()
+        except discord.PrivilegedIntentsRequired:
+            raise IntentRefused from None
+        except discord.ConnectionClosed as closed:
+            if closed.code == AUTHENTICATION_FAILED:
+                raise TokenRefused from None
+            raise
+        except AttributeError:
+            if self._was_connected():
+                raise
+            return False
+        return True
+
+    def _was_connected(self) -> bool:
+        socket: object | None = self.ws
+        return socket is not None
 
     async def _log_in(self, token: str) -> None:
         while True:

@@ -28,6 +28,15 @@ class TokenRefused(DuesError):  # noqa: N818 - named by what happened, like the 
     tell = "DISCORD_TOKEN is refused by Discord: copy it anew from your application's page Bot."
 
 
+class IntentRefused(TokenRefused):
+    """The gateway closes with 4014 although the application's flags name the intent."""
+
+    tell = (
+        "Discord refuses the Server Members Intent, though your application's page says that it is on: turn "
+        "it off there (page Bot), or off and on again, and start anew."
+    )
+
+
 @dataclass(frozen=True)
 class Introduction:
     """What Discord says of the application. `gateway_url` None where it names none."""
@@ -60,12 +69,18 @@ async def introduce(token: str) -> Introduction:
 
 async def _ask(client: discord.Client) -> Introduction:
     flags = client.application_flags
-    try:
-        _, gateway_url, _ = await client.http.get_bot_gateway()
-    except discord.GatewayNotFound:
-        gateway_url = None
     members = flags.gateway_guild_members or flags.gateway_guild_members_limited
-    return Introduction(str(client.user), members, gateway_url)
+    return Introduction(str(client.user), members, await _ask_gateway(client))
+
+
+async def _ask_gateway(client: discord.Client) -> str | None:
+    """Asked plainly: discord.py's own way makes 'there is none' of an outage."""
+    try:
+        answer = await client.http.request(discord.http.Route("GET", "/gateway/bot"))
+    except discord.NotFound:
+        return None
+    url = answer.get("url")
+    return url if isinstance(url, str) and url else None
 
 
 async def wait_for_discord(token: str, clock: Clock) -> Introduction:

@@ -10,10 +10,11 @@ from typing import Any
 
 import discord
 import pytest
+import yarl
 
 from billing.errors import LedgerUnavailable
 from cogs.client import ANSWERING, CLOSE_PATIENCE, DuesBot
-from cogs.connect import TokenRefused
+from cogs.connect import IntentRefused, TokenRefused
 from sandbox.discord import NoAnswerError
 from tests.cogs import town as parts
 from tests.cogs.town import Town, running
@@ -127,6 +128,42 @@ async def test_a_login_that_fails_is_tried_again(still_town: Town, monkeypatch: 
     still_town.discord.faults.fail("GET", "/users/@me", 503, times=2)
     async with running(still_town) as process:
         assert process.bot.is_online()
+
+
+async def test_a_gateway_that_is_away_at_first(still_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = discord.gateway.DiscordWebSocket
+    there = where.DEFAULT_GATEWAY
+    monkeypatch.setattr("cogs.client.GATEWAY_AGAIN", 0)
+    monkeypatch.setattr(where, "DEFAULT_GATEWAY", yarl.URL(f"ws://127.0.0.1:{parts._free_port()}"))
+    waits = []
+
+    def come_back(self: object) -> float:
+        waits.append(self)
+        where.DEFAULT_GATEWAY = there
+        return 0.0
+
+    monkeypatch.setattr("discord.client.ExponentialBackoff.delay", come_back)
+    async with running(still_town) as process:
+        assert process.bot.is_online()
+    assert len(waits) == 1
+
+
+async def test_a_token_that_the_gateway_refuses(still_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forget(self: DuesBot) -> None:
+        self.http.token = "reset meanwhile"
+
+    monkeypatch.setattr(DuesBot, "setup_hook", forget)
+    with pytest.raises(TokenRefused):
+        async with running(still_town):
+            pass
+
+
+async def test_an_intent_that_the_gateway_refuses(still_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "DuesBot", lambda *, members_intent: DuesBot(members_intent=True))
+    assert not still_town.app.members_intent
+    with pytest.raises(IntentRefused):
+        async with running(still_town):
+            pass
 
 
 async def test_an_unforeseen_fault_is_logged_with_the_number_that_is_shown(
