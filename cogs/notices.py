@@ -7,6 +7,8 @@ from billing.ports import Ports
 from cogs import cards
 from cogs.brake import brake_card
 from cogs.buttons import ID_LIMIT
+from cogs.charges import CHARGES
+from cogs.facts import fact, number
 from cogs.receipts import receipt_text
 from cogs.replies import INTENTS, day, escaped, money
 from cogs.shown import Place, Shown, buttons, describe, look_up
@@ -32,6 +34,7 @@ _COLOURS = {
     "dispute": cards.WARN,
     "unmapped_product": cards.WARN,
     "role_refused": cards.WARN,
+    "paid_while_blocked": cards.WARN,
 }
 
 
@@ -44,26 +47,16 @@ async def notice_text(ports: Ports, notice: Notice, place: Place) -> str:
             return _revoked(notice, place)
         case "asked":
             return _asked(notice)
-        case "dispute":
-            return _dispute(notice)
         case "unmapped_product":
             return _unmapped(notice)
         case "role_refused":
             return _refused(notice, place)
+        case kind if kind in CHARGES:
+            return CHARGES[kind](notice, await _subject(ports, notice), place)
         case "intent_outcome":
             return await _outcome(ports, notice, place)
         case _:
             return "Something about a subscription changed. /subscriptions shows how it stands."
-
-
-def _fact(notice: Notice, name: str) -> str:
-    value = notice.facts.get(name)
-    return "" if value is None else str(value)
-
-
-def _number(notice: Notice, name: str) -> int | None:
-    value = _fact(notice, name)
-    return int(value) if value else None
 
 
 def _where(notice: Notice, place: Place) -> str:
@@ -71,19 +64,19 @@ def _where(notice: Notice, place: Place) -> str:
 
 
 async def _subject(ports: Ports, notice: Notice) -> Shown | None:
-    key = SubscriptionKey(_fact(notice, "provider"), _fact(notice, "account"), _fact(notice, "subscription"))
+    key = SubscriptionKey(fact(notice, "provider"), fact(notice, "account"), fact(notice, "subscription"))
     subscription = await ports.ledger.load_subscription(key)
     shown = await look_up(ports, [subscription] if subscription else [])
     return shown[0] if shown else None
 
 
 async def _milestone(ports: Ports, notice: Notice, place: Place) -> str:
-    plan = escaped(_fact(notice, "plan")) or "Your subscription"
+    plan = escaped(fact(notice, "plan")) or "Your subscription"
     where = _where(notice, place)
     if notice.kind == "ended":
         return f"### {plan} has ended\nin {where}. Nothing more is charged. /subscribe starts it anew."
     if notice.kind == "payment_failed":
-        until = _number(notice, "until")
+        until = number(notice, "until")
         stay = f" Your roles stay until {day(until)}." if until else ""
         return (
             f"### A payment for {plan} failed\nin {where}.{stay} Press Manage to check the way you "
@@ -94,10 +87,10 @@ async def _milestone(ports: Ports, notice: Notice, place: Place) -> str:
 
 
 def _revoked(notice: Notice, place: Place) -> str:
-    plans = escaped(_fact(notice, "plans"), 300) or "your access"
-    until = _number(notice, "until")
+    plans = escaped(fact(notice, "plans"), 300) or "your access"
+    until = number(notice, "until")
     when = f"It does not renew and ends on {day(until)}." if until else "It has ended at once."
-    reason = escaped(_fact(notice, "reason"), 300)
+    reason = escaped(fact(notice, "reason"), 300)
     said = [
         f"### Access revoked: {plans}",
         f"The admins of {_where(notice, place)} have revoked it. {when} No further payment is asked of you.",
@@ -107,59 +100,42 @@ def _revoked(notice: Notice, place: Place) -> str:
 
 
 def _asked(notice: Notice) -> str:
-    reason = escaped(_fact(notice, "reason"), 300)
+    reason = escaped(fact(notice, "reason"), 300)
     said = [
         "### A member asks about a revocation",
-        f"<@{_fact(notice, 'member')}> asks the admins to look at it again.",
+        f"<@{fact(notice, 'member')}> asks the admins to look at it again.",
         f"The reason given was: {reason}" if reason else "No reason had been given.",
         "Lift it, and they can subscribe again; or talk with them and leave it.",
     ]
     return "\n".join(said)
 
 
-_DISPUTES = {
-    "open": "disputes a payment through their bank. Access is on hold until the bank has decided.",
-    "won": "had disputed a payment; it was decided in your favour, and access is given again.",
-    "lost": "disputed a payment and got the money back through their bank, so it gives no access.",
-}
-
-
-def _dispute(notice: Notice) -> str:
-    state = _fact(notice, "state")
-    said = _DISPUTES.get(state, "has a dispute about a payment.")
-    answer = " Answer it in the provider's dashboard." if state == "open" else ""
-    if _number(notice, "stops"):
-        answer = " Its billing is ended now, so that nothing more is charged for it."
-    which = f"Subscription `{_fact(notice, 'subscription')}`"
-    return f"### Dispute\n<@{_fact(notice, 'member')}> {said}{answer}\n{which}"
-
-
 def _unmapped(notice: Notice) -> str:
     return (
         "### A member pays for something that no plan here sells\n"
-        f"<@{_fact(notice, 'member')}> pays the {_fact(notice, 'provider').title()} price "
-        f"`{_fact(notice, 'price')}` of product `{_fact(notice, 'product')}`, and gets no role for it.\n"
+        f"<@{fact(notice, 'member')}> pays the {fact(notice, 'provider').title()} price "
+        f"`{fact(notice, 'price')}` of product `{fact(notice, 'product')}`, and gets no role for it.\n"
         "Choose the plan that it shall count as; if there is none yet, make one with /plans add."
     )
 
 
 def _refused(notice: Notice, place: Place) -> str:
-    role = _number(notice, "role")
+    role = number(notice, "role")
     which = f"the role {place.roles(notice.guild_id, [role])}" if role else "the roles"
     return (
-        f"### A role could not be set\nOf <@{_fact(notice, 'member')}>, and perhaps of others: {which}.\n"
-        f"{escaped(_fact(notice, 'why'), 300)}\n{ROLES_MENDED}"
+        f"### A role could not be set\nOf <@{fact(notice, 'member')}>, and perhaps of others: {which}.\n"
+        f"{escaped(fact(notice, 'why'), 300)}\n{ROLES_MENDED}"
     )
 
 
 async def _outcome(ports: Ports, notice: Notice, place: Place) -> str:
-    intent = await ports.ledger.load_intent(_fact(notice, "intent"))
+    intent = await ports.ledger.load_intent(fact(notice, "intent"))
     if intent is None:
         return "A wish was carried out. /subscriptions shows how things stand."
     shown = await _shown_of(ports, intent)
     if notice.member_id is not None and shown is not None:
         return receipt_text(intent, shown, place)
-    return f"### For <@{_fact(notice, 'member')}>\n{intent_words(intent)}"
+    return f"### For <@{fact(notice, 'member')}>\n{intent_words(intent)}"
 
 
 async def _shown_of(ports: Ports, intent: Intent) -> Shown | None:
@@ -194,10 +170,10 @@ async def _rows(ports: Ports, notice: Notice) -> list[cards.Row | None]:
             shown = await _subject(ports, notice)
             return [buttons(shown)] if shown else []
         case "revoked" if notice.member_id is not None:
-            rest = f"{notice.guild_id}:{_fact(notice, 'decision')}"
+            rest = f"{notice.guild_id}:{fact(notice, 'decision')}"
             return [cards.row(cards.button("Ask the admins", "ask", notice.member_id, rest))]
-        case "asked":
-            rest = f"{notice.guild_id}:{_fact(notice, 'decision')}"
+        case "asked" | "paid_while_blocked":
+            rest = f"{notice.guild_id}:{fact(notice, 'decision')}"
             return [cards.row(cards.button("Lift the revocation", "lift", 0, rest))]
         case "unmapped_product":
             return [await _mapping(ports, notice)]
@@ -209,7 +185,7 @@ async def _rows(ports: Ports, notice: Notice) -> list[cards.Row | None]:
 
 async def _mapping(ports: Ports, notice: Notice) -> cards.Row | None:
     plans: list[Plan] = await ports.ledger.load_plans(notice.guild_id)
-    rest = f"{notice.guild_id}:{_fact(notice, 'provider')}:{_fact(notice, 'price')}"
+    rest = f"{notice.guild_id}:{fact(notice, 'provider')}:{fact(notice, 'price')}"
     if not plans or len(f"dues:map:0:{rest}") > ID_LIMIT:
         return None
     options = [(plan.name, str(plan.id), plan.description) for plan in plans]
@@ -217,6 +193,6 @@ async def _mapping(ports: Ports, notice: Notice) -> cards.Row | None:
 
 
 async def _way_back(ports: Ports, notice: Notice) -> list[cards.Row | None]:
-    intent = await ports.ledger.load_intent(_fact(notice, "intent"))
+    intent = await ports.ledger.load_intent(fact(notice, "intent"))
     shown = await _shown_of(ports, intent) if intent else None
     return [buttons(shown)] if shown else []

@@ -29,6 +29,7 @@ from billing.model import (
 from billing.ports import Ports, Provider, StaleSubscription, Synced
 from billing.use_cases.blocked import load_block
 from billing.use_cases.carry_out import stopping
+from billing.use_cases.news import paid_while_blocked
 
 # What the provider does not know is asked again for about two minutes: its reads may lag behind its events.
 UNKNOWN_TRIES = 6
@@ -158,12 +159,21 @@ async def _conclude(
         return synced
     plans = await ports.ledger.load_plans(binding.guild_id, removed=True)
     block = await load_block(ports, snapshot, plans)
+    now = ports.now()
+    begins = _begins(ports, known, snapshot)
     notices = (
-        *_unmapped(snapshot, binding, plans, ports.now()),
-        *_milestones(ports, known, snapshot, binding, plans, barred=_in_force(block, ports.now())),
+        *_unmapped(snapshot, binding, plans, now),
+        *_milestones(ports, known, snapshot, binding, plans, started=begins and not _in_force(block, now)),
+        *(paid_while_blocked(snapshot, binding, block, now) if begins else ()),
     )
     intents = () if block is None else await _stop_blocked(ports, snapshot, block)
     return replace(synced, notices=notices, intents=intents)
+
+
+def _begins(ports: Ports, known: Subscription | None, snapshot: Subscription) -> bool:
+    """Whether it gives a right, and was not known to be this member's and running before."""
+    new = known is None or known.binding is None or known.status is Status.PENDING
+    return new and decide_right(snapshot, ports.now(), ports.grace) is not None
 
 
 def _in_force(block: Override | None, now: int) -> bool:
@@ -229,18 +239,14 @@ def _milestones(
     binding: Binding,
     plans: list[Plan],
     *,
-    barred: bool,
+    started: bool,
 ) -> tuple[Notice, ...]:
-    """What the member hears about: it began, a payment failed, it is over. `barred`: by an admin's block,
-    so that nothing begins."""
+    """What the member hears about: it began (`started`), a payment failed, it is over."""
     now = ports.now()
     had = known is not None and decide_right(known, known_at(known, now), ports.grace) is not None
-    has = decide_right(snapshot, now, ports.grace) is not None
     plan = next((p.name for p in plans_of(snapshot, plans)), "")
     kinds = {
-        "started": has
-        and not barred
-        and (known is None or known.binding is None or known.status is Status.PENDING),
+        "started": started,
         "payment_failed": snapshot.status is Status.PAST_DUE
         and (known is None or known.status is not Status.PAST_DUE),
         "ended": had and snapshot.status is Status.ENDED,

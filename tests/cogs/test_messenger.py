@@ -14,6 +14,14 @@ ADMINS: dict[str, dict[str, str | int | None]] = {
     "role_refused": {"member": 1, "role": 2, "why": "The role was deleted."},
     "dispute": {"member": 1, "state": "open", "subscription": "sub_1"},
     "unmapped_product": {"provider": "stripe", "price": "price_1", "product": "prod_1", "member": 1},
+    "paid_while_blocked": {
+        "member": 1,
+        "provider": "stripe",
+        "account": "test",
+        "subscription": "sub_gone",
+        "decision": "d1",
+        "starts_at": None,
+    },
     "asked": {"member": 1, "decision": "d1", "reason": "spam"},
 }
 MEMBERS: dict[str, dict[str, str | int | None]] = {

@@ -158,3 +158,20 @@ async def test_the_owner_lifts_from_their_dm(town: Town) -> None:
     await town.settled()
     asked = await town.ada.dm_containing("asks about a revocation")
     assert "lifted" in (await asked.press("Lift the revocation")).text
+
+
+async def test_paid_on_an_old_page_while_revoked(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    await town.sell("Silver", town.silver, town.stripe.add_price(town.product, 900, currency="eur")["id"])
+    old_page = await town.bob.run(town.guild, "subscribe", {"plan": "Silver"})
+    await revoke(town, when="now")
+    town.stripe.pay_checkout(link_of(old_page))
+    await town.settled()
+    assert town.roles() == []
+    told = await town.ada.dm_containing("paid for what is revoked")
+    assert f"<@{town.bob.id}> has paid for **Silver** (€9.00 a month, through Stripe)" in told.text
+    assert "gives no role" in told.text
+    assert "Renewal resumed." in (await told.press("Lift the revocation")).text
+    await town.settled()
+    assert town.roles() == ["Silver"]

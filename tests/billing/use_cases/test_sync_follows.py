@@ -178,6 +178,29 @@ class TestBlocked:
         assert world.roles_of() == set()
         assert world.told("started") == []
         assert (await world.recorded()).ends_at is not None
+        (notice,) = world.told("paid_while_blocked")
+        assert notice.member_id is None
+        assert (notice.facts["member"], notice.facts["subscription"]) == (MEMBER, "sub_1")
+        assert (notice.facts["decision"], notice.facts["starts_at"]) == ("d", None)
+        await world.change(replace(await world.recorded(), ends_at=None))
+        await world.subscribe("sub_2")
+        assert len(world.told("paid_while_blocked")) == 2
+
+    async def test_what_was_paid_before_is_no_news(self, world: World) -> None:
+        await world.add_plan()
+        sub = await world.subscribe()
+        await self.block(world)
+        await world.change(replace(sub, period_end=world.now + DAY))
+        assert world.told("paid_while_blocked") == []
+
+    async def test_who_pays_before_an_announced_block_starts_has_it_until_then(self, world: World) -> None:
+        await world.add_plan()
+        starts_at = world.now + DAY
+        await world.ledger.record_overrides([make_override(starts_at=starts_at)], [], [], world.now)
+        await world.subscribe()
+        assert world.roles_of() == {ROLE}
+        assert [n.facts["starts_at"] for n in world.told("paid_while_blocked")] == [starts_at]
+        assert len(world.told("started")) == 1
 
 
 class TestDisputes:

@@ -1,0 +1,54 @@
+"""Notices about money that somebody should look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from billing.model import Notice, Status
+from cogs.facts import fact, number
+from cogs.replies import day, escaped, total_words
+from cogs.shown import Place, Shown
+
+
+def _sold(notice: Notice, shown: Shown | None, place: Place) -> str:
+    if shown is None:
+        return f"subscription `{fact(notice, 'subscription')}`"
+    return (
+        f"**{escaped(shown.name)}** ({total_words(shown.subscription, place.locale)}, through {shown.title})"
+    )
+
+
+_DISPUTES = {
+    "open": "disputes a payment through their bank. Access is on hold until the bank has decided.",
+    "won": "had disputed a payment; it was decided in your favour, and access is given again.",
+    "lost": "disputed a payment and got the money back through their bank, so it gives no access.",
+}
+
+
+def _dispute(notice: Notice, _: Shown | None, __: Place) -> str:
+    state = fact(notice, "state")
+    said = _DISPUTES.get(state, "has a dispute about a payment.")
+    answer = " Answer it in the provider's dashboard." if state == "open" else ""
+    if number(notice, "stops"):
+        answer = " Its billing is ended now, so that nothing more is charged for it."
+    which = f"Subscription `{fact(notice, 'subscription')}`"
+    return f"### Dispute\n<@{fact(notice, 'member')}> {said}{answer}\n{which}"
+
+
+def _paid_while_blocked(notice: Notice, shown: Shown | None, place: Place) -> str:
+    trial = shown is not None and shown.subscription.status is Status.TRIALING
+    starts_at = number(notice, "starts_at")
+    gives = f"gives its roles until {day(starts_at)} only" if starts_at else "gives no role"
+    return (
+        "### A member has paid for what is revoked\n"
+        f"<@{fact(notice, 'member')}> has {'begun a free trial of' if trial else 'paid for'} "
+        f"{_sold(notice, shown, place)}, on a payment page opened before. It {gives}, and the bot stops its "
+        "renewal.\nLift the revocation, and they have what they paid for; or give the money back: /revoke "
+        "with `refund: the last payment`."
+    )
+
+
+CHARGES: Mapping[str, Callable[[Notice, Shown | None, Place], str]] = {
+    "dispute": _dispute,
+    "paid_while_blocked": _paid_while_blocked,
+}
