@@ -47,8 +47,7 @@ def _is_released(db: sqlite3.Connection, guild_id: int, at: int) -> bool:
 def _is_counted(db: sqlite3.Connection, guild_id: int, member_id: int, at: int) -> bool:
     """A second try, or a second role, is the same removal."""
     row = db.execute(
-        f"SELECT 1 FROM members WHERE {_THE_ONE} AND taken_at > ? AND braked_at IS NULL",
-        (guild_id, member_id, at - WINDOW),
+        f"SELECT 1 FROM members WHERE {_THE_ONE} AND taken_at > ?", (guild_id, member_id, at - WINDOW)
     )
     return row.fetchone() is not None
 
