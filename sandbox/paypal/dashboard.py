@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from sandbox.paypal import disputes, payments, subscriptions
-from sandbox.paypal.agreement import plan_of
 from sandbox.paypal.errors import PayPalRefusal
 from sandbox.paypal.payments import Sale
 from sandbox.paypal.state import Obj, World
@@ -59,13 +58,6 @@ class Dashboard:
         found = self.world.subscription(subscription_id)
         times = [at for at in (found.retry_at, found.next_at) if at is not None]
         return min(times, default=None)
-
-    def interval(self, subscription_id: str) -> tuple[str, int]:
-        """The regular cycle's unit and count: ("MONTH", 1)."""
-        frequency = plan_of(self.world, self.world.subscription(subscription_id))["billing_cycles"][-1][
-            "frequency"
-        ]
-        return frequency["interval_unit"], frequency["interval_count"]
 
     def dispute(self, sale_id: str, reason: str = "MERCHANDISE_OR_SERVICE_NOT_RECEIVED") -> Obj:
         return disputes.open_dispute(self.world, self.world.get("sale", sale_id), reason)

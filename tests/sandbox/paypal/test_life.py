@@ -112,6 +112,13 @@ async def test_the_last_payment_ends_it(client: Client, fake: PayPalServer, cloc
     assert len(await client.transactions(made)) == 3
 
 
+async def test_the_final_payment_is_foretold_through_a_trial(client: Client, fake: PayPalServer) -> None:
+    trials = (("0", "WEEK", 2),)
+    plan = fake.add_plan(fake.add_product("Gold"), "5.00", total_cycles=3, trials=trials)
+    made = await client.active(plan)
+    assert made["billing_info"]["final_payment_time"] == "2027-05-19T10:00:00Z"
+
+
 async def test_cancelling_is_at_once_and_final(
     client: Client, fake: PayPalServer, gold: Any, clock: MovableClock
 ) -> None:
@@ -120,6 +127,7 @@ async def test_cancelling_is_at_once_and_final(
     assert (status, body) == (204, None)
     shown = await client.show(made)
     assert (shown["status"], shown["status_change_note"]) == ("CANCELLED", "Enough")
+    assert fake.dashboard.next_charge(made["id"]) is None
     assert "next_billing_time" not in shown["billing_info"]
     for action in ("cancel", "suspend", "activate"):
         refusal = await client.refused("POST", f"{path_of(made)}/{action}", {"reason": "Again"})

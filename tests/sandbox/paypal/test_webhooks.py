@@ -233,6 +233,8 @@ async def test_paypal_says_whether_a_notification_is_its_own(
     for kind in ("other key", "other certificate", "self-signed", "tampered", "other webhook"):
         await fake.forge(kind, hook, fake.events[-1])
         assert await status(hook["id"], *receiver.got[-1]) == "FAILURE", kind
+    await client.good("DELETE", f"{HOOKS}/{hook['id']}")
+    assert await status(hook["id"], headers, body) == "FAILURE"
 
 
 async def test_a_new_certificate_takes_over(client: Client, fake: PayPalServer, receiver: Receiver) -> None:
