@@ -130,6 +130,8 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         if add_role is not None:
             require_sellable(interaction, add_role)
         chosen = await find_admin_plan(interaction.client.ports, guild_id, plan)
+        if any(change is not None for change in (trial_days, stripe_price, paypal_plan)):
+            _require_priceable(interaction, chosen)
         edit = Edit(
             name=name,
             description=description,
@@ -212,22 +214,49 @@ def _or_none(text: str | None) -> str | None:
 def require_sellable(interaction: Interaction, role: discord.Role) -> None:
     """A role that this admin may give away: nobody else's, and no power that stands above their own.
 
-    Discord lets people give only roles below their own highest one. Here that holds for roles that permit
-    more than @everyone may; without it Manage Server alone could buy itself everything.
+    Discord lets people give only roles below their own highest one, and only with Manage Roles. Here that
+    holds for roles that permit what @everyone may not, in the server or in a channel; without it Manage
+    Server alone could buy itself everything.
     """
-    guild = interaction.guild
-    if guild is None or not isinstance(interaction.user, discord.Member):
+    guild, admin = interaction.guild, interaction.user
+    if guild is None or not isinstance(admin, discord.Member):
         raise GuildGone
     require_seen(guild)
     if role.is_default():
         raise Conflict("@everyone has this role already, so it cannot be sold.")
     if role.managed:
         raise Conflict("This role belongs to a bot, a boost or another service, so nobody can give it.")
-    power = role.permissions.value & ~guild.default_role.permissions.value
-    if power and interaction.user.id != guild.owner_id and role >= interaction.user.top_role:
+    if admin.id != guild.owner_id and _is_beyond(role, admin):
         raise NotAllowed(
-            "This role has permissions and stands above your own highest role, so you cannot sell it."
+            "This role has permissions and stands above your own highest role, or it permits what you may "
+            "not and you lack Manage Roles. So you cannot sell it."
         )
+
+
+def _require_priceable(interaction: Interaction, plan: Plan) -> None:
+    """What such roles cost is not for whoever could not sell them: free days would give them away."""
+    roles = [interaction.guild.get_role(r) for r in plan.role_ids] if interaction.guild else []
+    for role in roles:
+        if role is not None:
+            require_sellable(interaction, role)
+
+
+def _is_beyond(role: discord.Role, admin: discord.Member) -> bool:
+    """Whether it would give this admin, or a friend, what is not theirs to give.
+
+    What most servers sell (a channel to look into, emojis, a voice that is heard first) is no power in a role
+    below their own.
+    """
+    power = role.permissions.value & ~role.guild.default_role.permissions.value
+    gained = 0
+    for channel in role.guild.channels:
+        allowed, _ = channel.overwrites_for(role).pair()
+        gained |= allowed.value & ~channel.permissions_for(admin).value
+    if role >= admin.top_role:
+        return bool(power or gained)
+    own = admin.guild_permissions
+    more = (power & ~own.value | gained) & discord.Permissions.elevated().value
+    return bool(more) and not own.manage_roles
 
 
 def require_seen(guild: discord.Guild) -> None:

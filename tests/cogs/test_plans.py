@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sandbox.discord import Role
-from sandbox.discord.permissions import MANAGE_MESSAGES
+from sandbox.discord.permissions import MANAGE_GUILD, MANAGE_MESSAGES, MANAGE_ROLES, VIEW_CHANNEL
 from tests.cogs.town import Town, link_of
 
 
@@ -65,6 +65,42 @@ async def test_roles_that_cannot_be_sold(town: Town, which: str, said: str) -> N
     assert said in (await town.cleo.run(town.guild, "plans add", options)).text
     assert said in (await town.cleo.run(town.guild, "plans edit", {"plan": "Silver", "add_role": role})).text
     assert [p.name for p in await town.ports.ledger.load_plans(town.guild.id)] == ["Silver"]
+
+
+async def test_manage_server_alone_buys_no_more_power_than_it_has(town: Town) -> None:
+    (staff,) = [role for role in town.guild.roles.values() if role.permissions == MANAGE_GUILD]
+    moderator = town.world.add_role(town.guild, "Moderator", bits=MANAGE_MESSAGES)
+    options = {"name": "X", "role": moderator, "stripe_price": town.price}
+    assert "you lack Manage Roles" in (await town.cleo.run(town.guild, "plans add", options)).text
+    town.world.edit_role(staff, bits=MANAGE_GUILD | MANAGE_ROLES)
+    assert "Now on sale" in (await town.cleo.run(town.guild, "plans add", options)).text
+
+
+async def test_power_in_a_channel_is_power(town: Town) -> None:
+    council = town.world.add_role(town.guild, "Council", position=len(town.guild.roles))
+    lounge = town.world.add_role(town.guild, "Lounge")
+    for role in (council, lounge):
+        room = town.world.add_channel(town.guild, role.name.lower(), private=True)
+        room.overwrites[role.id] = (0, VIEW_CHANNEL)
+    town.world.close_guild(town.guild)
+    town.world.open_guild(town.guild)
+    for role, said in ((council, "above your own highest"), (lounge, "Now on sale")):
+        options = {"name": role.name, "role": role, "stripe_price": town.price}
+        assert said in (await town.cleo.run(town.guild, "plans add", options)).text
+
+
+async def test_free_days_of_a_role_that_one_could_not_sell(town: Town) -> None:
+    high = role_named(town, "above")
+    await town.sell("High", high)
+    refused = await town.cleo.run(town.guild, "plans edit", {"plan": "High", "trial_days": 700})
+    assert "above your own highest" in refused.text
+    assert (
+        "Higher" in (await town.cleo.run(town.guild, "plans edit", {"plan": "High", "name": "Higher"})).text
+    )
+    assert (
+        "700 free"
+        in (await town.ada.run(town.guild, "plans edit", {"plan": "Higher", "trial_days": 700})).text
+    )
 
 
 async def test_a_role_that_the_bot_cannot_give_is_sold_with_a_warning(town: Town) -> None:
