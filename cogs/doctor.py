@@ -145,7 +145,8 @@ def _wrong(finding: Finding) -> str:
 
 
 def _says(finding: Finding) -> str:
-    return f"**{finding.what[:1].upper()}{finding.what[1:]}**: {finding.says}"
+    what = escaped(finding.what)  # a plan's name may stand in it
+    return f"**{what[:1].upper()}{what[1:]}**: {finding.says}"
 
 
 def _blocks(lines: list[str]) -> list[str]:

@@ -116,12 +116,12 @@ async def _is_member(client: DuesBot, guild_id: int, user_id: int) -> bool:
 
 
 async def find_plan(interaction: Interaction, text: str) -> Plan:
-    """The plan that a member meant; hidden ones only by their key or their whole name."""
+    """The plan that a member meant; hidden ones only by their whole name, as keys can be counted up."""
     ports = interaction.client.ports
     here = interaction.client.get_guild(interaction.guild_id or 0)
     servers = [here.id] if here is not None else await shared_servers(interaction)
     plans = [p for g in servers for p in await ports.ledger.load_plans(g)]
-    return _meant(plans, text, NO_PLAN)
+    return _meant([p for p in plans if not (p.hidden and text == f"{PLAN}{p.id}")], text, NO_PLAN)
 
 
 def _meant(plans: Sequence[Plan], text: str, none: str) -> Plan:

@@ -88,3 +88,8 @@ async def test_many_findings_come_in_several_messages(town: Town) -> None:
 def told(reply: Reply) -> str:
     """All messages of an answer."""
     return "\n".join(card.text for card in (reply, *reply.followups))
+
+
+async def test_a_plans_name_is_no_link(town: Town) -> None:
+    await town.sell("[Sign in](https://evil.example)")
+    assert "[Sign in](" not in (await town.ada.run(town.guild, "doctor")).text

@@ -117,3 +117,10 @@ async def test_prices_in_the_readers_language(town: Town) -> None:
     german: Person = town.world.add_user("dora", locale="de")
     town.world.add_member(town.guild, german)
     assert "5,00\xa0€" in (await german.run(town.guild, "subscribe")).text
+
+
+async def test_hidden_plans_cannot_be_counted_up(town: Town) -> None:
+    shown, hidden = await town.sell(), await town.sell("Staff", town.silver, hidden=True)
+    for plan, said in ((shown, "### Gold"), (hidden, "no such plan here")):
+        assert said in (await town.bob.run(town.guild, "subscribe", {"plan": f"plan:{plan.id}"})).text
+    assert "### Staff" in (await town.bob.run(town.guild, "subscribe", {"plan": "staff"})).text
