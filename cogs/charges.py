@@ -48,7 +48,25 @@ def _paid_while_blocked(notice: Notice, shown: Shown | None, place: Place) -> st
     )
 
 
+def _paid_twice(notice: Notice, _: Shown | None, place: Place) -> str:
+    plan, server = escaped(fact(notice, "plan")), escaped(place.server(notice.guild_id))
+    first, second = (fact(notice, name).title() for name in ("other_provider", "provider"))
+    ways = f"both through {first}" if first == second else f"one through {first}, one through {second}"
+    if notice.member_id is not None:
+        return (
+            f"### You would pay twice for {plan}\nYou have two subscriptions for it in **{server}**, {ways}, "
+            "and both renew. Cancel one of them: the newer one with the button, either with /cancel. For "
+            "what was paid twice, ask the server's admins for a refund."
+        )
+    return (
+        f"### A member pays twice for {plan}\n<@{fact(notice, 'member')}> has two subscriptions that renew, "
+        f"{ways}: `{fact(notice, 'other')}` and `{fact(notice, 'subscription')}`. They have been told to "
+        "cancel one; what was paid twice you can give back in the provider's dashboard."
+    )
+
+
 CHARGES: Mapping[str, Callable[[Notice, Shown | None, Place], str]] = {
     "dispute": _dispute,
     "paid_while_blocked": _paid_while_blocked,
+    "paid_twice": _paid_twice,
 }

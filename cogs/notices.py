@@ -35,6 +35,7 @@ _COLOURS = {
     "unmapped_product": cards.WARN,
     "role_refused": cards.WARN,
     "paid_while_blocked": cards.WARN,
+    "paid_twice": cards.WARN,
 }
 
 
@@ -167,6 +168,9 @@ def intent_words(intent: Intent, locale: str = "en-US") -> str:
 async def _rows(ports: Ports, notice: Notice) -> list[cards.Row | None]:
     match notice.kind:
         case "started" | "payment_failed":
+            shown = await _subject(ports, notice)
+            return [buttons(shown)] if shown else []
+        case "paid_twice" if notice.member_id is not None:
             shown = await _subject(ports, notice)
             return [buttons(shown)] if shown else []
         case "revoked" if notice.member_id is not None:

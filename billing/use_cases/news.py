@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from billing.model import Binding, Notice, Override, Subscription
+from collections.abc import Sequence
+
+from billing.access import plans_of
+from billing.model import Binding, Notice, Override, Plan, Status, Subscription
+from billing.ports import Ports
 
 Facts = dict[str, str | int | None]
+CHARGED = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
 
 
 def facts_of(subscription: Subscription, binding: Binding) -> Facts:
@@ -30,3 +35,38 @@ def paid_while_blocked(
     }
     key = f"paid_while_blocked:{snapshot.key}"
     return (Notice(key, binding.guild_id, None, "paid_while_blocked", facts, now),)
+
+
+async def paid_twice(
+    ports: Ports, known: Subscription | None, snapshot: Subscription, binding: Binding, plans: Sequence[Plan]
+) -> list[Notice]:
+    """Two that renew for the same plan in the same server: the member is told, and the admins.
+
+    Only what has changed since it was `known` can have made a pair."""
+    if not _is_charged(snapshot):
+        return []
+    if known and known.binding and _is_charged(known) and known.items == snapshot.items:
+        return []
+    own = await ports.ledger.load_subscriptions_of(binding.member_id)
+    others = [s for s in own if s.key != snapshot.key and s.binding == binding and _is_charged(s)]
+    paid = plans_of(snapshot, plans)
+    found = ((other, plan) for other in others for plan in plans_of(other, plans) if plan in paid)
+    return [notice for other, plan in found for notice in _twice(snapshot, other, plan, binding, ports.now())]
+
+
+def _is_charged(subscription: Subscription) -> bool:
+    return subscription.renews and subscription.status in CHARGED
+
+
+def _twice(one: Subscription, other: Subscription, plan: Plan, binding: Binding, now: int) -> list[Notice]:
+    older, newer = sorted((one, other), key=lambda s: (s.created_at, str(s.key)))
+    facts = facts_of(newer, binding) | {
+        "plan": plan.name,
+        "other": older.key.id,
+        "other_provider": older.key.provider,
+    }
+    key = f"paid_twice:{older.key}:{newer.key}"
+    return [
+        Notice(f"{key}:{whom}", binding.guild_id, whom, "paid_twice", facts, now)
+        for whom in (binding.member_id, None)
+    ]

@@ -29,7 +29,7 @@ from billing.model import (
 from billing.ports import Ports, Provider, StaleSubscription, Synced
 from billing.use_cases.blocked import load_block
 from billing.use_cases.carry_out import stopping
-from billing.use_cases.news import paid_while_blocked
+from billing.use_cases.news import paid_twice, paid_while_blocked
 
 # What the provider does not know is asked again for about two minutes: its reads may lag behind its events.
 UNKNOWN_TRIES = 6
@@ -165,6 +165,7 @@ async def _conclude(
         *_unmapped(snapshot, binding, plans, now),
         *_milestones(ports, known, snapshot, binding, plans, started=begins and not _in_force(block, now)),
         *(paid_while_blocked(snapshot, binding, block, now) if begins else ()),
+        *(await paid_twice(ports, known, snapshot, binding, plans) if block is None else ()),
     )
     intents = () if block is None else await _stop_blocked(ports, snapshot, block)
     return replace(synced, notices=notices, intents=intents)

@@ -22,6 +22,15 @@ ADMINS: dict[str, dict[str, str | int | None]] = {
         "decision": "d1",
         "starts_at": None,
     },
+    "paid_twice": {
+        "member": 1,
+        "provider": "stripe",
+        "account": "test",
+        "subscription": "sub_2",
+        "plan": "Gold",
+        "other": "sub_1",
+        "other_provider": "stripe",
+    },
     "asked": {"member": 1, "decision": "d1", "reason": "spam"},
 }
 MEMBERS: dict[str, dict[str, str | int | None]] = {
