@@ -62,7 +62,7 @@ async def offer(ports: Ports, guild_id: int, member_id: int, plan: Plan, *, page
         return Offer(plan, has=holding, entitled=entitled)
     if not pages:
         return Offer(plan)
-    first_time = not any(plan.id in {p.id for p in plans_of(s, state.plans)} for s in state.subscriptions)
+    first_time = not [s for s in state.subscriptions if await _was_for(ports, s, state.plans, plan)]
     ways = [
         _way(ports, member_id, plan, price, first_time) for price in plan.prices if _reachable(ports, price)
     ]
@@ -76,6 +76,14 @@ def _holding(
     done = (Status.ENDED, Status.PENDING)
     running = (s for s in subscriptions if s.status not in done)
     return next((s for s in running if plan.id in {p.id for p in plans_of(s, plans)}), None)
+
+
+async def _was_for(ports: Ports, subscription: Subscription, plans: tuple[Plan, ...], plan: Plan) -> bool:
+    """Whether it is for this plan, or began as that: who switched away and ended it has had the free days."""
+    if plan.id in {p.id for p in plans_of(subscription, plans)}:
+        return True
+    begun = await ports.ledger.load_checkout(subscription.checkout_id or "")
+    return begun is not None and begun.plan_id == plan.id
 
 
 def _reachable(ports: Ports, price: Price) -> bool:

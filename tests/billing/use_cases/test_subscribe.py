@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import ProviderRefused, ProviderUnavailable
-from billing.model import OverrideKind, Plan, Status
+from billing.model import Item, OverrideKind, Plan, Status
 from billing.use_cases.subscribe import STALE_BEFORE_EXPIRY, load_sale, offer
 from tests.billing.builders import (
     DAY,
@@ -169,6 +169,14 @@ class TestTrial:
         await offer(world.ports, GUILD, MEMBER, plan)
         await offer(world.ports, GUILD, OTHER_MEMBER, plan)
         assert [order.trial_days for order in world.provider.orders] == [0, 14]
+
+    async def test_who_switched_away_has_had_it(self, world: World) -> None:
+        plan = await world.add_plan(TRIAL)
+        other = Item(make_price("price_2", "prod_2"))
+        began = await world.subscribe(status=Status.TRIALING)
+        await world.change(replace(began, status=Status.ENDED, items=(other,)))
+        await offer(world.ports, GUILD, MEMBER, plan)
+        assert [order.trial_days for order in world.provider.orders] == [0]
 
 
 class TestFaults:
