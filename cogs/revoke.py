@@ -35,6 +35,7 @@ class Question:
     """An order that waits for its yes. Kept in memory only: after a restart it is asked anew."""
 
     order: Order
+    affected: list[Affected]
     until: float
 
 
@@ -102,7 +103,7 @@ class Revoke(commands.Cog):
         now = interaction.client.ports.clock.now()
         self._open = {key: q for key, q in self._open.items() if q.until > now}
         number = secrets.token_hex(8)
-        self._open[number] = Question(order, now + QUESTION_OPEN)
+        self._open[number] = Question(order, affected, now + QUESTION_OPEN)
         row = cards.row(
             cards.button("Revoke access", "revokeyes", order.by, number, style=cards.Style.danger),
             cards.button("Leave it", "revokeno", order.by, number),
@@ -118,7 +119,7 @@ class Revoke(commands.Cog):
         if question is None or question.until <= now or question.order.guild_id != guild_id:
             raise Conflict(CLOSED)
         await think(interaction, replace=True)
-        done = await revoke(interaction.client.ports, question.order)
+        done = await revoke(interaction.client.ports, question.order, question.affected)
         place = Place(interaction.client, guild_id, locale_of(interaction))
         await answer(interaction, outcome_card(done, place), replace=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from billing.backoff import next_try
-from billing.errors import LedgerError, NotFound, ProviderError, ProviderRefused
+from billing.errors import LedgerError, NotFound, ProviderError, ProviderRefused, ProviderUnavailable
 from billing.model import (
     RULE,
     Intent,
@@ -55,6 +55,8 @@ async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:
         provider = ports.provider_of(intent.key)
         attempt = await _with_payment(ports, provider, attempt, subscription)
         done, snapshot = await _act(provider, attempt, subscription, f"{intent.id}.{intent.attempts}")
+        if snapshot is not None and not already(intent.kind, snapshot):
+            raise ProviderUnavailable(detail=f"{intent.kind}: accepted, and nothing changed")
     except ProviderError as error:
         snapshot = await _fetch_if_done(ports, attempt)
         if snapshot is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -70,13 +71,20 @@ class Revocation:
 async def preview_revoke(ports: Ports, order: Order) -> list[Affected]:
     """The subscriptions it would stop, with what a refund would give back; NotFound when the member has
     nothing of that kind here."""
+    affected = await _load_affected(ports, order)
+    if not order.refund:
+        return affected
+    return list(await asyncio.gather(*(_with_payment(ports, one) for one in affected)))
+
+
+async def _load_affected(ports: Ports, order: Order) -> list[Affected]:
     state = await ports.ledger.load_member_state(order.guild_id, order.member_id)
     affected = []
     for subscription in state.subscriptions:
         plans = tuple(plans_of(subscription, state.plans))
         wanted = order.plan_id is None or order.plan_id in {p.id for p in plans}
         if wanted and _has_time_left(subscription, ports.now()):
-            affected.append(await _with_payment(ports, order, subscription, plans))
+            affected.append(Affected(subscription, plans))
     granted = any(
         o.kind is OverrideKind.GRANT and order.plan_id in (None, o.plan_id) for o in state.overrides
     )
@@ -89,22 +97,34 @@ def _has_time_left(subscription: Subscription, now: int) -> bool:
     return subscription.status is not Status.ENDED or (subscription.paid_through or 0) > now
 
 
-async def _with_payment(
-    ports: Ports, order: Order, subscription: Subscription, plans: tuple[Plan, ...]
-) -> Affected:
-    if not order.refund:
-        return Affected(subscription, plans)
+async def _with_payment(ports: Ports, affected: Affected) -> Affected:
+    subscription = affected.subscription
     try:
         payment = await ports.provider_of(subscription.key).fetch_last_payment(subscription)
     except ProviderError as error:
-        return Affected(subscription, plans, fault=error.tell)
-    return Affected(subscription, plans, payment)
+        return replace(affected, fault=error.tell)
+    return replace(affected, payment=payment)
 
 
-async def revoke(ports: Ports, order: Order) -> Revocation:
+async def _as_seen(ports: Ports, order: Order, seen: Sequence[Affected]) -> list[Affected]:
+    """What it would stop as things stand, with the payments that were shown. A payment that was not shown is
+    looked up when it is given back."""
+    unseen = "" if not order.refund else "The last payment was not looked up."
+    shown = {one.subscription.key: (one.payment, one.fault) for one in seen}
+    affected = []
+    for one in await _load_affected(ports, order):
+        payment, fault = shown.get(one.subscription.key, (None, unseen))
+        affected.append(replace(one, payment=payment, fault=fault))
+    return affected
+
+
+async def revoke(ports: Ports, order: Order, seen: Sequence[Affected] | None = None) -> Revocation:
     """Record the decision, which alone ends the access; then stop the billing and refund, now or as soon as
-    the provider answers."""
-    affected = await preview_revoke(ports, order)
+    the provider answers.
+
+    `seen`: what the admin was shown, so that before the decision nobody is asked who may be silent.
+    """
+    affected = await preview_revoke(ports, order) if seen is None else await _as_seen(ports, order, seen)
     decision = secrets.token_hex(8)
     now = ports.now()
     intents = [i for a in affected for i in _intents(order, a, decision, now)]

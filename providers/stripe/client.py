@@ -77,9 +77,12 @@ class StripeProvider:
 
     @bounded
     async def fetch_checkout(self, subscription_id: str) -> CheckoutFound | None:
-        """The Checkout Session that made it; None for one made by hand or through the API."""
-        found = await self._api.first("checkout/sessions", subscription=subscription_id, limit=1)
-        return map_checkout(found[0]) if found else None
+        """The Checkout Session that made it; None for one made by hand or through the API.
+
+        What the list holds is looked at again: it decides who gets the roles."""
+        listed = await self._api.first("checkout/sessions", subscription=subscription_id)
+        found = (map_checkout(one) for one in listed)
+        return next((one for one in found if one.subscription_id == subscription_id), None)
 
     @bounded
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:

@@ -20,7 +20,7 @@ from billing.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from billing.model import IntentKind, IntentState, Status, SubscriptionKey
+from billing.model import IntentKind, IntentState, Status, Subscription, SubscriptionKey
 from billing.use_cases.cancel import PATIENCE, cancel, is_open, preview, preview_cancel, resume
 from billing.use_cases.carry_out import already, stopping
 from tests.billing.builders import (
@@ -180,6 +180,17 @@ class TestDown:
         (notice,) = paying.told("intent_outcome")
         assert notice.member_id == MEMBER
         assert notice.facts["intent"] == receipt.intent.id
+
+    async def test_accepted_without_any_effect(self, paying: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def shrug(subscription: Subscription, key: str) -> Subscription:
+            return paying.provider.subscriptions[subscription.key.id]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(paying.provider, "cancel_at_period_end", shrug)
+            receipt = await cancel(paying.ports, MEMBER, make_key())
+        assert is_open(receipt.intent)
+        await paying.pass_time(PATIENCE)
+        assert (await paying.recorded()).ends_at is not None
 
     async def test_after_the_effect(self, paying: World) -> None:
         """The answer was lost: what the provider says then is what is told."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,32 @@ class TestNow:
         paying.provider.heal()
         await paying.pass_time(PATIENCE)
         assert status(paying) is Status.ENDED
+
+    async def test_nobody_is_asked_before_the_decision_is_kept(
+        self, paying: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        order = replace(NOW, refund=True)
+        paying.provider.pay("sub_1", "pay_1")
+        seen = await preview_revoke(paying.ports, order)
+        calls = len(paying.provider.calls)
+        record = paying.ledger.record_overrides
+
+        async def recorded(*args: Any) -> None:
+            assert len(paying.provider.calls) == calls
+            await record(*args)
+
+        monkeypatch.setattr(paying.ledger, "record_overrides", recorded)
+        done = await revoke(paying.ports, order, seen)
+        assert {i.state for i in done.intents} == {IntentState.DONE}
+        assert paying.provider.payments["pay_1"].refunded == 500
+
+    async def test_one_that_came_after_the_question_is_stopped_and_refunded_too(self, paying: World) -> None:
+        seen = await preview_revoke(paying.ports, replace(NOW, refund=True))
+        await paying.subscribe("sub_2")
+        paying.provider.pay("sub_2", "pay_2")
+        await revoke(paying.ports, replace(NOW, refund=True), seen)
+        assert {s.status for s in paying.provider.subscriptions.values()} == {Status.ENDED}
+        assert paying.provider.payments["pay_2"].refunded == 500
 
     async def test_an_answer_that_was_lost_is_looked_up(self, paying: World) -> None:
         paying.provider.fail("cancel_now", ProviderUnavailable(), after=True)

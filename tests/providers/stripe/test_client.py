@@ -380,3 +380,17 @@ async def test_each_answer_costs_as_few_calls_as_it_can(there: StripeSurrounding
 
 async def collect(provider: Any) -> list[Subscription]:
     return [one async for one in provider.list_subscriptions()]
+
+
+async def test_a_checkout_that_made_another_subscription_is_not_taken_for_this_one(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
+    sessions = [
+        {"id": f"cs_{n}", "object": "checkout.session", "client_reference_id": f"ours_{n}", "subscription": s}
+        for n, s in enumerate(("sub_2", None, "sub_1"))
+    ]
+    responder.say("GET /v1/checkout/sessions", listed(*sessions))
+    found = await stripe_at.fetch_checkout("sub_1")
+    assert found is not None
+    assert found.checkout_id == "ours_2"
+    assert await stripe_at.fetch_checkout("sub_3") is None
