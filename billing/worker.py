@@ -16,7 +16,7 @@ from billing.model import Event, Intent, IntentState, MemberMark, Notice
 from billing.ports import Ports, StaleSubscription
 from billing.use_cases.carry_out import carry_out
 from billing.use_cases.converge import converge_member
-from billing.use_cases.sweep import sweep
+from billing.use_cases.sweep import refresh_prices, sweep
 from billing.use_cases.sync import locate_event, sync_subscription
 from billing.use_cases.tell import tell_notice
 
@@ -137,7 +137,8 @@ class Worker:
     def start(self) -> None:
         """Begin; Discord must be ready to take calls."""
         runs = [self._run_lane(lane) for lane in lanes(self._ports)]
-        self._tasks = [asyncio.create_task(run) for run in (*runs, self._run_timer(), self._run_sweeps())]
+        runs += [self._run_timer(), self._run_sweeps(), self._refresh_prices()]
+        self._tasks = [asyncio.create_task(run) for run in runs]
 
     async def close(self, patience: float) -> None:
         """Stop taking up work and let what runs finish, for at most `patience` real seconds."""
@@ -248,3 +249,11 @@ class Worker:
                 log.exception("sweep: fault")
                 rest = min(rest, SWEEP_AGAIN)
             await self._ports.clock.sleep(rest)
+
+    async def _refresh_prices(self) -> None:
+        """Once: what became of a price while the bot was away too long for the provider to send it again, or
+        since the backup that was restored, shows nowhere else."""
+        try:
+            await refresh_prices(self._ports)
+        except Exception:
+            log.exception("prices: fault")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.access import plans_of
-from billing.errors import DuesError, ProviderError
+from billing.errors import ProviderError, ProviderUnavailable
 from billing.model import Plan, Subscription
 from billing.ports import Ports, Provider
 from billing.use_cases.blocked import load_block
@@ -74,12 +74,14 @@ def _facts(sub: Subscription) -> tuple[object, ...]:
 
 
 async def refresh_prices(ports: Ports) -> None:
-    """Fetch the prices on sale again; one that cannot be had keeps what is known."""
-    for plan in await ports.ledger.load_plans(None):
-        for price in plan.prices:
-            provider = ports.providers.get(price.provider)
-            if provider is not None and provider.account == price.account:
-                try:
-                    await ports.ledger.record_price(await provider.fetch_price(price.id))
-                except DuesError:
-                    continue
+    """Fetch the prices on sale again, each once; one that cannot be had keeps what is known. A provider that
+    does not answer is asked no further."""
+    on_sale = [price for plan in await ports.ledger.load_plans(None) for price in plan.prices]
+    for provider in ports.providers.values():
+        here = (provider.name, provider.account)
+        for price_id in dict.fromkeys(p.id for p in on_sale if (p.provider, p.account) == here):
+            try:
+                await ports.ledger.record_price(await provider.fetch_price(price_id))
+            except ProviderError as error:
+                if isinstance(error, ProviderUnavailable):
+                    break

@@ -21,6 +21,7 @@ from tests.billing.builders import (
     MEMBER,
     ROLE,
     make_key,
+    make_price,
 )
 
 
@@ -113,6 +114,18 @@ async def test_it_sweeps_at_the_start_and_at_its_interval(bench: Bench) -> None:
     bench.clock.advance(61)
     await until(lambda: bench.holders() == 1)
     assert bench.provider.count("list_subscriptions") == 2
+
+
+async def test_what_became_of_a_price_meanwhile_is_seen_at_the_start(tmp_path: Path) -> None:
+    async with run(tmp_path / "ledger.db", start=False) as bench:
+        await bench.sell()
+        bench.provider.prices["price_1"] = make_price(active=False)
+
+        async def is_off_sale() -> bool:
+            return not (await bench.ledger.load_plans(None))[0].prices[0].active
+
+        bench.worker.start()
+        await until(is_off_sale)
 
 
 async def test_a_sweep_that_met_a_fault_comes_again_sooner(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tests.billing.builders import (
     make_checkout,
     make_key,
     make_override,
+    make_plan,
     make_price,
     make_subscription,
 )
@@ -174,3 +175,23 @@ async def test_prices_are_kept_up_to_date(world: World) -> None:
     world.provider.fail("fetch_price", ProviderUnavailable())
     await refresh_prices(world.ports)
     assert await world.ledger.load_plans(GUILD) == [plan]
+
+
+async def test_each_price_is_asked_for_once_and_none_further_of_a_provider_that_is_down(world: World) -> None:
+    second = make_price("price_2")
+    for number, prices in enumerate([(make_price(),), (make_price(),), (second,)]):
+        await world.add_plan(make_plan(number, prices=prices))
+    await refresh_prices(world.ports)
+    assert world.provider.count("fetch_price") == 2
+    world.provider.fail("fetch_price", ProviderUnavailable())
+    await refresh_prices(world.ports)
+    assert world.provider.count("fetch_price") == 3
+
+
+async def test_a_price_that_is_gone_keeps_no_other_from_being_asked_for(world: World) -> None:
+    await world.add_plan()
+    await world.add_plan(make_plan(2, prices=(make_price("price_2"),)))
+    del world.provider.prices["price_1"]
+    world.provider.prices["price_2"] = make_price("price_2", active=False)
+    await refresh_prices(world.ports)
+    assert [p.prices[0].active for p in await world.ledger.load_plans(GUILD)] == [True, False]
