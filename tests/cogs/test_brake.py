@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import aiohttp
 import pytest
 
-from billing.brake import ASK_AFTER, ASKS_AGAIN
+from billing.brake import ASK_AFTER, ASKS_AGAIN, FEWEST
 from billing.model import Notice, Override, OverrideKind
 from billing.use_cases.sweep import sweep
 from sandbox.discord import Card, Person
@@ -29,8 +30,18 @@ async def strip(town: Town, number: int = 8) -> list[Person]:
     await town.settled()
     assert count(town, people) == number
     await town.turn(HOUR)
+    async with asyncio.timeout(20):
+        town.changed.clear()
+        while await braked(town) < number - FEWEST:
+            await town.changed.wait()
+            town.changed.clear()
     await town.turn(ASK_AFTER)
     return people
+
+
+async def braked(town: Town) -> int:
+    """How many keep their roles because of it."""
+    return (await town.ports.ledger.load_health(town.ports.now())).braked
 
 
 def count(town: Town, people: list[Person]) -> int:
