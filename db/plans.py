@@ -35,6 +35,20 @@ _CONCERNED = """
     WHERE guild_id = :guild AND lifted_at IS NULL AND (plan_id IS NULL OR plan_id = :plan)
 """
 
+# A plan that is sold again is another plan, and a revocation of the earlier one holds for it too.
+_CARRY_BLOCKS = """
+    INSERT INTO overrides (decision_id, guild_id, member_id, plan_id, kind, starts_at, until, reason,
+        decided_by, created_at)
+    SELECT DISTINCT decision_id, guild_id, member_id, :plan, kind, starts_at, until, reason, decided_by,
+        created_at
+    FROM overrides WHERE guild_id = :guild AND lifted_at IS NULL AND kind = 'block' AND plan_id IN (
+        SELECT plans.id FROM plans JOIN plan_prices ON plan_prices.plan_id = plans.id
+            JOIN prices ON prices.provider = plan_prices.provider AND prices.account = plan_prices.account
+            AND prices.id = plan_prices.price_id
+        WHERE plans.guild_id = :guild AND removed_at IS NOT NULL
+            AND product_id IN (SELECT value FROM json_each(:products)))
+"""
+
 
 def record_plan(db: sqlite3.Connection, plan: Plan, who: str, at: int) -> Plan:
     old = load_plan(db, plan.id) if plan.id else None
@@ -43,6 +57,8 @@ def record_plan(db: sqlite3.Connection, plan: Plan, who: str, at: int) -> Plan:
     if plan.removed_at is None and _name_is_taken(db, plan):
         raise Conflict(f"There is a plan called {plan.name} already. Choose another name.")
     plan = _put(db, replace(plan, former_prices=_former(old, plan)))
+    if old is None:
+        db.execute(_CARRY_BLOCKS, _asked(plan, _products(plan)))
     if old is None or _giving(old) != _giving(plan):
         mark(db, _concerned(db, old, plan), f"plan {plan.id}", at)
     change = Change(at, plan.guild_id, None, f"plan {plan.id}", who, "", "", _words(old), _words(plan))
@@ -116,10 +132,16 @@ def _giving(plan: Plan) -> tuple[object, ...]:
 
 
 def _concerned(db: sqlite3.Connection, old: Plan | None, new: Plan) -> Iterable[Binding]:
-    plans = [p for p in (old, new) if p]
-    products = {p.product_id for plan in plans for p in (*plan.prices, *plan.former_prices)}
-    asked = {"guild": new.guild_id, "plan": new.id, "products": to_json(sorted(products))}
-    return [Binding(*row) for row in db.execute(_CONCERNED, asked)]
+    products = _products(new) | (_products(old) if old else set())
+    return [Binding(*row) for row in db.execute(_CONCERNED, _asked(new, products))]
+
+
+def _products(plan: Plan) -> set[str]:
+    return {p.product_id for p in (*plan.prices, *plan.former_prices)}
+
+
+def _asked(plan: Plan, products: set[str]) -> dict[str, object]:
+    return {"guild": plan.guild_id, "plan": plan.id, "products": to_json(sorted(products))}
 
 
 def _words(plan: Plan | None) -> str:

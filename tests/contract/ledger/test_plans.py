@@ -156,6 +156,25 @@ async def test_a_change_marks_those_with_an_admin_s_word_on_the_plan(ledger: Led
     assert {m.member_id for m in await marks(ledger)} == {1, 2}
 
 
+async def test_a_revocation_holds_when_the_plan_is_sold_again(ledger: Ledger) -> None:
+    first = await ledger.record_plan(plan(), "1", 10)
+    other = await ledger.record_plan(plan("Silver", prices=(price("price_2", "prod_2"),)), "1", 10)
+    rows = [override("d1", plan_id=first.id), override("d2", plan_id=other.id)]
+    grant = override("d3", plan_id=first.id, kind=OverrideKind.GRANT)
+    await ledger.record_overrides([*rows, grant], [], [], 10)
+    for removed in (first, other):
+        await ledger.record_plan(replace(removed, removed_at=11), "1", 11)
+    again = await ledger.record_plan(plan(prices=(price("price_3", "prod_1"),)), "1", 12)
+    held = [(o.decision_id, o.plan_id) for o in await ledger.load_overrides(GUILD, ANNA.member_id, 12)]
+    assert held == [("d1", first.id), ("d2", other.id), ("d3", first.id), ("d1", again.id)]
+    await ledger.record_lifted("d1", 1, "", 13)
+    await ledger.record_plan(replace(again, removed_at=14), "1", 14)
+    last = await ledger.record_plan(plan(), "1", 15)
+    left = [o.plan_id for o in await ledger.load_overrides(GUILD, ANNA.member_id, 15)]
+    assert left == [other.id, first.id]
+    assert last.id not in left
+
+
 async def test_a_server_s_settings_have_defaults_and_are_replaced(ledger: Ledger) -> None:
     assert await ledger.load_guild_settings(GUILD) == GuildSettings(GUILD)
     for chosen in (
