@@ -294,6 +294,9 @@ class Ledger(Protocol):
     async def load_untold(self, member_id: int, at: int) -> list[Notice]:
         """Notices that could not be delivered by message; they count as told from now on."""
 
+    async def load_untold_to_admins(self, guild_id: int, at: int, limit: int) -> list[Notice]:
+        """The oldest of those that a server's admins could not be told; they count as told from now on."""
+
     async def load_history(self, guild_id: int, member_id: int, limit: int) -> list[Change]:
         """Newest first."""
 

@@ -13,10 +13,17 @@ from cogs import cards
 from cogs.brake import brake_card
 from cogs.buttons import Action
 from cogs.cards import Card
-from cogs.context import Interaction, add, answer, require_admin, think
+from cogs.context import Interaction, add, answer, locale_of, require_admin, think
+from cogs.notices import notice_card
 from cogs.plans import can_write, require_seen
 from cogs.replies import escaped
+from cogs.shown import Place
 
+NOTICES = 5  # shown at once
+UNTOLD = (
+    "### What could not be told you\nNeither a notice channel nor the owner's direct messages took it. Name "
+    "a channel with /plans settings notice_channel."
+)
 ROOM = 3_500  # characters of findings in one message
 
 
@@ -46,6 +53,20 @@ class Doctor(commands.Cog):
         question = await brake_card(interaction.client.ports, guild_id)
         if question is not None:
             await add(interaction, question)
+        for card in await _untold(interaction, guild_id):
+            await add(interaction, card)
+
+
+async def _untold(interaction: Interaction, guild_id: int) -> list[Card]:
+    """What reached no admin: neither in a channel nor by the owner's direct messages."""
+    ports = interaction.client.ports
+    notices = await ports.ledger.load_untold_to_admins(guild_id, ports.now(), NOTICES)
+    place = Place(interaction.client, guild_id, locale_of(interaction))
+    shown = [await notice_card(ports, n, place) for n in notices if n.kind != "brake"]  # it is asked above
+    if not shown:
+        return []
+    more = " There may be more: type /doctor again." if len(notices) == NOTICES else ""
+    return [cards.note(f"{UNTOLD}{more}", colour=cards.WARN), *shown]
 
 
 async def _mend(interaction: Interaction, guild_id: int, findings: list[Finding]) -> list[str]:

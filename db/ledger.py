@@ -287,6 +287,9 @@ class SqliteLedger(Ledger):
             return []
         return await self._write(notices.take_untold, member_id, at)
 
+    async def load_untold_to_admins(self, guild_id: int, at: int, limit: int) -> list[Notice]:
+        return await self._write(notices.take_untold_to_admins, guild_id, at, limit)
+
     async def load_history(self, guild_id: int, member_id: int, limit: int) -> list[Change]:
         return await self._read(notices.load_history, guild_id, member_id, limit)
 

@@ -58,6 +58,16 @@ def take_untold(db: sqlite3.Connection, member_id: int, at: int) -> list[Notice]
     return [notice(row) for row in rows]
 
 
+def take_untold_to_admins(db: sqlite3.Connection, guild_id: int, at: int, limit: int) -> list[Notice]:
+    rows = db.execute(
+        f"SELECT row, {NOTICE} FROM notices WHERE member_id IS NULL AND told_at IS NULL"
+        " AND next_try_at IS NULL AND guild_id = ? ORDER BY row LIMIT ?",
+        (guild_id, limit),
+    ).fetchall()
+    db.executemany("UPDATE notices SET told_at = ? WHERE row = ?", [(at, row[0]) for row in rows])
+    return [notice(row[1:]) for row in rows]
+
+
 def load_history(db: sqlite3.Connection, guild_id: int, member_id: int, limit: int) -> list[Change]:
     rows = db.execute(
         f"SELECT {CHANGE} FROM history WHERE guild_id = ? AND member_id = ? ORDER BY id DESC LIMIT ?",

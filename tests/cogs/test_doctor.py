@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
+from billing.model import Notice
 from sandbox.discord import Reply
 from tests.cogs.town import Town
 
@@ -83,6 +84,27 @@ async def test_many_findings_come_in_several_messages(town: Town) -> None:
     await reply.until(lambda r: told(r).count(" can be given.") == 60)
     assert reply.followups
     assert all(len(card.text) <= 4_000 for card in (reply, *reply.followups))
+
+
+async def test_what_reached_no_admin_is_shown_once(town: Town) -> None:
+    town.world.close_dms(town.ada)
+    for number in range(6):
+        facts: dict[str, str | int | None] = {"member": 1, "state": "open", "subscription": f"sub_{number}"}
+        await town.ports.ledger.record_notice(
+            Notice(f"k{number}", town.guild.id, None, "dispute", facts, town.ports.now())
+        )
+    await town.settled()
+    first = await town.cleo.run(town.guild, "doctor")
+    await first.until(lambda r: len(r.followups) == 6)
+    assert all(f"`sub_{number}`" in told(first) for number in range(5))
+    assert "type /doctor again" in told(first)
+    assert "/plans settings notice_channel" in told(first)
+    second = await town.cleo.run(town.guild, "doctor")
+    await second.until(lambda r: len(r.followups) == 2)
+    assert "`sub_5`" in told(second)
+    assert "type /doctor again" not in told(second)
+    third = await town.cleo.run(town.guild, "doctor")
+    assert "could not be told" not in told(third)
 
 
 def told(reply: Reply) -> str:

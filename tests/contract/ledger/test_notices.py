@@ -15,6 +15,7 @@ from tests.contract.ledger.nouns import (
     BERT,
     GUILD,
     KEY,
+    OTHER_GUILD,
     event,
     intent,
     notice,
@@ -55,6 +56,22 @@ async def test_what_cannot_be_delivered_is_shown_at_the_next_command_once(ledger
     assert [n.key for n in await ledger.load_untold(ANNA.member_id, 30)] == ["a", "b"]
     assert await ledger.load_untold(ANNA.member_id, 31) == []
     assert [n.key for n in await ledger.load_untold(BERT.member_id, 31)] == ["c"]
+
+
+async def test_what_admins_could_not_be_told_is_shown_to_theirs_once_and_not_all_at_once(
+    ledger: Ledger,
+) -> None:
+    for key, guild in (("a", GUILD), ("b", GUILD), ("c", OTHER_GUILD), ("d", GUILD), ("e", GUILD)):
+        await ledger.record_notice(notice(key, guild_id=guild, member_id=None))
+    await ledger.record_notice(notice("anna's"))
+    for key in ("a", "b", "c", "d", "anna's"):
+        await ledger.record_told(key, 20, delivered=False)
+    assert [n.key for n in await ledger.load_untold_to_admins(GUILD, 30, 2)] == ["a", "b"]
+    assert [n.key for n in await ledger.load_untold_to_admins(GUILD, 31, 2)] == ["d"]
+    assert await ledger.load_untold_to_admins(GUILD, 32, 2) == []
+    assert [n.key for n in await ledger.load_untold_to_admins(OTHER_GUILD, 32, 2)] == ["c"]
+    assert [n.key for n in await ledger.load_notices(32, 9)] == ["e"]
+    assert [n.key for n in await ledger.load_untold(ANNA.member_id, 32)] == ["anna's"]
 
 
 async def test_what_was_told_is_not_taken_back_by_a_late_failure(ledger: Ledger) -> None:
