@@ -9,7 +9,7 @@ from __future__ import annotations
 from billing.errors import ProviderError, ProviderRefused
 from billing.model import Payment, Subject
 from providers.base import Answer, maybe, need
-from providers.stripe.api import Api, Refused, path
+from providers.stripe.api import Api, Missing, Refused, path
 from providers.stripe.mapping import invoice_subscription, map_charge_payment, map_intent_payment, maybe_id
 
 
@@ -52,8 +52,7 @@ async def locate(api: Api, subject: Subject) -> list[str]:
         case "subscription":
             return [subject.id]
         case "customer":
-            found = await api.every("subscriptions", customer=subject.id, status="all")
-            return [need(one, "id", str) for one in found]
+            return await _locate_customer(api, subject.id)
         case "invoice":
             return await locate_invoice(api, subject.id)
         case "payment_intent":
@@ -66,6 +65,15 @@ async def locate(api: Api, subject: Subject) -> list[str]:
             return [] if made is None else [made]
         case _:
             return []
+
+
+async def _locate_customer(api: Api, customer: str) -> list[str]:
+    """None for one that was deleted: which were theirs stands in the ledger."""
+    try:
+        found = await api.every("subscriptions", customer=customer, status="all")
+    except Missing:
+        return []
+    return [need(one, "id", str) for one in found]
 
 
 async def fetch_last_payment(api: Api, subscription_id: str) -> Payment | None:

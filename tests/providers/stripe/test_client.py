@@ -394,3 +394,10 @@ async def test_a_checkout_that_made_another_subscription_is_not_taken_for_this_o
     assert found is not None
     assert found.checkout_id == "ours_2"
     assert await stripe_at.fetch_checkout("sub_3") is None
+
+
+async def test_a_deleted_customer_leads_to_what_the_ledger_knows(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
+    responder.refuse("GET /v1/subscriptions", 404, code="resource_missing", param="customer")
+    assert await stripe_at.locate(Subject("customer", "cus_1")) == []
