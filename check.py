@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable, Mapping
 
 from billing.errors import LedgerError, LedgerHeld, ProviderError
 from billing.model import Finding, Plan
 from billing.ports import Clock, Provider
+from billing.use_cases.doctor import find_strays
 from cogs.connect import check_discord, use_discord
 from config import Settings
 from db import SqliteLedger
@@ -18,37 +20,44 @@ _WIDTH = 100
 async def check(settings: Settings, clock: Clock) -> int:
     """Print the table; 0 when all is right, 1 otherwise."""
     use_discord(settings.discord_api_url, settings.discord_gateway_url)
-    ledger, plans = await _check_ledger(settings)
+    providers = make_providers(settings, clock)
+    seen, plans = await _check_ledger(settings, providers.values(), int(clock.now()))
     findings = [
         Finding("Settings", True, "Every setting can be read."),
-        ledger,
+        *seen,
         *await check_discord(settings.discord_token),
-        *await _check_providers(settings, clock, plans),
+        *await _check_providers(providers, plans, settings.public_url),
     ]
     print(table(findings))  # noqa: T201 - it is what a terminal asked for
     return 0 if all(finding.ok for finding in findings) else 1
 
 
-async def _check_ledger(settings: Settings) -> tuple[Finding, list[Plan]]:
+async def _check_ledger(
+    settings: Settings, providers: Iterable[Provider], now: int
+) -> tuple[list[Finding], list[Plan]]:
     try:
         async with await SqliteLedger.open(settings.ledger_path) as ledger:
             plans = await ledger.load_plans(None)
+            sellers = {plan.guild_id for plan in await ledger.load_plans(None, removed=True)}
+            strays = await find_strays(ledger, providers, sorted(sellers), now)
     except LedgerHeld:
-        return Finding("Ledger", True, "In use by a running bot, so its plans are not looked at here."), []
+        says = "In use by a running bot, so its plans are not looked at here; /doctor does."
+        return [Finding("Ledger", True, says)], []
     except LedgerError as error:
-        return Finding("Ledger", False, error.tell, "See docs/operations.md."), []
-    return Finding("Ledger", True, f"It opens, and holds {len(plans)} plans on sale."), plans
+        return [Finding("Ledger", False, error.tell, "See docs/operations.md.")], []
+    return [Finding("Ledger", True, f"It opens, and holds {len(plans)} plans on sale."), *strays], plans
 
 
-async def _check_providers(settings: Settings, clock: Clock, plans: list[Plan]) -> list[Finding]:
-    providers = make_providers(settings, clock)
+async def _check_providers(
+    providers: Mapping[str, Provider], plans: list[Plan], public_url: str
+) -> list[Finding]:
     if not providers:
         cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET."
         return [Finding("Providers", False, "No payment provider is set up.", cure)]
     findings = []
     for provider in providers.values():
         try:
-            findings += await _check_provider(provider, plans, settings.public_url)
+            findings += await _check_provider(provider, plans, public_url)
         finally:
             await provider.close()
     return findings

@@ -124,6 +124,9 @@ class Ledger(Protocol):
     async def load_unbound(self, provider: str, account: str) -> list[Subscription]:
         """Recorded subscriptions, not ended, that belong to nobody here."""
 
+    async def load_running(self, guild_id: int) -> list[tuple[SubscriptionKey, int]]:
+        """What has not ended of a server's subscriptions, with whose it is."""
+
     async def record_binding(
         self, key: SubscriptionKey, binding: Binding, who: str, evidence: str, at: int
     ) -> None:

@@ -134,6 +134,9 @@ class SqliteLedger(Ledger):
     async def load_unbound(self, provider: str, account: str) -> list[Subscription]:
         return await self._read(subscriptions.load_unbound, provider, account)
 
+    async def load_running(self, guild_id: int) -> list[tuple[SubscriptionKey, int]]:
+        return await self._read(subscriptions.load_running, guild_id)
+
     async def record_binding(
         self, key: SubscriptionKey, binding: Binding, who: str, evidence: str, at: int
     ) -> None:

@@ -76,6 +76,15 @@ def load_unbound(db: sqlite3.Connection, provider: str, account: str) -> list[Su
     return [subscription(row) for row in rows]
 
 
+def load_running(db: sqlite3.Connection, guild_id: int) -> list[tuple[SubscriptionKey, int]]:
+    rows = db.execute(
+        "SELECT provider, account, id, member_id FROM subscriptions"
+        " WHERE guild_id = ? AND status <> 'ended' ORDER BY row",
+        (guild_id,),
+    )
+    return [(SubscriptionKey(*key), member) for *key, member in rows]
+
+
 def record_binding(
     db: sqlite3.Connection, key: SubscriptionKey, binding: Binding, who: str, evidence: str, at: int
 ) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from billing.access import block_on, plans_of
 from billing.brake import TELL, allowed
 from billing.errors import DuesError, ProviderError
-from billing.model import Binding, Finding, Plan
-from billing.ports import Ports, Provider
+from billing.model import Binding, Finding, Plan, SubscriptionKey
+from billing.ports import Ledger, Ports, Provider
 
 WAITS_TOO_LONG = 300
+NAMED = 10
 
 
 async def diagnose(ports: Ports, guild_id: int) -> list[Finding]:
@@ -18,6 +22,7 @@ async def diagnose(ports: Ports, guild_id: int) -> list[Finding]:
     if not ports.providers:
         cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, or the PAYPAL_ settings, and start again."
         findings.append(Finding("providers", False, "No payment provider is set up.", cure))
+    findings += await find_strays(ports.ledger, ports.providers.values(), [guild_id], ports.now())
     return [*findings, *await _ledger(ports), *await _brake(ports, guild_id), *await _parked(ports, guild_id)]
 
 
@@ -28,6 +33,42 @@ async def check_provider(ports: Ports, provider: Provider, guild_id: int | None)
         return await provider.check(plans, f"{ports.public_url}/webhooks/{provider.name}")
     except ProviderError as error:
         return [Finding(provider.title, False, error.tell, "Check the key and the provider's status page.")]
+
+
+async def find_strays(
+    ledger: Ledger, providers: Iterable[Provider], guild_ids: Iterable[int], now: int
+) -> list[Finding]:
+    """Subscriptions that run, as far as was seen, at accounts that the bot is not connected to any more, such
+    as a provider's test mode. They keep giving access, but for those that an admin has revoked."""
+    connected = {(provider.name, provider.account) for provider in providers}
+    strays: dict[tuple[str, str], list[int]] = {}
+    for guild_id in guild_ids:
+        for key, member in await ledger.load_running(guild_id):
+            home = (key.provider, key.account)
+            if home not in connected and not await _is_revoked(ledger, guild_id, member, key, now):
+                strays.setdefault(home, []).append(member)
+    return [_stray(f"{name.title()} ({account})", members) for (name, account), members in strays.items()]
+
+
+async def _is_revoked(ledger: Ledger, guild_id: int, member: int, key: SubscriptionKey, now: int) -> bool:
+    subscription = await ledger.load_subscription(key)
+    plans = plans_of(subscription, await ledger.load_plans(guild_id, removed=True)) if subscription else []
+    overrides = await ledger.load_overrides(guild_id, member, now)
+    return block_on((plan.id for plan in plans), overrides) is not None
+
+
+def _stray(where: str, members: list[int]) -> Finding:
+    who = " ".join(f"<@{m}>" for m in members[:NAMED]) + (" and others" if len(members) > NAMED else "")
+    many = "one subscription was" if len(members) == 1 else f"{len(members)} subscriptions were"
+    says = (
+        f"The bot is not connected to {where}, where {many} running when it last looked. Whatever becomes of "
+        f"that there, the roles stay: {who}."
+    )
+    cure = (
+        "Start the bot with that account's settings again, end there what is not to go on, and change back "
+        "once /subscriptions shows it ended; or take the access with /revoke."
+    )
+    return Finding("payments elsewhere", False, says, cure)
 
 
 async def fix(ports: Ports, guild_id: int, findings: list[Finding]) -> list[str]:
@@ -85,6 +126,6 @@ async def _parked(ports: Ports, guild_id: int) -> list[Finding]:
     for member, reason in await _load_waiting(ports, guild_id):
         reasons.setdefault(reason, []).append(member)
     return [
-        Finding("roles", False, " ".join(f"<@{m}>" for m in members[:10]) + f": {reason}", reason)
+        Finding("roles", False, " ".join(f"<@{m}>" for m in members[:NAMED]) + f": {reason}", reason)
         for reason, members in reasons.items()
     ]

@@ -9,7 +9,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from db import SqliteLedger
 from tests.cogs.town import TOKEN, Town
+from tests.contract.ledger.nouns import ANNA, plan, subscription, sync
 from tests.e2e.process import Program, is_ready, run, settings_of
 
 
@@ -125,6 +127,16 @@ async def test_check_says_what_to_do(town: Town, tmp_path: Path) -> None:
     assert "docs/setup-discord.md" in output
     assert "STRIPE_API_KEY" in output
     assert "canary" not in output
+
+
+async def test_check_names_what_runs_at_an_account_that_was_left(town: Town, tmp_path: Path) -> None:
+    async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
+        await ledger.record_plan(plan(), "1", 10)
+        await sync(ledger, subscription(binding=ANNA))
+    code, output = await run(tmp_path, settings_of(town, DATABASE_URL="sqlite:///ledger.db"), "check")
+    assert code == 1
+    assert "FAIL  payments elsewhere" in output
+    assert "not connected to Stripe (acct)" in " ".join(output.split())
 
 
 async def test_commands_are_registered_when_they_changed_and_not_at_every_start(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from billing.errors import ProviderRefused, ProviderUnavailable, RoleAboveBot
-from billing.model import Finding
+from billing.model import Finding, Status
 from billing.use_cases.doctor import WAITS_TOO_LONG, diagnose, fix
-from tests.billing.builders import GUILD, MEMBER, OTHER_GUILD, ROLE
+from billing.use_cases.revoke import revoke
+from tests.billing.builders import GUILD, MEMBER, NOW, OTHER_GUILD, ROLE
 from tests.billing.world import World
 
 WEBHOOK = Finding("webhook", ok=False, says="There is none.", cure="Make one.", fix="stripe:webhook")
@@ -86,3 +87,26 @@ async def test_waiting_members_are_tried_again(world: World) -> None:
     await world.settle()
     assert world.roles_of() == {ROLE}
     assert await fix(world.ports, GUILD, []) == []
+
+
+async def test_what_runs_at_an_account_that_was_left_is_named(paying: World) -> None:
+    """The owner tried it in test mode, and went live."""
+    paying.provider.account = "live"
+    (found,) = [f for f in await diagnose(paying.ports, GUILD) if not f.ok]
+    assert "Stripe (test), where one subscription was running" in found.says
+    assert f"<@{MEMBER}>" in found.says
+    assert "/revoke" in found.cure
+    assert faults(await diagnose(paying.ports, OTHER_GUILD)) == []
+    await revoke(paying.ports, NOW)
+    assert faults(await diagnose(paying.ports, GUILD)) == []
+
+
+async def test_what_runs_at_a_provider_that_was_switched_off_is_named(paying: World) -> None:
+    found = await diagnose(replace(paying.ports, providers={}), GUILD)
+    assert faults(found) == ["providers", "payments elsewhere"]
+
+
+async def test_what_ended_at_an_account_that_was_left_is_not(paying: World) -> None:
+    await paying.change(replace(await paying.recorded(), status=Status.ENDED))
+    paying.provider.account = "live"
+    assert faults(await diagnose(paying.ports, GUILD)) == []

@@ -155,3 +155,29 @@ async def test_an_open_checkout_is_one_that_can_still_be_paid_on(ledger: Ledger)
     assert await load(90) is None
     await ledger.record_checkout(replace(PAGE, id="co_2", created_at=11, expires_at=None))
     assert await load(90) == "co_2"
+
+
+async def test_what_runs_in_a_server_is_named_with_its_payers(ledger: Ledger) -> None:
+    for id_, whose, status in (
+        ("a", ANNA, Status.ACTIVE),
+        ("b", BERT, Status.PAST_DUE),
+        ("c", ANNA, Status.ENDED),
+        ("d", Binding(OTHER_GUILD, ANNA.member_id), Status.ACTIVE),
+        ("e", None, Status.ACTIVE),
+    ):
+        await sync(ledger, subscription(id_, binding=whose, status=status))
+    running = [(key.id, member) for key, member in await ledger.load_running(GUILD)]
+    assert running == [("a", ANNA.member_id), ("b", BERT.member_id)]
+
+
+async def test_living_ones_and_waiting_pages_are_to_be_looked_up(ledger: Ledger) -> None:
+    await sync(ledger, subscription())
+    await sync(ledger, subscription("sub_2", status=Status.ENDED, ended_at=15))
+    await ledger.record_checkout(checkout("young", session_id="page_1", created_at=50))
+    await ledger.record_checkout(checkout("old", session_id="page_2", created_at=10))
+    await ledger.record_checkout(
+        checkout("done", session_id="page_3", created_at=50, subscription_id="sub_1")
+    )
+    await ledger.record_checkout(checkout("bare", created_at=50))
+    assert sorted(await ledger.load_to_look_up("stripe", "acct", 10)) == ["page_1", "sub_1"]
+    assert await ledger.load_to_look_up("stripe", "other", 10) == []
