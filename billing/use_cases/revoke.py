@@ -21,10 +21,12 @@ from billing.model import (
     Plan,
     Status,
     Subscription,
+    SubscriptionKey,
 )
 from billing.ports import Ports
 from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.carry_out import carry_out, carry_out_kept, stopping
+from billing.use_cases.sync import record_snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,15 @@ class Revocation:
 
 async def preview_revoke(ports: Ports, order: Order) -> list[Affected]:
     """The subscriptions it would stop, with what a refund would give back; NotFound when the member has
-    nothing of that kind here."""
+    nothing of that kind here.
+
+    At the period's end it goes by when that is, so the provider is asked for it first; while it does not
+    answer, what is recorded counts.
+    """
     affected = await _load_affected(ports, order)
+    if not order.at_once:
+        await asyncio.gather(*(_look_again(ports, one.subscription.key) for one in affected))
+        affected = await _load_affected(ports, order)
     if not order.refund:
         return affected
     return list(await asyncio.gather(*(_with_payment(ports, one) for one in affected)))
@@ -91,6 +100,16 @@ async def _load_affected(ports: Ports, order: Order) -> list[Affected]:
     if not affected and not granted:
         raise NotFound("This member has no running subscription of that kind in this server.")
     return affected
+
+
+async def _look_again(ports: Ports, key: SubscriptionKey) -> None:
+    try:
+        async with ports.turns.of(key):
+            provider = ports.provider_of(key)
+            snapshot = await provider.fetch_subscription(key.id)
+            await record_snapshot(ports, provider, snapshot, "provider", "fetched", "/revoke")
+    except ProviderError:
+        return
 
 
 def _has_time_left(subscription: Subscription, now: int) -> bool:

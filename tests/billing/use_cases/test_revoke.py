@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +50,58 @@ SECOND = make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),))
 
 def status(world: World) -> Status:
     return world.provider.subscriptions["sub_1"].status
+
+
+class TestLookedAtFirst:
+    """What the admin is shown, and decides about, is what the provider says now."""
+
+    async def renewed_unheard(self, world: World) -> int:
+        """The period went by and was paid anew, and no event of it has come; when the new one ends."""
+        sub = await world.recorded()
+        assert sub.period_end is not None
+        world.clock.at = sub.period_end + DAY
+        end = sub.period_end + 30 * DAY
+        renewed = replace(sub, period_start=sub.period_end, period_end=end, binding=None)
+        world.provider.subscriptions["sub_1"] = renewed
+        return end
+
+    async def test_a_renewal_that_nobody_told_of_counts(self, paying: World) -> None:
+        end = await self.renewed_unheard(paying)
+        (affected,) = await preview_revoke(paying.ports, make_order())
+        assert affected.subscription.period_end == end
+        done = await revoke(paying.ports, make_order(), [affected])
+        blocks = await paying.ledger.load_decision(done.decision_id)
+        assert {block.starts_at for block in blocks} == {end}
+        await paying.settle()
+        assert paying.roles_of() == {ROLE}
+
+    async def test_one_that_ended_unheard_is_not_revoked(self, paying: World) -> None:
+        paying.provider.subscriptions["sub_1"] = replace(await paying.recorded(), status=Status.ENDED)
+        with pytest.raises(NotFound):
+            await preview_revoke(paying.ports, make_order())
+
+    async def test_while_the_provider_is_down_what_is_recorded_counts(self, paying: World) -> None:
+        await self.renewed_unheard(paying)
+        paying.provider.fail("*", ProviderUnavailable())
+        (affected,) = await preview_revoke(paying.ports, make_order())
+        assert affected.subscription == await paying.recorded()
+
+    async def test_all_are_asked_for_at_once(self, paying: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        await paying.add_plan(SECOND)
+        await paying.subscribe("sub_2", items=(Item(make_price("price_2", "prod_2")),))
+        fetch, together = paying.provider.fetch_subscription, asyncio.Barrier(2)
+
+        async def fetch_with_the_other(subscription_id: str) -> Subscription:
+            async with together:
+                return await fetch(subscription_id)
+
+        monkeypatch.setattr(paying.provider, "fetch_subscription", fetch_with_the_other)
+        assert len(await preview_revoke(paying.ports, make_order())) == 2
+
+    async def test_at_once_nobody_is_asked(self, paying: World) -> None:
+        before = paying.provider.count("fetch_subscription")
+        await preview_revoke(paying.ports, NOW)
+        assert paying.provider.count("fetch_subscription") == before
 
 
 class TestNow:
