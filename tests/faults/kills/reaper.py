@@ -1,0 +1,316 @@
+"""Kills the program at a chosen point of what it does, looked at from outside, and brings it up again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import sqlite3
+import time
+from collections.abc import Coroutine
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, TypeVar
+
+from providers.stripe.setup import EVENTS
+from sandbox.discord.faults import HANG_UP
+from sandbox.discord.faults import Fault as DiscordFault
+from sandbox.discord.faults import Faults as DiscordFaults
+from sandbox.discord.rest import Answer, Route
+from sandbox.faults import Fault, Faults
+from sandbox.stripe.api import Exchange
+from tests.cogs.town import DAY, Town
+from tests.e2e.process import settings_of
+from tests.faults.kills.life import live
+
+T = TypeVar("T")
+
+# Modules are imported once, in a process that forks; a life then begins within hundredths of a second.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([live.__module__])
+
+PATIENCE = 40  # real seconds, for whatever must come
+STEP = 61  # seconds on the clock, where something waits for a later moment
+PAUSE = 0.01  # real seconds between two looks at a file, which wakes nobody
+
+# Everything that is not finished, whether its moment has come or not; but for what time alone will bring.
+_WAITING = """
+    SELECT (SELECT count(*) FROM inbox WHERE done_at IS NULL) + (SELECT count(*) FROM stale)
+        + (SELECT count(*) FROM members WHERE next_try_at IS NOT NULL)
+        + (SELECT count(*) FROM intents WHERE state = 'pending')
+        + (SELECT count(*) FROM notices WHERE next_try_at IS NOT NULL)
+"""
+_DUE = """
+    SELECT (SELECT count(*) FROM inbox WHERE done_at IS NULL AND ifnull(next_try_at, 0) <= :now)
+        + (SELECT count(*) FROM stale WHERE next_try_at <= :now)
+        + (SELECT count(*) FROM members WHERE next_try_at <= :now OR due_at <= :now)
+        + (SELECT count(*) FROM intents WHERE state = 'pending' AND next_attempt_at <= :now)
+        + (SELECT count(*) FROM notices WHERE next_try_at <= :now)
+"""
+
+
+class Killed(Exception):  # noqa: N818 - what happened, not what went wrong
+    """The program died while somebody waited for it."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where to kill: the n-th statement of the writing connection, or the n-th passing of the wire."""
+
+    kind: str  # "statement" or "wire"
+    number: int
+    label: str = ""
+
+
+@dataclass
+class Reaper:
+    """Stands between the program and its neighbours. Whatever passes is counted once it is armed."""
+
+    town: Town
+    folder: Path
+    trail: list[str] = field(default_factory=list)
+    dies_at: int | None = None
+    armed: bool = False
+    lives: int = 0
+    process: Any = None
+    link: Connection | None = None
+    died: asyncio.Event = field(default_factory=asyncio.Event)
+
+    # -- life and death ------------------------------------------------------------------------------
+    async def start(self) -> None:
+        """A new life; returns once the sweep at its start has asked Stripe and all is quiet."""
+        self.lives += 1
+        self.died = asyncio.Event()
+        self.link, theirs = FORKS.Pipe()
+        settings = settings_of(self.town, SYNC_INTERVAL_MINUTES="100000", LOG_LEVEL="warning")
+        offset = self.town.clock.now() - time.time()
+        self.process = FORKS.Process(target=live, args=(settings, self.folder, offset, theirs))
+        swept = self.town.stripe.subscribe()
+        self.process.start()
+        theirs.close()
+        asyncio.get_running_loop().add_reader(self.process.sentinel, self._noticed)
+        await self.alive(_seen(swept))
+        self.town.stripe.unsubscribe(swept)
+        await self.settle()
+
+    def _noticed(self) -> None:
+        self._forget()
+        self.died.set()
+
+    def _forget(self) -> None:
+        assert self.process is not None
+        assert self.link is not None
+        asyncio.get_running_loop().remove_reader(self.process.sentinel)
+        self.process.join()
+        self.link.close()
+
+    def kill(self) -> None:
+        """SIGKILL; it is gone when this returns."""
+        if not self.died.is_set():
+            self.process.kill()
+            self._forget()
+            self.died.set()
+
+    async def alive(self, doing: Coroutine[Any, Any, T]) -> T:
+        """What comes of it; Killed where the program dies meanwhile."""
+        task, death = asyncio.create_task(doing), asyncio.create_task(self.died.wait())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.wait({task, death}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Killed
+            return await task
+        finally:
+            task.cancel()
+            death.cancel()
+            await asyncio.gather(task, death, return_exceptions=True)
+
+    def say(self, what: str, value: object = None) -> None:
+        """Tell the process something, as `live` lists it."""
+        assert self.link is not None
+        if not self.died.is_set():
+            try:
+                self.link.send((what, value))
+            except OSError:
+                self.kill()
+
+    # -- points --------------------------------------------------------------------------------------
+    def arm(self, point: Point | None) -> None:
+        """Count from now on, and kill at that point; None: only count."""
+        self.trail.clear()
+        self.armed = True
+        self.dies_at = point.number if point and point.kind == "wire" else None
+        self.say("arm", point.number if point and point.kind == "statement" else None)
+
+    async def disarm(self) -> None:
+        """From here on it lives, if it does."""
+        self.armed, self.dies_at = False, None
+        self.say("arm")
+        await self._trail()
+
+    async def points(self) -> list[Point]:
+        """Everything that happened since it was armed, each a point to kill at."""
+        wire = [Point("wire", n, label) for n, label in enumerate(self.trail, 1)]
+        return wire + [Point("statement", n, label) for n, label in enumerate(await self._trail(), 1)]
+
+    async def _trail(self) -> list[str]:
+        """What it said to SQLite since it was armed; it has heard everything that it was told before."""
+        self.say("trail")
+        async with asyncio.timeout(PATIENCE):
+            while not self.died.is_set():
+                assert self.link is not None
+                if self.link.poll():
+                    with suppress(EOFError, OSError):  # it died instead of answering
+                        trail: list[str] = self.link.recv()
+                        return trail
+                await asyncio.sleep(PAUSE)
+        return []
+
+    def passes(self, label: str) -> bool:
+        """Note it; True where the program was killed for it, just now or before."""
+        if self.armed:
+            self.trail.append(label)
+            if len(self.trail) == self.dies_at:
+                self.kill()
+        return self.died.is_set()
+
+    def stripe_did(self, done: Exchange) -> None:
+        """After each request to Stripe took effect, before it is answered."""
+        self.passes(f"Stripe did {done.method} {done.path}")
+
+    # -- time ----------------------------------------------------------------------------------------
+    def turn(self, seconds: float) -> None:
+        """Move everybody's clock forward."""
+        self.town.clock.advance(seconds)
+        self.say("turn", seconds)
+
+    async def settle(self) -> None:
+        """Until nothing is on its way and nothing is left undone; the clock is turned where that waits."""
+        for _ in range(200):
+            await self.alive(self._quiet())
+            if not self.rows(_WAITING)[0][0] and not self._undelivered():
+                return
+            self.turn(STEP)
+        raise AssertionError(f"it does not come to rest: {self.open_work()}")
+
+    async def _quiet(self) -> None:
+        while True:
+            await self.town.stripe.settle()
+            if not self.rows(_DUE, now=int(self.town.clock.now()))[0][0]:
+                return
+            await asyncio.sleep(PAUSE)
+
+    def _undelivered(self) -> bool:
+        return any(one.state == "pending" for one in self.town.stripe.deliveries)
+
+    # -- what the ledger holds -----------------------------------------------------------------------
+    def rows(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
+        """Read beside the program, or after it."""
+        with closing(sqlite3.connect(f"file:{self.town.path}?mode=ro", uri=True)) as db:
+            return db.execute(statement, values).fetchall()
+
+    def open_work(self) -> str:
+        """For whoever reads a failure."""
+        left = (
+            "SELECT * FROM inbox WHERE done_at IS NULL",
+            "SELECT * FROM stale",
+            "SELECT * FROM members WHERE next_try_at IS NOT NULL",
+            "SELECT * FROM intents WHERE state = 'pending'",
+            "SELECT * FROM notices WHERE next_try_at IS NOT NULL",
+        )
+        return json.dumps({query: self.rows(query) for query in left}, indent=1)
+
+    def lost_events(self) -> set[str]:
+        """Notifications that were acknowledged and do not stand in the ledger as done, which it knows for 90
+        days."""
+        since = self.town.clock.now() - 60 * DAY
+        taken = {
+            d.event["id"]
+            for d in self.town.stripe.deliveries
+            if d.state == "delivered" and d.attempts[-1].at > since
+        }
+        done = {row[0] for row in self.rows("SELECT event_id FROM inbox WHERE done_at IS NOT NULL")}
+        return taken - done
+
+
+async def _seen(feed: asyncio.Queue[tuple[str, Any]]) -> None:
+    while True:
+        kind, what = await feed.get()
+        if kind == "exchange" and what.method == "GET" and what.path == "/v1/subscriptions":
+            return
+
+
+# -- the wire ----------------------------------------------------------------------------------------
+
+
+class StripeWire(Faults):
+    """Before each request to Stripe takes effect."""
+
+    def __init__(self, reaper: Reaper) -> None:
+        super().__init__()
+        self._reaper = reaper
+
+    def take(self, method: str, path: str) -> Fault | None:
+        if self._reaper.passes(f"Stripe hears {method} {path}"):
+            return Fault("cut_before")
+        return super().take(method, path)
+
+
+class DiscordWire(DiscordFaults):
+    """Before each request to Discord takes effect."""
+
+    def __init__(self, reaper: Reaper) -> None:
+        super().__init__()
+        self._reaper = reaper
+
+    def take(self, method: str, path: str) -> DiscordFault | None:
+        if self._reaper.passes(f"Discord hears {method} {path}"):
+            return DiscordFault(HANG_UP, method, path, None)
+        return super().take(method, path)
+
+
+class DiscordWitness:
+    """After each request to Discord took effect, before it is answered."""
+
+    def __init__(self, reaper: Reaper) -> None:
+        self._reaper = reaper
+
+    def exchange(self, route: Route, asked: Any, content_type: str, answer: Answer) -> None:
+        self._reaper.passes(f"Discord did {route.method} {route.path}")
+
+    def event(self, name: str, data: Any) -> None:
+        pass
+
+
+def stand_between(town: Town, folder: Path) -> Reaper:
+    """A reaper on every wire of the town: both APIs, before and after the effect, and the notifications."""
+    reaper = Reaper(town, folder)
+    wire = StripeWire(reaper)
+    town.stripe.faults = wire
+    town.stripe._api.faults = wire
+    town.stripe.watch(reaper.stripe_did)
+    town.discord.faults = DiscordWire(reaper)
+    town.discord._recorder = DiscordWitness(reaper)
+    (endpoint,) = town.stripe.world.all("webhook_endpoint")
+    endpoint["enabled_events"] = list(EVENTS)
+    _stand_before_listener(reaper)
+    return reaper
+
+
+def _stand_before_listener(reaper: Reaper) -> None:
+    deliverer = reaper.town.stripe._deliverer
+    post = deliverer.post
+
+    async def carried(url: str, body: bytes, headers: dict[str, str]) -> tuple[int | None, str | None]:
+        kind = json.loads(body)["type"]
+        reaper.passes(f"notified of {kind}")
+        status, error = await post(url, body, headers)
+        if status is not None and reaper.armed and reaper.passes(f"acknowledges {kind}, unheard"):
+            return None, "killed"
+        if status is not None:
+            reaper.passes(f"acknowledged {kind}")
+        return status, error
+
+    deliverer.post = carried  # type: ignore[method-assign]  # a wire of our own in its place
