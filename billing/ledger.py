@@ -32,7 +32,8 @@ class Synced:
     `snapshot` is None where there was nothing to fetch. What the ledger knows beside the provider stays
     where the snapshot does not name it: a binding that stands, a dispute, since when something is owed.
     `stale_version` is the mark's version that was read before fetching; the mark is cleared only where
-    it has not moved on. `notices` and `intents` that follow from it are recorded along.
+    it has not moved on. `notices` and `intents` that follow from it are recorded along. `at_once`: it was
+    ended without keeping what was paid for the time ahead.
     """
 
     snapshot: Subscription | None
@@ -44,6 +45,7 @@ class Synced:
     changes: tuple[Change, ...] = ()
     notices: tuple[Notice, ...] = ()
     intents: tuple[Intent, ...] = ()
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,10 @@ class Ledger(Protocol):
 
     async def load_unbound(self, provider: str, account: str) -> list[Subscription]:
         """Recorded subscriptions, not ended, that belong to nobody here."""
+
+    async def load_to_look_up(self, provider: str, account: str, opened_after: int) -> list[str]:
+        """Ids of the recorded subscriptions that have not ended, and of the payment pages made after that
+        moment that led to none yet: for providers where page and subscription are one."""
 
     async def load_running(self, guild_id: int) -> list[tuple[SubscriptionKey, int]]:
         """What has not ended of a server's subscriptions, with whose it is."""

@@ -53,7 +53,10 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CheckoutOrder:
-    """What a payment page is to be made for. `return_url` is where the provider leads back to."""
+    """What a payment page is to be made for. `return_url` is where the provider leads back to.
+
+    `starts_at`: when the first payment is due, as until then it is paid already; None: at once.
+    """
 
     checkout: Checkout
     plan_name: str
@@ -61,6 +64,7 @@ class CheckoutOrder:
     trial_days: int
     customer_id: str | None
     return_url: str
+    starts_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +105,11 @@ class Provider(Protocol):
     title: str  # for people: 'Stripe', 'PayPal'
     account: str  # which account or mode; part of every key
     keeps_period: bool  # can cancel at the period's end by itself, and therefore resume
+    lists_all: bool  # can name every subscription of the account by itself
 
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
-        """The events in a notification (header names lower-case); NotAuthentic or Malformed otherwise."""
+        """The events in a notification (header names lower-case); NotAuthentic or Malformed otherwise, and
+        ProviderUnavailable where it cannot be told just now."""
 
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
         """The truth about one subscription, unbound (`binding` None)."""
@@ -117,8 +123,9 @@ class Provider(Protocol):
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
         """The subscription that a dispute is about, and where the dispute stands."""
 
-    def list_subscriptions(self) -> AsyncIterator[Subscription]:
-        """Every subscription of the account, ended ones included, page by page."""
+    def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
+        """Every subscription of the account, ended ones included, page by page; where the provider cannot
+        list them (`lists_all`), those of the `known` ids that it still has."""
 
     async def fetch_price(self, price_id: str) -> Price:
         """A price as the provider has it now; ProviderNotFound when it has none of that id."""
@@ -130,7 +137,8 @@ class Provider(Protocol):
         """The provider's own page for this subscription's customer, made for this moment."""
 
     async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
-        """Stop renewal; the answer is the subscription as it is afterwards."""
+        """Stop renewal; the answer is the subscription as it is afterwards. Without `keeps_period` it has
+        ended then, and its `paid_through` says until when it is paid."""
 
     async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
         """End the agreement and its billing at once, without a refund."""

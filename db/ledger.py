@@ -134,6 +134,9 @@ class SqliteLedger(Ledger):
     async def load_unbound(self, provider: str, account: str) -> list[Subscription]:
         return await self._read(subscriptions.load_unbound, provider, account)
 
+    async def load_to_look_up(self, provider: str, account: str, opened_after: int) -> list[str]:
+        return await self._read(subscriptions.load_to_look_up, provider, account, opened_after)
+
     async def load_running(self, guild_id: int) -> list[tuple[SubscriptionKey, int]]:
         return await self._read(subscriptions.load_running, guild_id)
 

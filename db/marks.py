@@ -12,6 +12,7 @@ from db.rows import add_changes
 
 # So many members become due in one transaction at most: the writer is not kept from others for long.
 AT_ONCE = 1000
+JUST_NOW = 86_400
 
 _THE_ONE = "guild_id = ? AND member_id = ?"
 
@@ -129,15 +130,16 @@ def record_due(db: sqlite3.Connection, at: int) -> int:
     )
     mark(db, due, "time", at)
     for member in due:
-        record_stale(db, _living(db, member), "timer", at)
+        record_stale(db, _living(db, member, at), "timer", at)
     return len(due)
 
 
-def _living(db: sqlite3.Connection, member: Binding) -> list[SubscriptionKey]:
+def _living(db: sqlite3.Connection, member: Binding, at: int) -> list[SubscriptionKey]:
+    """Also those that ended, but were paid until just now: their member is told then."""
     rows = db.execute(
         "SELECT provider, account, id FROM subscriptions WHERE member_id = ? AND guild_id = ?"
-        " AND status <> 'ended'",
-        (member.member_id, member.guild_id),
+        " AND (status <> 'ended' OR paid_through > ?)",
+        (member.member_id, member.guild_id, at - JUST_NOW),
     )
     return [SubscriptionKey(*row) for row in rows]
 

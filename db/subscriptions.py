@@ -76,6 +76,16 @@ def load_unbound(db: sqlite3.Connection, provider: str, account: str) -> list[Su
     return [subscription(row) for row in rows]
 
 
+def load_to_look_up(db: sqlite3.Connection, provider: str, account: str, opened_after: int) -> list[str]:
+    rows = db.execute(
+        "SELECT id FROM subscriptions WHERE provider = :provider AND account = :account AND status <> 'ended'"
+        " UNION SELECT session_id FROM checkouts WHERE provider = :provider AND account = :account"
+        " AND subscription_id IS NULL AND session_id IS NOT NULL AND created_at > :after",
+        {"provider": provider, "account": account, "after": opened_after},
+    )
+    return [row[0] for row in rows]
+
+
 def load_running(db: sqlite3.Connection, guild_id: int) -> list[tuple[SubscriptionKey, int]]:
     rows = db.execute(
         "SELECT provider, account, id, member_id FROM subscriptions"

@@ -35,7 +35,7 @@ def record_synced(db: sqlite3.Connection, synced: Synced) -> bool:
 def _record_snapshot(
     db: sqlite3.Connection, old: Subscription | None, fetched: Subscription, synced: Synced
 ) -> bool:
-    new = merge(old, fetched, synced.at)
+    new = merge(old, fetched, synced.at, at_once=synced.at_once)
     if new == old:
         return False
     put(db, new)
@@ -48,11 +48,12 @@ def _record_snapshot(
     return True
 
 
-def merge(old: Subscription | None, new: Subscription, at: int) -> Subscription:
+def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool = False) -> Subscription:
     """What the ledger keeps beside what was fetched.
 
     A binding that stands is not replaced, and a dispute only by an explicit word on it. What is owed, or
-    voided, is so since it was first seen.
+    voided, is so since it was first seen. What was paid stays paid when it stops, and does not grow once
+    it is over.
     """
     owed, void = new.unpaid_since, new.collection_void_since
     if new.status is Status.PAST_DUE:
@@ -65,10 +66,22 @@ def merge(old: Subscription | None, new: Subscription, at: int) -> Subscription:
         new,
         unpaid_since=owed,
         collection_void_since=void,
+        paid_through=_paid_through(old, new, at if at_once else None),
         dispute=old.dispute if old and keeps_dispute else new.dispute,
         binding=(old.binding if old else None) or new.binding,
         checkout_id=new.checkout_id or (old.checkout_id if old else None),
     )
+
+
+def _paid_through(old: Subscription | None, new: Subscription, most: int | None) -> int | None:
+    if old is None or new.status not in (Status.ENDED, Status.PAUSED):
+        return new.paid_through
+    if old.status is Status.ENDED and old.paid_through is not None:
+        return old.paid_through
+    known = [t for t in (old.paid_through, new.paid_through) if t is not None]
+    if most is not None and new.status is Status.ENDED and known:
+        return min(max(known), most)
+    return max(known, default=None)
 
 
 def _deciding(sub: Subscription) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from billing.access import decide_right
+from billing.access import Right, decide_right
 from billing.errors import Conflict
 from billing.model import Intent, IntentKind, IntentState, Status, Subscription, SubscriptionKey
 from billing.ports import Ports
@@ -18,11 +18,13 @@ PATIENCE = 60
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a cancellation would do. `stays_until`: roles stay until then; None: they go at once."""
+    """What a cancellation would do. `stays_until`: roles stay until then; None: they go at once. `final`: the
+    provider ends the agreement at once, so that it cannot be taken back although the roles stay."""
 
     subscription: Subscription
     kind: IntentKind
     stays_until: int | None
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,22 @@ def preview(subscription: Subscription, now: int, grace: int) -> Preview:
     """At the end of what is paid; at once where nothing is. Roles stay as long as both period and right."""
     kind = stopping(subscription)
     right = decide_right(subscription, now, grace)
+    if subscription.paid_through is not None:
+        return _final(subscription, kind, right, now)
     if kind is IntentKind.CANCEL_NOW or right is None:
         return Preview(subscription, kind, None)
     ends = [moment for moment in (subscription.period_end, right.until) if moment is not None]
     return Preview(subscription, kind, min(ends, default=None))
+
+
+def _final(subscription: Subscription, kind: IntentKind, right: Right | None, now: int) -> Preview:
+    """At a provider that ends it at once: the roles stay for what is paid, if anything is."""
+    if kind is IntentKind.CANCEL_NOW or right is None:
+        return Preview(subscription, IntentKind.CANCEL_NOW, None)
+    paid = min((t for t in (subscription.paid_through, right.until) if t is not None), default=now)
+    if paid <= now:
+        return Preview(subscription, IntentKind.CANCEL_NOW, None)
+    return Preview(subscription, kind, paid, final=True)
 
 
 async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Preview:
@@ -66,11 +80,13 @@ async def resume(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
     subscription = await load_own(ports, member_id, key)
     if await load_block(ports, subscription):
         raise Conflict("The server's admins revoked this access, so it cannot be resumed. Please ask them.")
-    if decide_right(subscription, ports.now(), ports.grace) is None:
+    right = decide_right(subscription, ports.now(), ports.grace)
+    if right is None or subscription.status is Status.ENDED:
         raise Conflict("This subscription is over and cannot be resumed. Use /subscribe to start a new one.")
-    if subscription.ends_at is None and not await _cancel_waits(ports, key):
+    waits = await _cancel_waits(ports, key)
+    if subscription.ends_at is None and not waits:
         raise Conflict("This subscription is not cancelled; it renews as it is.")
-    if not ports.provider_of(key).keeps_period:
+    if not waits and not ports.provider_of(key).keeps_period:
         raise Conflict("This provider cannot take a cancellation back. Use /subscribe to start a new one.")
     return await wish(ports, IntentKind.RESUME, subscription, member_id, "resumed by the member")
 

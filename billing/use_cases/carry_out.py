@@ -19,6 +19,7 @@ from billing.model import (
 )
 from billing.ports import Ports, Provider, Synced
 from billing.use_cases.blocked import load_block
+from billing.use_cases.late import at_once_if_late, charged_late
 
 
 async def carry_out(ports: Ports, intent: Intent, *, tell: bool = True) -> Intent:
@@ -31,7 +32,7 @@ async def carry_out(ports: Ports, intent: Intent, *, tell: bool = True) -> Inten
         latest = await ports.ledger.load_intent(intent.id) or intent
         if latest.state is not IntentState.PENDING:
             return latest
-        return await _attempt(ports, latest, tell=tell)
+        return await _attempt(ports, await at_once_if_late(ports, latest), tell=tell)
 
 
 async def carry_out_kept(ports: Ports, intent: Intent) -> Intent:
@@ -54,6 +55,7 @@ async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:
             raise ProviderRefused("The server's admins revoked this access, so it was not resumed.")
         provider = ports.provider_of(intent.key)
         attempt = await _with_payment(ports, provider, attempt, subscription)
+        await _keep_what_is_paid(ports, provider, attempt, subscription)
         done, snapshot = await _act(provider, attempt, subscription, f"{intent.id}.{intent.attempts}")
         if snapshot is not None and not already(intent.kind, snapshot):
             raise ProviderUnavailable(detail=f"{intent.kind}: accepted, and nothing changed")
@@ -65,10 +67,12 @@ async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:
             done = replace(attempt, state=IntentState.FAILED, outcome=error.tell)
         else:
             return await _keep(ports, attempt, error)
-    synced = (
-        None if snapshot is None else _synced(ports, done, replace(snapshot, binding=subscription.binding))
-    )
     notices = _told(ports, done, subscription) if tell or done.state is IntentState.FAILED else []
+    synced = None
+    if snapshot is not None:
+        snapshot = replace(snapshot, binding=subscription.binding)
+        synced = _synced(ports, done, snapshot)
+        notices += await charged_late(ports, done, snapshot)
     await ports.ledger.record_intent_outcome(done, synced, notices)
     return done
 
@@ -77,6 +81,17 @@ async def _keep(ports: Ports, attempt: Intent, error: ProviderError) -> Intent:
     waiting = replace(attempt, next_attempt_at=next_try(ports.now(), attempt.attempts), outcome=error.tell)
     await ports.ledger.record_intent_outcome(waiting, None, [])
     return waiting
+
+
+async def _keep_what_is_paid(
+    ports: Ports, provider: Provider, intent: Intent, subscription: Subscription
+) -> None:
+    """Until when it is paid is on disk before a provider that keeps no period ends the agreement at once."""
+    if intent.kind is IntentKind.CANCEL_AT_PERIOD_END and not provider.keeps_period:
+        latest = await provider.fetch_subscription(intent.key.id)
+        latest = replace(latest, binding=subscription.binding)
+        evidence = f"intent {intent.id}"
+        await ports.ledger.record_synced(Synced(latest, "provider", "fetched", evidence, ports.now()))
 
 
 async def _fetch_if_done(ports: Ports, intent: Intent) -> Subscription | None:
@@ -134,6 +149,7 @@ def _synced(ports: Ports, intent: Intent, snapshot: Subscription) -> Synced:
         why=intent.reason or str(intent.kind),
         evidence=f"intent {intent.id}",
         at=ports.now(),
+        at_once=intent.kind is IntentKind.CANCEL_NOW,
     )
 
 
@@ -159,6 +175,7 @@ def stopping(subscription: Subscription) -> IntentKind:
     """How its billing is stopped: at the end of what is paid; at once where nothing is, so that no further
     charge is tried."""
     paid = subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN)
+    paid = paid or (subscription.status is Status.PAUSED and subscription.paid_through is not None)
     return IntentKind.CANCEL_AT_PERIOD_END if paid else IntentKind.CANCEL_NOW
 
 

@@ -208,9 +208,11 @@ def _block(order: Order, decision: str, plan_id: int | None, starts_at: int, now
 
 def _end(subscription: Subscription, now: int) -> int:
     """The end of what is paid; now where nothing is."""
+    if subscription.paid_through is not None:
+        return max(subscription.paid_through, now)
     if subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN):
         return max(subscription.ends_at or subscription.period_end or now, now)
-    return max(subscription.paid_through or now, now)
+    return now
 
 
 def _last_end(affected: Sequence[Affected], now: int) -> int:

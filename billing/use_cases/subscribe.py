@@ -6,17 +6,23 @@ import asyncio
 import secrets
 from dataclasses import dataclass, replace
 
-from billing.access import block_on, decide, plans_of
+from billing.access import block_on, decide, decide_right, plans_of
 from billing.errors import ProviderError
 from billing.model import Checkout, Override, OverrideKind, Plan, Price, Status, Subscription
 from billing.ports import CheckoutOrder, Ports, Provider
 
 STALE_BEFORE_EXPIRY = 1_800
+# What is still paid so long puts the first payment off. Stripe, 'Checkout Session: trial_end', takes nothing
+# nearer than 48 hours.
+WORTH_WAITING = 49 * 3_600
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to pay for a plan; `url` None where the provider could not make a page just now (`fault`)."""
+    """One way to pay for a plan; `url` None where the provider could not make a page just now (`fault`).
+
+    `starts_at`: the first payment is due then, as until then it is paid already.
+    """
 
     provider: str
     title: str
@@ -24,6 +30,7 @@ class Way:
     trial_days: int
     url: str | None
     fault: str = ""
+    starts_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,11 @@ async def offer(ports: Ports, guild_id: int, member_id: int, plan: Plan, *, page
     if not pages:
         return Offer(plan)
     first_time = not [s for s in state.subscriptions if await _was_for(ports, s, state.plans, plan)]
+    starts = _paid_until(state.subscriptions, state.plans, plan, ports)
     ways = [
-        _way(ports, member_id, plan, price, first_time) for price in plan.prices if _reachable(ports, price)
+        _way(ports, member_id, plan, price, starts, first_time=first_time)
+        for price in plan.prices
+        if _reachable(ports, price)
     ]
     return Offer(plan, ways=tuple(await asyncio.gather(*ways)))
 
@@ -86,25 +96,39 @@ async def _was_for(ports: Ports, subscription: Subscription, plans: tuple[Plan, 
     return begun is not None and begun.plan_id == plan.id
 
 
+def _paid_until(
+    subscriptions: tuple[Subscription, ...], plans: tuple[Plan, ...], plan: Plan, ports: Ports
+) -> int | None:
+    """Until when the plan is paid by what ended at a provider that keeps no period; None where it is not."""
+    rights = (
+        decide_right(s, ports.now(), ports.grace)
+        for s in subscriptions
+        if s.status is Status.ENDED and plan.id in {p.id for p in plans_of(s, plans)}
+    )
+    return max((right.until for right in rights if right is not None and right.until), default=None)
+
+
 def _reachable(ports: Ports, price: Price) -> bool:
     provider = ports.providers.get(price.provider)
     return provider is not None and provider.account == price.account
 
 
-async def _way(ports: Ports, member_id: int, plan: Plan, price: Price, first_time: bool) -> Way:
+async def _way(
+    ports: Ports, member_id: int, plan: Plan, price: Price, starts: int | None, *, first_time: bool
+) -> Way:
     provider = ports.providers[price.provider]
     trial = (price.trial_days if plan.trial_days is None else plan.trial_days) if first_time else 0
+    if starts is not None and provider.keeps_period and starts < ports.now() + WORTH_WAITING:
+        starts = None
+    way = Way(provider.name, provider.title, price, trial, None, starts_at=starts)
     try:
         async with ports.turns.of((member_id, plan.id, price.provider)):  # asked twice at once: one page
-            url, fault = await _page(ports, provider, member_id, plan, price, trial), ""
+            return replace(way, url=await _page(ports, provider, member_id, plan, way))
     except ProviderError as error:
-        url, fault = None, error.tell
-    return Way(provider.name, provider.title, price, trial, url, fault)
+        return replace(way, fault=error.tell)
 
 
-async def _page(
-    ports: Ports, provider: Provider, member_id: int, plan: Plan, price: Price, trial: int
-) -> str:
+async def _page(ports: Ports, provider: Provider, member_id: int, plan: Plan, way: Way) -> str:
     """A page to pay on: the one made earlier while it is still good, else a new one.
 
     The checkout is kept before the provider hears of it: whatever comes of the call, a payment finds
@@ -113,16 +137,24 @@ async def _page(
     now = ports.now()
     account = provider.account
     known = await ports.ledger.load_open_checkout(
-        member_id, plan.id, provider.name, account, price.id, now + STALE_BEFORE_EXPIRY
+        member_id, plan.id, provider.name, account, way.price.id, now + STALE_BEFORE_EXPIRY
     )
     if known is not None and known.url is not None:
         return known.url
     checkout = Checkout(
-        secrets.token_urlsafe(24), provider.name, account, plan.guild_id, member_id, plan.id, price.id, now
+        secrets.token_urlsafe(24),
+        provider.name,
+        account,
+        plan.guild_id,
+        member_id,
+        plan.id,
+        way.price.id,
+        now,
     )
     await ports.ledger.record_checkout(checkout)
     customer = await ports.ledger.load_customer_of(provider.name, account, member_id)
-    order = CheckoutOrder(checkout, plan.name, price, trial, customer, f"{ports.public_url}/return")
+    back = f"{ports.public_url}/return"
+    order = CheckoutOrder(checkout, plan.name, way.price, way.trial_days, customer, back, way.starts_at)
     page = await provider.start_checkout(order)
     await ports.ledger.record_checkout(
         replace(checkout, session_id=page.id, url=page.url, expires_at=page.expires_at)

@@ -37,14 +37,26 @@ async def sweep_provider(ports: Ports, provider: Provider) -> None:
     A list is old by the time it is read to its end: what differs from it is fetched anew, and only what is
     not known at all is recorded from it.
     """
+    begun, name = ports.now(), f"swept {provider.name}:{provider.account}"
     sold = await ports.ledger.load_plans(None, removed=True)
-    async for listed in provider.list_subscriptions():
+    known_ids = [] if provider.lists_all else await _load_to_look_up(ports, provider, name)
+    async for listed in provider.list_subscriptions(known_ids):
         known = await ports.ledger.load_subscription(listed.key)
+        if known is None and not listed.customer_id:
+            continue  # a page that nobody has agreed on
         if known is None:
             if listed.checkout_id is not None or plans_of(listed, sold):
                 await _record_new(ports, provider, listed)
         elif await _needs_look(ports, known, listed, sold):
             await ports.ledger.record_stale([listed.key], "sweep", ports.now())
+    if not provider.lists_all:
+        await ports.ledger.record_value(name, str(begun))
+
+
+async def _load_to_look_up(ports: Ports, provider: Provider, name: str) -> list[str]:
+    """Also the pages on which somebody may have agreed since the last whole round, or shortly before."""
+    last = int(await ports.ledger.load_value(name) or 0)
+    return await ports.ledger.load_to_look_up(provider.name, provider.account, last - FINDS_ITS_PAYER)
 
 
 async def _record_new(ports: Ports, provider: Provider, listed: Subscription) -> None:

@@ -14,6 +14,7 @@ from billing.errors import ProviderError, ProviderNotFound
 from billing.model import (
     RULE,
     Binding,
+    Checkout,
     DisputeState,
     Event,
     Intent,
@@ -129,7 +130,9 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> None:
         try:
             provider = ports.provider_of(stale.key)
             snapshot = await provider.fetch_subscription(stale.key.id)
-            synced = await _conclude(ports, provider, snapshot, "provider", "fetched", stale.evidence)
+            synced = Synced(None, "provider", "nobody has agreed to it yet", stale.evidence, ports.now())
+            if snapshot.customer_id:
+                synced = await _conclude(ports, provider, snapshot, "provider", "fetched", stale.evidence)
         except ProviderError as error:
             if not isinstance(error, ProviderNotFound) or stale.attempts < UNKNOWN_TRIES:
                 at = next_try(ports.now(), stale.attempts)
@@ -152,7 +155,10 @@ async def _conclude(
     ports: Ports, provider: Provider, snapshot: Subscription, who: str, why: str, evidence: str
 ) -> Synced:
     known = await ports.ledger.load_subscription(snapshot.key)
-    binding = known.binding if known and known.binding else await _find_binding(ports, provider, snapshot)
+    binding = known.binding if known else None
+    if binding is None and (checkout := await _find_checkout(ports, provider, snapshot)) is not None:
+        binding = Binding(checkout.guild_id, checkout.member_id)
+        snapshot = replace(snapshot, checkout_id=checkout.id)
     snapshot = replace(snapshot, binding=binding)
     synced = Synced(snapshot, who, why, evidence, ports.now())
     if binding is None:
@@ -181,8 +187,8 @@ def _in_force(block: Override | None, now: int) -> bool:
     return block is not None and block.starts_at <= now
 
 
-async def _find_binding(ports: Ports, provider: Provider, snapshot: Subscription) -> Binding | None:
-    """Whose it is, by our own opaque id and by nothing else.
+async def _find_checkout(ports: Ports, provider: Provider, snapshot: Subscription) -> Checkout | None:
+    """What it was bought by, and thereby whose it is: by our own opaque id and by nothing else.
 
     The id stands in the subscription's metadata, which only the account's owner can write, or on the
     checkout that led to it, which must then be the very page we made.
@@ -200,7 +206,7 @@ async def _find_binding(ports: Ports, provider: Provider, snapshot: Subscription
         await ports.ledger.record_checkout(replace(checkout, subscription_id=snapshot.key.id))
     elif checkout.subscription_id != snapshot.key.id:
         return None
-    return Binding(checkout.guild_id, checkout.member_id)
+    return checkout
 
 
 async def _sold_here(ports: Ports, snapshot: Subscription) -> bool:
@@ -250,7 +256,7 @@ def _milestones(
         "started": started,
         "payment_failed": snapshot.status is Status.PAST_DUE
         and (known is None or known.status is not Status.PAST_DUE),
-        "ended": had and snapshot.status is Status.ENDED,
+        "ended": had and snapshot.status is Status.ENDED and decide_right(snapshot, now, ports.grace) is None,
     }
     return tuple(
         Notice(
@@ -274,7 +280,8 @@ def _milestones(
 
 def known_at(known: Subscription, now: int) -> int:
     """A moment at which what was recorded was still running: a scheduled end is no surprise later."""
-    return min(now, known.ends_at - 1) if known.ends_at else now
+    end = known.paid_through if known.status is Status.ENDED else known.ends_at
+    return min(now, end - 1) if end else now
 
 
 def _grace_end(snapshot: Subscription, now: int, grace: int) -> int:

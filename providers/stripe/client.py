@@ -51,6 +51,7 @@ class StripeProvider:
     name = NAME
     title = "Stripe"
     keeps_period = True
+    lists_all = True
 
     def __init__(
         self, api_key: str, webhook_secrets: tuple[str, ...], api_url: str | None, clock: Clock
@@ -93,7 +94,7 @@ class StripeProvider:
             found = await payments.locate(self._api, Subject("charge", maybe_id(dispute, "charge") or ""))
         return (found[0] if found else None), map_dispute(dispute)
 
-    async def list_subscriptions(self) -> AsyncIterator[Subscription]:
+    async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
         """A hundred a call. One that cannot be read is left out, and said so in the log."""
         pages = self._api.pages("subscriptions", status="all", expand=["data.latest_invoice"])
         async for page in pages:
@@ -285,7 +286,9 @@ def _checkout_params(order: CheckoutOrder) -> dict[str, Any]:
         "dues_checkout": checkout.id,
     }
     about: dict[str, Any] = {"metadata": metadata}
-    if order.trial_days > 0:
+    if order.starts_at is not None:
+        about["trial_end"] = order.starts_at
+    elif order.trial_days > 0:
         about["trial_period_days"] = order.trial_days
     return {
         "mode": "subscription",

@@ -51,6 +51,7 @@ class FakeProvider:
     title: str = "Stripe"
     account: str = "test"
     keeps_period: bool = True
+    lists_all: bool = True
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     checkouts: dict[str, CheckoutFound] = field(default_factory=dict)
     disputes: dict[str, tuple[str | None, DisputeState]] = field(default_factory=dict)
@@ -112,10 +113,11 @@ class FakeProvider:
         self._meet("fetch_dispute", dispute_id, after=False)
         return self.disputes[dispute_id]
 
-    async def list_subscriptions(self) -> AsyncIterator[Subscription]:
+    async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
         self._meet("list_subscriptions", "", after=False)
         for subscription in list(self.subscriptions.values()):
-            yield subscription
+            if self.lists_all or subscription.key.id in known:
+                yield subscription
         self._meet("list_subscriptions", "", after=True)
 
     async def fetch_price(self, price_id: str) -> Price:
@@ -137,13 +139,15 @@ class FakeProvider:
 
     async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
         now = self.subscriptions[subscription.key.id]
-        return self._change("cancel_at_period_end", replace(now, ends_at=now.period_end), key)
+        after = replace(now, ends_at=now.period_end) if self.keeps_period else self._ended(now)
+        return self._change("cancel_at_period_end", after, key)
 
     async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
-        now = self.subscriptions[subscription.key.id]
+        return self._change("cancel_now", self._ended(self.subscriptions[subscription.key.id]), key)
+
+    def _ended(self, now: Subscription) -> Subscription:
         at = int(self.clock.now())
-        ended = replace(now, status=Status.ENDED, provider_status="canceled", ends_at=None, ended_at=at)
-        return self._change("cancel_now", ended, key)
+        return replace(now, status=Status.ENDED, provider_status="canceled", ends_at=None, ended_at=at)
 
     async def resume(self, subscription: Subscription, key: str) -> Subscription:
         now = self.subscriptions[subscription.key.id]

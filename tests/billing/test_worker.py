@@ -147,7 +147,7 @@ async def test_a_sweep_that_breaks_ends_nothing(
         await bench.sell()
         await bench.offer("sub_1")
         listed = bench.provider.list_subscriptions
-        monkeypatch.setattr(bench.provider, "list_subscriptions", lambda: 1 / 0)
+        monkeypatch.setattr(bench.provider, "list_subscriptions", lambda known: 1 / 0)
         with caplog.at_level(logging.CRITICAL, "billing.worker"):
             bench.worker.start()
             await bench.ring("sub_1")

@@ -92,6 +92,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_customer_subscriptions("stripe", "acct", "cus_sub_1")
     await ledger.load_customer_of("stripe", "acct", ANNA.member_id)
     await ledger.load_unbound("stripe", "acct")
+    await ledger.load_to_look_up("stripe", "acct", 0)
     await ledger.load_running(GUILD)
     await ledger.load_checkout("co_1")
     await ledger.load_open_checkout(ANNA.member_id, 1, "stripe", "acct", "price_1", 20)

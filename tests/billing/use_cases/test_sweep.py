@@ -116,7 +116,7 @@ async def test_a_list_that_is_old_by_now_does_not_undo_what_was_heard_since(
     await world.add_plan()
     pending = await world.subscribe(status=Status.PENDING)
 
-    async def old_page() -> AsyncIterator[Subscription]:
+    async def old_page(known: object) -> AsyncIterator[Subscription]:
         await world.change(replace(pending, status=Status.ACTIVE))
         assert world.roles_of() == {ROLE}
         yield replace(pending, binding=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,32 @@ async def test_what_is_known_of_an_ended_one_may_still_grow(ledger: Ledger) -> N
     more = subscription(status=Status.ENDED, ended_at=15, paid_through=99)
     assert await sync(ledger, more)
     assert await ledger.load_subscription(KEY) == more
+
+
+@pytest.mark.parametrize("status", [Status.PAUSED, Status.ENDED])
+@pytest.mark.parametrize(("says", "keeps"), [(None, 60), (50, 60), (70, 70)])
+async def test_what_was_paid_is_never_less_once_it_stops(
+    ledger: Ledger, status: Status, says: int | None, keeps: int
+) -> None:
+    await sync(ledger, subscription(paid_through=60))
+    await sync(ledger, subscription(status=status, paid_through=says))
+    found = await ledger.load_subscription(KEY)
+    assert found is not None
+    assert found.paid_through == keeps
+
+
+async def test_what_was_paid_is_what_the_provider_says_while_it_runs(ledger: Ledger) -> None:
+    await sync(ledger, subscription(paid_through=60))
+    await sync(ledger, subscription(paid_through=50))
+    assert await ledger.load_subscription(KEY) == subscription(paid_through=50)
+
+
+async def test_what_was_ended_without_its_paid_time_gets_none_back(ledger: Ledger) -> None:
+    await sync(ledger, subscription(paid_through=60))
+    ended = subscription(status=Status.ENDED, paid_through=60)
+    await sync(ledger, ended, at=20, at_once=True)
+    await sync(ledger, ended, at=30)
+    assert await ledger.load_subscription(KEY) == replace(ended, paid_through=20)
 
 
 async def test_what_follows_is_recorded_along(ledger: Ledger) -> None:
