@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from billing.model import Notice, Status
+from billing.model import Money, Notice, Status
 from cogs.facts import fact, number
-from cogs.replies import day, escaped, total_words
+from cogs.replies import day, escaped, money, total_words
 from cogs.shown import Place, Shown
 
 
@@ -65,8 +65,24 @@ def _paid_twice(notice: Notice, _: Shown | None, place: Place) -> str:
     )
 
 
+def _charged_late(notice: Notice, shown: Shown | None, place: Place) -> str:
+    return (
+        f"### A renewal was charged after a revocation\n<@{fact(notice, 'member')}> was charged"
+        f"{_amount(notice, place)} for {_sold(notice, shown, place)}: {fact(notice, 'provider').title()} did "
+        "not answer when the paid period ended, so that the renewal could not be stopped in time. The "
+        "billing has ended now. Give the money back in the provider's dashboard: subscription "
+        f"`{fact(notice, 'subscription')}`."
+    )
+
+
+def _amount(notice: Notice, place: Place) -> str:
+    amount = number(notice, "amount")
+    return "" if amount is None else f" {money(Money(amount, fact(notice, 'currency')), place.locale)}"
+
+
 CHARGES: Mapping[str, Callable[[Notice, Shown | None, Place], str]] = {
     "dispute": _dispute,
     "paid_while_blocked": _paid_while_blocked,
     "paid_twice": _paid_twice,
+    "charged_late": _charged_late,
 }

@@ -36,6 +36,7 @@ _COLOURS = {
     "role_refused": cards.WARN,
     "paid_while_blocked": cards.WARN,
     "paid_twice": cards.WARN,
+    "charged_late": cards.WARN,
 }
 
 

@@ -31,6 +31,7 @@ ADMINS: dict[str, dict[str, str | int | None]] = {
         "other": "sub_1",
         "other_provider": "stripe",
     },
+    "charged_late": {"member": 1, "provider": "stripe", "subscription": "sub_gone", "amount": None},
     "asked": {"member": 1, "decision": "d1", "reason": "spam"},
 }
 MEMBERS: dict[str, dict[str, str | int | None]] = {

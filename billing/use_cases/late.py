@@ -1,0 +1,55 @@
+"""A stop at the period's end that comes too late: the provider was silent until the access was over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from billing.access import plans_of
+from billing.errors import ProviderError
+from billing.model import Intent, IntentKind, Notice, Override, OverrideKind, Subscription
+from billing.ports import Ports
+from billing.use_cases.news import Facts, facts_of
+
+
+async def at_once_if_late(ports: Ports, intent: Intent) -> Intent:
+    """The wish as it makes sense now: where an admin's block has begun since it was wished, the next period's
+    end is one too many, and the billing is ended at once in its place."""
+    if intent.kind is not IntentKind.CANCEL_AT_PERIOD_END:
+        return intent
+    subscription = await ports.ledger.load_subscription(intent.key)
+    if subscription is None or await _begun_since(ports, intent, subscription) is None:
+        return intent
+    stop = replace(intent, id=f"{intent.id}-now", kind=IntentKind.CANCEL_NOW, attempts=0, outcome="")
+    return await ports.ledger.record_intent(stop)
+
+
+async def _begun_since(ports: Ports, intent: Intent, subscription: Subscription) -> Override | None:
+    """A block in force on what the subscription pays for, which was not so when the wish was made."""
+    binding, now = subscription.binding, ports.now()
+    if binding is None:
+        return None
+    plans = await ports.ledger.load_plans(binding.guild_id, removed=True)
+    touched = {None, *(plan.id for plan in plans_of(subscription, plans))}
+    overrides = await ports.ledger.load_overrides(binding.guild_id, binding.member_id, now)
+    blocks = (o for o in overrides if o.kind is OverrideKind.BLOCK and o.plan_id in touched)
+    return next((b for b in blocks if intent.created_at < b.starts_at <= now), None)
+
+
+async def charged_late(ports: Ports, done: Intent, snapshot: Subscription) -> list[Notice]:
+    """The admins hear of a renewal that was charged before the billing could be ended, to give it back."""
+    block = await _begun_since(ports, done, snapshot) if done.kind is IntentKind.CANCEL_NOW else None
+    if block is None or snapshot.binding is None:
+        return []
+    facts: Facts = facts_of(snapshot, snapshot.binding)
+    try:
+        payment = await ports.provider_of(done.key).fetch_last_payment(snapshot)
+    except ProviderError:
+        charged_at = snapshot.period_start or 0  # it has ended all the same; say what can be said
+    else:
+        charged_at = payment.paid_at if payment else 0
+        facts |= {"amount": payment.amount, "currency": payment.currency} if payment else {}
+    if charged_at < block.starts_at:
+        return []
+    return [
+        Notice(f"charged_late:{done.id}", block.guild_id, None, "charged_late", facts, ports.now()),
+    ]
