@@ -30,6 +30,8 @@ class Pressed:
     values: tuple[str, ...] = ()
 
 
+FOREIGN = "This button is of another version of the bot. Please use the command again."
+
 Action = Callable[[Interaction, Pressed], Awaitable[None]]
 
 
@@ -54,13 +56,15 @@ def is_press(interaction: Interaction) -> bool:
 async def act(interaction: Interaction) -> None:
     """Carry out what was pressed; NotAllowed for somebody else's button."""
     data = cast("dict[str, Any]", interaction.data)
-    _, name, whose, rest = data["custom_id"].split(":", 3)
+    _, name, whose, rest = [*data["custom_id"].split(":", 3), "", "", ""][:4]
+    if not whose.isdecimal():
+        raise Conflict(FOREIGN)
     who = int(whose)
     if who not in (0, interaction.user.id):
         raise NotAllowed("This button was made for somebody else. /subscriptions shows yours.")
     action = interaction.client.actions.get(name)
     if action is None:
-        raise Conflict("This button is of another version of the bot. Please use the command again.")
+        raise Conflict(FOREIGN)
     await action(interaction, Pressed(who, rest, tuple(data.get("values", ()))))
 
 

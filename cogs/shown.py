@@ -9,7 +9,17 @@ import discord
 from discord import ui
 
 from billing.access import Right, block_on, decide_right, plans_of
-from billing.model import Binding, Intent, IntentState, MemberState, Override, Plan, Status, Subscription
+from billing.model import (
+    Binding,
+    Intent,
+    IntentKind,
+    IntentState,
+    MemberState,
+    Override,
+    Plan,
+    Status,
+    Subscription,
+)
 from billing.ports import Ports
 from cogs import cards
 from cogs.buttons import key_text
@@ -70,10 +80,10 @@ class Shown:
 
     @property
     def can_resume(self) -> bool:
-        """Whether there is a way back."""
-        sub = self.subscription
-        scheduled = sub.ends_at is not None and sub.status in RESUMABLE
-        return scheduled and self.right is not None and self.block is None and self.keeps_period
+        """Whether there is a way back: from an end that is set, or from one that still waits to be set."""
+        waits = any(i.kind is IntentKind.CANCEL_AT_PERIOD_END for i in self.waiting)
+        ending = (waits or self.subscription.ends_at is not None) and self.subscription.status in RESUMABLE
+        return ending and self.right is not None and self.block is None and self.keeps_period
 
     @property
     def can_cancel(self) -> bool:

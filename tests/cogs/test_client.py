@@ -6,15 +6,18 @@ import asyncio
 import logging
 import re
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import discord
 import pytest
 import yarl
 
-from billing.errors import LedgerUnavailable
+from billing.errors import Conflict, LedgerUnavailable
+from cogs.buttons import act
 from cogs.client import ANSWERING, CLOSE_PATIENCE, DuesBot
 from cogs.connect import IntentRefused, TokenRefused
+from cogs.context import Interaction
 from sandbox.discord import NoAnswerError
 from tests.cogs import town as parts
 from tests.cogs.town import Town, running
@@ -262,3 +265,11 @@ def _leaves(town: Town) -> dict[str, list[str]]:
         if not inner:
             found[name] = [o["name"] for o in command["options"]]
     return found
+
+
+@pytest.mark.parametrize("forged", ["dues:x", "dues:cancel:abc:x", "dues:nothing:0:x"])
+async def test_a_custom_id_that_is_none_of_ours_is_told_so(forged: str) -> None:
+    bot = SimpleNamespace(actions={})
+    interaction = SimpleNamespace(data={"custom_id": forged}, user=SimpleNamespace(id=1), client=bot)
+    with pytest.raises(Conflict):
+        await act(cast("Interaction", interaction))

@@ -141,6 +141,18 @@ async def test_a_provider_that_is_down_keeps_the_wish_and_tells_later(town: Town
     assert "Ends on" in (await town.bob.run(town.guild, "subscriptions")).text
 
 
+async def test_a_wish_that_waits_can_be_taken_back(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    asked = await town.bob.run(town.guild, "cancel")
+    town.stripe.faults.add("status", status=503, times=None)
+    waiting = await asked.press("Cancel subscription")
+    town.stripe.faults.clear()
+    assert "Resumed" in (await waiting.press("Resume")).text
+    await town.turn(120)
+    assert "Renews on" in (await town.bob.run(town.guild, "subscriptions")).text
+
+
 async def test_what_the_provider_refuses_is_said(town: Town) -> None:
     await town.sell()
     await town.buy()
