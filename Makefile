@@ -13,7 +13,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install sandbox test quick lint types imports lock screenshots clean
+.PHONY: help install sandbox test quick histories lint types imports lock screenshots clean
 
 help: ## list what make can do
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -28,6 +28,9 @@ test: lint types imports ## linters, types and the whole suite
 
 quick: $(VENV)/.dev ## the suite without browser and slow tests
 	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -m 'not browser and not slow'
+
+histories: $(VENV)/.dev ## play N histories of people, money and faults (N=2000; SEED=17: that one)
+	@N=$(N) SEED=$(SEED) $(BIN)/python -m tests.faults.histories
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	@$(BIN)/ruff check .

@@ -1,0 +1,439 @@
+"""What people, providers and networks do. An act takes three small numbers and makes of them what it can.
+
+Nothing here knows what ought to follow; that is the model's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from billing.errors import DuesError
+from billing.model import SubscriptionKey
+from billing.use_cases.cancel import Receipt, cancel, resume
+from billing.use_cases.manage import manage_link
+from billing.use_cases.plans import Edit, edit_plan, remove_plan
+from billing.use_cases.revoke import Order, lift, revoke
+from billing.use_cases.subscribe import offer
+from sandbox.discord import Person
+from sandbox.stripe.cards import DECLINES_LATER, GOOD
+from sandbox.stripe.errors import StripeRefusal
+from sandbox.stripe.state import Obj
+from tests.faults.histories.stage import Page, Stage
+
+T = TypeVar("T")
+Act = Callable[[Stage, int, int, int], Awaitable[None]]
+ACTS: dict[str, Act] = {}
+WEIGHTS: dict[str, int] = {}
+HOUR, DAY = 3600, 86_400
+SPANS = (60, 600, HOUR, HOUR + 60, 8 * HOUR, DAY, 3 * DAY, 7 * DAY, 12 * DAY, 31 * DAY, 40 * DAY)
+
+
+def act(weight: int) -> Callable[[Act], Act]:
+    """Enter the decorated function into the table; how often it is drawn."""
+
+    def enter(function: Act) -> Act:
+        ACTS[function.__name__] = function
+        WEIGHTS[function.__name__] = weight
+        return function
+
+    return enter
+
+
+def pick(things: Sequence[T], n: int) -> T | None:
+    return things[n % len(things)] if things else None
+
+
+def member_of(stage: Stage, n: int) -> Person:
+    return stage.members[n % len(stage.members)]
+
+
+def subscription(stage: Stage, n: int) -> Obj | None:
+    """One that is somebody's, the newest first, so that small numbers name what was just bought."""
+    return pick([*stage.model.truth().values()][::-1], n)
+
+
+def living(stage: Stage, n: int) -> Obj | None:
+    over = ("canceled", "incomplete_expired")
+    return pick([s for s in stage.model.truth().values() if s["status"] not in over][::-1], n)
+
+
+def key_of(sub: Obj) -> SubscriptionKey:
+    return SubscriptionKey("stripe", "test", sub["id"])
+
+
+async def run(name: str, stage: Stage, a: int, b: int, c: int) -> None:
+    """One act; what a person could be told is no fault of the program."""
+    with suppress(DuesError, StripeRefusal):
+        await ACTS[name](stage, a, b, c)
+
+
+# -- members ----------------------------------------------------------------------------------------------
+
+
+@act(14)
+async def subscribe(stage: Stage, a: int, b: int, c: int) -> None:
+    """Ask for a page, and pay on it unless c says to leave it open."""
+    who, plan = member_of(stage, a), stage.plans[b % len(stage.plans)]
+    latest = await stage.ports.ledger.load_plan(plan.id)
+    if latest is None or latest.removed_at is not None:
+        return
+    made = await offer(stage.ports, plan.guild_id, who.id, latest)
+    for way in made.ways:
+        if way.url is not None:
+            stage.pages.append(Page(way.url, plan.guild_id, who.id))
+            if c % 6 != 5:
+                await pay(stage, len(stage.pages) - 1, 0, c)
+
+
+@act(2)
+async def pay(stage: Stage, a: int, b: int, c: int) -> None:
+    """On a page that was asked for some time; with a good card, or one that fails at the renewal."""
+    page = pick(stage.pages, a)
+    if page is not None:
+        card = DECLINES_LATER if c % 6 == 4 else GOOD
+        session = stage.server.pay_checkout(page.url, card)
+        stage.model.owners[session["subscription"]] = (page.guild, page.member)
+
+
+@act(8)
+async def cancel_own(stage: Stage, a: int, b: int, c: int) -> None:
+    sub = living(stage, a)
+    if sub is not None and sub["id"] in stage.model.owners:
+        stage.model.wished.add(sub["id"])
+        confirmed = stage.heard.confirmed[sub["id"]]
+        receipt = await cancel(stage.ports, stage.model.owners[sub["id"]][1], key_of(sub))
+        _check_receipt(stage, receipt, confirmed)
+
+
+def _check_receipt(stage: Stage, receipt: Receipt, confirmed: int) -> None:
+    sub_id = receipt.intent.key.id
+    if receipt.intent.state == "done" and stage.heard.confirmed[sub_id] == confirmed:
+        stage.problems.append(f"the receipt says that {sub_id} is cancelled, and Stripe never did")
+
+
+@act(5)
+async def resume_own(stage: Stage, a: int, b: int, c: int) -> None:
+    sub = living(stage, a)
+    if sub is not None and sub["id"] in stage.model.owners:
+        stage.model.wished.add(sub["id"])
+        await resume(stage.ports, stage.model.owners[sub["id"]][1], key_of(sub))
+
+
+@act(2)
+async def cancel_anothers(stage: Stage, a: int, b: int, c: int) -> None:
+    """With an id that was seen somewhere."""
+    sub = living(stage, a)
+    if sub is not None and sub["id"] in stage.model.owners:
+        others = [m.id for m in stage.members if m.id != stage.model.owners[sub["id"]][1]]
+        commands: list[Callable[..., Awaitable[Any]]] = [cancel, resume, manage_link]
+        await commands[b % 3](stage.ports, others[c % len(others)], key_of(sub))
+        stage.problems.append(f"{sub['id']} was open to another member")
+
+
+@act(7)
+async def portal(stage: Stage, a: int, b: int, c: int) -> None:
+    """Cancel, renew, switch or change the card on the provider's own page."""
+    sub = living(stage, a)
+    if sub is None:
+        return
+    url = stage.server.portal_link(sub["customer"])
+    match b % 5:
+        case 0 | 1:
+            stage.server.portal_cancel(url, sub["id"])
+        case 2:
+            stage.server.portal_renew(url, sub["id"])
+        case 3:
+            stage.server.portal_card(url, DECLINES_LATER)
+        case _:
+            stage.server.portal_card(url, GOOD)
+
+
+@act(4)
+async def leave(stage: Stage, a: int, b: int, c: int) -> None:
+    who, guild = member_of(stage, a), stage.guilds[b % 2]
+    if who.id in guild.members:
+        stage.world.remove_member(guild, who)
+
+
+@act(5)
+async def rejoin(stage: Stage, a: int, b: int, c: int) -> None:
+    for who in stage.members:
+        guild = stage.guilds[b % 2]
+        if who.id not in guild.members:
+            stage.world.rejoin(guild, who)
+            if not stage.intent:
+                stage.unnoticed.add((guild.id, who.id))
+            await stage.join(guild, who)
+
+
+# -- admins -----------------------------------------------------------------------------------------------
+
+
+@act(8)
+async def revoke_member(stage: Stage, a: int, b: int, c: int) -> None:
+    """At once or at the period's end, one plan or all, with or without a refund."""
+    plan = stage.plans[b % len(stage.plans)]
+    who, now = member_of(stage, a), stage.ports.now()
+    one = plan.id if b % 2 else None
+    order = Order(plan.guild_id, who.id, one, c % 2 == 0, c % 3 == 0, "because", stage.owner.id)
+    own = [s for s, o in stage.model.owners.items() if o == (plan.guild_id, who.id)]
+    stage.model.wished |= {*own}
+    stage.model.refunds_ordered += len(own) if order.refund else 0
+    before = {row[0] for row in _decisions(stage)}
+    stage.revoking += 1
+    try:
+        await revoke(stage.ports, order)
+    finally:
+        stage.revoking -= 1
+        for (decision,) in _decisions(stage):
+            if decision not in before and decision not in stage.model.decisions:
+                stage.model.revoked(decision, plan.guild_id, who.id, one, order.at_once, now)
+
+
+def _decisions(stage: Stage) -> list[Any]:
+    return stage.rows("SELECT DISTINCT decision_id FROM overrides WHERE lifted_at IS NULL")
+
+
+@act(5)
+async def lift_decision(stage: Stage, a: int, b: int, c: int) -> None:
+    decision = pick(sorted(stage.model.decisions.items(), key=lambda d: -d[1].blocks[0].starts_at), a)
+    if decision is None:
+        return
+    name, made = decision
+    stage.model.wished |= {s for s, o in stage.model.owners.items() if o == (made.guild, made.member)}
+    try:
+        await lift(stage.ports, made.guild, name, stage.owner.id)
+    finally:
+        if not stage.rows("SELECT 1 FROM overrides WHERE decision_id = ? AND lifted_at IS NULL", name):
+            stage.model.decisions.pop(name, None)
+
+
+@act(3)
+async def change_plan(stage: Stage, a: int, b: int, c: int) -> None:
+    """A role more or less, or off sale."""
+    plan = stage.plans[a % len(stage.plans)]
+    guild = plan.guild_id
+    role = stage.roles[0 if guild == stage.guilds[0].id else 1][b % 4].id
+    facts = stage.model.plans[plan.id]
+    if c % 4 == 3:
+        await remove_plan(stage.ports, guild, plan.id, stage.owner.id)
+        return
+    more = role not in facts.roles
+    edit = Edit(add_role=role) if more else Edit(remove_role=role)
+    try:
+        await edit_plan(stage.ports, guild, plan.id, edit, stage.owner.id)
+    finally:
+        if stage.program is not None:
+            latest = await stage.program.ledger.load_plan(plan.id)
+            stage.model.add_plan(replace(facts, roles=set(latest.role_ids if latest else ())))
+
+
+@act(4)
+async def give_by_hand(stage: Stage, a: int, b: int, c: int) -> None:
+    who, guild = member_of(stage, a), stage.guilds[c % 2]
+    role = stage.roles[c % 2][b % 4]
+    if who.id in guild.members and role.id in guild.roles:
+        stage.world.give_role(guild, who, role, by=stage.owner)
+
+
+@act(3)
+async def take_by_hand(stage: Stage, a: int, b: int, c: int) -> None:
+    who, guild = member_of(stage, a), stage.guilds[c % 2]
+    held = guild.members[who.id].roles if who.id in guild.members else []
+    role = pick(held, b)
+    if role is not None:
+        stage.world.take_role(guild, who, guild.roles[role], by=stage.owner)
+
+
+@act(4)
+async def change_role(stage: Stage, a: int, b: int, c: int) -> None:
+    """Renamed, moved above the bot's or below it, deleted; or the bot's permission taken away or given."""
+    guild, role = stage.guilds[a % 2], stage.roles[a % 2][b % 4]
+    if role.id not in guild.roles:
+        return
+    match c % 8:
+        case 0 | 1:
+            stage.world.rename_role(role, f"{role.name.split('!')[0]}!{c}")
+        case 2 | 3:
+            stage.world.set_role_position(role, 95)
+        case 4 | 5:
+            stage.world.set_role_position(stage.bot_roles[a % 2], 95)
+        case 6:
+            bits = stage.bot_roles[a % 2].permissions
+            stage.world.edit_role(stage.bot_roles[a % 2], bits=bits ^ (1 << 28))
+        case _:
+            stage.world.delete_role(role)
+    stage.wake(guild)
+
+
+# -- the owner at Stripe, and payers' banks ---------------------------------------------------------------
+
+
+@act(8)
+async def dashboard(stage: Stage, a: int, b: int, c: int) -> None:
+    sub, board = living(stage, a), stage.server.dashboard
+    if sub is None:
+        return
+    match b % 10:
+        case 0:
+            board.cancel_now(sub["id"])
+        case 1:
+            board.cancel_at_period_end(sub["id"])
+        case 2:
+            board.change(sub["id"], {"cancel_at": int(stage.clock.at) + SPANS[c % len(SPANS)]})
+        case 3:
+            board.change(sub["id"], {"cancel_at_period_end": False, "cancel_at": ""})
+        case 4 | 5:
+            _switch(stage, sub, [*stage.prices, stage.yearly][c % 5])
+        case 6:
+            board.refund(board.last_charge(sub["id"])["id"])
+            stage.model.refunds_by_owner += 1
+        case 7:
+            board.delete_customer(sub["customer"])
+        case 8:
+            stage.model.void_twice.add(sub["id"])
+            board.move_renewal(sub["id"], int(stage.clock.at) + SPANS[c % len(SPANS)])
+        case _:
+            stage.model.void_twice.add(sub["id"])
+            board.renew_from_now(sub["id"])
+
+
+def _switch(stage: Stage, sub: Obj, price: str) -> None:
+    if sub["pause_collection"]:
+        stage.model.void_twice.add(sub["id"])
+    stage.server.dashboard.change_price(sub["id"], price)
+
+
+@act(4)
+async def pause(stage: Stage, a: int, b: int, c: int) -> None:
+    sub = living(stage, a)
+    if sub is None:
+        return
+    behavior = ("void", "void", "keep_as_draft", "mark_uncollectible")[b % 4]
+    if behavior == "void" and (sub["pause_collection"] or {}).get("behavior") != "void":
+        stage.model.voiding(sub)
+    stage.server.dashboard.pause(sub["id"], behavior)
+
+
+@act(3)
+async def unpause(stage: Stage, a: int, b: int, c: int) -> None:
+    paused = [s for s in stage.model.truth().values() if s["pause_collection"]]
+    sub = pick(paused, a)
+    if sub is not None:
+        stage.server.dashboard.unpause(sub["id"])
+
+
+@act(4)
+async def fail_payments(stage: Stage, a: int, b: int, c: int) -> None:
+    stage.server.dashboard.fail_next_payment(1 + b % 6)
+    stage.server.world.settings.after_retries = ("cancel", "unpaid", "past_due")[c % 3]
+
+
+@act(4)
+async def dispute(stage: Stage, a: int, b: int, c: int) -> None:
+    sub = subscription(stage, a)
+    if sub is not None and sub["id"] not in stage.model.disputes:
+        stage.server.dashboard.dispute(stage.server.dashboard.last_charge(sub["id"])["id"])
+        stage.model.disputes[sub["id"]] = "open"
+
+
+@act(3)
+async def close_dispute(stage: Stage, a: int, b: int, c: int) -> None:
+    open_ = pick(stage.server.world.all("dispute", status="needs_response"), a)
+    if open_ is not None:
+        won = b % 2 == 0
+        (stage.server.dashboard.win if won else stage.server.dashboard.lose)(open_["id"])
+        for link in stage.server.world.all("invoice_payment"):
+            if link["payment"]["payment_intent"] == open_["payment_intent"]:
+                invoice = stage.server.world.by_id[link["invoice"]]
+                sub_id = invoice["parent"]["subscription_details"]["subscription"]
+                stage.model.disputes[sub_id] = "won" if won else "lost"
+                stage.model.wished.add(sub_id)  # one that was lost is billed no longer
+
+
+# -- the network, the neighbours and the machine ----------------------------------------------------------
+
+
+@act(8)
+async def mail_goes(stage: Stage, a: int, b: int, c: int) -> None:
+    """How the next notifications travel. Where nothing sweeps, none is lost."""
+    ways = ("double", "swapped", "late", "thin", "old", "lost")
+    stage.mail.way = ways[a % (6 if stage.sweeps < DAY else 5)]
+    stage.mail.left = (1, 2, 4, 8, 16)[b % 5]
+    stage.mail.seconds = SPANS[c % 7]
+
+
+@act(3)
+async def mail_comes(stage: Stage, a: int, b: int, c: int) -> None:
+    stage.mail.release()
+
+
+@act(7)
+async def stripe_fails(stage: Stage, a: int, b: int, c: int) -> None:
+    """Before or after the effect, with or without an answer, once or for a while."""
+    kinds = ("cut_before", "cut_after", "status", "status_after", "status", "empty", "status")
+    kind: Any = kinds[a % 7]
+    status = (500, 503, 429, 409, 502, 500, 401)[a % 7]
+    path = ("", "", "subscriptions", "checkout", "invoices", "refunds")[c % 6]
+    times = (1, 3, 4, 9, 30)[b % 5]
+    method = "GET" if kind == "empty" else None
+    path = r"/v1/subscriptions$" if kind == "empty" else path
+    stage.server.faults.add(kind, path, times=times, status=status, method=method)
+
+
+@act(2)
+async def stripe_speaks_strangely(stage: Stage, a: int, b: int, c: int) -> None:
+    """A status that nobody knows; only a sweep finds out that it was nothing."""
+    if stage.wire is not None and stage.sweeps < DAY:
+        stage.wire.strange = 1 + a % 4
+
+
+@act(6)
+async def discord_fails(stage: Stage, a: int, b: int, c: int) -> None:
+    times = (1, 2, 3, 6, 20)[b % 5]
+    method, path = (("*", "*"), ("PUT", "*"), ("DELETE", "*"), ("GET", "*/members/*"))[c % 4]
+    faults = stage.discord.faults
+    match a % 5:
+        case 0:
+            faults.fail(method, path, 500, times=times)
+        case 1:
+            faults.lose_answer(method, path, times=times)
+        case 2:
+            faults.swallow("PUT" if c % 2 else "DELETE", path, times=times)
+        case 3:
+            faults.hang_up(method, path, times=times)
+        case _:
+            faults.rate_limit(method, path, times=times)
+
+
+@act(2)
+async def disk_fills(stage: Stage, a: int, b: int, c: int) -> None:
+    stage.disk.full = (1, 2, 5, 12)[a % 4]
+
+
+@act(3)
+async def faults_end(stage: Stage, a: int, b: int, c: int) -> None:
+    calm(stage)
+
+
+def calm(stage: Stage) -> None:
+    stage.server.faults.clear()
+    stage.discord.faults.clear()
+    stage.disk.full = 0
+    if stage.wire is not None:
+        stage.wire.strange = 0
+
+
+@act(4)
+async def restart(stage: Stage, a: int, b: int, c: int) -> None:
+    if stage.program is not None:
+        await stage.stop(abrupt=a % 2 == 1)
+        await stage.start()
+
+
+@act(16)
+async def time_passes(stage: Stage, a: int, b: int, c: int) -> None:
+    await stage.pass_time(SPANS[a % len(SPANS)] + (b % 3 - 1))

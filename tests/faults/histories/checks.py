@@ -1,0 +1,232 @@
+"""What must hold after every step, and what must have come true at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from billing.model import Notice
+from sandbox.discord.permissions import MANAGE_ROLES, guild_permissions, top_position
+from sandbox.stripe.state import Obj
+from tests.faults.histories.model import Decision, PlanFacts
+from tests.faults.histories.stage import Stage
+
+_PENDING = """
+    SELECT (SELECT count(*) FROM inbox WHERE done_at IS NULL) + (SELECT count(*) FROM stale)
+        + (SELECT count(*) FROM members WHERE next_try_at IS NOT NULL)
+        + (SELECT count(*) FROM intents WHERE state = 'pending')
+"""
+KEEPS = ("bot", "unclear")
+
+
+class Checks:
+    """Watches a stage. Problems are sentences in `stage.problems`."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.model = stage, stage.model
+        self._ended: set[str] = set()
+        self._in_step()
+        stage.on_roles = self._roles_changed  # type: ignore[method-assign]
+        stage.on_told = self._told  # type: ignore[method-assign]
+
+    def _problem(self, text: str) -> None:
+        self.stage.problems.append(text)
+
+    # -- at every change of a role ------------------------------------------------------------------------
+
+    def _roles_changed(self, facts: dict[str, Any]) -> None:
+        guild, member = self.stage.world.guilds[facts["guild_id"]], facts["user_id"]
+        ids = {role.name: role.id for role in guild.roles.values()}
+        by_bot = facts["by"] == self.stage.app.bot.id
+        for name in facts["added"]:
+            (self._given if by_bot else self._handed)(guild.id, member, ids[name])
+        for name in facts["removed"]:
+            (self._taken if by_bot else self._snatched)(guild.id, member, ids[name])
+
+    def _handed(self, guild: int, member: int, role: int) -> None:
+        was = self.model.whose.get((guild, member, role))
+        self.model.whose[guild, member, role] = "hand" if was is None else "unclear"
+
+    def _snatched(self, guild: int, member: int, role: int) -> None:
+        if self.model.whose.pop((guild, member, role), None) in KEEPS:
+            self.model.whose[guild, member, role] = "taken"
+
+    def _given(self, guild: int, member: int, role: int) -> None:
+        self.model.whose[guild, member, role] = "bot"
+        if role not in self._possible(guild, member):
+            self._problem(f"member {member} gained role {role}, which nothing gives them")
+
+    def _taken(self, guild: int, member: int, role: int) -> None:
+        was = self.model.whose.pop((guild, member, role), None)
+        if was not in KEEPS:
+            self._problem(f"role {role} was taken from member {member}, and not given by the bot ({was})")
+        if role in self._certain(guild, member):
+            self._problem(f"member {member} lost role {role}, to which they are entitled for certain")
+
+    def _versions(self, sub: Obj) -> list[Obj]:
+        """Each way in which the program may know it."""
+        return [sub, *self._known.get(sub["id"], []), *self.stage.heard.seen.get(sub["id"], [])]
+
+    def _possible(self, guild: int, member: int) -> set[int]:
+        """Roles for which there was any reason since all was last in step."""
+        now, found = self.stage.clock.at, set()
+        for sub in self._own(guild, member):
+            for version in self._versions(sub):
+                plan, gives = self.model.paid_plan(version), self.model.gives_undisputed(version, now)
+                if plan is not None and gives is not False and not self._barred(guild, member, plan.id):
+                    found |= plan.roles | self._plans[plan.id].roles
+        return found
+
+    def _certain(self, guild: int, member: int) -> set[int]:
+        """Roles for which there was a reason all the time since then."""
+        now, found = self.stage.clock.at, set()
+        for sub in self._own(guild, member):
+            disputed = sub["id"] in self.model.disputes or sub["id"] in self._disputed
+            versions = self._versions(sub)
+            plan = self.model.paid_plan(sub)
+            same = all(self.model.paid_plan(v) is plan for v in versions) and sub["id"] in self._known
+            if plan is None or disputed or not same:
+                continue
+            gives = all(self.model.gives_undisputed(v, now) for v in versions)
+            if gives and not self._maybe_barred(guild, member, plan.id):
+                found |= plan.roles & self._plans[plan.id].roles
+        return found
+
+    def _own(self, guild: int, member: int) -> list[Obj]:
+        own = [s for s, owner in self.model.owners.items() if owner == (guild, member)]
+        return [self.model.truth()[sub_id] for sub_id in own]
+
+    def _barred(self, guild: int, member: int, plan: int) -> bool:
+        """Now and when all was last in step."""
+        own = [d for d in self._decisions.values() if (d.guild, d.member) == (guild, member)]
+        then = any(d.covers(plan, self._since) for d in own)
+        return then and self.model.blocked(guild, member, plan, self.stage.clock.at)
+
+    def _maybe_barred(self, guild: int, member: int, plan: int) -> bool:
+        """At any time since then, or about to be."""
+        known = {**self._decisions, **self.model.decisions}
+        own = [d for d in known.values() if (d.guild, d.member) == (guild, member)]
+        return any(d.covers(plan, self.stage.clock.at) for d in own) or self.stage.revoking > 0
+
+    # -- what people are told -----------------------------------------------------------------------------
+
+    def _told(self, notice: Notice) -> None:
+        if notice.kind == "intent_outcome":
+            query = "SELECT kind, state, subscription_id FROM intents WHERE id = ?"
+            ((kind, state, sub_id),) = self.stage.rows(query, notice.facts["intent"])
+            if kind.startswith("cancel") and state == "done" and not self.stage.heard.confirmed[sub_id]:
+                self._problem(f"'cancelled' was said of {sub_id}, and Stripe never said so")
+        if notice.kind == "ended" and not self.stage.heard.confirmed[str(notice.facts["subscription"])]:
+            self._problem(f"'ended' was said of {notice.facts['subscription']}, and Stripe never said so")
+
+    # -- after every step ---------------------------------------------------------------------------------
+
+    def after_step(self) -> None:
+        """Nobody is at work just now."""
+        self._check_ended()
+        self._check_wishes()
+        self._check_revoked()
+        if self._all_done():
+            self._check_roles()
+            self._in_step()
+
+    def _check_ended(self) -> None:
+        ended = {row[0] for row in self.stage.rows("SELECT id FROM subscriptions WHERE status = 'ended'")}
+        for back in self._ended - ended:
+            self._problem(f"{back} had ended, and the ledger shows it alive again")
+        self._ended |= ended
+
+    def _check_wishes(self) -> None:
+        for method, sub_id in self.stage.heard.changes:
+            if sub_id not in self.model.wished:
+                self._problem(f"{method} {sub_id}, and nobody had wished for a change of it")
+        refunds = len(self.stage.server.world.all("refund")) - self.model.refunds_by_owner
+        if refunds > self.model.refunds_ordered:
+            self._problem(f"{refunds} refunds, and {self.model.refunds_ordered} ordered")
+
+    def _check_revoked(self) -> None:
+        """At once, whatever the provider does; later only where Discord itself fails."""
+        now = self.stage.clock.at
+        waits = set(self.stage.rows("SELECT guild_id, member_id FROM members WHERE next_try_at IS NOT NULL"))
+        for decision in self.model.decisions.values():
+            guild, member = decision.guild, decision.member
+            if (guild, member) in waits or self.stage.program is None:
+                continue
+            left = {r for p in self.model.plans.values() if p.guild == guild for r in p.roles
+                    if decision.covers(p.id, now)}  # fmt: skip
+            for role in left & self._has(guild, member) - self._possible(guild, member):
+                if self.model.whose.get((guild, member, role)) == "bot" and self._settable(guild, role):
+                    self._problem(f"member {member} is revoked and has role {role}")
+
+    def _all_done(self) -> bool:
+        mail = self.stage.mail
+        under_way = mail.held or mail.waiting or mail.tasks or mail.lost or self.stage.program is None
+        return not under_way and self.stage.rows(_PENDING) == [(0,)]
+
+    def _in_step(self) -> None:
+        """From here on is remembered what may have been known."""
+        self._since = self.stage.clock.at
+        self._known = {name: [_kept(sub)] for name, sub in self.model.truth().items()}
+        self._disputed = set(self.model.disputes)
+        self._plans = {p.id: PlanFacts(p.id, p.guild, set(p.roles), p.products)
+                       for p in self.model.plans.values()}  # fmt: skip
+        self._decisions: dict[str, Decision] = dict(self.model.decisions)
+        self.stage.heard.seen.clear()
+
+    # -- what the roles must be ---------------------------------------------------------------------------
+
+    def _has(self, guild: int, member: int) -> set[int]:
+        found = self.stage.world.guilds[guild].members.get(member)
+        return set(found.roles) if found else set()
+
+    def _settable(self, guild_id: int, role_id: int) -> bool:
+        guild = self.stage.world.guilds[guild_id]
+        own, role = guild.members[self.stage.app.bot.id], guild.roles.get(role_id)
+        allowed = bool(guild_permissions(guild, own) & MANAGE_ROLES)
+        return role is not None and allowed and role.position < top_position(guild, own)
+
+    def _check_roles(self) -> None:
+        for guild in self.stage.guilds:
+            for member in self.stage.members:
+                if member.id in guild.members and (guild.id, member.id) not in self.stage.unnoticed:
+                    self._check_member(guild.id, member.id)
+
+    def _check_member(self, guild: int, member: int) -> None:
+        sure, open_ = self.model.roles(guild, member, self.stage.clock.at)
+        if any(sub["id"] in self.stage.heard.lies for sub in self._own(guild, member)):
+            return
+        has = self._has(guild, member)
+        for role in self.model.sold[guild] - open_:
+            whose = self.model.whose.get((guild, member, role))
+            if not self._settable(guild, role) or whose in ("taken", "unclear"):
+                continue
+            if role in sure and role not in has:
+                self._problem(f"member {member} lacks role {role}")
+            if role not in sure and role in has and whose == "bot":
+                self._problem(f"member {member} still has role {role}")
+
+    def at_the_end(self) -> None:
+        """Everything has arrived, no fault is left, and a sweep has been where one is made."""
+        if self.stage.sweeps < 86_400:
+            self.stage.unnoticed.clear()
+            self.stage.mail.lost = 0
+        self._check_ended()
+        self._check_wishes()
+        if not self._all_done():
+            self._problem(f"work is left: {self._left()}")
+        self._check_roles()
+
+    def _left(self) -> dict[str, list[Any]]:
+        queries = {
+            "inbox": "SELECT kind, subject_id, error FROM inbox WHERE done_at IS NULL",
+            "stale": "SELECT subscription_id, error FROM stale",
+            "members": "SELECT member_id, why, error FROM members WHERE next_try_at IS NOT NULL",
+            "intents": "SELECT kind, outcome FROM intents WHERE state = 'pending'",
+        }
+        return {name: rows for name, query in queries.items() if (rows := self.stage.rows(query))}
+
+
+def _kept(sub: Obj) -> Obj:
+    """As much of it as decides anything, as it is now."""
+    item = sub["items"]["data"][0]
+    names = ("id", "status", "cancel_at", "pause_collection")
+    return {name: sub[name] for name in names} | {"items": {"data": [dict(item)]}}

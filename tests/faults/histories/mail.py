@@ -1,0 +1,111 @@
+"""The notifications on their way: in order or not, once or twice, late, or never."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from billing.errors import LedgerError
+from sandbox.stripe.delivery import BACKOFF, sign
+from sandbox.stripe.older_shapes import as_version
+from sandbox.stripe.state import Obj, World
+from sandbox.stripe.thin import thin_event
+
+SECRET = "whsec_history"
+OLD = "2024-06-20"
+
+Receive = Callable[[bytes, Mapping[str, str]], Awaitable[Any]]
+
+
+@dataclass
+class Letter:
+    """One notification; `at` is when it is next tried."""
+
+    body: bytes
+    at: float
+    tries: int = 0
+
+
+@dataclass
+class Mail:
+    """What the local Stripe sends. `way` is how the next `left` notifications travel.
+
+    direct; double: twice at once; lost: never; late: after `seconds`; swapped: held until released, the
+    newest first; thin and old: in another shape.
+    """
+
+    world: World
+    receive: Receive
+    way: str = "direct"
+    left: int = 0
+    seconds: float = 0.0
+    lost: int = 0
+    lost_disputes: bool = False
+    held: list[Letter] = field(default_factory=list)
+    waiting: list[Letter] = field(default_factory=list)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def on_event(self, event: Obj) -> None:
+        way = self.way if self.left > 0 else "direct"
+        self.left = max(self.left - 1, 0)
+        if way == "lost" and "dispute" not in event["type"]:
+            self.lost += 1
+            return
+        letter = Letter(self._body(event, way), self.world.clock.now())
+        if way == "swapped":
+            self.held.append(letter)
+        elif way == "late":
+            letter.at += self.seconds
+            self.waiting.append(letter)
+        else:
+            for _ in range(2 if way == "double" else 1):
+                self._send(letter)
+
+    def _body(self, event: Obj, way: str) -> bytes:
+        shown = event
+        if way == "thin":
+            shown = thin_event(self.world, event)
+        elif way == "old":
+            shown = as_version(self.world, event, OLD)
+        return json.dumps(shown).encode()
+
+    def next_at(self) -> float | None:
+        return min((letter.at for letter in self.waiting), default=None)
+
+    def send_due(self) -> None:
+        now = self.world.clock.now()
+        due = [letter for letter in self.waiting if letter.at <= now]
+        self.waiting = [letter for letter in self.waiting if letter.at > now]
+        for letter in due:
+            self._send(letter)
+
+    def release(self) -> None:
+        """Those that were held, the newest first."""
+        held, self.held = self.held[::-1], []
+        for letter in held:
+            self._send(letter)
+
+    def hurry(self) -> None:
+        """Everything that is under way arrives now."""
+        self.left = 0
+        self.release()
+        for letter in self.waiting:
+            letter.at = self.world.clock.now()
+        self.send_due()
+
+    def _send(self, letter: Letter) -> None:
+        task = asyncio.ensure_future(self._deliver(letter))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _deliver(self, letter: Letter) -> None:
+        stamp = sign(letter.body, [SECRET], self.world.clock.now())
+        try:
+            await self.receive(letter.body, {"stripe-signature": stamp})
+        except LedgerError:
+            letter.tries += 1
+            letter.at = self.world.clock.now() + BACKOFF[min(letter.tries, len(BACKOFF)) - 1]
+            self.waiting.append(letter)

@@ -1,0 +1,186 @@
+"""What the roles must be, told from the rules in docs/access.md and from what the provider holds.
+
+Written without billing/: it reads the local Stripe's own objects and what people did, and never the ledger.
+Answers are yes, no, or None where the rules leave it open.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.stripe.state import Obj, World
+
+DAY = 86_400
+GRACE = 7 * DAY
+PAYING = ("trialing", "active")
+DISPUTED = ("open", "lost")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of an admin's decision. `plan` None: every plan of the server."""
+
+    plan: int | None
+    starts_at: int
+
+
+@dataclass
+class Decision:
+    """What an admin decided about a member; its blocks are lifted together."""
+
+    guild: int
+    member: int
+    blocks: list[Block]
+
+    def covers(self, plan: int, now: float) -> bool:
+        return any(b.plan in (None, plan) and b.starts_at <= now for b in self.blocks)
+
+
+@dataclass
+class PlanFacts:
+    """A plan as its admins want it; `products` are those whose prices it sells."""
+
+    id: int
+    guild: int
+    roles: set[int]
+    products: set[str]
+
+
+@dataclass
+class Model:
+    """Who bought what, what was decided, and whose each role is.
+
+    `owners`: subscription -> (guild, member), known from whose page was paid. `void_since`: end of the
+    period that was paid when the owner had invoices voided. `whose`: who gave a member's role: the bot, a
+    hand, or unclear; where it is not there: asked for in vain, taken by hand, or lost by leaving.
+    """
+
+    stripe: World
+    plans: dict[int, PlanFacts] = field(default_factory=dict)
+    owners: dict[str, tuple[int, int]] = field(default_factory=dict)
+    void_since: dict[str, int] = field(default_factory=dict)
+    void_twice: set[str] = field(default_factory=set)
+    disputes: dict[str, str] = field(default_factory=dict)
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    whose: dict[tuple[int, int, int], str] = field(default_factory=dict)
+    refunds_ordered: int = 0
+    refunds_by_owner: int = 0
+    wished: set[str] = field(default_factory=set)
+    sold: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+
+    def truth(self) -> dict[str, Obj]:
+        """The provider's subscriptions as they are now."""
+        return self.stripe.tables.get("subscription", {})
+
+    def add_plan(self, plan: PlanFacts) -> None:
+        self.plans[plan.id] = plan
+        self.sold[plan.guild] |= plan.roles
+
+    # -- what a subscription gives ----------------------------------------------------------------------
+
+    def gives(self, sub: Obj, now: float) -> bool | None:
+        """Access at that moment, by the table in docs/access.md."""
+        if self.disputes.get(sub["id"]) in DISPUTED:
+            return False
+        return self.gives_undisputed(sub, now)
+
+    def gives_undisputed(self, sub: Obj, now: float) -> bool | None:
+        """The same, for whoever has not heard of the dispute."""
+        if sub["status"] in PAYING:
+            given: bool | None = True
+        elif sub["status"] == "past_due":
+            given = self._in_grace(sub["id"], now)
+        else:
+            return False
+        if sub["cancel_at"] is not None and sub["cancel_at"] <= now:
+            return False
+        return given and self._not_voided(sub, now)
+
+    def _in_grace(self, sub_id: str, now: float) -> bool | None:
+        """From when the invoice that could not be paid was made."""
+        owed = [i["due_date"] or i["created"] for i in self.invoices_of(sub_id) if i["status"] == "open"]
+        return now < min(owed) + GRACE if owed else None
+
+    def _not_voided(self, sub: Obj, now: float) -> bool | None:
+        pause = sub["pause_collection"]
+        if pause is None or pause["behavior"] != "void":
+            return True
+        if sub["id"] in self.void_twice:
+            return None
+        return now < self.void_since[sub["id"]]
+
+    def invoices_of(self, sub_id: str) -> list[Obj]:
+        def about(invoice: Obj) -> Any:
+            return invoice["parent"]["subscription_details"]["subscription"]
+
+        return [i for i in self.stripe.all("invoice") if about(i) == sub_id]
+
+    def plan_of(self, guild: int, price_id: str) -> PlanFacts | None:
+        product = self.stripe.by_id[price_id]["product"]
+        return next((p for p in self.plans.values() if p.guild == guild and product in p.products), None)
+
+    def paid_plan(self, sub: Obj) -> PlanFacts | None:
+        """By the price of its item, in the server that it was bought for."""
+        if sub["id"] not in self.owners:
+            return None
+        guild, _ = self.owners[sub["id"]]
+        price = sub["items"]["data"][0]["price"]
+        return self.plan_of(guild, price if isinstance(price, str) else price["id"])
+
+    # -- what a member may have -------------------------------------------------------------------------
+
+    def entitled(self, guild: int, member: int, now: float) -> dict[int, bool | None]:
+        """Plan -> yes or None; plans that are not in it: no."""
+        found: dict[int, bool | None] = {}
+        for sub in self.truth().values():
+            plan = self.paid_plan(sub)
+            if plan is None or self.owners[sub["id"]] != (guild, member):
+                continue
+            given = self.gives(sub, now)
+            if given is not False and not self.blocked(guild, member, plan.id, now):
+                found[plan.id] = found.get(plan.id) or given
+        return found
+
+    def blocked(self, guild: int, member: int, plan: int, now: float) -> bool:
+        own = (d for d in self.decisions.values() if (d.guild, d.member) == (guild, member))
+        return any(d.covers(plan, now) for d in own)
+
+    def roles(self, guild: int, member: int, now: float) -> tuple[set[int], set[int]]:
+        """Roles that they must have, and roles that the rules leave open."""
+        plans = self.entitled(guild, member, now)
+        sure = {r for p, given in plans.items() if given for r in self.plans[p].roles}
+        open_ = {r for p, given in plans.items() if given is None for r in self.plans[p].roles}
+        return sure, open_ - sure
+
+    # -- what people decide -----------------------------------------------------------------------------
+
+    def revoked(
+        self, decision: str, guild: int, member: int, plan: int | None, at_once: bool, now: int
+    ) -> None:
+        """An admin's order as CONTRACT.md has it: at once, or at the end of what is paid."""
+        ends: dict[int, int] = {}
+        for sub in self.truth().values():
+            paid = self.paid_plan(sub)
+            mine = paid is not None and self.owners[sub["id"]] == (guild, member)
+            if paid is not None and mine and plan in (None, paid.id) and sub["status"] != "canceled":
+                ends[paid.id] = max(ends.get(paid.id, now), self._paid_until(sub, now))
+        if at_once or not ends:
+            blocks = [Block(plan, now)]
+        else:
+            blocks = [Block(p, end) for p, end in ends.items()]
+            blocks += [Block(None, max(ends.values()))] if plan is None else []
+        self.decisions[decision] = Decision(guild, member, blocks)
+
+    def _paid_until(self, sub: Obj, now: int) -> int:
+        if sub["status"] not in PAYING:
+            return now
+        ends: list[int | None] = [sub["items"]["data"][0]["current_period_end"], sub["cancel_at"]]
+        return max(now, min(e for e in ends if e is not None))
+
+    def voiding(self, sub: Obj) -> None:
+        """The owner has coming invoices voided from now on."""
+        if sub["id"] in self.void_since or any(i["status"] == "void" for i in self.invoices_of(sub["id"])):
+            self.void_twice.add(sub["id"])
+        self.void_since[sub["id"]] = sub["items"]["data"][0]["current_period_end"]
