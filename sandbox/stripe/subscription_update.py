@@ -184,4 +184,6 @@ def _set_trial(world: World, subscription: Obj, wanted: int | str) -> Due:
     subscription["trial_start"] = subscription["trial_start"] or world.now()
     for item in billing.items_of(subscription):
         item.update(current_period_start=world.now(), current_period_end=end)
+    if subscription["cancel_at_period_end"]:
+        subscription["cancel_at"] = end
     return Due.NOTHING
