@@ -80,9 +80,18 @@ def _amount(notice: Notice, place: Place) -> str:
     return "" if amount is None else f" {money(Money(amount, fact(notice, 'currency')), place.locale)}"
 
 
+def _refunded_by_hand(notice: Notice, shown: Shown | None, place: Place) -> str:
+    return (
+        f"### A payment was given back\n<@{fact(notice, 'member')}> was refunded{_amount(notice, place)} for "
+        f"{_sold(notice, shown, place)}, in {fact(notice, 'provider').title()}'s dashboard. That alone ends "
+        "nothing: the subscription renews, and the roles stay. To end it, use /revoke."
+    )
+
+
 CHARGES: Mapping[str, Callable[[Notice, Shown | None, Place], str]] = {
     "dispute": _dispute,
     "paid_while_blocked": _paid_while_blocked,
     "paid_twice": _paid_twice,
     "charged_late": _charged_late,
+    "refunded_by_hand": _refunded_by_hand,
 }

@@ -37,6 +37,7 @@ _COLOURS = {
     "paid_while_blocked": cards.WARN,
     "paid_twice": cards.WARN,
     "charged_late": cards.WARN,
+    "refunded_by_hand": cards.WARN,
 }
 
 

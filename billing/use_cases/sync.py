@@ -31,6 +31,7 @@ from billing.ports import Ports, Provider, StaleSubscription, Synced
 from billing.use_cases.blocked import load_block
 from billing.use_cases.carry_out import stopping
 from billing.use_cases.news import paid_twice, paid_while_blocked
+from billing.use_cases.refunds import is_refund, tell_refund
 
 # What the provider does not know is asked again for about two minutes: its reads may lag behind its events.
 UNKNOWN_TRIES = 6
@@ -41,6 +42,8 @@ async def locate_event(ports: Ports, event: Event) -> None:
     """Mark the subscriptions that an event is about; a failure keeps the event for another try."""
     try:
         keys = await _located(ports, event)
+        if keys and is_refund(event):
+            await tell_refund(ports, ports.providers[event.provider], event, keys)
     except ProviderNotFound:
         keys = []
     except ProviderError as error:
