@@ -375,13 +375,16 @@ class MemberMark:
 
 @dataclass(frozen=True, slots=True)
 class MemberState:
-    """All that decides one member's roles in one server."""
+    """All that decides one member's roles in one server. `stale`: a subscription waits to be fetched;
+    `due_at`: when time alone changes something, until that is taken up."""
 
     plans: tuple[Plan, ...]
     subscriptions: tuple[Subscription, ...]
     overrides: tuple[Override, ...]
     granted: frozenset[int]
     parked: str | None = None
+    stale: bool = False
+    due_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,12 @@ from db.rows import OVERRIDE, SUBSCRIPTION, add_changes, marks, override, subscr
 
 _THE_ONE = "guild_id = ? AND member_id = ?"
 
+_STALE = """
+    SELECT 1 FROM subscriptions AS s CROSS JOIN stale
+        ON stale.provider = s.provider AND stale.account = s.account AND stale.subscription_id = s.id
+    WHERE s.guild_id = ? AND s.member_id = ? LIMIT 1
+"""
+
 
 def load_member_state(db: sqlite3.Connection, guild_id: int, member_id: int) -> MemberState:
     who = (guild_id, member_id)
@@ -22,13 +28,15 @@ def load_member_state(db: sqlite3.Connection, guild_id: int, member_id: int) -> 
         (member_id, guild_id),
     )
     roles = db.execute(f"SELECT role_id FROM role_grants WHERE {_THE_ONE}", who)
-    parked = db.execute(f"SELECT parked FROM members WHERE {_THE_ONE}", who).fetchone()
+    member = db.execute(f"SELECT parked, due_at FROM members WHERE {_THE_ONE}", who).fetchone()
     return MemberState(
         plans=tuple(load_plans(db, guild_id, removed=True)),
         subscriptions=tuple(subscription(row) for row in subscriptions),
         overrides=_load_unlifted(db, guild_id, member_id),
         granted=frozenset(row[0] for row in roles),
-        parked=parked[0] if parked else None,
+        parked=member[0] if member else None,
+        stale=db.execute(_STALE, who).fetchone() is not None,
+        due_at=member[1] if member else None,
     )
 
 

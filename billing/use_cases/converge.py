@@ -18,13 +18,16 @@ from billing.ports import Ports, Synced
 from billing.roles import Changes, diff, roles_of
 
 RETELL_DAYS = 30
+# For about an hour what is to be taken waits for the provider's word; then what it said last counts.
+UNSURE_TRIES = 12
 
 
 @dataclass
 class Outcome:
     """What came of applying the changes: roles given, taken, and those that Discord refused, with why.
 
-    `kept`: roles that the brake does not let go, and `asked_at`, the question about them.
+    `kept`: roles that the brake does not let go, and `asked_at`, the question about them; or roles that
+    stay until the provider was asked (`waits`).
     """
 
     given: list[int] = field(default_factory=list)
@@ -32,6 +35,7 @@ class Outcome:
     refused: dict[int, DiscordError] = field(default_factory=dict)
     kept: frozenset[int] = frozenset()
     asked_at: int | None = None
+    waits: bool = False
 
 
 async def converge_member(ports: Ports, mark: MemberMark) -> None:
@@ -55,7 +59,10 @@ async def _converge(ports: Ports, mark: MemberMark) -> None:
         await _park(ports, mark, state, bool(desired), gone, now)
         return
     changes = diff(desired, held, actual, state.granted)
-    outcome = await _ask_brake(ports, mark, changes, ordered_roles(state.plans, state.overrides, now), now)
+    ordered = ordered_roles(state.plans, state.overrides, now)
+    outcome = _wait_for_truth(mark, state, frozenset(changes.take) - ordered, now)
+    if outcome is None:
+        outcome = await _ask_brake(ports, mark, changes, ordered, now)
     try:
         await _apply(ports, mark, changes, entitlements, outcome, now)
         after = await _read_back(ports, mark, actual, outcome)
@@ -66,6 +73,11 @@ async def _converge(ports: Ports, mark: MemberMark) -> None:
     left = diff(desired, held, after, state.granted | set(outcome.given))
     if set(left.give + left.take) - set(outcome.refused) - outcome.kept:
         raise DiscordUnavailable(detail="the roles read back are not the ones that were set")
+    if outcome.waits:
+        await _keep_history(ports, _history(mark, actual, after, outcome, entitlements, now))
+        at = next_try(now, mark.attempts)
+        await ports.ledger.record_converge_failed(mark, "the provider is asked first", at)
+        return
     due_at = next_change(state.subscriptions, state.overrides, now, ports.grace)
     await ports.ledger.record_converged(
         mark,
@@ -77,6 +89,14 @@ async def _converge(ports: Ports, mark: MemberMark) -> None:
         at=now,
         braked=outcome.asked_at is not None,
     )
+
+
+def _wait_for_truth(mark: MemberMark, state: MemberState, taken: frozenset[int], now: int) -> Outcome | None:
+    """Nothing that is paid for is taken on an old account of it: paid meanwhile, it would be given back."""
+    unsure = state.stale or (state.due_at is not None and state.due_at <= now)
+    if taken and unsure and mark.attempts < UNSURE_TRIES:
+        return Outcome(kept=taken, waits=True)
+    return None
 
 
 async def _ask_brake(

@@ -114,6 +114,22 @@ async def test_all_that_decides_comes_in_one_read(ledger: Ledger) -> None:
     assert state.parked is None
 
 
+async def test_it_is_told_what_the_roles_still_wait_for(ledger: Ledger) -> None:
+    await sync(ledger, subscription(binding=ANNA))
+    await sync(ledger, subscription("sub_2", binding=Binding(OTHER_GUILD, ANNA.member_id)))
+    assert not (await ledger.load_member_state(*_ids(ANNA))).stale
+    await ledger.record_stale([KEY], "sweep", 30)
+    assert (await ledger.load_member_state(*_ids(ANNA))).stale
+    assert not (await ledger.load_member_state(OTHER_GUILD, ANNA.member_id)).stale
+    await sync(ledger, subscription(binding=ANNA), version=(await the_stale(ledger)).version)
+    assert not (await ledger.load_member_state(*_ids(ANNA))).stale
+    await converge(ledger, (await marks(ledger))[ANNA], due_at=50)
+    assert (await ledger.load_member_state(*_ids(ANNA))).due_at == 50
+    await ledger.record_due(50)
+    state = await ledger.load_member_state(*_ids(ANNA))
+    assert (state.due_at, state.stale) == (None, True)
+
+
 def _ids(member: Binding) -> tuple[int, int]:
     return (member.guild_id, member.member_id)
 

@@ -1,0 +1,87 @@
+"""What is to be taken waits until the provider was asked: it may have been paid meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from billing.errors import ProviderUnavailable
+from billing.model import Status, Subscription
+from billing.use_cases.converge import UNSURE_TRIES, converge_member
+from tests.billing.builders import DAY, ROLE, make_override
+from tests.billing.world import World
+
+HOUR = 3_600
+
+
+async def converge_first(world: World) -> None:
+    """The roles are looked at before the provider is."""
+    (mark,) = await world.ledger.load_marked(world.now, 9)
+    await converge_member(world.ports, mark)
+
+
+async def scheduled(world: World) -> Subscription:
+    """A member whose subscription is to end tomorrow, as far as the ledger knows."""
+    await world.add_plan()
+    sub = await world.subscribe()
+    return await world.change(replace(sub, ends_at=world.now + DAY))
+
+
+def prolong(world: World, sub: Subscription) -> None:
+    """Resumed at the provider, and nobody tells."""
+    world.provider.subscriptions[sub.key.id] = replace(sub, ends_at=None, binding=None)
+
+
+@pytest.mark.parametrize("timer_first", [True, False])
+async def test_what_was_prolonged_unheard_is_not_taken(world: World, timer_first: bool) -> None:
+    sub = await scheduled(world)
+    prolong(world, sub)
+    world.clock.advance(2 * DAY)
+    if timer_first:
+        await world.ledger.record_due(world.now)
+    else:
+        await world.mark()
+    await converge_first(world)
+    assert world.roles_of() == {ROLE}
+    await world.settle()
+    await world.pass_time(HOUR)
+    assert world.roles_of() == {ROLE}
+
+
+async def test_what_ended_goes_once_the_provider_was_asked(world: World) -> None:
+    sub = await scheduled(world)
+    world.provider.subscriptions[sub.key.id] = replace(sub, status=Status.ENDED, binding=None)
+    world.clock.advance(DAY)
+    await world.ledger.record_due(world.now)
+    await converge_first(world)
+    assert world.roles_of() == {ROLE}
+    await world.settle()
+    assert world.roles_of() == set()
+
+
+async def test_it_goes_too_where_the_provider_has_nothing_new_to_say(world: World) -> None:
+    await scheduled(world)
+    await world.pass_time(DAY + 10)
+    assert world.roles_of() == set()
+
+
+async def test_a_provider_that_is_silent_for_long_is_waited_for_an_hour(world: World) -> None:
+    await scheduled(world)
+    world.provider.fail("*", ProviderUnavailable())
+    await world.pass_time(DAY + HOUR // 2)
+    assert world.roles_of() == {ROLE}
+    (mark,) = await world.ledger.load_marked(world.now + HOUR, 9)
+    assert mark.attempts < UNSURE_TRIES
+    await world.pass_time(HOUR)
+    assert world.roles_of() == set()
+
+
+async def test_an_admins_block_waits_for_nobody(world: World) -> None:
+    sub = await scheduled(world)
+    world.provider.fail("*", ProviderUnavailable())
+    await world.ledger.record_stale([sub.key], "test", world.now)
+    block = make_override(created_at=world.now, starts_at=world.now)
+    await world.ledger.record_overrides([block], [], [], world.now)
+    await converge_first(world)
+    assert world.roles_of() == set()
