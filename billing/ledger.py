@@ -120,9 +120,6 @@ class Ledger(Protocol):
     ) -> list[SubscriptionKey]:
         """All recorded subscriptions of one customer."""
 
-    async def load_customer_of(self, provider: str, account: str, member_id: int) -> str | None:
-        """The customer that this person last paid as."""
-
     async def load_unbound(self, provider: str, account: str) -> list[Subscription]:
         """Recorded subscriptions, not ended, that belong to nobody here."""
 
@@ -143,11 +140,6 @@ class Ledger(Protocol):
 
     async def load_checkout(self, checkout_id: str) -> Checkout | None:
         """By our opaque id."""
-
-    async def load_open_checkout(
-        self, member_id: int, plan_id: int, provider: str, account: str, price_id: str, at: int
-    ) -> Checkout | None:
-        """One with a page that can still be paid on and did not lead to a subscription yet."""
 
     # -- members ----------------------------------------------------------------------------------
 

@@ -39,6 +39,11 @@ class SubscriptionKey:
     account: str
     id: str
 
+    @property
+    def at(self) -> tuple[str, str]:
+        """Provider and account."""
+        return self.provider, self.account
+
     def __str__(self) -> str:
         return f"{self.provider}:{self.account}:{self.id}"
 
@@ -95,8 +100,7 @@ class Subscription:
     `collection_void_since`: end of the last paid period, while the owner has invoices voided
     (Stripe, 'Pause payment collection', behavior void: no service is given for the time).
     `paid_through`: until when it is paid, at a provider that ends it at once when cancelled (PayPal).
-    `checkout_id`: our opaque id, when it stands where only the account's owner can write.
-    `customer_id`: empty while nobody has agreed to it yet.
+    `checkout_id`: our opaque id, where only the owner can write it. `customer_id`: empty until agreed to.
     """
 
     key: SubscriptionKey
@@ -173,10 +177,8 @@ class OverrideKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """An admin's grant or block for a member; `plan_id` None means every plan of the server.
-
-    Rows of one decision share `decision_id`, and are lifted together.
-    """
+    """An admin's grant or block for a member; `plan_id` None means every plan of the server. Rows of one
+    decision share `decision_id`, and are lifted together."""
 
     id: int
     decision_id: str
@@ -232,7 +234,6 @@ class Checkout:
     price_id: str
     created_at: int
     session_id: str | None = None
-    url: str | None = None
     expires_at: int | None = None
     subscription_id: str | None = None
 

@@ -22,6 +22,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
+from billing.pages import OpenPages
 from billing.turns import Turns
 
 __all__ = [
@@ -197,6 +198,7 @@ class Ports:
     grace: int
     public_url: str
     turns: Turns = field(default_factory=Turns)
+    pages: OpenPages = field(default_factory=OpenPages)
 
     def now(self) -> int:
         """Unix seconds, whole."""

@@ -128,9 +128,6 @@ class SqliteLedger(Ledger):
     ) -> list[SubscriptionKey]:
         return await self._read(subscriptions.load_customer_subscriptions, provider, account, customer_id)
 
-    async def load_customer_of(self, provider: str, account: str, member_id: int) -> str | None:
-        return await self._read(subscriptions.load_customer_of, provider, account, member_id)
-
     async def load_unbound(self, provider: str, account: str) -> list[Subscription]:
         return await self._read(subscriptions.load_unbound, provider, account)
 
@@ -150,13 +147,6 @@ class SqliteLedger(Ledger):
 
     async def load_checkout(self, checkout_id: str) -> Checkout | None:
         return await self._read(subscriptions.load_checkout, checkout_id)
-
-    async def load_open_checkout(
-        self, member_id: int, plan_id: int, provider: str, account: str, price_id: str, at: int
-    ) -> Checkout | None:
-        return await self._read(
-            subscriptions.load_open_checkout, member_id, plan_id, provider, account, price_id, at
-        )
 
     # -- members -------------------------------------------------------------------------------------
     async def record_marks(self, members: Sequence[Binding], why: str, at: int) -> None:

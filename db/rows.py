@@ -36,7 +36,7 @@ SUBSCRIPTION = (
 )
 EVENT = "provider, account, event_id, kind, subject_kind, subject_id, occurred_at"
 CHECKOUT = (
-    "id, provider, account, guild_id, member_id, plan_id, price_id, created_at, session_id, url, expires_at,"
+    "id, provider, account, guild_id, member_id, plan_id, price_id, created_at, session_id, expires_at,"
     " subscription_id"
 )
 OVERRIDE = (
@@ -203,7 +203,6 @@ def checkout_row(checkout: Checkout) -> Row:
         checkout.price_id,
         checkout.created_at,
         checkout.session_id,
-        checkout.url,
         checkout.expires_at,
         checkout.subscription_id,
     )

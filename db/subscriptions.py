@@ -58,15 +58,6 @@ def load_customer_subscriptions(
     return [SubscriptionKey(*row) for row in rows]
 
 
-def load_customer_of(db: sqlite3.Connection, provider: str, account: str, member_id: int) -> str | None:
-    row = db.execute(
-        "SELECT id FROM customers WHERE member_id = ? AND provider = ? AND account = ?"
-        " ORDER BY tied_at DESC LIMIT 1",
-        (member_id, provider, account),
-    ).fetchone()
-    return row[0] if row else None
-
-
 def load_unbound(db: sqlite3.Connection, provider: str, account: str) -> list[Subscription]:
     rows = db.execute(
         f"SELECT {SUBSCRIPTION} FROM subscriptions WHERE provider = ? AND account = ?"
@@ -144,16 +135,4 @@ def record_checkout(db: sqlite3.Connection, checkout: Checkout) -> None:
 
 def load_checkout(db: sqlite3.Connection, checkout_id: str) -> Checkout | None:
     row = db.execute(f"SELECT {CHECKOUT} FROM checkouts WHERE id = ?", (checkout_id,)).fetchone()
-    return Checkout(*row) if row else None
-
-
-def load_open_checkout(
-    db: sqlite3.Connection, member_id: int, plan_id: int, provider: str, account: str, price_id: str, at: int
-) -> Checkout | None:
-    row = db.execute(
-        f"SELECT {CHECKOUT} FROM checkouts WHERE member_id = ? AND plan_id = ? AND subscription_id IS NULL"
-        " AND provider = ? AND account = ? AND price_id = ? AND url IS NOT NULL"
-        " AND (expires_at IS NULL OR expires_at > ?) ORDER BY created_at DESC LIMIT 1",
-        (member_id, plan_id, provider, account, price_id, at),
-    ).fetchone()
     return Checkout(*row) if row else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 from billing.access import block_on, decide, decide_right, plans_of
@@ -135,16 +136,22 @@ async def _page(ports: Ports, provider: Provider, member_id: int, plan: Plan, wa
     its member.
     """
     now = ports.now()
-    account = provider.account
-    known = await ports.ledger.load_open_checkout(
-        member_id, plan.id, provider.name, account, way.price.id, now + STALE_BEFORE_EXPIRY
+    purpose = (
+        member_id,
+        plan.id,
+        provider.name,
+        provider.account,
+        way.price.id,
+        way.trial_days,
+        way.starts_at,
     )
-    if known is not None and known.url is not None:
-        return known.url
+    known = await _open_page(ports, purpose, now + STALE_BEFORE_EXPIRY)
+    if known is not None:
+        return known
     checkout = Checkout(
         secrets.token_urlsafe(24),
         provider.name,
-        account,
+        provider.account,
         plan.guild_id,
         member_id,
         plan.id,
@@ -152,11 +159,33 @@ async def _page(ports: Ports, provider: Provider, member_id: int, plan: Plan, wa
         now,
     )
     await ports.ledger.record_checkout(checkout)
-    customer = await ports.ledger.load_customer_of(provider.name, account, member_id)
+    customer = await _customer(ports, provider, plan.guild_id, member_id)
     back = f"{ports.public_url}/return"
     order = CheckoutOrder(checkout, plan.name, way.price, way.trial_days, customer, back, way.starts_at)
     page = await provider.start_checkout(order)
-    await ports.ledger.record_checkout(
-        replace(checkout, session_id=page.id, url=page.url, expires_at=page.expires_at)
-    )
+    await ports.ledger.record_checkout(replace(checkout, session_id=page.id, expires_at=page.expires_at))
+    ports.pages.keep(purpose, checkout.id, page)
     return page.url
+
+
+async def _open_page(ports: Ports, purpose: Hashable, at: int) -> str | None:
+    """One that was made for the same, is good until then, and was not paid on."""
+    found = ports.pages.find(purpose, at)
+    if found is None:
+        return None
+    checkout_id, page = found
+    checkout = await ports.ledger.load_checkout(checkout_id)
+    return None if checkout is None or checkout.subscription_id is not None else page.url
+
+
+async def _customer(ports: Ports, provider: Provider, guild_id: int, member_id: int) -> str | None:
+    """The customer that this member pays this server as, so that one portal shows all of it.
+
+    Never one that pays another server: a portal lets its customer switch between the prices of the server
+    it was opened from, and what is paid elsewhere is not that server's to sell cheaper.
+    """
+    here = (provider.name, provider.account)
+    own = await ports.ledger.load_subscriptions_of(member_id)
+    paid = [(s.customer_id, s.binding.guild_id) for s in own if s.binding and s.key.at == here]
+    elsewhere = {customer for customer, guild in paid if guild != guild_id}
+    return next((c for c, guild in paid if guild == guild_id and c not in elsewhere), None)

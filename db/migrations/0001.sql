@@ -85,7 +85,6 @@ CREATE TABLE customers (
     tied_at INTEGER NOT NULL,
     PRIMARY KEY (provider, account, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX customers_member ON customers (member_id, tied_at);
 
 CREATE TABLE checkouts (
     id TEXT PRIMARY KEY,
@@ -97,11 +96,9 @@ CREATE TABLE checkouts (
     price_id TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     session_id TEXT,
-    url TEXT,
     expires_at INTEGER,
     subscription_id TEXT
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX checkouts_open ON checkouts (member_id, plan_id) WHERE subscription_id IS NULL;
 
 -- Marked for convergence while next_try_at is set; watched by the sweep while checked_at is set.
 CREATE TABLE members (

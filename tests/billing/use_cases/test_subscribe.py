@@ -17,9 +17,11 @@ from tests.billing.builders import (
     OTHER_GUILD,
     OTHER_MEMBER,
     ROLE,
+    make_checkout,
     make_override,
     make_plan,
     make_price,
+    make_subscription,
 )
 from tests.billing.fakes import FakeProvider
 from tests.billing.world import World
@@ -51,7 +53,7 @@ async def test_a_page_leads_to_the_role(world: World, plan: Plan) -> None:
     kept = await world.ledger.load_checkout(order.checkout.id)
     assert kept is not None
     assert (kept.guild_id, kept.member_id, kept.plan_id) == (GUILD, MEMBER, plan.id)
-    assert (kept.session_id, kept.url) == ("cs_1", "https://pay.example/1")
+    assert kept.session_id == "cs_1"
     await world.subscribe(checkout_id=order.checkout.id)
     assert world.roles_of() == {ROLE}
 
@@ -101,6 +103,33 @@ async def test_the_known_customer_pays_again(world: World, plan: Plan) -> None:
     await offer(world.ports, GUILD, MEMBER, plan)
     await offer(world.ports, GUILD, OTHER_MEMBER, plan)
     assert [order.customer_id for order in world.provider.orders] == ["cus_1", None]
+
+
+async def test_a_customer_of_another_server_is_not_used_here(world: World, plan: Plan) -> None:
+    """In this server's portal they could switch what they pay there to a price that is sold here."""
+    await world.ledger.record_checkout(replace(make_checkout("there"), guild_id=OTHER_GUILD))
+    await world.change(make_subscription("sub_there", at=world.now, checkout_id="there"))
+    await offer(world.ports, GUILD, MEMBER, plan)
+    assert [order.customer_id for order in world.provider.orders] == [None]
+
+
+async def test_a_page_of_other_terms_is_not_shown(world: World, plan: Plan) -> None:
+    await offer(world.ports, GUILD, MEMBER, plan)
+    (way,) = (await offer(world.ports, GUILD, MEMBER, replace(plan, trial_days=7))).ways
+    assert (way.trial_days, way.url) == (7, "https://pay.example/2")
+
+
+async def test_a_page_that_was_paid_on_is_not_shown_again(world: World, plan: Plan) -> None:
+    await offer(world.ports, GUILD, MEMBER, plan)
+    sub = await world.subscribe(checkout_id=world.provider.orders[0].checkout.id)
+    await world.change(replace(sub, status=Status.ENDED))
+    assert (await offer(world.ports, GUILD, MEMBER, plan)).ways[0].url == "https://pay.example/2"
+
+
+async def test_no_page_is_written_down(world: World, plan: Plan) -> None:
+    await offer(world.ports, GUILD, MEMBER, plan)
+    kept = await world.ledger.load_checkout(world.provider.orders[0].checkout.id)
+    assert "https" not in repr(kept)
 
 
 OVER = [Status.ENDED, Status.PENDING]

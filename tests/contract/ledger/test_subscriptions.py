@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from billing.errors import Conflict, NotFound
@@ -91,23 +89,6 @@ async def test_subscriptions_of_a_customer(ledger: Ledger) -> None:
     assert await ledger.load_customer_subscriptions("stripe", "acct", "cus") == [s.key for s in mine]
 
 
-async def test_the_customer_that_a_person_last_paid_as(ledger: Ledger) -> None:
-    assert await ledger.load_customer_of("stripe", "acct", ANNA.member_id) is None
-    for n, (id_, binding) in enumerate({"a": ANNA, "b": ELSEWHERE, "c": BERT}.items()):
-        await sync(ledger, subscription(id_))
-        await bind(ledger, binding, subscription(id_).key, at=40 + n)
-    assert await ledger.load_customer_of("stripe", "acct", ANNA.member_id) == "cus_b"
-    assert await ledger.load_customer_of("stripe", "other", ANNA.member_id) is None
-
-
-async def test_a_customer_stays_with_the_member_it_was_tied_to(ledger: Ledger) -> None:
-    await sync(ledger, subscription("a", binding=ANNA), at=40)
-    await sync(ledger, subscription("b", binding=ANNA), at=41)
-    await sync(ledger, subscription("c", customer_id="cus_a", binding=BERT), at=42)
-    assert await ledger.load_customer_of("stripe", "acct", ANNA.member_id) == "cus_b"
-    assert await ledger.load_customer_of("stripe", "acct", BERT.member_id) is None
-
-
 async def test_the_unbound_are_those_of_nobody_that_did_not_end(ledger: Ledger) -> None:
     nobodys = subscription("a")
     others = [
@@ -122,7 +103,7 @@ async def test_the_unbound_are_those_of_nobody_that_did_not_end(ledger: Ledger) 
     assert await ledger.load_unbound("stripe", "acct") == []
 
 
-PAGE = checkout(session_id="cs_1", url="https://pay.example/1", expires_at=90)
+PAGE = checkout(session_id="cs_1", expires_at=90)
 
 
 async def test_a_checkout_is_kept_by_its_id_and_replaced(ledger: Ledger) -> None:
@@ -131,30 +112,6 @@ async def test_a_checkout_is_kept_by_its_id_and_replaced(ledger: Ledger) -> None
     assert await ledger.load_checkout("co_1") == checkout()
     await ledger.record_checkout(PAGE)
     assert await ledger.load_checkout("co_1") == PAGE
-
-
-async def test_an_open_checkout_is_one_that_can_still_be_paid_on(ledger: Ledger) -> None:
-    async def load(at: int = 89) -> str | None:
-        found = await ledger.load_open_checkout(ANNA.member_id, 1, "stripe", "acct", "price_1", at)
-        return found.id if found else None
-
-    for n, other in enumerate(
-        (
-            replace(PAGE, member_id=BERT.member_id),
-            replace(PAGE, plan_id=2),
-            replace(PAGE, price_id="price_2"),
-            replace(PAGE, account="other"),
-            replace(PAGE, url=None),
-            replace(PAGE, subscription_id="sub_1"),
-        )
-    ):
-        await ledger.record_checkout(replace(other, id=f"other_{n}"))
-    assert await load() is None
-    await ledger.record_checkout(PAGE)
-    assert await load() == "co_1"
-    assert await load(90) is None
-    await ledger.record_checkout(replace(PAGE, id="co_2", created_at=11, expires_at=None))
-    assert await load(90) == "co_2"
 
 
 async def test_what_runs_in_a_server_is_named_with_its_payers(ledger: Ledger) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from billing.errors import Conflict
 from billing.model import Binding, Change, DisputeState, Item, Status
 from billing.ports import Ledger
 from tests.contract.ledger.conftest import LEDGERS, Opening, opened
@@ -71,7 +72,9 @@ async def test_a_newly_bound_subscription_marks_its_member_and_ties_the_customer
     assert await marks(ledger) == {}
     await sync(ledger, subscription(binding=ANNA))
     assert set(await marks(ledger)) == {ANNA}
-    assert await ledger.load_customer_of("stripe", "acct", ANNA.member_id) == "cus_sub_1"
+    await sync(ledger, subscription("b", customer_id="cus_sub_1"))
+    with pytest.raises(Conflict):
+        await ledger.record_binding(subscription("b", customer_id="cus_sub_1").key, BERT, "admin", "", 50)
     assert len(await ledger.load_history(GUILD, ANNA.member_id, 9)) == 1
 
 
