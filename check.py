@@ -52,7 +52,7 @@ async def _check_providers(
     providers: Mapping[str, Provider], plans: list[Plan], public_url: str
 ) -> list[Finding]:
     if not providers:
-        cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET."
+        cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, or the PAYPAL_ settings."
         return [Finding("Providers", False, "No payment provider is set up.", cure)]
     findings = []
     for provider in providers.values():

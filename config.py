@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ DEFAULTS: Mapping[str, str] = {
     "PAYPAL_WEBHOOK_ID": "",
     "PAYPAL_API_URL": "https://api-m.paypal.com",
     "PAYPAL_CA_FILE": "",
+    "PAYPAL_VERIFY": "offline",
     "GRACE_DAYS": "7",
     "SYNC_INTERVAL_MINUTES": "60",
     "LOG_LEVEL": "info",
@@ -39,6 +41,7 @@ DEFAULTS: Mapping[str, str] = {
 }
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 LOG_FORMATS = ("text", "json")
+PAYPAL_VERIFY = ("offline", "postback")
 
 _DISCORD_HOSTS = frozenset({"discord.com"})
 _GATEWAY_HOSTS = frozenset({"gateway.discord.gg"})
@@ -73,6 +76,7 @@ class PayPalSettings:
     webhook_id: str
     api_url: str
     ca_file: Path
+    verify: str
 
 
 @dataclass(frozen=True)
@@ -291,13 +295,26 @@ def _read_webhook_secrets(reader: _Reader, value: str) -> tuple[str, ...]:
 
 def _read_paypal(reader: _Reader) -> PayPalSettings | None:
     values = [reader.secret(name) for name in _PAYPAL_GROUP]
-    url, ca_file = reader.service_url("PAYPAL_API_URL", _PAYPAL_HOSTS), reader.text("PAYPAL_CA_FILE")
-    if ca_file and not Path(ca_file).is_file():
-        reader.fault("PAYPAL_CA_FILE", "names no file that can be seen: leave it empty, or name a PEM file.")
+    url, ca_file = reader.service_url("PAYPAL_API_URL", _PAYPAL_HOSTS), _read_ca_file(reader)
+    verify = reader.choice("PAYPAL_VERIFY", PAYPAL_VERIFY)
     if not any(values):
         return None
     for name, value in zip(_PAYPAL_GROUP, values, strict=True):
         if not value:
             reader.fault(name, "is not set, though other settings of PayPal are: set all three or none.")
     client_id, client_secret, webhook_id = values
-    return PayPalSettings(client_id, client_secret, webhook_id, url, Path(ca_file or certifi.where()))
+    return PayPalSettings(client_id, client_secret, webhook_id, url, ca_file, verify)
+
+
+def _read_ca_file(reader: _Reader) -> Path:
+    path = reader.text("PAYPAL_CA_FILE") or certifi.where()
+    if not Path(path).is_file():
+        reader.fault("PAYPAL_CA_FILE", "names no file that can be seen: leave it empty, or name a PEM file.")
+        return Path(path)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError:  # ssl.SSLError is one
+        reader.fault(
+            "PAYPAL_CA_FILE", "holds no certificate that can be read: leave it empty, or name another."
+        )
+    return Path(path)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from billing.ports import Clock, Provider
+from providers.paypal.client import PayPalProvider
 from providers.stripe.client import StripeProvider
 
 
@@ -13,9 +14,22 @@ def _stripe(settings: Any, clock: Clock) -> Provider:
     return StripeProvider(settings.api_key, settings.webhook_secrets, settings.api_url, clock)
 
 
+def _paypal(settings: Any, clock: Clock) -> Provider:
+    return PayPalProvider(
+        settings.client_id,
+        settings.client_secret,
+        settings.webhook_id,
+        settings.api_url,
+        clock,
+        ca_file=settings.ca_file,
+        postback=settings.verify == "postback",
+    )
+
+
 # By the name of the part of Settings that turns it on; that part is None while the provider is off.
 PROVIDERS: Mapping[str, Callable[[Any, Clock], Provider]] = {
     "stripe": _stripe,
+    "paypal": _paypal,
 }
 
 

@@ -89,6 +89,7 @@ def test_all_faults_are_told_at_once_each_with_its_name() -> None:
         "PAYPAL_CLIENT_ID": "client",
         "PAYPAL_API_URL": "ftp://127.0.0.1",
         "PAYPAL_CA_FILE": "/nowhere/at-all.pem",
+        "PAYPAL_VERIFY": "never",
         "GRACE_DAYS": "a week",
         "SYNC_INTERVAL_MINUTES": "never",
         "LOG_LEVEL": "loud",
@@ -312,11 +313,10 @@ def test_a_publishable_key_is_refused() -> None:
 def test_paypal_is_on_with_all_its_settings(tmp_path: Path) -> None:
     paypal = read(**PAYPAL).paypal
     assert paypal is not None
-    assert paypal.ca_file == Path(certifi.where())
-    (tmp_path / "ca.pem").write_text("certificates")
-    own = read(**PAYPAL, PAYPAL_CA_FILE=str(tmp_path / "ca.pem")).paypal
-    assert own is not None
-    assert own.ca_file == tmp_path / "ca.pem"
+    assert (paypal.ca_file, paypal.verify) == (Path(certifi.where()), "offline")
+    (tmp_path / "ca.pem").write_bytes(Path(certifi.where()).read_bytes())
+    own = read(**PAYPAL, PAYPAL_CA_FILE=str(tmp_path / "ca.pem"), PAYPAL_VERIFY="PostBack").paypal
+    assert (own and own.ca_file, own and own.verify) == (tmp_path / "ca.pem", "postback")
 
 
 @pytest.mark.parametrize("missing", PAYPAL)
@@ -325,8 +325,10 @@ def test_paypal_with_a_part_of_its_settings_is_refused(missing: str, blank: str)
     assert only_fault(**{**PAYPAL, missing: blank}).startswith(f"{missing} is not set")
 
 
-def test_a_missing_file_of_authorities_is_refused() -> None:
+def test_a_file_without_authorities_is_refused(tmp_path: Path) -> None:
     assert only_fault(PAYPAL_CA_FILE="/nowhere.pem").startswith("PAYPAL_CA_FILE names no file")
+    (tmp_path / "ca.pem").write_text("certificates")
+    assert only_fault(PAYPAL_CA_FILE=str(tmp_path / "ca.pem")).startswith("PAYPAL_CA_FILE holds no certif")
 
 
 def test_secrets_are_not_in_the_repr() -> None:

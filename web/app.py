@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from billing.errors import DuesError, LedgerError, NotificationError
+from billing.errors import DuesError, LedgerError, NotificationError, ProviderError
 from billing.ports import Clock, Ledger, Provider
 from billing.use_cases.ingest import ingest
 from web.pages import return_page
@@ -126,7 +126,7 @@ class Listener:
             new = await ingest(self._ledger, self._clock, provider, body, headers)
         except NotificationError as error:
             return 400, error.tell
-        except LedgerError as error:
+        except (LedgerError, ProviderError) as error:
             return 503, error.tell
         return 200, f"stored {new}" if new else "nothing new"
 

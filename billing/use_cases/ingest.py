@@ -13,7 +13,8 @@ async def ingest(
     """Store what a notification says happened; the number of events that were new.
 
     When this returns, they are durable. NotificationError: nothing of it was believed. LedgerError: it
-    could not be stored, and the provider must send it again.
+    could not be stored, ProviderError: it could not be told from a forgery just now, and the provider must
+    send it again.
     """
     events = await provider.authenticate(body, headers, clock.now())
     needed = [event for event in events if event.subject is not None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from config import Settings
 from providers.registry import PROVIDERS, make_providers
 from sandbox.clock import MovableClock
@@ -18,9 +20,25 @@ def test_what_is_not_set_is_off() -> None:
     assert make_providers(Settings.from_env(BARE), MovableClock()) == {}
 
 
-async def test_what_is_set_is_on() -> None:
-    made = make_providers(Settings.from_env({**BARE, **STRIPE}), MovableClock())
-    assert {name: (p.name, p.account) for name, p in made.items()} == {"stripe": ("stripe", "test")}
+PAYPAL = {
+    "PAYPAL_CLIENT_ID": "client",
+    "PAYPAL_CLIENT_SECRET": "secret",
+    "PAYPAL_WEBHOOK_ID": "8PT597110X687430LKGECATA",
+    "PAYPAL_API_URL": "http://127.0.0.1:9",
+}
+
+
+@pytest.mark.parametrize(
+    ("environ", "on"),
+    [
+        (STRIPE, {"stripe": ("stripe", "test")}),
+        (PAYPAL, {"paypal": ("paypal", "sandbox")}),
+        ({**STRIPE, **PAYPAL}, {"stripe": ("stripe", "test"), "paypal": ("paypal", "sandbox")}),
+    ],
+)
+async def test_what_is_set_is_on(environ: dict[str, str], on: dict[str, tuple[str, str]]) -> None:
+    made = make_providers(Settings.from_env({**BARE, **environ}), MovableClock())
+    assert {name: (p.name, p.account) for name, p in made.items()} == on
     for provider in made.values():
         await provider.close()
 

@@ -8,10 +8,12 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 
 from tests.contract.providers.harness import Surroundings
+from tests.contract.providers.paypal import paypal_surroundings
 from tests.contract.providers.stripe import stripe_surroundings
 
 PROVIDERS: dict[str, Callable[[], AbstractAsyncContextManager[Surroundings]]] = {
     "stripe": stripe_surroundings,
+    "paypal": paypal_surroundings,
 }
 
 

@@ -27,6 +27,9 @@ class Surroundings(Protocol):
     def sell(self, amount: int = 500, trial_days: int = 0) -> str:
         """A price on sale; its id."""
 
+    def known(self) -> list[str]:
+        """Ids that the ledger would know; for a provider that lists nothing by itself."""
+
     def pay(self, url: str) -> None:
         """What a person does on the payment page."""
 
@@ -46,7 +49,7 @@ class Surroundings(Protocol):
         """The owner gives part of the last payment back by hand."""
 
     def forget_customer(self, customer_id: str) -> None:
-        """The owner deletes a customer by hand."""
+        """The owner deletes a customer by hand; skips the test where nobody can."""
 
     def go_silent(self) -> None:
         """From now on no request is answered."""
@@ -105,7 +108,11 @@ async def buy(
 
 async def find(there: Surroundings, checkout_id: str = "opaque-1") -> Subscription:
     """The subscription that a checkout led to."""
-    found = [s async for s in there.provider.list_subscriptions() if s.checkout_id == checkout_id]
+    provider, found = there.provider, []
+    async for subscription in provider.list_subscriptions(there.known()):
+        checkout = await provider.fetch_checkout(subscription.key.id)
+        if checkout is not None and checkout.checkout_id == checkout_id:
+            found.append(subscription)
     assert len(found) == 1
     return found[0]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from billing.errors import ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import Status
-from tests.contract.providers.harness import DAY, Surroundings, buy, unknown
+from tests.contract.providers.harness import DAY, Surroundings, buy, find, order, unknown
 
 
 async def test_cancelling_keeps_the_period_and_can_be_taken_back(there: Surroundings) -> None:
@@ -22,6 +24,38 @@ async def test_cancelling_keeps_the_period_and_can_be_taken_back(there: Surround
     assert resumed == bought
     assert await there.provider.resume(cancelled, "wish-4") == bought
     assert await there.provider.fetch_subscription(bought.key.id) == bought
+
+
+async def test_where_cancelling_ends_it_at_once_the_answer_says_what_is_paid(there: Surroundings) -> None:
+    bought = await buy(there)
+    if there.provider.keeps_period:
+        pytest.skip("it keeps the period itself")
+    assert bought.paid_through is not None
+    assert bought.paid_through > there.clock.now() + 27 * DAY
+    ended = await there.provider.cancel_at_period_end(bought, "wish-1")
+    assert ended.status is Status.ENDED
+    assert ended.paid_through is not None
+    assert abs(ended.paid_through - bought.paid_through) < DAY
+    assert await there.provider.cancel_at_period_end(bought, "wish-2") == ended
+    assert await there.provider.fetch_subscription(bought.key.id) == ended
+
+
+async def test_a_later_start_is_paid_later(there: Surroundings) -> None:
+    price = await there.provider.fetch_price(there.sell())
+    start = int(there.clock.now()) + 10 * DAY
+    page = await there.provider.start_checkout(replace(order(price), starts_at=start))
+    there.pay(page.url)
+    await there.settle()
+    bought = await find(there)
+    assert (bought.status, bought.trial_end) == (Status.TRIALING, start)
+    assert await there.provider.fetch_last_payment(bought) is None
+    there.clock.advance(11 * DAY)
+    await there.settle()
+    paid = await find(there)
+    assert paid.status is Status.ACTIVE
+    payment = await there.provider.fetch_last_payment(paid)
+    assert payment is not None
+    assert abs(payment.paid_at - start) < DAY
 
 
 async def test_what_is_cancelled_ends_with_its_period(there: Surroundings) -> None:

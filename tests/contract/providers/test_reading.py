@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -79,8 +80,9 @@ async def test_whoever_bought_before_stays_the_same_customer(there: Surroundings
     first = await buy(there)
     second = await buy(there, "opaque-2", customer=first.customer_id)
     assert second.customer_id == first.customer_id
-    ids = await there.provider.locate(Subject("customer", first.customer_id))
-    assert set(ids) == {first.key.id, second.key.id}
+    if there.provider.lists_all:
+        ids = await there.provider.locate(Subject("customer", first.customer_id))
+        assert set(ids) == {first.key.id, second.key.id}
 
 
 async def test_a_customer_who_was_deleted_can_buy_again(there: Surroundings) -> None:
@@ -109,7 +111,7 @@ async def test_a_subscription_that_is_not_there_is_not_found(there: Surroundings
 async def test_every_subscription_is_listed_ended_ones_too(there: Surroundings) -> None:
     kept = [await buy(there, f"opaque-{n}") for n in range(3)]
     ended = await there.provider.cancel_now(kept[1], "wish-1")
-    listed = {s.key: s async for s in there.provider.list_subscriptions()}
+    listed = {s.key: s async for s in there.provider.list_subscriptions(there.known())}
     assert listed.keys() == {s.key for s in kept}
     assert listed[ended.key] == ended
 
@@ -197,12 +199,11 @@ async def test_a_provider_that_does_not_answer_is_unavailable(there: Surrounding
     price = bought.price
     calls = [
         there.provider.fetch_subscription(bought.key.id),
-        there.provider.locate(Subject("customer", bought.customer_id)),
+        there.provider.locate(Subject("dispute", "PP-D-1")),
         there.provider.fetch_checkout(bought.key.id),
-        there.provider.fetch_dispute("dp_1"),
+        there.provider.fetch_dispute("PP-D-1"),
         there.provider.fetch_price(price.id),
         there.provider.start_checkout(order(price, "opaque-9")),
-        there.provider.manage_link(bought, wish(price)),
         there.provider.cancel_at_period_end(bought, "wish-1"),
         there.provider.cancel_now(bought, "wish-2"),
         there.provider.resume(replace(bought, ends_at=bought.period_end), "wish-3"),
@@ -212,6 +213,8 @@ async def test_a_provider_that_does_not_answer_is_unavailable(there: Surrounding
     ]
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [ProviderUnavailable] * len(calls)
+    with suppress(ProviderUnavailable):  # the address may be known without asking
+        assert (await there.provider.manage_link(bought, wish(price))).startswith("http")
 
 
 def test_the_suite_uses_ids_as_large_as_discord_s() -> None:

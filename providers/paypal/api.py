@@ -1,0 +1,231 @@
+"""Calls to PayPal's REST API: one place that knows its token, its errors and what may be tried again.
+
+Written over aiohttp: PayPal's own package for Python is synchronous and hides outages of the token endpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from billing.errors import (
+    ProviderError,
+    ProviderMisread,
+    ProviderNotFound,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from billing.ports import Clock
+from providers.base import Answer, maybe, need
+
+# A slow answer uses up a method's time; tries again are for what fails fast: a refused connection, a 5xx.
+PAUSES = (0.5, 1.0)
+_TIMEOUT = aiohttp.ClientTimeout(total=12, sock_connect=4)
+_LARGEST_ANSWER = 8 << 20
+# A token is renewed this many seconds before it ends. They live nine hours (developer.paypal.com/api/rest/
+# authentication, 2026-11), and whoever asks again meanwhile gets the same one with less time left.
+_RENEW_BEFORE = 120
+_ID = re.compile(r"[\w-]{1,127}", re.ASCII)
+_OBJECT = msgspec.json.Decoder(dict[str, Any])
+
+
+class Refused(ProviderRefused):
+    """A refusal with PayPal's reasons: `issues` are the names in its details, and the error's own name."""
+
+    def __init__(self, tell: str | None = None, *, detail: str, status: int, issues: frozenset[str]) -> None:
+        super().__init__(tell, detail=detail)
+        self.status, self.issues = status, issues
+        # Credentials that are put right make the very same wish possible.
+        self.retry = status in (401, 403)
+
+
+class Missing(Refused, ProviderNotFound):
+    """PayPal does not know an object."""
+
+
+class Limited(ProviderUnavailable):
+    """PayPal asks to be left alone for a while, so the very same is not asked at once again."""
+
+
+class Api:
+    """One application's access to PayPal at `url`. `close` when done."""
+
+    def __init__(self, client_id: str, client_secret: str, url: str, clock: Clock) -> None:
+        credentials = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
+        self._basic = {"Authorization": f"Basic {credentials}"}
+        self._url = url.rstrip("/")
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+        self._token, self._renew_at = "", 0.0
+        self._renewing = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def get(self, path: str, **query: str) -> Answer:
+        """One object, tried again where PayPal does not answer."""
+        return await self._send("GET", path, query=query, again=True)
+
+    async def post(
+        self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None
+    ) -> Answer:
+        """A change. With a `key` of ours it happens once however often it is asked, and is tried again;
+        without one it is tried once. Empty where PayPal answers with nothing."""
+        data = b"" if body is None else json.dumps(body).encode()
+        headers = {"Prefer": "return=representation"} | ({"PayPal-Request-Id": key} if key else {})
+        return await self._send("POST", path, data=data, headers=headers, again=key is not None)
+
+    async def ask(self, path: str, data: bytes) -> Answer:
+        """A question that is asked by POST and changes nothing; `data` is sent byte for byte."""
+        return await self._send("POST", path, data=data, again=True)
+
+    async def patch(self, path: str, changes: list[dict[str, Any]]) -> Answer:
+        """Fields replaced; the same twice is the same, so it is tried again."""
+        return await self._send("PATCH", path, data=json.dumps(changes).encode(), again=True)
+
+    async def sign_in(self) -> None:
+        """Fetch a token, whether there is one or not; Refused where PayPal does not take the credentials."""
+        self._renew_at = 0.0
+        await self._bearer()
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        again: bool,
+        query: Mapping[str, str] | None = None,
+        data: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        renewed, pauses = False, list(PAUSES if again else ())
+        while True:
+            token = await self._bearer()
+            sent = {"Content-Type": "application/json", "Authorization": f"Bearer {token}", **(headers or {})}
+            try:
+                return await self._exchange(method, path, headers=sent, params=query, data=data)
+            except Refused as refused:
+                # A token may be withdrawn before its time; nothing was done then.
+                if refused.status != 401 or renewed:
+                    raise
+                renewed = True
+                self._forget(token)
+            except ProviderUnavailable as error:
+                if not pauses or isinstance(error, Limited):
+                    raise
+                await asyncio.sleep(pauses.pop(0))
+
+    async def _bearer(self) -> str:
+        async with self._renewing:
+            if self._clock.now() >= self._renew_at:
+                await self._renew()
+            return self._token
+
+    async def _renew(self) -> None:
+        answer = await self._fetch_token(list(PAUSES))
+        lives = need(answer, "expires_in", int)
+        self._token = need(answer, "access_token", str)
+        self._renew_at = self._clock.now() + max(lives - _RENEW_BEFORE, lives / 2)
+
+    async def _fetch_token(self, pauses: list[float]) -> Answer:
+        form = {"grant_type": "client_credentials"}
+        while True:
+            try:
+                return await self._exchange("POST", "/v1/oauth2/token", headers=self._basic, data=form)
+            except ProviderUnavailable as error:
+                if not pauses or isinstance(error, Limited):
+                    raise
+                await asyncio.sleep(pauses.pop(0))
+
+    def _forget(self, token: str) -> None:
+        if token == self._token:
+            self._renew_at = 0.0
+
+    async def _exchange(self, method: str, path: str, **options: Any) -> Answer:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
+        what = f"{method} {path}"
+        try:
+            async with self._session.request(
+                method, f"{self._url}{path}", allow_redirects=False, **options
+            ) as answer:
+                status, body = answer.status, await bounded_body(answer, _LARGEST_ANSWER)
+        except (aiohttp.ClientError, OSError) as error:
+            # TimeoutError is an OSError.
+            raise ProviderUnavailable(detail=f"{what}: {type(error).__name__}") from None
+        if not 200 <= status < 300:
+            raise translate(status, body, what)
+        return read(body, what)
+
+
+async def bounded_body(answer: aiohttp.ClientResponse, most: int) -> bytes:
+    """An answer's body; aiohttp.ClientPayloadError where it is longer than `most` bytes."""
+    body = bytearray()
+    async for piece in answer.content.iter_any():
+        body += piece
+        if len(body) > most:
+            raise aiohttp.ClientPayloadError
+    return bytes(body)
+
+
+def path(*parts: str) -> str:
+    """An address with ids in it; ProviderNotFound for what no id of PayPal's looks like."""
+    if not all(_ID.fullmatch(part) for part in parts):
+        raise ProviderNotFound(detail="no id of PayPal's looks like that")
+    return "/" + "/".join(parts)
+
+
+def read(body: bytes, what: str) -> Answer:
+    """An answer as JSON; empty for no body. ProviderMisread where it is no object."""
+    try:
+        return _OBJECT.decode(body) if body else {}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise ProviderMisread(detail=f"{what}: the answer is no object") from None
+
+
+def translate(status: int, body: bytes, what: str) -> ProviderError:
+    """PayPal's fault as ours. The detail holds status, names of issues and debug id, never a message.
+
+    developer.paypal.com/api/rest/responses, 2026-11. The token endpoint speaks OAuth's shape instead.
+    """
+    answer = _error(body)
+    issues = frozenset(_issues(answer))
+    said = (str(status), *sorted(issues), maybe(answer, "debug_id", str) or "")
+    detail = f"{what}: {' '.join(one for one in said if one)}"
+    if status == 429:
+        return Limited(detail=detail)
+    if status >= 500 or status in (408, 409) or "PREVIOUS_REQUEST_IN_PROGRESS" in issues:
+        return ProviderUnavailable(detail=detail)
+    if status == 401:
+        detail = f"PayPal does not accept PAYPAL_CLIENT_ID with PAYPAL_CLIENT_SECRET. {detail}"
+    if status == 403:
+        detail = f"The application at PayPal lacks a permission. {detail}"
+    if status == 404:
+        return Missing(detail=detail, status=status, issues=issues)
+    if 400 <= status < 500:
+        return Refused(detail=detail, status=status, issues=issues)
+    return ProviderMisread(detail=detail)
+
+
+def _error(body: bytes) -> Answer:
+    try:
+        return _OBJECT.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
+
+
+def _issues(answer: Answer) -> list[str]:
+    details = answer.get("details")
+    of_details = [d.get("issue") for d in details if isinstance(d, dict)] if isinstance(details, list) else []
+    named = (answer.get("name"), answer.get("error"), *of_details)
+    # Names only: whatever else stands there may quote what was sent.
+    return [one for one in named if isinstance(one, str) and one.replace("_", "").isalnum() and len(one) < 80]

@@ -1,0 +1,249 @@
+"""The certificates that PayPal signs its messages with: where they may come from, and whom they must name.
+
+The address of the certificate stands in the message's own header, so it is a stranger's word until the end:
+it leads to PayPal or nowhere. developer.paypal.com/api/rest/webhooks/rest, 'Verify the webhook signature',
+and the checks of PayPal's own Java SDK (SSLUtil.validateCertificateChain), 2026-11.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.oid import NameOID
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    Policy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
+)
+
+from billing.errors import NotAuthentic, ProviderUnavailable
+from providers.paypal.api import bounded_body
+
+T = TypeVar("T")
+
+LIVE, SANDBOX = "api-m.paypal.com", "api-m.sandbox.paypal.com"
+# By the host of PAYPAL_API_URL: the hosts that its certificates come from, and the names they bear.
+_HOSTS = {LIVE: (LIVE, "api.paypal.com"), SANDBOX: (SANDBOX, "api.sandbox.paypal.com")}
+_NAMES = ("messageverificationcerts.paypal.com", "messageverificationcerts.sandbox.paypal.com")
+_PLACE = r"/v1/notifications/certs/[\w-]{1,100}"
+_ANY_PLACE = r"/[\w./-]{1,200}"
+
+_TIMEOUT = aiohttp.ClientTimeout(total=6, sock_connect=3)
+_LARGEST = 64 << 10  # a chain is a few KiB
+_DEEPEST = 4
+# A refusal is remembered so long, so that a forged message makes a connection once and not at every try.
+_REFUSED_SECONDS = 60
+_DOWN_SECONDS = 5
+_MOST_FAULTS = 64
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where certificates may come from, as a pattern for the whole address, and the names they may bear."""
+
+    addresses: re.Pattern[str]
+    names: frozenset[str]
+
+
+def source_of(api_url: str) -> Source:
+    """Of PayPal's own API its own hosts, live and sandbox apart; of a stand-in that very stand-in."""
+    host = urlsplit(api_url).hostname or ""
+    if host in _HOSTS:
+        hosts = "|".join(re.escape(one) for one in _HOSTS[host])
+        names = _NAMES[:1] if host == LIVE else _NAMES
+        return Source(re.compile(f"https://(?:{hosts}){_PLACE}", re.ASCII), frozenset(names))
+    parts = urlsplit(api_url)
+    base = re.escape(f"{parts.scheme}://{parts.netloc}")
+    return Source(re.compile(f"{base}(?!.*\\.\\.){_ANY_PLACE}", re.ASCII), frozenset(_NAMES))
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A key whose certificate was found good, and between which moments (unix seconds) it is."""
+
+    key: rsa.RSAPublicKey
+    valid_from: float
+    valid_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Why there is no key, for so long."""
+
+    error: NotAuthentic | ProviderUnavailable
+    until: float
+
+
+class Certificates:
+    """Fetches and keeps them. `close` when done."""
+
+    def __init__(self, source: Source, ca_file: Path) -> None:
+        self._source = source
+        self._ca_file = ca_file
+        self._store: Store | None = None
+        # Apart, so that forged messages cannot push out the real ones, of which there are few.
+        self._signers: dict[str, Signer] = {}
+        self._faults: dict[str, _Fault] = {}
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def admit(self, url: str) -> None:
+        """NotAuthentic where a certificate must not be looked for at this address."""
+        if not self._source.addresses.fullmatch(url):
+            raise NotAuthentic(detail="the certificate's address is not PayPal's")
+
+    async def signer(self, url: str, now: float) -> Signer:
+        """The key of the certificate at an address. NotAuthentic where that is not PayPal's at this moment;
+        ProviderUnavailable where it cannot be had just now."""
+        self.admit(url)
+        found = self._recall(url, now)
+        if found is None:
+            async with self._slots:
+                found = self._recall(url, now) or await self._look(url, now)
+        if isinstance(found, _Fault):
+            raise found.error
+        return found
+
+    def _recall(self, url: str, now: float) -> Signer | _Fault | None:
+        known = self._signers.get(url)
+        if known is not None and known.valid_from <= now <= known.valid_until:
+            return known
+        fault = self._faults.get(url)
+        return fault if fault is not None and now < fault.until else None
+
+    async def _look(self, url: str, now: float) -> Signer | _Fault:
+        try:
+            found = verify(await self._fetch(url), self.trusted(), self._source.names, now)
+        except NotAuthentic as error:
+            return self._keep(url, _Fault(error, now + _REFUSED_SECONDS))
+        except ProviderUnavailable as error:
+            return self._keep(url, _Fault(error, now + _DOWN_SECONDS))
+        self._signers[url] = found
+        return found
+
+    def _keep(self, url: str, fault: _Fault) -> _Fault:
+        self._faults.pop(url, None)
+        while len(self._faults) >= _MOST_FAULTS:
+            del self._faults[next(iter(self._faults))]
+        self._faults[url] = fault
+        return fault
+
+    async def _fetch(self, url: str) -> bytes:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
+        try:
+            async with self._session.get(url, allow_redirects=False) as answer:
+                if answer.status == 200:
+                    return await bounded_body(answer, _LARGEST)
+                status = answer.status
+        except aiohttp.ClientPayloadError:
+            raise NotAuthentic(detail="no certificate is so long") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise ProviderUnavailable(detail=f"the certificate: {type(error).__name__}") from None
+        if status == 429 or status >= 500:
+            raise ProviderUnavailable(detail=f"the certificate: {status}")
+        raise NotAuthentic(detail=f"the certificate: {status}")
+
+    def trusted(self) -> Store:
+        """Who may have issued them: PAYPAL_CA_FILE. ProviderUnavailable where that cannot be read."""
+        if self._store is None:
+            try:
+                self._store = Store(read_certificates(self._ca_file.read_bytes()))
+            except (OSError, ValueError) as error:
+                detail = f"PAYPAL_CA_FILE cannot be read: {type(error).__name__}"
+                raise ProviderUnavailable(detail=detail) from None
+        return self._store
+
+
+def read_certificates(pem: bytes) -> list[x509.Certificate]:
+    """All of a PEM text; ValueError where there is none, or one cannot be read."""
+    with warnings.catch_warnings():
+        # Old authorities in every bundle have serial numbers that are not allowed any more.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        return x509.load_pem_x509_certificates(pem)
+
+
+def verify(pem: bytes, trusted: Store, names: frozenset[str], now: float) -> Signer:
+    """The key of a chain's first certificate, which must be good at that moment, name PayPal's messages and
+    lead to one that is trusted. NotAuthentic otherwise."""
+    try:
+        leaf, *between = read_certificates(pem)
+        policy = (
+            PolicyBuilder().store(trusted).time(datetime.fromtimestamp(now, UTC)).max_chain_depth(_DEEPEST)
+        )
+        # As a client's, since a server's would have to be good for one fixed name.
+        verifier = policy.extension_policies(ca_policy=_AUTHORITY, ee_policy=_LEAF).build_client_verifier()
+        chain = verifier.verify(leaf, between).chain
+        key, borne = leaf.public_key(), _names_of(leaf)
+    except (VerificationError, ValueError, OverflowError, x509.DuplicateExtension) as error:
+        raise NotAuthentic(detail=f"the certificate: {type(error).__name__}") from None
+    if not borne & names:
+        raise NotAuthentic(detail="the certificate bears another name")
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise NotAuthentic(detail="the certificate has no RSA key")
+    return Signer(
+        key,
+        max(one.not_valid_before_utc.timestamp() for one in chain),
+        min(one.not_valid_after_utc.timestamp() for one in chain),
+    )
+
+
+def _names_of(leaf: x509.Certificate) -> set[str]:
+    """Those under Subject Alternative Name; the common name counts only where there are none."""
+    try:
+        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        named = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return {str(one.value).lower() for one in named}
+    return {name.lower() for name in found.get_values_for_type(x509.DNSName)}
+
+
+def _must(holds: Callable[[T], bool]) -> Callable[[Policy, x509.Certificate, T], None]:
+    def check(_policy: Policy, _certificate: x509.Certificate, extension: T) -> None:
+        if not holds(extension):
+            raise ValueError("not good for this")
+
+    return check
+
+
+def _may(holds: Callable[[T], bool]) -> Callable[[Policy, x509.Certificate, T | None], None]:
+    def check(_policy: Policy, _certificate: x509.Certificate, extension: T | None) -> None:
+        if extension is not None and not holds(extension):
+            raise ValueError("not good for this")
+
+    return check
+
+
+# What decides is asked for; key identifiers and purposes, which browsers ask for too, are left to the issuer:
+# that of a message's certificate is no web server.
+_AUTHORITY = (
+    ExtensionPolicy.permit_all()
+    .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _must(lambda constraints: constraints.ca))
+    .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _may(lambda usage: usage.key_cert_sign))
+)
+_LEAF = (
+    ExtensionPolicy.permit_all()
+    .may_be_present(x509.BasicConstraints, Criticality.AGNOSTIC, _may(lambda limits: not limits.ca))
+    .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _may(lambda usage: usage.digital_signature))
+)

@@ -1,0 +1,283 @@
+"""PayPal behind the Provider port."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
+from billing.model import (
+    DisputeState,
+    Event,
+    Finding,
+    Payment,
+    Plan,
+    Price,
+    Status,
+    Subject,
+    Subscription,
+)
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, PaymentPage, PortalWish
+from providers.base import Answer, bounded, maybe, need
+from providers.paypal import payments
+from providers.paypal.api import Api, Refused, path
+from providers.paypal.certs import LIVE, SANDBOX, Certificates, source_of
+from providers.paypal.dates import stamp
+from providers.paypal.mapping import DAY, NAME, map_checkout, map_price, map_subscription
+from providers.paypal.setup import Setup
+from providers.paypal.webhook import read_event, read_headers, verify_by_asking, verify_offline
+
+log = logging.getLogger(__name__)
+
+_SITES = {LIVE: "https://www.paypal.com", SANDBOX: "https://www.sandbox.paypal.com"}
+_AUTOPAY = "/myaccount/autopay/"
+# PayPal names no end of an approval page for subscriptions; those of its other agreements live three hours.
+_PAGE_LIVES = 3 * 3600
+# Between two looks at subscriptions one by one: PayPal publishes no limit, only that there is one
+# (developer.paypal.com/api/rest/responses, RATE_LIMIT_REACHED, 2026-11).
+PACE = 0.2
+# A start that is nearer may lie in the past by the time PayPal reads it.
+_SOONEST = 300
+_SUBSCRIPTIONS = ("v1", "billing", "subscriptions")
+
+
+def account_of(api_url: str) -> str:
+    """'live' at PayPal's live API, 'sandbox' everywhere else."""
+    return "live" if urlsplit(api_url).hostname == LIVE else "sandbox"
+
+
+class PayPalProvider:
+    """One application's account at PayPal. `close` when done."""
+
+    name = NAME
+    title = "PayPal"
+    keeps_period = False
+    lists_all = False
+
+    def __init__(
+        self,
+        client_id: str,
+        client_secret: str,
+        webhook_id: str,
+        url: str,
+        clock: Clock,
+        *,
+        ca_file: Path,
+        postback: bool = False,
+    ) -> None:
+        self.account = account_of(url)
+        self._site = _SITES.get(urlsplit(url).hostname or "", url)
+        self._webhook_id = webhook_id
+        self._clock = clock
+        self._api = Api(client_id, client_secret, url, clock)
+        self._certificates = Certificates(source_of(url), ca_file)
+        self._setup = Setup(self._api, self._certificates, webhook_id, self.account)
+        self._products: dict[str, str] = {}
+        self._looked_at = ""
+        self._postback = postback
+
+    @bounded
+    async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
+        """See providers/paypal/webhook.py. ProviderUnavailable where it cannot be told just now."""
+        sent = read_headers(headers, now)
+        if not self._postback:
+            await verify_offline(body, sent, self._webhook_id, now, self._certificates)
+            return [read_event(body, self.account)]
+        self._certificates.admit(sent.cert_url)
+        event = read_event(body, self.account)
+        await verify_by_asking(body, sent, self._webhook_id, self._verify)
+        return [event]
+
+    async def _verify(self, question: bytes) -> Mapping[str, Any]:
+        return await self._api.ask(path("v1", "notifications", "verify-webhook-signature"), question)
+
+    @bounded
+    async def fetch_subscription(self, subscription_id: str) -> Subscription:
+        """One call; a second where a plan is met for the first time."""
+        return await self._fetch(subscription_id)
+
+    async def _fetch(self, subscription_id: str) -> Subscription:
+        data = await self._api.get(path(*_SUBSCRIPTIONS, subscription_id), fields="last_failed_payment,plan")
+        plan_id = need(data, "plan_id", str)
+        plan: Answer = maybe(data, "plan", dict) or {}
+        if plan_id not in self._products or "billing_cycles" not in plan:
+            known = await self._fetch_plan(plan_id)
+            plan = plan if "billing_cycles" in plan else known
+        return map_subscription(data, plan, self.account, self._products[plan_id], self._clock.now())
+
+    async def _fetch_plan(self, plan_id: str) -> Answer:
+        """A plan never changes its product, which a subscription does not name."""
+        plan = await self._api.get(path("v1", "billing", "plans", plan_id))
+        self._products[plan_id] = need(plan, "product_id", str)
+        return plan
+
+    @bounded
+    async def locate(self, subject: Subject) -> list[str]:
+        """By the payment's own words on what it was for."""
+        return await payments.locate(self._api, subject)
+
+    @bounded
+    async def fetch_checkout(self, subscription_id: str) -> CheckoutFound | None:
+        """The page to agree on, which is the subscription itself. Its `custom_id` may also be set by whoever
+        makes a subscription in a browser with the public client id, at a price of their own: it counts only
+        where this very subscription was made by the bot."""
+        try:
+            return map_checkout(await self._api.get(path(*_SUBSCRIPTIONS, subscription_id)))
+        except ProviderNotFound:
+            return None
+
+    @bounded
+    async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
+        """By the id of a dispute, or of a payment that was taken back."""
+        return await payments.fetch_dispute(self._api, dispute_id)
+
+    async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
+        """PayPal has no list, so each that is known is looked up, a few a second. One that cannot be read,
+        or that PayPal has forgotten, is left out. A round that was cut short goes on there next time."""
+        ids = sorted(set(known))
+        later = [one for one in ids if one > self._looked_at]
+        for subscription_id in (*later, *ids[: len(ids) - len(later)]):
+            try:
+                found = await self.fetch_subscription(subscription_id)
+            except ProviderNotFound:
+                log.info("PayPal knows no subscription %s any more", subscription_id)
+            except ProviderMisread as error:
+                log.warning("Left out subscription %s: %s", subscription_id, error)
+            else:
+                yield found
+            self._looked_at = subscription_id
+            await self._clock.sleep(PACE)
+
+    @bounded
+    async def fetch_price(self, price_id: str) -> Price:
+        """A billing plan. ProviderRefused where its price goes by quantity."""
+        try:
+            plan = await self._fetch_plan(price_id)
+        except ProviderNotFound as error:
+            raise ProviderNotFound(
+                f"PayPal knows no plan `{price_id[:80]}` in this account ({self.account}). In PayPal open "
+                "Pay & Get Paid > Subscriptions > Subscription plans and copy the plan's id, `P-...`.",
+                detail=str(error),
+            ) from None
+        price = map_price(plan, self.account, price_id, self._products[price_id])
+        if price.amount == 0:
+            raise ProviderRefused(
+                "This PayPal plan is priced by quantity, which cannot be sold here: its price must be fixed.",
+                detail="pricing_scheme has no fixed_price",
+            )
+        return price
+
+    @bounded
+    async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:
+        """A subscription that waits for its payer's consent."""
+        key, now = order.checkout.id, self._clock.now()
+        try:
+            made = await self._api.post(path(*_SUBSCRIPTIONS), _subscription(order, now), key=key)
+        except Refused as refused:
+            raise _explain(refused) from None
+        links = (one for one in need(made, "links", list) if maybe(one, "rel", str) == "approve")
+        url = need(next(links, {}), "href", str)
+        return PaymentPage(need(made, "id", str), url, int(now) + _PAGE_LIVES)
+
+    async def manage_link(self, subscription: Subscription, wish: PortalWish) -> str:
+        """The payer's automatic payments, after they have signed in; there is no address for one of them."""
+        return f"{self._site}{_AUTOPAY}"
+
+    @bounded
+    async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
+        """PayPal ends it at once, which stops the billing; the answer's `paid_through` tells what is paid."""
+        return await self._end(subscription, "Cancelled by the member")
+
+    @bounded
+    async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
+        """The same; PayPal knows only this way."""
+        return await self._end(subscription, "Ended at once")
+
+    async def _end(self, subscription: Subscription, reason: str) -> Subscription:
+        """One whose payer has not agreed yet cannot be cancelled, and costs nobody anything."""
+        now = await self._fetch(subscription.key.id)
+        if now.status is Status.ENDED or now.provider_status == "APPROVAL_PENDING":
+            return now
+        where = path(*_SUBSCRIPTIONS, subscription.key.id, "cancel")
+        try:
+            await self._api.post(where, {"reason": reason})
+        except Refused as refused:
+            # Somebody else may have been quicker.
+            after = await self._fetch(subscription.key.id)
+            if "SUBSCRIPTION_STATUS_INVALID" not in refused.issues or after.status is not Status.ENDED:
+                raise
+            return after
+        return await self._fetch(subscription.key.id)
+
+    @bounded
+    async def resume(self, subscription: Subscription, key: str) -> Subscription:
+        """What runs, runs; what has ended or is suspended is not the bot's to bring back."""
+        now = await self._fetch(subscription.key.id)
+        if now.status is Status.ENDED:
+            raise ProviderRefused(
+                "This subscription has ended, and PayPal brings none back. Subscribe anew with /subscribe.",
+                detail="ended",
+            )
+        if not now.renews:
+            raise ProviderRefused("This subscription is paused at PayPal by the seller; please ask them.")
+        return now
+
+    @bounded
+    async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
+        """One call, rarely two."""
+        return await payments.fetch_last_payment(self._api, subscription, self._clock.now())
+
+    @bounded
+    async def refund(self, payment: Payment, key: str) -> Payment:
+        """See providers/paypal/payments.py."""
+        return await payments.refund(self._api, payment, key)
+
+    async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
+        """See providers/paypal/setup.py."""
+        return await self._setup.check(plans, webhook_url)
+
+    @bounded
+    async def fix(self, what: str, plans: Sequence[Plan], webhook_url: str) -> None:
+        """See providers/paypal/setup.py."""
+        await self._setup.fix(what, webhook_url)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._api.close()
+        await self._certificates.close()
+
+
+def _subscription(order: CheckoutOrder, now: float) -> dict[str, Any]:
+    """What PayPal is to make. A later start leaves the time until then free: what is paid for already, or a
+    trial that the plan at PayPal does not have itself."""
+    wanted: dict[str, Any] = {
+        "plan_id": order.price.id,
+        "custom_id": order.checkout.id,
+        "application_context": {
+            "user_action": "SUBSCRIBE_NOW",
+            "shipping_preference": "NO_SHIPPING",
+            "return_url": _returning(order.return_url, "paid"),
+            "cancel_url": _returning(order.return_url, "cancelled"),
+        },
+    }
+    start = order.starts_at
+    if start is None and order.trial_days > 0 and order.price.trial_days == 0:
+        start = int(now) + order.trial_days * DAY
+    if start is not None and start >= now + _SOONEST:
+        wanted["start_time"] = stamp(start)
+    return wanted
+
+
+def _returning(url: str, came_from: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}from={came_from}"
+
+
+def _explain(refused: Refused) -> ProviderRefused:
+    if "PLAN_STATUS_INVALID" in refused.issues:
+        return ProviderRefused(
+            "This plan is switched off at PayPal. Please tell the server's admins.", detail=str(refused)
+        )
+    return refused

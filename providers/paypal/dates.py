@@ -1,0 +1,39 @@
+"""PayPal's times in unix seconds and back, and its intervals, which are calendar ones."""
+
+from __future__ import annotations
+
+import calendar
+from datetime import UTC, datetime, timedelta
+
+from billing.errors import ProviderMisread
+
+_LATEST = 1 << 37  # some 4000 years ahead; what lies beyond cannot be written as a date
+
+
+def moment(text: str) -> int:
+    """Unix seconds of an 'Internet date and time' (RFC 3339); ProviderMisread where it is none."""
+    try:
+        found = datetime.fromisoformat(text.upper())
+        if found.tzinfo is None:
+            raise ValueError(text)  # noqa: TRY301 - one sentence for all that is no time
+        return int(found.timestamp())
+    except (ValueError, OverflowError):
+        raise ProviderMisread(detail="a time is not readable") from None
+
+
+def stamp(at: float) -> str:
+    """What PayPal takes for a time; whole seconds."""
+    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def after(at: int, unit: str, count: int) -> int:
+    """`count` days, weeks, months or years later, in UTC; a day that a month lacks becomes its last one."""
+    if not 0 <= at < _LATEST:
+        raise ProviderMisread(detail="a time is not readable")
+    start = datetime.fromtimestamp(at, UTC)
+    if unit in ("day", "week"):
+        return int((start + timedelta(days=count * (7 if unit == "week" else 1))).timestamp())
+    months = start.month - 1 + count * (12 if unit == "year" else 1)
+    year, month = start.year + months // 12, months % 12 + 1
+    last = calendar.monthrange(year, month)[1]
+    return int(start.replace(year=year, month=month, day=min(start.day, last)).timestamp())

@@ -1,0 +1,164 @@
+"""From payments to subscriptions and back: which payment was the last, and which agreement it was for.
+
+A subscription's payment has one id, under which both generations of the API know it: version 1 as a sale,
+which names its subscription, version 2 as a capture (developer.paypal.com/docs/api/payments, 2026-11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from billing.errors import ProviderError, ProviderNotFound, ProviderRefused
+from billing.model import DisputeState, Payment, Subject, Subscription
+from providers.base import Answer, maybe, need
+from providers.paypal.api import Api, Refused, path
+from providers.paypal.dates import stamp
+from providers.paypal.mapping import DAY, map_capture, map_dispute, map_sale, map_transaction, to_minor
+
+# Dispute ids begin so; a payment's id instead of one stands for whatever disputes there are about it.
+_DISPUTE = "PP-"
+_GIVEN_BACK = {"CAPTURE_FULLY_REFUNDED", "TRANSACTION_ALREADY_REFUNDED"}
+_DISPUTED = {"CAPTURE_DISPUTED_PARTIAL_REFUND_NOT_ALLOWED", "TRANSACTION_DISPUTED", "REFUND_NOT_PERMITTED"}
+
+
+async def locate(api: Api, subject: Subject) -> list[str]:
+    """Ids of the subscriptions that an event's subject is about. A customer's are in the ledger only."""
+    match subject.kind:
+        case "subscription":
+            return [subject.id]
+        case "sale":
+            return await _locate_sale(api, subject.id)
+        case "dispute":
+            found, _ = await fetch_dispute(api, subject.id)
+            return [] if found is None else [found]
+        case _:
+            return []
+
+
+async def _locate_sale(api: Api, sale_id: str) -> list[str]:
+    try:
+        sale = await api.get(path("v1", "payments", "sale", sale_id))
+    except ProviderNotFound:
+        return []  # a payment that was not for a subscription
+    found = maybe(sale, "billing_agreement_id", str)
+    return [found] if found else []
+
+
+async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeState]:
+    """The subscription that a dispute is about, and where it stands.
+
+    By a payment's id: that payment was taken back, so it is lost unless a dispute about it says otherwise.
+    """
+    if not dispute_id.startswith(_DISPUTE):
+        found = await _locate_sale(api, dispute_id)
+        return (found[0], await _state_of_payment(api, dispute_id)) if found else (None, DisputeState.NONE)
+    dispute = await api.get(path("v1", "customer", "disputes", dispute_id))
+    for transaction in need(dispute, "disputed_transactions", list):
+        sale_id = maybe(transaction, "seller_transaction_id", str)
+        found = await _locate_sale(api, sale_id) if sale_id else []
+        if found:
+            return found[0], map_dispute(dispute)
+    return None, map_dispute(dispute)
+
+
+async def _state_of_payment(api: Api, sale_id: str) -> DisputeState:
+    try:
+        listed = await api.get(path("v1", "customer", "disputes"), disputed_transaction_id=sale_id)
+    except Refused:
+        return DisputeState.LOST  # the application may not look at disputes
+    for one in maybe(listed, "items", list) or []:
+        state = map_dispute(await api.get(path("v1", "customer", "disputes", need(one, "dispute_id", str))))
+        if state is not DisputeState.NONE:
+            return state
+    return DisputeState.LOST
+
+
+async def fetch_last_payment(api: Api, subscription: Subscription, now: float) -> Payment | None:
+    """The newest of a subscription's payments above zero, looked for lately first."""
+    lately = min(subscription.period_start or subscription.created_at, int(now))
+    for first in sorted({lately, subscription.created_at}, reverse=True):
+        listed = await api.get(
+            path("v1", "billing", "subscriptions", subscription.key.id, "transactions"),
+            start_time=stamp(first - DAY),
+            end_time=stamp(now + DAY),
+        )
+        made = [map_transaction(one) for one in maybe(listed, "transactions", list) or []]
+        paid = [one for one in made if one is not None]
+        if paid:
+            return await _whole(api, *max(paid, key=lambda one: one[0].paid_at))
+    return None
+
+
+async def fetch_payment(api: Api, payment_id: str) -> Payment:
+    """A payment as it is now."""
+    try:
+        found = map_capture(await api.get(path("v2", "payments", "captures", payment_id)))
+    except ProviderNotFound:
+        found = map_sale(await api.get(path("v1", "payments", "sale", payment_id)))
+    return await _whole(api, *found)
+
+
+async def _whole(api: Api, payment: Payment, partly: bool) -> Payment:
+    """PayPal names what was given back of a payment on the refunds alone, and lists these nowhere but among
+    the notifications it sent."""
+    if not partly:
+        return payment
+    sent = await api.get(
+        path("v1", "notifications", "webhooks-events"),
+        event_type="PAYMENT.SALE.REFUNDED",
+        transaction_id=payment.id,
+        start_time=stamp(payment.paid_at - DAY),
+    )
+    given = [_given_back(one, payment) for one in maybe(sent, "events", list) or []]
+    return replace(payment, refunded=min(max(given, default=0), payment.amount))
+
+
+def _given_back(event: Answer, payment: Payment) -> int:
+    """Of that payment, with the refund that a notification told of."""
+    if maybe(event, "resource.sale_id", str) != payment.id:
+        return 0
+    value = maybe(event, "resource.total_refunded_amount.value", str)
+    return 0 if value is None else to_minor({"currency_code": payment.currency, "value": value})
+
+
+async def refund(api: Api, payment: Payment, key: str) -> Payment:
+    """Give back what is left. No amount is named: PayPal then takes all that is left, so that asking again
+    stays the same request whatever was given back in between."""
+    answer: Answer = {}
+    try:
+        answer = await _refund(api, payment.id, key)
+    except Refused as refused:
+        if not refused.issues & _GIVEN_BACK:
+            raise _explain(refused) from None
+    state = (maybe(answer, "status", str) or maybe(answer, "state", str) or "").upper()
+    if state in ("FAILED", "CANCELLED"):
+        raise ProviderRefused("PayPal could not give the money back. See the payment in your account there.")
+    after = await fetch_payment(api, payment.id)
+    told = _told(answer, after)
+    return replace(after, refunded=min(max(after.refunded, told), after.amount))
+
+
+def _told(answer: Answer, payment: Payment) -> int:
+    """How much is given back, with this refund; all of it where PayPal said that it had been already. What is
+    read right afterwards, or while a refund waits for the payer's bank, may not show it yet."""
+    for field in ("seller_payable_breakdown.total_refunded_amount", "total_refunded_amount", "amount"):
+        value = maybe(answer, f"{field}.value", str)
+        if value is not None:
+            return to_minor({"currency_code": payment.currency, "value": value})
+    return payment.amount
+
+
+async def _refund(api: Api, payment_id: str, key: str) -> Answer:
+    try:
+        return await api.post(path("v2", "payments", "captures", payment_id, "refund"), {}, key=key)
+    except ProviderNotFound:
+        return await api.post(path("v1", "payments", "sale", payment_id, "refund"), {}, key=key)
+
+
+def _explain(refused: Refused) -> ProviderError:
+    if refused.issues & _DISPUTED:
+        return ProviderRefused(
+            "The payer is already asking this payment back through PayPal, so it cannot be refunded as well.",
+            detail=str(refused),
+        )
+    return refused

@@ -1,0 +1,170 @@
+"""What is right and wrong with an account's set-up, and the cures that need no person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnavailable
+from billing.model import Finding, Plan, Price
+from providers.base import Answer, in_time, maybe, need
+from providers.paypal.api import Api, Refused, path
+from providers.paypal.certs import Certificates
+from providers.paypal.mapping import NAME, map_price
+
+# The events that lead to a subscription, and no others: each further kind costs the owner look-ups.
+EVENTS = (
+    "BILLING.PLAN.ACTIVATED",
+    "BILLING.PLAN.DEACTIVATED",
+    "BILLING.PLAN.PRICING-CHANGE.ACTIVATED",
+    "BILLING.PLAN.UPDATED",
+    "BILLING.SUBSCRIPTION.ACTIVATED",
+    "BILLING.SUBSCRIPTION.CANCELLED",
+    "BILLING.SUBSCRIPTION.EXPIRED",
+    "BILLING.SUBSCRIPTION.PAYMENT.FAILED",
+    "BILLING.SUBSCRIPTION.RE-ACTIVATED",
+    "BILLING.SUBSCRIPTION.SUSPENDED",
+    "BILLING.SUBSCRIPTION.UPDATED",
+    "CUSTOMER.DISPUTE.CREATED",
+    "CUSTOMER.DISPUTE.RESOLVED",
+    "CUSTOMER.DISPUTE.UPDATED",
+    "PAYMENT.SALE.COMPLETED",
+    "PAYMENT.SALE.REFUNDED",
+    "PAYMENT.SALE.REVERSED",
+)
+_APPS = "developer.paypal.com > Apps & Credentials"
+
+
+class Setup:
+    """Looks at one account."""
+
+    def __init__(self, api: Api, certificates: Certificates, webhook_id: str, account: str) -> None:
+        self._api = api
+        self._certificates = certificates
+        self._webhook_id = webhook_id
+        self._account = account
+
+    async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
+        """A fault of PayPal itself is a finding too: whoever asks for a check wants to read, not to fail."""
+        try:
+            async with in_time("check"):
+                credentials = await self._check_credentials()
+                if not credentials.ok:
+                    return [credentials]
+                found = [credentials, *self._check_authorities(), await self._check_webhook(webhook_url)]
+                found += await self._check_disputes()
+                for plan in plans:
+                    price = plan.price_at(NAME)
+                    if price is not None and not plan.removed_at:
+                        found.append(await self._check_plan(plan, price))
+                return found
+        except ProviderError as error:
+            return [Finding("PayPal", False, f"The check could not be finished: {error.tell}", _again(error))]
+
+    async def fix(self, what: str, webhook_url: str) -> None:
+        """Carry out a cure by the name that `check` gave it."""
+        if what != "paypal:webhook":
+            raise ProviderRefused("There is nothing of that name to put right.")
+        where = path("v1", "notifications", "webhooks", self._webhook_id)
+        names = sorted({*_names(await self._api.get(where)), *EVENTS})
+        types = [{"name": "*"}] if "*" in names else [{"name": name} for name in names]
+        changes: list[dict[str, Any]] = [
+            {"op": "replace", "path": "/url", "value": webhook_url},
+            {"op": "replace", "path": "/event_types", "value": types},
+        ]
+        try:
+            await self._api.patch(where, changes)
+        except Refused as refused:
+            raise ProviderRefused(
+                f"PayPal does not take the address {webhook_url}: it must begin with https:// and be in use "
+                "by no other webhook of the application.",
+                detail=str(refused),
+            ) from None
+
+    async def _check_credentials(self) -> Finding:
+        what = "PayPal credentials"
+        try:
+            await self._api.sign_in()
+        except Refused:
+            cure = (
+                f"Copy client id and secret from {_APPS} once more; the mode there must be {self._account}."
+            )
+            says = f"PayPal does not accept them ({self._account})."
+            return Finding(what, False, says, cure)
+        mode = "live: payments are real" if self._account == "live" else "sandbox: no money moves"
+        return Finding(what, True, f"PayPal accepts them, in {mode}.")
+
+    def _check_authorities(self) -> list[Finding]:
+        try:
+            self._certificates.trusted()
+        except ProviderUnavailable:
+            cure = "Leave PAYPAL_CA_FILE empty, or name a PEM file of certificates."
+            return [Finding("PayPal certificates", False, "PAYPAL_CA_FILE cannot be read.", cure)]
+        return []
+
+    async def _check_webhook(self, webhook_url: str) -> Finding:
+        what = "PayPal webhook"
+        try:
+            webhook = await self._api.get(path("v1", "notifications", "webhooks", self._webhook_id))
+        except ProviderNotFound:
+            cure = (
+                f"In {_APPS} open the application and add a webhook with the address {webhook_url} and the "
+                f"events {', '.join(EVENTS)}; then put its id into PAYPAL_WEBHOOK_ID and start the bot again."
+            )
+            return Finding(what, False, "The application has no webhook with the id PAYPAL_WEBHOOK_ID.", cure)
+        cure, fix = f"Change it in {_APPS}, or let the bot do it.", "paypal:webhook"
+        if maybe(webhook, "url", str) != webhook_url:
+            says = (
+                f"The webhook leads elsewhere, not to {webhook_url}: payments are noticed only by the sweep."
+            )
+            return Finding(what, False, says, cure, fix)
+        names = _names(webhook)
+        missing = [] if "*" in names else sorted(set(EVENTS) - names)
+        if missing:
+            return Finding(what, False, f"The webhook does not send {', '.join(missing)}.", cure, fix)
+        return Finding(what, True, "The webhook sends all that is needed.")
+
+    async def _check_disputes(self) -> list[Finding]:
+        try:
+            await self._api.get(path("v1", "customer", "disputes"), page_size="1")
+        except Refused as refused:
+            if refused.status != 403:
+                return []
+            says = "The application may not look at disputes, so a payment that is disputed keeps its roles."
+            cure = f"In {_APPS} open the application and switch on Disputes; it takes up to nine hours."
+            return [Finding("PayPal disputes", False, says, cure)]
+        return []
+
+    async def _check_plan(self, plan: Plan, known: Price) -> Finding:
+        what, cure = f"PayPal plan of {plan.name}", "Choose another plan of PayPal's with /plans edit."
+        if known.account != self._account:
+            says = f"It belongs to the {known.account} account, the credentials to {self._account}."
+            return Finding(what, False, says, cure)
+        try:
+            data = await self._api.get(path("v1", "billing", "plans", known.id))
+        except ProviderNotFound:
+            return Finding(what, False, f"PayPal knows no plan {known.id}.", cure)
+        now = map_price(data, self._account, known.id, need(data, "product_id", str))
+        if not now.active:
+            cure = "Activate it at PayPal, or choose another one with /plans edit."
+            return Finding(what, False, "The plan is switched off at PayPal, nobody can subscribe.", cure)
+        if (now.amount, now.currency, now.interval) != (known.amount, known.currency, known.interval):
+            says = "It costs something else at PayPal than shown here."
+            return Finding(what, False, says, "Set the same plan again with /plans edit.")
+        if now.trial_days and plan.trial_days not in (None, now.trial_days):
+            says = (
+                f"PayPal's plan begins with {now.trial_days} free days; it cannot be sold with another trial."
+            )
+            return Finding(what, False, says, "Choose one without a trial of its own with /plans edit.")
+        return Finding(what, True, "The plan is on sale at PayPal.")
+
+
+def _names(webhook: Answer) -> set[str]:
+    found = maybe(webhook, "event_types", list) or []
+    return {need(one, "name", str) for one in found if isinstance(one, dict)}
+
+
+def _again(error: ProviderError) -> str:
+    if isinstance(error, ProviderUnavailable):
+        return "Try again in a few minutes; www.paypal-status.com tells of outages."
+    return "Look at the log, which names what PayPal refused."

@@ -1,0 +1,163 @@
+"""Who a notification comes from, and which object it is about. No I/O but through what it is given."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+
+from billing.errors import Malformed, NotAuthentic, ProviderMisread
+from billing.model import Event, Subject
+from providers.paypal.certs import Certificates
+from providers.paypal.dates import moment
+
+# Each attempt at delivery is a transmission of its own, with its own id and time (developer.paypal.com/docs/
+# api/webhooks/v1, verify-webhook-signature, 2026-11), so that a repeated one is young again.
+TOLERANCE = 300
+ALGORITHM = "SHA256withRSA"
+_LONGEST = {"auth_algo": 100, "cert_url": 500, "transmission_id": 50, "transmission_sig": 500}
+_PLAIN = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Transmission:
+    """What the headers of a notification say."""
+
+    auth_algo: str
+    cert_url: str
+    transmission_id: str
+    transmission_sig: str
+    transmission_time: str
+
+
+class _Resource(msgspec.Struct):
+    """The fields that lead to a subscription, whatever the resource is."""
+
+    id: Any = None
+    billing_agreement_id: Any = None
+    sale_id: Any = None
+    dispute_id: Any = None
+
+
+class _Notification(msgspec.Struct):
+    id: str
+    event_type: str
+    create_time: str
+    resource: _Resource | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Notification)
+
+# What an event is about: the kind of subject, and the resource's fields that name it, the first that is
+# filled. The longest beginning of its type decides; a type that is not here is needed by nobody.
+# developer.paypal.com/api/rest/webhooks/event-names, 2026-11.
+_LEADS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "BILLING.PLAN.": (("price", "id"),),
+    "BILLING.PLAN.CREATED": (),
+    "BILLING.SUBSCRIPTION.": (("subscription", "id"),),
+    # A page to agree on was made, and that was the bot itself.
+    "BILLING.SUBSCRIPTION.CREATED": (),
+    "CUSTOMER.DISPUTE.": (("dispute", "dispute_id"),),
+    "PAYMENT.SALE.": (("subscription", "billing_agreement_id"), ("sale", "sale_id")),
+    "PAYMENT.SALE.REVERSED": (("dispute", "sale_id"), ("dispute", "id")),
+}
+
+
+def read_headers(headers: Mapping[str, str], now: float) -> Transmission:
+    """The five headers, each in its bounds; NotAuthentic where one is missing or odd, where another algorithm
+    is named, or where the time lies more than five minutes off."""
+    found = {
+        "auth_algo": headers.get("paypal-auth-algo", ""),
+        "cert_url": headers.get("paypal-cert-url", ""),
+        "transmission_id": headers.get("paypal-transmission-id", ""),
+        "transmission_sig": headers.get("paypal-transmission-sig", ""),
+        "transmission_time": headers.get("paypal-transmission-time", ""),
+    }
+    for name, value in found.items():
+        if not _PLAIN.fullmatch(value) or len(value) > _LONGEST.get(name, 100) or "|" in value:
+            raise NotAuthentic(detail=f"no readable paypal-{name.replace('_', '-')} header")
+    sent = Transmission(**found)
+    if sent.auth_algo != ALGORITHM:
+        raise NotAuthentic(detail="the signature's algorithm is not the one that PayPal uses")
+    try:
+        at = moment(sent.transmission_time)
+    except ProviderMisread:
+        raise NotAuthentic(detail="the transmission's time is not readable") from None
+    if abs(now - at) > TOLERANCE:
+        raise NotAuthentic(
+            "The notification's time lies more than five minutes off. Check this machine's clock.",
+            detail=f"sent at {at}, read at {now:.0f}",
+        )
+    return sent
+
+
+async def verify_offline(
+    body: bytes, sent: Transmission, webhook_id: str, now: float, certificates: Certificates
+) -> None:
+    """RSA with SHA-256 over `id|time|webhook id|CRC-32 of the body`, by a certificate of PayPal's. The
+    webhook's id is the configured one. NotAuthentic, or ProviderUnavailable without the certificate."""
+    certificates.admit(sent.cert_url)
+    try:
+        signature = base64.b64decode(sent.transmission_sig, validate=True)
+    except binascii.Error:
+        raise NotAuthentic(detail="the signature is no base64") from None
+    signer = await certificates.signer(sent.cert_url, now)
+    signed = f"{sent.transmission_id}|{sent.transmission_time}|{webhook_id}|{zlib.crc32(body)}".encode()
+    try:
+        signer.key.verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
+    except InvalidSignature:
+        raise NotAuthentic(detail="the certificate does not fit the signature") from None
+
+
+async def verify_by_asking(
+    body: bytes, sent: Transmission, webhook_id: str, ask: Callable[[bytes], Awaitable[Mapping[str, Any]]]
+) -> None:
+    """Let PayPal itself check it. The body, known to be one JSON object, goes back byte for byte: parsed and
+    written again it would no longer fit the signature."""
+    about = {
+        "auth_algo": sent.auth_algo,
+        "cert_url": sent.cert_url,
+        "transmission_id": sent.transmission_id,
+        "transmission_sig": sent.transmission_sig,
+        "transmission_time": sent.transmission_time,
+        "webhook_id": webhook_id,
+    }
+    question = json.dumps(about)[:-1].encode() + b',"webhook_event":' + body + b"}"
+    answer = await ask(question)
+    if answer.get("verification_status") != "SUCCESS":
+        raise NotAuthentic(detail="PayPal says that it did not sign this")
+
+
+def read_event(body: bytes, account: str) -> Event:
+    """The event in a body; Malformed where there is none."""
+    try:
+        if not body.isascii():
+            body.decode()  # the decoder does not look into the strings that it skips
+        note = _DECODER.decode(body)
+        at = moment(note.create_time)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ProviderMisread):
+        raise Malformed(detail="not an event of PayPal's") from None
+    if not note.id or not note.event_type:
+        raise Malformed(detail="not an event of PayPal's")
+    return Event("paypal", account, note.id, note.event_type, find_subject(note), at)
+
+
+def find_subject(note: _Notification) -> Subject | None:
+    """What to look at because of this event; None where nobody needs it."""
+    beginnings = [start for start in _LEADS if note.event_type.startswith(start)]
+    leads = _LEADS[max(beginnings, key=len)] if beginnings else ()
+    for kind, field in leads:
+        found = getattr(note.resource, field, None)
+        if isinstance(found, str) and found:
+            return Subject(kind, found)
+    return None
