@@ -23,6 +23,7 @@ from billing.model import (
     SubscriptionKey,
 )
 from billing.pages import OpenPages
+from billing.titles import title_of
 from billing.turns import Turns
 
 __all__ = [
@@ -208,9 +209,10 @@ class Ports:
         """The provider that a subscription lives at; ProviderRefused when the owner has turned it off."""
         provider = self.providers.get(key.provider)
         if provider is None or provider.account != key.account:
+            where = f"{title_of(key.provider)} ({key.account})"
             off = ProviderRefused(
-                f"This subscription is paid through {key.provider.title()} ({key.account}), which the bot is "
-                "not connected to just now. Please tell the server's admins.",
+                f"This subscription is paid through {where}, which the bot is not connected to just now. "
+                "Please tell the server's admins.",
             )
             off.retry = True  # its settings may come back
             raise off

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from billing.model import Money, Notice, Status
+from billing.titles import title_of
 from cogs.facts import fact, number
 from cogs.replies import day, escaped, money, total_words
 from cogs.shown import Place, Shown
@@ -50,7 +51,7 @@ def _paid_while_blocked(notice: Notice, shown: Shown | None, place: Place) -> st
 
 def _paid_twice(notice: Notice, _: Shown | None, place: Place) -> str:
     plan, server = escaped(fact(notice, "plan")), escaped(place.server(notice.guild_id))
-    first, second = (fact(notice, name).title() for name in ("other_provider", "provider"))
+    first, second = (title_of(fact(notice, name)) for name in ("other_provider", "provider"))
     ways = f"both through {first}" if first == second else f"one through {first}, one through {second}"
     if notice.member_id is not None:
         return (
@@ -68,8 +69,8 @@ def _paid_twice(notice: Notice, _: Shown | None, place: Place) -> str:
 def _charged_late(notice: Notice, shown: Shown | None, place: Place) -> str:
     return (
         f"### A renewal was charged after a revocation\n<@{fact(notice, 'member')}> was charged"
-        f"{_amount(notice, place)} for {_sold(notice, shown, place)}: {fact(notice, 'provider').title()} did "
-        "not answer when the paid period ended, so that the renewal could not be stopped in time. The "
+        f"{_amount(notice, place)} for {_sold(notice, shown, place)}: {title_of(fact(notice, 'provider'))} "
+        "did not answer when the paid period ended, so that the renewal could not be stopped in time. The "
         "billing has ended now. Give the money back in the provider's dashboard: subscription "
         f"`{fact(notice, 'subscription')}`."
     )
@@ -83,8 +84,8 @@ def _amount(notice: Notice, place: Place) -> str:
 def _refunded_by_hand(notice: Notice, shown: Shown | None, place: Place) -> str:
     return (
         f"### A payment was given back\n<@{fact(notice, 'member')}> was refunded{_amount(notice, place)} for "
-        f"{_sold(notice, shown, place)}, in {fact(notice, 'provider').title()}'s dashboard. That alone ends "
-        "nothing: the subscription renews, and the roles stay. To end it, use /revoke."
+        f"{_sold(notice, shown, place)}, in {title_of(fact(notice, 'provider'))}'s dashboard. That alone "
+        "ends nothing: the subscription renews, and the roles stay. To end it, use /revoke."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from billing.model import Intent, IntentKind, IntentState, Notice, Plan, SubscriptionKey
 from billing.ports import Ports
+from billing.titles import title_of
 from cogs import cards
 from cogs.brake import brake_card
 from cogs.buttons import ID_LIMIT
@@ -116,7 +117,7 @@ def _asked(notice: Notice) -> str:
 def _unmapped(notice: Notice) -> str:
     return (
         "### A member pays for something that no plan here sells\n"
-        f"<@{fact(notice, 'member')}> pays the {fact(notice, 'provider').title()} price "
+        f"<@{fact(notice, 'member')}> pays the {title_of(fact(notice, 'provider'))} price "
         f"`{fact(notice, 'price')}` of product `{fact(notice, 'product')}`, and gets no role for it.\n"
         "Choose the plan that it shall count as; if there is none yet, make one with /plans add."
     )
@@ -150,7 +151,7 @@ async def _shown_of(ports: Ports, intent: Intent) -> Shown | None:
 def intent_words(intent: Intent, locale: str = "en-US") -> str:
     """How something asked of the provider stands, for an admin."""
     done, doing = INTENTS[intent.kind]
-    provider = intent.key.provider.title()
+    provider = title_of(intent.key.provider)
     match intent.state:
         case IntentState.DONE if intent.kind is IntentKind.REFUND_LAST_PAYMENT and intent.refunded:
             return f"{done}: {money(intent.refunded, locale)}."

@@ -15,6 +15,7 @@ from billing.errors import (
     RolesNotPermitted,
 )
 from billing.model import GuildSettings, Plan
+from billing.titles import title_of
 from billing.use_cases.plans import (
     DESCRIPTION_LIMIT,
     NAME_LIMIT,
@@ -298,7 +299,7 @@ def _plan_text(plan: Plan, place: Place, room: int = cards.TEXT_LIMIT) -> str:
         (0, f"### {escaped(plan.name)}"),
         (2, escaped(plan.description, TEXT_LIMIT)),
         (1, f"Roles: {place.roles(plan.guild_id, plan.role_ids)}"),
-        *((0, f"{p.provider.title()}: {price_words(p, place.locale)} (`{p.id}`)") for p in plan.prices),
+        *((0, f"{title_of(p.provider)}: {price_words(p, place.locale)} (`{p.id}`)") for p in plan.prices),
         (0, "" if plan.prices else "Not on sale: it has no price."),
         (0, notes.capitalize()),
     ]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from billing.model import Intent, IntentKind, IntentState
+from billing.model import Intent, IntentKind, IntentState, Status
 from cogs import cards
 from cogs.buttons import key_text
 from cogs.replies import day, escaped, moment
-from cogs.shown import Place, Shown
+from cogs.shown import Place, Shown, again_button
 
 WAITING = (
     "is not answering just now. Your wish is kept and carried out as soon as it answers; you will hear from "
     "the bot. You need not do anything."
+)
+OFF = (
+    "is not connected to this bot just now, so nothing has changed there. Your wish is kept until it is, but "
+    "do not wait for that: tell the server's admins, who can do it there."
 )
 
 
 def receipt_card(intent: Intent, shown: Shown, place: Place) -> cards.Card:
     """What was wished, what came of it, and the way back while there is one."""
     who, key = intent.by, key_text(shown.subscription.key)
-    back = cards.button("Resume", "resume", who, key) if shown.can_resume else None
+    back = cards.button("Resume", "resume", who, key) if shown.can_resume else again_button(shown)
     colour = {IntentState.DONE: cards.GOOD, IntentState.PENDING: cards.WARN}.get(intent.state, cards.BAD)
     return cards.note(receipt_text(intent, shown, place), cards.row(back), colour=colour)
 
@@ -28,7 +32,8 @@ def receipt_text(intent: Intent, shown: Shown, place: Place) -> str:
     if intent.state is IntentState.DONE:
         said = [f"### {_done(intent)}", where, _agreed(intent, shown, place)]
     elif intent.state is IntentState.PENDING:
-        said = [f"### Not {_wished(intent)} yet", where, f"{shown.title} {WAITING}"]
+        waits = WAITING if shown.connected else OFF
+        said = [f"### Not {_wished(intent)} yet", where, f"{shown.title} {waits}"]
     else:
         said = [f"### Not {_wished(intent)}", where, f"{shown.title}: {escaped(intent.outcome, 300)}"]
     said.append(f"Receipt `{intent.id}`, {moment(intent.created_at)}")
@@ -52,6 +57,7 @@ def _agreed(intent: Intent, shown: Shown, place: Place) -> str:
         return "It has ended, and nothing more is charged."
     if shown.right.until is None:
         return f"Nothing more is charged. You keep {held} until the end of the paid period."
-    return (
-        f"Nothing more is charged. You keep {held} until {day(shown.right.until)}, and can resume until then."
-    )
+    kept = f"Nothing more is charged. You keep {held} until {day(shown.right.until)}"
+    if sub.status is Status.ENDED:
+        return f"{kept}, as that is paid. Subscribing again starts then."
+    return f"{kept}, and can resume until then."

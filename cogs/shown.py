@@ -21,6 +21,7 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import Ports
+from billing.titles import title_of
 from cogs import cards
 from cogs.buttons import key_text
 from cogs.replies import INTENTS, escaped, plain, roles, state_words, total_words, within
@@ -51,7 +52,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A subscription with all that its card tells. `right`: what it gives now."""
+    """A subscription with all that its card tells. `right`: what it gives now; `connected`: whether the bot
+    can reach the account it lives at."""
 
     subscription: Subscription
     binding: Binding
@@ -61,6 +63,7 @@ class Shown:
     parked: str | None
     waiting: tuple[Intent, ...]
     keeps_period: bool
+    connected: bool
     title: str
 
     @property
@@ -83,7 +86,14 @@ class Shown:
         """Whether there is a way back: from an end that is set, or from one that still waits to be set."""
         waits = any(i.kind is IntentKind.CANCEL_AT_PERIOD_END for i in self.waiting)
         ending = (waits or self.subscription.ends_at is not None) and self.subscription.status in RESUMABLE
-        return ending and self.right is not None and self.block is None and self.keeps_period
+        possible = waits or self.keeps_period
+        return ending and possible and self.right is not None and self.block is None
+
+    @property
+    def outlived(self) -> bool:
+        """Whether what is paid outlives it, with no way back but a new one."""
+        ended = self.subscription.status is Status.ENDED
+        return ended and self.right is not None and self.block is None
 
     @property
     def can_cancel(self) -> bool:
@@ -117,7 +127,8 @@ async def _look_up(ports: Ports, subscription: Subscription, whose: Binding, sta
         parked=state.parked,
         waiting=tuple(i for i in intents if i.state is IntentState.PENDING),
         keeps_period=provider is not None and provider.keeps_period,
-        title=provider.title if provider else subscription.key.provider.title(),
+        connected=provider is not None and provider.account == subscription.key.account,
+        title=title_of(subscription.key.provider),
     )
 
 
@@ -162,8 +173,17 @@ def buttons(shown: Shown) -> cards.Row | None:
         None if ended else cards.button("Manage", "manage", who, key),
         cards.button("Cancel", "cancel", who, key) if shown.can_cancel else None,
         cards.button("Resume", "resume", who, key) if shown.can_resume else None,
+        again_button(shown),
         ask_button(shown.block, who),
     )
+
+
+def again_button(shown: Shown) -> ui.Item[ui.LayoutView] | None:
+    """The way to a new one for somebody whose paid time runs on after the end."""
+    plan = next((plan for plan in shown.plans if plan.prices and not plan.removed_at), None)
+    if plan is None or not shown.outlived:
+        return None
+    return cards.button("Subscribe again", "buy", shown.binding.member_id, f"{plan.guild_id}:{plan.id}")
 
 
 def ask_button(block: Override | None, who: int) -> ui.Item[ui.LayoutView] | None:

@@ -9,6 +9,7 @@ from billing.brake import TELL, allowed
 from billing.errors import DuesError, ProviderError
 from billing.model import Binding, Finding, Plan, SubscriptionKey
 from billing.ports import Ledger, Ports, Provider
+from billing.titles import title_of
 
 WAITS_TOO_LONG = 300
 NAMED = 10
@@ -47,7 +48,7 @@ async def find_strays(
             home = (key.provider, key.account)
             if home not in connected and not await _is_revoked(ledger, guild_id, member, key, now):
                 strays.setdefault(home, []).append(member)
-    return [_stray(f"{name.title()} ({account})", members) for (name, account), members in strays.items()]
+    return [_stray(f"{title_of(name)} ({account})", members) for (name, account), members in strays.items()]
 
 
 async def _is_revoked(ledger: Ledger, guild_id: int, member: int, key: SubscriptionKey, now: int) -> bool:

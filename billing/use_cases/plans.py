@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from billing.errors import Conflict, NotFound
 from billing.model import Plan, Price
 from billing.ports import Ports
+from billing.titles import title_of
 
 NAME_LIMIT = 60
 DESCRIPTION_LIMIT = 300
@@ -116,5 +117,5 @@ def _roles(plan: Plan, edit: Edit) -> tuple[int, ...]:
 async def _fetch_price(ports: Ports, provider_name: str, price_id: str) -> Price:
     provider = ports.providers.get(provider_name)
     if provider is None:
-        raise Conflict(f"{provider_name.title()} is not set up for this bot, so its prices cannot be used.")
+        raise Conflict(f"{title_of(provider_name)} is not set up for this bot, so its prices cannot be used.")
     return await provider.fetch_price(price_id)

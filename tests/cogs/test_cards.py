@@ -40,6 +40,7 @@ def largest() -> Shown:
         block=block,
         parked="p" * 300,
         waiting=(),
+        connected=True,
         keeps_period=True,
         title="Stripe",
     )

@@ -1,0 +1,10 @@
+"""What people call the payment providers, also one that is not connected just now."""
+
+from __future__ import annotations
+
+_ODD = {"paypal": "PayPal"}
+
+
+def title_of(provider: str) -> str:
+    """From the name that keys and webhook paths carry."""
+    return _ODD.get(provider, provider.title())
