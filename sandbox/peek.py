@@ -55,9 +55,22 @@ class LedgerPeek:
         with closing(self._db.execute(_HISTORY, (after, limit))) as cursor:
             return [Row(*row) for row in cursor]
 
+    def member_of(self, checkout_id: str) -> int | None:
+        """For whom a payment page was made; None when there is no such page."""
+        return self._some("SELECT member_id FROM checkouts WHERE id = ?", checkout_id)
+
+    def paid_through(self, subscription_id: str) -> int | None:
+        """Until when a subscription is paid, unix seconds, where the ledger keeps that."""
+        return self._some("SELECT paid_through FROM subscriptions WHERE id = ?", subscription_id)
+
     def open_work(self, now: float) -> int:
         """How many things the bot has to do at this moment (unix seconds)."""
         return int(self._one(_OPEN_WORK, {"now": int(now)}))
+
+    def _some(self, statement: str, value: str) -> int | None:
+        with closing(self._db.execute(statement, (value,))) as cursor:
+            found = cursor.fetchone()
+            return None if found is None else found[0]
 
     def _one(self, statement: str, values: dict[str, int] | None = None) -> int:
         with closing(self._db.execute(statement, values or {})) as cursor:

@@ -1,4 +1,4 @@
-"""Sets the stage: a server with people, a shop with prices, and the real bot between the two stand-ins."""
+"""Sets the stage: a server with people, a shop with prices, and the real bot between the stand-ins."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from typing import Any
 
 import bot
 from config import Settings
+from providers.paypal.setup import EVENTS as PAYPAL_EVENTS
 from providers.stripe.setup import EVENTS
 from sandbox.clock import MovableClock
 from sandbox.discord import Application, Channel, DiscordServer, DiscordWorld, Guild, Person, PersonError
 from sandbox.discord.permissions import MANAGE_ROLES, SEND_MESSAGES, VIEW_CHANNEL
+from sandbox.paypal import PayPalServer
+from sandbox.paypal import Settings as Account
 from sandbox.peek import LedgerPeek
 from sandbox.stripe import Settings as Business
 from sandbox.stripe import StripeServer
@@ -25,6 +28,7 @@ from sandbox.stripe import StripeServer
 SERVER = "Lantern Club"
 TOKEN = "sandbox.bot.token"  # noqa: S105 - the local Discord's, good nowhere else
 API_KEY = "sk_test_sandbox"
+CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
 DAY = 86_400
 READY_SECONDS = 30.0
 PAUSE = 0.02  # real seconds between two looks at what the bot has still to do
@@ -36,11 +40,12 @@ class NotReadyError(Exception):
 
 @dataclass(frozen=True)
 class Shop:
-    """Ids of the prices that the club has at Stripe."""
+    """Ids of the prices that the club has at Stripe, and of its plan at PayPal."""
 
     gold: str
     gold_yearly: str
     platinum: str
+    gold_paypal: str
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Stage:
     world: DiscordWorld
     discord: DiscordServer
     stripe: StripeServer
+    paypal: PayPalServer
     guild: Guild
     app: Application
     mia: Person
@@ -63,6 +69,11 @@ class Stage:
     def people(self) -> tuple[Person, ...]:
         """Whom one can be: two members, and the server's owner."""
         return self.mia, self.tom, self.ada
+
+    @property
+    def providers(self) -> tuple[StripeServer, PayPalServer]:
+        """Whom one can pay with."""
+        return self.stripe, self.paypal
 
     @property
     def general(self) -> Channel:
@@ -81,10 +92,12 @@ class Stage:
     def set_up(self) -> list[tuple[str, dict[str, Any]]]:
         """The commands with which the admin opens the shop, in order."""
         gold, platinum = self.guild.role("Gold"), self.guild.role("Platinum")
+        at_both = {"stripe_price": self.shop.gold, "paypal_plan": self.shop.gold_paypal}
+        yearly, higher = {"stripe_price": self.shop.gold_yearly}, {"stripe_price": self.shop.platinum}
         return [
-            ("plans add", _plan("Gold", gold, self.shop.gold, "The back room and its stories")),
-            ("plans add", _plan("Gold for a year", gold, self.shop.gold_yearly, "Twelve months for ten")),
-            ("plans add", _plan("Platinum", platinum, self.shop.platinum, "Gold, and the Friday sessions")),
+            ("plans add", _plan("Gold", gold, "The back room and its stories", at_both)),
+            ("plans add", _plan("Gold for a year", gold, "Twelve months for ten", yearly)),
+            ("plans add", _plan("Platinum", platinum, "Gold, and the Friday sessions", higher)),
             ("plans settings", {"notice_channel": self.notices, "plan_switching": True}),
         ]
 
@@ -101,22 +114,27 @@ class Stage:
         await self.settle()
 
     async def settle(self, within: float = 15.0) -> None:
-        """Return once Stripe has sent what it has to send and the bot has done what follows from it.
+        """Return once the providers have sent what they have to send, and the bot has done what follows.
 
         Deliveries that are held back, or wait for a later moment, do not count. NotReadyError after
         `within` real seconds.
         """
         try:
             async with asyncio.timeout(within):
-                await self.stripe.settle()
-                while self.peek.open_work(self.clock.now()):  # noqa: ASYNC110 - a file wakes nobody
-                    await asyncio.sleep(PAUSE)
+                await self._send()
+                while self.peek.open_work(self.clock.now()):
+                    await asyncio.sleep(PAUSE)  # a file wakes nobody
+                    await self._send()
         except TimeoutError:
             raise NotReadyError("The bot still has work to do after so long; its log says why.") from None
 
+    async def _send(self) -> None:
+        for provider in self.providers:
+            await provider.settle()
 
-def _plan(name: str, role: object, price: str, description: str) -> dict[str, Any]:
-    return {"name": name, "role": role, "stripe_price": price, "description": description}
+
+def _plan(name: str, role: object, description: str, prices: dict[str, str]) -> dict[str, Any]:
+    return {"name": name, "role": role, **prices, "description": description}
 
 
 @asynccontextmanager
@@ -135,14 +153,17 @@ async def open_stage(clock: MovableClock | None = None) -> AsyncIterator[Stage]:
         stripe = await stack.enter_async_context(
             StripeServer(clock, API_KEY, settings=Business(SERVER, "DE"))
         )
+        paypal = await stack.enter_async_context(
+            PayPalServer(clock, CLIENT_ID, CLIENT_SECRET, settings=Account(SERVER))
+        )
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dues-")))
         mia, tom, ada, guild, app = _populate(world)
-        shop = _furnish(stripe)
-        settings = _settings(discord, stripe, folder)
+        shop = _furnish(stripe, paypal)
+        settings = _settings(discord, stripe, paypal, folder)
         await _start_bot(stack, settings, world, app, clock)
         peek = LedgerPeek(settings.ledger_path)
         stack.callback(peek.close)
-        yield Stage(clock, world, discord, stripe, guild, app, mia, tom, ada, shop, peek)
+        yield Stage(clock, world, discord, stripe, paypal, guild, app, mia, tom, ada, shop, peek)
 
 
 def _populate(world: DiscordWorld) -> tuple[Person, Person, Person, Guild, Application]:
@@ -161,20 +182,22 @@ def _populate(world: DiscordWorld) -> tuple[Person, Person, Person, Guild, Appli
     return mia, tom, ada, guild, app
 
 
-def _furnish(stripe: StripeServer) -> Shop:
+def _furnish(stripe: StripeServer, paypal: PayPalServer) -> Shop:
     gold, platinum = stripe.add_product("Gold"), stripe.add_product("Platinum")
     return Shop(
         gold=stripe.add_price(gold, 500, currency="eur")["id"],
         gold_yearly=stripe.add_price(gold, 5000, "year", currency="eur")["id"],
         platinum=stripe.add_price(platinum, 900, currency="eur", trial_period_days=7)["id"],
+        gold_paypal=paypal.add_plan(paypal.add_product("Gold"), "5.00", currency="EUR", name="Gold")["id"],
     )
 
 
-def _settings(discord: DiscordServer, stripe: StripeServer, folder: Path) -> Settings:
+def _settings(discord: DiscordServer, stripe: StripeServer, paypal: PayPalServer, folder: Path) -> Settings:
     """What an owner would put into .env."""
     port = free_port()
     public = f"http://127.0.0.1:{port}"
     endpoint = stripe.add_endpoint(f"{public}/webhooks/stripe", list(EVENTS))
+    webhook = paypal.add_webhook(f"{public}/webhooks/paypal", list(PAYPAL_EVENTS))
     return Settings.from_env(
         {
             "DISCORD_TOKEN": TOKEN,
@@ -186,6 +209,11 @@ def _settings(discord: DiscordServer, stripe: StripeServer, folder: Path) -> Set
             "STRIPE_API_KEY": API_KEY,
             "STRIPE_WEBHOOK_SECRET": endpoint["secret"],
             "STRIPE_API_URL": stripe.url,
+            "PAYPAL_CLIENT_ID": CLIENT_ID,
+            "PAYPAL_CLIENT_SECRET": CLIENT_SECRET,
+            "PAYPAL_WEBHOOK_ID": webhook["id"],
+            "PAYPAL_API_URL": paypal.url,
+            "PAYPAL_CA_FILE": str(paypal.ca_file),
         }
     )
 

@@ -49,6 +49,7 @@ async def take(chromium: str) -> list[Path]:
             taken = [
                 *await _buying(context, page),
                 *await _managing(context, page),
+                *await _agreeing(context, page),
                 *await _revoking(page),
             ]
         await browser.close()
@@ -57,9 +58,10 @@ async def take(chromium: str) -> list[Path]:
 
 async def _buying(context: BrowserContext, page: Page) -> list[Path]:
     await _use(page, "/subscribe")
-    await _newest(page).get_by_role("link", name="€5.00").wait_for()
+    link = _newest(page).get_by_role("link", name="€5.00 a month with Stripe")
+    await link.wait_for()
     shop = await _shot(page, "subscribe")
-    checkout = await _follow(context, _newest(page).get_by_role("link", name="€5.00"))
+    checkout = await _follow(context, link)
     await checkout.get_by_label("E-mail").fill("mia@example.com")
     await checkout.get_by_label("Name on card").fill("Mia Member")
     await checkout.get_by_label("Name on card").blur()
@@ -89,9 +91,28 @@ async def _managing(context: BrowserContext, page: Page) -> list[Path]:
     return [managing, await _shot(page, "receipt")]
 
 
+async def _agreeing(context: BrowserContext, page: Page) -> list[Path]:
+    """Tom pays with PayPal, and asks what cancelling would mean."""
+    await _be(page, "Tom")
+    await _use(page, "/subscribe")
+    paypal = await _follow(context, _newest(page).get_by_role("link", name="with PayPal"))
+    await paypal.get_by_label("Email").fill("tom@example.com")
+    await paypal.get_by_label("Password").fill("secret")
+    await paypal.get_by_role("button", name="Log in").click()
+    await paypal.get_by_role("button", name="Agree & Subscribe").wait_for()
+    approving = await _shot(paypal, "paypal", height=860)
+    await paypal.get_by_role("button", name="Agree & Subscribe").click()
+    await paypal.wait_for_url("**/return**")
+    await paypal.close()
+    await page.locator("[data-member=Tom] .role").wait_for()
+    await _dismiss(page, 0)
+    await _use(page, "/cancel")
+    await _newest(page).get_by_role("button", name="Cancel subscription").wait_for()
+    return [approving, await _shot(page, "cancel")]
+
+
 async def _revoking(page: Page) -> list[Path]:
-    await page.get_by_role("radio", name="Ada").click()
-    await page.get_by_role("radio", name="Ada", checked=True).wait_for()
+    await _be(page, "Ada")
     while await page.get_by_role("button", name="Dismiss message").count():
         await _dismiss(page, 0)
     box = page.get_by_role("combobox", name="Message")
@@ -101,6 +122,11 @@ async def _revoking(page: Page) -> list[Path]:
     await page.get_by_role("button", name="+ when").click()
     await page.locator("#popup").get_by_role("option", name="now").wait_for()
     return [await _shot(page, "revoke")]
+
+
+async def _be(page: Page, name: str) -> None:
+    await page.get_by_role("radio", name=name).click()
+    await page.get_by_role("radio", name=name, checked=True).wait_for()
 
 
 async def _use(page: Page, command: str) -> None:
