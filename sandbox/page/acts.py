@@ -147,22 +147,23 @@ async def turn_clock(players: Players, person: Person, body: Body) -> Body:
 
 
 async def use_desk(players: Players, person: Person, body: Body) -> Body:
-    """A button of Stripe's dashboard."""
-    wish = desk.Wish(str(body.get("do")), str(body.get("subscription")), str(body.get("price")))
-    if not desk.carry_out(players.stage, wish):
-        raise Misuse("Stripe's dashboard has no such button for this subscription just now.")
+    """A button of the provider's dashboard."""
+    do, subscription, price = (str(body.get(name)) for name in ("do", "subscription", "price"))
+    if not desk.carry_out(players.stage, do, subscription, price):
+        raise Misuse("The dashboard has no such button for this subscription just now.")
     players.pulse.beat()
     return {}
 
 
 async def set_deliveries(players: Players, person: Person, body: Body) -> Body:
-    """How Stripe's notifications are to go wrong."""
-    faults = players.stage.stripe.delivery_faults
-    faults.double = bool(body.get("double", faults.double))
-    late = body.get("late", faults.late)
+    """How the providers' notifications are to go wrong."""
+    late = body.get("late", 0)
     if not isinstance(late, (int, float)) or not 0 <= late <= 3600:
         raise Misuse("Notifications can be up to an hour late.")
-    faults.late = float(late)
+    for provider in players.stage.providers:
+        faults = provider.delivery_faults
+        faults.double = bool(body.get("double", faults.double))
+        faults.late = float(body.get("late", faults.late))
     players.pulse.beat()
     return {}
 
@@ -175,7 +176,7 @@ ACTS: dict[str, Callable[[Players, Person, Body], Awaitable[Body]]] = {
     "modal": submit,
     "say": say,
     "clock": turn_clock,
-    "stripe": use_desk,
+    "desk": use_desk,
     "deliveries": set_deliveries,
 }
 

@@ -6,7 +6,9 @@ import json
 import re
 from typing import Any
 
-from sandbox.page.desk import price_words
+from sandbox.page.desk.paypal import plan_words
+from sandbox.page.desk.stripe import price_words
+from sandbox.paypal import words as paypal_words
 from sandbox.peek import Row
 from sandbox.stage import Stage
 from sandbox.stripe import words
@@ -14,11 +16,11 @@ from sandbox.stripe.dates import spoken
 
 ROWS = 60
 _SNOWFLAKE = re.compile(r"\d{17,20}")
-_PRICE = re.compile(r"(price_[A-Za-z0-9]{24})(?:x(\d+))?")
+_PRICE = re.compile(r"(\+?)(price_[A-Za-z0-9]{24}|P-[A-Z0-9]{17,24})(?:x(\d+))?")
 _MOMENT = re.compile(r"\b(\w+?)(?:_at)?=(\d{10})\b")
 # What is not set, and whose it is, which the row says already.
 _NOTHING = re.compile(r"\s*\b(?:\w+=(?:None|False)?|member=\d+)(?=\s|$)")
-_SUBSCRIPTION = re.compile(r"stripe subscription (sub_\w+)")
+_SUBSCRIPTION = re.compile(r"\w+ subscription (sub_\w+|I-\w+)")
 
 
 def history(stage: Stage) -> list[dict[str, Any]]:
@@ -42,15 +44,22 @@ def _told(stage: Stage, row: Row) -> dict[str, Any]:
 
 def _subject(stage: Stage, subject: str) -> str:
     found = _SUBSCRIPTION.fullmatch(subject)
-    world = stage.stripe.world
-    subscription = world.tables.get("subscription", {}).get(found[1]) if found else None
-    return f"{words.plan_name(world, subscription)} subscription" if subscription else subject
+    name = _plan_name(stage, found[1]) if found else None
+    return f"{name} subscription" if name else subject
+
+
+def _plan_name(stage: Stage, subscription_id: str) -> str | None:
+    stripe, paypal = stage.stripe.world, stage.paypal.world
+    if (at_stripe := stripe.tables.get("subscription", {}).get(subscription_id)) is not None:
+        return words.plan_name(stripe, at_stripe)
+    at_paypal = paypal.find("subscription", subscription_id)
+    return None if at_paypal is None else paypal_words.plan_name(paypal, at_paypal)
 
 
 def _plain(stage: Stage, text: str) -> str:
     text = _facts(text) if text.startswith("{") else _NOTHING.sub("", text)
-    text = _PRICE.sub(lambda m: _price(stage, m[1], m[2] or "1"), text)
-    text = _MOMENT.sub(lambda m: f"{m[1]} {spoken(int(m[2]))}", text)
+    text = _PRICE.sub(lambda m: (" and " if m[1] else "") + _price(stage, m[2], m[3] or "1"), text)
+    text = _MOMENT.sub(lambda m: f"{m[1].replace('_', ' ')} {spoken(int(m[2]))}", text)
     return _SNOWFLAKE.sub(lambda m: _name(stage, int(m[0])), text)
 
 
@@ -62,9 +71,9 @@ def _facts(text: str) -> str:
 
 def _price(stage: Stage, price_id: str, quantity: str) -> str:
     price = stage.stripe.world.tables.get("price", {}).get(price_id)
-    if price is None:
-        return price_id
-    return price_words(stage, price) + ("" if quantity == "1" else f" × {quantity}")
+    plan = stage.paypal.world.find("plan", price_id)
+    said = price_words(stage, price) if price else plan_words(plan) if plan else price_id
+    return said + ("" if quantity == "1" else f" × {quantity}")
 
 
 def _name(stage: Stage, number: int) -> str:

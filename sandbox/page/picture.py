@@ -10,17 +10,17 @@ from sandbox.discord.interactions import COMMAND
 from sandbox.discord.model import LOADING
 from sandbox.page import desk
 from sandbox.page.ledger import history
+from sandbox.page.sent import sent
 from sandbox.stage import Stage
-from sandbox.stripe import Delivery
 
 Json = dict[str, Any]
-MESSAGES, SENT = 80, 60
+MESSAGES = 80
 DM_TITLE = "DM with Dues"
 
 
 def draw(stage: Stage, viewer: Person) -> Json:
     """Everything the page shows to this person."""
-    settings, faults = stage.stripe.world.settings, stage.stripe.delivery_faults
+    faults = stage.stripe.delivery_faults  # the page sets both providers' alike
     return {
         "now": stage.clock.now(),
         "me": _user(viewer.user),
@@ -29,12 +29,8 @@ def draw(stage: Stage, viewer: Person) -> Json:
         **_names(stage),
         "members": _members(stage),
         "places": _places(stage, viewer),
-        "stripe": {
-            "subscriptions": desk.rows(stage),
-            "prices": desk.prices(stage),
-            "decline_next": settings.decline_next,
-        },
-        "events": [_sent(delivery) for delivery in stage.stripe.deliveries[: -SENT - 1 : -1]],
+        "subscriptions": desk.rows(stage),
+        "events": sent(stage),
         "history": history(stage),
         "faults": {"double": faults.double, "late": faults.late},
     }
@@ -150,15 +146,3 @@ def _used(message: Message) -> Json | None:
         words.append(level[0]["name"])
         level = level[0].get("options") or []
     return {"by": _user(interaction.user), "command": " ".join(words)}
-
-
-def _sent(delivery: Delivery) -> Json:
-    statuses = [str(attempt.status or "no answer") for attempt in delivery.attempts]
-    faults = [attempt.error for attempt in delivery.attempts if attempt.error]
-    return {
-        "id": delivery.event["id"],
-        "type": delivery.event["type"],
-        "state": delivery.state,
-        "label": " ".join([delivery.state, *statuses]),
-        "note": "; ".join(faults),
-    }

@@ -13,7 +13,7 @@ MINUTE = 60.0
 
 
 class Pulse:
-    """Beats after every event in Discord or at Stripe, commit to the ledger and turn of the clock."""
+    """Beats after every event in Discord or at a provider, commit to the ledger and turn of the clock."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -28,9 +28,9 @@ class Pulse:
 
     def start(self) -> None:
         """Begin to look."""
-        world, stripe = self._stage.world, self._stage.stripe
-        feeds: list[asyncio.Queue[Any]] = [world.subscribe(), stripe.subscribe()]
-        self._feeds = list(zip((world, stripe), feeds, strict=True))
+        sources = (self._stage.world, *self._stage.providers)
+        feeds: list[asyncio.Queue[Any]] = [source.subscribe() for source in sources]
+        self._feeds = list(zip(sources, feeds, strict=True))
         work = [*(self._follow(feed) for feed in feeds), self._look(), self._tick()]
         self._tasks = [asyncio.create_task(each) for each in work]
 

@@ -19,6 +19,7 @@ from sandbox.discord import PersonError
 from sandbox.page.acts import ACTS, Misuse, Players
 from sandbox.page.picture import draw
 from sandbox.page.pulse import Pulse
+from sandbox.paypal import PayPalRefusal
 from sandbox.stage import Stage
 from sandbox.stripe import StripeRefusal
 
@@ -120,7 +121,7 @@ class PageServer:
             return _json(200, await act(self._players, self._players.person(body.get("as", "")), body))
         except Misuse as error:
             return _refuse(400, str(error))
-        except (PersonError, StripeRefusal) as error:
+        except (PersonError, StripeRefusal, PayPalRefusal) as error:
             return _refuse(409, str(error))
 
 

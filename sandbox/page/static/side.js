@@ -1,19 +1,30 @@
-// The right column: the clock, the members with their roles, Stripe's dashboard, what was sent, what was recorded.
+// The right column: the clock, the members with their roles, the provider's dashboard, what was sent, what was recorded.
 import { avatar, h, hex, patch } from "./dom.js";
 import { stamp } from "./markdown.js";
 
 const $ = (id) => document.getElementById(id);
 let chosen = "";
+let looked = "";
 
 export function drawSide(world, act) {
-  const rows = world.stripe.subscriptions;
-  if (!rows.some((row) => row.id === chosen)) chosen = (rows.find((row) => row.person_id === world.me.id && row.alive) ?? rows.find((row) => row.alive) ?? rows.at(-1))?.id ?? "";
+  const rows = world.subscriptions;
+  chosen = choose(rows, world.me.id);
   const again = () => drawSide(world, act);
   drawClock(world, rows.find((row) => row.id === chosen), act);
   drawMembers(world);
   drawDesk(world, rows, act, again);
   drawEvents(world, act);
   drawLedger(world);
+}
+
+// What was picked stays so until one becomes somebody else, or somebody subscribes.
+function choose(rows, me) {
+  const look = `${me}/${rows.length}`;
+  const picked = rows.find((row) => row.id === chosen);
+  if (look === looked && picked) return chosen;
+  looked = look;
+  const own = rows.filter((row) => row.person_id === me && row.next_at);
+  return (own.at(-1) ?? picked ?? rows.findLast((row) => row.next_at) ?? rows.at(-1))?.id ?? "";
 }
 
 function title(text, note = null) {
@@ -54,43 +65,43 @@ function drawMembers(world) {
 
 const DESK = [
   ["fail", "Next payment fails"], ["dispute", "Dispute"], ["win", "Dispute won"], ["lose", "Dispute lost"], ["refund", "Refund"],
-  ["cancel", "Cancel at once"], ["pause", "Pause payments"], ["unpause", "Unpause"],
+  ["reverse", "Take payment back"], ["cancel", "Cancel at once"], ["pause", "Pause payments"], ["unpause", "Unpause"],
+  ["suspend", "Suspend"], ["activate", "Activate"],
 ];
 
 function drawDesk(world, rows, act, again) {
-  patch($("desk"), [rows, chosen, world.stripe.decline_next], () => [title("Stripe's dashboard"), ...deskOf(world, rows, act, again)]);
+  const row = rows.find((one) => one.id === chosen);
+  patch($("desk"), [rows, chosen], () => [title(row ? `${row.provider}'s dashboard` : "The provider's dashboard"), ...deskOf(row, rows, act, again)]);
 }
 
-function deskOf(world, rows, act, again) {
-  const row = rows.find((one) => one.id === chosen);
+function deskOf(row, rows, act, again) {
   if (!row) return [h("p", { class: "empty" }, "Nobody has subscribed yet. Type ", h("code", {}, "/subscribe"), " as a member.")];
   const pick = h("select", { class: "select", "aria-label": "Subscription", "data-focus": "pick" },
-    rows.map((one) => h("option", { value: one.id, selected: one.id === chosen }, `${one.person} · ${one.product} · ${one.status}`)));
+    rows.map((one) => h("option", { value: one.id, selected: one.id === chosen }, `${one.person} · ${one.product} · ${one.provider} · ${one.status}`)));
   pick.addEventListener("change", () => {
     chosen = pick.value;
     again();
   });
   const buttons = DESK.filter(([name]) => row.can.includes(name)).map(([name, label]) => {
-    const armed = name === "fail" && world.stripe.decline_next > 0;
-    return tool(armed ? "Next payment will fail" : label, name, () => act("stripe", { do: name, subscription: row.id }), { "aria-pressed": armed ? "true" : null });
+    const armed = name === "fail" && row.fails_next;
+    return tool(armed ? "Next payment will fail" : label, name, () => act("desk", { do: name, subscription: row.id }), { "aria-pressed": armed ? "true" : null });
   });
-  const others = row.can.includes("switch") ? world.stripe.prices.filter((price) => price.id !== row.price_id) : [];
-  return [pick, h("p", { class: "desk-line" }, row.line), h("div", { class: "tools" }, buttons, others.length ? switcher(row, others, act) : null)];
+  return [pick, h("p", { class: "desk-line" }, row.line), h("div", { class: "tools" }, buttons, row.others.length ? switcher(row, act) : null)];
 }
 
-function switcher(row, others, act) {
+function switcher(row, act) {
   const node = h("select", { class: "tool", "aria-label": "Switch price", "data-focus": "switch" }, h("option", { value: "" }, "Switch price…"),
-    others.map((price) => h("option", { value: price.id }, price.label)));
-  node.addEventListener("change", () => act("stripe", { do: "switch", subscription: row.id, price: node.value }));
+    row.others.map((price) => h("option", { value: price.id }, price.label)));
+  node.addEventListener("change", () => act("desk", { do: "switch", subscription: row.id, price: node.value }));
   return node;
 }
 
 function drawEvents(world, act) {
   const { double, late } = world.faults;
   patch($("events"), [world.events, double, late], () => [
-    title("What Stripe sent", "newest first"),
+    title("What the providers sent", "newest first"),
     h("div", { class: "switches" }, toggle("twice", double, (on) => act("deliveries", { double: on })), toggle("10 s late", late > 0, (on) => act("deliveries", { late: on ? 10 : 0 }))),
-    list("events", world.events, "Nothing yet.", (event) => h("li", {}, h("code", { title: event.id }, event.type),
+    list("events", world.events, "Nothing yet.", (event) => h("li", {}, h("span", { class: `from ${event.provider.toLowerCase()}` }, event.provider), h("code", { title: `${event.type}, ${event.id}` }, event.type),
       h("span", { class: `state ${event.state}`, title: event.note }, event.label))),
   ]);
 }

@@ -51,11 +51,34 @@ def roles(page: Page, name: str) -> Locator:
     return page.locator(f"[data-member={name}] .role")
 
 
-async def pay(context: BrowserContext, page: Page, link: str) -> None:
-    """Open the payment page in its own tab, fill it in, and close the page one comes back to."""
+async def agree(context: BrowserContext, page: Page, link: str) -> None:
+    """Open PayPal's approval page in its own tab, log in and agree; leave the page one comes back to."""
+    paypal = await follow(context, page, link)
+    if await paypal.get_by_role("button", name="Log in").count():
+        await log_in(paypal)
+    await paypal.get_by_role("button", name="Agree & Subscribe").click()
+    await paypal.wait_for_url("**/return**")
+    await expect(paypal.get_by_role("heading")).to_have_text("Thank you!")
+    await paypal.close()
+
+
+async def follow(context: BrowserContext, page: Page, link: str) -> Page:
+    """Open the newest link of that name, which leads to a tab of its own."""
     async with context.expect_page() as opening:
         await page.get_by_role("link", name=link).last.click()
-    checkout = await opening.value
+    return await opening.value
+
+
+async def log_in(paypal: Page) -> None:
+    """As Mia, at PayPal."""
+    await paypal.get_by_label("Email").fill("mia@example.com")
+    await paypal.get_by_label("Password").fill("secret")
+    await paypal.get_by_role("button", name="Log in").click()
+
+
+async def pay(context: BrowserContext, page: Page, link: str) -> None:
+    """Open the payment page in its own tab, fill it in, and close the page one comes back to."""
+    checkout = await follow(context, page, link)
     await checkout.get_by_label("E-mail").fill("mia@example.com")
     await checkout.get_by_label("Name on card").fill("Mia Member")
     await checkout.locator("#pay").click()

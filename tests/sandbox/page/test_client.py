@@ -168,7 +168,7 @@ async def test_notifications_can_come_twice_and_late(page: Page, stage: Stage) -
     await expect(page.get_by_role("switch", name="10 s late")).not_to_be_checked()
     reply = await stage.mia.run(stage.general, "subscribe", {"plan": "Gold"})
     stage.stripe.pay_checkout(str(reply.buttons[0].url))
-    await expect(page.locator("#events li").first).to_contain_text("delivered 200 200")
+    await expect(page.locator("#events li").first).to_contain_text("✓ 200 200")
 
 
 async def test_a_day_on(page: Page, stage: Stage) -> None:

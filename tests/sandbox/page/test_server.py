@@ -103,8 +103,8 @@ async def test_each_sees_their_own_picture(
         ("choose", {"message": "1", "values": "a"}),
         ("modal", {"interaction": "1", "values": {}}),
         ("clock", {"to": "period_end", "subscription": "sub_1"}),
-        ("stripe", {"do": "refund", "subscription": "sub_1"}),
-        ("stripe", {"do": "explode", "subscription": "sub_1"}),
+        ("desk", {"do": "refund", "subscription": "sub_1"}),
+        ("desk", {"do": "explode", "subscription": "sub_1"}),
         ("deliveries", {"late": -1}),
         ("deliveries", {"late": "soon"}),
         ("say", [1]),
@@ -165,10 +165,10 @@ async def test_every_button_of_stripes_dashboard(
     of = paid["subscription"]
 
     async def offered() -> set[str]:
-        return {*(await look(http, server, "Mia"))["stripe"]["subscriptions"][0]["can"]}
+        return {*(await look(http, server, "Mia"))["subscriptions"][0]["can"]}
 
     async def do(name: str, **more: str) -> set[str]:
-        status, found = await act(http, server, "stripe", {"do": name, "subscription": of, **more})
+        status, found = await act(http, server, "desk", {"do": name, "subscription": of, **more})
         assert (status, found) == (200, {})
         return await offered()
 
@@ -184,3 +184,76 @@ async def test_every_button_of_stripes_dashboard(
     assert stage.stripe.world.settings.decline_next == 0
     assert await do("cancel") <= {"refund", "dispute"}
     await stage.settle()
+
+
+async def test_every_button_of_paypals_dashboard(
+    http: aiohttp.ClientSession, server: PageServer, stage: Stage
+) -> None:
+    """Each as long as it fits, with what it does to the agreement or the payment."""
+    reply = await stage.mia.run(stage.general, "subscribe", {"plan": "Gold"})
+    stage.paypal.approve(str(reply.button("Pay €5.00 a month with PayPal").url))
+    agreement = stage.paypal.world.all("subscription")[-1]
+
+    async def row() -> dict[str, Any]:
+        (found,) = (await look(http, server, "Mia"))["subscriptions"]
+        assert isinstance(found, dict)
+        return found
+
+    async def do(name: str) -> set[str]:
+        status, found = await act(http, server, "desk", {"do": name, "subscription": agreement.id})
+        assert (status, found) == (200, {})
+        return {*(await row())["can"]}
+
+    first = await row()
+    assert (first["person"], first["provider"], first["product"]) == ("Mia", "PayPal", "Gold")
+    assert {*first["can"]} == {"fail", "dispute", "refund", "reverse", "cancel", "suspend"}
+    assert await do("suspend") == {"dispute", "refund", "reverse", "cancel", "activate"}
+    assert agreement.status == "SUSPENDED"
+    assert "suspend" in await do("activate")
+    assert {"win", "lose"} <= await do("dispute")
+    assert not {"win", "lose", "dispute"} & await do("win")
+    await do("fail")
+    assert (await row())["fails_next"]
+    await do("fail")
+    assert not (await row())["fails_next"]
+    await do("cancel")
+    assert agreement.status == "CANCELLED"
+    await stage.settle()
+
+
+@pytest.mark.parametrize("do", ["refund", "reverse"])
+async def test_a_payment_at_paypal_is_taken_back_once(
+    http: aiohttp.ClientSession, server: PageServer, stage: Stage, do: str
+) -> None:
+    reply = await stage.mia.run(stage.general, "subscribe", {"plan": "Gold"})
+    stage.paypal.approve(str(reply.button("Pay €5.00 a month with PayPal").url))
+    wish = {"do": do, "subscription": stage.paypal.world.all("subscription")[-1].id}
+    assert (await act(http, server, "desk", wish))[0] == 200
+    assert (await act(http, server, "desk", wish))[0] == 400
+    assert [sale.status for sale in stage.paypal.world.all("sale")] == ["REFUNDED"]
+    await stage.settle()
+
+
+async def test_a_page_that_nobody_agreed_on_is_no_subscription(
+    http: aiohttp.ClientSession, server: PageServer, stage: Stage
+) -> None:
+    await stage.mia.run(stage.general, "subscribe", {"plan": "Gold"})
+    assert stage.paypal.world.all("subscription")
+    assert (await look(http, server, "Mia"))["subscriptions"] == []
+
+
+async def test_what_both_providers_sent_is_told_newest_first(
+    http: aiohttp.ClientSession, server: PageServer, stage: Stage
+) -> None:
+    assert (await act(http, server, "deliveries", {"double": True}))[0] == 200
+    for person, label in ((stage.mia, "PayPal"), (stage.tom, "Stripe")):
+        reply = await person.run(stage.general, "subscribe", {"plan": "Gold"})
+        url = str(reply.button(f"Pay €5.00 a month with {label}").url)
+        (stage.paypal.approve if label == "PayPal" else stage.stripe.pay_checkout)(url)
+        await stage.settle()
+        stage.clock.advance(60)
+    events = (await look(http, server, "Mia"))["events"]
+    providers = [event["provider"] for event in events]
+    assert providers == sorted(providers, reverse=True)
+    assert {*providers} == {"Stripe", "PayPal"}
+    assert [event["label"] for event in events if event["type"] == "PAYMENT.SALE.COMPLETED"] == ["✓ 200 200"]

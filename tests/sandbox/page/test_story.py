@@ -7,7 +7,17 @@ import re
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
-from tests.sandbox.page.hands import be, fill_option, newest, pay, roles, send, type_command
+from tests.sandbox.page.hands import (
+    agree,
+    be,
+    fill_option,
+    follow,
+    newest,
+    pay,
+    roles,
+    send,
+    type_command,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -86,4 +96,45 @@ async def test_a_dispute_takes_the_role_and_winning_it_gives_it_back(
     await page.get_by_role("button", name="Dispute", exact=True).click()
     await expect(roles(page, "Mia")).to_have_count(0)
     await page.get_by_role("button", name="Dispute won").click()
+    await expect(roles(page, "Mia")).to_have_text(["Gold"])
+
+
+async def test_paying_with_paypal_from_the_first_day_to_the_last(context: BrowserContext, page: Page) -> None:
+    await type_command(page, "/subscribe")
+    await agree(context, page, "Pay €5.00 a month with PayPal")
+    await expect(roles(page, "Mia")).to_have_text(["Gold"])
+    await expect(page.locator("#desk")).to_contain_text("PayPal's dashboard")
+    await expect(page.locator("#events")).to_contain_text("BILLING.SUBSCRIPTION.ACTIVATED")
+
+    await type_command(page, "/manage")
+    paypal = await follow(context, page, "Open PayPal")
+    await expect(paypal.get_by_role("link", name="Lantern Club")).to_contain_text("€5.00 every month")
+    await paypal.close()
+
+    await type_command(page, "/cancel")
+    await newest(page).get_by_role("button", name="Cancel subscription").click()
+    await expect(newest(page)).to_contain_text("Receipt")
+    await expect(newest(page).get_by_role("button", name="Resume")).to_have_count(0)
+    await expect(page.locator("#desk")).to_contain_text("Cancelled · paid until")
+    await expect(roles(page, "Mia")).to_have_text(["Gold"])
+
+    await page.get_by_role("button", name="To the end of the period").click()
+    await expect(roles(page, "Mia")).to_have_count(0)
+    await expect(page.locator("#ledger")).to_contain_text("no entitlement left")
+
+
+async def test_a_payment_that_fails_at_paypal_leaves_the_role_and_is_tried_again(
+    context: BrowserContext, page: Page
+) -> None:
+    await type_command(page, "/subscribe")
+    await agree(context, page, "Pay €5.00 a month with PayPal")
+    await expect(roles(page, "Mia")).to_have_text(["Gold"])
+    await page.get_by_role("button", name="Next payment fails").click()
+    await page.get_by_role("button", name="To the end of the period").click()
+    await expect(page.locator("#desk")).to_contain_text("Payment failed")
+    await page.get_by_role("button", name=re.compile("DM with Dues")).click()
+    await expect(newest(page)).to_contain_text("failed")
+    await expect(roles(page, "Mia")).to_have_text(["Gold"])
+    await page.get_by_role("button", name="To the end of the period").click()
+    await expect(page.locator("#desk")).to_contain_text("Active")
     await expect(roles(page, "Mia")).to_have_text(["Gold"])

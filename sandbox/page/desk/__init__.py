@@ -1,0 +1,34 @@
+"""What the club, the banks and the providers do by hand, for one subscription at a time, whoever bills it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.page.desk.base import Desk, Row
+from sandbox.page.desk.paypal import PayPalDesk
+from sandbox.page.desk.stripe import StripeDesk
+from sandbox.stage import Stage
+
+__all__ = ["Row", "carry_out", "next_moment", "rows"]
+
+
+def rows(stage: Stage) -> list[Row]:
+    """Every subscription as the page lists it, oldest first."""
+    return sorted((row for desk in _desks(stage) for row in desk.rows()), key=lambda row: int(row["created"]))
+
+
+def next_moment(stage: Stage, subscription_id: str) -> int | None:
+    """When the running period has ended and its payment was tried, unix seconds; None when nothing runs."""
+    return next((row["next_at"] for row in rows(stage) if row["id"] == subscription_id), None)
+
+
+def carry_out(stage: Stage, do: str, subscription_id: str, price_id: str) -> bool:
+    """Press a button; False when that subscription has none of that name now.
+
+    `price_id`: what to switch to. StripeRefusal and PayPalRefusal as the provider refuses.
+    """
+    return any(desk.carry_out(do, subscription_id, price_id) for desk in _desks(stage))
+
+
+def _desks(stage: Stage) -> tuple[Desk[Any], ...]:
+    return StripeDesk(stage), PayPalDesk(stage)

@@ -1,0 +1,71 @@
+"""What the dashboards have in common: rows for the page, and buttons that are there when they fit."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sandbox.stage import Stage
+
+S = TypeVar("S")  # a subscription as that provider keeps it
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Button(Generic[S]):
+    """Whether it is there for a subscription, and what it does; the text is the price for a switch."""
+
+    fits: Callable[[S], object]
+    press: Callable[[S, str], object]
+
+
+class Desk(ABC, Generic[S]):
+    """One provider's dashboard."""
+
+    title: str
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.buttons = self._buttons()
+
+    @abstractmethod
+    def _buttons(self) -> dict[str, Button[S]]: ...
+
+    @abstractmethod
+    def _all(self) -> Iterable[S]: ...
+
+    @abstractmethod
+    def _id(self, subscription: S) -> str: ...
+
+    @abstractmethod
+    def _holder(self, subscription: S) -> int | None:
+        """The member who has it."""
+
+    @abstractmethod
+    def _facts(self, subscription: S) -> Row:
+        """What the page shows of it: created, product, status, alive, line, next_at, fails_next, others."""
+
+    def rows(self) -> list[Row]:
+        """Every subscription as the page lists it."""
+        return [self._row(subscription) for subscription in self._all()]
+
+    def _row(self, subscription: S) -> Row:
+        holder = self._holder(subscription)
+        return {
+            "id": self._id(subscription),
+            "provider": self.title,
+            "person": next((p.name for p in self.stage.people if p.id == holder), "somebody"),
+            "person_id": str(holder or ""),
+            **self._facts(subscription),
+            "can": [name for name, button in self.buttons.items() if button.fits(subscription)],
+        }
+
+    def carry_out(self, do: str, subscription_id: str, price_id: str) -> bool:
+        """Press a button; False when that subscription is not here, or has no such button now."""
+        found = next((one for one in self._all() if self._id(one) == subscription_id), None)
+        if found is None or do not in self.buttons or not self.buttons[do].fits(found):
+            return False
+        self.buttons[do].press(found, price_id)
+        return True

@@ -1,0 +1,50 @@
+"""What the providers sent, and what came of it, as JSON for the page."""
+
+from __future__ import annotations
+
+import heapq
+from itertools import islice
+from typing import Any
+
+from sandbox.delivery import Delivery
+from sandbox.paypal.times import parse
+from sandbox.stage import Stage
+
+ROWS = 60
+
+
+def sent(stage: Stage) -> list[dict[str, Any]]:
+    """The newest deliveries of both, newest first; each provider's in the order in which they went out."""
+    rows = heapq.merge(
+        (_of_stripe(one) for one in reversed(stage.stripe.deliveries)),
+        (_of_paypal(one) for one in reversed(stage.paypal.deliveries)),
+        key=lambda row: int(row["at"]),
+        reverse=True,
+    )
+    return list(islice(rows, ROWS))
+
+
+def _of_stripe(delivery: Delivery) -> dict[str, Any]:
+    event = delivery.event
+    return {"provider": "Stripe", "type": event["type"], "at": event["created"], **_fate(delivery)}
+
+
+def _of_paypal(delivery: Delivery) -> dict[str, Any]:
+    event = delivery.event
+    return {
+        "provider": "PayPal",
+        "type": event["event_type"],
+        "at": parse(event["create_time"]),
+        **_fate(delivery),
+    }
+
+
+def _fate(delivery: Delivery) -> dict[str, Any]:
+    statuses = [str(attempt.status or "no answer") for attempt in delivery.attempts]
+    faults = [attempt.error for attempt in delivery.attempts if attempt.error]
+    return {
+        "id": delivery.event["id"],
+        "state": delivery.state,
+        "label": " ".join(["✓" if delivery.state == "delivered" else delivery.state, *statuses]),
+        "note": "; ".join(faults),
+    }
