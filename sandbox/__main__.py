@@ -22,7 +22,7 @@ INTERRUPTED = 130  # what shells report for a program that was ended by a signal
 
 async def play_tour(pace: float) -> bool:
     """Set the stage, play the tour on it, and take it down; whether every step came out right."""
-    print("Starting a local Discord, a local Stripe, and the bot between them …", flush=True)
+    print("Starting a local Discord, a local Stripe, a local PayPal, and the bot between them …", flush=True)
     started = time.monotonic()
     async with open_stage() as stage:
         tour = Tour(stage, Teller(stage.guild, stage.people, colour=takes_colour(), pace=pace))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin
@@ -42,6 +44,28 @@ async def pay(url: str, name: str) -> Page:
 async def change_card(url: str) -> Page:
     """Save another card on the management page."""
     return await send(urljoin(f"{url}/", "card"), {"card": OTHER_CARD, "expiry": "11/41"})
+
+
+async def review(url: str, name: str) -> Page:
+    """Log in at PayPal and read the page that the link leads to."""
+    async with _logged_in(url, name) as session, session.get(url) as answer:
+        return _page(str(answer.url), answer.status, await answer.text())
+
+
+async def agree(url: str, name: str) -> Page:
+    """Log in at PayPal and press the approval page's button; where that leads to is what comes back."""
+    async with _logged_in(url, name) as session, session.post(url, data={"funding": "good"}) as answer:
+        return _page(str(answer.url), answer.status, await answer.text())
+
+
+@asynccontextmanager
+async def _logged_in(url: str, name: str) -> AsyncIterator[aiohttp.ClientSession]:
+    jar = aiohttp.CookieJar(unsafe=True)  # PayPal is at a bare address here
+    form = {"email": f"{name.lower()}@example.com", "password": "any", "next": "/myaccount/autopay/"}
+    async with aiohttp.ClientSession(cookie_jar=jar) as session:
+        async with session.post(urljoin(url, "/signin"), data=form) as answer:
+            answer.raise_for_status()
+        yield session
 
 
 def _page(url: str, status: int, markup: str) -> Page:

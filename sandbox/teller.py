@@ -92,7 +92,8 @@ class Teller:
 
     def note(self, text: str) -> None:
         """What happens besides."""
-        self._write(self._paint(f"       {text}", DIM))
+        for line in textwrap.wrap(text, WIDTH - 7, break_on_hyphens=False):
+            self._write(self._paint(f"       {line}", DIM))
 
     def does(self, person: Person, text: str) -> None:
         """What somebody does."""

@@ -6,24 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sandbox import browser
-from sandbox.discord import Card, Person, PersonError, Reply
+from sandbox.acting import PATIENCE, Acting, Failed
+from sandbox.discord import Card, PersonError
+from sandbox.paypal import Subscription
 from sandbox.stage import DAY, NotReadyError, Stage
-from sandbox.teller import Teller, date
-
-PATIENCE = 8.0  # real seconds that anything may take to happen
 
 
-class Failed(Exception):  # noqa: N818 - named by what happened
-    """A check that went wrong; what comes after would make no sense."""
-
-
-class Tour:
-    """Plays the scenes in order and counts what was checked."""
-
-    def __init__(self, stage: Stage, teller: Teller) -> None:
-        self.stage, self.tell = stage, teller
-        self.mia, self.tom, self.ada = stage.people
-        self.checks = 0
+class Tour(Acting):
+    """Plays the scenes in order."""
 
     async def play(self) -> bool:
         """Whether every step came out right. The first wrong one ends the tour and is told in words."""
@@ -52,6 +42,11 @@ class Tour:
             self.failing,
             self.revoking,
             self.lifting,
+            self.returning,
+            self.automatic,
+            self.parting,
+            self.lapsing,
+            self.refunding,
         ]
 
     # The scenes
@@ -68,6 +63,8 @@ class Tour:
         """Mia subscribes."""
         reply = await self.types(self.mia, "subscribe")
         self.tell.reads(reply)
+        ways = {"Pay €5.00 a month with Stripe", "Pay €5.00 a month with PayPal"}
+        self.check("Gold can be had both ways", ways <= {button.label for button in reply.buttons})
         self.check("only Mia sees it, and nobody is pinged", reply.ephemeral and not reply.pings)
         await self.pay(self.mia, reply.button("Pay €5.00 a month with Stripe").url)
         await self.has(self.mia, "Gold")
@@ -93,7 +90,7 @@ class Tour:
 
     async def cancelling(self) -> None:
         """Mia cancels, at the end of what she paid."""
-        receipt = await self.cancels()
+        receipt = await self.confirms(await self.asks_to_cancel())
         self.check(
             "the receipt has a number and the way back", "Receipt" in receipt.text and bool(receipt.buttons)
         )
@@ -110,7 +107,7 @@ class Tour:
 
     async def leaving(self) -> None:
         """Mia cancels for good, and the month runs out."""
-        await self.cancels()
+        await self.confirms(await self.asks_to_cancel())
         ends_at = self.subscription("Gold")["cancel_at"]
         await self.turn_to(ends_at + 60)
         await self.has_not(self.mia, "Gold")
@@ -176,91 +173,78 @@ class Tour:
         self.tell.reads(again)
         self.check("he may subscribe again", bool(_links(again)))
 
-    # What people do, told while it happens
+    async def returning(self) -> None:
+        """Mia comes back, and pays with PayPal"""
+        reply = await self.types(self.mia, "subscribe", {"plan": "Gold"})
+        self.tell.reads(reply)
+        await self.agree(self.mia, reply.button("Pay €5.00 a month with PayPal").url)
+        await self.has(self.mia, "Gold")
+        await self.gets(self.mia, "Thank you!", quietly=True)
+        status = await self.types(self.mia, "subscriptions")
+        self.tell.reads(status)
+        self.check("it names PayPal and when it renews", _all(status, "through PayPal", "Renews on"))
 
-    async def types(
-        self,
-        who: Person,
-        command: str,
-        options: dict[str, Any] | None = None,
-        shown: dict[str, Any] | None = None,
-    ) -> Reply:
-        """Use a slash command; `shown` is how its options look to the person."""
-        self.tell.types(who, command, shown or options or {})
-        return await who.run(self.stage.general, command, options)
+    async def automatic(self) -> None:
+        """Mia looks after her automatic payments"""
+        reply = await self.types(self.mia, "manage")
+        self.tell.reads(reply)
+        page = await browser.review(str(reply.button("Open PayPal").url), self.mia.name)
+        self.tell.does(self.mia, "opens the link, logs in, and reads under Automatic payments")
+        shown = page.text.partition("your account.")[2].partition("Pay with")[0].strip()
+        self.tell.note(shown)
+        claimed = (self.stage.guild.name, "Active", "Gold", "€5.00 every month")
+        self.check("her subscription is there", all(text in shown for text in claimed))
 
-    async def pay(self, who: Person, url: str | None) -> None:
-        """Open the payment page, fill it in, and come back."""
-        page = await browser.look(str(url))
-        self.check("the link leads to the payment page", page.status == 200 and "Due today" in page.text)
-        self.tell.does(who, f"pays on Stripe's page with {browser.CARD}")
-        done = await browser.pay(str(url), who.name)
-        self.check("and comes back with thanks", done.status == 200 and "/return" in done.url)
+    async def parting(self) -> None:
+        """Mia cancels: PayPal ends that at once and for good, and says so first"""
+        question = await self.asks_to_cancel()
+        self.check("she is told beforehand what she keeps", _all(question, "You keep", "until"))
+        receipt = await self.confirms(question)
+        self.check("PayPal takes nothing more", self.agreement().status == "CANCELLED")
+        await self.keeps(self.mia, "Gold")
+        self.check("no undo is offered that PayPal could not give", "Resume" not in _labels(receipt))
 
-    async def cancels(self) -> Reply:
-        """Mia's /cancel with its one question; the receipt."""
-        question = await self.types(self.mia, "cancel")
+    async def lapsing(self) -> None:
+        """The month that Mia paid for runs out"""
+        ends_at = self.stage.peek.paid_through(self.agreement().id) or 0
+        await self.turn_to(ends_at - DAY)
+        await self.keeps(self.mia, "Gold")
+        await self.turn_to(ends_at + 60)
+        await self.has_not(self.mia, "Gold")
+        await self.happens("she is told", lambda: "has ended" in self.mia.dms[-1].text or None)
+        self.check("nothing was charged again", len(self.sales()) == 1)
+
+    async def refunding(self) -> None:
+        """Tom pays with PayPal, throws another chair, and has his money back"""
+        reply = await self.types(self.tom, "subscribe", {"plan": "Gold"})
+        await self.agree(self.tom, reply.button("Pay €5.00 a month with PayPal").url)
+        await self.has(self.tom, "Gold")
+        options = {"member": self.tom, "when": "now", "refund": "last_payment", "reason": "Another chair"}
+        question = await self.types(self.ada, "revoke", options)
         self.tell.reads(question)
-        self.tell.does(self.mia, "presses [ Cancel subscription ]")
-        button = question.button("Cancel subscription")
-        self.check("it is asked once, with a red button", button.style == "danger")
-        receipt = await question.press("Cancel subscription")
-        await self.happens("the renewal is stopped", lambda: "### Cancelled" in receipt.text or None)
-        self.tell.reads(receipt)
-        return receipt
+        reply = await question.press("Revoke access")
+        await self.happens("€5.00 are refunded", lambda: "€5.00" in reply.text or None)
+        self.tell.reads(reply)
+        await self.has_not(self.tom, "Gold")
+        self.check("PayPal gave them back, and takes no more", self.sales()[-1] == "REFUNDED")
+        self.check("for the agreement has ended there", self.agreement().status == "CANCELLED")
 
-    async def turn_to(self, moment: float) -> None:
-        """Turn the clock."""
-        self.tell.note(f"… the clock turns to {date(moment)} …")
-        await self.stage.turn(max(moment - self.stage.clock.now(), 0))
-
-    async def gets(self, who: Person, text: str, *, quietly: bool = False) -> Card:
-        """Wait for a direct message and show it."""
-        card = await who.dm_containing(text, PATIENCE)
-        if quietly:
-            self.check(f"{who.name} has it as a direct message too", ok=True)
-        else:
-            self.tell.does(who, "gets a direct message")
-            self.tell.reads(card)
-        return card
-
-    # What is checked
-
-    def check(self, claim: str, ok: bool) -> None:
-        """Say whether it is so; Failed when it is not."""
-        self.tell.checked(claim, ok)
-        self.checks += 1
-        if not ok:
-            raise Failed(claim)
-
-    async def happens(self, claim: str, probe: Callable[[], Any]) -> None:
-        """The same for what may take a moment."""
-        try:
-            await self.stage.world.until(probe, claim, PATIENCE)
-        except PersonError:
-            self.check(claim, ok=False)
-        self.check(claim, ok=True)
-
-    async def has(self, who: Person, role: str) -> None:
-        """The role comes."""
-        await self.happens(f"{who.name} has the role {role}", lambda: role in self.stage.roles_of(who))
-
-    async def has_not(self, who: Person, role: str) -> None:
-        """The role goes."""
-        await self.happens(f"{who.name}'s role {role} is gone", lambda: role not in self.stage.roles_of(who))
-
-    async def keeps(self, who: Person, role: str) -> None:
-        """The role is still there once nothing is left to be done."""
-        await self.stage.settle()
-        self.check(f"{who.name} keeps the role {role}", role in self.stage.roles_of(who))
-
-    # What Stripe knows
+    # What the providers know
 
     def subscription(self, product: str) -> dict[str, Any]:
         """The newest subscription to a product."""
         return [s for s in self.stage.stripe.world.all("subscription") if _product(self.stage, s) == product][
             -1
         ]
+
+    def agreement(self) -> Subscription:
+        """The newest subscription at PayPal that somebody has agreed to."""
+        found: list[Subscription] = self.stage.paypal.world.all("subscription")
+        return [one for one in found if one.buyer is not None][-1]
+
+    def sales(self) -> list[str]:
+        """How every payment at PayPal stands, oldest first."""
+        return [sale.status for sale in self.stage.paypal.world.all("sale")]
 
     def paid(self, product: str) -> list[int]:
         """What was charged for a product so far, in cents."""
@@ -278,6 +262,10 @@ def _product(stage: Stage, subscription: dict[str, Any]) -> str:
 
 def _all(card: Card, *texts: str) -> bool:
     return all(text in card.text for text in texts)
+
+
+def _labels(card: Card) -> list[str]:
+    return [button.label for button in card.buttons]
 
 
 def _links(card: Card) -> list[str]:

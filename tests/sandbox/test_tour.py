@@ -76,7 +76,7 @@ def test_a_choice_that_there_is_not_is_refused() -> None:
 )
 async def test_each_claim_is_looked_at(broken: str, claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two checks of different kinds, each with what it looks at taken away."""
-    monkeypatch.setattr("sandbox.tour.PATIENCE", 0.5)
+    monkeypatch.setattr("sandbox.acting.PATIENCE", 0.5)
     if broken == "subscribe":
         monkeypatch.setattr("sandbox.discord.Reply.ephemeral", False)
     else:
