@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from discord import app_commands
 from discord.ext import commands
 
@@ -122,21 +124,27 @@ def _question(shown: Shown, preview: Preview, place: Place) -> str:
         said.append("It stops renewing at the end of the paid period. Nothing more is charged after that.")
     else:
         until = day(preview.stays_until)
+        if preview.final:
+            said.append(
+                f"{shown.title} ends it at once and for good, and charges nothing more. You keep "
+                f"{held or 'your access'} until {until}, as that is paid. **This cannot be taken back**; you "
+                "can subscribe again, starting then."
+            )
+            return "\n".join(said)
         said.append(f"It stops renewing and ends on {until}. Nothing more is charged.")
         said.append(f"You keep {held or 'your access'} until then, and can take this back until then.")
     return "\n".join(said)
 
 
 async def _hand(interaction: Interaction, receipt: Receipt) -> None:
-    """The receipt, here and, where direct messages are open, there."""
+    """The receipt, here and, where direct messages are open, there, be it too late for here."""
     (shown,) = await look_up(interaction.client.ports, [receipt.subscription])
     place = Place(interaction.client, interaction.guild_id, locale_of(interaction))
-    await answer(interaction, receipt_card(receipt.intent, shown, place))
-    if receipt.intent.state is IntentState.DONE:
-        try:
+    try:
+        await answer(interaction, receipt_card(receipt.intent, shown, place))
+    finally:
+        if receipt.intent.state is IntentState.DONE:
             there = Place(interaction.client, None, place.locale)
-            await send_direct(
-                interaction.client, interaction.user.id, receipt_card(receipt.intent, shown, there)
-            )
-        except DiscordError:
-            return
+            with suppress(DiscordError):
+                card = receipt_card(receipt.intent, shown, there)
+                await send_direct(interaction.client, interaction.user.id, card)
