@@ -11,6 +11,8 @@ from billing.model import (
     Binding,
     Change,
     Checkout,
+    Dispute,
+    DisputeState,
     Event,
     GuildSettings,
     Intent,
@@ -33,7 +35,8 @@ class Synced:
     where the snapshot does not name it: a binding that stands, a dispute, since when something is owed.
     `stale_version` is the mark's version that was read before fetching; the mark is cleared only where
     it has not moved on. `notices` and `intents` that follow from it are recorded along. `at_once`: it was
-    ended without keeping what was paid for the time ahead.
+    ended without keeping what was paid for the time ahead. `dispute`: what was heard of one dispute; the
+    subscription's own state is then taken from all of its disputes.
     """
 
     snapshot: Subscription | None
@@ -46,6 +49,7 @@ class Synced:
     notices: tuple[Notice, ...] = ()
     intents: tuple[Intent, ...] = ()
     at_once: bool = False
+    dispute: Dispute | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,9 @@ class Ledger(Protocol):
         The history row is written where something a person would notice changed. An ENDED snapshot is
         never replaced by one that is not. True when anything changed.
         """
+
+    async def load_dispute(self, provider: str, account: str, dispute_id: str) -> DisputeState | None:
+        """Where a dispute stood when it was last looked at; None for one not heard of yet."""
 
     # -- subscriptions and who they belong to -----------------------------------------------------
 

@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 
 class DisputeState(StrEnum):
-    """How the payer's bank stands to the last disputed payment of a subscription."""
+    """How the payer's bank stands to a disputed payment, or to all those of a subscription."""
 
     NONE = "none"
     OPEN = "open"
@@ -46,6 +46,17 @@ class SubscriptionKey:
 
     def __str__(self) -> str:
         return f"{self.provider}:{self.account}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """One payment that is asked back. `key` None: it was for no subscription."""
+
+    provider: str
+    account: str
+    id: str
+    key: SubscriptionKey | None
+    state: DisputeState
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,10 @@ class Provider(Protocol):
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
         """The subscription that a dispute is about, and where the dispute stands."""
 
+    def list_disputes(self) -> AsyncIterator[tuple[str, DisputeState]]:
+        """Every dispute that the provider still shows, with where it stands, page by page. Raises
+        ProviderError like the others; one that cannot be read is left out."""
+
     def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
         """Every subscription of the account, ended ones included, page by page; where the provider cannot
         list them (`lists_all`), those of the `known` ids that it still has."""

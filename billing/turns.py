@@ -18,7 +18,8 @@ class Turns:
         self._locks: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
     def of(self, key: Hashable) -> asyncio.Lock:
-        """To be entered with `async with`; never while one's own turn for another key lasts."""
+        """To be entered with `async with`; never while one's own turn for another key lasts, but for that of
+        a subscription within that of its dispute."""
         lock = self._locks.get(key)
         if lock is None:
             self._locks[key] = lock = asyncio.Lock()

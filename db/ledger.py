@@ -13,6 +13,7 @@ from billing.model import (
     Binding,
     Change,
     Checkout,
+    DisputeState,
     Event,
     GuildSettings,
     Intent,
@@ -26,7 +27,7 @@ from billing.model import (
     SubscriptionKey,
 )
 from billing.ports import Health, Ledger, StaleSubscription, Synced
-from db import brake, health, inbox, intents, marks, members, notices, plans, subscriptions, sync
+from db import brake, disputes, health, inbox, intents, marks, members, notices, plans, subscriptions, sync
 from db.backup import backup
 from db.lane import Lane
 from db.lock import hold
@@ -115,6 +116,9 @@ class SqliteLedger(Ledger):
 
     async def record_synced(self, synced: Synced) -> bool:
         return await self._write(sync.record_synced, synced)
+
+    async def load_dispute(self, provider: str, account: str, dispute_id: str) -> DisputeState | None:
+        return await self._read(disputes.load_dispute, provider, account, dispute_id)
 
     # -- subscriptions and who they belong to --------------------------------------------------------
     async def load_subscription(self, key: SubscriptionKey) -> Subscription | None:

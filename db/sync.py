@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from billing.model import Change, DisputeState, Intent, Notice, Status, Subscription
 from billing.ports import Synced
+from db import disputes
 from db.inbox import finish
 from db.intents import record_intent, record_outcome
 from db.marks import mark
@@ -20,6 +21,8 @@ def record_synced(db: sqlite3.Connection, synced: Synced) -> bool:
     new = synced.snapshot
     if synced.stale_version is not None:
         finish(db, new.key if new else None, synced.stale_version, synced.at)
+    if synced.dispute is not None:
+        disputes.put(db, synced.dispute)
     old = load_subscription(db, new.key) if new else None
     if new and old and old.status is Status.ENDED and new.status is not Status.ENDED:
         return False  # older truth, and so is all that was concluded from it
@@ -36,6 +39,8 @@ def _record_snapshot(
     db: sqlite3.Connection, old: Subscription | None, fetched: Subscription, synced: Synced
 ) -> bool:
     new = merge(old, fetched, synced.at, at_once=synced.at_once)
+    if synced.dispute is not None:
+        new = replace(new, dispute=disputes.state_of(db, new.key))
     if new == old:
         return False
     put(db, new)

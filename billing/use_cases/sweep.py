@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from billing.access import plans_of
 from billing.errors import ProviderError, ProviderUnavailable
-from billing.model import Plan, Subscription
+from billing.model import DisputeState, Plan, Subscription
 from billing.ports import Ports, Provider
 from billing.use_cases.blocked import load_block
-from billing.use_cases.sync import record_snapshot
+from billing.use_cases.sync import record_dispute, record_snapshot
+
+log = logging.getLogger(__name__)
 
 CHECKED_A_SWEEP = 2_000
 # A checkout's own event may be lost; so long the provider is asked at every sweep which checkout it was.
@@ -23,6 +27,7 @@ async def sweep(ports: Ports) -> list[str]:
     for provider in ports.providers.values():
         try:
             await sweep_provider(ports, provider)
+            await sweep_disputes(ports, provider)
         except ProviderError as error:
             faults.append(f"{provider.title}: {error}")
     now = ports.now()
@@ -51,6 +56,22 @@ async def sweep_provider(ports: Ports, provider: Provider) -> None:
             await ports.ledger.record_stale([listed.key], "sweep", ports.now())
     if not provider.lists_all:
         await ports.ledger.record_value(name, str(begun))
+
+
+async def sweep_disputes(ports: Ports, provider: Provider) -> None:
+    """Look at every dispute that stands elsewhere than the ledger holds. One that cannot be looked at keeps
+    no other from it; a provider that does not answer is asked no further."""
+    async for dispute_id, state in provider.list_disputes():
+        known = await ports.ledger.load_dispute(provider.name, provider.account, dispute_id)
+        came_to_nothing = state is DisputeState.NONE and known is not DisputeState.OPEN
+        if state is known or came_to_nothing:
+            continue
+        try:
+            await record_dispute(ports, provider, dispute_id, "sweep")
+        except ProviderUnavailable:
+            raise
+        except ProviderError as error:
+            log.warning("Left out dispute %s of %s: %s", dispute_id, provider.title, error)
 
 
 async def _load_to_look_up(ports: Ports, provider: Provider, name: str) -> list[str]:

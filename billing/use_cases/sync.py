@@ -15,6 +15,7 @@ from billing.model import (
     RULE,
     Binding,
     Checkout,
+    Dispute,
     DisputeState,
     Event,
     Intent,
@@ -64,7 +65,7 @@ async def _located(ports: Ports, event: Event) -> list[SubscriptionKey]:
             await refresh_price(ports, provider, event.subject.id)
             ids = []
         case "dispute":
-            ids = await _record_dispute(ports, provider, event)
+            ids = await record_dispute(ports, provider, event.subject.id, f"event {event.id}")
         case _:
             ids = await provider.locate(event.subject)
     keys = [SubscriptionKey(event.provider, event.account, i) for i in ids]
@@ -83,22 +84,31 @@ async def refresh_price(ports: Ports, provider: Provider, price_id: str) -> None
             return
 
 
-async def _record_dispute(ports: Ports, provider: Provider, event: Event) -> list[str]:
-    assert event.subject is not None
-    subscription_id, state = await provider.fetch_dispute(event.subject.id)
-    if subscription_id is None:
-        return []
-    key = SubscriptionKey(event.provider, event.account, subscription_id)
-    async with ports.turns.of(key):
-        known = await ports.ledger.load_subscription(key)
-        if state is DisputeState.NONE and known is not None and known.dispute is DisputeState.OPEN:
-            state = DisputeState.WON  # an inquiry that came to nothing
+async def record_dispute(ports: Ports, provider: Provider, dispute_id: str, evidence: str) -> list[str]:
+    """Look at one dispute and record where it stands; the subscription that it is about."""
+    where = (provider.name, provider.account)
+    async with ports.turns.of(("dispute", *where, dispute_id)):
+        subscription_id, state = await provider.fetch_dispute(dispute_id)
+        before = await ports.ledger.load_dispute(*where, dispute_id)
+        if state is DisputeState.NONE and before is not None:
+            state = DisputeState.WON if before is DisputeState.OPEN else before  # it came to nothing
+        key = None if subscription_id is None else SubscriptionKey(*where, subscription_id)
         if state is not DisputeState.NONE:
-            snapshot = replace(await provider.fetch_subscription(subscription_id), dispute=state)
-            evidence = f"event {event.id}"
-            synced = await _conclude(ports, provider, snapshot, "provider", f"dispute {state}", evidence)
-            await ports.ledger.record_synced(_disputed(synced, event.subject.id))
-    return [subscription_id]
+            await _record_disputed(ports, provider, Dispute(*where, dispute_id, key, state), evidence)
+    return [] if subscription_id is None else [subscription_id]
+
+
+async def _record_disputed(ports: Ports, provider: Provider, dispute: Dispute, evidence: str) -> None:
+    why = f"dispute {dispute.state}"
+    if dispute.key is None:
+        heard = Synced(None, "provider", why, evidence, ports.now(), dispute=dispute)
+        await ports.ledger.record_synced(heard)
+        return
+    async with ports.turns.of(dispute.key):
+        fetched = await provider.fetch_subscription(dispute.key.id)
+        snapshot = replace(fetched, dispute=dispute.state)
+        synced = await _conclude(ports, provider, snapshot, "provider", why, evidence)
+        await ports.ledger.record_synced(replace(_disputed(synced, dispute.id), dispute=dispute))
 
 
 def _disputed(synced: Synced, dispute_id: str) -> Synced:

@@ -77,6 +77,7 @@ class PayPalProvider:
         self._setup = Setup(self._api, self._certificates, webhook_id, self.account)
         self._products: dict[str, str] = {}
         self._looked_at = ""
+        self._settled: dict[str, tuple[str, DisputeState]] = {}
         self._postback = postback
 
     @bounded
@@ -133,6 +134,11 @@ class PayPalProvider:
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
         """By the id of a dispute, or of a payment that was taken back."""
         return await payments.fetch_dispute(self._api, dispute_id)
+
+    async def list_disputes(self) -> AsyncIterator[tuple[str, DisputeState]]:
+        """See providers/paypal/payments.py."""
+        async for found in payments.list_disputes(self._api, self._settled):
+            yield found
 
     async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
         """PayPal has no list, so each that is known is looked up, a few a second. One that cannot be read,

@@ -6,15 +6,21 @@ which names its subscription, version 2 as a capture (developer.paypal.com/docs/
 
 from __future__ import annotations
 
+import logging
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
-from billing.errors import ProviderError, ProviderNotFound, ProviderRefused
+from billing.errors import ProviderError, ProviderMisread, ProviderNotFound, ProviderRefused
 from billing.model import DisputeState, Payment, Subject, Subscription
-from providers.base import Answer, maybe, need
+from providers.base import Answer, in_time, maybe, need
 from providers.paypal.api import Api, Refused, path
 from providers.paypal.dates import stamp
 from providers.paypal.mapping import DAY, map_capture, map_dispute, map_sale, map_transaction, to_minor
 
+log = logging.getLogger(__name__)
+
+_DISPUTES = ("v1", "customer", "disputes")
 # Dispute ids begin so; a payment's id instead of one stands for whatever disputes there are about it.
 _DISPUTE = "PP-"
 _GIVEN_BACK = {"CAPTURE_FULLY_REFUNDED", "TRANSACTION_ALREADY_REFUNDED"}
@@ -47,7 +53,8 @@ async def _locate_sale(api: Api, sale_id: str) -> list[str]:
 async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeState]:
     """The subscription that a dispute is about, and where it stands.
 
-    By a payment's id: that payment was taken back, so it is lost unless a dispute about it says otherwise.
+    By a payment's id: that payment was taken back, so it is lost, unless there is a dispute about it: that
+    one speaks for itself, and may end otherwise.
     """
     if not dispute_id.startswith(_DISPUTE):
         found = await _locate_sale(api, dispute_id)
@@ -69,8 +76,52 @@ async def _state_of_payment(api: Api, sale_id: str) -> DisputeState:
     for one in maybe(listed, "items", list) or []:
         state = map_dispute(await api.get(path("v1", "customer", "disputes", need(one, "dispute_id", str))))
         if state is not DisputeState.NONE:
-            return state
+            return DisputeState.NONE
     return DisputeState.LOST
+
+
+async def list_disputes(
+    api: Api, settled: dict[str, tuple[str, DisputeState]]
+) -> AsyncIterator[tuple[str, DisputeState]]:
+    """Fifty a call, of the last 180 days. How one was settled is not in the list, so each that is costs one
+    call more, once: `settled` remembers it by when it changed. None where the application may not look."""
+    query = {"page_size": "50"}
+    while True:
+        try:
+            async with in_time("GET disputes"):
+                page = await api.get(path(*_DISPUTES), **query)
+        except Refused as refused:
+            if refused.status != 403:
+                raise
+            log.info("PayPal does not let the application look at disputes: %s", refused)
+            return
+        for one in maybe(page, "items", list) or []:
+            try:
+                yield need(one, "dispute_id", str), await _state_of(api, one, settled)
+            except ProviderMisread as error:
+                log.warning("Left out dispute %s: %s", maybe(one, "dispute_id", str), error)
+        token = _next_page(page)
+        if token is None:
+            return
+        query["next_page_token"] = token
+
+
+async def _state_of(api: Api, brief: Answer, settled: dict[str, tuple[str, DisputeState]]) -> DisputeState:
+    if need(brief, "status", str) != "RESOLVED":
+        return map_dispute(brief)
+    dispute_id, changed = need(brief, "dispute_id", str), need(brief, "update_time", str)
+    known = settled.get(dispute_id)
+    if known is None or known[0] != changed:
+        async with in_time("GET dispute"):
+            known = (changed, map_dispute(await api.get(path(*_DISPUTES, dispute_id))))
+        settled[dispute_id] = known
+    return known[1]
+
+
+def _next_page(page: Answer) -> str | None:
+    links = [one for one in maybe(page, "links", list) or [] if maybe(one, "rel", str) == "next"]
+    query = parse_qs(urlsplit(need(links[0], "href", str)).query) if links else {}
+    return next(iter(query.get("next_page_token", [])), None)
 
 
 async def fetch_last_payment(api: Api, subscription: Subscription, now: float) -> Payment | None:

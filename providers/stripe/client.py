@@ -94,6 +94,15 @@ class StripeProvider:
             found = await payments.locate(self._api, Subject("charge", maybe_id(dispute, "charge") or ""))
         return (found[0] if found else None), map_dispute(dispute)
 
+    async def list_disputes(self) -> AsyncIterator[tuple[str, DisputeState]]:
+        """A hundred a call."""
+        async for page in self._api.pages("disputes"):
+            for data in page:
+                try:
+                    yield need(data, "id", str), map_dispute(data)
+                except ProviderMisread as error:
+                    log.warning("Left out dispute %s: %s", maybe(data, "id", str), error)
+
     async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
         """A hundred a call. One that cannot be read is left out, and said so in the log."""
         pages = self._api.pages("subscriptions", status="all", expand=["data.latest_invoice"])

@@ -113,6 +113,11 @@ class FakeProvider:
         self._meet("fetch_dispute", dispute_id, after=False)
         return self.disputes[dispute_id]
 
+    async def list_disputes(self) -> AsyncIterator[tuple[str, DisputeState]]:
+        self._meet("list_disputes", "", after=False)
+        for name, (_, state) in list(self.disputes.items()):
+            yield name, state
+
     async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
         self._meet("list_subscriptions", "", after=False)
         for subscription in list(self.subscriptions.values()):

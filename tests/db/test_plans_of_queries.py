@@ -16,6 +16,7 @@ from tests.contract.ledger.nouns import (
     KEY,
     checkout,
     converge,
+    dispute,
     event,
     intent,
     marks,
@@ -56,7 +57,7 @@ async def everything(ledger: Ledger) -> None:
     await sync(ledger, subscription(), version=(await the_stale(ledger)).version, notices=(notice(),))
     await sync(ledger, None, version=99)
     await ledger.record_binding(KEY, ANNA, "1", "cmd", 20)
-    await sync(ledger, subscription(ends_at=99))
+    await sync(ledger, subscription(ends_at=99), dispute=dispute())
     await ledger.record_intent(intent())
     await ledger.record_intent(intent("back", IntentKind.RESUME))
     await ledger.record_intent_outcome(intent("back", IntentKind.RESUME, attempts=1), None, [notice("2")])
@@ -90,6 +91,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_subscription(KEY)
     await ledger.load_subscriptions_of(ANNA.member_id)
     await ledger.load_customer_subscriptions("stripe", "acct", "cus_sub_1")
+    await ledger.load_dispute("stripe", "acct", "dp_1")
     await ledger.load_unbound("stripe", "acct")
     await ledger.load_to_look_up("stripe", "acct", 0)
     await ledger.load_running(GUILD)

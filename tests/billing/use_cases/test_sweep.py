@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import ProviderMisread, ProviderUnavailable, RoleAboveBot
-from billing.model import Binding, Item, Status, Subscription
+from billing.model import Binding, DisputeState, Item, Status, Subscription
 from billing.ports import CheckoutFound
 from billing.use_cases.sweep import FINDS_ITS_PAYER, refresh_prices, sweep
 from tests.billing.builders import (
@@ -195,3 +195,56 @@ async def test_a_price_that_is_gone_keeps_no_other_from_being_asked_for(world: W
     world.provider.prices["price_2"] = make_price("price_2", active=False)
     await refresh_prices(world.ports)
     assert [p.prices[0].active for p in await world.ledger.load_plans(GUILD)] == [True, False]
+
+
+class TestDisputes:
+    async def test_one_that_nobody_told_of_bars_access_until_it_is_won(self, paying: World) -> None:
+        paying.provider.disputes["dp_1"] = ("sub_1", DisputeState.OPEN)
+        await swept(paying)
+        assert paying.roles_of() == set()
+        paying.provider.disputes["dp_1"] = ("sub_1", DisputeState.WON)
+        await swept(paying)
+        assert paying.roles_of() == {ROLE}
+        assert [n.facts["state"] for n in paying.told("dispute")] == ["open", "won"]
+
+    async def test_an_inquiry_that_came_to_nothing_gives_access_back(self, paying: World) -> None:
+        for state in (DisputeState.OPEN, DisputeState.NONE):
+            paying.provider.disputes["dp_1"] = ("sub_1", state)
+            await swept(paying)
+        assert paying.roles_of() == {ROLE}
+
+    async def test_one_that_is_lost_ends_the_billing(self, paying: World) -> None:
+        paying.provider.disputes["dp_1"] = ("sub_1", DisputeState.LOST)
+        await swept(paying)
+        assert paying.provider.subscriptions["sub_1"].status is Status.ENDED
+
+    async def test_what_stands_as_it_did_is_not_looked_at(self, paying: World) -> None:
+        for number, state in enumerate(DisputeState):
+            paying.provider.disputes[f"dp_{number}"] = (None, state)
+        for _ in range(3):
+            await swept(paying)
+        assert paying.provider.count("fetch_dispute") == 3, "none that came to nothing"
+        assert paying.provider.count("list_disputes") == 3
+
+    async def test_one_that_cannot_be_read_keeps_no_other_from_being_seen(
+        self, paying: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fetch = paying.provider.fetch_dispute
+
+        async def some(name: str) -> tuple[str | None, DisputeState]:
+            if name == "dp_0":
+                raise ProviderMisread
+            return await fetch(name)
+
+        monkeypatch.setattr(paying.provider, "fetch_dispute", some)
+        for name in ("dp_0", "dp_1"):
+            paying.provider.disputes[name] = ("sub_1", DisputeState.OPEN)
+        assert await swept(paying) == []
+        assert paying.roles_of() == set()
+
+    async def test_a_provider_that_does_not_answer_is_asked_no_further(self, paying: World) -> None:
+        for name in ("dp_0", "dp_1"):
+            paying.provider.disputes[name] = ("sub_1", DisputeState.OPEN)
+        paying.provider.fail("fetch_dispute", ProviderUnavailable())
+        assert len(await swept(paying)) == 1
+        assert paying.provider.count("fetch_dispute") == 1

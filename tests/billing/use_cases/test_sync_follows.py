@@ -283,6 +283,16 @@ class TestDisputes:
         assert world.roles_of() == {ROLE}
         assert [n.facts["state"] for n in world.told("dispute")] == ["open", "won"]
 
+    async def test_one_that_is_won_gives_nothing_back_while_another_is_open(self, world: World) -> None:
+        await world.add_plan()
+        await world.subscribe()
+        await self.dispute(world, DisputeState.OPEN, "dp_1")
+        await self.dispute(world, DisputeState.OPEN, "dp_2")
+        await self.dispute(world, DisputeState.WON, "dp_1")
+        assert world.roles_of() == set()
+        await self.dispute(world, DisputeState.WON, "dp_2")
+        assert world.roles_of() == {ROLE}
+
     async def test_access_stays_away_when_lost(self, world: World) -> None:
         await world.add_plan()
         await world.subscribe()

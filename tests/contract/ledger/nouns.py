@@ -8,6 +8,8 @@ from typing import Any
 from billing.model import (
     Binding,
     Checkout,
+    Dispute,
+    DisputeState,
     Event,
     Intent,
     IntentKind,
@@ -48,6 +50,10 @@ KEY = subscription().key
 def event(id_: str = "evt_1", subject: str | None = "sub_1", **fields: Any) -> Event:
     about = Subject("subscription", subject) if subject else None
     return replace(Event("stripe", "acct", id_, "customer.subscription.updated", about, 5), **fields)
+
+
+def dispute(id_: str = "dp_1", state: DisputeState = DisputeState.OPEN, **fields: Any) -> Dispute:
+    return replace(Dispute("stripe", "acct", id_, KEY, state), **fields)
 
 
 def plan(name: str = "Gold", **fields: Any) -> Plan:

@@ -176,6 +176,19 @@ async def test_a_dispute_leads_to_its_subscription(there: Surroundings) -> None:
     assert await there.provider.fetch_dispute(dispute_id) == (bought.key.id, DisputeState.WON)
 
 
+async def test_disputes_are_listed_with_where_they_stand(there: Surroundings) -> None:
+    assert await listed_disputes(there) == []
+    dispute_id = there.dispute(await buy(there))
+    assert await listed_disputes(there) == [(dispute_id, DisputeState.OPEN)]
+    there.win(dispute_id)
+    for _ in range(2):
+        assert await listed_disputes(there) == [(dispute_id, DisputeState.WON)]
+
+
+async def listed_disputes(there: Surroundings) -> list[tuple[str, DisputeState]]:
+    return [found async for found in there.provider.list_disputes()]
+
+
 async def test_the_way_to_manage_is_a_fresh_link(there: Surroundings) -> None:
     bought = await buy(there)
     link = await there.provider.manage_link(bought, wish(bought.price))

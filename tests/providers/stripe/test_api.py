@@ -142,6 +142,7 @@ def calls() -> list[Callable[[StripeSurroundings], Awaitable[object]]]:
         lambda at: at.provider.fetch_checkout("sub_1"),
         lambda at: at.provider.fetch_dispute("dp_1"),
         lambda at: anext(at.provider.list_subscriptions()),
+        lambda at: anext(at.provider.list_disputes()),
         lambda at: at.provider.fetch_price("price_gold"),
         lambda at: at.provider.start_checkout(order(gold)),
         lambda at: at.provider.manage_link(found, wish(gold)),
@@ -197,6 +198,19 @@ async def test_pages_follow_each_other(responder: Responder, stripe_at: StripePr
     assert [asked.params.get("starting_after") for asked in responder.asked] == [None, "sub_2"]
     assert responder.asked[0].params["status"] == "all"
     assert responder.asked[0].params["limit"] == "100"
+
+
+async def test_disputes_are_listed_with_one_call_a_page(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
+    what = "GET /v1/disputes"
+    statuses = ["needs_response", "pondered", "won", "lost", "warning_closed"]
+    disputes = [{"object": "dispute", "id": f"dp_{n}", "status": s} for n, s in enumerate(statuses)]
+    responder.say(what, listed(*disputes[:2], more=True))
+    responder.say(what, listed(*disputes[2:]))
+    found = [(name, str(state)) async for name, state in stripe_at.list_disputes()]
+    assert found == [("dp_0", "open"), ("dp_2", "won"), ("dp_3", "lost"), ("dp_4", "none")]
+    assert [asked.params.get("starting_after") for asked in responder.asked] == [None, "dp_1"]
 
 
 async def test_the_failure_of_a_page_is_told(responder: Responder, stripe_at: StripeProvider) -> None:

@@ -1,0 +1,72 @@
+"""Several disputes of one subscription, and what they mean together."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from billing.model import DisputeState, Status, SubscriptionKey
+from billing.ports import Ledger
+from tests.contract.ledger.nouns import ANNA, KEY, dispute, marks, settle, subscription, sync
+
+NONE, OPEN, WON, LOST = DisputeState.NONE, DisputeState.OPEN, DisputeState.WON, DisputeState.LOST
+
+
+async def state(ledger: Ledger) -> DisputeState:
+    found = await ledger.load_subscription(KEY)
+    assert found is not None
+    return found.dispute
+
+
+async def test_a_dispute_comes_back_as_it_was_last_recorded(ledger: Ledger) -> None:
+    assert await ledger.load_dispute("stripe", "acct", "dp_1") is None
+    for heard in (OPEN, LOST):
+        await sync(ledger, subscription(), dispute=dispute(state=heard))
+        assert await ledger.load_dispute("stripe", "acct", "dp_1") is heard
+    for other in (("stripe", "acct", "dp_2"), ("stripe", "other", "dp_1"), ("paypal", "acct", "dp_1")):
+        assert await ledger.load_dispute(*other) is None
+
+
+async def test_one_about_nothing_of_ours_is_remembered_too(ledger: Ledger) -> None:
+    await sync(ledger, None, dispute=dispute(key=None, state=WON))
+    assert await ledger.load_dispute("stripe", "acct", "dp_1") is WON
+
+
+@pytest.mark.parametrize(
+    ("states", "together"),
+    [((OPEN, WON), OPEN), ((LOST, WON), LOST), ((LOST, OPEN), LOST), ((WON, WON), WON), ((WON, NONE), WON)],
+)
+async def test_whatever_came_last_the_worst_one_counts(
+    ledger: Ledger, states: tuple[DisputeState, ...], together: DisputeState
+) -> None:
+    for run, order in enumerate(permutations(states)):
+        key = SubscriptionKey("stripe", "acct", f"sub_{run}")
+        for number, one in enumerate(order):
+            about = dispute(f"dp_{run}_{number}", one, key=key)
+            await sync(ledger, subscription(key.id, dispute=one), dispute=about)
+        found = await ledger.load_subscription(key)
+        assert found is not None
+        assert found.dispute is together
+
+
+async def test_disputes_of_others_do_not_count(ledger: Ledger) -> None:
+    await sync(ledger, subscription("sub_2"), dispute=dispute(key=SubscriptionKey("stripe", "acct", "sub_2")))
+    await sync(ledger, subscription(), dispute=dispute("dp_2", WON))
+    assert await state(ledger) is WON
+
+
+async def test_a_later_look_without_a_word_on_disputes_changes_nothing(ledger: Ledger) -> None:
+    await sync(ledger, subscription(binding=ANNA), dispute=dispute())
+    await sync(ledger, subscription(status=Status.PAST_DUE))
+    assert await state(ledger) is OPEN
+
+
+async def test_only_the_last_to_be_settled_marks_the_member(ledger: Ledger) -> None:
+    for name in ("dp_1", "dp_2"):
+        await sync(ledger, subscription(binding=ANNA), dispute=dispute(name))
+    await settle(ledger)
+    await sync(ledger, subscription(), dispute=dispute("dp_1", WON))
+    assert await marks(ledger) == {}
+    await sync(ledger, subscription(), dispute=dispute("dp_2", WON))
+    assert list(await marks(ledger)) == [ANNA]
