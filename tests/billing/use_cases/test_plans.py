@@ -49,7 +49,7 @@ async def test_a_plan_is_added(world: World, plan: Plan) -> None:
         ({"add_role": None}, "a name and a role"),
         ({"price_ids": None}, "needs a price"),
         ({"price_ids": {"stripe": " "}}, "needs a price"),
-        ({"price_ids": {"paypal": "P-1"}}, "Paypal is not set up"),
+        ({"price_ids": {"paypal": "P-1"}}, "PayPal is not set up"),
         ({"description": "x" * (DESCRIPTION_LIMIT + 1)}, "description"),
         ({"trial_days": -1}, "trial"),
         ({"trial_days": TRIAL_LIMIT + 1}, "trial"),
