@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from billing.access import decide_right, plans_of
+from billing.access import Right, decide_right, plans_of
 from billing.backoff import next_try, next_try_of
 from billing.errors import ProviderError, ProviderNotFound
 from billing.model import (
@@ -265,11 +265,12 @@ def _milestones(
     now = ports.now()
     had = known is not None and decide_right(known, known_at(known, now), ports.grace) is not None
     plan = next((p.name for p in plans_of(snapshot, plans)), "")
+    over = snapshot.status is Status.ENDED and _right_left(ports, known, snapshot, now) is None
     kinds = {
         "started": started,
         "payment_failed": snapshot.status is Status.PAST_DUE
         and (known is None or known.status is not Status.PAST_DUE),
-        "ended": had and snapshot.status is Status.ENDED and decide_right(snapshot, now, ports.grace) is None,
+        "ended": had and over,
     }
     return tuple(
         Notice(
@@ -289,6 +290,13 @@ def _milestones(
         for kind, moment in (("started", 0), ("payment_failed", snapshot.unpaid_since or now), ("ended", 0))
         if kinds[kind]
     )
+
+
+def _right_left(ports: Ports, known: Subscription | None, snapshot: Subscription, now: int) -> Right | None:
+    """What an ended subscription still gives: until the moment that its member was told, once they were."""
+    told = known.paid_through if known is not None and known.status is Status.ENDED else None
+    kept = snapshot if told is None else replace(snapshot, paid_through=told)
+    return decide_right(kept, now, ports.grace)
 
 
 def known_at(known: Subscription, now: int) -> int:

@@ -54,6 +54,18 @@ async def test_the_roles_stay_for_what_is_paid_and_then_go(world: World, bought:
     assert len(world.told("ended")) == 1
 
 
+async def test_the_end_is_told_though_the_provider_names_a_later_hour(
+    world: World, bought: Subscription
+) -> None:
+    """The member was told a moment, and the role went then."""
+    await cancel(world.ports, MEMBER, make_key())
+    told = bought.paid_through or 0
+    world.clock.at = told + 5
+    await world.change(replace(bought, status=Status.ENDED, paid_through=told + 8 * 3600))
+    assert world.roles_of() == set()
+    assert len(world.told("ended")) == 1
+
+
 async def test_what_is_paid_is_recorded_before_the_provider_is_asked_to_end_it(
     world: World, bought: Subscription, monkeypatch: pytest.MonkeyPatch
 ) -> None:
