@@ -118,7 +118,7 @@ async def test_a_role_that_the_bot_cannot_give_is_sold_with_a_warning(town: Town
     [
         ({"stripe_price": "price_nope"}, "Stripe knows no price"),
         ({}, "needs a price"),
-        ({"paypal_plan": "P-1"}, "Paypal is not set up"),
+        ({"paypal_plan": "P-1"}, "PayPal is not set up"),
     ],
 )
 async def test_prices_that_cannot_be_sold(town: Town, options: dict[str, str], said: str) -> None:
