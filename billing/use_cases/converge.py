@@ -81,7 +81,7 @@ async def _converge(ports: Ports, mark: MemberMark) -> None:
     due_at = next_change(state.subscriptions, state.overrides, now, ports.grace)
     await ports.ledger.record_converged(
         mark,
-        gone=sorted((state.granted | set(outcome.given)) - after - desired),
+        gone=sorted((state.granted | set(outcome.given) | set(outcome.refused)) - after),
         due_at=due_at,
         parked=_why_parked(outcome),
         changes=_history(mark, actual, after, outcome, entitlements, now),

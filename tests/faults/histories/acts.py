@@ -164,8 +164,6 @@ async def rejoin(stage: Stage, a: int, b: int, c: int) -> None:
         guild = stage.guilds[b % 2]
         if who.id not in guild.members:
             stage.world.rejoin(guild, who)
-            if not stage.intent:
-                stage.unnoticed.add((guild.id, who.id))
             await stage.join(guild, who)
 
 

@@ -143,18 +143,20 @@ class Stage:
 
     async def open(self) -> None:
         """Start the program over a ledger in which the plans are on sale."""
-        if not FURNISHED:
-            await self.start()
-            sold = [await self._sell(*plan) for plan in SOLD]
-            await self.quiet()
-            await self.stop()
-            FURNISHED.append((self.path.read_bytes(), sold))
         file, self.plans = FURNISHED[0]
         self.path.write_bytes(file)
         for plan, (_, _, product, _) in zip(self.plans, SOLD, strict=True):
             facts = PlanFacts(plan.id, plan.guild_id, set(plan.role_ids), {self.products[product]})
             self.model.add_plan(facts)
         await self.start()
+
+    async def furnish(self) -> None:
+        """Put the plans on sale, and keep the ledger that holds them for every stage to come."""
+        await self.start()
+        sold = [await self._sell(*plan) for plan in SOLD]
+        await self.quiet()
+        await self.close()
+        FURNISHED.append((self.path.read_bytes(), sold))
 
     async def _sell(self, guild: int, name: str, product: int, roles: tuple[int, ...]) -> Plan:
         place = self.guilds[guild].id
@@ -207,7 +209,7 @@ class Stage:
             for task in program.worker._tasks:
                 task.cancel()
             own = asyncio.current_task()
-            for task in asyncio.all_tasks():
+            for task in sorted(asyncio.all_tasks(), key=lambda task: (len(task.get_name()), task.get_name())):
                 if task is not own and getattr(task.get_coro(), "__qualname__", "").startswith("Worker."):
                     task.cancel()
         await program.cog.cog_unload()
@@ -308,8 +310,11 @@ class Stage:
             self._beside.close()
 
     async def join(self, guild: Guild, member: Person) -> None:
-        """Discord's event, which comes only with the members intent."""
-        if self.intent and self.program is not None:
+        """Discord's event, which comes only with the members intent, and only to who listens."""
+        heard = self.intent and self.program is not None
+        if not heard or self.disk.full:
+            self.unnoticed.add((guild.id, member.id))
+        if heard and self.program is not None:
             who: Any = SimpleNamespace(guild=guild, id=member.id)
             await self.program.cog.on_member_join(who)
 
@@ -328,12 +333,21 @@ def _numbers() -> Callable[[int], str]:
 @asynccontextmanager
 async def opened(path: Path, seed: int, *, sweeps: bool, intent: bool) -> AsyncIterator[Stage]:
     """A stage with the plans on sale and nothing sold yet."""
+    if not FURNISHED:
+        async with _built(path.with_name("furnished.db"), 0, NEVER, False) as first:
+            await first.furnish()
+    async with _built(path, seed, SWEEPS if sweeps else NEVER, intent) as stage:
+        await stage.open()
+        await stage.quiet()
+        yield stage
+
+
+@asynccontextmanager
+async def _built(path: Path, seed: int, sweeps: float, intent: bool) -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         stack.enter_context(patch.object(cogs.role_sync, "SETTLING", 0.0))
         stack.enter_context(patch.object(state, "token", _numbers()))
-        stage = Stage(path, seed, SWEEPS if sweeps else NEVER, intent)
+        stage = Stage(path, seed, sweeps, intent)
         stack.enter_context(patch.object(aiosqlite, "connect", stage.disk.connect))
         stack.push_async_callback(stage.close)
-        await stage.open()
-        await stage.quiet()
         yield stage
