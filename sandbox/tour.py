@@ -199,10 +199,17 @@ class Tour(Acting):
         """Mia cancels: PayPal ends that at once and for good, and says so first"""
         question = await self.asks_to_cancel()
         self.check("she is told beforehand what she keeps", _all(question, "You keep", "until"))
+        self.check("and that it cannot be taken back", "cannot be taken back" in question.text)
         receipt = await self.confirms(question)
         self.check("PayPal takes nothing more", self.agreement().status == "CANCELLED")
         await self.keeps(self.mia, "Gold")
         self.check("no undo is offered that PayPal could not give", "Resume" not in _labels(receipt))
+        self.tell.does(self.mia, "presses [ Subscribe again ], to see what that would cost")
+        again = await receipt.press("Subscribe again")
+        self.tell.reads(again)
+        url = next(url for url in _links(again) if url.startswith(self.stage.paypal.url))
+        page = await browser.review(url, self.mia.name)
+        self.check("nothing before what is paid has ended", "Due today €0.00" in page.text)
 
     async def lapsing(self) -> None:
         """The month that Mia paid for runs out"""

@@ -112,8 +112,10 @@ async def test_paying_with_paypal_from_the_first_day_to_the_last(context: Browse
     await paypal.close()
 
     await type_command(page, "/cancel")
+    await expect(newest(page)).to_contain_text("cannot be taken back")
     await newest(page).get_by_role("button", name="Cancel subscription").click()
     await expect(newest(page)).to_contain_text("Receipt")
+    await expect(newest(page).get_by_role("button", name="Subscribe again")).to_be_visible()
     await expect(newest(page).get_by_role("button", name="Resume")).to_have_count(0)
     await expect(page.locator("#desk")).to_contain_text("Cancelled · paid until")
     await expect(roles(page, "Mia")).to_have_text(["Gold"])
