@@ -254,8 +254,14 @@ class StripeProvider:
             more["items"] = {"data": found}
         invoice = maybe(data, "latest_invoice", object)
         if isinstance(invoice, str) and maybe(data, "status", str) == "past_due":
-            more["latest_invoice"] = await self._api.get(path("invoices", invoice))
+            more["latest_invoice"] = await self._invoice(invoice)
         return {**data, **more} if more else data
+
+    async def _invoice(self, invoice_id: str) -> Answer | None:
+        try:
+            return await self._api.get(path("invoices", invoice_id))
+        except Missing:
+            return None  # deleted; what is owed is owed since it was first seen
 
     async def _change(self, subscription_id: str, key: str, **params: Any) -> Subscription:
         where = path("subscriptions", subscription_id)

@@ -208,6 +208,13 @@ async def test_an_invoice_that_was_not_expanded_is_fetched_where_it_decides(
     assert len(responder.asked) == 3
 
 
+async def test_an_invoice_that_was_deleted_is_none(responder: Responder, stripe_at: StripeProvider) -> None:
+    responder.say("GET /v1/subscriptions/sub_1", subscription(status="past_due", latest_invoice="in_1"))
+    responder.refuse("GET /v1/invoices/in_1", 404, code="resource_missing", param="invoice")
+    found = await stripe_at.fetch_subscription("sub_1")
+    assert (found.status, found.unpaid_since) == (Status.PAST_DUE, None)
+
+
 async def test_the_last_payment_is_the_last_above_zero(there: StripeSurroundings) -> None:
     bought = await buy(there, trial_days=3)
     assert await there.provider.fetch_last_payment(bought) is None
