@@ -21,7 +21,7 @@ def _sold(notice: Notice, shown: Shown | None, place: Place) -> str:
 
 _DISPUTES = {
     "open": "disputes a payment through their bank. Access is on hold until the bank has decided.",
-    "won": "had disputed a payment; it was decided in your favour, and access is given again.",
+    "won": "had disputed a payment; it was decided in your favour, and holds up access no longer.",
     "lost": "disputed a payment and got the money back through their bank, so it gives no access.",
 }
 
@@ -89,10 +89,21 @@ def _refunded_by_hand(notice: Notice, shown: Shown | None, place: Place) -> str:
     )
 
 
+def _unreadable(notice: Notice, shown: Shown | None, place: Place) -> str:
+    provider = title_of(fact(notice, "provider"))
+    return (
+        f"### A subscription cannot be read\n{provider}'s answer about <@{fact(notice, 'member')}>'s "
+        f"{_sold(notice, shown, place)} lacks what the bot needs, so it changes no roles for it until it can "
+        f"be read. Look at `{fact(notice, 'subscription')}` in the provider's dashboard; if it looks right "
+        "there, update the bot, or tell those who make it."
+    )
+
+
 CHARGES: Mapping[str, Callable[[Notice, Shown | None, Place], str]] = {
     "dispute": _dispute,
     "paid_while_blocked": _paid_while_blocked,
     "paid_twice": _paid_twice,
     "charged_late": _charged_late,
     "refunded_by_hand": _refunded_by_hand,
+    "unreadable": _unreadable,
 }

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from billing.access import Right, decide_right, plans_of
 from billing.backoff import next_try, next_try_of
-from billing.errors import ProviderError, ProviderNotFound
+from billing.errors import ProviderError, ProviderMisread, ProviderNotFound
 from billing.model import (
     RULE,
     Binding,
@@ -33,9 +33,11 @@ from billing.use_cases.blocked import load_block
 from billing.use_cases.carry_out import stopping
 from billing.use_cases.news import paid_twice, paid_while_blocked
 from billing.use_cases.refunds import is_refund, tell_refund
+from billing.use_cases.unreadable import give_up_unreadable
 
 # What the provider does not know is asked again for about two minutes: its reads may lag behind its events.
 UNKNOWN_TRIES = 6
+UNKNOWN_SECONDS = 120
 REFUSED_REST = 86_400
 
 
@@ -45,11 +47,12 @@ async def locate_event(ports: Ports, event: Event) -> None:
         keys = await _located(ports, event)
         if keys and is_refund(event):
             await tell_refund(ports, ports.providers[event.provider], event, keys)
-    except ProviderNotFound:
-        keys = []
     except ProviderError as error:
-        await ports.ledger.record_event_failed(event, str(error), next_try_of(event.occurred_at, ports.now()))
-        return
+        now = ports.now()
+        if not isinstance(error, ProviderNotFound) or now < event.occurred_at + UNKNOWN_SECONDS:
+            await ports.ledger.record_event_failed(event, str(error), next_try_of(event.occurred_at, now))
+            return
+        keys = []
     await ports.ledger.record_located(event, keys, ports.now())
 
 
@@ -147,12 +150,18 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> None:
             if snapshot.customer_id:
                 synced = await _conclude(ports, provider, snapshot, "provider", "fetched", stale.evidence)
         except ProviderError as error:
-            if not isinstance(error, ProviderNotFound) or stale.attempts < UNKNOWN_TRIES:
+            if not await _gives_up(ports, stale, error):
                 at = next_try(ports.now(), stale.attempts)
                 await ports.ledger.record_fetch_failed(stale, str(error), at)
                 return
             synced = Synced(None, "provider", str(error), stale.evidence, ports.now())
         await ports.ledger.record_synced(replace(synced, stale_version=stale.version))
+
+
+async def _gives_up(ports: Ports, stale: StaleSubscription, error: ProviderError) -> bool:
+    if isinstance(error, ProviderMisread):
+        return await give_up_unreadable(ports, stale, error)
+    return isinstance(error, ProviderNotFound) and stale.attempts >= UNKNOWN_TRIES
 
 
 async def record_snapshot(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -120,11 +121,25 @@ async def test_a_customers_event_while_the_provider_is_down_waits(world: World) 
     assert (await world.ledger.load_health(world.now)).inbox == 0
 
 
-async def test_an_event_about_what_the_provider_does_not_know_is_done(world: World) -> None:
+async def test_an_event_about_what_the_provider_does_not_know_is_done_in_the_end(world: World) -> None:
     world.provider.fail("locate", ProviderNotFound())
     await world.ring("invoice", "in_gone")
     await world.settle()
+    assert (await world.ledger.load_health(world.now)).inbox == 1
+    await world.pass_time(5 * 60)
+    assert 3 < world.provider.count("locate") < 15
     assert (await world.ledger.load_health(world.now)).inbox == 0
+
+
+async def test_what_the_provider_knows_a_little_later_is_found(world: World) -> None:
+    await world.add_plan()
+    await world.ledger.record_checkout(make_checkout())
+    world.provider.subscriptions["sub_1"] = make_subscription(at=world.now, checkout_id="ours_1")
+    world.provider.located[Subject("charge", "ch_1")] = ["sub_1"]
+    world.provider.fail("locate", ProviderNotFound(), times=2)
+    await world.ring("charge", "ch_1")
+    await world.pass_time(60)
+    assert world.roles_of() == {ROLE}
 
 
 async def test_another_accounts_event_touches_nothing(world: World) -> None:
@@ -245,6 +260,49 @@ class TestFaults:
         await world.pass_time(DAY)
         assert 3 < world.provider.count("fetch_subscription") < 12
         assert (await world.ledger.load_health(world.now)).inbox == 0
+
+    async def test_what_cannot_be_read_and_is_nobodys_is_given_up(
+        self, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        world.provider.fail("fetch_subscription", ProviderMisread(detail="items is missing"))
+        await world.ring("subscription", "sub_odd")
+        with caplog.at_level(logging.WARNING):
+            await world.pass_time(DAY)
+        assert 5 < world.provider.count("fetch_subscription") < 12
+        assert (await world.ledger.load_health(world.now)).inbox == 0
+        assert "sub_odd" in caplog.text
+
+    async def test_of_a_members_own_that_cannot_be_read_the_admins_are_told_once(self, world: World) -> None:
+        await world.add_plan()
+        await world.subscribe()
+        world.provider.fail("fetch_subscription", ProviderMisread())
+        await world.ring("subscription", "sub_1")
+        await world.pass_time(DAY)
+        assert (await world.ledger.load_health(world.now)).inbox == 1
+        (notice,) = world.told("unreadable")
+        assert (notice.member_id, notice.facts["member"]) == (None, MEMBER)
+
+    @pytest.mark.parametrize("answers", [True, False])
+    async def test_what_was_bought_here_stays_though_it_was_never_read(
+        self, world: World, *, answers: bool
+    ) -> None:
+        await world.ledger.record_checkout(make_checkout(session_id="cs_1"))
+        world.provider.checkouts["sub_1"] = CheckoutFound("cs_1", "ours_1", "sub_1", "cus_1")
+        world.provider.fail("fetch_subscription", ProviderMisread())
+        if not answers:
+            world.provider.fail("fetch_checkout", ProviderUnavailable())
+        await world.ring("subscription", "sub_1")
+        await world.pass_time(DAY)
+        assert (await world.ledger.load_health(world.now)).inbox == 1
+        assert len(world.told("unreadable")) == answers
+
+    async def test_what_is_sold_here_stays_though_nobody_owns_it(self, world: World) -> None:
+        await world.add_plan()
+        await world.change(make_subscription(at=world.now))
+        world.provider.fail("fetch_subscription", ProviderMisread())
+        await world.ring("subscription", "sub_1")
+        await world.pass_time(DAY)
+        assert (await world.ledger.load_health(world.now)).inbox == 1
 
     async def test_a_new_event_during_the_fetch_is_fetched_again(self, world: World) -> None:
         await world.add_plan()
