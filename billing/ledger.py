@@ -111,6 +111,10 @@ class Ledger(Protocol):
         never replaced by one that is not. True when anything changed.
         """
 
+    async def record_retry(self, at: int, wished_before: int) -> None:
+        """Make due at once whatever failed before and waits for its next try: events, fetches, members; and
+        every wish made before that moment. Writes nothing when there is none."""
+
     async def load_dispute(self, provider: str, account: str, dispute_id: str) -> DisputeState | None:
         """Where a dispute stood when it was last looked at; None for one not heard of yet."""
 
@@ -129,6 +133,9 @@ class Ledger(Protocol):
 
     async def load_unbound(self, provider: str, account: str) -> list[Subscription]:
         """Recorded subscriptions, not ended, that belong to nobody here."""
+
+    async def load_living(self, provider: str, account: str) -> list[str]:
+        """Ids of the recorded subscriptions that have not ended."""
 
     async def load_to_look_up(self, provider: str, account: str, opened_after: int) -> list[str]:
         """Ids of the recorded subscriptions that have not ended, and of the payment pages made after that

@@ -14,6 +14,7 @@ from billing.backoff import next_try, next_try_of
 from billing.errors import DuesError
 from billing.model import Event, Intent, IntentState, MemberMark, Notice
 from billing.ports import Ports, StaleSubscription
+from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.carry_out import carry_out
 from billing.use_cases.converge import converge_member
 from billing.use_cases.sweep import refresh_prices, sweep
@@ -238,17 +239,32 @@ class Worker:
             woken.cancel()
 
     async def _run_sweeps(self) -> None:
-        """At the start, then at the owner's interval; sooner after one that met a fault."""
+        """At the start, then at the owner's interval; sooner after one that met a fault.
+
+        What waits for its next try is tried at once at the start, as nothing is known of what kept it; and
+        when every provider has answered. A wish that somebody may be waiting for is left to them.
+        """
+        await self._retry(patience=0)
         while True:
             rest = self._sync_interval
             try:
-                for fault in await sweep(self._ports):
+                faults = await sweep(self._ports)
+                for fault in faults:
                     log.warning("sweep: %s", fault)
                     rest = min(rest, SWEEP_AGAIN)
+                if not faults:
+                    await self._retry(PATIENCE)
             except Exception:
                 log.exception("sweep: fault")
                 rest = min(rest, SWEEP_AGAIN)
             await self._ports.clock.sleep(rest)
+
+    async def _retry(self, patience: int) -> None:
+        now = self._ports.now()
+        try:
+            await self._ports.ledger.record_retry(now, now - patience)
+        except DuesError as error:
+            log.warning("retry: %s", error)
 
     async def _refresh_prices(self) -> None:
         """Once: what became of a price while the bot was away too long for the provider to send it again, or

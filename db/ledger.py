@@ -117,6 +117,9 @@ class SqliteLedger(Ledger):
     async def record_synced(self, synced: Synced) -> bool:
         return await self._write(sync.record_synced, synced)
 
+    async def record_retry(self, at: int, wished_before: int) -> None:
+        await self._write(marks.record_retry, at, wished_before)
+
     async def load_dispute(self, provider: str, account: str, dispute_id: str) -> DisputeState | None:
         return await self._read(disputes.load_dispute, provider, account, dispute_id)
 
@@ -134,6 +137,9 @@ class SqliteLedger(Ledger):
 
     async def load_unbound(self, provider: str, account: str) -> list[Subscription]:
         return await self._read(subscriptions.load_unbound, provider, account)
+
+    async def load_living(self, provider: str, account: str) -> list[str]:
+        return await self._read(subscriptions.load_living, provider, account)
 
     async def load_to_look_up(self, provider: str, account: str, opened_after: int) -> list[str]:
         return await self._read(subscriptions.load_to_look_up, provider, account, opened_after)

@@ -26,6 +26,13 @@ _NEXT = """
     UNION ALL SELECT min(next_try_at) FROM notices WHERE next_try_at > :after
 """
 
+# What failed before, in each table that has such things.
+_RETRIED = {
+    "inbox": "done_at IS NULL AND attempts > 0",
+    "stale": "attempts > 0",
+    "members": "next_try_at IS NOT NULL AND attempts > 0",
+}
+
 # Nothing is left that a sweep could find wrong with a member who has none of these.
 _WATCHED = """
     SELECT EXISTS (SELECT 1 FROM role_grants WHERE guild_id = :guild AND member_id = :member)
@@ -142,6 +149,16 @@ def _living(db: sqlite3.Connection, member: Binding, at: int) -> list[Subscripti
         (member.member_id, member.guild_id, at - JUST_NOW),
     )
     return [SubscriptionKey(*row) for row in rows]
+
+
+def record_retry(db: sqlite3.Connection, at: int, wished_before: int) -> None:
+    for table, waits in _RETRIED.items():
+        db.execute(f"UPDATE {table} SET next_try_at = :at WHERE {waits} AND next_try_at > :at", {"at": at})
+    db.execute(
+        "UPDATE intents SET next_attempt_at = :at WHERE state = 'pending' AND next_attempt_at > :at"
+        " AND created_at < :before",
+        {"at": at, "before": wished_before},
+    )
 
 
 def load_next_due(db: sqlite3.Connection, after: int) -> int | None:

@@ -67,6 +67,14 @@ def load_unbound(db: sqlite3.Connection, provider: str, account: str) -> list[Su
     return [subscription(row) for row in rows]
 
 
+def load_living(db: sqlite3.Connection, provider: str, account: str) -> list[str]:
+    rows = db.execute(
+        "SELECT id FROM subscriptions WHERE provider = ? AND account = ? AND status <> 'ended'",
+        (provider, account),
+    )
+    return [row[0] for row in rows]
+
+
 def load_to_look_up(db: sqlite3.Connection, provider: str, account: str, opened_after: int) -> list[str]:
     rows = db.execute(
         "SELECT id FROM subscriptions WHERE provider = :provider AND account = :account AND status <> 'ended'"

@@ -6,7 +6,7 @@ import logging
 
 from billing.access import plans_of
 from billing.errors import ProviderError, ProviderUnavailable
-from billing.model import DisputeState, Plan, Subscription
+from billing.model import DisputeState, Plan, Subscription, SubscriptionKey
 from billing.ports import Ports, Provider
 from billing.use_cases.blocked import load_block
 from billing.use_cases.sync import record_dispute, record_snapshot
@@ -45,7 +45,9 @@ async def sweep_provider(ports: Ports, provider: Provider) -> None:
     begun, name = ports.now(), f"swept {provider.name}:{provider.account}"
     sold = await ports.ledger.load_plans(None, removed=True)
     known_ids = [] if provider.lists_all else await _load_to_look_up(ports, provider, name)
+    seen: set[str] = set()
     async for listed in provider.list_subscriptions(known_ids):
+        seen.add(listed.key.id)
         known = await ports.ledger.load_subscription(listed.key)
         if known is None and not listed.customer_id:
             continue  # a page that nobody has agreed on
@@ -54,8 +56,18 @@ async def sweep_provider(ports: Ports, provider: Provider) -> None:
                 await _record_new(ports, provider, listed)
         elif await _needs_look(ports, known, listed, sold):
             await ports.ledger.record_stale([listed.key], "sweep", ports.now())
-    if not provider.lists_all:
+    if provider.lists_all:
+        await _look_for_missing(ports, provider, seen)
+    else:
         await ports.ledger.record_value(name, str(begun))
+
+
+async def _look_for_missing(ports: Ports, provider: Provider, seen: set[str]) -> None:
+    """What was not in a list that was read to its end is asked for by its id; that alone ends nothing."""
+    living = await ports.ledger.load_living(provider.name, provider.account)
+    missing = [SubscriptionKey(provider.name, provider.account, one) for one in living if one not in seen]
+    if missing:
+        await ports.ledger.record_stale(missing, "sweep", ports.now())
 
 
 async def sweep_disputes(ports: Ports, provider: Provider) -> None:

@@ -48,6 +48,13 @@ class Bench:
             "http://dues.example",
         )
         self.worker = Worker(self.ports, interval)
+        self.retries = 0
+        self._record_retry = ledger.record_retry
+        ledger.record_retry = self._retry  # type: ignore[method-assign]  # it passes every call on
+
+    async def _retry(self, at: int, wished_before: int) -> None:
+        await self._record_retry(at, wished_before)
+        self.retries += 1
 
     async def sell(self) -> None:
         await self.ledger.record_plan(make_plan(0), "test", self.ports.now())

@@ -13,6 +13,8 @@ import pytest
 
 from billing.errors import DiscordUnavailable, LedgerUnavailable, ProviderUnavailable
 from billing.model import Binding, DisputeState, Event, Intent, IntentKind, Notice, Subject, Subscription
+from billing.ports import Synced
+from billing.use_cases.cancel import PATIENCE
 from billing.worker import LONGEST_WAIT, SWEEP_AGAIN
 from tests.billing.bench import INTERVAL, Bench, quiet, run, until
 from tests.billing.builders import (
@@ -28,7 +30,7 @@ from tests.billing.builders import (
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     async with run(tmp_path / "ledger.db") as made:
-        await until(lambda: made.provider.count("list_subscriptions") == 1)
+        await until(lambda: made.retries == 2)  # at the start, and after the first sweep
         yield made
 
 
@@ -138,6 +140,41 @@ async def test_a_sweep_that_met_a_fault_comes_again_sooner(tmp_path: Path) -> No
         await asyncio.sleep(0.05)
         bench.clock.advance(SWEEP_AGAIN + 1)
         await until(lambda: bench.holders() == 1)
+
+
+async def test_a_wish_that_was_kept_before_is_carried_out_at_the_start(tmp_path: Path) -> None:
+    """Its own moment is a minute away: somebody was waiting for it when the program ended."""
+    async with run(tmp_path / "ledger.db", start=False) as bench:
+        sub = await bench.offer("sub_1")
+        await bench.ledger.record_synced(Synced(sub, "test", "", "", bench.ports.now()))
+        await bench.ledger.record_intent(wish(sub, bench.ports.now() - 1))
+        bench.provider.fail("list_subscriptions", ProviderUnavailable())
+        bench.worker.start()
+        await until(lambda: bench.provider.count("cancel_now") == 1)
+
+
+async def test_what_failed_is_tried_when_the_provider_is_back(bench: Bench) -> None:
+    await bench.sell()
+    await bench.offer("sub_1")
+    bench.provider.fail("*", ProviderUnavailable())
+    await bench.ring("sub_1")
+    await until(lambda: bench.provider.count("fetch_subscription") == 1)
+    await quiet(bench)
+    (stale,) = await bench.ledger.load_stale(bench.ports.now() + DAY, 1)
+    await bench.ledger.record_fetch_failed(stale, "down for long", bench.ports.now() + 2 * DAY)
+    bench.clock.advance(INTERVAL + 1)
+    await until(lambda: bench.provider.count("list_subscriptions") == 2)
+    assert bench.retries == 2
+    bench.provider.heal()
+    bench.clock.advance(SWEEP_AGAIN + 1)
+    await until(lambda: bench.retries == 3)
+    await until(lambda: bench.provider.count("fetch_subscription") == 2)
+
+
+def wish(sub: Subscription, made_at: int) -> Intent:
+    return Intent(
+        "wish", IntentKind.CANCEL_NOW, sub.key, MEMBER, "", made_at, next_attempt_at=made_at + PATIENCE
+    )
 
 
 async def test_a_sweep_that_breaks_ends_nothing(

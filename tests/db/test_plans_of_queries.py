@@ -67,6 +67,7 @@ async def everything(ledger: Ledger) -> None:
     mark = (await marks(ledger))[ANNA]
     await ledger.record_converge_failed(mark, "down", 40)
     await converge(ledger, mark, gone=(71,), due_at=50, parked="Gone.")
+    await ledger.record_retry(13, 13)
     await ledger.record_due(60)
     await ledger.record_marks([ANNA], "sweep", 60)
     for member in range(1, 8):  # some go, some are braked
@@ -93,6 +94,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_customer_subscriptions("stripe", "acct", "cus_sub_1")
     await ledger.load_dispute("stripe", "acct", "dp_1")
     await ledger.load_unbound("stripe", "acct")
+    await ledger.load_living("stripe", "acct")
     await ledger.load_to_look_up("stripe", "acct", 0)
     await ledger.load_running(GUILD)
     await ledger.load_checkout("co_1")

@@ -81,6 +81,25 @@ async def test_an_empty_list_ends_nobodys_access(paying: World) -> None:
     assert paying.roles_of() == {ROLE}
 
 
+async def test_what_a_whole_list_leaves_out_is_asked_for_by_its_id(
+    paying: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = replace(await paying.recorded(), status=Status.ENDED, binding=None)
+    paying.provider.subscriptions["sub_1"] = ended
+
+    async def nothing(known: object) -> AsyncIterator[Subscription]:
+        nobody: list[Subscription] = []
+        for one in nobody:
+            yield one
+
+    monkeypatch.setattr(paying.provider, "list_subscriptions", nothing)
+    before = paying.provider.count("fetch_subscription")
+    for _ in range(2):
+        assert await swept(paying) == []
+    assert paying.roles_of() == set()
+    assert paying.provider.count("fetch_subscription") == before + 1, "what has ended is not asked for again"
+
+
 async def test_a_fault_at_one_provider_does_not_keep_members_from_being_looked_at(paying: World) -> None:
     paying.provider.fail("list_subscriptions", ProviderUnavailable())
     paying.roles_of().clear()
