@@ -150,3 +150,12 @@ async def test_commands_are_registered_when_they_changed_and_not_at_every_start(
         assert await program.stop() == 0
     seen = [feed.get_nowait()["kind"] for _ in range(feed.qsize())]
     assert seen.count("commands_registered") == 1
+
+
+async def test_a_start_says_nothing_to_worry_about(town: Town, tmp_path: Path) -> None:
+    program = Program(tmp_path, settings_of(town))
+    await program.start()
+    await is_ready(town)
+    assert await program.stop() == 0
+    assert "INFO" in program.output
+    assert not [line for line in program.output.splitlines() if "WARNING" in line or "ERROR" in line]
