@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -21,11 +20,8 @@ from tests.billing.builders import (
     GRACE,
     GUILD,
     MEMBER,
-    OTHER_GUILD,
-    OTHER_MEMBER,
     ROLE,
     SECOND_ROLE,
-    make_checkout,
     make_key,
     make_override,
     make_plan,
@@ -205,65 +201,6 @@ class TestBlocked:
         assert world.roles_of() == {ROLE}
         assert [n.facts["starts_at"] for n in world.told("paid_while_blocked")] == [starts_at]
         assert len(world.told("started")) == 1
-
-
-class TestPaidTwice:
-    """Two pages, two payments, one plan."""
-
-    def pairs(self, world: World) -> list[tuple[int | None, object, object]]:
-        return [(n.member_id, n.facts["other"], n.facts["subscription"]) for n in world.told("paid_twice")]
-
-    async def test_member_and_admins_hear_of_a_pair_once(self, world: World) -> None:
-        await world.add_plan()
-        first = await world.subscribe()
-        world.clock.advance(1)
-        second = await world.subscribe("sub_2")
-        for sub in (first, second):
-            await world.change(replace(sub, ends_at=sub.period_end))
-            await world.change(replace(sub, ends_at=None))
-        assert self.pairs(world) == [(MEMBER, "sub_1", "sub_2"), (None, "sub_1", "sub_2")]
-        await world.subscribe("sub_3")
-        assert len(self.pairs(world)) == 6
-
-    async def test_one_that_becomes_the_same_plan_later_is_the_second(self, world: World) -> None:
-        await world.add_plan()
-        await world.add_plan(make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),)))
-        await world.subscribe()
-        world.clock.advance(1)
-        other = await world.subscribe("sub_2", items=(Item(make_price("price_2", "prod_2")),))
-        assert self.pairs(world) == []
-        await world.change(replace(other, items=(Item(make_price()),)))
-        assert len(self.pairs(world)) == 2
-
-    @pytest.mark.parametrize(
-        "first",
-        [
-            {"ends_at": 10**10},
-            {"status": Status.ENDED},
-            {"status": Status.PENDING},
-            {"status": Status.UNPAID},
-        ],
-    )
-    async def test_one_that_is_not_charged_again_is_none(self, world: World, first: dict[str, Any]) -> None:
-        await world.add_plan()
-        await world.subscribe(**first)
-        await world.subscribe("sub_2")
-        assert self.pairs(world) == []
-
-    async def test_another_member_s_is_none(self, world: World) -> None:
-        await world.add_plan()
-        await world.ledger.record_checkout(replace(make_checkout("theirs"), member_id=OTHER_MEMBER))
-        await world.change(make_subscription("sub_2", at=world.now, checkout_id="theirs"))
-        await world.subscribe()
-        assert self.pairs(world) == []
-
-    async def test_another_server_s_is_none(self, world: World) -> None:
-        await world.add_plan()
-        await world.ledger.record_plan(replace(make_plan(0), guild_id=OTHER_GUILD), "test", world.now)
-        await world.ledger.record_checkout(replace(make_checkout("there"), guild_id=OTHER_GUILD))
-        await world.change(make_subscription("sub_2", at=world.now, checkout_id="there"))
-        await world.subscribe()
-        assert self.pairs(world) == []
 
 
 class TestDisputes:
