@@ -11,7 +11,6 @@ from billing.model import (
     Binding,
     Change,
     Checkout,
-    Dispute,
     DisputeState,
     Event,
     GuildSettings,
@@ -25,6 +24,17 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """One payment that is asked back. `key` None: it was for no subscription."""
+
+    provider: str
+    account: str
+    id: str
+    key: SubscriptionKey | None
+    state: DisputeState
 
 
 @dataclass(frozen=True, slots=True)

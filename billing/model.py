@@ -49,20 +49,8 @@ class SubscriptionKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Dispute:
-    """One payment that is asked back. `key` None: it was for no subscription."""
-
-    provider: str
-    account: str
-    id: str
-    key: SubscriptionKey | None
-    state: DisputeState
-
-
-@dataclass(frozen=True, slots=True)
 class Money:
-    """`amount` in the currency's minor unit (Stripe: 'Supported currencies'); `currency` is ISO 4217 in
-    lower case."""
+    """`amount` in minor units (Stripe: 'Supported currencies'); `currency` is ISO 4217 in lower case."""
 
     amount: int
     currency: str

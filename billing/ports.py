@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from billing.errors import ProviderRefused
-from billing.ledger import Health, Ledger, StaleSubscription, Synced
+from billing.ledger import Dispute, Health, Ledger, StaleSubscription, Synced
 from billing.model import (
     Checkout,
     DisputeState,
@@ -30,6 +30,7 @@ __all__ = [
     "CheckoutFound",
     "CheckoutOrder",
     "Clock",
+    "Dispute",
     "Health",
     "Ledger",
     "Messenger",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from billing.model import Dispute, DisputeState, SubscriptionKey
+from billing.model import DisputeState, SubscriptionKey
+from billing.ports import Dispute
 from db.rows import key_row
 
 # The first of these that any dispute has counts: lost bars access for good, open while it lasts.

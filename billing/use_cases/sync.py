@@ -15,7 +15,6 @@ from billing.model import (
     RULE,
     Binding,
     Checkout,
-    Dispute,
     DisputeState,
     Event,
     Intent,
@@ -28,7 +27,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
-from billing.ports import Ports, Provider, StaleSubscription, Synced
+from billing.ports import Dispute, Ports, Provider, StaleSubscription, Synced
 from billing.use_cases.blocked import load_block
 from billing.use_cases.carry_out import stopping
 from billing.use_cases.news import paid_twice, paid_while_blocked

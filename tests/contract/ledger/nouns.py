@@ -8,7 +8,6 @@ from typing import Any
 from billing.model import (
     Binding,
     Checkout,
-    Dispute,
     DisputeState,
     Event,
     Intent,
@@ -25,7 +24,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
-from billing.ports import Ledger, StaleSubscription, Synced
+from billing.ports import Dispute, Ledger, StaleSubscription, Synced
 
 GUILD, OTHER_GUILD = 2**62 + 1, 2**62 + 2
 ANNA, BERT = Binding(GUILD, 2**62 + 11), Binding(GUILD, 2**62 + 12)

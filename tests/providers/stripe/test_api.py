@@ -17,7 +17,7 @@ from billing.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from billing.model import Subject
+from billing.model import Status, Subject
 from providers.stripe.client import StripeProvider
 from sandbox.clock import MovableClock
 from tests.contract.providers.harness import buy, order, wish
@@ -221,3 +221,17 @@ async def test_the_failure_of_a_page_is_told(responder: Responder, stripe_at: St
     assert (await anext(listing)).key.id == "sub_1"
     with pytest.raises(ProviderUnavailable):
         await anext(listing)
+
+
+async def test_an_invoice_that_was_deleted_is_none(responder: Responder, stripe_at: StripeProvider) -> None:
+    responder.say("GET /v1/subscriptions/sub_1", subscription(status="past_due", latest_invoice="in_1"))
+    responder.refuse("GET /v1/invoices/in_1", 404, code="resource_missing", param="invoice")
+    found = await stripe_at.fetch_subscription("sub_1")
+    assert (found.status, found.unpaid_since) == (Status.PAST_DUE, None)
+
+
+async def test_a_deleted_customer_leads_to_what_the_ledger_knows(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
+    responder.refuse("GET /v1/subscriptions", 404, code="resource_missing", param="customer")
+    assert await stripe_at.locate(Subject("customer", "cus_1")) == []

@@ -208,13 +208,6 @@ async def test_an_invoice_that_was_not_expanded_is_fetched_where_it_decides(
     assert len(responder.asked) == 3
 
 
-async def test_an_invoice_that_was_deleted_is_none(responder: Responder, stripe_at: StripeProvider) -> None:
-    responder.say("GET /v1/subscriptions/sub_1", subscription(status="past_due", latest_invoice="in_1"))
-    responder.refuse("GET /v1/invoices/in_1", 404, code="resource_missing", param="invoice")
-    found = await stripe_at.fetch_subscription("sub_1")
-    assert (found.status, found.unpaid_since) == (Status.PAST_DUE, None)
-
-
 async def test_the_last_payment_is_the_last_above_zero(there: StripeSurroundings) -> None:
     bought = await buy(there, trial_days=3)
     assert await there.provider.fetch_last_payment(bought) is None
@@ -401,10 +394,3 @@ async def test_a_checkout_that_made_another_subscription_is_not_taken_for_this_o
     assert found is not None
     assert found.checkout_id == "ours_2"
     assert await stripe_at.fetch_checkout("sub_3") is None
-
-
-async def test_a_deleted_customer_leads_to_what_the_ledger_knows(
-    responder: Responder, stripe_at: StripeProvider
-) -> None:
-    responder.refuse("GET /v1/subscriptions", 404, code="resource_missing", param="customer")
-    assert await stripe_at.locate(Subject("customer", "cus_1")) == []
