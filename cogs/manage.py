@@ -14,6 +14,15 @@ from cogs.context import Interaction, answer, locale_of, think
 from cogs.options import NO_SUBSCRIPTION, find_own, suggest_own
 from cogs.shown import Place, look_up, option_of
 
+OWN_LINK = (
+    "Here you can change how you pay, see your invoices and cancel. The link is yours alone and works for a "
+    "short while: do not pass it on."
+)
+SIGN_IN = (
+    "Sign in at {title} with the account that you pay with. There you can change how you pay, see your "
+    "payments and cancel; cancelling there is final, and you keep what is paid, as with /cancel."
+)
+
 
 class Manage(commands.Cog):
     """The link, made for the caller at that moment and shown to nobody else."""
@@ -80,9 +89,7 @@ async def choice_card(interaction: Interaction, candidates: list[Subscription], 
 async def _show_link(interaction: Interaction, key: SubscriptionKey) -> None:
     ports = interaction.client.ports
     url = await manage_link(ports, interaction.user.id, key)
-    text, row = cards.links([cards.Link(f"Open {ports.provider_of(key).title}", url)])
-    said = (
-        "Here you can change how you pay, see your invoices and cancel. The link is yours alone and works "
-        "for a short while: do not pass it on."
-    )
+    provider = ports.provider_of(key)
+    text, row = cards.links([cards.Link(f"Open {provider.title}", url)])
+    said = OWN_LINK if provider.keeps_period else SIGN_IN.format(title=provider.title)
     await answer(interaction, cards.note(f"{said}\n{text}".strip(), row))

@@ -159,8 +159,8 @@ def _trial(subscription: Subscription) -> str:
     end = subscription.trial_end or subscription.period_end
     until = f" until {day(end)}" if end else ""
     if subscription.ends_at is not None:
-        return f"Free trial; ends on {day(subscription.ends_at)} and does not renew. Nothing is charged."
-    return f"Free trial{until}; the first payment is taken then."
+        return f"Free until it ends on {day(subscription.ends_at)}. It does not renew; nothing is charged."
+    return f"Free{until}; the first payment is taken then."
 
 
 def _past_due(right: Right | None) -> str:

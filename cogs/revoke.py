@@ -170,7 +170,7 @@ def _name(affected: Affected) -> str:
 
 def _affected_line(affected: Affected, order: Order, place: Place) -> str:
     sub = affected.subscription
-    paid_until = sub.ends_at or sub.period_end
+    paid_until = sub.paid_through or sub.ends_at or sub.period_end
     until = f", paid until {day(paid_until)}" if paid_until and not order.at_once else ""
     return f"- **{_name(affected)}**: {total_words(sub, place.locale)}{until}"
 

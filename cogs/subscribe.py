@@ -138,7 +138,17 @@ def _pay(interaction: Interaction, made: Offer) -> tuple[str, cards.Row | None]:
         return "It cannot be bought just now. Please tell the server's admins.", None
     faults = [f"{way.title}: {escaped(way.fault, TEXT_LIMIT)}" for way in made.ways if way.fault]
     text, row = cards.links(_links(interaction, made))
-    return "\n".join([*faults, text]).strip(), row
+    return "\n".join([*_later(made), *faults, text]).strip(), row
+
+
+def _later(made: Offer) -> list[str]:
+    """What is paid already, where a new subscription starts after that."""
+    later = [way for way in made.ways if way.url and way.starts_at is not None]
+    if not later:
+        return []
+    until = max(way.starts_at or 0 for way in later)
+    titles = " or ".join(way.title for way in later)
+    return [f"You have this until {day(until)}. With {titles} the first payment is taken only then."]
 
 
 def _links(interaction: Interaction, made: Offer) -> list[cards.Link]:

@@ -71,21 +71,23 @@ def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool
         new,
         unpaid_since=owed,
         collection_void_since=void,
-        paid_through=_paid_through(old, new, at if at_once else None),
+        paid_through=_paid_through(old, new, at, at_once=at_once),
         dispute=old.dispute if old and keeps_dispute else new.dispute,
         binding=(old.binding if old else None) or new.binding,
         checkout_id=new.checkout_id or (old.checkout_id if old else None),
     )
 
 
-def _paid_through(old: Subscription | None, new: Subscription, most: int | None) -> int | None:
+def _paid_through(old: Subscription | None, new: Subscription, at: int, *, at_once: bool) -> int | None:
     if old is None or new.status not in (Status.ENDED, Status.PAUSED):
         return new.paid_through
     if old.status is Status.ENDED and old.paid_through is not None:
         return old.paid_through
     known = [t for t in (old.paid_through, new.paid_through) if t is not None]
-    if most is not None and new.status is Status.ENDED and known:
-        return min(max(known), most)
+    if at_once and new.status is Status.ENDED and known:
+        return min(max(known), at)
+    if old.paid_through is not None and old.paid_through > at:
+        return old.paid_through  # what its member was told
     return max(known, default=None)
 
 

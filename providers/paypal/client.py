@@ -145,7 +145,9 @@ class PayPalProvider:
         or that PayPal has forgotten, is left out. A round that was cut short goes on there next time."""
         ids = sorted(set(known))
         later = [one for one in ids if one > self._looked_at]
-        for subscription_id in (*later, *ids[: len(ids) - len(later)]):
+        for number, subscription_id in enumerate((*later, *ids[: len(ids) - len(later)])):
+            if number:
+                await self._clock.sleep(PACE)
             try:
                 found = await self.fetch_subscription(subscription_id)
             except ProviderNotFound:
@@ -155,7 +157,6 @@ class PayPalProvider:
             else:
                 yield found
             self._looked_at = subscription_id
-            await self._clock.sleep(PACE)
 
     @bounded
     async def fetch_price(self, price_id: str) -> Price:

@@ -35,9 +35,10 @@ async def still_town(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Town]:
     """The stand-ins and a ledger's place; the program does not run yet."""
-    intent = getattr(request, "param", None) == "members intent"
+    wish = getattr(request, "param", None)
+    wishes = {"members_intent": wish == "members intent", "paypal": wish == "paypal"}
     async with AsyncExitStack() as stack:
-        town = await make_town(stack, tmp_path / "ledger.db", conformance, members_intent=intent)
+        town = await make_town(stack, tmp_path / "ledger.db", conformance, **wishes)
         monkeypatch.setattr(discord.http.Route, "BASE", town.discord.rest_url)
         monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(town.discord.gateway_url))
         yield town

@@ -12,23 +12,26 @@ from pathlib import Path
 from aiohttp import web
 
 from billing.model import Plan
-from billing.ports import Ports
+from billing.ports import Ports, Provider
 from billing.use_cases.plans import Edit, add_plan
 from billing.worker import Worker
 from cogs.client import DuesBot
 from cogs.messenger import DiscordMessenger
 from cogs.role_sync import DiscordRoles
 from db import SqliteLedger
+from providers.paypal.client import PayPalProvider
 from providers.stripe.client import StripeProvider
 from sandbox.clock import MovableClock
 from sandbox.discord import Application, Card, DiscordServer, DiscordWorld, Guild, Person, Reply, Role
 from sandbox.discord.conformance import Conformance
+from sandbox.paypal import PayPalServer
 from sandbox.stripe import StripeServer
 from web.app import Listener
 
 TOKEN = "right.token"
 DAY = 86_400
 MONTH = 31 * DAY
+SOON = 5  # by then is tried again what waits for a provider's word
 
 
 @dataclass
@@ -67,6 +70,8 @@ class Town:
     path: Path
     port: int
     secret: str
+    paypal: PayPalServer | None = None
+    hook: str = ""
     process: Process | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -107,11 +112,17 @@ class Town:
     async def settled(self) -> None:
         """Wait until every delivery is out and the ledger holds no open work."""
         await self.stripe.settle()
+        if self.paypal is not None:
+            await self.paypal.settle()
         async with asyncio.timeout(20):
             self.changed.clear()
             while not await self._idle():
                 await self.changed.wait()
                 self.changed.clear()
+            ledger, now = self.ports.ledger, self.ports.now()
+            if await ledger.load_marked(now + SOON, 1):
+                self.clock.advance(SOON)
+                await self.settled()
 
     async def _idle(self) -> bool:
         ledger, now = self.ports.ledger, self.ports.now()
@@ -141,9 +152,14 @@ def link_of(card: Card | Reply) -> str:
 
 
 async def make_town(
-    stack: AsyncExitStack, path: Path, conformance: Conformance | None, *, members_intent: bool = False
+    stack: AsyncExitStack,
+    path: Path,
+    conformance: Conformance | None,
+    *,
+    members_intent: bool = False,
+    paypal: bool = False,
 ) -> Town:
-    """The stand-ins, populated."""
+    """The stand-ins, populated; with PayPal's beside them if wished."""
     clock = MovableClock()
     # A busy machine must not turn three seconds into a failure.
     world = DiscordWorld(clock, ack_seconds=30)
@@ -161,7 +177,9 @@ async def make_town(
     stripe = await stack.enter_async_context(StripeServer(clock))
     product = stripe.add_product("Gold")["id"]
     price = stripe.add_price(product, 500, currency="eur")["id"]
+    second = await stack.enter_async_context(PayPalServer(clock)) if paypal else None
     port = _free_port()
+    hook = second.add_webhook(f"http://127.0.0.1:{port}/webhooks/paypal")["id"] if second else ""
     secret = stripe.add_endpoint(f"http://127.0.0.1:{port}/webhooks/stripe")["secret"]
     return Town(
         clock=clock,
@@ -181,6 +199,8 @@ async def make_town(
         path=path,
         port=port,
         secret=secret,
+        paypal=second,
+        hook=hook,
     )
 
 
@@ -201,9 +221,14 @@ async def running(town: Town) -> AsyncIterator[Process]:
         stack.push_async_callback(provider.close)
         bot = DuesBot(members_intent=town.app.members_intent)
         stack.push_async_callback(bot.close)
+        providers: dict[str, Provider] = {"stripe": provider}
+        if (paypal := town.paypal) is not None:
+            login = (paypal.client_id, paypal.client_secret, town.hook, paypal.url)
+            providers["paypal"] = PayPalProvider(*login, town.clock, ca_file=paypal.ca_file)
+            stack.push_async_callback(providers["paypal"].close)
         ports = Ports(
             ledger=ledger,
-            providers={"stripe": provider},
+            providers=providers,
             roles=DiscordRoles(bot),
             messenger=DiscordMessenger(bot, ledger),
             clock=town.clock,

@@ -156,11 +156,14 @@ async def test_what_is_known_of_an_ended_one_may_still_grow(ledger: Ledger) -> N
 
 
 @pytest.mark.parametrize("status", [Status.PAUSED, Status.ENDED])
-@pytest.mark.parametrize(("says", "keeps"), [(None, 60), (50, 60), (70, 70)])
-async def test_what_was_paid_is_never_less_once_it_stops(
-    ledger: Ledger, status: Status, says: int | None, keeps: int
+@pytest.mark.parametrize(
+    ("knew", "says", "keeps"), [(60, None, 60), (60, 50, 60), (60, 70, 60), (15, 70, 70), (15, 10, 15)]
+)
+async def test_what_was_paid_is_what_was_told_and_never_less_once_it_stops(
+    ledger: Ledger, status: Status, knew: int, says: int | None, keeps: int
 ) -> None:
-    await sync(ledger, subscription(paid_through=60))
+    """It was told while it lasts; what is over by now was an old account of it."""
+    await sync(ledger, subscription(paid_through=knew))
     await sync(ledger, subscription(status=status, paid_through=says))
     found = await ledger.load_subscription(KEY)
     assert found is not None
