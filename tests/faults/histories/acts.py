@@ -389,6 +389,13 @@ async def stripe_speaks_strangely(stage: Stage, a: int, b: int, c: int) -> None:
         stage.wire.strange = 1 + a % 4
 
 
+@act(4)
+async def stripe_lags(stage: Stage, a: int, b: int, c: int) -> None:
+    """Reads are behind what was written; only a sweep finds out."""
+    if stage.wire is not None and stage.sweeps < DAY:
+        stage.wire.behind = 1 + a % 4
+
+
 @act(6)
 async def discord_fails(stage: Stage, a: int, b: int, c: int) -> None:
     times = (1, 2, 3, 6, 20)[b % 5]
@@ -409,7 +416,7 @@ async def discord_fails(stage: Stage, a: int, b: int, c: int) -> None:
 
 @act(2)
 async def disk_fills(stage: Stage, a: int, b: int, c: int) -> None:
-    stage.disk.full = (1, 2, 5, 12)[a % 4]
+    stage.disk.full, stage.told.may_repeat = (1, 2, 5, 12)[a % 4], True
 
 
 @act(3)
@@ -422,7 +429,7 @@ def calm(stage: Stage) -> None:
     stage.discord.faults.clear()
     stage.disk.full = 0
     if stage.wire is not None:
-        stage.wire.strange = 0
+        stage.wire.strange = stage.wire.behind = 0
 
 
 @act(4)

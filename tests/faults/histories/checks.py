@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 from billing.model import Notice
@@ -16,6 +18,9 @@ _PENDING = """
         + (SELECT count(*) FROM intents WHERE state = 'pending')
 """
 KEEPS = ("bot", "unclear")
+BILLED = ("trialing", "active", "past_due", "unpaid")
+STATUSES = (*BILLED, "incomplete", "incomplete_expired", "canceled", "paused")
+ONCE = ("started", "ended", "revoked")  # of one subscription, or of one decision
 
 
 class Checks:
@@ -24,6 +29,7 @@ class Checks:
     def __init__(self, stage: Stage) -> None:
         self.stage, self.model = stage, stage.model
         self._ended: set[str] = set()
+        self._said: set[tuple[str, object]] = set()
         self._in_step()
         stage.on_roles = self._roles_changed  # type: ignore[method-assign]
         stage.on_told = self._told  # type: ignore[method-assign]
@@ -52,7 +58,7 @@ class Checks:
 
     def _given(self, guild: int, member: int, role: int) -> None:
         self.model.whose[guild, member, role] = "bot"
-        if role not in self._possible(guild, member):
+        if role not in self._possible(guild, member, self._barred):
             self._problem(f"member {member} gained role {role}, which nothing gives them")
 
     def _taken(self, guild: int, member: int, role: int) -> None:
@@ -63,16 +69,17 @@ class Checks:
             self._problem(f"member {member} lost role {role}, to which they are entitled for certain")
 
     def _versions(self, sub: Obj) -> list[Obj]:
-        """Each way in which the program may know it."""
-        return [sub, *self._known.get(sub["id"], []), *self.stage.heard.seen.get(sub["id"], [])]
+        """Each way in which the program may know it; a status that nobody knows neither gives nor takes."""
+        known = [*self._known.get(sub["id"], []), *self.stage.heard.seen.get(sub["id"], [])]
+        return [sub, *(version for version in known if version["status"] in STATUSES)]
 
-    def _possible(self, guild: int, member: int) -> set[int]:
+    def _possible(self, guild: int, member: int, barred: Callable[[int, int, int], bool]) -> set[int]:
         """Roles for which there was any reason since all was last in step."""
         now, found = self.stage.clock.at, set()
         for sub in self._own(guild, member):
             for version in self._versions(sub):
                 plan, gives = self.model.paid_plan(version), self.model.gives_undisputed(version, now)
-                if plan is not None and gives is not False and not self._barred(guild, member, plan.id):
+                if plan is not None and gives is not False and not barred(guild, member, plan.id):
                     found |= plan.roles | self._plans[plan.id].roles
         return found
 
@@ -99,7 +106,10 @@ class Checks:
         """Now and when all was last in step."""
         own = [d for d in self._decisions.values() if (d.guild, d.member) == (guild, member)]
         then = any(d.covers(plan, self._since) for d in own)
-        return then and self.model.blocked(guild, member, plan, self.stage.clock.at)
+        return then and self._barred_now(guild, member, plan)
+
+    def _barred_now(self, guild: int, member: int, plan: int) -> bool:
+        return self.model.blocked(guild, member, plan, self.stage.clock.at)
 
     def _maybe_barred(self, guild: int, member: int, plan: int) -> bool:
         """At any time since then, or about to be."""
@@ -110,6 +120,11 @@ class Checks:
     # -- what people are told -----------------------------------------------------------------------------
 
     def _told(self, notice: Notice) -> None:
+        about = notice.facts.get("subscription") or notice.facts.get("decision")
+        if notice.kind in ONCE and not self.stage.told.may_repeat:
+            if (notice.kind, about) in self._said:
+                self._problem(f"'{notice.kind}' was said of {about} twice")
+            self._said.add((notice.kind, about))
         if notice.kind == "intent_outcome":
             query = "SELECT kind, state, subscription_id FROM intents WHERE id = ?"
             ((kind, state, sub_id),) = self.stage.rows(query, notice.facts["intent"])
@@ -153,7 +168,7 @@ class Checks:
                 continue
             left = {r for p in self.model.plans.values() if p.guild == guild for r in p.roles
                     if decision.covers(p.id, now)}  # fmt: skip
-            for role in left & self._has(guild, member) - self._possible(guild, member):
+            for role in left & self._has(guild, member) - self._possible(guild, member, self._barred_now):
                 if self.model.whose.get((guild, member, role)) == "bot" and self._settable(guild, role):
                     self._problem(f"member {member} is revoked and has role {role}")
 
@@ -214,6 +229,16 @@ class Checks:
         if not self._all_done():
             self._problem(f"work is left: {self._left()}")
         self._check_roles()
+        self._check_stopped()
+
+    def _check_stopped(self) -> None:
+        """Whoever is shut out, or will be, is not billed for more."""
+        for sub_id, (guild, member) in self.model.owners.items():
+            sub = self.model.truth()[sub_id]
+            plan = self.model.paid_plan(sub)
+            renews = sub["status"] in BILLED and sub["cancel_at"] is None
+            if renews and plan is not None and self.model.blocked(guild, member, plan.id, math.inf):
+                self._problem(f"{sub_id} goes on being billed, and its payer {member} is revoked")
 
     def _left(self) -> dict[str, list[Any]]:
         queries = {

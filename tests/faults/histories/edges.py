@@ -135,11 +135,12 @@ class _Request:
 class Heard:
     """What the program was told by Stripe, and what it asked for.
 
-    `seen`: each subscription as answered since all was in step; `confirmed`: how many answers showed it
-    cancelled; `lies`: subscriptions whose last answer was bent by a fault.
+    `seen`: each subscription as answered since all was in step; `first`: as first answered; `confirmed`: how
+    many answers showed it cancelled; `lies`: subscriptions whose last answer was bent by a fault.
     """
 
     seen: dict[str, list[Obj]] = field(default_factory=lambda: defaultdict(list))
+    first: dict[str, Obj] = field(default_factory=dict)
     confirmed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     lies: set[str] = field(default_factory=set)
     changes: list[tuple[str, str]] = field(default_factory=list)
@@ -151,6 +152,7 @@ class Heard:
                 self.hear(one, bent=bent)
         elif isinstance(body, dict) and body.get("object") == "subscription":
             self.seen[body["id"]].append(body)
+            self.first.setdefault(body["id"], body)
             (self.lies.add if bent else self.lies.discard)(body["id"])
             if body["cancel_at"] or body["status"] in ("canceled", "incomplete_expired"):
                 self.confirmed[body["id"]] += 1
@@ -163,6 +165,7 @@ class StripeWire(stripe.AIOHTTPClient):
         super().__init__()
         self._server, self._heard, self._pause = server, heard, pause
         self.strange = 0  # so many answers show a status that nobody knows
+        self.behind = 0  # so many answers show how it was at first
 
     def sleep_async(self, secs: float) -> Awaitable[None]:
         return self._pause()
@@ -186,7 +189,7 @@ class StripeWire(stripe.AIOHTTPClient):
         if fault and fault.kind in LOST_ANSWER:
             self._handle_request_error(aiohttp.ServerDisconnectedError())
         if status == 200:
-            body = self._heard_now(body)
+            body = self._heard_now(body, changed=request.method != "GET")
         return json.dumps(body).encode(), status, {"request-id": "req_1"}
 
     async def _answered(self, request: _Request, fault: Fault | None) -> tuple[int, Any]:
@@ -208,11 +211,15 @@ class StripeWire(stripe.AIOHTTPClient):
         if where[2] == "refunds":
             self._heard.refunds.append(request.body)
 
-    def _heard_now(self, body: Any) -> Any:
+    def _heard_now(self, body: Any, *, changed: bool) -> Any:
         bent = False
-        if self.strange > 0 and isinstance(body, dict) and body.get("object") == "subscription":
-            self.strange -= 1
-            body, bent = {**body, "status": "hibernating"}, True
+        if body.get("object") == "subscription" and not changed:
+            if self.strange > 0:
+                self.strange -= 1
+                body, bent = {**body, "status": "hibernating"}, True
+            elif self.behind > 0:
+                self.behind -= 1
+                body, bent = self._heard.first.get(body["id"], body), True
         self._heard.hear(body, bent=bent)
         return body
 

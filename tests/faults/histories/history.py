@@ -20,8 +20,8 @@ from tests.faults.histories.stage import Stage, opened
 # Names a folder in memory where there is one: what a disk does to a commit is tried elsewhere.
 MEMORY = Path("/dev/shm")  # noqa: S108 - only a ledger of made-up members is put there
 NETWORK = (
-    "mail_goes", "mail_comes", "stripe_fails", "stripe_speaks_strangely", "discord_fails", "disk_fills",
-    "faults_end", "restart",
+    "mail_goes", "mail_comes", "stripe_fails", "stripe_speaks_strangely", "stripe_lags", "discord_fails",
+    "disk_fills", "faults_end", "restart",
 )  # fmt: skip
 
 

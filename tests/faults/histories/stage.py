@@ -9,7 +9,7 @@ import random
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -69,14 +69,13 @@ class Program:
 
 @dataclass
 class Told:
-    """The Messenger: remembers what was said, and what Stripe had confirmed by then."""
+    """The Messenger: what is said is looked at while it is said."""
 
     stage: Stage
-    notices: list[Notice] = field(default_factory=list)
+    may_repeat: bool = False  # what was said and could not be noted as said
 
     async def tell(self, notice: Notice) -> None:
         await self.stage.pause()
-        self.notices.append(notice)
         self.stage.on_told(notice)
 
 
@@ -206,6 +205,7 @@ class Stage:
             return
         if abrupt:
             self._forget_grants()
+            self.told.may_repeat = True
             for task in program.worker._tasks:
                 task.cancel()
             own = asyncio.current_task()

@@ -1,0 +1,26 @@
+"""Each guard that is taken away is noticed by a history, which comes out right while the guard is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.histories.guards import GUARDS, without
+from tests.faults.histories.history import History, run
+
+CASES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("guards.json").read_text("utf-8"))
+
+
+def test_every_guard_has_its_history() -> None:
+    assert {case["guard"] for case in CASES} == set(GUARDS)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["guard"])
+def test_without_its_guard_a_history_goes_wrong(case: dict[str, Any]) -> None:
+    history = History.from_json({name: value for name, value in case.items() if name != "guard"})
+    assert run(history) == []
+    with without(case["guard"]):
+        assert run(history) != []
