@@ -34,6 +34,7 @@ stripe.enable_telemetry = False
 RETRIES = 2
 _TIMEOUT = aiohttp.ClientTimeout(total=12, sock_connect=4)
 _PAGE = 100
+KEY_AT_FAULT = "Stripe does not let the bot do this just now. Please tell the server's admins."
 
 
 class Refused(ProviderRefused):
@@ -133,10 +134,11 @@ def translate(error: stripe.StripeError, what: str) -> ProviderError:
         detail = f"Stripe does not accept STRIPE_API_KEY. {detail}"
     if status == 403:
         detail = f"STRIPE_API_KEY lacks a permission. {detail}"
+    tell = KEY_AT_FAULT if status in (401, 403) else None
     if status == 404 or code == "resource_missing":
         return Missing(detail=detail, status=status, code=code, param=param)
     if 400 <= status < 500:
-        return Refused(detail=detail, status=status, code=code, param=param)
+        return Refused(tell, detail=detail, status=status, code=code, param=param)
     return ProviderMisread(detail=detail)
 
 

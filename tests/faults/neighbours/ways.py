@@ -75,3 +75,16 @@ async def comes(town: Town, probe: Callable[[], Awaitable[object]]) -> None:
         while not await probe():
             await town.changed.wait()
             town.changed.clear()
+
+
+async def swept(town: Town) -> None:
+    """The next sweep: everybody with anything is looked at anew at its end."""
+    town.clock.advance(3601)
+    since, ledger = town.ports.now(), town.ports.ledger
+
+    async def all_seen() -> bool:
+        waits = (await ledger.load_health(since)).members
+        return not waits and not await ledger.load_members_to_check(since, 1)
+
+    await comes(town, all_seen)
+    await town.settled()

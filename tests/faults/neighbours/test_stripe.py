@@ -1,0 +1,208 @@
+"""What Stripe can do to the bot, over a whole subscription: bought, cancelled, resumed, revoked, refunded.
+
+However Stripe answers, what was wished happens once, and is said to have happened only when it has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from providers import base
+from providers.stripe.api import KEY_AT_FAULT
+from sandbox.discord import Reply
+from tests.cogs.town import DAY, MONTH, Town
+from tests.faults.neighbours.ways import (
+    changes_of,
+    is_at_rest,
+    newcomer,
+    patiently,
+    pay,
+    subscription_of,
+    swept,
+)
+
+# Real seconds for one call with all its tries: a hanging call is given up soon, and tried again by the clock.
+LONGEST_CALL = 0.4
+
+ONE = r"/subscriptions/sub_"
+LIST = r"/v1/subscriptions$"
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "time-out before": {"kind": "hang_before"},
+    "time-out after": {"kind": "hang_after"},
+    "cut before": {"kind": "cut_before"},
+    "cut after": {"kind": "cut_after"},
+    "500": {"kind": "status", "status": 500},
+    "500 after": {"kind": "status_after", "status": 500},
+    "503": {"kind": "status", "status": 503},
+    "401": {"kind": "status", "status": 401},
+    "429": {"kind": "status", "status": 429},
+    "slow body": {"kind": "slow", "seconds": 5.0},
+}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "LONGEST_CALL", LONGEST_CALL)
+
+
+class Trouble:
+    """Strikes one call, once or until it is over."""
+
+    def __init__(self, town: Town, fault: dict[str, Any], times: int | None) -> None:
+        self.town, self.fault, self.times = town, fault, times
+
+    def strike(self, method: str, path: str) -> None:
+        fault = dict(self.fault)
+        kind = fault.pop("kind")
+        self.town.stripe.faults.add(kind, path, method=method, times=self.times, **fault)
+
+    def end(self) -> None:
+        """What was not struck by then never will be."""
+        self.town.stripe.faults.clear()
+
+
+def said_truly(reply: Reply, done: str, is_so: bool) -> None:
+    """It is said to be done where it is, and otherwise that it is not yet."""
+    if done in reply.text:
+        assert is_so
+    else:
+        assert "is not answering just now" in reply.text
+
+
+@pytest.mark.parametrize("times", [1, None], ids=["once", "until it is over"])
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+async def test_a_whole_subscription(town: Town, fault: dict[str, Any], times: int | None) -> None:
+    trouble = Trouble(town, fault, times)
+    await town.sell()
+    await bought(town, trouble)
+    await cancelled(town, trouble)
+    await resumed(town, trouble)
+    await revoked(town, trouble)
+    assert await is_at_rest(town)
+
+
+async def bought(town: Town, trouble: Trouble) -> None:
+    trouble.strike("POST", "/checkout/sessions")
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    trouble.end()
+    links = [button for button in reply.buttons if button.url]
+    assert links or "is not answering just now" in reply.text or KEY_AT_FAULT in reply.text
+    trouble.strike("GET", ONE)
+    paid = await pay(town)
+    await town.settled()
+    trouble.end()
+    await patiently(town, lambda: town.roles() == ["Gold"])
+    assert changes_of(town) == ["+Gold"]
+    assert [s["id"] for s in town.stripe.world.all("subscription")] == [paid["subscription"]]
+
+
+async def cancelled(town: Town, trouble: Trouble) -> None:
+    question = await town.bob.run(town.guild, "cancel")
+    trouble.strike("POST", ONE)
+    reply = await question.press("Cancel subscription")
+    said_truly(reply, "### Cancelled", subscription_of(town)["cancel_at_period_end"])
+    trouble.end()
+    await patiently(town, lambda: bool(subscription_of(town)["cancel_at_period_end"]))
+    await patiently(town, lambda: "### Cancelled" in "".join(card.text for card in town.bob.dms))
+    assert values_before(town, "cancel_at_period_end") == [False]
+    assert "Renews" not in (await town.bob.run(town.guild, "subscriptions")).text
+
+
+async def resumed(town: Town, trouble: Trouble) -> None:
+    card = await town.bob.run(town.guild, "subscriptions")
+    trouble.strike("POST", ONE)
+    reply = await card.press("Resume")
+    said_truly(reply, "### Resumed", not subscription_of(town)["cancel_at_period_end"])
+    trouble.end()
+    await patiently(town, lambda: not subscription_of(town)["cancel_at_period_end"])
+    await patiently(town, lambda: "### Resumed" in "".join(card.text for card in town.bob.dms))
+    assert values_before(town, "cancel_at_period_end") == [False, True]
+    assert "Renews" in (await town.bob.run(town.guild, "subscriptions")).text
+    assert changes_of(town) == ["+Gold"]
+
+
+async def revoked(town: Town, trouble: Trouble) -> None:
+    order = {"member": town.bob, "when": "now", "refund": "last_payment", "reason": "spam"}
+    question = await town.ada.run(town.guild, "revoke", order)
+    trouble.strike("DELETE", ONE)
+    trouble.strike("POST", "/refunds")
+    await question.press("Revoke access")
+    await town.world.until(lambda: town.roles() == [], "the role to go, whatever Stripe does")
+    trouble.end()
+    await patiently(town, lambda: subscription_of(town)["status"] == "canceled" and refunds(town) == [500])
+    await town.turn(DAY)
+    assert refunds(town) == [500]
+    ended = [e for e in town.stripe.events if e["type"] == "customer.subscription.deleted"]
+    assert len(ended) == 1
+    assert changes_of(town) == ["+Gold", "-Gold"]
+
+
+def refunds(town: Town) -> list[int]:
+    return [refund["amount"] for refund in town.stripe.world.all("refund")]
+
+
+def values_before(town: Town, name: str) -> list[Any]:
+    """What a field of the subscription was before each of its changes."""
+    told = [e["data"] for e in town.stripe.events if e["type"] == "customer.subscription.updated"]
+    return [d["previous_attributes"][name] for d in told if name in d.get("previous_attributes", {})]
+
+
+# -- what is asked of itself, not for somebody -------------------------------------------------------
+
+
+async def three_pay(town: Town) -> None:
+    await town.sell()
+    for name in ("dora", "emil", "fay"):
+        who = await newcomer(town, name)
+        await town.buy(who)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "empty"}, *FAULTS.values()],
+    ids=["empty list", *FAULTS],
+)
+async def test_a_sweep_takes_nothing_for_a_list_that_fails(town: Town, fault: dict[str, Any]) -> None:
+    await three_pay(town)
+    trouble = Trouble(town, fault, None)
+    trouble.strike("GET", LIST)
+    await swept(town)
+    assert [e["removed"] for e in town.world.audit] == [[], [], []]
+    trouble.end()
+    town.stripe.delivery_faults.drop = 100
+    gone = town.stripe.world.all("subscription")[0]
+    town.stripe.dashboard.cancel_now(gone["id"])
+    await swept(town)
+    await town.world.until(lambda: len(town.world.audit) == 4, "the role that is owed no more to go")
+
+
+async def test_a_payment_that_was_made_good_unheard_over_the_end_of_grace(town: Town) -> None:
+    """Both notifications are lost, and Stripe is slow: the role is not even taken for a moment."""
+    await town.sell()
+    await town.buy()
+    town.stripe.world.settings.decline_next = 2
+    await town.turn(MONTH + DAY)
+    assert subscription_of(town)["status"] == "past_due"
+    town.stripe.delivery_faults.drop = 1000
+    held = town.stripe.faults.add("status", rf"{ONE}|{LIST}", method="GET", times=None, status=503)
+    await town.turn(7 * DAY)
+    assert subscription_of(town)["status"] == "active"
+    assert town.roles() == ["Gold"]
+    town.stripe.faults.waiting.remove(held)
+    await town.turn(DAY)
+    assert changes_of(town) == ["+Gold"]
+
+
+async def test_a_wish_that_stripe_refuses_is_told_and_not_tried_for_ever(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    question = await town.bob.run(town.guild, "cancel")
+    town.stripe.faults.add("status", ONE, method="POST", times=None, status=400)
+    reply = await question.press("Cancel subscription")
+    assert "### Not cancelled\n" in reply.text
+    await town.settled()
+    assert await is_at_rest(town)
+    assert "Renews" in (await town.bob.run(town.guild, "subscriptions")).text
