@@ -80,3 +80,13 @@ async def test_another_server_s_is_none(world: World) -> None:
     await world.change(make_subscription("sub_2", at=world.now, checkout_id="there"))
     await world.subscribe()
     assert pairs(world) == []
+
+
+async def test_a_plain_renewal_costs_no_look_at_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.add_plan()
+    sub = await world.subscribe()
+    monkeypatch.setattr(world.ledger, "load_subscriptions_of", None)
+    renewed = await world.change(replace(sub, period_end=world.now + 1))
+    assert renewed.period_end == world.now + 1

@@ -97,3 +97,10 @@ async def test_a_payment_that_may_not_be_looked_at_holds_up_nothing(paying: Worl
     assert told(paying) == []
     assert (await paying.recorded()).key == make_key()
     assert (await paying.recorded()).ends_at == sub.period_end
+
+
+async def test_an_older_payment_that_only_the_subscription_is_named_of_is_not_mistaken(paying: World) -> None:
+    """What the event is about cannot be told, and of the last payment nothing was given back."""
+    paying.provider.pay("sub_1", "pay_2")
+    await refund(paying, "pay_1", about=Subject("subscription", "sub_1"))
+    assert told(paying) == []
