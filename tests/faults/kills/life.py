@@ -31,9 +31,13 @@ SEEN = ("BEGIN IMMEDIATE", "COMMIT")
 
 
 class Watch:
-    """Counts the statements of the connection that writes, and kills the process at the one it was told."""
+    """Counts the statements of the connection that writes, and kills the process at the one it was told.
 
-    def __init__(self) -> None:
+    `every`: each statement; otherwise those that open and end a transaction.
+    """
+
+    def __init__(self, *, every: bool = False) -> None:
+        self.every = every
         self.trail: list[str] = []
         self.dies_at: int | None = None
         self._connecting = threading.local()
@@ -53,7 +57,7 @@ class Watch:
 
     def said(self, statement: str) -> None:
         """Before it is carried out."""
-        if statement not in SEEN:
+        if not self.every and statement not in SEEN:
             return
         self.trail.append(statement)
         if len(self.trail) == self.dies_at:

@@ -74,14 +74,14 @@ async def all_suffered(folder: Path, kind: type[paths.Path], points: list[Point]
     [paths.Pay, paths.Cancel, paths.Resume, paths.RevokeNow, paths.End],
     ids=lambda kind: kind.__name__,
 )
-async def test_it_recovers_from_every_point(tmp_path: Path, kind: type[paths.Path]) -> None:
+async def test_it_recovers_from_every_point(folder: Path, kind: type[paths.Path]) -> None:
     async with AsyncExitStack() as stack:
-        reaper = await opened(stack, tmp_path / "counted")
+        reaper = await opened(stack, folder / "counted")
         _, points = await suffered(reaper, kind, None)
     shares = [points[n::SIDE_BY_SIDE] for n in range(SIDE_BY_SIDE)]
     async with asyncio.TaskGroup() as group:
         runs = [
-            group.create_task(all_suffered(tmp_path / str(n), kind, share)) for n, share in enumerate(shares)
+            group.create_task(all_suffered(folder / str(n), kind, share)) for n, share in enumerate(shares)
         ]
     killed = sum(run.result() for run in runs)
     print(f"{kind.__name__}: killed at {killed} of {len(points)} points")  # pytest -rP shows it
