@@ -27,7 +27,9 @@ def main() -> int:
     with ProcessPoolExecutor() as pool:
         runs = [pool.submit(run_seeds, batch) for batch in batches]
         for done, one in enumerate(as_completed(runs), 1):
-            failed |= one.result()
+            for number, problems in one.result().items():
+                failed[number] = problems
+                print(f"\nSEED={number}: {problems[0]}")
             print(f"\r{min(done * BATCH, len(seeds))} histories, {len(failed)} failed", end="", flush=True)
     print()
     for number in sorted(failed)[:5]:

@@ -359,77 +359,12 @@ async def close_dispute(stage: Stage, a: int, b: int, c: int) -> None:
 async def mail_goes(stage: Stage, a: int, b: int, c: int) -> None:
     """How the next notifications travel. Where nothing sweeps, none is lost."""
     ways = ("double", "swapped", "late", "thin", "old", "lost")
-    stage.mail.way = ways[a % (6 if stage.sweeps < DAY else 5)]
-    stage.mail.left = (1, 2, 4, 8, 16)[b % 5]
-    stage.mail.seconds = SPANS[c % 7]
+    stage.mail.goes(ways[a % (6 if stage.sweeps < DAY else 5)], (1, 2, 4, 8, 16)[b % 5], SPANS[c % 7])
 
 
 @act(3)
 async def mail_comes(stage: Stage, a: int, b: int, c: int) -> None:
     stage.mail.release()
-
-
-@act(7)
-async def stripe_fails(stage: Stage, a: int, b: int, c: int) -> None:
-    """Before or after the effect, with or without an answer, once or for a while."""
-    kinds = ("cut_before", "cut_after", "status", "status_after", "status", "empty", "status")
-    kind: Any = kinds[a % 7]
-    status = (500, 503, 429, 409, 502, 500, 401)[a % 7]
-    path = ("", "", "subscriptions", "checkout", "invoices", "refunds")[c % 6]
-    times = (1, 3, 4, 9, 30)[b % 5]
-    method = "GET" if kind == "empty" else None
-    path = r"/v1/subscriptions$" if kind == "empty" else path
-    stage.server.faults.add(kind, path, times=times, status=status, method=method)
-
-
-@act(2)
-async def stripe_speaks_strangely(stage: Stage, a: int, b: int, c: int) -> None:
-    """A status that nobody knows; only a sweep finds out that it was nothing."""
-    if stage.wire is not None and stage.sweeps < DAY:
-        stage.wire.strange = 1 + a % 4
-
-
-@act(4)
-async def stripe_lags(stage: Stage, a: int, b: int, c: int) -> None:
-    """Reads are behind what was written; only a sweep finds out."""
-    if stage.wire is not None and stage.sweeps < DAY:
-        stage.wire.behind = 1 + a % 4
-
-
-@act(6)
-async def discord_fails(stage: Stage, a: int, b: int, c: int) -> None:
-    times = (1, 2, 3, 6, 20)[b % 5]
-    method, path = (("*", "*"), ("PUT", "*"), ("DELETE", "*"), ("GET", "*/members/*"))[c % 4]
-    faults = stage.discord.faults
-    match a % 5:
-        case 0:
-            faults.fail(method, path, 500, times=times)
-        case 1:
-            faults.lose_answer(method, path, times=times)
-        case 2:
-            faults.swallow("PUT" if c % 2 else "DELETE", path, times=times)
-        case 3:
-            faults.hang_up(method, path, times=times)
-        case _:
-            faults.rate_limit(method, path, times=times)
-
-
-@act(2)
-async def disk_fills(stage: Stage, a: int, b: int, c: int) -> None:
-    stage.disk.full, stage.told.may_repeat = (1, 2, 5, 12)[a % 4], True
-
-
-@act(3)
-async def faults_end(stage: Stage, a: int, b: int, c: int) -> None:
-    calm(stage)
-
-
-def calm(stage: Stage) -> None:
-    stage.server.faults.clear()
-    stage.discord.faults.clear()
-    stage.disk.full = 0
-    if stage.wire is not None:
-        stage.wire.strange = stage.wire.behind = 0
 
 
 @act(4)

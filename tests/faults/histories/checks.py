@@ -31,8 +31,8 @@ class Checks:
         self._ended: set[str] = set()
         self._said: set[tuple[str, object]] = set()
         self._in_step()
-        stage.on_roles = self._roles_changed  # type: ignore[method-assign]
-        stage.on_told = self._told  # type: ignore[method-assign]
+        stage.on_roles = self._roles_changed  # type: ignore[method-assign]  # a stand-in is opened up
+        stage.on_told = self._told  # type: ignore[method-assign]  # a stand-in is opened up
 
     def _problem(self, text: str) -> None:
         self.stage.problems.append(text)
@@ -164,7 +164,7 @@ class Checks:
         waits = set(self.stage.rows("SELECT guild_id, member_id FROM members WHERE next_try_at IS NOT NULL"))
         for decision in self.model.decisions.values():
             guild, member = decision.guild, decision.member
-            if (guild, member) in waits or self.stage.program is None:
+            if (guild, member) in waits or not self.stage.is_up:
                 continue
             left = {r for p in self.model.plans.values() if p.guild == guild for r in p.roles
                     if decision.covers(p.id, now)}  # fmt: skip
@@ -173,8 +173,7 @@ class Checks:
                     self._problem(f"member {member} is revoked and has role {role}")
 
     def _all_done(self) -> bool:
-        mail = self.stage.mail
-        under_way = mail.held or mail.waiting or mail.tasks or mail.lost or self.stage.program is None
+        under_way = self.stage.mail.busy() or not self.stage.is_up
         return not under_way and self.stage.rows(_PENDING) == [(0,)]
 
     def _in_step(self) -> None:

@@ -199,10 +199,10 @@ class StripeWire(stripe.AIOHTTPClient):
         if fault and fault.kind not in LOST_ANSWER:
             faults.waiting = [Fault(fault.kind, status=fault.status)]
         try:
-            answer = await self._server._api.handle(request)  # type: ignore[arg-type]
+            answer = await self._server._api.handle(request)  # type: ignore[arg-type]  # a stand-in is opened up
         finally:
             faults.waiting = others
-        return answer.status, json.loads(answer.text or "null")  # type: ignore[attr-defined]
+        return answer.status, json.loads(answer.text or "null")  # type: ignore[attr-defined]  # a stand-in is opened up
 
     def _note(self, request: _Request) -> None:
         where = request.path.split("/")

@@ -57,7 +57,7 @@ def _(stack: ExitStack) -> None:
     def record(conn: sqlite3.Connection, events: Any, at: int) -> int:
         rows = [(*event_row(e), at, at, None) for e in events]
         columns = f"{EVENT}, received_at, next_try_at, done_at"
-        return conn.executemany(f"INSERT INTO inbox ({columns}) VALUES ({marks(columns)})", rows).rowcount  # noqa: S608
+        return conn.executemany(f"INSERT INTO inbox ({columns}) VALUES ({marks(columns)})", rows).rowcount  # noqa: S608 - names of columns
 
     stack.enter_context(patch.object(db.inbox, "record_events", record))
 

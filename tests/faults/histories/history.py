@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from billing.errors import LedgerUnavailable
-from tests.faults.histories import acts
+from tests.faults.histories import acts, trouble
 from tests.faults.histories.checks import Checks
 from tests.faults.histories.stage import Stage, opened
 
@@ -109,7 +109,7 @@ async def _do(stage: Stage, deed: Deed) -> None:
 
 async def _calm_down(stage: Stage) -> None:
     """All that is on its way arrives, nothing fails any more, and hours pass."""
-    acts.calm(stage)
+    trouble.calm(stage)
     if stage.program is None:
         await stage.start()
     stage.mail.hurry()

@@ -43,10 +43,17 @@ class Mail:
     left: int = 0
     seconds: float = 0.0
     lost: int = 0
-    lost_disputes: bool = False
     held: list[Letter] = field(default_factory=list)
     waiting: list[Letter] = field(default_factory=list)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def goes(self, way: str, left: int, seconds: float) -> None:
+        """How the next ones travel."""
+        self.way, self.left, self.seconds = way, left, seconds
+
+    def busy(self) -> bool:
+        """Whether anything is on its way, or was lost and not looked for yet."""
+        return bool(self.held or self.waiting or self.tasks or self.lost)
 
     def on_event(self, event: Obj) -> None:
         way = self.way if self.left > 0 else "direct"

@@ -129,7 +129,7 @@ class Stage:
             publish(kind, **facts)
             self._heard(kind, facts)
 
-        world.publish = published  # type: ignore[method-assign]
+        world.publish = published  # type: ignore[method-assign]  # a stand-in is opened up
 
     # -- the program --------------------------------------------------------------------------------------
 
