@@ -67,6 +67,15 @@ async def run(folder: Path, settings: Mapping[str, str], *arguments: str) -> tup
 
 def settings_of(town: Town, **more: str) -> dict[str, str]:
     """Those that lead to the town, and no others."""
+    if (paypal := town.paypal) is not None:
+        more = {
+            "PAYPAL_CLIENT_ID": paypal.client_id,
+            "PAYPAL_CLIENT_SECRET": paypal.client_secret,
+            "PAYPAL_WEBHOOK_ID": town.hook,
+            "PAYPAL_API_URL": paypal.url,
+            "PAYPAL_CA_FILE": str(paypal.ca_file),
+            **more,
+        }
     return {
         "DISCORD_TOKEN": TOKEN,
         "DISCORD_API_URL": town.discord.rest_url,

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from providers.paypal.client import PayPalProvider
+from sandbox.clock import MovableClock
+from sandbox.paypal import PayPalServer
+from sandbox.paypal.conformance import Conformance
+from tests.contract.providers.harness import Sink
+
+CLIENT, SECRET = "client-of-tests", "hush-hush-secret"
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[Sink]:
+    """A listener that keeps the notifications that it gets."""
+    found = Sink()
+    runner = await found.start()
+    yield found
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def fake(clock: MovableClock, sink: Sink) -> AsyncIterator[PayPalServer]:
+    """The stand-in with one webhook, every exchange held to PayPal's documents where they are at hand."""
+    documents = Conformance.load()
+    async with PayPalServer(clock, CLIENT, SECRET, watch=documents) as server:
+        server.add_webhook(sink.url)
+        yield server
+    assert documents is None or documents.problems == []
+
+
+def hook_of(fake: PayPalServer) -> Any:
+    return fake.world.all("webhook")[0]
+
+
+def provider_at(fake: PayPalServer, clock: MovableClock, **more: Any) -> PayPalProvider:
+    facts: dict[str, Any] = {"ca_file": fake.ca_file, **more}
+    return PayPalProvider(CLIENT, SECRET, hook_of(fake)["id"], fake.url, clock, **facts)
+
+
+@pytest.fixture
+async def provider(fake: PayPalServer, clock: MovableClock) -> AsyncIterator[PayPalProvider]:
+    found = provider_at(fake, clock)
+    yield found
+    await found.close()

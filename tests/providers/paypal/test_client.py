@@ -1,0 +1,369 @@
+"""What the adapter asks of PayPal, beyond what every provider is held to."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from billing.errors import (
+    ProviderError,
+    ProviderMisread,
+    ProviderNotFound,
+    ProviderRefused,
+    ProviderUnavailable,
+)
+from billing.model import DisputeState, Status, Subject, Subscription
+from providers.paypal import client as module
+from providers.paypal.client import PayPalProvider, account_of
+from providers.paypal.dates import stamp
+from providers.paypal.mapping import map_subscription
+from sandbox.clock import MovableClock
+from sandbox.paypal import PayPalServer
+from sandbox.paypal.state import Settings
+from tests.contract.providers.harness import order, wish
+from tests.providers.paypal.conftest import provider_at
+
+DAY = 86_400
+
+
+def sell(fake: PayPalServer, price: str = "5.00", **more: Any) -> str:
+    plan_id: str = fake.add_plan(fake.add_product("Gold"), price, **more)["id"]
+    return plan_id
+
+
+async def buy(
+    fake: PayPalServer,
+    provider: PayPalProvider,
+    plan_id: str = "",
+    checkout_id: str = "opaque-1",
+    **more: Any,
+) -> Subscription:
+    price = await provider.fetch_price(plan_id or sell(fake))
+    page = await provider.start_checkout(replace(order(price, checkout_id), **more))
+    fake.approve(page.url)
+    return await provider.fetch_subscription(page.id)
+
+
+def given(fake: PayPalServer, path: str) -> Any:
+    """The body of the last request there."""
+    return [exchange.given for exchange in fake.exchanges if exchange.path.endswith(path)][-1]
+
+
+@pytest.mark.parametrize(
+    ("url", "account"),
+    [
+        ("https://api-m.paypal.com", "live"),
+        ("https://api-m.sandbox.paypal.com", "sandbox"),
+        ("http://127.0.0.1:8099", "sandbox"),
+        ("http://localhost/api-m.paypal.com", "sandbox"),
+    ],
+)
+def test_the_account_is_told_by_the_address(url: str, account: str) -> None:
+    assert account_of(url) == account
+
+
+@pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        ("https://api-m.paypal.com", "https://www.paypal.com/myaccount/autopay/"),
+        ("https://api-m.sandbox.paypal.com", "https://www.sandbox.paypal.com/myaccount/autopay/"),
+        ("http://127.0.0.1:8099", "http://127.0.0.1:8099/myaccount/autopay/"),
+    ],
+)
+async def test_the_way_to_manage(url: str, link: str, clock: MovableClock, fake: PayPalServer) -> None:
+    found = PayPalProvider("c", "s", "H", url, clock, ca_file=fake.ca_file)
+    bought: Any = None
+    assert await found.manage_link(bought, wish()) == link
+    await found.close()
+
+
+async def test_a_page_is_asked_for_with_our_own_key_and_ways_back(
+    fake: PayPalServer, provider: PayPalProvider
+) -> None:
+    plan_id = sell(fake)
+    price = await provider.fetch_price(plan_id)
+    page = await provider.start_checkout(order(price))
+    assert given(fake, "/v1/billing/subscriptions") == {
+        "plan_id": plan_id,
+        "custom_id": "opaque-1",
+        "application_context": {
+            "user_action": "SUBSCRIBE_NOW",
+            "shipping_preference": "NO_SHIPPING",
+            "return_url": "http://127.0.0.1:9/return?from=paid",
+            "cancel_url": "http://127.0.0.1:9/return?from=cancelled",
+        },
+    }
+    assert page.id == fake.world.all("subscription")[0].id
+    assert await provider.start_checkout(order(price)) == page
+
+
+async def test_a_later_start_is_asked_for(
+    fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
+) -> None:
+    price = await provider.fetch_price(sell(fake))
+    start = int(clock.now()) + 5 * DAY
+    await provider.start_checkout(replace(order(price), starts_at=start))
+    assert given(fake, "/subscriptions")["start_time"] == stamp(start)
+    await provider.start_checkout(replace(order(price, "opaque-2"), starts_at=int(clock.now()) + 10))
+    assert "start_time" not in given(fake, "/subscriptions")
+
+
+async def test_a_trial_that_the_plan_has_itself_is_not_given_twice(
+    fake: PayPalServer, provider: PayPalProvider
+) -> None:
+    price = await provider.fetch_price(sell(fake, trials=[("0", "DAY", 7)]))
+    await provider.start_checkout(order(price, trial_days=7))
+    assert "start_time" not in given(fake, "/subscriptions")
+
+
+async def test_a_plan_that_is_switched_off_cannot_be_bought(
+    fake: PayPalServer, provider: PayPalProvider
+) -> None:
+    price = await provider.fetch_price(sell(fake))
+    await provider._api.post(f"/v1/billing/plans/{price.id}/deactivate")
+    with pytest.raises(ProviderRefused) as refused:
+        await provider.start_checkout(order(price))
+    assert "switched off" in refused.value.tell
+    assert not (await provider.fetch_price(price.id)).active
+
+
+async def test_a_page_that_nobody_agreed_on_has_no_customer(
+    fake: PayPalServer, provider: PayPalProvider
+) -> None:
+    price = await provider.fetch_price(sell(fake))
+    page = await provider.start_checkout(order(price))
+    found = await provider.fetch_subscription(page.id)
+    assert (found.status, found.customer_id, found.paid_through) == (Status.PENDING, "", None)
+    assert await provider.cancel_now(found, "wish-1") == found
+
+
+async def test_the_opaque_id_is_told_by_the_page_alone(fake: PayPalServer, provider: PayPalProvider) -> None:
+    """Who makes a subscription in a browser may write any custom_id into it."""
+    bought = await buy(fake, provider)
+    assert bought.checkout_id is None
+    found = await provider.fetch_checkout(bought.key.id)
+    assert found is not None
+    assert (found.session_id, found.checkout_id) == (bought.key.id, "opaque-1")
+
+
+async def test_what_stands_in_the_place_of_the_next_payment_at_first_is_not_believed(
+    clock: MovableClock, provider: PayPalProvider, fake: PayPalServer
+) -> None:
+    fake.world.settings = Settings(stale_billing_seconds=600)
+    bought = await buy(fake, provider)
+    assert bought.period_end is not None
+    assert bought.period_end > clock.now() + 27 * DAY
+    clock.advance(700)
+    later = await provider.fetch_subscription(bought.key.id)
+    assert later.period_end is not None
+    assert abs(later.period_end - bought.period_end) < DAY
+
+
+async def test_a_plan_is_asked_for_once(fake: PayPalServer, provider: PayPalProvider) -> None:
+    """Its product never changes."""
+    bought = await buy(fake, provider)
+    before = sum("/v1/billing/plans" in exchange.path for exchange in fake.exchanges)
+    for _ in range(3):
+        await provider.fetch_subscription(bought.key.id)
+    assert sum("/v1/billing/plans" in exchange.path for exchange in fake.exchanges) == before
+
+
+async def test_one_that_somebody_else_ended_meanwhile_is_ended(
+    fake: PayPalServer, provider: PayPalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bought = await buy(fake, provider)
+    post = provider._api.post
+
+    async def late(where: str, *args: Any, **more: Any) -> Any:
+        fake.dashboard.cancel(bought.key.id)
+        return await post(where, *args, **more)
+
+    monkeypatch.setattr(provider._api, "post", late)
+    assert (await provider.cancel_now(bought, "wish-1")).status is Status.ENDED
+
+
+async def test_what_runs_resumes_and_what_is_suspended_does_not(
+    fake: PayPalServer, provider: PayPalProvider
+) -> None:
+    bought = await buy(fake, provider)
+    assert await provider.resume(bought, "wish-1") == bought
+    fake.dashboard.suspend(bought.key.id)
+    with pytest.raises(ProviderRefused) as refused:
+        await provider.resume(bought, "wish-2")
+    assert "seller" in refused.value.tell
+
+
+class TestList:
+    """PayPal lists nothing, so each is looked up."""
+
+    @pytest.fixture(autouse=True)
+    def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "PACE", 0.0)
+
+    async def listed(self, provider: PayPalProvider, known: list[str]) -> list[str]:
+        return [one.key.id async for one in provider.list_subscriptions(known)]
+
+    async def test_what_is_not_known_is_not_listed(
+        self, fake: PayPalServer, provider: PayPalProvider
+    ) -> None:
+        await buy(fake, provider)
+        assert await self.listed(provider, []) == []
+
+    async def test_one_that_is_gone_or_odd_is_left_out(
+        self,
+        fake: PayPalServer,
+        provider: PayPalProvider,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        plan_id = sell(fake)
+        ids = [(await buy(fake, provider, plan_id, f"opaque-{n}")).key.id for n in range(3)]
+
+        def odd(data: Any, *args: Any) -> Subscription:
+            if data["id"] == ids[1]:
+                raise ProviderMisread(detail="subscription.quantity is no number")
+            return map_subscription(data, *args)
+
+        monkeypatch.setattr(module, "map_subscription", odd)
+        assert sorted(await self.listed(provider, [*ids, "I-GONE"])) == sorted([ids[0], ids[2]])
+        assert ids[1] in caplog.text
+
+    async def test_a_round_that_was_cut_short_goes_on_from_there(
+        self, fake: PayPalServer, provider: PayPalProvider
+    ) -> None:
+        plan_id = sell(fake)
+        ids = sorted([(await buy(fake, provider, plan_id, f"opaque-{n}")).key.id for n in range(4)])
+        listing = provider.list_subscriptions(ids)
+        assert [(await anext(listing)).key.id for _ in range(2)] == ids[:2]
+        fake.faults.add("status", "/v1/billing/subscriptions", status=429, times=1)
+        with pytest.raises(ProviderUnavailable):
+            await anext(listing)
+        assert await self.listed(provider, ids) == [*ids[2:], *ids[:2]]
+
+    async def test_they_are_looked_up_one_after_another(
+        self, fake: PayPalServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rests: list[float] = []
+        monkeypatch.setattr(module, "PACE", 0.125)
+
+        class Resting(MovableClock):
+            async def sleep(self, seconds: float) -> None:
+                rests.append(seconds)
+
+        provider = provider_at(fake, Resting())
+        await self.listed(provider, ["I-1", "I-2", "I-3", "I-1"])
+        assert rests == [0.125, 0.125]
+        await provider.close()
+
+
+class TestPayments:
+    """Sales, refunds, disputes."""
+
+    async def test_a_sale_leads_to_its_subscription(
+        self, fake: PayPalServer, provider: PayPalProvider
+    ) -> None:
+        bought = await buy(fake, provider)
+        sale = fake.dashboard.last_sale(bought.key.id)
+        assert await provider.locate(Subject("sale", sale.id)) == [bought.key.id]
+        assert await provider.locate(Subject("sale", "NOTHINGLIKETHAT1")) == []
+        assert await provider.locate(Subject("subscription", "I-1")) == ["I-1"]
+        assert await provider.locate(Subject("price", "P-1")) == []
+
+    async def test_a_refund_under_way_counts_as_given(
+        self, fake: PayPalServer, provider: PayPalProvider, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """PayPal's reads may lag behind what it has just said."""
+        bought = await buy(fake, provider)
+        payment = await provider.fetch_last_payment(bought)
+        assert payment is not None
+        get = provider._api.get
+
+        async def old(where: str, **query: str) -> Any:
+            answer = await get(where, **query)
+            return {**answer, "status": "COMPLETED"} if "/captures/" in where else answer
+
+        monkeypatch.setattr(provider._api, "get", old)
+        assert (await provider.refund(payment, "wish-1")).refunded == 500
+
+    async def test_one_that_only_the_older_api_knows_is_refunded_there(
+        self, fake: PayPalServer, provider: PayPalProvider
+    ) -> None:
+        bought = await buy(fake, provider)
+        payment = await provider.fetch_last_payment(bought)
+        assert payment is not None
+        fake.faults.add("status", "/v2/payments", status=404, times=None)
+        assert (await provider.refund(payment, "wish-1")).refunded == 500
+        assert fake.dashboard.last_sale(bought.key.id).status == "REFUNDED"
+
+    async def test_a_payment_that_is_not_there_cannot_be_refunded(self, provider: PayPalProvider) -> None:
+        payment: Any = type("Payment", (), {"id": "NOTHINGLIKETHAT1", "currency": "usd"})()
+        with pytest.raises(ProviderNotFound):
+            await provider.refund(payment, "wish-1")
+
+    async def test_the_newest_payment_is_the_last(
+        self, fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
+    ) -> None:
+        bought = await buy(fake, provider)
+        first = await provider.fetch_last_payment(bought)
+        clock.advance(32 * DAY)
+        renewed = await provider.fetch_subscription(bought.key.id)
+        second = await provider.fetch_last_payment(renewed)
+        assert first is not None
+        assert second is not None
+        assert second.paid_at > first.paid_at
+        assert await provider.fetch_last_payment(bought) == second
+
+    async def test_a_failed_charge_is_no_payment(
+        self, fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
+    ) -> None:
+        bought = await buy(fake, provider)
+        first = await provider.fetch_last_payment(bought)
+        fake.dashboard.fail_next_payment(times=9)
+        clock.advance(32 * DAY)
+        owing = await provider.fetch_subscription(bought.key.id)
+        assert owing.status is Status.PAST_DUE
+        assert await provider.fetch_last_payment(owing) == first
+
+    async def test_a_payment_taken_back_is_lost_unless_a_dispute_speaks_for_itself(
+        self, fake: PayPalServer, provider: PayPalProvider
+    ) -> None:
+        bought = await buy(fake, provider)
+        sale = fake.dashboard.last_sale(bought.key.id)
+        assert await provider.fetch_dispute(sale.id) == (bought.key.id, DisputeState.LOST)
+        dispute_id = fake.dashboard.dispute(sale.id)["dispute_id"]
+        assert await provider.fetch_dispute(sale.id) == (bought.key.id, DisputeState.NONE)
+        assert await provider.fetch_dispute(dispute_id) == (bought.key.id, DisputeState.OPEN)
+        fake.dashboard.win(dispute_id)
+        assert await provider.fetch_dispute(dispute_id) == (bought.key.id, DisputeState.WON)
+        fake.faults.add("status", "/v1/customer/disputes", status=403, times=None)
+        assert await provider.fetch_dispute(sale.id) == (bought.key.id, DisputeState.LOST)
+
+    async def test_a_dispute_about_something_else_is_about_none(
+        self, fake: PayPalServer, provider: PayPalProvider
+    ) -> None:
+        bought = await buy(fake, provider)
+        dispute = fake.dashboard.dispute(fake.dashboard.last_sale(bought.key.id).id)
+        fake.faults.add("status", "/v1/payments/sale", status=404, times=1)
+        assert await provider.fetch_dispute(dispute["dispute_id"]) == (None, DisputeState.OPEN)
+        assert await provider.fetch_dispute("SOMEOTHERSALE1") == (None, DisputeState.NONE)
+
+
+async def test_every_method_ends_in_time(
+    fake: PayPalServer, provider: PayPalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bought = await buy(fake, provider)
+    monkeypatch.setattr("providers.base.LONGEST_CALL", 0.2)
+    fake.faults.add("hang_before", times=None, seconds=5)
+    calls = [
+        provider.fetch_subscription(bought.key.id),
+        provider.cancel_now(bought, "wish-1"),
+        provider.fetch_last_payment(bought),
+        provider.fetch_price("P-1"),
+        provider.fix("paypal:webhook", [], "https://x.example"),
+    ]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(outcome, ProviderError) for outcome in outcomes)
+    assert [type(outcome) for outcome in outcomes] == [ProviderUnavailable] * len(calls)

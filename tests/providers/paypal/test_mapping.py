@@ -1,0 +1,303 @@
+"""PayPal's answers in our words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.errors import ProviderMisread
+from billing.model import DisputeState, Status, Subscription
+from providers.paypal.dates import moment, stamp
+from providers.paypal.mapping import (
+    DISPUTES,
+    STATUS,
+    map_checkout,
+    map_dispute,
+    map_price,
+    map_sale,
+    map_subscription,
+    map_transaction,
+    to_minor,
+)
+from tests.providers.paypal.samples import (
+    DAY,
+    NOW,
+    START,
+    cycle,
+    executed,
+    info,
+    plan,
+    subscription,
+    trial_plan,
+)
+
+MONTH_LATER = moment("2027-02-28T14:32:00Z")
+TEN_OCLOCK = moment("2027-02-28T10:00:00Z")
+
+
+def mapped(data: dict[str, Any], of: dict[str, Any] | None = None, now: float = NOW) -> Subscription:
+    return map_subscription(data, of or plan(), "sandbox", "PROD-1", now)
+
+
+@pytest.mark.parametrize(
+    ("raw", "ours"),
+    [
+        ("APPROVAL_PENDING", Status.PENDING),
+        ("APPROVED", Status.PENDING),
+        ("ACTIVE", Status.ACTIVE),
+        ("SUSPENDED", Status.PAUSED),
+        ("CANCELLED", Status.ENDED),
+        ("EXPIRED", Status.ENDED),
+        ("BRAND_NEW", Status.UNKNOWN),
+    ],
+)
+def test_every_status_has_its_word(raw: str, ours: Status) -> None:
+    found = mapped(subscription(raw))
+    assert (found.status, found.provider_status) == (ours, raw)
+    assert set(STATUS) == {"APPROVAL_PENDING", "APPROVED", "ACTIVE", "SUSPENDED", "CANCELLED", "EXPIRED"}
+
+
+def test_a_running_one() -> None:
+    found = mapped(subscription(billing_info=info(due=TEN_OCLOCK)))
+    assert found.key.provider == "paypal"
+    assert (found.key.id, found.customer_id, found.checkout_id) == ("I-ABC", "PAYER1", None)
+    assert (found.price.id, found.price.product_id, found.price.amount) == ("P-1", "PROD-1", 500)
+    assert (found.price.currency, found.price.interval) == ("usd", "month")
+    assert (found.period_start, found.period_end) == (START, TEN_OCLOCK)
+    assert found.paid_through == TEN_OCLOCK
+    assert found.renews
+    assert found.ended_at is None
+
+
+@pytest.mark.parametrize("due", [None, START, START - DAY, START + DAY])
+def test_the_next_billing_time_is_not_believed_right_after_activation(due: int | None) -> None:
+    found = mapped(subscription(billing_info=info(due=due)))
+    assert found.period_end == found.paid_through == MONTH_LATER
+
+
+def test_a_payment_that_came_late_does_not_move_the_next() -> None:
+    late = START + 10 * DAY
+    found = mapped(subscription(billing_info=info(last=late, due=TEN_OCLOCK)), now=late + 60)
+    assert found.period_end == found.paid_through == TEN_OCLOCK
+
+
+def test_after_a_pause_the_next_payment_is_far_and_what_is_paid_is_not() -> None:
+    now, due = START + 90 * DAY, START + 110 * DAY
+    found = mapped(subscription(billing_info=info(due=due)), now=now)
+    assert (found.status, found.period_end, found.paid_through) == (Status.ACTIVE, due, MONTH_LATER)
+
+
+@pytest.mark.parametrize("raw", ["CANCELLED", "EXPIRED"])
+def test_an_ended_one_is_paid_for_an_interval_after_the_last_payment(raw: str) -> None:
+    found = mapped(subscription(raw))
+    assert (found.paid_through, found.ended_at, found.period_end) == (MONTH_LATER, START, None)
+
+
+def test_a_suspended_one_is_paused_and_paid_meanwhile() -> None:
+    found = mapped(subscription("SUSPENDED"))
+    assert (found.status, found.paid_through) == (Status.PAUSED, MONTH_LATER)
+
+
+class TestOwed:
+    """A payment failed."""
+
+    @pytest.mark.parametrize("raw", ["ACTIVE", "SUSPENDED"])
+    def test_since_it_failed(self, raw: str) -> None:
+        failed = MONTH_LATER + 60
+        found = mapped(subscription(raw, billing_info=info(failed=failed)), now=failed + 60)
+        assert (found.status, found.unpaid_since) == (Status.PAST_DUE, failed)
+
+    def test_made_good_since_it_is_not(self) -> None:
+        found = mapped(subscription(billing_info=info(last=START, failed=START - 60)))
+        assert (found.status, found.unpaid_since) == (Status.ACTIVE, None)
+
+    def test_a_count_of_failures_says_so_too(self) -> None:
+        found = mapped(subscription(billing_info=info(failed_payments_count=2)))
+        assert (found.status, found.unpaid_since) == (Status.PAST_DUE, None)
+
+    def test_before_the_very_first_payment_there_is_nothing_to_keep(self) -> None:
+        found = mapped(subscription(billing_info=info(last=None, failed=START + 5)))
+        assert found.status is Status.PENDING
+        found = mapped(subscription(billing_info=info(last=None, failed_payments_count=1)))
+        assert found.status is Status.PENDING
+
+    def test_after_a_free_trial_there_is(self) -> None:
+        failed = START + 7 * DAY
+        data = subscription(billing_info=info(last=None, failed=failed, cycle_executions=executed(7, 1)))
+        assert mapped(data, trial_plan(), now=failed + 60).status is Status.PAST_DUE
+
+    def test_what_was_cancelled_owes_nothing_here(self) -> None:
+        found = mapped(subscription("CANCELLED", billing_info=info(failed=MONTH_LATER)))
+        assert (found.status, found.unpaid_since, found.paid_through) == (Status.ENDED, None, MONTH_LATER)
+
+
+class TestFree:
+    """Nothing was paid yet."""
+
+    def test_a_free_trial(self) -> None:
+        data = subscription(
+            billing_info=info(last=None, due=START + 7 * DAY, cycle_executions=executed(1, 0))
+        )
+        found = mapped(data, trial_plan())
+        end = START + 7 * DAY
+        assert (found.status, found.trial_end, found.period_end) == (Status.TRIALING, end, end)
+        assert found.paid_through == end
+
+    def test_a_trial_that_costs_something_is_paid(self) -> None:
+        data = subscription(billing_info=info(cycle_executions=executed(1, 0)))
+        found = mapped(data, trial_plan(7, "1.00"))
+        assert (found.status, found.period_end) == (Status.ACTIVE, START + DAY)
+
+    def test_a_later_start(self) -> None:
+        later = NOW + 20 * DAY
+        data = subscription(start_time=stamp(later), billing_info=info(last=None, due=later))
+        found = mapped(data)
+        assert (found.status, found.trial_end, found.paid_through) == (Status.TRIALING, later, later)
+
+    def test_cancelled_in_a_free_trial_keeps_it(self) -> None:
+        data = subscription("CANCELLED", billing_info=info(last=None, cycle_executions=executed(1, 0)))
+        assert mapped(data, trial_plan()).paid_through == START + 7 * DAY
+
+    def test_without_a_payment_nothing_is_kept(self) -> None:
+        """The first payment may be under way for days."""
+        found = mapped(subscription(billing_info=info(last=None, due=TEN_OCLOCK)))
+        assert (found.status, found.period_end) == (Status.ACTIVE, TEN_OCLOCK)
+        assert found.paid_through == START
+
+    def test_a_page_that_nobody_agreed_on(self) -> None:
+        data = subscription("APPROVAL_PENDING", billing_info=None, subscriber=None)
+        found = mapped(data)
+        assert (found.customer_id, found.paid_through) == ("", None)
+
+
+class TestPrice:
+    """What a plan costs."""
+
+    def test_a_free_trial_is_told_in_days(self) -> None:
+        price = map_price(trial_plan(14), "live", "P-2", "PROD-1")
+        assert (price.amount, price.trial_days, price.account, price.active) == (500, 14, "live", True)
+        month = plan(cycle(None, trial=True), cycle(sequence=2))
+        assert map_price(month, "live", "P-2", "PROD-1").trial_days == 31
+
+    def test_a_trial_that_costs_something_is_none(self) -> None:
+        assert map_price(trial_plan(7, "1.00"), "live", "P-2", "PROD-1").trial_days == 0
+
+    def test_a_plan_switched_off_is_not_active(self) -> None:
+        assert not map_price(plan(status="INACTIVE"), "live", "P-2", "PROD-1").active
+
+    def test_a_price_by_quantity_has_no_amount(self) -> None:
+        tiers = {"pricing_model": "TIERED", "tiers": [{"amount": {"currency_code": "EUR", "value": "2.00"}}]}
+        price = map_price(plan(cycle(None, pricing_scheme=tiers)), "live", "P-2", "PROD-1")
+        assert (price.amount, price.currency) == (0, "eur")
+
+    def test_a_plan_without_a_regular_cycle_is_misread(self) -> None:
+        with pytest.raises(ProviderMisread):
+            map_price(plan(cycle(trial=True)), "live", "P-2", "PROD-1")
+
+    def test_the_subscriptions_own_price_counts_and_its_quantity(self) -> None:
+        found = mapped(subscription(quantity="3"), plan(cycle("4.50")))
+        assert (found.price.amount, found.total.amount) == (450, 1350)
+
+
+@pytest.mark.parametrize(
+    ("value", "currency", "minor"),
+    [
+        ("5.0", "USD", 500),
+        ("5", "EUR", 500),
+        ("0.01", "EUR", 1),
+        ("500", "JPY", 500),
+        ("500", "HUF", 50_000),
+        ("500", "TWD", 50_000),
+        ("-5.00", "USD", -500),
+    ],
+)
+def test_amounts_become_minor_units(value: str, currency: str, minor: int) -> None:
+    assert to_minor({"value": value, "currency_code": currency}) == minor
+
+
+@pytest.mark.parametrize("value", ["", "five", "NaN", "Infinity"])
+def test_what_is_no_amount_is_misread(value: str) -> None:
+    with pytest.raises(ProviderMisread):
+        to_minor({"value": value, "currency_code": "USD"})
+
+
+NEEDED = ["id", "status", "plan_id", "create_time"]
+
+
+@pytest.mark.parametrize("field", NEEDED)
+def test_a_field_that_is_missing_is_named(field: str) -> None:
+    data = subscription()
+    del data[field]
+    with pytest.raises(ProviderMisread, match=field):
+        mapped(data)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text() | st.just("ACTIVE"),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*subscription()]), inner)
+        ),
+        max_leaves=6,
+    ).map(lambda odd: odd if isinstance(odd, dict) else {"billing_info": odd})
+)
+def test_whatever_stands_there_is_read_or_misread(odd: dict[str, Any]) -> None:
+    try:
+        found = mapped({**subscription(), **odd})
+    except ProviderMisread:
+        return
+    assert isinstance(found, Subscription)
+
+
+@pytest.mark.parametrize(("raw", "ours"), DISPUTES.items())
+def test_where_a_dispute_stands(raw: str, ours: DisputeState) -> None:
+    if ours is DisputeState.OPEN:
+        assert map_dispute({"status": raw}) is ours
+    else:
+        assert map_dispute({"status": "RESOLVED", "dispute_outcome": {"outcome_code": raw}}) is ours
+
+
+@pytest.mark.parametrize("data", [{"status": "NEW"}, {"status": "RESOLVED"}, {}])
+def test_a_dispute_that_is_not_understood_decides_nothing(data: dict[str, Any]) -> None:
+    with pytest.raises(ProviderMisread):
+        map_dispute(data)
+
+
+def test_page_and_subscription_are_one() -> None:
+    found = map_checkout(subscription())
+    assert (found.session_id, found.subscription_id) == ("I-ABC", "I-ABC")
+    assert (found.checkout_id, found.customer_id) == ("opaque-1", "PAYER1")
+
+
+def transaction(status: str = "COMPLETED", value: str = "5.00") -> dict[str, Any]:
+    money = {"gross_amount": {"currency_code": "USD", "value": value}}
+    return {"id": "TX1", "status": status, "amount_with_breakdown": money, "time": stamp(START)}
+
+
+@pytest.mark.parametrize(
+    ("status", "refunded", "partly"),
+    [("COMPLETED", 0, False), ("PARTIALLY_REFUNDED", 0, True), ("REFUNDED", 500, False)],
+)
+def test_a_payment_in_the_list(status: str, refunded: int, partly: bool) -> None:
+    found = map_transaction(transaction(status))
+    assert found is not None
+    payment, some = found
+    assert (payment.amount, payment.refunded, payment.paid_at, some) == (500, refunded, START, partly)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [transaction("DECLINED"), transaction("PENDING"), transaction(value="0.00"), transaction(value="-5")],
+)
+def test_what_was_not_paid_is_no_payment(data: dict[str, Any]) -> None:
+    assert map_transaction(data) is None
+
+
+def test_a_sale_of_the_older_api() -> None:
+    amount = {"total": "5.00", "currency": "USD"}
+    data = {"id": "S1", "state": "refunded", "amount": amount, "create_time": stamp(START)}
+    payment, partly = map_sale(data)
+    assert (payment.amount, payment.refunded, payment.currency, partly) == (500, 500, "usd", False)

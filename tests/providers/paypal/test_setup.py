@@ -1,0 +1,150 @@
+"""What a check finds, and what a fix mends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from billing.errors import ProviderRefused
+from billing.model import Finding, Plan, Price
+from providers.paypal.client import PayPalProvider
+from providers.paypal.setup import EVENTS
+from sandbox.clock import MovableClock
+from sandbox.paypal import PayPalServer
+from sandbox.paypal.notices import EVENT_TYPES
+from tests.contract.providers.harness import Sink
+from tests.providers.paypal.conftest import CLIENT, hook_of, provider_at
+
+
+async def sold(fake: PayPalServer, provider: PayPalProvider, **more: Any) -> Plan:
+    plan_id = fake.add_plan(fake.add_product("Gold"), "5.00", **more)["id"]
+    return Plan(1, 100, "Gold", (1,), (await provider.fetch_price(plan_id),))
+
+
+def wrong(findings: list[Finding]) -> list[Finding]:
+    found = [finding for finding in findings if not finding.ok]
+    assert all(finding.cure for finding in found)
+    return found
+
+
+async def test_where_all_is_well_it_says_so(fake: PayPalServer, sink: Sink, provider: PayPalProvider) -> None:
+    findings = await provider.check([await sold(fake, provider)], sink.url)
+    assert wrong(findings) == []
+    assert "no money moves" in findings[0].says
+    assert [finding.what for finding in findings] == [
+        "PayPal credentials",
+        "PayPal webhook",
+        "PayPal plan of Gold",
+    ]
+
+
+async def test_wrong_credentials(fake: PayPalServer, sink: Sink, clock: MovableClock) -> None:
+    other = PayPalProvider(CLIENT, "another", "HOOK1", fake.url, clock, ca_file=fake.ca_file)
+    (finding,) = wrong(await other.check([], sink.url))
+    assert "does not accept" in finding.says
+    await other.close()
+
+
+async def test_a_webhook_that_is_not_there(fake: PayPalServer, sink: Sink, clock: MovableClock) -> None:
+    other = PayPalProvider(
+        fake.client_id, fake.client_secret, "8PT597110X687430L", fake.url, clock, ca_file=fake.ca_file
+    )
+    (finding,) = wrong(await other.check([], sink.url))
+    assert finding.fix is None
+    assert sink.url in finding.cure
+    assert all(event in finding.cure for event in EVENTS)
+    await other.close()
+
+
+async def test_a_webhook_that_leads_elsewhere_is_turned(fake: PayPalServer, provider: PayPalProvider) -> None:
+    wanted = "https://dues.example.org/webhooks/paypal"
+    (finding,) = wrong(await provider.check([], wanted))
+    assert wanted in finding.says
+    assert finding.fix is not None
+    await provider.fix(finding.fix, [], wanted)
+    assert wrong(await provider.check([], wanted)) == []
+
+
+async def test_a_webhook_that_lacks_events_gets_them_and_keeps_its_own(
+    fake: PayPalServer, sink: Sink, provider: PayPalProvider
+) -> None:
+    hook_of(fake)["event_types"] = [{"name": "CATALOG.PRODUCT.CREATED"}, {"name": EVENTS[0]}]
+    (finding,) = wrong(await provider.check([], sink.url))
+    assert EVENTS[1] in finding.says
+    assert EVENTS[0] not in finding.says.split()
+    assert finding.fix is not None
+    await provider.fix(finding.fix, [], sink.url)
+    assert wrong(await provider.check([], sink.url)) == []
+    names = {one["name"] for one in hook_of(fake)["event_types"]}
+    assert names == {*EVENTS, "CATALOG.PRODUCT.CREATED"}
+
+
+async def test_an_address_that_paypal_does_not_take_is_explained(provider: PayPalProvider) -> None:
+    with pytest.raises(ProviderRefused) as refused:
+        await provider.fix("paypal:webhook", [], "http://dues.example.org/webhooks/paypal")
+    assert "https://" in refused.value.tell
+    with pytest.raises(ProviderRefused):
+        await provider.fix("paypal:other", [], "https://dues.example.org/x")
+
+
+def test_every_event_is_one_that_paypal_sends() -> None:
+    assert set(EVENTS) <= set(EVENT_TYPES)
+    assert list(EVENTS) == sorted(EVENTS)
+
+
+async def test_an_application_that_may_not_look_at_disputes(
+    fake: PayPalServer, sink: Sink, provider: PayPalProvider
+) -> None:
+    fake.faults.add("status", "/v1/customer/disputes", status=403, times=1)
+    (finding,) = wrong(await provider.check([], sink.url))
+    assert "disputes" in finding.says
+
+
+async def test_plans_that_cannot_be_sold(fake: PayPalServer, sink: Sink, provider: PayPalProvider) -> None:
+    plan = await sold(fake, provider, trials=[("0", "DAY", 7)])
+    (price,) = plan.prices
+
+    async def fault(changed: Plan) -> str:
+        (finding,) = wrong(await provider.check([changed], sink.url))
+        return finding.says
+
+    def priced(**more: Any) -> Plan:
+        return replace(plan, prices=(replace(price, **more),))
+
+    assert "live account" in await fault(priced(account="live"))
+    assert "knows no plan" in await fault(priced(id="P-NONE"))
+    assert "something else" in await fault(priced(amount=400))
+    assert "7 free days" in await fault(replace(plan, trial_days=0))
+    assert wrong(await provider.check([replace(plan, trial_days=7)], sink.url)) == []
+    await provider._api.post(f"/v1/billing/plans/{price.id}/deactivate")
+    assert "switched off" in await fault(plan)
+
+
+async def test_what_is_removed_or_sold_elsewhere_is_not_looked_at(
+    sink: Sink, provider: PayPalProvider
+) -> None:
+    gone = Price("paypal", "sandbox", "P-NONE", "PROD-1", 500, "usd", "month")
+    plans = [
+        Plan(1, 100, "Gone", (1,), (gone,), removed_at=5),
+        Plan(2, 100, "Else", (1,), (replace(gone, provider="stripe"),)),
+    ]
+    assert wrong(await provider.check(plans, sink.url)) == []
+
+
+async def test_an_outage_is_a_finding(fake: PayPalServer, sink: Sink, provider: PayPalProvider) -> None:
+    await fake.go_down()
+    (finding,) = wrong(await provider.check([], sink.url))
+    assert "could not be finished" in finding.says
+    await fake.come_back()
+
+
+async def test_a_bundle_that_cannot_be_read_is_a_finding(
+    fake: PayPalServer, sink: Sink, clock: MovableClock, tmp_path: Path
+) -> None:
+    other = provider_at(fake, clock, ca_file=tmp_path / "none.pem")
+    (finding,) = wrong(await other.check([], sink.url))
+    assert "PAYPAL_CA_FILE" in finding.says
+    await other.close()
