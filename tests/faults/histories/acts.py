@@ -5,6 +5,7 @@ Nothing here knows what ought to follow; that is the model's.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -164,7 +165,7 @@ async def rejoin(stage: Stage, a: int, b: int, c: int) -> None:
         guild = stage.guilds[b % 2]
         if who.id not in guild.members:
             stage.world.rejoin(guild, who)
-            await stage.join(guild, who)
+            await stage.joined(guild, who)
 
 
 # -- admins -----------------------------------------------------------------------------------------------
@@ -224,9 +225,8 @@ async def change_plan(stage: Stage, a: int, b: int, c: int) -> None:
     try:
         await edit_plan(stage.ports, guild, plan.id, edit, stage.owner.id)
     finally:
-        if stage.program is not None:
-            latest = await stage.program.ledger.load_plan(plan.id)
-            stage.model.add_plan(replace(facts, roles=set(latest.role_ids if latest else ())))
+        ((roles,),) = stage.rows("SELECT role_ids FROM plans WHERE id = ?", plan.id)
+        stage.model.add_plan(replace(facts, roles=set(json.loads(roles))))
 
 
 @act(4)
@@ -264,7 +264,7 @@ async def change_role(stage: Stage, a: int, b: int, c: int) -> None:
             stage.world.edit_role(stage.bot_roles[a % 2], bits=bits ^ (1 << 28))
         case _:
             stage.world.delete_role(role)
-    stage.wake(guild)
+    stage.roles_changed(guild)
 
 
 # -- the owner at Stripe, and payers' banks ---------------------------------------------------------------
@@ -281,7 +281,7 @@ async def dashboard(stage: Stage, a: int, b: int, c: int) -> None:
         case 1:
             board.cancel_at_period_end(sub["id"])
         case 2:
-            board.change(sub["id"], {"cancel_at": int(stage.clock.at) + SPANS[c % len(SPANS)]})
+            board.change(sub["id"], {"cancel_at": stage.now + SPANS[c % len(SPANS)]})
         case 3:
             board.change(sub["id"], {"cancel_at_period_end": False, "cancel_at": ""})
         case 4 | 5:
@@ -293,7 +293,7 @@ async def dashboard(stage: Stage, a: int, b: int, c: int) -> None:
             board.delete_customer(sub["customer"])
         case 8:
             stage.model.void_twice.add(sub["id"])
-            board.move_renewal(sub["id"], int(stage.clock.at) + SPANS[c % len(SPANS)])
+            board.move_renewal(sub["id"], stage.now + SPANS[c % len(SPANS)])
         case _:
             stage.model.void_twice.add(sub["id"])
             board.renew_from_now(sub["id"])
@@ -350,28 +350,6 @@ async def close_dispute(stage: Stage, a: int, b: int, c: int) -> None:
                 sub_id = invoice["parent"]["subscription_details"]["subscription"]
                 stage.model.disputes[sub_id] = "won" if won else "lost"
                 stage.model.wished.add(sub_id)  # one that was lost is billed no longer
-
-
-# -- the network, the neighbours and the machine ----------------------------------------------------------
-
-
-@act(8)
-async def mail_goes(stage: Stage, a: int, b: int, c: int) -> None:
-    """How the next notifications travel. Where nothing sweeps, none is lost."""
-    ways = ("double", "swapped", "late", "thin", "old", "lost")
-    stage.mail.goes(ways[a % (6 if stage.sweeps < DAY else 5)], (1, 2, 4, 8, 16)[b % 5], SPANS[c % 7])
-
-
-@act(3)
-async def mail_comes(stage: Stage, a: int, b: int, c: int) -> None:
-    stage.mail.release()
-
-
-@act(4)
-async def restart(stage: Stage, a: int, b: int, c: int) -> None:
-    if stage.program is not None:
-        await stage.stop(abrupt=a % 2 == 1)
-        await stage.start()
 
 
 @act(16)

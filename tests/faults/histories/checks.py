@@ -31,8 +31,8 @@ class Checks:
         self._ended: set[str] = set()
         self._said: set[tuple[str, object]] = set()
         self._in_step()
-        stage.on_roles = self._roles_changed  # type: ignore[method-assign]  # a stand-in is opened up
-        stage.on_told = self._told  # type: ignore[method-assign]  # a stand-in is opened up
+        stage.on_roles = self._roles_changed  # a stand-in is opened up
+        stage.on_told = self._told  # a stand-in is opened up
 
     def _problem(self, text: str) -> None:
         self.stage.problems.append(text)
@@ -75,7 +75,7 @@ class Checks:
 
     def _possible(self, guild: int, member: int, barred: Callable[[int, int, int], bool]) -> set[int]:
         """Roles for which there was any reason since all was last in step."""
-        now, found = self.stage.clock.at, set()
+        now, found = self.stage.now, set()
         for sub in self._own(guild, member):
             for version in self._versions(sub):
                 plan, gives = self.model.paid_plan(version), self.model.gives_undisputed(version, now)
@@ -85,7 +85,7 @@ class Checks:
 
     def _certain(self, guild: int, member: int) -> set[int]:
         """Roles for which there was a reason all the time since then."""
-        now, found = self.stage.clock.at, set()
+        now, found = self.stage.now, set()
         for sub in self._own(guild, member):
             disputed = sub["id"] in self.model.disputes or sub["id"] in self._disputed
             versions = self._versions(sub)
@@ -109,19 +109,19 @@ class Checks:
         return then and self._barred_now(guild, member, plan)
 
     def _barred_now(self, guild: int, member: int, plan: int) -> bool:
-        return self.model.blocked(guild, member, plan, self.stage.clock.at)
+        return self.model.blocked(guild, member, plan, self.stage.now)
 
     def _maybe_barred(self, guild: int, member: int, plan: int) -> bool:
         """At any time since then, or about to be."""
         known = {**self._decisions, **self.model.decisions}
         own = [d for d in known.values() if (d.guild, d.member) == (guild, member)]
-        return any(d.covers(plan, self.stage.clock.at) for d in own) or self.stage.revoking > 0
+        return any(d.covers(plan, self.stage.now) for d in own) or self.stage.revoking > 0
 
     # -- what people are told -----------------------------------------------------------------------------
 
     def _told(self, notice: Notice) -> None:
         about = notice.facts.get("subscription") or notice.facts.get("decision")
-        if notice.kind in ONCE and not self.stage.told.may_repeat:
+        if notice.kind in ONCE and not self.stage.may_repeat:
             if (notice.kind, about) in self._said:
                 self._problem(f"'{notice.kind}' was said of {about} twice")
             self._said.add((notice.kind, about))
@@ -160,7 +160,7 @@ class Checks:
 
     def _check_revoked(self) -> None:
         """At once, whatever the provider does; later only where Discord itself fails."""
-        now = self.stage.clock.at
+        now = self.stage.now
         waits = set(self.stage.rows("SELECT guild_id, member_id FROM members WHERE next_try_at IS NOT NULL"))
         for decision in self.model.decisions.values():
             guild, member = decision.guild, decision.member
@@ -178,7 +178,7 @@ class Checks:
 
     def _in_step(self) -> None:
         """From here on is remembered what may have been known."""
-        self._since = self.stage.clock.at
+        self._since = self.stage.now
         self._known = {name: [_kept(sub)] for name, sub in self.model.truth().items()}
         self._disputed = set(self.model.disputes)
         self._plans = {p.id: PlanFacts(p.id, p.guild, set(p.roles), p.products)
@@ -205,7 +205,7 @@ class Checks:
                     self._check_member(guild.id, member.id)
 
     def _check_member(self, guild: int, member: int) -> None:
-        sure, open_ = self.model.roles(guild, member, self.stage.clock.at)
+        sure, open_ = self.model.roles(guild, member, self.stage.now)
         if any(sub["id"] in self.stage.heard.lies for sub in self._own(guild, member)):
             return
         has = self._has(guild, member)

@@ -15,7 +15,8 @@ from typing import Any
 from billing.errors import LedgerUnavailable
 from tests.faults.histories import acts, trouble
 from tests.faults.histories.checks import Checks
-from tests.faults.histories.stage import Stage, opened
+from tests.faults.histories.quick import opened
+from tests.faults.histories.stage import Stage
 
 # Names a folder in memory where there is one: what a disk does to a commit is tried elsewhere.
 MEMORY = Path("/dev/shm")  # noqa: S108 - only a ledger of made-up members is put there
@@ -110,7 +111,7 @@ async def _do(stage: Stage, deed: Deed) -> None:
 async def _calm_down(stage: Stage) -> None:
     """All that is on its way arrives, nothing fails any more, and hours pass."""
     trouble.calm(stage)
-    if stage.program is None:
+    if not stage.is_up:
         await stage.start()
     stage.mail.hurry()
     await stage.pass_time(2 * 3600 + 60)

@@ -4,8 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.faults.histories.acts import DAY, act
+from tests.faults.histories.acts import DAY, SPANS, act
 from tests.faults.histories.stage import Stage
+
+
+@act(8)
+async def mail_goes(stage: Stage, a: int, b: int, c: int) -> None:
+    """How the next notifications travel. Where nothing sweeps, none is lost."""
+    ways = ("double", "swapped", "late", "thin", "old", "lost")
+    stage.mail.goes(ways[a % (6 if stage.sweeps < DAY else 5)], (1, 2, 4, 8, 16)[b % 5], SPANS[c % 7])
+
+
+@act(3)
+async def mail_comes(stage: Stage, a: int, b: int, c: int) -> None:
+    stage.mail.release()
+
+
+@act(4)
+async def restart(stage: Stage, a: int, b: int, c: int) -> None:
+    if stage.is_up:
+        await stage.stop(abrupt=a % 2 == 1)
+        await stage.start()
 
 
 @act(7)
@@ -24,15 +43,15 @@ async def stripe_fails(stage: Stage, a: int, b: int, c: int) -> None:
 @act(2)
 async def stripe_speaks_strangely(stage: Stage, a: int, b: int, c: int) -> None:
     """A status that nobody knows; only a sweep finds out that it was nothing."""
-    if stage.wire is not None and stage.sweeps < DAY:
-        stage.wire.strange = 1 + a % 4
+    if stage.sweeps < DAY:
+        stage.bend_answers(strange=1 + a % 4)
 
 
 @act(4)
 async def stripe_lags(stage: Stage, a: int, b: int, c: int) -> None:
     """Reads are behind what was written; only a sweep finds out."""
-    if stage.wire is not None and stage.sweeps < DAY:
-        stage.wire.behind = 1 + a % 4
+    if stage.sweeps < DAY:
+        stage.bend_answers(behind=1 + a % 4)
 
 
 @act(6)
@@ -55,7 +74,8 @@ async def discord_fails(stage: Stage, a: int, b: int, c: int) -> None:
 
 @act(2)
 async def disk_fills(stage: Stage, a: int, b: int, c: int) -> None:
-    stage.disk.full, stage.told.may_repeat = (1, 2, 5, 12)[a % 4], True
+    stage.fill_disk((1, 2, 5, 12)[a % 4])
+    stage.may_repeat = True
 
 
 @act(3)
@@ -66,6 +86,5 @@ async def faults_end(stage: Stage, a: int, b: int, c: int) -> None:
 def calm(stage: Stage) -> None:
     stage.server.faults.clear()
     stage.discord_faults.clear()
-    stage.disk.full = 0
-    if stage.wire is not None:
-        stage.wire.strange = stage.wire.behind = 0
+    stage.fill_disk(0)
+    stage.bend_answers()

@@ -1,0 +1,255 @@
+"""The stage without sockets and threads, on which thousands of histories are played."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import aiosqlite
+import stripe
+
+import cogs.role_sync
+from billing.errors import LedgerUnavailable
+from billing.model import Notice, Plan
+from billing.ports import Ports
+from billing.use_cases.ingest import ingest
+from billing.worker import Worker
+from cogs.role_sync import DiscordRoles, RoleSync
+from db import SqliteLedger
+from providers.stripe.api import RETRIES
+from providers.stripe.client import StripeProvider
+from sandbox.discord import Guild, Person
+from sandbox.stripe import state
+from tests.faults.histories.edges import DiscordWire, Disk, HandClock, StripeWire, pauses
+from tests.faults.histories.mail import SECRET, Mail
+from tests.faults.histories.stage import NEVER, Stage
+
+START = 1_800_000_000
+SWEEPS = 3601.0  # seconds; a length that nothing else sleeps
+HOUR = 3600
+LONGEST_QUIET = 400_000
+MOST_STOPS = 3000
+
+# The ledger's file with the plans in it, and the plans, made once: every stage begins alike.
+FURNISHED: list[tuple[bytes, list[Plan]]] = []
+
+
+@dataclass
+class Program:
+    """One life of it, over a ledger file that outlives it."""
+
+    ledger: SqliteLedger
+    provider: StripeProvider
+    ports: Ports
+    worker: Worker
+    cog: RoleSync
+
+
+class QuickStage(Stage):
+    """Time stands still until it is turned; what is under way together interleaves as the seed says."""
+
+    def __init__(self, path: Path, seed: int, sweeps: float, intent: bool) -> None:
+        self.hands = HandClock(START)
+        super().__init__(path, self.hands, sweeps, intent)
+        self.pause = pauses(random.Random(seed))
+        self.disk = Disk(self.pause)
+        self.mail = self._mail = Mail(self.server.world, self._receive)
+        self.server.world.listeners[:] = [self._mail.on_event]
+        self._discord = DiscordWire(self.world, self.app, self.pause, self.unclear)
+        self.discord_faults = self._discord.faults
+        self._wire: StripeWire | None = None
+        self._program: Program | None = None
+        self._passing = asyncio.Lock()  # two who wait for quiet would each hear the other
+
+    @property
+    def ports(self) -> Ports:
+        if self._program is None:
+            raise LedgerUnavailable(detail="the program is down")
+        return self._program.ports
+
+    async def open(self) -> None:
+        """Start the program over a ledger in which the plans are on sale."""
+        file, plans = FURNISHED[0]
+        self.path.write_bytes(file)
+        self.know(plans)
+        await self.start()
+
+    async def furnish(self) -> None:
+        """Put the plans on sale, and keep the ledger that holds them for every stage to come."""
+        await self.start()
+        sold = await self.sell()
+        await self.quiet()
+        await self.close()
+        FURNISHED.append((self.path.read_bytes(), sold))
+
+    async def start(self) -> None:
+        """What bot.py composes, with the network taken out."""
+        worker: list[Worker] = []
+
+        def wake() -> None:
+            for one in worker:
+                one.wake()
+
+        ledger = await SqliteLedger.open(self.path, wake)
+        provider = StripeProvider(self.server.api_key, (SECRET,), None, self.clock)
+        self._wire = StripeWire(self.server, self.heard, self.pause)
+        provider._api._http = self._wire
+        provider._api._client = stripe.StripeClient(
+            self.server.api_key, max_network_retries=RETRIES, http_client=self._wire
+        )
+        bot: Any = self._discord
+        ports = Ports(
+            ledger=ledger,
+            providers={"stripe": provider},
+            roles=DiscordRoles(bot),
+            messenger=self,
+            clock=self.clock,
+            grace=7 * 86_400,
+            public_url="http://dues.example",
+        )
+        self._discord.ports = ports
+        worker.append(Worker(ports, self.sweeps))
+        self._program = Program(ledger, provider, ports, worker[0], RoleSync(bot))
+        self.is_up = True
+        worker[0].start()
+        await self._program.cog.on_ready()
+
+    async def stop(self, *, abrupt: bool = False) -> None:
+        program, self._program, self.is_up = self._program, None, False
+        if program is None:
+            return
+        if abrupt:
+            self.all_unclear()
+            self.may_repeat = True
+            _break_off(program.worker)
+        await program.cog.cog_unload()
+        await program.worker.close(0.0 if abrupt else 5.0)
+        await program.ledger.close()
+        await program.provider.close()
+
+    async def tell(self, notice: Notice) -> None:
+        """The Messenger: what is said is looked at while it is said."""
+        await self.pause()
+        self.on_told(notice)
+
+    async def _receive(self, body: bytes, headers: Mapping[str, str]) -> None:
+        await self.pause()
+        program = self._program
+        if program is None:
+            raise LedgerUnavailable(detail="nobody listens")
+        await ingest(program.ledger, self.clock, program.provider, body, headers)
+
+    # -- time ---------------------------------------------------------------------------------------------
+
+    async def quiet(self) -> None:
+        loop: Any = asyncio.get_running_loop()
+        for _ in range(LONGEST_QUIET):
+            await asyncio.sleep(0)
+            if not loop._ready:
+                return
+        raise AssertionError("the work never ends")
+
+    async def pass_time(self, seconds: float) -> None:
+        """Turn the clock, stopping wherever something is due."""
+        async with self._passing:
+            await self._pass_time(self.hands.at + seconds)
+
+    async def _pass_time(self, until: float) -> None:
+        swept = False  # the first sweep is waited for; that the others find nothing new is taken for granted
+        for _ in range(MOST_STOPS):
+            self.server.catch_up()
+            await self.quiet()
+            due = await self._next_due()
+            sweep_at = self.hands.next_wake(lambda length: length == self.sweeps)
+            if not swept and sweep_at is not None and sweep_at <= due:
+                due, swept = sweep_at, True
+            if due > until:
+                break
+            self._turn(due)
+        else:
+            raise AssertionError("time does not pass: something is due again and again")
+        self._turn(until)
+        self.server.catch_up()
+        await self.quiet()
+
+    def _turn(self, to: float) -> None:
+        self.hands.turn(to)
+        self.server.catch_up()
+        self._mail.send_due()
+
+    async def _next_due(self) -> float:
+        self.server.catch_up()
+        now = self.hands.at
+        short = self.hands.next_wake(lambda length: length < HOUR)
+        moments = [self.server.world.next_due, self._mail.next_at(), short]
+        if self._program is not None:
+            moments.append(await self._program.ledger.load_next_due(int(now)))
+        return min((m for m in moments if m is not None and m > now), default=math.inf)
+
+    # -- faults and events --------------------------------------------------------------------------------
+
+    def fill_disk(self, commits: int) -> None:
+        self.disk.full = commits
+
+    def bend_answers(self, *, strange: int = 0, behind: int = 0) -> None:
+        if self._wire is not None:
+            self._wire.strange, self._wire.behind = strange, behind
+
+    async def joined(self, guild: Guild, member: Person) -> None:
+        await super().joined(guild, member)
+        if self.disk.full:
+            self.unnoticed.add((guild.id, member.id))
+        if self.intent and self._program is not None:
+            who: Any = SimpleNamespace(guild=guild, id=member.id)
+            await self._program.cog.on_member_join(who)
+
+    def roles_changed(self, guild: Guild) -> None:
+        if self._program is not None:
+            self._program.cog._wake(guild.id)
+
+
+def _break_off(worker: Worker) -> None:
+    """What it has begun stays as it is, as when the power fails."""
+    for task in worker._tasks:
+        task.cancel()
+    for task in sorted(asyncio.all_tasks(), key=lambda task: (len(task.get_name()), task.get_name())):
+        if getattr(task.get_coro(), "__qualname__", "").startswith("Worker."):
+            task.cancel()
+
+
+def _numbers() -> Callable[[int], str]:
+    """Ids that come out the same every time."""
+    count = itertools.count(1)
+    return lambda length: f"{next(count):0{length}}"
+
+
+@asynccontextmanager
+async def opened(path: Path, seed: int, *, sweeps: bool, intent: bool) -> AsyncIterator[Stage]:
+    """A stage with the plans on sale and nothing sold yet."""
+    if not FURNISHED:
+        async with _built(path.with_name("furnished.db"), 0, NEVER, False) as first:
+            await first.furnish()
+    async with _built(path, seed, SWEEPS if sweeps else NEVER, intent) as stage:
+        await stage.open()
+        await stage.quiet()
+        yield stage
+
+
+@asynccontextmanager
+async def _built(path: Path, seed: int, sweeps: float, intent: bool) -> AsyncIterator[QuickStage]:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(patch.object(cogs.role_sync, "SETTLING", 0.0))
+        stack.enter_context(patch.object(state, "token", _numbers()))
+        stage = QuickStage(path, seed, sweeps, intent)
+        stack.enter_context(patch.object(aiosqlite, "connect", stage.disk.connect))
+        stack.push_async_callback(stage.close)
+        yield stage
