@@ -137,6 +137,8 @@ class Pay(Path):
         self.no_double_charge()
         assert self.subscription["status"] == "active"
         assert self.roles == ["Gold"]
+        ours = self.reaper.rows("SELECT role_id FROM role_grants WHERE member_id = :w", w=self.member.id)
+        assert ours == [(self.town.gold.id,)]  # else nobody would ever take it again
         assert self.told("Thank you") in (1, 2)  # twice where it died between sending and noting it
         assert "Renews" in await self.card()
 
