@@ -123,7 +123,7 @@ def main(arguments: list[str]) -> int:
         chosen = check(settings, SystemClock()) if arguments == ["check"] else _serve_until_signal(settings)
         return run_loop(chosen)
     except SettingsError as error:
-        return _refuse(2, *error.faults)
+        return _refuse(1 if arguments == ["check"] else 2, *error.faults)
     except (TokenRefused, CannotListen) as error:
         return _refuse(2, error.tell)
     except LedgerHeld as error:
