@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from billing.access import TABLE
-from billing.model import DisputeState
+from billing.model import DisputeState, Status
+from providers.paypal.mapping import DISPUTES as PAYPAL_DISPUTES
+from providers.paypal.mapping import STATUS as PAYPAL_STATUS
 from providers.stripe.mapping import DISPUTES, STATUS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "access.md"
@@ -29,10 +32,27 @@ Stripe keeps a paid period by itself when a subscription is cancelled at its end
 was ended at once or has come to that end, so there is no time left that was paid.
 """
 
+_PAYPAL = """
+## PayPal
+
+| PayPal's status | ours | gives access |
+|---|---|---|
+{rows}
+| `ACTIVE`, not charged yet: a free trial, or a later start | `trialing` | {trialing} |
+| `ACTIVE` or `SUSPENDED`, a payment is owed | `past_due` | {past_due} |
+| `ACTIVE`, the very first payment failed | `pending` | {pending} |
+| any other | `unknown` | {unknown} |
+
+PayPal ends a subscription at once when it is cancelled, whoever cancels it. The time already paid lasts for
+one interval of the plan, by the calendar, after the last payment; in a free trial, until its end. PayPal's
+date of the next payment ends it sooner where a payment came late; that date is not believed within a day of a
+payment, as it may still show the start. What the member was told stays so.
+"""
+
 _MODIFIERS = """
 ## What else counts
 
-| at Stripe | means |
+| at the provider | means |
 |---|---|
 | `cancel_at_period_end`, or `cancel_at` | no access after that moment, whatever the status says |
 | `pause_collection` with `void` | no access after the last paid period: the owner pauses the service |
@@ -43,7 +63,11 @@ _MODIFIERS = """
 | an admin's grant | access until its end, whatever is not paid |
 
 The days of grace are `GRACE_DAYS` (7 unless set), counted from when the invoice that could not be paid was
-made, or fell due. Where Stripe does not say which invoice that is, what the member has stays.
+made, or fell due; at PayPal from when the payment first failed. Where the provider does not say since when it
+is owed, what the member has stays.
+
+A dispute's own words are Stripe's in small letters and PayPal's in capitals. A payment that PayPal reversed
+without a dispute counts as a lost one.
 """
 
 _BY_DISPUTE = {
@@ -56,16 +80,22 @@ _BY_DISPUTE = {
 
 def page() -> str:
     """The whole of docs/access.md."""
-    rows = "\n".join(f"| `{raw}` | `{ours}` | {TABLE[ours].value} |" for raw, ours in STATUS.items())
-    unknown = next(access.value for status, access in TABLE.items() if status == "unknown")
+    words = {str(status): access.value for status, access in TABLE.items()}
     disputes = "\n".join(
         f"| a dispute that is {_named(state)} | {says} |" for state, says in _BY_DISPUTE.items()
     )
-    return _HEAD + _STRIPE.format(rows=rows, unknown=unknown) + _MODIFIERS.format(disputes=disputes)
+    stripe = _STRIPE.format(rows=_rows(STATUS), **words)
+    paypal = _PAYPAL.format(rows=_rows(PAYPAL_STATUS), **words)
+    return _HEAD + stripe + paypal + _MODIFIERS.format(disputes=disputes)
+
+
+def _rows(statuses: Mapping[str, Status]) -> str:
+    return "\n".join(f"| `{raw}` | `{ours}` | {TABLE[ours].value} |" for raw, ours in statuses.items())
 
 
 def _named(state: DisputeState) -> str:
-    return ", ".join(f"`{raw}`" for raw, ours in DISPUTES.items() if ours is state)
+    both = (*DISPUTES.items(), *PAYPAL_DISPUTES.items())
+    return ", ".join(f"`{raw}`" for raw, ours in both if ours is state)
 
 
 def main() -> None:

@@ -270,9 +270,15 @@ def _subscription(order: CheckoutOrder, now: float) -> dict[str, Any]:
             "cancel_url": _returning(order.return_url, "cancelled"),
         },
     }
-    start = order.starts_at
-    if start is None and order.trial_days > 0 and order.price.trial_days == 0:
-        start = int(now) + order.trial_days * DAY
+    start, more = order.starts_at, order.trial_days - order.price.trial_days
+    if more < 0:
+        raise ProviderRefused(
+            "PayPal's plan begins with free days, which are for those who come for the first time. Choose "
+            "another way to pay, or ask the server's admins for a plan without them.",
+            detail=f"the plan's trial is {-more} days too long",
+        )
+    if start is None and more > 0:
+        start = int(now) + more * DAY
     if start is not None and start >= now + _SOONEST:
         wanted["start_time"] = stamp(start)
     return wanted

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from billing.access import TABLE
 from billing.model import DisputeState, Status
+from providers.paypal.mapping import DISPUTES as PAYPAL_DISPUTES
+from providers.paypal.mapping import STATUS as PAYPAL_STATUS
 from providers.stripe.mapping import DISPUTES, STATUS
+from sandbox.discord.conformance import specs_folder
 from tests.providers.stripe.package import literals
 from tools.access_table import PAGE, page
 
@@ -21,9 +28,20 @@ def test_every_status_of_the_package_has_a_row() -> None:
         assert f"| `{raw}` | `{STATUS[raw]}` | {TABLE[STATUS[raw]].value} |" in page()
 
 
+def test_every_status_of_paypals_document_has_a_row() -> None:
+    folder = specs_folder()
+    if folder is None:
+        pytest.skip("PayPal's documents are not at hand")
+    schemas = json.loads((folder / "paypal_subscriptions.json").read_text())["components"]["schemas"]
+    assert set(PAYPAL_STATUS) == set(schemas["subscription_status"]["properties"]["status"]["enum"])
+    for raw, ours in PAYPAL_STATUS.items():
+        assert f"| `{raw}` | `{ours}` | {TABLE[ours].value} |" in page()
+
+
 def test_every_status_of_a_dispute_is_on_the_page() -> None:
-    assert all(f"`{raw}`" in page() for raw in DISPUTES)
-    assert set(DISPUTES.values()) == set(DisputeState)
+    for statuses in (DISPUTES, PAYPAL_DISPUTES):
+        assert all(f"`{raw}`" in page() for raw in statuses)
+        assert set(statuses.values()) == set(DisputeState)
 
 
 def test_every_status_of_ours_is_ruled() -> None:

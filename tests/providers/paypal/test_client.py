@@ -117,6 +117,21 @@ async def test_a_trial_that_the_plan_has_itself_is_not_given_twice(
     price = await provider.fetch_price(sell(fake, trials=[("0", "DAY", 7)]))
     await provider.start_checkout(order(price, trial_days=7))
     assert "start_time" not in given(fake, "/subscriptions")
+    longer = await buy(fake, provider, price.id, "opaque-2", trial_days=10)
+    assert (longer.status, longer.trial_end) == (Status.TRIALING, longer.period_end)
+    assert longer.trial_end is not None
+    assert abs(longer.trial_end - longer.created_at - 10 * DAY) < DAY
+
+
+@pytest.mark.parametrize("days", [0, 3])
+async def test_a_trial_that_cannot_be_left_out_is_not_given_again(
+    fake: PayPalServer, provider: PayPalProvider, days: int
+) -> None:
+    price = await provider.fetch_price(sell(fake, trials=[("0", "DAY", 7)]))
+    with pytest.raises(ProviderRefused) as refused:
+        await provider.start_checkout(order(price, trial_days=days))
+    assert "first time" in refused.value.tell
+    assert fake.world.all("subscription") == []
 
 
 async def test_a_plan_that_is_switched_off_cannot_be_bought(

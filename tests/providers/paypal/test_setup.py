@@ -148,3 +148,9 @@ async def test_a_bundle_that_cannot_be_read_is_a_finding(
     (finding,) = wrong(await other.check([], sink.url))
     assert "PAYPAL_CA_FILE" in finding.says
     await other.close()
+
+
+def test_the_page_for_owners_names_the_same_events() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "setup-paypal.md").read_text()
+    listed = page.split("let `/doctor fix` choose them:")[1].split("```")[1].split()
+    assert listed == list(EVENTS)
