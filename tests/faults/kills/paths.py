@@ -102,6 +102,10 @@ class Path:
         """By message or in answer."""
         return self.told(words) > 0 or any(words in reply.text for reply in self.said)
 
+    def was_begun(self) -> bool:
+        """Whether Stripe was asked for the change before the program died."""
+        return any(label.startswith("Stripe hears POST /v1/subscriptions/") for label in self.reaper.trail)
+
     async def card(self) -> str:
         """What /subscriptions says now."""
         return (await self.run(self.member, "subscriptions")).text
@@ -162,6 +166,7 @@ class Cancel(Path):
         if self.is_cancelled:
             return
         assert not self.was_told(CANCELLED), "it was said before it was so"
+        assert not self.was_begun(), "what was begun was not carried through"
         await self.cancel()
         await self.reaper.settle()
 
@@ -199,6 +204,7 @@ class Resume(Path):
         if self.renews:
             return
         assert not self.was_told(RESUMED), "it was said before it was so"
+        assert not self.was_begun(), "what was begun was not carried through"
         await self._resume()
         await self.reaper.settle()
 
