@@ -137,7 +137,7 @@ async def test_a_gateway_that_is_away_at_first(still_town: Town, monkeypatch: py
     where = discord.gateway.DiscordWebSocket
     there = where.DEFAULT_GATEWAY
     monkeypatch.setattr("cogs.client.GATEWAY_AGAIN", 0)
-    monkeypatch.setattr(where, "DEFAULT_GATEWAY", yarl.URL(f"ws://127.0.0.1:{parts._free_port()}"))
+    monkeypatch.setattr(where, "DEFAULT_GATEWAY", yarl.URL(f"ws://127.0.0.1:{parts.free_port()}"))
     waits = []
 
     def come_back(self: object) -> float:

@@ -178,7 +178,7 @@ async def make_town(
     product = stripe.add_product("Gold")["id"]
     price = stripe.add_price(product, 500, currency="eur")["id"]
     second = await stack.enter_async_context(PayPalServer(clock)) if paypal else None
-    port = _free_port()
+    port = free_port()
     hook = second.add_webhook(f"http://127.0.0.1:{port}/webhooks/paypal")["id"] if second else ""
     secret = stripe.add_endpoint(f"http://127.0.0.1:{port}/webhooks/stripe")["secret"]
     return Town(
@@ -204,7 +204,7 @@ async def make_town(
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port that the listener takes in each of the process's lives."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])

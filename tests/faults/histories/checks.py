@@ -50,7 +50,7 @@ class Checks:
 
     def _handed(self, guild: int, member: int, role: int) -> None:
         was = self.model.whose.get((guild, member, role))
-        self.model.whose[guild, member, role] = "hand" if was is None else "unclear"
+        self.model.whose[guild, member, role] = "unclear" if was or self.stage.is_vague else "hand"
 
     def _snatched(self, guild: int, member: int, role: int) -> None:
         if self.model.whose.pop((guild, member, role), None) in KEEPS:
@@ -136,12 +136,13 @@ class Checks:
     # -- after every step ---------------------------------------------------------------------------------
 
     def after_step(self) -> None:
-        """Nobody is at work just now."""
+        """Nobody is at work just now, unless word of something is still on its way."""
         self._check_ended()
         self._check_wishes()
         self._check_revoked()
         if self._all_done():
-            self._check_roles()
+            if not self.stage.is_vague:
+                self._check_roles()
             self._in_step()
 
     def _check_ended(self) -> None:

@@ -7,6 +7,7 @@ import gc
 import logging
 import tempfile
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
@@ -82,12 +83,12 @@ def _deed(rng: Random, weights: dict[str, int], together: bool = False) -> Deed:
     return Deed(name, a, rng.randrange(60), rng.randrange(60), delay)
 
 
-async def play(history: History, path: Path) -> list[str]:
+async def play(history: History, opening: AbstractAsyncContextManager[Stage]) -> list[str]:
     """The problems met, as sentences; empty where all came out right."""
     faults = _Faults()
     logging.getLogger().addHandler(faults)
     try:
-        async with opened(path, history.seed, sweeps=history.sweeps, intent=history.intent) as stage:
+        async with opening as stage:
             checks = Checks(stage)
             for number, step in enumerate(history.steps):
                 await asyncio.gather(*(_do(stage, deed) for deed in step))
@@ -96,7 +97,7 @@ async def play(history: History, path: Path) -> list[str]:
                 if faults.met or stage.problems:
                     return [f"step {number}: {p}" for p in faults.met + stage.problems]
             await _calm_down(stage)
-            checks.at_the_end()
+            await stage.settled(checks.at_the_end)
             return [f"at the end: {p}" for p in faults.met + stage.problems]
     finally:
         logging.getLogger().removeHandler(faults)
@@ -136,7 +137,8 @@ def run(history: History) -> list[str]:
     """Play it on an event loop and a ledger of its own."""
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         try:
-            return asyncio.run(play(history, Path(folder) / "ledger.db"))
+            stage = opened(Path(folder) / "ledger.db", history.seed, history.sweeps, history.intent)
+            return asyncio.run(play(history, stage))
         except AssertionError as error:
             return [f"{error}"]
 

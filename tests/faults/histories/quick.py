@@ -233,7 +233,7 @@ def _numbers() -> Callable[[int], str]:
 
 
 @asynccontextmanager
-async def opened(path: Path, seed: int, *, sweeps: bool, intent: bool) -> AsyncIterator[Stage]:
+async def opened(path: Path, seed: int, sweeps: bool, intent: bool) -> AsyncIterator[Stage]:
     """A stage with the plans on sale and nothing sold yet."""
     if not FURNISHED:
         async with _built(path.with_name("furnished.db"), 0, NEVER, False) as first:

@@ -19,6 +19,7 @@ from tests.faults.histories.edges import Heard
 from tests.faults.histories.model import Model, PlanFacts
 
 NEVER = 10.0**10
+TOKEN = "right.token"
 
 # Server, name, product, roles: two plans that share a role, and one in another server.
 SOLD = ((0, "Gold", 0, (0, 2)), (0, "Silver", 1, (1, 2)), (1, "Chess", 2, (0,)))
@@ -58,13 +59,15 @@ def _nobody_listens(what: object) -> None:
 class Stage(ABC):
     """Two servers, three members and an owner, two plans that share a role and one beside them.
 
-    `most_faults`: how often one fault strikes at most. `may_repeat`: something was said and could not be
-    noted as said. `unnoticed`: who came back in a way that only a sweep finds. `revoking`: orders under way.
+    `most_faults`: how often one fault strikes at most. `is_vague`: it is not known which calls failed.
+    `may_repeat`: something was said and could not be noted as said. `unnoticed`: who came back in a way that
+    only a sweep finds. `revoking`: orders under way.
     """
 
     mail: Post
     discord_faults: Faults
     most_faults = 100
+    is_vague = False
     is_up = False
 
     def __init__(self, path: Path, clock: Clock, sweeps: float, intent: bool) -> None:
@@ -90,7 +93,7 @@ class Stage(ABC):
         world = self.world
         self.owner = world.add_user("ada")
         self.members: list[Person] = [world.add_user(name) for name in ("bob", "cleo", "dan")]
-        self.app: Application = world.add_application("token", owner=self.owner, members_intent=self.intent)
+        self.app: Application = world.add_application(TOKEN, owner=self.owner, members_intent=self.intent)
         self.guilds: list[Guild] = [world.add_guild(name, self.owner) for name in ("Pottery", "Chess")]
         self.bot_roles: list[Role] = []
         self.roles: list[list[Role]] = []
@@ -156,6 +159,10 @@ class Stage(ABC):
     @abstractmethod
     async def pass_time(self, seconds: float) -> None:
         """Turn the clock."""
+
+    async def settled(self, check: Callable[[], None]) -> None:
+        """Check what must have come true at the end; on a stage with a network, once it has."""
+        check()
 
     # -- faults that not every stage has --------------------------------------------------------------------
 
