@@ -113,7 +113,7 @@ class Stage(ABC):
             publish(kind, **facts)
             self._heard(kind, facts)
 
-        world.publish = published  # type: ignore[method-assign]
+        world.publish = published  # type: ignore[method-assign]  # a stand-in is opened up
 
     # -- the program --------------------------------------------------------------------------------------
 
