@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
+from tests.contract.providers.fake import fake_surroundings
 from tests.contract.providers.harness import Surroundings
 from tests.contract.providers.paypal import paypal_surroundings
 from tests.contract.providers.stripe import stripe_surroundings
@@ -14,6 +15,7 @@ from tests.contract.providers.stripe import stripe_surroundings
 PROVIDERS: dict[str, Callable[[], AbstractAsyncContextManager[Surroundings]]] = {
     "stripe": stripe_surroundings,
     "paypal": paypal_surroundings,
+    "fake": fake_surroundings,
 }
 
 
