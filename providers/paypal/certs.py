@@ -219,14 +219,6 @@ def _names_of(leaf: x509.Certificate) -> set[str]:
     return {name.lower() for name in found.get_values_for_type(x509.DNSName)}
 
 
-def _must(holds: Callable[[T], bool]) -> Callable[[Policy, x509.Certificate, T], None]:
-    def check(_policy: Policy, _certificate: x509.Certificate, extension: T) -> None:
-        if not holds(extension):
-            raise ValueError("not good for this")
-
-    return check
-
-
 def _may(holds: Callable[[T], bool]) -> Callable[[Policy, x509.Certificate, T | None], None]:
     def check(_policy: Policy, _certificate: x509.Certificate, extension: T | None) -> None:
         if extension is not None and not holds(extension):
@@ -239,7 +231,7 @@ def _may(holds: Callable[[T], bool]) -> Callable[[Policy, x509.Certificate, T | 
 # that of a message's certificate is no web server.
 _AUTHORITY = (
     ExtensionPolicy.permit_all()
-    .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _must(lambda constraints: constraints.ca))
+    .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
     .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _may(lambda usage: usage.key_cert_sign))
 )
 _LEAF = (

@@ -114,6 +114,10 @@ BAD: dict[str, list[x509.Certificate]] = {
     "run out in between": [leaf("between"), certificate("between", "root", constraints=CA, days=(-9, -1))],
     "the link missing": [leaf("between")],
     "an issuer that may not issue": [leaf("plain"), certificate("plain", "root")],
+    "an issuer that says it is none": [
+        leaf("humble"),
+        certificate("humble", "root", constraints=x509.BasicConstraints(ca=False, path_length=None)),
+    ],
     "an issuer that may not sign certificates": [
         leaf("weak"),
         certificate("weak", "root", constraints=CA, usage=usage(digital_signature=True)),
@@ -190,8 +194,11 @@ def test_those_of_a_stand_in_come_from_it_alone() -> None:
         "",
     ],
 )
-def test_no_other_address_is_asked(url: str) -> None:
-    assert not LIVE.addresses.fullmatch(url)
+async def test_no_other_address_is_asked(url: str) -> None:
+    held = Certificates(LIVE, Path(certifi.where()))
+    with pytest.raises(NotAuthentic):
+        await held.signer(url, NOW)
+    assert held._session is None
 
 
 def test_names_of_live_and_sandbox_are_apart() -> None:
