@@ -1,0 +1,86 @@
+"""Figures, and the one table that is printed and kept in docs/performance.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+
+_PLACE = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+_HEAD = ("what", "median", "spread", "reach", "beyond", "")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row: a figure a round, and the two marks that it is held against.
+
+    `rounds` are ratios to the floor that was measured within the same round; or amounts in `unit`, where
+    the mark is one.
+    """
+
+    what: str
+    rounds: tuple[float, ...]
+    reach: float
+    beyond: float
+    more_is_better: bool
+    unit: str = ""
+    note: str = ""
+
+    @property
+    def median(self) -> float:
+        """What the marks are compared with."""
+        return median(self.rounds)
+
+    @property
+    def mark(self) -> str:
+        """How far it came."""
+        passes = [self._passes(mark) for mark in (self.reach, self.beyond)]
+        return "short" if not passes[0] else "beyond" if passes[1] else "reached"
+
+    def _passes(self, mark: float) -> bool:
+        return self.median >= mark if self.more_is_better else self.median <= mark
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """In Markdown, columns in line for a terminal too, notes below."""
+    rows = [_HEAD, *(_row(figure) for figure in figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    notes = [f"- {figure.what}: {figure.note}" for figure in figures if figure.note]
+    return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"
+
+
+def _row(figure: Figure) -> tuple[str, ...]:
+    spread = f"{_amount(min(figure.rounds))} to {_amount(max(figure.rounds))}"
+    marks = (f"{'≥' if figure.more_is_better else '≤'} {mark:g}" for mark in (figure.reach, figure.beyond))
+    return (figure.what, f"{_amount(figure.median)} {figure.unit}".strip(), spread, *marks, figure.mark)
+
+
+def _amount(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def machine() -> str:
+    """What the figures were taken on, as far as it matters."""
+    return (
+        f"{len(os.sched_getaffinity(0))} cores ({platform.machine()}, {platform.system()}), "
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    )
+
+
+def write(figures: Sequence[Figure]) -> None:
+    """Put the table into the page, between the two comments that mark its place."""
+    page = PAGE.read_text()
+    shown = f"\nTaken on {machine()}.\n\n{table(figures)}\n"
+    PAGE.write_text(_PLACE.sub(lambda _: shown, page))
