@@ -24,13 +24,13 @@ sandbox: $(VENV)/.sandbox ## local Discord and payments, the bot, a tour, a page
 	@TOUR=$(TOUR) $(BIN)/python -m sandbox
 
 test: lint types imports ## linters, types and the whole suite
-	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --ignore=tests/faults
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --ignore=tests/faults/kills --ignore=tests/faults/neighbours
 
-faults: $(VENV)/.dev ## histories, kills and neighbours at fault: in the making, not yet part of make test
-	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) tests/faults
+faults: $(VENV)/.dev ## kills and neighbours at fault: in the making, not yet part of make test
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) tests/faults/kills tests/faults/neighbours
 
 quick: $(VENV)/.dev ## the suite without browser and slow tests
-	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -m 'not browser and not slow' --ignore=tests/faults
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -m 'not browser and not slow' --ignore=tests/faults/kills --ignore=tests/faults/neighbours
 
 histories: $(VENV)/.dev ## play N histories of people, money and faults (N=2000; SEED=17: that one)
 	@N=$(N) SEED=$(SEED) $(BIN)/python -m tests.faults.histories

@@ -153,11 +153,18 @@ class Checks:
 
     def _check_wishes(self) -> None:
         for method, sub_id in self.stage.heard.changes:
-            if sub_id not in self.model.wished:
+            if sub_id not in self.model.wished and not self._shut_out(sub_id):
                 self._problem(f"{method} {sub_id}, and nobody had wished for a change of it")
         refunds = len(self.stage.server.world.all("refund")) - self.model.refunds_by_owner
         if refunds > self.model.refunds_ordered:
             self._problem(f"{refunds} refunds, and {self.model.refunds_ordered} ordered")
+
+    def _shut_out(self, sub_id: str) -> bool:
+        """Bought beside a revocation: the admin's order stops its billing too."""
+        plan = self.model.paid_plan(self.model.truth()[sub_id])
+        found = plan is not None and self.model.blocked(*self.model.owners[sub_id], plan.id, math.inf)
+        self.model.wished |= {sub_id} if found else set()
+        return found
 
     def _check_revoked(self) -> None:
         """At once, whatever the provider does; later only where Discord itself fails."""

@@ -13,6 +13,8 @@ import pytest
 from tests.faults.histories.guards import GUARDS, without
 from tests.faults.histories.history import History, run
 
+pytestmark = pytest.mark.slow
+
 CASES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("guards.json").read_text("utf-8"))
 
 

@@ -12,6 +12,8 @@ from tests.faults.histories.__main__ import CASES
 from tests.faults.histories.history import History, draw, listed, play, run, run_seeds
 from tests.faults.histories.wired import wired
 
+pytestmark = pytest.mark.slow
+
 COUNT, BATCH = 2000, 50
 WIRED = 16
 
