@@ -71,6 +71,11 @@ class Price:
     trial_days: int = 0
     active: bool = True
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from any other."""
+        return self.provider, self.account, self.id
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -208,16 +213,6 @@ class Entitlement:
     until: int | None
     why: str
     held: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RoleGrant:
-    """A role that we gave to a member, and may therefore take away again."""
-
-    guild_id: int
-    member_id: int
-    role_id: int
-    granted_at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,12 +69,6 @@ def note_details(subscription: Obj, given: Obj | None) -> None:
         subscription["cancellation_details"][key] = value or None
 
 
-def scheduled_end(subscription: Obj) -> int | None:
-    """When it will be canceled, unix seconds; None when nothing is planned."""
-    at: int | None = subscription["cancel_at"]
-    return at
-
-
 def plan_end(world: World, subscription: Obj, given: Obj) -> None:
     """The cancel_at and cancel_at_period_end of an update.
 
