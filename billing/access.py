@@ -95,7 +95,7 @@ def plan_of(price: Price, plans: Sequence[Plan]) -> Plan | None:
 
 
 def _same_price(a: Price, b: Price) -> bool:
-    return (a.provider, a.account, a.id) == (b.provider, b.account, b.id)
+    return a.key == b.key
 
 
 def _same_product(a: Price, b: Price) -> bool:

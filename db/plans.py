@@ -79,13 +79,9 @@ def _name_is_taken(db: sqlite3.Connection, plan: Plan) -> bool:
 
 def _former(old: Plan | None, new: Plan) -> tuple[Price, ...]:
     """Those named, and those that this change takes off sale."""
-    on_sale = {_id(p) for p in new.prices}
+    on_sale = {p.key for p in new.prices}
     given = (*new.former_prices, *(old.prices if old else ()))
-    return tuple({_id(p): p for p in given if _id(p) not in on_sale}.values())
-
-
-def _id(p: Price) -> tuple[str, str, str]:
-    return (p.provider, p.account, p.id)
+    return tuple({p.key: p for p in given if p.key not in on_sale}.values())
 
 
 def _put(db: sqlite3.Connection, plan: Plan) -> Plan:
@@ -121,13 +117,13 @@ def _put_prices(db: sqlite3.Connection, plan_id: int, plan: Plan) -> None:
     db.executemany(
         "INSERT INTO plan_prices (plan_id, position, provider, account, price_id, on_sale)"
         " VALUES (?, ?, ?, ?, ?, ?)",
-        [(plan_id, n, *_id(p), int(n < len(plan.prices))) for n, p in enumerate(both)],
+        [(plan_id, n, *p.key, int(n < len(plan.prices))) for n, p in enumerate(both)],
     )
 
 
 def _giving(plan: Plan) -> tuple[object, ...]:
     """What decides whom it gives which roles."""
-    prices = frozenset((_id(p), p.product_id) for p in (*plan.prices, *plan.former_prices))
+    prices = frozenset((p.key, p.product_id) for p in (*plan.prices, *plan.former_prices))
     return (frozenset(plan.role_ids), prices, plan.removed_at is None)
 
 
@@ -191,7 +187,7 @@ def record_price(db: sqlite3.Connection, what: Price) -> None:
     db.execute(
         "UPDATE prices SET product_id = ?, amount = ?, currency = ?, interval = ?, interval_count = ?,"
         " trial_days = ?, active = ? WHERE provider = ? AND account = ? AND id = ?",
-        (*price_row(what)[3:], *_id(what)),
+        (*price_row(what)[3:], *what.key),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -41,16 +42,18 @@ async def add_plan(ports: Ports, guild_id: int, edit: Edit, by: int) -> Plan:
     """A new plan; needs a name, a role and at least one price that its provider knows."""
     if not edit.name or edit.add_role is None:
         raise Conflict("A plan needs a name and a role.")
-    plan = await _edited(ports, Plan(0, guild_id, edit.name, ()), edit)
-    if not plan.prices:
-        raise Conflict("A plan needs a price: give stripe_price or paypal_plan.")
-    return await ports.ledger.record_plan(plan, str(by), ports.now())
+    async with _turn(ports, guild_id):
+        plan = await _edited(ports, Plan(0, guild_id, edit.name, ()), edit)
+        if not plan.prices:
+            raise Conflict("A plan needs a price: give stripe_price or paypal_plan.")
+        return await ports.ledger.record_plan(plan, str(by), ports.now())
 
 
 async def edit_plan(ports: Ports, guild_id: int, plan_id: int, edit: Edit, by: int) -> Plan:
     """Change a plan; whoever paid an earlier price of it keeps it."""
-    plan = await _edited(ports, await load_plan_of(ports, guild_id, plan_id), edit)
-    return await ports.ledger.record_plan(plan, str(by), ports.now())
+    async with _turn(ports, guild_id):
+        plan = await _edited(ports, await load_plan_of(ports, guild_id, plan_id), edit)
+        return await ports.ledger.record_plan(plan, str(by), ports.now())
 
 
 async def remove_plan(ports: Ports, guild_id: int, plan_id: int, by: int) -> Plan:
@@ -63,11 +66,18 @@ async def map_product(
     ports: Ports, guild_id: int, plan_id: int, provider: str, price_id: str, by: int
 ) -> Plan:
     """Let a price, and with it its product, count as this plan without being on sale."""
-    plan = await load_plan_of(ports, guild_id, plan_id)
-    price = await _fetch_price(ports, provider, price_id)
-    if price not in (*plan.prices, *plan.former_prices):
-        plan = replace(plan, former_prices=(*plan.former_prices, price))
-    return await ports.ledger.record_plan(plan, str(by), ports.now())
+    async with _turn(ports, guild_id):
+        plan = await load_plan_of(ports, guild_id, plan_id)
+        price = await _fetch_price(ports, provider, price_id)
+        if price not in (*plan.prices, *plan.former_prices):
+            await _require_free(ports, plan, price)
+            plan = replace(plan, former_prices=(*plan.former_prices, price))
+        return await ports.ledger.record_plan(plan, str(by), ports.now())
+
+
+def _turn(ports: Ports, guild_id: int) -> asyncio.Lock:
+    """One change at a time: two plans made at once must not get the same price."""
+    return ports.turns.of(("plans", guild_id))
 
 
 async def _edited(ports: Ports, plan: Plan, edit: Edit) -> Plan:
@@ -82,8 +92,22 @@ async def _edited(ports: Ports, plan: Plan, edit: Edit) -> Plan:
     for provider, price_id in (edit.price_ids or {}).items():
         others = tuple(p for p in plan.prices if p.provider != provider)
         price = (await _fetch_price(ports, provider, price_id.strip()),) if price_id.strip() else ()
+        for chosen in price:
+            await _require_free(ports, plan, chosen)
         plan = replace(plan, prices=(*others, *price))
     return plan
+
+
+async def _require_free(ports: Ports, plan: Plan, price: Price) -> None:
+    """A price says which plan was bought. With two of this server's behind it, or one that had it earlier,
+    the older one's roles would be given; what other servers sell for it decides nothing here."""
+    for other in await ports.ledger.load_plans(plan.guild_id):
+        if other.id != plan.id and price.key in {p.key for p in (*other.prices, *other.former_prices)}:
+            raise Conflict(
+                f"Whoever pays `{price.id}` has the plan {other.name}. Make another price at "
+                f"{title_of(price.provider)}, or end that plan with /plans remove: this one takes its payers "
+                "over then."
+            )
 
 
 def _name(name: str) -> str:

@@ -84,8 +84,10 @@ class Town:
     async def sell(
         self, name: str = "Gold", role: Role | None = None, price: str | None = None, **edit: object
     ) -> Plan:
-        """A plan on sale in the server, as an admin would make it."""
+        """A plan on sale in the server, as an admin would make it; each further one has a price of its own."""
         role = role or self.gold
+        if price is None and await self.ports.ledger.load_plans(role.guild_id):
+            price = self.stripe.add_price(self.product, 500, currency="eur")["id"]
         wanted = Edit(name, add_role=role.id, price_ids={"stripe": price or self.price}, **edit)  # type: ignore[arg-type]  # built from parts
         return await add_plan(self.ports, role.guild_id, wanted, self.ada.id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -53,7 +54,8 @@ async def test_a_plan_is_added(world: World, plan: Plan) -> None:
         ({"description": "x" * (DESCRIPTION_LIMIT + 1)}, "description"),
         ({"trial_days": -1}, "trial"),
         ({"trial_days": TRIAL_LIMIT + 1}, "trial"),
-        ({"name": "supporter"}, "already"),
+        ({"name": "supporter", "price_ids": {"stripe": "price_2"}}, "already"),
+        ({}, "Whoever pays `price_1` has the plan Supporter"),
     ],
 )
 async def test_what_cannot_be_sold_is_refused(
@@ -155,6 +157,37 @@ async def test_a_mapped_product_gives_the_plan_to_who_paid_it(world: World, plan
     assert [p.id for p in mapped.former_prices] == ["price_3"]
     await world.settle()
     assert world.roles_of() == {ROLE}
+
+
+class TestOnePriceForOnePlan:
+    """What was bought is known by its price alone."""
+
+    async def test_an_edit_takes_no_other_plans_price(self, world: World, plan: Plan) -> None:
+        other = Edit(name="Other", add_role=SECOND_ROLE, price_ids={"stripe": "price_2"})
+        second = await add_plan(world.ports, GUILD, other, ADMIN)
+        with pytest.raises(Conflict, match="has the plan Supporter"):
+            await edit_plan(world.ports, GUILD, second.id, Edit(price_ids={"stripe": "price_1"}), ADMIN)
+        with pytest.raises(Conflict, match="has the plan Other"):
+            await map_product(world.ports, GUILD, plan.id, "stripe", "price_2", ADMIN)
+        assert await world.ledger.load_plans(GUILD) == [plan, second]
+
+    async def test_nor_one_that_still_gives_another(self, world: World, plan: Plan) -> None:
+        await edit_plan(world.ports, GUILD, plan.id, Edit(price_ids={"stripe": "price_3"}), ADMIN)
+        with pytest.raises(Conflict, match="has the plan Supporter"):
+            await add_plan(world.ports, GUILD, replace(SUPPORTER, name="Other"), ADMIN)
+
+    async def test_two_made_at_once_do_not_both_get_it(self, world: World, plan: Plan) -> None:
+        names = ("One", "Two")
+        edits = [replace(SUPPORTER, name=name, price_ids={"stripe": "price_2"}) for name in names]
+        made = await asyncio.gather(
+            *(add_plan(world.ports, GUILD, edit, ADMIN) for edit in edits), return_exceptions=True
+        )
+        assert {type(one) for one in made} == {Plan, Conflict}
+
+    async def test_its_own_price_and_another_servers_are_free(self, world: World, plan: Plan) -> None:
+        same = Edit(description="More words", price_ids={"stripe": "price_1"})
+        assert (await edit_plan(world.ports, GUILD, plan.id, same, ADMIN)).prices == plan.prices
+        assert (await add_plan(world.ports, OTHER_GUILD, SUPPORTER, ADMIN)).prices == plan.prices
 
 
 async def test_mapping_a_price_that_is_on_sale_leaves_it_on_sale(world: World, plan: Plan) -> None:
