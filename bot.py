@@ -1,7 +1,7 @@
 """Composition root: settings, ledger, providers, listener and Discord face, put together and taken apart.
 
-Exit codes: 0 after SIGTERM or SIGINT; 2 wrong settings; 3 another process holds the ledger; 4 the ledger is
-damaged or newer than the program. `python bot.py check` looks at every setting and connection: 0 or 1.
+Exit codes: 0 after SIGTERM or SIGINT; 2 wrong settings or arguments; 3 another process has the ledger; 4 it
+is damaged or too new. `python bot.py check` looks at every setting and connection: 0 or 1.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, suppress
 from billing.errors import LedgerDamaged, LedgerError, LedgerHeld, LedgerTooNew
 from billing.ports import Clock, Ports
 from billing.worker import Worker
-from check import check
+from check import check, tell_refused
 from cogs.client import DuesBot
 from cogs.connect import TokenRefused, use_discord, wait_for_discord
 from cogs.messenger import DiscordMessenger
@@ -34,6 +34,8 @@ else:
     from uvloop import run as run_loop
 
 log = logging.getLogger("dues")
+
+USAGE = "Use `python bot.py` to start Dues, or `python bot.py check` to look at its settings and connections."
 
 DRAIN_SECONDS = 7.0  # of the ten that a service manager is promised; closing takes the rest
 
@@ -117,13 +119,16 @@ async def _serve_until_signal(settings: Settings) -> int:
 
 def main(arguments: list[str]) -> int:
     """What the process exits with."""
+    if arguments not in ([], ["check"]):
+        print(USAGE, file=sys.stderr)
+        return 2
     try:
         settings = load()
         set_up_logging(settings.log_level, settings.log_format)
         chosen = check(settings, SystemClock()) if arguments == ["check"] else _serve_until_signal(settings)
         return run_loop(chosen)
     except SettingsError as error:
-        return _refuse(1 if arguments == ["check"] else 2, *error.faults)
+        return tell_refused(error.faults) if arguments else _refuse(2, *error.faults)
     except (TokenRefused, CannotListen) as error:
         return _refuse(2, error.tell)
     except LedgerHeld as error:

@@ -28,6 +28,15 @@ async def check(settings: Settings, clock: Clock) -> int:
         *await check_discord(settings.discord_token),
         *await _check_providers(providers, plans, settings.public_url),
     ]
+    return _tell(findings)
+
+
+def tell_refused(faults: Iterable[str]) -> int:
+    """The table where the settings alone keep everything else from being looked at."""
+    return _tell([Finding("Settings", False, fault) for fault in faults])
+
+
+def _tell(findings: list[Finding]) -> int:
     print(table(findings))  # noqa: T201 - it is what a terminal asked for
     return 0 if all(finding.ok for finding in findings) else 1
 

@@ -28,6 +28,23 @@ async def test_wrong_settings_are_all_named_and_no_secret_is(tmp_path: Path) -> 
     assert "canary" not in output
 
 
+async def test_check_shows_wrong_settings_in_its_table(tmp_path: Path) -> None:
+    code, output = await run(tmp_path, {"STRIPE_API_KEY": "sk_test_canary", "HTTP_PORT": "x"}, "check")
+    assert code == 1
+    rows = [line for line in output.splitlines() if line.startswith("FAIL  Settings  ")]
+    for name in ("DISCORD_TOKEN", "STRIPE_WEBHOOK_SECRET", "HTTP_PORT"):
+        assert any(name in row for row in rows)
+    assert "canary" not in output
+
+
+@pytest.mark.parametrize("arguments", [("chekc",), ("check", "twice"), ("--help",)])
+async def test_arguments_that_are_not_known_start_nothing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    code, output = await run(tmp_path, {}, *arguments)
+    assert code == 2
+    assert "python bot.py check" in output
+    assert "DISCORD_TOKEN" not in output
+
+
 async def test_a_refused_token_is_a_wrong_setting(town: Town, tmp_path: Path) -> None:
     code, output = await run(tmp_path, settings_of(town, DISCORD_TOKEN="wrong.token"))
     assert code == 2
