@@ -253,10 +253,16 @@ class Ledger(Protocol):
         """The rows of one decision that are not lifted."""
 
     async def record_lifted(
-        self, decision_id: str, by: int, reason: str, at: int, intents: Sequence[Intent] = ()
+        self,
+        decision_id: str,
+        by: int,
+        reason: str,
+        at: int,
+        intents: Sequence[Intent] = (),
+        notices: Sequence[Notice] = (),
     ) -> list[Override]:
-        """Lift a decision with the wishes that follow from it, in one transaction; what was lifted, empty
-        when it was already: then nothing is recorded. Marks the member."""
+        """Lift a decision with the wishes and notices that follow from it, in one transaction; what was
+        lifted, empty when it was already: then nothing is recorded. Marks the member."""
 
     # -- intents ----------------------------------------------------------------------------------
 

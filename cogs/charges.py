@@ -99,6 +99,25 @@ def _unreadable(notice: Notice, shown: Shown | None, place: Place) -> str:
     )
 
 
+def _lifted(notice: Notice, shown: Shown | None, place: Place) -> str:
+    plans = escaped(fact(notice, "plans"), 300)
+    said = [
+        f"### Revocation lifted{f': {plans}' if plans else ''}",
+        f"The admins of **{escaped(place.server(notice.guild_id))}** have taken it back.",
+        "You have again what is paid for.",
+    ]
+    if number(notice, "still"):
+        said.append("Another revocation of theirs still stands; /subscriptions shows what is left.")
+    if shown is None:
+        said.append("What was ended stays ended; /subscribe starts it anew.")
+    else:
+        name = escaped(shown.name)
+        said.append(
+            f"**{name}** is to renew again. /subscriptions shows when; /cancel ends it if you do not want it."
+        )
+    return "\n".join(said)
+
+
 CHARGES: Mapping[str, Callable[[Notice, Shown | None, Place], str]] = {
     "dispute": _dispute,
     "paid_while_blocked": _paid_while_blocked,
@@ -106,4 +125,5 @@ CHARGES: Mapping[str, Callable[[Notice, Shown | None, Place], str]] = {
     "charged_late": _charged_late,
     "refunded_by_hand": _refunded_by_hand,
     "unreadable": _unreadable,
+    "lifted": _lifted,
 }

@@ -32,6 +32,7 @@ _COLOURS = {
     "payment_failed": cards.WARN,
     "ended": cards.CALM,
     "revoked": cards.BAD,
+    "lifted": cards.GOOD,
     "dispute": cards.WARN,
     "unmapped_product": cards.WARN,
     "role_refused": cards.WARN,

@@ -231,9 +231,15 @@ class SqliteLedger(Ledger):
         return await self._read(members.load_decision, decision_id)
 
     async def record_lifted(
-        self, decision_id: str, by: int, reason: str, at: int, intents: Sequence[Intent] = ()
+        self,
+        decision_id: str,
+        by: int,
+        reason: str,
+        at: int,
+        intents: Sequence[Intent] = (),
+        notices: Sequence[Notice] = (),
     ) -> list[Override]:
-        return await self._write(members.record_lifted, decision_id, by, reason, at, intents)
+        return await self._write(members.record_lifted, decision_id, by, reason, at, intents, notices)
 
     # -- intents -------------------------------------------------------------------------------------
     async def record_intent(self, intent: Intent) -> Intent:

@@ -59,7 +59,13 @@ def record_overrides(
 
 
 def record_lifted(
-    db: sqlite3.Connection, decision_id: str, by: int, reason: str, at: int, intents: Sequence[Intent]
+    db: sqlite3.Connection,
+    decision_id: str,
+    by: int,
+    reason: str,
+    at: int,
+    intents: Sequence[Intent],
+    notices: Sequence[Notice],
 ) -> list[Override]:
     lifted = load_decision(db, decision_id)
     if not lifted:
@@ -71,6 +77,8 @@ def record_lifted(
     )
     for intent in intents:
         record_intent(db, intent)
+    for notice in notices:
+        record_notice(db, notice)
     add_changes(db, [_change(o, at, by, reason, _words(o), "lifted") for o in lifted])
     mark(db, _members(lifted), "override lifted", at)
     return lifted

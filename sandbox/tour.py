@@ -169,6 +169,7 @@ class Tour(Acting):
         self.tell.reads(asked)
         reply = await asked.press("Lift the revocation")
         self.tell.reads(reply)
+        await self.gets(self.tom, "Revocation lifted")
         again = await self.types(self.tom, "subscribe", {"plan": "Platinum"})
         self.tell.reads(again)
         self.check("he may subscribe again", bool(_links(again)))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from billing.access import block_on, plans_of
 from billing.errors import Conflict, NotFound, ProviderError
 from billing.model import (
+    Binding,
     Intent,
     IntentKind,
     IntentState,
@@ -26,6 +27,7 @@ from billing.model import (
 from billing.ports import Ports
 from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.carry_out import carry_out, carry_out_kept, stopping
+from billing.use_cases.news import Facts, facts_of
 from billing.use_cases.sync import record_snapshot
 
 
@@ -270,9 +272,28 @@ async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> list[I
     others = [o for o in standing if o.decision_id != decision_id]
     free = [s for s in stopped if block_on((p.id for p in plans_of(s, state.plans)), others) is None]
     wishes = [_resuming(subscription, decision_id, by, now) for subscription in free]
-    if not await ports.ledger.record_lifted(decision_id, by, "lifted by an admin", now, wishes):
+    told = [_lifted(rows, free, state.plans, others, now)]
+    if not await ports.ledger.record_lifted(decision_id, by, "lifted by an admin", now, wishes, told):
         raise Conflict("This decision is lifted already.")
     return [await _carry_out(ports, intent) for intent in wishes]
+
+
+def _lifted(
+    rows: Sequence[Override],
+    resumed: Sequence[Subscription],
+    plans: Sequence[Plan],
+    others: Sequence[Override],
+    now: int,
+) -> Notice:
+    """The member hears of it, the more so where they are to be billed again."""
+    one, ids = rows[0], {row.plan_id for row in rows}
+    facts: Facts = {
+        "plans": ", ".join(plan.name for plan in plans if plan.id in ids),
+        "still": int(any(other.kind is OverrideKind.BLOCK for other in others)),
+    }
+    for subscription in resumed[:1]:
+        facts |= facts_of(subscription, Binding(one.guild_id, one.member_id))
+    return Notice(f"lifted:{one.decision_id}", one.guild_id, one.member_id, "lifted", facts, now)
 
 
 async def _let_go(ports: Ports, subscription: Subscription, decision_id: str) -> None:

@@ -48,6 +48,8 @@ async def test_at_the_period_end_and_undone(town: Town) -> None:
     back = await done.press("Undo")
     assert "Renewal resumed." in back.text
     assert "lifted already" in (await done.press("Undo")).text
+    told = await town.bob.dm_containing("Revocation lifted: Gold")
+    assert "**Gold** is to renew again" in told.text
     await town.turn(MONTH)
     assert town.roles() == ["Gold"]
 
@@ -69,6 +71,7 @@ async def test_it_outlives_buying_anew_until_an_admin_lifts_it(town: Town) -> No
     denied = await town.bob.look_at(notice).press("Lift the revocation")
     assert denied.text == "You need the Manage Server permission for this."
     assert "lifted" in (await notice.press("Lift the revocation")).text
+    assert "/subscribe starts it anew" in (await town.bob.dm_containing("Revocation lifted")).text
     assert link_of(await town.bob.run(town.guild, "subscribe"))
     assert "not revoked any more" in (await shop.press("Ask the admins")).text
 

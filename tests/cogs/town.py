@@ -84,7 +84,7 @@ class Town:
     async def sell(
         self, name: str = "Gold", role: Role | None = None, price: str | None = None, **edit: object
     ) -> Plan:
-        """A plan on sale in the server, as an admin would make it; each further one has a price of its own."""
+        """A plan on sale in the server, as an admin would make it; a further one has another price."""
         role = role or self.gold
         if price is None and await self.ports.ledger.load_plans(role.guild_id):
             price = self.stripe.add_price(self.product, 500, currency="eur")["id"]

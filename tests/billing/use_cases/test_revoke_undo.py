@@ -134,6 +134,22 @@ class TestLift:
         await paying.pass_time(40 * DAY)
         assert paying.roles_of() == {ROLE}
 
+    async def test_the_member_is_told_what_renews_again(self, paying: World) -> None:
+        done = await revoke(paying.ports, make_order())
+        await lift(paying.ports, GUILD, done.decision_id, ADMIN)
+        await paying.settle()
+        (notice,) = paying.told("lifted")
+        assert (notice.member_id, notice.facts["subscription"]) == (MEMBER, "sub_1")
+        assert notice.facts["still"] == 0
+
+    async def test_and_what_does_not(self, paying: World) -> None:
+        first = await revoke(paying.ports, replace(NOW, plan_id=1))
+        await paying.ledger.record_overrides([make_override()], [], [], paying.now)
+        await lift(paying.ports, GUILD, first.decision_id, ADMIN)
+        await paying.settle()
+        (notice,) = paying.told("lifted")
+        assert notice.facts == {"plans": "Plan 1", "still": 1}
+
     async def test_twice_is_too_late(self, paying: World) -> None:
         done = await revoke(paying.ports, make_order())
         await lift(paying.ports, GUILD, done.decision_id, ADMIN)
