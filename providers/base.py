@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 from billing.errors import ProviderMisread, ProviderUnavailable
 
 # A little under the 15 s that the port promises, so that telling of it fits in too.
 LONGEST_CALL = 14.5
+# Providers' ids are a few dozen characters; Stripe promises no more than 255 (docs.stripe.com/upgrades, 'What
+# changes does Stripe consider to be backward compatible?', 2026-11).
+_ID = re.compile(r"[\x21-\x7e]{1,255}")
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Answer = Mapping[str, Any]
+
+
+def is_id(found: object) -> TypeGuard[str]:
+    """Whether it may be an id of a provider's: no other could be asked for, and none other is kept."""
+    return isinstance(found, str) and _ID.fullmatch(found) is not None
 
 
 @asynccontextmanager

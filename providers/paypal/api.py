@@ -147,7 +147,7 @@ class Api:
                 await asyncio.sleep(pauses.pop(0))
 
     def _forget(self, token: str) -> None:
-        if token == self._token:
+        if token is self._token:
             self._renew_at = 0.0
 
     async def _exchange(self, method: str, path: str, **options: Any) -> Answer:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from billing.errors import Malformed, NotAuthentic, ProviderMisread
 from billing.model import Event, Subject
+from providers.base import is_id
 from providers.paypal.certs import Certificates
 from providers.paypal.dates import moment
 
@@ -147,7 +148,7 @@ def read_event(body: bytes, account: str) -> Event:
         at = moment(note.create_time)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ProviderMisread):
         raise Malformed(detail="not an event of PayPal's") from None
-    if not note.id or not note.event_type:
+    if not is_id(note.id) or not is_id(note.event_type):
         raise Malformed(detail="not an event of PayPal's")
     return Event("paypal", account, note.id, note.event_type, find_subject(note), at)
 
@@ -158,6 +159,6 @@ def find_subject(note: _Notification) -> Subject | None:
     leads = _LEADS[max(beginnings, key=len)] if beginnings else ()
     for kind, field in leads:
         found = getattr(note.resource, field, None)
-        if isinstance(found, str) and found:
+        if is_id(found):
             return Subject(kind, found)
     return None

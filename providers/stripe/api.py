@@ -114,8 +114,8 @@ class Api:
 
 
 def path(*parts: str) -> str:
-    """A path below /v1/ with ids in it; an empty id would name the list, so it is not found."""
-    if not all(parts):
+    """A path below /v1/ with ids in it. An empty id, or dots alone, would name what is above: not found."""
+    if not all(part.strip(".") for part in parts):
         raise ProviderNotFound(detail="an empty id")
     return "/".join(quote(part, safe="") for part in parts)
 

@@ -17,6 +17,7 @@ import msgspec
 
 from billing.errors import Malformed, NotAuthentic
 from billing.model import Event, Subject
+from providers.base import is_id
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ HEADER = "stripe-signature"
 TOLERANCE = 300
 _LONGEST_HEADER = 4096
 _LATEST = 1 << 48
+_LONGEST_STAMP = 15
 
 
 class _Object(msgspec.Struct):
@@ -150,9 +152,13 @@ def _parse_header(header: str) -> tuple[str, list[str]]:
     parts = [part.strip().split("=", 1) for part in header.split(",")]
     stamps = [part[1] for part in parts if part[0] == "t" and len(part) == 2]
     signatures = [part[1] for part in parts if part[0] == "v1" and len(part) == 2]
-    if len(stamps) != 1 or not stamps[0].isdigit() or not signatures:
+    if len(stamps) != 1 or not _is_stamp(stamps[0]) or not signatures:
         raise NotAuthentic(detail="the Stripe-Signature header lacks t or v1")
     return stamps[0], signatures
+
+
+def _is_stamp(text: str) -> bool:
+    return text.isdigit() and len(text) <= _LONGEST_STAMP
 
 
 def _read(body: bytes) -> _Notification:
@@ -162,7 +168,7 @@ def _read(body: bytes) -> _Notification:
         note = _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Malformed(detail="signed by Stripe, but not an event") from None
-    if not note.id or not note.type or note.object not in ("event", "v2.core.event"):
+    if not is_id(note.id) or not is_id(note.type) or note.object not in ("event", "v2.core.event"):
         raise Malformed(detail="signed by Stripe, but not an event")
     return note
 
@@ -203,4 +209,4 @@ def _subject(kind: str, found: object) -> Subject | None:
     """`found` is an id, or the object itself where the sender expanded it."""
     if isinstance(found, dict):
         found = found.get("id")
-    return Subject(kind, found) if isinstance(found, str) and found else None
+    return Subject(kind, found) if is_id(found) else None
