@@ -191,8 +191,7 @@ class Worker:
     async def _handle(self, lane: Lane, piece: Any) -> None:
         started = asyncio.get_running_loop().time()
         try:
-            await lane.handle(piece)
-            outcome = "done"
+            outcome = str(await lane.handle(piece) or "done")
         except DuesError as error:
             outcome = f"{type(error).__name__}: {error}"
             await self._postpone(lane, piece, outcome)

@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from billing.errors import DuesError, LedgerError, NotificationError, ProviderError
+from billing.model import Event
 from billing.ports import Clock, Ledger, Provider
 from billing.use_cases.ingest import ingest
 from web.pages import return_page
@@ -100,35 +101,36 @@ class Listener:
     def _receiver(self, provider: Provider) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def receive(request: web.Request) -> web.Response:
             started = perf_counter()
-            status, outcome = await self._receive(provider, request)
+            status, outcome, events = await self._receive(provider, request)
             self._notifications.labels(provider.name, str(status)).inc()
             took = (perf_counter() - started) * 1000
-            log.info("notification %s: %d %s in %.1f ms", provider.name, status, outcome, took)
+            named = ", ".join(f"{event.id} {event.kind}" for event in events) or "-"
+            log.info("notification %s %s: %d %s in %.1f ms", provider.name, named, status, outcome, took)
             return web.Response(status=status, text=outcome)
 
         return receive
 
-    async def _receive(self, provider: Provider, request: web.Request) -> tuple[int, str]:
+    async def _receive(self, provider: Provider, request: web.Request) -> tuple[int, str, list[Event]]:
         """200 only once stored; 503 makes the provider send it again; nothing else is retried for ever."""
         if set(request.headers.getall("Content-Encoding", ["identity"])) != {"identity"}:
-            return 400, "compressed bodies are not taken"
+            return 400, "compressed bodies are not taken", []
         try:
             async with asyncio.timeout(SLOWEST_BODY):
                 body = await request.read()
         except web.HTTPRequestEntityTooLarge:
-            return 413, "too large"
+            return 413, "too large", []
         except TimeoutError:
-            return 400, "too slow"
+            return 400, "too slow", []
         except (web.RequestPayloadError, ConnectionError):
-            return 400, "broken off"
+            return 400, "broken off", []
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
-            new = await ingest(self._ledger, self._clock, provider, body, headers)
+            events, new = await ingest(self._ledger, self._clock, provider, body, headers)
         except NotificationError as error:
-            return 400, error.tell
+            return 400, error.tell, []
         except (LedgerError, ProviderError) as error:
-            return 503, error.tell
-        return 200, f"stored {new}" if new else "nothing new"
+            return 503, error.tell, []
+        return 200, f"stored {new}" if new else "nothing new", events
 
     async def _readyz(self, request: web.Request) -> web.Response:
         faults, _ = await self._readiness.faults()

@@ -37,17 +37,24 @@ class Outcome:
     asked_at: int | None = None
     waits: bool = False
 
+    def words(self) -> str:
+        """How many roles met with what."""
+        kinds = {"given": self.given, "taken": self.taken, "refused": self.refused, "kept": self.kept}
+        return ", ".join(f"{len(roles)} {kind}" for kind, roles in kinds.items() if roles) or "in step"
 
-async def converge_member(ports: Ports, mark: MemberMark) -> None:
-    """Bring one marked member's roles in step; a failure that may pass keeps the mark for another try."""
+
+async def converge_member(ports: Ports, mark: MemberMark) -> str:
+    """Bring one marked member's roles in step; a failure that may pass keeps the mark for another try. What
+    came of it, for the log."""
     try:
-        await _converge(ports, mark)
+        return await _converge(ports, mark)
     except DiscordError as error:
         at = next_try(ports.now(), mark.attempts)
         await ports.ledger.record_converge_failed(mark, str(error), at)
+        return f"put off, {error}"
 
 
-async def _converge(ports: Ports, mark: MemberMark) -> None:
+async def _converge(ports: Ports, mark: MemberMark) -> str:
     state = await ports.ledger.load_member_state(mark.guild_id, mark.member_id)
     now = ports.now()
     entitlements = decide(state.subscriptions, state.overrides, state.plans, now, ports.grace)
@@ -57,7 +64,7 @@ async def _converge(ports: Ports, mark: MemberMark) -> None:
         actual = await ports.roles.fetch_roles(mark.guild_id, mark.member_id)
     except (MemberGone, GuildGone) as gone:
         await _park(ports, mark, state, bool(desired), gone, now)
-        return
+        return f"parked, {type(gone).__name__}"
     changes = diff(desired, held, actual, state.granted)
     ordered = ordered_roles(state.plans, state.overrides, now)
     outcome = _wait_for_truth(mark, state, frozenset(changes.take) - ordered, now)
@@ -77,7 +84,7 @@ async def _converge(ports: Ports, mark: MemberMark) -> None:
         await _keep_history(ports, _history(mark, actual, after, outcome, entitlements, now))
         at = next_try(now, mark.attempts)
         await ports.ledger.record_converge_failed(mark, "the provider is asked first", at)
-        return
+        return "put off, the provider is asked first"
     due_at = next_change(state.subscriptions, state.overrides, now, ports.grace)
     await ports.ledger.record_converged(
         mark,
@@ -89,6 +96,7 @@ async def _converge(ports: Ports, mark: MemberMark) -> None:
         at=now,
         braked=outcome.asked_at is not None,
     )
+    return outcome.words()
 
 
 def _wait_for_truth(mark: MemberMark, state: MemberState, taken: frozenset[int], now: int) -> Outcome | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from billing.model import Event
 from billing.ports import Clock, Ledger, Provider
 
 
 async def ingest(
     ledger: Ledger, clock: Clock, provider: Provider, body: bytes, headers: Mapping[str, str]
-) -> int:
-    """Store what a notification says happened; the number of events that were new.
+) -> tuple[list[Event], int]:
+    """Store what a notification says happened: the events, and how many of them were new and are needed.
 
     When this returns, they are durable. NotificationError: nothing of it was believed. LedgerError: it
     could not be stored, ProviderError: it could not be told from a forgery just now, and the provider must
@@ -18,4 +19,5 @@ async def ingest(
     """
     events = await provider.authenticate(body, headers, clock.now())
     needed = [event for event in events if event.subject is not None]
-    return await ledger.record_events(needed, int(clock.now())) if needed else 0
+    new = await ledger.record_events(needed, int(clock.now())) if needed else 0
+    return events, new

@@ -80,7 +80,8 @@ class World:
         """An event arrives."""
         name = event_id or f"evt_{len(self.provider.calls)}_{self.now}"
         body = json.dumps([{"id": name, "kind": kind, "subject": [kind, subject_id]}]).encode()
-        return await ingest(self.ledger, self.clock, self.provider, body, {"signature": "good"})
+        _, new = await ingest(self.ledger, self.clock, self.provider, body, {"signature": "good"})
+        return new
 
     async def recorded(self, name: str = "sub_1") -> Subscription:
         found = await self.ledger.load_subscription(make_key(name))

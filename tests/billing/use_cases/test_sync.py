@@ -48,7 +48,8 @@ async def test_a_notification_that_is_not_authentic_leaves_nothing(world: World)
 
 async def test_events_that_nobody_needs_are_not_stored(world: World) -> None:
     body = b'[{"id": "evt_1", "kind": "ping", "subject": null}]'
-    assert await ingest(world.ledger, world.clock, world.provider, body, {"signature": "good"}) == 0
+    events, new = await ingest(world.ledger, world.clock, world.provider, body, {"signature": "good"})
+    assert ([event.id for event in events], new) == (["evt_1"], 0)
     assert (await world.ledger.load_health(world.now)).inbox == 0
 
 
