@@ -12,6 +12,7 @@ from billing.use_cases.doctor import find_strays
 from cogs.connect import check_discord, use_discord
 from config import Settings
 from db import SqliteLedger
+from logs import visible
 from providers.registry import make_providers
 
 _WIDTH = 100
@@ -81,10 +82,10 @@ async def _check_provider(provider: Provider, plans: list[Plan], public_url: str
 
 def table(findings: list[Finding]) -> str:
     """A line a finding, its cure below it where one is needed."""
-    wide = max(len(finding.what) for finding in findings)
+    wide = max(len(visible(finding.what)) for finding in findings)
     lines = []
     for finding in findings:
-        start = f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:<{wide}}  "
-        text = finding.says if finding.ok else f"{finding.says} {finding.cure}"
+        start = f"{'ok  ' if finding.ok else 'FAIL'}  {visible(finding.what):<{wide}}  "
+        text = visible(finding.says if finding.ok else f"{finding.says} {finding.cure}")
         lines += textwrap.wrap(text, _WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
     return "\n".join(lines)

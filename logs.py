@@ -10,6 +10,21 @@ import orjson
 _QUIET = {"stripe": logging.WARNING, "aiohttp.access": logging.WARNING, "discord": logging.WARNING}
 
 
+def visible(text: str) -> str:
+    """What strangers wrote begins no line of its own, turns nothing around and hides nothing."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class TextFormatter(logging.Formatter):
+    """A line an event, below it the trace of a fault."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
+        record.message = visible(record.message)
+        return super().formatMessage(record)
+
+
 class JsonFormatter(logging.Formatter):
     """An object a line: at (unix seconds), level, logger, says, and the trace of a fault."""
 
@@ -18,17 +33,17 @@ class JsonFormatter(logging.Formatter):
             "at": record.created,
             "level": record.levelname.lower(),
             "logger": record.name,
-            "says": record.getMessage(),
+            "says": visible(record.getMessage()),
         }
         if record.exc_info:
-            line["fault"] = self.formatException(record.exc_info)
+            line["fault"] = self.formatException(record.exc_info).encode(errors="replace").decode()
         return orjson.dumps(line).decode()
 
 
 def set_up_logging(level: str, form: str) -> None:
     """Log to standard error. Libraries speak from warning on: what they say below that quotes addresses."""
     handler = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    text = TextFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     handler.setFormatter(JsonFormatter() if form == "json" else text)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name, least in _QUIET.items():
