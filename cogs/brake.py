@@ -8,7 +8,7 @@ from billing.brake import RELEASED, Brake, allowed
 from billing.ports import Ports
 from billing.use_cases.release import keep, release
 from cogs import cards
-from cogs.buttons import Action, Pressed
+from cogs.buttons import Action, Pressed, number
 from cogs.context import Interaction, answer, require_admin, think
 from cogs.replies import moment
 
@@ -42,7 +42,7 @@ async def _question(interaction: Interaction, pressed: Pressed) -> tuple[int, in
     """The server, which the caller may manage, and the question that the button stands below."""
     await think(interaction)
     guild, _, asked_at = pressed.rest.partition(":")
-    return await require_admin(interaction, int(guild)), int(asked_at)
+    return await require_admin(interaction, number(guild)), number(asked_at)
 
 
 async def brake_card(ports: Ports, guild_id: int) -> cards.Card | None:

@@ -29,8 +29,25 @@ class Pressed:
     rest: str
     values: tuple[str, ...] = ()
 
+    @property
+    def chosen(self) -> str:
+        """What was chosen in a menu that takes one."""
+        if len(self.values) != 1:
+            raise Conflict(FOREIGN)
+        return self.values[0]
+
 
 FOREIGN = "This button is of another version of the bot. Please use the command again."
+
+_LARGEST = 1 << 63  # of what Discord and the ledger count with
+
+
+def number(text: str) -> int:
+    """A number that a custom id carried; Conflict for what is none."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) < _LARGEST):
+        raise Conflict(FOREIGN)
+    return int(text)
+
 
 Action = Callable[[Interaction, Pressed], Awaitable[None]]
 
@@ -57,9 +74,7 @@ async def act(interaction: Interaction) -> None:
     """Carry out what was pressed; NotAllowed for somebody else's button."""
     data = cast("dict[str, Any]", interaction.data)
     _, name, whose, rest = [*data["custom_id"].split(":", 3), "", "", ""][:4]
-    if not whose.isdecimal():
-        raise Conflict(FOREIGN)
-    who = int(whose)
+    who = number(whose)
     if who not in (0, interaction.user.id):
         raise NotAllowed("This button was made for somebody else. /subscriptions shows yours.")
     action = interaction.client.actions.get(name)

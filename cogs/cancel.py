@@ -61,7 +61,7 @@ class Cancel(commands.Cog):
     async def chosen(self, interaction: Interaction, pressed: Pressed) -> None:
         """One of several."""
         await think(interaction, replace=True)
-        await _ask(interaction, key_of(pressed.values[0]))
+        await _ask(interaction, key_of(pressed.chosen))
 
     async def confirmed(self, interaction: Interaction, pressed: Pressed) -> None:
         """The danger button: what it said is done, and where that has changed it is asked anew."""

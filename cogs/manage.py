@@ -60,7 +60,7 @@ class Manage(commands.Cog):
     async def chosen(self, interaction: Interaction, pressed: Pressed) -> None:
         """One of several."""
         await think(interaction, replace=True)
-        await _show_link(interaction, key_of(pressed.values[0]))
+        await _show_link(interaction, key_of(pressed.chosen))
 
 
 def manageable(own: list[Subscription]) -> list[Subscription]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from discord import app_commands
 
+from billing.access import plans_of
 from billing.errors import DiscordError, DuesError, MemberGone, NotFound
 from billing.model import Plan, Subscription
 from billing.ports import Ports
@@ -122,6 +123,22 @@ async def find_plan(interaction: Interaction, text: str) -> Plan:
     servers = [here.id] if here is not None else await shared_servers(interaction)
     plans = [p for g in servers for p in await ports.ledger.load_plans(g)]
     return _meant([p for p in plans if not (p.hidden and text == f"{PLAN}{p.id}")], text, NO_PLAN)
+
+
+async def find_offered(interaction: Interaction, guild_id: int, plan_id: int) -> Plan:
+    """The plan of a button. Its numbers can be counted up, so it is found by members of its server only, and
+    a hidden one by those who pay or paid for it."""
+    ports, who = interaction.client.ports, interaction.user.id
+    plan = await load_plan_of(ports, guild_id, plan_id)
+    try:
+        if interaction.guild_id != guild_id:
+            await ports.roles.fetch_roles(guild_id, who)
+    except MemberGone:
+        raise NotFound(NO_PLAN) from None
+    own = await ports.ledger.load_subscriptions_of(who) if plan.hidden else []
+    if plan.hidden and not any(plans_of(s, [plan]) for s in own):
+        raise NotFound(NO_PLAN)
+    return plan
 
 
 def _meant(plans: Sequence[Plan], text: str, none: str) -> Plan:

@@ -28,7 +28,7 @@ from billing.use_cases.plans import (
 )
 from billing.use_cases.settings import LINK_LIMIT, Choice, edit_settings
 from cogs import cards
-from cogs.buttons import Action, Pressed
+from cogs.buttons import Action, Pressed, number
 from cogs.cards import Card
 from cogs.context import Interaction, answer, locale_of, require_admin, think
 from cogs.options import find_admin_plan, suggest_plans
@@ -97,7 +97,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
     async def turn(self, interaction: Interaction, pressed: Pressed) -> None:
         """Another page of it."""
         await think(interaction, replace=True)
-        await answer(interaction, await _listing(interaction, int(pressed.rest)))
+        await answer(interaction, await _listing(interaction, number(pressed.rest)))
 
     @app_commands.command(description="Change a plan; who has paid an earlier price keeps it")
     @app_commands.describe(
@@ -194,9 +194,9 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
     async def mapped(self, interaction: Interaction, pressed: Pressed) -> None:
         """The menu in the notice about a product that no plan sells."""
         await think(interaction)
-        guild, provider, price = pressed.rest.split(":", 2)
-        guild_id = await require_admin(interaction, int(guild))
-        ports, plan_id = interaction.client.ports, int(pressed.values[0])
+        guild, provider, price = [*pressed.rest.split(":", 2), "", ""][:3]
+        guild_id = await require_admin(interaction, number(guild))
+        ports, plan_id = interaction.client.ports, number(pressed.chosen)
         plan = await map_product(ports, guild_id, plan_id, provider, price, interaction.user.id)
         said = f"Whoever pays `{price}` now has **{escaped(plan.name)}**; the roles follow in a moment."
         await answer(interaction, cards.note(said, colour=cards.GOOD))
@@ -223,6 +223,8 @@ def require_sellable(interaction: Interaction, role: discord.Role) -> None:
     if guild is None or not isinstance(admin, discord.Member):
         raise GuildGone
     require_seen(guild)
+    if guild.get_role(role.id) is None:
+        raise Conflict("This role is of another server, so it cannot be sold here.")
     if role.is_default():
         raise Conflict("@everyone has this role already, so it cannot be sold.")
     if role.managed:

@@ -28,7 +28,7 @@ NO_DECIMALS = frozenset(
 )
 THREE_DECIMALS = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 
-_MARKDOWN = re.compile(r"([\\*_~`|\[\]<@])")
+_MARKDOWN = re.compile(r"([\\*_~`|\[\]<@]|^[#>+-])")
 # Cc control, Cf invisible (bidirectional and zero-width ones are among them), Co private, Cs half characters,
 # Zl and Zp line breaks.
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})

@@ -14,7 +14,7 @@ from billing.model import Intent, IntentKind, IntentState
 from billing.use_cases.ask import ask_admins
 from billing.use_cases.revoke import Affected, Order, Revocation, lift, preview_revoke, revoke
 from cogs import cards
-from cogs.buttons import Action, Pressed
+from cogs.buttons import Action, Pressed, number
 from cogs.context import Interaction, answer, locale_of, require_admin, think
 from cogs.notices import intent_words
 from cogs.options import find_admin_plan, suggest_all_plans
@@ -132,7 +132,7 @@ class Revoke(commands.Cog):
         """Undo, or the button in a notice."""
         await think(interaction)
         guild, _, decision = pressed.rest.partition(":")
-        guild_id = await require_admin(interaction, int(guild))
+        guild_id = await require_admin(interaction, number(guild))
         intents = await lift(interaction.client.ports, guild_id, decision, interaction.user.id)
         await answer(interaction, cards.note(_lifted(intents, locale_of(interaction)), colour=cards.GOOD))
 
@@ -140,7 +140,7 @@ class Revoke(commands.Cog):
         """A member asks the admins to look again."""
         await think(interaction)
         guild, _, decision = pressed.rest.partition(":")
-        fresh = await ask_admins(interaction.client.ports, int(guild), interaction.user.id, decision)
+        fresh = await ask_admins(interaction.client.ports, number(guild), interaction.user.id, decision)
         said = "The admins have been told that you ask." if fresh else "The admins have been told already."
         await answer(interaction, cards.note(f"{said} They decide, and may write to you."))
 

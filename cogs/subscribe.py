@@ -10,13 +10,12 @@ from discord.ext import commands
 
 from billing.errors import NotFound
 from billing.model import Plan
-from billing.use_cases.plans import load_plan_of
 from billing.use_cases.subscribe import Offer, Way, offer
 from cogs import cards
-from cogs.buttons import Action, Pressed, key_text
+from cogs.buttons import Action, Pressed, key_text, number
 from cogs.cards import Card
 from cogs.context import Interaction, answer, locale_of, think
-from cogs.options import find_plan, on_sale, suggest_sale
+from cogs.options import find_offered, find_plan, on_sale, suggest_sale
 from cogs.replies import TEXT_LIMIT, day, escaped, price_words, within
 from cogs.shown import Place, ask_button
 
@@ -51,9 +50,8 @@ class Subscribe(commands.Cog):
         """The button Subscribe of one plan among many."""
         await think(interaction)
         guild_id, _, plan_id = pressed.rest.partition(":")
-        await _show_one(
-            interaction, await load_plan_of(interaction.client.ports, int(guild_id), int(plan_id))
-        )
+        plan = await find_offered(interaction, number(guild_id), number(plan_id))
+        await _show_one(interaction, plan)
 
     async def turn(self, interaction: Interaction, pressed: Pressed) -> None:
         """Another page of the window."""
@@ -61,7 +59,7 @@ class Subscribe(commands.Cog):
         plans = await on_sale(interaction)
         if not plans:
             raise NotFound(NOTHING)
-        await answer(interaction, await _window(interaction, plans, int(pressed.rest)))
+        await answer(interaction, await _window(interaction, plans, number(pressed.rest)))
 
 
 async def _show_one(interaction: Interaction, plan: Plan) -> None:

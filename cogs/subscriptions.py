@@ -10,7 +10,7 @@ from discord.ext import commands
 from billing.model import Binding, Status, Subscription
 from billing.ports import Ports
 from cogs import cards
-from cogs.buttons import Action, Pressed
+from cogs.buttons import Action, Pressed, number
 from cogs.cards import Card
 from cogs.context import Interaction, add, answer, locale_of, think
 from cogs.notices import notice_text
@@ -48,7 +48,7 @@ class Subscriptions(commands.Cog):
         """Another page of it."""
         await think(interaction, replace=True)
         listed = await load_listed(interaction.client.ports, interaction.user.id, interaction.guild_id)
-        card = await _overview(interaction, listed, int(pressed.rest), "")
+        card = await _overview(interaction, listed, number(pressed.rest), "")
         await answer(interaction, card)
 
 
