@@ -9,8 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiohttp import web
-
 from billing.model import Plan
 from billing.ports import Ports, Provider
 from billing.use_cases.plans import Edit, add_plan
@@ -26,7 +24,7 @@ from sandbox.discord import Application, Card, DiscordServer, DiscordWorld, Guil
 from sandbox.discord.conformance import Conformance
 from sandbox.paypal import PayPalServer
 from sandbox.stripe import StripeServer
-from web.app import Listener
+from web.app import Listener, listening
 
 TOKEN = "right.token"
 DAY = 86_400
@@ -240,7 +238,8 @@ async def running(town: Town) -> AsyncIterator[Process]:
         worker = Worker(ports, 3600.0)
         woken.append(worker.wake)
         stack.push_async_callback(worker.close, 5.0)
-        await _listen(stack, Listener(ledger, ports.providers, town.clock, bot.is_online), town.port)
+        listener = Listener(ledger, ports.providers, town.clock, bot.is_online)
+        await stack.enter_async_context(listening(listener.application(), "127.0.0.1", town.port, 1.0))
         started = asyncio.Event()
         serving = asyncio.create_task(bot.serve(TOKEN, ports, started.set))
         stack.push_async_callback(_stop, serving)
@@ -264,10 +263,3 @@ async def _stop(serving: asyncio.Task[None]) -> None:
     serving.cancel()
     with suppress(asyncio.CancelledError):
         await serving
-
-
-async def _listen(stack: AsyncExitStack, listener: Listener, port: int) -> None:
-    runner = web.AppRunner(listener.application(), access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, "127.0.0.1", port).start()

@@ -1,0 +1,149 @@
+"""Many at once: what is asked here is in which order things are answered, never how fast."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, suppress
+
+import pytest
+
+import web.app
+from tests.cogs.town import Town, link_of
+from tests.faults.attackers.post import SIGNED, Letter, event, send, written
+from tests.faults.attackers.shop import buy, paypal_of
+
+CROWD = 500
+HEAD = b"POST /webhooks/stripe HTTP/1.1\r\nHost: dues.example\r\n"
+# What each of them sends before it falls silent.
+BEGINNINGS = (
+    b"",
+    b"POST /webhooks/str",
+    HEAD,
+    HEAD + b"Content-Length: 1000\r\n\r\n",
+    HEAD + b'Content-Length: 1000\r\n\r\n{"id": "evt_1"',
+    HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
+    HEAD + b'Transfer-Encoding: chunked\r\n\r\nff\r\n{"id": "evt_1"',
+)
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Both ends of all these lines are in this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def is_waiting(line: socket.socket) -> bool:
+    """Whether it is open, and nothing came back."""
+    try:
+        line.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    return False
+
+
+async def dial(port: int, beginning: bytes) -> socket.socket:
+    line = socket.socket()
+    line.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(line, ("127.0.0.1", port))
+    await loop.sock_sendall(line, beginning)
+    return line
+
+
+@pytest.mark.usefixtures("many_files")
+async def test_a_real_one_is_served_while_a_crowd_is_half_open(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("SLOWEST_BODY", "LONGEST_SILENCE"):
+        monkeypatch.setattr(web.app, limit, 3600.0)
+    with ExitStack() as stack:
+        crowd = [await dial(town.port, BEGINNINGS[n % len(BEGINNINGS)]) for n in range(CROWD)]
+        for line in crowd:
+            stack.enter_context(line)
+        await buy(town, "stripe")
+        await buy(town, "paypal", town.cleo)
+        assert {one.attempts[-1].status for one in town.stripe.deliveries} == {200}
+        assert {one.attempts[-1].status for one in paypal_of(town).deliveries} == {200}
+        assert sum(map(is_waiting, crowd)) == CROWD
+        # One by one, a byte each: they are heard all the same.
+        for line in crowd:
+            await asyncio.get_running_loop().sock_sendall(line, b"x")
+        assert "Renews" in (await town.bob.run(town.guild, "subscriptions")).text
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS[3:])
+async def test_who_never_ends_a_body_is_shown_out(
+    town: Town, monkeypatch: pytest.MonkeyPatch, beginning: bytes
+) -> None:
+    """Without a body begun: tests/web/test_strangers.py."""
+    monkeypatch.setattr(web.app, "SLOWEST_BODY", 0.05)
+    monkeypatch.setattr(web.app, "LONGEST_LINGER", 0.05)
+    async with asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", town.port)
+        writer.write(beginning)
+        assert (await reader.readline()).split()[1] == b"400"
+        await reader.read()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+class Flood:
+    """Forgers who send one after another until they are told to stop, and how often each was refused."""
+
+    def __init__(self, town: Town, letters: list[Letter]) -> None:
+        self.town, self.letters = town, letters
+        self.refused = [0] * len(letters)
+        self.statuses: set[int] = set()
+        self._another = asyncio.Event()
+
+    async def pour(self, number: int) -> None:
+        while True:
+            self.statuses.add(await send(self.town, self.letters[number]))
+            self.refused[number] += 1
+            self._another.set()
+
+    async def goes_on(self) -> None:
+        """Everybody is refused twice more, and so once wholly from now on."""
+        wanted = [count + 2 for count in self.refused]
+        async with asyncio.timeout(30):
+            while any(count < want for count, want in zip(self.refused, wanted, strict=True)):
+                self._another.clear()
+                await self._another.wait()
+
+
+@asynccontextmanager
+async def flood(town: Town, letters: list[Letter]) -> AsyncIterator[Flood]:
+    one = Flood(town, letters)
+    tasks = [asyncio.create_task(one.pour(number)) for number in range(len(letters))]
+    try:
+        await one.goes_on()
+        yield one
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_commands_answer_during_a_flood_of_forgeries(town: Town) -> None:
+    letters = []
+    for provider, sign in SIGNED.items():
+        body = written(event(town, provider, "sub_1"))
+        good = sign(town, body)
+        letters += [Letter(provider, body + b" " * n, good.headers) for n in range(1, 9)]
+    async with flood(town, letters) as others:
+        await buy(town, "stripe")
+        await others.goes_on()
+        await buy(town, "paypal", town.cleo)
+        asked = await town.bob.run(town.guild, "cancel")
+        await asked.press("Cancel subscription")
+        assert link_of(await town.bob.run(town.guild, "manage"))
+        await others.goes_on()
+        assert others.statuses == {400}
+    assert {one.attempts[-1].status for one in town.stripe.deliveries} == {200}
