@@ -74,5 +74,6 @@ def need(data: Answer, path: str, kind: type[T]) -> T:
     return value
 
 
-def _misread(data: Answer, path: str, what: str) -> ProviderMisread:
-    return ProviderMisread(detail=f"{data.get('object', 'answer')}.{path} {what}")
+def _misread(data: object, path: str, what: str) -> ProviderMisread:
+    named = data.get("object", "answer") if isinstance(data, Mapping) else "answer"
+    return ProviderMisread(detail=f"{named}.{path} {what}")

@@ -33,6 +33,7 @@ class Fault:
     times: int | None = 1  # None: until it is taken away
     status: int = 500
     seconds: float = 30.0  # real seconds: how long it hangs at most, or how long a slow body takes
+    retry_after: int = 0  # seconds that the local PayPal asks for beside a status; 0: it does not say
 
     def hits(self, method: str, path: str) -> bool:
         return self.method in (None, method) and re.search(self.path, path) is not None
@@ -64,8 +65,9 @@ class Faults:
         times: int | None = 1,
         status: int = 500,
         seconds: float = 30.0,
+        retry_after: int = 0,
     ) -> Fault:
-        fault = Fault(kind, method, path, times, status, seconds)
+        fault = Fault(kind, method, path, times, status, seconds, retry_after)
         self.waiting.append(fault)
         return fault
 

@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -23,7 +24,7 @@ from billing.errors import (
     ProviderUnavailable,
 )
 from billing.ports import Clock
-from providers.base import Answer, maybe, need
+from providers.base import Answer, need
 
 # A slow answer uses up a method's time; tries again are for what fails fast: a refused connection, a 5xx.
 PAUSES = (0.5, 1.0)
@@ -32,6 +33,8 @@ _LARGEST_ANSWER = 8 << 20
 # A token is renewed this many seconds before it ends. They live nine hours (developer.paypal.com/api/rest/
 # authentication, 2026-11), and whoever asks again meanwhile gets the same one with less time left.
 _RENEW_BEFORE = 120
+# Whatever a 429 asks for: people wait, too.
+_LONGEST_QUIET = 300.0
 _ID = re.compile(r"[\w-]{1,127}", re.ASCII)
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 
@@ -51,7 +54,11 @@ class Missing(Refused, ProviderNotFound):
 
 
 class Limited(ProviderUnavailable):
-    """PayPal asks to be left alone for a while, so the very same is not asked at once again."""
+    """PayPal asks to be left alone: for `wait` seconds, or 0 where it does not say for how long."""
+
+    def __init__(self, *, detail: str, wait: float = 0.0) -> None:
+        super().__init__(detail=detail)
+        self.wait = wait
 
 
 class Api:
@@ -65,6 +72,7 @@ class Api:
         self._session: aiohttp.ClientSession | None = None
         self._token, self._renew_at = "", 0.0
         self._renewing = asyncio.Lock()
+        self._quiet_until = 0.0
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -154,17 +162,38 @@ class Api:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
         what = f"{method} {path}"
+        self._refuse_in_quiet(what)
         try:
             async with self._session.request(
                 method, f"{self._url}{path}", allow_redirects=False, **options
             ) as answer:
                 status, body = answer.status, await bounded_body(answer, _LARGEST_ANSWER)
+                rest = answer.headers.get("Retry-After", "")
         except (aiohttp.ClientError, OSError) as error:
             # TimeoutError is an OSError.
             raise ProviderUnavailable(detail=f"{what}: {type(error).__name__}") from None
+        if status == 429:
+            self._quiet_until = self._clock.now() + quiet_of(rest, self._clock.now())
+            self._refuse_in_quiet(what)
         if not 200 <= status < 300:
             raise translate(status, body, what)
         return read(body, what)
+
+    def _refuse_in_quiet(self, what: str) -> None:
+        """Whoever asks on while told to wait is told to wait for longer."""
+        left = self._quiet_until - self._clock.now()
+        if left > 0:
+            raise Limited(detail=f"{what}: 429, PayPal asks for {left:.0f} s of quiet", wait=left)
+
+
+def quiet_of(rest: str, now: float) -> float:
+    """Seconds that a Retry-After asks for, be it a number or a date (RFC 9110, 10.2.3); bounded, and 0 for
+    what cannot be read."""
+    try:
+        asked = float(rest) if rest.isdecimal() else parsedate_to_datetime(rest).timestamp() - now
+    except (ValueError, OverflowError):
+        return 0.0
+    return min(max(asked, 0.0), _LONGEST_QUIET)
 
 
 async def bounded_body(answer: aiohttp.ClientResponse, most: int) -> bytes:
@@ -199,8 +228,9 @@ def translate(status: int, body: bytes, what: str) -> ProviderError:
     """
     answer = _error(body)
     issues = frozenset(_issues(answer))
-    said = (str(status), *sorted(issues), maybe(answer, "debug_id", str) or "")
-    detail = f"{what}: {' '.join(one for one in said if one)}"
+    debug_id = answer.get("debug_id")
+    said = (str(status), *sorted(issues), *([debug_id] if isinstance(debug_id, str) else []))
+    detail = f"{what}: {' '.join(said)}"
     if status == 429:
         return Limited(detail=detail)
     if status >= 500 or status in (408, 409) or "PREVIOUS_REQUEST_IN_PROGRESS" in issues:

@@ -176,19 +176,21 @@ class Certificates:
         return self._store
 
 
-def read_certificates(pem: bytes) -> list[x509.Certificate]:
-    """All of a PEM text; ValueError where there is none, or one cannot be read."""
+def read_certificates(text: bytes) -> list[x509.Certificate]:
+    """All of a PEM text, or the one of a DER file; ValueError where there is none, or one cannot be read."""
     with warnings.catch_warnings():
         # Old authorities in every bundle have serial numbers that are not allowed any more.
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        return x509.load_pem_x509_certificates(pem)
+        if b"-----BEGIN" not in text:
+            return [x509.load_der_x509_certificate(text)]
+        return x509.load_pem_x509_certificates(text)
 
 
-def verify(pem: bytes, trusted: Store, names: frozenset[str], now: float) -> Signer:
+def verify(text: bytes, trusted: Store, names: frozenset[str], now: float) -> Signer:
     """The key of a chain's first certificate, which must be good at that moment, name PayPal's messages and
     lead to one that is trusted. NotAuthentic otherwise."""
     try:
-        leaf, *between = read_certificates(pem)
+        leaf, *between = read_certificates(text)
         policy = (
             PolicyBuilder().store(trusted).time(datetime.fromtimestamp(now, UTC)).max_chain_depth(_DEEPEST)
         )

@@ -23,10 +23,20 @@ from billing.model import (
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, PaymentPage, PortalWish
 from providers.base import Answer, bounded, maybe, need
 from providers.paypal import payments
-from providers.paypal.api import Api, Refused, path
+from providers.paypal.api import Api, Limited, Refused, path
 from providers.paypal.certs import LIVE, SANDBOX, Certificates, source_of
 from providers.paypal.dates import stamp
-from providers.paypal.mapping import DAY, NAME, map_checkout, map_price, map_subscription
+from providers.paypal.mapping import (
+    DAY,
+    NAME,
+    created_of,
+    lacks_payment,
+    map_checkout,
+    map_price,
+    map_subscription,
+    product_of,
+    with_payment,
+)
 from providers.paypal.setup import Setup
 from providers.paypal.webhook import read_event, read_headers, verify_by_asking, verify_offline
 
@@ -39,8 +49,12 @@ _PAGE_LIVES = 3 * 3600
 # Between two looks at subscriptions one by one: PayPal publishes no limit, only that there is one
 # (developer.paypal.com/api/rest/responses, RATE_LIMIT_REACHED, 2026-11).
 PACE = 0.2
+# So often PayPal may ask for quiet before one subscription is told.
+_QUIETS = 3
 # A start that is nearer may lie in the past by the time PayPal reads it.
 _SOONEST = 300
+# The second is what PayPal's newer answers call the same link.
+_APPROVE = ("approve", "payer-action")
 _SUBSCRIPTIONS = ("v1", "billing", "subscriptions")
 
 
@@ -86,9 +100,9 @@ class PayPalProvider:
         sent = read_headers(headers, now)
         if not self._postback:
             await verify_offline(body, sent, self._webhook_id, now, self._certificates)
-            return [read_event(body, self.account)]
+            return [read_event(body, self.account, sent)]
         self._certificates.admit(sent.cert_url)
-        event = read_event(body, self.account)
+        event = read_event(body, self.account, sent)
         await verify_by_asking(body, sent, self._webhook_id, self._verify)
         return [event]
 
@@ -97,22 +111,25 @@ class PayPalProvider:
 
     @bounded
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
-        """One call; a second where a plan is met for the first time."""
+        """One call; another where a plan is met for the first time, or where no payment is shown."""
         return await self._fetch(subscription_id)
 
     async def _fetch(self, subscription_id: str) -> Subscription:
         data = await self._api.get(path(*_SUBSCRIPTIONS, subscription_id), fields="last_failed_payment,plan")
-        plan_id = need(data, "plan_id", str)
+        plan_id, now = need(data, "plan_id", str), self._clock.now()
         plan: Answer = maybe(data, "plan", dict) or {}
         if plan_id not in self._products or "billing_cycles" not in plan:
             known = await self._fetch_plan(plan_id)
             plan = plan if "billing_cycles" in plan else known
-        return map_subscription(data, plan, self.account, self._products[plan_id], self._clock.now())
+        if lacks_payment(data, plan, now):
+            paid_at = await payments.fetch_paid_at(self._api, subscription_id, created_of(data), now)
+            data = data if paid_at is None else with_payment(data, paid_at)
+        return map_subscription(data, plan, self.account, self._products[plan_id], now)
 
     async def _fetch_plan(self, plan_id: str) -> Answer:
         """A plan never changes its product, which a subscription does not name."""
         plan = await self._api.get(path("v1", "billing", "plans", plan_id))
-        self._products[plan_id] = need(plan, "product_id", str)
+        self._products[plan_id] = product_of(plan, plan_id)
         return plan
 
     @bounded
@@ -149,7 +166,7 @@ class PayPalProvider:
             if number:
                 await self._clock.sleep(PACE)
             try:
-                found = await self.fetch_subscription(subscription_id)
+                found = await self._fetch_patiently(subscription_id)
             except ProviderNotFound:
                 log.info("PayPal knows no subscription %s any more", subscription_id)
             except ProviderMisread as error:
@@ -157,6 +174,17 @@ class PayPalProvider:
             else:
                 yield found
             self._looked_at = subscription_id
+
+    async def _fetch_patiently(self, subscription_id: str) -> Subscription:
+        """A round takes its time anyway, so the quiet that PayPal asks for is kept, and the round goes on."""
+        for _ in range(_QUIETS):
+            try:
+                return await self.fetch_subscription(subscription_id)
+            except Limited as limited:
+                if not limited.wait:
+                    raise
+                await self._clock.sleep(limited.wait)
+        return await self.fetch_subscription(subscription_id)
 
     @bounded
     async def fetch_price(self, price_id: str) -> Price:
@@ -185,7 +213,7 @@ class PayPalProvider:
             made = await self._api.post(path(*_SUBSCRIPTIONS), _subscription(order, now), key=key)
         except Refused as refused:
             raise _explain(refused) from None
-        links = (one for one in need(made, "links", list) if maybe(one, "rel", str) == "approve")
+        links = (one for one in need(made, "links", list) if maybe(one, "rel", str) in _APPROVE)
         url = need(next(links, {}), "href", str)
         return PaymentPage(need(made, "id", str), url, int(now) + _PAGE_LIVES)
 
@@ -211,10 +239,10 @@ class PayPalProvider:
         where = path(*_SUBSCRIPTIONS, subscription.key.id, "cancel")
         try:
             await self._api.post(where, {"reason": reason})
-        except Refused as refused:
+        except Refused:
             # Somebody else may have been quicker.
             after = await self._fetch(subscription.key.id)
-            if "SUBSCRIPTION_STATUS_INVALID" not in refused.issues or after.status is not Status.ENDED:
+            if after.status is not Status.ENDED:
                 raise
             return after
         return await self._fetch(subscription.key.id)

@@ -10,7 +10,7 @@ from billing.errors import ProviderMisread
 from billing.model import DisputeState, Item, Payment, Price, Status, Subscription, SubscriptionKey
 from billing.ports import CheckoutFound
 from providers.base import Answer, maybe, need
-from providers.paypal.dates import after, moment
+from providers.paypal.dates import after, moment, stamp
 
 NAME = "paypal"
 DAY = 86_400
@@ -117,6 +117,11 @@ def map_price(plan: Answer, account: str, plan_id: str, product_id: str) -> Pric
     )
 
 
+def product_of(plan: Answer, plan_id: str) -> str:
+    """What the plan is a price of. The field is optional; a plan without it stands for itself."""
+    return maybe(plan, "product_id", str) or plan_id
+
+
 def regular_of(cycles: list[Cycle]) -> Cycle:
     """The one that goes on when trials are over."""
     found = next((cycle for cycle in cycles if not cycle.trial), None)
@@ -160,11 +165,11 @@ def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, 
     running = status in (Status.ACTIVE, Status.TRIALING, Status.PAST_DUE)
     return Subscription(
         key=SubscriptionKey(NAME, account, need(data, "id", str)),
-        customer_id=maybe(data, "subscriber.payer_id", str) or "",
+        customer_id=_customer(data, raw),
         status=status,
         provider_status=raw,
         items=(Item(map_price(plan, account, plan_id, product_id), _quantity(data)),),
-        created_at=_time(data, "create_time"),
+        created_at=created_of(data),
         period_start=times.start if running else None,
         period_end=times.end if running else None,
         ended_at=_maybe_time(data, "status_update_time") if status is Status.ENDED else None,
@@ -172,6 +177,18 @@ def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, 
         unpaid_since=_failed_at(data) if status is Status.PAST_DUE else None,
         paid_through=None if status is Status.PENDING else times.paid_through,
     )
+
+
+def _customer(data: Answer, raw: str) -> str:
+    """The payer's account; of a payer who is not named (the field is optional), one of their own."""
+    nobody = "" if raw == "APPROVAL_PENDING" else need(data, "id", str)
+    return maybe(data, "subscriber.payer_id", str) or nobody
+
+
+def created_of(data: Answer) -> int:
+    """PayPal's document calls `create_time` optional; without it the start has to do."""
+    found = _maybe_time(data, "create_time")
+    return _time(data, "start_time") if found is None else found
 
 
 def _time(data: Answer, path: str) -> int:
@@ -200,7 +217,7 @@ def _times(data: Answer, cycles: list[Cycle], now: float) -> _Times:
     interval after the payment where that came late.
     """
     last = _maybe_time(data, "billing_info.last_payment.time")
-    start = _maybe_time(data, "start_time") or _time(data, "create_time")
+    start = _maybe_time(data, "start_time") or created_of(data)
     if last is None:
         begun, paid = start, _after_free(start, cycles)
     else:
@@ -211,6 +228,21 @@ def _times(data: Answer, cycles: list[Cycle], now: float) -> _Times:
     end = due if due is not None and believed else paid
     free = last is None and now < end and (begun > now or paid > begun)
     return _Times(begun, end, min(end, paid), free)
+
+
+def lacks_payment(data: Answer, plan: Answer, now: float) -> bool:
+    """Whether a payment was due and none is shown: `last_payment` is optional, so there may be one all the
+    same, in the list of transactions."""
+    if STATUS.get(need(data, "status", str)) in (None, Status.PENDING):
+        return False
+    times = _times(data, cycles_of(plan), now)
+    return maybe(data, "billing_info.last_payment", dict) is None and not times.free
+
+
+def with_payment(data: Answer, paid_at: int) -> Answer:
+    """The same subscription with its last payment shown; a time in unix seconds."""
+    shown = {**(maybe(data, "billing_info", dict) or {}), "last_payment": {"time": stamp(paid_at)}}
+    return {**data, "billing_info": shown}
 
 
 def _running(data: Answer, cycles: list[Cycle]) -> Cycle:
@@ -238,7 +270,7 @@ def _status(raw: str, data: Answer, times: _Times) -> Status:
     if failed is not None or (maybe(data, "billing_info.failed_payments_count", int) or 0) > 0:
         # Nothing was had before the very first payment, so there is nothing to keep for days of grace.
         never = maybe(data, "billing_info.last_payment", dict) is None
-        at_once = failed is None or failed - _time(data, "create_time") < DAY
+        at_once = failed is None or failed - created_of(data) < DAY
         return Status.PENDING if never and at_once else Status.PAST_DUE
     return Status.TRIALING if status is Status.ACTIVE and times.free else status
 
@@ -272,8 +304,10 @@ def map_transaction(data: Answer) -> tuple[Payment, bool] | None:
     """A payment out of a subscription's list, and whether a part of it was given back already; None for one
     that was not made, or of nothing."""
     status = need(data, "status", str)
+    if status not in _PAID:
+        return None
     money = need(data, "amount_with_breakdown.gross_amount", dict)
-    if status not in _PAID or to_minor(money) <= 0:
+    if to_minor(money) <= 0:
         return None
     return _payment(need(data, "id", str), money, status, _time(data, "time")), status == "PARTIALLY_REFUNDED"
 

@@ -21,7 +21,7 @@ from providers.paypal.mapping import DAY, map_capture, map_dispute, map_sale, ma
 log = logging.getLogger(__name__)
 
 _DISPUTES = ("v1", "customer", "disputes")
-# Dispute ids begin so; a payment's id instead of one stands for whatever disputes there are about it.
+# PayPal's dispute ids begin so; a payment's id in their place stands for whatever disputes it is in.
 _DISPUTE = "PP-"
 _GIVEN_BACK = {"CAPTURE_FULLY_REFUNDED", "TRANSACTION_ALREADY_REFUNDED"}
 _DISPUTED = {"CAPTURE_DISPUTED_PARTIAL_REFUND_NOT_ALLOWED", "TRANSACTION_DISPUTED", "REFUND_NOT_PERMITTED"}
@@ -56,10 +56,12 @@ async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeS
     By a payment's id: that payment was taken back, so it is lost, unless there is a dispute about it: that
     one speaks for itself, and may end otherwise.
     """
-    if not dispute_id.startswith(_DISPUTE):
-        found = await _locate_sale(api, dispute_id)
-        return (found[0], await _state_of_payment(api, dispute_id)) if found else (None, DisputeState.NONE)
-    dispute = await api.get(path("v1", "customer", "disputes", dispute_id))
+    try:
+        dispute = await api.get(path(*_DISPUTES, dispute_id))
+    except Refused:
+        if dispute_id.startswith(_DISPUTE):
+            raise
+        return await _fetch_reversal(api, dispute_id)
     for transaction in need(dispute, "disputed_transactions", list):
         sale_id = maybe(transaction, "seller_transaction_id", str)
         found = await _locate_sale(api, sale_id) if sale_id else []
@@ -68,13 +70,18 @@ async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeS
     return None, map_dispute(dispute)
 
 
+async def _fetch_reversal(api: Api, sale_id: str) -> tuple[str | None, DisputeState]:
+    found = await _locate_sale(api, sale_id)
+    return (found[0], await _state_of_payment(api, sale_id)) if found else (None, DisputeState.NONE)
+
+
 async def _state_of_payment(api: Api, sale_id: str) -> DisputeState:
     try:
-        listed = await api.get(path("v1", "customer", "disputes"), disputed_transaction_id=sale_id)
+        listed = await api.get(path(*_DISPUTES), disputed_transaction_id=sale_id)
     except Refused:
         return DisputeState.LOST  # the application may not look at disputes
     for one in maybe(listed, "items", list) or []:
-        state = map_dispute(await api.get(path("v1", "customer", "disputes", need(one, "dispute_id", str))))
+        state = map_dispute(await api.get(path(*_DISPUTES, need(one, "dispute_id", str))))
         if state is not DisputeState.NONE:
             return DisputeState.NONE
     return DisputeState.LOST
@@ -99,7 +106,7 @@ async def list_disputes(
             try:
                 yield need(one, "dispute_id", str), await _state_of(api, one, settled)
             except ProviderMisread as error:
-                log.warning("Left out dispute %s: %s", maybe(one, "dispute_id", str), error)
+                log.warning("Left out a dispute: %s", error)
         token = _next_page(page)
         if token is None:
             return
@@ -128,16 +135,32 @@ async def fetch_last_payment(api: Api, subscription: Subscription, now: float) -
     """The newest of a subscription's payments above zero, looked for lately first."""
     lately = min(subscription.period_start or subscription.created_at, int(now))
     for first in sorted({lately, subscription.created_at}, reverse=True):
-        listed = await api.get(
-            path("v1", "billing", "subscriptions", subscription.key.id, "transactions"),
-            start_time=stamp(first - DAY),
-            end_time=stamp(now + DAY),
-        )
-        made = [map_transaction(one) for one in maybe(listed, "transactions", list) or []]
-        paid = [one for one in made if one is not None]
-        if paid:
-            return await _whole(api, *max(paid, key=lambda one: one[0].paid_at))
+        newest = await _fetch_newest(api, subscription.key.id, first, now)
+        if newest is not None:
+            return await _whole(api, *newest)
     return None
+
+
+async def fetch_paid_at(api: Api, subscription_id: str, since: int, now: float) -> int | None:
+    """When the newest payment since then was made, in unix seconds."""
+    try:
+        newest = await _fetch_newest(api, subscription_id, since, now)
+    except ProviderNotFound:
+        return None  # there is no list of them
+    return None if newest is None else newest[0].paid_at
+
+
+async def _fetch_newest(
+    api: Api, subscription_id: str, first: int, now: float
+) -> tuple[Payment, bool] | None:
+    listed = await api.get(
+        path("v1", "billing", "subscriptions", subscription_id, "transactions"),
+        start_time=stamp(min(first, now) - DAY),
+        end_time=stamp(now + DAY),
+    )
+    made = [map_transaction(one) for one in maybe(listed, "transactions", list) or []]
+    paid = [one for one in made if one is not None]
+    return max(paid, key=lambda one: one[0].paid_at, default=None)
 
 
 async def fetch_payment(api: Api, payment_id: str) -> Payment:
@@ -184,7 +207,11 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
     state = (maybe(answer, "status", str) or maybe(answer, "state", str) or "").upper()
     if state in ("FAILED", "CANCELLED"):
         raise ProviderRefused("PayPal could not give the money back. See the payment in your account there.")
-    after = await fetch_payment(api, payment.id)
+    try:
+        after = await fetch_payment(api, payment.id)
+    except ProviderNotFound:  # it is given back, and shown nowhere
+        told = _told(answer, payment)
+        return replace(payment, amount=max(payment.amount, told), refunded=told)
     told = _told(answer, after)
     return replace(after, refunded=min(max(after.refunded, told), after.amount))
 

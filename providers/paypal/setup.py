@@ -10,7 +10,7 @@ from billing.model import Finding, Plan, Price
 from providers.base import Answer, in_time, maybe, need
 from providers.paypal.api import Api, Refused, path
 from providers.paypal.certs import Certificates
-from providers.paypal.mapping import NAME, map_price
+from providers.paypal.mapping import NAME, map_price, product_of
 
 # The events that lead to a subscription, and no others: each further kind costs the owner look-ups.
 EVENTS = (
@@ -144,7 +144,7 @@ class Setup:
             data = await self._api.get(path("v1", "billing", "plans", known.id))
         except ProviderNotFound:
             return Finding(what, False, f"PayPal knows no plan {known.id}.", cure)
-        now = map_price(data, self._account, known.id, need(data, "product_id", str))
+        now = map_price(data, self._account, known.id, product_of(data, known.id))
         if not now.active:
             cure = "Activate it at PayPal, or choose another one with /plans edit."
             return Finding(what, False, "The plan is switched off at PayPal, nobody can subscribe.", cure)
@@ -161,7 +161,7 @@ class Setup:
 
 def _names(webhook: Answer) -> set[str]:
     found = maybe(webhook, "event_types", list) or []
-    return {need(one, "name", str) for one in found if isinstance(one, dict)}
+    return {need(one, "name", str) for one in found}
 
 
 def _again(error: ProviderError) -> str:

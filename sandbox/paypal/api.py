@@ -21,6 +21,22 @@ from sandbox.paypal.state import World
 
 MODULES = (catalog, disputes, notices, payments, subscriptions)
 ROUTES: list[Route] = [route for module in MODULES for route in module.ROUTES]
+BILLING = "/v1/billing/"
+LEFT_OUT = {
+    "create_time",
+    "update_time",
+    "status_update_time",
+    "last_payment",
+    "cycle_executions",
+    "plan",
+    "product_id",
+    "plan_overridden",
+    "quantity",
+    "total_items",
+    "total_pages",
+    "email_address",
+    "name",
+}
 LISTS = ("plans", "products", "transactions", "events", "webhooks", "items")
 
 
@@ -139,11 +155,24 @@ class Api:
         self, request: web.Request, status: int, body: Any, debug_id: str, fault: Fault | None
     ) -> web.StreamResponse:
         headers = {"Paypal-Debug-Id": debug_id}
+        if fault and fault.retry_after:
+            headers["Retry-After"] = str(fault.retry_after)
+        if self.world.settings.sparse and request.path.startswith(BILLING) and status < 300:
+            body = sparse(body)
         if body is None:
             return web.Response(status=status, headers=headers)
         if fault and fault.kind == "slow":
             return await in_crumbs(request, status, body, headers, fault)
         return web.json_response(body, status=status, headers=headers)
+
+
+def sparse(node: Any) -> Any:
+    """An answer without LEFT_OUT, at any depth."""
+    if isinstance(node, list):
+        return [sparse(one) for one in node]
+    if isinstance(node, dict):
+        return {name: sparse(value) for name, value in node.items() if name not in LEFT_OUT}
+    return node
 
 
 def find_route(method: str, path: str) -> tuple[Route, tuple[str, ...]]:

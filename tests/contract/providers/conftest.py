@@ -4,23 +4,56 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 
+from billing.ports import Provider
+from providers.paypal.client import PayPalProvider
+from providers.stripe.client import StripeProvider
+from sandbox.fake import FakeProvider
 from tests.contract.providers.fake import fake_surroundings
-from tests.contract.providers.harness import Surroundings
-from tests.contract.providers.paypal import paypal_surroundings
+from tests.contract.providers.harness import CustomersToo, Surroundings
+from tests.contract.providers.paypal import paypal_surroundings, sparse_paypal_surroundings
 from tests.contract.providers.stripe import stripe_surroundings
 
-PROVIDERS: dict[str, Callable[[], AbstractAsyncContextManager[Surroundings]]] = {
-    "stripe": stripe_surroundings,
-    "paypal": paypal_surroundings,
-    "fake": fake_surroundings,
+Made = Callable[[], AbstractAsyncContextManager[Any]]
+
+PROVIDERS: dict[str, tuple[type[Provider], Made]] = {
+    "stripe": (StripeProvider, stripe_surroundings),
+    "paypal": (PayPalProvider, paypal_surroundings),
+    "sparse paypal": (PayPalProvider, sparse_paypal_surroundings),
+    "fake": (FakeProvider, fake_surroundings),
 }
+KEEPING = [name for name, (provider, _) in PROVIDERS.items() if provider.keeps_period]
+ENDING = [name for name in PROVIDERS if name not in KEEPING]
+# At PayPal a payer's account is their own.
+DELETING = ["stripe", "fake"]
 
 
-@pytest.fixture(params=list(PROVIDERS.values()), ids=list(PROVIDERS))
+@pytest.fixture(params=PROVIDERS)
 async def there(request: pytest.FixtureRequest) -> AsyncIterator[Surroundings]:
     """Fresh surroundings of each provider."""
-    async with request.param() as surroundings:
+    async with PROVIDERS[request.param][1]() as surroundings:
+        yield surroundings
+
+
+@pytest.fixture(params=KEEPING)
+async def keeping(request: pytest.FixtureRequest) -> AsyncIterator[Surroundings]:
+    """Of those that cancel at the period's end by themselves."""
+    async with PROVIDERS[request.param][1]() as surroundings:
+        yield surroundings
+
+
+@pytest.fixture(params=ENDING)
+async def ending(request: pytest.FixtureRequest) -> AsyncIterator[Surroundings]:
+    """Of those that end an agreement at once."""
+    async with PROVIDERS[request.param][1]() as surroundings:
+        yield surroundings
+
+
+@pytest.fixture(params=DELETING)
+async def deleting(request: pytest.FixtureRequest) -> AsyncIterator[CustomersToo]:
+    """Of those where the owner can delete a customer."""
+    async with PROVIDERS[request.param][1]() as surroundings:
         yield surroundings

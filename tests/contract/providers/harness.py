@@ -48,14 +48,18 @@ class Surroundings(Protocol):
     def refund_part(self, subscription: Subscription, amount: int) -> None:
         """The owner gives part of the last payment back by hand."""
 
-    def forget_customer(self, customer_id: str) -> None:
-        """The owner deletes a customer by hand; skips the test where nobody can."""
-
     def go_silent(self) -> None:
         """From now on no request is answered."""
 
     def lose_answer_to_change(self) -> None:
         """The next change is made, and its answer lost."""
+
+
+class CustomersToo(Surroundings, Protocol):
+    """Of a provider where the owner keeps the customers."""
+
+    def forget_customer(self, customer_id: str) -> None:
+        """The owner deletes a customer by hand."""
 
 
 @dataclass

@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
-
 from billing.model import Subscription
 from billing.ports import Provider
 from providers.paypal.client import PayPalProvider
 from sandbox.clock import MovableClock
 from sandbox.paypal import PayPalServer
 from sandbox.paypal.conformance import Conformance
+from sandbox.paypal.state import Settings
 from tests.contract.providers.harness import Sink
 
 CLIENT, SECRET = "contract-client", "contract-secret"
@@ -59,9 +58,6 @@ class PayPalSurroundings:
         sale = self.server.dashboard.last_sale(subscription.key.id)
         self.server.dashboard.refund(sale.id, f"{amount / 100:.2f}")
 
-    def forget_customer(self, customer_id: str) -> None:
-        pytest.skip("a payer's account is their own")
-
     def go_silent(self) -> None:
         self.server.faults.add("cut_before", times=None)
 
@@ -72,9 +68,22 @@ class PayPalSurroundings:
 
 @asynccontextmanager
 async def paypal_surroundings() -> AsyncIterator[PayPalSurroundings]:
+    async with _surroundings(Settings()) as there:
+        yield there
+
+
+@asynccontextmanager
+async def sparse_paypal_surroundings() -> AsyncIterator[PayPalSurroundings]:
+    """The same where PayPal tells no more than its documents promise."""
+    async with _surroundings(Settings(sparse=True)) as there:
+        yield there
+
+
+@asynccontextmanager
+async def _surroundings(settings: Settings) -> AsyncIterator[PayPalSurroundings]:
     clock, sink, documents = MovableClock(), Sink(), Conformance.load()
     runner = await sink.start()
-    async with PayPalServer(clock, CLIENT, SECRET, watch=documents) as server:
+    async with PayPalServer(clock, CLIENT, SECRET, settings=settings, watch=documents) as server:
         there = PayPalSurroundings(server, clock, sink)
         yield there
         await there.provider.close()

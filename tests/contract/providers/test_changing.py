@@ -11,33 +11,29 @@ from billing.model import Status
 from tests.contract.providers.harness import DAY, Surroundings, buy, find, order, unknown
 
 
-async def test_cancelling_keeps_the_period_and_can_be_taken_back(there: Surroundings) -> None:
-    bought = await buy(there)
-    if not there.provider.keeps_period:
-        pytest.skip("it ends agreements at once")
-    cancelled = await there.provider.cancel_at_period_end(bought, "wish-1")
+async def test_cancelling_keeps_the_period_and_can_be_taken_back(keeping: Surroundings) -> None:
+    bought = await buy(keeping)
+    cancelled = await keeping.provider.cancel_at_period_end(bought, "wish-1")
     assert cancelled.status is Status.ACTIVE
     assert cancelled.ends_at == bought.period_end
     assert not cancelled.renews
-    assert await there.provider.cancel_at_period_end(bought, "wish-2") == cancelled
-    resumed = await there.provider.resume(cancelled, "wish-3")
+    assert await keeping.provider.cancel_at_period_end(bought, "wish-2") == cancelled
+    resumed = await keeping.provider.resume(cancelled, "wish-3")
     assert resumed == bought
-    assert await there.provider.resume(cancelled, "wish-4") == bought
-    assert await there.provider.fetch_subscription(bought.key.id) == bought
+    assert await keeping.provider.resume(cancelled, "wish-4") == bought
+    assert await keeping.provider.fetch_subscription(bought.key.id) == bought
 
 
-async def test_where_cancelling_ends_it_at_once_the_answer_says_what_is_paid(there: Surroundings) -> None:
-    bought = await buy(there)
-    if there.provider.keeps_period:
-        pytest.skip("it keeps the period itself")
+async def test_where_cancelling_ends_it_at_once_the_answer_says_what_is_paid(ending: Surroundings) -> None:
+    bought = await buy(ending)
     assert bought.paid_through is not None
-    assert bought.paid_through > there.clock.now() + 27 * DAY
-    ended = await there.provider.cancel_at_period_end(bought, "wish-1")
+    assert bought.paid_through > ending.clock.now() + 27 * DAY
+    ended = await ending.provider.cancel_at_period_end(bought, "wish-1")
     assert ended.status is Status.ENDED
     assert ended.paid_through is not None
     assert abs(ended.paid_through - bought.paid_through) < DAY
-    assert await there.provider.cancel_at_period_end(bought, "wish-2") == ended
-    assert await there.provider.fetch_subscription(bought.key.id) == ended
+    assert await ending.provider.cancel_at_period_end(bought, "wish-2") == ended
+    assert await ending.provider.fetch_subscription(bought.key.id) == ended
 
 
 async def test_a_later_start_is_paid_later(there: Surroundings) -> None:
@@ -80,12 +76,19 @@ async def test_ending_now_is_final(there: Surroundings) -> None:
     assert "ended" in refused.value.tell
 
 
-async def test_a_trial_can_be_cancelled_too(there: Surroundings) -> None:
-    bought = await buy(there, trial_days=7)
-    if not there.provider.keeps_period:
-        pytest.skip("it ends agreements at once")
-    cancelled = await there.provider.cancel_at_period_end(bought, "wish-1")
+async def test_a_trial_can_be_cancelled_too(keeping: Surroundings) -> None:
+    bought = await buy(keeping, trial_days=7)
+    cancelled = await keeping.provider.cancel_at_period_end(bought, "wish-1")
     assert (cancelled.status, cancelled.ends_at) == (Status.TRIALING, bought.trial_end)
+
+
+async def test_a_trial_that_is_ended_at_once_is_kept_until_its_end(ending: Surroundings) -> None:
+    bought = await buy(ending, trial_days=7)
+    ended = await ending.provider.cancel_at_period_end(bought, "wish-1")
+    assert ended.status is Status.ENDED
+    assert ended.paid_through is not None
+    assert bought.trial_end is not None
+    assert abs(ended.paid_through - bought.trial_end) < DAY
 
 
 @pytest.mark.parametrize("change", ["cancel_at_period_end", "cancel_now"])

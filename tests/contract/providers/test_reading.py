@@ -14,6 +14,7 @@ from tests.contract.providers.harness import (
     DAY,
     GUILD,
     MEMBER,
+    CustomersToo,
     Surroundings,
     buy,
     find,
@@ -85,18 +86,18 @@ async def test_whoever_bought_before_stays_the_same_customer(there: Surroundings
         assert set(ids) == {first.key.id, second.key.id}
 
 
-async def test_a_customer_who_was_deleted_can_buy_again(there: Surroundings) -> None:
-    first = await buy(there)
-    there.forget_customer(first.customer_id)
-    second = await buy(there, "opaque-2", customer=first.customer_id)
+async def test_a_customer_who_was_deleted_can_buy_again(deleting: CustomersToo) -> None:
+    first = await buy(deleting)
+    deleting.forget_customer(first.customer_id)
+    second = await buy(deleting, "opaque-2", customer=first.customer_id)
     assert second.status is Status.ACTIVE
     assert second.customer_id != first.customer_id
 
 
-async def test_a_deleted_customer_s_subscriptions_are_ended(there: Surroundings) -> None:
-    first = await buy(there)
-    there.forget_customer(first.customer_id)
-    found = await there.provider.fetch_subscription(first.key.id)
+async def test_a_deleted_customer_s_subscriptions_are_ended(deleting: CustomersToo) -> None:
+    first = await buy(deleting)
+    deleting.forget_customer(first.customer_id)
+    found = await deleting.provider.fetch_subscription(first.key.id)
     assert found.status is Status.ENDED
     assert found.ended_at is not None
 

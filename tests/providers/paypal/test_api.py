@@ -13,7 +13,7 @@ from aiohttp import web
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from providers.paypal import api as module
-from providers.paypal.api import Api, Missing, Refused, path, translate
+from providers.paypal.api import Api, Limited, Missing, Refused, path, quiet_of, translate
 from sandbox.clock import MovableClock
 from sandbox.paypal import PayPalServer
 from tests.providers.paypal.conftest import CLIENT, SECRET
@@ -108,6 +108,21 @@ class TestAgain:
         with pytest.raises(ProviderUnavailable):
             await api.get(where)
         assert asked(fake, where) == 1
+
+    async def test_nor_anything_else_before_the_time_that_it_names(
+        self, fake: PayPalServer, api: Api, clock: MovableClock
+    ) -> None:
+        where, other = plan_path(fake), plan_path(fake)
+        fake.faults.add("status", where, status=429, times=1, retry_after=20)
+        for _ in range(3):
+            with pytest.raises(ProviderUnavailable):
+                await api.get(where)
+        with pytest.raises(Limited) as limited:
+            await api.get(other)
+        assert 0 < limited.value.wait <= 20
+        assert (asked(fake, where), asked(fake, other)) == (1, 0)
+        clock.advance(21)
+        assert (await api.get(other))["status"] == "ACTIVE"
 
     async def test_a_change_without_a_key_is_not(self, fake: PayPalServer, api: Api) -> None:
         where = f"{plan_path(fake)}/deactivate"
@@ -212,7 +227,28 @@ def test_each_error_is_one_of_ours(status: int, body: dict[str, Any], kind: type
     assert found.retry == (status in (401, 403) or not isinstance(found, ProviderRefused))
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"details": "x", "name": 5}', b'{"details": [1]}'])
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("", 0),
+        ("0", 0),
+        ("7", 7),
+        ("86400", 300),
+        ("9" * 400, 300),
+        ("-5", 0),
+        ("soon", 0),
+        ("Thu, 01 Jan 1970 00:01:40 GMT", 40),
+        ("Thu, 01 Jan 1970 00:00:01 GMT", 0),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 300),
+    ],
+)
+def test_the_quiet_that_is_asked_for_is_bounded(said: str, seconds: float) -> None:
+    assert quiet_of(said, 60.0) == seconds
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"debug_id": 5}', b"", b"<html>", b"[]", b'{"details": "x", "name": 5}', b'{"details": [1]}']
+)
 def test_an_error_without_a_readable_body_is_judged_by_its_status(body: bytes) -> None:
     assert isinstance(translate(404, body, "GET /x"), Missing)
 

@@ -98,6 +98,13 @@ def test_without_alternative_names_the_common_name_counts() -> None:
     assert check(certificate(LIVE_NAME, "root"))
 
 
+def test_one_that_is_served_as_der_is_read_as_well() -> None:
+    der = leaf().public_bytes(serialization.Encoding.DER)
+    assert verify(der, Store([ROOT]), NAMES, NOW).valid_until > NOW
+    with pytest.raises(NotAuthentic):
+        verify(der[:-9], Store([ROOT]), NAMES, NOW)
+
+
 def test_it_is_good_no_longer_than_its_whole_chain() -> None:
     short = certificate("between", "root", constraints=CA, days=(0, 3))
     assert check(leaf("between", days=(-5, 30)), short).valid_until < NOW + 4 * 86_400

@@ -10,21 +10,17 @@ import pytest
 
 from billing.errors import (
     ProviderError,
-    ProviderMisread,
     ProviderNotFound,
     ProviderRefused,
     ProviderUnavailable,
 )
 from billing.model import DisputeState, Status, Subject, Subscription
-from providers.paypal import client as module
 from providers.paypal.client import PayPalProvider, account_of
 from providers.paypal.dates import stamp
-from providers.paypal.mapping import map_subscription
 from sandbox.clock import MovableClock
 from sandbox.paypal import PayPalServer
 from sandbox.paypal.state import Settings
 from tests.contract.providers.harness import order, wish
-from tests.providers.paypal.conftest import provider_at
 
 DAY = 86_400
 
@@ -209,69 +205,6 @@ async def test_what_runs_resumes_and_what_is_suspended_does_not(
     with pytest.raises(ProviderRefused) as refused:
         await provider.resume(bought, "wish-2")
     assert "seller" in refused.value.tell
-
-
-class TestList:
-    """PayPal lists nothing, so each is looked up."""
-
-    @pytest.fixture(autouse=True)
-    def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "PACE", 0.0)
-
-    async def listed(self, provider: PayPalProvider, known: list[str]) -> list[str]:
-        return [one.key.id async for one in provider.list_subscriptions(known)]
-
-    async def test_what_is_not_known_is_not_listed(
-        self, fake: PayPalServer, provider: PayPalProvider
-    ) -> None:
-        await buy(fake, provider)
-        assert await self.listed(provider, []) == []
-
-    async def test_one_that_is_gone_or_odd_is_left_out(
-        self,
-        fake: PayPalServer,
-        provider: PayPalProvider,
-        caplog: pytest.LogCaptureFixture,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        plan_id = sell(fake)
-        ids = [(await buy(fake, provider, plan_id, f"opaque-{n}")).key.id for n in range(3)]
-
-        def odd(data: Any, *args: Any) -> Subscription:
-            if data["id"] == ids[1]:
-                raise ProviderMisread(detail="subscription.quantity is no number")
-            return map_subscription(data, *args)
-
-        monkeypatch.setattr(module, "map_subscription", odd)
-        assert sorted(await self.listed(provider, [*ids, "I-GONE"])) == sorted([ids[0], ids[2]])
-        assert ids[1] in caplog.text
-
-    async def test_a_round_that_was_cut_short_goes_on_from_there(
-        self, fake: PayPalServer, provider: PayPalProvider
-    ) -> None:
-        plan_id = sell(fake)
-        ids = sorted([(await buy(fake, provider, plan_id, f"opaque-{n}")).key.id for n in range(4)])
-        listing = provider.list_subscriptions(ids)
-        assert [(await anext(listing)).key.id for _ in range(2)] == ids[:2]
-        fake.faults.add("status", "/v1/billing/subscriptions", status=429, times=1)
-        with pytest.raises(ProviderUnavailable):
-            await anext(listing)
-        assert await self.listed(provider, ids) == [*ids[2:], *ids[:2]]
-
-    async def test_they_are_looked_up_one_after_another(
-        self, fake: PayPalServer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        rests: list[float] = []
-        monkeypatch.setattr(module, "PACE", 0.125)
-
-        class Resting(MovableClock):
-            async def sleep(self, seconds: float) -> None:
-                rests.append(seconds)
-
-        provider = provider_at(fake, Resting())
-        await self.listed(provider, ["I-1", "I-2", "I-3", "I-1"])
-        assert rests == [0.125, 0.125]
-        await provider.close()
 
 
 class TestPayments:

@@ -224,15 +224,21 @@ def test_what_is_no_amount_is_misread(value: str) -> None:
         to_minor({"value": value, "currency_code": "USD"})
 
 
-NEEDED = ["id", "status", "plan_id", "create_time"]
+NEEDED = ["id", "status", "plan_id", "start_time"]
 
 
 @pytest.mark.parametrize("field", NEEDED)
 def test_a_field_that_is_missing_is_named(field: str) -> None:
     data = subscription()
-    del data[field]
+    del data[field], data["create_time"]
     with pytest.raises(ProviderMisread, match=field):
         mapped(data)
+
+
+def test_without_the_time_of_its_making_the_start_has_to_do() -> None:
+    data = subscription()
+    del data["create_time"]
+    assert mapped(data).created_at == START
 
 
 @given(

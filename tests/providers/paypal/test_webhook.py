@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from billing.errors import Malformed, NotAuthentic, ProviderUnavailable
+from billing.errors import Malformed, NotAuthentic, ProviderError, ProviderUnavailable
 from billing.model import Event, Subject
 from providers.paypal.client import PayPalProvider
 from providers.paypal.webhook import TOLERANCE
 from sandbox.clock import MovableClock
 from sandbox.paypal import PayPalServer
+from sandbox.paypal.certs import NAME, issue
 from sandbox.paypal.forgery import KINDS, forge
 from sandbox.paypal.signing import Message
 from tests.contract.providers.harness import Sink
@@ -107,6 +109,37 @@ async def test_asked_back_a_body_cannot_add_to_the_question(
     with pytest.raises(Malformed):
         await read(asking, signed(fake, body), clock.now())
     assert not any("verify" in exchange.path for exchange in fake.exchanges)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(400, NotAuthentic), (422, NotAuthentic), (403, ProviderError)]
+)
+async def test_asked_back_what_paypal_cannot_read_is_not_its_own(
+    fake: PayPalServer, asking: PayPalProvider, clock: MovableClock, status: int, error: type[Exception]
+) -> None:
+    message = signed(fake, body_of("BILLING.SUBSCRIPTION.UPDATED", {"id": "I-1"}))
+    fake.faults.add("status", "/verify-webhook-signature", status=status)
+    with pytest.raises(error):
+        await read(asking, message, clock.now())
+
+
+async def test_without_a_time_an_event_is_as_old_as_its_transmission(
+    fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
+) -> None:
+    body = b'{"id":"WH-1","event_type":"BILLING.SUBSCRIPTION.UPDATED","resource":{"id":"I-1"}}'
+    (event,) = await read(provider, signed(fake, body, clock.now() - 60), clock.now())
+    assert abs(event.occurred_at - clock.now() + 60) < 5
+
+
+async def test_a_longer_key_may_sign(
+    fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
+) -> None:
+    private = rsa.generate_private_key(public_exponent=65537, key_size=4096)
+    now = fake.authority.now
+    leaf = issue(NAME, private, issuer=fake.authority.between, now=now)
+    body, hook = body_of("BILLING.SUBSCRIPTION.UPDATED", {"id": "I-1"}), hook_of(fake)["id"]
+    message = fake.forger.signed_by([leaf, fake.authority.between], body, hook)
+    assert await read(provider, message, clock.now())
 
 
 @pytest.mark.parametrize("postback", [True, False])

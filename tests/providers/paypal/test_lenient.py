@@ -1,0 +1,141 @@
+"""What PayPal's documents leave open is taken either way: fields that are optional, ids of another look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from billing.errors import ProviderMisread, ProviderRefused
+from billing.model import DisputeState, Payment, Status
+from billing.model import Subscription as Agreement
+from providers.base import need
+from providers.paypal.api import Refused
+from providers.paypal.client import PayPalProvider
+from providers.paypal.mapping import map_subscription, map_transaction, product_of
+from sandbox.clock import MovableClock
+from sandbox.paypal import PayPalServer
+from sandbox.paypal.state import Settings
+from tests.contract.providers.harness import order
+from tests.providers.paypal.samples import NOW, plan, subscription
+
+DAY = 86_400
+
+
+async def buy(fake: PayPalServer, provider: PayPalProvider) -> Agreement:
+    price = await provider.fetch_price(fake.add_plan(fake.add_product("Gold"), "5.00")["id"])
+    page = await provider.start_checkout(order(price))
+    fake.approve(page.url)
+    return await provider.fetch_subscription(page.id)
+
+
+async def test_a_payment_that_the_subscription_does_not_show_is_looked_for(
+    fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
+) -> None:
+    shown = await buy(fake, provider)
+    assert shown.paid_through is not None
+    assert shown.paid_through > clock.now() + 27 * DAY
+    fake.world.settings = Settings(sparse=True)
+    hidden = await provider.fetch_subscription(shown.key.id)
+    assert hidden.paid_through == shown.paid_through
+    fake.dashboard.cancel(shown.key.id)
+    ended = await provider.fetch_subscription(shown.key.id)
+    assert ended.status is Status.ENDED
+    assert ended.paid_through is not None
+    assert abs(ended.paid_through - shown.paid_through) < DAY
+
+
+async def test_where_nothing_was_paid_nothing_is_found(fake: PayPalServer, provider: PayPalProvider) -> None:
+    fake.dashboard.fail_next_payment()
+    bought = await buy(fake, provider)
+    assert bought.status is Status.PENDING
+    fake.world.settings = Settings(sparse=True)
+    assert (await provider.fetch_subscription(bought.key.id)).status is Status.PENDING
+    fake.faults.add("status", "/transactions", status=404)
+    assert (await provider.fetch_subscription(bought.key.id)).status is Status.PENDING
+
+
+async def test_a_payment_that_is_shown_costs_no_further_call(
+    fake: PayPalServer, provider: PayPalProvider
+) -> None:
+    await buy(fake, provider)
+    assert not any("/transactions" in exchange.path for exchange in fake.exchanges)
+
+
+def test_a_payer_who_is_not_named_is_one_of_their_own() -> None:
+    found = map_subscription(subscription(subscriber={}), plan(), "sandbox", "PROD-1", NOW)
+    assert found.customer_id == "I-ABC"
+    waiting = subscription("APPROVAL_PENDING", subscriber={}, billing_info=None)
+    assert map_subscription(waiting, plan(), "sandbox", "PROD-1", NOW).customer_id == ""
+
+
+def test_a_plan_without_a_product_stands_for_itself() -> None:
+    assert product_of({"product_id": "PROD-1"}, "P-1") == "PROD-1"
+    assert product_of({}, "P-1") == "P-1"
+
+
+@pytest.mark.parametrize("status", ["DECLINED", "PENDING"])
+def test_a_payment_that_was_not_made_need_have_no_amount(status: str) -> None:
+    assert map_transaction({"id": "TX1", "status": status}) is None
+
+
+@pytest.mark.parametrize("odd", ["text", 5, ["x"]])
+def test_what_is_no_object_is_misread(odd: Any) -> None:
+    with pytest.raises(ProviderMisread):
+        need(odd, "rel", str)
+
+
+async def test_a_dispute_is_known_whatever_its_id_looks_like(
+    fake: PayPalServer, provider: PayPalProvider
+) -> None:
+    bought = await buy(fake, provider)
+    dispute = fake.dashboard.dispute(fake.dashboard.last_sale(bought.key.id).id)
+    fake.world.add("dispute", "DISPUTE-1", fake.world.get("dispute", dispute["dispute_id"]))
+    assert await provider.fetch_dispute("DISPUTE-1") == (bought.key.id, DisputeState.OPEN)
+
+
+async def test_a_refund_of_a_payment_that_is_shown_nowhere_is_one(
+    fake: PayPalServer, provider: PayPalProvider
+) -> None:
+    bought = await buy(fake, provider)
+    sale = fake.dashboard.last_sale(bought.key.id)
+    fake.faults.add("status", "/v[12]/payments", method="GET", status=404, times=None)
+    after = await provider.refund(Payment(sale.id, 0, 0, "usd", 0), "wish-1")
+    assert (after.amount, after.refunded) == (500, 500)
+
+
+async def test_what_has_ended_meanwhile_is_ended_however_paypal_puts_it(
+    fake: PayPalServer, provider: PayPalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bought = await buy(fake, provider)
+
+    async def refuse(*_: Any, **__: Any) -> Any:
+        raise Refused(detail="422", status=422, issues=frozenset())
+
+    monkeypatch.setattr(provider._api, "post", refuse)
+    with pytest.raises(ProviderRefused):
+        await provider.cancel_now(bought, "wish-1")
+
+    async def too_late(*_: Any, **__: Any) -> Any:
+        fake.dashboard.cancel(bought.key.id)
+        return await refuse()
+
+    monkeypatch.setattr(provider._api, "post", too_late)
+    assert (await provider.cancel_now(bought, "wish-2")).status is Status.ENDED
+
+
+@pytest.mark.parametrize(("rel", "found"), [("approve", True), ("payer-action", True), ("self", False)])
+async def test_the_page_to_agree_on_bears_either_name(
+    provider: PayPalProvider, fake: PayPalServer, monkeypatch: pytest.MonkeyPatch, rel: str, *, found: bool
+) -> None:
+    price = await provider.fetch_price(fake.add_plan(fake.add_product("Gold"), "5.00")["id"])
+
+    async def made(*_: Any, **__: Any) -> Any:
+        return {"id": "I-1", "links": [{"rel": rel, "href": "http://127.0.0.1:9/agree"}]}
+
+    monkeypatch.setattr(provider._api, "post", made)
+    if found:
+        assert (await provider.start_checkout(order(price))).url == "http://127.0.0.1:9/agree"
+    else:
+        with pytest.raises(ProviderMisread):
+            await provider.start_checkout(order(price))
