@@ -11,14 +11,17 @@ from billing.use_cases.revoke import lift, revoke
 from tests.billing.builders import ADMIN, DAY, GUILD, MEMBER, MONTH, ROLE, make_key, make_order
 from tests.billing.world import World
 
+HOUR = 3600
+
 
 async def renew_in_silence(world: World, *, paid: bool = True) -> str:
-    """Revoked at the period's end, but the provider heard nothing of it until a day after; the decision."""
-    world.provider.fail("*", ProviderUnavailable())
-    done = await revoke(world.ports, make_order())
+    """Revoked at the period's end an hour before it, of which the provider hears a day late; the decision."""
     sub = await world.recorded()
     assert sub.period_end is not None
-    await world.pass_time(sub.period_end - world.now)
+    await world.pass_time(sub.period_end - HOUR - world.now)
+    world.provider.fail("*", ProviderUnavailable())
+    done = await revoke(world.ports, make_order())
+    await world.pass_time(HOUR)
     renewed = replace(sub, period_start=sub.period_end, period_end=sub.period_end + MONTH, binding=None)
     world.provider.subscriptions["sub_1"] = renewed
     if paid:
