@@ -206,6 +206,12 @@ def test_a_grant_gives_without_money() -> None:
     assert decide([], [grant], [make_plan()], NOW + 1, 0) == []
 
 
+def test_a_grant_and_a_subscription_add_up() -> None:
+    plans = [make_plan(1), make_plan(2, prices=())]
+    grant = make_override(2, OverrideKind.GRANT)
+    assert {e.plan_id for e in decide([make_subscription()], [grant], plans, NOW, 0)} == {1, 2}
+
+
 def test_the_exact_price_comes_before_the_product() -> None:
     by_product = make_plan(1, prices=(make_price("old", "prod"),))
     by_price = make_plan(2, prices=(make_price("new", "prod"),))

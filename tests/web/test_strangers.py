@@ -16,7 +16,7 @@ import web.app
 from db import SqliteLedger
 from providers.stripe.client import StripeProvider
 from sandbox.clock import MovableClock
-from web.app import Listener, listening
+from web.app import LARGEST_BODY, Listener, listening
 
 SECRET = "whsec_of_this_test"
 EVENT = {
@@ -78,7 +78,16 @@ async def test_a_packed_body_is_refused_however_its_header_is_hidden(door: Door)
     assert await door.status(door.notification(packed, *two, signed=body)) == 400
     assert await door.status(door.notification(packed, two[1], signed=body)) == 400
     assert await door.status(door.notification(b"not packed", *two)) == 400
+    assert await door.status(door.notification(body, two[1])) == 400  # rightly signed, said to be packed
     assert await door.status(door.notification(body)) == 200
+
+
+async def test_a_body_has_its_bounds(door: Door) -> None:
+    """Up to them a signed event is an event, beyond them nothing is."""
+    body = json.dumps(EVENT).encode()
+    fits = body.ljust(LARGEST_BODY)
+    assert await door.status(door.notification(fits)) == 200
+    assert await door.status(door.notification(fits + b" ")) == 413
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,16 @@ async def test_a_role_of_several_sources_goes_with_the_last(world: World) -> Non
     assert world.roles_of() == set()
 
 
+async def test_several_sources_give_the_roles_of_all(world: World) -> None:
+    await world.add_plan()
+    await world.add_plan(make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),)))
+    first = await world.subscribe()
+    await world.subscribe("sub_2", items=(replace(first.items[0], price=make_price("price_2", "prod_2")),))
+    assert world.roles_of() == {ROLE, SECOND_ROLE}
+    await world.change(replace(first, status=Status.ENDED))
+    assert world.roles_of() == {SECOND_ROLE}
+
+
 async def test_what_is_unknown_neither_gives_nor_takes(world: World) -> None:
     await world.add_plan()
     sub = await world.subscribe()
@@ -254,6 +264,16 @@ class TestRefused:
         await world.mark()
         await world.settle()
         assert await parked(world) == []
+        assert world.roles_of() == {ROLE}
+
+    async def test_a_give_refused_is_not_ours_to_take(self, world: World) -> None:
+        await world.add_plan()
+        world.roles.faults[ROLE] = RoleAboveBot()
+        sub = await world.subscribe()
+        assert await granted(world) == set()
+        world.roles.faults.clear()
+        world.roles_of().add(ROLE)  # an admin helps out by hand
+        await world.change(replace(sub, status=Status.ENDED))
         assert world.roles_of() == {ROLE}
 
     async def test_a_take_refused_stays_ours_to_take(self, world: World) -> None:

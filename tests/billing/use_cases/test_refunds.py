@@ -1,4 +1,4 @@
-"""Money given back in the provider's dashboard."""
+"""Money given back: in the provider's dashboard, and by a revocation that a crash cut short."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import ProviderRefused, ProviderUnavailable
-from billing.model import Status, Subject
+from billing.model import Payment, Status, Subject
 from billing.use_cases.ingest import ingest
 from billing.use_cases.revoke import revoke
 from tests.billing.builders import DAY, MEMBER, make_key, make_order, make_subscription
@@ -104,3 +104,24 @@ async def test_an_older_payment_that_only_the_subscription_is_named_of_is_not_mi
     paying.provider.pay("sub_1", "pay_2")
     await refund(paying, "pay_1", about=Subject("subscription", "sub_1"))
     assert told(paying) == []
+
+
+async def test_after_a_crash_it_is_about_the_payment_that_was_meant(
+    paying: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which one that is could not be looked up when it was asked; later there is another."""
+    give_back = paying.provider.refund
+
+    async def crash(payment: Payment, key: str) -> Payment:
+        await give_back(payment, key)
+        raise KeyboardInterrupt
+
+    paying.provider.fail("fetch_last_payment", ProviderUnavailable(), times=1)
+    monkeypatch.setattr(paying.provider, "refund", crash)
+    with pytest.raises(KeyboardInterrupt):
+        await revoke(paying.ports, make_order(at_once=True, refund=True))
+    monkeypatch.undo()
+    paying.provider.pay("sub_1", "pay_2")
+    await paying.pass_time(DAY)
+    assert paying.provider.payments["pay_1"].refunded == 500
+    assert paying.provider.payments["pay_2"].refunded == 0

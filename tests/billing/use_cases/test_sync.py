@@ -143,11 +143,14 @@ async def test_what_the_provider_knows_a_little_later_is_found(world: World) -> 
     assert world.roles_of() == {ROLE}
 
 
-async def test_another_accounts_event_touches_nothing(world: World) -> None:
+@pytest.mark.parametrize("kind", ["subscription", "charge", "customer", "dispute", "price"])
+async def test_another_accounts_event_touches_nothing(world: World, kind: str) -> None:
+    """It came in while the other key was set; to this one its ids may mean something else."""
     await world.add_plan()
     await world.subscribe()
+    world.provider.located[Subject(kind, "sub_1")] = ["sub_1"]
     before = len(world.provider.calls)
-    await world.ring("subscription", "sub_1")
+    await world.ring(kind, "sub_1")
     world.provider.account = "live"
     await world.settle()
     assert len(world.provider.calls) == before

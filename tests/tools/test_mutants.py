@@ -1,0 +1,92 @@
+"""The table of guards fits the program, and what takes them away tells a test that noticed from one that did not."""
+
+from __future__ import annotations
+
+import ast
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tools import mutants
+from tools.mutants import ROOT, Guard, load_guards, try_without, without
+
+GUARDS = load_guards()
+GUARD = Guard("adding", 1, "program.py", "a + b", "a - b", ("test_program.py",))
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: f"{guard.promise} {guard.name}")
+def test_each_guard_stands_where_the_table_says(guard: Guard) -> None:
+    text = (ROOT / guard.file).read_text("utf-8")
+    mutant = without(guard, text)
+    assert mutant != text
+    if guard.file.endswith(".sql"):
+        with closing(sqlite3.connect(":memory:")) as db:
+            db.executescript(mutant)
+    else:
+        ast.parse(mutant)
+    assert [test for test in guard.tests if not (ROOT / test.partition("::")[0]).is_file()] == []
+
+
+def test_there_are_many_each_of_its_own_name() -> None:
+    assert len({guard.name for guard in GUARDS}) == len(GUARDS) > 60
+
+
+@pytest.mark.parametrize("text", ["a * b", "a + b + (a + b)"])
+def test_a_table_that_has_rotted_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match="adding"):
+        without(GUARD, text)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A program of one line, and its test."""
+    (tmp_path / "program.py").write_text("def add(a, b):\n    return a + b\n")
+    test = "import program\n\ndef test_adding():\n    assert program.add(1, 2) == 3\n"
+    (tmp_path / "test_program.py").write_text(test)
+    (tmp_path / "test_nothing.py").write_text("import program\n\ndef test_nothing():\n    assert program\n")
+    (tmp_path / "test_endless.py").write_text(
+        "import program\n\ndef test_it():\n    while program.add(1, 1): pass\n"
+    )
+    return tmp_path
+
+
+def test_a_test_that_notices_is_named_and_all_is_put_back(tree: Path) -> None:
+    assert try_without(GUARD, tree).noticed == "test_program.py::test_adding"
+    assert "a + b" in (tree / "program.py").read_text()
+
+
+def test_a_test_that_does_not_notice_is_told(tree: Path) -> None:
+    verdict = try_without(replace(GUARD, tests=("test_nothing.py",)), tree)
+    assert verdict.noticed is None
+    assert "1 passed" in verdict.says
+
+
+def test_a_program_that_cannot_be_read_shows_nothing(tree: Path) -> None:
+    assert try_without(replace(GUARD, new="a +"), tree).noticed is None
+
+
+def test_tests_that_never_end_show_nothing(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mutants, "LONGEST", 1)
+    assert try_without(replace(GUARD, new="a", tests=("test_endless.py",)), tree).noticed is None
+
+
+@pytest.mark.parametrize(("tests", "shown"), [("test_program.py", True), ("test_nothing.py", False)])
+def test_all_must_be_noticed(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tests: str, shown: bool
+) -> None:
+    monkeypatch.setattr(mutants, "ROOT", tree)
+    monkeypatch.setattr(mutants, "load_guards", lambda: [GUARD, replace(GUARD, name="more", tests=(tests,))])
+    assert (mutants.main() is not None) is shown
+    assert f"{1 + shown} noticed" in capsys.readouterr().out
+
+
+def test_what_fails_with_every_guard_in_its_place_shows_nothing(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "test_program.py").write_text("def test_adding():\n    assert False\n")
+    monkeypatch.setattr(mutants, "ROOT", tree)
+    monkeypatch.setattr(mutants, "load_guards", lambda: [GUARD])
+    assert mutants.main() is None
