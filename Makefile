@@ -13,7 +13,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install sandbox test quick faults histories bench lint types imports lock screenshots clean
+.PHONY: help install sandbox test quick faults histories mutants bench lint types imports lock screenshots clean
 
 help: ## list what make can do
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -37,6 +37,9 @@ histories: $(VENV)/.dev ## play N histories of people, money and faults (N=2000;
 
 bench: $(VENV)/.dev ## what the program costs, a few minutes; writes docs/performance.md (TOPIC=name: one part)
 	@$(BIN)/python -m bench $(TOPIC)
+
+mutants: $(VENV)/.dev ## take the program's guards away, one at a time: the tests must notice (ONLY=brake: those)
+	@ONLY="$(ONLY)" $(BIN)/python -m tools.mutants
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	@$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """Take the program's guards away, one at a time, and see that the tests notice: `make mutants`.
 
-A test that cannot fail proves nothing. Each guard of tools/guards.toml is taken from a copy of the tree, and the
-tests named for it are run there; at the end those that noticed are run on an untouched copy.
+A test that cannot fail proves nothing. Each guard of tools/guards.toml is taken from a copy of the tree, and
+the tests named for it are run there; at the end those that noticed are run on an untouched copy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The table of guards fits the program, and what takes them away tells a test that noticed from one that did not."""
+"""The table of guards fits the program, and a test that noticed is told from one that did not."""
 
 from __future__ import annotations
 
@@ -53,36 +53,35 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_test_that_notices_is_named_and_all_is_put_back(tree: Path) -> None:
     assert try_without(GUARD, tree).noticed == "test_program.py::test_adding"
     assert "a + b" in (tree / "program.py").read_text()
 
 
-def test_a_test_that_does_not_notice_is_told(tree: Path) -> None:
-    verdict = try_without(replace(GUARD, tests=("test_nothing.py",)), tree)
-    assert verdict.noticed is None
-    assert "1 passed" in verdict.says
-
-
+@pytest.mark.slow
 def test_a_program_that_cannot_be_read_shows_nothing(tree: Path) -> None:
     assert try_without(replace(GUARD, new="a +"), tree).noticed is None
 
 
+@pytest.mark.slow
 def test_tests_that_never_end_show_nothing(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mutants, "LONGEST", 1)
     assert try_without(replace(GUARD, new="a", tests=("test_endless.py",)), tree).noticed is None
 
 
-@pytest.mark.parametrize(("tests", "shown"), [("test_program.py", True), ("test_nothing.py", False)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("second", "shown"), [("test_program.py", True), ("test_nothing.py", False)])
 def test_all_must_be_noticed(
-    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tests: str, shown: bool
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], second: str, shown: bool
 ) -> None:
     monkeypatch.setattr(mutants, "ROOT", tree)
-    monkeypatch.setattr(mutants, "load_guards", lambda: [GUARD, replace(GUARD, name="more", tests=(tests,))])
+    monkeypatch.setattr(mutants, "load_guards", lambda: [GUARD, replace(GUARD, name="more", tests=(second,))])
     assert (mutants.main() is not None) is shown
     assert f"{1 + shown} noticed" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_fails_with_every_guard_in_its_place_shows_nothing(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
