@@ -16,7 +16,7 @@ from cogs.buttons import Action, Pressed, key_text, number
 from cogs.cards import Card
 from cogs.context import Interaction, answer, locale_of, think
 from cogs.options import find_offered, find_plan, on_sale, suggest_sale
-from cogs.replies import TEXT_LIMIT, day, escaped, price_words, within
+from cogs.replies import TEXT_LIMIT, day, escaped, price_words, total_words, within
 from cogs.shown import Place, ask_button
 
 PAGE = 5
@@ -100,7 +100,22 @@ def _about(made: Offer, place: Place) -> list[tuple[int, str]]:
         (3, escaped(plan.description, TEXT_LIMIT)),
         (2, f"Roles: {place.roles(plan.guild_id, plan.role_ids)}"),
         *((0, price) for price in dict.fromkeys(prices)),
+        (0, _beside(made, place)),
     ]
+
+
+def _beside(made: Offer, place: Place) -> str:
+    """Nobody pays twice for the same roles without knowing it."""
+    if made.beside is None or made.beside_plan is None:
+        return ""
+    paid, name = total_words(made.beside, place.locale), escaped(made.beside_plan.name)
+    ends = made.beside.ends_at
+    if ends is not None:
+        return f"**Mind:** you have these roles until {day(ends)} by **{name}**; this is paid from now on."
+    return (
+        f"**Mind:** you have these roles already, by **{name}** ({paid}). This would be paid beside it; to "
+        "change over, cancel the other with /cancel."
+    )
 
 
 def _trial_of(made: Offer, provider: str) -> int:

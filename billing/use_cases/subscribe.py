@@ -16,11 +16,12 @@ STALE_BEFORE_EXPIRY = 1_800
 # What is still paid so long puts the first payment off. Stripe, 'Checkout Session: trial_end', takes nothing
 # nearer than 48 hours.
 WORTH_WAITING = 49 * 3_600
+NOT_RUNNING = (Status.ENDED, Status.PENDING)
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to pay for a plan; `url` None where the provider could not make a page just now (`fault`).
+    """One way to pay for a plan; `url` None where no page was asked for, or none could be made (`fault`).
 
     `starts_at`: the first payment is due then, as until then it is paid already.
     """
@@ -37,13 +38,16 @@ class Way:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A plan as this member may have it: `has` when they are entitled already, `block` when an admin
-    revoked it; in both cases nothing is offered to pay."""
+    revoked it; in both cases nothing is offered to pay. `beside`: what gives them all of its roles already,
+    as the plan `beside_plan`; this one would be paid beside it."""
 
     plan: Plan
     ways: tuple[Way, ...] = ()
     has: Subscription | None = None
     entitled: bool = False
     block: Override | None = None
+    beside: Subscription | None = None
+    beside_plan: Plan | None = None
 
 
 async def load_sale(ports: Ports, guild_id: int) -> list[Plan]:
@@ -68,25 +72,38 @@ async def offer(ports: Ports, guild_id: int, member_id: int, plan: Plan, *, page
     )
     if holding is not None or entitled:
         return Offer(plan, has=holding, entitled=entitled)
-    if not pages:
-        return Offer(plan)
     first_time = not [s for s in state.subscriptions if await _was_for(ports, s, state.plans, plan)]
     starts = _paid_until(state.subscriptions, state.plans, plan, ports)
     ways = [
-        _way(ports, member_id, plan, price, starts, first_time=first_time)
+        _way(ports, plan, price, starts, first_time=first_time)
         for price in plan.prices
         if _reachable(ports, price)
     ]
-    return Offer(plan, ways=tuple(await asyncio.gather(*ways)))
+    if pages:
+        ways = await asyncio.gather(*(_with_page(ports, member_id, plan, way) for way in ways))
+    beside, beside_plan = _beside(state.subscriptions, state.plans, plan)
+    return Offer(plan, ways=tuple(ways), beside=beside, beside_plan=beside_plan)
 
 
 def _holding(
     subscriptions: tuple[Subscription, ...], plans: tuple[Plan, ...], plan: Plan
 ) -> Subscription | None:
     """A subscription that runs for this plan, paid or owing; another one would be billed beside it."""
-    done = (Status.ENDED, Status.PENDING)
-    running = (s for s in subscriptions if s.status not in done)
+    running = (s for s in subscriptions if s.status not in NOT_RUNNING)
     return next((s for s in running if plan.id in {p.id for p in plans_of(s, plans)}), None)
+
+
+def _beside(
+    subscriptions: tuple[Subscription, ...], plans: tuple[Plan, ...], plan: Plan
+) -> tuple[Subscription, Plan] | tuple[None, None]:
+    """A subscription that runs for another plan with every role of this one. The member is to know of it
+    before they pay, and may mean it all the same: to change from monthly to yearly."""
+    for subscription in subscriptions:
+        if subscription.status not in NOT_RUNNING:
+            for other in plans_of(subscription, plans):
+                if set(plan.role_ids) <= set(other.role_ids):
+                    return subscription, other
+    return None, None
 
 
 async def _was_for(ports: Ports, subscription: Subscription, plans: tuple[Plan, ...], plan: Plan) -> bool:
@@ -114,17 +131,19 @@ def _reachable(ports: Ports, price: Price) -> bool:
     return provider is not None and provider.account == price.account
 
 
-async def _way(
-    ports: Ports, member_id: int, plan: Plan, price: Price, starts: int | None, *, first_time: bool
-) -> Way:
+def _way(ports: Ports, plan: Plan, price: Price, starts: int | None, *, first_time: bool) -> Way:
     provider = ports.providers[price.provider]
     trial = (price.trial_days if plan.trial_days is None else plan.trial_days) if first_time else 0
     if starts is not None and provider.keeps_period and starts < ports.now() + WORTH_WAITING:
         starts = None
-    way = Way(provider.name, provider.title, price, trial, None, starts_at=starts)
+    return Way(provider.name, provider.title, price, trial, None, starts_at=starts)
+
+
+async def _with_page(ports: Ports, member_id: int, plan: Plan, way: Way) -> Way:
     try:
-        async with ports.turns.of((member_id, plan.id, price.provider)):  # asked twice at once: one page
-            return replace(way, url=await _page(ports, provider, member_id, plan, way))
+        async with ports.turns.of((member_id, plan.id, way.provider)):  # asked twice at once: one page
+            url = await _page(ports, ports.providers[way.provider], member_id, plan, way)
+            return replace(way, url=url)
     except ProviderError as error:
         return replace(way, fault=error.tell)
 

@@ -88,6 +88,27 @@ async def test_a_plan_already_had_is_managed_not_paid_again(town: Town) -> None:
     assert "You have this" in reply.text
 
 
+async def test_free_days_stand_on_the_card_of_many_plans_too(town: Town) -> None:
+    for number in range(6):
+        await town.sell(f"Plan {number}", trial_days=9)
+    reply = await town.bob.run(town.guild, "subscribe")
+    assert reply.text.count("9 days free, then **€5.00 a month**") == 5
+
+
+async def test_the_same_roles_are_not_paid_twice_unknowingly(town: Town) -> None:
+    await town.sell()
+    yearly = town.stripe.add_price(town.product, 5000, "year", currency="eur")["id"]
+    await town.sell("Gold for a year", town.gold, yearly)
+    assert "Mind:" not in (await town.bob.run(town.guild, "subscribe")).text
+    await town.buy()
+    for options in ({}, {"plan": "Gold for a year"}):
+        reply = await town.bob.run(town.guild, "subscribe", options)
+        assert "you have these roles already, by **Gold** (€5.00 a month)" in reply.text
+        assert "Pay €50.00 a year with Stripe" in [b.label for b in reply.buttons]
+    await (await town.bob.run(town.guild, "cancel")).press("Cancel subscription")
+    assert "you have these roles until <t:" in (await town.bob.run(town.guild, "subscribe")).text
+
+
 async def test_a_server_that_sells_nothing(town: Town) -> None:
     assert "Nothing is on sale here" in (await town.bob.run(town.guild, "subscribe")).text
 

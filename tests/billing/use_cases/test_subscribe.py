@@ -17,6 +17,7 @@ from tests.billing.builders import (
     OTHER_GUILD,
     OTHER_MEMBER,
     ROLE,
+    SECOND_ROLE,
     make_checkout,
     make_override,
     make_plan,
@@ -250,5 +251,33 @@ class TestFaults:
 
 
 async def test_without_pages_nothing_is_asked_of_the_provider(world: World, plan: Plan) -> None:
-    assert (await offer(world.ports, GUILD, MEMBER, plan, pages=False)).ways == ()
+    (way,) = (await offer(world.ports, GUILD, MEMBER, plan, pages=False)).ways
+    assert way.url is None
+    assert world.provider.orders == []
     assert world.provider.calls == []
+
+
+async def test_without_pages_the_terms_are_told_too(world: World) -> None:
+    plan = await world.add_plan(TRIAL)
+    (way,) = (await offer(world.ports, GUILD, MEMBER, plan, pages=False)).ways
+    assert way.trial_days == 14
+
+
+YEARLY = make_plan(2, ROLE, prices=(make_price("yearly", "prod_1", interval="year"),))
+
+
+async def test_another_plan_with_the_same_roles_is_told(world: World, plan: Plan) -> None:
+    yearly = await world.add_plan(YEARLY)
+    assert (await offer(world.ports, GUILD, MEMBER, yearly)).beside is None
+    paid = await world.subscribe()
+    offered = await offer(world.ports, GUILD, MEMBER, yearly)
+    assert (offered.beside, offered.beside_plan) == (paid, plan)
+    assert offered.ways[0].url is not None
+    await world.change(replace(paid, status=Status.ENDED))
+    assert (await offer(world.ports, GUILD, MEMBER, yearly)).beside is None
+
+
+async def test_one_role_more_is_another_matter(world: World, plan: Plan) -> None:
+    both = await world.add_plan(replace(YEARLY, role_ids=(ROLE, SECOND_ROLE)))
+    await world.subscribe()
+    assert (await offer(world.ports, GUILD, MEMBER, both)).beside is None
