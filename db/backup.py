@@ -31,11 +31,13 @@ def _part_of(target: Path) -> Path:
         raise Conflict(f"{target} is there already. Name another file for the backup.")
     part = target.with_name(f"{target.name}.part")
     part.unlink(missing_ok=True)
+    os.close(
+        os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    )  # nobody else's, from the first byte on
     return part
 
 
 def _settle(part: Path, target: Path) -> None:
-    part.chmod(0o600)
     with part.open("rb+") as file:
         os.fsync(file.fileno())
     part.rename(target)

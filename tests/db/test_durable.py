@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import aiosqlite
 import pytest
 
 from billing.errors import Conflict, LedgerUnavailable
@@ -130,6 +134,26 @@ async def test_a_backup_is_the_whole_ledger_at_one_moment(ledger: SqliteLedger, 
         (change,) = await copy.load_history(GUILD, ANNA.member_id, 9)
         assert isinstance(change, Change)
         assert await copy.record_events([event("new")], 10) == 1
+
+
+async def test_a_backup_is_the_owners_alone_while_it_is_written(
+    ledger: SqliteLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[int] = []
+    connect = aiosqlite.connect
+
+    def seen(*arguments: Any, **more: Any) -> aiosqlite.Connection:
+        modes.extend(stat.S_IMODE(p.stat().st_mode) for p in tmp_path.glob("*.part"))
+        return connect(*arguments, **more)
+
+    monkeypatch.setattr("db.backup.aiosqlite.connect", seen)
+    before = os.umask(0)
+    try:
+        await ledger.backup(tmp_path / "backup.db")
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+    assert stat.S_IMODE((tmp_path / "backup.db").stat().st_mode) == 0o600
 
 
 async def test_a_backup_replaces_no_file_and_tells_where_it_cannot_be_written(
