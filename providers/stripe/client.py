@@ -150,7 +150,8 @@ class StripeProvider:
     async def manage_link(self, subscription: Subscription, wish: PortalWish) -> str:
         """A session of the billing portal, on its home page: it lists the customer's subscriptions, each with
         its own buttons. Stripe's deep links lead to one subscription, but to one action of it only, and hide
-        the rest (docs.stripe.com/customer-management/portal-deep-links, 2026-11)."""
+        the rest (docs.stripe.com/customer-management/portal-deep-links, 2026-11). Where Stripe refuses the
+        server's own settings, the page comes with the account's: a way to cancel all the same."""
         try:
             return await self._portal_link(subscription, wish)
         except Refused as refused:
@@ -159,18 +160,24 @@ class StripeProvider:
                     "This customer no longer exists at Stripe, so there is nothing left to manage there.",
                     detail=str(refused),
                 ) from None
-            if refused.status not in (400, 404):
+            if refused.status not in (400, 403, 404):
                 raise
         self._portals.forget(wish.settings.guild_id)  # its configuration may have been switched off meanwhile
-        return await self._portal_link(subscription, wish)
+        try:
+            return await self._portal_link(subscription, wish)
+        except Refused as refused:
+            log.warning(
+                "Portal of server %s with Stripe's default settings: %s", wish.settings.guild_id, refused
+            )
+            return await self._portal_session(subscription, wish)
 
     async def _portal_link(self, subscription: Subscription, wish: PortalWish) -> str:
-        session = await self._api.post(
-            "billing_portal/sessions",
-            customer=subscription.customer_id,
-            configuration=await self._portals.ensure(wish),
-            return_url=wish.return_url,
-        )
+        configuration = await self._portals.ensure(wish)
+        return await self._portal_session(subscription, wish, configuration=configuration)
+
+    async def _portal_session(self, subscription: Subscription, wish: PortalWish, **more: str) -> str:
+        customer, back = subscription.customer_id, wish.return_url
+        session = await self._api.post("billing_portal/sessions", customer=customer, return_url=back, **more)
         return need(session, "url", str)
 
     @bounded

@@ -263,3 +263,15 @@ async def test_only_cures_that_were_offered_are_carried_out(
     with pytest.raises(ProviderRefused):
         await stripe_at.fix(what, [], HOOK)
     assert not responder.asked
+
+
+@pytest.mark.parametrize("status", [400, 403])
+async def test_settings_of_the_portal_that_are_refused_leave_a_plain_page(
+    there: StripeSurroundings, status: int
+) -> None:
+    bought = await buy(there)
+    plain = there.server.dashboard.save_portal_settings()
+    there.server.faults.add("status", "portal/configurations", status=status, times=None)
+    await there.provider.manage_link(bought, wish(bought.price))
+    (session,) = there.server.world.all("billing_portal.session")
+    assert (session["configuration"], session["customer"]) == (plain["id"], bought.customer_id)
