@@ -100,12 +100,11 @@ async def check_discord(token: str) -> list[Finding]:
     try:
         found = await introduce(token)
     except DuesError as error:
-        cure = (
-            "See docs/setup-discord.md."
-            if not error.retry
-            else "Try again; discordstatus.com tells of outages."
-        )
-        return [Finding("Discord login", False, error.tell, cure)]
+        says, cure = error.tell, "See docs/setup-discord.md."
+        if error.retry:
+            says = "Discord is not answering just now."
+            cure = "Check again in a few minutes; discordstatus.com tells of outages."
+        return [Finding("Discord login", False, says, cure)]
     intent = (
         "on: a rejoin is noticed at once"
         if found.members_intent

@@ -189,8 +189,9 @@ def _judge_endpoint(endpoint: Answer) -> Finding:
     if missing:
         says = f"The webhook endpoint does not send {', '.join(missing)}."
         return Finding(what, False, says, cure, f"stripe:events:{id_}")
-    version = maybe(endpoint, "api_version", str) or "the account's own"
-    return Finding(what, True, f"The webhook endpoint sends all that is needed, in API version {version}.")
+    named = maybe(endpoint, "api_version", str)
+    version = f"API version {named}" if named else "your account's API version"
+    return Finding(what, True, f"The webhook endpoint sends all that is needed, in {version}.")
 
 
 def _events_of(endpoint: Answer) -> list[Any]:

@@ -136,6 +136,13 @@ async def test_check_finds_everything_well(town: Town, tmp_path: Path) -> None:
     assert "Stripe accepts the key" in output
 
 
+async def test_check_does_not_promise_to_try_again(town: Town, tmp_path: Path) -> None:
+    town.discord.faults.fail(status=503, times=None)
+    code, output = await run(tmp_path, settings_of(town), "check")
+    assert code == 1
+    assert "Discord is not answering just now. Check again in a few minutes" in " ".join(output.split())
+
+
 async def test_check_says_what_to_do(town: Town, tmp_path: Path) -> None:
     settings = settings_of(town, STRIPE_API_KEY="sk_test_canary", DISCORD_TOKEN="wrong.token")
     code, output = await run(tmp_path, settings, "check")
