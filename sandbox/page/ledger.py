@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from typing import Any
@@ -17,6 +18,8 @@ from sandbox.stripe.dates import spoken
 ROWS = 60
 _SNOWFLAKE = re.compile(r"\d{17,20}")
 _PRICE = re.compile(r"(\+?)(price_[A-Za-z0-9]{24}|P-[A-Z0-9]{17,24})(?:x(\d+))?")
+# A plan's name, as Python writes text.
+_QUOTED = re.compile(r"""\bname=(['"])(.*?)(?<!\\)\1""")
 _MOMENT = re.compile(r"\b(\w+?)(?:_at)?=(\d{10})\b")
 # What is not set, and whose it is, which the row says already.
 _NOTHING = re.compile(r"\s*\b(?:\w+=(?:None|False)?|member=\d+)(?=\s|$)")
@@ -58,6 +61,7 @@ def _plan_name(stage: Stage, subscription_id: str) -> str | None:
 
 def _plain(stage: Stage, text: str) -> str:
     text = _facts(text) if text.startswith("{") else _NOTHING.sub("", text)
+    text = _QUOTED.sub(lambda m: f"name {ast.literal_eval(m[1] + m[2] + m[1])}", text)
     text = _PRICE.sub(lambda m: (" and " if m[1] else "") + _price(stage, m[2], m[3] or "1"), text)
     text = _MOMENT.sub(lambda m: f"{m[1].replace('_', ' ')} {spoken(int(m[2]))}", text)
     return _SNOWFLAKE.sub(lambda m: _name(stage, int(m[0])), text)

@@ -154,6 +154,7 @@ async def test_the_ledger_is_told_in_names(
     assert ("Mia", "roles", "@Gold") in [(row["member"], row["subject"], row["after"]) for row in rows]
     assert "Gold subscription" in [row["subject"] for row in rows]
     assert "active Gold, €5.00 per month" in [row["after"] for row in rows]
+    assert any(row["after"].startswith("name Gold for a year roles=@Gold") for row in rows)
     assert "notice channel: #dues-notices, plan switching: True" in [row["after"] for row in rows]
 
 
