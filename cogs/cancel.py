@@ -7,7 +7,7 @@ from contextlib import suppress
 from discord import app_commands
 from discord.ext import commands
 
-from billing.errors import DiscordError, NotFound
+from billing.errors import Conflict, DiscordError, NotFound
 from billing.model import IntentKind, IntentState, Status, Subscription, SubscriptionKey
 from billing.use_cases.cancel import Preview, Receipt, cancel, preview_cancel, resume
 from cogs import cards
@@ -18,7 +18,7 @@ from cogs.messenger import send_direct
 from cogs.options import find_own, suggest_own
 from cogs.receipts import receipt_card
 from cogs.replies import day, escaped
-from cogs.shown import Place, Shown, look_up
+from cogs.shown import Place, Shown, back_button, look_up
 
 
 class Cancel(commands.Cog):
@@ -69,7 +69,12 @@ class Cancel(commands.Cog):
         agreed, _, key_part = pressed.rest.partition(":")
         key = key_of(key_part)
         await think(interaction, replace=True)
-        if _terms(await preview_cancel(ports, member_id, key)) != agreed:
+        try:
+            as_agreed = _terms(await preview_cancel(ports, member_id, key)) == agreed
+        except Conflict:
+            await _ask(interaction, key)  # which says so, with the way back
+            return
+        if not as_agreed:
             await _ask(interaction, key, "What this would do has changed meanwhile, so please look again.\n")
             return
         receipt = await cancel(ports, member_id, key)
@@ -94,7 +99,11 @@ def cancellable(own: list[Subscription]) -> list[Subscription]:
 
 async def _ask(interaction: Interaction, key: SubscriptionKey, before: str = "") -> None:
     shown, place = await _shown(interaction, key)
-    preview = await preview_cancel(interaction.client.ports, interaction.user.id, key)
+    try:
+        preview = await preview_cancel(interaction.client.ports, interaction.user.id, key)
+    except Conflict as done:
+        await answer(interaction, cards.note(before + done.tell, cards.row(back_button(shown))))
+        return
     who, rest = interaction.user.id, f"{_terms(preview)}:{key_text(key)}"
     row = cards.row(
         cards.button("Cancel subscription", "cancelyes", who, rest, style=cards.Style.danger),

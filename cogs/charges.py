@@ -69,22 +69,23 @@ def _paid_twice(notice: Notice, _: Shown | None, place: Place) -> str:
 def _charged_late(notice: Notice, shown: Shown | None, place: Place) -> str:
     return (
         f"### A renewal was charged after a revocation\n<@{fact(notice, 'member')}> was charged"
-        f"{_amount(notice, place)} for {_sold(notice, shown, place)}: {title_of(fact(notice, 'provider'))} "
+        f"{amount_of(notice, place)} for {_sold(notice, shown, place)}: {title_of(fact(notice, 'provider'))} "
         "did not answer when the paid period ended, so that the renewal could not be stopped in time. The "
         "billing has ended now. Give the money back in the provider's dashboard: subscription "
         f"`{fact(notice, 'subscription')}`."
     )
 
 
-def _amount(notice: Notice, place: Place) -> str:
+def amount_of(notice: Notice, place: Place) -> str:
+    """The money that a notice is about, with a blank before it; empty where it names none."""
     amount = number(notice, "amount")
     return "" if amount is None else f" {money(Money(amount, fact(notice, 'currency')), place.locale)}"
 
 
 def _refunded_by_hand(notice: Notice, shown: Shown | None, place: Place) -> str:
     return (
-        f"### A payment was given back\n<@{fact(notice, 'member')}> was refunded{_amount(notice, place)} for "
-        f"{_sold(notice, shown, place)}, in {title_of(fact(notice, 'provider'))}'s dashboard. That alone "
+        f"### A payment was given back\n<@{fact(notice, 'member')}> was refunded{amount_of(notice, place)} "
+        f"for {_sold(notice, shown, place)}, in {title_of(fact(notice, 'provider'))}'s dashboard. That alone "
         "ends nothing: the subscription renews, and the roles stay. To end it, use /revoke."
     )
 

@@ -8,7 +8,7 @@ from billing.titles import title_of
 from cogs import cards
 from cogs.brake import brake_card
 from cogs.buttons import ID_LIMIT
-from cogs.charges import CHARGES
+from cogs.charges import CHARGES, amount_of
 from cogs.facts import fact, number
 from cogs.receipts import receipt_text
 from cogs.replies import INTENTS, day, escaped, money
@@ -99,9 +99,18 @@ def _revoked(notice: Notice, place: Place) -> str:
     said = [
         f"### Access revoked: {plans}",
         f"The admins of {_where(notice, place)} have revoked it. {when} No further payment is asked of you.",
+        _refund(notice, place),
         f"Reason: {reason}" if reason else "They gave no reason.",
     ]
-    return "\n".join(said)
+    return "\n".join(line for line in said if line)
+
+
+def _refund(notice: Notice, place: Place) -> str:
+    """It is under way when this is told; should it be refused, the admins hear of it."""
+    many = number(notice, "refunds") or 0
+    if many > 1:
+        return "Your last payments are given back to where they came from."
+    return f"Your last payment{amount_of(notice, place)} is given back to where it came from." if many else ""
 
 
 def _asked(notice: Notice) -> str:

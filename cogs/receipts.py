@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from billing.model import Intent, IntentKind, IntentState, Status
 from cogs import cards
-from cogs.buttons import key_text
 from cogs.replies import day, escaped, moment
-from cogs.shown import Place, Shown, again_button
+from cogs.shown import Place, Shown, back_button
 
 WAITING = (
     "is not answering just now. Your wish is kept and carried out as soon as it answers; you will hear from "
     "the bot. You need not do anything."
+)
+UNDER_WAY = (
+    "is being asked at this moment: you have pressed that before. The answer comes there, and /subscriptions "
+    "shows how it stands."
 )
 OFF = (
     "is not connected to this bot just now, so nothing has changed there. Your wish is kept until it is, but "
@@ -20,10 +23,8 @@ OFF = (
 
 def receipt_card(intent: Intent, shown: Shown, place: Place) -> cards.Card:
     """What was wished, what came of it, and the way back while there is one."""
-    who, key = intent.by, key_text(shown.subscription.key)
-    back = cards.button("Resume", "resume", who, key) if shown.can_resume else again_button(shown)
     colour = {IntentState.DONE: cards.GOOD, IntentState.PENDING: cards.WARN}.get(intent.state, cards.BAD)
-    return cards.note(receipt_text(intent, shown, place), cards.row(back), colour=colour)
+    return cards.note(receipt_text(intent, shown, place), cards.row(back_button(shown)), colour=colour)
 
 
 def receipt_text(intent: Intent, shown: Shown, place: Place) -> str:
@@ -32,12 +33,18 @@ def receipt_text(intent: Intent, shown: Shown, place: Place) -> str:
     if intent.state is IntentState.DONE:
         said = [f"### {_done(intent)}", where, _agreed(intent, shown, place)]
     elif intent.state is IntentState.PENDING:
-        waits = WAITING if shown.connected else OFF
+        waits = _waits(intent, shown)
         said = [f"### Not {_wished(intent)} yet", where, f"{shown.title} {waits}"]
     else:
         said = [f"### Not {_wished(intent)}", where, f"{shown.title}: {escaped(intent.outcome, 300)}"]
     said.append(f"Receipt `{intent.id}`, {moment(intent.created_at)}")
     return "\n".join(said)
+
+
+def _waits(intent: Intent, shown: Shown) -> str:
+    if not shown.connected:
+        return OFF
+    return WAITING if intent.attempts else UNDER_WAY
 
 
 def _done(intent: Intent) -> str:

@@ -172,10 +172,16 @@ def buttons(shown: Shown) -> cards.Row | None:
     return cards.row(
         None if ended else cards.button("Manage", "manage", who, key),
         cards.button("Cancel", "cancel", who, key) if shown.can_cancel else None,
-        cards.button("Resume", "resume", who, key) if shown.can_resume else None,
-        again_button(shown),
+        back_button(shown),
         ask_button(shown.block, who),
     )
+
+
+def back_button(shown: Shown) -> ui.Item[ui.LayoutView] | None:
+    """The way back from a cancellation, while there is one."""
+    if shown.can_resume:
+        return cards.button("Resume", "resume", shown.binding.member_id, key_text(shown.subscription.key))
+    return again_button(shown)
 
 
 def again_button(shown: Shown) -> ui.Item[ui.LayoutView] | None:

@@ -74,7 +74,7 @@ class Revocation:
 
 async def preview_revoke(ports: Ports, order: Order) -> list[Affected]:
     """The subscriptions it would stop, with what a refund would give back; NotFound when the member has
-    nothing of that kind here.
+    nothing here that it would end.
 
     At the period's end it goes by when that is, so the provider is asked for it first; while it does not
     answer, what is recorded counts.
@@ -100,7 +100,8 @@ async def _load_affected(ports: Ports, order: Order) -> list[Affected]:
         o.kind is OverrideKind.GRANT and order.plan_id in (None, o.plan_id) for o in state.overrides
     )
     if not affected and not granted:
-        raise NotFound("This member has no running subscription of that kind in this server.")
+        which = "in this server" if order.plan_id is None else "for this plan"
+        raise NotFound(f"This member has no running subscription {which}.")
     return affected
 
 
@@ -159,12 +160,24 @@ async def revoke(ports: Ports, order: Order, seen: Sequence[Affected] | None = N
             "reason": order.reason,
             "plans": ", ".join(dict.fromkeys(p.name for a in affected for p in a.plans)),
             "until": None if order.at_once else _until(affected, now),
+            **_given_back(intents, affected),
         },
         created_at=now,
     )
     await ports.ledger.record_overrides(_blocks(order, affected, decision, now), intents, [notice], now)
     done = [await _carry_out(ports, intent) for intent in intents]
     return Revocation(decision, order, tuple(affected), tuple(done))
+
+
+def _given_back(intents: Sequence[Intent], affected: Sequence[Affected]) -> Facts:
+    """How many payments the member gets back; of a single one, how much, where that was looked up."""
+    keys = [i.key for i in intents if i.kind is IntentKind.REFUND_LAST_PAYMENT]
+    amounts = [a.refundable for a in affected if a.subscription.key in keys and a.refundable is not None]
+    if not keys:
+        return {}
+    if len(keys) > 1 or not amounts:
+        return {"refunds": len(keys)}
+    return {"refunds": 1, "amount": amounts[0].amount, "currency": amounts[0].currency}
 
 
 async def _carry_out(ports: Ports, intent: Intent) -> Intent:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from billing.model import Notice
@@ -193,6 +195,21 @@ async def test_cancelled_already(town: Town) -> None:
     assert stale.updated
     again = await town.bob.run(town.guild, "cancel")
     assert "cancelled already and ends <t:" in again.text
+    assert [b.label for b in stale.buttons] == [b.label for b in again.buttons] == ["Resume"]
+    assert "Resumed" in (await again.press("Resume")).text
+
+
+async def test_a_second_press_while_the_first_is_under_way(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    asked, second = [await town.bob.run(town.guild, "cancel") for _ in range(2)]
+    town.stripe.faults.add("stall", "subscriptions/", method="POST")
+    first = asyncio.create_task(asked.press("Cancel subscription"))
+    await town.stripe.faults.reached.wait()
+    told = await second.press("Cancel subscription")
+    assert "Stripe is being asked at this moment" in told.text
+    town.stripe.faults.release()
+    assert "### Cancelled" in (await first).text
 
 
 async def test_closed_dms_are_made_up_for_at_the_next_command(town: Town) -> None:

@@ -31,6 +31,7 @@ async def test_now_ends_access_and_billing_and_gives_the_payment_back(town: Town
     assert town.roles() == []
     note = await town.bob.dm_containing("Access revoked: Gold")
     assert r"Reason: spam \<\@1>" in note.text
+    assert "Your last payment €5.00 is given back" in note.text
     (own,) = await town.ports.ledger.load_subscriptions_of(town.bob.id)
     assert own.status == "ended"
 
@@ -139,7 +140,7 @@ async def test_the_permission_is_checked_at_every_step(town: Town) -> None:
 
 async def test_nobody_to_revoke(town: Town) -> None:
     reply = await town.cleo.run(town.guild, "revoke", {"member": town.ada.user})
-    assert "has no running subscription" in reply.text
+    assert "has no running subscription in this server." in reply.text
 
 
 async def test_a_removed_plan_can_still_be_revoked(town: Town) -> None:
