@@ -114,10 +114,10 @@ class Revoke(commands.Cog):
     async def confirmed(self, interaction: Interaction, pressed: Pressed) -> None:
         """The danger button, good for one press."""
         guild_id = await require_admin(interaction, interaction.guild_id)
-        question = self._open.pop(pressed.rest, None)
-        now = interaction.client.ports.clock.now()
+        question, now = self._own(interaction, pressed), interaction.client.ports.clock.now()
         if question is None or question.until <= now or question.order.guild_id != guild_id:
             raise Conflict(CLOSED)
+        del self._open[pressed.rest]
         await think(interaction, replace=True)
         done = await revoke(interaction.client.ports, question.order, question.affected)
         place = Place(interaction.client, guild_id, locale_of(interaction))
@@ -125,8 +125,14 @@ class Revoke(commands.Cog):
 
     async def dropped(self, interaction: Interaction, pressed: Pressed) -> None:
         """The other button."""
-        self._open.pop(pressed.rest, None)
+        if self._own(interaction, pressed):
+            del self._open[pressed.rest]
         await answer(interaction, cards.note("Nothing was changed."), replace=True)
+
+    def _own(self, interaction: Interaction, pressed: Pressed) -> Question | None:
+        """What was asked of the presser, and of nobody else."""
+        question = self._open.get(pressed.rest)
+        return question if question and question.order.by == interaction.user.id else None
 
     async def lifted(self, interaction: Interaction, pressed: Pressed) -> None:
         """Undo, or the button in a notice."""
