@@ -37,8 +37,8 @@ class Scene:
         return self.town.bob
 
     async def state(self) -> list[str]:
-        """What must not change: ledger, agreements, roles. That who used a command is looked at, and a page to
-        pay that they asked for, are theirs."""
+        """What must not change: ledger, agreements, roles. That who used a command is looked at, and a page
+        to pay that they asked for, are theirs."""
         await self.town.settled()
         stripe = [(s["id"], s["status"], s["cancel_at_period_end"]) for s in self.subscriptions()]
         assert self.town.paypal is not None
