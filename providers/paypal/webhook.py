@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from billing.errors import Malformed, NotAuthentic, ProviderMisread
 from billing.model import Event, Subject
 from providers.base import is_id
-from providers.paypal.api import Refused
+from providers.paypal.api import Refused, parse
 from providers.paypal.certs import Certificates
 from providers.paypal.dates import moment
 
@@ -153,13 +153,20 @@ def read_event(body: bytes, account: str, sent: Transmission) -> Event:
     try:
         if not body.isascii():
             body.decode()  # the decoder does not look into the strings that it skips
-        note = _DECODER.decode(body)
+        note = _read(body)
         at = moment(note.create_time or sent.transmission_time)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ProviderMisread):
+    except (msgspec.MsgspecError, ValueError, RecursionError, ProviderMisread):
         raise Malformed(detail="not an event of PayPal's") from None
     if not is_id(note.id) or not is_id(note.event_type):
         raise Malformed(detail="not an event of PayPal's")
     return Event("paypal", account, note.id, note.event_type, find_subject(note), at)
+
+
+def _read(body: bytes) -> _Notification:
+    try:
+        return _DECODER.decode(body)
+    except msgspec.DecodeError:
+        return msgspec.convert(parse(body), _Notification)
 
 
 def find_subject(note: _Notification) -> Subject | None:

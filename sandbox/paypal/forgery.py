@@ -159,8 +159,8 @@ def _redirect(forger: Forger, body: bytes, webhook_id: str) -> Message:
 
 
 def _elsewhere(forger: Forger, body: bytes, webhook_id: str) -> Message:
-    """The right host, but not where certificates are; the text there would do."""
-    message = _other_certificate(forger, body, webhook_id)
+    """The right host, but not where certificates are; what stands there would do."""
+    message = forger.genuine(body, webhook_id)
     message.cert_url = message.cert_url.replace(PLACE, f"{PLACE}../../../v1/notifications/certs/")
     return message
 
@@ -203,7 +203,7 @@ FORGERIES: dict[str, Forgery] = {
     "other certificate": _other_certificate,
     "self-signed": _self_signed,
     "authority's namesake": _namesake,
-    "expired": _dated(-30, -1),
+    "expired": _dated(-0.9, -0.1),  # while its authority was good already
     "not valid yet": _dated(1, 30),
     "wrong name": _named("api.example.com"),
     "name as a prefix": _named(f"{NAME}.example.com"),

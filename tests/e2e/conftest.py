@@ -15,9 +15,15 @@ from tests.e2e.process import Program, is_ready, settings_of
 async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Town]:
     """The stand-ins, every exchange with Discord held to its document; no program runs yet."""
     watch = Conformance.load()
-    intent = request.node.get_closest_marker("members_intent") is not None
+    marks = {mark.name for mark in request.node.iter_markers()}
     async with AsyncExitStack() as stack:
-        yield await make_town(stack, tmp_path / "ledger.db", watch, members_intent=intent)
+        yield await make_town(
+            stack,
+            tmp_path / "ledger.db",
+            watch,
+            members_intent="members_intent" in marks,
+            paypal="paypal" in marks,
+        )
     assert watch is None or watch.violations == []
 
 

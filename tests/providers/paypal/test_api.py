@@ -13,7 +13,7 @@ from aiohttp import web
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from providers.paypal import api as module
-from providers.paypal.api import Api, Limited, Missing, Refused, path, quiet_of, translate
+from providers.paypal.api import Api, Limited, Missing, Refused, path, quiet_of, read, translate
 from sandbox.clock import MovableClock
 from sandbox.paypal import PayPalServer
 from tests.providers.paypal.conftest import CLIENT, SECRET
@@ -178,6 +178,19 @@ async def test_an_odd_answer_is_misread(odd: tuple[Api, list[str]], where: str) 
     with pytest.raises(ProviderMisread):
         await api.get(where)
     assert "/elsewhere" not in seen
+
+
+def test_half_a_character_is_read() -> None:
+    """A name that was cut at some length."""
+    assert read(b'{"name": "Ada \\ud83d"}', "GET /x") == {"name": "Ada \ud83d"}
+    for bad in (
+        b'{"name": NaN, "x": "\\ud83d"}',
+        b'["\\ud83d"]',
+        b'{"x": "\\ud83d"',
+        b'{"x": "\xff\\ud83d"}',
+    ):
+        with pytest.raises(ProviderMisread):
+            read(bad, "GET /x")
 
 
 async def test_no_answer_is_an_empty_one(odd: tuple[Api, list[str]]) -> None:
