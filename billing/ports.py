@@ -111,8 +111,8 @@ class Provider(Protocol):
     lists_all: bool  # can name every subscription of the account by itself
 
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
-        """The events in a notification (header names lower-case); NotAuthentic or Malformed otherwise, and
-        ProviderUnavailable where it cannot be told just now."""
+        """The events in a notification, whose headers are found by their lower-case names; NotAuthentic or
+        Malformed otherwise, and ProviderUnavailable where it cannot be told just now."""
 
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
         """The truth about one subscription, unbound (`binding` None)."""

@@ -1,0 +1,118 @@
+"""What is measured, a process each: `python -m bench.server MODE FOLDER`; its port goes to stdout.
+
+bare    an aiohttp handler that reads the body and answers 200: the floor
+verify  the program's listener with a ledger that stores nothing
+dues    the program, as bot.py composes it
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import uvloop
+from aiohttp import web
+
+import bot
+from bench.machine import ROOT, SERVER, pin
+from billing.model import Event
+from billing.ports import Ledger
+from config import Settings
+from logs import set_up_logging
+from providers.registry import make_providers
+from web.app import Listener, listening
+
+SECRET = "whsec_bench"  # noqa: S105 - made up
+API_KEY = "sk_test_bench"
+NOBODY = "http://127.0.0.1:9"  # the port to discard to; nothing listens there
+
+
+def settings(folder: Path, discord: str, stripe: str) -> Settings:
+    """Of a program whose neighbours stand in at these addresses."""
+    read = Settings.from_env(
+        {
+            "DISCORD_TOKEN": "bench.token",
+            "DISCORD_API_URL": f"{discord}/api/v10",
+            "DATABASE_URL": f"sqlite:///{folder / 'ledger.db'}",
+            "STRIPE_API_KEY": API_KEY,
+            "STRIPE_WEBHOOK_SECRET": SECRET,
+            "STRIPE_API_URL": stripe,
+        }
+    )
+    return replace(read, http_port=0)  # any that is free
+
+
+class Nothing:
+    """A ledger that takes everything and keeps nothing."""
+
+    async def record_events(self, events: Sequence[Event], at: int) -> int:
+        """As if all were new."""
+        return len(events)
+
+
+async def bare(folder: Path, started: Callable[[int], None]) -> None:
+    async def receive(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(text="ok")
+
+    app = web.Application()
+    app.router.add_post("/webhooks/stripe", receive)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    started(int(runner.addresses[0][1]))
+    await asyncio.Event().wait()
+
+
+async def verify(folder: Path, started: Callable[[int], None]) -> None:
+    clock = bot.SystemClock()
+    providers = make_providers(settings(folder, NOBODY, NOBODY), clock)
+    listener = Listener(cast("Ledger", Nothing()), providers, clock, lambda: False)
+    async with listening(listener.application(), "127.0.0.1", 0, 0.0) as port:
+        started(port)
+        await asyncio.Event().wait()
+
+
+async def dues(folder: Path, started: Callable[[int], None]) -> None:
+    await bot.serve(settings(folder, NOBODY, NOBODY), bot.SystemClock(), started)
+
+
+MODES = {"bare": bare, "verify": verify, "dues": dues}
+
+
+@contextmanager
+def serving(mode: str, folder: Path) -> Iterator[int]:
+    """A server in its own process, until left; its port. What it logs goes into `folder`."""
+    command = [sys.executable, "-m", "bench.server", mode, str(folder)]
+    with (folder / f"{mode}.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
+    try:
+        said = process.stdout.readline() if process.stdout else b""
+        if not said:
+            raise RuntimeError(f"{mode} did not start:\n{(folder / f'{mode}.log').read_text()[-2000:]}")
+        yield int(json.loads(said))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+async def _main(mode: str, folder: Path) -> None:
+    running = asyncio.ensure_future(MODES[mode](folder, lambda port: print(port, flush=True)))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    await asyncio.wait([running])
+    if not running.cancelled():
+        running.result()
+
+
+if __name__ == "__main__":
+    pin(SERVER)
+    set_up_logging("info", "text")
+    uvloop.run(_main(sys.argv[1], Path(sys.argv[2])))
