@@ -165,6 +165,11 @@ class Ledger(Protocol):
     async def load_checkout(self, checkout_id: str) -> Checkout | None:
         """By our opaque id."""
 
+    async def load_open_checkouts(
+        self, provider: str, account: str, guild_id: int, member_id: int, opened_after: int
+    ) -> list[Checkout]:
+        """A member's payment pages in a server, made after that moment, that led to nothing yet."""
+
     # -- members ----------------------------------------------------------------------------------
 
     async def record_marks(self, members: Sequence[Binding], why: str, at: int) -> None:

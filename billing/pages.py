@@ -24,6 +24,10 @@ class OpenPages:
         """In the place of an earlier one."""
         self._pages[purpose] = (checkout_id, page)
 
+    def forget(self, checkout_id: str) -> None:
+        """It takes no payment any more."""
+        self._pages = {p: known for p, known in self._pages.items() if known[0] != checkout_id}
+
     def find(self, purpose: Hashable, at: int) -> tuple[str, PaymentPage] | None:
         """Our id and the page, where it is still good at that moment (unix seconds)."""
         fresh = {p: known for p, known in self._pages.items() if (known[1].expires_at or FOR_EVER) > at}

@@ -140,6 +140,10 @@ class Provider(Protocol):
     async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:
         """A fresh payment page. The checkout's id is the idempotency key."""
 
+    async def close_page(self, page_id: str) -> None:
+        """Let a payment page take no payment any more, where the provider can do that. One that was paid or
+        is over is no error."""
+
     async def manage_link(self, subscription: Subscription, wish: PortalWish) -> str:
         """The provider's own page for this subscription's customer, made for this moment."""
 

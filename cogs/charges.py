@@ -39,6 +39,8 @@ def _dispute(notice: Notice, _: Shown | None, __: Place) -> str:
 def _paid_while_blocked(notice: Notice, shown: Shown | None, place: Place) -> str:
     trial = shown is not None and shown.subscription.status is Status.TRIALING
     starts_at = number(notice, "starts_at")
+    if notice.member_id is not None:
+        return _paid_in_vain(notice, shown, place)
     gives = f"gives its roles until {day(starts_at)} only" if starts_at else "gives no role"
     return (
         "### A member has paid for what is revoked\n"
@@ -46,6 +48,17 @@ def _paid_while_blocked(notice: Notice, shown: Shown | None, place: Place) -> st
         f"{_sold(notice, shown, place)}, on a payment page opened before. It {gives}, and the bot stops its "
         "renewal.\nLift the revocation, and they have what they paid for; or give the money back: /revoke "
         "with `refund: the last payment`."
+    )
+
+
+def _paid_in_vain(notice: Notice, shown: Shown | None, place: Place) -> str:
+    starts_at = number(notice, "starts_at")
+    gives = f"gives its roles until {day(starts_at)} only" if starts_at else "gives you no role"
+    return (
+        f"### This is revoked for you\nYou signed up for {_sold(notice, shown, place)} in "
+        f"**{escaped(place.server(notice.guild_id))}**, on a payment page opened before its admins revoked "
+        f"it. It {gives}, and the bot stops its renewal. The admins have been told: they can lift the "
+        "revocation, or give back what you paid."
     )
 
 

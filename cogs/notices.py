@@ -186,7 +186,7 @@ async def _rows(ports: Ports, notice: Notice) -> list[cards.Row | None]:
         case "paid_twice" if notice.member_id is not None:
             shown = await _subject(ports, notice)
             return [buttons(shown)] if shown else []
-        case "revoked" if notice.member_id is not None:
+        case "revoked" | "paid_while_blocked" if notice.member_id is not None:
             rest = f"{notice.guild_id}:{fact(notice, 'decision')}"
             return [cards.row(cards.button("Ask the admins", "ask", notice.member_id, rest))]
         case "asked" | "paid_while_blocked":

@@ -158,6 +158,13 @@ class SqliteLedger(Ledger):
     async def load_checkout(self, checkout_id: str) -> Checkout | None:
         return await self._read(subscriptions.load_checkout, checkout_id)
 
+    async def load_open_checkouts(
+        self, provider: str, account: str, guild_id: int, member_id: int, opened_after: int
+    ) -> list[Checkout]:
+        return await self._read(
+            subscriptions.load_open_checkouts, provider, account, guild_id, member_id, opened_after
+        )
+
     # -- members -------------------------------------------------------------------------------------
     async def record_marks(self, members: Sequence[Binding], why: str, at: int) -> None:
         await self._write(marks.record_marks, members, why, at)

@@ -144,3 +144,14 @@ def record_checkout(db: sqlite3.Connection, checkout: Checkout) -> None:
 def load_checkout(db: sqlite3.Connection, checkout_id: str) -> Checkout | None:
     row = db.execute(f"SELECT {CHECKOUT} FROM checkouts WHERE id = ?", (checkout_id,)).fetchone()
     return Checkout(*row) if row else None
+
+
+def load_open_checkouts(
+    db: sqlite3.Connection, provider: str, account: str, guild_id: int, member_id: int, opened_after: int
+) -> list[Checkout]:
+    rows = db.execute(
+        f"SELECT {CHECKOUT} FROM checkouts WHERE provider = ? AND account = ? AND created_at > ?"
+        " AND subscription_id IS NULL AND session_id IS NOT NULL AND guild_id = ? AND member_id = ?",
+        (provider, account, opened_after, guild_id, member_id),
+    )
+    return [Checkout(*row) for row in rows]

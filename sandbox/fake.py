@@ -73,6 +73,7 @@ class FakeProvider:
         self._payments: dict[str, Payment] = {}
         self._disputes: dict[str, tuple[str, DisputeState]] = {}
         self._gone: set[str] = set()
+        self._closed: set[str] = set()
         self._count = 0
         self.sent: list[tuple[bytes, dict[str, str]]] = []
         self.declines = 0  # of the next charges so many fail
@@ -93,6 +94,8 @@ class FakeProvider:
     def pay(self, url: str) -> str:
         """As a person on a payment page; the subscription's id."""
         order, page = next(one for one in self._orders.values() if one[1].url == url)
+        if page.id in self._closed:
+            raise ProviderRefused("This page was closed.")
         known = order.customer_id if order.customer_id not in self._gone else None
         subscription_id, now = self._new("sub"), self._now()
         free_until = order.starts_at or now + order.trial_days * DAY
@@ -243,6 +246,11 @@ class FakeProvider:
             page = PaymentPage(page_id, f"{_HOME}/pay/{page_id}", self._now() + PAGE_LIVES)
             self._orders[order.checkout.id] = (order, page)
         return self._orders[order.checkout.id][1]
+
+    async def close_page(self, page_id: str) -> None:
+        """Nobody pays on it any more."""
+        self._ask()
+        self._closed.add(page_id)
 
     async def manage_link(self, subscription: Subscription, wish: PortalWish) -> str:
         """A new one every time."""

@@ -26,15 +26,17 @@ def facts_of(subscription: Subscription, binding: Binding) -> Facts:
 def paid_while_blocked(
     snapshot: Subscription, binding: Binding, block: Override | None, now: int
 ) -> tuple[Notice, ...]:
-    """Somebody paid, on a page opened before, for what an admin has revoked; the admins decide."""
+    """Somebody paid, on a page opened before, for what an admin has revoked; they are told, and the admins
+    decide."""
     if block is None:
         return ()
     facts = facts_of(snapshot, binding) | {
         "decision": block.decision_id,
         "starts_at": block.starts_at if block.starts_at > now else None,
     }
-    key = f"paid_while_blocked:{snapshot.key}"
-    return (Notice(key, binding.guild_id, None, "paid_while_blocked", facts, now),)
+    key, kind = f"paid_while_blocked:{snapshot.key}", "paid_while_blocked"
+    admins = Notice(key, binding.guild_id, None, kind, facts, now)
+    return (admins, Notice(f"{key}:member", binding.guild_id, binding.member_id, kind, facts, now))
 
 
 async def paid_twice(

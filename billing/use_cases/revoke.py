@@ -27,6 +27,7 @@ from billing.model import (
 from billing.ports import Ports
 from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.carry_out import carry_out, carry_out_kept, stopping
+from billing.use_cases.close_pages import close_pages
 from billing.use_cases.news import Facts, facts_of
 from billing.use_cases.sync import record_snapshot
 
@@ -166,6 +167,7 @@ async def revoke(ports: Ports, order: Order, seen: Sequence[Affected] | None = N
     )
     await ports.ledger.record_overrides(_blocks(order, affected, decision, now), intents, [notice], now)
     done = [await _carry_out(ports, intent) for intent in intents]
+    await close_pages(ports, order.guild_id, order.member_id, order.plan_id)
     return Revocation(decision, order, tuple(affected), tuple(done))
 
 

@@ -217,6 +217,9 @@ class PayPalProvider:
         url = need(next(links, {}), "href", str)
         return PaymentPage(need(made, "id", str), url, int(now) + _PAGE_LIVES)
 
+    async def close_page(self, page_id: str) -> None:
+        """PayPal takes back no page: it lapses, or the payer agrees on it."""
+
     async def manage_link(self, subscription: Subscription, wish: PortalWish) -> str:
         """The payer's automatic payments, after they have signed in; there is no address for one of them."""
         return f"{self._site}{_AUTOPAY}"

@@ -147,6 +147,15 @@ class StripeProvider:
         )
 
     @bounded
+    async def close_page(self, page_id: str) -> None:
+        """Expire the Checkout Session; Stripe refuses it for one that is complete or expired."""
+        try:
+            await self._api.post(path("checkout", "sessions", page_id, "expire"), f"close-{page_id}")
+        except Refused as refused:
+            if refused.status not in (400, 404):
+                raise
+
+    @bounded
     async def manage_link(self, subscription: Subscription, wish: PortalWish) -> str:
         """A session of the billing portal, on its home page: it lists the customer's subscriptions, each with
         its own buttons. Stripe's deep links lead to one subscription, but to one action of it only, and hide

@@ -138,6 +138,9 @@ class FakeProvider:
         number = len(self.orders)
         return PaymentPage(f"cs_{number}", f"https://pay.example/{number}", int(self.clock.now()) + 86_400)
 
+    async def close_page(self, page_id: str) -> None:
+        self._meet("close_page", page_id, after=False)
+
     async def manage_link(self, subscription: Subscription, wish: PortalWish) -> str:
         self._meet("manage_link", subscription.customer_id, after=False)
         return f"https://portal.example/{subscription.customer_id}/{len(self.calls)}"

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from sandbox.discord import Reply
 from sandbox.discord.permissions import MANAGE_GUILD
+from sandbox.stripe.errors import StripeRefusal
 from tests.cogs.town import MONTH, Town, link_of, running
 
 
@@ -164,11 +167,24 @@ async def test_the_owner_lifts_from_their_dm(town: Town) -> None:
     assert "lifted" in (await asked.press("Lift the revocation")).text
 
 
+async def test_an_old_page_is_closed_by_a_revocation(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    await town.sell("Silver", town.silver)
+    old_page = await town.bob.run(town.guild, "subscribe", {"plan": "Silver"})
+    done = await revoke(town, when="now")
+    with pytest.raises(StripeRefusal, match="has been expired"):
+        town.stripe.pay_checkout(link_of(old_page))
+    await done.press("Undo")
+    town.stripe.pay_checkout(link_of(await town.bob.run(town.guild, "subscribe", {"plan": "Silver"})))
+
+
 async def test_paid_on_an_old_page_while_revoked(town: Town) -> None:
     await town.sell()
     await town.buy()
     await town.sell("Silver", town.silver, town.stripe.add_price(town.product, 900, currency="eur")["id"])
     old_page = await town.bob.run(town.guild, "subscribe", {"plan": "Silver"})
+    town.stripe.faults.add("status", "/expire", status=503, times=None)
     await revoke(town, when="now")
     town.stripe.pay_checkout(link_of(old_page))
     await town.settled()
@@ -176,6 +192,9 @@ async def test_paid_on_an_old_page_while_revoked(town: Town) -> None:
     told = await town.ada.dm_containing("paid for what is revoked")
     assert f"<@{town.bob.id}> has paid for **Silver** (€9.00 a month, through Stripe)" in told.text
     assert "gives no role" in told.text
+    own = await town.bob.dm_containing("This is revoked for you")
+    assert "The admins have been told" in own.text
+    assert [b.label for b in own.buttons] == ["Ask the admins"]
     assert "Renewal resumed." in (await told.press("Lift the revocation")).text
     await town.settled()
     assert town.roles() == ["Silver"]

@@ -9,6 +9,7 @@ import pytest
 
 from billing.errors import ProviderRefused, ProviderUnavailable
 from billing.model import Item, OverrideKind, Plan, Status
+from billing.use_cases.close_pages import close_pages
 from billing.use_cases.subscribe import STALE_BEFORE_EXPIRY, load_sale, offer
 from tests.billing.builders import (
     DAY,
@@ -255,6 +256,19 @@ async def test_without_pages_nothing_is_asked_of_the_provider(world: World, plan
     assert way.url is None
     assert world.provider.orders == []
     assert world.provider.calls == []
+
+
+async def test_closed_pages_are_of_the_plan_that_was_meant_and_found_no_more(
+    world: World, plan: Plan
+) -> None:
+    await offer(world.ports, GUILD, MEMBER, plan)
+    await close_pages(world.ports, GUILD, MEMBER, plan.id + 1)
+    await close_pages(world.ports, OTHER_GUILD, MEMBER, None)
+    assert world.provider.count("close_page") == 0
+    world.provider.fail("close_page", ProviderUnavailable())
+    await close_pages(world.ports, GUILD, MEMBER, plan.id)
+    assert world.provider.calls[-1] == ("close_page", "cs_1")
+    assert (await offer(world.ports, GUILD, MEMBER, plan)).ways[0].url == "https://pay.example/2"
 
 
 async def test_without_pages_the_terms_are_told_too(world: World) -> None:

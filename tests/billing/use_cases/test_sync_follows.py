@@ -174,13 +174,13 @@ class TestBlocked:
         assert world.roles_of() == set()
         assert world.told("started") == []
         assert (await world.recorded()).ends_at is not None
-        (notice,) = world.told("paid_while_blocked")
-        assert notice.member_id is None
+        notice, own = world.told("paid_while_blocked")
+        assert (notice.member_id, own.member_id) == (None, MEMBER)
         assert (notice.facts["member"], notice.facts["subscription"]) == (MEMBER, "sub_1")
         assert (notice.facts["decision"], notice.facts["starts_at"]) == ("d", None)
         await world.change(replace(await world.recorded(), ends_at=None))
         await world.subscribe("sub_2")
-        assert len(world.told("paid_while_blocked")) == 2
+        assert len(world.told("paid_while_blocked")) == 4
 
     async def test_what_was_paid_before_is_no_news(self, world: World) -> None:
         await world.add_plan()
@@ -195,7 +195,7 @@ class TestBlocked:
         await world.ledger.record_overrides([make_override(starts_at=starts_at)], [], [], world.now)
         await world.subscribe()
         assert world.roles_of() == {ROLE}
-        assert [n.facts["starts_at"] for n in world.told("paid_while_blocked")] == [starts_at]
+        assert [n.facts["starts_at"] for n in world.told("paid_while_blocked")] == [starts_at, starts_at]
         assert len(world.told("started")) == 1
 
 

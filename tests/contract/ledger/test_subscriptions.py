@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from billing.errors import Conflict, NotFound
@@ -138,3 +140,19 @@ async def test_living_ones_and_waiting_pages_are_to_be_looked_up(ledger: Ledger)
     await ledger.record_checkout(checkout("bare", created_at=50))
     assert sorted(await ledger.load_to_look_up("stripe", "acct", 10)) == ["page_1", "sub_1"]
     assert await ledger.load_to_look_up("stripe", "other", 10) == []
+
+
+async def test_the_open_pages_of_one_member_in_one_server(ledger: Ledger) -> None:
+    open_page = checkout("open", session_id="page_1", created_at=50)
+    for one in (
+        open_page,
+        checkout("old", session_id="page_2", created_at=10),
+        checkout("done", session_id="page_3", created_at=50, subscription_id="sub_1"),
+        checkout("bare", created_at=50),
+        replace(open_page, id="berts", member_id=BERT.member_id),
+        replace(open_page, id="elsewhere", guild_id=OTHER_GUILD),
+        replace(open_page, id="live", account="other"),
+    ):
+        await ledger.record_checkout(one)
+    asked = ("stripe", "acct", open_page.guild_id, open_page.member_id, 10)
+    assert await ledger.load_open_checkouts(*asked) == [open_page]

@@ -54,6 +54,18 @@ async def test_a_later_start_is_paid_later(there: Surroundings) -> None:
     assert abs(payment.paid_at - start) < DAY
 
 
+async def test_a_page_is_closed_paid_on_or_not(there: Surroundings) -> None:
+    price = await there.provider.fetch_price(there.sell())
+    page = await there.provider.start_checkout(order(price))
+    there.pay(page.url)
+    await there.settle()
+    await there.provider.close_page(page.id)
+    assert (await find(there)).status is Status.ACTIVE
+    other = await there.provider.start_checkout(order(price, "opaque-2"))
+    for _ in range(2):
+        await there.provider.close_page(other.id)
+
+
 async def test_what_is_cancelled_ends_with_its_period(there: Surroundings) -> None:
     bought = await buy(there)
     await there.provider.cancel_at_period_end(bought, "wish-1")
