@@ -221,6 +221,9 @@ class Ledger(Protocol):
     async def load_parked(self, guild_id: int) -> list[tuple[int, str]]:
         """Member ids with the reason why their roles could not be set."""
 
+    async def load_retried(self, guild_id: int, marked_before: int) -> list[tuple[int, str]]:
+        """Member ids, marked since before that moment, with what the last try met."""
+
     # -- the brake ----------------------------------------------------------------------------------
 
     async def record_taking(self, guild_id: int, member_id: int, at: int) -> int | None:

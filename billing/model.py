@@ -360,12 +360,13 @@ class GuildSettings:
 
 @dataclass(frozen=True, slots=True)
 class MemberMark:
-    """A member whose roles are to be converged; `version` moves on with every new reason."""
+    """A member whose roles are to be converged, `since` the first reason; `version` moves on with each."""
 
     guild_id: int
     member_id: int
     version: int
     attempts: int = 0
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

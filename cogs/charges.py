@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from billing.model import Money, Notice, Status
 from billing.titles import title_of
 from cogs.facts import fact, number
-from cogs.replies import day, escaped, money, total_words
+from cogs.replies import day, escaped, moment, money, total_words
 from cogs.shown import Place, Shown
+
+SLACK = 900  # seconds: the longest rest between two tries
 
 
 def _sold(notice: Notice, shown: Shown | None, place: Place) -> str:
@@ -132,6 +134,15 @@ def _lifted(notice: Notice, shown: Shown | None, place: Place) -> str:
     return "\n".join(said)
 
 
+def _role_waits(notice: Notice, _: Shown | None, __: Place) -> str:
+    return (
+        f"### Roles stay a little longer\nThose of <@{fact(notice, 'member')}>, and perhaps of others, are "
+        "to go, as what paid for them has ended. The bot asks the provider first, for it may have been paid "
+        "meanwhile, and gets no answer. Unless it hears that they are paid, they go by "
+        f"{moment((number(notice, 'until') or 0) + SLACK)}. To take them now: /revoke with `when: now`."
+    )
+
+
 CHARGES: Mapping[str, Callable[[Notice, Shown | None, Place], str]] = {
     "dispute": _dispute,
     "paid_while_blocked": _paid_while_blocked,
@@ -140,4 +151,5 @@ CHARGES: Mapping[str, Callable[[Notice, Shown | None, Place], str]] = {
     "refunded_by_hand": _refunded_by_hand,
     "unreadable": _unreadable,
     "lifted": _lifted,
+    "role_waits": _role_waits,
 }

@@ -36,6 +36,7 @@ _COLOURS = {
     "dispute": cards.WARN,
     "unmapped_product": cards.WARN,
     "role_refused": cards.WARN,
+    "role_waits": cards.WARN,
     "paid_while_blocked": cards.WARN,
     "paid_twice": cards.WARN,
     "charged_late": cards.WARN,

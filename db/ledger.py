@@ -212,6 +212,9 @@ class SqliteLedger(Ledger):
     async def load_parked(self, guild_id: int) -> list[tuple[int, str]]:
         return await self._read(marks.load_parked, guild_id)
 
+    async def load_retried(self, guild_id: int, marked_before: int) -> list[tuple[int, str]]:
+        return await self._read(marks.load_retried, guild_id, marked_before)
+
     # -- the brake -----------------------------------------------------------------------------------
     async def record_taking(self, guild_id: int, member_id: int, at: int) -> int | None:
         return await self._write(brake.record_taking, guild_id, member_id, at)

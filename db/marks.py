@@ -64,7 +64,7 @@ def record_marks(db: sqlite3.Connection, members: Sequence[Binding], why: str, a
 
 def load_marked(db: sqlite3.Connection, at: int, limit: int) -> list[MemberMark]:
     rows = db.execute(
-        "SELECT guild_id, member_id, version, attempts FROM members WHERE next_try_at <= ?"
+        "SELECT guild_id, member_id, version, attempts, marked_at FROM members WHERE next_try_at <= ?"
         " ORDER BY next_try_at, marked_at LIMIT ?",
         (at, limit),
     )
@@ -179,5 +179,14 @@ def load_parked(db: sqlite3.Connection, guild_id: int) -> list[tuple[int, str]]:
     rows = db.execute(
         "SELECT member_id, parked FROM members WHERE guild_id = ? AND parked IS NOT NULL ORDER BY member_id",
         (guild_id,),
+    )
+    return list(rows)
+
+
+def load_retried(db: sqlite3.Connection, guild_id: int, marked_before: int) -> list[tuple[int, str]]:
+    rows = db.execute(
+        "SELECT member_id, error FROM members WHERE guild_id = ? AND next_try_at IS NOT NULL"
+        " AND attempts > 0 AND marked_at <= ? ORDER BY member_id",
+        (guild_id, marked_before),
     )
     return list(rows)

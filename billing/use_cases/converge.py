@@ -18,8 +18,12 @@ from billing.ports import Ports, Synced
 from billing.roles import Changes, diff, roles_of
 
 RETELL_DAYS = 30
-# For about an hour what is to be taken waits for the provider's word; then what it said last counts.
+# What is to be taken waits so long (seconds, and tries) for the provider's word; then what it said last
+# counts. Tries alone would not do: every command of the member is one more.
+UNSURE_FOR = 3_600
 UNSURE_TRIES = 12
+TELL_AFTER = 600
+WAITS = "the provider is asked first"
 
 
 @dataclass
@@ -83,8 +87,10 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
     if outcome.waits:
         await _keep_history(ports, _history(mark, actual, after, outcome, entitlements, now))
         at = next_try(now, mark.attempts)
-        await ports.ledger.record_converge_failed(mark, "the provider is asked first", at)
-        return "put off, the provider is asked first"
+        await ports.ledger.record_converge_failed(mark, WAITS, at)
+        if now >= mark.since + TELL_AFTER:
+            await ports.ledger.record_notice(_waiting(mark, now))
+        return f"put off, {WAITS}"
     due_at = next_change(state.subscriptions, state.overrides, now, ports.grace)
     await ports.ledger.record_converged(
         mark,
@@ -102,9 +108,17 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
 def _wait_for_truth(mark: MemberMark, state: MemberState, taken: frozenset[int], now: int) -> Outcome | None:
     """Nothing that is paid for is taken on an old account of it: paid meanwhile, it would be given back."""
     unsure = state.stale or (state.due_at is not None and state.due_at <= now)
-    if taken and unsure and mark.attempts < UNSURE_TRIES:
+    early = mark.attempts < UNSURE_TRIES or now < mark.since + UNSURE_FOR
+    if taken and unsure and early:
         return Outcome(kept=taken, waits=True)
     return None
+
+
+def _waiting(mark: MemberMark, now: int) -> Notice:
+    """Once a day and server: the same silence keeps many."""
+    key = f"role_waits:{mark.guild_id}:{now // 86_400}"
+    facts: dict[str, str | int | None] = {"member": mark.member_id, "until": mark.since + UNSURE_FOR}
+    return Notice(key, mark.guild_id, None, "role_waits", facts, now)
 
 
 async def _ask_brake(

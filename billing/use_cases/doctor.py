@@ -10,6 +10,7 @@ from billing.errors import DuesError, ProviderError
 from billing.model import Binding, Finding, Plan, SubscriptionKey
 from billing.ports import Ledger, Ports, Provider
 from billing.titles import title_of
+from billing.use_cases.converge import WAITS
 
 WAITS_TOO_LONG = 300
 NAMED = 10
@@ -24,7 +25,8 @@ async def diagnose(ports: Ports, guild_id: int) -> list[Finding]:
         cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, or the PAYPAL_ settings, and start again."
         findings.append(Finding("providers", False, "No payment provider is set up.", cure))
     findings += await find_strays(ports.ledger, ports.providers.values(), [guild_id], ports.now())
-    return [*findings, *await _ledger(ports), *await _brake(ports, guild_id), *await _parked(ports, guild_id)]
+    findings += [*await _ledger(ports), *await _brake(ports, guild_id)]
+    return [*findings, *await _parked(ports, guild_id), *await _retried(ports, guild_id)]
 
 
 async def check_provider(ports: Ports, provider: Provider, guild_id: int | None) -> list[Finding]:
@@ -130,3 +132,17 @@ async def _parked(ports: Ports, guild_id: int) -> list[Finding]:
         Finding("roles", False, " ".join(f"<@{m}>" for m in members[:NAMED]) + f": {reason}", reason)
         for reason, members in reasons.items()
     ]
+
+
+async def _retried(ports: Ports, guild_id: int) -> list[Finding]:
+    """Whose roles are to go, once the provider has answered or the wait for it is over."""
+    tried = await ports.ledger.load_retried(guild_id, ports.now() - WAITS_TOO_LONG)
+    waiting = [member for member, why in tried if why == WAITS]
+    if not waiting:
+        return []
+    who = " ".join(f"<@{m}>" for m in waiting[:NAMED]) + (" and others" if len(waiting) > NAMED else "")
+    says = f"What paid for the roles of {who} has ended, and the provider does not answer whether that is so."
+    cure = (
+        "They go without its word after an hour and a quarter at most; /revoke with when: now does at once."
+    )
+    return [Finding("roles", False, says, cure)]

@@ -96,6 +96,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_unbound("stripe", "acct")
     await ledger.load_living("stripe", "acct")
     await ledger.load_to_look_up("stripe", "acct", 0)
+    await ledger.load_retried(GUILD, 99)
     await ledger.load_open_checkouts("stripe", "acct", GUILD, 1, 0)
     await ledger.load_running(GUILD)
     await ledger.load_checkout("co_1")

@@ -8,8 +8,9 @@ import pytest
 
 from billing.errors import ProviderUnavailable
 from billing.model import Status, Subscription
-from billing.use_cases.converge import UNSURE_TRIES, converge_member
-from tests.billing.builders import DAY, ROLE, make_override
+from billing.use_cases.converge import UNSURE_FOR, UNSURE_TRIES, converge_member
+from billing.use_cases.doctor import diagnose
+from tests.billing.builders import DAY, GUILD, MEMBER, ROLE, make_override
 from tests.billing.world import World
 
 HOUR = 3_600
@@ -75,6 +76,35 @@ async def test_a_provider_that_is_silent_for_long_is_waited_for_an_hour(world: W
     assert mark.attempts < UNSURE_TRIES
     await world.pass_time(HOUR)
     assert world.roles_of() == set()
+
+
+async def test_commands_do_not_shorten_the_wait(world: World) -> None:
+    await scheduled(world)
+    world.provider.fail("*", ProviderUnavailable())
+    await world.pass_time(DAY + 10)
+    for _ in range(2 * UNSURE_TRIES):
+        await world.mark()
+        await world.settle()
+    assert world.roles_of() == {ROLE}
+    await world.pass_time(UNSURE_FOR + 900)
+    assert world.roles_of() == set()
+
+
+async def test_the_admins_hear_of_roles_that_wait(world: World) -> None:
+    await scheduled(world)
+    world.provider.fail("*", ProviderUnavailable())
+    await world.pass_time(DAY + 60)
+    assert world.told("role_waits") == []
+    assert [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"] == []
+    await world.pass_time(HOUR // 2)
+    (notice,) = world.told("role_waits")
+    assert (notice.member_id, notice.facts["member"]) == (None, MEMBER)
+    (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"]
+    assert f"<@{MEMBER}>" in found.says
+    world.provider.heal()
+    await world.pass_time(HOUR)
+    assert world.roles_of() == set()
+    assert [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"] == []
 
 
 async def test_an_admins_block_waits_for_nobody(world: World) -> None:
