@@ -12,7 +12,6 @@ from db.rows import add_changes
 
 # So many members become due in one transaction at most: the writer is not kept from others for long.
 AT_ONCE = 1000
-JUST_NOW = 86_400
 
 _THE_ONE = "guild_id = ? AND member_id = ?"
 
@@ -129,24 +128,27 @@ def record_due(db: sqlite3.Connection, at: int) -> int:
     """At most AT_ONCE of them."""
     forget_old(db, at)
     rows = db.execute(
-        "SELECT guild_id, member_id FROM members WHERE due_at <= ? ORDER BY due_at LIMIT ?", (at, AT_ONCE)
+        "SELECT guild_id, member_id, due_at FROM members WHERE due_at <= ? ORDER BY due_at LIMIT ?",
+        (at, AT_ONCE),
     )
-    due = [Binding(*row) for row in rows]
+    since = {Binding(*member): due_at for *member, due_at in rows}
+    due = list(since)
     db.executemany(
         f"UPDATE members SET due_at = NULL WHERE {_THE_ONE}", [(m.guild_id, m.member_id) for m in due]
     )
     mark(db, due, "time", at)
     for member in due:
-        record_stale(db, _living(db, member, at), "timer", at)
+        record_stale(db, _living(db, member, since[member]), "timer", at)
     return len(due)
 
 
-def _living(db: sqlite3.Connection, member: Binding, at: int) -> list[SubscriptionKey]:
-    """Also those that ended, but were paid until just now: their member is told then."""
+def _living(db: sqlite3.Connection, member: Binding, due_at: int) -> list[SubscriptionKey]:
+    """Also those that ended, but were paid until the member's moment, however long ago that was: who had
+    them is told then."""
     rows = db.execute(
         "SELECT provider, account, id FROM subscriptions WHERE member_id = ? AND guild_id = ?"
-        " AND (status <> 'ended' OR paid_through > ?)",
-        (member.member_id, member.guild_id, at - JUST_NOW),
+        " AND (status <> 'ended' OR paid_through >= ?)",
+        (member.member_id, member.guild_id, due_at),
     )
     return [SubscriptionKey(*row) for row in rows]
 

@@ -182,6 +182,15 @@ async def test_members_whose_moment_has_come_are_marked_with_what_they_pay_for(l
     assert await ledger.load_next_due(100) == 101
 
 
+async def test_what_was_paid_until_the_moment_is_fetched_however_late_that_is(ledger: Ledger) -> None:
+    for name, until in (("long over", 99), ("just over", 100)):
+        ended = subscription(name, status=Status.ENDED, binding=ANNA, paid_through=until)
+        await sync(ledger, ended)
+    await converge(ledger, (await marks(ledger))[ANNA], due_at=100)
+    await ledger.record_due(FAR)
+    assert (await the_stale(ledger, FAR)).key.id == "just over"
+
+
 async def test_very_many_members_are_due_at_one_moment(ledger: Ledger) -> None:
     crowd = [Binding(GUILD, n) for n in range(2_500)]
     await mark(ledger, *crowd)
