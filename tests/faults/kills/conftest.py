@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("tests.faults.kills.paths")
+
 # SIGKILL, fork and flock are POSIX's.
 collect_ignore_glob = ["*"] if sys.platform == "win32" else []
 

@@ -1,7 +1,6 @@
-"""One life of the program in a process of its own, which can be told to die before a certain statement.
+"""One life of the program in a process of its own, which can be told to die around a certain commit.
 
-The program is run as it is. What it says to SQLite is seen through Python's audit hook, which hands over
-every connection that is made, and SQLite's own trace.
+The program is run as it is, but for pauses that only cost time.
 """
 
 from __future__ import annotations
@@ -10,11 +9,8 @@ import asyncio
 import os
 import signal
 import sqlite3
-import sys
-import threading
 from collections.abc import Mapping
-from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -22,76 +18,105 @@ from typing import Any
 import uvloop
 
 import bot
+from cogs import client, role_sync
 from config import load
+from db import lane, schema
 from logs import set_up_logging
+from providers.paypal import client as paypal_client
 from sandbox.clock import MovableClock
-
-# What is done to the file: a transaction is opened, and it is ended. In between nothing reaches the file.
-SEEN = ("BEGIN IMMEDIATE", "COMMIT")
+from tests.faults.kills.files import Files
 
 
-class Watch:
-    """Counts the statements of the connection that writes, and kills the process at the one it was told.
+@dataclass(frozen=True)
+class Life:
+    """What it begins with. `offset`: seconds by which its clock is ahead of the machine's. `trail`: where to
+    write down what goes to disk and out. `synchronous`: the ledger's setting, else the program's own."""
 
-    `every`: each statement; otherwise those that open and end a transaction.
-    """
+    settings: Mapping[str, str]
+    folder: Path
+    offset: float
+    trail: Path | None = None
+    synchronous: str | None = None
 
-    def __init__(self, *, every: bool = False) -> None:
-        self.every = every
-        self.trail: list[str] = []
-        self.dies_at: int | None = None
-        self._connecting = threading.local()
 
-    def hook(self, event: str, args: tuple[Any, ...]) -> None:
-        """For sys.addaudithook: the two events of a new connection (Python's 'Audit events table')."""
-        if event == "sqlite3.connect":
-            self._connecting.writes = "mode=ro" not in str(args[0])
-        elif event == "sqlite3.connect/handle" and self._connecting.writes:
-            sys.setprofile(partial(self._trace, args[0]))
+class Commits:
+    """Counts the moments before and after each commit that changes something, and kills the process at the
+    one it was told."""
 
-    def _trace(self, connection: sqlite3.Connection, *_: object) -> None:
-        """At the first call after its making: within, it takes no trace."""
-        with suppress(sqlite3.ProgrammingError):
-            connection.set_trace_callback(self.said)
-            sys.setprofile(None)
+    def __init__(self) -> None:
+        self._left = 0
+        self._changes = 0
 
-    def said(self, statement: str) -> None:
-        """Before it is carried out."""
-        if not self.every and statement not in SEEN:
-            return
-        self.trail.append(statement)
-        if len(self.trail) == self.dies_at:
+    def stand_around(self) -> None:
+        """On every connection of the ledger."""
+        execute = sqlite3.Connection.execute
+
+        def seen(db: lane._Grouping, statement: str, *values: Any) -> sqlite3.Cursor:
+            writes = db.begin == "BEGIN IMMEDIATE"
+            if writes and statement == db.begin:
+                self._changes = db.total_changes
+            if not writes or statement != "COMMIT" or db.total_changes == self._changes:
+                return execute(db, statement, *values)
+            self._passes()
+            done = execute(db, statement, *values)
+            self._passes()
+            return done
+
+        lane._Grouping.execute = seen  # type: ignore[method-assign, assignment]  # looked at from outside
+
+    def _passes(self) -> None:
+        self._left -= 1
+        if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def arm(self, dies_at: int | None) -> None:
-        """Count from here; die before the statement of that number."""
-        self.trail.clear()
-        self.dies_at = dies_at
+        """Count from here; die at the moment of that number."""
+        self._left = dies_at or 0
 
 
-def live(settings: Mapping[str, str], folder: Path, offset: float, link: Connection) -> None:
-    """Run the program until it is killed. `link` takes ("turn", seconds), ("arm", number or None) and
-    ("trail", None), which alone is answered. The clock is `offset` seconds ahead of the machine's."""
-    os.chdir(folder)
+def live(life: Life, link: Connection) -> None:
+    """Run the program until it is killed. `link` takes ("turn", seconds) and ("arm", number or None), which
+    is answered once it is so."""
+    os.chdir(life.folder)
     with Path("output.txt").open("ab") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
     os.environ.clear()
-    os.environ.update(settings)
-    watch, clock = Watch(), MovableClock(offset)
-    sys.addaudithook(watch.hook)
-    uvloop.run(_serve(watch, clock, link))
+    os.environ.update(life.settings)
+    _hurry()
+    if life.synchronous is not None:
+        _loosen(life.synchronous)
+    if life.trail is not None:
+        files = Files(life.trail)
+        files.stand_before_sqlite()
+        files.stand_before_listener()
+    commits, clock = Commits(), MovableClock(life.offset)
+    commits.stand_around()
+    uvloop.run(_serve(commits, clock, link))
 
 
-async def _serve(watch: Watch, clock: MovableClock, link: Connection) -> None:
+def _hurry() -> None:
+    """Neither wait for further servers, nor between two looks at PayPal, nor for roles to settle."""
+    client.STREAM_PAUSE = 0.02
+    role_sync.SETTLING = 0.02
+    paypal_client.PACE = 0.0
+
+
+def _loosen(synchronous: str) -> None:
+    ours, theirs = "PRAGMA synchronous = FULL", f"PRAGMA synchronous = {synchronous}"
+    settings: Any = schema
+    assert ours in settings._WRITER
+    settings._WRITER = tuple(theirs if one == ours else one for one in settings._WRITER)
+
+
+async def _serve(commits: Commits, clock: MovableClock, link: Connection) -> None:
     def told() -> None:
         what, value = link.recv()
         if what == "turn":
             clock.advance(value)
-        elif what == "arm":
-            watch.arm(value)
         else:
-            link.send(list(watch.trail))
+            commits.arm(value)
+            link.send(what)
 
     asyncio.get_running_loop().add_reader(link.fileno(), told)
     settings = load()

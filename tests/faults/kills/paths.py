@@ -1,45 +1,81 @@
 """What people do that must come out right, wherever the program is killed meanwhile.
 
-Each path is prepared in peace, walked while the program may die, taken up again by its person where they
-were left without an answer, and checked.
+A story is a member's; its paths are walked one after another. Each is walked while the program may die, taken
+up again by its person where they were left without an answer, and checked.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from sandbox.discord import Person, Reply
-from sandbox.stripe.state import Obj
-from tests.cogs.town import MONTH, Town, link_of
+from tests.cogs.town import DAY, MONTH, Town
 from tests.faults.kills.reaper import Reaper
+from tests.faults.kills.tills import PAYPAL, STRIPE, Till
 
 CANCELLED = "### Cancelled"
 RESUMED = "### Resumed"
 
 
-class Path:
-    """One member's way. `said` holds every answer that they, or the admin, saw."""
+class Story:
+    """One member's. `due`: what must have become of their subscriptions by now, as tills tell it."""
 
-    def __init__(self, reaper: Reaper, member: Person) -> None:
-        self.reaper, self.member = reaper, member
-        self.said: list[Reply] = []
+    def __init__(self, reaper: Reaper, till: Till, member: Person) -> None:
+        self.reaper, self.till, self.member = reaper, till, member
+        self.due: list[str] = []
 
     @property
     def town(self) -> Town:
         return self.reaper.town
 
-    async def prepare(self) -> None:
-        """In peace."""
+    @property
+    def happened(self) -> list[str]:
+        return sorted(self.till.happened(self.town, self.member))
 
+
+class Path:
+    """One step of a story. `said` holds every answer that the member, or the admin, saw meanwhile.
+
+    `brings`: what must become of the subscription through it. `words`: what says that it is done.
+    """
+
+    brings: ClassVar[Mapping[Till, list[str]]]
+    words = ""
+    title: str
+
+    def __init_subclass__(cls) -> None:
+        cls.title = cls.__name__
+
+    def __init__(self, story: Story) -> None:
+        self.story, self.reaper, self.member = story, story.reaper, story.member
+        self.before = sorted(story.due)
+        story.due += self.brings[story.till]
+        self.told_before = self._told(self.words)
+        self.said: list[Reply] = []
+        self.trail: list[str] = []
+
+    # -- what a path is ------------------------------------------------------------------------------
     async def walk(self) -> None:
         """While it may be killed."""
         raise NotImplementedError
 
     async def take_up(self) -> None:
         """What the person does after the program is back, who saw what they saw and not more."""
+        if self.is_done:
+            return
+        assert self.story.happened == self.before, "it was done by half"
+        assert not self.was_said(), "it was said before it was so"
+        assert not self.was_begun(), "what was begun was not carried through"
+        await self.walk()
 
     async def check(self) -> None:
         """Everything came out right."""
+        assert self.story.happened == sorted(self.story.due)
+        await self.is_right()
+
+    async def is_right(self) -> None:
+        """What else is so now."""
         raise NotImplementedError
 
     # -- what people do ------------------------------------------------------------------------------
@@ -53,226 +89,216 @@ class Path:
         self.said.append(reply)
         return reply
 
-    async def buy(self) -> None:
-        reply = await self.run(self.member, "subscribe", {"plan": "Gold"})
-        self.town.stripe.pay_checkout(link_of(reply))
+    async def hear(self) -> None:
+        """Wait for a direct message with the words, and for all to be quiet."""
+        await self.reaper.alive(self._hear())
         await self.reaper.settle()
 
-    async def cancel(self) -> None:
-        question = await self.run(self.member, "cancel")
-        await self.press(question, "Cancel subscription")
-
-    async def hear(self, words: str) -> None:
-        """Wait for a direct message."""
-        await self.reaper.alive(self.member.dm_containing(words))
+    async def _hear(self) -> None:
+        feed = self.town.world.subscribe()
+        while self._told(self.words) == self.told_before:
+            await feed.get()
 
     # -- what is so ----------------------------------------------------------------------------------
     @property
-    def subscriptions(self) -> list[Obj]:
-        """The member's, at Stripe."""
-        mine = str(self.member.id)
-        return [
-            s for s in self.town.stripe.world.all("subscription") if s["metadata"]["discord_user_id"] == mine
-        ]
+    def town(self) -> Town:
+        return self.reaper.town
 
     @property
-    def subscription(self) -> Obj:
-        (only,) = self.subscriptions
-        return only
-
-    def changes(self, field: str) -> list[Any]:
-        """Each value that the subscription's field had before a change of it, as Stripe told."""
-        told = [e["data"] for e in self.town.stripe.events if e["type"] == "customer.subscription.updated"]
-        mine = [data for data in told if data["object"]["id"] == self.subscription["id"]]
-        return [
-            data["previous_attributes"][field]
-            for data in mine
-            if field in data.get("previous_attributes", {})
-        ]
+    def is_done(self) -> bool:
+        return self.story.happened == sorted(self.story.due)
 
     @property
     def roles(self) -> list[str]:
         return self.town.roles(self.member)
 
-    def told(self, words: str) -> int:
-        """How many of the member's direct messages hold these words."""
+    def _told(self, words: str) -> int:
         return sum(words in card.text for card in self.member.dms)
 
-    def was_told(self, words: str) -> bool:
+    def told(self) -> int:
+        """How many direct messages said the words since this path began."""
+        return self._told(self.words) - self.told_before
+
+    def was_said(self) -> bool:
         """By message or in answer."""
-        return self.told(words) > 0 or any(words in reply.text for reply in self.said)
+        return self.told() > 0 or any(self.words in reply.text for reply in self.said)
 
     def was_begun(self) -> bool:
-        """Whether Stripe was asked for the change before the program died."""
-        return any(label.startswith("Stripe hears POST /v1/subscriptions/") for label in self.reaper.trail)
+        """Whether the provider was asked for the change before the program died."""
+        return any(label.startswith(self.story.till.changes) for label in self.trail)
 
     async def card(self) -> str:
         """What /subscriptions says now."""
         return (await self.run(self.member, "subscriptions")).text
 
-    def no_double_charge(self) -> None:
-        invoices = self.town.stripe.world.all("invoice", status="paid")
-        assert [_of(invoice) for invoice in invoices].count(self.subscription["id"]) == 1
+    def changed_roles(self) -> list[str]:
+        """What was ever given to them and taken from them."""
+        mine = [entry for entry in self.town.world.audit if entry["user_id"] == self.member.id]
+        return [
+            f"{sign}{r}" for e in mine for sign, part in (("+", "added"), ("-", "removed")) for r in e[part]
+        ]
 
-
-def _of(invoice: Obj) -> Any:
-    return (invoice["parent"] or {}).get("subscription_details", {}).get("subscription")
+    def decisions(self) -> int:
+        """How many times the admins decided against them."""
+        query = "SELECT DISTINCT decision_id FROM overrides WHERE member_id = :who"
+        return len(self.reaper.rows(query, who=self.member.id))
 
 
 class Pay(Path):
     """A member subscribes, pays, and has the role."""
 
+    brings: ClassVar = {STRIPE: ["began", "paid 500"], PAYPAL: ["began", "paid 500"]}
+    words = "Thank you"
+    paid = False
+
     async def walk(self) -> None:
-        self.paid = False
-        await self._pay()
+        reply = await self.run(self.member, "subscribe", {"plan": "Gold"})
+        self.pay(reply)
         await self.reaper.settle()
 
-    async def _pay(self) -> None:
-        reply = await self.run(self.member, "subscribe", {"plan": "Gold"})
-        self.town.stripe.pay_checkout(link_of(reply))
+    def pay(self, reply: Reply) -> None:
+        """The member's own act, which no death undoes."""
+        self.story.till.pay(self.town, self.member, reply)
         self.paid = True
 
     async def take_up(self) -> None:
         if not self.paid:
-            await self._pay()
-            await self.reaper.settle()
+            await self.walk()
 
-    async def check(self) -> None:
-        self.no_double_charge()
-        assert self.subscription["status"] == "active"
-        assert self.roles == ["Gold"]
+    async def is_right(self) -> None:
+        assert self.changed_roles() == ["+Gold"]
         ours = self.reaper.rows("SELECT role_id FROM role_grants WHERE member_id = :w", w=self.member.id)
         assert ours == [(self.town.gold.id,)]  # else nobody would ever take it again
-        assert self.told("Thank you") in (1, 2)  # twice where it died between sending and noting it
+        assert self.told() in (1, 2)  # twice where it died between sending and noting it
+        assert "Renews" in await self.card()
+
+
+class Renew(Path):
+    """A month goes by, and the next is paid."""
+
+    brings: ClassVar = {STRIPE: ["paid 500"], PAYPAL: ["paid 500"]}
+
+    async def walk(self) -> None:
+        self.reaper.turn(MONTH + DAY)
+        await self.reaper.settle()
+
+    async def take_up(self) -> None:
+        """Nobody does anything."""
+
+    async def is_right(self) -> None:
+        query = "SELECT period_end FROM subscriptions WHERE member_id = :who"
+        ((until,),) = self.reaper.rows(query, who=self.member.id)
+        assert until > self.town.clock.now()
+        assert self.changed_roles() == ["+Gold"]
         assert "Renews" in await self.card()
 
 
 class Cancel(Path):
     """A member cancels; the role stays until the end."""
 
-    async def prepare(self) -> None:
-        await self.buy()
+    brings: ClassVar = {STRIPE: ["stopped"], PAYPAL: ["ended"]}
+    words = CANCELLED
 
     async def walk(self) -> None:
-        await self.cancel()
-        await self.hear(CANCELLED)
-        await self.reaper.settle()
+        question = await self.run(self.member, "cancel")
+        await self.press(question, "Cancel subscription")
+        await self.hear()
 
-    @property
-    def is_cancelled(self) -> bool:
-        return bool(self.subscription["cancel_at_period_end"])
-
-    async def take_up(self) -> None:
-        if self.is_cancelled:
-            return
-        assert not self.was_told(CANCELLED), "it was said before it was so"
-        assert not self.was_begun(), "what was begun was not carried through"
-        await self.cancel()
-        await self.reaper.settle()
-
-    async def check(self) -> None:
-        assert self.is_cancelled
-        assert self.changes("cancel_at_period_end") == [False]
-        assert self.roles == ["Gold"]
-        self.no_double_charge()
+    async def is_right(self) -> None:
+        assert self.changed_roles() == ["+Gold"]
         assert "Renews" not in await self.card()
 
 
 class Resume(Path):
     """A member takes a cancellation back."""
 
-    async def prepare(self) -> None:
-        await self.buy()
-        await self.cancel()
-        await self.reaper.settle()
-        self.said.clear()
+    brings: ClassVar = {STRIPE: ["resumed"]}
+    words = RESUMED
 
     async def walk(self) -> None:
-        await self._resume()
-        await self.hear(RESUMED)
-        await self.reaper.settle()
-
-    async def _resume(self) -> None:
         card = await self.run(self.member, "subscriptions")
         await self.press(card, "Resume")
+        await self.hear()
 
-    @property
-    def renews(self) -> bool:
-        return not self.subscription["cancel_at_period_end"] and self.subscription["cancel_at"] is None
-
-    async def take_up(self) -> None:
-        if self.renews:
-            return
-        assert not self.was_told(RESUMED), "it was said before it was so"
-        assert not self.was_begun(), "what was begun was not carried through"
-        await self._resume()
-        await self.reaper.settle()
-
-    async def check(self) -> None:
-        assert self.renews
-        assert self.changes("cancel_at_period_end") == [False, True]
-        assert self.roles == ["Gold"]
-        self.no_double_charge()
+    async def is_right(self) -> None:
+        assert self.changed_roles() == ["+Gold"]
         assert "Renews" in await self.card()
 
 
-class RevokeNow(Path):
-    """An admin ends it at once and gives the last payment back."""
+class Again(Pay):
+    """A member whom the provider lets take nothing back subscribes anew, from the end of what is paid on."""
 
-    async def prepare(self) -> None:
-        await self.buy()
+    brings: ClassVar = {PAYPAL: ["began"]}
 
     async def walk(self) -> None:
-        await self._revoke()
+        card = await self.run(self.member, "subscriptions")
+        self.pay(await self.press(card, "Subscribe again"))
         await self.reaper.settle()
 
-    async def _revoke(self) -> None:
-        order = {"member": self.member, "when": "now", "refund": "last_payment", "reason": "spam"}
+    async def is_right(self) -> None:
+        assert self.changed_roles() == ["+Gold"]
+        assert "first payment is taken then" in await self.card()
+
+
+class Revoke(Path):
+    """An admin ends a member's access."""
+
+    words = "Access revoked"
+    order: ClassVar[dict[str, str]] = {}
+
+    async def walk(self) -> None:
+        order = {"member": self.member, "reason": "spam", **self.order}
         question = await self.run(self.town.ada, "revoke", order)
         await self.press(question, "Revoke access")
-
-    @property
-    def decided(self) -> bool:
-        found = self.reaper.rows("SELECT 1 FROM overrides WHERE member_id = :who", who=self.member.id)
-        return bool(found)
+        await self.reaper.settle()
 
     async def take_up(self) -> None:
-        if not self.decided:
-            assert not self.was_told("revoked"), "it was said before it was so"
-            assert self.subscription["status"] == "active"
-            await self._revoke()
-            await self.reaper.settle()
+        if not self.decisions():
+            await super().take_up()
 
-    async def check(self) -> None:
-        assert self.subscription["status"] == "canceled"
-        deleted = [e for e in self.town.stripe.events if e["type"] == "customer.subscription.deleted"]
-        assert [e["data"]["object"]["id"] for e in deleted].count(self.subscription["id"]) == 1
-        assert self._refunded() == [500]
-        assert self.roles == []
-        assert len(self.reaper.rows("SELECT 1 FROM overrides WHERE member_id = :w", w=self.member.id)) == 1
-        assert self.told("Access revoked") in (1, 2)
+    async def is_right(self) -> None:
+        assert self.decisions() == 1
+        assert self.told() in (1, 2)
+
+
+class RevokeNow(Revoke):
+    """At once, with the last payment given back."""
+
+    brings: ClassVar = {STRIPE: ["ended", "refunded 500"], PAYPAL: ["ended", "refunded 500"]}
+    order: ClassVar = {"when": "now", "refund": "last_payment"}
+
+    async def is_right(self) -> None:
+        await super().is_right()
+        assert self.changed_roles() == ["+Gold", "-Gold"]
         assert "revoked" in (await self.run(self.member, "subscribe")).text
 
-    def _refunded(self) -> list[int]:
-        customer = self.subscription["customer"]
-        charges = {c["id"] for c in self.town.stripe.world.all("charge", customer=customer)}
-        return [r["amount"] for r in self.town.stripe.world.all("refund") if r["charge"] in charges]
+
+class RevokeEnd(Revoke):
+    """At the end of what is paid."""
+
+    brings: ClassVar = {STRIPE: ["stopped"], PAYPAL: ["ended"]}
+
+    async def is_right(self) -> None:
+        await super().is_right()
+        assert self.changed_roles() == ["+Gold"]
+        assert "Renews" not in await self.card()
 
 
 class End(Path):
-    """What was cancelled runs out."""
+    """What was cancelled or revoked runs out."""
 
-    async def prepare(self) -> None:
-        await self.buy()
-        await self.cancel()
-        await self.reaper.settle()
+    brings: ClassVar = {STRIPE: ["ended"], PAYPAL: []}
+    words = "has ended"
 
     async def walk(self) -> None:
-        self.reaper.turn(MONTH)
+        self.reaper.turn(MONTH + DAY)
         await self.reaper.settle()
 
-    async def check(self) -> None:
-        assert self.subscription["status"] == "canceled"
-        assert self.roles == []
-        self.no_double_charge()
-        assert self.told("has ended") in (1, 2)
+    async def take_up(self) -> None:
+        """Nobody does anything."""
+
+    async def is_right(self) -> None:
+        assert self.changed_roles() == ["+Gold", "-Gold"]
+        # A revocation names the day; where the agreement was over by then, only a sweep says it once more.
+        foretold = self.story.till is PAYPAL and self.decisions() > 0
+        assert self.told() in (0, 1, 2)[not foretold :]

@@ -8,22 +8,25 @@ import multiprocessing
 import sqlite3
 import time
 from collections.abc import Coroutine
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
-from providers.stripe.setup import EVENTS
+from providers.paypal.setup import EVENTS as PAYPAL_EVENTS
+from providers.stripe.setup import EVENTS as STRIPE_EVENTS
+from sandbox.delivery import Delivery
 from sandbox.discord.faults import HANG_UP
 from sandbox.discord.faults import Fault as DiscordFault
 from sandbox.discord.faults import Faults as DiscordFaults
 from sandbox.discord.rest import Answer, Route
 from sandbox.faults import Fault, Faults
-from sandbox.stripe.api import Exchange
+from sandbox.paypal import PayPalServer
+from sandbox.stripe import StripeServer
 from tests.cogs.town import DAY, Town
 from tests.e2e.process import settings_of
-from tests.faults.kills.life import live
+from tests.faults.kills.life import Life, live
 
 T = TypeVar("T")
 
@@ -33,7 +36,9 @@ FORKS.set_forkserver_preload([live.__module__])
 
 PATIENCE = 40  # real seconds, for whatever must come
 STEP = 61  # seconds on the clock, where something waits for a later moment
-PAUSE = 0.01  # real seconds between two looks at a file, which wakes nobody
+PAUSE = 0.02  # real seconds between two looks at a file, which wakes nobody
+# A sweep goes through the providers by name's order of setting up, and asks each for its disputes last.
+LAST_OF_SWEEP = {"Stripe": "/v1/disputes", "PayPal": "/v1/customer/disputes"}
 
 # Everything that is not finished, whether its moment has come or not; but for what time alone will bring.
 _WAITING = """
@@ -57,11 +62,10 @@ class Killed(Exception):  # noqa: N818 - what happened, not what went wrong
 
 @dataclass(frozen=True)
 class Point:
-    """Where to kill: the n-th statement of the writing connection, or the n-th passing of the wire."""
+    """Where to kill: at the n-th moment around a commit, or the n-th passing of the wire."""
 
-    kind: str  # "statement" or "wire"
+    kind: str  # "commit" or "wire"
     number: int
-    label: str = ""
 
 
 @dataclass
@@ -70,29 +74,42 @@ class Reaper:
 
     town: Town
     folder: Path
+    disk_trail: Path | None = None
+    synchronous: str | None = None
     trail: list[str] = field(default_factory=list)
     dies_at: int | None = None
     armed: bool = False
-    lives: int = 0
     process: Any = None
     link: Connection | None = None
     died: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def servers(self) -> dict[str, StripeServer | PayPalServer]:
+        """The providers' stand-ins."""
+        found: dict[str, StripeServer | PayPalServer] = {"Stripe": self.town.stripe}
+        return found if self.town.paypal is None else {**found, "PayPal": self.town.paypal}
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Of all providers."""
+        return [one for server in self.servers.values() for one in server.deliveries]
+
     # -- life and death ------------------------------------------------------------------------------
     async def start(self) -> None:
-        """A new life; returns once the sweep at its start has asked Stripe and all is quiet."""
-        self.lives += 1
+        """A new life; returns once the sweep at its start is through and all is quiet."""
         self.died = asyncio.Event()
         self.link, theirs = FORKS.Pipe()
         settings = settings_of(self.town, SYNC_INTERVAL_MINUTES="100000", LOG_LEVEL="warning")
         offset = self.town.clock.now() - time.time()
-        self.process = FORKS.Process(target=live, args=(settings, self.folder, offset, theirs))
-        swept = self.town.stripe.subscribe()
+        life = Life(settings, self.folder, offset, self.disk_trail, self.synchronous)
+        self.process = FORKS.Process(target=live, args=(life, theirs))
+        name, server = list(self.servers.items())[-1]
+        feed = server.subscribe()
         self.process.start()
         theirs.close()
         asyncio.get_running_loop().add_reader(self.process.sentinel, self._noticed)
-        await self.alive(_seen(swept))
-        self.town.stripe.unsubscribe(swept)
+        await self.alive(_asked(feed, LAST_OF_SWEEP[name]))
+        server.unsubscribe(feed)
         await self.settle()
 
     def _noticed(self) -> None:
@@ -137,36 +154,26 @@ class Reaper:
                 self.kill()
 
     # -- points --------------------------------------------------------------------------------------
-    def arm(self, point: Point | None) -> None:
-        """Count from now on, and kill at that point; None: only count."""
+    async def arm(self, point: Point | None) -> None:
+        """Count from now on, and kill at that point; None: from here on it lives, if it does."""
         self.trail.clear()
-        self.armed = True
+        self.armed = point is not None
         self.dies_at = point.number if point and point.kind == "wire" else None
-        self.say("arm", point.number if point and point.kind == "statement" else None)
+        self.say("arm", point.number if point and point.kind == "commit" else None)
+        await self._heard()
 
-    async def disarm(self) -> None:
-        """From here on it lives, if it does."""
-        self.armed, self.dies_at = False, None
-        self.say("arm")
-        await self._trail()
-
-    async def points(self) -> list[Point]:
-        """Everything that happened since it was armed, each a point to kill at."""
-        wire = [Point("wire", n, label) for n, label in enumerate(self.trail, 1)]
-        return wire + [Point("statement", n, label) for n, label in enumerate(await self._trail(), 1)]
-
-    async def _trail(self) -> list[str]:
-        """What it said to SQLite since it was armed; it has heard everything that it was told before."""
-        self.say("trail")
+    async def _heard(self) -> None:
+        """It has done what it was told, or is dead."""
         async with asyncio.timeout(PATIENCE):
             while not self.died.is_set():
                 assert self.link is not None
-                if self.link.poll():
-                    with suppress(EOFError, OSError):  # it died instead of answering
-                        trail: list[str] = self.link.recv()
-                        return trail
-                await asyncio.sleep(PAUSE)
-        return []
+                try:
+                    if self.link.poll():
+                        self.link.recv()
+                        return
+                except (EOFError, OSError):
+                    self.kill()
+                await asyncio.sleep(0.001)
 
     def passes(self, label: str) -> bool:
         """Note it; True where the program was killed for it, just now or before."""
@@ -176,9 +183,9 @@ class Reaper:
                 self.kill()
         return self.died.is_set()
 
-    def stripe_did(self, done: Exchange) -> None:
-        """After each request to Stripe took effect, before it is answered."""
-        self.passes(f"Stripe did {done.method} {done.path}")
+    def did(self, who: str, done: Any) -> None:
+        """After each request to a provider took effect, before it is answered."""
+        self.passes(f"{who} did {done.method} {done.path}")
 
     # -- time ----------------------------------------------------------------------------------------
     def turn(self, seconds: float) -> None:
@@ -197,13 +204,14 @@ class Reaper:
 
     async def _quiet(self) -> None:
         while True:
-            await self.town.stripe.settle()
+            for server in self.servers.values():
+                await server.settle()
             if not self.rows(_DUE, now=int(self.town.clock.now()))[0][0]:
                 return
             await asyncio.sleep(PAUSE)
 
     def _undelivered(self) -> bool:
-        return any(one.state == "pending" for one in self.town.stripe.deliveries)
+        return any(one.state == "pending" for one in self.deliveries)
 
     # -- what the ledger holds -----------------------------------------------------------------------
     def rows(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
@@ -227,33 +235,31 @@ class Reaper:
         days."""
         since = self.town.clock.now() - 60 * DAY
         taken = {
-            d.event["id"]
-            for d in self.town.stripe.deliveries
-            if d.state == "delivered" and d.attempts[-1].at > since
+            d.event["id"] for d in self.deliveries if d.state == "delivered" and d.attempts[-1].at > since
         }
         done = {row[0] for row in self.rows("SELECT event_id FROM inbox WHERE done_at IS NOT NULL")}
         return taken - done
 
 
-async def _seen(feed: asyncio.Queue[tuple[str, Any]]) -> None:
+async def _asked(feed: asyncio.Queue[tuple[str, Any]], path: str) -> None:
     while True:
         kind, what = await feed.get()
-        if kind == "exchange" and what.method == "GET" and what.path == "/v1/subscriptions":
+        if kind == "exchange" and what.path == path:
             return
 
 
 # -- the wire ----------------------------------------------------------------------------------------
 
 
-class StripeWire(Faults):
-    """Before each request to Stripe takes effect."""
+class ProviderWire(Faults):
+    """Before each request to a provider takes effect."""
 
-    def __init__(self, reaper: Reaper) -> None:
+    def __init__(self, reaper: Reaper, who: str) -> None:
         super().__init__()
-        self._reaper = reaper
+        self._reaper, self._who = reaper, who
 
     def take(self, method: str, path: str) -> Fault | None:
-        if self._reaper.passes(f"Stripe hears {method} {path}"):
+        if self._reaper.passes(f"{self._who} hears {method} {path}"):
             return Fault("cut_before")
         return super().take(method, path)
 
@@ -285,26 +291,28 @@ class DiscordWitness:
 
 
 def stand_between(town: Town, folder: Path) -> Reaper:
-    """A reaper on every wire of the town: both APIs, before and after the effect, and the notifications."""
+    """A reaper on every wire of the town: all APIs, before and after the effect, and the notifications."""
     reaper = Reaper(town, folder)
-    wire = StripeWire(reaper)
-    town.stripe.faults = wire
-    town.stripe._api.faults = wire
-    town.stripe.watch(reaper.stripe_did)
+    for who, server in reaper.servers.items():
+        wire = ProviderWire(reaper, who)
+        server.faults = server._api.faults = wire
+        server.watch(lambda done, who=who: reaper.did(who, done))  # type: ignore[misc]  # its own of each
+        _stand_before_listener(reaper, server)
     town.discord.faults = DiscordWire(reaper)
     town.discord._recorder = DiscordWitness(reaper)
     (endpoint,) = town.stripe.world.all("webhook_endpoint")
-    endpoint["enabled_events"] = list(EVENTS)
-    _stand_before_listener(reaper)
+    endpoint["enabled_events"] = list(STRIPE_EVENTS)
+    for hook in town.paypal.world.all("webhook") if town.paypal else ():
+        hook["event_types"] = [{"name": name} for name in PAYPAL_EVENTS]
     return reaper
 
 
-def _stand_before_listener(reaper: Reaper) -> None:
-    deliverer = reaper.town.stripe._deliverer
-    post = deliverer.post
+def _stand_before_listener(reaper: Reaper, server: StripeServer | PayPalServer) -> None:
+    post = server._deliverer.post
 
     async def carried(url: str, body: bytes, headers: dict[str, str]) -> tuple[int | None, str | None]:
-        kind = json.loads(body)["type"]
+        told = json.loads(body)
+        kind = told.get("type") or told["event_type"]
         reaper.passes(f"notified of {kind}")
         status, error = await post(url, body, headers)
         if status is not None and reaper.armed and reaper.passes(f"acknowledges {kind}, unheard"):
@@ -313,4 +321,4 @@ def _stand_before_listener(reaper: Reaper) -> None:
             reaper.passes(f"acknowledged {kind}")
         return status, error
 
-    deliverer.post = carried  # type: ignore[method-assign]  # a wire of our own in its place
+    server._deliverer.post = carried  # type: ignore[method-assign]  # a wire of our own in its place

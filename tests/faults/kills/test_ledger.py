@@ -1,10 +1,9 @@
-"""Killed before every statement, and before every system call that changes the file: each step is there
+"""Killed before every statement, and before every call by which SQLite changes a file: each step is there
 whole or not at all, and whatever was acknowledged is there (promises 2 and 5)."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import sqlite3
@@ -20,22 +19,19 @@ import pytest
 from db import SqliteLedger
 from db.schema import load_migrations, prepare, version_of
 from tests.faults.kills import workbench
-from tests.faults.kills.trail import build_shim
 
 ROOT = Path(__file__).parents[3]
 MIGRATIONS = load_migrations()
-HOWS = [("statement", "statement"), ("call", "call")]
+HOWS = ["statement", "call"]
 
 
 class Workbench:
     """The process of workbench.py."""
 
-    def __init__(self, shim: Path | None) -> None:
-        preload = {} if shim is None else {"LD_PRELOAD": str(shim)}
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", workbench.__name__],
             cwd=ROOT,
-            env=os.environ | preload,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -59,10 +55,9 @@ class Workbench:
         self._process.communicate()
 
 
-@pytest.fixture
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workbench]:
-    """For a kind of death; those by system call need the shim."""
-    made = Workbench(build_shim(tmp_path) if request.param == "call" else None)
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Workbench]:
+    made = Workbench()
     yield made
     made.close()
 
@@ -99,7 +94,7 @@ async def states(path: Path) -> list[list[str]]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize(("bench", "how"), HOWS, indirect=["bench"])
+@pytest.mark.parametrize("how", HOWS)
 async def test_every_step_is_whole_or_not_there(folder: Path, bench: Workbench, how: str) -> None:
     template, path = folder / "template.ledger.db", folder / "one" / "ledger.db"
     path.parent.mkdir()
@@ -119,7 +114,7 @@ async def test_every_step_is_whole_or_not_there(folder: Path, bench: Workbench, 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize(("bench", "how"), HOWS, indirect=["bench"])
+@pytest.mark.parametrize("how", HOWS)
 async def test_every_migration_is_whole_or_not_there(folder: Path, bench: Workbench, how: str) -> None:
     path = folder / "one" / "ledger.db"
     path.parent.mkdir()

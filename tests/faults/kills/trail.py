@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-import struct
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-HEAD = struct.Struct("<cHIq")
+from tests.faults.kills.files import HEAD
 
 
 @dataclass(frozen=True)
 class Record:
-    """One call: w write, s sync, t truncate, u unlink of a file of the ledger; d sync of a folder; o bytes
-    sent through a socket."""
+    """One call: w write, s sync, t truncate, u deletion of a file of the ledger; d sync of its folder; o
+    bytes that the listener is about to send."""
 
     kind: str
     path: str
     offset: int
     data: bytes
-
-
-def build_shim(folder: Path) -> Path:
-    """The library for LD_PRELOAD; skips where none can be made."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if not sys.platform.startswith("linux") or compiler is None:
-        pytest.skip("system calls are looked at with LD_PRELOAD and a C compiler")
-    built = folder / "shim.so"
-    source = Path(__file__).with_name("shim.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", built, source, "-ldl"], check=True)
-    return built
 
 
 def read_trail(path: Path) -> Iterator[Record]:

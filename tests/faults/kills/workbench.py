@@ -1,20 +1,23 @@
 """A process that forks, for work on a ledger that dies halfway: python -m tests.faults.kills.workbench.
 
 Each line of its input is an order in JSON: `job` (a name in JOBS), `path`, and where to die: before the
-n-th `statement`, or before the n-th `call` of the system that changes the ledger (only with the shim). Each
-is answered by a line: how many steps were acknowledged, whether it was killed, and how many statements and
-calls there were.
+n-th `statement`, or before the n-th `call` that changes a file. Each is answered by a line: how many steps
+were acknowledged, whether it was killed, and how many statements and calls there were.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import os
+import signal
+import sqlite3
 import sys
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +37,39 @@ from tests.contract.ledger.nouns import (
     subscription,
     sync,
 )
-from tests.faults.kills.life import Watch
+from tests.faults.kills.files import Files
 
-MANY = 1 << 40
 Acknowledge = Callable[[], None]
+
+
+class Statements:
+    """Counts what is said to SQLite by the connection that writes, and kills the process before the
+    statement it was told. Seen through Python's audit hook, which hands over each new connection, and
+    SQLite's trace."""
+
+    def __init__(self, dies_at: int | None) -> None:
+        self.count = 0
+        self._dies_at = dies_at
+        self._connecting = threading.local()
+
+    def hook(self, event: str, args: tuple[Any, ...]) -> None:
+        """For sys.addaudithook: the two events of a new connection (Python's 'Audit events table')."""
+        if event == "sqlite3.connect":
+            self._connecting.writes = "mode=ro" not in str(args[0])
+        elif event == "sqlite3.connect/handle" and self._connecting.writes:
+            sys.setprofile(partial(self._trace, args[0]))
+
+    def _trace(self, connection: sqlite3.Connection, *_: object) -> None:
+        """At the first call after its making: within, it takes no trace."""
+        with suppress(sqlite3.ProgrammingError):
+            connection.set_trace_callback(self._said)
+            sys.setprofile(None)
+
+    def _said(self, statement: str) -> None:
+        """Before it is carried out."""
+        self.count += 1
+        if self.count == self._dies_at:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def make(path: Path, acknowledge: Acknowledge) -> None:
@@ -99,28 +131,18 @@ JOBS = {"make": make, "use": use}
 
 def work(order: dict[str, Any], answers: int) -> None:
     """In the process that may die."""
-    watch, calls = Watch(every=True), _calls()
-    sys.addaudithook(watch.hook)
-    watch.arm(order.get("statement"))
-    if calls is not None:
-        calls.shim_arm(ctypes.c_long(order.get("call") or MANY))
+    statements, files = Statements(order.get("statement")), Files()
+    sys.addaudithook(statements.hook)
+    files.stand_before_sqlite()
+    files.arm(order.get("call"))
     job = JOBS[order["job"]]
     asyncio.run(job(Path(order["path"]), lambda: _write(answers, "acknowledged")))
-    made = MANY - calls.shim_left() if calls is not None else 0
-    _write(answers, f"statements {len(watch.trail)}")
-    _write(answers, f"calls {made}")
+    _write(answers, f"statements {statements.count}")
+    _write(answers, f"calls {files.calls}")
 
 
 def _write(pipe: int, line: str) -> None:
     os.write(pipe, f"{line}\n".encode())
-
-
-def _calls() -> ctypes.CDLL | None:
-    itself = ctypes.CDLL(None)
-    if not hasattr(itself, "shim_arm"):
-        return None
-    itself.shim_left.restype = ctypes.c_long
-    return itself
 
 
 def main() -> None:
