@@ -10,7 +10,7 @@ from typing import TextIO
 
 import orjson
 
-_QUIET = {"stripe": logging.WARNING, "aiohttp.access": logging.WARNING, "discord": logging.WARNING}
+_OURS = ("dues", "billing", "cogs", "db", "providers", "web")
 
 
 def visible(text: str) -> str:
@@ -101,5 +101,6 @@ def set_up_logging(level: str, form: str) -> None:
     # (docs.python.org/3/howto/logging.html, 'Optimization').
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    for name, least in _QUIET.items():
-        logging.getLogger(name).setLevel(max(least, logging.getLogger().level))
+    for name in _OURS:
+        logging.getLogger(name).setLevel(level.upper())
+    logging.getLogger().setLevel(max(logging.WARNING, logging.getLogger().level))

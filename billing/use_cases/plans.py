@@ -111,9 +111,9 @@ async def _require_free(ports: Ports, plan: Plan, price: Price) -> None:
 
 
 def _name(name: str) -> str:
-    name = " ".join(name.split())
+    name = " ".join("".join(c for c in name if c.isprintable() or c.isspace()).split())
     if not 0 < len(name) <= NAME_LIMIT:
-        raise Conflict(f"A plan's name has 1 to {NAME_LIMIT} characters.")
+        raise Conflict(f"A plan's name has 1 to {NAME_LIMIT} characters that can be seen.")
     return name
 
 
