@@ -69,7 +69,7 @@ def select(
     """A menu; options are label, value and description, the first 25 count."""
     menu: ui.Select[Any] = ui.Select(custom_id=custom_id(action, who, rest), placeholder=placeholder)
     for label, value, description in list(options)[:25]:
-        menu.add_option(label=plain(label), value=value, description=plain(description) or None)
+        menu.add_option(label=plain(label) or value, value=value, description=plain(description) or None)
     return ui.ActionRow(menu)
 
 

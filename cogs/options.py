@@ -44,7 +44,9 @@ def matching(choices: Iterable[tuple[str, str]], typed: str) -> list[Choice]:
     """Of (label, value) those that contain what was typed, as many as Discord shows."""
     wanted = typed.casefold().strip()
     fitting = (
-        Choice(name=plain(label), value=value) for label, value in choices if wanted in label.casefold()
+        Choice(name=plain(label) or value, value=value)
+        for label, value in choices
+        if wanted in label.casefold()
     )
     return [choice for choice, _ in zip(fitting, range(SUGGESTED), strict=False)]
 
