@@ -104,8 +104,8 @@ def pager(action: str, who: int, rest: str, page: int, pages: int) -> Row | None
     if pages <= 1:
         return None
     return row(
-        button("‹", action, who, f"{rest}{page - 1}", off=page == 0),
-        button("›", action, who, f"{rest}{page + 1}", off=page >= pages - 1),
+        button("‹ Back", action, who, f"{rest}{page - 1}", off=page == 0),
+        button("Next ›", action, who, f"{rest}{page + 1}", off=page >= pages - 1),
     )
 
 

@@ -106,7 +106,7 @@ async def test_a_long_list_comes_on_pages(town: Town) -> None:
         await town.buy(plan=f"Plan {number}")
     first = await town.bob.run(town.guild, "subscriptions")
     assert first.text.count("a month, through Stripe") == 4
-    second = await first.press("›")
+    second = await first.press("Next ›")
     assert second.updated
     assert second.text.count("a month, through Stripe") == 2
 

@@ -29,9 +29,9 @@ async def test_many_plans_come_on_pages_and_make_links_when_asked(town: Town) ->
     for number in range(12):
         await town.sell(f"Plan {number}")
     reply = await town.bob.run(town.guild, "subscribe")
-    assert [b.label for b in reply.buttons] == ["Subscribe"] * 5 + ["‹", "›"]
+    assert [b.label for b in reply.buttons] == ["Subscribe"] * 5 + ["‹ Back", "Next ›"]
     assert not any("checkout/sessions" in e.path for e in town.stripe.exchanges)
-    turned = await reply.press("›")
+    turned = await reply.press("Next ›")
     assert turned.updated
     assert "Plan 5" in turned.text
     one = await reply.press(str(turned.buttons[0].custom_id))
