@@ -23,6 +23,7 @@ from billing.use_cases.plans import (
     Edit,
     add_plan,
     edit_plan,
+    load_plan_of,
     map_product,
     remove_plan,
 )
@@ -197,6 +198,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         guild, provider, price = [*pressed.rest.split(":", 2), "", ""][:3]
         guild_id = await require_admin(interaction, number(guild))
         ports, plan_id = interaction.client.ports, number(pressed.chosen)
+        _require_priceable(interaction, await load_plan_of(ports, guild_id, plan_id))
         plan = await map_product(ports, guild_id, plan_id, provider, price, interaction.user.id)
         said = f"Whoever pays `{price}` now has **{escaped(plan.name)}**; the roles follow in a moment."
         await answer(interaction, cards.note(said, colour=cards.GOOD))

@@ -180,7 +180,22 @@ async def test_more_plans_than_a_page(town: Town) -> None:
     first = await town.cleo.run(town.guild, "plans list")
     assert "Plan 5" in first.text
     assert "Plan 6" not in first.text
-    second = await first.press("›")
+    second = await first.press("Next ›")
     assert "Plan 6" in second.text
     assert "Plan 5" not in second.text
     assert link_of(await town.bob.run(town.guild, "subscribe", {"plan": "Plan 7"}))
+
+
+async def test_nobody_maps_a_product_to_a_role_that_they_could_not_sell(town: Town) -> None:
+    await town.cleo.run(town.guild, "plans settings", {"notice_channel": town.guild.channel()})
+    await town.sell()
+    await town.buy()
+    await town.sell("High", role_named(town, "above"))
+    (own,) = await town.ports.ledger.load_subscriptions_of(town.bob.id)
+    odd = town.stripe.add_price(town.stripe.add_product("Odd"), 1, currency="eur")["id"]
+    town.stripe.dashboard.change_price(own.key.id, odd)
+    await town.settled()
+    notice = await town.cleo.message_containing(town.guild.channel(), "no plan here sells")
+    menu = notice.selects[0].custom_id
+    assert "above your own highest" in (await notice.choose(menu, "High")).text
+    assert "now has **High**" in (await town.ada.look_at(notice).choose(menu, "High")).text
