@@ -12,7 +12,15 @@ from discord.ext import commands
 from billing.errors import Conflict
 from billing.model import Intent, IntentKind, IntentState
 from billing.use_cases.ask import ask_admins
-from billing.use_cases.revoke import Affected, Order, Revocation, lift, preview_revoke, revoke
+from billing.use_cases.revoke import (
+    Affected,
+    Order,
+    Revocation,
+    is_refund_changed,
+    lift,
+    preview_revoke,
+    revoke,
+)
 from cogs import cards
 from cogs.buttons import Action, Pressed, number
 from cogs.context import Interaction, answer, locale_of, require_admin, think
@@ -28,6 +36,8 @@ CLOSED = (
     "This question is no longer open: it was answered, 15 minutes have passed, or the bot was started "
     "anew. Nothing was done just now. Use /revoke again if it is still wanted."
 )
+
+CHANGED = "**The refund would be another one by now,** so nothing was done yet. Please look again.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,9 @@ class Revoke(commands.Cog):
         affected = await preview_revoke(ports, order)
         await answer(interaction, self._ask(interaction, order, affected))
 
-    def _ask(self, interaction: Interaction, order: Order, affected: list[Affected]) -> cards.Card:
+    def _ask(
+        self, interaction: Interaction, order: Order, affected: list[Affected], before: str = ""
+    ) -> cards.Card:
         now = interaction.client.ports.clock.now()
         self._open = {key: q for key, q in self._open.items() if q.until > now}
         number = secrets.token_hex(8)
@@ -109,7 +121,7 @@ class Revoke(commands.Cog):
             cards.button("Leave it", "revokeno", order.by, number),
         )
         place = Place(interaction.client, order.guild_id, locale_of(interaction))
-        return cards.note(_question(order, affected, place), row, colour=cards.WARN)
+        return cards.note(before + _question(order, affected, place), row, colour=cards.WARN)
 
     async def confirmed(self, interaction: Interaction, pressed: Pressed) -> None:
         """The danger button, good for one press."""
@@ -119,7 +131,12 @@ class Revoke(commands.Cog):
             raise Conflict(CLOSED)
         del self._open[pressed.rest]
         await think(interaction, replace=True)
-        done = await revoke(interaction.client.ports, question.order, question.affected)
+        ports, order = interaction.client.ports, question.order
+        if await is_refund_changed(ports, order, question.affected):
+            anew = self._ask(interaction, order, await preview_revoke(ports, order), CHANGED)
+            await answer(interaction, anew, replace=True)
+            return
+        done = await revoke(ports, order, question.affected)
         place = Place(interaction.client, guild_id, locale_of(interaction))
         await answer(interaction, outcome_card(done, place), replace=True)
 

@@ -31,6 +31,8 @@ from billing.use_cases.close_pages import close_pages
 from billing.use_cases.news import Facts, facts_of
 from billing.use_cases.sync import record_snapshot
 
+LOOK_AGAIN = 5.0  # real seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -139,6 +141,20 @@ async def _as_seen(ports: Ports, order: Order, seen: Sequence[Affected]) -> list
         payment, fault = shown.get(one.subscription.key, (None, unseen))
         affected.append(replace(one, payment=payment, fault=fault))
     return affected
+
+
+async def is_refund_changed(ports: Ports, order: Order, seen: Sequence[Affected]) -> bool:
+    """Whether something else would be given back now than was shown. A provider that does not answer soon
+    holds up no decision: what was shown counts then."""
+    if not order.refund:
+        return False
+    try:
+        async with asyncio.timeout(LOOK_AGAIN):
+            now = await asyncio.gather(*(_with_payment(ports, one) for one in seen))
+    except TimeoutError:
+        return False
+    pairs = zip(seen, now, strict=True)
+    return any(not new.fault and not old.fault and new.payment != old.payment for old, new in pairs)
 
 
 async def revoke(ports: Ports, order: Order, seen: Sequence[Affected] | None = None) -> Revocation:

@@ -167,6 +167,31 @@ async def test_the_owner_lifts_from_their_dm(town: Town) -> None:
     assert "lifted" in (await asked.press("Lift the revocation")).text
 
 
+async def test_a_refund_that_changed_meanwhile_is_asked_anew(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    options = {"member": town.bob.user, "when": "now", "refund": "last_payment"}
+    asked = await town.cleo.run(town.guild, "revoke", options)
+    (charge,) = town.stripe.world.all("charge")
+    town.stripe.dashboard.refund(charge["id"], 200)
+    again = await asked.press("Revoke access")
+    assert "The refund would be another one by now" in again.text
+    assert "Refund for Gold: **€3.00**" in again.text
+    assert await blocks(town) == []
+    done = await again.press("Revoke access")
+    assert "Billing ended at once." in done.text
+    assert len(await blocks(town)) == 1
+
+
+async def test_a_refund_cannot_be_looked_at_again_while_the_provider_is_down(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    options = {"member": town.bob.user, "when": "now", "refund": "last_payment"}
+    asked = await town.cleo.run(town.guild, "revoke", options)
+    town.stripe.faults.add("status", status=503, times=None)
+    assert "Access of" in (await asked.press("Revoke access")).text
+
+
 async def test_an_old_page_is_closed_by_a_revocation(town: Town) -> None:
     await town.sell()
     await town.buy()
