@@ -37,6 +37,7 @@ _RENEW_BEFORE = 120
 _LONGEST_QUIET = 300.0
 _ID = re.compile(r"[\w-]{1,127}", re.ASCII)
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
+KEY_AT_FAULT = "PayPal does not let the bot do this just now. Please tell the server's admins."
 
 
 class Refused(ProviderRefused):
@@ -258,7 +259,8 @@ def translate(status: int, body: bytes, what: str) -> ProviderError:
     if status == 404:
         return Missing(detail=detail, status=status, issues=issues)
     if 400 <= status < 500:
-        return Refused(detail=detail, status=status, issues=issues)
+        tell = KEY_AT_FAULT if status in (401, 403) else None
+        return Refused(tell, detail=detail, status=status, issues=issues)
     return ProviderMisread(detail=detail)
 
 

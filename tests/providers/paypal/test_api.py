@@ -13,7 +13,7 @@ from aiohttp import web
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from providers.paypal import api as module
-from providers.paypal.api import Api, Limited, Missing, Refused, path, quiet_of, read, translate
+from providers.paypal.api import KEY_AT_FAULT, Api, Limited, Missing, Refused, path, quiet_of, read, translate
 from sandbox.clock import MovableClock
 from sandbox.paypal import PayPalServer
 from tests.providers.paypal.conftest import CLIENT, SECRET
@@ -229,6 +229,13 @@ ERRORS: list[tuple[int, dict[str, Any], type[Exception]]] = [
     (503, {}, ProviderUnavailable),
     (302, {}, ProviderMisread),
 ]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_at_fault_is_for_the_admins_to_mend(status: int) -> None:
+    found = translate(status, b"{}", "GET /x")
+    assert found.tell == KEY_AT_FAULT
+    assert found.retry
 
 
 @pytest.mark.parametrize(("status", "body", "kind"), ERRORS)
