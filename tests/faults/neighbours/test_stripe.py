@@ -8,74 +8,37 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import stripe
 
-from providers import base
 from providers.stripe.api import KEY_AT_FAULT
-from sandbox.discord import Reply
-from tests.cogs.town import DAY, MONTH, Town
+from tests.cogs.town import DAY, MONTH, Town, link_of
+from tests.faults.neighbours.troubles import FAULTS, SILENT, Trouble, said_truly
 from tests.faults.neighbours.ways import (
     changes_of,
     is_at_rest,
     newcomer,
     patiently,
-    pay,
     subscription_of,
     swept,
 )
 
-# Real seconds for one call with all its tries: a hanging call is given up soon, and tried again by the clock.
-LONGEST_CALL = 0.4
-
 ONE = r"/subscriptions/sub_"
 LIST = r"/v1/subscriptions$"
-
-FAULTS: dict[str, dict[str, Any]] = {
-    "time-out before": {"kind": "hang_before"},
-    "time-out after": {"kind": "hang_after"},
-    "cut before": {"kind": "cut_before"},
-    "cut after": {"kind": "cut_after"},
-    "500": {"kind": "status", "status": 500},
-    "500 after": {"kind": "status_after", "status": 500},
-    "503": {"kind": "status", "status": 503},
-    "401": {"kind": "status", "status": 401},
-    "429": {"kind": "status", "status": 429},
-    "slow body": {"kind": "slow", "seconds": 5.0},
-}
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "LONGEST_CALL", LONGEST_CALL)
-
-
-class Trouble:
-    """Strikes one call, once or until it is over."""
-
-    def __init__(self, town: Town, fault: dict[str, Any], times: int | None) -> None:
-        self.town, self.fault, self.times = town, fault, times
-
-    def strike(self, method: str, path: str) -> None:
-        fault = dict(self.fault)
-        kind = fault.pop("kind")
-        self.town.stripe.faults.add(kind, path, method=method, times=self.times, **fault)
-
-    def end(self) -> None:
-        """What was not struck by then never will be."""
-        self.town.stripe.faults.clear()
-
-
-def said_truly(reply: Reply, done: str, is_so: bool) -> None:
-    """It is said to be done where it is, and otherwise that it is not yet."""
-    if done in reply.text:
-        assert is_so
-    else:
-        assert "is not answering just now" in reply.text
+    """The SDK's own tries follow at once."""
+    monkeypatch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.001)
+    monkeypatch.setattr(stripe.HTTPClient, "MAX_DELAY", 0.001)
 
 
 @pytest.mark.parametrize("times", [1, None], ids=["once", "until it is over"])
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-async def test_a_whole_subscription(town: Town, fault: dict[str, Any], times: int | None) -> None:
-    trouble = Trouble(town, fault, times)
+async def test_a_whole_subscription(
+    town: Town, limit: pytest.MonkeyPatch, fault: dict[str, Any], times: int | None
+) -> None:
+    trouble = Trouble(town.stripe, limit, fault, times)
     await town.sell()
     await bought(town, trouble)
     await cancelled(town, trouble)
@@ -89,9 +52,10 @@ async def bought(town: Town, trouble: Trouble) -> None:
     reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
     trouble.end()
     links = [button for button in reply.buttons if button.url]
-    assert links or "is not answering just now" in reply.text or KEY_AT_FAULT in reply.text
+    assert links or SILENT in reply.text or KEY_AT_FAULT in reply.text
+    link = link_of(await town.bob.run(town.guild, "subscribe", {"plan": "Gold"}))
     trouble.strike("GET", ONE)
-    paid = await pay(town)
+    paid = town.stripe.pay_checkout(link)
     await town.settled()
     trouble.end()
     await patiently(town, lambda: town.roles() == ["Gold"])
@@ -165,9 +129,11 @@ async def three_pay(town: Town) -> None:
     [{"kind": "empty"}, *FAULTS.values()],
     ids=["empty list", *FAULTS],
 )
-async def test_a_sweep_takes_nothing_for_a_list_that_fails(town: Town, fault: dict[str, Any]) -> None:
+async def test_a_sweep_takes_nothing_for_a_list_that_fails(
+    town: Town, limit: pytest.MonkeyPatch, fault: dict[str, Any]
+) -> None:
     await three_pay(town)
-    trouble = Trouble(town, fault, None)
+    trouble = Trouble(town.stripe, limit, fault, None)
     trouble.strike("GET", LIST)
     await swept(town)
     assert [e["removed"] for e in town.world.audit] == [[], [], []]
