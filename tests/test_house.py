@@ -1,10 +1,11 @@
-"""The walls of the house: who imports whom, how long things grow, and what no file may say."""
+"""The walls of the house: who imports whom, how long things grow, what no file may say, and its guards."""
 
 from __future__ import annotations
 
 import ast
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from tools.mutants import Guard, load_guards, without
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -164,6 +167,21 @@ def test_functions_are_short(tops: tuple[str, ...]) -> None:
     lengths = function_lengths(*tops)
     assert lengths[len(lengths) // 2] <= 10
     assert lengths[len(lengths) * 9 // 10] < 35
+
+
+def mutants() -> Iterator[tuple[Guard, str]]:
+    """Each guarded file without its guard; ValueError where the table of tools/guards.toml has rotted."""
+    for guard in load_guards():
+        yield guard, without(guard, (ROOT / guard.file).read_text("utf-8"))
+
+
+def test_each_guard_stands_where_its_table_says() -> None:
+    for guard, text in mutants():
+        if guard.file.endswith(".py"):
+            ast.parse(text)
+        else:
+            sqlite3.connect(":memory:").executescript(text).connection.close()
+        assert [test for test in guard.tests if not (ROOT / test.partition("::")[0]).is_file()] == []
 
 
 PLACES = [re.escape(place) for place in (str(ROOT), f"{Path.home()}/", f"{tempfile.gettempdir()}/")]
