@@ -14,6 +14,9 @@ from providers.paypal.dates import after, moment, stamp
 
 NAME = "paypal"
 DAY = 86_400
+# A payment that failed is tried again every five days, twice at most (developer.paypal.com/docs/
+# subscriptions/customize/payment-failure-retry, 2026-11); a day more, as PayPal acts at its own hour.
+TRIES = 11 * DAY
 
 # developer.paypal.com/docs/api/subscriptions/v1, `subscription_status`, 1.6. A status that is not here is
 # UNKNOWN. What is owed makes PAST_DUE of ACTIVE and SUSPENDED, and a free period TRIALING of ACTIVE.
@@ -174,7 +177,7 @@ def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, 
         period_end=times.end if running else None,
         ended_at=_maybe_time(data, "status_update_time") if status is Status.ENDED else None,
         trial_end=times.end if status is Status.TRIALING else None,
-        unpaid_since=_failed_at(data) if status is Status.PAST_DUE else None,
+        unpaid_since=_owed_since(data, times) if status is Status.PAST_DUE else None,
         paid_through=None if status is Status.PENDING else times.paid_through,
     )
 
@@ -261,6 +264,15 @@ def _failed_at(data: Answer) -> int | None:
     last = _maybe_time(data, "billing_info.last_payment.time")
     failed = _maybe_time(data, "billing_info.last_failed_payment.time")
     return failed if failed is not None and (last is None or failed > last) else None
+
+
+def _owed_since(data: Answer, times: _Times) -> int | None:
+    """When the payment fell due that failed. PayPal shows the last failure, which may be that of a further
+    try: of one that came so soon after what was paid, the end of that counts."""
+    failed = _failed_at(data)
+    if failed is not None and DAY < failed - times.paid_through <= TRIES:
+        return times.paid_through
+    return failed
 
 
 def _status(raw: str, data: Answer, times: _Times) -> Status:

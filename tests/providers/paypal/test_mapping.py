@@ -110,6 +110,12 @@ class TestOwed:
         found = mapped(subscription(raw, billing_info=info(failed=failed)), now=failed + 60)
         assert (found.status, found.unpaid_since) == (Status.PAST_DUE, failed)
 
+    @pytest.mark.parametrize(("failed", "since"), [(0, 0), (1, 1), (5, 0), (10, 0), (12, 12), (-3, -3)])
+    def test_since_it_fell_due_however_often_it_was_tried(self, failed: int, since: int) -> None:
+        """In days after what is paid. After a pause the next payment is due whenever it is."""
+        told = info(failed=MONTH_LATER + failed * DAY)
+        assert mapped(subscription(billing_info=told)).unpaid_since == MONTH_LATER + since * DAY
+
     def test_made_good_since_it_is_not(self) -> None:
         found = mapped(subscription(billing_info=info(last=START, failed=START - 60)))
         assert (found.status, found.unpaid_since) == (Status.ACTIVE, None)
