@@ -26,6 +26,7 @@ from tests.faults.attackers.post import (
     written,
 )
 from tests.faults.attackers.shop import ARRIVING, buy, paypal_of, rows
+from tests.faults.neighbours.test_ledger import locked
 from web.app import LARGEST_BODY, Listener, listening
 
 PROVIDERS = ("stripe", "paypal")
@@ -266,3 +267,18 @@ async def test_the_ports_of_a_switched_off_provider_are_shut(still_town: Town) -
     async with running(town):
         town.paypal = paypal
         assert await send(town, by_paypal(town, b"{}")) == 404
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_what_cannot_be_stored_is_taken_when_it_comes_again(town: Town, provider: str) -> None:
+    """Every way that the file may fail, with Stripe: tests/faults/neighbours/test_ledger.py."""
+    letter = SIGNED[provider](town, written(event(town, provider, await buy(town, provider))))
+    before = rows(town, leave_out=("members",))
+    async with locked(town):
+        assert [await send(town, letter) for _ in range(3)] == [503] * 3
+    assert rows(town, leave_out=("members",)) == before
+    assert await send(town, letter) == 200
+    await town.settled()
+    after = rows(town, leave_out=("members",))
+    assert len([row for row in after if "UNTRUE" in row.upper()]) == 1
+    assert town.roles() == ["Gold"]
