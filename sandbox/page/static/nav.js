@@ -30,7 +30,7 @@ export function drawNav(world, here, { be, go }) {
   patch(document.getElementById("server-name"), world.guild.name, () => [world.guild.name]);
   patch(document.getElementById("people"), [world.people, world.me.id], () => [
     h("h2", {}, "You are"),
-    h("div", { role: "radiogroup", "aria-label": "You are" }, world.people.map((person) => who(person, world.me.id, be))),
+    h("div", { role: "radiogroup", "aria-label": "You are", onkeydown: (event) => step(event, be) }, world.people.map((person) => who(person, world.me.id, be))),
   ]);
   const marks = world.places.map((place) => [place.key, place.title, place.key === here.key ? 0 : unread(world.me.id, place)]);
   patch(document.getElementById("places"), [marks, here.key], () => [
@@ -39,11 +39,24 @@ export function drawNav(world, here, { be, go }) {
   ]);
 }
 
+// One of them is a tab stop, and arrows go on from there, as in any group of radio buttons.
+const STEPS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+
+function step(event, be) {
+  const by = STEPS[event.key];
+  if (!by) return;
+  event.preventDefault();
+  const all = [...event.currentTarget.querySelectorAll("[role=radio]")];
+  const next = all.at((all.indexOf(document.activeElement) + by) % all.length);
+  next.focus();
+  be(next.dataset.focus);
+}
+
 function who(person, me, be) {
   const on = person.id === me;
   return h("button", {
     type: "button", role: "radio", "aria-checked": String(on), class: `who ${on ? "on" : ""}`, "data-focus": person.id,
-    onclick: () => be(person.id),
+    tabindex: on ? 0 : -1, onclick: () => be(person.id),
   }, avatar(person), h("span", {}, h("b", {}, person.name), h("small", {}, person.about)));
 }
 

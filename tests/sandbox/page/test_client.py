@@ -85,6 +85,16 @@ async def test_the_keyboard_is_enough(page: Page) -> None:
     await expect(page.get_by_role("combobox", name="Message")).to_be_focused()
 
 
+async def test_arrows_go_from_person_to_person(page: Page) -> None:
+    people = {name: page.get_by_role("radio", name=name) for name in ("Mia", "Tom", "Ada")}
+    await people["Mia"].focus()
+    for key, name in (("ArrowDown", "Tom"), ("ArrowLeft", "Mia"), ("ArrowUp", "Ada"), ("ArrowRight", "Mia")):
+        await page.keyboard.press(key)
+        await expect(people[name]).to_be_checked()
+        await expect(people[name]).to_be_focused()
+    assert [await one.get_attribute("tabindex") for one in people.values()] == ["0", "-1", "-1"]
+
+
 async def test_what_people_type_is_shown_as_text(page: Page, stage: Stage) -> None:
     edit = {"plan": "Platinum", "name": HOSTILE, "description": HOSTILE}
     await stage.ada.run(stage.general, "plans edit", edit)
