@@ -43,7 +43,7 @@ def _part(subscription: Subscription, cycle: Obj, code: str) -> tuple[str, str]:
     if not amount:
         count = total * cycle["frequency"].get("interval_count", 1)
         times = f"for {count} {unit}{'' if count == 1 else 's'}"
-    label = "Trial" if cycle["tenure_type"] == "TRIAL" else "Subscription"
+    label = "Trial" if cycle["tenure_type"] == "TRIAL" else "Payments"
     return f"{label}, {times}", price
 
 
