@@ -116,6 +116,22 @@ async def test_cancelling_says_beforehand_that_it_is_final_and_keeps_what_is_pai
     await town.bob.dm_containing("has ended")
 
 
+async def test_cancelling_right_after_agreeing_keeps_the_whole_period(town: Town) -> None:
+    """PayPal shows the start in the place of the next payment then."""
+    paypal_of(town).world.settings.stale_billing_seconds = 3600
+    subscription_id = await buy(town)
+    asked = await town.bob.run(town.guild, "cancel")
+    (end,) = set(re.findall(r"<t:(\d+):D>", asked.text))
+    assert int(end) > town.clock.now() + 27 * DAY
+    await asked.press("Cancel subscription")
+    await town.settled()
+    assert paypal_of(town).subscription(subscription_id).status == "CANCELLED"
+    await town.turn(26 * DAY)
+    assert town.roles() == ["Gold"]
+    await town.turn(6 * DAY)
+    await until(town, lambda: town.roles() == [])
+
+
 async def test_subscribing_again_starts_where_the_paid_time_ends(town: Town) -> None:
     first = await buy(town)
     asked = await town.bob.run(town.guild, "cancel")
@@ -169,6 +185,19 @@ async def test_revoking_at_the_end_keeps_what_is_paid(town: Town) -> None:
     await town.turn(MONTH - 4 * DAY)
     await until(town, lambda: town.roles() == ["Gold"])
     await town.turn(5 * DAY)
+    await until(town, lambda: town.roles() == [])
+
+
+async def test_revoking_at_the_end_gives_money_back_at_once(town: Town) -> None:
+    subscription_id = await buy(town)
+    asked = await town.ada.run(town.guild, "revoke", {"member": town.bob, "refund": "last_payment"})
+    assert "$5.00" in asked.text
+    await asked.press("Revoke access")
+    await town.settled()
+    assert paypal_of(town).subscription(subscription_id).status == "CANCELLED"
+    assert paypal_of(town).dashboard.last_sale(subscription_id).status == "REFUNDED"
+    assert town.roles() == ["Gold"]
+    await town.turn(MONTH + DAY)
     await until(town, lambda: town.roles() == [])
 
 
