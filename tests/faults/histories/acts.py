@@ -19,9 +19,11 @@ from billing.use_cases.plans import Edit, edit_plan, remove_plan
 from billing.use_cases.revoke import Order, lift, revoke
 from billing.use_cases.subscribe import offer
 from sandbox.discord import Person
+from sandbox.paypal import PayPalRefusal, people
 from sandbox.stripe.cards import DECLINES_LATER, GOOD
 from sandbox.stripe.errors import StripeRefusal
 from sandbox.stripe.state import Obj
+from tests.faults.histories import paypal_rules
 from tests.faults.histories.stage import Page, Stage
 
 T = TypeVar("T")
@@ -29,6 +31,7 @@ Act = Callable[[Stage, int, int, int], Awaitable[None]]
 ACTS: dict[str, Act] = {}
 WEIGHTS: dict[str, int] = {}
 HOUR, DAY = 3600, 86_400
+OVER = ("canceled", "incomplete_expired", *paypal_rules.OVER)
 SPANS = (60, 600, HOUR, HOUR + 60, 8 * HOUR, DAY, 3 * DAY, 7 * DAY, 12 * DAY, 31 * DAY, 40 * DAY)
 
 
@@ -52,22 +55,29 @@ def member_of(stage: Stage, n: int) -> Person:
 
 
 def subscription(stage: Stage, n: int) -> Obj | None:
-    """One that is somebody's, the newest first, so that small numbers name what was just bought."""
-    return pick([*stage.model.truth().values()][::-1], n)
+    """One at Stripe, the newest first, so that small numbers name what was just bought."""
+    return pick([*stage.model.at_stripe().values()][::-1], n)
 
 
 def living(stage: Stage, n: int) -> Obj | None:
-    over = ("canceled", "incomplete_expired")
-    return pick([s for s in stage.model.truth().values() if s["status"] not in over][::-1], n)
+    return pick([s for s in stage.model.at_stripe().values() if s["status"] not in OVER][::-1], n)
+
+
+def bought(stage: Stage, n: int) -> Obj | None:
+    """One of either provider's that lives."""
+    truth = stage.model.truth()
+    return pick([truth[name] for name in stage.model.owners if truth[name]["status"] not in OVER][::-1], n)
 
 
 def key_of(sub: Obj) -> SubscriptionKey:
+    if "provider" in sub:
+        return SubscriptionKey("paypal", "sandbox", sub["id"])
     return SubscriptionKey("stripe", "test", sub["id"])
 
 
 async def run(name: str, stage: Stage, a: int, b: int, c: int) -> None:
     """One act; what a person could be told is no fault of the program."""
-    with suppress(DuesError, StripeRefusal):
+    with suppress(DuesError, StripeRefusal, PayPalRefusal):
         await ACTS[name](stage, a, b, c)
 
 
@@ -76,16 +86,17 @@ async def run(name: str, stage: Stage, a: int, b: int, c: int) -> None:
 
 @act(14)
 async def subscribe(stage: Stage, a: int, b: int, c: int) -> None:
-    """Ask for a page, and pay on it unless c says to leave it open."""
+    """Ask for pages, and pay at Stripe or at PayPal unless c says to leave them open."""
     who, plan = member_of(stage, a), stage.plans[b % len(stage.plans)]
     latest = await stage.ports.ledger.load_plan(plan.id)
     if latest is None or latest.removed_at is not None:
         return
     made = await offer(stage.ports, plan.guild_id, who.id, latest)
+    chosen = "paypal" if c // 6 % 4 == 3 else "stripe"
     for way in made.ways:
         if way.url is not None:
-            stage.pages.append(Page(way.url, plan.guild_id, who.id))
-            if c % 6 != 5:
+            stage.pages.append(Page(way.provider, way.url, plan.guild_id, who.id))
+            if c % 6 != 5 and way.provider == chosen:
                 await pay(stage, len(stage.pages) - 1, 0, c)
 
 
@@ -93,16 +104,30 @@ async def subscribe(stage: Stage, a: int, b: int, c: int) -> None:
 async def pay(stage: Stage, a: int, b: int, c: int) -> None:
     """On a page that was asked for some time; with a good card, or one that fails at the renewal."""
     page = pick(stage.pages, a)
-    if page is not None:
+    if page is not None and page.provider == "paypal":
+        agree(stage, page, fails_later=c % 6 == 4)
+    elif page is not None:
         card = DECLINES_LATER if c % 6 == 4 else GOOD
         session = stage.server.pay_checkout(page.url, card)
         stage.model.owners[session["subscription"]] = (page.guild, page.member)
 
 
+def agree(stage: Stage, page: Page, *, fails_later: bool) -> None:
+    """As the member whose page it is, with their own account at PayPal."""
+    found, _ = people.asked(stage.paypal.world, page.url)
+    stage.paypal.approve(page.url, mail_of(page.member))
+    stage.model.owners[found.id] = (page.guild, page.member)
+    stage.paypal.dashboard.fund(mail_of(page.member), good=not fails_later)
+
+
+def mail_of(member: int) -> str:
+    return f"{member}@example.com"
+
+
 @act(8)
 async def cancel_own(stage: Stage, a: int, b: int, c: int) -> None:
-    sub = living(stage, a)
-    if sub is not None and sub["id"] in stage.model.owners:
+    sub = bought(stage, a)
+    if sub is not None:
         stage.model.wished.add(sub["id"])
         confirmed = stage.heard.confirmed[sub["id"]]
         receipt = await cancel(stage.ports, stage.model.owners[sub["id"]][1], key_of(sub))
@@ -112,13 +137,13 @@ async def cancel_own(stage: Stage, a: int, b: int, c: int) -> None:
 def _check_receipt(stage: Stage, receipt: Receipt, confirmed: int) -> None:
     sub_id = receipt.intent.key.id
     if receipt.intent.state == "done" and stage.heard.confirmed[sub_id] == confirmed:
-        stage.problems.append(f"the receipt says that {sub_id} is cancelled, and Stripe never did")
+        stage.problems.append(f"the receipt says that {sub_id} is cancelled, and its provider never did")
 
 
 @act(5)
 async def resume_own(stage: Stage, a: int, b: int, c: int) -> None:
-    sub = living(stage, a)
-    if sub is not None and sub["id"] in stage.model.owners:
+    sub = bought(stage, a)
+    if sub is not None:
         stage.model.wished.add(sub["id"])
         await resume(stage.ports, stage.model.owners[sub["id"]][1], key_of(sub))
 
@@ -126,8 +151,8 @@ async def resume_own(stage: Stage, a: int, b: int, c: int) -> None:
 @act(2)
 async def cancel_anothers(stage: Stage, a: int, b: int, c: int) -> None:
     """With an id that was seen somewhere."""
-    sub = living(stage, a)
-    if sub is not None and sub["id"] in stage.model.owners:
+    sub = bought(stage, a)
+    if sub is not None:
         others = [m.id for m in stage.members if m.id != stage.model.owners[sub["id"]][1]]
         commands: list[Callable[..., Awaitable[Any]]] = [cancel, resume, manage_link]
         await commands[b % 3](stage.ports, others[c % len(others)], key_of(sub))
@@ -318,7 +343,7 @@ async def pause(stage: Stage, a: int, b: int, c: int) -> None:
 
 @act(3)
 async def unpause(stage: Stage, a: int, b: int, c: int) -> None:
-    paused = [s for s in stage.model.truth().values() if s["pause_collection"]]
+    paused = [s for s in stage.model.at_stripe().values() if s["pause_collection"]]
     sub = pick(paused, a)
     if sub is not None:
         stage.server.dashboard.unpause(sub["id"])

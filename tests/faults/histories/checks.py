@@ -9,6 +9,7 @@ from typing import Any
 from billing.model import Notice
 from sandbox.discord.permissions import MANAGE_ROLES, guild_permissions, top_position
 from sandbox.stripe.state import Obj
+from tests.faults.histories import paypal_rules
 from tests.faults.histories.model import Decision, PlanFacts
 from tests.faults.histories.stage import Stage
 
@@ -18,8 +19,8 @@ _PENDING = """
         + (SELECT count(*) FROM intents WHERE state = 'pending')
 """
 KEEPS = ("bot", "unclear")
-BILLED = ("trialing", "active", "past_due", "unpaid")
-STATUSES = (*BILLED, "incomplete", "incomplete_expired", "canceled", "paused")
+BILLED = ("trialing", "active", "past_due", "unpaid", "ACTIVE")
+STATUSES = (*BILLED, "incomplete", "incomplete_expired", "canceled", "paused", *paypal_rules.STATUSES)
 ONCE = ("started", "ended", "revoked")  # of one subscription, or of one decision
 
 
@@ -53,8 +54,7 @@ class Checks:
         self.model.whose[guild, member, role] = "unclear" if was or self.stage.is_vague else "hand"
 
     def _snatched(self, guild: int, member: int, role: int) -> None:
-        if self.model.whose.pop((guild, member, role), None) in KEEPS:
-            self.model.whose[guild, member, role] = "taken"
+        self.model.whose[guild, member, role] = "taken"
 
     def _given(self, guild: int, member: int, role: int) -> None:
         self.model.whose[guild, member, role] = "bot"
@@ -67,6 +67,8 @@ class Checks:
             self._problem(f"role {role} was taken from member {member}, and not given by the bot ({was})")
         if role in self._certain(guild, member):
             self._problem(f"member {member} lost role {role}, to which they are entitled for certain")
+        elif role in self._paid_unasked(guild, member):
+            self._problem(f"member {member} lost role {role}, and their provider has not said that it ended")
 
     def _versions(self, sub: Obj) -> list[Obj]:
         """Each way in which the program may know it; a status that nobody knows neither gives nor takes."""
@@ -98,9 +100,23 @@ class Checks:
                 found |= plan.roles & self._plans[plan.id].roles
         return found
 
+    def _paid_unasked(self, guild: int, member: int) -> set[int]:
+        """Roles that are paid for; that they are not was not heard since all was in step."""
+        found = set()
+        for sub in self._own(guild, member) if not self.stage.unsure else ():
+            plan, heard = self.model.paid_plan(sub), self.stage.heard.seen.get(sub["id"], [])
+            if plan is None or sub["id"] not in self._known:
+                continue
+            if not all(self.model.gives(version, self.stage.now) for version in heard):
+                continue
+            same = all(self.model.paid_plan(v) is plan for v in (*heard, *self._known[sub["id"]]))
+            paid = same and self.model.gives(sub, self.stage.now)
+            if paid and not self._maybe_barred(guild, member, plan.id):
+                found |= plan.roles & self._plans[plan.id].roles
+        return found
+
     def _own(self, guild: int, member: int) -> list[Obj]:
-        own = [s for s, owner in self.model.owners.items() if owner == (guild, member)]
-        return [self.model.truth()[sub_id] for sub_id in own]
+        return self.model.own(guild, member)
 
     def _barred(self, guild: int, member: int, plan: int) -> bool:
         """Now and when all was last in step."""
@@ -129,9 +145,10 @@ class Checks:
             query = "SELECT kind, state, subscription_id FROM intents WHERE id = ?"
             ((kind, state, sub_id),) = self.stage.rows(query, notice.facts["intent"])
             if kind.startswith("cancel") and state == "done" and not self.stage.heard.confirmed[sub_id]:
-                self._problem(f"'cancelled' was said of {sub_id}, and Stripe never said so")
-        if notice.kind == "ended" and not self.stage.heard.confirmed[str(notice.facts["subscription"])]:
-            self._problem(f"'ended' was said of {notice.facts['subscription']}, and Stripe never said so")
+                self._problem(f"'cancelled' was said of {sub_id}, and its provider never said so")
+        about_sub = str(notice.facts.get("subscription"))
+        if notice.kind == "ended" and not self.stage.heard.confirmed[about_sub]:
+            self._problem(f"'ended' was said of {about_sub}, and its provider never said so")
 
     # -- after every step ---------------------------------------------------------------------------------
 
@@ -155,7 +172,8 @@ class Checks:
         for method, sub_id in self.stage.heard.changes:
             if sub_id not in self.model.wished and not self._shut_out(sub_id):
                 self._problem(f"{method} {sub_id}, and nobody had wished for a change of it")
-        refunds = len(self.stage.server.world.all("refund")) - self.model.refunds_by_owner
+        worlds = (self.stage.server.world, self.stage.paypal.world)
+        refunds = sum(len(world.all("refund")) for world in worlds) - self.model.refunds_by_owner
         if refunds > self.model.refunds_ordered:
             self._problem(f"{refunds} refunds, and {self.model.refunds_ordered} ordered")
 
@@ -227,10 +245,14 @@ class Checks:
                 self._problem(f"member {member} still has role {role}")
 
     def at_the_end(self) -> None:
-        """Everything has arrived, no fault is left, and a sweep has been where one is made."""
+        """All has arrived, no fault is left, and where sweeps are made one has been: it gives back what was
+        taken by hand.
+        """
         if self.stage.sweeps < 86_400:
             self.stage.unnoticed.clear()
             self.stage.mail.lost = 0
+            for key in [k for k, whose in self.model.whose.items() if whose == "taken"]:
+                del self.model.whose[key]
         self._check_ended()
         self._check_wishes()
         if not self._all_done():
@@ -239,13 +261,16 @@ class Checks:
         self._check_stopped()
 
     def _check_stopped(self) -> None:
-        """Whoever is shut out, or will be, is not billed for more."""
+        """Whoever is shut out, or will be, or lost a dispute, is not billed for more."""
+        truth = self.model.truth()
         for sub_id, (guild, member) in self.model.owners.items():
-            sub = self.model.truth()[sub_id]
+            sub = truth[sub_id]
             plan = self.model.paid_plan(sub)
-            renews = sub["status"] in BILLED and sub["cancel_at"] is None
+            renews = sub["status"] in BILLED and sub.get("cancel_at") is None
             if renews and plan is not None and self.model.blocked(guild, member, plan.id, math.inf):
                 self._problem(f"{sub_id} goes on being billed, and its payer {member} is revoked")
+            if renews and self.model.disputes.get(sub_id) == "lost":
+                self._problem(f"{sub_id} goes on being billed, and gives nothing, as a dispute was lost")
 
     def _left(self) -> dict[str, list[Any]]:
         queries = {
@@ -259,6 +284,8 @@ class Checks:
 
 def _kept(sub: Obj) -> Obj:
     """As much of it as decides anything, as it is now."""
+    if "provider" in sub:
+        return sub
     item = sub["items"]["data"][0]
     names = ("id", "status", "cancel_at", "pause_collection")
     return {name: sub[name] for name in names} | {"items": {"data": [dict(item)]}}

@@ -30,8 +30,10 @@ from sandbox.discord.routes_guilds import get_member, give_role, list_roles, tak
 from sandbox.faults import Fault
 from sandbox.stripe import StripeServer
 from sandbox.stripe.state import Obj
+from tests.faults.histories.paypal_rules import OVER, view_in
 
 Pause = Callable[[], Awaitable[None]]
+START = 1_800_000_000
 NO_ANSWER = ("cut_before", "hang_before")
 LOST_ANSWER = ("cut_after", "hang_after")
 
@@ -133,7 +135,7 @@ class _Request:
 
 @dataclass
 class Heard:
-    """What the program was told by Stripe, and what it asked for.
+    """What the program was told by providers, and what it asked for.
 
     `seen`: each subscription as answered since all was in step; `first`: as first answered; `confirmed`: how
     many answers showed it cancelled; `lies`: subscriptions whose last answer was bent by a fault.
@@ -156,6 +158,16 @@ class Heard:
             (self.lies.add if bent else self.lies.discard)(body["id"])
             if body["cancel_at"] or body["status"] in ("canceled", "incomplete_expired"):
                 self.confirmed[body["id"]] += 1
+
+    def hear_paypal(self, body: Obj, *, bent: bool) -> None:
+        """An agreement as PayPal showed it."""
+        if "subscriber" not in body:
+            return  # a page that nobody has agreed on
+        self.seen[body["id"]].append(view_in(body))
+        self.first.setdefault(body["id"], body)
+        (self.lies.add if bent else self.lies.discard)(body["id"])
+        if body["status"] in OVER:
+            self.confirmed[body["id"]] += 1
 
 
 class StripeWire(stripe.AIOHTTPClient):

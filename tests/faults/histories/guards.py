@@ -240,3 +240,52 @@ def _(stack: ExitStack) -> None:
         return None
 
     stack.enter_context(patch.object(SqliteLedger, "record_granting", nothing))
+
+
+@guard("what is paid at PayPal outlives its cancellation")
+def _(stack: ExitStack) -> None:
+    stack.enter_context(patch.dict(billing.access.TABLE, {Status.ENDED: Access.NONE}))
+
+
+@guard("what is paid at PayPal is had no longer than that")
+def _(stack: ExitStack) -> None:
+    stack.enter_context(patch.dict(billing.access.TABLE, {Status.ENDED: Access.FULL}))
+
+
+@guard("what the owner suspends at PayPal gives only what is paid")
+def _(stack: ExitStack) -> None:
+    stack.enter_context(patch.dict(billing.access.TABLE, {Status.PAUSED: Access.FULL}))
+
+
+@guard("who loses a dispute is billed no longer")
+def _(stack: ExitStack) -> None:
+    disputed = billing.use_cases.sync._disputed
+
+    def go_on(synced: Any, dispute_id: str) -> Any:
+        return replace(disputed(synced, dispute_id), intents=synced.intents)
+
+    stack.enter_context(patch.object(billing.use_cases.sync, "_disputed", go_on))
+
+
+@guard("nobody's roles go on an old account of what is paid")
+def _(stack: ExitStack) -> None:
+    stack.enter_context(patch.object(billing.use_cases.converge, "_wait_for_truth", lambda *_: None))
+
+
+@guard("what was owed stays owed since it first was")
+def _(stack: ExitStack) -> None:
+    merge = db.sync.merge
+
+    def forget(old: Any, new: Subscription, *rest: Any, **more: Any) -> Subscription:
+        return replace(merge(old, new, *rest, **more), unpaid_since=new.unpaid_since)
+
+    stack.enter_context(patch.object(db.sync, "merge", forget))
+
+
+@guard("only the page that we made binds a payment to its member")
+def _(stack: ExitStack) -> None:
+    async def believe(ports: Any, provider: Any, snapshot: Subscription) -> Any:
+        found = await provider.fetch_checkout(snapshot.key.id)
+        return await ports.ledger.load_checkout(found.checkout_id) if found.checkout_id else None
+
+    stack.enter_context(patch.object(billing.use_cases.sync, "_find_checkout", believe))

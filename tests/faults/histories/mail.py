@@ -9,32 +9,46 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from billing.errors import LedgerError
-from sandbox.stripe.delivery import BACKOFF, sign
+from sandbox.paypal import delivery as paypal
+from sandbox.stripe import delivery as stripe
 from sandbox.stripe.older_shapes import as_version
 from sandbox.stripe.state import Obj, World
 from sandbox.stripe.thin import thin_event
+from tests.faults.histories.paypal_edge import signed
 
 SECRET = "whsec_history"
 OLD = "2024-06-20"
 
-Receive = Callable[[bytes, Mapping[str, str]], Awaitable[Any]]
+Receive = Callable[[str, bytes, Mapping[str, str]], Awaitable[Any]]
 
 
 @dataclass
 class Letter:
-    """One notification; `at` is when it is next tried."""
+    """One notification of that provider's; `at` is when it is next tried."""
 
+    sender: str
     body: bytes
     at: float
     tries: int = 0
 
+    def signed(self, now: float) -> Mapping[str, str]:
+        if self.sender == "paypal":
+            return signed(self.body, now)
+        return {"stripe-signature": stripe.sign(self.body, [SECRET], now)}
+
+    def pause(self) -> int:
+        """Seconds until the next try."""
+        pauses: tuple[int, ...] = paypal.BACKOFF if self.sender == "paypal" else stripe.BACKOFF
+        return pauses[min(self.tries, len(pauses)) - 1]
+
 
 @dataclass
 class Mail:
-    """What the local Stripe sends. `way` is how the next `left` notifications travel.
+    """What the local Stripe and the local PayPal send. `way` is how the next `left` notifications travel.
 
     direct; double: twice at once; lost: never; late: after `seconds`; swapped: held until released, the
-    newest first; thin and old: in another shape.
+    newest first; thin and old: in another shape, at Stripe. That PayPal took a payment back is never lost:
+    nothing else tells of it.
     """
 
     world: World
@@ -55,13 +69,26 @@ class Mail:
         """Whether anything is on its way, or was lost and not looked for yet."""
         return bool(self.held or self.waiting or self.tasks or self.lost)
 
-    def on_event(self, event: Obj) -> None:
+    def on_stripe(self, event: Obj) -> None:
+        way = self._next_way()
+        self._post("stripe", self._body(event, way), way)
+
+    def on_paypal(self, event: Obj) -> None:
+        way = self._next_way()
+        if way == "lost" and event["event_type"] == "PAYMENT.SALE.REVERSED":
+            way = "direct"
+        self._post("paypal", paypal.written(event), way)
+
+    def _next_way(self) -> str:
         way = self.way if self.left > 0 else "direct"
         self.left = max(self.left - 1, 0)
-        if way == "lost" and "dispute" not in event["type"]:
+        return way
+
+    def _post(self, sender: str, body: bytes, way: str) -> None:
+        if way == "lost":
             self.lost += 1
             return
-        letter = Letter(self._body(event, way), self.world.clock.now())
+        letter = Letter(sender, body, self.world.clock.now())
         if way == "swapped":
             self.held.append(letter)
         elif way == "late":
@@ -109,10 +136,9 @@ class Mail:
         task.add_done_callback(self.tasks.discard)
 
     async def _deliver(self, letter: Letter) -> None:
-        stamp = sign(letter.body, [SECRET], self.world.clock.now())
         try:
-            await self.receive(letter.body, {"stripe-signature": stamp})
+            await self.receive(letter.sender, letter.body, letter.signed(self.world.clock.now()))
         except LedgerError:
             letter.tries += 1
-            letter.at = self.world.clock.now() + BACKOFF[min(letter.tries, len(BACKOFF)) - 1]
+            letter.at = self.world.clock.now() + letter.pause()
             self.waiting.append(letter)

@@ -1,6 +1,6 @@
 """What the roles must be, told from the rules in docs/access.md and from what the provider holds.
 
-Written without billing/: it reads the local Stripe's own objects and what people did, and never the ledger.
+Written without billing/: it reads the providers' own objects and what people did, and never the ledger.
 Answers are yes, no, or None where the rules leave it open.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.stripe.state import Obj, World
+from tests.faults.histories.paypal_rules import OVER, PayPalRules
 
 DAY = 86_400
 GRACE = 7 * DAY
@@ -58,6 +59,7 @@ class Model:
     """
 
     stripe: World
+    paypal: PayPalRules
     plans: dict[int, PlanFacts] = field(default_factory=dict)
     owners: dict[str, tuple[int, int]] = field(default_factory=dict)
     void_since: dict[str, int] = field(default_factory=dict)
@@ -71,8 +73,23 @@ class Model:
     sold: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     def truth(self) -> dict[str, Obj]:
-        """The provider's subscriptions as they are now."""
+        """The providers' subscriptions as they are now."""
+        return {**self.at_stripe(), **self.paypal.truth()}
+
+    def at_stripe(self) -> dict[str, Obj]:
+        """Stripe's own."""
         return self.stripe.tables.get("subscription", {})
+
+    def own(self, guild: int, member: int) -> list[Obj]:
+        """What this member bought in that server."""
+        truth = self.truth()
+        return [truth[name] for name, owner in self.owners.items() if owner == (guild, member)]
+
+    def is_over(self, sub: Obj, now: float) -> bool:
+        """Nothing is left of it that could be ended."""
+        if "provider" in sub:
+            return sub["status"] in OVER and self.paypal.paid_until(sub)[0] <= now
+        return bool(sub["status"] == "canceled")
 
     def add_plan(self, plan: PlanFacts) -> None:
         self.plans[plan.id] = plan
@@ -88,6 +105,8 @@ class Model:
 
     def gives_undisputed(self, sub: Obj, now: float) -> bool | None:
         """The same, for whoever has not heard of the dispute."""
+        if "provider" in sub:
+            return self.paypal.gives(sub, now)
         if sub["status"] in PAYING:
             given: bool | None = True
         elif sub["status"] == "past_due":
@@ -117,8 +136,7 @@ class Model:
 
         return [i for i in self.stripe.all("invoice") if about(i) == sub_id]
 
-    def plan_of(self, guild: int, price_id: str) -> PlanFacts | None:
-        product = self.stripe.by_id[price_id]["product"]
+    def _plan_with(self, guild: int, product: str) -> PlanFacts | None:
         return next((p for p in self.plans.values() if p.guild == guild and product in p.products), None)
 
     def paid_plan(self, sub: Obj) -> PlanFacts | None:
@@ -126,20 +144,20 @@ class Model:
         if sub["id"] not in self.owners:
             return None
         guild, _ = self.owners[sub["id"]]
+        if "provider" in sub:
+            return self._plan_with(guild, self.paypal.world.get("plan", sub["plan_id"])["product_id"])
         price = sub["items"]["data"][0]["price"]
-        return self.plan_of(guild, price if isinstance(price, str) else price["id"])
+        price_id = price if isinstance(price, str) else price["id"]
+        return self._plan_with(guild, self.stripe.by_id[price_id]["product"])
 
     # -- what a member may have -------------------------------------------------------------------------
 
     def entitled(self, guild: int, member: int, now: float) -> dict[int, bool | None]:
         """Plan -> yes or None; plans that are not in it: no."""
         found: dict[int, bool | None] = {}
-        for sub in self.truth().values():
-            plan = self.paid_plan(sub)
-            if plan is None or self.owners[sub["id"]] != (guild, member):
-                continue
-            given = self.gives(sub, now)
-            if given is not False and not self.blocked(guild, member, plan.id, now):
+        for sub in self.own(guild, member):
+            plan, given = self.paid_plan(sub), self.gives(sub, now)
+            if plan is not None and given is not False and not self.blocked(guild, member, plan.id, now):
                 found[plan.id] = found.get(plan.id) or given
         return found
 
@@ -161,11 +179,11 @@ class Model:
     ) -> None:
         """An admin's order as CONTRACT.md has it: at once, or at the end of what is paid."""
         ends: dict[int, int] = {}
-        for sub in self.truth().values():
+        for sub in self.own(guild, member):
             paid = self.paid_plan(sub)
-            mine = paid is not None and self.owners[sub["id"]] == (guild, member)
-            if paid is not None and mine and plan in (None, paid.id) and sub["status"] != "canceled":
+            if paid is not None and plan in (None, paid.id) and not self.is_over(sub, now):
                 ends[paid.id] = max(ends.get(paid.id, now), self._paid_until(sub, now))
+                self.paypal.cut |= {sub["id"]} if at_once else set()
         if at_once or not ends:
             blocks = [Block(plan, now)]
         else:
@@ -174,6 +192,8 @@ class Model:
         self.decisions[decision] = Decision(guild, member, blocks)
 
     def _paid_until(self, sub: Obj, now: int) -> int:
+        if "provider" in sub:
+            return max(now, self.paypal.paid_until(sub)[0])
         if sub["status"] not in PAYING:
             return now
         ends: list[int | None] = [sub["items"]["data"][0]["current_period_end"], sub["cancel_at"]]

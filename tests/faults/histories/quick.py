@@ -18,22 +18,27 @@ import aiosqlite
 import stripe
 
 import cogs.role_sync
+import providers.paypal.api
+import providers.paypal.client
 from billing.errors import LedgerUnavailable
 from billing.model import Notice, Plan
-from billing.ports import Ports
+from billing.ports import Ports, Provider
 from billing.use_cases.ingest import ingest
 from billing.worker import Worker
 from cogs.role_sync import DiscordRoles, RoleSync
 from db import SqliteLedger
+from providers.paypal.client import PayPalProvider
 from providers.stripe.api import RETRIES
 from providers.stripe.client import StripeProvider
 from sandbox.discord import Guild, Person
+from sandbox.paypal import clockwork
+from sandbox.paypal import state as paypal_state
 from sandbox.stripe import state
-from tests.faults.histories.edges import DiscordWire, Disk, HandClock, StripeWire, pauses
+from tests.faults.histories.edges import START, DiscordWire, Disk, HandClock, StripeWire, pauses
 from tests.faults.histories.mail import SECRET, Mail
+from tests.faults.histories.paypal_edge import URL, PayPalWire, connected
 from tests.faults.histories.stage import NEVER, Stage
 
-START = 1_800_000_000
 SWEEPS = 3601.0  # seconds; a length that nothing else sleeps
 HOUR = 3600
 LONGEST_QUIET = 400_000
@@ -48,7 +53,6 @@ class Program:
     """One life of it, over a ledger file that outlives it."""
 
     ledger: SqliteLedger
-    provider: StripeProvider
     ports: Ports
     worker: Worker
     cog: RoleSync
@@ -60,13 +64,16 @@ class QuickStage(Stage):
     def __init__(self, path: Path, seed: int, sweeps: float, intent: bool) -> None:
         self.hands = HandClock(START)
         super().__init__(path, self.hands, sweeps, intent)
+        self.paypal.world.url = URL
+        self.paypal.world.settings.stale_billing_seconds = 600
         self.pause = pauses(random.Random(seed))
         self.disk = Disk(self.pause)
         self.mail = self._mail = Mail(self.server.world, self._receive)
-        self.server.world.listeners[:] = [self._mail.on_event]
+        self.server.world.listeners[:] = [self._mail.on_stripe]
+        self.paypal.world.listeners[:] = [self._mail.on_paypal]
         self._discord = DiscordWire(self.world, self.app, self.pause, self.unclear)
         self.discord_faults = self._discord.faults
-        self._wire: StripeWire | None = None
+        self._wires: dict[str, StripeWire | PayPalWire] = {}
         self._program: Program | None = None
         self._passing = asyncio.Lock()  # two who wait for quiet would each hear the other
 
@@ -100,16 +107,11 @@ class QuickStage(Stage):
                 one.wake()
 
         ledger = await SqliteLedger.open(self.path, wake)
-        provider = StripeProvider(self.server.api_key, (SECRET,), None, self.clock)
-        self._wire = StripeWire(self.server, self.heard, self.pause)
-        provider._api._http = self._wire
-        provider._api._client = stripe.StripeClient(
-            self.server.api_key, max_network_retries=RETRIES, http_client=self._wire
-        )
+        both: dict[str, Provider] = {"stripe": self._connect_stripe(), "paypal": self._connect_paypal()}
         bot: Any = self._discord
         ports = Ports(
             ledger=ledger,
-            providers={"stripe": provider},
+            providers=both,
             roles=DiscordRoles(bot),
             messenger=self,
             clock=self.clock,
@@ -118,10 +120,23 @@ class QuickStage(Stage):
         )
         self._discord.ports = ports
         worker.append(Worker(ports, self.sweeps))
-        self._program = Program(ledger, provider, ports, worker[0], RoleSync(bot))
+        self._program = Program(ledger, ports, worker[0], RoleSync(bot))
         self.is_up = True
         worker[0].start()
         await self._program.cog.on_ready()
+
+    def _connect_stripe(self) -> StripeProvider:
+        provider = StripeProvider(self.server.api_key, (SECRET,), None, self.clock)
+        self._wires["stripe"] = wire = StripeWire(self.server, self.heard, self.pause)
+        provider._api._http = wire
+        provider._api._client = stripe.StripeClient(
+            self.server.api_key, max_network_retries=RETRIES, http_client=wire
+        )
+        return provider
+
+    def _connect_paypal(self) -> PayPalProvider:
+        self._wires["paypal"] = wire = PayPalWire(self.paypal, self.heard, self.model.paypal, self.pause)
+        return connected(self.paypal, wire, self.clock)
 
     async def stop(self, *, abrupt: bool = False) -> None:
         program, self._program, self.is_up = self._program, None, False
@@ -134,19 +149,20 @@ class QuickStage(Stage):
         await program.cog.cog_unload()
         await program.worker.close(0.0 if abrupt else 5.0)
         await program.ledger.close()
-        await program.provider.close()
+        for provider in program.ports.providers.values():
+            await provider.close()
 
     async def tell(self, notice: Notice) -> None:
         """The Messenger: what is said is looked at while it is said."""
         await self.pause()
         self.on_told(notice)
 
-    async def _receive(self, body: bytes, headers: Mapping[str, str]) -> None:
+    async def _receive(self, provider: str, body: bytes, headers: Mapping[str, str]) -> None:
         await self.pause()
         program = self._program
         if program is None:
             raise LedgerUnavailable(detail="nobody listens")
-        await ingest(program.ledger, self.clock, program.provider, body, headers)
+        await ingest(program.ledger, self.clock, program.ports.providers[provider], body, headers)
 
     # -- time ---------------------------------------------------------------------------------------------
 
@@ -166,7 +182,7 @@ class QuickStage(Stage):
     async def _pass_time(self, until: float) -> None:
         swept = False  # the first sweep is waited for; that the others find nothing new is taken for granted
         for _ in range(MOST_STOPS):
-            self.server.catch_up()
+            self._catch_up()
             await self.quiet()
             due = await self._next_due()
             sweep_at = self.hands.next_wake(lambda length: length == self.sweeps)
@@ -178,19 +194,23 @@ class QuickStage(Stage):
         else:
             raise AssertionError("time does not pass: something is due again and again")
         self._turn(until)
-        self.server.catch_up()
+        self._catch_up()
         await self.quiet()
+
+    def _catch_up(self) -> None:
+        self.server.catch_up()
+        self.paypal.catch_up()
 
     def _turn(self, to: float) -> None:
         self.hands.turn(to)
-        self.server.catch_up()
+        self._catch_up()
         self._mail.send_due()
 
     async def _next_due(self) -> float:
-        self.server.catch_up()
+        self._catch_up()
         now = self.hands.at
         short = self.hands.next_wake(lambda length: length < HOUR)
-        moments = [self.server.world.next_due, self._mail.next_at(), short]
+        moments = [self.server.world.next_due, clockwork.play(self.paypal.world), self._mail.next_at(), short]
         if self._program is not None:
             moments.append(await self._program.ledger.load_next_due(int(now)))
         return min((m for m in moments if m is not None and m > now), default=math.inf)
@@ -200,9 +220,10 @@ class QuickStage(Stage):
     def fill_disk(self, commits: int) -> None:
         self.disk.full = commits
 
-    def bend_answers(self, *, strange: int = 0, behind: int = 0) -> None:
-        if self._wire is not None:
-            self._wire.strange, self._wire.behind = strange, behind
+    def bend_answers(self, provider: str, *, strange: int = 0, behind: int = 0) -> None:
+        if provider in self._wires:
+            wire = self._wires[provider]
+            wire.strange, wire.behind = strange, behind
 
     async def joined(self, guild: Guild, member: Person) -> None:
         await super().joined(guild, member)
@@ -249,6 +270,9 @@ async def _built(path: Path, seed: int, sweeps: float, intent: bool) -> AsyncIte
     async with AsyncExitStack() as stack:
         stack.enter_context(patch.object(cogs.role_sync, "SETTLING", 0.0))
         stack.enter_context(patch.object(state, "token", _numbers()))
+        stack.enter_context(patch.object(paypal_state, "random", random.Random(0)))
+        stack.enter_context(patch.object(providers.paypal.api, "PAUSES", (0.0, 0.0)))
+        stack.enter_context(patch.object(providers.paypal.client, "PACE", 0.0))
         stage = QuickStage(path, seed, sweeps, intent)
         stack.enter_context(patch.object(aiosqlite, "connect", stage.disk.connect))
         stack.push_async_callback(stage.close)

@@ -1,4 +1,4 @@
-"""Where a history is played: a Stripe, a Discord, and the whole program between them, restartable."""
+"""Where a history is played: Stripe, PayPal, Discord, and the whole program between them, restartable."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from billing.ports import Clock, Ports
 from billing.use_cases.plans import Edit, add_plan, edit_plan
 from sandbox.discord import Application, DiscordWorld, Guild, Person, Role
 from sandbox.discord.faults import Faults
+from sandbox.paypal import PayPalServer
 from sandbox.stripe import StripeServer
 from tests.faults.histories.edges import Heard
 from tests.faults.histories.model import Model, PlanFacts
+from tests.faults.histories.paypal_rules import PayPalRules
 
 NEVER = 10.0**10
 TOKEN = "right.token"
@@ -29,6 +31,7 @@ SOLD = ((0, "Gold", 0, (0, 2)), (0, "Silver", 1, (1, 2)), (1, "Chess", 2, (0,)))
 class Page:
     """A page to pay on, and whose it is."""
 
+    provider: str
     url: str
     guild: int
     member: int
@@ -60,8 +63,8 @@ class Stage(ABC):
     """Two servers, three members and an owner, two plans that share a role and one beside them.
 
     `most_faults`: how often one fault strikes at most. `is_vague`: it is not known which calls failed.
-    `may_repeat`: something was said and could not be noted as said. `unnoticed`: who came back in a way that
-    only a sweep finds. `revoking`: orders under way.
+    `may_repeat`: something was said and could not be noted as said. `unsure`: a provider has failed.
+    `unnoticed`: who came back in a way that only a sweep finds. `revoking`: orders under way.
     """
 
     mail: Post
@@ -69,12 +72,13 @@ class Stage(ABC):
     most_faults = 100
     is_vague = False
     is_up = False
+    unsure = False
 
     def __init__(self, path: Path, clock: Clock, sweeps: float, intent: bool) -> None:
         self.path, self.clock, self.sweeps, self.intent = path, clock, sweeps, intent
-        self.server, self.world = StripeServer(clock), DiscordWorld(clock)
+        self.server, self.paypal, self.world = StripeServer(clock), PayPalServer(clock), DiscordWorld(clock)
         self.heard = Heard()
-        self.model = Model(self.server.world)
+        self.model = Model(self.server.world, PayPalRules(self.paypal.world))
         self.pages: list[Page] = []
         self.problems: list[str] = []
         self.unnoticed: set[tuple[int, int]] = set()
@@ -107,6 +111,10 @@ class Stage(ABC):
         self.products: list[str] = products
         self.prices: list[str] = [self.server.add_price(p, 500, currency="eur")["id"] for p in products]
         self.yearly: str = self.server.add_price(products[0], 5000, "year", currency="eur")["id"]
+        paypal = [self.paypal.add_product(name)["id"] for name in ("Gold", "Silver", "Chess")]
+        self.paypal_products: list[str] = paypal
+        self.paypal_plans: list[str] = [self.paypal.add_plan(p, "5.00", currency="EUR")["id"] for p in paypal]
+        self.paypal_yearly: str = self.paypal.add_plan(paypal[0], "50.00", "YEAR", "EUR")["id"]
         publish = world.publish
 
         def published(kind: str, **facts: Any) -> None:
@@ -137,7 +145,8 @@ class Stage(ABC):
     async def _sell(self, guild: int, name: str, product: int, roles: tuple[int, ...]) -> Plan:
         place = self.guilds[guild].id
         ids = [self.roles[guild][n].id for n in roles]
-        edit = Edit(name, add_role=ids[0], price_ids={"stripe": self.prices[product]})
+        prices = {"stripe": self.prices[product], "paypal": self.paypal_plans[product]}
+        edit = Edit(name, add_role=ids[0], price_ids=prices)
         plan = await add_plan(self.ports, place, edit, self.owner.id)
         for role in ids[1:]:
             plan = await edit_plan(self.ports, place, plan.id, Edit(add_role=role), self.owner.id)
@@ -147,7 +156,8 @@ class Stage(ABC):
         """What is on sale from now on."""
         self.plans = plans
         for plan, (_, _, product, _) in zip(plans, SOLD, strict=True):
-            facts = PlanFacts(plan.id, plan.guild_id, set(plan.role_ids), {self.products[product]})
+            products = {self.products[product], self.paypal_products[product]}
+            facts = PlanFacts(plan.id, plan.guild_id, set(plan.role_ids), products)
             self.model.add_plan(facts)
 
     # -- time ---------------------------------------------------------------------------------------------
@@ -171,8 +181,8 @@ class Stage(ABC):
         """So many writes find the disk full."""
 
     @abstractmethod
-    def bend_answers(self, *, strange: int = 0, behind: int = 0) -> None:
-        """So many answers show a status that nobody knows, or how it was at first."""
+    def bend_answers(self, provider: str, *, strange: int = 0, behind: int = 0) -> None:
+        """So many answers of that provider's show a status that nobody knows, or how it was at first."""
 
     # -- what is heard ------------------------------------------------------------------------------------
 

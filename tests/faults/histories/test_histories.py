@@ -15,7 +15,7 @@ from tests.faults.histories.wired import wired
 pytestmark = pytest.mark.slow
 
 COUNT, BATCH = 2000, 50
-WIRED = 16
+WIRED = 24
 
 
 @pytest.mark.parametrize("first", range(0, COUNT, BATCH))

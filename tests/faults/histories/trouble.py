@@ -30,6 +30,7 @@ async def restart(stage: Stage, a: int, b: int, c: int) -> None:
 @act(7)
 async def stripe_fails(stage: Stage, a: int, b: int, c: int) -> None:
     """Before or after the effect, with or without an answer, once or for a while."""
+    stage.unsure = True
     kinds = ("cut_before", "cut_after", "status", "status_after", "status", "empty", "status")
     kind: Any = kinds[a % 7]
     status = (500, 503, 429, 409, 502, 500, 401)[a % 7]
@@ -43,15 +44,40 @@ async def stripe_fails(stage: Stage, a: int, b: int, c: int) -> None:
 @act(2)
 async def stripe_speaks_strangely(stage: Stage, a: int, b: int, c: int) -> None:
     """A status that nobody knows; only a sweep finds out that it was nothing."""
+    stage.unsure = True
     if stage.sweeps < DAY:
-        stage.bend_answers(strange=1 + a % 4)
+        stage.bend_answers("stripe", strange=1 + a % 4)
 
 
 @act(4)
 async def stripe_lags(stage: Stage, a: int, b: int, c: int) -> None:
     """Reads are behind what was written; only a sweep finds out."""
+    stage.unsure = True
     if stage.sweeps < DAY:
-        stage.bend_answers(behind=1 + a % 4)
+        stage.bend_answers("stripe", behind=1 + a % 4)
+
+
+@act(6)
+async def paypal_fails(stage: Stage, a: int, b: int, c: int) -> None:
+    """As Stripe may, and at the desk that hands out tokens too; or the token is withdrawn."""
+    stage.unsure = True
+    kinds = ("cut_before", "cut_after", "status", "status_after", "status", "empty", "status")
+    kind: Any = kinds[a % 7]
+    status = (500, 503, 429, 500, 502, 500, 401)[a % 7]
+    path = ("", "", "oauth2", "subscriptions", "cancel", "disputes", "refund")[c % 7]
+    times = min((1, 3, 4, 9, 30)[b % 5], stage.most_faults)
+    if b % 7 == 6:
+        stage.paypal.revoke_token()
+    stage.paypal.faults.add(kind, path, times=times, status=status)
+
+
+@act(3)
+async def paypal_answers_oddly(stage: Stage, a: int, b: int, c: int) -> None:
+    """A status that nobody knows, or reads behind what was written; only a sweep finds out."""
+    stage.unsure = True
+    if stage.sweeps < DAY:
+        strange = b % 2 == 0
+        stage.bend_answers("paypal", **{"strange" if strange else "behind": 1 + a % 4})
 
 
 @act(6)
@@ -85,6 +111,8 @@ async def faults_end(stage: Stage, a: int, b: int, c: int) -> None:
 
 def calm(stage: Stage) -> None:
     stage.server.faults.clear()
+    stage.paypal.faults.clear()
     stage.discord_faults.clear()
     stage.fill_disk(0)
-    stage.bend_answers()
+    for provider in ("stripe", "paypal"):
+        stage.bend_answers(provider)

@@ -1,4 +1,4 @@
-"""The stage over real sockets: discord.py logs in, Stripe posts to the listener, the worker runs freely."""
+"""The stage over real sockets: discord.py logs in, providers post to the listener, the worker runs freely."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from billing.errors import LedgerUnavailable
 from billing.ports import Ports
 from sandbox.clock import MovableClock
 from sandbox.discord import DiscordServer, Guild
+from sandbox.paypal import Exchange as PayPalExchange
 from sandbox.stripe.api import Exchange
 from tests.cogs.town import Town, free_port, running
 from tests.faults.histories.mail import OLD
@@ -26,29 +27,30 @@ LONGEST = 20.0  # real seconds until what must come true has
 
 
 class WiredPost:
-    """The local Stripe's own deliveries."""
+    """The stand-ins' own deliveries."""
 
     def __init__(self, stage: WiredStage) -> None:
-        self._stripe, self.lost = stage.server, 0
+        self._stripe, self._paypal, self.lost = stage.server, stage.paypal, 0
 
     def goes(self, way: str, left: int, seconds: float) -> None:
         """For all that leave until another way is chosen, but for those that are lost."""
-        faults = self._stripe.delivery_faults
-        faults.double, faults.hold, faults.thin = way == "double", way == "swapped", way == "thin"
-        faults.late, faults.shape = (
-            (min(seconds, 3600.0) if way == "late" else 0.0),
-            (OLD if way == "old" else None),
-        )
-        faults.drop = left if way == "lost" else 0
-        self.lost += faults.drop
+        stripe = self._stripe.delivery_faults
+        stripe.thin, stripe.shape = way == "thin", OLD if way == "old" else None
+        for faults in (stripe, self._paypal.delivery_faults):
+            faults.double, faults.hold = way == "double", way == "swapped"
+            faults.late = min(seconds, 3600.0) if way == "late" else 0.0
+            faults.drop = left if way == "lost" else 0
+            self.lost += faults.drop
 
     def busy(self) -> bool:
-        pending = any(delivery.state in ("pending", "held") for delivery in self._stripe.deliveries)
+        sent = (*self._stripe.deliveries, *self._paypal.deliveries)
+        pending = any(delivery.state in ("pending", "held") for delivery in sent)
         return pending or self.lost > 0
 
     def release(self) -> None:
-        self._stripe.delivery_faults.hold = False
-        self._stripe.release(backwards=True)
+        for sender in (self._stripe, self._paypal):
+            sender.delivery_faults.hold = False
+            sender.release(backwards=True)
 
     def hurry(self) -> None:
         self.goes("direct", 0, 0.0)
@@ -69,6 +71,7 @@ class WiredStage(Stage):
         self.discord_faults = self._rest.faults
         self.mail = WiredPost(self)
         self.server.watch(self._hear)
+        self.paypal.watch(self._hear_paypal)
         self._running: AsyncExitStack | None = None
 
     def _hear(self, exchange: Exchange) -> None:
@@ -78,11 +81,22 @@ class WiredStage(Stage):
         if exchange.method != "GET" and where[2] == "subscriptions" and len(where) == 4:
             self.heard.changes.append((exchange.method, where[3]))
 
+    def _hear_paypal(self, exchange: PayPalExchange) -> None:
+        where = exchange.path.split("/")
+        if where[3:4] != ["subscriptions"] or len(where) == 4:
+            return
+        if exchange.method != "GET":
+            self.heard.changes.append((exchange.method, where[4]))
+        elif exchange.status == 200 and "fields" in exchange.query:
+            self.heard.hear_paypal(exchange.body, bent=False)
+            self.model.paypal.hear(exchange.body)
+
     async def build(self, stack: AsyncExitStack) -> None:
         """Everything but the program."""
         await self._rest.start(0)
         stack.push_async_callback(self._rest.stop)
         await stack.enter_async_context(self.server)
+        await stack.enter_async_context(self.paypal)
         port = free_port()
         hook = self.server.add_endpoint(f"http://127.0.0.1:{port}/webhooks/stripe")
         gold, silver = self.roles[0][:2]
@@ -104,6 +118,8 @@ class WiredStage(Stage):
             path=self.path,
             port=port,
             secret=hook["secret"],
+            paypal=self.paypal,
+            hook=self.paypal.add_webhook(f"http://127.0.0.1:{port}/webhooks/paypal")["id"],
         )
 
     @property
@@ -129,6 +145,7 @@ class WiredStage(Stage):
     async def pass_time(self, seconds: float) -> None:
         self._hands.advance(max(seconds, 0.0))
         self.server.catch_up()
+        self.paypal.catch_up()
         await self.quiet()
 
     async def settled(self, check: Callable[[], None]) -> None:
@@ -142,7 +159,7 @@ class WiredStage(Stage):
     def fill_disk(self, commits: int) -> None:
         """Not on this stage."""
 
-    def bend_answers(self, *, strange: int = 0, behind: int = 0) -> None:
+    def bend_answers(self, provider: str, *, strange: int = 0, behind: int = 0) -> None:
         """Not on this stage."""
 
     def roles_changed(self, guild: Guild) -> None:
