@@ -65,7 +65,7 @@ def decide_right(subscription: Subscription, now: float, grace: int) -> Right | 
 def _by_status(sub: Subscription, grace: int) -> Right | None:
     match TABLE[sub.status]:
         case Access.FULL:
-            return Right(_earliest(sub.ends_at, sub.collection_void_since), "paid")
+            return Right(sub.ends_at, "paid")
         case Access.GRACE if sub.unpaid_since is not None:
             grace_ends = sub.unpaid_since + grace
             return Right(_earliest(grace_ends, sub.ends_at), "grace after a failed payment")

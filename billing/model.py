@@ -101,8 +101,6 @@ class Subscription:
     `ends_at`: when it is scheduled to end, however the provider expresses that; None while it renews.
     `ended_at`: when it came to its end.
     `unpaid_since`: since when the last payment is owed, while PAST_DUE; None where the provider does not say.
-    `collection_void_since`: end of the last paid period, while the owner has invoices voided
-    (Stripe, 'Pause payment collection', behavior void: no service is given for the time).
     `paid_through`: until when it is paid, at a provider that ends it at once when cancelled (PayPal).
     `checkout_id`: our opaque id, where only the owner can write it. `customer_id`: empty until agreed to.
     """
@@ -119,7 +117,6 @@ class Subscription:
     ended_at: int | None = None
     trial_end: int | None = None
     unpaid_since: int | None = None
-    collection_void_since: int | None = None
     paid_through: int | None = None
     checkout_id: str | None = None
     dispute: DisputeState = DisputeState.NONE

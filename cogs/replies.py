@@ -146,10 +146,6 @@ _STILL = {
 def _running(subscription: Subscription) -> str:
     if subscription.ends_at is not None:
         return f"Ends on {day(subscription.ends_at)} and does not renew. Nothing more is charged."
-    if subscription.collection_void_since is not None:
-        return (
-            f"The seller has paused payments; access lasts until {day(subscription.collection_void_since)}."
-        )
     if subscription.period_end is None:
         return "Active."
     return f"Renews on {day(subscription.period_end)}."

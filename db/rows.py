@@ -31,7 +31,7 @@ from billing.model import (
 
 SUBSCRIPTION = (
     "provider, account, id, customer_id, status, provider_status, items, created_at, period_start,"
-    " period_end, ends_at, ended_at, trial_end, unpaid_since, collection_void_since, paid_through,"
+    " period_end, ends_at, ended_at, trial_end, unpaid_since, paid_through,"
     " checkout_id, dispute, guild_id, member_id"
 )
 EVENT = "provider, account, event_id, kind, subject_kind, subject_id, occurred_at"
@@ -79,7 +79,6 @@ def subscription_row(sub: Subscription) -> Row:
         sub.ended_at,
         sub.trial_end,
         sub.unpaid_since,
-        sub.collection_void_since,
         sub.paid_through,
         sub.checkout_id,
         sub.dispute,

@@ -56,21 +56,17 @@ def _record_snapshot(
 def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool = False) -> Subscription:
     """What the ledger keeps beside what was fetched.
 
-    A binding that stands is not replaced, and a dispute only by an explicit word on it. What is owed, or
-    voided, is so since it was first seen. What was paid stays paid when it stops, and does not grow once
-    it is over.
+    A binding that stands is not replaced, and a dispute only by an explicit word on it. What is owed
+    is so since it was first seen. What was paid stays paid when it stops, and does not grow once it is over.
     """
-    owed, void = new.unpaid_since, new.collection_void_since
+    owed = new.unpaid_since
     if new.status is Status.PAST_DUE:
         before = old.unpaid_since if old and old.status is Status.PAST_DUE else None
         owed = min((t for t in (owed, before) if t is not None), default=at)
-    if old and void is not None and old.collection_void_since is not None:
-        void = old.collection_void_since
     keeps_dispute = old is not None and new.dispute is DisputeState.NONE
     return replace(
         new,
         unpaid_since=owed,
-        collection_void_since=void,
         paid_through=_paid_through(old, new, at, at_once=at_once),
         dispute=old.dispute if old and keeps_dispute else new.dispute,
         binding=(old.binding if old else None) or new.binding,
@@ -94,7 +90,7 @@ def _paid_through(old: Subscription | None, new: Subscription, at: int, *, at_on
 def _deciding(sub: Subscription) -> tuple[object, ...]:
     """Everything that billing.access reads of a subscription."""
     prices = tuple((item.price.id, item.price.product_id) for item in sub.items)
-    times = (sub.ends_at, sub.unpaid_since, sub.collection_void_since, sub.paid_through)
+    times = (sub.ends_at, sub.unpaid_since, sub.paid_through)
     return (sub.binding, sub.status, sub.dispute, prices, times)
 
 
@@ -105,7 +101,6 @@ def _visible(sub: Subscription) -> str:
         "member": sub.binding.member_id if sub.binding else None,
         "ends_at": sub.ends_at,
         "paid_through": sub.paid_through,
-        "voided_since": sub.collection_void_since,
         "dispute": None if sub.dispute is DisputeState.NONE else sub.dispute,
     }
     return " ".join((sub.status, prices, *(f"{k}={v}" for k, v in facts.items() if v is not None)))

@@ -55,8 +55,8 @@ _MODIFIERS = """
 | at the provider | means |
 |---|---|
 | `cancel_at_period_end`, or `cancel_at` | no access after that moment, whatever the status says |
-| `pause_collection` with `void` | no access after the last paid period: the owner pauses the service |
-| `pause_collection` with `keep_as_draft` or `mark_uncollectible` | no change: it is paid later, or free |
+| `pause_collection`, whatever becomes of the invoices | no change: it is free for the time, or paid later |
+| a pause of the subscription itself | the status `paused`, above |
 {disputes}
 | a refund | no change: it ends no subscription. `/revoke` does, with or without one |
 | an admin's block | no access, whatever is paid |

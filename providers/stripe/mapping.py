@@ -23,6 +23,8 @@ STATUS: dict[str, Status] = {
     "canceled": Status.ENDED,
     "paused": Status.PAUSED,  # paused by hand, or a trial that ended without a payment method
 }
+# `pause_collection` is not read: whatever becomes of the invoices, the customer keeps the service; who
+# is to lose it is paused or cancelled instead (docs.stripe.com/billing/subscriptions/pause-payment, 2026-11).
 _RUNNING = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
 
 # docs.stripe.com/api/disputes/object, `status`, API 2026-10-28. A warning is an inquiry before a dispute.
@@ -72,7 +74,6 @@ def map_subscription(data: Answer, account: str) -> Subscription:
         ended_at=maybe(data, "ended_at", int),
         trial_end=maybe(data, "trial_end", int),
         unpaid_since=_unpaid_since(data) if status is Status.PAST_DUE else None,
-        collection_void_since=_collection_void_since(data, end),
         checkout_id=maybe(data, "metadata.dues_checkout", str),
     )
 
@@ -114,15 +115,6 @@ def _unpaid_since(data: Answer) -> int | None:
     if not isinstance(invoice, dict) or maybe(invoice, "status", str) != "open":
         return None
     return maybe(invoice, "due_date", int) or need(invoice, "created", int)
-
-
-def _collection_void_since(data: Answer, period_end: int | None) -> int | None:
-    """Of the three behaviours only `void` gives the coming periods away unpaid for good.
-
-    docs.stripe.com/billing/subscriptions/pause-payment: until 2022 'Unable to provide services'; the
-    Dashboard still describes it so. The other two are for service that goes on, free or paid later.
-    """
-    return period_end if maybe(data, "pause_collection.behavior", str) == "void" else None
 
 
 def map_price(data: Answer, account: str) -> Price:

@@ -29,7 +29,6 @@ def subscriptions(draw: st.DrawFn, *statuses: Status) -> Subscription:
         period_end=draw(MAYBE),
         ends_at=draw(MAYBE),
         unpaid_since=draw(MAYBE),
-        collection_void_since=draw(MAYBE),
         paid_through=draw(MAYBE),
         dispute=draw(st.sampled_from(DisputeState)),
     )

@@ -50,8 +50,6 @@ RIGHTS = [
     (Status.ACTIVE, {"period_end": 1}, (None, False)),
     (Status.ACTIVE, {"ends_at": NOW + 1}, (NOW + 1, False)),
     (Status.ACTIVE, {"ends_at": NOW}, None),
-    (Status.ACTIVE, {"collection_void_since": NOW + 3, "ends_at": NOW + 5}, (NOW + 3, False)),
-    (Status.ACTIVE, {"collection_void_since": NOW}, None),
     (Status.PAST_DUE, {"unpaid_since": NOW - 4}, (NOW + 1, False)),
     (Status.PAST_DUE, {"unpaid_since": NOW - 5}, None),
     (Status.PAST_DUE, {"unpaid_since": NOW - 4, "ends_at": NOW}, None),

@@ -103,7 +103,6 @@ def test_a_role_is_a_mention_or_a_name() -> None:
         ({"dispute": DisputeState.OPEN}, "on hold"),
         ({"dispute": DisputeState.LOST}, "taken back"),
         ({"dispute": DisputeState.WON}, "Renews on"),
-        ({"collection_void_since": NOW + 3}, "has paused payments; access lasts until <t:1800000003:D>"),
     ],
 )
 def test_the_state_in_plain_words(change: dict[str, object], said: str) -> None:

@@ -41,7 +41,6 @@ PREVIEWS = [
     (Status.PENDING, {}, IntentKind.CANCEL_NOW, None),
     (Status.TRIALING, {}, IntentKind.CANCEL_AT_PERIOD_END, MONTH),
     (Status.ACTIVE, {}, IntentKind.CANCEL_AT_PERIOD_END, MONTH),
-    (Status.ACTIVE, {"collection_void_since": 50}, IntentKind.CANCEL_AT_PERIOD_END, 50),
     (Status.ACTIVE, {"period_end": None}, IntentKind.CANCEL_AT_PERIOD_END, None),
     (Status.PAST_DUE, {"unpaid_since": 0}, IntentKind.CANCEL_NOW, None),
     (Status.UNPAID, {}, IntentKind.CANCEL_NOW, None),

@@ -44,7 +44,6 @@ FULL = subscription(
     ended_at=4,
     trial_end=5,
     unpaid_since=6,
-    collection_void_since=7,
     paid_through=8,
     checkout_id="co_1",
     dispute=DisputeState.WON,
@@ -81,7 +80,6 @@ async def test_a_newly_bound_subscription_marks_its_member_and_ties_the_customer
 DECIDING: dict[str, Any] = {
     "status": Status.PAUSED,
     "ends_at": 900,
-    "collection_void_since": 900,
     "paid_through": 900,
     "dispute": DisputeState.OPEN,
     "items": (Item(price("price_2")),),
@@ -196,33 +194,29 @@ async def test_what_follows_is_recorded_along(ledger: Ledger) -> None:
 SEEN = st.tuples(
     st.sampled_from([Status.ACTIVE, Status.PAST_DUE, Status.ENDED]),
     st.none() | st.integers(1, 50),
-    st.none() | st.integers(1, 50),
 )
 
 
 @settings(max_examples=40, deadline=None)
 @given(seen=st.lists(SEEN, min_size=1, max_size=8))
-def test_ended_is_final_and_what_is_owed_or_voided_is_so_since_first_seen(seen: list[Any]) -> None:
+def test_ended_is_final_and_what_is_owed_is_so_since_first_seen(seen: list[Any]) -> None:
     for open_ledger in LEDGERS.values():
         asyncio.run(_look(open_ledger, seen))
 
 
-async def _look(open_ledger: Opening, seen: list[tuple[Status, int | None, int | None]]) -> None:
+async def _look(open_ledger: Opening, seen: list[tuple[Status, int | None]]) -> None:
     with tempfile.TemporaryDirectory() as name:
         async with opened(open_ledger, Path(name)) as ledger:
             owed: int | None = None
-            void: int | None = None
             ended = False
-            for now, (status, since, void_since) in enumerate(seen, 100):
-                times: dict[str, Any] = {"unpaid_since": since, "collection_void_since": void_since}
-                await sync(ledger, subscription(status=status, **times), at=now)
+            for now, (status, since) in enumerate(seen, 100):
+                await sync(ledger, subscription(status=status, unpaid_since=since), at=now)
                 if ended and status is not Status.ENDED:
                     continue
                 ended = status is Status.ENDED
                 said = [t for t in (owed, since) if t is not None]
                 owed = min(said, default=now) if status is Status.PAST_DUE else None
-                void = None if void_since is None else (void if void is not None else void_since)
                 found = await ledger.load_subscription(KEY)
                 assert found is not None
-                kept = (found.status, found.unpaid_since, found.collection_void_since)
-                assert kept == (status, owed if status is Status.PAST_DUE else since, void)
+                kept = (found.status, found.unpaid_since)
+                assert kept == (status, owed if status is Status.PAST_DUE else since)

@@ -317,28 +317,21 @@ async def dashboard(stage: Stage, a: int, b: int, c: int) -> None:
         case 7:
             board.delete_customer(sub["customer"])
         case 8:
-            stage.model.void_twice.add(sub["id"])
             board.move_renewal(sub["id"], stage.now + SPANS[c % len(SPANS)])
         case _:
-            stage.model.void_twice.add(sub["id"])
             board.renew_from_now(sub["id"])
 
 
 def _switch(stage: Stage, sub: Obj, price: str) -> None:
-    if sub["pause_collection"]:
-        stage.model.void_twice.add(sub["id"])
     stage.server.dashboard.change_price(sub["id"], price)
 
 
 @act(4)
 async def pause(stage: Stage, a: int, b: int, c: int) -> None:
     sub = living(stage, a)
-    if sub is None:
-        return
-    behavior = ("void", "void", "keep_as_draft", "mark_uncollectible")[b % 4]
-    if behavior == "void" and (sub["pause_collection"] or {}).get("behavior") != "void":
-        stage.model.voiding(sub)
-    stage.server.dashboard.pause(sub["id"], behavior)
+    if sub is not None:
+        behavior = ("void", "void", "keep_as_draft", "mark_uncollectible")[b % 4]
+        stage.server.dashboard.pause(sub["id"], behavior)
 
 
 @act(3)

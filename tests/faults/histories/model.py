@@ -53,17 +53,15 @@ class PlanFacts:
 class Model:
     """Who bought what, what was decided, and whose each role is.
 
-    `owners`: subscription -> (guild, member), known from whose page was paid. `void_since`: end of the
-    period that was paid when the owner had invoices voided. `whose`: who gave a member's role: the bot, a
-    hand, or unclear; where it is not there: asked for in vain, taken by hand, or lost by leaving.
+    `owners`: subscription -> (guild, member), known from whose page was paid. `whose`: who gave a member's
+    role: the bot, a hand, or unclear; where it is not there: asked for in vain, taken by hand, or lost by
+    leaving.
     """
 
     stripe: World
     paypal: PayPalRules
     plans: dict[int, PlanFacts] = field(default_factory=dict)
     owners: dict[str, tuple[int, int]] = field(default_factory=dict)
-    void_since: dict[str, int] = field(default_factory=dict)
-    void_twice: set[str] = field(default_factory=set)
     disputes: dict[str, str] = field(default_factory=dict)
     decisions: dict[str, Decision] = field(default_factory=dict)
     whose: dict[tuple[int, int, int], str] = field(default_factory=dict)
@@ -115,20 +113,12 @@ class Model:
             return False
         if sub["cancel_at"] is not None and sub["cancel_at"] <= now:
             return False
-        return given and self._not_voided(sub, now)
+        return given
 
     def _in_grace(self, sub_id: str, now: float) -> bool | None:
         """From when the invoice that could not be paid was made."""
         owed = [i["due_date"] or i["created"] for i in self.invoices_of(sub_id) if i["status"] == "open"]
         return now < min(owed) + GRACE if owed else None
-
-    def _not_voided(self, sub: Obj, now: float) -> bool | None:
-        pause = sub["pause_collection"]
-        if pause is None or pause["behavior"] != "void":
-            return True
-        if sub["id"] in self.void_twice:
-            return None
-        return now < self.void_since[sub["id"]]
 
     def invoices_of(self, sub_id: str) -> list[Obj]:
         def about(invoice: Obj) -> Any:
@@ -198,9 +188,3 @@ class Model:
             return now
         ends: list[int | None] = [sub["items"]["data"][0]["current_period_end"], sub["cancel_at"]]
         return max(now, min(e for e in ends if e is not None))
-
-    def voiding(self, sub: Obj) -> None:
-        """The owner has coming invoices voided from now on."""
-        if sub["id"] in self.void_since or any(i["status"] == "void" for i in self.invoices_of(sub["id"])):
-            self.void_twice.add(sub["id"])
-        self.void_since[sub["id"]] = sub["items"]["data"][0]["current_period_end"]
