@@ -73,6 +73,16 @@ class StaleSubscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A recorded subscription. `number` is its own within the ledger, counted up from 1; `overruled`: an
+    admin's word on its member stands."""
+
+    number: int
+    subscription: Subscription
+    overruled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What /readyz and /metrics tell of the ledger. Ages in seconds, None when nothing waits."""
 
@@ -133,6 +143,9 @@ class Ledger(Protocol):
     async def load_subscription(self, key: SubscriptionKey) -> Subscription | None:
         """As last fetched, with its binding."""
 
+    async def load_known(self, provider: str, account: str, ids: Sequence[str]) -> list[Known]:
+        """Those of these subscriptions that are recorded, in no order."""
+
     async def load_subscriptions_of(self, member_id: int) -> list[Subscription]:
         """All that are bound to this person, in every server, newest first."""
 
@@ -144,8 +157,10 @@ class Ledger(Protocol):
     async def load_unbound(self, provider: str, account: str) -> list[Subscription]:
         """Recorded subscriptions, not ended, that belong to nobody here."""
 
-    async def load_living(self, provider: str, account: str) -> list[str]:
-        """Ids of the recorded subscriptions that have not ended."""
+    async def load_living(
+        self, provider: str, account: str, after: int, limit: int
+    ) -> list[tuple[int, SubscriptionKey]]:
+        """The recorded subscriptions that have not ended and whose number is beyond `after`, by number."""
 
     async def load_to_look_up(self, provider: str, account: str, opened_after: int) -> list[str]:
         """Ids of the recorded subscriptions that have not ended, and of the payment pages made after that
@@ -217,6 +232,14 @@ class Ledger(Protocol):
     async def load_members_to_check(self, at: int, limit: int) -> list[Binding]:
         """Members with roles from us, rights, or parked, who are not marked and were last converged before
         that moment; those longest unchecked first."""
+
+    async def record_checked(self, members: Sequence[Binding], at: int) -> None:
+        """These were looked at and are as they should be, or as was known."""
+
+    async def load_astray(self, guild_id: int, at: int, grace: int) -> list[int]:
+        """Member ids whose granted roles are not what their subscriptions give at that moment, and those with
+        overrides; the marked and the parked left out. Some have a reason that is not looked at here: who is
+        named is to be looked at, who is not named needs no look."""
 
     async def load_parked(self, guild_id: int) -> list[tuple[int, str]]:
         """Member ids with the reason why their roles could not be set."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from billing.errors import ProviderRefused
-from billing.ledger import Dispute, Health, Ledger, StaleSubscription, Synced
+from billing.ledger import Dispute, Health, Known, Ledger, StaleSubscription, Synced
 from billing.model import (
     Checkout,
     DisputeState,
@@ -32,6 +32,7 @@ __all__ = [
     "Clock",
     "Dispute",
     "Health",
+    "Known",
     "Ledger",
     "Messenger",
     "PaymentPage",
@@ -179,6 +180,10 @@ class RoleGateway(Protocol):
 
     async def fetch_roles(self, guild_id: int, member_id: int) -> frozenset[int]:
         """The role ids the member has now; MemberGone when not in the server."""
+
+    async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, frozenset[int]]:
+        """The role ids of those of up to 100 members who are in the server, told over the connection that is
+        open anyway; a role that was made just now may be missing. GuildGone where the bot is not there."""
 
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str

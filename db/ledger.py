@@ -26,8 +26,21 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
-from billing.ports import Health, Ledger, StaleSubscription, Synced
-from db import brake, disputes, health, inbox, intents, marks, members, notices, plans, subscriptions, sync
+from billing.ports import Health, Known, Ledger, StaleSubscription, Synced
+from db import (
+    astray,
+    brake,
+    disputes,
+    health,
+    inbox,
+    intents,
+    marks,
+    members,
+    notices,
+    plans,
+    subscriptions,
+    sync,
+)
 from db.backup import backup
 from db.lane import Lane
 from db.lock import hold
@@ -127,6 +140,9 @@ class SqliteLedger(Ledger):
     async def load_subscription(self, key: SubscriptionKey) -> Subscription | None:
         return await self._read(subscriptions.load_subscription, key)
 
+    async def load_known(self, provider: str, account: str, ids: Sequence[str]) -> list[Known]:
+        return await self._read(subscriptions.load_known, provider, account, ids)
+
     async def load_subscriptions_of(self, member_id: int) -> list[Subscription]:
         return await self._read(subscriptions.load_subscriptions_of, member_id)
 
@@ -138,8 +154,10 @@ class SqliteLedger(Ledger):
     async def load_unbound(self, provider: str, account: str) -> list[Subscription]:
         return await self._read(subscriptions.load_unbound, provider, account)
 
-    async def load_living(self, provider: str, account: str) -> list[str]:
-        return await self._read(subscriptions.load_living, provider, account)
+    async def load_living(
+        self, provider: str, account: str, after: int, limit: int
+    ) -> list[tuple[int, SubscriptionKey]]:
+        return await self._read(subscriptions.load_living, provider, account, after, limit)
 
     async def load_to_look_up(self, provider: str, account: str, opened_after: int) -> list[str]:
         return await self._read(subscriptions.load_to_look_up, provider, account, opened_after)
@@ -208,6 +226,18 @@ class SqliteLedger(Ledger):
 
     async def load_members_to_check(self, at: int, limit: int) -> list[Binding]:
         return await self._read(marks.load_members_to_check, at, limit)
+
+    async def record_checked(self, members: Sequence[Binding], at: int) -> None:
+        await self._write(marks.record_checked, members, at)
+
+    async def load_astray(self, guild_id: int, at: int, grace: int) -> list[int]:
+        look = await self._read(astray.Round.begin, guild_id, at, grace)
+        found: list[int] = []
+        after: int | None = 0
+        while after is not None:
+            members, after = await self._read(astray.load_slice, look, after)
+            found += members
+        return found
 
     async def load_parked(self, guild_id: int) -> list[tuple[int, str]]:
         return await self._read(marks.load_parked, guild_id)

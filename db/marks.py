@@ -177,6 +177,13 @@ def load_members_to_check(db: sqlite3.Connection, at: int, limit: int) -> list[B
     return [Binding(*row) for row in rows]
 
 
+def record_checked(db: sqlite3.Connection, members: Sequence[Binding], at: int) -> None:
+    db.executemany(
+        f"UPDATE members SET checked_at = ? WHERE {_THE_ONE} AND checked_at IS NOT NULL",
+        [(at, m.guild_id, m.member_id) for m in members],
+    )
+
+
 def load_parked(db: sqlite3.Connection, guild_id: int) -> list[tuple[int, str]]:
     rows = db.execute(
         "SELECT member_id, parked FROM members WHERE guild_id = ? AND parked IS NOT NULL ORDER BY member_id",

@@ -86,6 +86,20 @@ def subscription_row(sub: Subscription) -> Row:
     )
 
 
+def sold(items: Iterable[Item]) -> str:
+    """Of each item what tells the plan that it pays for; JSON, as short as it may be."""
+    prices = [item.price for item in items]
+    return to_json([(price.id, price.product_id, price.provider, price.account) for price in prices])
+
+
+def sold_prices(text: str) -> list[Price]:
+    """The prices in `sold`, as far as plans are told by them."""
+    return [
+        Price(where, account, name, product, 0, "", "")
+        for name, product, where, account in orjson.loads(text)
+    ]
+
+
 def subscription(row: Row) -> Subscription:
     """From the columns of SUBSCRIPTION."""
     provider, account, id_, customer, status, provider_status, items, *rest, dispute, guild, member = row

@@ -3,31 +3,50 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from billing.errors import Conflict, NotFound
 from billing.model import Binding, Change, Checkout, Subscription, SubscriptionKey
+from billing.ports import Known
 from db.marks import mark
 from db.rows import (
     CHECKOUT,
     SUBSCRIPTION,
+    Row,
     add_changes,
     checkout_row,
     key_row,
     marks,
+    sold,
     subscription,
     subscription_row,
+    to_json,
 )
 
 _THE_ONE = "provider = ? AND account = ? AND id = ?"
-_UPDATES = ", ".join(f"{c} = excluded.{c}" for c in SUBSCRIPTION.split(", ")[3:])
+_WRITTEN = f"{SUBSCRIPTION}, sold"
+
+_KNOWN = f"""
+    SELECT row, EXISTS (SELECT 1 FROM overrides AS o WHERE o.guild_id = s.guild_id
+        AND o.member_id = s.member_id AND o.lifted_at IS NULL), {SUBSCRIPTION}
+    FROM subscriptions AS s WHERE provider = ? AND account = ? AND id IN (SELECT value FROM json_each(?))
+"""
 
 
-def put(db: sqlite3.Connection, sub: Subscription) -> None:
-    db.execute(
-        f"INSERT INTO subscriptions ({SUBSCRIPTION}) VALUES ({marks(SUBSCRIPTION)})"
-        f" ON CONFLICT (provider, account, id) DO UPDATE SET {_UPDATES}",
-        subscription_row(sub),
-    )
+def put(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> None:
+    """`old`: as it is recorded. Only what changed is written: naming a column in an UPDATE rewrites each of
+    its indexes, whether its value changed or not."""
+    if old is None:
+        db.execute(f"INSERT INTO subscriptions ({_WRITTEN}) VALUES ({marks(_WRITTEN)})", _row(new))
+        return
+    pairs = zip(_WRITTEN.split(", "), _row(old), _row(new), strict=True)
+    changed = {column: value for column, before, value in pairs if value != before}
+    updates = ", ".join(f"{column} = ?" for column in changed)
+    db.execute(f"UPDATE subscriptions SET {updates} WHERE {_THE_ONE}", (*changed.values(), *key_row(new.key)))
+
+
+def _row(sub: Subscription) -> Row:
+    return (*subscription_row(sub), sold(sub.items))
 
 
 def subject_of(key: SubscriptionKey) -> str:
@@ -67,12 +86,20 @@ def load_unbound(db: sqlite3.Connection, provider: str, account: str) -> list[Su
     return [subscription(row) for row in rows]
 
 
-def load_living(db: sqlite3.Connection, provider: str, account: str) -> list[str]:
+def load_known(db: sqlite3.Connection, provider: str, account: str, ids: Sequence[str]) -> list[Known]:
+    rows = db.execute(_KNOWN, (provider, account, to_json(ids)))
+    return [Known(number, subscription(tuple(row)), bool(overruled)) for number, overruled, *row in rows]
+
+
+def load_living(
+    db: sqlite3.Connection, provider: str, account: str, after: int, limit: int
+) -> list[tuple[int, SubscriptionKey]]:
     rows = db.execute(
-        "SELECT id FROM subscriptions WHERE provider = ? AND account = ? AND status <> 'ended'",
-        (provider, account),
+        "SELECT row, provider, account, id FROM subscriptions NOT INDEXED"
+        " WHERE row > ? AND provider = ? AND account = ? AND status <> 'ended' ORDER BY row LIMIT ?",
+        (after, provider, account, limit),
     )
-    return [row[0] for row in rows]
+    return [(number, SubscriptionKey(*key)) for number, *key in rows]
 
 
 def load_to_look_up(db: sqlite3.Connection, provider: str, account: str, opened_after: int) -> list[str]:

@@ -43,7 +43,7 @@ def _record_snapshot(
         new = replace(new, dispute=disputes.state_of(db, new.key))
     if new == old:
         return False
-    put(db, new)
+    put(db, old, new)
     if old is None or _visible(old) != _visible(new):
         add_changes(db, [_change(old, new, synced)])
     if new.binding and (old is None or old.binding is None):

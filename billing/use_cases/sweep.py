@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator, Sequence
 
 from billing.access import plans_of
 from billing.errors import ProviderError, ProviderUnavailable
-from billing.model import DisputeState, Plan, Subscription, SubscriptionKey
-from billing.ports import Ports, Provider
+from billing.model import DisputeState, Plan, Subscription
+from billing.ports import Known, Ports, Provider
 from billing.use_cases.blocked import load_block
+from billing.use_cases.check import check_members
 from billing.use_cases.sync import record_dispute, record_snapshot
 
 log = logging.getLogger(__name__)
 
-CHECKED_A_SWEEP = 2_000
 # A checkout's own event may be lost; so long the provider is asked at every sweep which checkout it was.
 FINDS_ITS_PAYER = 3 * 86_400
+TOGETHER = 100  # subscriptions; as many as stand on a page of Stripe's
+LIVING_AT_ONCE = 5_000
+
+
+class Numbers:
+    """A set of whole numbers up from 1, a bit each: a million ids as a set of texts take 100 MB."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+
+    def add(self, number: int) -> None:
+        """Whether it is in already or not."""
+        byte, bit = divmod(number, 8)
+        if byte >= len(self._bits):
+            self._bits.extend(bytes(byte + 1024 - len(self._bits)))
+        self._bits[byte] |= 1 << bit
+
+    def __contains__(self, number: int) -> bool:
+        byte, bit = divmod(number, 8)
+        return byte < len(self._bits) and bool(self._bits[byte] >> bit & 1)
 
 
 async def sweep(ports: Ports) -> list[str]:
-    """One round over every provider and the members longest unchecked; the faults met, as sentences.
+    """One round over every provider and members' roles; the faults met, as sentences.
 
-    What a provider does not list stays as it is: an error or an empty list ends nobody's access.
+    What a provider does not list stays as it is: an error or an empty list ends nobody's access. Where
+    nothing changed it costs the providers' lists and no call of Discord.
     """
     faults = []
     for provider in ports.providers.values():
@@ -30,9 +52,7 @@ async def sweep(ports: Ports) -> list[str]:
             await sweep_disputes(ports, provider)
         except ProviderError as error:
             faults.append(f"{provider.title}: {error}")
-    now = ports.now()
-    members = await ports.ledger.load_members_to_check(now, CHECKED_A_SWEEP)
-    await ports.ledger.record_marks(members, "sweep", now)
+    await check_members(ports)
     return faults
 
 
@@ -45,29 +65,58 @@ async def sweep_provider(ports: Ports, provider: Provider) -> None:
     begun, name = ports.now(), f"swept {provider.name}:{provider.account}"
     sold = await ports.ledger.load_plans(None, removed=True)
     known_ids = [] if provider.lists_all else await _load_to_look_up(ports, provider, name)
-    seen: set[str] = set()
-    async for listed in provider.list_subscriptions(known_ids):
-        seen.add(listed.key.id)
-        known = await ports.ledger.load_subscription(listed.key)
-        if known is None and not listed.customer_id:
-            continue  # a page that nobody has agreed on
-        if known is None:
-            if listed.checkout_id is not None or plans_of(listed, sold):
-                await _record_new(ports, provider, listed)
-        elif await _needs_look(ports, known, listed, sold):
-            await ports.ledger.record_stale([listed.key], "sweep", ports.now())
+    seen = Numbers()
+    async for listed in _together(provider.list_subscriptions(known_ids)):
+        await _compare(ports, provider, listed, sold, seen)
     if provider.lists_all:
         await _look_for_missing(ports, provider, seen)
     else:
         await ports.ledger.record_value(name, str(begun))
 
 
-async def _look_for_missing(ports: Ports, provider: Provider, seen: set[str]) -> None:
+async def _together(listing: AsyncIterator[Subscription]) -> AsyncIterator[list[Subscription]]:
+    """Also what was listed before a fault."""
+    held: list[Subscription] = []
+    try:
+        async for subscription in listing:
+            held.append(subscription)
+            if len(held) == TOGETHER:
+                yield held
+                held = []
+    except ProviderError:
+        if held:
+            yield held
+        raise
+    if held:
+        yield held
+
+
+async def _compare(
+    ports: Ports, provider: Provider, listed: Sequence[Subscription], sold: list[Plan], seen: Numbers
+) -> None:
+    found = await ports.ledger.load_known(provider.name, provider.account, [one.key.id for one in listed])
+    known = {one.subscription.key: one for one in found}
+    differ = []
+    for one in listed:
+        if one.key in known:
+            seen.add(known[one.key].number)
+            if await _needs_look(ports, known[one.key], one, sold):
+                differ.append(one.key)
+        elif one.customer_id and (one.checkout_id is not None or plans_of(one, sold)):
+            await _record_new(ports, provider, one)  # without a customer, nobody has agreed on it
+    if differ:
+        await ports.ledger.record_stale(differ, "sweep", ports.now())
+
+
+async def _look_for_missing(ports: Ports, provider: Provider, seen: Numbers) -> None:
     """What was not in a list that was read to its end is asked for by its id; that alone ends nothing."""
-    living = await ports.ledger.load_living(provider.name, provider.account)
-    missing = [SubscriptionKey(provider.name, provider.account, one) for one in living if one not in seen]
-    if missing:
-        await ports.ledger.record_stale(missing, "sweep", ports.now())
+    after: int | None = 0
+    while after is not None:
+        living = await ports.ledger.load_living(provider.name, provider.account, after, LIVING_AT_ONCE)
+        missing = [key for number, key in living if number not in seen]
+        if missing:
+            await ports.ledger.record_stale(missing, "sweep", ports.now())
+        after = living[-1][0] if len(living) == LIVING_AT_ONCE else None
 
 
 async def sweep_disputes(ports: Ports, provider: Provider) -> None:
@@ -101,14 +150,15 @@ async def _record_new(ports: Ports, provider: Provider, listed: Subscription) ->
                 await ports.ledger.record_stale([listed.key], "sweep", ports.now())
 
 
-async def _needs_look(ports: Ports, known: Subscription, listed: Subscription, sold: list[Plan]) -> bool:
+async def _needs_look(ports: Ports, known: Known, listed: Subscription, sold: list[Plan]) -> bool:
     """It changed; or its payer may be found by now; or it should have been stopped."""
-    if _facts(known) != _facts(listed):
+    ours = known.subscription
+    if _facts(ours) != _facts(listed):
         return True
-    if known.binding is None:
-        return known.created_at > ports.now() - FINDS_ITS_PAYER
-    here = [plan for plan in sold if plan.guild_id == known.binding.guild_id]
-    return known.renews and await load_block(ports, known, here) is not None
+    if ours.binding is None:
+        return ours.created_at > ports.now() - FINDS_ITS_PAYER
+    here = [plan for plan in sold if plan.guild_id == ours.binding.guild_id]
+    return known.overruled and ours.renews and await load_block(ports, ours, here) is not None
 
 
 def _facts(sub: Subscription) -> tuple[object, ...]:

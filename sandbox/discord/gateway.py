@@ -51,6 +51,10 @@ class Host(Protocol):
         """Called with every event that is sent."""
         ...
 
+    def asked(self) -> None:
+        """Called with every question for members."""
+        ...
+
 
 class Gateway:
     """All gateway connections of one server."""
@@ -158,6 +162,7 @@ class _Connection:
         elif self._session is None:
             raise _Refused(4003, "Not authenticated.")
         elif op == REQUEST_MEMBERS:
+            self._gateway.host.asked()
             self._send_members(self._session, _object(data))
         elif op not in (PRESENCE, VOICE_STATE):
             raise _Refused(4001, "Unknown opcode.")
@@ -232,10 +237,14 @@ class _Connection:
         query = (data.get("query") or "").lower()
         if not wanted and not query and not session.intents & GUILD_MEMBERS:
             raise _Refused(4014, "All members are told only with the members intent.")
-        names = {user_id: self._world.users[user_id].name.lower() for user_id in guild.members}
-        found = [id_ for id_, name in names.items() if id_ in (wanted or names) and name.startswith(query)]
+        if wanted:
+            found = [user_id for user_id in sorted(wanted)[:100] if user_id in guild.members]
+        else:
+            names = {user_id: self._world.users[user_id].name.lower() for user_id in guild.members}
+            found = [user_id for user_id, name in names.items() if name.startswith(query)]
+            found = found[: data.get("limit") or None]
         missing = sorted(str(user_id) for user_id in wanted - guild.members.keys())
-        for body in self._chunks(guild, found[: data.get("limit") or None], missing):
+        for body in self._chunks(guild, found, missing):
             nonce = {"nonce": data["nonce"]} if data.get("nonce") else {}
             session.dispatch("GUILD_MEMBERS_CHUNK", body | nonce)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Protocol
@@ -55,6 +56,7 @@ class DiscordServer:
     ) -> None:
         self.world = world
         self.faults = Faults()
+        self.calls: Counter[str] = Counter()  # by method and path, as in 'GET /guilds/{guild_id}/roles'
         self.port = 0
         self._recorder = recorder
         self._limits = Limits(requests_a_window, window)
@@ -92,6 +94,10 @@ class DiscordServer:
             await self._runner.cleanup()
             self._runner = None
 
+    def asked(self) -> None:
+        """Count a question for members over the gateway."""
+        self.calls["gateway members"] += 1
+
     def recorded(self, name: str, data: Any) -> None:
         """Show a dispatched event to the recorder."""
         if self._recorder is not None:
@@ -103,6 +109,7 @@ class DiscordServer:
         return partial(self._handle, route)
 
     async def _handle(self, route: Route, request: web.Request) -> web.Response:
+        self.calls[f"{route.method} {route.path}"] += 1
         fault = self.faults.take(request.method, request.path.removeprefix(API))
         if fault is not None and fault.kind == HANG_UP:
             return _hung_up(request)

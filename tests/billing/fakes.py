@@ -218,6 +218,13 @@ class FakeRoles:
             raise MemberGone
         return frozenset(self.members[guild_id, member_id])
 
+    async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, frozenset[int]]:
+        if "look" in self.faults:
+            raise self.faults["look"]
+        assert 0 < len(member_ids) <= 100
+        here = [one for one in member_ids if (guild_id, one) not in self.gone]
+        return {one: frozenset(self.members[guild_id, one]) for one in here}
+
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
     ) -> None:

@@ -153,7 +153,9 @@ async def test_a_wish_that_was_kept_before_is_carried_out_at_the_start(tmp_path:
         await until(lambda: bench.provider.count("cancel_now") == 1)
 
 
-async def test_what_failed_is_tried_when_the_provider_is_back(bench: Bench) -> None:
+async def test_what_failed_is_tried_when_the_provider_is_back(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     await bench.sell()
     await bench.offer("sub_1")
     bench.provider.fail("*", ProviderUnavailable())
@@ -163,7 +165,8 @@ async def test_what_failed_is_tried_when_the_provider_is_back(bench: Bench) -> N
     (stale,) = await bench.ledger.load_stale(bench.ports.now() + DAY, 1)
     await bench.ledger.record_fetch_failed(stale, "down for long", bench.ports.now() + 2 * DAY)
     bench.clock.advance(INTERVAL + 1)
-    await until(lambda: bench.provider.count("list_subscriptions") == 2)
+    await until(lambda: "sweep: Stripe" in caplog.text)
+    assert bench.provider.count("list_subscriptions") == 2
     assert bench.retries == 2
     bench.provider.heal()
     bench.clock.advance(SWEEP_AGAIN + 1)

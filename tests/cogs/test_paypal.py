@@ -252,6 +252,18 @@ async def test_a_reversed_payment_gives_no_access(town: Town) -> None:
     assert town.roles() == []
 
 
+async def test_a_sweep_asks_for_each_living_one_and_for_disputes(town: Town) -> None:
+    bought = await buy(town)
+    paypal_of(town).exchanges.clear()
+    before = town.discord.calls.copy()
+    town.clock.advance(60)
+    assert await sweep(town.ports) == []
+    await town.settled()
+    asked = [exchange.path for exchange in paypal_of(town).exchanges if "oauth2" not in exchange.path]
+    assert sorted(asked) == [f"/v1/billing/subscriptions/{bought}", "/v1/customer/disputes"]
+    assert town.discord.calls - before == {"gateway members": 1}
+
+
 async def test_lost_notifications_heal_by_the_sweep(town: Town) -> None:
     paypal_of(town).delivery_faults.drop = 1000
     subscription_id = await buy(town)

@@ -65,6 +65,29 @@ async def test_a_server_without_the_bot(town: Town) -> None:
         await town.ports.roles.fetch_roles(town.guild.id, town.bob.id)
 
 
+async def test_many_are_looked_at_over_the_gateway(town: Town) -> None:
+    before = town.discord.calls.total()
+    town.world.give_role(town.guild, town.bob, town.silver)
+    town.world.remove_member(town.guild, town.cleo)
+    everybody = [town.ada.id, town.bob.id, town.cleo.id]
+    found = await town.ports.roles.look(town.guild.id, everybody)
+    assert {member: roles - {town.guild.id} for member, roles in found.items()} == {
+        town.ada.id: frozenset(),
+        town.bob.id: {town.silver.id},
+    }
+    assert town.discord.calls.total() == before + 1
+    assert town.discord.calls["gateway members"] == 1
+
+
+async def test_nobody_can_be_looked_at(town: Town) -> None:
+    with pytest.raises(GuildGone):
+        await town.ports.roles.look(1, [town.bob.id])
+    assert town.process is not None
+    await town.process.bot.on_disconnect()
+    with pytest.raises(DiscordUnavailable):
+        await town.ports.roles.look(town.guild.id, [town.bob.id])
+
+
 async def test_trouble_that_passes(town: Town) -> None:
     town.discord.faults.fail("PUT", "/guilds/*", 503)
     with pytest.raises(DiscordUnavailable):

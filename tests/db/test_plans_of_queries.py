@@ -70,6 +70,7 @@ async def everything(ledger: Ledger) -> None:
     await ledger.record_retry(13, 13)
     await ledger.record_due(60)
     await ledger.record_marks([ANNA], "sweep", 60)
+    await ledger.record_checked([ANNA], 60)
     for member in range(1, 8):  # some go, some are braked
         await ledger.record_marks([Binding(GUILD, member)], "sweep", 60)
         await ledger.record_taking(GUILD, member, 60)
@@ -94,7 +95,9 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_customer_subscriptions("stripe", "acct", "cus_sub_1")
     await ledger.load_dispute("stripe", "acct", "dp_1")
     await ledger.load_unbound("stripe", "acct")
-    await ledger.load_living("stripe", "acct")
+    await ledger.load_known("stripe", "acct", [KEY.id])
+    await ledger.load_living("stripe", "acct", 0, 9)
+    await ledger.load_astray(GUILD, 20, 9)
     await ledger.load_to_look_up("stripe", "acct", 0)
     await ledger.load_retried(GUILD, 99)
     await ledger.load_open_checkouts("stripe", "acct", GUILD, 1, 0)

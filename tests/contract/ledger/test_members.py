@@ -239,3 +239,12 @@ async def test_the_sweep_looks_at_whoever_has_roles_rights_or_is_parked(ledger: 
     for member, found in (await marks(ledger)).items():
         await converge(ledger, found, parked="Gone." if member == parked else None)
     assert set(await ledger.load_members_to_check(FAR, 9)) == {payer, decided, holder, parked}
+
+
+async def test_who_was_looked_at_goes_to_the_end_of_the_line(ledger: Ledger) -> None:
+    for n, member in enumerate((BERT, ANNA)):
+        await ledger.record_granting(*_ids(member), 71, 10)
+        await mark(ledger, member)
+        await settle(ledger, at=20 + n)
+    await ledger.record_checked([BERT, Binding(GUILD, 99)], 40)
+    assert await ledger.load_members_to_check(FAR, 9) == [ANNA, BERT]

@@ -243,6 +243,23 @@ def _text(post_data: Any) -> str:
 # -- Discord --------------------------------------------------------------------------------------------
 
 
+@dataclass
+class KnownGuild:
+    """A server in discord.py's cache; of what the bot may do there, the cache says nothing good."""
+
+    world: DiscordWorld
+    guild: Guild
+    me: Any = field(default_factory=lambda: SimpleNamespace(guild_permissions=discord.Permissions.none()))
+
+    async def query_members(self, *, user_ids: list[int], limit: int, cache: bool) -> list[Any]:
+        """As the gateway tells of members by their ids."""
+        assert len(user_ids) <= limit
+        assert not cache
+        here = [self.guild.members[one] for one in user_ids if one in self.guild.members]
+        roles = [[SimpleNamespace(id=role) for role in member.roles] for member in here]
+        return [SimpleNamespace(id=m.user_id, roles=r) for m, r in zip(here, roles, strict=True)]
+
+
 class DiscordWire:
     """As much of discord.py's client as DiscordRoles and RoleSync use, over the sandbox's own routes.
 
@@ -258,9 +275,13 @@ class DiscordWire:
         self.ports: Any = None
         self._pause, self._unclear = pause, unclear
 
-    def get_guild(self, guild_id: int) -> Any:
-        """discord.py's cache: what is there, with what the bot may do."""
-        return None
+    def is_online(self) -> bool:
+        return True
+
+    def get_guild(self, guild_id: int) -> KnownGuild | None:
+        """discord.py's cache."""
+        guild = self.world.guilds.get(guild_id)
+        return KnownGuild(self.world, guild) if guild and self.own_id in guild.members else None
 
     @property
     def guilds(self) -> list[Guild]:

@@ -1,0 +1,91 @@
+"""Members are looked at without a call for each; who differs is marked, and nobody else."""
+
+from __future__ import annotations
+
+import pytest
+
+from billing.errors import DiscordUnavailable, GuildGone
+from billing.use_cases import check
+from billing.use_cases.check import check_members
+from tests.billing.builders import FOREIGN_ROLE, GUILD, MEMBER, ROLE
+from tests.billing.world import World
+
+
+async def checked(world: World) -> list[tuple[str, int]]:
+    """What Discord was asked and told to do because of it."""
+    world.clock.advance(60)
+    before = len(world.roles.log)
+    await check_members(world.ports)
+    await world.settle()
+    return world.roles.log[before:]
+
+
+async def test_who_is_as_they_should_be_costs_no_call(paying: World) -> None:
+    paying.roles_of().add(FOREIGN_ROLE)
+    assert await checked(paying) == []
+
+
+async def test_a_role_that_was_there_before_us_costs_no_call_either(world: World) -> None:
+    await world.add_plan()
+    world.roles_of().add(ROLE)
+    await world.subscribe()
+    assert await checked(world) == []
+    world.roles_of().clear()
+    assert ("give", ROLE) in await checked(world)
+
+
+async def test_a_role_that_somebody_took_is_given_back(paying: World) -> None:
+    paying.roles_of().clear()
+    assert ("give", ROLE) in await checked(paying)
+    assert await checked(paying) == []
+
+
+async def test_whose_mark_was_lost_is_found_at_once(paying: World) -> None:
+    """By the rotation they would not come up: they were looked at in this very second."""
+    await paying.ledger._write(lambda db: db.execute("UPDATE subscriptions SET status = 'ended'"))
+    await check_members(paying.ports)
+    await paying.settle()
+    assert paying.roles.changes()[-1] == ("take", ROLE)
+
+
+async def test_who_left_is_found_gone_once(paying: World) -> None:
+    paying.roles.gone.add((GUILD, MEMBER))
+    assert ("fetch", MEMBER) in await checked(paying)
+    assert len(await paying.ledger.load_parked(GUILD)) == 1
+    assert await checked(paying) == []
+    paying.roles.gone.clear()
+    paying.roles_of().clear()
+    assert ("give", ROLE) in await checked(paying)
+
+
+async def test_a_server_without_the_bot_is_found_out_once(paying: World) -> None:
+    paying.roles.faults |= {"look": GuildGone(), "fetch": GuildGone()}
+    assert ("fetch", MEMBER) in await checked(paying)
+    assert await checked(paying) == []
+    paying.roles.faults.clear()
+    assert ("fetch", MEMBER) in await checked(paying)
+    assert await paying.ledger.load_parked(GUILD) == []
+
+
+async def crowd(world: World, size: int) -> None:
+    """Members with a role from us that none of them pays for."""
+    await world.add_plan()
+    for number in range(1, size + 1):
+        world.roles_of(number).add(ROLE)
+        await world.ledger.record_granting(GUILD, number, ROLE, world.now)
+
+
+async def test_without_the_gateway_so_many_are_asked_for_singly(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "ASKED_SINGLY", 102)
+    await crowd(world, 120)
+    world.roles.faults["look"] = DiscordUnavailable()
+    await check_members(world.ports)
+    assert len(await world.ledger.load_marked(world.now, 999)) == 102
+
+
+async def test_a_large_server_is_asked_for_a_hundred_at_a_time(world: World) -> None:
+    await crowd(world, 251)
+    await check_members(world.ports)
+    assert len(await world.ledger.load_marked(world.now, 999)) == 251
