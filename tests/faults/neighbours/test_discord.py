@@ -15,6 +15,7 @@ from tests.faults.neighbours.ways import (
     TAKES,
     cards,
     changes_of,
+    comes_to_rest,
     is_at_rest,
     patiently,
     pay,
@@ -56,7 +57,7 @@ async def test_a_limit(town: Town, call: tuple[str, str], limit: dict[str, float
     await buys(town)
     assert fault.struck == 1
     assert len(cards(town.bob, "Thank you")) == 1
-    assert await is_at_rest(town)
+    await comes_to_rest(town)
 
 
 async def test_a_limit_that_lasts_is_not_run_against(town: Town) -> None:
@@ -82,7 +83,7 @@ async def test_an_error_that_passes(town: Town, status: int) -> None:
     taken = town.discord.faults.fail(*TAKES, status)
     await ends(town)
     assert given.struck == taken.struck == 1
-    assert await is_at_rest(town)
+    await comes_to_rest(town)
 
 
 async def test_an_error_that_lasts(town: Town) -> None:
@@ -107,7 +108,7 @@ async def test_an_answer_that_is_lost_although_it_was_done(town: Town, status: i
     await buys(town)
     town.discord.faults.lose_answer(*TAKES, status)
     await ends(town)
-    assert await is_at_rest(town)
+    await comes_to_rest(town)
 
 
 async def test_a_line_that_is_cut(town: Town) -> None:
@@ -132,7 +133,7 @@ async def test_a_204_that_did_nothing(town: Town) -> None:
     taken = town.discord.faults.swallow(*TAKES, times=2)
     await ends(town)
     assert (given.struck, taken.struck) == (1, 2)
-    assert await is_at_rest(town)
+    await comes_to_rest(town)
 
 
 async def test_204s_that_never_do_anything_are_no_success(town: Town) -> None:
@@ -192,7 +193,7 @@ async def test_10007_a_member_who_left(town: Town) -> None:
     town.world.remove_member(town.guild, town.bob)
     await town.settled()
     await town.turn(60)
-    assert await is_at_rest(town)
+    await comes_to_rest(town)
     town.world.rejoin(town.guild, town.bob)
     await town.bob.run(town.guild, "subscriptions")
     await patiently(town, lambda: town.roles() == ["Gold"])
@@ -203,7 +204,7 @@ async def test_10007_a_member_who_left_and_whose_time_ran_out(town: Town) -> Non
     town.world.remove_member(town.guild, town.bob)
     town.stripe.dashboard.cancel_now(subscription_of(town)["id"])
     await patiently(town, lambda: True)
-    assert await is_at_rest(town)
+    await comes_to_rest(town)
     town.world.rejoin(town.guild, town.bob)
     town.world.give_role(town.guild, town.bob, town.gold)  # by an admin's hand
     await town.bob.run(town.guild, "subscriptions")
@@ -224,6 +225,7 @@ async def test_10011_a_role_that_was_deleted(town: Town) -> None:
 # -- the gateway -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # discord.py waits for seconds before it begins anew
 @pytest.mark.parametrize("how", ["drop", "ask_to_reconnect", "invalidate", "forget"])
 async def test_the_gateway(town: Town, how: str) -> None:
     """Dropped, asked to reconnect, the session invalid, or forgotten: roles go on, and commands come back."""
@@ -272,7 +274,7 @@ async def test_an_interaction_that_expired_before_it_was_answered(town: Town) ->
 async def test_closed_messages_are_told_at_the_next_command(town: Town) -> None:
     town.world.close_dms(town.bob)
     await buys(town)
-    assert await is_at_rest(town)
+    await comes_to_rest(town)
     assert cards(town.bob, "Thank you") == []
     assert "Thank you" in (await town.bob.run(town.guild, "subscriptions")).text
     assert "Thank you" not in (await town.bob.run(town.guild, "subscriptions")).text

@@ -12,12 +12,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from billing.errors import LedgerDamaged, LedgerUnavailable
+from billing.errors import LedgerDamaged, LedgerHeld, LedgerTooNew, LedgerUnavailable
 from db import SqliteLedger
 from sandbox.stripe.state import Obj
 from tests.cogs.town import DAY, Town, link_of, make_town, running
 from tests.faults.kills.reaper import stand_between
-from tests.faults.neighbours.ways import changes_of, is_at_rest, patiently, pay, subscription_of
+from tests.faults.neighbours.ways import changes_of, comes_to_rest, patiently, pay, subscription_of
 
 MINUTE = 60
 
@@ -85,7 +85,7 @@ async def test_what_cannot_be_stored_is_not_acknowledged(town: Town, trouble: ob
     await patiently(town, lambda: town.roles() == ["Gold"], within=3 * 3600)
     await patiently(town, lambda: {d.state for d in town.stripe.deliveries} == {"delivered"}, within=DAY)
     assert changes_of(town) == ["+Gold"]
-    assert await is_at_rest(town)
+    await comes_to_rest(town)
 
 
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
@@ -121,6 +121,7 @@ async def test_no_role_is_given_that_could_not_be_noted(town: Town, trouble: obj
         town.clock.advance(10)
         await town.bob.run(town.guild, "subscriptions")
         assert town.roles() == []
+    town.clock.advance(10)
     await patiently(town, lambda: town.roles() == ["Gold"])
     state = await town.ports.ledger.load_member_state(town.guild.id, town.bob.id)
     assert state.granted == {town.gold.id}
@@ -159,7 +160,9 @@ def paid(town: Town) -> list[Obj]:
     return town.stripe.world.all("subscription")
 
 
-async def test_each_page_that_is_wiped_is_noticed_at_the_start(still_town: Town) -> None:
+@pytest.mark.parametrize("change", [0x00, 0xFF], ids=["wiped", "flipped"])
+async def test_each_page_that_is_damaged_is_noticed_at_the_start(still_town: Town, change: int) -> None:
+    """Nothing is written to it; put in order again, it goes on."""
     town = still_town
     async with running(town):
         await town.sell()
@@ -168,8 +171,9 @@ async def test_each_page_that_is_wiped_is_noticed_at_the_start(still_town: Town)
     pages = len(whole) // 4096
     assert pages > 30
     for page in range(pages):
+        part = slice(page * 4096, (page + 1) * 4096)
         broken = bytearray(whole)
-        broken[page * 4096 : (page + 1) * 4096] = bytes(4096)
+        broken[part] = bytes(byte ^ change for byte in whole[part]) if change else bytes(4096)
         town.path.write_bytes(broken)
         with pytest.raises(LedgerDamaged):
             async with await SqliteLedger.open(town.path):
@@ -178,6 +182,41 @@ async def test_each_page_that_is_wiped_is_noticed_at_the_start(still_town: Town)
     town.path.write_bytes(whole)
     async with running(town):
         assert "Renews" in (await town.bob.run(town.guild, "subscriptions")).text
+
+
+async def test_a_second_process_is_refused_and_the_first_goes_on(town: Town) -> None:
+    await town.sell()
+    with pytest.raises(LedgerHeld) as refused:
+        async with await SqliteLedger.open(town.path):
+            pass
+    assert "another" in refused.value.tell.lower()
+    await town.buy()
+    assert town.roles() == ["Gold"]
+
+
+async def test_an_older_program_refuses_a_newer_ledger_and_changes_nothing(still_town: Town) -> None:
+    town = still_town
+    async with running(town):
+        await town.sell()
+        await town.buy()
+    version = number_of_schema(town, add=1)
+    newer = town.path.read_bytes()
+    with pytest.raises(LedgerTooNew) as refused:
+        async with running(town):
+            pass
+    assert "later version" in refused.value.tell
+    assert town.path.read_bytes() == newer
+    assert number_of_schema(town, add=-1) == version + 1
+    async with running(town):
+        assert "Renews" in (await town.bob.run(town.guild, "subscriptions")).text
+
+
+def number_of_schema(town: Town, add: int) -> int:
+    """As it was; it is changed by so much."""
+    with closing(sqlite3.connect(town.path, isolation_level=None)) as other:
+        version = int(other.execute("PRAGMA user_version").fetchone()[0])
+        other.execute(f"PRAGMA user_version = {version + add}")
+    return version
 
 
 async def test_pages_that_are_wiped_under_the_running_program(town: Town) -> None:

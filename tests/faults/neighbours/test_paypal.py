@@ -19,7 +19,7 @@ from sandbox.paypal import PayPalServer
 from sandbox.paypal.state import Subscription
 from tests.cogs.town import DAY, MONTH, Town, link_of, running
 from tests.faults.neighbours.troubles import FAULTS, SILENT, Trouble, said_truly
-from tests.faults.neighbours.ways import cards, changes_of, is_at_rest, newcomer, patiently, swept
+from tests.faults.neighbours.ways import cards, changes_of, comes_to_rest, newcomer, patiently, swept
 
 pytestmark = pytest.mark.parametrize("still_town", ["paypal"], indirect=True)
 
@@ -70,6 +70,7 @@ def happened(town: Town, kind: str) -> int:
     return sum(event["event_type"] == kind for event in paypal_of(town).events)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, None], ids=["once", "until it is over"])
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_a_whole_subscription(
@@ -80,7 +81,7 @@ async def test_a_whole_subscription(
     await cancelled(town, trouble)
     await taken_anew(town, trouble)
     await revoked(town, trouble)
-    assert await is_at_rest(town)
+    await comes_to_rest(town)
 
 
 async def bought(town: Town, trouble: Trouble) -> None:
@@ -210,5 +211,5 @@ async def test_a_wish_that_paypal_refuses_is_told_and_not_tried_for_ever(town: T
     reply = await question.press("Cancel subscription")
     assert "### Not cancelled\n" in reply.text
     await town.settled()
-    assert await is_at_rest(town)
+    await comes_to_rest(town)
     assert "Renews" in (await town.bob.run(town.guild, "subscriptions")).text

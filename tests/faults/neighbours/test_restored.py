@@ -6,8 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.cogs.town import DAY, MONTH, Town, running
-from tests.faults.neighbours.ways import changes_of, comes, is_at_rest, newcomer, subscription_of
+import pytest
+
+from billing.use_cases.plans import Edit, add_plan
+from sandbox.paypal import PayPalServer
+from tests.cogs.town import DAY, MONTH, Town, link_of, running
+from tests.faults.neighbours.ways import changes_of, comes, comes_to_rest, newcomer, subscription_of
 
 
 async def keep_backup(town: Town) -> Path:
@@ -57,7 +61,7 @@ async def test_who_paid_what_they_owed_since_keeps_the_role(still_town: Town) ->
         assert changes_of(town) == ["+Gold"]
         assert "Renews" in (await town.bob.run(town.guild, "subscriptions")).text
         await town.turn(60)
-        assert await is_at_rest(town)
+        await comes_to_rest(town)
         assert changes_of(town) == ["+Gold"]
 
 
@@ -150,7 +154,63 @@ async def test_a_wish_that_was_carried_out_since_is_not_carried_out_again(still_
         assert len(town.stripe.world.all("refund")) == 1
     async with restored_at_once(town):
         await town.turn(DAY)
-        assert await is_at_rest(town)
+        await comes_to_rest(town)
         assert [refund["amount"] for refund in town.stripe.world.all("refund")] == [500]
         assert changes_of(town) == ["+Gold", "-Gold"]
         assert "revoked" in (await town.bob.run(town.guild, "subscribe")).text
+
+
+# -- with PayPal, which has no list ------------------------------------------------------------------
+
+
+def paypal_of(town: Town) -> PayPalServer:
+    assert town.paypal is not None
+    return town.paypal
+
+
+async def sell_by_paypal(town: Town) -> None:
+    sold = paypal_of(town).add_plan(paypal_of(town).add_product("Gold"), "5.00")["id"]
+    wanted = Edit("Gold", add_role=town.gold.id, price_ids={"paypal": sold})
+    await add_plan(town.ports, town.guild.id, wanted, town.ada.id)
+
+
+@pytest.mark.parametrize("still_town", ["paypal"], indirect=True)
+async def test_paypal_who_paid_since_on_a_page_made_before_keeps_the_role(still_town: Town) -> None:
+    town = still_town
+    async with running(town):
+        await sell_by_paypal(town)
+        link = link_of(await town.bob.run(town.guild, "subscribe", {"plan": "Gold"}))
+        await keep_backup(town)
+        paypal_of(town).approve(link)
+        await town.settled()
+        assert town.roles() == ["Gold"]
+    town.clock.advance(DAY)
+    async with restored_at_once(town):
+        await comes(town, lambda: town.ports.ledger.load_subscriptions_of(town.bob.id))
+        await town.settled()
+        assert changes_of(town) == ["+Gold"]
+        assert "Renews" in (await town.bob.run(town.guild, "subscriptions")).text
+
+
+@pytest.mark.parametrize("still_town", ["paypal"], indirect=True)
+async def test_paypal_who_was_renewed_or_ended_since_is_looked_up_first(still_town: Town) -> None:
+    """One went on, one was cancelled a while ago: neither notification comes again."""
+    town = still_town
+    async with running(town):
+        await sell_by_paypal(town)
+        carol = await newcomer(town, "carol")
+        for who in (town.bob, carol):
+            link = link_of(await who.run(town.guild, "subscribe", {"plan": "Gold"}))
+            paypal_of(town).approve(link, email=f"{who.name}@example.com")
+            await town.settled()
+        await keep_backup(town)
+    paypal_of(town).delivery_faults.drop = 1000
+    paypal_of(town).dashboard.cancel(paypal_of(town).world.all("subscription")[1].id)
+    town.clock.advance(MONTH + DAY)
+    paypal_of(town).catch_up()
+    async with restored_at_once(town):
+        await town.world.until(lambda: town.roles(carol) == [], "the role to go")
+        await town.settled()
+        assert changes_of(town, carol) == ["+Gold", "-Gold"]
+        assert changes_of(town) == ["+Gold"]
+        assert "Renews" in (await town.bob.run(town.guild, "subscriptions")).text

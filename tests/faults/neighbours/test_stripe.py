@@ -15,7 +15,7 @@ from tests.cogs.town import DAY, MONTH, Town, link_of
 from tests.faults.neighbours.troubles import FAULTS, SILENT, Trouble, said_truly
 from tests.faults.neighbours.ways import (
     changes_of,
-    is_at_rest,
+    comes_to_rest,
     newcomer,
     patiently,
     subscription_of,
@@ -33,6 +33,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stripe.HTTPClient, "MAX_DELAY", 0.001)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, None], ids=["once", "until it is over"])
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_a_whole_subscription(
@@ -44,7 +45,7 @@ async def test_a_whole_subscription(
     await cancelled(town, trouble)
     await resumed(town, trouble)
     await revoked(town, trouble)
-    assert await is_at_rest(town)
+    await comes_to_rest(town)
 
 
 async def bought(town: Town, trouble: Trouble) -> None:
@@ -170,5 +171,5 @@ async def test_a_wish_that_stripe_refuses_is_told_and_not_tried_for_ever(town: T
     reply = await question.press("Cancel subscription")
     assert "### Not cancelled\n" in reply.text
     await town.settled()
-    assert await is_at_rest(town)
+    await comes_to_rest(town)
     assert "Renews" in (await town.bob.run(town.guild, "subscriptions")).text

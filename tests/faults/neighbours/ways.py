@@ -77,6 +77,11 @@ async def comes(town: Town, probe: Callable[[], Awaitable[object]]) -> None:
             town.changed.clear()
 
 
+async def comes_to_rest(town: Town) -> None:
+    """Wait until nothing waits, now or later; a sweep may be under way yet."""
+    await comes(town, lambda: is_at_rest(town))
+
+
 async def swept(town: Town) -> None:
     """The next sweep: everybody with anything is looked at anew at its end."""
     town.clock.advance(3601)
