@@ -91,7 +91,7 @@ class Files:
 
     def stand_before_sqlite(self) -> None:
         """For every file that is opened from now on."""
-        library = ctypes.CDLL(_sqlite3.__file__)
+        library = ctypes.CDLL(getattr(_sqlite3, "__file__", None))  # None: built into the interpreter
         library.sqlite3_vfs_find.restype = POINTER(_Vfs)
         vfs = library.sqlite3_vfs_find(None).contents
         self._before_opening(vfs)

@@ -264,6 +264,18 @@ class ProviderWire(Faults):
         return super().take(method, path)
 
 
+class CertificateWire(list[str]):
+    """Before PayPal's certificate is handed out; it is fetched once in a life."""
+
+    def __init__(self, reaper: Reaper) -> None:
+        super().__init__()
+        self._reaper = reaper
+
+    def append(self, certificate: str) -> None:
+        super().append(certificate)
+        self._reaper.passes("PayPal hears GET of its certificate")
+
+
 class DiscordWire(DiscordFaults):
     """Before each request to Discord takes effect."""
 
@@ -302,8 +314,10 @@ def stand_between(town: Town, folder: Path) -> Reaper:
     town.discord._recorder = DiscordWitness(reaper)
     (endpoint,) = town.stripe.world.all("webhook_endpoint")
     endpoint["enabled_events"] = list(STRIPE_EVENTS)
-    for hook in town.paypal.world.all("webhook") if town.paypal else ():
-        hook["event_types"] = [{"name": name} for name in PAYPAL_EVENTS]
+    if town.paypal is not None:
+        town.paypal.certificate_asks = CertificateWire(reaper)
+        for hook in town.paypal.world.all("webhook"):
+            hook["event_types"] = [{"name": name} for name in PAYPAL_EVENTS]
     return reaper
 
 
