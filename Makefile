@@ -14,7 +14,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install sandbox test quick faults histories mutants bench lint types imports lock screenshots clean
+.PHONY: help install sandbox test quick histories mutants bench lint types imports lock screenshots clean
 
 help: ## list what make can do
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -25,13 +25,10 @@ sandbox: $(VENV)/.sandbox ## local Discord and payments, the bot, a tour, a page
 	@TOUR=$(TOUR) $(BIN)/python -m sandbox
 
 test: lint types imports ## linters, types and the whole suite
-	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --ignore=tests/faults/kills --ignore=tests/faults/neighbours
-
-faults: $(VENV)/.dev ## kills and neighbours at fault: in the making, not yet part of make test
-	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) tests/faults/kills tests/faults/neighbours
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS)
 
 quick: $(VENV)/.dev ## the suite without browser and slow tests
-	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -m 'not browser and not slow' --ignore=tests/faults/kills --ignore=tests/faults/neighbours
+	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -m 'not browser and not slow'
 
 histories: $(VENV)/.dev ## play N histories of people, money and faults (N=2000; SEED=17: that one)
 	@N=$(N) SEED=$(SEED) $(BIN)/python -m tests.faults.histories
