@@ -82,12 +82,15 @@ class PayPalRules:
         return None if now < most else False
 
     def _in_grace(self, sub: Obj, now: float) -> bool | None:
-        """From when the payment failed first. Who was shown only a later failure counts from that one."""
+        """From when the payment failed first, or fell due within the day before. Who was shown only a later
+        failure may count from that one."""
         if sub["last"] is None and sub["failed"] - sub["created"] < DAY:
             return False
         first = min(self._declined(sub), default=sub["failed"])
-        if now < first + GRACE:
+        if now < min(first, max(self.paid_until(sub)[0], first - DAY)) + GRACE:
             return True
+        if now < first + GRACE:
+            return None
         known = self.failures.get(sub["id"], set())
         return False if first in known or now >= sub["failed"] + GRACE else None
 
