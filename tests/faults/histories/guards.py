@@ -272,16 +272,6 @@ def _(stack: ExitStack) -> None:
     stack.enter_context(patch.object(billing.use_cases.converge, "_wait_for_truth", lambda *_: None))
 
 
-@guard("what was owed stays owed since it first was")
-def _(stack: ExitStack) -> None:
-    merge = db.sync.merge
-
-    def forget(old: Any, new: Subscription, *rest: Any, **more: Any) -> Subscription:
-        return replace(merge(old, new, *rest, **more), unpaid_since=new.unpaid_since)
-
-    stack.enter_context(patch.object(db.sync, "merge", forget))
-
-
 @guard("only the page that we made binds a payment to its member")
 def _(stack: ExitStack) -> None:
     async def believe(ports: Any, provider: Any, snapshot: Subscription) -> Any:
