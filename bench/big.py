@@ -97,6 +97,11 @@ def price(number: int) -> Price:
     return Price("stripe", ACCOUNT, name, f"prod_Big{number // 2:010d}", 500, "eur", interval)
 
 
+def member_id(number: int) -> int:
+    """Of the ledger's members, counted from 0."""
+    return 100_000_000_000_000_000 + number * MEMBER_STEP
+
+
 def make(path: Path, size: Size) -> None:
     """A ledger in a file that is not there yet."""
     path.touch()

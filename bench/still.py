@@ -1,0 +1,124 @@
+"""The program's ports over a ledger of any size, with a provider and a Discord that answer at once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from bench.big import ACCOUNT, DAY, NOW, member_id
+from billing.model import Event, Status, Subject, Subscription, SubscriptionKey
+from billing.ports import Messenger, Ports, Provider
+from billing.use_cases.converge import converge_member
+from billing.use_cases.sync import locate_event, sync_subscription
+from db import SqliteLedger
+
+TOGETHER = 64
+
+
+class Clock:
+    """Stands still."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return float(NOW)
+
+    async def sleep(self, seconds: float) -> None:
+        """Nothing here sleeps."""
+        raise NotImplementedError
+
+
+class Stripe:
+    """Knows the subscriptions that were put in."""
+
+    name, title, account, keeps_period, lists_all = "stripe", "Stripe", ACCOUNT, True, True
+
+    def __init__(self) -> None:
+        self.subscriptions: dict[str, Subscription] = {}
+
+    async def fetch_subscription(self, subscription_id: str) -> Subscription:
+        """As it is by now."""
+        return self.subscriptions[subscription_id]
+
+
+class Roles:
+    """Everybody has what the ledger says that they were granted."""
+
+    def __init__(self, ledger: SqliteLedger) -> None:
+        self._ledger = ledger
+
+    async def fetch_roles(self, guild_id: int, member_id: int) -> frozenset[int]:
+        """From the ledger."""
+        return (await self._ledger.load_member_state(guild_id, member_id)).granted
+
+    async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, frozenset[int]]:
+        """From the ledger."""
+        return {one: await self.fetch_roles(guild_id, one) for one in member_ids}
+
+    async def apply_role(
+        self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
+    ) -> None:
+        """Nothing here changes a role."""
+        raise NotImplementedError
+
+
+class Still:
+    """A ledger with all that works on it."""
+
+    def __init__(self, ledger: SqliteLedger, subscriptions: int) -> None:
+        self.ledger, self.stripe = ledger, Stripe()
+        self._size, self._random, self._events = subscriptions, random.Random(1), 0
+        providers = {"stripe": cast(Provider, self.stripe)}
+        nobody: Any = None
+        self.ports = Ports(
+            ledger, providers, Roles(ledger), cast(Messenger, nobody), Clock(), 7 * DAY, "http://127.0.0.1"
+        )
+
+    async def pick(self) -> Subscription:
+        """Any that is paid."""
+        while True:
+            name = f"sub_1Big{10**15 + self._random.randrange(self._size)}"
+            found = await self.ledger.load_subscription(SubscriptionKey("stripe", ACCOUNT, name))
+            if found is not None and found.status is Status.ACTIVE:
+                return found
+
+    async def work(self, picked: Sequence[Subscription]) -> None:
+        """From events to converged members: each subscription is scheduled to end, or no longer."""
+        led, at = self.ledger, NOW
+        events = []
+        for one in picked:
+            ends_at = one.period_end if one.ends_at is None else None
+            self.stripe.subscriptions[one.key.id] = replace(one, ends_at=ends_at, binding=None)
+            self._events += 1
+            subject = Subject("subscription", one.key.id)
+            events.append(Event("stripe", ACCOUNT, f"evt_{self._events}", "updated", subject, at))
+        await asyncio.gather(*(led.record_events([event], at) for event in events))
+        pending = await led.load_pending_events(at, TOGETHER)
+        await asyncio.gather(*(locate_event(self.ports, event) for event in pending))
+        stale = await led.load_stale(at, TOGETHER)
+        await asyncio.gather(*(sync_subscription(self.ports, one) for one in stale))
+        marked = await led.load_marked(at, TOGETHER)
+        await asyncio.gather(*(converge_member(self.ports, mark) for mark in marked))
+
+    def random_member(self, members: int) -> int:
+        """A member's id."""
+        return member_id(self._random.randrange(members))
+
+    async def lags(self, work: Any) -> tuple[float, list[float]]:
+        """Seconds that it takes, and how much later than asked the loop came round meanwhile, each time."""
+        loop, late = asyncio.get_running_loop(), list[float]()
+
+        async def watch() -> None:
+            while True:
+                due = loop.time() + 0.001
+                await asyncio.sleep(0.001)
+                late.append(loop.time() - due)
+
+        watching = asyncio.create_task(watch())
+        begun = loop.time()
+        await work
+        took = loop.time() - begun
+        watching.cancel()
+        return took, late
