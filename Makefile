@@ -14,7 +14,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install sandbox test quick histories mutants bench lint types imports lock screenshots clean
+.PHONY: help install sandbox test quick histories mutants promises bench lint types imports lock screenshots clean
 
 help: ## list what make can do
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -38,6 +38,9 @@ bench: $(VENV)/.dev ## what the program costs, a few minutes; writes docs/perfor
 
 mutants: $(VENV)/.dev ## take the program's guards away, one at a time: the tests must notice (ONLY=brake: those)
 	@ONLY="$(ONLY)" $(BIN)/python -m tools.mutants
+
+promises: $(VENV)/.dev ## run all that proves the promises and write docs/promises.md (N=5: that one, shown)
+	@N=$(N) PYTEST_WORKERS=$(PYTEST_WORKERS) $(BIN)/python -m tools.promises
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	@$(BIN)/ruff check .

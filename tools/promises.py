@@ -121,7 +121,8 @@ def run(files: Iterable[str]) -> Ran | None:
 def words(counts: Mapping[str, int]) -> str:
     """Such as '12 tests, 2,000 histories'."""
     more = [f"{counts[kind]:,} {says}" for kind, says in KINDS.items() if counts.get(kind)]
-    return ", ".join([f"{counts['tests']:,} tests", *more])
+    tests = counts["tests"]
+    return ", ".join([f"{tests:,} test{'s' * (tests != 1)}", *more])
 
 
 def page(ran: Ran, noticed: Mapping[str, str]) -> str:
