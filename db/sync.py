@@ -57,12 +57,13 @@ def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool
     """What the ledger keeps beside what was fetched.
 
     A binding that stands is not replaced, and a dispute only by an explicit word on it. What is owed
-    is so since it was first seen. What was paid stays paid when it stops, and does not grow once it is over.
+    is so since it was first seen, for the member was told then how long the roles stay. What was paid stays
+    paid when it stops, and does not grow once it is over.
     """
     owed = new.unpaid_since
     if new.status is Status.PAST_DUE:
         before = old.unpaid_since if old and old.status is Status.PAST_DUE else None
-        owed = min((t for t in (owed, before) if t is not None), default=at)
+        owed = next((t for t in (before, owed) if t is not None), at)
     keeps_dispute = old is not None and new.dispute is DisputeState.NONE
     return replace(
         new,

@@ -63,7 +63,8 @@ _MODIFIERS = """
 | an admin's grant | access until its end, whatever is not paid |
 
 The days of grace are `GRACE_DAYS` (7 unless set), counted from when the invoice that could not be paid was
-made, or fell due; at PayPal from when the payment first failed. Where the provider does not say since when it
+made, or fell due; at PayPal from when the payment first failed, or, where the bot learns of it late, from
+when it fell due. A day that was told to the member stays. Where the provider does not say since when it
 is owed, what the member has stays.
 
 A dispute's own words are Stripe's in small letters and PayPal's in capitals. A payment that PayPal reversed

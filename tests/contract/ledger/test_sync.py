@@ -214,8 +214,8 @@ async def _look(open_ledger: Opening, seen: list[tuple[Status, int | None]]) -> 
                 if ended and status is not Status.ENDED:
                     continue
                 ended = status is Status.ENDED
-                said = [t for t in (owed, since) if t is not None]
-                owed = min(said, default=now) if status is Status.PAST_DUE else None
+                said = [t for t in (owed, since, now) if t is not None]
+                owed = said[0] if status is Status.PAST_DUE else None
                 found = await ledger.load_subscription(KEY)
                 assert found is not None
                 kept = (found.status, found.unpaid_since)
