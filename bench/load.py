@@ -29,8 +29,11 @@ PATIENCE = 10.0  # seconds for the last answers
 
 @dataclass(frozen=True)
 class Order:
-    """What to send where. `rate` 0: each connection sends again once it is answered; else so many a second,
-    whether answered or not, and waiting for a free connection counts as waiting."""
+    """What to send where, until `seconds` or the bodies are over.
+
+    `rate` 0: each connection sends again once it is answered; else so many a second, whether answered or
+    not, and waiting for a free connection counts as waiting.
+    """
 
     port: int
     connections: int
@@ -169,6 +172,7 @@ class _Load:
         self._waits: list[float] = []
         self._ends = float("inf")
         self.refused = 0
+        self._paced = order.rate > 0
         self._over = asyncio.Event()
 
     async def run(self) -> Tally:
@@ -207,6 +211,7 @@ class _Load:
                 self._idle.popleft().send(next(self._requests), self._due.popleft())
             await asyncio.sleep(0.001)
         self._due.clear()
+        self._paced = False
         self._end_if_idle()
 
     def _next(self, connection: _Connection) -> None:
@@ -223,14 +228,14 @@ class _Load:
             if self._due:
                 connection.send(next(self._requests), self._due.popleft())
                 return
-        elif now < self._ends:
-            connection.send(next(self._requests), now)
+        elif now < self._ends and (request := next(self._requests, None)) is not None:
+            connection.send(request, now)
             return
         self._idle.append(connection)
         self._end_if_idle()
 
     def _end_if_idle(self) -> None:
-        if time.perf_counter() >= self._ends and len(self._idle) == self._order.connections:
+        if len(self._idle) == self._order.connections and not self._paced:
             self._over.set()
 
 

@@ -14,9 +14,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from time import perf_counter
+from typing import IO, cast
 
 import uvloop
 from aiohttp import web
@@ -58,7 +59,7 @@ class Nothing:
         return len(events)
 
 
-async def bare(folder: Path, started: Callable[[int], None]) -> None:
+async def bare(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
     async def receive(request: web.Request) -> web.Response:
         await request.read()
         return web.Response(text="ok")
@@ -72,40 +73,81 @@ async def bare(folder: Path, started: Callable[[int], None]) -> None:
     await asyncio.Event().wait()
 
 
-async def verify(folder: Path, started: Callable[[int], None]) -> None:
+async def verify(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
     clock = bot.SystemClock()
-    providers = make_providers(settings(folder, NOBODY, NOBODY), clock)
+    providers = make_providers(settings(folder, neighbours, neighbours), clock)
     listener = Listener(cast("Ledger", Nothing()), providers, clock, lambda: False)
     async with listening(listener.application(), "127.0.0.1", 0, 0.0) as port:
         started(port)
         await asyncio.Event().wait()
 
 
-async def dues(folder: Path, started: Callable[[int], None]) -> None:
-    await bot.serve(settings(folder, NOBODY, NOBODY), bot.SystemClock(), started)
+async def dues(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
+    watching = asyncio.ensure_future(watch_lag())
+    try:
+        await bot.serve(settings(folder, neighbours, neighbours), bot.SystemClock(), started)
+    finally:
+        watching.cancel()
+
+
+async def watch_lag() -> None:
+    """Answer each line on stdin with how late every millisecond's timer was since the last, in seconds."""
+    lags: list[float] = []
+
+    loop = asyncio.get_running_loop()
+
+    def answer() -> None:
+        if sys.stdin.readline():
+            print(json.dumps(lags), flush=True)
+            lags.clear()
+        else:
+            loop.remove_reader(sys.stdin.fileno())
+
+    loop.add_reader(sys.stdin.fileno(), answer)
+    while True:
+        due = perf_counter() + 0.001
+        await asyncio.sleep(0.001)
+        lags.append(perf_counter() - due)
 
 
 MODES = {"bare": bare, "verify": verify, "dues": dues}
 
 
+@dataclass(frozen=True)
+class Server:
+    """One that runs."""
+
+    port: int
+    _process: subprocess.Popen[str]
+
+    def lags(self) -> list[float]:
+        """How late the event loop's timers were since the last time this was asked, in seconds."""
+        stdin, stdout = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
+        stdin.write("\n")
+        stdin.flush()
+        found: list[float] = json.loads(stdout.readline())
+        return found
+
+
 @contextmanager
-def serving(mode: str, folder: Path) -> Iterator[int]:
-    """A server in its own process, until left; its port. What it logs goes into `folder`."""
-    command = [sys.executable, "-m", "bench.server", mode, str(folder)]
+def serving(mode: str, folder: Path, neighbours: str = NOBODY) -> Iterator[Server]:
+    """A server in its own process, until left. What it logs goes into `folder`."""
+    command = [sys.executable, "-m", "bench.server", mode, str(folder), neighbours]
     with (folder / f"{mode}.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=log, text=True)
     try:
-        said = process.stdout.readline() if process.stdout else b""
+        said = process.stdout.readline() if process.stdout else ""
         if not said:
             raise RuntimeError(f"{mode} did not start:\n{(folder / f'{mode}.log').read_text()[-2000:]}")
-        yield int(json.loads(said))
+        yield Server(int(said), process)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.communicate(timeout=20)
 
 
-async def _main(mode: str, folder: Path) -> None:
-    running = asyncio.ensure_future(MODES[mode](folder, lambda port: print(port, flush=True)))
+async def _main(mode: str, folder: Path, neighbours: str) -> None:
+    running = asyncio.ensure_future(MODES[mode](folder, neighbours, lambda port: print(port, flush=True)))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     await asyncio.wait([running])
     if not running.cancelled():
@@ -115,4 +157,4 @@ async def _main(mode: str, folder: Path) -> None:
 if __name__ == "__main__":
     pin(SERVER)
     set_up_logging("info", "text")
-    uvloop.run(_main(sys.argv[1], Path(sys.argv[2])))
+    uvloop.run(_main(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))

@@ -212,10 +212,18 @@ class Worker:
             await self._ports.clock.sleep(RETRY_SECONDS)
 
     async def _run_timer(self) -> None:
-        """Marks the members whose paid time ends, and wakes the lanes when a retry is due."""
+        """Marks the members whose paid time ends, and wakes the lanes when a retry is due.
+
+        Once a second at most, which is as finely as the ledger tells times: nothing that is recorded
+        within a second falls due in it.
+        """
+        done = 0
         while True:
+            while done == self._ports.now():
+                await self._ports.clock.sleep(done + 1 - self._ports.clock.now())
+            self.wake()  # for retries that the second brought
             self._timer.clear()
-            now = self._ports.now()
+            done = now = self._ports.now()
             try:
                 await self._ports.ledger.record_due(now)
                 next_due = await self._ports.ledger.load_next_due(now)
@@ -223,16 +231,14 @@ class Worker:
                 log.warning("timer: %s", error)
                 next_due = now + int(RETRY_SECONDS)
             left = LONGEST_WAIT if next_due is None else next_due - self._ports.clock.now()
-            if await self._slept(max(left, 0.0)):
-                self.wake()
+            await self._sleep(max(left, 0.0))
 
-    async def _slept(self, seconds: float) -> bool:
-        """Sleep; False when new work cut it short."""
+    async def _sleep(self, seconds: float) -> None:
+        """Until then, or until there is new work."""
         sleep = asyncio.ensure_future(self._ports.clock.sleep(seconds))
         woken = asyncio.ensure_future(self._timer.wait())
         try:
             await asyncio.wait([sleep, woken], return_when=asyncio.FIRST_COMPLETED)
-            return sleep.done()
         finally:
             sleep.cancel()
             woken.cancel()

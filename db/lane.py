@@ -32,14 +32,14 @@ class _Grouping(sqlite3.Connection):
     """
 
     group: tuple[_Waiting, ...] = ()
-    begin = "BEGIN IMMEDIATE"
+    only_reads = False
     changed = False
 
     def commit(self) -> None:
         group, self.group = self.group, ()
         changes = self.total_changes
         try:
-            self.execute(self.begin)
+            self.execute("BEGIN" if self.only_reads else "BEGIN IMMEDIATE")
             for waiting in group:
                 self._run(waiting)
             self.execute("COMMIT")
@@ -50,6 +50,9 @@ class _Grouping(sqlite3.Connection):
             raise
 
     def _run(self, waiting: _Waiting) -> None:
+        if self.only_reads:
+            self._read(waiting)
+            return
         self.execute("SAVEPOINT operation")
         try:
             waiting.result = waiting.operation(self)
@@ -59,6 +62,15 @@ class _Grouping(sqlite3.Connection):
             waiting.error = error
             self.execute("ROLLBACK TO operation")
         self.execute("RELEASE operation")
+
+    def _read(self, waiting: _Waiting) -> None:
+        """There is nothing to go back from."""
+        try:
+            waiting.result = waiting.operation(self)
+        except Exception as error:
+            if is_of_file(error):
+                raise
+            waiting.error = error
 
 
 def address(path: Path, mode: str) -> str:
@@ -92,7 +104,7 @@ class Lane:
 
         def connect(*args: Any, **options: Any) -> _Grouping:
             raw = _Grouping(*args, **options)
-            raw.begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+            raw.only_reads = read_only
             made.append(raw)
             try:
                 prepare(raw)

@@ -1,0 +1,177 @@
+"""From a notification to a role, by the whole program, beside neighbours that answer at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import aiohttp
+import uvloop
+
+from bench.load import Order, Tally, requests, send
+from bench.machine import GENERATOR, folder, pin
+from bench.server import SECRET, Server, serving
+from bench.standins import PRICE, StandIns, member_of
+from bench.table import Figure
+from billing.model import Binding, Plan, Price
+from billing.ports import Synced
+from db import SqliteLedger
+from providers.stripe.mapping import map_subscription
+
+ALONE, AT_ONCE, RATE, SECONDS = 60, 600, 3_000, 1.5
+QUIET = 0.5  # seconds without a call: nothing goes on any more
+PATIENCE = 60.0
+
+
+async def seed(path: Path, standins: StandIns) -> None:
+    """A plan, and members' subscriptions that are paused."""
+    now = int(time.time())
+    guild = standins.guild.id
+    async with await SqliteLedger.open(path) as ledger:
+        price = Price("stripe", "test", PRICE, "prod_bench", 500, "eur", "month")
+        await ledger.record_plan(Plan(0, guild, "Gold", (standins.role.id,), (price,)), "bench", now)
+
+        async def add(number: int) -> None:
+            fetched = map_subscription(standins.subscription(number), "test")
+            bound = replace(fetched, binding=Binding(guild, member_of(number)))
+            await ledger.record_synced(Synced(bound, "provider", "fetched", "bench", now))
+
+        await asyncio.gather(*map(add, range(standins.seeded)))
+        for mark in await ledger.load_marked(now, standins.seeded):
+            await ledger.record_converged(mark, [], None, None, [], [], now)
+
+
+class Stage:
+    """The program and its neighbours."""
+
+    def __init__(self, standins: StandIns, server: Server) -> None:
+        self._standins, self._server = standins, server
+        self._members = 0
+        self._strangers = count(standins.seeded, int(RATE * SECONDS) + 100)
+
+    async def _quiet(self) -> None:
+        """Nothing goes on any more."""
+        called_at = -1.0
+        while called_at != self._standins.called_at:
+            called_at = self._standins.called_at
+            await asyncio.sleep(QUIET)
+
+    def _take(self, how_many: int) -> range:
+        numbers = range(self._members, self._members + how_many)
+        self._members += how_many
+        self._standins.resume(numbers)
+        return numbers
+
+    async def alone(self) -> float:
+        """Milliseconds from sent to given, the 99th of a hundred."""
+        await self._quiet()
+        numbers = self._take(ALONE)
+        took = []
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._server.port)
+        order = Order(self._server.port, 1, 0.0, numbers.start, ALONE, secret=SECRET)
+        for number, request in zip(numbers, requests(order), strict=True):
+            sent = time.perf_counter()
+            writer.write(request)
+            await reader.readuntil(b"\r\n\r\n")
+            took.append(await self._given(number) - sent)
+            await asyncio.sleep(0.02)
+        writer.close()
+        return sorted(took)[int(ALONE * 0.99)] * 1000
+
+    async def carried(self) -> float:
+        """Roles a second, all events at once."""
+        await self._quiet()
+        numbers = self._take(AT_ONCE)
+        started = time.perf_counter()
+        await self._load(Order(self._server.port, 16, PATIENCE, numbers.start, AT_ONCE, secret=SECRET))
+        return AT_ONCE / (max([await self._given(number) for number in numbers]) - started)
+
+    async def lag(self) -> float:
+        """Milliseconds that the event loop's timers are late, the 99th of a hundred, while the events of the
+        rounds before are worked on, too."""
+        first = next(self._strangers)
+        order = Order(self._server.port, 64, SECONDS, first, int(RATE * SECONDS) + 99, RATE, SECRET)
+        self._server.lags()
+        await self._load(order)
+        lags = sorted(self._server.lags())
+        return lags[int(len(lags) * 0.99)] * 1000
+
+    async def _given(self, number: int) -> float:
+        async with asyncio.timeout(PATIENCE):
+            return await self._standins.given(member_of(number))
+
+    async def _load(self, order: Order) -> Tally:
+        """In a thread, as the neighbours answer from this one."""
+        return await asyncio.to_thread(partial(send, order))
+
+
+@dataclass
+class Taken:
+    """A figure a round."""
+
+    alone: list[float] = field(default_factory=list)
+    carried: list[float] = field(default_factory=list)
+    lag: list[float] = field(default_factory=list)
+
+
+async def _rounds(wanted: int) -> Taken:
+    async with AsyncExitStack() as stack:
+        path = stack.enter_context(folder())
+        standins = StandIns(seeded=wanted * (ALONE + AT_ONCE))
+        url = await stack.enter_async_context(standins.serving())
+        await seed(path / "ledger.db", standins)
+        server = await asyncio.to_thread(stack.enter_context, serving("dues", path, url))
+        await _until_ready(server.port)
+        stage = Stage(standins, server)
+        taken = Taken()
+        for _ in range(wanted):
+            taken.alone.append(await stage.alone())
+            taken.carried.append(await stage.carried())
+        for _ in range(wanted):
+            taken.lag.append(await stage.lag())
+        return taken
+
+
+async def _until_ready(port: int) -> None:
+    async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:
+                if answer.status == 200:
+                    return
+            await asyncio.sleep(0.1)
+
+
+def measure(rounds: int) -> list[Figure]:
+    """Rows 6 to 8."""
+    pin(GENERATOR)
+    taken = uvloop.run(_rounds(rounds))
+    return [
+        Figure(
+            f"loop lag, p99, while {RATE:,} a second come in and are worked on",
+            tuple(taken.lag),
+            5.0,
+            2.0,
+            more_is_better=False,
+            unit="ms",
+        ),
+        Figure(
+            "notification to role, neighbours answering at once, p99",
+            tuple(taken.alone),
+            10.0,
+            5.0,
+            more_is_better=False,
+            unit="ms",
+        ),
+        Figure(
+            "events carried through to roles, a second",
+            tuple(taken.carried),
+            300.0,
+            800.0,
+            more_is_better=True,
+        ),
+    ]
