@@ -50,27 +50,19 @@ class _Grouping(sqlite3.Connection):
             raise
 
     def _run(self, waiting: _Waiting) -> None:
-        if self.only_reads:
-            self._read(waiting)
-            return
-        self.execute("SAVEPOINT operation")
+        """A read has nothing to go back from."""
+        if not self.only_reads:
+            self.execute("SAVEPOINT operation")
         try:
             waiting.result = waiting.operation(self)
         except Exception as error:
             if is_of_file(error):
                 raise
             waiting.error = error
-            self.execute("ROLLBACK TO operation")
-        self.execute("RELEASE operation")
-
-    def _read(self, waiting: _Waiting) -> None:
-        """There is nothing to go back from."""
-        try:
-            waiting.result = waiting.operation(self)
-        except Exception as error:
-            if is_of_file(error):
-                raise
-            waiting.error = error
+            if not self.only_reads:
+                self.execute("ROLLBACK TO operation")
+        if not self.only_reads:
+            self.execute("RELEASE operation")
 
 
 def address(path: Path, mode: str) -> str:

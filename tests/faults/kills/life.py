@@ -56,8 +56,8 @@ class Commits:
         execute = sqlite3.Connection.execute
 
         def seen(db: lane._Grouping, statement: str, *values: Any) -> sqlite3.Cursor:
-            writes = db.begin == "BEGIN IMMEDIATE"
-            if writes and statement == db.begin:
+            writes = not db.only_reads
+            if statement == "BEGIN IMMEDIATE":
                 self._changes = db.total_changes
             if not writes or statement != "COMMIT" or db.total_changes == self._changes:
                 return execute(db, statement, *values)
