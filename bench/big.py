@@ -27,11 +27,11 @@ MEMBER_STEP = 1_181_783_497_276  # between two Discord ids
 # Of a hundred subscriptions: up to the number, the status, its provider's word, and what goes with it.
 _STATUSES: tuple[tuple[int, str, str, dict[str, int]], ...] = (
     (70, "active", "active", {}),
-    (72, "active", "active", {"ends_at": NOW + 9 * DAY}),
-    (75, "trialing", "trialing", {"trial_end": NOW + 3 * DAY}),
-    (79, "past_due", "past_due", {"unpaid_since": NOW - DAY}),
+    (72, "active", "active", {"ends_at": 9 * DAY}),
+    (75, "trialing", "trialing", {"trial_end": 3 * DAY}),
+    (79, "past_due", "past_due", {"unpaid_since": -DAY}),
     (81, "unpaid", "unpaid", {}),
-    (100, "ended", "canceled", {"ended_at": NOW - 40 * DAY}),
+    (100, "ended", "canceled", {"ended_at": -40 * DAY}),
 )
 
 _ENTITLED = 79
@@ -102,8 +102,8 @@ def member_id(number: int) -> int:
     return 100_000_000_000_000_000 + number * MEMBER_STEP
 
 
-def make(path: Path, size: Size) -> None:
-    """A ledger in a file that is not there yet."""
+def make(path: Path, size: Size, now: int = NOW) -> None:
+    """A ledger in a file that is not there yet, as it would be at that moment (unix seconds)."""
     path.touch()
     db = sqlite3.connect(path, isolation_level=None)
     try:
@@ -112,23 +112,23 @@ def make(path: Path, size: Size) -> None:
             "PRAGMA journal_mode = DELETE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
             "PRAGMA cache_size = -400000"
         )
-        _make_helpers(db)
+        _make_helpers(db, now)
         db.execute("BEGIN")
         for number, roles in enumerate(ROLES):
             prices, former = (price(2 * number),), (price(2 * number + 1),)
-            record_plan(db, Plan(0, GUILD, f"Plan {number}", roles, prices, former), "bench", NOW)
-        _fill(db, size)
+            record_plan(db, Plan(0, GUILD, f"Plan {number}", roles, prices, former), "bench", now)
+        _fill(db, size, now)
         db.execute("COMMIT")
         db.execute("PRAGMA journal_mode = WAL")
     finally:
         db.close()
 
 
-def _fill(db: sqlite3.Connection, size: Size) -> None:
+def _fill(db: sqlite3.Connection, size: Size, now: int) -> None:
     later = db.execute(_LATER).fetchall()
     for name, _ in later:
         db.execute(f"DROP INDEX {name}")
-    asked = {"guild": GUILD, "account": ACCOUNT, "now": NOW, "step": MEMBER_STEP, "entitled": _ENTITLED}
+    asked = {"guild": GUILD, "account": ACCOUNT, "now": now, "step": MEMBER_STEP, "entitled": _ENTITLED}
     asked |= {"subscriptions": size.subscriptions, "members": size.members}
     for statement in (_DRAW, "CREATE INDEX temp.drawn_member ON drawn (member_id)", _FILL, _GRANT, _LOOK_AT):
         db.execute(statement, asked)
@@ -136,11 +136,14 @@ def _fill(db: sqlite3.Connection, size: Size) -> None:
         db.execute(sql)
 
 
-def _make_helpers(db: sqlite3.Connection) -> None:
+def _make_helpers(db: sqlite3.Connection, now: int) -> None:
     db.executescript(_HELPERS)
     for state in range(100):
         _, status, said, facts = next(row for row in _STATUSES if state < row[0])
-        times = [facts.get(name) for name in ("ends_at", "ended_at", "trial_end", "unpaid_since")]
+        times = [
+            facts[name] + now if name in facts else None
+            for name in ("ends_at", "ended_at", "trial_end", "unpaid_since")
+        ]
         db.execute("INSERT INTO states VALUES (?, ?, ?, ?, ?, ?, ?)", (state, status, said, *times))
     for number in range(6):
         items = (Item(price(number)),)

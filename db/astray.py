@@ -30,7 +30,7 @@ _RANGE = "guild_id = :guild AND member_id > :after AND member_id <= :upto"
 
 
 def _statuses(access: Access) -> str:
-    return ", ".join(f"'{status}'" for status, gives in TABLE.items() if gives is access)
+    return ", ".join(sorted(f"'{status}'" for status, gives in TABLE.items() if gives is access))
 
 
 _ENTITLED = f"""

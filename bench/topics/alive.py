@@ -1,0 +1,159 @@
+"""The program as owners run it: how long until it is ready, and how much memory it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from bench.big import GUILD, ROLES, Size, make, member_id
+from bench.machine import ROOT, folder
+from bench.table import Figure
+from sandbox.clock import MovableClock
+from sandbox.discord import DiscordServer, DiscordWorld, Guild, Member, Role, User
+
+MEMBERS, SUBSCRIPTIONS = 100_000, 1_000_000
+TOKENS = {"small": "small.token", "large": "large.token"}
+SETTLED = 8.0  # seconds after "ready"; by then the first sweep's comparison is done
+PATIENCE = 60
+
+EMPTY = """
+import os, discord, uvloop, yarl
+discord.http.Route.BASE = os.environ["DISCORD_API_URL"]
+discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(os.environ["DISCORD_GATEWAY_URL"])
+client = discord.Client(intents=discord.Intents(guilds=True), guild_ready_timeout=0.5)
+@client.event
+async def on_ready():
+    print("ready", flush=True)
+async def run():
+    await client.start(os.environ["DISCORD_TOKEN"])
+uvloop.run(run())
+"""
+
+
+def measure(rounds: int) -> list[Figure]:
+    """Memory in MB as Linux counts it (VmRSS); starts in turns with an empty bot's."""
+    with folder() as path:
+        return asyncio.run(_measure(path, rounds))
+
+
+async def _measure(path: Path, rounds: int) -> list[Figure]:
+    make(path / "small.db", Size(1, 1), int(time.time()))
+    make(path / "large.db", Size(SUBSCRIPTIONS, MEMBERS), int(time.time()))
+    idle, full, starts = list[float](), list[float](), list[float]()
+    async with _discord(path / "large.db") as discord:
+        for number in range(rounds + 1):  # the first warms up
+            empty, _ = await _life(path, discord, "small", "-c", EMPTY)
+            took, large = await _life(path, discord, "large", str(ROOT / "bot.py"))
+            _, small = await _life(path, discord, "small", str(ROOT / "bot.py"))
+            if number:
+                idle.append(small)
+                full.append(large)
+                starts.append(took / empty)
+    size = "100,000 members and 1,000,000 subscriptions"
+    return [
+        Figure("resident memory, idle", tuple(idle), 90, 70, False, "MB"),
+        Figure(f"resident memory, {size}", tuple(full), 150, 120, False, "MB"),
+        Figure("start to ready at 1,000,000, to an empty bot", tuple(starts), 2, 1.3, False),
+    ]
+
+
+@asynccontextmanager
+async def _discord(ledger: Path) -> AsyncIterator[DiscordServer]:
+    """A bot in a small server, another in the ledger's; everybody there has the roles that were granted."""
+    world = DiscordWorld(MovableClock())
+    owner = world.add_user("owner")
+    large = Guild(GUILD, "Large", owner.id)
+    large.roles[GUILD] = Role(GUILD, GUILD, "@everyone", 0, 0)
+    for role in sorted({role for roles in ROLES for role in roles}):
+        large.roles[role] = Role(role, GUILD, f"Role {role}", 1, 0)
+    world.guilds[GUILD] = large
+    granted = defaultdict[int, list[int]](list)
+    db = sqlite3.connect(ledger)
+    for member, role in db.execute("SELECT member_id, role_id FROM role_grants"):
+        granted[member].append(role)
+    db.close()
+    for number in range(MEMBERS):
+        user = User(member_id(number), f"m{number}")
+        world.users[user.id] = user
+        large.members[user.id] = Member(user.id, 0.0, granted[user.id])
+    for name, guild in (("small", world.add_guild("Small", owner)), ("large", large)):
+        world.install(world.add_application(TOKENS[name], name=name, owner=owner), guild)
+    server = DiscordServer(world, requests_a_window=None)
+    await server.start(0)
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+async def _life(path: Path, discord: DiscordServer, name: str, *arguments: str) -> tuple[float, float]:
+    """Seconds until it is ready, and MB a while later."""
+    begun = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        cwd=path,
+        env={**_kept(), **_settings(path, discord, name)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            if "-c" in arguments:
+                assert process.stdout is not None  # noqa: S101 - it is a pipe
+                if await process.stdout.readline() != b"ready\n":
+                    raise RuntimeError("the empty bot did not become ready")
+                return time.perf_counter() - begun, 0.0
+            await _ready()
+        took = time.perf_counter() - begun
+        await asyncio.sleep(SETTLED)
+        return took, _resident(process.pid)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+PORT = 18_080
+
+
+async def _ready() -> None:
+    async with aiohttp.ClientSession() as session:
+        while True:
+            try:
+                async with session.get(f"http://127.0.0.1:{PORT}/readyz") as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.01)
+
+
+def _kept() -> Mapping[str, str]:
+    return {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+
+
+def _settings(path: Path, discord: DiscordServer, name: str) -> Mapping[str, str]:
+    """No provider: nobody here has a million subscriptions to list."""
+    return {
+        "DISCORD_TOKEN": TOKENS[name],
+        "DISCORD_API_URL": discord.rest_url,
+        "DISCORD_GATEWAY_URL": discord.gateway_url,
+        "DATABASE_URL": f"sqlite:///{path / name}.db",
+        "HTTP_PORT": str(PORT),
+        "LOG_LEVEL": "warning",
+    }
+
+
+def _resident(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1000
