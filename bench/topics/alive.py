@@ -51,7 +51,7 @@ async def _measure(path: Path, rounds: int) -> list[Figure]:
     idle, full, starts = list[float](), list[float](), list[float]()
     async with _discord(path / "large.db") as discord:
         for number in range(rounds + 1):  # the first warms up
-            empty, _ = await _life(path, discord, "small", "-c", EMPTY)
+            empty, _ = await _life(path, discord, "large", "-c", EMPTY)
             took, large = await _life(path, discord, "large", str(ROOT / "bot.py"))
             _, small = await _life(path, discord, "small", str(ROOT / "bot.py"))
             if number:
