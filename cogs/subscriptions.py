@@ -60,7 +60,7 @@ async def load_listed(ports: Ports, member_id: int, here: int | None) -> list[Su
     """What is listed, in order: this server's, the others', and below them what ended lately."""
     since = ports.now() - ENDED_SHOWN
     own = await ports.ledger.load_subscriptions_of(member_id)
-    recent = [s for s in own if s.status is not Status.ENDED or (s.ended_at or 0) >= since]
+    recent = [s for s in own if s.status is not Status.ENDED or _over_since(s) >= since]
     return sorted(
         recent,
         key=lambda s: (
@@ -69,6 +69,11 @@ async def load_listed(ports: Ports, member_id: int, here: int | None) -> list[Su
             -s.created_at,
         ),
     )
+
+
+def _over_since(ended: Subscription) -> int:
+    """What was paid may outlast the agreement by most of a year, and PayPal need not say when that ended."""
+    return max(ended.ended_at or 0, ended.paid_through or 0)
 
 
 async def _mark(interaction: Interaction, listed: Sequence[Subscription]) -> None:

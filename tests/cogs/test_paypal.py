@@ -116,6 +116,20 @@ async def test_cancelling_says_beforehand_that_it_is_final_and_keeps_what_is_pai
     await town.bob.dm_containing("has ended")
 
 
+async def test_what_is_paid_is_listed_for_as_long_as_it_gives_its_roles(town: Town) -> None:
+    """An agreement by the year is over most of a year before what it paid for."""
+    yearly = paypal_of(town).add_plan(paypal_of(town).add_product("Silver"), "50.00", "YEAR")["id"]
+    edit = Edit(price_ids={"paypal": yearly})
+    await edit_plan(town.ports, town.guild.id, 1, edit, town.ada.id)
+    subscription_id = await buy(town)
+    paypal_of(town).cancel_automatic_payment(subscription_id)
+    await town.settled()
+    await town.turn(3 * MONTH)
+    assert town.roles() == ["Gold"]
+    card = await town.bob.run(town.guild, "subscriptions")
+    assert "It is paid until" in card.text
+
+
 async def test_cancelling_right_after_agreeing_keeps_the_whole_period(town: Town) -> None:
     """PayPal shows the start in the place of the next payment then."""
     paypal_of(town).world.settings.stale_billing_seconds = 3600
