@@ -78,6 +78,8 @@ def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool
 def _paid_through(old: Subscription | None, new: Subscription, at: int, *, at_once: bool) -> int | None:
     if old is None or new.status not in (Status.ENDED, Status.PAUSED):
         return new.paid_through
+    if old.period_start is not None and new.period_start is not None and new.period_start < old.period_start:
+        return new.paid_through  # the payment that the old account went by was another one
     if old.status is Status.ENDED and old.paid_through is not None:
         return old.paid_through
     known = [t for t in (old.paid_through, new.paid_through) if t is not None]

@@ -173,13 +173,19 @@ def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, 
         provider_status=raw,
         items=(Item(map_price(plan, account, plan_id, product_id), _quantity(data)),),
         created_at=created_of(data),
-        period_start=times.start if running else None,
+        period_start=times.start if running or _payment_shown(data) else None,
         period_end=times.end if running else None,
         ended_at=_maybe_time(data, "status_update_time") if status is Status.ENDED else None,
         trial_end=times.end if status is Status.TRIALING else None,
         unpaid_since=_owed_since(data, times) if status is Status.PAST_DUE else None,
         paid_through=None if status is Status.PENDING else times.paid_through,
     )
+
+
+def _payment_shown(data: Answer) -> bool:
+    """Whether the subscription itself shows its last payment. One out of the list of transactions, which may
+    lag behind, has no amount here: see `with_payment`."""
+    return maybe(data, "billing_info.last_payment.amount", dict) is not None
 
 
 def _customer(data: Answer, raw: str) -> str:

@@ -168,6 +168,16 @@ async def test_what_was_paid_is_what_was_told_and_never_less_once_it_stops(
     assert found.paid_through == keeps
 
 
+@pytest.mark.parametrize("status", [Status.PAUSED, Status.ENDED])
+async def test_what_was_paid_is_less_where_the_last_payment_turns_out_to_be_an_older_one(
+    ledger: Ledger, status: Status
+) -> None:
+    await sync(ledger, subscription(period_start=9, paid_through=60))
+    await sync(ledger, subscription(status=status, period_start=9, paid_through=50))
+    await sync(ledger, (older := subscription(status=status, period_start=8, paid_through=40)))
+    assert await ledger.load_subscription(KEY) == older
+
+
 async def test_what_was_paid_is_what_the_provider_says_while_it_runs(ledger: Ledger) -> None:
     await sync(ledger, subscription(paid_through=60))
     await sync(ledger, subscription(paid_through=50))

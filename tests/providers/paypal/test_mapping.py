@@ -21,6 +21,7 @@ from providers.paypal.mapping import (
     map_subscription,
     map_transaction,
     to_minor,
+    with_payment,
 )
 from tests.providers.paypal.samples import (
     DAY,
@@ -94,6 +95,13 @@ def test_after_a_pause_the_next_payment_is_far_and_what_is_paid_is_not() -> None
 def test_an_ended_one_is_paid_for_an_interval_after_the_last_payment(raw: str) -> None:
     found = mapped(subscription(raw))
     assert (found.paid_through, found.ended_at, found.period_end) == (MONTH_LATER, START, None)
+    assert found.period_start == START
+
+
+def test_a_payment_out_of_the_list_is_not_taken_for_the_one_that_an_ended_one_went_by() -> None:
+    """The list may lag behind and show the payment before; less would be paid then than was told."""
+    found = mapped(dict(with_payment(subscription("CANCELLED", billing_info={}), START)))
+    assert (found.paid_through, found.period_start) == (MONTH_LATER, None)
 
 
 def test_a_suspended_one_is_paused_and_paid_meanwhile() -> None:
