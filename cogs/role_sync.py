@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 90  # seconds for one call: discord.py tries again for 25 and waits up to 30 for a limit
 LOOK_PATIENCE = 75  # seconds; a full minute of it may be waiting for Discord's limit
+# Seconds for a gateway that has told of nobody yet, as a sweep waits for it. Where it stays silent, so many
+# of the next questions are not asked.
+FIRST_PATIENCE, SKIPPED = 5.0, 5
 SETTLING = 0.5  # seconds; moving one role sends an event for every role that it passes
 NO_2FA = (
     "This server asks moderators for two-factor authentication, and the account that owns the bot has none. "
@@ -44,6 +47,7 @@ class DiscordRoles:
     def __init__(self, bot: DuesBot) -> None:
         self._bot = bot
         self._queues: WeakValueDictionary[tuple[int, int], asyncio.Lock] = WeakValueDictionary()
+        self._told, self._to_skip = False, 0
 
     async def fetch_roles(self, guild_id: int, member_id: int) -> frozenset[int]:
         """See the port. From the raw answer: discord.Member leaves out roles that its cache does not know."""
@@ -59,11 +63,16 @@ class DiscordRoles:
         guild = self._bot.get_guild(guild_id)
         if guild is None:
             raise GuildGone(detail="not among the bot's servers")
+        if self._to_skip:
+            self._to_skip -= 1
+            raise DiscordUnavailable(detail="the gateway did not tell of members when last asked")
         try:
-            async with asyncio.timeout(LOOK_PATIENCE):
+            async with asyncio.timeout(LOOK_PATIENCE if self._told else FIRST_PATIENCE):
                 found = await guild.query_members(user_ids=list(member_ids), limit=100, cache=False)
         except (*FAULTS, RuntimeError) as error:  # the connection breaks, or is broken
+            self._told, self._to_skip = False, SKIPPED if isinstance(error, TimeoutError) else 0
             raise translate(error) from error
+        self._told = True
         return {member.id: frozenset(role.id for role in member.roles) for member in found}
 
     async def apply_role(

@@ -16,6 +16,7 @@ from billing.errors import (
     RolesNotPermitted,
 )
 from cogs import role_sync
+from sandbox.discord import gateway
 from tests.cogs.town import DAY, Town, running
 
 
@@ -86,6 +87,24 @@ async def test_nobody_can_be_looked_at(town: Town) -> None:
     await town.process.bot.on_disconnect()
     with pytest.raises(DiscordUnavailable):
         await town.ports.roles.look(town.guild.id, [town.bob.id])
+
+
+async def test_a_gateway_that_tells_of_nobody_is_left_alone_for_some_rounds(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question that stays open holds up a sweep."""
+    assert town.process is not None
+    monkeypatch.setattr(role_sync, "FIRST_PATIENCE", 0.2)
+    roles = role_sync.DiscordRoles(town.process.bot)
+    before = town.discord.calls["gateway members"]
+    with monkeypatch.context() as silent:
+        silent.setattr(gateway._Connection, "_send_members", lambda *_: None)
+        for _ in range(1 + role_sync.SKIPPED):
+            with pytest.raises(DiscordUnavailable):
+                await roles.look(town.guild.id, [town.bob.id])
+    assert town.discord.calls["gateway members"] == before + 1
+    assert set(await roles.look(town.guild.id, [town.bob.id])) == {town.bob.id}
+    assert town.discord.calls["gateway members"] == before + 2
 
 
 async def test_trouble_that_passes(town: Town) -> None:
