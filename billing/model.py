@@ -142,7 +142,12 @@ class Subscription:
             Status.UNPAID,
             Status.UNKNOWN,
         )
-        return alive and self.ends_at is None
+        return alive and not self.ends_with_period
+
+    @property
+    def ends_with_period(self) -> bool:
+        """Whether its set end comes before another charge; an owner may set one that lies years ahead."""
+        return self.ends_at is not None and (self.period_end is None or self.ends_at <= self.period_end)
 
 
 @dataclass(frozen=True, slots=True)

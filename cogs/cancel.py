@@ -94,7 +94,7 @@ class Cancel(commands.Cog):
 def cancellable(own: list[Subscription]) -> list[Subscription]:
     """Those that would go on; where none would, those that are cancelled already, to say so."""
     running = [s for s in own if s.status is not Status.ENDED]
-    return [s for s in running if s.ends_at is None] or running
+    return [s for s in running if not s.ends_with_period] or running
 
 
 async def _ask(interaction: Interaction, key: SubscriptionKey, before: str = "") -> None:

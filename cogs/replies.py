@@ -144,17 +144,18 @@ _STILL = {
 
 
 def _running(subscription: Subscription) -> str:
-    if subscription.ends_at is not None:
+    if subscription.ends_at is not None and subscription.ends_with_period:
         return f"Ends on {day(subscription.ends_at)} and does not renew. Nothing more is charged."
     if subscription.period_end is None:
         return "Active."
-    return f"Renews on {day(subscription.period_end)}."
+    ends = f" Ends on {day(subscription.ends_at)}." if subscription.ends_at else ""
+    return f"Renews on {day(subscription.period_end)}.{ends}"
 
 
 def _trial(subscription: Subscription) -> str:
     end = subscription.trial_end or subscription.period_end
     until = f" until {day(end)}" if end else ""
-    if subscription.ends_at is not None:
+    if subscription.ends_at is not None and subscription.ends_with_period:
         return f"Free until it ends on {day(subscription.ends_at)}. It does not renew; nothing is charged."
     return f"Free{until}; the first payment is taken then."
 

@@ -98,7 +98,7 @@ class Shown:
     @property
     def can_cancel(self) -> bool:
         """Whether there is anything to cancel."""
-        return self.subscription.status is not Status.ENDED and self.subscription.ends_at is None
+        return self.subscription.status is not Status.ENDED and not self.subscription.ends_with_period
 
 
 async def look_up(ports: Ports, subscriptions: Iterable[Subscription]) -> list[Shown]:

@@ -183,10 +183,10 @@ def already(kind: IntentKind, subscription: Subscription) -> bool:
     """Whether the subscription is as the wish would make it, so that nothing need be asked."""
     match kind:
         case IntentKind.CANCEL_AT_PERIOD_END:
-            return subscription.ends_at is not None or subscription.status is Status.ENDED
+            return subscription.ends_with_period or subscription.status is Status.ENDED
         case IntentKind.CANCEL_NOW:
             return subscription.status is Status.ENDED
         case IntentKind.RESUME:
-            return subscription.renews
+            return subscription.renews and subscription.ends_at is None
         case _:
             return False

@@ -244,7 +244,8 @@ def _end(subscription: Subscription, now: int) -> int:
     if subscription.paid_through is not None:
         return max(subscription.paid_through, now)
     if subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN):
-        return max(subscription.ends_at or subscription.period_end or now, now)
+        ends = [t for t in (subscription.ends_at, subscription.period_end) if t is not None]
+        return max(min(ends, default=now), now)
     return now
 
 

@@ -119,7 +119,7 @@ def _disputed(synced: Synced, dispute_id: str) -> Synced:
     if snapshot is None or snapshot.binding is None:
         return synced
     state = str(snapshot.dispute)
-    ending = snapshot.ends_at is not None or snapshot.status is Status.ENDED
+    ending = snapshot.ends_with_period or snapshot.status is Status.ENDED
     stops = snapshot.dispute is DisputeState.LOST and not ending
     facts: dict[str, str | int | None] = {
         "member": snapshot.binding.member_id,

@@ -193,7 +193,7 @@ class StripeProvider:
     async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
         """One that was never paid has no period to keep, and Stripe takes no schedule for it: it ends now."""
         data, now = await self._look(subscription)
-        if now.status is Status.ENDED or _ends_with_period(now):
+        if now.status is Status.ENDED or now.ends_with_period:
             return now
         if now.status is Status.PENDING:
             return await self._end(subscription.key.id)
@@ -302,10 +302,6 @@ class StripeProvider:
             return False
         await self._api.post(path("subscription_schedules", schedule, "release"), f"{key}-release")
         return True
-
-
-def _ends_with_period(now: Subscription) -> bool:
-    return now.ends_at is not None and (now.period_end is None or now.ends_at <= now.period_end)
 
 
 def _checkout_params(order: CheckoutOrder) -> dict[str, Any]:

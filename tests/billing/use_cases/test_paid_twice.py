@@ -9,6 +9,7 @@ import pytest
 
 from billing.model import Item, Status
 from tests.billing.builders import (
+    DAY,
     MEMBER,
     OTHER_GUILD,
     OTHER_MEMBER,
@@ -18,7 +19,7 @@ from tests.billing.builders import (
     make_price,
     make_subscription,
 )
-from tests.billing.world import World
+from tests.billing.world import START, World
 
 
 def pairs(world: World) -> list[tuple[int | None, object, object]]:
@@ -52,7 +53,7 @@ async def test_one_that_becomes_the_same_plan_later_is_the_second(world: World) 
 @pytest.mark.parametrize(
     "first",
     [
-        {"ends_at": 10**10},
+        {"ends_at": START + DAY},
         {"status": Status.ENDED},
         {"status": Status.PENDING},
         {"status": Status.UNPAID},
