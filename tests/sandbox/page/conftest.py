@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page, async_playwright, expect
 
 from sandbox.page import PageServer
 from sandbox.stage import Stage, open_stage
@@ -15,6 +15,8 @@ QUIET = (
     *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--lang=en-US"),
 )
+
+expect.set_options(timeout=20_000)  # milliseconds; a busy machine plays slowly, and that is no fault
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ async def context(chromium: str) -> AsyncIterator[BrowserContext]:
         opened = await browser.new_context(
             locale="en-GB", timezone_id="UTC", viewport={"width": 1280, "height": 800}
         )
-        opened.set_default_timeout(10_000)
+        opened.set_default_timeout(20_000)
         yield opened
         await browser.close()
 
