@@ -7,22 +7,27 @@ from pathlib import Path
 import pytest
 
 from billing.errors import DiscordUnavailable
-from tests.billing.bench import quiet, run, until
+from tests.billing.bench import Bench, quiet, run, until
 from tests.billing.builders import MEMBER
+
+
+def watch(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The moments at which the timer looks."""
+    due, looked = bench.ledger.record_due, list[int]()
+
+    async def count(at: int) -> int:
+        looked.append(at)
+        return await due(at)
+
+    monkeypatch.setattr(bench.ledger, "record_due", count)
+    return looked
 
 
 async def test_the_timer_looks_once_a_second_however_much_is_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with run(tmp_path / "ledger.db", start=False) as bench:
-        due = bench.ledger.record_due
-        looked: list[int] = []
-
-        async def count(at: int) -> int:
-            looked.append(at)
-            return await due(at)
-
-        monkeypatch.setattr(bench.ledger, "record_due", count)
+        looked = watch(bench, monkeypatch)
         bench.worker.start()
         for number in range(50):
             await bench.ring(f"sub_{number}")
@@ -30,8 +35,16 @@ async def test_the_timer_looks_once_a_second_however_much_is_recorded(
         assert len(looked) == len(set(looked))
 
 
-async def test_a_retry_is_taken_up_though_every_second_brings_something_new(tmp_path: Path) -> None:
-    async with run(tmp_path / "ledger.db") as bench:
+async def test_a_retry_is_taken_up_though_something_new_came_just_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cuts the timer's sleep short, and once the retry is due nothing but the timer wakes the lanes."""
+    async with run(tmp_path / "ledger.db", start=False) as bench:
+        begun = bench.ports.now()
+        monkeypatch.setattr(bench.clock, "now", lambda: begun + bench.clock._offset)  # time stands still
+        looked = watch(bench, monkeypatch)
+        bench.worker.start()
+        await until(lambda: bench.retries == 2)  # the sweep at the start is over
         await bench.sell()
         await bench.offer("sub_1")
         bench.roles.faults["fetch"] = DiscordUnavailable()
@@ -39,8 +52,11 @@ async def test_a_retry_is_taken_up_though_every_second_brings_something_new(tmp_
         await until(lambda: ("fetch", MEMBER) in bench.roles.log)
         await quiet(bench)
         del bench.roles.faults["fetch"]
-        for turn in range(5):
-            await bench.ledger.record_value("turn", str(turn))
-            await quiet(bench)
-            bench.clock.advance(1)
+        due = await bench.ledger.load_next_due(bench.ports.now())
+        assert due is not None
+        bench.clock.advance(due - 1 - bench.ports.now())
+        await until(lambda: looked[-1] == due - 1)
+        await bench.ledger.record_value("something", "new")
+        await quiet(bench)
+        bench.clock.advance(1)
         await until(lambda: bench.holders() == 1)
