@@ -37,7 +37,7 @@ _ENTITLED = f"""
     FROM subscriptions INDEXED BY subscriptions_rights WHERE {_RANGE}
     AND CASE
         WHEN status IN ({_statuses(Access.FULL)})
-            THEN ifnull(ends_at > :at, 1) AND ifnull(collection_void_since > :at, 1)
+            THEN ifnull(ends_at > :at, 1)
         WHEN status IN ({_statuses(Access.GRACE)})
             THEN unpaid_since + :grace > :at AND ifnull(ends_at > :at, 1)
         WHEN status IN ({_statuses(Access.PAID_THROUGH)}) THEN paid_through > :at

@@ -6,8 +6,10 @@ UPDATE subscriptions SET sold = (
         json_extract(value, '$.price.provider'), json_extract(value, '$.price.account')
     )) FROM json_each(items)
 );
+-- Decides nothing any more: a pause of collection takes no roles.
+ALTER TABLE subscriptions DROP COLUMN collection_void_since;
 -- All that decides a server's roles, by member. A plain renewal rewrites none of it.
 CREATE INDEX subscriptions_rights ON subscriptions (
-    guild_id, member_id, sold, status, dispute, ends_at, unpaid_since, collection_void_since, paid_through
+    guild_id, member_id, sold, status, dispute, ends_at, unpaid_since, paid_through
 ) WHERE guild_id IS NOT NULL;
 DROP INDEX subscriptions_guild;

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from billing.errors import LedgerDamaged, LedgerHeld, LedgerTooNew, LedgerUnavailable
+from billing.model import Item, Plan, Price
 from db import SqliteLedger
+from db.rows import sold, to_json
 from db.schema import CHECKED_WHOLE, load_migrations, prepare, version_of
 from tests.contract.ledger.nouns import event
 
@@ -66,6 +68,48 @@ async def test_every_earlier_schema_comes_to_the_newest(tmp_path: Path, path: Pa
     with connect(path) as db, connect(tmp_path / "fresh.db") as fresh:
         assert schema(db) == schema(fresh)
         assert version_of(db) == len(MIGRATIONS)
+
+
+async def test_a_ledger_of_before_knows_what_its_subscriptions_are_of(path: Path) -> None:
+    """What the migration to 5 writes in SQL is what the program writes from then on."""
+    strange = 'prod "1" \u00e9/\u2028\U0001f600'
+    prices = [Price("stripe", "test", f"price_{n}", strange, 500, "eur", "month") for n in (1, 2)]
+    sold_before = {
+        "one": (Item(prices[0]),),
+        "two": (Item(prices[0]), Item(prices[1], 3)),
+        "none": (),
+    }
+    with connect(path) as db:
+        prepare(db, MIGRATIONS[:4])
+        for name, items in sold_before.items():
+            db.execute(
+                "INSERT INTO subscriptions (provider, account, id, customer_id, status, provider_status,"
+                " items, created_at, dispute, guild_id, member_id)"
+                " VALUES ('stripe', 'test', ?, 'cus_1', 'active', 'active', ?, 1, 'none', 7, 8)",
+                (name, to_json(items)),
+            )
+        prepare(db, MIGRATIONS)
+        found = dict(db.execute("SELECT id, sold FROM subscriptions WHERE guild_id = 7").fetchall())
+    assert found == {name: sold(items) for name, items in sold_before.items()}
+    async with await SqliteLedger.open(path) as ledger:
+        kept = {sub.key.id: sub.items for sub in await ledger.load_subscriptions_of(8)}
+        assert kept == sold_before
+
+
+async def test_a_pause_of_collection_that_was_recorded_before_hides_nobody(path: Path) -> None:
+    item = Item(Price("stripe", "test", "price_1", "prod_1", 500, "eur", "month"))
+    with connect(path) as db:
+        prepare(db, MIGRATIONS[:4])
+        db.execute(
+            "INSERT INTO subscriptions (provider, account, id, customer_id, status, provider_status, items,"
+            " created_at, collection_void_since, dispute, guild_id, member_id)"
+            " VALUES ('stripe', 'test', 'sub_1', 'cus_1', 'active', 'active', ?, 1, 2, 'none', 7, 8)",
+            (to_json((item,)),),
+        )
+    async with await SqliteLedger.open(path) as ledger:
+        await ledger.record_plan(Plan(0, 7, "Gold", (71,), (item.price,)), "test", 10)
+        await ledger._write(lambda db: db.execute("UPDATE members SET next_try_at = NULL"))
+        assert await ledger.load_astray(7, 100, 0) == [8]
 
 
 def test_a_migration_that_fails_leaves_the_earlier_schema(path: Path) -> None:
