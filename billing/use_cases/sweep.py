@@ -28,7 +28,7 @@ class Numbers:
         self._bits = bytearray()
 
     def add(self, number: int) -> None:
-        """Whether it is in already or not."""
+        """It may be in already."""
         byte, bit = divmod(number, 8)
         if byte >= len(self._bits):
             self._bits.extend(bytes(byte + 1024 - len(self._bits)))
