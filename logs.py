@@ -58,6 +58,7 @@ class Lines(logging.Handler):
         super().__init__()
         self._stream = stream
         self._lines: list[str] = []
+        self._flushes: asyncio.AbstractEventLoop | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Never raises, as handlers must not."""
@@ -66,7 +67,8 @@ class Lines(logging.Handler):
             loop = running_loop() if record.levelno < logging.WARNING else None
             if loop is None:
                 self.flush()
-            elif len(self._lines) == 1:
+            elif loop is not self._flushes:  # one that ended meanwhile writes nothing any more
+                self._flushes = loop
                 loop.call_soon(self.flush)
         except Exception:  # noqa: BLE001 - as the standard library's handlers do
             self.handleError(record)
@@ -75,7 +77,7 @@ class Lines(logging.Handler):
         """Write what waits; logging does so at the program's end, too."""
         self.acquire()
         try:
-            lines, self._lines = self._lines, []
+            lines, self._lines, self._flushes = self._lines, [], None
             if lines:
                 self._stream.write("\n".join([*lines, ""]))
                 self._stream.flush()

@@ -67,6 +67,20 @@ async def test_another_thread_does_not_wait_for_the_loop(log: Log) -> None:
     assert log.said == ["from a thread"]
 
 
+def test_what_a_loop_left_behind_keeps_back_nothing_of_the_next(log: Log) -> None:
+    async def say() -> None:
+        log.logger.info("after")
+
+    loop = asyncio.new_event_loop()
+    loop.call_soon(log.logger.info, "before")
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()
+    assert log.said == []
+    asyncio.run(say())
+    assert log.said == ["before", "after"]
+
+
 async def test_what_waits_at_the_end_is_written(log: Log) -> None:
     log.logger.info("last")
     log.handler.flush()  # which logging.shutdown calls
