@@ -15,6 +15,7 @@
     │   └── ProviderMisread     its answer lacks what the mapping needs
     ├── DiscordError            Discord
     │   ├── DiscordUnavailable
+    │   │   └── GuildOutage     of that server alone
     │   ├── MemberGone          the member is not in the server
     │   ├── RoleGone            the role was deleted
     │   ├── RoleAboveBot        the role stands above the bot's own
@@ -121,6 +122,10 @@ class DiscordUnavailable(DiscordError):
 
     retry = True
     tell = "Discord is not answering just now; this is tried again by itself."
+
+
+class GuildOutage(DiscordUnavailable):
+    """Discord, 'Unavailable Guild Object': the server is away for everybody."""
 
 
 class MemberGone(DiscordError):

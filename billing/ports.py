@@ -183,7 +183,8 @@ class RoleGateway(Protocol):
 
     async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, frozenset[int]]:
         """The role ids of those of up to 100 members who are in the server, told over the connection that is
-        open anyway; a role that was made just now may be missing. GuildGone where the bot is not there."""
+        open anyway; a role that was made just now may be missing. GuildGone where the bot is not there,
+        GuildOutage where Discord has no such server just now."""
 
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str

@@ -16,6 +16,7 @@ from billing.errors import (
     DiscordUnavailable,
     DuesError,
     GuildGone,
+    GuildOutage,
     MemberGone,
     RoleAboveBot,
     RoleGone,
@@ -63,6 +64,8 @@ class DiscordRoles:
         guild = self._bot.get_guild(guild_id)
         if guild is None:
             raise GuildGone(detail="not among the bot's servers")
+        if guild.unavailable:
+            raise GuildOutage
         if self._to_skip:
             self._to_skip -= 1
             raise DiscordUnavailable(detail="the gateway did not tell of members when last asked")

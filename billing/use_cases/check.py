@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from billing.access import decide
-from billing.errors import DiscordError, GuildGone
+from billing.errors import DiscordError, GuildGone, GuildOutage
 from billing.model import Binding, MemberState
 from billing.ports import Ports
 from billing.roles import diff, roles_of
@@ -22,7 +22,8 @@ ASKED_SINGLY = 2_000  # members a round where the connection does not tell: a ca
 async def check_members(ports: Ports) -> None:
     """Look at the members whose grants are not what they pay for, and at those longest unchecked.
 
-    Who turns out to lack a role, or to have one too many, is marked; so is who could not be looked at.
+    Who turns out to lack a role, or to have one too many, is marked; so is who could not be looked at. In
+    an outage of a server of Discord's all of it is left for the next round: a call would tell no more.
     """
     now = ports.now()
     plans = await ports.ledger.load_plans(None, removed=True)
@@ -38,6 +39,8 @@ async def check_members(ports: Ports) -> None:
             await _check(ports, group, now)
         except GuildGone:
             await _mark_unparked(ports, group, now)
+        except GuildOutage:
+            continue
         except DiscordError as error:
             log.warning("members are looked at one by one: %s", error)
             left = [member for rest in list(_groups(members))[done:] for member in rest]
@@ -82,6 +85,7 @@ async def _mark_unparked(ports: Ports, members: Sequence[Binding], now: int) -> 
 
 
 async def _conclude(ports: Ports, members: Sequence[Binding], differ: Sequence[Binding], now: int) -> None:
-    await ports.ledger.record_checked(members, now)
+    """The marks first: should it end in between, who differs is not taken for looked at."""
     if differ:
         await ports.ledger.record_marks(differ, "sweep", now)
+    await ports.ledger.record_checked(members, now)

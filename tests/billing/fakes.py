@@ -202,7 +202,8 @@ class FakeProvider:
 
 @dataclass
 class FakeRoles:
-    """Members with their roles. `faults` by role id, or by 'fetch'; roles in `deaf` never change."""
+    """Members with their roles. `faults` by role id, or by 'fetch', 'look', 'look 100' (in that server);
+    roles in `deaf` never change."""
 
     members: dict[tuple[int, int], set[int]] = field(default_factory=lambda: defaultdict(set))
     gone: set[tuple[int, int]] = field(default_factory=set)
@@ -219,8 +220,9 @@ class FakeRoles:
         return frozenset(self.members[guild_id, member_id])
 
     async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, frozenset[int]]:
-        if "look" in self.faults:
-            raise self.faults["look"]
+        for name in ("look", f"look {guild_id}"):
+            if name in self.faults:
+                raise self.faults[name]
         assert 0 < len(member_ids) <= 100
         here = [one for one in member_ids if (guild_id, one) not in self.gone]
         return {one: frozenset(self.members[guild_id, one]) for one in here}

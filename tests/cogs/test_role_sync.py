@@ -10,6 +10,7 @@ from billing.errors import (
     DiscordError,
     DiscordUnavailable,
     GuildGone,
+    GuildOutage,
     MemberGone,
     RoleAboveBot,
     RoleGone,
@@ -105,6 +106,16 @@ async def test_a_gateway_that_tells_of_nobody_is_left_alone_for_some_rounds(
     assert town.discord.calls["gateway members"] == before + 1
     assert set(await roles.look(town.guild.id, [town.bob.id])) == {town.bob.id}
     assert town.discord.calls["gateway members"] == before + 2
+
+
+async def test_a_server_with_an_outage_is_not_asked_about(town: Town) -> None:
+    assert town.process is not None
+    told = town.process.bot.wait_for("guild_unavailable")
+    town.world.close_guild(town.guild)
+    await told
+    with pytest.raises(GuildOutage):
+        await town.ports.roles.look(town.guild.id, [town.bob.id])
+    assert town.discord.calls["gateway members"] == 0
 
 
 async def test_trouble_that_passes(town: Town) -> None:

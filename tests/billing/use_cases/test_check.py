@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from billing.errors import DiscordUnavailable, GuildGone
+from billing.errors import DiscordUnavailable, GuildGone, GuildOutage, LedgerUnavailable
 from billing.use_cases import check
 from billing.use_cases.check import check_members
-from tests.billing.builders import FOREIGN_ROLE, GUILD, MEMBER, ROLE
+from tests.billing.builders import FOREIGN_ROLE, GUILD, MEMBER, OTHER_GUILD, ROLE, make_plan
 from tests.billing.world import World
 
 
@@ -67,12 +69,12 @@ async def test_a_server_without_the_bot_is_found_out_once(paying: World) -> None
     assert await paying.ledger.load_parked(GUILD) == []
 
 
-async def crowd(world: World, size: int) -> None:
+async def crowd(world: World, size: int, guild_id: int = GUILD) -> None:
     """Members with a role from us that none of them pays for."""
-    await world.add_plan()
+    await world.add_plan(replace(make_plan(), guild_id=guild_id))
     for number in range(1, size + 1):
-        world.roles_of(number).add(ROLE)
-        await world.ledger.record_granting(GUILD, number, ROLE, world.now)
+        world.roles_of(number, guild_id).add(ROLE)
+        await world.ledger.record_granting(guild_id, number, ROLE, world.now)
 
 
 async def test_without_the_gateway_so_many_are_asked_for_singly(
@@ -89,3 +91,28 @@ async def test_a_large_server_is_asked_for_a_hundred_at_a_time(world: World) -> 
     await crowd(world, 251)
     await check_members(world.ports)
     assert len(await world.ledger.load_marked(world.now, 999)) == 251
+
+
+async def test_a_server_s_outage_keeps_nobody_from_the_others(world: World) -> None:
+    await crowd(world, 120)
+    await crowd(world, 30, OTHER_GUILD)
+    world.roles.faults[f"look {GUILD}"] = GuildOutage()
+    await check_members(world.ports)
+    assert {mark.guild_id for mark in await world.ledger.load_marked(world.now, 999)} == {OTHER_GUILD}
+    world.roles.faults.clear()
+    await check_members(world.ports)
+    assert len(await world.ledger.load_marked(world.now, 999)) == 150
+
+
+async def test_who_differs_is_marked_before_they_count_as_looked_at(
+    paying: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full_disk(*_: object) -> None:
+        raise LedgerUnavailable
+
+    paying.roles_of().clear()
+    paying.clock.advance(60)
+    monkeypatch.setattr(paying.ledger, "record_checked", full_disk)
+    with pytest.raises(LedgerUnavailable):
+        await check_members(paying.ports)
+    assert [mark.member_id for mark in await paying.ledger.load_marked(paying.now, 9)] == [MEMBER]

@@ -251,6 +251,10 @@ class KnownGuild:
     guild: Guild
     me: Any = field(default_factory=lambda: SimpleNamespace(guild_permissions=discord.Permissions.none()))
 
+    @property
+    def unavailable(self) -> bool:
+        return not self.guild.available
+
     async def query_members(self, *, user_ids: list[int], limit: int, cache: bool) -> list[Any]:
         """As the gateway tells of members by their ids."""
         assert len(user_ids) <= limit
