@@ -31,9 +31,8 @@ def _part_of(target: Path) -> Path:
         raise Conflict(f"{target} is there already. Name another file for the backup.")
     part = target.with_name(f"{target.name}.part")
     part.unlink(missing_ok=True)
-    os.close(
-        os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    )  # nobody else's, from the first byte on
+    # Nobody else's, from the first byte on.
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     return part
 
 
