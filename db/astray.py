@@ -126,6 +126,9 @@ def _by_role(listed: dict[tuple[int, ...], str | None]) -> defaultdict[int, str]
 
 
 def _learn(db: sqlite3.Connection, look: Round, asked: dict[str, int]) -> None:
+    """Where nearly every subscription has a price of its own, what earlier slices taught is only a burden."""
+    if len(look.roles_of) > SLICE:
+        look.roles_of.clear()
     for (sold,) in db.execute(f"SELECT DISTINCT sold {_ENTITLED}", asked):
         plans = {plan_of(price, look.plans) for price in sold_prices(sold)}
         look.roles_of[sold] = tuple(sorted({role for plan in plans if plan for role in plan.role_ids}))
