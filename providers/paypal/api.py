@@ -156,6 +156,7 @@ class Api:
                 await asyncio.sleep(pauses.pop(0))
 
     def _forget(self, token: str) -> None:
+        # One that was renewed meanwhile stays, even where PayPal answered with the very same text.
         if token is self._token:
             self._renew_at = 0.0
 
