@@ -93,9 +93,18 @@ async def _edited(ports: Ports, plan: Plan, edit: Edit) -> Plan:
         others = tuple(p for p in plan.prices if p.provider != provider)
         price = (await _fetch_price(ports, provider, price_id.strip()),) if price_id.strip() else ()
         for chosen in price:
+            _require_payable(chosen)
             await _require_free(ports, plan, chosen)
         plan = replace(plan, prices=(*others, *price))
     return plan
+
+
+def _require_payable(price: Price) -> None:
+    if not price.active:
+        raise Conflict(
+            f"`{price.id}` is switched off at {title_of(price.provider)}, so nobody could pay it. Activate "
+            "it there, or choose another one."
+        )
 
 
 async def _require_free(ports: Ports, plan: Plan, price: Price) -> None:

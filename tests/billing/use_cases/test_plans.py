@@ -81,6 +81,13 @@ async def test_a_price_that_cannot_be_fetched_is_not_sold(world: World, error: P
     assert await world.ledger.load_plans(GUILD) == []
 
 
+async def test_a_price_that_is_switched_off_is_not_sold(world: World, plan: Plan) -> None:
+    world.provider.prices["price_3"] = make_price("price_3", active=False)
+    with pytest.raises(Conflict, match="switched off at Stripe"):
+        await edit_plan(world.ports, GUILD, plan.id, Edit(price_ids={"stripe": "price_3"}), ADMIN)
+    assert await world.ledger.load_plans(GUILD) == [plan]
+
+
 async def test_an_edit_changes_only_what_it_names(world: World, plan: Plan) -> None:
     await edit_plan(
         world.ports, GUILD, plan.id, Edit(description=" Thanks ", hidden=True, trial_days=3), ADMIN
