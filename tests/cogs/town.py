@@ -125,15 +125,9 @@ class Town:
                 await self.settled()
 
     async def _idle(self) -> bool:
-        ledger, now = self.ports.ledger, self.ports.now()
-        waiting = [
-            *await ledger.load_pending_events(now, 1),
-            *await ledger.load_stale(now, 1),
-            *await ledger.load_marked(now, 1),
-            *await ledger.load_intents(now, 1),
-            *await ledger.load_notices(now, 1),
-        ]
-        return not waiting
+        """What is paid until now, too, waits: for the timer to see it."""
+        due = await self.ports.ledger.load_next_due(0)
+        return due is None or due > self.ports.now()
 
     async def turn(self, seconds: float) -> None:
         """Turn the clock and let everybody act."""
