@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import socket
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ API_KEY = "sk_test_sandbox"
 CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
 DAY = 86_400
 READY_SECONDS = 30.0
+_PORTS = range(20_000, 32_000)
 PAUSE = 0.02  # real seconds between two looks at what the bot has still to do
 
 
@@ -219,10 +221,13 @@ def _settings(discord: DiscordServer, stripe: StripeServer, paypal: PayPalServer
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nobody listens on just now. It lies below those that the system hands out by
+    itself: any connection could be given one of them before it is used."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 async def _start_bot(

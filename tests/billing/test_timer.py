@@ -31,7 +31,7 @@ async def test_the_timer_looks_once_a_second_however_much_is_recorded(
         bench.worker.start()
         for number in range(50):
             await bench.ring(f"sub_{number}")
-        await until(lambda: bench.provider.count("fetch_subscription") == 50)
+        await until(lambda: bench.provider.count("fetch_subscription") >= 50)
         assert len(looked) == len(set(looked))
 
 

@@ -19,6 +19,7 @@ from cogs.client import ANSWERING, CLOSE_PATIENCE, DuesBot
 from cogs.connect import IntentRefused, TokenRefused
 from cogs.context import Interaction
 from sandbox.discord import NoAnswerError
+from sandbox.stage import free_port
 from tests.cogs import town as parts
 from tests.cogs.town import Town, running
 
@@ -137,7 +138,7 @@ async def test_a_gateway_that_is_away_at_first(still_town: Town, monkeypatch: py
     where = discord.gateway.DiscordWebSocket
     there = where.DEFAULT_GATEWAY
     monkeypatch.setattr("cogs.client.GATEWAY_AGAIN", 0)
-    monkeypatch.setattr(where, "DEFAULT_GATEWAY", yarl.URL(f"ws://127.0.0.1:{parts.free_port()}"))
+    monkeypatch.setattr(where, "DEFAULT_GATEWAY", yarl.URL(f"ws://127.0.0.1:{free_port()}"))
     waits = []
 
     def come_back(self: object) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from sandbox.clock import MovableClock
 from sandbox.discord import Application, Card, DiscordServer, DiscordWorld, Guild, Person, Reply, Role
 from sandbox.discord.conformance import Conformance
 from sandbox.paypal import PayPalServer
+from sandbox.stage import free_port
 from sandbox.stripe import StripeServer
 from web.app import Listener, listening
 
@@ -196,12 +196,6 @@ async def make_town(
         paypal=second,
         hook=hook,
     )
-
-
-def free_port() -> int:
-    """A port that the listener takes in each of the process's lives."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @asynccontextmanager

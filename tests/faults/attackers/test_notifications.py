@@ -14,7 +14,8 @@ import pytest
 
 from db import SqliteLedger
 from providers.stripe.client import StripeProvider
-from tests.cogs.town import Town, free_port, running
+from sandbox.stage import free_port
+from tests.cogs.town import Town, running
 from tests.faults.attackers.post import (
     SIGNED,
     Letter,

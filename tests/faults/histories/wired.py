@@ -18,8 +18,9 @@ from billing.ports import Ports
 from sandbox.clock import MovableClock
 from sandbox.discord import DiscordServer, Guild
 from sandbox.paypal import Exchange as PayPalExchange
+from sandbox.stage import free_port
 from sandbox.stripe.api import Exchange
-from tests.cogs.town import Town, free_port, running
+from tests.cogs.town import Town, running
 from tests.faults.histories.mail import OLD
 from tests.faults.histories.stage import Stage
 

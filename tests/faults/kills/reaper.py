@@ -125,7 +125,7 @@ class Reaper:
 
     def kill(self) -> None:
         """SIGKILL; it is gone when this returns."""
-        if not self.died.is_set():
+        if self.process is not None and not self.died.is_set():
             self.process.kill()
             self._forget()
             self.died.set()

@@ -50,8 +50,8 @@ async def opened(stack: AsyncExitStack, folder: Path, till: Till) -> Reaper:
     folder.mkdir()
     town = await make_town(stack, folder / "ledger.db", None, paypal=till is PAYPAL)
     reaper = stand_between(town, folder)
-    await reaper.start()
     stack.callback(reaper.kill)
+    await reaper.start()
     options = {"name": "Gold", "role": town.gold, **till.price(town)}
     assert "Gold" in (await town.ada.run(town.guild, "plans add", options)).text
     await reaper.settle()

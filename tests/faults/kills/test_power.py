@@ -24,8 +24,8 @@ async def lived(folder: Path, synchronous: str | None = None) -> tuple[list[str]
         town = await make_town(stack, folder / "ledger.db", None)
         reaper = stand_between(town, folder)
         reaper.disk_trail, reaper.synchronous = folder / "trail", synchronous
-        await reaper.start()
         stack.callback(reaper.kill)
+        await reaper.start()
         town.stripe.delivery_faults.hold = True
         options = {"name": "Gold", "role": town.gold, "stripe_price": town.price}
         await town.ada.run(town.guild, "plans add", options)

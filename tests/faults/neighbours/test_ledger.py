@@ -133,8 +133,8 @@ async def test_a_disk_that_is_full_under_the_running_program(tmp_path: Path) -> 
     async with AsyncExitStack() as stack:
         town = await make_town(stack, tmp_path / "ledger.db", None)
         reaper = stand_between(town, tmp_path)
-        await reaper.start()
         stack.callback(reaper.kill)
+        await reaper.start()
         options = {"name": "Gold", "role": town.gold, "stripe_price": town.price}
         await town.ada.run(town.guild, "plans add", options)
         link = link_of(await town.bob.run(town.guild, "subscribe", {"plan": "Gold"}))
