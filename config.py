@@ -307,7 +307,9 @@ def _read_paypal(reader: _Reader) -> PayPalSettings | None:
 
 
 def _read_ca_file(reader: _Reader) -> Path:
-    path = reader.text("PAYPAL_CA_FILE") or certifi.where()
+    path = reader.text("PAYPAL_CA_FILE")
+    if not path:
+        return Path(certifi.where())
     if not Path(path).is_file():
         reader.fault("PAYPAL_CA_FILE", "names no file that can be seen: leave it empty, or name a PEM file.")
         return Path(path)
