@@ -36,7 +36,7 @@ quick: $(VENV)/.dev ## the suite without browser and slow tests
 histories: $(VENV)/.dev ## play N histories of people, money and faults (N=2000; SEED=17: that one)
 	@N=$(N) SEED=$(SEED) $(BIN)/python -m tests.faults.histories
 
-bench: $(VENV)/.dev ## what the program costs, a few minutes; writes docs/performance.md (TOPIC=name: one part)
+bench: $(VENV)/.dev ## what the program costs, some ten minutes; writes docs/performance.md (TOPIC=name: one part)
 	@$(BIN)/python -m bench $(TOPIC)
 
 mutants: $(VENV)/.dev ## take the program's guards away, one at a time: the tests must notice (ONLY=brake: those)

@@ -82,5 +82,6 @@ def machine() -> str:
 def write(figures: Sequence[Figure]) -> None:
     """Put the table into the page, between the two comments that mark its place."""
     page = PAGE.read_text()
-    shown = f"\nTaken on {machine()}.\n\n{table(figures)}\n"
+    rounds = min(len(figure.rounds) for figure in figures)
+    shown = f"\nTaken on {machine()}, in {rounds} rounds.\n\n{table(figures)}\n"
     PAGE.write_text(_PLACE.sub(lambda _: shown, page))
