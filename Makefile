@@ -30,8 +30,8 @@ sandbox: $(VENV)/.sandbox ## local Discord and payments, the bot, a tour, a page
 test: lint types imports ## linters, types and the whole suite
 	@$(PYTEST)
 
-quick: $(VENV)/.dev ## the suite without browser and slow tests
-	@$(PYTEST) -m 'not browser and not slow'
+quick: $(VENV)/.dev ## rules, ledger, providers and listener; without slow tests, whole programs and the sandbox
+	@$(PYTEST) -m 'not browser and not slow' $(addprefix --ignore=tests/,cogs e2e faults sandbox)
 
 histories: $(VENV)/.dev ## play N histories of people, money and faults (N=2000; SEED=17: that one)
 	@N=$(N) SEED=$(SEED) $(BIN)/python -m tests.faults.histories
