@@ -97,8 +97,11 @@ def record_fetch_failed(
     )
 
 
-def finish(db: sqlite3.Connection, key: SubscriptionKey | None, version: int, at: int) -> None:
-    """Clear the mark if its version has not moved on, and the events that rang for it up to there.
+def finish(
+    db: sqlite3.Connection, key: SubscriptionKey | None, version: int, at: int
+) -> SubscriptionKey | None:
+    """Clear the mark if its version has not moved on, and the events that rang for it up to there; returns
+    which subscription's it was.
 
     `key` None: the one whose mark still has that version.
     """
@@ -107,7 +110,7 @@ def finish(db: sqlite3.Connection, key: SubscriptionKey | None, version: int, at
             "SELECT provider, account, subscription_id FROM stale WHERE version = ?", (version,)
         ).fetchone()
         if row is None:
-            return
+            return None
         key = SubscriptionKey(*row)
     db.execute(f"DELETE FROM stale WHERE {_THE_SUBSCRIPTION} AND version = ?", (*key_row(key), version))
     finished = db.execute(
@@ -119,6 +122,7 @@ def finish(db: sqlite3.Connection, key: SubscriptionKey | None, version: int, at
         " AND NOT EXISTS (SELECT 1 FROM rings WHERE inbox_id = inbox.id)",
         [(at, row[0]) for row in finished],
     )
+    return key
 
 
 def forget_old(db: sqlite3.Connection, at: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from billing.model import Binding, Change, MemberMark, Notice, SubscriptionKey
 from db.inbox import forget_old, record_stale
 from db.notices import record_notice
-from db.rows import add_changes
+from db.rows import add_changes, key_row
 
 # So many members become due in one transaction at most: the writer is not kept from others for long.
 AT_ONCE = 1000
@@ -121,6 +121,18 @@ def record_converge_failed(db: sqlite3.Connection, mark: MemberMark, error: str,
         "UPDATE members SET attempts = attempts + 1, error = ?,"
         f" next_try_at = iif(version = ?, ?, next_try_at) WHERE {_THE_ONE} AND next_try_at IS NOT NULL",
         (error, mark.version, next_try_at, mark.guild_id, mark.member_id),
+    )
+
+
+def try_again(db: sqlite3.Connection, key: SubscriptionKey | None, at: int) -> None:
+    """Who was put off may have waited for the word on this subscription, also where it says nothing new."""
+    if key is None:
+        return
+    db.execute(
+        "UPDATE members SET version = version + 1, next_try_at = min(next_try_at, ?)"
+        " WHERE next_try_at IS NOT NULL AND attempts > 0 AND (guild_id, member_id) ="
+        " (SELECT guild_id, member_id FROM subscriptions WHERE provider = ? AND account = ? AND id = ?)",
+        (at, *key_row(key)),
     )
 
 

@@ -11,7 +11,7 @@ from billing.ports import Synced
 from db import disputes
 from db.inbox import finish
 from db.intents import record_intent, record_outcome
-from db.marks import mark
+from db.marks import mark, try_again
 from db.notices import record_notice
 from db.rows import add_changes
 from db.subscriptions import load_subscription, put, subject_of, tie
@@ -20,7 +20,8 @@ from db.subscriptions import load_subscription, put, subject_of, tie
 def record_synced(db: sqlite3.Connection, synced: Synced) -> bool:
     new = synced.snapshot
     if synced.stale_version is not None:
-        finish(db, new.key if new else None, synced.stale_version, synced.at)
+        finished = finish(db, new.key if new else None, synced.stale_version, synced.at)
+        try_again(db, finished, synced.at)
     if synced.dispute is not None:
         disputes.put(db, synced.dispute)
     old = load_subscription(db, new.key) if new else None
