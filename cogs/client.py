@@ -41,6 +41,9 @@ LIMIT_PATIENCE = 30.0
 STREAM_PAUSE = 0.5  # seconds without a further server until "ready"; no members are waited for
 LOGIN_AGAIN = 15  # seconds
 GATEWAY_AGAIN = 5  # seconds
+# So long, in seconds, between identifies where one broken connection follows the other: Discord resets the
+# token of whoever identifies a thousand times in a day.
+LONGEST_PAUSE, HELD = 160, 600
 AUTHENTICATION_FAILED = 4004  # Discord, 'Gateway Close Event Codes'
 READY_PATIENCE = 20  # seconds
 CLOSE_PATIENCE = 2  # seconds
@@ -79,6 +82,7 @@ class DuesBot(commands.Bot):
         self.actions: dict[str, Action] = {}
         self.memberships: dict[tuple[int, int], tuple[bool, float]] = {}
         self._online = False
+        self._broken = 0  # connections, one soon after the other
 
     async def setup(self, ports: Ports) -> None:
         """Take what the commands work with; once, before login."""
@@ -99,15 +103,17 @@ class DuesBot(commands.Bot):
         starting = asyncio.create_task(self._start_when_ready(started))
         try:
             while not await self._stay_connected():
-                await self.ports.clock.sleep(GATEWAY_AGAIN)
+                await self.ports.clock.sleep(min(GATEWAY_AGAIN << self._broken, LONGEST_PAUSE))
         finally:
             starting.cancel()
 
     async def _stay_connected(self) -> bool:
-        """Until closed; False where no first connection came about.
+        """Until closed; False where a new connection is wanted.
 
-        For that discord.py 2.7 has no answer: it wants to resume a session that there never was.
+        Two faults for which discord.py 2.7 has no answer: that no first connection comes about, as it wants
+        to resume a session that there never was; and a message that it cannot read.
         """
+        began = asyncio.get_running_loop().time()
         try:
             await self.connect()
         except discord.PrivilegedIntentsRequired:
@@ -116,9 +122,13 @@ class DuesBot(commands.Bot):
             if closed.code == AUTHENTICATION_FAILED:
                 raise TokenRefused from None
             raise
-        except AttributeError:
+        except Exception:
             if self._was_connected():
-                raise
+                held = asyncio.get_running_loop().time() - began >= HELD
+                self._broken = 0 if held else self._broken + 1
+                log.exception("the gateway said something unreadable; connecting anew")
+                self._online = False
+                await self.ws.close()
             return False
         return True
 

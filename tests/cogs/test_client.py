@@ -24,6 +24,7 @@ from tests.cogs import town as parts
 from tests.cogs.town import Town, running
 
 GUILD, BOT_DM, PRIVATE = 0, 1, 2
+FAR = 1_000_000  # seconds; longer than anything else in the program sleeps
 MEMBER_COMMANDS = {"subscribe", "subscriptions", "manage", "cancel"}
 ADMIN_COMMANDS = {"revoke", "plans", "doctor"}
 
@@ -118,6 +119,44 @@ async def test_it_is_offline_after_a_break_and_online_again(town: Town) -> None:
     assert not bot.is_online()
     await waits[1]
     assert bot.is_online()
+
+
+@pytest.mark.parametrize("message", ["{", '{"op": 0, "s": 9, "t": "GUILD_ROLE_UPDATE", "d": {"role": 7}}'])
+async def test_a_message_that_cannot_be_read_ends_the_connection_and_not_the_bot(
+    town: Town, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, message: str
+) -> None:
+    monkeypatch.setattr("cogs.client.GATEWAY_AGAIN", FAR)
+    monkeypatch.setattr("cogs.client.LONGEST_PAUSE", 5 * FAR)
+    assert town.process is not None
+    bot, pauses, pausing, over = town.process.bot, list[float](), asyncio.Event(), asyncio.Event()
+    sleep_on = bot.ports.clock.sleep
+
+    async def sleep(seconds: float) -> None:
+        if seconds < FAR:
+            await sleep_on(seconds)
+            return
+        pauses.append(seconds / FAR)
+        pausing.set()
+        await over.wait()
+
+    monkeypatch.setattr(bot.ports.clock, "sleep", sleep)
+    for _ in range(3):
+        pausing.clear()
+        over.clear()
+        (session,) = town.world.hub.connected(town.app)
+        assert session.outbox is not None
+        session.outbox.put_nowait((message, 0))
+        await pausing.wait()
+        assert not bot.is_online()
+        back = asyncio.create_task(bot.wait_for("connect", timeout=20))
+        await asyncio.sleep(0)  # so that it listens
+        over.set()
+        await back
+        assert bot.ws.session_id != session.id
+    assert pauses == [2, 4, 5]
+    assert bot.is_online()
+    assert "You have no subscriptions" in (await town.bob.run(town.guild, "subscriptions")).text
+    assert caplog.text.count("connecting anew") == 3
 
 
 async def test_a_wrong_token(still_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
