@@ -108,6 +108,10 @@ class Api:
             raise ProviderUnavailable(detail=f"{what}: {type(error).__name__}") from None
         except ValueError:
             raise ProviderMisread(detail=f"{what}: the answer is no text") from None
+        except (AttributeError, TypeError):
+            # What stands between may say its faults in other words than Stripe: {"error": "..."}. The SDK
+            # reads into them unseen.
+            raise ProviderMisread(detail=f"{what}: the refusal is not of Stripe's shape") from None
         if not isinstance(answer.data, dict):
             raise ProviderMisread(detail=f"{what}: the answer is no object")
         return answer.data

@@ -85,6 +85,17 @@ async def test_a_proxy_s_page_is_no_answer_of_stripe_s(
     assert "html" not in str(met.value)
 
 
+@pytest.mark.parametrize("error", ["Service Unavailable", ["no"], None, 7, {"message": 7, "code": ["x"]}])
+async def test_a_refusal_in_other_words_than_stripe_s_is_no_fault_of_the_program(
+    responder: Responder, stripe_at: StripeProvider, error: object
+) -> None:
+    for status in (400, 404, 502):
+        responder.say("GET /v1/subscriptions/sub_1", {"error": error}, status, stripe_should_retry="false")
+        with pytest.raises(ProviderError) as met:
+            await stripe_at.fetch_subscription("sub_1")
+        assert "Service" not in str(met.value)
+
+
 async def test_an_answer_cut_short_is_unavailable() -> None:
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
