@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from billing.model import Event
 from billing.ports import Clock, Ledger, Provider
@@ -18,6 +19,13 @@ async def ingest(
     send it again.
     """
     events = await provider.authenticate(body, headers, clock.now())
-    needed = [event for event in events if event.subject is not None]
-    new = await ledger.record_events(needed, int(clock.now())) if needed else 0
+    now = int(clock.now())
+    needed = [_no_later(event, now) for event in events if event.subject is not None]
+    new = await ledger.record_events(needed, now) if needed else 0
     return events, new
+
+
+def _no_later(event: Event, now: int) -> Event:
+    """An event's age decides when it is tried again and when it is given up; what has not happened yet would
+    be tried every two seconds until it has."""
+    return event if event.occurred_at <= now else replace(event, occurred_at=now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 from typing import Any
@@ -50,6 +51,16 @@ async def test_events_that_nobody_needs_are_not_stored(world: World) -> None:
     body = b'[{"id": "evt_1", "kind": "ping", "subject": null}]'
     events, new = await ingest(world.ledger, world.clock, world.provider, body, {"signature": "good"})
     assert ([event.id for event in events], new) == (["evt_1"], 0)
+    assert (await world.ledger.load_health(world.now)).inbox == 0
+
+
+async def test_an_event_out_of_the_future_is_given_up_like_any_other(world: World) -> None:
+    world.provider.fail("locate", ProviderNotFound())
+    raw = {"id": "evt_1", "kind": "charge", "subject": ["charge", "ch_1"], "at": world.now + 50 * DAY}
+    await ingest(world.ledger, world.clock, world.provider, json.dumps([raw]).encode(), {"signature": "good"})
+    (kept,) = await world.ledger.load_pending_events(world.now, 9)
+    assert kept.occurred_at == world.now
+    await world.pass_time(5 * 60)
     assert (await world.ledger.load_health(world.now)).inbox == 0
 
 
