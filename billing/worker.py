@@ -66,9 +66,15 @@ def lanes(ports: Ports) -> list[Lane]:
         lane("locate", 4, ledger.load_pending_events, _event, locate_event, _postpone_event),
         lane("sync", 16, ledger.load_stale, attrgetter("key"), sync_subscription, _postpone_fetch),
         lane("converge", 16, ledger.load_marked, _member, converge_member, _postpone_member),
-        lane("carry out", 4, ledger.load_intents, attrgetter("key"), carry_out, _postpone_intent),
+        lane("carry out", 4, ledger.load_intents, attrgetter("key"), _carry_out, _postpone_intent),
         lane("tell", 4, ledger.load_notices, _recipient, tell_notice, _postpone_notice),
     ]
+
+
+async def _carry_out(ports: Ports, intent: Intent) -> str:
+    """The log is told no more of a wish: its reason is somebody's own words."""
+    done = await carry_out(ports, intent)
+    return f"{done.kind}, {done.state}"
 
 
 async def _postpone_event(ports: Ports, event: Event, why: str) -> None:

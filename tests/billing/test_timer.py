@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from billing.errors import DiscordUnavailable
+from billing.model import Binding, Intent, IntentKind
+from billing.ports import Synced
 from tests.billing.bench import Bench, quiet, run, until
-from tests.billing.builders import MEMBER
+from tests.billing.builders import GUILD, MEMBER
 
 
 def watch(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -60,3 +64,21 @@ async def test_a_retry_is_taken_up_though_something_new_came_just_before(
         await quiet(bench)
         bench.clock.advance(1)
         await until(lambda: bench.holders() == 1)
+
+
+async def test_the_log_of_a_wish_holds_no_words_of_a_person_s(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "billing.worker")
+    async with run(tmp_path / "ledger.db", start=False) as bench:
+        await bench.sell()
+        sub = await bench.offer("sub_1")
+        now = bench.ports.now()
+        found = Synced(replace(sub, binding=Binding(GUILD, MEMBER)), "test", "fetched", "test", now)
+        await bench.ledger.record_synced(found)
+        wish = Intent("wish", IntentKind.CANCEL_NOW, sub.key, 7, "rude", now, next_attempt_at=now)
+        await bench.ledger.record_intent(wish)
+        bench.worker.start()
+        await until(lambda: "carry out" in caplog.text)
+    assert "cancel_now, done in" in caplog.text
+    assert "rude" not in caplog.text
