@@ -74,6 +74,12 @@ def need(data: Answer, path: str, kind: type[T]) -> T:
     return value
 
 
+def called(data: object) -> str:
+    """What an answer that cannot be read calls itself, for the log."""
+    found = data.get("id") if isinstance(data, Mapping) else None
+    return found if is_id(found) else "without an id"
+
+
 def _misread(data: object, path: str, what: str) -> ProviderMisread:
     named = data.get("object", "answer") if isinstance(data, Mapping) else "answer"
     return ProviderMisread(detail=f"{named}.{path} {what}")

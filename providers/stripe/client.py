@@ -19,7 +19,7 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, PaymentPage, PortalWish
-from providers.base import Answer, bounded, maybe, need
+from providers.base import Answer, bounded, called, maybe, need
 from providers.stripe import payments
 from providers.stripe.api import Api, Missing, Refused, path
 from providers.stripe.mapping import (
@@ -101,7 +101,7 @@ class StripeProvider:
                 try:
                     yield need(data, "id", str), map_dispute(data)
                 except ProviderMisread as error:
-                    log.warning("Left out dispute %s: %s", maybe(data, "id", str), error)
+                    log.warning("Left out dispute %s: %s", called(data), error)
 
     async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
         """A hundred a call. One that cannot be read is left out, and said so in the log."""
@@ -111,7 +111,7 @@ class StripeProvider:
                 try:
                     yield await self._map(data)
                 except ProviderMisread as error:
-                    log.warning("Left out subscription %s: %s", maybe(data, "id", str), error)
+                    log.warning("Left out subscription %s: %s", called(data), error)
 
     @bounded
     async def fetch_price(self, price_id: str) -> Price:

@@ -96,6 +96,16 @@ async def test_a_refusal_in_other_words_than_stripe_s_is_no_fault_of_the_program
         assert "Service" not in str(met.value)
 
 
+@pytest.mark.parametrize("odd", [None, "sub_9", 7, {"id": 7}, {"id": ["sub_9"], "status": "active"}])
+async def test_what_cannot_be_read_in_a_list_keeps_no_other_from_being_read(
+    responder: Responder, stripe_at: StripeProvider, odd: object
+) -> None:
+    responder.say("GET /v1/subscriptions", listed(odd, subscription()))
+    responder.say("GET /v1/disputes", listed(odd, {"id": "dp_1", "status": "won"}))
+    assert [one.key.id async for one in stripe_at.list_subscriptions()] == ["sub_1"]
+    assert [one async for one, _ in stripe_at.list_disputes()] == ["dp_1"]
+
+
 async def test_an_answer_cut_short_is_unavailable() -> None:
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
