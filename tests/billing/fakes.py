@@ -92,7 +92,8 @@ class FakeProvider:
         events = []
         for raw in json.loads(body):
             subject = Subject(*raw["subject"]) if raw["subject"] else None
-            events.append(Event(self.name, self.account, raw["id"], raw["kind"], subject, raw.get("at", int(now))))
+            at = raw.get("at", int(now))
+            events.append(Event(self.name, self.account, raw["id"], raw["kind"], subject, at))
         return events
 
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
