@@ -1,4 +1,7 @@
-"""Which cores who runs on, and where files go."""
+"""Which cores who runs on, and where files go.
+
+`python -m bench.machine COMMAND …` becomes that command, on a server's cores.
+"""
 
 from __future__ import annotations
 
@@ -35,3 +38,8 @@ def folder() -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    pin(SERVER)
+    os.execv(sys.argv[1], sys.argv[1:])  # noqa: S606 - what bench/peers has installed

@@ -133,6 +133,13 @@ class Server:
 def serving(mode: str, folder: Path, neighbours: str = NOBODY) -> Iterator[Server]:
     """A server in its own process, until left. What it logs goes into `folder`."""
     command = [sys.executable, "-m", "bench.server", mode, str(folder), neighbours]
+    with running(command, folder, mode) as server:
+        yield server
+
+
+@contextmanager
+def running(command: Sequence[str], folder: Path, mode: str) -> Iterator[Server]:
+    """The same of any command that prints its port and ends when it is terminated."""
     with (folder / f"{mode}.log").open("wb") as log:
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=log, text=True)

@@ -13,13 +13,12 @@ from statistics import median
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
-_PLACE = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
 _HEAD = ("what", "median", "spread", "reach", "beyond", "")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One row: a figure a round, and the two marks that it is held against.
+    """One row: a figure a round, and the two marks that it is held against, where it is.
 
     `rounds` are ratios to the floor that was measured within the same round; or amounts in `unit`, where
     the mark is one.
@@ -27,9 +26,9 @@ class Figure:
 
     what: str
     rounds: tuple[float, ...]
-    reach: float
-    beyond: float
-    more_is_better: bool
+    reach: float | None = None
+    beyond: float | None = None
+    more_is_better: bool = True
     unit: str = ""
     note: str = ""
 
@@ -41,6 +40,8 @@ class Figure:
     @property
     def mark(self) -> str:
         """How far it came."""
+        if self.reach is None or self.beyond is None:
+            return ""
         passes = [self._passes(mark) for mark in (self.reach, self.beyond)]
         return "short" if not passes[0] else "beyond" if passes[1] else "reached"
 
@@ -49,9 +50,10 @@ class Figure:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """In Markdown, columns in line for a terminal too, notes below."""
-    rows = [_HEAD, *(_row(figure) for figure in figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    """In Markdown, columns in line for a terminal too, notes below; without marks where no figure has any."""
+    columns = slice(None if any(figure.mark for figure in figures) else _HEAD.index("reach"))
+    rows = [row[columns] for row in (_HEAD, *(_row(figure) for figure in figures))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
         for row in rows
@@ -63,7 +65,8 @@ def table(figures: Sequence[Figure]) -> str:
 
 def _row(figure: Figure) -> tuple[str, ...]:
     spread = f"{_amount(min(figure.rounds))} to {_amount(max(figure.rounds))}"
-    marks = (f"{'≥' if figure.more_is_better else '≤'} {mark:g}" for mark in (figure.reach, figure.beyond))
+    sign = "≥" if figure.more_is_better else "≤"
+    marks = ("" if mark is None else f"{sign} {mark:g}" for mark in (figure.reach, figure.beyond))
     return (figure.what, f"{_amount(figure.median)} {figure.unit}".strip(), spread, *marks, figure.mark)
 
 
@@ -79,9 +82,13 @@ def machine() -> str:
     )
 
 
-def write(figures: Sequence[Figure]) -> None:
-    """Put the table into the page, between the two comments that mark its place."""
+def write(figures: Sequence[Figure], part: str = "figures") -> None:
+    """Put the table into the page, between the two comments that mark this part's place."""
     page = PAGE.read_text()
     rounds = min(len(figure.rounds) for figure in figures)
     shown = f"\nTaken on {machine()}, in {rounds} rounds.\n\n{table(figures)}\n"
-    PAGE.write_text(_PLACE.sub(lambda _: shown, page))
+    place = rf"(?<=<!-- {part} -->\n).*?(?=<!-- end of {part} -->)"
+    written, places = re.subn(place, lambda _: shown, page, count=1, flags=re.DOTALL)
+    if not places:
+        raise ValueError(f"{PAGE} has no place for {part} between its two comments.")
+    PAGE.write_text(written)
