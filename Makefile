@@ -17,10 +17,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install sandbox test quick histories mutants promises bench lint types imports lock screenshots clean
+.PHONY: help install sandbox test quick histories mutants promises bench bench-peers lint types imports lock screenshots clean
 
 help: ## list what make can do
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
 install: $(VENV)/.runtime ## install what the bot needs into .venv
 
@@ -38,6 +38,9 @@ histories: $(VENV)/.dev ## play N histories of people, money and faults (N=2000;
 
 bench: $(VENV)/.dev ## what the program costs, some ten minutes; writes docs/performance.md (TOPIC=name: one part)
 	@$(BIN)/python -m bench $(TOPIC)
+
+bench-peers: $(VENV)/.dev ## the same for dj-stripe and Express, installed below build/ from the registries
+	@$(BIN)/python -m bench.peers
 
 mutants: $(VENV)/.dev ## take the program's guards away, one at a time: the tests must notice (ONLY=brake: those)
 	@ONLY="$(ONLY)" $(BIN)/python -m tools.mutants
@@ -58,11 +61,11 @@ imports: $(VENV)/.dev ## the walls of the house
 screenshots: $(VENV)/.dev ## take the pictures in docs/images afresh (needs Chromium)
 	@$(BIN)/python -m tools.screenshots
 
-lock: $(VENV)/.dev ## resolve the three lock files afresh (UPGRADE=1: to the newest versions)
+lock: $(VENV)/.dev ## resolve the lock files afresh (UPGRADE=1: to the newest versions)
 	@$(BIN)/python -m tools.lock $(if $(UPGRADE),--upgrade)
 
-clean: ## remove .venv and what tools left behind
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+clean: ## remove .venv, the peers and what tools left behind
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build/peers
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.runtime: requirements.lock $(BIN)/python

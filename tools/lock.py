@@ -1,7 +1,9 @@
-"""Resolve the three lock files, each from pyproject.toml: `python -m tools.lock [--upgrade]`.
+"""Resolve the lock files, three of them from pyproject.toml: `python -m tools.lock [--upgrade]`.
 
 The largest is resolved first and binds the others, so that one environment can hold all three. They are
 universal (any system, any Python from the floor up) and name no registry: pip's own settings decide that.
+dj-stripe, which `make bench-peers` installs apart, has a list of its own; so has Express, where npm resolves
+it: `npm run lock` in bench/peers/express.
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FLOOR = "3.11"
 DEV = "requirements-dev.lock"
-COMPILE = ["uv", "pip", "compile", "pyproject.toml", "--universal", "--generate-hashes", "--quiet"]
+PEER = "bench/peers/dj_stripe/requirements"
+COMPILE = ["uv", "pip", "compile", "--universal", "--generate-hashes", "--quiet"]
 COMPILE += ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"]
 
 
-def compile_lock(output: str, *options: str) -> None:
-    command = [*COMPILE, "--python-version", FLOOR, "--output-file", output, *options]
+def compile_lock(output: str, *options: str, source: str = "pyproject.toml") -> None:
+    command = [*COMPILE, "--python-version", FLOOR, "--output-file", output, *options, source]
     subprocess.run(command, check=True, cwd=ROOT)
 
 
@@ -26,6 +29,7 @@ def main(arguments: list[str]) -> None:
     compile_lock(DEV, "--group", "dev", *arguments)
     compile_lock("requirements-sandbox.lock", "--group", "sandbox", "--constraints", DEV)
     compile_lock("requirements.lock", "--constraints", DEV)
+    compile_lock(f"{PEER}.txt", *arguments, source=f"{PEER}.in")
 
 
 if __name__ == "__main__":

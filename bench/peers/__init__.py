@@ -1,0 +1,1 @@
+"""Programs that others run, under the same load."""

@@ -1,0 +1,126 @@
+"""`python -m bench.peers`: what others run, installed here and put under the load that Dues gets.
+
+Every server starts afresh for each of its turns and runs alone, so that none works off what came in before
+while another is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from functools import partial
+from http.client import HTTPConnection
+from pathlib import Path
+
+from bench import table
+from bench.load import PATH, Order, Tally, send
+from bench.machine import folder
+from bench.peers import install
+from bench.peers.install import Missing, Peer
+from bench.server import SECRET, running, serving
+from bench.table import Figure
+from bench.topics.ingest import FASTEST, SECONDS
+
+CONNECTIONS = 64
+WARMING = 1.0  # seconds; what compiles as it runs needs some
+PEERS = (install.express, install.dj_stripe)
+
+
+def load(port: int) -> tuple[Tally, int]:
+    """Warmed up, then measured; and how many events were answered in all."""
+    most = int(FASTEST * SECONDS) + CONNECTIONS
+    warmed = send(Order(port, CONNECTIONS, WARMING, 0, most, secret=SECRET))
+    tally = send(Order(port, CONNECTIONS, SECONDS, most, most, secret=SECRET))
+    return tally, warmed.answered + tally.answered
+
+
+def measure_ours(mode: str) -> Tally:
+    """A server of bench/server.py."""
+    with folder() as path, serving(mode, path) as server:
+        return load(server.port)[0]
+
+
+def measure_peer(peer: Peer) -> Tally:
+    """RuntimeError where it takes what is forged, or does not hold what it answered for."""
+    with folder() as path:
+        database = path / "events.db"
+        command = [sys.executable, "-m", "bench.machine", *peer.command, str(database), SECRET]
+        with running(command, path, "peer") as server:
+            if (status := status_of_forged(server.port)) != 400:
+                raise RuntimeError(f"{peer.label} answered {status} to a forged notification")
+            tally, answered = load(server.port)
+        if (kept := count(database, peer.stored)) != answered:
+            raise RuntimeError(f"{peer.label} answered for {answered} events and holds {kept}")
+        return tally
+
+
+def status_of_forged(port: int) -> int:
+    """What is answered to a signature that nobody made."""
+    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        headers = {"Stripe-Signature": f"t=1,v1={'0' * 64}", "Content-Type": "application/json"}
+        connection.request("POST", PATH, '{"id": "evt_forged", "livemode": false}', headers)
+        return connection.getresponse().status
+
+
+def count(database: Path, stored: str) -> int:
+    """How many events are in there."""
+    with closing(sqlite3.connect(database)) as connection:
+        return int(connection.execute(stored).fetchone()[0])
+
+
+def measure(peers: list[Peer], rounds: int) -> list[Figure]:
+    """All in turns, forth and back."""
+    turns: dict[str, Callable[[], Tally]] = {mode: partial(measure_ours, mode) for mode in ("bare", "dues")}
+    turns |= {peer.label: partial(measure_peer, peer) for peer in peers}
+    taken: list[dict[str, Tally]] = []
+    for number in range(rounds):
+        order = list(turns) if number % 2 == 0 else list(reversed(turns))
+        taken.append({who: turns[who]() for who in order})
+    return figures({"Dues": "dues"} | {peer.label: peer.label for peer in peers}, taken)
+
+
+def figures(shown: Mapping[str, str], taken: list[dict[str, Tally]]) -> list[Figure]:
+    """Two rows for each that is shown, by the name of its tallies."""
+    rates, waits = [], []
+    for label, who in shown.items():
+        rate = tuple(one[who].rate / one["bare"].rate for one in taken)
+        wait = tuple(one[who].p99 / one["bare"].p99 for one in taken)
+        rates.append(Figure(f"{label}, rate", rate))
+        waits.append(Figure(f"{label}, p99", wait, more_is_better=False))
+    return rates + waits
+
+
+def installed() -> list[Peer]:
+    """Those that can be had; of any other stderr says why not."""
+    found = []
+    for peer in PEERS:
+        try:
+            found.append(peer())
+        except Missing as error:
+            print(error, file=sys.stderr)
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """0, or 1 where there is no peer at all."""
+    parser = argparse.ArgumentParser(prog="python -m bench.peers", description="Measure what others run.")
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args(arguments).rounds
+    if not (peers := installed()):
+        return 1
+    print("Measuring the peers ...", file=sys.stderr, flush=True)
+    found = measure(peers, rounds)
+    print(table.table(found))
+    if len(peers) == len(PEERS):
+        table.write(found, "peers")
+        print(f"Written to {table.PAGE.relative_to(Path.cwd())}")
+    else:
+        print(f"{table.PAGE.relative_to(Path.cwd())} is left as it was: not all peers are there.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
