@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from billing.errors import ProviderRefused
-from billing.model import Event, IntentKind, IntentState, Notice, Payment, Subscription, SubscriptionKey
+from billing.model import (
+    Event,
+    IntentKind,
+    IntentState,
+    Notice,
+    Payment,
+    Status,
+    Subscription,
+    SubscriptionKey,
+)
 from billing.ports import Ports, Provider
 from billing.use_cases.news import Facts, facts_of
 
@@ -18,10 +27,14 @@ def is_refund(event: Event) -> bool:
 async def tell_refund(
     ports: Ports, provider: Provider, event: Event, keys: Sequence[SubscriptionKey]
 ) -> None:
-    """One notice a payment, where the subscription goes on and nobody here had asked for the refund."""
+    """One notice a payment, where the subscription goes on and nobody here had asked for the refund. What the
+    ledger knows of that spares the look at the provider."""
+    assert event.subject is not None
     for key in keys:
         known = await ports.ledger.load_subscription(key)
-        if known is not None and known.binding is not None:
+        if known is None or known.binding is None or known.status is Status.ENDED:
+            continue
+        if event.subject.id not in await _own(ports, key):
             try:
                 latest = await provider.fetch_subscription(key.id)
                 payment = await provider.fetch_last_payment(latest)

@@ -67,7 +67,8 @@ async def _located(ports: Ports, event: Event) -> list[SubscriptionKey]:
             await refresh_price(ports, provider, event.subject.id)
             ids = []
         case "dispute":
-            ids = await record_dispute(ports, provider, event.subject.id, f"event {event.id}")
+            await record_dispute(ports, provider, event.subject.id, f"event {event.id}")
+            ids = []  # it was looked at with the dispute
         case _:
             ids = await provider.locate(event.subject)
     keys = [SubscriptionKey(event.provider, event.account, i) for i in ids]
@@ -86,8 +87,8 @@ async def refresh_price(ports: Ports, provider: Provider, price_id: str) -> None
             return
 
 
-async def record_dispute(ports: Ports, provider: Provider, dispute_id: str, evidence: str) -> list[str]:
-    """Look at one dispute and record where it stands; the subscription that it is about."""
+async def record_dispute(ports: Ports, provider: Provider, dispute_id: str, evidence: str) -> None:
+    """Look at one dispute and at its subscription, and record where they stand."""
     where = (provider.name, provider.account)
     async with ports.turns.of(("dispute", *where, dispute_id)):
         subscription_id, state = await provider.fetch_dispute(dispute_id)
@@ -97,7 +98,6 @@ async def record_dispute(ports: Ports, provider: Provider, dispute_id: str, evid
         key = None if subscription_id is None else SubscriptionKey(*where, subscription_id)
         if state is not DisputeState.NONE:
             await _record_disputed(ports, provider, Dispute(*where, dispute_id, key, state), evidence)
-    return [] if subscription_id is None else [subscription_id]
 
 
 async def _record_disputed(ports: Ports, provider: Provider, dispute: Dispute, evidence: str) -> None:

@@ -98,9 +98,13 @@ _LEADS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "price": (("price", "id"),),
     "product": (("product", "id"),),
 }
-# Of these kinds the other events say nothing that an invoice's event does not say too, and each would cost
-# the look-up of its subscription.
+# Of these kinds the other events say nothing that one of these, or one of the subscription itself, does not
+# say too, and each would cost a look at the subscription.
 _TELLING: Mapping[str, frozenset[str]] = {
+    "invoice": frozenset(
+        {"invoice.paid", "invoice.payment_failed", "invoice.voided", "invoice.marked_uncollectible"}
+    ),
+    "dispute": frozenset({"charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed"}),
     "charge": frozenset({"charge.refunded", "charge.failed"}),
     "payment_intent": frozenset({"payment_intent.payment_failed", "payment_intent.canceled"}),
     "customer": frozenset({"customer.updated", "customer.deleted"}),

@@ -3,69 +3,159 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
+from billing.model import SubscriptionKey
+from billing.use_cases.plans import Edit, edit_plan
 from billing.use_cases.sweep import sweep
-from tests.cogs.town import DAY, MONTH, Town
+from providers.paypal import setup as paypal_setup
+from providers.stripe import setup as stripe_setup
+from sandbox.discord import Person, Reply
+from sandbox.paypal import PayPalServer
+from sandbox.paypal.api import Exchange as PayPalExchange
+from sandbox.stripe import StripeServer
+from sandbox.stripe.api import Exchange as StripeExchange
+from sandbox.stripe.subscriptions import pause, resume
+from tests.cogs.town import DAY, MONTH, Town, running
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
-ROW = re.compile(r"^\| ([^|]+) \| (\d+) \| (\d+) \|", re.MULTILINE)
-# Events of one change come on their own; those that arrive while it is being fetched share the next look.
-MOST = {
-    what.strip(): (int(provider), int(discord)) for what, provider, discord in ROW.findall(PAGE.read_text())
-}
+ROW = re.compile(r"^\| ([^|]+) \| ?(\d*) \| ?(\d*) \| ?(\d*) \| ?(\d*) \|$", re.MULTILINE)
+COSTS = {what.strip(): calls for what, *calls in ROW.findall(PAGE.read_text())}
+NEVER = 1e9
+LISTS = (StripeExchange, PayPalExchange)
 
 
-# The clock is turned for hours, so it sweeps meanwhile.
-SWEPT = ("/v1/subscriptions", "/v1/disputes")
+class Bill:
+    """Counts the calls of one thing after another at one provider, its events coming one by one."""
+
+    def __init__(self, town: Town, server: StripeServer | PayPalServer) -> None:
+        self.town, self.server = town, server
+        self.name = "stripe" if isinstance(server, StripeServer) else "paypal"
+        self.counted: set[str] = set()
+
+    async def of(self, what: str, act: Callable[[], object] | None = None, seconds: float = 0) -> None:
+        """Do it, let that time pass, and hold the calls to the page."""
+        self.server.exchanges.clear()
+        before, faults = self.town.discord.calls.copy(), self.server.delivery_faults
+        faults.hold = True
+        found = act() if act else None
+        if isinstance(found, Awaitable):
+            await found
+        await self.town.turn(seconds)
+        while faults.held:
+            held = faults.held.pop(0)
+            held.state = "delivered"
+            self.server.resend(held.event["id"])
+            await self.town.settled()
+        faults.hold = False
+        self._check(what, self.town.discord.calls - before)
+
+    def _check(self, what: str, discord: Counter[str]) -> None:
+        """What people are told in messages stands aside, and so does signing in at PayPal twice a day."""
+        asked = [f"{one.method} {one.path}" for one in self.server.exchanges if "oauth2" not in one.path]
+        roles = {call: many for call, many in discord.items() if "/members/" in call}
+        said = [int(calls or -1) for calls in COSTS[what]][2 * (self.name == "paypal") :][:2]
+        assert [len(asked), sum(roles.values())] == said, (what, asked, roles)
+        self.counted.add(what)
+
+    def check_all(self) -> None:
+        """No row of the page is left out."""
+        column = 2 * (self.name == "paypal")
+        assert self.counted == {what for what, calls in COSTS.items() if calls[column]}
+
+    async def running_of(self, who: Person) -> SubscriptionKey:
+        """The subscription that this member has now."""
+        owned = await self.town.ports.ledger.load_subscriptions_of(who.id)
+        (key,) = [one.key for one in owned if one.status != "ended"]
+        return key
+
+    async def revoke(self, who: Person, **options: object) -> None:
+        """Ada decides, and says yes."""
+        asked = await self.town.ada.run(self.town.guild, "revoke", {"member": who.user, **options})
+        await asked.press("Revoke access")
+
+    async def cancel(self, who: Person) -> Reply:
+        """As the member does."""
+        asked = await who.run(self.town.guild, "cancel")
+        return await asked.press("Cancel subscription")
+
+    async def take_a_role(self, who: Person) -> None:
+        """Somebody does, and the sweep comes by."""
+        self.town.world.take_role(self.town.guild, who, self.town.gold)
+        self.town.clock.advance(60)
+        await sweep(self.town.ports)
+        await self.town.settled()
+        assert "Gold" in self.town.roles(who)
 
 
-class Meter:
-    """Calls since it was made."""
-
-    def __init__(self, town: Town) -> None:
-        self._town = town
-        town.stripe.exchanges.clear()
-        self._before = town.discord.calls.copy()
-
-    @property
-    def discord(self) -> dict[str, int]:
-        """Calls about members; what is told in messages stands aside."""
-        new = self._town.discord.calls - self._before
-        return {what: calls for what, calls in new.items() if "/members/" in what}
-
-    def check(self, what: str) -> None:
-        """No more than the page says, and something where it says anything."""
-        provider, discord = MOST[what]
-        asked = [e.path for e in self._town.stripe.exchanges if e.path not in SWEPT]
-        assert bool(provider) <= len(asked) <= provider, asked
-        assert bool(discord) <= sum(self.discord.values()) <= discord, self.discord
+@pytest.fixture
+async def town(still_town: Town) -> AsyncIterator[Town]:
+    """Set up as the pages tell; no sweep comes in between but the first, whose last call is for disputes."""
+    feed = (still_town.paypal or still_town.stripe).subscribe()
+    for hook in still_town.stripe.world.all("webhook_endpoint"):
+        hook["enabled_events"] = list(stripe_setup.EVENTS)
+    if still_town.paypal is not None:
+        for hook in still_town.paypal.world.all("webhook"):
+            hook["event_types"] = [{"name": name} for name in paypal_setup.EVENTS]
+    async with running(still_town, sweeps=NEVER):
+        while not (isinstance(found := (await feed.get())[1], LISTS) and found.path.endswith("/disputes")):
+            pass
+        await still_town.sell()
+        yield still_town
 
 
-async def test_every_kind_of_event(town: Town) -> None:
-    await town.sell()
-    meter = Meter(town)
-    await town.buy()
-    meter.check("first payment, the page opened by /subscribe")
-    (bought,) = await town.ports.ledger.load_subscriptions_of(town.bob.id)
-
-    meter = Meter(town)
+async def test_what_stripe_tells(town: Town) -> None:
+    stripe, bill = town.stripe, Bill(town, town.stripe)
+    by_hand = stripe.dashboard
+    await bill.of("first payment, the page opened by /subscribe", town.buy)
+    bought = (await bill.running_of(town.bob)).id
+    await bill.of("renewal", seconds=MONTH)
+    await bill.of("a payment fails", by_hand.fail_next_payment, MONTH)
+    await bill.of("it succeeds after all", seconds=5 * DAY)
+    await bill.of("a dispute is opened", lambda: by_hand.dispute(by_hand.last_charge(bought)["id"]))
+    (dispute,) = stripe.world.all("dispute")
+    await bill.of("a dispute is won", lambda: by_hand.win(dispute["id"]))
     await town.turn(MONTH)
-    meter.check("renewal")
+    await bill.of("a payment is refunded", lambda: by_hand.refund(by_hand.last_charge(bought)["id"]))
+    await bill.of("the collection of payments is paused", lambda: by_hand.pause(bought))
+    await bill.of("the collection goes on", lambda: by_hand.unpause(bought))
+    await bill.of("the subscription itself is paused", lambda: pause(stripe.world, {}, bought))
+    await bill.of("it is resumed", lambda: resume(stripe.world, {}, bought))
+    silver = await town.sell("Silver", town.silver)
+    await bill.of("the plan is switched", lambda: by_hand.change_price(bought, silver.prices[0].id))
+    assert town.roles() == ["Silver"]
+    await bill.of("cancelled at the provider, to the end", lambda: by_hand.cancel_at_period_end(bought))
+    await bill.of("the paid period ends", seconds=MONTH + DAY)
+    await _ends_at_stripe(town, bill)
+    bill.check_all()
 
-    meter = Meter(town)
-    town.stripe.dashboard.cancel_at_period_end(bought.key.id)
+
+async def _ends_at_stripe(town: Town, bill: Bill) -> None:
+    stripe, by_hand = town.stripe, town.stripe.dashboard
+    await town.buy()
+    await bill.of("/cancel", lambda: bill.cancel(town.bob))
+    bought = (await bill.running_of(town.bob)).id
+    await bill.of("cancelled at the provider, at once", lambda: by_hand.cancel_now(bought))
+    await town.buy()
+    await bill.of("/revoke", lambda: bill.revoke(town.bob))
+    await town.buy(town.ada)
+    back = {"when": "now", "refund": "last_payment"}
+    await bill.of("/revoke, now and with a refund", lambda: bill.revoke(town.ada, **back))
+    await town.buy(town.cleo)
+    await bill.of("a role is taken by hand, found by the sweep", lambda: bill.take_a_role(town.cleo))
+    charge = by_hand.last_charge((await bill.running_of(town.cleo)).id)
+    dispute = by_hand.dispute(charge["id"])
     await town.settled()
-    meter.check("cancelled at the provider, to the end of the period")
-
-    meter = Meter(town)
-    await town.turn(MONTH + DAY)
-    assert town.roles() == []
-    meter.check("the paid period ends")
+    await bill.of("a dispute is lost", lambda: by_hand.lose(dispute["id"]))
+    assert stripe.world.get("dispute", dispute["id"])["status"] == "lost"
+    assert "Gold" not in town.roles(town.cleo)
 
 
 async def test_a_sweep_over_what_did_not_change_asks_for_lists_alone(town: Town) -> None:
-    await town.sell()
     for who in (town.ada, town.bob, town.cleo):
         await town.buy(who)
     town.stripe.exchanges.clear()
@@ -75,18 +165,85 @@ async def test_a_sweep_over_what_did_not_change_asks_for_lists_alone(town: Town)
         assert await sweep(town.ports) == []
         await town.settled()
     asked = [(e.method, e.path) for e in town.stripe.exchanges]
-    assert sorted(asked) == sorted([("GET", path) for path in SWEPT] * 3)
+    assert sorted(asked) == sorted([("GET", path) for path in ("/v1/subscriptions", "/v1/disputes")] * 3)
     assert town.discord.calls - before == {"gateway members": 3}
 
 
-async def test_a_role_taken_by_hand_costs_its_own_calls_only(town: Town) -> None:
-    await town.sell()
-    for who in (town.ada, town.bob, town.cleo):
-        await town.buy(who)
-    town.world.take_role(town.guild, town.bob, town.gold)
-    meter = Meter(town)
-    town.clock.advance(60)
-    await sweep(town.ports)
+@pytest.mark.parametrize("still_town", ["paypal"], indirect=True)
+async def test_what_paypal_tells(town: Town) -> None:
+    paypal = await _sell_through_paypal(town)
+    bill, by_hand = Bill(town, paypal), paypal.dashboard
+    await bill.of("first payment, the page opened by /subscribe", lambda: _buy(town, town.bob))
+    bought = (await bill.running_of(town.bob)).id
+    await bill.of("renewal", seconds=MONTH)
+    await bill.of("a payment fails", by_hand.fail_next_payment, MONTH)
+    await bill.of("it succeeds after all", seconds=6 * DAY)
+    await bill.of("a dispute is opened", lambda: by_hand.dispute(by_hand.last_sale(bought).id))
+    (dispute,) = paypal.world.all("dispute")
+    await bill.of("a dispute is won", lambda: by_hand.win(dispute["dispute_id"]))
+    await bill.of("a payment is refunded", lambda: by_hand.refund(by_hand.last_sale(bought).id))
+    await bill.of("the subscription itself is paused", lambda: by_hand.suspend(bought))
+    await bill.of("it is resumed", lambda: by_hand.activate(bought))
+    await bill.of("cancelled at the provider, to the end", lambda: by_hand.cancel(bought))
+    await bill.of("the paid period ends", seconds=2 * MONTH)
+    assert town.roles() == []
+    await _ends_at_paypal(town, bill)
+    bill.check_all()
+
+
+async def _ends_at_paypal(town: Town, bill: Bill) -> None:
+    assert isinstance(bill.server, PayPalServer)
+    by_hand = bill.server.dashboard
+    await _buy(town, town.bob)
+    await bill.of("/cancel", lambda: bill.cancel(town.bob))
+    await _buy(town, town.ada)
+    await bill.of("/revoke", lambda: bill.revoke(town.ada))
+    await _buy(town, town.cleo)
+    sale = by_hand.last_sale((await bill.running_of(town.cleo)).id)
+    await bill.of("a payment is taken back without a dispute", lambda: by_hand.reverse(sale.id))
+    dora = town.world.add_user("dora")
+    town.world.add_member(town.guild, dora)
+    await _buy(town, dora)
+    back = {"when": "now", "refund": "last_payment"}
+    await bill.of("/revoke, now and with a refund", lambda: bill.revoke(dora, **back))
+    emil = town.world.add_user("emil")
+    town.world.add_member(town.guild, emil)
+    await _buy(town, emil)
+    dispute = by_hand.dispute(by_hand.last_sale((await bill.running_of(emil)).id).id)
     await town.settled()
-    assert town.roles() == ["Gold"]
-    meter.check("a role that somebody took by hand, found by the sweep")
+    await bill.of("a dispute is lost", lambda: by_hand.lose(dispute["dispute_id"]))
+
+
+@pytest.mark.parametrize("still_town", ["paypal"], indirect=True)
+async def test_a_sweep_asks_paypal_for_each_living_one(town: Town) -> None:
+    """A few a second: PayPal has no list of them."""
+    paypal = await _sell_through_paypal(town)
+    for who in (town.ada, town.bob, town.cleo):
+        await _buy(town, who)
+    (own,) = await town.ports.ledger.load_subscriptions_of(town.cleo.id)
+    paypal.dashboard.cancel(own.key.id)
+    await town.settled()
+    paypal.exchanges.clear()
+    before = town.discord.calls.copy()
+    town.clock.advance(60)
+    assert await sweep(town.ports) == []
+    await town.settled()
+    asked = Counter(one.path.rsplit("/", 1)[0] for one in paypal.exchanges if "oauth2" not in one.path)
+    assert asked == {"/v1/billing/subscriptions": 2, "/v1/customer": 1}
+    assert town.discord.calls - before == {"gateway members": 1}
+
+
+async def _sell_through_paypal(town: Town) -> PayPalServer:
+    assert town.paypal is not None
+    sold = town.paypal.add_plan(town.paypal.add_product("Gold"), "5.00")["id"]
+    (plan,) = await town.ports.ledger.load_plans(town.guild.id)
+    await edit_plan(town.ports, plan.guild_id, plan.id, Edit(price_ids={"paypal": sold}), town.ada.id)
+    return town.paypal
+
+
+async def _buy(town: Town, who: Person) -> None:
+    reply = await who.run(town.guild, "subscribe", {"plan": "Gold"})
+    (link,) = [button.url for button in reply.buttons if button.url and "PayPal" in button.label]
+    assert town.paypal is not None
+    town.paypal.approve(link)
+    await town.settled()

@@ -199,8 +199,9 @@ async def make_town(
 
 
 @asynccontextmanager
-async def running(town: Town) -> AsyncIterator[Process]:
-    """The program, from its ledger on; what bot.py composes, at a clock that can be turned."""
+async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Process]:
+    """The program, from its ledger on; what bot.py composes, at a clock that can be turned. `sweeps`: seconds
+    between two."""
     async with AsyncExitStack() as stack:
         woken: list[Callable[[], None]] = [town.changed.set]
         ledger = await SqliteLedger.open(town.path, lambda: _wake(woken))
@@ -223,7 +224,7 @@ async def running(town: Town) -> AsyncIterator[Process]:
             grace=7 * DAY,
             public_url=f"http://127.0.0.1:{town.port}",
         )
-        worker = Worker(ports, 3600.0)
+        worker = Worker(ports, sweeps)
         woken.append(worker.wake)
         stack.push_async_callback(worker.close, 5.0)
         listener = Listener(ledger, ports.providers, town.clock, bot.is_online)

@@ -39,6 +39,13 @@ class TestDisputes:
         assert world.roles_of() == {ROLE}
         assert [n.facts["state"] for n in world.told("dispute")] == ["open", "won"]
 
+    async def test_its_subscription_is_fetched_once_for_it(self, world: World) -> None:
+        await world.add_plan()
+        await world.subscribe()
+        before = world.provider.count("fetch_subscription")
+        await self.dispute(world, DisputeState.OPEN)
+        assert world.provider.count("fetch_subscription") == before + 1
+
     async def test_one_that_is_won_gives_nothing_back_while_another_is_open(self, world: World) -> None:
         await world.add_plan()
         await world.subscribe()

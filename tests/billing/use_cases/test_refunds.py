@@ -66,6 +66,16 @@ async def test_what_ends_anyway_is_no_matter(paying: World) -> None:
     assert told(paying) == []
 
 
+async def test_what_the_ledger_knows_of_is_not_looked_up(paying: World) -> None:
+    await revoke(paying.ports, make_order(refund=True))
+    asked = paying.provider.count("fetch_last_payment")
+    await ring(paying, Subject("payment", "pay_1"))
+    await paying.change(replace(await paying.recorded(), status=Status.ENDED, ended_at=paying.now))
+    paying.provider.pay("sub_1", "pay_2")
+    await refund(paying, "pay_2")
+    assert paying.provider.count("fetch_last_payment") == asked
+
+
 async def test_nor_is_what_belongs_to_nobody_here(world: World) -> None:
     await world.change(make_subscription(at=world.now))
     world.provider.pay("sub_1", "pay_1")

@@ -194,7 +194,10 @@ SUB_1 = Subject("subscription", "sub_1")
         ("invoice.paid", OLD_INVOICE, SUB_1),
         ("invoice.paid", EXPANDED, SUB_1),
         ("invoice.paid", invoice(parent=None), None),
-        ("invoice.upcoming", {**invoice(), "id": None}, SUB_1),
+        ("invoice.payment_failed", invoice(), SUB_1),
+        ("invoice.payment_succeeded", invoice(), None),
+        ("invoice.updated", invoice(), None),
+        ("invoice.upcoming", {**invoice(), "id": None}, None),
         ("invoiceitem.created", {"id": "ii_1", "object": "invoiceitem", "subscription": "sub_1"}, None),
         (
             "checkout.session.completed",
@@ -214,6 +217,8 @@ SUB_1 = Subject("subscription", "sub_1")
         ("customer.deleted", {"id": "cus_1", "object": "customer"}, Subject("customer", "cus_1")),
         ("customer.created", {"id": "cus_1", "object": "customer"}, None),
         ("charge.dispute.created", {"id": "dp_1", "object": "dispute"}, Subject("dispute", "dp_1")),
+        ("charge.dispute.closed", {"id": "dp_1", "object": "dispute"}, Subject("dispute", "dp_1")),
+        ("charge.dispute.funds_withdrawn", {"id": "dp_1", "object": "dispute"}, None),
         (
             "charge.refunded",
             {"id": "ch_1", "object": "charge", "payment_intent": "pi_1"},
