@@ -58,13 +58,14 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A provider's price of a plan, as last fetched. `interval` is day, week, month or year."""
+    """A provider's price of a plan, as last fetched. `interval` is day, week, month or year. `amount` None:
+    it has no one amount, as it goes by tiers or by use, and is not sold."""
 
     provider: str
     account: str
     id: str
     product_id: str
-    amount: int
+    amount: int | None
     currency: str
     interval: str
     interval_count: int = 1
@@ -128,9 +129,10 @@ class Subscription:
         return self.items[0].price
 
     @property
-    def total(self) -> Money:
-        """What one period costs, all items together."""
-        return Money(sum(i.price.amount * i.quantity for i in self.items), self.price.currency)
+    def total(self) -> Money | None:
+        """What one period costs, all items together; None where the provider alone can tell."""
+        amounts = [i.price.amount * i.quantity for i in self.items if i.price.amount is not None]
+        return Money(sum(amounts), self.price.currency) if len(amounts) == len(self.items) else None
 
     @property
     def renews(self) -> bool:

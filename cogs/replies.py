@@ -16,6 +16,7 @@ from babel.numbers import format_currency
 
 from billing.access import Right
 from billing.model import DisputeState, IntentKind, Money, Price, Status, Subscription
+from billing.titles import title_of
 
 NAME_LIMIT = 100
 TEXT_LIMIT = 300
@@ -60,8 +61,11 @@ def _locale(name: str) -> Locale:
         return Locale("en")
 
 
-def every(amount: Money, price: Price, locale: str = "en-US") -> str:
-    """An amount with how often it is paid: '€5.00 a month', '€12.00 every 3 months'."""
+def every(amount: Money | None, price: Price, locale: str = "en-US") -> str:
+    """An amount with how often it is paid: '€5.00 a month', '€12.00 every 3 months'; None where the provider
+    alone can tell it."""
+    if amount is None:
+        return f"an amount that {title_of(price.provider)} works out"
     often = (
         f"a {price.interval}"
         if price.interval_count == 1
@@ -72,7 +76,8 @@ def every(amount: Money, price: Price, locale: str = "en-US") -> str:
 
 def price_words(price: Price, locale: str = "en-US") -> str:
     """What one period of a price costs."""
-    return every(Money(price.amount, price.currency), price, locale)
+    amount = None if price.amount is None else Money(price.amount, price.currency)
+    return every(amount, price, locale)
 
 
 def total_words(subscription: Subscription, locale: str = "en-US") -> str:

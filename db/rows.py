@@ -183,13 +183,13 @@ def notice(row: Row) -> Notice:
 
 
 def price_row(price: Price) -> Row:
-    """In the order of PRICE."""
+    """In the order of PRICE. One without an amount is never on sale, so what stands there is never shown."""
     return (
         price.provider,
         price.account,
         price.id,
         price.product_id,
-        price.amount,
+        price.amount or 0,
         price.currency,
         price.interval,
         price.interval_count,

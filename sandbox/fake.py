@@ -141,8 +141,8 @@ class FakeProvider:
 
     def _charge(self, subscription_id: str, at: int) -> None:
         sold, payment_id = self._sold[subscription_id], self._new("payment")
-        total = sold.now.total
-        self._payments[payment_id] = Payment(payment_id, total.amount, 0, total.currency, at)
+        total, currency = sold.now.total, sold.now.price.currency
+        self._payments[payment_id] = Payment(payment_id, total.amount if total else 0, 0, currency, at)
         sold.payments.append(payment_id)
 
     def give_back(self, subscription_id: str, amount: int) -> None:

@@ -138,7 +138,7 @@ async def _refund(provider: Provider, done: Intent, subscription: Subscription, 
     """Give back what is left of the payment, as the provider finds it by its id."""
     if done.payment_id is None:
         return replace(done, state=IntentState.FAILED, outcome="There was no payment to refund.")
-    after = await provider.refund(Payment(done.payment_id, 0, 0, subscription.total.currency, 0), key)
+    after = await provider.refund(Payment(done.payment_id, 0, 0, subscription.price.currency, 0), key)
     return replace(done, refunded=Money(after.refunded, after.currency))
 
 

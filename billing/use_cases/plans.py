@@ -100,6 +100,11 @@ async def _edited(ports: Ports, plan: Plan, edit: Edit) -> Plan:
 
 
 def _require_payable(price: Price) -> None:
+    if price.amount is None:
+        raise Conflict(
+            f"`{price.id}` has no one amount at {title_of(price.provider)}: it goes by tiers or by what was "
+            "used. A plan is sold at a fixed price: make one there, and use its id."
+        )
     if not price.active:
         raise Conflict(
             f"`{price.id}` is switched off at {title_of(price.provider)}, so nobody could pay it. Activate "

@@ -30,6 +30,7 @@ from providers.paypal.mapping import (
     DAY,
     NAME,
     created_of,
+    cycles_of,
     lacks_payment,
     map_checkout,
     map_price,
@@ -188,7 +189,7 @@ class PayPalProvider:
 
     @bounded
     async def fetch_price(self, price_id: str) -> Price:
-        """A billing plan. ProviderRefused where its price goes by quantity."""
+        """A billing plan. ProviderRefused where it costs nothing, or nothing after its trial."""
         try:
             plan = await self._fetch_plan(price_id)
         except ProviderNotFound as error:
@@ -197,11 +198,17 @@ class PayPalProvider:
                 "Pay & Get Paid > Subscriptions > Subscription plans and copy the plan's id, `P-...`.",
                 detail=str(error),
             ) from None
+        if all(cycle.trial for cycle in cycles_of(plan)):
+            raise ProviderRefused(
+                "This PayPal plan ends with its trial. Make one at PayPal that goes on with a regular price.",
+                detail="plan.billing_cycles has no regular one",
+            )
         price = map_price(plan, self.account, price_id, self._products[price_id])
         if price.amount == 0:
             raise ProviderRefused(
-                "This PayPal plan is priced by quantity, which cannot be sold here: its price must be fixed.",
-                detail="pricing_scheme has no fixed_price",
+                "This PayPal plan costs nothing, so there is nothing to sell. Choose one with a price, or "
+                "give the role in Discord itself.",
+                detail="pricing_scheme.fixed_price is 0",
             )
         return price
 

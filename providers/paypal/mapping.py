@@ -102,7 +102,7 @@ def _cycle(data: Any) -> Cycle:
 
 
 def map_price(plan: Answer, account: str, plan_id: str, product_id: str) -> Price:
-    """What a plan costs once its trials are over. A price by quantity has no one amount: 0."""
+    """What a plan costs once its trials are over. A price by quantity has no one amount."""
     cycles = cycles_of(plan)
     regular = regular_of(cycles)
     money = regular.price or regular.tier or {}
@@ -111,7 +111,7 @@ def map_price(plan: Answer, account: str, plan_id: str, product_id: str) -> Pric
         account=account,
         id=plan_id,
         product_id=product_id,
-        amount=0 if regular.price is None else to_minor(regular.price),
+        amount=None if regular.price is None else to_minor(regular.price),
         currency=need(money, "currency_code", str).lower(),
         interval=regular.unit,
         interval_count=regular.count,

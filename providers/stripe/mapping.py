@@ -139,18 +139,20 @@ def map_price(data: Answer, account: str) -> Price:
     )
 
 
-def _amount(data: Answer) -> int:
-    """Minor units. Prices by tiers or of the customer's choice have no one amount: 0.
+def _amount(data: Answer) -> int | None:
+    """Minor units; None for prices by tiers, by use or of the customer's choice, which have no one amount.
 
     Where an amount has fractions of a minor unit only `unit_amount_decimal` is set (docs.stripe.com/api/
     prices/object, 2026-11).
     """
+    if maybe(data, "recurring.usage_type", str) == "metered":
+        return None
     whole = maybe(data, "unit_amount", int)
     if whole is not None:
         return whole
     exact = maybe(data, "unit_amount_decimal", str)
     try:
-        return int(Decimal(exact or "0").quantize(Decimal(1), ROUND_HALF_UP))
+        return None if exact is None else int(Decimal(exact).quantize(Decimal(1), ROUND_HALF_UP))
     except InvalidOperation:
         raise ProviderMisread(detail="price.unit_amount_decimal is no number") from None
 

@@ -34,6 +34,21 @@ async def test_add_list_edit_remove(town: Town) -> None:
     assert "sells nothing yet" in (await town.cleo.run(town.guild, "plans list")).text
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"unit_amount": None, "unit_amount_decimal": None, "billing_scheme": "tiered"},
+        {"recurring": {"interval": "month", "interval_count": 1, "usage_type": "metered", "meter": "mtr_1"}},
+    ],
+)
+async def test_a_price_by_tiers_or_use_is_not_sold(town: Town, change: dict[str, object]) -> None:
+    town.stripe.world.get("price", town.price).update(change)
+    options = {"name": "Gold", "role": town.gold, "stripe_price": town.price}
+    refused = await town.cleo.run(town.guild, "plans add", options)
+    assert "has no one amount at Stripe" in refused.text
+    assert "sells nothing yet" in (await town.cleo.run(town.guild, "plans list")).text
+
+
 async def test_a_price_is_taken_off_sale(town: Town) -> None:
     await town.sell()
     off = await town.cleo.run(town.guild, "plans edit", {"plan": "Gold", "stripe_price": "none"})

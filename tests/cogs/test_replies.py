@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from billing.access import Right, decide_right
 from billing.model import DisputeState, Item, Money, Price, Status, Subscription, SubscriptionKey
-from cogs.replies import escaped, money, plain, price_words, roles, state_words
+from cogs.replies import escaped, money, plain, price_words, roles, state_words, total_words
 
 PRICE = Price("stripe", "test", "price_1", "prod_1", 500, "eur", "month")
 NOW = 1_800_000_000
@@ -76,6 +76,13 @@ def test_money_is_written_in_its_currency(amount: int, currency: str, locale: st
 def test_how_often_a_price_is_paid() -> None:
     assert price_words(PRICE) == "€5.00 a month"
     assert price_words(replace(PRICE, interval_count=3)) == "€5.00 every 3 months"
+
+
+def test_what_the_provider_alone_can_tell_is_not_called_free() -> None:
+    tiered = replace(PRICE, amount=None)
+    assert price_words(tiered) == "an amount that Stripe works out"
+    assert total_words(replace(PAID, items=(Item(PRICE), Item(tiered)))) == price_words(tiered)
+    assert total_words(replace(PAID, items=(Item(PRICE, 2),))) == "€10.00 a month"
 
 
 def test_a_role_is_a_mention_or_a_name() -> None:

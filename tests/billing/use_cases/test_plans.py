@@ -88,6 +88,16 @@ async def test_a_price_that_is_switched_off_is_not_sold(world: World, plan: Plan
     assert await world.ledger.load_plans(GUILD) == [plan]
 
 
+async def test_a_price_without_one_amount_is_not_sold_but_may_be_mapped(world: World, plan: Plan) -> None:
+    world.provider.prices["price_3"] = replace(make_price("price_3"), amount=None)
+    with pytest.raises(Conflict, match="no one amount at Stripe"):
+        await edit_plan(world.ports, GUILD, plan.id, Edit(price_ids={"stripe": "price_3"}), ADMIN)
+    assert await world.ledger.load_plans(GUILD) == [plan]
+    mapped = await map_product(world.ports, GUILD, plan.id, "stripe", "price_3", ADMIN)
+    assert [price.id for price in mapped.former_prices] == ["price_3"]
+    assert await world.ledger.load_plans(GUILD) != [plan]
+
+
 async def test_an_edit_changes_only_what_it_names(world: World, plan: Plan) -> None:
     await edit_plan(
         world.ports, GUILD, plan.id, Edit(description=" Thanks ", hidden=True, trial_days=3), ADMIN

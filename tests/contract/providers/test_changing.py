@@ -128,7 +128,7 @@ async def test_a_payment_is_given_back_once(there: Surroundings) -> None:
     payment = await there.provider.fetch_last_payment(bought)
     assert payment is not None
     assert (payment.amount, payment.refunded) == (500, 0)
-    assert payment.currency == bought.total.currency
+    assert payment.currency == bought.price.currency
     after = await there.provider.refund(payment, "wish-1")
     assert (after.id, after.refunded, after.refundable.amount) == (payment.id, 500, 0)
     assert await there.provider.refund(payment, "wish-1") == after

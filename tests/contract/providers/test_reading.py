@@ -46,7 +46,7 @@ async def test_what_was_bought_is_found_by_its_opaque_id(there: Surroundings) ->
     assert bought.period_start is not None
     assert bought.period_end is not None
     assert bought.period_start <= there.clock.now() < bought.period_end
-    assert bought.total.amount == 500
+    assert bought.price.amount == 500
     assert await there.provider.fetch_subscription(bought.key.id) == bought
     found = await there.provider.fetch_checkout(bought.key.id)
     assert found is not None

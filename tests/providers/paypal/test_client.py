@@ -96,6 +96,24 @@ async def test_a_page_is_asked_for_with_our_own_key_and_ways_back(
     assert await provider.start_checkout(order(price)) == page
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"pricing_scheme": {"fixed_price": {"currency_code": "USD", "value": "0.00"}}}, "costs nothing"),
+        ({"tenure_type": "TRIAL", "total_cycles": 1}, "ends with its trial"),
+    ],
+)
+async def test_a_plan_that_would_bring_no_payment_is_refused_in_words(
+    fake: PayPalServer, provider: PayPalProvider, change: dict[str, Any], says: str
+) -> None:
+    """PayPal's own pages made it; its API takes none like that."""
+    plan_id = sell(fake)
+    fake.world.get("plan", plan_id)["billing_cycles"][0].update(change)
+    with pytest.raises(ProviderRefused) as refused:
+        await provider.fetch_price(plan_id)
+    assert says in refused.value.tell
+
+
 async def test_a_later_start_is_asked_for(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from billing.errors import ProviderMisread, ProviderRefused
-from billing.model import DisputeState, Price, Status, SubscriptionKey
+from billing.model import DisputeState, Money, Price, Status, SubscriptionKey
 from providers.stripe.mapping import (
     DISPUTES,
     STATUS,
@@ -131,7 +131,7 @@ def test_a_metered_price_has_no_quantity() -> None:
     metered = {k: v for k, v in item().items() if k != "quantity"}
     assert map_subscription(subscription(items=listed(metered)), "test").items[0].quantity == 1
     none = subscription(items=listed(item(quantity=0)))
-    assert map_subscription(none, "test").total.amount == 0
+    assert map_subscription(none, "test").total == Money(0, "eur")
 
 
 @pytest.mark.parametrize(
@@ -140,11 +140,21 @@ def test_a_metered_price_has_no_quantity() -> None:
         ({"unit_amount": 0}, 0),
         ({"unit_amount": None, "unit_amount_decimal": "0.5"}, 1),
         ({"unit_amount": None, "unit_amount_decimal": "1234.4999"}, 1234),
-        ({"unit_amount": None, "unit_amount_decimal": None, "billing_scheme": "tiered"}, 0),
     ],
 )
 def test_an_amount_is_whole_minor_units(changes: dict[str, Any], amount: int) -> None:
     assert map_price(price(**changes), "test").amount == amount
+
+
+BY_TIERS = {"unit_amount": None, "unit_amount_decimal": None, "billing_scheme": "tiered"}
+BY_USE = {"recurring": {"interval": "month", "interval_count": 1, "usage_type": "metered"}}
+
+
+@pytest.mark.parametrize("changes", [BY_TIERS, BY_USE])
+def test_a_price_by_tiers_or_use_has_no_one_amount(changes: dict[str, Any]) -> None:
+    assert map_price(price(**changes), "test").amount is None
+    mixed = subscription(items=listed(item(), item(id="si_2", price=price(**changes))))
+    assert map_subscription(mixed, "test").total is None
 
 
 def test_a_trial_and_a_longer_interval_are_read() -> None:
