@@ -265,6 +265,9 @@ class Worker:
                     rest = min(rest, SWEEP_AGAIN)
                 if not faults:
                     await self._retry(PATIENCE)
+            except DuesError as error:
+                log.warning("sweep: %s", error)
+                rest = min(rest, SWEEP_AGAIN)
             except Exception:
                 log.exception("sweep: fault")
                 rest = min(rest, SWEEP_AGAIN)

@@ -115,6 +115,17 @@ def _unreadable(notice: Notice, shown: Shown | None, place: Place) -> str:
     )
 
 
+def _vanished(notice: Notice, shown: Shown | None, place: Place) -> str:
+    provider = title_of(fact(notice, "provider"))
+    return (
+        f"### {provider} does not know a subscription any more\nIt is <@{fact(notice, 'member')}>'s "
+        f"{_sold(notice, shown, place)}, `{fact(notice, 'subscription')}`; there may be others. The roles "
+        "stay, as the bot cannot tell whether it is paid. If the bot was connected to another account at "
+        f"{provider} meanwhile, connect it to the former one again. If it is gone for good, /revoke with "
+        "`when: now` ends the access."
+    )
+
+
 def _lifted(notice: Notice, shown: Shown | None, place: Place) -> str:
     plans = escaped(fact(notice, "plans"), 300)
     said = [
@@ -150,6 +161,7 @@ CHARGES: Mapping[str, Callable[[Notice, Shown | None, Place], str]] = {
     "charged_late": _charged_late,
     "refunded_by_hand": _refunded_by_hand,
     "unreadable": _unreadable,
+    "vanished": _vanished,
     "lifted": _lifted,
     "role_waits": _role_waits,
 }

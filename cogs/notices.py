@@ -41,6 +41,7 @@ _COLOURS = {
     "paid_twice": cards.WARN,
     "charged_late": cards.WARN,
     "refunded_by_hand": cards.WARN,
+    "vanished": cards.WARN,
 }
 
 

@@ -12,6 +12,7 @@ from billing.ports import Known, Ports, Provider
 from billing.use_cases.blocked import load_block
 from billing.use_cases.check import check_members
 from billing.use_cases.sync import record_dispute, record_snapshot
+from billing.use_cases.vanished import NOT_LISTED
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +69,8 @@ async def sweep_provider(ports: Ports, provider: Provider) -> None:
     seen = Numbers()
     async for listed in _together(provider.list_subscriptions(known_ids)):
         await _compare(ports, provider, listed, sold, seen)
-    if provider.lists_all:
-        await _look_for_missing(ports, provider, seen)
-    else:
+    await _look_for_missing(ports, provider, seen)
+    if not provider.lists_all:
         await ports.ledger.record_value(name, str(begun))
 
 
@@ -115,7 +115,7 @@ async def _look_for_missing(ports: Ports, provider: Provider, seen: Numbers) -> 
         living = await ports.ledger.load_living(provider.name, provider.account, after, LIVING_AT_ONCE)
         missing = [key for number, key in living if number not in seen]
         if missing:
-            await ports.ledger.record_stale(missing, "sweep", ports.now())
+            await ports.ledger.record_stale(missing, NOT_LISTED, ports.now())
         after = living[-1][0] if len(living) == LIVING_AT_ONCE else None
 
 

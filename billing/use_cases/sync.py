@@ -33,9 +33,9 @@ from billing.use_cases.carry_out import stopping
 from billing.use_cases.news import paid_twice, paid_while_blocked
 from billing.use_cases.refunds import is_refund, tell_refund
 from billing.use_cases.unreadable import give_up_unreadable
+from billing.use_cases.vanished import give_up_vanished
 
-# What the provider does not know is asked again for about two minutes: its reads may lag behind its events.
-UNKNOWN_TRIES = 6
+# The same time as UNKNOWN_TRIES take.
 UNKNOWN_SECONDS = 120
 REFUSED_REST = 86_400
 
@@ -160,7 +160,7 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> None:
 async def _gives_up(ports: Ports, stale: StaleSubscription, error: ProviderError) -> bool:
     if isinstance(error, ProviderMisread):
         return await give_up_unreadable(ports, stale, error)
-    return isinstance(error, ProviderNotFound) and stale.attempts >= UNKNOWN_TRIES
+    return isinstance(error, ProviderNotFound) and await give_up_vanished(ports, stale)
 
 
 async def record_snapshot(

@@ -34,6 +34,7 @@ ADMINS: dict[str, dict[str, str | int | None]] = {
     "charged_late": {"member": 1, "provider": "stripe", "subscription": "sub_gone", "amount": None},
     "refunded_by_hand": {"member": 1, "provider": "stripe", "amount": 500, "currency": "eur"},
     "unreadable": {"member": 1, "provider": "stripe", "account": "test", "subscription": "sub_1"},
+    "vanished": {"member": 1, "provider": "stripe", "account": "test", "subscription": "sub_1"},
     "role_waits": {"member": 1, "until": 1_800_000_000},
     "asked": {"member": 1, "decision": "d1", "reason": "spam"},
 }

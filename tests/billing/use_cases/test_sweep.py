@@ -81,6 +81,19 @@ async def test_an_empty_list_ends_nobodys_access(paying: World) -> None:
     assert paying.roles_of() == {ROLE}
 
 
+@pytest.mark.parametrize("lists_all", [True, False])
+async def test_what_the_provider_lost_is_told_to_the_admins_soon(paying: World, *, lists_all: bool) -> None:
+    paying.provider.lists_all = lists_all
+    paying.provider.subscriptions.clear()
+    before = paying.provider.count("fetch_subscription")
+    assert await swept(paying) == []
+    await paying.pass_time(60)
+    assert paying.provider.count("fetch_subscription") == before + 2
+    assert len(paying.told("vanished")) == 1
+    assert paying.roles_of() == {ROLE}
+    assert (await paying.ledger.load_health(paying.now)).oldest_event_age is None
+
+
 async def test_what_a_whole_list_leaves_out_is_asked_for_by_its_id(
     paying: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -276,6 +276,35 @@ class TestFaults:
         assert 3 < world.provider.count("fetch_subscription") < 12
         assert (await world.ledger.load_health(world.now)).inbox == 0
 
+    async def test_of_a_members_own_that_is_unknown_the_admins_are_told_once_a_month(
+        self, world: World
+    ) -> None:
+        await world.add_plan()
+        await world.subscribe()
+        world.provider.fail("fetch_subscription", ProviderNotFound())
+        await world.ring("subscription", "sub_1")
+        await world.pass_time(30)
+        assert world.told("vanished") == []
+        await world.pass_time(DAY)
+        await world.ring("subscription", "sub_1")
+        await world.pass_time(DAY)
+        (notice,) = world.told("vanished")
+        assert (notice.member_id, notice.facts["member"]) == (None, MEMBER)
+        assert world.roles_of() == {ROLE}
+        world.clock.advance(30 * DAY)
+        await world.ring("subscription", "sub_1")
+        await world.pass_time(DAY)
+        assert len(world.told("vanished")) == 2
+
+    async def test_of_what_gives_no_access_nobody_is_told_that_it_is_unknown(self, world: World) -> None:
+        await world.add_plan()
+        await world.subscribe()
+        await world.change(make_subscription(status=Status.ENDED, at=world.now))
+        world.provider.fail("fetch_subscription", ProviderNotFound())
+        await world.ring("subscription", "sub_1")
+        await world.pass_time(DAY)
+        assert world.told("vanished") == []
+
     async def test_what_cannot_be_read_and_is_nobodys_is_given_up(
         self, world: World, caplog: pytest.LogCaptureFixture
     ) -> None:
