@@ -220,10 +220,14 @@ class Ports:
         """Unix seconds, whole."""
         return int(self.clock.now())
 
+    def connects(self, key: SubscriptionKey) -> bool:
+        """Whether the bot is connected to the account that a subscription lives at."""
+        provider = self.providers.get(key.provider)
+        return provider is not None and provider.account == key.account
+
     def provider_of(self, key: SubscriptionKey) -> Provider:
         """The provider that a subscription lives at; ProviderRefused when the owner has turned it off."""
-        provider = self.providers.get(key.provider)
-        if provider is None or provider.account != key.account:
+        if not self.connects(key):
             where = f"{title_of(key.provider)} ({key.account})"
             off = ProviderRefused(
                 f"This subscription is paid through {where}, which the bot is not connected to just now. "
@@ -231,4 +235,4 @@ class Ports:
             )
             off.retry = True  # its settings may come back
             raise off
-        return provider
+        return self.providers[key.provider]

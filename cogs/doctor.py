@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from billing.errors import GuildGone, RoleAboveBot, RoleGone, RolesNotPermitted
+from billing.errors import GuildGone, RoleAboveBot, RolesNotPermitted
 from billing.model import Finding, GuildSettings, Plan
 from billing.use_cases.doctor import diagnose, fix
 from cogs import cards
@@ -109,7 +109,7 @@ def _role(guild: discord.Guild, plan: Plan, role_id: int) -> Finding:
     role, name = guild.get_role(role_id), escaped(plan.name)
     if role is None:
         cure = "Use /plans edit: add_role another one, remove_role this one."
-        return Finding("role", False, f"A role of {name} (`{role_id}`) was deleted. {RoleGone.tell}", cure)
+        return Finding("role", False, f"A role of {name} (`{role_id}`) was deleted.", cure)
     if role >= guild.me.top_role:
         return Finding(
             "role", False, f"{role.mention} of {name} stands above the bot's role.", RoleAboveBot.tell

@@ -160,8 +160,8 @@ async def _shown_of(ports: Ports, intent: Intent) -> Shown | None:
     return shown[0] if shown else None
 
 
-def intent_words(intent: Intent, locale: str = "en-US") -> str:
-    """How something asked of the provider stands, for an admin."""
+def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = True) -> str:
+    """How something asked of the provider stands, for an admin. `connected`: whether the bot can ask."""
     done, doing = INTENTS[intent.kind]
     provider = title_of(intent.key.provider)
     match intent.state:
@@ -169,6 +169,11 @@ def intent_words(intent: Intent, locale: str = "en-US") -> str:
             return f"{done}: {money(intent.refunded, locale)}."
         case IntentState.DONE:
             return f"{done}."
+        case IntentState.PENDING if not connected:
+            return (
+                f"**The bot is not connected to {provider} ({intent.key.account}),** so {doing} waits until "
+                f"its settings are back. Do it in the provider's dashboard: subscription `{intent.key.id}`."
+            )
         case IntentState.PENDING:
             return f"{provider} has not answered yet: {doing} is tried again until it does."
         case IntentState.DROPPED:

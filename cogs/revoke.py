@@ -11,6 +11,8 @@ from discord.ext import commands
 
 from billing.errors import Conflict
 from billing.model import Intent, IntentKind, IntentState
+from billing.ports import Ports
+from billing.titles import title_of
 from billing.use_cases.ask import ask_admins
 from billing.use_cases.revoke import (
     Affected,
@@ -121,7 +123,8 @@ class Revoke(commands.Cog):
             cards.button("Leave it", "revokeno", order.by, number),
         )
         place = Place(interaction.client, order.guild_id, locale_of(interaction))
-        return cards.note(before + _question(order, affected, place), row, colour=cards.WARN)
+        said = before + _question(order, affected, place, interaction.client.ports)
+        return cards.note(said, row, colour=cards.WARN)
 
     async def confirmed(self, interaction: Interaction, pressed: Pressed) -> None:
         """The danger button, good for one press."""
@@ -138,7 +141,7 @@ class Revoke(commands.Cog):
             return
         done = await revoke(ports, order, question.affected)
         place = Place(interaction.client, guild_id, locale_of(interaction))
-        await answer(interaction, outcome_card(done, place), replace=True)
+        await answer(interaction, outcome_card(done, place, ports), replace=True)
 
     async def dropped(self, interaction: Interaction, pressed: Pressed) -> None:
         """The other button."""
@@ -156,8 +159,10 @@ class Revoke(commands.Cog):
         await think(interaction)
         guild, _, decision = pressed.rest.partition(":")
         guild_id = await require_admin(interaction, number(guild))
-        intents = await lift(interaction.client.ports, guild_id, decision, interaction.user.id)
-        await answer(interaction, cards.note(_lifted(intents, locale_of(interaction)), colour=cards.GOOD))
+        ports = interaction.client.ports
+        intents = await lift(ports, guild_id, decision, interaction.user.id)
+        said = _lifted(intents, ports, locale_of(interaction))
+        await answer(interaction, cards.note(said, colour=cards.GOOD))
 
     async def asked(self, interaction: Interaction, pressed: Pressed) -> None:
         """A member asks the admins to look again."""
@@ -168,11 +173,12 @@ class Revoke(commands.Cog):
         await answer(interaction, cards.note(f"{said} They decide, and may write to you."))
 
 
-def _question(order: Order, affected: list[Affected], place: Place) -> str:
+def _question(order: Order, affected: list[Affected], place: Place, ports: Ports) -> str:
     said = [f"### Revoke access of <@{order.member_id}>?"]
     said += [_affected_line(a, order, place) for a in affected[:LISTED]]
     if len(affected) > LISTED:
         said.append(f"…and {len(affected) - LISTED} more.")
+    said += _unconnected(affected, ports)
     if order.at_once:
         said.append("**At once:** the roles go now and the billing ends now.")
     else:
@@ -198,6 +204,16 @@ def _affected_line(affected: Affected, order: Order, place: Place) -> str:
     return f"- **{_name(affected)}**: {total_words(sub, place.locale)}{until}"
 
 
+def _unconnected(affected: list[Affected], ports: Ports) -> list[str]:
+    keys = [a.subscription.key for a in affected]
+    where = {f"{title_of(key.provider)} ({key.account})" for key in keys if not ports.connects(key)}
+    return [
+        f"**Mind:** the bot is not connected to {one}, so it cannot stop the billing there. The roles are "
+        "taken all the same; end the subscription in the provider's dashboard."
+        for one in sorted(where)
+    ]
+
+
 def _refund_line(affected: Affected, place: Place) -> str:
     if affected.fault:
         return f"Refund for {_name(affected)}: the last payment could not be looked up; it is tried again."
@@ -206,14 +222,16 @@ def _refund_line(affected: Affected, place: Place) -> str:
     return f"Refund for {_name(affected)}: **{money(affected.refundable, place.locale)}**"
 
 
-def outcome_card(done: Revocation, place: Place) -> cards.Card:
+def outcome_card(done: Revocation, place: Place, ports: Ports) -> cards.Card:
     """What came of it so far, with the way back."""
     order = done.order
     said = [f"### Access of <@{order.member_id}> revoked"]
     said.append("The roles go now." if order.at_once else "The roles stay until the end of what is paid.")
     for affected in done.affected[:LISTED]:
-        of_this = [i for i in done.intents if i.key == affected.subscription.key]
-        told = " ".join(intent_words(i, place.locale) for i in of_this) or "It was ending already."
+        key = affected.subscription.key
+        of_this = [i for i in done.intents if i.key == key]
+        words = (intent_words(i, place.locale, connected=ports.connects(key)) for i in of_this)
+        told = " ".join(words) or "It was ending already."
         said.append(f"- **{_name(affected)}**: {told}")
     said.append("The member is told, with the reason." if order.reason else "The member is told.")
     undo = cards.button("Undo", "lift", 0, f"{order.guild_id}:{done.decision_id}")
@@ -221,9 +239,9 @@ def outcome_card(done: Revocation, place: Place) -> cards.Card:
     return cards.note("\n".join(said), cards.row(undo), colour=cards.WARN if open_still else cards.GOOD)
 
 
-def _lifted(intents: tuple[Intent, ...] | list[Intent], locale: str) -> str:
+def _lifted(intents: tuple[Intent, ...] | list[Intent], ports: Ports, locale: str) -> str:
     said = ["### Revocation lifted", "The member has again what is paid for, and may subscribe."]
-    said += [f"- {intent_words(i, locale)}" for i in intents]
+    said += [f"- {intent_words(i, locale, connected=ports.connects(i.key))}" for i in intents]
     if not any(i.kind is IntentKind.RESUME for i in intents):
         said.append(
             "What was ended or refunded at the provider stays so; they can start anew with /subscribe."

@@ -127,7 +127,7 @@ async def _look_up(ports: Ports, subscription: Subscription, whose: Binding, sta
         parked=state.parked,
         waiting=tuple(i for i in intents if i.state is IntentState.PENDING),
         keeps_period=provider is not None and provider.keeps_period,
-        connected=provider is not None and provider.account == subscription.key.account,
+        connected=ports.connects(subscription.key),
         title=title_of(subscription.key.provider),
     )
 

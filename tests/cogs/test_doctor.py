@@ -35,6 +35,7 @@ async def test_each_fault_with_its_cure(town: Town) -> None:
         "Allow the bot View Channel",
     ):
         assert said in reply.text
+    assert reply.text.count("was deleted") == 1
 
 
 async def test_a_notice_channel_that_is_gone(town: Town) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import pytest
+
 from tests.cogs.town import Town
 
 
@@ -29,3 +31,30 @@ async def test_cancel_keeps_the_wish_and_promises_nothing(town: Town) -> None:
     assert "Stripe is not connected to this bot just now, so nothing has changed there" in done.text
     assert "need not do anything" not in done.text
     assert "Gold" in (await town.bob.run(town.guild, "subscriptions")).text
+
+
+@pytest.mark.parametrize("when", ["now", "period_end"])
+async def test_a_revocation_says_what_it_cannot_stop(town: Town, when: str) -> None:
+    await switch_off(town)
+    asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user, "when": when})
+    assert "the bot is not connected to Stripe (test), so it cannot stop the billing there" in asked.text
+    done = await asked.press("Revoke access")
+    assert "not connected to Stripe (test),** so" in done.text
+    assert (
+        "waits until its settings are back. Do it in the provider's dashboard: subscription `sub_"
+        in done.text
+    )
+    assert "has not answered yet" not in done.text
+    await town.world.until(lambda: town.roles() == ([] if when == "now" else ["Gold"]), "the roles")
+
+
+async def test_what_is_connected_again_is_asked(town: Town) -> None:
+    providers = dict(town.ports.providers)
+    await switch_off(town)
+    asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user, "when": "now"})
+    undo = await asked.press("Revoke access")
+    cast("dict[str, Any]", town.ports.providers).update(providers)
+    await town.turn(3600)
+    (own,) = await town.ports.ledger.load_subscriptions_of(town.bob.id)
+    assert own.status == "ended"
+    assert "not connected" not in (await undo.press("Undo")).text
