@@ -29,6 +29,10 @@ WARMING = 1.0  # seconds; what compiles as it runs needs some
 PEERS = (install.express, install.dj_stripe)
 
 
+class Failed(Exception):  # noqa: N818 - a turn failed
+    """A turn gave no tally; the sentence says whose."""
+
+
 def load(port: int) -> tuple[Tally, int]:
     """Warmed up, then measured; and how many events were answered in all."""
     most = int(FASTEST * SECONDS) + CONNECTIONS
@@ -75,11 +79,20 @@ def measure(peers: list[Peer], rounds: int) -> list[Figure]:
     """All in turns, forth and back."""
     turns: dict[str, Callable[[], Tally]] = {mode: partial(measure_ours, mode) for mode in ("bare", "dues")}
     turns |= {peer.label: partial(measure_peer, peer) for peer in peers}
+    order = list(turns)
     taken: list[dict[str, Tally]] = []
-    for number in range(rounds):
-        order = list(turns) if number % 2 == 0 else list(reversed(turns))
-        taken.append({who: turns[who]() for who in order})
+    for _ in range(rounds):
+        taken.append({who: take(who, turns[who]) for who in order})
+        order.reverse()
     return figures({"Dues": "dues"} | {peer.label: peer.label for peer in peers}, taken)
+
+
+def take(who: str, turn: Callable[[], Tally]) -> Tally:
+    """Failed, where it came to nothing."""
+    try:
+        return turn()
+    except RuntimeError as error:
+        raise Failed(f"{error}\n{who} was not measured; why stands above. Nothing is written.") from error
 
 
 def figures(shown: Mapping[str, str], taken: list[dict[str, Tally]]) -> list[Figure]:
@@ -105,14 +118,18 @@ def installed() -> list[Peer]:
 
 
 def main(arguments: list[str]) -> int:
-    """0, or 1 where there is no peer at all."""
+    """0, or 1 where there is no peer at all or a turn failed."""
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description="Measure what others run.")
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args(arguments).rounds
     if not (peers := installed()):
         return 1
     print("Measuring the peers ...", file=sys.stderr, flush=True)
-    found = measure(peers, rounds)
+    try:
+        found = measure(peers, rounds)
+    except Failed as error:
+        print(error, file=sys.stderr)
+        return 1
     print(table.table(found))
     if len(peers) == len(PEERS):
         table.write(found, "peers")

@@ -170,6 +170,21 @@ def test_nothing_is_measured_where_all_are_missing(monkeypatch: pytest.MonkeyPat
     assert peers.main([]) == 1
 
 
+def test_a_turn_that_fails_is_told(
+    page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = page.read_text()
+
+    def fail(_: object) -> Tally:
+        raise RuntimeError("3 notifications were not taken")
+
+    monkeypatch.setattr(peers, "measure_ours", fail)
+    monkeypatch.setattr(peers, "PEERS", (lambda: PEER,))
+    assert peers.main([]) == 1
+    assert "3 notifications were not taken\nbare was not measured" in capsys.readouterr().err
+    assert page.read_text() == text
+
+
 def careless(tmp_path: Path, kind: str) -> Peer:
     script = tmp_path / "careless.py"
     script.write_text(SERVER)
