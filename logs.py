@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import select
+import stat
 import sys
 from contextlib import suppress
-from typing import TextIO
+from pathlib import Path
+from typing import Protocol
 
 import orjson
 
@@ -49,12 +53,60 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(line).decode()
 
 
+class Stream(Protocol):
+    """What lines are written to."""
+
+    def write(self, text: str, /) -> object:
+        """Take a text."""
+
+    def flush(self) -> None:
+        """Pass on what was taken."""
+
+
+class Unhurried:
+    """A file by its number, written to without ever waiting for who reads it: a pipe whose reader has
+    stopped, or a terminal that is held, would hold up everything. What it does not take waits, up to LONGEST
+    bytes; beyond that lines are lost, and said to be.
+    """
+
+    LONGEST = 1 << 20
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        regular = stat.S_ISREG(os.fstat(file).st_mode)
+        # So much a pipe that takes anything takes at once (pipe(7), PIPE_BUF).
+        self._bite = self.LONGEST if regular else select.PIPE_BUF
+        self._poll = select.poll()
+        self._poll.register(file, select.POLLOUT)
+        self._waiting = bytearray()
+        self._lost = 0
+
+    def write(self, text: str, /) -> None:
+        """Whole lines."""
+        if len(self._waiting) > self.LONGEST:
+            self._lost += text.count("\n")
+            return
+        if self._lost:
+            text = f"(lines lost here, as nobody took them: {self._lost})\n{text}"
+            self._lost = 0
+        self._waiting += text.encode(errors="backslashreplace")
+
+    def flush(self) -> None:
+        """As much as is taken now; OSError where nothing ever will be."""
+        try:
+            while self._waiting and self._poll.poll(0):
+                del self._waiting[: os.write(self._file, self._waiting[: self._bite])]
+        except OSError:
+            self._waiting.clear()
+            raise
+
+
 class Lines(logging.Handler):
     """Writes what is logged within one turn of the event loop together, at the turn's end; warnings, and what
     is logged where no loop runs, at once. So a line for each notification takes 9 µs instead of 27 (bench/).
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         super().__init__()
         self._stream = stream
         self._lines: list[str] = []
@@ -80,7 +132,7 @@ class Lines(logging.Handler):
             lines, self._lines, self._flushes = self._lines, [], None
             if lines:
                 self._stream.write("\n".join([*lines, ""]))
-                self._stream.flush()
+            self._stream.flush()
         except (OSError, ValueError):
             pass  # a log that nobody reads any more has no place to say so
         finally:
@@ -96,7 +148,8 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
 
 def set_up_logging(level: str, form: str) -> None:
     """Log to standard error. Libraries speak from warning on: what they say below that quotes addresses."""
-    handler = Lines(sys.stderr)
+    _open_missing()
+    handler = Lines(_standard_error())
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # No line names its caller, thread or process, and looking them up would take longer than all the rest
@@ -106,3 +159,20 @@ def set_up_logging(level: str, form: str) -> None:
     for name in _OURS:
         logging.getLogger(name).setLevel(level.upper())
     logging.getLogger().setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def _open_missing() -> None:
+    """The number of a standard file that is closed would go to the next socket, and libuv ends the program
+    when it is to close a socket of such a number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - it stays
+
+
+def _standard_error() -> Stream:
+    if sys.platform == "win32":
+        return sys.stderr
+    try:
+        return Unhurried(sys.stderr.fileno())
+    except (OSError, ValueError):  # a test's, which is no file
+        return sys.stderr

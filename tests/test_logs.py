@@ -6,13 +6,18 @@ import asyncio
 import io
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from logs import JsonFormatter, Lines, TextFormatter
+from logs import JsonFormatter, Lines, TextFormatter, Unhurried
 
 
 class Log:
@@ -85,6 +90,81 @@ async def test_what_waits_at_the_end_is_written(log: Log) -> None:
     log.logger.info("last")
     log.handler.flush()  # which logging.shutdown calls
     assert log.said == ["last"]
+
+
+def read_all(file: int) -> str:
+    """What a pipe holds."""
+    os.set_blocking(file, False)
+    found = b""
+    with suppress(BlockingIOError):
+        while piece := os.read(file, 1 << 20):
+            found += piece
+    return found.decode()
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    both = os.pipe()
+    yield both
+    for file in both:
+        with suppress(OSError):
+            os.close(file)
+
+
+def test_a_reader_that_reads_nothing_holds_up_nobody(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    handler = Lines(Unhurried(writer))
+    log = logging.getLogger("test.unread")
+    log.propagate = False
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    line = "x" * 99
+    for number in range(25_000):
+        log.info("%06d %s", number, line)
+    said = ""
+    while more := read_all(reader):
+        said += more
+        handler.flush()
+    log.info("later")
+    said += read_all(reader)
+    *kept, lost, last = said.splitlines()
+    assert kept == [f"{number:06d} {line}" for number in range(len(kept))]
+    assert Unhurried.LONGEST < len("\n".join(kept)) < 2 * Unhurried.LONGEST
+    assert str(25_000 - len(kept)) in lost
+    assert last == "later"
+
+
+def test_a_reader_that_went_away_is_no_fault(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    os.close(reader)
+    stream = Unhurried(writer)
+    stream.write("one\n")
+    with pytest.raises(BrokenPipeError):
+        stream.flush()
+    stream.flush()  # nothing is left to be written
+
+
+def test_a_file_gets_all_of_it(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as file:
+        stream = Unhurried(file.fileno())
+        stream.write("öne \ud83d\n" * 50_000)
+        stream.flush()
+    assert (tmp_path / "log").read_text() == "öne \\ud83d\n" * 50_000
+
+
+PROGRAM = """
+import logging, os, socket, sys
+from logs import set_up_logging
+set_up_logging("info", "text")
+logging.warning("nobody hears this")
+sys.exit(0 if socket.socket().fileno() > 2 else 5)
+"""
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-", "<&- 2>&-", "2>/dev/full"])
+def test_a_program_without_standard_files_gives_their_numbers_to_nobody(closed: str) -> None:
+    shell = ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, PROGRAM]
+    assert subprocess.run(shell, cwd=Path(__file__).parents[1], timeout=60, check=False).returncode == 0
 
 
 def test_a_line_says_when_how_grave_and_who(log: Log) -> None:
