@@ -12,7 +12,7 @@ import orjson
 from billing.errors import Conflict, NotFound
 from billing.model import Binding, Change, GuildSettings, Plan, Price
 from db.marks import mark
-from db.rows import PRICE, Row, add_changes, marks, price, price_row, to_json
+from db.rows import PRICE, Row, add_changes, marks, price, price_row, sold_prices, to_json
 
 _PLAN = "id, guild_id, name, role_ids, description, hidden, trial_days, removed_at"
 _PRICE_UPDATES = ", ".join(f"{c} = excluded.{c}" for c in PRICE.split(", ")[3:])
@@ -25,12 +25,12 @@ _PRICES_OF = f"""
 """
 _PRICE_ID = "provider, account, id"
 
-# Whoever pays for one of these products or has an admin's word on the plan.
+# What is sold in a server, each kind once: few where many pay. Both from the index alone.
+_SOLD = "SELECT DISTINCT sold FROM subscriptions INDEXED BY subscriptions_rights WHERE guild_id = ?"
+# Whoever pays for one of these or has an admin's word on the plan.
 _CONCERNED = """
-    SELECT DISTINCT guild_id, member_id FROM subscriptions
-    WHERE guild_id = :guild AND EXISTS (
-        SELECT 1 FROM json_each(items), json_each(:products) AS product
-        WHERE json_extract(json_each.value, '$.price.product_id') = product.value)
+    SELECT guild_id, member_id FROM subscriptions INDEXED BY subscriptions_rights
+    WHERE guild_id = :guild AND sold IN (SELECT value FROM json_each(:sold))
     UNION SELECT guild_id, member_id FROM overrides
     WHERE guild_id = :guild AND lifted_at IS NULL AND (plan_id IS NULL OR plan_id = :plan)
 """
@@ -129,7 +129,13 @@ def _giving(plan: Plan) -> tuple[object, ...]:
 
 def _concerned(db: sqlite3.Connection, old: Plan | None, new: Plan) -> Iterable[Binding]:
     products = _products(new) | (_products(old) if old else set())
-    return [Binding(*row) for row in db.execute(_CONCERNED, _asked(new, products))]
+    kinds = [sold for (sold,) in db.execute(_SOLD, (new.guild_id,)) if _names(sold, products)]
+    asked = {"guild": new.guild_id, "plan": new.id, "sold": to_json(kinds)}
+    return [Binding(*row) for row in db.execute(_CONCERNED, asked)]
+
+
+def _names(sold: str, products: set[str]) -> bool:
+    return any(price.product_id in products for price in sold_prices(sold))
 
 
 def _products(plan: Plan) -> set[str]:
