@@ -369,4 +369,4 @@ class Ledger(Protocol):
         """Keep a small fact by name."""
 
     async def load_health(self, at: int) -> Health:
-        """For /readyz and /metrics."""
+        """For /readyz and /metrics. LedgerUnavailable, too, while it can be read and not written."""

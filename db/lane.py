@@ -80,6 +80,7 @@ class Lane:
         self._waiting: list[_Waiting] = []
         self._worker: asyncio.Task[None] | None = None
         self._open = True
+        self.failed = False  # the last transaction that was to change anything
 
     @classmethod
     async def open(
@@ -147,8 +148,10 @@ class Lane:
         try:
             await self._db.commit()
         except Exception as error:  # noqa: BLE001 - every waiter hears of it, whatever it is
+            self.failed = True
             return error
         if self._raw.changed:
+            self.failed = False
             asyncio.get_running_loop().call_soon(self._on_change)
         return None
 

@@ -352,4 +352,6 @@ class SqliteLedger(Ledger):
         await self._write(health.record_value, name, value)
 
     async def load_health(self, at: int) -> Health:
+        if self._writer.failed:  # tried out, for nothing else may be written for long
+            await self._write(health.record_value, "written", str(at))
         return await self._read(health.load_health, at)

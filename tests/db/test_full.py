@@ -1,0 +1,38 @@
+"""A ledger that can be read and not written is not well."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from billing.errors import LedgerUnavailable
+from db.ledger import SqliteLedger
+
+
+async def test_health_tells_that_nothing_can_be_written_for_as_long_as_that_is_so(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    async with await SqliteLedger.open(path) as ledger:
+        await ledger._writer.run(lambda db: db.execute("PRAGMA busy_timeout = 0").fetchall())
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert (await ledger.load_health(10)).inbox == 0, "nobody has tried"
+            with pytest.raises(LedgerUnavailable):
+                await ledger.record_value("something", "new")
+            for at in (11, 12):
+                with pytest.raises(LedgerUnavailable):
+                    await ledger.load_health(at)
+            other.execute("ROLLBACK")
+        assert (await ledger.load_health(13)).inbox == 0
+        assert not ledger._writer.failed
+
+
+async def test_what_changes_nothing_does_not_show_that_there_is_room(tmp_path: Path) -> None:
+    async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
+        ledger._writer.failed = True
+        await ledger.record_retry(10, 10)
+        assert ledger._writer.failed
+        await ledger.record_value("something", "new")
+        assert not ledger._writer.failed
