@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from billing.model import (
@@ -134,8 +134,15 @@ def _paid(
     for subscription in subscriptions:
         right = decide_right(subscription, now, grace)
         if right is not None:
-            for plan in plans_of(subscription, plans):
+            for plan in plans_of(_without_nothing(subscription), plans):
                 yield Entitlement(plan.id, right.until, right.why, right.held)
+
+
+def _without_nothing(subscription: Subscription) -> Subscription:
+    """Of an item whose quantity was set to 0 nothing is bought."""
+    if all(item.quantity for item in subscription.items):
+        return subscription
+    return replace(subscription, items=tuple(item for item in subscription.items if item.quantity))
 
 
 def _granted(overrides: Sequence[Override], plans: Sequence[Plan], now: float) -> Iterable[Entitlement]:

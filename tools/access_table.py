@@ -56,6 +56,7 @@ _MODIFIERS = """
 |---|---|
 | `cancel_at_period_end`, or `cancel_at` | no access after that moment, whatever the status says |
 | `pause_collection`, whatever becomes of the invoices | no change: it is free for the time, or paid later |
+| an item whose quantity was set to 0 | no access by it: nothing is bought |
 | a pause of the subscription itself | the status `paused`, above |
 {disputes}
 | a refund | no change: it ends no subscription. `/revoke` does, with or without one |

@@ -250,6 +250,13 @@ def test_a_subscription_of_several_items_pays_for_each_plan_once() -> None:
     assert plans_of(make_subscription(items=items), plans) == [plans[1], plans[0]]
 
 
+def test_an_item_of_which_nothing_is_bought_gives_nothing() -> None:
+    plans = [make_plan(1, prices=(make_price("a", "x"),)), make_plan(2, prices=(make_price("b", "y"),))]
+    items = (Item(make_price("a", "x"), 0), Item(make_price("b", "y"), 2))
+    both, none = make_subscription(items=items), make_subscription("sub_2", items=items[:1])
+    assert [e.plan_id for e in decide([both, none], [], plans, NOW, grace=5)] == [2]
+
+
 def test_a_block_on_a_plan_is_found_before_it_begins() -> None:
     announced = make_override(2, starts_at=10**12)
     assert block_on([1, 2], [announced]) == announced
