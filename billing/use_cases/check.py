@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 LOOKED_AT = 10_000  # members a round, in a hundred questions or a few more; Discord takes 120 a minute
 TOLD_AT_ONCE = 100  # members, Discord, 'Request Guild Members'
 ASKED_SINGLY = 2_000  # members a round where the connection does not tell: a call each
+PLACE = "astray up to"  # in the ledger: where a round ended that had too many
 
 
 async def check_members(ports: Ports) -> None:
@@ -26,12 +28,7 @@ async def check_members(ports: Ports) -> None:
     an outage of a server of Discord's all of it is left for the next round: a call would tell no more.
     """
     now = ports.now()
-    plans = await ports.ledger.load_plans(None, removed=True)
-    astray = [
-        Binding(guild_id, member)
-        for guild_id in sorted({plan.guild_id for plan in plans})
-        for member in await ports.ledger.load_astray(guild_id, now, ports.grace)
-    ]
+    astray = await _load_astray(ports, now)
     unchecked = await ports.ledger.load_members_to_check(now, LOOKED_AT)
     members = list(dict.fromkeys([*astray[:LOOKED_AT], *unchecked]))
     for done, group in enumerate(_groups(members)):
@@ -43,9 +40,40 @@ async def check_members(ports: Ports) -> None:
             continue
         except DiscordError as error:
             log.warning("members are looked at one by one: %s", error)
-            left = [member for rest in list(_groups(members))[done:] for member in rest]
-            await ports.ledger.record_marks(left[:ASKED_SINGLY], "sweep", now)
+            left = {member for rest in list(_groups(members))[done:] for member in rest}
+            await _mark_some(ports, [m for m in astray if m in left], [m for m in unchecked if m in left])
             return
+    if len(astray) > LOOKED_AT:
+        await _keep_place(ports, astray[LOOKED_AT - 1])
+
+
+async def _load_astray(ports: Ports, now: int) -> list[Binding]:
+    """From where the last round ended. Some are named in every round, such as whoever had the role before it
+    was paid for; beginning anew each time, a large server of these would keep all behind it from a look."""
+    plans = await ports.ledger.load_plans(None, removed=True)
+    astray = [
+        (guild_id, member)
+        for guild_id in {plan.guild_id for plan in plans}
+        for member in await ports.ledger.load_astray(guild_id, now, ports.grace)
+    ]
+    astray.sort()
+    guild, _, member = (await ports.ledger.load_value(PLACE) or "0:0").partition(":")
+    start = bisect(astray, (int(guild), int(member)))
+    return [Binding(*one) for one in (*astray[start:], *astray[:start])]
+
+
+async def _keep_place(ports: Ports, last: Binding) -> None:
+    await ports.ledger.record_value(PLACE, f"{last.guild_id}:{last.member_id}")
+
+
+async def _mark_some(ports: Ports, astray: list[Binding], unchecked: list[Binding]) -> None:
+    """Of both kinds, so that neither waits for the other to come to an end."""
+    half = max(ASKED_SINGLY // 2, ASKED_SINGLY - len(unchecked))
+    first = astray[:half]
+    chosen = list(dict.fromkeys([*first, *unchecked]))[:ASKED_SINGLY]
+    await ports.ledger.record_marks(chosen, "sweep", ports.now())
+    if len(first) < len(astray):
+        await _keep_place(ports, first[-1])
 
 
 def _groups(members: Sequence[Binding]) -> Iterator[list[Binding]]:

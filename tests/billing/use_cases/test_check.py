@@ -7,9 +7,18 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import DiscordUnavailable, GuildGone, GuildOutage, LedgerUnavailable
+from billing.model import OverrideKind
 from billing.use_cases import check
 from billing.use_cases.check import check_members
-from tests.billing.builders import FOREIGN_ROLE, GUILD, MEMBER, OTHER_GUILD, ROLE, make_plan
+from tests.billing.builders import (
+    FOREIGN_ROLE,
+    GUILD,
+    MEMBER,
+    OTHER_GUILD,
+    ROLE,
+    make_override,
+    make_plan,
+)
 from tests.billing.world import World
 
 
@@ -85,6 +94,51 @@ async def test_without_the_gateway_so_many_are_asked_for_singly(
     world.roles.faults["look"] = DiscordUnavailable()
     await check_members(world.ports)
     assert len(await world.ledger.load_marked(world.now, 999)) == 102
+
+
+async def named_always(world: World, size: int) -> None:
+    """Members whom each round looks at although they are as they should be: an admin's word is on them."""
+    plan = await world.add_plan()
+    for number in range(1, size + 1):
+        world.roles_of(number).add(ROLE)
+        await world.ledger.record_granting(GUILD, number, ROLE, world.now)
+    word = make_override(plan.id, OverrideKind.GRANT)
+    grants = [replace(word, member_id=number) for number in range(1, size + 1)]
+    await world.ledger.record_overrides(grants, [], [], world.now)
+    await world.settle()
+
+
+async def test_who_is_named_in_every_round_keeps_nobody_behind_from_a_look(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert GUILD < OTHER_GUILD
+    monkeypatch.setattr(check, "LOOKED_AT", 10)
+    await named_always(world, 25)
+    await crowd(world, 12, OTHER_GUILD)
+    found = []
+    for _ in range(4):
+        await check_members(world.ports)
+        found.append(len(await world.ledger.load_marked(world.now, 999)))
+        await world.settle()
+    assert found == [0, 0, 5, 7]
+
+
+async def test_nor_does_it_where_each_is_asked_for_singly(
+    paying: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "ASKED_SINGLY", 10)
+    await crowd(paying, 12, OTHER_GUILD)
+    await paying.ledger._write(lambda db: db.execute("UPDATE members SET checked_at = 1"))
+    paying.roles_of().clear()
+    paying.roles.faults["look"] = DiscordUnavailable()
+    await check_members(paying.ports)
+    first = await paying.ledger.load_marked(paying.now, 999)
+    assert (GUILD, MEMBER) in {(mark.guild_id, mark.member_id) for mark in first}
+    assert len(first) == 10
+    await paying.settle()
+    await check_members(paying.ports)
+    both = [*first, *await paying.ledger.load_marked(paying.now, 999)]
+    assert {mark.member_id for mark in both if mark.guild_id == OTHER_GUILD} == set(range(1, 13))
 
 
 async def test_a_large_server_is_asked_for_a_hundred_at_a_time(world: World) -> None:
