@@ -49,6 +49,8 @@ _DEEPEST = 4
 # A refusal is remembered so long, so that a forged message makes a connection once and not at every try.
 _REFUSED_SECONDS = 60
 _DOWN_SECONDS = 5
+# Nor does one with a true address make one sooner than so long after the last.
+LOOK_AGAIN_SECONDS = 600
 _MOST_FAULTS = 64
 _AT_ONCE = 4
 
@@ -100,6 +102,7 @@ class Certificates:
         # Apart, so that forged messages cannot push out the real ones, of which there are few.
         self._signers: dict[str, Signer] = {}
         self._faults: dict[str, _Fault] = {}
+        self._looked_at: dict[str, float] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
 
@@ -125,6 +128,15 @@ class Certificates:
             raise found.error
         return found
 
+    async def renewed(self, url: str, now: float) -> Signer | None:
+        """What is at an address now whose key fits a signature no longer; None where that is not to be asked
+        yet, or not to be had."""
+        async with self._slots:
+            if now < self._looked_at.get(url, now) + LOOK_AGAIN_SECONDS:
+                return None
+            found = await self._look(url, now)
+        return found if isinstance(found, Signer) else None
+
     def _recall(self, url: str, now: float) -> Signer | _Fault | None:
         known = self._signers.get(url)
         if known is not None and known.valid_from <= now <= known.valid_until:
@@ -133,13 +145,15 @@ class Certificates:
         return fault if fault is not None and now < fault.until else None
 
     async def _look(self, url: str, now: float) -> Signer | _Fault:
+        if url in self._signers:
+            self._looked_at[url] = now
         try:
             found = verify(await self._fetch(url), self.trusted(), self._source.names, now)
         except NotAuthentic as error:
             return self._keep(url, _Fault(error, now + _REFUSED_SECONDS))
         except ProviderUnavailable as error:
             return self._keep(url, _Fault(error, now + _DOWN_SECONDS))
-        self._signers[url] = found
+        self._signers[url], self._looked_at[url] = found, now
         return found
 
     def _keep(self, url: str, fault: _Fault) -> _Fault:

@@ -20,7 +20,7 @@ from billing.errors import Malformed, NotAuthentic, ProviderMisread
 from billing.model import Event, Subject
 from providers.base import is_id
 from providers.paypal.api import Refused, parse
-from providers.paypal.certs import Certificates
+from providers.paypal.certs import Certificates, Signer
 from providers.paypal.dates import moment
 
 # Each attempt at delivery is a transmission of its own, with its own id and time (developer.paypal.com/docs/
@@ -116,10 +116,18 @@ async def verify_offline(
         raise NotAuthentic(detail="the signature is no base64") from None
     signer = await certificates.signer(sent.cert_url, now)
     signed = f"{sent.transmission_id}|{sent.transmission_time}|{webhook_id}|{zlib.crc32(body)}".encode()
+    if not _fits(signer, signature, signed):
+        again = await certificates.renewed(sent.cert_url, now)
+        if again is None or not _fits(again, signature, signed):
+            raise NotAuthentic(detail="the certificate does not fit the signature")
+
+
+def _fits(signer: Signer, signature: bytes, signed: bytes) -> bool:
     try:
         signer.key.verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
     except InvalidSignature:
-        raise NotAuthentic(detail="the certificate does not fit the signature") from None
+        return False
+    return True
 
 
 async def verify_by_asking(

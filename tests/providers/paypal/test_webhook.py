@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from billing.errors import Malformed, NotAuthentic, ProviderError, ProviderUnavailable
 from billing.model import Event, Subject
+from providers.paypal.certs import LOOK_AGAIN_SECONDS
 from providers.paypal.client import PayPalProvider
 from providers.paypal.webhook import TOLERANCE
 from sandbox.clock import MovableClock
@@ -67,6 +68,29 @@ async def test_a_genuine_one_is_read(
     assert (event.provider, event.account, event.id) == ("paypal", "sandbox", "WH-1")
     assert event.subject == Subject("subscription", "I-1")
     assert event.occurred_at == 1_798_761_600
+
+
+async def test_a_certificate_that_was_renewed_at_its_address_is_looked_at_again_but_seldom(
+    fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
+) -> None:
+    body, first = body_of("BILLING.SUBSCRIPTION.EXPIRED", {"id": "I-1"}), fake.cert_url
+    assert await read(provider, signed(fake, body), clock.now())
+    second = fake.rotate_certificate("another")
+    pems = fake.world.shelf.pems
+    pems[first.rsplit("/", 1)[1]] = pems[second.rsplit("/", 1)[1]]
+    fake.forger.cert_url = first
+    with pytest.raises(NotAuthentic):
+        await read(provider, signed(fake, body), clock.now())
+    assert len(fake.certificate_asks) == 1
+    clock.advance(LOOK_AGAIN_SECONDS)
+    forged = signed(fake, body)
+    forged.body += b" "
+    for _ in range(3):
+        with pytest.raises(NotAuthentic):
+            await read(provider, forged, clock.now())
+    assert len(fake.certificate_asks) == 2
+    assert await read(provider, signed(fake, body), clock.now())
+    assert len(fake.certificate_asks) == 2
 
 
 async def test_asked_back_the_body_goes_unchanged(
