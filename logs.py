@@ -8,11 +8,12 @@ import os
 import select
 import stat
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 import orjson
+
+GATHER = 0.02  # seconds
 
 _OURS = ("dues", "billing", "cogs", "db", "providers", "web")
 
@@ -102,34 +103,33 @@ class Unhurried:
 
 
 class Lines(logging.Handler):
-    """Writes what is logged within one turn of the event loop together, at the turn's end; warnings, and what
-    is logged where no loop runs, at once. So a line for each notification takes 9 µs instead of 27 (bench/).
+    """Writes what an event loop logs within GATHER together; warnings, and what is logged where no loop runs,
+    at once. So a line for each notification takes 5 µs instead of 27 (bench/); a process that is killed loses
+    that much of its log and nothing else.
     """
 
     def __init__(self, stream: Stream) -> None:
         super().__init__()
         self._stream = stream
-        self._lines: list[str] = []
+        self._records: list[logging.LogRecord] = []
         self._flushes: asyncio.AbstractEventLoop | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Never raises, as handlers must not."""
-        try:
-            self._lines.append(self.format(record))
-            loop = running_loop() if record.levelno < logging.WARNING else None
-            if loop is None:
-                self.flush()
-            elif loop is not self._flushes:  # one that ended meanwhile writes nothing any more
-                self._flushes = loop
-                loop.call_soon(self.flush)
-        except Exception:  # noqa: BLE001 - as the standard library's handlers do
-            self.handleError(record)
+        """What it says is put into words when it is written: many at once take half the time."""
+        self._records.append(record)
+        loop = _running_loop() if record.levelno < logging.WARNING else None
+        if loop is None:
+            self.flush()
+        elif loop is not self._flushes:  # one that ended meanwhile writes nothing any more
+            self._flushes = loop
+            loop.call_later(GATHER, self.flush)
 
     def flush(self) -> None:
         """Write what waits; logging does so at the program's end, too."""
         self.acquire()
         try:
-            lines, self._lines, self._flushes = self._lines, [], None
+            records, self._records, self._flushes = self._records, [], None
+            lines = [line for record in records if (line := self._line(record))]
             if lines:
                 self._stream.write("\n".join([*lines, ""]))
             self._stream.flush()
@@ -138,12 +138,21 @@ class Lines(logging.Handler):
         finally:
             self.release()
 
+    def _line(self, record: logging.LogRecord) -> str:
+        """Never raises, as handlers must not."""
+        try:
+            return self.format(record)
+        except Exception:  # noqa: BLE001 - as the standard library's handlers do
+            self.handleError(record)
+            return ""
 
-def running_loop() -> asyncio.AbstractEventLoop | None:
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
     """That of this thread."""
-    with suppress(RuntimeError):
+    try:
         return asyncio.get_running_loop()
-    return None
+    except RuntimeError:
+        return None
 
 
 def set_up_logging(level: str, form: str) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from logs import JsonFormatter, Lines, TextFormatter, Unhurried
+from logs import GATHER, JsonFormatter, Lines, TextFormatter, Unhurried
 
 
 class Log:
@@ -49,14 +49,27 @@ def test_without_a_loop_a_line_is_written_at_once(log: Log) -> None:
     assert log.said == ["one 1"]
 
 
-async def test_lines_of_one_turn_are_there_in_the_next(log: Log) -> None:
+async def test_lines_are_there_soon_and_in_order(log: Log) -> None:
     for number in range(3):
         log.logger.info("%d", number)
-    await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert log.said == []
+    await asyncio.sleep(2 * GATHER)
     assert log.said == ["0", "1", "2"]
     log.logger.info("later")
-    await asyncio.sleep(0)
+    await asyncio.sleep(2 * GATHER)
     assert log.said[3:] == ["later"]
+
+
+async def test_a_line_that_cannot_be_put_into_words_keeps_back_no_other(
+    log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.logger.info("before")
+    log.handler.handle(logging.makeLogRecord({"levelno": logging.INFO, "msg": "%d", "args": ("no number",)}))
+    log.logger.info("after")
+    log.handler.flush()
+    assert log.said == ["before", "after"]
+    assert "--- Logging error ---" in capsys.readouterr().err
 
 
 async def test_a_warning_is_written_at_once_after_what_came_before(log: Log) -> None:
@@ -75,6 +88,7 @@ async def test_another_thread_does_not_wait_for_the_loop(log: Log) -> None:
 def test_what_a_loop_left_behind_keeps_back_nothing_of_the_next(log: Log) -> None:
     async def say() -> None:
         log.logger.info("after")
+        await asyncio.sleep(2 * GATHER)
 
     loop = asyncio.new_event_loop()
     loop.call_soon(log.logger.info, "before")
