@@ -14,6 +14,9 @@ import aiosqlite
 from billing.errors import LedgerUnavailable
 from db.faults import fault_of, is_of_file
 
+# So many are answered in one turn of the event loop: what each then does would hold up all others.
+AT_ONCE = 16
+
 Operation = Callable[[sqlite3.Connection], Any]
 
 
@@ -136,11 +139,11 @@ class Lane:
         await self._db.close()
 
     async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._waiting:
             group, self._waiting = tuple(self._waiting), []
             failed = await self._commit(group)
-            for waiting in group:
-                _answer(waiting, failed)
+            _answer_some(loop, group, failed)
         self._worker = None
 
     async def _commit(self, group: tuple[_Waiting, ...]) -> Exception | None:
@@ -154,6 +157,16 @@ class Lane:
             self.failed = False
             asyncio.get_running_loop().call_soon(self._on_change)
         return None
+
+
+def _answer_some(
+    loop: asyncio.AbstractEventLoop, group: tuple[_Waiting, ...], failed: Exception | None
+) -> None:
+    """The first AT_ONCE now, the others a turn of the loop later each time."""
+    for waiting in group[:AT_ONCE]:
+        _answer(waiting, failed)
+    if len(group) > AT_ONCE:
+        loop.call_soon(_answer_some, loop, group[AT_ONCE:], failed)
 
 
 def _answer(waiting: _Waiting, failed: Exception | None) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from billing.errors import LedgerError, LedgerUnavailable, NotFound
-from db.lane import Lane, Operation
+from db.lane import AT_ONCE, Lane, Operation
 from db.schema import prepare_reader, prepare_writer
 
 STATEMENTS: list[str] = []
@@ -169,6 +169,17 @@ async def test_closing_finishes_what_waits(empty: Path) -> None:
         waiting = [asyncio.create_task(lane.run(put(n))) for n in "abc"]
         await asyncio.sleep(0)
     assert await asyncio.gather(*waiting) == ["a", "b", "c"]
+
+
+async def test_a_large_group_is_answered_a_few_a_turn_of_the_loop(lane: Lane) -> None:
+    waiting = [asyncio.create_task(lane.run(put(f"n{n:03}"))) for n in range(3 * AT_ONCE)]
+    answered, most = 0, 0
+    while answered < len(waiting):
+        await asyncio.sleep(0)
+        before, answered = answered, sum(task.done() for task in waiting)
+        most = max(most, answered - before)
+    assert count("COMMIT") == 1
+    assert most == AT_ONCE
 
 
 async def test_a_change_is_announced_once_a_commit_and_a_look_is_not(empty: Path) -> None:
