@@ -178,12 +178,15 @@ class Worker:
         """
         room = lane.width - len(running)
         if room > 0:
-            before = set(running)
+            seen = set(running)
             for piece in await self._load(lane, lane.width + len(running)):
                 key = lane.key(piece)
-                if key not in before and key not in running and len(running) < lane.width:
+                if key not in seen and len(running) < lane.width:
+                    seen.add(key)
                     running[key] = asyncio.create_task(self._handle(lane, piece))
                     running[key].add_done_callback(partial(_finished, running, key, wake))
+                    # Each begins in a turn of its own, or commands would wait for all of them together.
+                    await asyncio.sleep(0)
 
     async def _load(self, lane: Lane, limit: int) -> list[Any]:
         try:
