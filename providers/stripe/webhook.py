@@ -11,7 +11,6 @@ import hmac
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -136,12 +135,10 @@ def verify(body: bytes, header: str, now: float, secrets: Sequence[str]) -> None
     While a secret is rotated a header holds several `v1`, and we several secrets; any pair will do.
     """
     stamp, signatures = _parse_header(header)
+    signed = b"%b.%b" % (stamp.encode(), body)
     matches = False
     for secret in secrets:
-        mac = _keyed(secret).copy()
-        mac.update(stamp.encode() + b".")
-        mac.update(body)
-        expected = mac.hexdigest()
+        expected = hmac.digest(secret.encode(), signed, "sha256").hex()
         for signature in signatures:
             matches |= hmac.compare_digest(expected, signature)
     if not matches:
@@ -151,12 +148,6 @@ def verify(body: bytes, header: str, now: float, secrets: Sequence[str]) -> None
             "The notification's time lies more than five minutes off. Check this machine's clock.",
             detail=f"signed at {stamp}, read at {now:.0f}",
         )
-
-
-@cache
-def _keyed(secret: str) -> hmac.HMAC:
-    """To be copied for each body: to make it anew takes 6 µs more than that."""
-    return hmac.new(secret.encode(), digestmod="sha256")
 
 
 def _parse_header(header: str) -> tuple[str, list[str]]:
@@ -210,8 +201,10 @@ def find_subject(note: _Notification) -> Subject | None:
     kind = found.object if isinstance(found.object, str) else _kind_of(note.type)
     if kind not in _LEADS or note.type not in _TELLING.get(kind, (note.type,)):
         return None
-    leads = (_subject(to, getattr(found, field)) for to, field in _LEADS[kind])
-    return next((subject for subject in leads if subject is not None), None)
+    for to, field in _LEADS[kind]:
+        if (subject := _subject(to, getattr(found, field))) is not None:
+            return subject
+    return None
 
 
 def _kind_of(event_type: str) -> str:
