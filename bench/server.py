@@ -1,24 +1,28 @@
 """What is measured, a process each: `python -m bench.server MODE FOLDER`; its port goes to stdout.
 
-bare    an aiohttp handler that reads the body and answers 200: the floor
-verify  the program's listener with a ledger that stores nothing
+bare    an aiohttp handler that reads the body and answers 200: the floor of the way in
+verify  the same, which also has the provider tell whose the notification is and what it is about
+nothing the program's listener with a ledger that stores nothing
 dues    the program, as bot.py composes it
+calls   one fetch from Stripe and one PUT to Discord for each line on stdin: the floor of the way to a role
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import IO, cast
 
+import discord
 import uvloop
 from aiohttp import web
 
@@ -26,6 +30,7 @@ import bot
 from bench.machine import ROOT, SERVER, pin
 from billing.model import Event
 from billing.ports import Ledger
+from cogs.connect import use_discord
 from config import Settings
 from logs import set_up_logging
 from providers.registry import make_providers
@@ -64,6 +69,23 @@ async def bare(folder: Path, neighbours: str, started: Callable[[int], None]) ->
         await request.read()
         return web.Response(text="ok")
 
+    await _answer(receive, started)
+
+
+async def verify(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
+    clock = bot.SystemClock()
+    stripe = make_providers(settings(folder, neighbours, neighbours), clock)["stripe"]
+
+    async def receive(request: web.Request) -> web.Response:
+        await stripe.authenticate(await request.read(), request.headers, clock.now())
+        return web.Response(text="ok")
+
+    await _answer(receive, started)
+
+
+async def _answer(
+    receive: Callable[[web.Request], Awaitable[web.Response]], started: Callable[[int], None]
+) -> None:
     app = web.Application()
     app.router.add_post("/webhooks/stripe", receive)
     runner = web.AppRunner(app, access_log=None)
@@ -73,7 +95,7 @@ async def bare(folder: Path, neighbours: str, started: Callable[[int], None]) ->
     await asyncio.Event().wait()
 
 
-async def verify(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
+async def nothing(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
     clock = bot.SystemClock()
     providers = make_providers(settings(folder, neighbours, neighbours), clock)
     listener = Listener(cast("Ledger", Nothing()), providers, clock, lambda: False)
@@ -110,7 +132,24 @@ async def watch_lag() -> None:
         lags.append(perf_counter() - due)
 
 
-MODES = {"bare": bare, "verify": verify, "dues": dues}
+async def calls(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
+    told = settings(folder, neighbours, neighbours)
+    stripe = make_providers(told, bot.SystemClock())["stripe"]
+    use_discord(told.discord_api_url, None)
+    lines = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(lines), cast("IO[bytes]", sys.stdin)
+    )
+    async with discord.Client(intents=discord.Intents.none()) as client:
+        await client.login(told.discord_token)
+        started(0)
+        while line := await lines.readline():
+            subscription, *role = json.loads(line)
+            await stripe.fetch_subscription(subscription)
+            await client.http.add_role(*role)
+
+
+MODES = {"bare": bare, "verify": verify, "nothing": nothing, "dues": dues, "calls": calls}
 
 
 @dataclass(frozen=True)
@@ -122,11 +161,15 @@ class Server:
 
     def lags(self) -> list[float]:
         """How late the event loop's timers were since the last time this was asked, in seconds."""
-        stdin, stdout = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
-        stdin.write("\n")
-        stdin.flush()
-        found: list[float] = json.loads(stdout.readline())
+        self.say("")
+        found: list[float] = json.loads(cast("IO[str]", self._process.stdout).readline())
         return found
+
+    def say(self, line: str) -> None:
+        """Onto its stdin."""
+        stdin = cast("IO[str]", self._process.stdin)
+        stdin.write(f"{line}\n")
+        stdin.flush()
 
 
 @contextmanager
@@ -154,6 +197,7 @@ def running(command: Sequence[str], folder: Path, mode: str) -> Iterator[Server]
 
 
 async def _main(mode: str, folder: Path, neighbours: str) -> None:
+    gc.freeze()  # as bot.py does: what is imported is scanned in none of them
     running = asyncio.ensure_future(MODES[mode](folder, neighbours, lambda port: print(port, flush=True)))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     await asyncio.wait([running])
