@@ -52,26 +52,6 @@ async def test_more_pieces_than_a_lane_is_wide_are_all_done(bench: Bench) -> Non
     assert bench.provider.count("fetch_subscription") == 60
 
 
-async def test_each_piece_begins_in_a_turn_of_its_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or a command would wait for all beginnings together."""
-    turns, began = 0, []
-    fetch = bench.provider.fetch_subscription
-
-    async def note(subscription_id: str) -> Subscription:
-        began.append(turns)
-        return await fetch(subscription_id)
-
-    monkeypatch.setattr(bench.provider, "fetch_subscription", note)
-    names = [f"sub_{number}" for number in range(12)]
-    for name in names:
-        await bench.offer(name)
-    await bench.ledger.record_stale([make_key(name) for name in names], "test", bench.ports.now())
-    while len(began) < len(names):
-        await asyncio.sleep(0)
-        turns += 1
-    assert len(set(began)) == len(names)
-
-
 async def test_paid_time_ends_when_the_clock_is_turned(bench: Bench) -> None:
     await bench.sell()
     sub = await bench.offer("sub_1")
