@@ -174,15 +174,19 @@ async def fetch_payment(api: Api, payment_id: str) -> Payment:
 
 async def _whole(api: Api, payment: Payment, partly: bool) -> Payment:
     """PayPal names what was given back of a payment on the refunds alone, and lists these nowhere but among
-    the notifications it sent."""
+    the notifications it sent. Where it does not tell of these, it still gives back what is left."""
     if not partly:
         return payment
-    sent = await api.get(
-        path("v1", "notifications", "webhooks-events"),
-        event_type="PAYMENT.SALE.REFUNDED",
-        transaction_id=payment.id,
-        start_time=stamp(payment.paid_at - DAY),
-    )
+    try:
+        sent = await api.get(
+            path("v1", "notifications", "webhooks-events"),
+            event_type="PAYMENT.SALE.REFUNDED",
+            transaction_id=payment.id,
+            start_time=stamp(payment.paid_at - DAY),
+        )
+    except Refused as refused:
+        log.info("What was given back of payment %s is not told: %s", payment.id, refused)
+        return payment
     given = [_given_back(one, payment) for one in maybe(sent, "events", list) or []]
     return replace(payment, refunded=min(max(given, default=0), payment.amount))
 

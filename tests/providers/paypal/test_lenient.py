@@ -104,6 +104,22 @@ async def test_a_refund_of_a_payment_that_is_shown_nowhere_is_one(
     assert (after.amount, after.refunded) == (500, 500)
 
 
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_where_paypal_tells_of_no_refunds_the_rest_is_given_back_all_the_same(
+    fake: PayPalServer, provider: PayPalProvider, status: int
+) -> None:
+    bought = await buy(fake, provider)
+    fake.dashboard.refund(fake.dashboard.last_sale(bought.key.id).id, "2.00")
+    fake.faults.add("status", "/webhooks-events", method="GET", status=status, times=None)
+    payment = await provider.fetch_last_payment(bought)
+    assert payment is not None
+    assert payment.amount == 500
+    assert (await provider.refund(payment, "wish-1")).refunded == 500
+    again = await provider.fetch_last_payment(bought)
+    assert again is not None
+    assert again.refunded == 500
+
+
 async def test_what_has_ended_meanwhile_is_ended_however_paypal_puts_it(
     fake: PayPalServer, provider: PayPalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
