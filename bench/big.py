@@ -14,8 +14,9 @@ from pathlib import Path
 
 from billing.model import Item, Plan, Price
 from db.plans import record_plan
-from db.rows import sold, to_json
+from db.rows import to_json
 from db.schema import prepare_writer
+from db.subscriptions import sale_of
 
 GUILD = 100_000_000_000_000_001
 ACCOUNT = "test"
@@ -39,7 +40,7 @@ _ENTITLED = 79
 _HELPERS = """
     CREATE TEMP TABLE states (
         state INTEGER PRIMARY KEY, status, provider_status, ends_at, ended_at, trial_end, unpaid_since);
-    CREATE TEMP TABLE sales (kind INTEGER PRIMARY KEY, items, sold);
+    CREATE TEMP TABLE kinds (kind INTEGER PRIMARY KEY, items, sale);
     CREATE TEMP TABLE gives (kind, role_id);
     CREATE TEMP TABLE drawn (i INTEGER PRIMARY KEY, h, state, kind, member_id);
 """
@@ -59,12 +60,12 @@ _DRAW = """
 _FILL = """
     INSERT INTO subscriptions (provider, account, id, customer_id, status, provider_status, items, created_at,
         period_start, period_end, ends_at, ended_at, trial_end, unpaid_since, dispute, guild_id, member_id,
-        sold)
+        sale)
     SELECT 'stripe', :account, 'sub_1Big' || (1000000000000000 + i), 'cus_' || (10000000000000 + i),
         status, provider_status, items, :now - 400 * 86400 + h % 17000000, :now - h % 2500000,
         :now + 2600000 - h % 2500000, ends_at, ended_at, trial_end, unpaid_since, 'none', :guild, member_id,
-        sold
-    FROM temp.drawn JOIN temp.states USING (state) JOIN temp.sales USING (kind)
+        sale
+    FROM temp.drawn JOIN temp.states USING (state) JOIN temp.kinds USING (kind)
 """
 _GRANT = """
     INSERT OR IGNORE INTO role_grants SELECT :guild, member_id, role_id, :now - 600
@@ -147,5 +148,5 @@ def _make_helpers(db: sqlite3.Connection, now: int) -> None:
         db.execute("INSERT INTO states VALUES (?, ?, ?, ?, ?, ?, ?)", (state, status, said, *times))
     for number in range(6):
         items = (Item(price(number)),)
-        db.execute("INSERT INTO sales VALUES (?, ?, ?)", (number, to_json(items), sold(items)))
+        db.execute("INSERT INTO kinds VALUES (?, ?, ?)", (number, to_json(items), sale_of(db, items)))
         db.executemany("INSERT INTO gives VALUES (?, ?)", [(number, role) for role in ROLES[number // 2]])

@@ -44,6 +44,7 @@ _ENTITLED = f"""
         ELSE 0 END
     AND dispute NOT IN ({", ".join(f"'{state}'" for state in _BARRED)})
 """
+_SOLD = "(SELECT sold FROM sales WHERE id = sale)"
 _OVERRULED = f"SELECT DISTINCT member_id FROM overrides WHERE {_RANGE} AND lifted_at IS NULL"
 _OPEN = """
     SELECT value FROM json_each(:members) AS found WHERE NOT EXISTS (SELECT 1 FROM members
@@ -54,13 +55,13 @@ _OPEN = """
 
 @dataclass
 class Round:
-    """One look through a server. `roles_of`: what each thing sold here, as far as it was met, gives."""
+    """One look through a server. `roles_of`: what each of `sales`, as far as it was met here, gives."""
 
     guild_id: int
     at: int
     grace: int
     plans: list[Plan]
-    roles_of: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    roles_of: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, db: sqlite3.Connection, guild_id: int, at: int, grace: int) -> Round:
@@ -100,17 +101,16 @@ def _load_entitled(db: sqlite3.Connection, look: Round, asked: dict[str, int]) -
         _learn(db, look, asked)
 
 
-def _kinds(look: Round) -> dict[tuple[int, ...], list[str]]:
+def _kinds(look: Round) -> dict[tuple[int, ...], list[int]]:
     """Things sold that give the same roles, together."""
-    kinds: defaultdict[tuple[int, ...], list[str]] = defaultdict(list)
-    for sold, roles in look.roles_of.items():
-        kinds[roles].append(sold)
+    kinds: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for sale, roles in look.roles_of.items():
+        kinds[roles].append(sale)
     return kinds
 
 
-def _listing(sold: Iterable[str]) -> str:
-    quoted = ", ".join("'" + one.replace("'", "''") + "'" for one in sold)
-    return f"group_concat(member_id) FILTER (WHERE sold IN ({quoted}))"
+def _listing(sales: Iterable[int]) -> str:
+    return f"group_concat(member_id) FILTER (WHERE sale IN ({', '.join(map(str, sales))}))"
 
 
 def _length(listed: str | None) -> int:
@@ -129,9 +129,9 @@ def _learn(db: sqlite3.Connection, look: Round, asked: dict[str, int]) -> None:
     """Where nearly every subscription has a price of its own, what earlier slices taught is only a burden."""
     if len(look.roles_of) > SLICE:
         look.roles_of.clear()
-    for (sold,) in db.execute(f"SELECT DISTINCT sold {_ENTITLED}", asked):
+    for sale, sold in db.execute(f"SELECT DISTINCT sale, {_SOLD} {_ENTITLED}", asked):
         plans = {plan_of(price, look.plans) for price in sold_prices(sold)}
-        look.roles_of[sold] = tuple(sorted({role for plan in plans if plan for role in plan.role_ids}))
+        look.roles_of[sale] = tuple(sorted({role for plan in plans if plan for role in plan.role_ids}))
 
 
 def _load_granted(db: sqlite3.Connection, look: Round, asked: dict[str, int]) -> defaultdict[int, str]:

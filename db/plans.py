@@ -25,12 +25,15 @@ _PRICES_OF = f"""
 """
 _PRICE_ID = "provider, account, id"
 
-# What is sold in a server, each kind once: few where many pay. Both from the index alone.
-_SOLD = "SELECT DISTINCT sold FROM subscriptions INDEXED BY subscriptions_rights WHERE guild_id = ?"
+# What is sold in a server: little where many pay. Both look at no row of a subscription, only at the index.
+_SOLD = """
+    SELECT id, sold FROM sales WHERE id IN (
+        SELECT sale FROM subscriptions INDEXED BY subscriptions_rights WHERE guild_id = ?)
+"""
 # Whoever pays for one of these or has an admin's word on the plan.
 _CONCERNED = """
     SELECT guild_id, member_id FROM subscriptions INDEXED BY subscriptions_rights
-    WHERE guild_id = :guild AND sold IN (SELECT value FROM json_each(:sold))
+    WHERE guild_id = :guild AND sale IN (SELECT value FROM json_each(:sales))
     UNION SELECT guild_id, member_id FROM overrides
     WHERE guild_id = :guild AND lifted_at IS NULL AND (plan_id IS NULL OR plan_id = :plan)
 """
@@ -129,8 +132,8 @@ def _giving(plan: Plan) -> tuple[object, ...]:
 
 def _concerned(db: sqlite3.Connection, old: Plan | None, new: Plan) -> Iterable[Binding]:
     products = _products(new) | (_products(old) if old else set())
-    kinds = [sold for (sold,) in db.execute(_SOLD, (new.guild_id,)) if _names(sold, products)]
-    asked = {"guild": new.guild_id, "plan": new.id, "sold": to_json(kinds)}
+    sales = [sale for sale, sold in db.execute(_SOLD, (new.guild_id,)) if _names(sold, products)]
+    asked = {"guild": new.guild_id, "plan": new.id, "sales": to_json(sales)}
     return [Binding(*row) for row in db.execute(_CONCERNED, asked)]
 
 

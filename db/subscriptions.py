@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from billing.errors import Conflict, NotFound
-from billing.model import Binding, Change, Checkout, Subscription, SubscriptionKey
+from billing.model import Binding, Change, Checkout, Item, Subscription, SubscriptionKey
 from billing.ports import Known
 from db.marks import mark
 from db.rows import (
     CHECKOUT,
     SUBSCRIPTION,
-    Row,
     add_changes,
     checkout_row,
     key_row,
@@ -24,7 +23,7 @@ from db.rows import (
 )
 
 _THE_ONE = "provider = ? AND account = ? AND id = ?"
-_WRITTEN = f"{SUBSCRIPTION}, sold"
+_WRITTEN = f"{SUBSCRIPTION}, sale"
 
 _KNOWN = f"""
     SELECT row, EXISTS (SELECT 1 FROM overrides AS o WHERE o.guild_id = s.guild_id
@@ -37,16 +36,22 @@ def put(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> 
     """`old`: as it is recorded. Only what changed is written: naming a column in an UPDATE rewrites each of
     its indexes, whether its value changed or not."""
     if old is None:
-        db.execute(f"INSERT INTO subscriptions ({_WRITTEN}) VALUES ({marks(_WRITTEN)})", _row(new))
+        row = (*subscription_row(new), sale_of(db, new.items))
+        db.execute(f"INSERT INTO subscriptions ({_WRITTEN}) VALUES ({marks(_WRITTEN)})", row)
         return
-    pairs = zip(_WRITTEN.split(", "), _row(old), _row(new), strict=True)
+    pairs = zip(SUBSCRIPTION.split(", "), subscription_row(old), subscription_row(new), strict=True)
     changed = {column: value for column, before, value in pairs if value != before}
+    if sold(old.items) != sold(new.items):
+        changed["sale"] = sale_of(db, new.items)
     updates = ", ".join(f"{column} = ?" for column in changed)
     db.execute(f"UPDATE subscriptions SET {updates} WHERE {_THE_ONE}", (*changed.values(), *key_row(new.key)))
 
 
-def _row(sub: Subscription) -> Row:
-    return (*subscription_row(sub), sold(sub.items))
+def sale_of(db: sqlite3.Connection, items: Iterable[Item]) -> int:
+    """The number of what is sold, a new one where it was not sold before."""
+    what = (sold(items),)
+    db.execute("INSERT INTO sales (sold) VALUES (?) ON CONFLICT (sold) DO NOTHING", what)
+    return int(db.execute("SELECT id FROM sales WHERE sold = ?", what).fetchone()[0])
 
 
 def subject_of(key: SubscriptionKey) -> str:

@@ -30,7 +30,7 @@ COMMANDS = 150
 _EXCEPT = """
     SELECT count(*) FROM (
         SELECT member_id, gives.value ->> 1 FROM subscriptions JOIN json_each(:gives) AS gives
-            ON sold = gives.value ->> 0
+            ON sale = gives.value ->> 0
         WHERE guild_id = :guild AND status IN ('active', 'trialing', 'past_due')
         EXCEPT SELECT member_id, role_id FROM role_grants WHERE guild_id = :guild)
 """
@@ -108,9 +108,10 @@ async def _sweeps(still: Still, path: Path, taken: Rows, *, whole: bool) -> None
 
 
 def _compared_by_sql(path: Path) -> float:
-    sells = [(sold((Item(price(number)),)), ROLES[number // 2]) for number in range(2 * len(ROLES))]
-    gives = [(what, role) for what, roles in sells for role in roles]
     db = sqlite3.connect(path)
+    sales = dict(db.execute("SELECT sold, id FROM sales"))
+    numbers = [sales[sold((Item(price(number)),))] for number in range(2 * len(ROLES))]
+    gives = [(sale, role) for number, sale in enumerate(numbers) for role in ROLES[number // 2]]
     begun = perf_counter()
     db.execute(_EXCEPT, {"gives": json.dumps(gives), "guild": GUILD}).fetchone()
     took = perf_counter() - begun

@@ -71,11 +71,12 @@ async def test_every_earlier_schema_comes_to_the_newest(tmp_path: Path, path: Pa
 
 
 async def test_a_ledger_of_before_knows_what_its_subscriptions_are_of(path: Path) -> None:
-    """What the migration to 5 writes in SQL is what the program writes from then on."""
+    """What the migrations write in SQL is what the program writes from then on, each thing once."""
     strange = 'prod "1" \u00e9/\u2028\U0001f600'
     prices = [Price("stripe", "test", f"price_{n}", strange, 500, "eur", "month") for n in (1, 2)]
     sold_before = {
         "one": (Item(prices[0]),),
+        "three of it": (Item(prices[0], 3),),
         "two": (Item(prices[0]), Item(prices[1], 3)),
         "none": (),
     }
@@ -89,7 +90,9 @@ async def test_a_ledger_of_before_knows_what_its_subscriptions_are_of(path: Path
                 (name, to_json(items)),
             )
         prepare(db, MIGRATIONS)
-        found = dict(db.execute("SELECT id, sold FROM subscriptions WHERE guild_id = 7").fetchall())
+        asked = "SELECT subscriptions.id, sold FROM subscriptions JOIN sales ON sales.id = sale"
+        found = dict(db.execute(asked).fetchall())
+        assert db.execute("SELECT count(*) FROM sales").fetchone()[0] == 3
     assert found == {name: sold(items) for name, items in sold_before.items()}
     async with await SqliteLedger.open(path) as ledger:
         kept = {sub.key.id: sub.items for sub in await ledger.load_subscriptions_of(8)}
