@@ -87,8 +87,9 @@ def subscription_row(sub: Subscription) -> Row:
 
 
 def sold(items: Iterable[Item]) -> str:
-    """Of each item what tells the plan that it pays for; JSON, as short as it may be."""
-    prices = [item.price for item in items]
+    """Of each item what tells the plan that it pays for; JSON, as short as it may be. Of an item whose
+    quantity is 0 nothing is sold."""
+    prices = [item.price for item in items if item.quantity]
     return to_json([(price.id, price.product_id, price.provider, price.account) for price in prices])
 
 

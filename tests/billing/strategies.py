@@ -21,11 +21,11 @@ PRICES: st.SearchStrategy[Price] = st.sampled_from(
 @st.composite
 def subscriptions(draw: st.DrawFn, *statuses: Status) -> Subscription:
     """Of one of these statuses; of any, where none is named."""
-    items = draw(st.lists(PRICES, min_size=1, max_size=2))
+    items = draw(st.lists(st.builds(Item, PRICES, st.integers(0, 2)), min_size=1, max_size=2))
     return make_subscription(
         draw(st.sampled_from(["s1", "s2", "s3"])),
         draw(st.sampled_from(statuses or tuple(Status))),
-        items=tuple(Item(price) for price in items),
+        items=tuple(items),
         period_end=draw(MAYBE),
         ends_at=draw(MAYBE),
         unpaid_since=draw(MAYBE),

@@ -78,6 +78,8 @@ async def test_a_ledger_of_before_knows_what_its_subscriptions_are_of(path: Path
         "one": (Item(prices[0]),),
         "three of it": (Item(prices[0], 3),),
         "two": (Item(prices[0]), Item(prices[1], 3)),
+        "one of two": (Item(prices[0], 0), Item(prices[1])),
+        "nothing of it": (Item(prices[0], 0),),
         "none": (),
     }
     with connect(path) as db:
@@ -92,7 +94,7 @@ async def test_a_ledger_of_before_knows_what_its_subscriptions_are_of(path: Path
         prepare(db, MIGRATIONS)
         asked = "SELECT subscriptions.id, sold FROM subscriptions JOIN sales ON sales.id = sale"
         found = dict(db.execute(asked).fetchall())
-        assert db.execute("SELECT count(*) FROM sales").fetchone()[0] == 3
+        assert db.execute("SELECT count(*) FROM sales").fetchone()[0] == 4
     assert found == {name: sold(items) for name, items in sold_before.items()}
     async with await SqliteLedger.open(path) as ledger:
         kept = {sub.key.id: sub.items for sub in await ledger.load_subscriptions_of(8)}
