@@ -49,7 +49,9 @@ class DiscordMessenger:
             async with asyncio.timeout(PATIENCE):
                 channel = self._bot.get_partial_messageable(channel_id, guild_id=notice.guild_id)
                 await channel.send(view=card, allowed_mentions=NOBODY)
-        except UNWRITABLE:
+        except UNWRITABLE as error:
+            if not is_of_discord(error):
+                raise translate(error) from error
             return False
         except FAULTS as error:
             raise translate(error) from error
@@ -59,6 +61,8 @@ class DiscordMessenger:
         try:
             guild = self._bot.get_guild(notice.guild_id) or await self._bot.fetch_guild(notice.guild_id)
         except UNWRITABLE as error:
+            if not is_of_discord(error):
+                raise translate(error) from error
             raise MessagesClosed(detail=f"server {notice.guild_id} is gone") from error
         except FAULTS as error:
             raise translate(error) from error
@@ -82,9 +86,15 @@ async def send_direct(bot: discord.Client, user_id: int, card: Card) -> None:
 FAULTS = (discord.DiscordException, aiohttp.ClientError, OSError)  # TimeoutError is an OSError
 
 
+def is_of_discord(error: discord.HTTPException) -> bool:
+    """Whether Discord said it: what stands before it, and blocks an address now and then, answers with a page
+    of its own under any status."""
+    return error.response.headers.get("Content-Type", "").startswith("application/json")
+
+
 def translate(error: BaseException) -> DiscordError:
     """What discord.py or the network raised, in our words."""
-    if isinstance(error, discord.HTTPException):
+    if isinstance(error, discord.HTTPException) and is_of_discord(error):
         if error.code in CLOSED:
             return MessagesClosed(detail=f"code {error.code}")
         if error.code in (10004, 50001):

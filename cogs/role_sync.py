@@ -54,7 +54,10 @@ class DiscordRoles:
         """See the port. From the raw answer: discord.Member leaves out roles that its cache does not know."""
         async with self._queue(guild_id, member_id):
             member = await self._call(guild_id, self._bot.http.get_member(guild_id, member_id))
-        return frozenset(int(role) for role in member["roles"])
+        try:
+            return frozenset(int(role) for role in member["roles"])
+        except (TypeError, KeyError, ValueError):
+            raise DiscordUnavailable(detail="the member cannot be read") from None
 
     async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, frozenset[int]]:
         """See the port. The gateway tells of members by their ids without any intent (Discord, 'Request Guild

@@ -78,7 +78,8 @@ class Faults:
         )
 
     def fail(self, method: str = "*", path: str = "*", status: int = 500, *, times: int | None = 1) -> Fault:
-        """Answer with a status (5xx) and do nothing."""
+        """Answer with a status and do nothing: Discord's own 5xx, or the page of what stands before it and
+        blocks an address (200, 4xx)."""
         return self._add(Fault(STATUS, method, path, times, status))
 
     def lose_answer(

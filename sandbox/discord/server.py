@@ -221,6 +221,8 @@ def _response(answer: Answer, headers: dict[str, str]) -> web.Response:
     headers = headers | answer.headers
     if answer.body is None:
         return web.Response(status=answer.status, headers=headers)
+    if isinstance(answer.body, str):  # not Discord's, but a page of what stands before it
+        return web.Response(status=answer.status, text=answer.body, content_type="text/html", headers=headers)
     payload = json.dumps(answer.body).encode()
     return web.Response(
         status=answer.status, body=payload, headers=headers | {"Content-Type": "application/json"}
@@ -232,6 +234,8 @@ def _faulty(fault: Fault) -> Answer:
         return _limited(fault.retry_after, is_global=fault.is_global, via=fault.via)
     if fault.status == 204:
         return NO_CONTENT
+    if fault.status < 500:
+        return Answer(fault.status, "<html><title>Access denied</title></html>")
     return Answer(fault.status, {"message": f"{fault.status}: Server Error", "code": 0})
 
 

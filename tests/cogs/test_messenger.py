@@ -102,6 +102,19 @@ async def test_trouble_that_passes(town: Town) -> None:
             await town.ports.messenger.tell(notice(town, "ended", {}, town.bob.id))
 
 
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_block_of_the_address_is_no_closed_door(town: Town, status: int) -> None:
+    channel = town.world.add_channel(town.guild, "staff")
+    await town.ports.ledger.record_guild_settings(GuildSettings(town.guild.id, channel.id), "test", 1)
+    town.discord.faults.fail("*", "*", status, times=None)
+    for kind, facts, member in (("ended", {}, town.bob.id), ("dispute", ADMINS["dispute"], None)):
+        with pytest.raises(DiscordUnavailable):
+            await town.ports.messenger.tell(notice(town, kind, facts, member))
+    unseen = Notice("k", 12345, None, "dispute", {}, 1)
+    with pytest.raises(DiscordUnavailable):
+        await town.ports.messenger.tell(unseen)
+
+
 async def test_an_outcome_for_admins(town: Town) -> None:
     await town.sell()
     await town.buy()

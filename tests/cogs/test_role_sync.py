@@ -136,6 +136,16 @@ async def test_trouble_that_passes(town: Town) -> None:
         await town.ports.roles.fetch_roles(town.guild.id, town.bob.id)
 
 
+@pytest.mark.parametrize("status", [200, 403, 404])
+async def test_a_page_that_is_not_discord_s_is_no_answer(town: Town, status: int) -> None:
+    town.discord.faults.fail("*", "/guilds/*", status, times=None)
+    with pytest.raises(DiscordUnavailable):
+        await town.ports.roles.fetch_roles(town.guild.id, town.bob.id)
+    if status != 200:
+        with pytest.raises(DiscordUnavailable):
+            await give(town)
+
+
 async def test_a_call_that_hangs_is_given_up(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(role_sync, "PATIENCE", 0.05)
     town.discord.faults.hold("PUT", "/guilds/*")
