@@ -153,9 +153,13 @@ def verify(body: bytes, header: str, now: float, secrets: Sequence[str]) -> None
 def _parse_header(header: str) -> tuple[str, list[str]]:
     if not header or len(header) > _LONGEST_HEADER or not header.isascii():
         raise NotAuthentic(detail="no readable Stripe-Signature header")
-    parts = [part.strip().split("=", 1) for part in header.split(",")]
-    stamps = [part[1] for part in parts if part[0] == "t" and len(part) == 2]
-    signatures = [part[1] for part in parts if part[0] == "v1" and len(part) == 2]
+    stamps, signatures = [], []
+    for part in header.split(","):
+        name, _, value = part.strip().partition("=")
+        if name == "t":
+            stamps.append(value)
+        elif name == "v1":
+            signatures.append(value)
     if len(stamps) != 1 or not _is_stamp(stamps[0]) or not signatures:
         raise NotAuthentic(detail="the Stripe-Signature header lacks t or v1")
     return stamps[0], signatures
