@@ -26,8 +26,11 @@ def stamp(at: float) -> str:
     return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def after(at: int, unit: str, count: int) -> int:
-    """`count` days, weeks, months or years later, in UTC; a day that a month lacks becomes its last one."""
+def after(at: int, unit: str, count: int, day: int = 0) -> int:
+    """`count` days, weeks, months or years later, in UTC; a day that a month lacks becomes its last one.
+
+    `day`: of the month, on which it began: after the last of a shorter month that day comes back.
+    """
     if not 0 <= at < _LATEST:
         raise ProviderMisread(detail="a time is not readable")
     start = datetime.fromtimestamp(at, UTC)
@@ -35,5 +38,11 @@ def after(at: int, unit: str, count: int) -> int:
         return int((start + timedelta(days=count * (7 if unit == "week" else 1))).timestamp())
     months = start.month - 1 + count * (12 if unit == "year" else 1)
     year, month = start.year + months // 12, months % 12 + 1
-    last = calendar.monthrange(year, month)[1]
-    return int(start.replace(year=year, month=month, day=min(start.day, last)).timestamp())
+    at_end = start.day == calendar.monthrange(start.year, start.month)[1]
+    wanted, last = max(start.day, day if at_end else 0), calendar.monthrange(year, month)[1]
+    return int(start.replace(year=year, month=month, day=min(wanted, last)).timestamp())
+
+
+def day_of(at: int) -> int:
+    """The day of the month, in UTC."""
+    return datetime.fromtimestamp(at, UTC).day

@@ -10,10 +10,12 @@ from billing.errors import ProviderMisread
 from billing.model import DisputeState, Item, Payment, Price, Status, Subscription, SubscriptionKey
 from billing.ports import CheckoutFound
 from providers.base import Answer, maybe, need
-from providers.paypal.dates import after, moment, stamp
+from providers.paypal.dates import after, day_of, moment, stamp
 
 NAME = "paypal"
 DAY = 86_400
+# By so much the next payment may be due later than an interval after the last.
+SHORT_MONTH = 2 * DAY
 # A payment that failed is tried again every five days, twice at most (developer.paypal.com/docs/
 # subscriptions/customize/payment-failure-retry, 2026-11); a day more, as PayPal acts at its own hour.
 TRIES = 11 * DAY
@@ -138,6 +140,14 @@ def trial_days(cycles: list[Cycle]) -> int:
     return _after_free(0, cycles) // DAY
 
 
+def _after_trials(start: int, cycles: list[Cycle]) -> int:
+    """Where the regular cycle begins."""
+    for cycle in cycles:
+        if cycle.trial:
+            start = after(start, cycle.unit, cycle.count * cycle.total)
+    return start
+
+
 def _after_free(start: int, cycles: list[Cycle]) -> int:
     """The end of the free cycles that a plan begins with."""
     for cycle in cycles:
@@ -223,20 +233,29 @@ def _times(data: Answer, cycles: list[Cycle], now: float) -> _Times:
 
     Right after activation `next_billing_time` may still show the start (seen in live notifications), so one
     that lies within a day of the last payment is not believed. A later one ends the period sooner than an
-    interval after the payment where that came late.
+    interval after the payment where that came late, and hardly later where a month is too short: what falls
+    on the 30th may be taken on the 1st of March (developer.paypal.com/docs/paypal-payments-standard/
+    integration-guide/subscription-billing-cycles, 2022-04).
     """
     last = _maybe_time(data, "billing_info.last_payment.time")
+    due = _maybe_time(data, "billing_info.next_billing_time")
     start = _maybe_time(data, "start_time") or created_of(data)
     if last is None:
         begun, paid = start, _after_free(start, cycles)
     else:
         cycle = _running(data, cycles)
-        begun, paid = last, after(last, cycle.unit, cycle.count)
-    due = _maybe_time(data, "billing_info.next_billing_time")
+        begun, paid = last, after(last, cycle.unit, cycle.count, day_of(_after_trials(start, cycles)))
+        paid = _as_due(paid, due, cycle.unit)
     believed = due is not None and due - begun > min(DAY, max(paid - begun, 0) // 2)
     end = due if due is not None and believed else paid
     free = last is None and now < end and (begun > now or paid > begun)
     return _Times(begun, end, min(end, paid), free)
+
+
+def _as_due(paid: int, due: int | None, unit: str) -> int:
+    """The end of what was paid, or when the next payment is due where that is hardly later."""
+    late = due is not None and unit in ("month", "year") and paid < due <= paid + SHORT_MONTH
+    return due if due is not None and late else paid
 
 
 def lacks_payment(data: Answer, plan: Answer, now: float) -> bool:

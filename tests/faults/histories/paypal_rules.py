@@ -13,6 +13,7 @@ from sandbox.paypal.state import Obj, Subscription, World
 from sandbox.paypal.times import after, parse
 
 DAY = 86_400
+SHORT_MONTH = 3 * DAY
 GRACE = 7 * DAY
 RUNNING = ("ACTIVE", "SUSPENDED")
 OVER = ("CANCELLED", "EXPIRED")
@@ -100,14 +101,17 @@ class PayPalRules:
         return [s.created for s in sales if s.status == "DECLINED" and since < s.created <= sub["failed"]]
 
     def paid_until(self, sub: Obj) -> tuple[int, int]:
-        """One interval of the plan after the last payment; sooner where PayPal takes the next one sooner."""
+        """One interval of the plan after the last payment; sooner where PayPal takes the next one sooner, and
+        at most later by the days that a short month lacks."""
         if sub["last"] is None:
             return sub["start"], sub["start"]
         if self.moved.get(sub["id"], 0) > sub["last"]:
             return after(sub["last"], "month", 1), after(sub["last"], "year", 1)
         frequency = self._cycle(sub)["frequency"]
         paid = after(sub["last"], frequency["interval_unit"].lower(), frequency["interval_count"])
-        return min(paid, self._due(sub) or paid), paid
+        due = self._due(sub) or paid
+        by_day = frequency["interval_unit"] in ("DAY", "WEEK")
+        return min(paid, due), due if not by_day and paid < due <= paid + SHORT_MONTH else paid
 
     def _cycle(self, sub: Obj) -> Obj:
         return cycles_of(self.world.get("plan", sub["plan_id"]))[-1]

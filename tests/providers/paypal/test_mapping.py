@@ -85,6 +85,28 @@ def test_a_payment_that_came_late_does_not_move_the_next() -> None:
     assert found.period_end == found.paid_through == TEN_OCLOCK
 
 
+FEBRUARY, MARCH = moment("2027-02-28T10:00:00Z"), moment("2027-03-31T10:00:00Z")
+
+
+@pytest.mark.parametrize("due", [None, MARCH])
+def test_after_a_short_month_a_whole_one_is_paid(due: int | None) -> None:
+    """It began on the 31st of January."""
+    found = mapped(subscription(billing_info=info(last=FEBRUARY, due=due)), now=FEBRUARY + 60)
+    assert found.period_end == found.paid_through == MARCH
+
+
+def test_what_is_due_on_the_first_of_march_is_paid_until_then() -> None:
+    due = moment("2027-03-01T10:00:00Z")
+    found = mapped(subscription(billing_info=info(due=due)))
+    assert found.period_end == found.paid_through == due
+
+
+def test_grace_after_a_short_month_begins_where_the_payment_failed() -> None:
+    failed = info(last=FEBRUARY, due=MARCH + 30 * DAY, failed=MARCH + 60)
+    found = mapped(subscription(billing_info=failed), now=MARCH + 120)
+    assert (found.status, found.unpaid_since) == (Status.PAST_DUE, MARCH + 60)
+
+
 def test_after_a_pause_the_next_payment_is_far_and_what_is_paid_is_not() -> None:
     now, due = START + 90 * DAY, START + 110 * DAY
     found = mapped(subscription(billing_info=info(due=due)), now=now)
