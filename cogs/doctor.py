@@ -108,7 +108,7 @@ def _roles(guild: discord.Guild, plans: list[Plan]) -> list[Finding]:
 def _role(guild: discord.Guild, plan: Plan, role_id: int) -> Finding:
     role, name = guild.get_role(role_id), escaped(plan.name)
     if role is None:
-        cure = "Use /plans edit: add_role another one, remove_role this one."
+        cure = "Use /plans edit: add_role another one; the deleted one leaves the plan with it."
         return Finding("role", False, f"A role of {name} (`{role_id}`) was deleted.", cure)
     if role >= guild.me.top_role:
         return Finding(

@@ -141,6 +141,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
             trial_days=trial_days,
             add_role=add_role.id if add_role else None,
             remove_role=remove_role.id if remove_role else None,
+            deleted=_deleted(interaction.guild, chosen),
             price_ids=_price_ids(stripe_price, paypal_plan),
         )
         saved = await edit_plan(interaction.client.ports, guild_id, chosen.id, edit, interaction.user.id)
@@ -281,6 +282,12 @@ def can_write(channel: discord.TextChannel) -> bool:
     """Whether the bot sees the channel and may post there."""
     allowed = channel.permissions_for(channel.guild.me)
     return allowed.view_channel and allowed.send_messages
+
+
+def _deleted(guild: discord.Guild | None, plan: Plan) -> frozenset[int]:
+    if guild is None or guild.unavailable:
+        return frozenset()
+    return frozenset(role_id for role_id in plan.role_ids if guild.get_role(role_id) is None)
 
 
 def _saved(interaction: Interaction, plan: Plan, headline: str, role: discord.Role | None) -> Card:

@@ -19,7 +19,8 @@ TRIAL_LIMIT = 730  # days; Stripe's own limit, 'Checkout Session: subscription_d
 @dataclass(frozen=True, slots=True)
 class Edit:
     """What an admin wants changed; None leaves a thing as it is. `price_ids` maps a provider's name to
-    the id of its price; an empty id takes the plan off sale there."""
+    the id of its price; an empty id takes the plan off sale there. `deleted`: roles that Discord no longer
+    has, which nobody can choose to remove."""
 
     name: str | None = None
     description: str | None = None
@@ -27,6 +28,7 @@ class Edit:
     trial_days: int | None = None
     add_role: int | None = None
     remove_role: int | None = None
+    deleted: frozenset[int] = frozenset()
     price_ids: Mapping[str, str] | None = None
 
 
@@ -144,9 +146,11 @@ def _trial(days: int | None) -> int | None:
 
 
 def _roles(plan: Plan, edit: Edit) -> tuple[int, ...]:
-    roles = [r for r in plan.role_ids if r != edit.remove_role]
+    roles = [r for r in plan.role_ids if r != edit.remove_role and r not in edit.deleted]
     if edit.add_role is not None and edit.add_role not in roles:
         roles.append(edit.add_role)
+    if not roles and edit.remove_role is None:
+        return plan.role_ids  # all were deleted, and none is in their place yet
     if not roles:
         raise Conflict("A plan needs at least one role. Add another one before you take this one out.")
     return tuple(roles)

@@ -34,6 +34,19 @@ async def test_add_list_edit_remove(town: Town) -> None:
     assert "sells nothing yet" in (await town.cleo.run(town.guild, "plans list")).text
 
 
+async def test_a_deleted_role_leaves_the_plan_when_another_comes(town: Town) -> None:
+    """Discord offers for remove_role only roles that there are."""
+    await town.sell()
+    await town.buy()
+    town.world.delete_role(town.gold)
+    edited = await town.cleo.run(town.guild, "plans edit", {"plan": "Gold", "add_role": town.silver})
+    assert f"<@&{town.silver.id}>" in edited.text
+    assert str(town.gold.id) not in edited.text
+    await town.settled()
+    assert town.roles() == ["Silver"]
+    assert "was deleted" not in (await town.cleo.run(town.guild, "doctor")).text
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -117,6 +117,14 @@ async def test_roles_come_and_go(world: World, plan: Plan) -> None:
         await edit_plan(world.ports, GUILD, plan.id, Edit(remove_role=SECOND_ROLE), ADMIN)
 
 
+async def test_deleted_roles_leave_once_there_are_others(world: World, plan: Plan) -> None:
+    deleted = frozenset({ROLE})
+    kept = await edit_plan(world.ports, GUILD, plan.id, Edit(name="Other", deleted=deleted), ADMIN)
+    assert (kept.name, kept.role_ids) == ("Other", (ROLE,))
+    new = await edit_plan(world.ports, GUILD, plan.id, Edit(add_role=SECOND_ROLE, deleted=deleted), ADMIN)
+    assert new.role_ids == (SECOND_ROLE,)
+
+
 async def test_changed_roles_reach_the_payers(world: World, plan: Plan) -> None:
     await world.subscribe()
     await edit_plan(world.ports, GUILD, plan.id, Edit(add_role=SECOND_ROLE), ADMIN)
