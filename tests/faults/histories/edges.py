@@ -355,4 +355,4 @@ def _refusal(status: int, body: dict[str, Any]) -> discord.HTTPException:
 
 
 def _response(status: int) -> Any:
-    return SimpleNamespace(status=status, reason="")
+    return SimpleNamespace(status=status, reason="", headers={"Content-Type": "application/json"})
