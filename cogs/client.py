@@ -122,11 +122,12 @@ class DuesBot(commands.Bot):
             if closed.code == AUTHENTICATION_FAILED:
                 raise TokenRefused from None
             raise
-        except Exception:
+        except Exception as error:
+            if self._was_connected() or not isinstance(error, AttributeError):
+                log.exception("the gateway said something unreadable; connecting anew")
             if self._was_connected():
                 held = asyncio.get_running_loop().time() - began >= HELD
                 self._broken = 0 if held else self._broken + 1
-                log.exception("the gateway said something unreadable; connecting anew")
                 self._online = False
                 await self.ws.close()
             return False
