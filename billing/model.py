@@ -298,7 +298,7 @@ class Intent:
     """A wish that is durable before the provider hears of it; its id is the idempotency key.
 
     `by` names who asked (a Discord id, or RULE) and `reason` why. `attempts` counts calls; `outcome` is
-    a sentence for people once it is DONE or FAILED; `refunded` says how much a refund gave back.
+    a sentence for people, while PENDING what the last one met; `refunded` says how much a refund gave back.
     `payment_id` fixes, from the first attempt on, which payment a refund is about.
     """
 

@@ -7,16 +7,17 @@ from contextlib import suppress
 from discord import app_commands
 from discord.ext import commands
 
-from billing.errors import Conflict, DiscordError, NotFound
-from billing.model import IntentKind, IntentState, Status, Subscription, SubscriptionKey
+from billing.errors import Conflict, DiscordError, NotFound, ProviderError
+from billing.model import Intent, IntentKind, IntentState, Status, Subscription, SubscriptionKey
 from billing.use_cases.cancel import Preview, Receipt, cancel, preview_cancel, resume
+from billing.use_cases.carry_out import why_held
 from cogs import cards
 from cogs.buttons import Action, Pressed, key_text
 from cogs.context import Interaction, answer, locale_of, think
-from cogs.manage import choice_card, key_of
+from cogs.manage import choice_card, key_of, own_page
 from cogs.messenger import send_direct
 from cogs.options import find_own, suggest_own
-from cogs.receipts import receipt_card
+from cogs.receipts import OwnPage, receipt_card
 from cogs.replies import day, escaped
 from cogs.shown import Place, Shown, back_button, look_up
 
@@ -150,10 +151,20 @@ async def _hand(interaction: Interaction, receipt: Receipt) -> None:
     (shown,) = await look_up(interaction.client.ports, [receipt.subscription])
     place = Place(interaction.client, interaction.guild_id, locale_of(interaction))
     try:
-        await answer(interaction, receipt_card(receipt.intent, shown, place))
+        own = await _own_page(interaction, receipt.intent)
+        await answer(interaction, receipt_card(receipt.intent, shown, place, own))
     finally:
         if receipt.intent.state is IntentState.DONE:
             there = Place(interaction.client, None, place.locale)
             with suppress(DiscordError):
                 card = receipt_card(receipt.intent, shown, there)
                 await send_direct(interaction.client, interaction.user.id, card)
+
+
+async def _own_page(interaction: Interaction, intent: Intent) -> OwnPage:
+    """Where a member can cancel by their own hand what the bot could not, if there is a way."""
+    barred = why_held(intent) or intent.state is IntentState.FAILED
+    if barred and intent.kind is not IntentKind.RESUME:
+        with suppress(ProviderError):
+            return await own_page(interaction.client.ports, interaction.user.id, intent.key)
+    return "", None

@@ -7,11 +7,13 @@ from discord.ext import commands
 
 from billing.errors import Conflict, NotFound
 from billing.model import Status, Subscription, SubscriptionKey
+from billing.ports import Ports
 from billing.use_cases.manage import manage_link
 from cogs import cards
 from cogs.buttons import Action, Pressed, parse_key
 from cogs.context import Interaction, answer, locale_of, think
 from cogs.options import NO_SUBSCRIPTION, find_own, suggest_own
+from cogs.receipts import OwnPage
 from cogs.shown import Place, look_up, option_of
 
 OWN_LINK = (
@@ -87,9 +89,14 @@ async def choice_card(interaction: Interaction, candidates: list[Subscription], 
 
 
 async def _show_link(interaction: Interaction, key: SubscriptionKey) -> None:
-    ports = interaction.client.ports
-    url = await manage_link(ports, interaction.user.id, key)
+    said, row = await own_page(interaction.client.ports, interaction.user.id, key)
+    await answer(interaction, cards.note(said, row))
+
+
+async def own_page(ports: Ports, member_id: int, key: SubscriptionKey) -> OwnPage:
+    """The provider's own page, made for the caller: what to say of it, and the link."""
+    url = await manage_link(ports, member_id, key)
     provider = ports.provider_of(key)
     text, row = cards.links([cards.Link(f"Open {provider.title}", url)])
     said = OWN_LINK if provider.keeps_period else SIGN_IN.format(title=provider.title)
-    await answer(interaction, cards.note(f"{said}\n{text}".strip(), row))
+    return f"{said}\n{text}".strip(), row

@@ -5,6 +5,7 @@ from __future__ import annotations
 from billing.model import Intent, IntentKind, IntentState, Notice, Plan, SubscriptionKey
 from billing.ports import Ports
 from billing.titles import title_of
+from billing.use_cases.carry_out import why_held
 from cogs import cards
 from cogs.brake import brake_card
 from cogs.buttons import ID_LIMIT
@@ -173,6 +174,12 @@ def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = Tru
             return (
                 f"**The bot is not connected to {provider} ({intent.key.account}),** so {doing} waits until "
                 f"its settings are back. Do it in the provider's dashboard: subscription `{intent.key.id}`."
+            )
+        case IntentState.PENDING if why_held(intent):
+            return (
+                f"**{provider} does not let the bot do this just now:** {doing} waits until that is mended; "
+                "/doctor shows what is wrong. If it cannot wait, do it in the provider's dashboard: "
+                f"subscription `{intent.key.id}`."
             )
         case IntentState.PENDING:
             return f"{provider} has not answered yet: {doing} is tried again until it does."

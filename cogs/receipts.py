@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from billing.model import Intent, IntentKind, IntentState, Status
+from billing.use_cases.carry_out import why_held
 from cogs import cards
 from cogs.replies import day, escaped, moment
 from cogs.shown import Place, Shown, back_button
+
+OwnPage: TypeAlias = "tuple[str, cards.Row | None]"
 
 WAITING = (
     "is not answering just now. Your wish is kept and carried out as soon as it answers; you will hear from "
     "the bot. You need not do anything."
 )
+HELD = "Your wish is kept and carried out as soon as that is mended; you will hear from the bot."
 UNDER_WAY = (
     "is being asked at this moment: you have pressed that before. The answer comes there, and /subscriptions "
     "shows how it stands."
@@ -21,30 +27,36 @@ OFF = (
 )
 
 
-def receipt_card(intent: Intent, shown: Shown, place: Place) -> cards.Card:
-    """What was wished, what came of it, and the way back while there is one."""
+def receipt_card(intent: Intent, shown: Shown, place: Place, own: OwnPage = ("", None)) -> cards.Card:
+    """What was wished, what came of it, and the way back while there is one. `own`: the provider's own page,
+    where the bot could not do it."""
+    said, link = own
     colour = {IntentState.DONE: cards.GOOD, IntentState.PENDING: cards.WARN}.get(intent.state, cards.BAD)
-    return cards.note(receipt_text(intent, shown, place), cards.row(back_button(shown)), colour=colour)
+    rows = [link, cards.row(back_button(shown))]
+    return cards.note(receipt_text(intent, shown, place, said), *rows, colour=colour)
 
 
-def receipt_text(intent: Intent, shown: Shown, place: Place) -> str:
-    """The receipt's words."""
+def receipt_text(intent: Intent, shown: Shown, place: Place, own: str = "") -> str:
+    """The receipt's words. `own`: what to say of the provider's own page."""
     where = f"{escaped(shown.name)} in **{escaped(place.server(shown.guild_id))}**"
     if intent.state is IntentState.DONE:
         said = [f"### {_done(intent)}", where, _agreed(intent, shown, place)]
     elif intent.state is IntentState.PENDING:
-        waits = _waits(intent, shown)
-        said = [f"### Not {_wished(intent)} yet", where, f"{shown.title} {waits}"]
+        said = [f"### Not {_wished(intent)} yet", where, _waits(intent, shown)]
     else:
         said = [f"### Not {_wished(intent)}", where, f"{shown.title}: {escaped(intent.outcome, 300)}"]
+    if own:
+        said.append(f"**You can do it at {shown.title} yourself.** {own}")
     said.append(f"Receipt `{intent.id}`, {moment(intent.created_at)}")
     return "\n".join(said)
 
 
 def _waits(intent: Intent, shown: Shown) -> str:
     if not shown.connected:
-        return OFF
-    return WAITING if intent.attempts else UNDER_WAY
+        return f"{shown.title} {OFF}"
+    if why := why_held(intent):
+        return f"{escaped(why, 300)} {HELD}"
+    return f"{shown.title} {WAITING if intent.attempts else UNDER_WAY}"
 
 
 def _done(intent: Intent) -> str:

@@ -22,6 +22,7 @@ from billing.model import (
 )
 from billing.ports import Ports
 from billing.titles import title_of
+from billing.use_cases.carry_out import why_held
 from cogs import cards
 from cogs.buttons import key_text
 from cogs.replies import INTENTS, escaped, plain, roles, state_words, total_words, within
@@ -158,11 +159,13 @@ def _troubles(shown: Shown) -> list[str]:
         said.append(f"**The server's admins revoked this access.**{reason}")
     if shown.parked and shown.right is not None:
         said.append(f"**Your roles could not be set.** {escaped(shown.parked, 150)}")
-    said += [
-        f"{shown.title} has not confirmed yet: {INTENTS[i.kind][1]}. It is tried again."
-        for i in shown.waiting
-    ]
-    return said
+    return said + [_waiting(shown, intent) for intent in shown.waiting]
+
+
+def _waiting(shown: Shown, intent: Intent) -> str:
+    if why := why_held(intent):
+        return f"**Still to be done: {INTENTS[intent.kind][1]}.** {escaped(why, 200)}"
+    return f"{shown.title} has not confirmed yet: {INTENTS[intent.kind][1]}. It is tried again."
 
 
 def buttons(shown: Shown) -> cards.Row | None:

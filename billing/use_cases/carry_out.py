@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from billing.backoff import next_try
-from billing.errors import LedgerError, NotFound, ProviderError, ProviderRefused, ProviderUnavailable
+from billing.errors import (
+    LedgerError,
+    NotFound,
+    ProviderError,
+    ProviderMisread,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from billing.model import (
     RULE,
     Intent,
@@ -20,6 +28,10 @@ from billing.model import (
 from billing.ports import Ports, Provider, Synced
 from billing.use_cases.blocked import load_block
 from billing.use_cases.late import at_once_if_late, charged_late
+
+log = logging.getLogger(__name__)
+
+_UNCLEAR = ("", ProviderUnavailable.tell, ProviderMisread.tell)
 
 
 async def carry_out(ports: Ports, intent: Intent, *, tell: bool = True) -> Intent:
@@ -44,6 +56,13 @@ async def carry_out_kept(ports: Ports, intent: Intent) -> Intent:
         return intent
 
 
+def why_held(intent: Intent) -> str:
+    """What the provider says against a wish that waits, which a person must put right, such as a key that may
+    not; empty where the provider is silent or nothing is against it."""
+    held = intent.state is IntentState.PENDING and intent.outcome not in _UNCLEAR
+    return intent.outcome if held else ""
+
+
 async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:
     subscription = await ports.ledger.load_subscription(intent.key)
     if subscription is None:
@@ -60,6 +79,9 @@ async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:
         if snapshot is not None and not already(intent.kind, snapshot):
             raise ProviderUnavailable(detail=f"{intent.kind}: accepted, and nothing changed")
     except ProviderError as error:
+        barred = error.retry and isinstance(error, ProviderRefused)
+        level = logging.WARNING if barred else logging.INFO
+        log.log(level, "%s of %s: %s", intent.kind, intent.key.id, error)
         snapshot = await _fetch_if_done(ports, attempt)
         if snapshot is not None:
             done = replace(attempt, state=IntentState.DONE, outcome="")

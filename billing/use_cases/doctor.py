@@ -7,13 +7,16 @@ from collections.abc import Iterable
 from billing.access import block_on, plans_of
 from billing.brake import TELL, allowed
 from billing.errors import DuesError, ProviderError
-from billing.model import Binding, Finding, Plan, SubscriptionKey
+from billing.model import Binding, Finding, Intent, Plan, SubscriptionKey
 from billing.ports import Ledger, Ports, Provider
 from billing.titles import title_of
+from billing.use_cases.carry_out import why_held
 from billing.use_cases.converge import WAITS
 
 WAITS_TOO_LONG = 300
 NAMED = 10
+WISHES = 200  # of those that wait, looked at
+_EVER = (1 << 63) - 1
 
 
 async def diagnose(ports: Ports, guild_id: int) -> list[Finding]:
@@ -25,7 +28,7 @@ async def diagnose(ports: Ports, guild_id: int) -> list[Finding]:
         cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, or the PAYPAL_ settings, and start again."
         findings.append(Finding("providers", False, "No payment provider is set up.", cure))
     findings += await find_strays(ports.ledger, ports.providers.values(), [guild_id], ports.now())
-    findings += [*await _ledger(ports), *await _brake(ports, guild_id)]
+    findings += [*await _ledger(ports), *await _held(ports, guild_id), *await _brake(ports, guild_id)]
     return [*findings, *await _parked(ports, guild_id), *await _retried(ports, guild_id)]
 
 
@@ -106,6 +109,29 @@ async def _ledger(ports: Ports) -> list[Finding]:
     says = f"{health.inbox} events, {health.members} members, {health.intents} wishes waiting."
     cure = "The provider or Discord may be down; it goes on by itself. The log tells more."
     return [Finding("ledger", waits < WAITS_TOO_LONG, says, cure)]
+
+
+async def _held(ports: Ports, guild_id: int) -> list[Finding]:
+    """Wishes that a provider does not let the bot carry out. Its check may find nothing: whether a key may
+    change things shows only when it is to."""
+    held: dict[str, list[Intent]] = {}
+    for intent in await ports.ledger.load_intents(_EVER, WISHES):
+        if why_held(intent) and ports.connects(intent.key):
+            subscription = await ports.ledger.load_subscription(intent.key)
+            if subscription and subscription.binding and subscription.binding.guild_id == guild_id:
+                held.setdefault(intent.key.provider, []).append(intent)
+    return [_held_at(title_of(provider), intents) for provider, intents in held.items()]
+
+
+def _held_at(title: str, intents: list[Intent]) -> Finding:
+    names = ", ".join(f"`{intent.key.id}`" for intent in intents[:NAMED])
+    more = " and others" if len(intents) > NAMED else ""
+    says = f"{title} does not let the bot do what was asked of it, so it is still to be done: {names}{more}."
+    cure = (
+        f"Mend what else is said of {title} here. If nothing is, give the bot all permissions that "
+        f"docs/setup-{title.lower()}.md names; the log names the call. What waits is done by itself then."
+    )
+    return Finding("wishes", False, says, cure)
 
 
 async def _brake(ports: Ports, guild_id: int) -> list[Finding]:

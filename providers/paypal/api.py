@@ -37,7 +37,10 @@ _RENEW_BEFORE = 120
 _LONGEST_QUIET = 300.0
 _ID = re.compile(r"[\w-]{1,127}", re.ASCII)
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
-KEY_AT_FAULT = "PayPal does not let the bot do this just now. Please tell the server's admins."
+KEY_AT_FAULT = (
+    "PayPal does not let the bot do this just now, so nothing was changed there. Please tell the server's "
+    "admins: /doctor shows them what is wrong."
+)
 
 
 class Refused(ProviderRefused):

@@ -34,7 +34,10 @@ stripe.enable_telemetry = False
 RETRIES = 2
 _TIMEOUT = aiohttp.ClientTimeout(total=12, sock_connect=4)
 _PAGE = 100
-KEY_AT_FAULT = "Stripe does not let the bot do this just now. Please tell the server's admins."
+KEY_AT_FAULT = (
+    "Stripe does not let the bot do this just now, so nothing was changed there. Please tell the server's "
+    "admins: /doctor shows them what is wrong."
+)
 
 
 class Refused(ProviderRefused):

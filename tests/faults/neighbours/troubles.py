@@ -27,6 +27,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "slow body": {"kind": "slow", "seconds": 5.0},
 }
 SILENT = "is not answering just now"
+BARRED = "does not let the bot do this just now"
 
 
 class Server(Protocol):
@@ -59,8 +60,8 @@ class Trouble:
 
 
 def said_truly(reply: Reply, done: str, is_so: bool) -> None:
-    """It is said to be done where it is, and otherwise that it is not yet."""
+    """It is said to be done where it is, and otherwise that it is not yet, and why."""
     if done in reply.text:
         assert is_so
     else:
-        assert SILENT in reply.text
+        assert SILENT in reply.text or BARRED in reply.text
