@@ -20,9 +20,13 @@ from billing.model import DisputeState, Plan
 from db.plans import load_plans
 from db.rows import sold_prices, to_json
 
-SLICE = 10_000  # members; about 10 ms of the reader's time, and none of the event loop's
+# Members; about 3 ms of the reader's time, and none of the event loop's. Lists of twice as many are no longer
+# kept by malloc for the next slice, which costs a tenth.
+SLICE = 5_000
 
 _BARRED = (DisputeState.OPEN, DisputeState.LOST)
+# Nearly all have the first of them, and are then compared with no other.
+_UNBARRED = tuple(state for state in DisputeState if state not in _BARRED)
 _END = (
     "SELECT member_id FROM members WHERE guild_id = ? AND member_id > ? ORDER BY member_id LIMIT 1 OFFSET ?"
 )
@@ -42,7 +46,7 @@ _ENTITLED = f"""
             THEN unpaid_since + :grace > :at AND ifnull(ends_at > :at, 1)
         WHEN status IN ({_statuses(Access.PAID_THROUGH)}) THEN paid_through > :at
         ELSE 0 END
-    AND dispute NOT IN ({", ".join(f"'{state}'" for state in _BARRED)})
+    AND dispute IN ({", ".join(f"'{state}'" for state in _UNBARRED)})
 """
 _SOLD = "(SELECT sold FROM sales WHERE id = sale)"
 _OVERRULED = f"SELECT DISTINCT member_id FROM overrides WHERE {_RANGE} AND lifted_at IS NULL"
@@ -55,13 +59,16 @@ _OPEN = """
 
 @dataclass
 class Round:
-    """One look through a server. `roles_of`: what each of `sales`, as far as it was met here, gives."""
+    """One look through a server. `roles_of`: what each of `sales`, as far as it was met here, gives. `width`:
+    how far the ids of a slice reach, once counted, and `held`, how much was listed then."""
 
     guild_id: int
     at: int
     grace: int
     plans: list[Plan]
     roles_of: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    width: int = 0
+    held: int = 0
 
     @classmethod
     def begin(cls, db: sqlite3.Connection, guild_id: int, at: int, grace: int) -> Round:
@@ -71,15 +78,35 @@ class Round:
 
 def load_slice(db: sqlite3.Connection, look: Round, after: int) -> tuple[set[int], int | None]:
     """Who is to be looked at among the members beyond `after`, and where the next slice begins."""
-    end = db.execute(_END, (look.guild_id, after, SLICE)).fetchone()
-    upto = end[0] if end else 2**63 - 1
+    end = _load_end(db, look, after)
+    upto = end or 2**63 - 1
     asked = {"guild": look.guild_id, "after": after, "upto": upto, "at": look.at, "grace": look.grace}
     entitled, granted = _load_entitled(db, look, asked), _load_granted(db, look, asked)
     found = {row[0] for row in db.execute(_OVERRULED, asked)}
+    if end and after:
+        _learn_width(look, end - after, sum(map(len, (*entitled.values(), *granted.values()))))
     for role in entitled.keys() | granted.keys():
         found |= _apart(entitled[role], granted[role])
-    asked = {"guild": look.guild_id, "members": to_json(list(found))}
-    return {row[0] for row in db.execute(_OPEN, asked)} if found else found, end and upto
+    if not found:
+        return found, end
+    waiting = {"guild": look.guild_id, "members": to_json(list(found))}
+    return {row[0] for row in db.execute(_OPEN, waiting)}, end
+
+
+def _load_end(db: sqlite3.Connection, look: Round, after: int) -> int | None:
+    """The last member of the slice; None where it is the last slice. Counting to it takes a tenth of the time
+    of a slice, so a width that was counted serves again while ids lie about as densely."""
+    if look.width:
+        return after + look.width
+    found = db.execute(_END, (look.guild_id, after, SLICE)).fetchone()
+    return found[0] if found else None
+
+
+def _learn_width(look: Round, width: int, held: int) -> None:
+    if not look.width:
+        look.width, look.held = width, held
+    elif not look.held < 2 * held < 4 * look.held:
+        look.width = 0
 
 
 def _apart(one: str, other: str) -> set[int]:

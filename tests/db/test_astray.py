@@ -109,3 +109,22 @@ def test_who_is_marked_or_parked_is_taken_care_of_already() -> None:
     db.execute("UPDATE members SET parked = 'Gone.' WHERE member_id = 2")
     assert found(db, 20, 0, 2) == {3, 9}
     db.close()
+
+
+def test_slices_stay_small_where_ids_lie_closer_than_before() -> None:
+    db = a_ledger()
+    members = [*range(100, 10_000, 100), *range(10_000, 20_000, 20)]
+    db.executemany(
+        "INSERT INTO members (guild_id, member_id, version) VALUES (?, ?, 1)", [(8, m) for m in members]
+    )
+    for member in members:
+        record_granting(db, 8, member, 71, 0)
+    look, slices = astray.Round.begin(db, 8, 20, 0), list[int]()
+    after: int | None = 0
+    with patch.object(astray, "SLICE", 10):
+        while after is not None:
+            part, after = astray.load_slice(db, look, after)
+            slices.append(len(part))
+    assert sum(slices) == len(members)
+    assert len(slices) > len(members) / 15
+    assert sorted(slices)[-2] <= 21, "more than one slice was far too large"
