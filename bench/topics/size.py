@@ -80,7 +80,7 @@ async def _measure(path: Path, rounds: int, rows: Rows) -> None:
         for number in range(rounds + 1):  # the first warms up
             taken = Rows()
             await _rates(stills, taken)
-            await _sweeps(stills[LARGE], path / f"{LARGE}.db", taken, whole=number in (1, 2))
+            await _sweeps(stills[LARGE], path / f"{LARGE}.db", taken, compared=number > 0)
             await _commands(wire, bare, bots, stills, taken)
             if number:
                 for name, values in vars(taken).items():
@@ -99,11 +99,11 @@ async def _rates(stills: dict[int, Still], taken: Rows) -> None:
     taken.rate.append(seconds[SMALL] / seconds[LARGE])
 
 
-async def _sweeps(still: Still, path: Path, taken: Rows, *, whole: bool) -> None:
+async def _sweeps(still: Still, path: Path, taken: Rows, *, compared: bool) -> None:
     took, late = await still.lags(still.ledger.load_astray(GUILD, NOW, 7 * DAY))
     taken.sweep.append(took / LARGE * 1e6)
     taken.lag.append(quantiles(late, n=100)[-1] * 1e3)
-    if whole:  # it takes seconds
+    if compared:  # it takes seconds
         taken.faster.append(await asyncio.to_thread(_compared_by_sql, path) / took)
 
 
