@@ -97,13 +97,19 @@ class ProviderUnavailable(ProviderError):
 class ProviderRefused(ProviderError):
     """It understood and said no; asking the same again will not help."""
 
-    tell = "The payment provider refused this."
+    tell = (
+        "The payment provider refused this, so nothing was changed there. Please tell the server's admins; "
+        "the bot's log names the reason."
+    )
 
 
 class ProviderNotFound(ProviderRefused):
     """It does not know the object: another account's, or mistyped."""
 
-    tell = "The payment provider does not know this. It may belong to another account."
+    tell = (
+        "The payment provider does not know this, so nothing was changed there. It may belong to another "
+        "account: please tell the server's admins."
+    )
 
 
 class ProviderMisread(ProviderError):

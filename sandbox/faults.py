@@ -34,6 +34,7 @@ class Fault:
     status: int = 500
     seconds: float = 30.0  # real seconds: how long it hangs at most, or how long a slow body takes
     retry_after: int = 0  # seconds that the local PayPal asks for beside a status; 0: it does not say
+    issue: str = ""  # what the local PayPal names as its reason beside a status
 
     def hits(self, method: str, path: str) -> bool:
         return self.method in (None, method) and re.search(self.path, path) is not None
@@ -66,8 +67,9 @@ class Faults:
         status: int = 500,
         seconds: float = 30.0,
         retry_after: int = 0,
+        issue: str = "",
     ) -> Fault:
-        fault = Fault(kind, method, path, times, status, seconds, retry_after)
+        fault = Fault(kind, method, path, times, status, seconds, retry_after, issue)
         self.waiting.append(fault)
         return fault
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
@@ -11,6 +12,8 @@ from billing.access import block_on, decide, decide_right, plans_of
 from billing.errors import ProviderError
 from billing.model import Checkout, Override, OverrideKind, Plan, Price, Status, Subscription
 from billing.ports import CheckoutOrder, Ports, Provider
+
+log = logging.getLogger(__name__)
 
 STALE_BEFORE_EXPIRY = 1_800
 # What is still paid so long puts the first payment off. Stripe, 'Checkout Session: trial_end', takes nothing
@@ -145,6 +148,7 @@ async def _with_page(ports: Ports, member_id: int, plan: Plan, way: Way) -> Way:
             url = await _page(ports, ports.providers[way.provider], member_id, plan, way)
             return replace(way, url=url)
     except ProviderError as error:
+        log.warning("no page to pay on for plan %s: %s", plan.id, error)
         return replace(way, fault=error.tell)
 
 

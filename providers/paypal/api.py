@@ -25,6 +25,7 @@ from billing.errors import (
 )
 from billing.ports import Clock
 from providers.base import Answer, need
+from providers.paypal.refusals import words_of
 
 # A slow answer uses up a method's time; tries again are for what fails fast: a refused connection, a 5xx.
 PAUSES = (0.5, 1.0)
@@ -263,7 +264,7 @@ def translate(status: int, body: bytes, what: str) -> ProviderError:
     if status == 404:
         return Missing(detail=detail, status=status, issues=issues)
     if 400 <= status < 500:
-        tell = KEY_AT_FAULT if status in (401, 403) else None
+        tell = KEY_AT_FAULT if status in (401, 403) else words_of(issues)
         return Refused(tell, detail=detail, status=status, issues=issues)
     return ProviderMisread(detail=detail)
 

@@ -216,10 +216,7 @@ class PayPalProvider:
     async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:
         """A subscription that waits for its payer's consent."""
         key, now = order.checkout.id, self._clock.now()
-        try:
-            made = await self._api.post(path(*_SUBSCRIPTIONS), _subscription(order, now), key=key)
-        except Refused as refused:
-            raise _explain(refused) from None
+        made = await self._api.post(path(*_SUBSCRIPTIONS), _subscription(order, now), key=key)
         links = (one for one in need(made, "links", list) if maybe(one, "rel", str) in _APPROVE)
         url = need(next(links, {}), "href", str)
         return PaymentPage(need(made, "id", str), url, int(now) + _PAGE_LIVES)
@@ -324,11 +321,3 @@ def _subscription(order: CheckoutOrder, now: float) -> dict[str, Any]:
 
 def _returning(url: str, came_from: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}from={came_from}"
-
-
-def _explain(refused: Refused) -> ProviderRefused:
-    if "PLAN_STATUS_INVALID" in refused.issues:
-        return ProviderRefused(
-            "This plan is switched off at PayPal. Please tell the server's admins.", detail=str(refused)
-        )
-    return refused

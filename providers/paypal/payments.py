@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
-from billing.errors import ProviderError, ProviderMisread, ProviderNotFound, ProviderRefused
+from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
 from billing.model import DisputeState, Payment, Subject, Subscription
 from providers.base import Answer, in_time, maybe, need
 from providers.paypal.api import Api, Refused, path
@@ -24,7 +24,6 @@ _DISPUTES = ("v1", "customer", "disputes")
 # PayPal's dispute ids begin so; a payment's id in their place stands for whatever disputes it is in.
 _DISPUTE = "PP-"
 _GIVEN_BACK = {"CAPTURE_FULLY_REFUNDED", "TRANSACTION_ALREADY_REFUNDED"}
-_DISPUTED = {"CAPTURE_DISPUTED_PARTIAL_REFUND_NOT_ALLOWED", "TRANSACTION_DISPUTED", "REFUND_NOT_PERMITTED"}
 
 
 async def locate(api: Api, subject: Subject) -> list[str]:
@@ -207,7 +206,7 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
         answer = await _refund(api, payment.id, key)
     except Refused as refused:
         if not refused.issues & _GIVEN_BACK:
-            raise _explain(refused) from None
+            raise
     state = (maybe(answer, "status", str) or maybe(answer, "state", str) or "").upper()
     if state in ("FAILED", "CANCELLED"):
         raise ProviderRefused("PayPal could not give the money back. See the payment in your account there.")
@@ -235,12 +234,3 @@ async def _refund(api: Api, payment_id: str, key: str) -> Answer:
         return await api.post(path("v2", "payments", "captures", payment_id, "refund"), {}, key=key)
     except ProviderNotFound:
         return await api.post(path("v1", "payments", "sale", payment_id, "refund"), {}, key=key)
-
-
-def _explain(refused: Refused) -> ProviderError:
-    if refused.issues & _DISPUTED:
-        return ProviderRefused(
-            "The payer is already asking this payment back through PayPal, so it cannot be refunded as well.",
-            detail=str(refused),
-        )
-    return refused

@@ -138,7 +138,7 @@ class Api:
         self, route: Route, ids: tuple[str, ...], call: Call, fault: Fault | None, key: str | None
     ) -> tuple[int, Any]:
         if fault and fault.kind == "status":
-            raise PayPalRefusal(fault.status)
+            raise PayPalRefusal(fault.status, details=[{"issue": fault.issue}] if fault.issue else [])
         if fault and fault.kind == "stall":
             await self.faults.stand_still()
         self.catch_up()

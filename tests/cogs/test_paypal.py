@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Callable
 
@@ -294,3 +295,36 @@ async def test_an_admin_hears_what_is_wrong_and_lets_the_bot_mend_it(town: Town)
     report = await town.ada.run(town.guild, "doctor")
     assert "PayPal accepts them" in report.text
     assert "The plan is on sale at PayPal" in report.text
+
+
+@pytest.mark.parametrize(
+    ("issue", "said"),
+    [
+        ("SUBSCRIPTION_STATUS_INVALID", "try again in a few minutes"),
+        ("USER_ACCOUNT_CLOSED", "look whether yours at PayPal is all right"),
+        ("NEW_AND_UNKNOWN", "tell the server's admins; the bot's log names the reason"),
+    ],
+)
+async def test_a_refusal_says_what_happened_and_what_to_do(
+    town: Town, caplog: pytest.LogCaptureFixture, issue: str, said: str
+) -> None:
+    await buy(town)
+    asked = await town.bob.run(town.guild, "cancel")
+    paypal_of(town).faults.add("status", "/cancel$", status=422, issue=issue)
+    with caplog.at_level(logging.INFO, "billing"):
+        reply = await asked.press("Cancel subscription")
+    assert "### Not cancelled\n" in reply.text
+    assert said in reply.text
+    assert [b.url for b in reply.buttons if b.url] == [paypal_of(town).autopay_url]
+    assert issue in caplog.text
+
+
+async def test_a_refund_that_is_refused_says_why(town: Town) -> None:
+    await buy(town)
+    order = {"member": town.bob.user, "when": "now", "refund": "last_payment"}
+    asked = await town.cleo.run(town.guild, "revoke", order)
+    issue = "REFUND_FAILED_INSUFFICIENT_FUNDS"
+    paypal_of(town).faults.add("status", "/refund$", status=422, issue=issue)
+    done = await asked.press("Revoke access")
+    assert "PayPal refused refunding the last payment.** There is too little money" in done.text
+    assert "Billing ended at once." in done.text

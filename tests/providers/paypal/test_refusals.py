@@ -1,0 +1,41 @@
+"""Each refusal that can be met says what happened and what to do."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from billing.errors import ProviderNotFound, ProviderRefused
+from cogs.replies import TEXT_LIMIT
+from providers.paypal.api import translate
+from providers.paypal.refusals import WORDS
+
+# Words that tell somebody what to do.
+ORDERS = ("tell the", "look", "find", "Answer", "Add some", "Send", "Open", "Refund")
+
+
+def told(status: int, *issues: str) -> str:
+    body = {"name": "UNPROCESSABLE_ENTITY", "details": [{"issue": issue} for issue in issues]}
+    return translate(status, json.dumps(body).encode(), "POST /x").tell
+
+
+@pytest.mark.parametrize("issue", WORDS)
+def test_a_known_one_has_a_sentence_that_fits_a_card(issue: str) -> None:
+    sentence = told(422, "SOMETHING_ELSE", issue)
+    assert sentence == WORDS[issue]
+    assert len(sentence) <= TEXT_LIMIT
+    assert sentence.endswith(".")
+    assert any(order in sentence for order in ORDERS)
+
+
+def test_an_older_refusal_has_its_name_for_a_reason() -> None:
+    found = translate(400, b'{"name": "TRANSACTION_REFUSED"}', "POST /x")
+    assert found.tell == WORDS["TRANSACTION_REFUSED"]
+
+
+def test_an_unknown_one_sends_to_the_admins() -> None:
+    assert told(422, "BRAND_NEW") == told(400) == ProviderRefused.tell
+    assert told(404, "INVALID_RESOURCE_ID") == ProviderNotFound.tell
+    for sentence in (ProviderRefused.tell, ProviderNotFound.tell):
+        assert "tell the server's admins" in sentence
