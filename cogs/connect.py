@@ -13,6 +13,7 @@ import aiohttp
 import discord
 import yarl
 
+from billing.descriptors import kind_of
 from billing.errors import DiscordUnavailable, DuesError
 from billing.model import Finding
 from billing.ports import Clock
@@ -64,7 +65,7 @@ async def introduce(token: str) -> Introduction:
     except discord.LoginFailure:
         raise TokenRefused from None
     except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
-        raise DiscordUnavailable(detail=f"login: {type(error).__name__}") from None
+        raise DiscordUnavailable(detail=f"login: {kind_of(error)}") from None
 
 
 async def _ask(client: discord.Client) -> Introduction:

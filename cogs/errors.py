@@ -9,9 +9,11 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from billing.errors import DuesError, NotAllowed, PersonError
+from billing.descriptors import lacks_descriptors
+from billing.errors import DiscordUnavailable, DuesError, NotAllowed, PersonError
 from cogs.cards import note
 from cogs.context import Interaction, add, answer
+from cogs.messenger import translate
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +21,11 @@ log = logging.getLogger(__name__)
 LATE = frozenset({10062, 40060, 10015, 50027})
 
 OUTDATED = "This command has changed. Reload Discord (Ctrl+R), then type it again."
+
+UNREACHED = (
+    "Discord could not be reached for a moment, so this may not have come to its end. Please try again in a "
+    "minute; /subscriptions shows how things stand."
+)
 
 
 async def tell_fault(interaction: Interaction, error: BaseException) -> None:
@@ -40,7 +47,18 @@ def _cause(error: BaseException) -> BaseException:
     return error.original if isinstance(error, app_commands.CommandInvokeError) else error
 
 
+def _lost(error: BaseException) -> DiscordUnavailable | None:
+    """What kept Discord from being reached, where that is all that happened."""
+    if isinstance(error, discord.HTTPException | aiohttp.ClientError) or lacks_descriptors(error):
+        found = translate(error)
+        return found if isinstance(found, DiscordUnavailable) else None
+    return None
+
+
 def _sentence(interaction: Interaction, error: BaseException) -> str:
+    if lost := _lost(error):
+        log.warning("%s was cut short: %s", _name(interaction), lost)
+        return UNREACHED
     if isinstance(error, DuesError):
         if not isinstance(error, PersonError):
             log.warning("%s: %s", type(error).__name__, error)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import discord
 
+from billing.descriptors import kind_of, lacks_descriptors
 from billing.errors import DiscordError, DiscordUnavailable, GuildGone, MessagesClosed
 from billing.ledger import Ledger
 from billing.model import Notice
@@ -101,4 +102,6 @@ def translate(error: BaseException) -> DiscordError:
             return GuildGone(detail=f"code {error.code}")
         if error.status not in (429, 401) and error.status < 500:
             return DiscordError("Discord refused this.", detail=f"status {error.status}, code {error.code}")
+    if lacks_descriptors(error):
+        return DiscordUnavailable(detail=kind_of(error))
     return DiscordUnavailable(detail=f"{type(error).__name__}: {error}")

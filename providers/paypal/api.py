@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from billing.descriptors import kind_of
 from billing.errors import (
     ProviderError,
     ProviderMisread,
@@ -177,7 +178,7 @@ class Api:
                 rest = answer.headers.get("Retry-After", "")
         except (aiohttp.ClientError, OSError) as error:
             # TimeoutError is an OSError.
-            raise ProviderUnavailable(detail=f"{what}: {type(error).__name__}") from None
+            raise ProviderUnavailable(detail=f"{what}: {kind_of(error)}") from None
         if status == 429:
             self._quiet_until = self._clock.now() + quiet_of(rest, self._clock.now())
             self._refuse_in_quiet(what)

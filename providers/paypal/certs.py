@@ -31,6 +31,7 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
+from billing.descriptors import kind_of
 from billing.errors import NotAuthentic, ProviderUnavailable
 from providers.paypal.api import bounded_body
 
@@ -174,7 +175,7 @@ class Certificates:
         except aiohttp.ClientPayloadError:
             raise NotAuthentic(detail="no certificate is so long") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise ProviderUnavailable(detail=f"the certificate: {type(error).__name__}") from None
+            raise ProviderUnavailable(detail=f"the certificate: {kind_of(error)}") from None
         if status == 429 or status >= 500:
             raise ProviderUnavailable(detail=f"the certificate: {status}")
         raise NotAuthentic(detail=f"the certificate: {status}")

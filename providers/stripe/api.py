@@ -15,6 +15,7 @@ from urllib.parse import quote
 import aiohttp
 import stripe
 
+from billing.descriptors import kind_of
 from billing.errors import (
     ProviderError,
     ProviderMisread,
@@ -108,7 +109,7 @@ class Api:
             raise translate(error, what) from None
         except (aiohttp.ClientError, OSError) as error:
             # Reading the body fails outside of what the SDK translates. TimeoutError is an OSError.
-            raise ProviderUnavailable(detail=f"{what}: {type(error).__name__}") from None
+            raise ProviderUnavailable(detail=f"{what}: {kind_of(error)}") from None
         except ValueError:
             raise ProviderMisread(detail=f"{what}: the answer is no text") from None
         except (AttributeError, TypeError):
@@ -134,8 +135,10 @@ def translate(error: stripe.StripeError, what: str) -> ProviderError:
     """
     status, code, param = error.http_status or 0, _named(error, "code"), _named(error, "param")
     detail = f"{what}: {' '.join(p for p in (str(status), code, param, error.request_id) if p)}"
-    unavailable = isinstance(error, stripe.APIConnectionError | stripe.RateLimitError)
-    if unavailable or status >= 500 or status == 409 or code == "lock_timeout":
+    if isinstance(error, stripe.APIConnectionError):
+        return ProviderUnavailable(detail=f"{detail} {kind_of(error)}")
+    limited = isinstance(error, stripe.RateLimitError)
+    if limited or status >= 500 or status == 409 or code == "lock_timeout":
         return ProviderUnavailable(detail=detail)
     if status == 401:
         detail = f"Stripe does not accept STRIPE_API_KEY. {detail}"

@@ -18,6 +18,7 @@ from cogs.buttons import act
 from cogs.client import ANSWERING, CLOSE_PATIENCE, DuesBot
 from cogs.connect import IntentRefused, TokenRefused
 from cogs.context import Interaction
+from cogs.errors import UNREACHED
 from sandbox.discord import NoAnswerError
 from sandbox.stage import free_port
 from tests.cogs import town as parts
@@ -231,6 +232,18 @@ async def test_a_ledger_that_cannot_answer_is_said(town: Town, monkeypatch: pyte
     monkeypatch.setattr(type(town.ports.ledger), "load_subscriptions_of", full)
     assert (await town.bob.run(town.guild, "cancel")).text == LedgerUnavailable.tell
     assert await town.bob.autocomplete(town.guild, "cancel", "subscription", "") == []
+
+
+async def test_discord_that_is_away_for_a_moment_is_said_where_it_can_be(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    town.discord.faults.hang_up("POST", "/interactions/*/*/callback")
+    with caplog.at_level(logging.INFO, logger="cogs.errors"):
+        reply = await town.bob.run(town.guild, "subscriptions")
+    assert reply.text == UNREACHED
+    (record,) = [r for r in caplog.records if r.name == "cogs.errors"]
+    assert record.getMessage() == "/subscriptions was cut short: ServerDisconnectedError: Server disconnected"
+    assert record.exc_info is None
 
 
 async def test_an_answer_that_comes_too_late_is_a_line_in_the_log(

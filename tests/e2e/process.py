@@ -40,6 +40,12 @@ class Program:
             )
 
     @property
+    def pid(self) -> int:
+        """Of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def output(self) -> str:
         """All that it printed and logged so far."""
         return (self._folder / "output.txt").read_text()
