@@ -143,7 +143,7 @@ class MemberGone(DiscordError):
 class RoleGone(DiscordError):
     """Discord code 10011."""
 
-    tell = "The role was deleted. Set another one with /plans edit."
+    tell = "The role was deleted. The server's admins set another one with /plans edit."
 
 
 class RoleAboveBot(DiscordError):

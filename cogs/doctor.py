@@ -6,7 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from billing.errors import GuildGone, RoleAboveBot, RolesNotPermitted
+from billing.errors import GuildGone, RoleAboveBot, RoleGone, RolesNotPermitted
 from billing.model import Finding, GuildSettings, Plan
 from billing.use_cases.doctor import diagnose, fix
 from cogs import cards
@@ -82,9 +82,10 @@ async def examine(interaction: Interaction, guild_id: int) -> list[Finding]:
     require_seen(guild)
     plans = await ports.ledger.load_plans(guild_id, removed=True)
     settings = await ports.ledger.load_guild_settings(guild_id)
+    missed = any(RoleGone.tell in why for _, why in await ports.ledger.load_parked(guild_id))
     found = [
         _manage_roles(guild),
-        *_roles(guild, plans),
+        *_roles(guild, plans, missed=missed),
         _notice_channel(guild, settings),
         _members_intent(interaction.client.intents.members),
     ]
@@ -99,16 +100,26 @@ def _manage_roles(guild: discord.Guild) -> Finding:
     return Finding("Manage Roles", ok, says, RolesNotPermitted.tell)
 
 
-def _roles(guild: discord.Guild, plans: list[Plan]) -> list[Finding]:
-    """Each sold role once: there, and below the bot's own."""
+def _roles(guild: discord.Guild, plans: list[Plan], *, missed: bool) -> list[Finding]:
+    """Each sold role once: there, and below the bot's own. A deleted one of a plan that was removed matters
+    while somebody waits for a deleted role (`missed`)."""
     sold = {role_id: plan for plan in reversed(plans) for role_id in plan.role_ids}
-    return [_role(guild, plan, role_id) for role_id, plan in sold.items()]
+    return [
+        _role(guild, plan, role_id)
+        for role_id, plan in sold.items()
+        if missed or plan.removed_at is None or guild.get_role(role_id) is not None
+    ]
 
 
 def _role(guild: discord.Guild, plan: Plan, role_id: int) -> Finding:
     role, name = guild.get_role(role_id), escaped(plan.name)
     if role is None:
-        cure = "Use /plans edit: add_role another one; the deleted one leaves the plan with it."
+        cure = (
+            "Use /plans edit: add_role another one, or once more one that it has; the deleted one leaves the "
+            "plan with it."
+        )
+        if plan.removed_at is not None:
+            cure += " It is no longer on sale, but may be paid for still; /revoke would end that instead."
         return Finding("role", False, f"A role of {name} (`{role_id}`) was deleted.", cure)
     if role >= guild.me.top_role:
         return Finding(

@@ -171,6 +171,7 @@ async def _suggest_for_admin(interaction: Interaction, typed: str, *, removed: b
     except DuesError as error:
         log.info("no suggestions: %s", error)
         return []
+    plans.sort(key=lambda plan: plan.removed_at is not None)
     labels = [p.name if p.removed_at is None else f"{p.name} (removed)" for p in plans]
     return matching(zip(labels, (f"{PLAN}{p.id}" for p in plans), strict=True), typed)
 

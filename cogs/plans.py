@@ -32,7 +32,7 @@ from cogs import cards
 from cogs.buttons import Action, Pressed, number
 from cogs.cards import Card
 from cogs.context import Interaction, answer, locale_of, require_admin, think
-from cogs.options import find_admin_plan, suggest_plans
+from cogs.options import find_admin_plan, suggest_all_plans, suggest_plans
 from cogs.replies import TEXT_LIMIT, escaped, price_words, within
 from cogs.shown import Place
 
@@ -112,7 +112,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         stripe_price=f"Another price at Stripe; '{NONE}': not sold there",
         paypal_plan=f"Another plan at PayPal; '{NONE}': not sold there",
     )
-    @app_commands.autocomplete(plan=suggest_plans)
+    @app_commands.autocomplete(plan=suggest_all_plans)
     async def edit(  # noqa: PLR0913, PLR0917 -- an argument an option
         self,
         interaction: Interaction,
@@ -131,7 +131,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         guild_id = await require_admin(interaction, interaction.guild_id)
         if add_role is not None:
             require_sellable(interaction, add_role)
-        chosen = await find_admin_plan(interaction.client.ports, guild_id, plan)
+        chosen = await find_admin_plan(interaction.client.ports, guild_id, plan, removed=True)
         if any(change is not None for change in (trial_days, stripe_price, paypal_plan)):
             _require_priceable(interaction, chosen)
         edit = Edit(
@@ -145,7 +145,8 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
             price_ids=_price_ids(stripe_price, paypal_plan),
         )
         saved = await edit_plan(interaction.client.ports, guild_id, chosen.id, edit, interaction.user.id)
-        await answer(interaction, _saved(interaction, saved, "Changed", add_role))
+        headline = "Changed" if saved.removed_at is None else "Changed for those who still pay; not on sale"
+        await answer(interaction, _saved(interaction, saved, headline, add_role))
 
     @app_commands.command(description="End a plan's sale; who has paid keeps the roles")
     @app_commands.describe(plan="Which plan")

@@ -32,10 +32,11 @@ class Edit:
     price_ids: Mapping[str, str] | None = None
 
 
-async def load_plan_of(ports: Ports, guild_id: int, plan_id: int) -> Plan:
-    """A plan of this server that was not removed; NotFound for any other, whether it exists or not."""
+async def load_plan_of(ports: Ports, guild_id: int, plan_id: int, *, removed: bool = False) -> Plan:
+    """A plan of this server, one that was removed only if wished; NotFound for any other, whether it exists
+    or not."""
     plan = await ports.ledger.load_plan(plan_id)
-    if plan is None or plan.guild_id != guild_id or plan.removed_at is not None:
+    if plan is None or plan.guild_id != guild_id or (plan.removed_at is not None and not removed):
         raise NotFound("There is no such plan here. /plans list shows them.")
     return plan
 
@@ -52,10 +53,22 @@ async def add_plan(ports: Ports, guild_id: int, edit: Edit, by: int) -> Plan:
 
 
 async def edit_plan(ports: Ports, guild_id: int, plan_id: int, edit: Edit, by: int) -> Plan:
-    """Change a plan; whoever paid an earlier price of it keeps it."""
+    """Change a plan; whoever paid an earlier price of it keeps it. Of one that was removed only roles, for
+    who still pays for it."""
     async with _turn(ports, guild_id):
-        plan = await _edited(ports, await load_plan_of(ports, guild_id, plan_id), edit)
-        return await ports.ledger.record_plan(plan, str(by), ports.now())
+        plan = await load_plan_of(ports, guild_id, plan_id, removed=True)
+        if plan.removed_at is not None:
+            _require_roles_only(plan, edit)
+        return await ports.ledger.record_plan(await _edited(ports, plan, edit), str(by), ports.now())
+
+
+def _require_roles_only(plan: Plan, edit: Edit) -> None:
+    rest = replace(edit, add_role=None, remove_role=None, deleted=frozenset(), price_ids=None)
+    if rest != Edit() or edit.price_ids:
+        raise Conflict(
+            f"{plan.name} is no longer on sale, so only its roles can be changed, for those who pay for it "
+            "still. To sell it again use /plans add with the same price."
+        )
 
 
 async def remove_plan(ports: Ports, guild_id: int, plan_id: int, by: int) -> Plan:

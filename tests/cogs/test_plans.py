@@ -47,6 +47,37 @@ async def test_a_deleted_role_leaves_the_plan_when_another_comes(town: Town) -> 
     assert "was deleted" not in (await town.cleo.run(town.guild, "doctor")).text
 
 
+async def test_a_plan_that_was_removed_gets_another_role_for_its_payers(town: Town) -> None:
+    """It is not on sale any more, and its only role was deleted: its members waited for ever."""
+    plan = await town.sell()
+    await town.buy()
+    await town.cleo.run(town.guild, "plans remove", {"plan": "Gold"})
+    town.world.delete_role(town.gold)
+    await town.bob.run(town.guild, "subscriptions")
+    await town.settled()
+    found = await town.cleo.run(town.guild, "doctor")
+    assert "no longer on sale, but may be paid for still" in found.text
+    (choice,) = await town.cleo.autocomplete(town.guild, "plans edit", "plan", "")
+    assert choice["name"] == "Gold (removed)"
+    refused = await town.cleo.run(town.guild, "plans edit", {"plan": choice["value"], "hidden": True})
+    assert "only its roles can be changed" in refused.text
+    edited = await town.cleo.run(town.guild, "plans edit", {"plan": choice["value"], "add_role": town.silver})
+    assert "Changed for those who still pay; not on sale" in edited.text
+    await town.settled()
+    assert town.roles() == ["Silver"]
+    assert "All is well" in (await town.cleo.run(town.guild, "doctor")).text
+    kept = await town.ports.ledger.load_plan(plan.id)
+    assert kept is not None
+    assert kept.removed_at is not None
+
+
+async def test_a_removed_plan_that_nobody_pays_for_troubles_no_admin(town: Town) -> None:
+    await town.sell()
+    await town.cleo.run(town.guild, "plans remove", {"plan": "Gold"})
+    town.world.delete_role(town.gold)
+    assert "All is well" in (await town.cleo.run(town.guild, "doctor")).text
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -217,3 +217,25 @@ class TestOnePriceForOnePlan:
 
 async def test_mapping_a_price_that_is_on_sale_leaves_it_on_sale(world: World, plan: Plan) -> None:
     assert await map_product(world.ports, GUILD, plan.id, "stripe", "price_1", ADMIN) == plan
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        Edit(name="New"),
+        Edit(description="x"),
+        Edit(hidden=False),
+        Edit(trial_days=0),
+        Edit(price_ids={"stripe": "price_1"}),
+        Edit(price_ids={"stripe": ""}, add_role=7),
+    ],
+)
+async def test_of_a_removed_plan_only_the_roles_can_be_changed(world: World, plan: Plan, edit: Edit) -> None:
+    await remove_plan(world.ports, GUILD, plan.id, ADMIN)
+    with pytest.raises(Conflict, match="no longer on sale"):
+        await edit_plan(world.ports, GUILD, plan.id, edit, ADMIN)
+    changed = await edit_plan(world.ports, GUILD, plan.id, Edit(add_role=7, price_ids={}), ADMIN)
+    assert changed.role_ids == (*plan.role_ids, 7)
+    assert changed.removed_at is not None
+    with pytest.raises(NotFound):
+        await edit_plan(world.ports, OTHER_GUILD, plan.id, Edit(add_role=7), ADMIN)
