@@ -39,33 +39,50 @@ class _Grouping(sqlite3.Connection):
     changed = False
 
     def commit(self) -> None:
+        """First as if no operation failed: savepoints for all of them cost the way in a tenth of its rate."""
         group, self.group = self.group, ()
         changes = self.total_changes
         try:
-            self.execute("BEGIN" if self.only_reads else "BEGIN IMMEDIATE")
-            for waiting in group:
-                self._run(waiting)
-            self.execute("COMMIT")
+            try:
+                self._transact(group, _run)
+            except Exception as error:
+                if is_of_file(error):
+                    raise
+                self._roll_back()
+                self._transact(group, _run_apart)
             self.changed = self.total_changes != changes
         except BaseException:
-            if self.in_transaction:
-                self.execute("ROLLBACK")
+            self._roll_back()
             raise
 
-    def _run(self, waiting: _Waiting) -> None:
-        """A read has nothing to go back from."""
-        if not self.only_reads:
-            self.execute("SAVEPOINT operation")
-        try:
-            waiting.result = waiting.operation(self)
-        except Exception as error:
-            if is_of_file(error):
-                raise
-            waiting.error = error
-            if not self.only_reads:
-                self.execute("ROLLBACK TO operation")
-        if not self.only_reads:
-            self.execute("RELEASE operation")
+    def _transact(
+        self, group: tuple[_Waiting, ...], run: Callable[[sqlite3.Connection, _Waiting], None]
+    ) -> None:
+        self.execute("BEGIN" if self.only_reads else "BEGIN IMMEDIATE")
+        for waiting in group:
+            run(self, waiting)
+        self.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        if self.in_transaction:
+            self.execute("ROLLBACK")
+
+
+def _run(db: sqlite3.Connection, waiting: _Waiting) -> None:
+    waiting.result = waiting.operation(db)
+
+
+def _run_apart(db: sqlite3.Connection, waiting: _Waiting) -> None:
+    """An operation that fails is undone, and the others are not."""
+    db.execute("SAVEPOINT operation")
+    try:
+        _run(db, waiting)
+    except Exception as error:
+        if is_of_file(error):
+            raise
+        waiting.error = error
+        db.execute("ROLLBACK TO operation")
+    db.execute("RELEASE operation")
 
 
 def address(path: Path, mode: str) -> str:
