@@ -57,7 +57,7 @@ def maybe(data: Answer, path: str, kind: type[T]) -> T | None:
     for name in path.split("."):
         if value is None:
             return None
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             raise _misread(data, path, "is not where it should be")
         value = value.get(name)
     # True is an int to Python, and would pass for the amount 1.

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from billing.access import plans_of
-from billing.model import Binding, Notice, Override, Plan, Status, Subscription
-from billing.ports import Ports
+from billing.model import Binding, MemberState, Notice, Override, Plan, Status, Subscription
 
 Facts = dict[str, str | int | None]
 CHARGED = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
@@ -39,8 +36,8 @@ def paid_while_blocked(
     return (admins, Notice(f"{key}:member", binding.guild_id, binding.member_id, kind, facts, now))
 
 
-async def paid_twice(
-    ports: Ports, known: Subscription | None, snapshot: Subscription, binding: Binding, plans: Sequence[Plan]
+def paid_twice(
+    state: MemberState, known: Subscription | None, snapshot: Subscription, binding: Binding, now: int
 ) -> list[Notice]:
     """Two that renew for the same plan in the same server: the member is told, and the admins.
 
@@ -49,11 +46,10 @@ async def paid_twice(
         return []
     if known and known.binding and _is_charged(known) and known.items == snapshot.items:
         return []
-    own = await ports.ledger.load_subscriptions_of(binding.member_id)
-    others = [s for s in own if s.key != snapshot.key and s.binding == binding and _is_charged(s)]
-    paid = plans_of(snapshot, plans)
-    found = ((other, plan) for other in others for plan in plans_of(other, plans) if plan in paid)
-    return [notice for other, plan in found for notice in _twice(snapshot, other, plan, binding, ports.now())]
+    others = [s for s in state.subscriptions if s.key != snapshot.key and _is_charged(s)]
+    paid = plans_of(snapshot, state.plans)
+    found = ((other, plan) for other in others for plan in plans_of(other, state.plans) if plan in paid)
+    return [notice for other, plan in found for notice in _twice(snapshot, other, plan, binding, now)]
 
 
 def _is_charged(subscription: Subscription) -> bool:

@@ -100,7 +100,7 @@ async def _compare(
     for one in listed:
         if one.key in known:
             seen.add(known[one.key].number)
-            if await _needs_look(ports, known[one.key], one, sold):
+            if await _needs_look(ports, known[one.key], one):
                 differ.append(one.key)
         elif one.customer_id and (one.checkout_id is not None or plans_of(one, sold)):
             await _record_new(ports, provider, one)  # without a customer, nobody has agreed on it
@@ -150,15 +150,14 @@ async def _record_new(ports: Ports, provider: Provider, listed: Subscription) ->
                 await ports.ledger.record_stale([listed.key], "sweep", ports.now())
 
 
-async def _needs_look(ports: Ports, known: Known, listed: Subscription, sold: list[Plan]) -> bool:
+async def _needs_look(ports: Ports, known: Known, listed: Subscription) -> bool:
     """It changed; or its payer may be found by now; or it should have been stopped."""
     ours = known.subscription
     if _facts(ours) != _facts(listed):
         return True
     if ours.binding is None:
         return ours.created_at > ports.now() - FINDS_ITS_PAYER
-    here = [plan for plan in sold if plan.guild_id == ours.binding.guild_id]
-    return known.overruled and ours.renews and await load_block(ports, ours, here) is not None
+    return known.overruled and ours.renews and await load_block(ports, ours) is not None
 
 
 def _facts(sub: Subscription) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ records what it found, with everything that follows from it, in one transaction.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from billing.access import Right, decide_right, plans_of
@@ -28,7 +29,7 @@ from billing.model import (
     SubscriptionKey,
 )
 from billing.ports import Dispute, Ports, Provider, StaleSubscription, Synced
-from billing.use_cases.blocked import load_block
+from billing.use_cases.blocked import block_in
 from billing.use_cases.carry_out import stopping
 from billing.use_cases.news import paid_twice, paid_while_blocked
 from billing.use_cases.refunds import is_refund, tell_refund
@@ -184,15 +185,17 @@ async def _conclude(
     synced = Synced(snapshot, who, why, evidence, ports.now())
     if binding is None:
         return synced
-    plans = await ports.ledger.load_plans(binding.guild_id, removed=True)
-    block = await load_block(ports, snapshot, plans)
+    state = await ports.ledger.load_member_state(binding.guild_id, binding.member_id)
     now = ports.now()
+    block = block_in(state, snapshot, now)
     begins = _begins(ports, known, snapshot)
     notices = (
-        *_unmapped(snapshot, binding, plans, now),
-        *_milestones(ports, known, snapshot, binding, plans, started=begins and not _in_force(block, now)),
+        *_unmapped(snapshot, binding, state.plans, now),
+        *_milestones(
+            ports, known, snapshot, binding, state.plans, started=begins and not _in_force(block, now)
+        ),
         *(paid_while_blocked(snapshot, binding, block, now) if begins else ()),
-        *(await paid_twice(ports, known, snapshot, binding, plans) if block is None else ()),
+        *(paid_twice(state, known, snapshot, binding, now) if block is None else ()),
     )
     intents = () if block is None else await _stop_blocked(ports, snapshot, block)
     return replace(synced, notices=notices, intents=intents)
@@ -234,7 +237,9 @@ async def _sold_here(ports: Ports, snapshot: Subscription) -> bool:
     return bool(plans_of(snapshot, await ports.ledger.load_plans(None, removed=True)))
 
 
-def _unmapped(snapshot: Subscription, binding: Binding, plans: list[Plan], now: int) -> tuple[Notice, ...]:
+def _unmapped(
+    snapshot: Subscription, binding: Binding, plans: Sequence[Plan], now: int
+) -> tuple[Notice, ...]:
     if snapshot.status is Status.ENDED:
         return ()
     products = {
@@ -265,7 +270,7 @@ def _milestones(
     known: Subscription | None,
     snapshot: Subscription,
     binding: Binding,
-    plans: list[Plan],
+    plans: Sequence[Plan],
     *,
     started: bool,
 ) -> tuple[Notice, ...]:
