@@ -46,13 +46,14 @@ class Order:
 
 @dataclass(frozen=True)
 class Tally:
-    """What came of it; times in seconds."""
+    """What came of it; times in seconds. `began` on time.perf_counter, which all processes share."""
 
     answered: int
     refused: int
     seconds: float
     median: float
     p99: float
+    began: float
 
     @property
     def rate(self) -> float:
@@ -199,7 +200,7 @@ class _Load:
         self._waits.sort()
         count = len(self._waits)
         median, p99 = (self._waits[int(count * share)] for share in (0.5, 0.99))
-        return Tally(count, refused, took, median, p99)
+        return Tally(count, refused, took, median, p99, started)
 
     async def _keep_pace(self, started: float) -> None:
         sent = 0

@@ -88,8 +88,8 @@ def test_marks_are_shown_where_there_are_any() -> None:
 
 def test_figures_are_ratios_to_the_bare_handler_of_the_same_round() -> None:
     rounds = [
-        {"bare": Tally(1000, 0, 1.0, 0.01, 0.02), "x": Tally(100, 0, 1.0, 0.1, 0.2)},
-        {"bare": Tally(500, 0, 1.0, 0.01, 0.01), "x": Tally(100, 0, 1.0, 0.1, 0.2)},
+        {"bare": Tally(1000, 0, 1.0, 0.01, 0.02, 0.0), "x": Tally(100, 0, 1.0, 0.1, 0.2, 0.0)},
+        {"bare": Tally(500, 0, 1.0, 0.01, 0.01, 0.0), "x": Tally(100, 0, 1.0, 0.1, 0.2, 0.0)},
     ]
     rate, wait = peers.figures({"X": "x"}, rounds)
     assert (rate.what, rate.rounds) == ("X, rate", (0.1, 0.2))
