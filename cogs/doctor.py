@@ -16,6 +16,7 @@ from cogs.cards import Card
 from cogs.context import Interaction, add, answer, locale_of, require_admin, think
 from cogs.notices import notice_card
 from cogs.plans import can_write, require_seen
+from cogs.powers import powers_of
 from cogs.replies import escaped
 from cogs.shown import Place
 
@@ -125,7 +126,10 @@ def _role(guild: discord.Guild, plan: Plan, role_id: int) -> Finding:
         return Finding(
             "role", False, f"{role.mention} of {name} stands above the bot's role.", RoleAboveBot.tell
         )
-    return Finding("role", True, f"{role.mention} of {name} can be given.")
+    power = ", ".join(powers_of(role))
+    return Finding(
+        "role", True, f"{role.mention} of {name} can be given." + (f" It permits {power}." if power else "")
+    )
 
 
 def _notice_channel(guild: discord.Guild, settings: GuildSettings) -> Finding:

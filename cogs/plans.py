@@ -33,6 +33,7 @@ from cogs.buttons import Action, Pressed, number
 from cogs.cards import Card
 from cogs.context import Interaction, answer, locale_of, require_admin, think
 from cogs.options import find_admin_plan, suggest_all_plans, suggest_plans
+from cogs.powers import power_words
 from cogs.replies import TEXT_LIMIT, escaped, price_words, within
 from cogs.shown import Place
 
@@ -293,8 +294,8 @@ def _deleted(guild: discord.Guild | None, plan: Plan) -> frozenset[int]:
 
 def _saved(interaction: Interaction, plan: Plan, headline: str, role: discord.Role | None) -> Card:
     warnings = cannot_give(role.guild, role) if role is not None else []
-    if role is not None and (role.permissions.manage_guild or role.permissions.manage_roles):
-        warnings.append("This role can manage the server; whoever pays will be able to as well.")
+    if role is not None and (power := power_words(role)):
+        warnings.append(power)
     text = f"**{headline}**\n{_plan_text(plan, _place(interaction))}"
     told = [text, *(f"**Mind:** {w}" for w in warnings)]
     return cards.note("\n".join(told), colour=cards.WARN if warnings else cards.GOOD)

@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from sandbox.discord import Role
-from sandbox.discord.permissions import MANAGE_GUILD, MANAGE_MESSAGES, MANAGE_ROLES, VIEW_CHANNEL
+from sandbox.discord.permissions import (
+    ADMINISTRATOR,
+    MANAGE_GUILD,
+    MANAGE_MESSAGES,
+    MANAGE_ROLES,
+    MENTION_EVERYONE,
+    VIEW_CHANNEL,
+)
 from tests.cogs.town import Town, link_of
 
 
@@ -133,6 +140,43 @@ async def test_manage_server_alone_buys_no_more_power_than_it_has(town: Town) ->
     assert "you lack Manage Roles" in (await town.cleo.run(town.guild, "plans add", options)).text
     town.world.edit_role(staff, bits=MANAGE_GUILD | MANAGE_ROLES)
     assert "Now on sale" in (await town.cleo.run(town.guild, "plans add", options)).text
+
+
+@pytest.mark.parametrize(
+    ("bits", "said"),
+    [
+        (
+            ADMINISTRATOR,
+            "**Mind:** This role is Administrator: whoever pays may do everything in this server",
+        ),
+        (ADMINISTRATOR | MANAGE_ROLES, "This role is Administrator"),
+        (MANAGE_MESSAGES, "**Mind:** This role permits Manage Messages; whoever pays"),
+        (MANAGE_ROLES | MENTION_EVERYONE, "permits Manage Roles, Mention everyone; whoever pays"),
+        (VIEW_CHANNEL, ""),
+    ],
+)
+async def test_an_admin_is_warned_of_what_a_role_permits(town: Town, bits: int, said: str) -> None:
+    """With each role that is added, whoever adds it."""
+    role = town.world.add_role(town.guild, "Power", bits=bits)
+    options = {"name": "X", "role": role, "stripe_price": town.price}
+    await town.sell("Silver", town.silver, town.stripe.add_price(town.product, 500)["id"])
+    added = await town.ada.run(town.guild, "plans add", options)
+    edited = await town.ada.run(town.guild, "plans edit", {"plan": "Silver", "add_role": role})
+    for reply in (added, edited):
+        assert said in reply.text
+        assert ("Mind:" in reply.text) == bool(said)
+    assert ("It permits" in (await town.ada.run(town.guild, "doctor")).text) == bool(said)
+
+
+async def test_an_admin_is_warned_of_what_a_channel_lets_a_role_do(town: Town) -> None:
+    lounge = town.world.add_channel(town.guild, "lounge")
+    lounge.overwrites[town.gold.id] = (0, MANAGE_MESSAGES)
+    town.world.close_guild(town.guild)
+    town.world.open_guild(town.guild)
+    reply = await town.ada.run(
+        town.guild, "plans add", {"name": "X", "role": town.gold, "stripe_price": town.price}
+    )
+    assert "This role permits Manage Messages" in reply.text
 
 
 async def test_power_in_a_channel_is_power(town: Town) -> None:
