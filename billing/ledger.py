@@ -103,6 +103,10 @@ class Ledger(Protocol):
 
     # -- inbox and sync ---------------------------------------------------------------------------
 
+    @property
+    def arriving(self) -> int:
+        """How many `record_events` have not returned yet; their senders wait."""
+
     async def record_events(self, events: Sequence[Event], at: int) -> int:
         """Store events not seen before; the number that were new. Durable when it returns."""
 

@@ -58,6 +58,7 @@ class SqliteLedger(Ledger):
         self._lock = lock
         self._writer = writer
         self._reader = reader
+        self._arriving = 0
 
     @classmethod
     async def open(cls, path: Path, on_change: Callable[[], None] = lambda: None) -> Self:
@@ -106,8 +107,16 @@ class SqliteLedger(Ledger):
         return answer
 
     # -- inbox and sync ------------------------------------------------------------------------------
+    @property
+    def arriving(self) -> int:
+        return self._arriving
+
     async def record_events(self, events: Sequence[Event], at: int) -> int:
-        return await self._write(inbox.record_events, events, at)
+        self._arriving += 1
+        try:
+            return await self._write(inbox.record_events, events, at)
+        finally:
+            self._arriving -= 1
 
     async def load_pending_events(self, at: int, limit: int) -> list[Event]:
         return await self._read(inbox.load_pending_events, at, limit)
