@@ -89,11 +89,11 @@ class StandIns:
         running = number in self._resumed or number >= self.seeded
         price = {
             "id": PRICE if number < self.seeded else "price_of_something_else",
+            "product": "prod_bench" if number < self.seeded else "prod_of_something_else",
             "object": "price",
             "active": True,
             "billing_scheme": "per_unit",
             "currency": "eur",
-            "product": "prod_bench",
             "recurring": {"interval": "month", "interval_count": 1, "trial_period_days": None},
             "type": "recurring",
             "unit_amount": 500,
