@@ -28,7 +28,7 @@ async def test_each_lane_begins_one_piece_and_pauses(bench: Bench, monkeypatch: 
     for number in range(3):
         await bench.offer(f"sub_{number}")
         await bench.ring(f"sub_{number}")
-    await until(lambda: bench.holders() == 1)
+    await until(lambda: bench.holders() >= 1)
     for _ in range(100):
         await asyncio.sleep(0.002)
     assert bench.holders() == 1
