@@ -17,6 +17,7 @@ from unittest.mock import patch
 import aiosqlite
 import stripe
 
+import billing.worker
 import cogs.role_sync
 import providers.paypal.api
 import providers.paypal.client
@@ -269,6 +270,7 @@ async def opened(path: Path, seed: int, sweeps: bool, intent: bool) -> AsyncIter
 async def _built(path: Path, seed: int, sweeps: float, intent: bool) -> AsyncIterator[QuickStage]:
     async with AsyncExitStack() as stack:
         stack.enter_context(patch.object(cogs.role_sync, "SETTLING", 0.0))
+        stack.enter_context(patch.object(billing.worker, "PAUSE", 0.0))
         stack.enter_context(patch.object(state, "token", _numbers()))
         stack.enter_context(patch.object(paypal_state, "random", random.Random(0)))
         stack.enter_context(patch.object(providers.paypal.api, "PAUSES", (0.0, 0.0)))

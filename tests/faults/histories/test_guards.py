@@ -37,7 +37,7 @@ def interleaved(history: History) -> Iterator[History]:
     yield history
     for place, step in enumerate(history.steps):
         if len(step) > 1:
-            for seed, delay in ((seed, delay) for delay in range(0, 160, 2) for seed in range(3)):
+            for seed, delay in ((seed, delay) for delay in range(160) for seed in range(3)):
                 late = (*step[:-1], replace(step[-1], delay=delay))
                 steps = (*history.steps[:place], late, *history.steps[place + 1 :])
                 yield replace(history, seed=seed, steps=steps)
