@@ -36,7 +36,7 @@ quick: $(VENV)/.dev ## rules, ledger, providers and listener; without slow tests
 histories: $(VENV)/.dev ## play N histories of people, money and faults (N=2000; SEED=17: that one)
 	@N=$(N) SEED=$(SEED) $(BIN)/python -m tests.faults.histories
 
-bench: $(VENV)/.dev ## what the program costs, some ten minutes; writes docs/performance.md (TOPIC=name: one part)
+bench: $(VENV)/.dev ## what the program costs, a quarter of an hour; writes docs/performance.md (TOPIC=name: one part)
 	@$(BIN)/python -m bench $(TOPIC)
 
 bench-peers: $(VENV)/.dev ## the same for dj-stripe and Express, installed below build/ from the registries
