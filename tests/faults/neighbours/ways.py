@@ -82,8 +82,20 @@ async def comes_to_rest(town: Town) -> None:
     await comes(town, lambda: is_at_rest(town))
 
 
+def _rests(town: Town) -> bool:
+    """Whether the worker's sweeps wait for the clock and for nothing else."""
+    assert town.process is not None
+    coros: list[Any] = [task.get_coro() for task in town.process.worker._tasks]
+    (sweeps,) = [coro for coro in coros if coro.__name__ == "_run_sweeps"]
+    return getattr(getattr(sweeps, "cr_await", None), "__name__", "") == "sleep"
+
+
 async def swept(town: Town) -> None:
-    """The next sweep: everybody with anything is looked at anew at its end."""
+    """The next sweep: everybody with anything is looked at anew at its end. The one before rests by then, or
+    it would do so from the turned clock on."""
+    async with asyncio.timeout(20):
+        while not _rests(town):  # noqa: ASYNC110 - a coroutine tells nobody when it begins to wait
+            await asyncio.sleep(0.01)
     town.clock.advance(3601)
     since, ledger = town.ports.now(), town.ports.ledger
 
