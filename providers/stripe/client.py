@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
@@ -33,6 +34,7 @@ from providers.stripe.mapping import (
 from providers.stripe.portal import Portals
 from providers.stripe.setup import Setup
 from providers.stripe.webhook import authenticate
+from providers.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -57,14 +59,14 @@ class StripeProvider:
         self, api_key: str, webhook_secrets: tuple[str, ...], api_url: str | None, clock: Clock
     ) -> None:
         self.account = account_of(api_key)
-        self._secrets = webhook_secrets
+        self._authenticate = Together(partial(authenticate, secrets=webhook_secrets, account=self.account))
         self._api = Api(api_key, api_url)
         self._portals = Portals(self._api, clock)
         self._setup = Setup(self._api, self._portals, self.account)
 
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """See providers/stripe/webhook.py."""
-        return authenticate(body, headers, now, self._secrets, self.account)
+        return await self._authenticate(body, headers, now)
 
     @bounded
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
