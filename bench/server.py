@@ -143,19 +143,23 @@ async def dues(folder: Path, neighbours: str, started: Callable[[int], None]) ->
 
 
 async def watch_lag() -> None:
-    """Answer each line on stdin with how late every millisecond's timer was since the last, in seconds."""
-    lags: list[float] = []
+    """Answer each line on stdin with how late every millisecond's timer was since the last, in seconds.
 
+    Nothing is timed before the first, so that it costs those nothing who never ask."""
+    lags: list[float] = []
     loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
 
     def answer() -> None:
         if sys.stdin.readline():
+            asked.set()
             print(json.dumps(lags), flush=True)
             lags.clear()
         else:
             loop.remove_reader(sys.stdin.fileno())
 
     loop.add_reader(sys.stdin.fileno(), answer)
+    await asked.wait()
     while True:
         due = perf_counter() + 0.001
         await asyncio.sleep(0.001)
