@@ -6,6 +6,7 @@ records what it found, with everything that follows from it, in one transaction.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -39,6 +40,20 @@ from billing.use_cases.vanished import give_up_vanished
 # The same time as UNKNOWN_TRIES take.
 UNKNOWN_SECONDS = 120
 REFUSED_REST = 86_400
+
+
+def names_subscription(event: Event) -> bool:
+    """Whether nobody need be asked which subscription it is about."""
+    return event.subject is not None and event.subject.kind == "subscription"
+
+
+async def locate_events(ports: Ports, events: Sequence[Event]) -> str:
+    """Each as if it were alone; the first fault is raised once all are through. How many, for the log."""
+    done = await asyncio.gather(*(locate_event(ports, event) for event in events), return_exceptions=True)
+    for fault in done:
+        if fault is not None:
+            raise fault
+    return f"{len(events)} located"
 
 
 async def locate_event(ports: Ports, event: Event) -> None:
