@@ -1,4 +1,4 @@
-"""Fewer files and connections than the program needs: what a `ulimit -n` of 64 and idle callers come to."""
+"""Fewer files than the program would like: what a `ulimit -n` of 64 and idle callers come to."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from billing.descriptors import RAISE_IT
 from tests.cogs.town import Town
 from tests.e2e.process import PATIENCE, Program, is_ready
+from tests.e2e.test_story import buy, open_shop
+from web.app import CROWDED
 
 LIMIT = 64
 
@@ -23,19 +25,35 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_idle_callers_take_all_there_are(town: Town, program: Program) -> None:
-    """The log says in one line what to raise, and all goes on once they have gone."""
+def open_files(program: Program) -> list[int]:
+    return [int(one.name) for one in Path(f"/proc/{program.pid}/fd").iterdir()]
+
+
+async def test_idle_callers_leave_enough_for_all_else(town: Town, program: Program) -> None:
+    """Commands, calls of the provider and its notifications go on; the log says in one line what happens."""
     resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (LIMIT, LIMIT))
-    files = Path(f"/proc/{program.pid}/fd")
     callers = [await asyncio.open_connection("127.0.0.1", town.port) for _ in range(100)]
-    await until(lambda: len(list(files.iterdir())) >= LIMIT)
+    await is_ready(town)  # and so all of them were let in before
+    await open_shop(town)
+    await buy(town)
+    cards = await asyncio.gather(*(town.bob.run(town.guild, "subscriptions") for _ in range(9)))
+    assert all("Gold" in card.text for card in cards)
+    assert {one.attempts[0].status for one in town.stripe.deliveries} == {200}
+    assert program.output.count(CROWDED % (LIMIT // 4)) == program.output.count("Callers hold all") == 1
+    assert RAISE_IT not in program.output
+    for _, writer in callers:
+        writer.close()
+
+
+async def test_a_limit_that_is_too_low_all_the_same(town: Town, program: Program) -> None:
+    """The log says in one line what to raise, and all goes on once it is."""
+    _, hard = resource.prlimit(program.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (max(open_files(program)) + 1, hard))
     typed = [asyncio.create_task(town.bob.run(town.guild, "subscriptions")) for _ in range(9)]
     await until(lambda: RAISE_IT in program.output)  # more than there are connections kept open
     for one in typed:
         one.cancel()
     await asyncio.wait(typed)
     assert all(line.endswith(RAISE_IT) for line in program.output.splitlines() if "/subscriptions" in line)
-    for _, writer in callers:
-        writer.close()
-    await is_ready(town)
+    resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (hard, hard))
     assert "You have no subscriptions" in (await town.bob.run(town.guild, "subscriptions")).text

@@ -4,71 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import hmac
 import json
 import logging
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-import web.app
-from db import SqliteLedger
-from providers.stripe.client import StripeProvider
-from sandbox.clock import MovableClock
-from web.app import LARGEST_BODY, Listener, listening
-
-SECRET = "whsec_of_this_test"
-EVENT = {
-    "id": "evt_1",
-    "type": "customer.subscription.updated",
-    "created": 1,
-    "data": {"object": {"id": "sub_1"}},
-}
-
-
-class Door:
-    """A listener that runs, and its clock."""
-
-    def __init__(self, port: int, clock: MovableClock) -> None:
-        self.port, self.clock = port, clock
-
-    async def knock(self, sent: bytes) -> asyncio.StreamReader:
-        reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
-        self.writer.write(sent)
-        await self.writer.drain()
-        return reader
-
-    async def status(self, sent: bytes) -> int:
-        """Of the answer to these bytes."""
-        line = await (await self.knock(sent)).readline()
-        self.writer.close()
-        await self.writer.wait_closed()
-        return int(line.split()[1])
-
-    def notification(self, body: bytes, *headers: str, signed: bytes | None = None) -> bytes:
-        """Signed by whoever has the secret."""
-        stamp = int(self.clock.now())
-        signature = hmac.digest(SECRET.encode(), b"%d.%b" % (stamp, signed or body), "sha256").hex()
-        head = (
-            "POST /webhooks/stripe HTTP/1.1",
-            "Host: dues.example",
-            f"Stripe-Signature: t={stamp},v1={signature}",
-            f"Content-Length: {len(body)}",
-            *headers,
-        )
-        return "\r\n".join([*head, "", ""]).encode() + body
-
-
-@pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    clock = MovableClock()
-    async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
-        provider = StripeProvider("sk_test_1", (SECRET,), "http://127.0.0.1:9", clock)
-        application = Listener(ledger, {"stripe": provider}, clock, lambda: True).application()
-        async with listening(application, "127.0.0.1", 0, 1.0) as port:
-            yield Door(port, clock)
-        await provider.close()
+from tests.web.conftest import EVENT, Door
+from web.app import LARGEST_BODY
 
 
 async def test_a_packed_body_is_refused_however_its_header_is_hidden(door: Door) -> None:
@@ -131,19 +73,11 @@ async def test_a_body_that_breaks_off_is_no_fault(door: Door, caplog: pytest.Log
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\n"])
-async def test_who_says_nothing_is_shown_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes
-) -> None:
-    monkeypatch.setattr(web.app, "LONGEST_SILENCE", 0.05)
-    clock = MovableClock()
-    async with (
-        await SqliteLedger.open(tmp_path / "ledger.db") as ledger,
-        listening(Listener(ledger, {}, clock, lambda: True).application(), "127.0.0.1", 0, 1.0) as port,
-    ):
-        visitor = Door(port, clock)
-        assert await (await visitor.knock(sent)).read() == b""
-        visitor.writer.close()
-        assert await visitor.status(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") == 200
+@pytest.mark.usefixtures("impatient")
+async def test_who_says_nothing_is_shown_out(door: Door, sent: bytes) -> None:
+    assert await (await door.knock(sent)).read() == b""
+    door.writer.close()
+    assert await door.status(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") == 200
 
 
 async def test_a_thin_event_of_no_kind_is_acknowledged(door: Door) -> None:

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+import web.app
+from db import SqliteLedger
+from providers.stripe.client import StripeProvider
+from sandbox.clock import MovableClock
+from web.app import SPEAKERS, Listener, Speakers, listening
+
+SECRET = "whsec_of_this_test"
+EVENT = {
+    "id": "evt_1",
+    "type": "customer.subscription.updated",
+    "created": 1,
+    "data": {"object": {"id": "sub_1"}},
+}
+
+
+class Door:
+    """A listener that runs, and its clock."""
+
+    def __init__(self, port: int, clock: MovableClock, speakers: Speakers) -> None:
+        self.port, self.clock, self.speakers = port, clock, speakers
+
+    async def knock(self, sent: bytes) -> asyncio.StreamReader:
+        reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+        self.writer.write(sent)
+        await self.writer.drain()
+        return reader
+
+    async def status(self, sent: bytes) -> int:
+        """Of the answer to these bytes."""
+        line = await (await self.knock(sent)).readline()
+        self.writer.close()
+        await self.writer.wait_closed()
+        return int(line.split()[1])
+
+    def notification(self, body: bytes, *headers: str, signed: bytes | None = None) -> bytes:
+        """Signed by whoever has the secret."""
+        stamp = int(self.clock.now())
+        signature = hmac.digest(SECRET.encode(), b"%d.%b" % (stamp, signed or body), "sha256").hex()
+        head = (
+            "POST /webhooks/stripe HTTP/1.1",
+            "Host: dues.example",
+            f"Stripe-Signature: t={stamp},v1={signature}",
+            f"Content-Length: {len(body)}",
+            *headers,
+        )
+        return "\r\n".join([*head, "", ""]).encode() + body
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for before the door: it looks for the silent often."""
+    monkeypatch.setattr(web.app, "LONGEST_SILENCE", 0.2)
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Door]:
+    clock = MovableClock()
+    async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
+        provider = StripeProvider("sk_test_1", (SECRET,), "http://127.0.0.1:9", clock)
+        application = Listener(ledger, {"stripe": provider}, clock, lambda: True).application()
+        async with listening(application, "127.0.0.1", 0, 1.0) as port:
+            yield Door(port, clock, application[SPEAKERS])
+        await provider.close()
