@@ -75,13 +75,13 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
     Notifications are taken from the first moment on; what they ask for is done once Discord is there.
     TokenRefused, CannotListen, or LedgerError where it cannot begin.
     """
-    gc.freeze()  # what was imported lives for good: to scan it, too, held up everything for 60 ms (bench/)
     use_discord(settings.discord_api_url, settings.discord_gateway_url)
     parts = Parts()
     async with AsyncExitStack() as stack:
         ledger = await SqliteLedger.open(settings.ledger_path, parts.wake)
         stack.push_async_callback(ledger.close)
         providers = make_providers(settings, clock)
+        gc.freeze()  # what was imported lives for good: to scan it too held up everything for 60 ms (bench/)
         for provider in providers.values():
             stack.push_async_callback(provider.close)
         listener = Listener(ledger, providers, clock, parts.is_ready)

@@ -6,15 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from billing.ports import Clock, Provider
-from providers.paypal.client import PayPalProvider
-from providers.stripe.client import StripeProvider
 
 
 def _stripe(settings: Any, clock: Clock) -> Provider:
+    from providers.stripe.client import StripeProvider  # noqa: PLC0415 - 7 MB that only its owners need
+
     return StripeProvider(settings.api_key, settings.webhook_secrets, settings.api_url, clock)
 
 
 def _paypal(settings: Any, clock: Clock) -> Provider:
+    from providers.paypal.client import PayPalProvider  # noqa: PLC0415 - 9 MB that only its owners need
+
     return PayPalProvider(
         settings.client_id,
         settings.client_secret,

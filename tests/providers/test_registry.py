@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from config import Settings
 from providers.registry import PROVIDERS, make_providers
 from sandbox.clock import MovableClock
 
+ROOT = Path(__file__).parents[2]
 BARE = {"DISCORD_TOKEN": "x.y.z"}
 STRIPE = {
     "STRIPE_API_KEY": "sk_test_1",
@@ -47,3 +52,20 @@ def test_each_provider_goes_by_the_name_of_its_settings() -> None:
     settings = Settings.from_env(BARE)
     assert PROVIDERS
     assert all(hasattr(settings, name) for name in PROVIDERS)
+
+
+@pytest.mark.parametrize(
+    ("environ", "absent"), [(STRIPE, "cryptography"), (PAYPAL, "stripe"), (BARE, "providers.stripe.client")]
+)
+def test_what_a_provider_needs_is_not_loaded_while_it_is_off(environ: dict[str, str], absent: str) -> None:
+    """In a process of its own, as this one has loaded both."""
+    code = (
+        "import sys, asyncio, bot\n"
+        "from providers.registry import make_providers\n"
+        f"settings = bot.Settings.from_env({ {**BARE, **environ}!r})\n"
+        "async def make(): make_providers(settings, bot.SystemClock())\n"
+        "asyncio.run(make())\n"
+        f"sys.exit({absent!r} in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
