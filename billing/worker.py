@@ -31,7 +31,7 @@ SWEEP_AGAIN = 300.0
 MANY = 4
 PAUSE = 0.1
 # A task, a look at what waits and a line of log for each were 7 % of what an event takes to a role (bench/).
-LOCATED_AT_ONCE = 100
+LOCATED_AT_ONCE = 16
 
 
 _Load = Callable[[int, int], Awaitable[list[Any]]]
