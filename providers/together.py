@@ -18,8 +18,8 @@ AT_ONCE = 16
 class Together(Generic[P, T]):
     """What is asked for in one turn of the event loop is done in the next, one after another.
 
-    Between other work it would find the processor's caches cold each time: a listener that authenticates so
-    answers a sixth more notifications (bench/, 64 connections).
+    Between other work it would find the processor's caches cold each time: a handler that authenticates so
+    and stores nothing answers a sixth more notifications (bench/, 64 connections).
     """
 
     def __init__(self, work: Callable[P, T]) -> None:
