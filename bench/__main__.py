@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench import table, topics
+from bench.machine import find_disk
 from bench.table import Figure
 
 LONGEST_TOPIC = 600  # seconds; five rounds take half of it on a slow machine
@@ -46,6 +47,7 @@ def run(topic: str, rounds: int) -> list[Figure]:
 
 def measure(topic: str, rounds: int, into: Path) -> None:
     """One topic, in this process; its figures go into a file."""
+    find_disk()
     figures: list[Figure] = importlib.import_module(f"bench.topics.{topic}").measure(rounds)
     into.write_text(json.dumps([asdict(figure) for figure in figures]))
 

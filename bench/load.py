@@ -33,7 +33,7 @@ class Order:
 
     `rate` 0: each connection sends again once it is answered; else so many a second, whether answered or
     not, and waiting for a free connection counts as waiting. `awake`: the sender never sleeps, for to wake it
-    costs the server some 10 µs an answer; but a server's disk then waits for the sender's core.
+    costs the server some 10 µs an answer.
     """
 
     port: int

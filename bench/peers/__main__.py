@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench import table
 from bench.load import PATH, Order, Tally, send
-from bench.machine import folder
+from bench.machine import find_disk, folder
 from bench.peers import install
 from bench.peers.install import Missing, Peer
 from bench.server import SECRET, running, serving
@@ -78,6 +78,7 @@ def count(database: Path, stored: str) -> int:
 
 def measure(peers: list[Peer], rounds: int) -> list[Figure]:
     """All in turns, forth and back."""
+    find_disk()
     turns: dict[str, Callable[[], Tally]] = {mode: partial(measure_ours, mode) for mode in ("bare", "dues")}
     turns |= {peer.label: partial(measure_peer, peer) for peer in peers}
     order = list(turns)
