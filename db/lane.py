@@ -98,7 +98,9 @@ class Lane:
         self._raw = raw
         self._on_change = on_change
         self._waiting: list[_Waiting] = []
-        self._worker: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._called = asyncio.Event()
+        self._worker = asyncio.create_task(self._work(), name="ledger")
         self._open = True
         self.failed = False  # the last transaction that was to change anything
 
@@ -142,26 +144,26 @@ class Lane:
         """The operation's answer, once durable. Its own error, or the transaction's as a LedgerError."""
         if not self._open:
             raise LedgerUnavailable(detail="the ledger is closed")
-        waiting = _Waiting(operation, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(operation, self._loop.create_future())
         self._waiting.append(waiting)
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._work(), name="ledger")
+        self._called.set()
         return await waiting.answer
 
     async def close(self) -> None:
         """Finish what waits, then let go of the file."""
         self._open = False
-        if self._worker is not None:
-            await self._worker
+        self._called.set()
+        await self._worker
         await self._db.close()
 
     async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            group, self._waiting = tuple(self._waiting), []
-            failed = await self._commit(group)
-            _answer_some(loop, group, failed)
-        self._worker = None
+        while self._open or self._waiting:
+            await self._called.wait()
+            self._called.clear()
+            while self._waiting:
+                group, self._waiting = tuple(self._waiting), []
+                failed = await self._commit(group)
+                _answer_some(self._loop, group, failed)
 
     async def _commit(self, group: tuple[_Waiting, ...]) -> Exception | None:
         self._raw.group = group
@@ -172,7 +174,7 @@ class Lane:
             return error
         if self._raw.changed:
             self.failed = False
-            asyncio.get_running_loop().call_soon(self._on_change)
+            self._loop.call_soon(self._on_change)
         return None
 
 
