@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
+import cogs.role_sync
 from billing.model import Plan
 from billing.ports import Ports, Provider
 from billing.use_cases.plans import Edit, add_plan
 from billing.worker import Worker
 from cogs.client import DuesBot
 from cogs.messenger import DiscordMessenger
-from cogs.role_sync import DiscordRoles
+from cogs.role_sync import DiscordRoles, RoleSync
 from db import SqliteLedger
 from providers.paypal.client import PayPalProvider
 from providers.stripe.client import StripeProvider
@@ -115,6 +117,8 @@ class Town:
         if self.paypal is not None:
             await self.paypal.settle()
         async with asyncio.timeout(20):
+            while self.process is not None and (waking := _waking(self.process.bot)):
+                await asyncio.wait(waking)
             self.changed.clear()
             while not await self._idle():
                 await self.changed.wait()
@@ -203,6 +207,7 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
     """The program, from its ledger on; what bot.py composes, at a clock that can be turned. `sweeps`: seconds
     between two."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(patch.object(cogs.role_sync, "SETTLING", 0.02))
         woken: list[Callable[[], None]] = [town.changed.set]
         ledger = await SqliteLedger.open(town.path, lambda: _wake(woken))
         stack.push_async_callback(ledger.close)
@@ -241,6 +246,12 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
         town.process = Process(bot, ports, worker)
         yield town.process
     town.process = None
+
+
+def _waking(bot: DuesBot) -> set[asyncio.Task[None]]:
+    """What is about to mark the parked members of a server."""
+    found = bot.get_cog("RoleSync")
+    return set(found._tasks) if isinstance(found, RoleSync) else set()
 
 
 def _wake(woken: list[Callable[[], None]]) -> None:
