@@ -144,6 +144,7 @@ async def _rounds(wanted: int) -> Taken:
         server = await asyncio.to_thread(stack.enter_context, serving("dues", path, url))
         await _until_ready(server.port)
         calls = await asyncio.to_thread(stack.enter_context, serving("calls", path, url))
+        pin(GENERATOR)  # not before: the servers would be kept to that core, too
         stage = Stage(standins, server, calls)
         taken = Taken()
         for _ in range(wanted):
@@ -165,7 +166,6 @@ async def _until_ready(port: int) -> None:
 
 def measure(rounds: int) -> list[Figure]:
     """Rows 6 to 8."""
-    pin(GENERATOR)
     taken = uvloop.run(_rounds(rounds))
     return [
         Figure(
