@@ -19,6 +19,7 @@ BUILD = ROOT / "build"
 
 SERVER, GENERATOR = "server", "generator"
 _DISK_CORE = "BENCH_DISK_CORE"  # handed down to every process
+_INTERRUPTS = Path("/proc/interrupts")  # proc(5)
 _SYNCS = 100
 
 
@@ -41,7 +42,7 @@ def find_disk() -> None:
     A sync that waits for the generator's core takes 40 % longer there than in a process that runs where the
     scheduler puts it, which is what owners have.
     """
-    if sys.platform != "linux":
+    if not _INTERRUPTS.exists():
         return
     before = _interrupts()
     with folder() as path, (path / "synced").open("wb", buffering=0) as file:
@@ -58,8 +59,8 @@ def find_disk() -> None:
 
 
 def _interrupts() -> dict[str, dict[str, int]]:
-    """Of each device's line of /proc/interrupts (proc(5)), how many each core has had."""
-    head, *lines = Path("/proc/interrupts").read_text().splitlines()
+    """Of each device's line, how many each core has had."""
+    head, *lines = _INTERRUPTS.read_text().splitlines()
     cores = [name.removeprefix("CPU") for name in head.split()]
     rows = (line.split() for line in lines)
     return {
