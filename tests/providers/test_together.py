@@ -28,6 +28,19 @@ async def test_it_is_done_again_for_those_who_come_later() -> None:
     assert await asked(8) == 4
 
 
+async def test_who_comes_a_turn_later_comes_along() -> None:
+    done: list[int] = []
+    asked = Together(done.append)
+    first = asyncio.ensure_future(asked(1))
+    await asyncio.sleep(0)
+    second = asyncio.ensure_future(asked(2))
+    seen = set()
+    while not (first.done() and second.done()):
+        await asyncio.sleep(0)
+        seen.add(len(done))
+    assert seen == {0, 2}
+
+
 async def test_who_no_longer_waits_is_left_out() -> None:
     done: list[int] = []
     asked = Together(done.append)
