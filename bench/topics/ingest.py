@@ -77,11 +77,9 @@ class Stage:
         load = LOADS[name]
         seconds = seconds or load.seconds
         most = int((load.rate or FASTEST) * seconds) + load.connections + 1
-        self._next += most
+        first, self._next = self._next, self._next + most
         port = self._ports[mode]
-        return send(
-            Order(port, load.connections, seconds, self._next, most, load.rate, SECRET, awake=load.awake)
-        )
+        return send(Order(port, load.connections, seconds, first, most, load.rate, SECRET, awake=load.awake))
 
 
 @contextmanager
