@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,19 +30,29 @@ class _Waiting:
 
 
 class _Grouping(sqlite3.Connection):
-    """A connection whose `commit` runs the group laid before it as one transaction, all or nothing.
+    """A connection whose `commit` runs all that waits as one transaction, all or nothing, and `answer`s it.
 
-    aiosqlite runs `commit` on its thread; that makes one hop of a whole group.
+    aiosqlite runs `commit` on its thread; that makes one hop of a whole group. Taken and answered there, and
+    not on the event loop, the group has who came during the hop, and hears of it a turn of the loop earlier:
+    a tenth more notifications at 16 connections (bench/).
     """
 
-    group: tuple[_Waiting, ...] = ()
     only_reads = False
-    changed = False
+    waiting: deque[_Waiting]
+    answer: Callable[[tuple[_Waiting, ...], Exception | None, bool], object]
 
     def commit(self) -> None:
-        """First as if no operation failed: savepoints for all of them cost the way in a tenth of its rate."""
-        group, self.group = self.group, ()
         changes = self.total_changes
+        group = tuple(self.waiting.popleft() for _ in range(len(self.waiting)))
+        failed = None
+        try:
+            self._run_group(group)
+        except Exception as error:  # noqa: BLE001 - every waiter hears of it, whatever it is
+            failed = error
+        self.answer(group, failed, self.total_changes != changes)
+
+    def _run_group(self, group: tuple[_Waiting, ...]) -> None:
+        """First as if no operation failed: savepoints for all of them cost the way in a tenth of its rate."""
         try:
             try:
                 self._transact(group, _run)
@@ -50,7 +61,6 @@ class _Grouping(sqlite3.Connection):
                     raise
                 self._roll_back()
                 self._transact(group, _run_apart)
-            self.changed = self.total_changes != changes
         except BaseException:
             self._roll_back()
             raise
@@ -95,10 +105,11 @@ class Lane:
 
     def __init__(self, db: aiosqlite.Connection, raw: _Grouping, on_change: Callable[[], None]) -> None:
         self._db = db
-        self._raw = raw
         self._on_change = on_change
-        self._waiting: list[_Waiting] = []
+        self._waiting: deque[_Waiting] = deque()
         self._loop = asyncio.get_running_loop()
+        raw.waiting = self._waiting
+        raw.answer = lambda *done: self._loop.call_soon_threadsafe(self._answer, *done)
         self._called = asyncio.Event()
         self._worker = asyncio.create_task(self._work(), name="ledger")
         self._open = True
@@ -161,21 +172,15 @@ class Lane:
             await self._called.wait()
             self._called.clear()
             while self._waiting:
-                group, self._waiting = tuple(self._waiting), []
-                failed = await self._commit(group)
-                _answer_some(self._loop, group, failed)
+                await self._db.commit()
 
-    async def _commit(self, group: tuple[_Waiting, ...]) -> Exception | None:
-        self._raw.group = group
-        try:
-            await self._db.commit()
-        except Exception as error:  # noqa: BLE001 - every waiter hears of it, whatever it is
+    def _answer(self, group: tuple[_Waiting, ...], failed: Exception | None, changed: bool) -> None:
+        _answer_some(self._loop, group, failed)
+        if failed:
             self.failed = True
-            return error
-        if self._raw.changed:
+        elif changed:
             self.failed = False
-            self._loop.call_soon(self._on_change)
-        return None
+            self._on_change()
 
 
 def _answer_some(

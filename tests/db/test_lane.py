@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -78,6 +79,21 @@ async def test_what_comes_while_a_commit_runs_goes_with_the_next_one(lane: Lane)
     go_on.set()
     await asyncio.gather(first, *others)
     assert count("COMMIT") == 2
+
+
+async def test_what_comes_while_the_thread_is_busy_goes_with_the_group(lane: Lane) -> None:
+    free = threading.Event()
+    await lane.run(lambda db: db.create_function("held", 0, lambda: free.wait(30)))
+    holding = asyncio.create_task(lane._db.execute("SELECT held()"))  # before the commit in the thread's line
+    first = asyncio.create_task(lane.run(put("a")))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    second = asyncio.create_task(lane.run(put("b")))
+    await asyncio.sleep(0)
+    STATEMENTS.clear()
+    free.set()
+    await asyncio.gather(holding, first, second)
+    assert count("COMMIT") == 1
 
 
 async def test_one_alone_does_not_wait_for_others(lane: Lane) -> None:

@@ -12,6 +12,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -92,23 +93,30 @@ class Disk:
     full: int = 0
 
     async def connect(self, address: str, *, uri: bool, factory: Any, **options: Any) -> _Connection:
-        writes = "mode=rw" in address
-        return _Connection(sqlite3.connect(address, uri=uri, factory=factory, **options), self, writes)
+        raw = sqlite3.connect(address, uri=uri, factory=factory, **options)
+        if "mode=rw" in address:
+            raw.execute = partial(self._execute, raw.execute)
+        return _Connection(raw, self.pause)
+
+    def _execute(
+        self, execute: Callable[..., sqlite3.Cursor], statement: str, *values: Any
+    ) -> sqlite3.Cursor:
+        if statement == "COMMIT" and self.full > 0:
+            self.full -= 1
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        return execute(statement, *values)
 
 
 class _Connection:
     """As much of aiosqlite's connection as the ledger uses."""
 
-    def __init__(self, raw: sqlite3.Connection, disk: Disk, writes: bool) -> None:
-        self._raw, self._disk, self._writes = raw, disk, writes
+    def __init__(self, raw: sqlite3.Connection, pause: Pause) -> None:
+        self._raw, self._pause = raw, pause
 
     async def commit(self) -> None:
-        await self._disk.pause()
-        if self._writes and self._disk.full > 0:
-            self._disk.full -= 1
-            error = sqlite3.OperationalError("database or disk is full")
-            error.sqlite_errorcode = sqlite3.SQLITE_FULL
-            raise error
+        await self._pause()
         self._raw.commit()
 
     async def close(self) -> None:
