@@ -24,8 +24,8 @@ from sandbox.clock import MovableClock
 from sandbox.discord import Application, Card, DiscordServer, DiscordWorld, Guild, Person, Reply, Role
 from sandbox.discord.conformance import Conformance
 from sandbox.paypal import PayPalServer
-from sandbox.stage import free_port
 from sandbox.stripe import StripeServer
+from tests.ports import held_port
 from web.app import Listener, listening
 
 TOKEN = "right.token"
@@ -176,7 +176,7 @@ async def make_town(
     product = stripe.add_product("Gold")["id"]
     price = stripe.add_price(product, 500, currency="eur")["id"]
     second = await stack.enter_async_context(PayPalServer(clock)) if paypal else None
-    port = free_port()
+    port = stack.enter_context(held_port())
     hook = second.add_webhook(f"http://127.0.0.1:{port}/webhooks/paypal")["id"] if second else ""
     secret = stripe.add_endpoint(f"http://127.0.0.1:{port}/webhooks/stripe")["secret"]
     return Town(

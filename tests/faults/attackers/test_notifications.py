@@ -14,7 +14,6 @@ import pytest
 
 from db import SqliteLedger
 from providers.stripe.client import StripeProvider
-from sandbox.stage import free_port
 from tests.cogs.town import Town, running
 from tests.faults.attackers.post import (
     SIGNED,
@@ -268,7 +267,7 @@ async def test_doubled_names_in_a_body_are_one_event(town: Town) -> None:
 
 async def test_the_ports_of_a_switched_off_provider_are_shut(still_town: Town) -> None:
     town = still_town
-    town.port, paypal, town.paypal = free_port(), town.paypal, None
+    paypal, town.paypal = town.paypal, None
     async with running(town):
         town.paypal = paypal
         assert await send(town, by_paypal(town, b"{}")) == 404

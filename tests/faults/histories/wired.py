@@ -18,11 +18,11 @@ from billing.ports import Ports
 from sandbox.clock import MovableClock
 from sandbox.discord import DiscordServer, Guild
 from sandbox.paypal import Exchange as PayPalExchange
-from sandbox.stage import free_port
 from sandbox.stripe.api import Exchange
 from tests.cogs.town import Town, running
 from tests.faults.histories.mail import OLD
 from tests.faults.histories.stage import Stage
+from tests.ports import held_port
 
 LONGEST = 20.0  # real seconds until what must come true has
 
@@ -98,7 +98,7 @@ class WiredStage(Stage):
         stack.push_async_callback(self._rest.stop)
         await stack.enter_async_context(self.server)
         await stack.enter_async_context(self.paypal)
-        port = free_port()
+        port = stack.enter_context(held_port())
         hook = self.server.add_endpoint(f"http://127.0.0.1:{port}/webhooks/stripe")
         gold, silver = self.roles[0][:2]
         self._town = Town(
