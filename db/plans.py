@@ -6,6 +6,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 import orjson
 
@@ -168,12 +169,20 @@ def load_plans(db: sqlite3.Connection, guild_id: int | None, *, removed: bool = 
     return [plan for plan in plans if removed or plan.removed_at is None]
 
 
-def _load(db: sqlite3.Connection, which: str, value: int | None) -> list[Plan]:
+def _load(db: sqlite3.Connection, which: str, value: int | None) -> tuple[Plan, ...]:
+    rows = db.execute(f"SELECT {_PLAN} FROM plans WHERE {which} ORDER BY id", (value,)).fetchall()
+    priced = db.execute(_PRICES_OF.format(which), (value,)).fetchall()
+    return _plans(tuple(rows), tuple(priced))
+
+
+# Read with every look at a member, and seldom others than the last time: to make them anew took half of it.
+@lru_cache(maxsize=64)
+def _plans(rows: tuple[Row, ...], priced: tuple[Row, ...]) -> tuple[Plan, ...]:
+    """From the columns of `_PLAN`, and of `_PRICES_OF`."""
     prices: defaultdict[tuple[int, int], list[Price]] = defaultdict(list)
-    for plan_id, on_sale, *columns in db.execute(_PRICES_OF.format(which), (value,)):
+    for plan_id, on_sale, *columns in priced:
         prices[plan_id, on_sale].append(price(tuple(columns)))
-    rows = db.execute(f"SELECT {_PLAN} FROM plans WHERE {which} ORDER BY id", (value,))
-    return [_plan(row, prices[row[0], 1], prices[row[0], 0]) for row in rows]
+    return tuple(_plan(row, prices[row[0], 1], prices[row[0], 0]) for row in rows)
 
 
 def _plan(row: Row, on_sale: Iterable[Price], former: Iterable[Price]) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -109,12 +110,18 @@ def subscription(row: Row) -> Subscription:
         customer,
         Status(status),
         provider_status,
-        tuple(Item(Price(**item["price"]), item["quantity"]) for item in orjson.loads(items)),
+        _items(items),
         *rest,
         DisputeState(dispute),
         None if guild is None else Binding(guild, member),
     )
     return Subscription(*fields)
+
+
+# Who pays for the same price has the same text.
+@lru_cache(maxsize=1024)
+def _items(text: str) -> tuple[Item, ...]:
+    return tuple(Item(Price(**item["price"]), item["quantity"]) for item in orjson.loads(text))
 
 
 def event_row(event: Event) -> Row:
