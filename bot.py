@@ -12,11 +12,11 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack, suppress
 
 from billing.errors import LedgerDamaged, LedgerError, LedgerHeld, LedgerTooNew
-from billing.ports import Clock, Ports
+from billing.ports import Clock, Ports, Work
 from billing.worker import Worker
 from check import check, tell_refused
 from cogs.client import DuesBot
@@ -59,10 +59,10 @@ class Parts:
     worker: Worker | None = None
     bot: DuesBot | None = None
 
-    def wake(self) -> None:
+    def wake(self, works: Collection[Work]) -> None:
         """There may be new work."""
         if self.worker is not None:
-            self.worker.wake()
+            self.worker.wake(works)
 
     def is_ready(self) -> bool:
         """Whether commands are taken."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from billing.brake import Brake
@@ -24,6 +25,17 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
+
+
+class Work(StrEnum):
+    """What may wait in the ledger, each for a lane of the worker: events, stale subscriptions, marked
+    members, wishes, notices."""
+
+    LOCATE = "locate"
+    SYNC = "sync"
+    CONVERGE = "converge"
+    CARRY_OUT = "carry out"
+    TELL = "tell"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from billing.errors import ProviderRefused
-from billing.ledger import Dispute, Health, Known, Ledger, StaleSubscription, Synced
+from billing.ledger import Dispute, Health, Known, Ledger, StaleSubscription, Synced, Work
 from billing.model import (
     Checkout,
     DisputeState,
@@ -42,6 +42,7 @@ __all__ = [
     "RoleGateway",
     "StaleSubscription",
     "Synced",
+    "Work",
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
@@ -13,7 +13,7 @@ from typing import Any
 from billing.backoff import next_try, next_try_of
 from billing.errors import DuesError
 from billing.model import Event, Intent, IntentState, MemberMark, Notice
-from billing.ports import Ports, StaleSubscription
+from billing.ports import Ports, StaleSubscription, Work
 from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.carry_out import carry_out
 from billing.use_cases.converge import converge_member
@@ -46,7 +46,7 @@ class Lane:
     `postpone` keeps a piece that could not be done, with why, behind the others.
     """
 
-    name: str
+    name: Work
     load: _Load
     handle: Callable[[Any], Awaitable[object]]
     key: _Key
@@ -58,7 +58,7 @@ def lanes(ports: Ports) -> list[Lane]:
     """From a stored event to a role, and what people are told of it."""
 
     def lane(
-        name: str,
+        name: Work,
         width: int,
         load: _Load,
         key: _Key,
@@ -69,11 +69,11 @@ def lanes(ports: Ports) -> list[Lane]:
 
     ledger = ports.ledger
     return [
-        lane("locate", 4, partial(_load_events, ports), _events, locate_events, _postpone_events),
-        lane("sync", 16, ledger.load_stale, attrgetter("key"), sync_subscription, _postpone_fetch),
-        lane("converge", 16, ledger.load_marked, _member, converge_member, _postpone_member),
-        lane("carry out", 4, ledger.load_intents, attrgetter("key"), _carry_out, _postpone_intent),
-        lane("tell", 4, ledger.load_notices, _recipient, tell_notice, _postpone_notice),
+        lane(Work.LOCATE, 4, partial(_load_events, ports), _events, locate_events, _postpone_events),
+        lane(Work.SYNC, 16, ledger.load_stale, attrgetter("key"), sync_subscription, _postpone_fetch),
+        lane(Work.CONVERGE, 16, ledger.load_marked, _member, converge_member, _postpone_member),
+        lane(Work.CARRY_OUT, 4, ledger.load_intents, attrgetter("key"), _carry_out, _postpone_intent),
+        lane(Work.TELL, 4, ledger.load_notices, _recipient, tell_notice, _postpone_notice),
     ]
 
 
@@ -144,7 +144,7 @@ def _recipient(notice: Notice) -> Hashable:
 class Worker:
     """Runs every lane, the timer and the sweep until it is closed.
 
-    `wake()` tells that the ledger may hold new work. A fault in one piece is logged and holds up nothing
+    `wake` tells that the ledger may hold new work. A fault in one piece is logged and holds up nothing
     else; the piece stays in the ledger and is tried again.
     """
 
@@ -155,10 +155,13 @@ class Worker:
         self._timer = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    def wake(self) -> None:
-        """To be called on the event loop after any commit."""
-        for event in (*self._wakes.values(), self._timer):
-            event.set()
+    def wake(self, works: Collection[Work] = tuple(Work)) -> None:
+        """To be called on the event loop after any commit, with what it may have left waiting: lanes that
+        look in vain cost an event a tenth of its way to a role (bench/). The timer hears of every commit, and
+        wakes them all within a second."""
+        for work in works:
+            self._wakes[work].set()
+        self._timer.set()
 
     def start(self) -> None:
         """Begin; Discord must be ready to take calls."""

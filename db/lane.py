@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,22 @@ from typing import Any
 import aiosqlite
 
 from billing.errors import LedgerUnavailable
+from billing.ports import Work
 from db.faults import fault_of, is_of_file
 
 # So many are answered in one turn of the event loop: what each then does would hold up all others.
 AT_ONCE = 16
 
 Operation = Callable[[sqlite3.Connection], Any]
+OnChange = Callable[[Set[Work]], None]
+
+ALL = frozenset(Work)
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
     operation: Operation
+    leaves: Set[Work]
     answer: asyncio.Future[Any]
     result: Any = None
     error: Exception | None = None
@@ -103,7 +108,7 @@ def address(path: Path, mode: str) -> str:
 class Lane:
     """One connection. `run` waits its turn, and answers once the transaction is over."""
 
-    def __init__(self, db: aiosqlite.Connection, raw: _Grouping, on_change: Callable[[], None]) -> None:
+    def __init__(self, db: aiosqlite.Connection, raw: _Grouping, on_change: OnChange) -> None:
         self._db = db
         self._on_change = on_change
         self._waiting: deque[_Waiting] = deque()
@@ -122,7 +127,7 @@ class Lane:
         prepare: Operation,
         *,
         read_only: bool = False,
-        on_change: Callable[[], None] = lambda: None,
+        on_change: OnChange = lambda works: None,
     ) -> Lane:
         """Connect, and `prepare` the connection on its own thread before anything else."""
         made: list[_Grouping] = []
@@ -151,11 +156,14 @@ class Lane:
             raise fault_of(failed[0])
         return cls(db, made[0], on_change)
 
-    async def run(self, operation: Operation) -> Any:
-        """The operation's answer, once durable. Its own error, or the transaction's as a LedgerError."""
+    async def run(self, operation: Operation, leaves: Set[Work] = ALL) -> Any:
+        """The operation's answer, once durable. Its own error, or the transaction's as a LedgerError.
+
+        `leaves`: the work that it may leave waiting, for `on_change`.
+        """
         if not self._open:
             raise LedgerUnavailable(detail="the ledger is closed")
-        waiting = _Waiting(operation, self._loop.create_future())
+        waiting = _Waiting(operation, leaves, self._loop.create_future())
         self._waiting.append(waiting)
         self._called.set()
         return await waiting.answer
@@ -180,7 +188,7 @@ class Lane:
             self.failed = True
         elif changed:
             self.failed = False
-            self._on_change()
+            self._on_change(frozenset().union(*(waiting.leaves for waiting in group)))
 
 
 def _answer_some(

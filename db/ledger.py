@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import IO, Concatenate, ParamSpec, Self, TypeVar
+from typing import IO, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from billing.brake import Brake
 from billing.model import (
@@ -26,7 +26,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
-from billing.ports import Health, Known, Ledger, StaleSubscription, Synced
+from billing.ports import Health, Known, Ledger, StaleSubscription, Synced, Work
 from db import (
     astray,
     brake,
@@ -42,12 +42,23 @@ from db import (
     sync,
 )
 from db.backup import backup
-from db.lane import Lane
+from db.lane import ALL, Lane, OnChange
 from db.lock import hold
 from db.schema import prepare_reader, prepare_writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+# The work that these may leave waiting; any other is taken to leave all of it.
+_LEAVES: dict[Callable[..., Any], Set[Work]] = {
+    inbox.record_events: {Work.LOCATE},
+    inbox.record_located: {Work.SYNC},
+    sync.record_synced: {Work.CONVERGE, Work.CARRY_OUT, Work.TELL},
+    marks.record_granting: set(),
+    marks.record_converged: {Work.TELL},
+    marks.record_checked: set(),
+}
 
 
 class SqliteLedger(Ledger):
@@ -61,11 +72,12 @@ class SqliteLedger(Ledger):
         self._arriving = 0
 
     @classmethod
-    async def open(cls, path: Path, on_change: Callable[[], None] = lambda: None) -> Self:
+    async def open(cls, path: Path, on_change: OnChange = lambda works: None) -> Self:
         """Make the file where there is none, or bring it to the newest schema.
 
-        `on_change` is called on the event loop after every commit that changed something. LedgerHeld,
-        LedgerDamaged, LedgerTooNew, or LedgerUnavailable where it cannot be made or written.
+        `on_change` is called on the event loop after every commit that changed something, with the work
+        that it may have left. LedgerHeld, LedgerDamaged, LedgerTooNew, or LedgerUnavailable where it cannot
+        be made or written.
         """
         async with AsyncExitStack() as undo:
             lock = undo.enter_context(hold(path))
@@ -97,7 +109,8 @@ class SqliteLedger(Ledger):
     async def _write(
         self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        answer: T = await self._writer.run(lambda db: operation(db, *args, **kwargs))
+        leaves = _LEAVES.get(operation, ALL)
+        answer: T = await self._writer.run(lambda db: operation(db, *args, **kwargs), leaves)
         return answer
 
     async def _read(

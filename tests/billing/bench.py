@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Set
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from billing.model import Status, Subscription
-from billing.ports import Ports
+from billing.ports import Ports, Work
 from billing.use_cases.ingest import ingest
 from billing.worker import Worker
 from db.ledger import SqliteLedger
@@ -105,7 +105,12 @@ async def quiet(bench: Bench) -> None:
 @asynccontextmanager
 async def run(path: Path, *, interval: float = INTERVAL, start: bool = True) -> AsyncIterator[Bench]:
     benches: list[Bench] = []
-    async with await SqliteLedger.open(path, lambda: benches[0].worker.wake() if benches else None) as ledger:
+
+    def wake(works: Set[Work]) -> None:
+        for bench in benches:
+            bench.worker.wake(works)
+
+    async with await SqliteLedger.open(path, wake) as ledger:
         bench = Bench(ledger, interval)
         benches.append(bench)
         if start:

@@ -10,7 +10,7 @@ import pytest
 
 from billing.errors import DiscordUnavailable
 from billing.model import Binding, Intent, IntentKind
-from billing.ports import Synced
+from billing.ports import Synced, Work
 from tests.billing.bench import Bench, quiet, run, until
 from tests.billing.builders import GUILD, MEMBER
 
@@ -82,3 +82,20 @@ async def test_the_log_of_a_wish_holds_no_words_of_a_person_s(
         await until(lambda: "carry out" in caplog.text)
     assert "cancel_now, done in" in caplog.text
     assert "rude" not in caplog.text
+
+
+async def test_work_that_no_commit_told_of_is_found_within_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lanes hear what a commit may have left; the timer, which hears of every commit, wakes them all."""
+    async with run(tmp_path / "ledger.db", start=False) as bench:
+        wake = bench.worker.wake
+        monkeypatch.setattr(
+            bench.worker, "wake", lambda works=tuple(Work): wake(() if works != tuple(Work) else works)
+        )
+        await bench.sell()
+        await bench.offer("sub_1")
+        bench.worker.start()
+        await until(lambda: bench.retries == 2)  # the sweep at the start is over
+        await bench.ring("sub_1")
+        await until(lambda: bench.holders() == 1)

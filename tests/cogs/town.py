@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Set
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +11,14 @@ from unittest.mock import patch
 
 import cogs.role_sync
 from billing.model import Plan
-from billing.ports import Ports, Provider
+from billing.ports import Ports, Provider, Work
 from billing.use_cases.plans import Edit, add_plan
 from billing.worker import Worker
 from cogs.client import DuesBot
 from cogs.messenger import DiscordMessenger
 from cogs.role_sync import DiscordRoles, RoleSync
 from db import SqliteLedger
+from db.lane import OnChange
 from providers.paypal.client import PayPalProvider
 from providers.stripe.client import StripeProvider
 from sandbox.clock import MovableClock
@@ -208,8 +209,8 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
     between two."""
     async with AsyncExitStack() as stack:
         stack.enter_context(patch.object(cogs.role_sync, "SETTLING", 0.02))
-        woken: list[Callable[[], None]] = [town.changed.set]
-        ledger = await SqliteLedger.open(town.path, lambda: _wake(woken))
+        woken: list[OnChange] = [lambda works: town.changed.set()]
+        ledger = await SqliteLedger.open(town.path, lambda works: _wake(woken, works))
         stack.push_async_callback(ledger.close)
         provider = StripeProvider(town.stripe.api_key, (town.secret,), town.stripe.url, town.clock)
         stack.push_async_callback(provider.close)
@@ -254,9 +255,9 @@ def _waking(bot: DuesBot) -> set[asyncio.Task[None]]:
     return set(found._tasks) if isinstance(found, RoleSync) else set()
 
 
-def _wake(woken: list[Callable[[], None]]) -> None:
+def _wake(woken: list[OnChange], works: Set[Work]) -> None:
     for wake in woken:
-        wake()
+        wake(works)
 
 
 async def _stop(serving: asyncio.Task[None]) -> None:

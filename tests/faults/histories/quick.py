@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import math
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Set
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ import providers.paypal.api
 import providers.paypal.client
 from billing.errors import LedgerUnavailable
 from billing.model import Notice, Plan
-from billing.ports import Ports, Provider
+from billing.ports import Ports, Provider, Work
 from billing.use_cases.ingest import ingest
 from billing.worker import Worker
 from cogs.role_sync import DiscordRoles, RoleSync
@@ -103,9 +103,9 @@ class QuickStage(Stage):
         """What bot.py composes, with the network taken out."""
         worker: list[Worker] = []
 
-        def wake() -> None:
+        def wake(works: Set[Work]) -> None:
             for one in worker:
-                one.wake()
+                one.wake(works)
 
         ledger = await SqliteLedger.open(self.path, wake)
         both: dict[str, Provider] = {"stripe": self._connect_stripe(), "paypal": self._connect_paypal()}
