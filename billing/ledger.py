@@ -159,6 +159,10 @@ class Ledger(Protocol):
     async def load_subscription(self, key: SubscriptionKey) -> Subscription | None:
         """As last fetched, with its binding."""
 
+    async def load_with_member(self, key: SubscriptionKey) -> tuple[Subscription | None, MemberState | None]:
+        """The subscription, and all that decides its member's roles where it is somebody's, in one consistent
+        read."""
+
     async def load_known(self, provider: str, account: str, ids: Sequence[str]) -> list[Known]:
         """Those of these subscriptions that are recorded, in no order."""
 

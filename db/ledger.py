@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Awaitable, Callable, Sequence, Set
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import IO, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import IO, Concatenate, ParamSpec, Self, TypeVar
 
 from billing.brake import Brake
 from billing.model import (
@@ -48,17 +48,6 @@ from db.schema import prepare_reader, prepare_writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-# The work that these may leave waiting; any other is taken to leave all of it.
-_LEAVES: dict[Callable[..., Any], Set[Work]] = {
-    inbox.record_events: {Work.LOCATE},
-    inbox.record_located: {Work.SYNC},
-    sync.record_synced: {Work.CONVERGE, Work.CARRY_OUT, Work.TELL},
-    marks.record_granting: set(),
-    marks.record_converged: {Work.TELL},
-    marks.record_checked: set(),
-}
 
 
 class SqliteLedger(Ledger):
@@ -106,18 +95,25 @@ class SqliteLedger(Ledger):
         """
         await backup(self._path, target)
 
-    async def _write(
+    def _write(
         self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        leaves = _LEAVES.get(operation, ALL)
-        answer: T = await self._writer.run(lambda db: operation(db, *args, **kwargs), leaves)
-        return answer
+    ) -> Awaitable[T]:
+        return self._leave(ALL, operation, *args, **kwargs)
 
-    async def _read(
+    def _leave(
+        self,
+        works: Set[Work],
+        operation: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Awaitable[T]:
+        """Write what may leave no other work waiting than this."""
+        return self._writer.run(lambda db: operation(db, *args, **kwargs), works)
+
+    def _read(
         self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        answer: T = await self._reader.run(lambda db: operation(db, *args, **kwargs))
-        return answer
+    ) -> Awaitable[T]:
+        return self._reader.run(lambda db: operation(db, *args, **kwargs))
 
     # -- inbox and sync ------------------------------------------------------------------------------
     @property
@@ -127,7 +123,7 @@ class SqliteLedger(Ledger):
     async def record_events(self, events: Sequence[Event], at: int) -> int:
         self._arriving += 1
         try:
-            return await self._write(inbox.record_events, events, at)
+            return await self._leave({Work.LOCATE}, inbox.record_events, events, at)
         finally:
             self._arriving -= 1
 
@@ -135,7 +131,7 @@ class SqliteLedger(Ledger):
         return await self._read(inbox.load_pending_events, at, limit)
 
     async def record_located(self, event: Event, keys: Sequence[SubscriptionKey], at: int) -> None:
-        await self._write(inbox.record_located, event, keys, at)
+        await self._leave({Work.SYNC}, inbox.record_located, event, keys, at)
 
     async def record_event_failed(self, event: Event, error: str, next_try_at: int) -> None:
         await self._write(inbox.record_event_failed, event, error, next_try_at)
@@ -150,7 +146,9 @@ class SqliteLedger(Ledger):
         await self._write(inbox.record_fetch_failed, stale, error, next_try_at)
 
     async def record_synced(self, synced: Synced) -> bool:
-        return await self._write(sync.record_synced, synced)
+        follow = {Work.TELL: synced.notices, Work.CARRY_OUT: synced.intents}
+        works = {Work.CONVERGE, *(work for work, pieces in follow.items() if pieces)}
+        return await self._leave(works, sync.record_synced, synced)
 
     async def record_retry(self, at: int, wished_before: int) -> None:
         await self._write(marks.record_retry, at, wished_before)
@@ -161,6 +159,9 @@ class SqliteLedger(Ledger):
     # -- subscriptions and who they belong to --------------------------------------------------------
     async def load_subscription(self, key: SubscriptionKey) -> Subscription | None:
         return await self._read(subscriptions.load_subscription, key)
+
+    async def load_with_member(self, key: SubscriptionKey) -> tuple[Subscription | None, MemberState | None]:
+        return await self._read(members.load_with_member, key)
 
     async def load_known(self, provider: str, account: str, ids: Sequence[str]) -> list[Known]:
         return await self._read(subscriptions.load_known, provider, account, ids)
@@ -216,7 +217,7 @@ class SqliteLedger(Ledger):
         return await self._read(members.load_member_state, guild_id, member_id)
 
     async def record_granting(self, guild_id: int, member_id: int, role_id: int, at: int) -> None:
-        await self._write(marks.record_granting, guild_id, member_id, role_id, at)
+        await self._leave(set(), marks.record_granting, guild_id, member_id, role_id, at)
 
     async def record_converged(
         self,
@@ -230,8 +231,9 @@ class SqliteLedger(Ledger):
         *,
         braked: bool = False,
     ) -> None:
-        await self._write(
-            marks.record_converged, mark, gone, due_at, parked, changes, notices, at, braked=braked
+        works = {Work.TELL} if notices else set[Work]()
+        await self._leave(
+            works, marks.record_converged, mark, gone, due_at, parked, changes, notices, at, braked=braked
         )
 
     async def record_converge_failed(self, mark: MemberMark, error: str, next_try_at: int) -> None:
@@ -250,7 +252,7 @@ class SqliteLedger(Ledger):
         return await self._read(marks.load_members_to_check, at, limit)
 
     async def record_checked(self, members: Sequence[Binding], at: int) -> None:
-        await self._write(marks.record_checked, members, at)
+        await self._leave(set(), marks.record_checked, members, at)
 
     async def load_astray(self, guild_id: int, at: int, grace: int) -> list[int]:
         look = await self._read(astray.Round.begin, guild_id, at, grace)

@@ -5,12 +5,22 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from billing.model import Binding, Change, Intent, MemberState, Notice, Override
+from billing.model import (
+    Binding,
+    Change,
+    Intent,
+    MemberState,
+    Notice,
+    Override,
+    Subscription,
+    SubscriptionKey,
+)
 from db.intents import record_intent
 from db.marks import mark
 from db.notices import record_notice
 from db.plans import load_plans
 from db.rows import OVERRIDE, SUBSCRIPTION, add_changes, marks, override, subscription
+from db.subscriptions import load_subscription
 
 _THE_ONE = "guild_id = ? AND member_id = ?"
 
@@ -38,6 +48,14 @@ def load_member_state(db: sqlite3.Connection, guild_id: int, member_id: int) -> 
         stale=db.execute(_STALE, who).fetchone() is not None,
         due_at=member[1] if member else None,
     )
+
+
+def load_with_member(
+    db: sqlite3.Connection, key: SubscriptionKey
+) -> tuple[Subscription | None, MemberState | None]:
+    found = load_subscription(db, key)
+    binding = found.binding if found else None
+    return found, load_member_state(db, binding.guild_id, binding.member_id) if binding else None
 
 
 def record_overrides(

@@ -191,7 +191,7 @@ async def record_snapshot(
 async def _conclude(
     ports: Ports, provider: Provider, snapshot: Subscription, who: str, why: str, evidence: str
 ) -> Synced:
-    known = await ports.ledger.load_subscription(snapshot.key)
+    known, state = await ports.ledger.load_with_member(snapshot.key)
     binding = known.binding if known else None
     if binding is None and (checkout := await _find_checkout(ports, provider, snapshot)) is not None:
         binding = Binding(checkout.guild_id, checkout.member_id)
@@ -200,7 +200,8 @@ async def _conclude(
     synced = Synced(snapshot, who, why, evidence, ports.now())
     if binding is None:
         return synced
-    state = await ports.ledger.load_member_state(binding.guild_id, binding.member_id)
+    if state is None:
+        state = await ports.ledger.load_member_state(binding.guild_id, binding.member_id)
     now = ports.now()
     block = block_in(state, snapshot, now)
     begins = _begins(ports, known, snapshot)

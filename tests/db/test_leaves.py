@@ -78,6 +78,14 @@ async def test_each_step_of_an_event_wakes_only_the_next_and_all_of_it(watched: 
     assert await watched.after(led.record_checked([ANNA], AT + 1)) == set()
 
 
+async def test_lanes_for_what_a_step_did_not_bring_are_left_alone(watched: Watched) -> None:
+    led = watched.ledger
+    synced = Synced(subscription(binding=ANNA), "provider", "fetched", "test", AT)
+    assert await watched.after(led.record_synced(synced)) == {Work.CONVERGE}
+    (mark,) = await led.load_marked(AT, 9)
+    assert await watched.after(led.record_converged(mark, [], None, None, [], [], AT)) == set()
+
+
 async def test_what_is_not_known_better_may_leave_anything(watched: Watched) -> None:
     assert await watched.after(watched.ledger.record_stale([KEY], "test", AT)) == set(Work)
 

@@ -95,6 +95,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_customer_subscriptions("stripe", "acct", "cus_sub_1")
     await ledger.load_dispute("stripe", "acct", "dp_1")
     await ledger.load_unbound("stripe", "acct")
+    await ledger.load_with_member(KEY)
     await ledger.load_known("stripe", "acct", [KEY.id])
     await ledger.load_living("stripe", "acct", 0, 9)
     await ledger.load_astray(GUILD, 20, 9)

@@ -114,6 +114,19 @@ async def test_all_that_decides_comes_in_one_read(ledger: Ledger) -> None:
     assert state.parked is None
 
 
+async def test_a_subscription_comes_with_all_that_decides_its_members_roles(ledger: Ledger) -> None:
+    assert await ledger.load_with_member(KEY) == (None, None)
+    await sync(ledger, subscription())
+    assert await ledger.load_with_member(KEY) == (subscription(), None)
+    await sync(ledger, subscription(binding=ANNA))
+    await sync(ledger, subscription("sub_2", binding=ANNA))
+    await sync(ledger, subscription("sub_3", binding=BERT))
+    await ledger.record_granting(*_ids(ANNA), 71, 10)
+    state = await ledger.load_member_state(*_ids(ANNA))
+    assert {one.key.id for one in state.subscriptions} == {"sub_1", "sub_2"}
+    assert await ledger.load_with_member(KEY) == (subscription(binding=ANNA), state)
+
+
 async def test_it_is_told_what_the_roles_still_wait_for(ledger: Ledger) -> None:
     await sync(ledger, subscription(binding=ANNA))
     await sync(ledger, subscription("sub_2", binding=Binding(OTHER_GUILD, ANNA.member_id)))
