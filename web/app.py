@@ -118,13 +118,18 @@ class Listener:
     def _receiver(self, provider: Provider) -> Callable[[web.Request], Awaitable[web.Response]]:
         counter = cache(lambda status: self._notifications.labels(provider.name, str(status)))
 
+        def tell(status: int, outcome: str, events: list[Event], seconds: float) -> None:
+            counter(status).inc()
+            named = ", ".join(f"{event.id} {event.kind}" for event in events) or "-"
+            took = seconds * 1000
+            log.info("notification %s %s: %d %s in %.1f ms", provider.name, named, status, outcome, took)
+
         async def receive(request: web.Request) -> web.Response:
             started = perf_counter()
             status, outcome, events = await self._receive(provider, request)
-            counter(status).inc()
-            took = (perf_counter() - started) * 1000
-            named = ", ".join(f"{event.id} {event.kind}" for event in events) or "-"
-            log.info("notification %s %s: %d %s in %.1f ms", provider.name, named, status, outcome, took)
+            took = perf_counter() - started
+            # The answer goes out first: 30 µs earlier, of 500 (bench/).
+            asyncio.get_running_loop().call_soon(tell, status, outcome, events, took)
             return web.Response(status=status, text=outcome)
 
         return receive
