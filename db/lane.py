@@ -119,6 +119,7 @@ class Lane:
         self._worker = asyncio.create_task(self._work(), name="ledger")
         self._open = True
         self.failed = False  # the last transaction that was to change anything
+        self.done = 0  # operations of the transactions that changed anything
 
     @classmethod
     async def open(
@@ -168,6 +169,10 @@ class Lane:
         self._called.set()
         return await waiting.answer
 
+    async def between(self, statement: str) -> None:
+        """Have a statement run between two groups, in no transaction."""
+        await self._db.execute_fetchall(statement)
+
     async def close(self) -> None:
         """Finish what waits, then let go of the file."""
         self._open = False
@@ -188,6 +193,7 @@ class Lane:
             self.failed = True
         elif changed:
             self.failed = False
+            self.done += len(group)
             self._on_change(frozenset().union(*(waiting.leaves for waiting in group)))
 
 

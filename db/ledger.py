@@ -42,6 +42,7 @@ from db import (
     sync,
 )
 from db.backup import backup
+from db.copier import Copier
 from db.lane import ALL, Lane, OnChange
 from db.lock import hold
 from db.schema import prepare_reader, prepare_writer
@@ -53,11 +54,12 @@ T = TypeVar("T")
 class SqliteLedger(Ledger):
     """One file, one process. Made by `open`, let go by `close` or at the end of `async with`."""
 
-    def __init__(self, path: Path, lock: IO[bytes], writer: Lane, reader: Lane) -> None:
+    def __init__(self, path: Path, lock: IO[bytes], writer: Lane, reader: Lane, copier: Copier) -> None:
         self._path = path
         self._lock = lock
         self._writer = writer
         self._reader = reader
+        self._copier = copier
         self._arriving = 0
 
     @classmethod
@@ -70,11 +72,17 @@ class SqliteLedger(Ledger):
         """
         async with AsyncExitStack() as undo:
             lock = undo.enter_context(hold(path))
-            writer = await Lane.open(path, prepare_writer, on_change=on_change)
+            copier = Copier(path)
+
+            def changed(works: Set[Work]) -> None:
+                copier.changed(writer)
+                on_change(works)
+
+            writer = await Lane.open(path, prepare_writer, on_change=changed)
             undo.push_async_callback(writer.close)
             reader = await Lane.open(path, prepare_reader, read_only=True)
             undo.pop_all()
-        return cls(path, lock, writer, reader)
+        return cls(path, lock, writer, reader, copier)
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,6 +92,7 @@ class SqliteLedger(Ledger):
 
     async def close(self) -> None:
         """Finish what waits and let go of the file."""
+        await self._copier.close()
         await self._reader.close()
         await self._writer.close()
         self._lock.close()

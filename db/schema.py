@@ -20,15 +20,16 @@ def load_migrations() -> list[str]:
     return [path.read_text("utf-8") for path in sorted(_FOLDER.glob("[0-9]*.sql"))]
 
 
-# A commit is on disk when it returns (FULL). A larger write-ahead log lets more commits share the copying
-# of a page; a cache of 64 MiB holds the upper levels of every index of some million subscriptions.
+# A commit is on disk when it returns (FULL). The write-ahead log is copied beside the commits
+# (db/copier.py), within one only where one change fills it, as when a plan is sold to a million; a cache of
+# 64 MiB holds the upper levels of every index of some million subscriptions.
 _WRITER = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA wal_autocheckpoint = 4000",
+    "PRAGMA wal_autocheckpoint = 16000",
     "PRAGMA journal_size_limit = 67108864",
 )
 _READER = ("PRAGMA query_only = ON", "PRAGMA cache_size = -32768", "PRAGMA temp_store = MEMORY")

@@ -1,0 +1,110 @@
+"""The write-ahead log is copied beside the commits, and begins anew."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from db import SqliteLedger, copier
+from tests.contract.ledger.nouns import event
+
+MANY = 40
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copier, "MANY", MANY)
+
+
+async def store(ledger: SqliteLedger, first: int, count: int) -> None:
+    """One commit an event."""
+    for number in range(first, first + count):
+        assert await ledger.record_events([event(f"evt_{number}")], 10) == 1
+
+
+async def copied(ledger: SqliteLedger) -> None:
+    task = ledger._copier._copying
+    assert task is not None
+    await task
+
+
+def in_the_file(path: Path) -> int:
+    """Events that stand in the file itself; `immutable` has SQLite read no log. Before the first copy not
+    even the tables stand there."""
+    with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as db:
+        if not db.execute("SELECT 1 FROM sqlite_schema").fetchone():
+            return 0
+        return int(db.execute("SELECT count(*) FROM inbox").fetchone()[0])
+
+
+def log_of(path: Path) -> int:
+    return path.with_name(f"{path.name}-wal").stat().st_size
+
+
+async def test_it_is_copied_once_so_much_was_written(ledger: SqliteLedger, path: Path) -> None:
+    await store(ledger, 0, MANY - 1)
+    assert ledger._copier._copying is None
+    assert in_the_file(path) == 0
+    await store(ledger, MANY, 1)
+    await copied(ledger)
+    assert in_the_file(path) == MANY
+
+
+async def test_it_begins_anew_however_much_is_written_meanwhile(ledger: SqliteLedger, path: Path) -> None:
+    """Whoever never lets go of the log would see it grow as long as the history."""
+    await store(ledger, 0, 3 * MANY)
+    await copied(ledger)
+    once = log_of(path)
+    await store(ledger, 3 * MANY, 30 * MANY)
+    await copied(ledger)
+    assert log_of(path) < 2 * once
+
+
+async def test_what_comes_while_it_is_copied_is_copied_by_the_writer(
+    ledger: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    between, reached, held = ledger._writer.between, asyncio.Event(), asyncio.Event()
+
+    async def later(statement: str) -> None:
+        reached.set()
+        await held.wait()
+        await between(statement)
+
+    monkeypatch.setattr(ledger._writer, "between", later)
+    await store(ledger, 0, MANY)
+    await reached.wait()
+    await store(ledger, MANY, 7)
+    assert in_the_file(path) == MANY
+    held.set()
+    await copied(ledger)
+    assert in_the_file(path) == MANY + 7
+
+
+async def test_a_copy_that_fails_stops_no_commit(
+    ledger: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger._copier, "_path", path.with_name("gone.db"))
+    await store(ledger, 0, MANY)
+    await copied(ledger)
+    assert in_the_file(path) < MANY
+    monkeypatch.setattr(ledger._copier, "_path", path)
+    await store(ledger, MANY, MANY)
+    await copied(ledger)
+    assert in_the_file(path) == 2 * MANY
+
+
+async def test_closing_waits_for_it_and_begins_no_other(path: Path) -> None:
+    ledger = await SqliteLedger.open(path)
+    await store(ledger, 0, MANY - 1)
+    last = [ledger.record_events([event(f"last_{number}")], 10) for number in range(3 * MANY)]
+    waiting = asyncio.gather(*last)
+    await asyncio.sleep(0)
+    await ledger.close()
+    assert await waiting == [1] * (3 * MANY)
+    await asyncio.sleep(0)
+    assert "copier" not in {task.get_name() for task in asyncio.all_tasks()}
+    assert in_the_file(path) == 4 * MANY - 1
