@@ -264,13 +264,7 @@ class SqliteLedger(Ledger):
         await self._leave(set(), marks.record_checked, members, at)
 
     async def load_astray(self, guild_id: int, at: int, grace: int) -> list[int]:
-        look = await self._read(astray.Round.begin, guild_id, at, grace)
-        found: list[int] = []
-        after: int | None = 0
-        while after is not None:
-            members, after = await self._read(astray.load_slice, look, after)
-            found += members
-        return found
+        return await astray.load_astray(self._path, self._reader, guild_id, at, grace)
 
     async def load_parked(self, guild_id: int) -> list[tuple[int, str]]:
         return await self._read(marks.load_parked, guild_id)

@@ -46,6 +46,12 @@ def prepare_reader(db: sqlite3.Connection) -> None:
         db.execute(pragma)
 
 
+def prepare_walker(db: sqlite3.Connection) -> None:
+    """Settings of one that goes through everything once: pages that it has read are of no use to it."""
+    prepare_reader(db)
+    db.execute("PRAGMA cache_size = -2048")
+
+
 def prepare(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
     """Check the file and bring it to the newest schema.
 
