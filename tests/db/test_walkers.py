@@ -84,7 +84,7 @@ async def test_a_small_server_is_walked_by_the_reader(
 async def test_where_one_cannot_read_on_the_ledger_says_so(
     large: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     seen: list[int] = []
 
     def fail(db: sqlite3.Connection) -> None:
@@ -95,4 +95,6 @@ async def test_where_one_cannot_read_on_the_ledger_says_so(
     noting(monkeypatch, "load_slice", fail)
     with pytest.raises(LedgerError):
         await large.load_astray(GUILD, 20, 0)
-    assert threading.active_count() == before, "a walker's thread was left over"
+    for walker in set(threading.enumerate()) - before:
+        walker.join(5)
+        assert not walker.is_alive(), "a walker's thread was left over"
