@@ -64,6 +64,7 @@ class Conformance:
             ]
         )
         self._validators: dict[str, Draft202012Validator] = {}
+        self._fitting: set[tuple[str, str]] = set()
 
     @classmethod
     def load(cls) -> Conformance | None:
@@ -117,8 +118,14 @@ class Conformance:
 
     def _check(self, where: str, pointer: str, body: Any, document: str = _ANSWERS) -> None:
         self.checked += 1
+        # Every bot registers the same commands, each time some hundred schemas deep.
+        held = (document + pointer, json.dumps(body, sort_keys=True))
+        if held in self._fitting:
+            return
         fault = best_match(self._validator(document + pointer).iter_errors(body))
-        if fault is not None:
+        if fault is None:
+            self._fitting.add(held)
+        else:
             self.violations.append(f"{where}: {_told(fault)}")
 
     def _validator(self, uri: str) -> Draft202012Validator:
