@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
 
+import cogs.client
 import cogs.role_sync
 from billing.model import Plan
 from billing.ports import Ports, Provider, Work
@@ -209,6 +210,7 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
     between two."""
     async with AsyncExitStack() as stack:
         stack.enter_context(patch.object(cogs.role_sync, "SETTLING", 0.02))
+        stack.enter_context(patch.object(cogs.client, "STREAM_PAUSE", 0.05))
         woken: list[OnChange] = [lambda works: town.changed.set()]
         ledger = await SqliteLedger.open(town.path, lambda works: _wake(woken, works))
         stack.push_async_callback(ledger.close)
