@@ -6,7 +6,6 @@ shows (secrets, how a card behaves) lies in `World.hidden`.
 
 from __future__ import annotations
 
-import copy
 import secrets
 import string
 from collections.abc import Callable, Iterator
@@ -160,26 +159,24 @@ def changed(before: Obj, after: Obj) -> Obj:
 
 def present(world: World, obj: Obj) -> Obj:
     """A copy to show: prices written out where Stripe always writes them out."""
-    shown: Obj = copy.deepcopy(obj)
-    _write_out(world, shown)
+    shown: Obj = _shown(world, obj)
     return shown
 
 
-def _write_out(world: World, value: Any) -> None:
+def _shown(world: World, value: Any) -> Any:
     if isinstance(value, list):
-        for one in value:
-            _write_out(world, one)
+        return [_shown(world, one) for one in value]
     if not isinstance(value, dict):
-        return
-    if value.get("object") == "billing_portal.configuration":  # shown on request only, see expand.py
-        value["features"]["subscription_update"].pop("products", None)
-    if value.get("object") in ("subscription_item", "item") and isinstance(value["price"], str):
-        price = world.by_id[value["price"]]
-        value["price"] = copy.deepcopy(price)
-        if value["object"] == "subscription_item":
-            value["plan"] = plan_of(price)
-    for inner in value.values():
-        _write_out(world, inner)
+        return value
+    shown = {key: _shown(world, inner) for key, inner in value.items()}
+    kind = shown.get("object")
+    if kind == "billing_portal.configuration":  # shown on request only, see expand.py
+        shown["features"]["subscription_update"].pop("products", None)
+    if kind in ("subscription_item", "item") and isinstance(shown["price"], str):
+        price = shown["price"] = _shown(world, world.by_id[shown["price"]])
+        if kind == "subscription_item":
+            shown["plan"] = plan_of(price)
+    return shown
 
 
 def plan_of(price: Obj) -> Obj:
