@@ -1,0 +1,34 @@
+"""Members whose roles are to be reconciled, and everything that decides these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from billing.model.overrides import Override
+from billing.model.plans import Plan
+from billing.model.subscriptions import Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class MemberMark:
+    """A member whose roles are to be converged, `since` the first reason; `version` moves on with each."""
+
+    guild_id: int
+    member_id: int
+    version: int
+    attempts: int = 0
+    since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MemberState:
+    """All that decides one member's roles in one server. `stale`: a subscription waits to be fetched;
+    `due_at`: when time alone changes something, until that is taken up."""
+
+    plans: tuple[Plan, ...]
+    subscriptions: tuple[Subscription, ...]
+    overrides: tuple[Override, ...]
+    granted: frozenset[int]
+    parked: str | None = None
+    stale: bool = False
+    due_at: int | None = None

@@ -1,0 +1,49 @@
+"""Admins' own decisions, and the entitlements that follow from these and from payments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class OverrideKind(StrEnum):
+    """An admin's own decision, above whatever is paid."""
+
+    BLOCK = "block"
+    GRANT = "grant"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """An admin's grant or block for a member; `plan_id` None means every plan of the server. Rows of one
+    decision share `decision_id`, and are lifted together."""
+
+    id: int
+    decision_id: str
+    guild_id: int
+    member_id: int
+    plan_id: int | None
+    kind: OverrideKind
+    starts_at: int
+    until: int | None
+    reason: str
+    by: int
+    created_at: int
+
+    def covers(self, plan_id: int, now: float) -> bool:
+        """Whether it rules this plan at that moment."""
+        begun = self.starts_at <= now and (self.until is None or now < self.until)
+        return begun and self.plan_id in (None, plan_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    """A member's derived right to a plan until a moment (None: no end in sight).
+
+    `held`: the truth is not known just now; what the member has stays, nothing is added.
+    """
+
+    plan_id: int
+    until: int | None
+    why: str
+    held: bool = False
