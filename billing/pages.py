@@ -6,12 +6,18 @@ Kept in memory alone: the address of a page is a secret of the one who asked, an
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from billing.ports import PaymentPage
+from dataclasses import dataclass
 
 FOR_EVER = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentPage:
+    """A provider's page to pay on: bearer secret of the one who asked. `expires_at` in unix seconds."""
+
+    id: str
+    url: str
+    expires_at: int | None
 
 
 class OpenPages:

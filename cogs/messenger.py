@@ -10,8 +10,8 @@ import discord
 
 from billing.descriptors import kind_of, lacks_descriptors
 from billing.errors import DiscordError, DiscordUnavailable, GuildGone, MessagesClosed
-from billing.ledger import Ledger
 from billing.model import Notice
+from billing.ports import Ledger
 from cogs.context import NOBODY
 from cogs.notices import notice_card
 from cogs.shown import Place

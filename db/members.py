@@ -82,8 +82,8 @@ def record_lifted(
     by: int,
     reason: str,
     at: int,
-    intents: Sequence[Intent],
-    notices: Sequence[Notice],
+    intents: Sequence[Intent] = (),
+    notices: Sequence[Notice] = (),
 ) -> list[Override]:
     lifted = load_decision(db, decision_id)
     if not lifted:

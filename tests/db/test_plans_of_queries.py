@@ -129,7 +129,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_health(20)
 
 
-METHODS = {name for name in vars(Ledger) if name.startswith(("record_", "load_"))}
+METHODS = {name for name in dir(Ledger) if name.startswith(("record_", "load_"))}
 
 
 def tracing(into: list[str]) -> Callable[[sqlite3.Connection], None]:

@@ -1,59 +1,24 @@
-"""What the rules need from outside. Each edge implements one of these; nothing else crosses."""
+"""A payment provider, as the rules see it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
-from billing.errors import ProviderRefused
-from billing.ledger import Dispute, Health, Known, Ledger, StaleSubscription, Synced, Work
 from billing.model import (
     Checkout,
     DisputeState,
     Event,
     Finding,
     GuildSettings,
-    Notice,
     Payment,
     Plan,
     Price,
     Subject,
     Subscription,
-    SubscriptionKey,
 )
-from billing.pages import OpenPages
-from billing.titles import title_of
-from billing.turns import Turns
-
-__all__ = [
-    "CheckoutFound",
-    "CheckoutOrder",
-    "Clock",
-    "Dispute",
-    "Health",
-    "Known",
-    "Ledger",
-    "Messenger",
-    "PaymentPage",
-    "PortalWish",
-    "Ports",
-    "Provider",
-    "RoleGateway",
-    "StaleSubscription",
-    "Synced",
-    "Work",
-]
-
-
-class Clock(Protocol):
-    """Where the time comes from."""
-
-    def now(self) -> float:
-        """Unix seconds, UTC."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Return once that time has passed on this clock."""
+from billing.pages import PaymentPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +35,6 @@ class CheckoutOrder:
     customer_id: str | None
     return_url: str
     starts_at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentPage:
-    """A provider's page to pay on: bearer secret of the one who asked. `expires_at` in unix seconds."""
-
-    id: str
-    url: str
-    expires_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,66 +130,3 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
-
-
-class RoleGateway(Protocol):
-    """One member's roles in Discord. Raises DiscordError and nothing else."""
-
-    async def fetch_roles(self, guild_id: int, member_id: int) -> frozenset[int]:
-        """The role ids the member has now; MemberGone when not in the server."""
-
-    async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, frozenset[int]]:
-        """The role ids of those of up to 100 members who are in the server, told over the connection that is
-        open anyway; a role that was made just now may be missing. GuildGone where the bot is not there,
-        GuildOutage where Discord has no such server just now."""
-
-    async def apply_role(
-        self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
-    ) -> None:
-        """Give or take one role; the reason goes to the server's audit log."""
-
-
-class Messenger(Protocol):
-    """Tells people things. Raises DiscordError and nothing else."""
-
-    async def tell(self, notice: Notice) -> None:
-        """By DM to the member, or to the server's admins; MessagesClosed where it cannot be had."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """What every use case works with. `grace` (seconds) and `public_url` are the owner's settings.
-
-    `turns`: whoever fetches a subscription to record it, or changes it, holds the turn of its key.
-    """
-
-    ledger: Ledger
-    providers: Mapping[str, Provider]
-    roles: RoleGateway
-    messenger: Messenger
-    clock: Clock
-    grace: int
-    public_url: str
-    turns: Turns = field(default_factory=Turns)
-    pages: OpenPages = field(default_factory=OpenPages)
-
-    def now(self) -> int:
-        """Unix seconds, whole."""
-        return int(self.clock.now())
-
-    def connects(self, key: SubscriptionKey) -> bool:
-        """Whether the bot is connected to the account that a subscription lives at."""
-        provider = self.providers.get(key.provider)
-        return provider is not None and provider.account == key.account
-
-    def provider_of(self, key: SubscriptionKey) -> Provider:
-        """The provider that a subscription lives at; ProviderRefused when the owner has turned it off."""
-        if not self.connects(key):
-            where = f"{title_of(key.provider)} ({key.account})"
-            off = ProviderRefused(
-                f"This subscription is paid through {where}, which the bot is not connected to just now. "
-                "Please tell the server's admins.",
-            )
-            off.retry = True  # its settings may come back
-            raise off
-        return self.providers[key.provider]

@@ -1,0 +1,75 @@
+"""What the rules need from outside. Each edge implements one of these; nothing else crosses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from billing.errors import ProviderRefused
+from billing.model import SubscriptionKey
+from billing.pages import OpenPages, PaymentPage
+from billing.ports.clock import Clock
+from billing.ports.discord import Messenger, RoleGateway
+from billing.ports.ledger import Ledger
+from billing.ports.provider import CheckoutFound, CheckoutOrder, PortalWish, Provider
+from billing.ports.records import Dispute, Health, Known, StaleSubscription, Synced, Work
+from billing.titles import title_of
+from billing.turns import Turns
+
+__all__ = [
+    "CheckoutFound",
+    "CheckoutOrder",
+    "Clock",
+    "Dispute",
+    "Health",
+    "Known",
+    "Ledger",
+    "Messenger",
+    "PaymentPage",
+    "PortalWish",
+    "Ports",
+    "Provider",
+    "RoleGateway",
+    "StaleSubscription",
+    "Synced",
+    "Work",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What every use case works with. `grace` (seconds) and `public_url` are the owner's settings.
+
+    `turns`: whoever fetches a subscription to record it, or changes it, holds the turn of its key.
+    """
+
+    ledger: Ledger
+    providers: Mapping[str, Provider]
+    roles: RoleGateway
+    messenger: Messenger
+    clock: Clock
+    grace: int
+    public_url: str
+    turns: Turns = field(default_factory=Turns)
+    pages: OpenPages = field(default_factory=OpenPages)
+
+    def now(self) -> int:
+        """Unix seconds, whole."""
+        return int(self.clock.now())
+
+    def connects(self, key: SubscriptionKey) -> bool:
+        """Whether the bot is connected to the account that a subscription lives at."""
+        provider = self.providers.get(key.provider)
+        return provider is not None and provider.account == key.account
+
+    def provider_of(self, key: SubscriptionKey) -> Provider:
+        """The provider that a subscription lives at; ProviderRefused when the owner has turned it off."""
+        if not self.connects(key):
+            where = f"{title_of(key.provider)} ({key.account})"
+            off = ProviderRefused(
+                f"This subscription is paid through {where}, which the bot is not connected to just now. "
+                "Please tell the server's admins.",
+            )
+            off.retry = True  # its settings may come back
+            raise off
+        return self.providers[key.provider]

@@ -1,0 +1,21 @@
+"""The Ledger port: everything Dues remembers, by subject."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from billing.ports.ledger.decisions import DecisionLedger
+from billing.ports.ledger.inbox import InboxLedger
+from billing.ports.ledger.members import MemberLedger
+from billing.ports.ledger.notices import NoticeLedger
+from billing.ports.ledger.plans import PlanLedger
+from billing.ports.ledger.subscriptions import SubscriptionLedger
+
+
+class Ledger(
+    InboxLedger, SubscriptionLedger, MemberLedger, DecisionLedger, PlanLedger, NoticeLedger, Protocol
+):
+    """Everything Dues remembers. Raises LedgerError and nothing else.
+
+    Every `record_` method is one transaction, durable when it returns. Loads see committed rows only.
+    """

@@ -1,0 +1,62 @@
+"""The ledger: subscriptions and whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from billing.model import Binding, Checkout, MemberState, Subscription, SubscriptionKey
+from billing.ports.records import Known
+
+
+class SubscriptionLedger(Protocol):
+    """Subscriptions, whose they are, and the checkouts that led to them."""
+
+    async def load_subscription(self, key: SubscriptionKey) -> Subscription | None:
+        """As last fetched, with its binding."""
+
+    async def load_with_member(self, key: SubscriptionKey) -> tuple[Subscription | None, MemberState | None]:
+        """The subscription, and all that decides its member's roles where it is somebody's, in one consistent
+        read."""
+
+    async def load_known(self, provider: str, account: str, ids: Sequence[str]) -> list[Known]:
+        """Those of these subscriptions that are recorded, in no order."""
+
+    async def load_subscriptions_of(self, member_id: int) -> list[Subscription]:
+        """All that are bound to this person, in every server, newest first."""
+
+    async def load_customer_subscriptions(
+        self, provider: str, account: str, customer_id: str
+    ) -> list[SubscriptionKey]:
+        """All recorded subscriptions of one customer."""
+
+    async def load_unbound(self, provider: str, account: str) -> list[Subscription]:
+        """Recorded subscriptions, not ended, that belong to nobody here."""
+
+    async def load_living(
+        self, provider: str, account: str, after: int, limit: int
+    ) -> list[tuple[int, SubscriptionKey]]:
+        """The recorded subscriptions that have not ended and whose number is beyond `after`, by number."""
+
+    async def load_to_look_up(self, provider: str, account: str, opened_after: int) -> list[str]:
+        """Ids of the recorded subscriptions that have not ended, and of the payment pages made after that
+        moment that led to none yet: for providers where page and subscription are one."""
+
+    async def load_running(self, guild_id: int) -> list[tuple[SubscriptionKey, int]]:
+        """What has not ended of a server's subscriptions, with whose it is."""
+
+    async def record_binding(
+        self, key: SubscriptionKey, binding: Binding, who: str, evidence: str, at: int
+    ) -> None:
+        """Tie a subscription and its customer to a member. Conflict when it is somebody else's."""
+
+    async def record_checkout(self, checkout: Checkout) -> None:
+        """Insert, or replace the row with this id."""
+
+    async def load_checkout(self, checkout_id: str) -> Checkout | None:
+        """By our opaque id."""
+
+    async def load_open_checkouts(
+        self, provider: str, account: str, guild_id: int, member_id: int, opened_after: int
+    ) -> list[Checkout]:
+        """A member's payment pages in a server, made after that moment, that led to nothing yet."""

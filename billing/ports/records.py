@@ -1,0 +1,88 @@
+"""What goes into the ledger and comes out of it, beside the nouns of billing.model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from billing.model import Change, DisputeState, Intent, Notice, Subscription, SubscriptionKey
+
+
+class Work(StrEnum):
+    """What may wait in the ledger, each for a lane of the worker: events, stale subscriptions, marked
+    members, wishes, notices."""
+
+    LOCATE = "locate"
+    SYNC = "sync"
+    CONVERGE = "converge"
+    CARRY_OUT = "carry out"
+    TELL = "tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """One payment that is asked back. `key` None: it was for no subscription."""
+
+    provider: str
+    account: str
+    id: str
+    key: SubscriptionKey | None
+    state: DisputeState
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """Everything that one look at the provider changes in the ledger, recorded in one transaction.
+
+    `snapshot` is None where there was nothing to fetch. What the ledger knows beside the provider stays
+    where the snapshot does not name it: a binding that stands, a dispute, since when something is owed.
+    `stale_version` is the mark's version that was read before fetching; the mark is cleared only where
+    it has not moved on. `notices` and `intents` that follow from it are recorded along. `at_once`: it was
+    ended without keeping what was paid for the time ahead. `dispute`: what was heard of one dispute; the
+    subscription's own state is then taken from all of its disputes.
+    """
+
+    snapshot: Subscription | None
+    who: str
+    why: str
+    evidence: str
+    at: int
+    stale_version: int | None = None
+    changes: tuple[Change, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    intents: tuple[Intent, ...] = ()
+    at_once: bool = False
+    dispute: Dispute | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StaleSubscription:
+    """A subscription to be fetched, with the mark's version and the last event that rang for it."""
+
+    key: SubscriptionKey
+    version: int
+    evidence: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A recorded subscription. `number` is its own within the ledger, counted up from 1; `overruled`: an
+    admin's word on its member stands."""
+
+    number: int
+    subscription: Subscription
+    overruled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What /readyz and /metrics tell of the ledger. Ages in seconds, None when nothing waits."""
+
+    oldest_event_age: float | None
+    oldest_member_age: float | None
+    inbox: int
+    members: int
+    intents: int
+    notices: int
+    braked: int = 0
