@@ -64,9 +64,9 @@ class Parts:
         if self.worker is not None:
             self.worker.wake(works)
 
-    def is_ready(self) -> bool:
-        """Whether commands are taken."""
-        return self.bot is not None and self.bot.is_online()
+    def discord_fault(self) -> str | None:
+        """Why commands are not taken; None while they are."""
+        return "not connected" if self.bot is None else self.bot.why_offline()
 
 
 async def serve(settings: Settings, clock: Clock, started: Callable[[int], None] = lambda port: None) -> None:
@@ -84,7 +84,7 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
         gc.freeze()  # what was imported lives for good: to scan it too held up everything for 60 ms (bench/)
         for provider in providers.values():
             stack.push_async_callback(provider.close)
-        listener = Listener(ledger, providers, clock, parts.is_ready)
+        listener = Listener(ledger, providers, clock, parts.discord_fault)
         where = (settings.http_host, settings.http_port)
         started(await stack.enter_async_context(listening(listener.application(), *where, DRAIN_SECONDS)))
         found = await wait_for_discord(settings.discord_token, clock)

@@ -128,7 +128,7 @@ async def _answer(
 async def nothing(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
     clock = bot.SystemClock()
     providers = make_providers(settings(folder, neighbours, neighbours), clock)
-    listener = Listener(cast("Ledger", Nothing()), providers, clock, lambda: False)
+    listener = Listener(cast("Ledger", Nothing()), providers, clock, lambda: None)
     async with listening(listener.application(), "127.0.0.1", 0, 0.0) as port:
         started(port)
         await asyncio.Event().wait()

@@ -20,10 +20,19 @@ from billing.errors import DuesError
 from cogs.brake import Brakes
 from cogs.buttons import Action, act, is_press
 from cogs.cancel import Cancel
-from cogs.connect import IntentRefused, TokenRefused
+from cogs.connect import TokenRefused
 from cogs.context import NOBODY
 from cogs.doctor import Doctor
 from cogs.errors import tell_fault
+from cogs.gateway import (
+    FATAL_CLOSES,
+    TRIED_HOURLY,
+    GatewayState,
+    IdentifiesLow,
+    check_identifies,
+    drop_unreadable,
+    set_up_gateway,
+)
 from cogs.manage import Manage
 from cogs.plans import Plans
 from cogs.revoke import Revoke
@@ -81,8 +90,12 @@ class DuesBot(commands.Bot):
         )
         self.actions: dict[str, Action] = {}
         self.memberships: dict[tuple[int, int], tuple[bool, float]] = {}
+        self.gateway = GatewayState()
         self._online = False
+        self._connecting: asyncio.Task[Any] | None = None
         self._broken = 0  # connections, one soon after the other
+        drop_unreadable(self, self.gateway)
+        set_up_gateway()
 
     async def setup(self, ports: Ports) -> None:
         """Take what the commands work with; once, before login."""
@@ -102,36 +115,60 @@ class DuesBot(commands.Bot):
         await self._log_in(token)
         starting = asyncio.create_task(self._start_when_ready(started))
         try:
-            while not await self._stay_connected():
-                await self.ports.clock.sleep(min(GATEWAY_AGAIN << self._broken, LONGEST_PAUSE))
+            while (pause := await self._stay_connected()) is not None:
+                await self.ports.clock.sleep(pause)
         finally:
             starting.cancel()
 
-    async def _stay_connected(self) -> bool:
-        """Until closed; False where a new connection is wanted.
+    async def _stay_connected(self) -> float | None:
+        """Until closed: then None, otherwise seconds until a new connection is to be made.
 
-        Two faults for which discord.py 2.7 has no answer: that no first connection comes about, as it wants
-        to resume a session that there never was; and a message that it cannot read.
+        discord.py 2.7 has no answer to a first connection that does not come about, as it wants to resume a
+        session that there never was, and closes the whole client on the codes in FATAL_CLOSES.
         """
         began = asyncio.get_running_loop().time()
+        self._connecting = asyncio.current_task()
         try:
             await self.connect()
         except discord.PrivilegedIntentsRequired:
-            raise IntentRefused from None
+            return self._close_for_good(4014)
         except discord.ConnectionClosed as closed:
             if closed.code == AUTHENTICATION_FAILED:
                 raise TokenRefused from None
-            raise
+            return self._close_for_good(closed.code)
+        except IdentifiesLow as low:
+            log.warning("%s", low)
+            self.gateway.fault = str(low)
+            await self._drop_connection()
+            return low.wait
         except Exception as error:
             if self._was_connected() or not isinstance(error, AttributeError):
                 log.exception("the gateway said something unreadable; connecting anew")
             if self._was_connected():
                 held = asyncio.get_running_loop().time() - began >= HELD
                 self._broken = 0 if held else self._broken + 1
-                self._online = False
-                await self.ws.close()
-            return False
-        return True
+                await self._drop_connection()
+            return min(GATEWAY_AGAIN << self._broken, LONGEST_PAUSE)
+        finally:
+            self._connecting = None
+        return None
+
+    def _close_for_good(self, code: int) -> float:
+        """Roles are still set over REST, and notifications taken; a person has to mend the rest."""
+        self._online = False
+        self.gateway.fault = FATAL_CLOSES.get(code, f"Discord closed the gateway with code {code}.")
+        log.error("%s Commands are not taken until then; the next try is in an hour.", self.gateway.fault)
+        return TRIED_HOURLY
+
+    async def _drop_connection(self) -> None:
+        self._online = False
+        if self._was_connected():
+            await self.ws.close()
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Called by discord.py. IdentifiesLow where an identify now may cost the token."""
+        await check_identifies(self, self.gateway)
+        await super().before_identify_hook(shard_id, initial=initial)
 
     def _was_connected(self) -> bool:
         socket: object | None = self.ws
@@ -158,7 +195,10 @@ class DuesBot(commands.Bot):
         started()
 
     async def close(self) -> None:
-        """Give the answers that are under way, then go."""
+        """Give the answers that are under way, then go. discord.py calls this from within `connect` after a
+        close for good; the client stays open then, as roles are set over REST."""
+        if self._connecting is not None and self._connecting is asyncio.current_task():
+            return
         under_way = [task for task in asyncio.all_tasks() if task.get_name() in ANSWERING]
         if under_way and not self.is_closed():
             await asyncio.wait(under_way, timeout=CLOSE_PATIENCE)
@@ -167,6 +207,10 @@ class DuesBot(commands.Bot):
     def is_online(self) -> bool:
         """Whether the gateway tells us things now; discord.py's `is_ready` stays true after a break."""
         return self._online and self.is_ready()
+
+    def why_offline(self) -> str | None:
+        """A sentence for the owner; None while commands are taken."""
+        return None if self.is_online() else self.gateway.fault or "not connected"
 
     async def setup_hook(self) -> None:
         """Between login and gateway; a failure to register leaves the commands as Discord knows them."""
@@ -202,11 +246,11 @@ class DuesBot(commands.Bot):
 
     async def on_connect(self) -> None:
         """The gateway has let us in."""
-        self._online = True
+        self._online, self.gateway.fault = True, None
 
     async def on_resumed(self) -> None:
         """And again after a break."""
-        self._online = True
+        self._online, self.gateway.fault = True, None
 
     async def on_disconnect(self) -> None:
         """discord.py connects again by itself."""

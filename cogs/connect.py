@@ -29,15 +29,6 @@ class TokenRefused(DuesError):  # noqa: N818 - named by what happened, like the 
     tell = "DISCORD_TOKEN is refused by Discord: copy it anew from your application's page Bot."
 
 
-class IntentRefused(TokenRefused):
-    """The gateway closes with 4014 although the application's flags name the intent."""
-
-    tell = (
-        "Discord refuses the Server Members Intent, though your application's page says that it is on: turn "
-        "it off there (page Bot), or off and on again, and start anew."
-    )
-
-
 @dataclass(frozen=True)
 class Introduction:
     """What Discord says of the application. `gateway_url` None where it names none."""

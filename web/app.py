@@ -49,15 +49,16 @@ class CannotListen(DuesError):  # noqa: N818 - named by what happened, like the 
 
 @dataclass(frozen=True)
 class Readiness:
-    """What /readyz asks: `discord` says whether the bot is connected and takes commands."""
+    """What /readyz asks: `discord` says why the bot takes no commands, None while it does."""
 
     ledger: Ledger
     clock: Clock
-    discord: Callable[[], bool]
+    discord: Callable[[], str | None]
 
     async def faults(self) -> tuple[dict[str, str], dict[str, float]]:
         """What is not all right, by name, and the gauges that it was judged by."""
-        found = {} if self.discord() else {"discord": "not connected"}
+        fault = self.discord()
+        found = {} if fault is None else {"discord": fault}
         try:
             health = await self.ledger.load_health(int(self.clock.now()))
         except LedgerError as error:
@@ -86,10 +87,10 @@ class Listener:
         ledger: Ledger,
         providers: Mapping[str, Provider],
         clock: Clock,
-        discord_ready: Callable[[], bool],
+        discord_fault: Callable[[], str | None],
     ) -> None:
         self._ledger, self._providers, self._clock = ledger, providers, clock
-        self._readiness = Readiness(ledger, clock, discord_ready)
+        self._readiness = Readiness(ledger, clock, discord_fault)
         self._registry = CollectorRegistry()
         self._notifications = Counter(
             "dues_notifications",

@@ -235,7 +235,7 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
         worker = Worker(ports, sweeps)
         woken.append(worker.wake)
         stack.push_async_callback(worker.close, 5.0)
-        listener = Listener(ledger, ports.providers, town.clock, bot.is_online)
+        listener = Listener(ledger, ports.providers, town.clock, bot.why_offline)
         await stack.enter_async_context(listening(listener.application(), "127.0.0.1", town.port, 1.0))
         started = asyncio.Event()
         serving = asyncio.create_task(bot.serve(TOKEN, ports, started.set))

@@ -66,7 +66,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     clock = MovableClock()
     async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
         provider = StripeProvider("sk_test_1", (SECRET,), "http://127.0.0.1:9", clock)
-        application = Listener(ledger, {"stripe": provider}, clock, lambda: True).application()
+        application = Listener(ledger, {"stripe": provider}, clock, lambda: None).application()
         async with listening(application, "127.0.0.1", 0, 1.0) as port:
             yield Door(port, clock, application[SPEAKERS])
         await provider.close()

@@ -187,7 +187,7 @@ async def test_test_events_do_not_reach_a_live_ledger(town: Town, tmp_path: Path
         ledger = await stack.enter_async_context(await SqliteLedger.open(tmp_path / "live.db"))
         live = StripeProvider("sk_live_1", (town.secret,), town.stripe.url, town.clock)
         stack.push_async_callback(live.close)
-        application = Listener(ledger, {"stripe": live}, town.clock, lambda: True).application()
+        application = Listener(ledger, {"stripe": live}, town.clock, lambda: None).application()
         town.port = await stack.enter_async_context(listening(application, "127.0.0.1", 0, 1.0))
         assert await send(town, by_stripe(town, written(told))) == 200
         assert (await ledger.load_health(0)).inbox == 0

@@ -233,7 +233,7 @@ async def door(tmp_path: Path) -> AsyncIterator[str]:
     async with (
         await SqliteLedger.open(tmp_path / "ledger.db") as ledger,
         listening(
-            Listener(ledger, {}, MovableClock(), lambda: True).application(), "127.0.0.1", 0, 1.0
+            Listener(ledger, {}, MovableClock(), lambda: None).application(), "127.0.0.1", 0, 1.0
         ) as port,
     ):
         yield f"http://127.0.0.1:{port}"

@@ -1,0 +1,146 @@
+"""What discord.py 2.7 lacks for staying connected.
+
+One event that it cannot read costs the event and not the connection; identifies are not used up; a close
+for good leaves the rest of the program at work.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import discord
+
+log = logging.getLogger(__name__)
+
+# Without these there is no session, so they are not dropped: a new connection is made.
+_NEEDED = frozenset({"READY", "RESUMED"})
+# What Dues reads of a server. Channels, emojis and the like are left out.
+_OF_A_SERVER = (
+    "id",
+    "name",
+    "owner_id",
+    "icon",
+    "roles",
+    "members",
+    "unavailable",
+)
+
+# Below so many identifies the rest is spread over the time until Discord counts anew: it resets the token of
+# whoever makes more than their thousand in a day (Discord, 'Session Start Limit Object').
+FEW_IDENTIFIES = 25
+TRIED_HOURLY = 3600  # seconds
+
+# Discord, 'Gateway Close Event Codes': after these a reconnect is refused just the same, until a person acts.
+FATAL_CLOSES = {
+    4010: "Discord refuses the bot's shard (4010). Update Dues, or report this.",
+    4011: "Discord closes the gateway: the bot is in too many servers for one connection (4011). Remove it "
+    "from servers that do not need it.",
+    4012: "Discord does not support this gateway version any more (4012). Update Dues.",
+    4013: "Discord refuses the intents that the bot asks for (4013). Update Dues.",
+    4014: "Discord refuses the Server Members Intent, though your application's page says that it is on "
+    "(4014). Turn it off there (page Bot), or off and on again.",
+}
+
+
+@dataclass
+class GatewayState:
+    """How the connection to Discord's gateway stands. `fault`: a sentence for the owner, None while nothing
+    but time is needed; `identifies_left`: of the day's, None before Discord has said; `dropped`: events that
+    discord.py could not read."""
+
+    fault: str | None = None
+    identifies_left: int | None = None
+    dropped: int = 0
+
+
+class IdentifiesLow(Exception):  # noqa: N818 - named by what happened, like the others
+    """Another identify now may cost the token. `wait`: seconds after which one is safe."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(f"few identifies are left today; the next one is made in {wait:.0f} s")
+        self.wait = wait
+
+
+class ClosingWebSocket(discord.gateway.DiscordWebSocket):
+    """discord.py's connection, which closes when it may not identify; discord.py would leave it open."""
+
+    async def identify(self) -> None:
+        """IdentifiesLow from the client's hook passes on."""
+        try:
+            await super().identify()
+        except IdentifiesLow:
+            await self.close()
+            raise
+
+
+def drop_unreadable(client: discord.Client, state: GatewayState) -> None:
+    """Make the event the unit of failure: discord.py gives up the connection for one that it cannot read."""
+    parsers = client._connection.parsers
+    for name, parse in parsers.items():
+        if name not in _NEEDED:
+            parsers[name] = _tolerant(name, parse, state)
+
+
+def _tolerant(name: str, parse: Callable[[Any], None], state: GatewayState) -> Callable[[Any], None]:
+    def parse_or_drop(data: Any) -> None:
+        try:
+            parse(data)
+        except Exception:
+            state.dropped += 1
+            log.exception("Dropped a %s event of Discord's gateway that cannot be read", name)
+            if name == "GUILD_CREATE":
+                _parse_outline(parse, data)
+
+    return parse_or_drop
+
+
+def _parse_outline(parse: Callable[[Any], None], data: Any) -> None:
+    """A server is known by its roles and the bot's own membership even where one of its channels is odd."""
+    try:
+        parse({key: data[key] for key in _OF_A_SERVER if key in data})
+    except Exception:
+        log.exception("The server stays unknown until Discord sends it again")
+
+
+async def check_identifies(client: discord.Client, state: GatewayState) -> None:
+    """Before each identify: IdentifiesLow where another one now is not safe. Where Discord does not say how
+    many are left, one is made: its rate is bounded by the pauses between connections."""
+    try:
+        answer = await client.http.request(discord.http.Route("GET", "/gateway/bot"))
+        limit = answer["session_start_limit"]
+        left, wait = int(limit["remaining"]), limit["reset_after"] / 1000
+    except (
+        discord.DiscordException,
+        aiohttp.ClientError,
+        OSError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
+        log.warning("Discord did not say how many identifies are left: %s", type(error).__name__)
+        return
+    state.identifies_left = left
+    if left < min(FEW_IDENTIFIES, int(limit.get("total", 1000)) // 2) and wait > 0:
+        raise IdentifiesLow(wait / max(left, 1))
+
+
+def set_up_gateway() -> None:
+    """For every client of this process. discord.py logs each broken connection as an ERROR with its trace;
+    here it is one WARNING line."""
+    discord.client.DiscordWebSocket = ClosingWebSocket  # type: ignore[misc]  # discord.py has no setting for it
+    logging.getLogger("discord.client").addFilter(_shorten)
+
+
+def _shorten(record: logging.LogRecord) -> bool:
+    if record.exc_info and record.msg.startswith("Attempting a reconnect"):
+        cause = record.exc_info[1]
+        record.msg = (
+            f"The connection to Discord broke ({type(cause).__name__}: %s); connecting again in %.1f s"
+        )
+        record.args = (cause, *(record.args if isinstance(record.args, tuple) else ()))
+        record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
+    return True

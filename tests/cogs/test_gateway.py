@@ -1,0 +1,172 @@
+"""The connection to Discord's gateway: unreadable events, identifies that run low, closes for good."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import discord
+import pytest
+
+from cogs.client import DuesBot
+from sandbox.discord import routes_apps
+from tests.cogs import town as parts
+from tests.cogs.town import Town, running
+
+
+def send(town: Town, event: str, data: dict[str, Any]) -> None:
+    """What the gateway says next to the bot."""
+    (session,) = town.world.hub.connected(town.app)
+    assert session.outbox is not None
+    session.outbox.put_nowait((json.dumps({"op": 0, "s": None, "t": event, "d": data}), 0))
+
+
+async def dropped(bot: DuesBot, count: int) -> None:
+    async with asyncio.timeout(20):
+        while bot.gateway.dropped < count:  # noqa: ASYNC110 - it is a plain count
+            await asyncio.sleep(0.01)
+
+
+def bot_of(town: Town) -> DuesBot:
+    assert town.process is not None
+    return town.process.bot
+
+
+@pytest.mark.parametrize(
+    ("event", "data"),
+    [
+        ("GUILD_ROLE_UPDATE", {"role": 7}),
+        ("CHANNEL_CREATE", {"id": "5", "type": 0, "name": "new", "guild_id": "GUILD"}),
+        ("GUILD_MEMBER_UPDATE", {"guild_id": "GUILD"}),
+        ("INTERACTION_CREATE", {"type": 2}),
+    ],
+)
+async def test_an_event_that_cannot_be_read_costs_that_event_only(
+    town: Town, caplog: pytest.LogCaptureFixture, event: str, data: dict[str, Any]
+) -> None:
+    bot = bot_of(town)
+    session = bot.ws.session_id
+    sent = {key: str(town.guild.id) if value == "GUILD" else value for key, value in data.items()}
+    send(town, event, sent)
+    await dropped(bot, 1)
+    assert bot.is_online()
+    assert "You have no subscriptions" in (await town.bob.run(town.guild, "subscriptions")).text
+    assert bot.ws.session_id == session
+    assert f"Dropped a {event} event" in caplog.text
+
+
+async def test_a_server_with_a_channel_that_cannot_be_read_keeps_its_roles(town: Town) -> None:
+    bot = bot_of(town)
+    guild = bot.get_guild(town.guild.id)
+    assert guild is not None
+    role: dict[str, Any] = {"id": "77", "name": "Odd", "permissions": "0", "position": 1, "color": 0}
+    role |= {"hoist": False, "managed": False, "mentionable": False, "colors": {"primary_color": 0}}
+    me: dict[str, Any] = {"roles": [], "joined_at": "2026-01-01T00:00:00+00:00", "deaf": False, "mute": False}
+    me |= {"user": {"id": str(bot.own_id), "username": "Dues", "discriminator": "0", "avatar": None}}
+    me |= {"flags": 0}
+    channel = {"id": "5", "type": 0, "name": "no position"}
+    data = {"id": str(guild.id), "name": "Renamed", "owner_id": "1", "unavailable": False}
+    send(town, "GUILD_CREATE", data | {"roles": [role], "members": [me], "channels": [channel]})
+    await dropped(bot, 1)
+    assert (guild.name, [r.name for r in guild.roles]) == ("Renamed", ["Odd"])
+    assert guild.me.id == bot.own_id
+    assert not guild.unavailable
+
+
+@dataclass
+class Pauses:
+    """The long pauses of a clock: how long each is to be, and what ends them."""
+
+    asked: list[float] = field(default_factory=list)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def one(self) -> float:
+        async with asyncio.timeout(20):
+            while not self.asked:  # noqa: ASYNC110 - the clock is asked by others too
+                await asyncio.sleep(0.01)
+        return self.asked[0]
+
+
+@pytest.fixture
+async def pauses(still_town: Town, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pauses]:
+    found, sleep = Pauses(), still_town.clock.sleep
+
+    async def noted(seconds: float) -> None:
+        if seconds <= 3600:
+            await sleep(seconds)
+            return
+        found.asked.append(seconds)
+        await found.over.wait()
+
+    monkeypatch.setattr("cogs.client.READY_PATIENCE", 0.2)
+    monkeypatch.setattr("cogs.client.TRIED_HOURLY", 3601)
+    monkeypatch.setattr(still_town.clock, "sleep", noted)
+    yield found
+    found.over.set()
+
+
+async def test_a_refused_intent_leaves_rest_at_work_and_is_tried_hourly(
+    still_town: Town, monkeypatch: pytest.MonkeyPatch, pauses: Pauses
+) -> None:
+    monkeypatch.setattr(parts, "DuesBot", lambda *, members_intent: DuesBot(members_intent=True))
+    async with running(still_town) as process:
+        assert await pauses.one() == 3601
+        bot = process.bot
+        assert not bot.is_closed()
+        assert "4014" in (bot.why_offline() or "")
+        member = (still_town.guild.id, still_town.bob.id)
+        assert await process.ports.roles.fetch_roles(*member) == frozenset()
+        still_town.app.members_intent = True
+        pauses.over.set()
+        await asyncio.wait_for(bot.wait_until_ready(), 20)
+        assert bot.why_offline() is None
+
+
+@pytest.mark.parametrize("left", [0, 3])
+async def test_the_last_identifies_of_a_day_are_spread_over_it(
+    still_town: Town, pauses: Pauses, left: int
+) -> None:
+    still_town.app.identifies = before = routes_apps.SESSION_STARTS_A_DAY - left
+    async with running(still_town) as process:
+        assert await pauses.one() == 86_400 / max(left, 1)
+        assert still_town.app.identifies == before
+        assert "identifies" in (process.bot.why_offline() or "")
+        still_town.app.identifies = 1
+        pauses.over.set()
+        await asyncio.wait_for(process.bot.wait_until_ready(), 20)
+        assert process.bot.why_offline() is None
+
+
+async def test_an_identify_is_made_where_discord_does_not_say_how_many_are_left(still_town: Town) -> None:
+    still_town.discord.faults.fail("GET", "/gateway/bot", 404)
+    async with running(still_town) as process:
+        assert process.bot.is_online()
+
+
+async def test_a_broken_connection_is_one_warning_line(
+    still_town: Town, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("discord.client.ExponentialBackoff.delay", lambda self: 0.0)
+    async with running(still_town) as process:
+        waits = asyncio.create_task(process.bot.wait_for("resumed", timeout=20))
+        await asyncio.sleep(0)
+        monkeypatch.setattr(discord.gateway.DiscordWebSocket, "poll_event", broken_once(monkeypatch))
+        send(still_town, "NOTHING_KNOWN", {})
+        await waits
+    lines = [r for r in caplog.records if r.name == "discord.client" and r.levelno >= logging.WARNING]
+    assert [(r.levelname, r.exc_info) for r in lines] == [("WARNING", None)]
+    assert "connecting again" in lines[0].getMessage()
+
+
+def broken_once(monkeypatch: pytest.MonkeyPatch) -> Any:
+    poll = discord.gateway.DiscordWebSocket.poll_event
+
+    async def broken(self: discord.gateway.DiscordWebSocket) -> None:
+        monkeypatch.setattr(discord.gateway.DiscordWebSocket, "poll_event", poll)
+        raise OSError(5, "broken")
+
+    return broken
