@@ -43,6 +43,9 @@ TABLE: dict[Status, Access] = {
 }
 
 
+_BEFORE, _ENDLESS = -1, 1 << 62
+
+
 @dataclass(frozen=True, slots=True)
 class Right:
     """What one subscription gives: `until` None is open-ended; `held` as in Entitlement."""
@@ -168,6 +171,19 @@ def next_change(
     for override in overrides:
         moments += [override.starts_at, override.until]
     return min((m for m in moments if m is not None and m > now), default=None)
+
+
+def decides(subscription: Subscription, plans: Sequence[Plan]) -> object:
+    """All that follows for its member from one subscription, whenever they are looked at and however long the
+    grace: two snapshots of it for which this is equal call for the same roles at the same times.
+
+    It is looked at before all of it, and grace only moves an end: where two agree without any and with one
+    without end, they agree under every length.
+    """
+    return [
+        (decide([subscription], [], plans, _BEFORE, grace), next_change([subscription], [], _BEFORE, grace))
+        for grace in (0, _ENDLESS)
+    ]
 
 
 def block_on(plan_ids: Iterable[int], overrides: Iterable[Override]) -> Override | None:

@@ -6,13 +6,15 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
-from billing.model import Change, DisputeState, Intent, Notice, Status, Subscription
+from billing.access import decides
+from billing.model import Binding, Change, DisputeState, Intent, Notice, Status, Subscription
 from billing.ports import Synced
 from db import disputes
 from db.inbox import finish
 from db.intents import record_intent, record_outcome
 from db.marks import mark, try_again
 from db.notices import record_notice
+from db.plans import load_plans
 from db.rows import add_changes
 from db.subscriptions import load_subscription, put, subject_of, tie
 
@@ -49,9 +51,16 @@ def _record_snapshot(
         add_changes(db, [_change(old, new, synced)])
     if new.binding and (old is None or old.binding is None):
         tie(db, new, new.binding, synced.at)
-    if new.binding and (old is None or _deciding(old) != _deciding(new)):
+    if new.binding and (old is None or _is_decided_otherwise(db, old, new, new.binding)):
         mark(db, [new.binding], synced.why, synced.at)
     return True
+
+
+def _is_decided_otherwise(
+    db: sqlite3.Connection, old: Subscription, new: Subscription, binding: Binding
+) -> bool:
+    plans = load_plans(db, binding.guild_id, removed=True)
+    return old.binding != binding or decides(old, plans) != decides(new, plans)
 
 
 def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool = False) -> Subscription:
@@ -89,13 +98,6 @@ def _paid_through(old: Subscription | None, new: Subscription, at: int, *, at_on
     if old.paid_through is not None and old.paid_through > at:
         return old.paid_through  # what its member was told
     return max(known, default=None)
-
-
-def _deciding(sub: Subscription) -> tuple[object, ...]:
-    """Everything that billing.access reads of a subscription."""
-    prices = tuple((item.price.id, item.price.product_id) for item in sub.items)
-    times = (sub.ends_at, sub.unpaid_since, sub.paid_through)
-    return (sub.binding, sub.status, sub.dispute, prices, times)
 
 
 def _visible(sub: Subscription) -> str:

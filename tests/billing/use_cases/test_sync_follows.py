@@ -36,6 +36,16 @@ class TestPrices:
         assert world.roles_of() == {SECOND_ROLE}
         assert world.roles.changes()[-2:] == [("give", SECOND_ROLE), ("take", ROLE)]
 
+    async def test_a_quantity_of_nothing_takes_the_role_at_once_and_one_gives_it_back(
+        self, world: World
+    ) -> None:
+        await world.add_plan()
+        sub = await world.subscribe()
+        await world.change(replace(sub, items=(Item(make_price(), 0),)))
+        assert world.roles_of() == set()
+        await world.change(replace(sub, items=(Item(make_price(), 1),)))
+        assert world.roles_of() == {ROLE}
+
     async def test_a_replaced_price_counts_as_the_plan_of_its_product(self, world: World) -> None:
         await world.add_plan()
         await world.subscribe(items=(Item(make_price("price_new", "prod_1")),))

@@ -8,7 +8,7 @@ import pytest
 
 from billing.model import DisputeState, Status, SubscriptionKey
 from billing.ports import Ledger
-from tests.contract.ledger.nouns import ANNA, KEY, dispute, marks, settle, subscription, sync
+from tests.contract.ledger.nouns import ANNA, KEY, dispute, marks, plan, settle, subscription, sync
 
 NONE, OPEN, WON, LOST = DisputeState.NONE, DisputeState.OPEN, DisputeState.WON, DisputeState.LOST
 
@@ -63,6 +63,7 @@ async def test_a_later_look_without_a_word_on_disputes_changes_nothing(ledger: L
 
 
 async def test_only_the_last_to_be_settled_marks_the_member(ledger: Ledger) -> None:
+    await ledger.record_plan(plan(), "admin", 10)
     for name in ("dp_1", "dp_2"):
         await sync(ledger, subscription(binding=ANNA), dispute=dispute(name))
     await settle(ledger)

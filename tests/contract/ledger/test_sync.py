@@ -26,6 +26,7 @@ from tests.contract.ledger.nouns import (
     intent,
     marks,
     notice,
+    plan,
     price,
     settle,
     subscription,
@@ -80,14 +81,14 @@ async def test_a_newly_bound_subscription_marks_its_member_and_ties_the_customer
 DECIDING: dict[str, Any] = {
     "status": Status.PAUSED,
     "ends_at": 900,
-    "paid_through": 900,
     "dispute": DisputeState.OPEN,
-    "items": (Item(price("price_2")),),
+    "items": (Item(price("price_2", "prod_2")),),
 }
 
 
 @pytest.mark.parametrize("field", DECIDING)
 async def test_what_decides_access_marks_the_member_and_makes_history(ledger: Ledger, field: str) -> None:
+    await ledger.record_plan(plan(), "admin", 10)
     await sync(ledger, subscription(binding=ANNA))
     await settle(ledger)
     assert await sync(ledger, subscription(**{field: DECIDING[field]}), at=40)

@@ -1,0 +1,104 @@
+"""Whatever changes of a subscription, its member is looked at where the rules decide otherwise by it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.access import decide, next_change
+from billing.model import Binding, DisputeState, Item, Status, Subscription
+from billing.ports import Synced
+from db.marks import load_marked
+from db.plans import load_plans, record_plan
+from db.schema import load_migrations, prepare
+from db.subscriptions import load_subscription
+from db.sync import record_synced
+from tests.billing.builders import GUILD, MEMBER, make_key, make_plan, make_price, make_subscription
+from tests.billing.strategies import GRACES, MAYBE, MOMENTS, PRICES
+
+ANNA = Binding(GUILD, MEMBER)
+ITEMS = st.lists(st.builds(Item, PRICES, st.integers(0, 2)), min_size=1, max_size=3).map(tuple)
+# What a provider may say of the same subscription later, field by field.
+LATER: dict[str, st.SearchStrategy[Any]] = {
+    "customer_id": st.sampled_from(["cus_1", "cus_2"]),
+    "status": st.sampled_from(Status),
+    "provider_status": st.sampled_from(["active", "odd"]),
+    "items": ITEMS,
+    "created_at": MOMENTS,
+    "period_start": MAYBE,
+    "period_end": MAYBE,
+    "ends_at": MAYBE,
+    "ended_at": MAYBE,
+    "trial_end": MAYBE,
+    "unpaid_since": MAYBE,
+    "paid_through": MAYBE,
+    "checkout_id": st.sampled_from([None, "ours"]),
+    "dispute": st.sampled_from(DisputeState),
+    "binding": st.just(ANNA),
+}
+
+
+def recorded(db: sqlite3.Connection, sub: Subscription, at: int) -> Subscription:
+    record_synced(db, Synced(sub, "provider", "fetched", "evt", at))
+    found = load_subscription(db, sub.key)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def db() -> Iterator[sqlite3.Connection]:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    prepare(db, load_migrations())
+    for number, price in enumerate(("a", "c"), 1):
+        record_plan(db, replace(make_plan(0, number, prices=(make_price(price, price),)), name=price), "", 0)
+    yield db
+    db.close()
+
+
+def test_every_field_of_a_subscription_is_tried() -> None:
+    assert {*LATER, "key"} == {field.name for field in fields(Subscription)}
+
+
+@given(st.fixed_dictionaries(LATER), st.fixed_dictionaries({}, optional=LATER), MOMENTS, MOMENTS, GRACES)
+def test_a_member_is_marked_wherever_roles_or_times_are_decided_otherwise(
+    db: sqlite3.Connection, first: dict[str, Any], later: dict[str, Any], at: int, look: int, grace: int
+) -> None:
+    db.execute("DELETE FROM subscriptions")
+    before = recorded(db, replace(make_subscription(), **first), at)
+    db.execute("DELETE FROM members")
+    after = recorded(db, replace(before, **later), at)
+    plans = load_plans(db, GUILD, removed=True)
+    one, other = (
+        (decide([sub], [], plans, look, grace), next_change([sub], [], look, grace))
+        for sub in (before, after)
+    )
+    if one != other:
+        assert [mark.member_id for mark in load_marked(db, 99, 9)] == [MEMBER]
+
+
+@pytest.mark.parametrize(("was", "becomes"), [(1, 0), (0, 1), (2, 0)])
+def test_a_quantity_set_to_nothing_or_back_marks_the_member(
+    db: sqlite3.Connection, was: int, becomes: int
+) -> None:
+    db.execute("DELETE FROM subscriptions")
+    sub = make_subscription(items=(Item(make_price("a", "a"), was),), binding=ANNA)
+    recorded(db, sub, 10)
+    db.execute("DELETE FROM members")
+    recorded(db, replace(sub, items=(Item(make_price("a", "a"), becomes),)), 20)
+    assert [mark.member_id for mark in load_marked(db, 99, 9)] == [MEMBER]
+
+
+def test_a_mere_renewal_or_a_second_seat_marks_nobody(db: sqlite3.Connection) -> None:
+    db.execute("DELETE FROM subscriptions")
+    sub = make_subscription(items=(Item(make_price("a", "a"), 1),), binding=ANNA)
+    recorded(db, sub, 10)
+    db.execute("DELETE FROM members")
+    recorded(db, replace(sub, period_start=50, period_end=99, items=(Item(make_price("a", "a"), 2),)), 20)
+    assert load_marked(db, 99, 9) == []
+    assert load_subscription(db, make_key()) != sub
