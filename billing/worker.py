@@ -24,7 +24,8 @@ from billing.use_cases.tell import tell_notice
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5.0
-LONGEST_WAIT = 3_600.0
+# A machine that slept goes on with the rest of each sleep as if no time had passed, and a clock may be set.
+LONGEST_WAIT = 30.0
 SWEEP_AGAIN = 300.0
 # While more notifications than MANY wait to be stored, a lane begins a piece every PAUSE (real seconds), no
 # more: at 3,000 a second they are answered in half the time so, and so are commands.
@@ -266,7 +267,7 @@ class Worker:
                 log.warning("timer: %s", error)
                 next_due = now + int(RETRY_SECONDS)
             left = LONGEST_WAIT if next_due is None else next_due - self._ports.clock.now()
-            await self._sleep(max(left, 0.0))
+            await self._sleep(min(max(left, 0.0), LONGEST_WAIT))
 
     async def _sleep(self, seconds: float) -> None:
         """Until then, or until there is new work."""
@@ -300,7 +301,13 @@ class Worker:
             except Exception:
                 log.exception("sweep: fault")
                 rest = min(rest, SWEEP_AGAIN)
-            await self._ports.clock.sleep(rest)
+            await self._rest(rest)
+
+    async def _rest(self, seconds: float) -> None:
+        """Until the clock shows a moment so much later, or one that lies before this one."""
+        clock, begun = self._ports.clock, self._ports.clock.now()
+        while begun <= clock.now() < begun + seconds:
+            await clock.sleep(min(LONGEST_WAIT, begun + seconds - clock.now()))
 
     async def _retry(self, patience: int) -> None:
         now = self._ports.now()
