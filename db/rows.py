@@ -10,9 +10,11 @@ from typing import Any
 import orjson
 
 from billing.model import (
+    PLAIN,
     Binding,
     Change,
     Checkout,
+    Discount,
     DisputeState,
     Event,
     Intent,
@@ -25,15 +27,19 @@ from billing.model import (
     OverrideKind,
     Price,
     Status,
+    Step,
     Subject,
     Subscription,
     SubscriptionKey,
+    Tax,
+    Terms,
+    Unsure,
 )
 
 SUBSCRIPTION = (
     "provider, account, id, customer_id, status, provider_status, items, created_at, period_start,"
     " period_end, ends_at, ended_at, trial_end, unpaid_since, paid_through,"
-    " checkout_id, dispute, guild_id, member_id"
+    " checkout_id, dispute, guild_id, member_id, terms, needs_action"
 )
 EVENT = "provider, account, event_id, kind, subject_kind, subject_id, occurred_at"
 CHECKOUT = (
@@ -84,6 +90,8 @@ def subscription_row(sub: Subscription) -> Row:
         sub.checkout_id,
         sub.dispute,
         *binding,
+        "" if sub.terms == PLAIN else to_json(sub.terms),
+        int(sub.needs_action),
     )
 
 
@@ -104,7 +112,8 @@ def sold_prices(text: str) -> list[Price]:
 
 def subscription(row: Row) -> Subscription:
     """From the columns of SUBSCRIPTION."""
-    provider, account, id_, customer, status, provider_status, items, *rest, dispute, guild, member = row
+    provider, account, id_, customer, status, provider_status, items, *rest = row
+    *rest, dispute, guild, member, terms, needs_action = rest
     fields: Row = (
         SubscriptionKey(provider, account, id_),
         customer,
@@ -114,6 +123,8 @@ def subscription(row: Row) -> Subscription:
         *rest,
         DisputeState(dispute),
         None if guild is None else Binding(guild, member),
+        _terms(terms) if terms else PLAIN,
+        bool(needs_action),
     )
     return Subscription(*fields)
 
@@ -121,7 +132,20 @@ def subscription(row: Row) -> Subscription:
 # Who pays for the same price has the same text.
 @lru_cache(maxsize=1024)
 def _items(text: str) -> tuple[Item, ...]:
-    return tuple(Item(Price(**item["price"]), item["quantity"]) for item in orjson.loads(text))
+    return tuple(Item(**{**item, "price": Price(**item["price"])}) for item in orjson.loads(text))
+
+
+def _terms(text: str) -> Terms:
+    found = orjson.loads(text)
+    return Terms(
+        **{
+            **found,
+            "steps": tuple(Step(**step) for step in found["steps"]),
+            "discounts": tuple(Discount(**{**d, "items": tuple(d["items"])}) for d in found["discounts"]),
+            "taxes": tuple(Tax(**{**tax, "items": tuple(tax["items"])}) for tax in found["taxes"]),
+            "unsure": tuple(Unsure(reason) for reason in found["unsure"]),
+        }
+    )
 
 
 def event_row(event: Event) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.model.charges import PLAIN, Discount, NextCharge, Step, Tax, Terms, Unsure
 from billing.model.events import Change, Event, Subject
 from billing.model.findings import Finding
 from billing.model.intents import RULE, Intent, IntentKind, IntentState
@@ -21,10 +22,12 @@ from billing.model.subscriptions import (
 )
 
 __all__ = [
+    "PLAIN",
     "RULE",
     "Binding",
     "Change",
     "Checkout",
+    "Discount",
     "DisputeState",
     "Entitlement",
     "Event",
@@ -37,6 +40,7 @@ __all__ = [
     "MemberMark",
     "MemberState",
     "Money",
+    "NextCharge",
     "Notice",
     "Override",
     "OverrideKind",
@@ -44,7 +48,11 @@ __all__ = [
     "Plan",
     "Price",
     "Status",
+    "Step",
     "Subject",
     "Subscription",
     "SubscriptionKey",
+    "Tax",
+    "Terms",
+    "Unsure",
 ]

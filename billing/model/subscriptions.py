@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from billing.model.charges import PLAIN, Terms
 from billing.model.money import Money
 from billing.model.plans import Price
 
@@ -53,10 +54,23 @@ class SubscriptionKey:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One price within a subscription."""
+    """One price within a subscription.
+
+    `amount`: what it costs a period, where that is not the price's amount so many times, as with fractions
+    of a cent. `period_end`: when its own running period ends, where that is not the subscription's.
+    """
 
     price: Price
     quantity: int = 1
+    amount: int | None = None
+    period_end: int | None = None
+
+    @property
+    def subtotal(self) -> int | None:
+        """What it costs a period, before discounts and taxes; None where the provider alone can tell."""
+        if self.amount is not None or self.price.amount is None:
+            return self.amount
+        return self.price.amount * self.quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +91,8 @@ class Subscription:
     `unpaid_since`: since when the last payment is owed, while PAST_DUE; None where the provider does not say.
     `paid_through`: until when it is paid, at a provider that ends it at once when cancelled (PayPal).
     `checkout_id`: our opaque id, where only the owner can write it. `customer_id`: empty until agreed to.
+    `terms`: what decides its charges beside the items. `needs_action`: a payment waits for its customer, who
+    has to confirm it with their bank.
     """
 
     key: SubscriptionKey
@@ -95,6 +111,8 @@ class Subscription:
     checkout_id: str | None = None
     dispute: DisputeState = DisputeState.NONE
     binding: Binding | None = None
+    terms: Terms = PLAIN
+    needs_action: bool = False
 
     @property
     def price(self) -> Price:
@@ -103,9 +121,13 @@ class Subscription:
 
     @property
     def total(self) -> Money | None:
-        """What one period costs, all items together; None where the provider alone can tell."""
-        amounts = [i.price.amount * i.quantity for i in self.items if i.price.amount is not None]
-        return Money(sum(amounts), self.price.currency) if len(amounts) == len(self.items) else None
+        """What one period costs, all items together, before discounts and taxes; None where the provider
+        alone can tell, and where the items have no period in common."""
+        amounts = [item.subtotal for item in self.items]
+        intervals = {(item.price.interval, item.price.interval_count) for item in self.items}
+        if None in amounts or len(intervals) > 1:
+            return None
+        return Money(sum(amount for amount in amounts if amount is not None), self.price.currency)
 
     @property
     def renews(self) -> bool:

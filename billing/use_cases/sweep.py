@@ -163,7 +163,7 @@ async def _needs_look(ports: Ports, known: Known, listed: Subscription) -> bool:
 def _facts(sub: Subscription) -> tuple[object, ...]:
     """What the provider alone decides; the ledger adds to the rest what it saw before."""
     times = (sub.period_start, sub.period_end, sub.ends_at, sub.ended_at, sub.trial_end, sub.paid_through)
-    return (sub.customer_id, sub.status, sub.provider_status, sub.items, *times)
+    return (sub.customer_id, sub.status, sub.provider_status, sub.items, sub.terms, *times)
 
 
 async def refresh_prices(ports: Ports) -> None:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from billing.errors import ProviderMisread, ProviderRefused
-from billing.model import DisputeState, Item, Payment, Price, Status, Subscription, SubscriptionKey
+from billing.model import (
+    DisputeState,
+    Item,
+    Payment,
+    Price,
+    Status,
+    Subscription,
+    SubscriptionKey,
+    Terms,
+    Unsure,
+)
 from billing.ports import CheckoutFound
 from providers.base import Answer, maybe, need
+from providers.stripe.terms import map_terms
 
 NAME = "stripe"
 
@@ -23,7 +35,7 @@ STATUS: dict[str, Status] = {
     "canceled": Status.ENDED,
     "paused": Status.PAUSED,  # paused by hand, or a trial that ended without a payment method
 }
-# `pause_collection` is not read: whatever becomes of the invoices, the customer keeps the service; who
+# `pause_collection` takes no access: whatever becomes of the invoices, the customer keeps the service; who
 # is to lose it is paused or cancelled instead (docs.stripe.com/billing/subscriptions/pause-payment, 2026-11).
 _RUNNING = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
 
@@ -56,8 +68,9 @@ def maybe_id(data: Answer, path: str) -> str | None:
     return maybe(data, f"{path}.id", str) if isinstance(found, dict) else maybe(data, path, str)
 
 
-def map_subscription(data: Answer, account: str) -> Subscription:
-    """A subscription as the API answers it, `latest_invoice` expanded where that decides anything."""
+def map_subscription(data: Answer, account: str, coupons: Mapping[str, Answer] | None = None) -> Subscription:
+    """A subscription as the API answers it, `latest_invoice` expanded where that decides anything. `coupons`:
+    as `map_terms` wants them."""
     raw = need(data, "status", str)
     status = STATUS.get(raw, Status.UNKNOWN)
     start, end = _period(data, status)
@@ -66,7 +79,7 @@ def map_subscription(data: Answer, account: str) -> Subscription:
         customer_id=id_of(data, "customer"),
         status=status,
         provider_status=raw,
-        items=tuple(_map_item(item, account) for item in _items(data)),
+        items=tuple(_map_item(item, maybe(data, "currency", str), end, account) for item in _items(data)),
         created_at=need(data, "created", int),
         period_start=start,
         period_end=end,
@@ -75,7 +88,16 @@ def map_subscription(data: Answer, account: str) -> Subscription:
         trial_end=maybe(data, "trial_end", int),
         unpaid_since=_unpaid_since(data) if status is Status.PAST_DUE else None,
         checkout_id=maybe(data, "metadata.dues_checkout", str),
+        terms=_terms(data, status, coupons or {}),
     )
+
+
+def _terms(data: Answer, status: Status, coupons: Mapping[str, Answer]) -> Terms:
+    """What cannot be read of them must not keep access from being decided: the sum is unknown then."""
+    try:
+        return map_terms(data, status, coupons)
+    except ProviderMisread:
+        return Terms(unsure=(Unsure.DISCOUNT, Unsure.TAX))
 
 
 def _items(data: Answer) -> list[Any]:
@@ -85,10 +107,29 @@ def _items(data: Answer) -> list[Any]:
     return found
 
 
-def _map_item(item: Answer, account: str) -> Item:
+def _map_item(item: Answer, currency: str | None, period_end: int | None, account: str) -> Item:
+    """`currency` and `period_end`: the subscription's."""
     # Metered prices have no quantity; what is used is charged afterwards.
-    quantity = maybe(item, "quantity", int)
-    return Item(map_price(need(item, "price", dict), account), 1 if quantity is None else quantity)
+    found = maybe(item, "quantity", int)
+    quantity = 1 if found is None else found
+    data = need(item, "price", dict)
+    price = map_price(data, account, currency)
+    amount = _line(data, price, quantity)
+    plain = amount is None or price.amount is None or amount == price.amount * quantity
+    own_end = maybe(item, "current_period_end", int)
+    return Item(price, quantity, None if plain else amount, None if own_end == period_end else own_end)
+
+
+def _line(data: Answer, price: Price, quantity: int) -> int | None:
+    """What so many of a price cost; it may be sold by the package, and for fractions of a minor unit."""
+    unit = _unit(_in_currency(data, price.currency))
+    if price.amount is None or unit is None:
+        return None
+    size = maybe(data, "transform_quantity.divide_by", int)
+    if size:
+        up = maybe(data, "transform_quantity.round", str) == "up"
+        quantity = -(-quantity // size) if up else quantity // size
+    return int((unit * quantity).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def _period(data: Answer, status: Status) -> tuple[int | None, int | None]:
@@ -117,21 +158,23 @@ def _unpaid_since(data: Answer) -> int | None:
     return maybe(invoice, "due_date", int) or need(invoice, "created", int)
 
 
-def map_price(data: Answer, account: str) -> Price:
-    """A recurring price; ProviderRefused, with a sentence, for one that is paid once."""
+def map_price(data: Answer, account: str, currency: str | None = None) -> Price:
+    """A recurring price, in its own currency unless another one of its `currency_options` is wanted;
+    ProviderRefused, with a sentence, for one that is paid once."""
     if maybe(data, "type", str) == "one_time":
         raise ProviderRefused(
             "This price is paid only once. A plan needs a recurring price: in Stripe, add one to the product "
             "and use its id.",
             detail="price.type is one_time",
         )
+    charged = (currency or need(data, "currency", str)).lower()
     return Price(
         provider=NAME,
         account=account,
         id=need(data, "id", str),
         product_id=id_of(data, "product"),
-        amount=_amount(data),
-        currency=need(data, "currency", str).lower(),
+        amount=_amount(data, charged),
+        currency=charged,
         interval=need(data, "recurring.interval", str),
         interval_count=maybe(data, "recurring.interval_count", int) or 1,
         trial_days=maybe(data, "recurring.trial_period_days", int) or 0,
@@ -139,20 +182,30 @@ def map_price(data: Answer, account: str) -> Price:
     )
 
 
-def _amount(data: Answer) -> int | None:
-    """Minor units; None for prices by tiers, by use or of the customer's choice, which have no one amount.
+def _in_currency(data: Answer, currency: str) -> Answer:
+    """The amounts of a price in one of its currencies; empty where they are not shown."""
+    if need(data, "currency", str).lower() == currency:
+        return data
+    return maybe(data, f"currency_options.{currency}", dict) or {}
 
-    Where an amount has fractions of a minor unit only `unit_amount_decimal` is set (docs.stripe.com/api/
-    prices/object, 2026-11).
-    """
+
+def _amount(data: Answer, currency: str) -> int | None:
+    """Minor units; None for prices by tiers, by use or of the customer's choice, which have no one amount."""
     if maybe(data, "recurring.usage_type", str) == "metered":
         return None
-    whole = maybe(data, "unit_amount", int)
-    if whole is not None:
-        return whole
-    exact = maybe(data, "unit_amount_decimal", str)
+    unit = _unit(_in_currency(data, currency))
+    return None if unit is None else int(unit.quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _unit(amounts: Answer) -> Decimal | None:
+    """Where an amount has fractions of a minor unit only `unit_amount_decimal` is set (docs.stripe.com/api/
+    prices/object, 2026-11)."""
+    whole = maybe(amounts, "unit_amount", int)
+    exact = maybe(amounts, "unit_amount_decimal", str)
+    if whole is not None or exact is None:
+        return None if whole is None else Decimal(whole)
     try:
-        return None if exact is None else int(Decimal(exact).quantize(Decimal(1), ROUND_HALF_UP))
+        return Decimal(exact)
     except InvalidOperation:
         raise ProviderMisread(detail="price.unit_amount_decimal is no number") from None
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from billing.errors import ProviderMisread, ProviderRefused
-from billing.model import DisputeState, Money, Price, Status, SubscriptionKey
+from billing.model import PLAIN, DisputeState, Money, Price, Status, SubscriptionKey, Terms
 from providers.stripe.mapping import (
     DISPUTES,
     STATUS,
@@ -116,7 +117,9 @@ def test_a_payment_is_owed_since_its_open_invoice(latest: Any, since: int | None
 @pytest.mark.parametrize("behavior", ["void", "keep_as_draft", "mark_uncollectible"])
 def test_a_pause_of_payments_is_none_of_the_service(behavior: str) -> None:
     paused = subscription(pause_collection={"behavior": behavior, "resumes_at": None})
-    assert map_subscription(paused, "test") == map_subscription(subscription(), "test")
+    found = map_subscription(paused, "test")
+    assert found.terms == Terms(paused=True)
+    assert replace(found, terms=PLAIN) == map_subscription(subscription(), "test")
 
 
 def test_expanded_objects_are_known_by_their_ids() -> None:

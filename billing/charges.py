@@ -1,0 +1,207 @@
+"""What a subscription's provider charges next, worked out from what was fetched. Pure.
+
+Where that does not suffice the sum is unknown: a wrong one is never said.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal, localcontext
+from itertools import groupby
+
+from billing.calendar import later
+from billing.model import Discount, Item, NextCharge, Price, Status, Step, Subscription, Terms, Unsure
+
+# The longest row of charges that is looked through: daily ones for some fifty years.
+FURTHEST = 20_000
+# Stripe takes no payment below about half a dollar; it adds so small a sum to the customer's balance
+# (docs.stripe.com/currencies, 'Minimum and maximum charge amounts').
+LEAST = 50
+# Sums that end otherwise cannot be charged (docs.stripe.com/currencies, 'Special cases' and
+# 'Three-decimal currencies').
+_UNITS = {"isk": 100, "ugx": 100, "bhd": 10, "jod": 10, "kwd": 10, "omr": 10, "tnd": 10}
+
+Lines = dict[int, Decimal]
+
+
+def decide_charges(sub: Subscription) -> tuple[NextCharge, ...]:
+    """The next charge of each group of items that renew together, the earliest first. None where nothing is
+    going to be charged, or nobody knows whether anything is."""
+    if not sub.renews or sub.status not in (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE):
+        return ()
+    if sub.terms.paused and sub.terms.resumes_at is None:
+        return ()
+    groups = groups_of(sub)
+    charges = [_charge(sub, group, alone=len(groups) == 1) for group in groups]
+    return tuple(sorted(charges, key=lambda charge: charge.at or 0))
+
+
+def groups_of(sub: Subscription) -> list[tuple[int, ...]]:
+    """Positions of the items that are charged together: those of one interval."""
+    places = sorted(range(len(sub.items)), key=lambda n: (_interval(sub.items[n].price), n))
+    together = (tuple(group) for _, group in groupby(places, lambda n: _interval(sub.items[n].price)))
+    return sorted(together)
+
+
+def _interval(price: Price) -> tuple[str, int]:
+    return price.interval, price.interval_count
+
+
+def _charge(sub: Subscription, group: Sequence[int], *, alone: bool) -> NextCharge:
+    first = sub.items[group[0]]
+    amounts = [sub.items[n].subtotal for n in group]
+    listed = None if None in amounts else sum(a for a in amounts if a is not None)
+    cycle = _Cycle(sub, first)
+    unsure = _unsure(sub.terms, listed, alone=alone)
+    steps: tuple[Step, ...] = sub.terms.steps
+    if not steps and not unsure:
+        found = _steps(sub, group, cycle)
+        steps, unsure = (found, ()) if found else ((), (Unsure.ROUNDING,))
+    price = first.price
+    return NextCharge(
+        cycle.date(0) if cycle.known else None,
+        price.currency,
+        price.interval,
+        price.interval_count,
+        () if unsure else steps,
+        listed,
+        unsure,
+    )
+
+
+def _unsure(terms: Terms, listed: int | None, *, alone: bool) -> tuple[Unsure, ...]:
+    reasons = list(terms.unsure)
+    if listed is None:
+        reasons.append(Unsure.USAGE)
+    if not all(_is_known(discount, alone=alone) for discount in terms.discounts):
+        reasons.append(Unsure.DISCOUNT)
+    if len({tax.inclusive for tax in terms.taxes}) > 1:
+        reasons.append(Unsure.TAX)
+    return tuple(dict.fromkeys(reasons))
+
+
+def _is_known(discount: Discount, *, alone: bool) -> bool:
+    """Whether it is known by how much each charge is reduced. A sum off one bill, or anything off the next
+    bill only, may fall on any of several groups."""
+    if discount.percent is None and discount.amount is None:
+        return False
+    return alone or (discount.percent is not None and not discount.once)
+
+
+class _Cycle:
+    """When the items of one interval are charged: `date(0)` is the next time."""
+
+    def __init__(self, sub: Subscription, item: Item) -> None:
+        self._price = item.price
+        end = item.period_end or sub.period_end or 0
+        self.known = bool(end)
+        self._anchor = end if sub.terms.anchor is None else sub.terms.anchor
+        if self._at(self._reaches(end)) != end:  # the running period is not one of the anchor's
+            self._anchor = end
+        self._first = self._reaches(end)
+        if sub.terms.paused and sub.terms.resumes_at is not None:
+            self._first = max(self._first, self._reaches(sub.terms.resumes_at))
+
+    def _reaches(self, moment: int) -> int:
+        """The number of the first charge at or after a moment."""
+        return bisect_left(range(FURTHEST), moment, key=self._at)
+
+    def _at(self, number: int) -> int:
+        return later(self._anchor, self._price.interval, number * self._price.interval_count)
+
+    def date(self, number: int) -> int:
+        """When the charge of that number is due, counted from the next one."""
+        return self._at(self._first + number)
+
+    def times_before(self, moment: int) -> int:
+        """How many charges come before a moment."""
+        return max(self._reaches(moment) - self._first, 0)
+
+
+def _steps(sub: Subscription, group: Sequence[int], cycle: _Cycle) -> tuple[Step, ...]:
+    """The sums in order; empty where they depend on how the provider rounds."""
+    starts = sorted({0, *_changes(sub.terms.discounts, cycle)})
+    sums = [_sum(sub, group, _in_force(sub.terms.discounts, cycle, start)) for start in starts]
+    found: list[Step] = []
+    for n, amount in enumerate(sums):
+        if amount is None:
+            return ()
+        times = starts[n + 1] - starts[n] if n + 1 < len(starts) else None
+        if found and found[-1].amount == amount:
+            before = found.pop().times
+            times = None if times is None or before is None else before + times
+        found.append(Step(amount, times))
+    return tuple(found)
+
+
+def _changes(discounts: Iterable[Discount], cycle: _Cycle) -> Iterable[int]:
+    """The numbers of the charges with which a discount is over."""
+    for discount in discounts:
+        if discount.once:
+            yield 1
+        elif discount.ends_at is not None:
+            yield cycle.times_before(discount.ends_at)
+
+
+def _in_force(discounts: Iterable[Discount], cycle: _Cycle, number: int) -> list[Discount]:
+    return [
+        d
+        for d in discounts
+        if not (d.once and number) and (d.ends_at is None or number < cycle.times_before(d.ends_at))
+    ]
+
+
+def _sum(sub: Subscription, group: Sequence[int], discounts: Sequence[Discount]) -> int | None:
+    """What one charge takes; None where it depends on how the provider rounds, or is too small to charge."""
+    found = {
+        _rounded(sub, group, discounts, rounding, each=each)
+        for rounding in (ROUND_HALF_UP, ROUND_HALF_DOWN)
+        for each in (True, False)
+    }
+    if len(found) > 1:
+        return None
+    (amount,) = found
+    listed = sum(sub.items[n].subtotal or 0 for n in group)
+    odd = amount % _UNITS.get(sub.items[group[0]].price.currency, 1) or 0 < amount < LEAST
+    return None if odd and amount != listed else amount
+
+
+def _rounded(
+    sub: Subscription, group: Sequence[int], discounts: Sequence[Discount], rounding: str, *, each: bool
+) -> int:
+    """By one way of rounding: `each` line and step, or the whole at the end."""
+
+    def whole(value: Decimal) -> Decimal:
+        return value.quantize(Decimal(1), rounding)
+
+    def step(value: Decimal) -> Decimal:
+        return whole(value) if each else value
+
+    with localcontext() as context:
+        context.prec = 60
+        lines = {n: Decimal(sub.items[n].subtotal or 0) for n in group}
+        for discount in discounts:
+            here = [n for n in lines if not discount.items or n in discount.items]
+            base = sum((lines[n] for n in here), Decimal(0))
+            for n in here if base else ():
+                lines[n] -= min(_off(discount, lines[n], base, step), lines[n])
+        total = sum(lines.values(), Decimal(0))
+        for tax in sub.terms.taxes:
+            if not tax.inclusive:
+                taxed = (lines[n] for n in lines if not tax.items or n in tax.items)
+                total += sum((step(line * Decimal(tax.percent) / 100) for line in taxed), Decimal(0))
+        return int(whole(total))
+
+
+def _off(discount: Discount, line: Decimal, base: Decimal, step: Callable[[Decimal], Decimal]) -> Decimal:
+    """A sum off the whole is spread over its lines by what each costs."""
+    if discount.percent is not None:
+        return step(line * Decimal(discount.percent) / 100)
+    return line * Decimal(discount.amount or 0) / base
+
+
+def named(charge: NextCharge, amount: int) -> NextCharge:
+    """With the sum that the provider itself named for the next charge."""
+    return replace(charge, steps=(Step(amount, 1),))
