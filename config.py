@@ -48,6 +48,12 @@ _GATEWAY_HOSTS = frozenset({"gateway.discord.gg"})
 _STRIPE_HOSTS = frozenset({"api.stripe.com"})
 _PAYPAL_HOSTS = frozenset({"api-m.paypal.com", "api-m.sandbox.paypal.com"})
 _PAYPAL_GROUP = ("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID")
+_SIGNING_SECRET = "whsec_"  # noqa: S105 - how each begins
+_NO_STRIPE_KEYS = {
+    "pk_": "is a publishable key: take a secret (sk_) or restricted (rk_) one.",
+    _SIGNING_SECRET: "is a webhook's signing secret (whsec_): that one belongs into STRIPE_WEBHOOK_SECRET.",
+    "we_": "is a webhook endpoint's id: take a secret (sk_) or restricted (rk_) key.",
+}
 _SQLITE = "sqlite:///"
 # Longer than any sane setting, and short enough that adding it to a date cannot overflow.
 _MOST_GRACE_DAYS = 3650
@@ -276,8 +282,9 @@ def _read_stripe(reader: _Reader) -> StripeSettings | None:
         return None
     if not key:
         reader.fault("STRIPE_API_KEY", "is not set, though STRIPE_WEBHOOK_SECRET is: set both or neither.")
-    if key.startswith("pk_"):
-        reader.fault("STRIPE_API_KEY", "is a publishable key: take a secret (sk_) or restricted (rk_) one.")
+    for start, sentence in _NO_STRIPE_KEYS.items():
+        if key.startswith(start):
+            reader.fault("STRIPE_API_KEY", sentence)
     return StripeSettings(key, _read_webhook_secrets(reader, secrets), url)
 
 
@@ -290,6 +297,15 @@ def _read_webhook_secrets(reader: _Reader, value: str) -> tuple[str, ...]:
         reader.fault(name, "has an empty place beside a comma: give one secret, or several parted by commas.")
     elif not all(_is_plain(secret) for secret in secrets):
         reader.fault(name, "holds a blank or a character that no such value has: copy it once more.")
+    elif any(secret.startswith(("sk_", "rk_")) for secret in secrets):
+        reader.fault(name, "holds an API key (sk_ or rk_): that one belongs into STRIPE_API_KEY.")
+    elif not all(secret.startswith(_SIGNING_SECRET) and secret != _SIGNING_SECRET for secret in secrets):
+        # With anything else, such as the endpoint's id (we_...), every true notification would be refused.
+        reader.fault(
+            name,
+            f"must begin with {_SIGNING_SECRET} (each one, where there are several): copy the signing secret "
+            "from the webhook endpoint's page.",
+        )
     return secrets
 
 
