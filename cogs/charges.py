@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from billing.model import Money, Notice, Status
 from billing.titles import title_of
 from cogs.facts import fact, number
-from cogs.replies import day, escaped, moment, money, total_words
+from cogs.replies import day, escaped, moment, money
 from cogs.shown import Place, Shown
+from cogs.sums import sums_words
 
 SLACK = 900  # seconds: the longest rest between two tries
 
@@ -17,7 +18,7 @@ def _sold(notice: Notice, shown: Shown | None, place: Place) -> str:
     if shown is None:
         return f"subscription `{fact(notice, 'subscription')}`"
     return (
-        f"**{escaped(shown.name)}** ({total_words(shown.subscription, place.locale)}, through {shown.title})"
+        f"**{escaped(shown.name)}** ({sums_words(shown.subscription, place.locale)}, through {shown.title})"
     )
 
 

@@ -34,8 +34,9 @@ from cogs.cards import Card
 from cogs.context import Interaction, answer, locale_of, require_admin, think
 from cogs.options import find_admin_plan, suggest_all_plans, suggest_plans
 from cogs.powers import power_words
-from cogs.replies import TEXT_LIMIT, escaped, price_words, within
+from cogs.replies import TEXT_LIMIT, escaped, within
 from cogs.shown import Place
+from cogs.sums import counted, price_words
 
 PAGE = 6
 ROOM = 640  # characters a plan, so that six stay below Discord's 4000
@@ -306,7 +307,7 @@ def _place(interaction: Interaction) -> Place:
 
 
 def _plan_text(plan: Plan, place: Place, room: int = cards.TEXT_LIMIT) -> str:
-    trial = f"{plan.trial_days} free days" if plan.trial_days else ""
+    trial = counted(plan.trial_days, "free day") if plan.trial_days else ""
     notes = ", ".join(n for n in (trial, "hidden" if plan.hidden else "") if n)
     lines = [
         (0, f"### {escaped(plan.name)}"),
