@@ -26,18 +26,9 @@ from providers.paypal import payments
 from providers.paypal.api import Api, Limited, Refused, path
 from providers.paypal.certs import LIVE, SANDBOX, Certificates, source_of
 from providers.paypal.dates import stamp
-from providers.paypal.mapping import (
-    DAY,
-    NAME,
-    created_of,
-    cycles_of,
-    lacks_payment,
-    map_checkout,
-    map_price,
-    map_subscription,
-    product_of,
-    with_payment,
-)
+from providers.paypal.mapping import lacks_payment, map_checkout, map_subscription
+from providers.paypal.periods import created_of, with_payment
+from providers.paypal.plans import DAY, NAME, ends_with_trial, is_whole, map_price, product_of, with_own
 from providers.paypal.setup import Setup
 from providers.paypal.webhook import read_event, read_headers, verify_by_asking, verify_offline
 
@@ -119,12 +110,11 @@ class PayPalProvider:
         data = await self._api.get(path(*_SUBSCRIPTIONS, subscription_id), fields="last_failed_payment,plan")
         plan_id, now = need(data, "plan_id", str), self._clock.now()
         plan: Answer = maybe(data, "plan", dict) or {}
-        if plan_id not in self._products or "billing_cycles" not in plan:
-            known = await self._fetch_plan(plan_id)
-            plan = plan if "billing_cycles" in plan else known
+        if plan_id not in self._products or not is_whole(plan):
+            plan = with_own(await self._fetch_plan(plan_id), plan)
         if lacks_payment(data, plan, now):
-            paid_at = await payments.fetch_paid_at(self._api, subscription_id, created_of(data), now)
-            data = data if paid_at is None else with_payment(data, paid_at)
+            paid = await payments.fetch_newest(self._api, subscription_id, created_of(data), now)
+            data = data if paid is None else with_payment(data, paid)
         return map_subscription(data, plan, self.account, self._products[plan_id], now)
 
     async def _fetch_plan(self, plan_id: str) -> Answer:
@@ -198,7 +188,7 @@ class PayPalProvider:
                 "Pay & Get Paid > Subscriptions > Subscription plans and copy the plan's id, `P-...`.",
                 detail=str(error),
             ) from None
-        if all(cycle.trial for cycle in cycles_of(plan)):
+        if ends_with_trial(plan):
             raise ProviderRefused(
                 "This PayPal plan ends with its trial. Make one at PayPal that goes on with a regular price.",
                 detail="plan.billing_cycles has no regular one",
