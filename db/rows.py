@@ -22,7 +22,6 @@ from billing.model import (
     IntentState,
     Item,
     Money,
-    Notice,
     Override,
     OverrideKind,
     Price,
@@ -206,12 +205,6 @@ def intent(row: Row) -> Intent:
         outcome,
         bool(receipt),
     )
-
-
-def notice(row: Row) -> Notice:
-    """From the columns of NOTICE."""
-    key, guild, member, kind, facts, created_at = row
-    return Notice(key, guild, member, kind, orjson.loads(facts), created_at)
 
 
 def price_row(price: Price) -> Row:

@@ -13,7 +13,16 @@ from billing.errors import (
     GuildGone,
     MemberGone,
 )
-from billing.model import Change, Entitlement, MemberMark, MemberState, Notice
+from billing.model import (
+    Braked,
+    Change,
+    Entitlement,
+    MemberMark,
+    MemberState,
+    Notice,
+    RoleRefused,
+    RoleWaits,
+)
 from billing.ports import Ports, Synced
 from billing.roles import Changes, diff, roles_of
 
@@ -117,8 +126,7 @@ def _wait_for_truth(mark: MemberMark, state: MemberState, taken: frozenset[int],
 def _waiting(mark: MemberMark, now: int) -> Notice:
     """Once a day and server: the same silence keeps many."""
     key = f"role_waits:{mark.guild_id}:{now // 86_400}"
-    facts: dict[str, str | int | None] = {"member": mark.member_id, "until": mark.since + UNSURE_FOR}
-    return Notice(key, mark.guild_id, None, "role_waits", facts, now)
+    return Notice(key, mark.guild_id, None, RoleWaits(mark.member_id, mark.since + UNSURE_FOR), now)
 
 
 async def _ask_brake(
@@ -146,8 +154,7 @@ def _notices(mark: MemberMark, outcome: Outcome, now: int) -> list[Notice]:
         key=f"brake:{mark.guild_id}:{outcome.asked_at}",
         guild_id=mark.guild_id,
         member_id=None,
-        kind="brake",
-        facts={"asked_at": outcome.asked_at},
+        body=Braked(outcome.asked_at),
         created_at=outcome.asked_at + ASK_AFTER,
     )
     return [*notices, question]
@@ -219,8 +226,7 @@ def _refusal(mark: MemberMark, role_id: int | None, error: DiscordError, now: in
         key=f"refused:{mark.guild_id}:{type(error).__name__}:{whom}:{now // (RETELL_DAYS * 86_400)}",
         guild_id=mark.guild_id,
         member_id=None,
-        kind="role_refused",
-        facts={"member": mark.member_id, "role": role_id, "why": error.tell},
+        body=RoleRefused(mark.member_id, error.tell, role_id),
         created_at=now,
     )
 

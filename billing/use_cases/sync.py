@@ -17,17 +17,22 @@ from billing.model import (
     RULE,
     Binding,
     Checkout,
+    Disputed,
     DisputeState,
+    Ended,
     Event,
     Intent,
     IntentKind,
     IntentState,
     Notice,
     Override,
+    PaymentFailed,
     Plan,
+    Started,
     Status,
     Subscription,
     SubscriptionKey,
+    UnmappedProduct,
 )
 from billing.ports import Dispute, Ports, Provider, StaleSubscription, Synced
 from billing.use_cases.blocked import block_in
@@ -134,17 +139,11 @@ def _disputed(synced: Synced, dispute_id: str) -> Synced:
     snapshot = synced.snapshot
     if snapshot is None or snapshot.binding is None:
         return synced
-    state = str(snapshot.dispute)
     ending = snapshot.ends_with_period or snapshot.status is Status.ENDED
     stops = snapshot.dispute is DisputeState.LOST and not ending
-    facts: dict[str, str | int | None] = {
-        "member": snapshot.binding.member_id,
-        "state": state,
-        "subscription": snapshot.key.id,
-        "stops": int(stops),
-    }
-    key = f"dispute:{dispute_id}:{state}"
-    notice = Notice(key, snapshot.binding.guild_id, None, "dispute", facts, synced.at)
+    body = Disputed(snapshot.binding.member_id, snapshot.dispute, snapshot.key, stops)
+    key = f"dispute:{dispute_id}:{snapshot.dispute}"
+    notice = Notice(key, snapshot.binding.guild_id, None, body, synced.at)
     stop = (_stop_lost(snapshot.key, dispute_id, synced.at),) if stops else ()
     return replace(synced, notices=(*synced.notices, notice), intents=(*synced.intents, *stop))
 
@@ -268,13 +267,7 @@ def _unmapped(
             key=f"unmapped:{binding.guild_id}:{price.provider}:{price.account}:{product}",
             guild_id=binding.guild_id,
             member_id=None,
-            kind="unmapped_product",
-            facts={
-                "provider": price.provider,
-                "price": price.id,
-                "product": product,
-                "member": binding.member_id,
-            },
+            body=UnmappedProduct(binding.member_id, price.provider, price.id, product),
             created_at=now,
         )
         for product, price in products.items()
@@ -295,29 +288,17 @@ def _milestones(
     had = known is not None and decide_right(known, known_at(known, now), ports.grace) is not None
     plan = next((p.name for p in plans_of(snapshot, plans)), "")
     over = snapshot.status is Status.ENDED and _right_left(ports, known, snapshot, now) is None
-    kinds = {
-        "started": started,
-        "payment_failed": snapshot.status is Status.PAST_DUE
-        and (known is None or known.status is not Status.PAST_DUE),
-        "ended": had and over,
-    }
+    owed = snapshot.unpaid_since or now
+    failed = snapshot.status is Status.PAST_DUE and (known is None or known.status is not Status.PAST_DUE)
+    told = (
+        (started, Started(plan, snapshot.key), 0),
+        (failed, PaymentFailed(plan, snapshot.key, owed + ports.grace), owed),
+        (had and over, Ended(plan, snapshot.key), 0),
+    )
     return tuple(
-        Notice(
-            key=f"{kind}:{snapshot.key.provider}:{snapshot.key.account}:{snapshot.key.id}:{moment}",
-            guild_id=binding.guild_id,
-            member_id=binding.member_id,
-            kind=kind,
-            facts={
-                "plan": plan,
-                "provider": snapshot.key.provider,
-                "account": snapshot.key.account,
-                "subscription": snapshot.key.id,
-                "until": _grace_end(snapshot, now, ports.grace) if kind == "payment_failed" else None,
-            },
-            created_at=now,
-        )
-        for kind, moment in (("started", 0), ("payment_failed", snapshot.unpaid_since or now), ("ended", 0))
-        if kinds[kind]
+        Notice(f"{body.kind}:{snapshot.key}:{moment}", binding.guild_id, binding.member_id, body, now)
+        for happened, body, moment in told
+        if happened
     )
 
 
@@ -332,10 +313,6 @@ def known_at(known: Subscription, now: int) -> int:
     """A moment at which what was recorded was still running: a scheduled end is no surprise later."""
     end = known.paid_through if known.status is Status.ENDED else known.ends_at
     return min(now, end - 1) if end else now
-
-
-def _grace_end(snapshot: Subscription, now: int, grace: int) -> int:
-    return (snapshot.unpaid_since or now) + grace
 
 
 async def _stop_blocked(ports: Ports, snapshot: Subscription, block: Override) -> tuple[Intent, ...]:
