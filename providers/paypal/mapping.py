@@ -16,6 +16,7 @@ from providers.paypal.periods import (
     need_time,
     payment_shown,
     quantity_of,
+    terms_of,
     times_of,
 )
 from providers.paypal.plans import DAY, NAME, Tariff, map_price, tariff_of
@@ -74,6 +75,7 @@ def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, 
         trial_end=times.end if status is Status.TRIALING else None,
         unpaid_since=_owed_since(data, times) if status is Status.PAST_DUE else None,
         paid_through=None if status is Status.PENDING else times.paid_through,
+        terms=terms_of(data, tariff),
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import InvalidOperation
 
 from billing.errors import ProviderMisread
-from billing.model import Payment
+from billing.model import PLAIN, Payment, Step, Terms
 from providers.base import Answer, maybe, need
 from providers.paypal.amounts import number, to_minor
 from providers.paypal.dates import after, day_of, moment, stamp
@@ -67,7 +67,7 @@ def _paid_cycle(data: Answer, tariff: Tariff) -> Cycle | None:
     """
     if maybe(data, "billing_info.last_payment", dict) is None:
         return None
-    done = _completed(data)
+    done = completed_of(data)
     billed = [cycle for cycle in tariff.paid if done.get(cycle.sequence)]
     if not done:  # PayPal does not say
         return None if tariff.fee and _is_fee(data, tariff, tariff.regular) else tariff.regular
@@ -78,7 +78,7 @@ def _paid_cycle(data: Answer, tariff: Tariff) -> Cycle | None:
     return cycle if billed or _counts_late(data, tariff, cycle) else None
 
 
-def _completed(data: Answer) -> Mapping[int, int]:
+def completed_of(data: Answer) -> Mapping[int, int]:
     """How often each cycle was billed, by its sequence; empty where PayPal does not say."""
     return {
         need(one, "sequence", int): need(one, "cycles_completed", int)
@@ -96,7 +96,7 @@ def _is_fee(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
         return True
     last, failed = need_time(data, "billing_info.last_payment.time"), failed_at(data)
     early = last < after_free(_start(data), tariff.cycles) - DAY
-    return early or (failed is not None and failed - last < DAY and sum(_completed(data).values()) == 1)
+    return early or (failed is not None and failed - last < DAY and sum(completed_of(data).values()) == 1)
 
 
 def _counts_late(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
@@ -111,7 +111,7 @@ def _counts_late(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
 
 def _with_free_after(paid: int, cycle: Cycle, tariff: Tariff, data: Answer) -> int:
     """A free cycle may follow one that was paid; it lasts as long as it has been counted."""
-    done = _completed(data)
+    done = completed_of(data)
     for later in tariff.cycles:
         if later.free and later.sequence > cycle.sequence:
             paid = after(paid, later.unit, later.count * done.get(later.sequence, 0))
@@ -164,6 +164,21 @@ def failed_at(data: Answer) -> int | None:
     last = maybe_time(data, "billing_info.last_payment.time")
     failed = maybe_time(data, "billing_info.last_failed_payment.time")
     return failed if failed is not None and (last is None or failed > last) else None
+
+
+def terms_of(data: Answer, tariff: Tariff) -> Terms:
+    """What is charged from the next payment on, where that is not simply the price so many times. What is
+    owed from before is taken with it, unless the plan says otherwise."""
+    quantity, shipping = quantity_of(data), shipping_of(data)
+    steps = tariff.steps(quantity, shipping, completed_of(data))
+    owed = maybe(data, "billing_info.outstanding_balance", dict)
+    owing = to_minor(owed) if owed is not None and tariff.bills_owed else 0
+    if owing > 0 and steps:
+        first, *rest = steps
+        again = () if first.times == 1 else (replace(first, times=first.times and first.times - 1),)
+        steps = (Step(first.amount + owing, 1), *again, *rest)
+    plain = tariff.regular.price is None or steps == (Step(to_minor(tariff.regular.price) * quantity),)
+    return PLAIN if plain else Terms(steps=steps)
 
 
 def failures_of(data: Answer) -> int:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from billing.errors import ProviderMisread
-from billing.model import Price
+from billing.model import Price, Step
 from providers.base import Answer, maybe, need
 from providers.paypal.amounts import currency_of, number, to_minor, with_percent
 from providers.paypal.dates import after
 
 NAME = "paypal"
 DAY = 86_400
+_NONE: Mapping[int, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Cycle:
 @dataclass(frozen=True, slots=True)
 class Tariff:
     """What is asked, and when: the cycles in the order in which they run, the set-up fee in minor units, and
-    the tax in percent where it comes on top of what a plan names.
+    the tax in percent where it comes on top of what a plan names. `bills_owed`: what could not be taken is
+    taken with the next payment.
 
     Tax is taken on the fee too and not on shipping: of PayPal's documented plan (a fee of 10.00 USD, 10 % not
     included) live notifications show a first payment of 11.00, beside a `shipping_amount` of 10.00.
@@ -49,6 +51,7 @@ class Tariff:
     fee: int
     tax: Decimal
     currency: str
+    bills_owed: bool
 
     @property
     def regular(self) -> Cycle:
@@ -70,6 +73,22 @@ class Tariff:
             return 0
         return None if cycle.price is None else self.taxed(to_minor(cycle.price) * quantity) + shipping
 
+    def steps(
+        self, quantity: int = 1, shipping: int = 0, billed: Mapping[int, int] = _NONE
+    ) -> tuple[Step, ...]:
+        """The charges in order, from the next one on, tax and shipping included; empty where a price goes by
+        quantity. `billed`: how often each cycle was, by its sequence."""
+        found: list[Step] = []
+        for cycle in self.paid:
+            amount, left = self.charge(cycle, quantity, shipping), cycle.total - billed.get(cycle.sequence, 0)
+            if amount is None:
+                return ()
+            if not cycle.trial:
+                return (*found, Step(amount))
+            if left > 0:
+                found.append(Step(amount, left))
+        return tuple(found)
+
 
 def tariff_of(plan: Answer) -> Tariff:
     """ProviderMisread where a plan has no regular cycle."""
@@ -85,6 +104,7 @@ def tariff_of(plan: Answer) -> Tariff:
         fee=0 if fee is None else max(to_minor(fee), 0),
         tax=number(percent or "", "plan.taxes.percentage") if on_top else Decimal(0),
         currency=currency_of(regular.price or regular.tier or {}),
+        bills_owed=maybe(plan, "payment_preferences.auto_bill_outstanding", bool) is not False,
     )
 
 

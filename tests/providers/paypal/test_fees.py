@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing.model import Payment, Status, Subscription
+from billing.model import PLAIN, Payment, Status, Step, Subscription
 from providers.paypal.dates import moment, stamp
 from providers.paypal.mapping import map_subscription
 from providers.paypal.periods import with_payment
@@ -189,6 +189,51 @@ def test_a_fee_out_of_the_list_of_payments_is_one_too() -> None:
     assert mapped(fee, with_fee(YEARLY)).paid_through == START
     year = dict(with_payment(hidden, Payment("TX2", 10_000, 0, "usd", START)))
     assert mapped(year, with_fee(YEARLY)).paid_through == YEAR_LATER
+
+
+class TestCharges:
+    """What is charged from the next payment on."""
+
+    def test_the_price_alone_needs_no_word(self) -> None:
+        assert mapped(subscription(), plan(cycle("5.00"))).terms == PLAIN
+        inclusive = plan(cycle("5.00"), taxes={"percentage": "20", "inclusive": True})
+        assert mapped(subscription(), inclusive).terms == PLAIN
+        unsaid = plan(cycle("5.00"), taxes={"percentage": "20"})
+        assert mapped(subscription(), unsaid).terms == PLAIN
+        assert mapped(subscription(quantity="3"), plan(cycle("5.00"))).terms == PLAIN
+
+    def test_tax_and_shipping_are_added(self) -> None:
+        data = subscription(
+            quantity="3",
+            shipping_amount={"currency_code": "USD", "value": "2.50"},
+            billing_info=info(cycle_executions=executed(1)),
+        )
+        taxed = plan(cycle("5.05"), taxes={"percentage": "19.99", "inclusive": False})
+        assert mapped(data, taxed).terms.steps == (Step(1515 + 303 + 250),)
+
+    def test_forints_are_taxed_in_whole_ones(self) -> None:
+        price = {"fixed_price": {"currency_code": "HUF", "value": "999"}}
+        taxed = plan(cycle(pricing_scheme=price), taxes={"percentage": "27", "inclusive": False})
+        assert mapped(subscription(billing_info={}), taxed).terms.steps == (Step(126_900),)
+
+    @pytest.mark.parametrize(("done", "left"), [(0, (2, 3)), (1, (1, 3)), (2, (3,)), (5, ())])
+    def test_trials_that_cost_something_come_first(self, done: int, left: tuple[int, ...]) -> None:
+        executions = executed(min(done, 2), max(done - 2, 0), 0)
+        data = subscription(billing_info=paid("3.3", cycle_executions=executions))
+        steps = mapped(data, recorded.DOCUMENTED_PLAN).terms.steps
+        amounts = (330, 660)[2 - len(left) :]
+        assert steps == (*map(Step, amounts, left), Step(1100))
+
+    def test_what_is_owed_is_taken_with_the_next(self) -> None:
+        owed = info(outstanding_balance={"currency_code": "USD", "value": "5.0"})
+        assert mapped(subscription(billing_info=owed), plan()).terms.steps == (Step(1000, 1), Step(500))
+        never = plan(payment_preferences={"auto_bill_outstanding": False})
+        assert mapped(subscription(billing_info=owed), never).terms == PLAIN
+
+    def test_a_price_by_quantity_is_paypals_to_work_out(self) -> None:
+        tiers = {"pricing_model": "TIERED", "tiers": [{"amount": {"currency_code": "EUR", "value": "2.00"}}]}
+        found = mapped(subscription(), plan(cycle(None, pricing_scheme=tiers)))
+        assert (found.terms, found.total) == (PLAIN, None)
 
 
 class TestOwnTerms:
