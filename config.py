@@ -5,9 +5,11 @@ docs/settings.md is the table for people; a test holds it and config.example.env
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import math
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ DEFAULTS: Mapping[str, str] = {
     "DISCORD_TOKEN": "",
     "DISCORD_API_URL": "https://discord.com/api/v10",
     "DISCORD_GATEWAY_URL": "",
+    "SECRET_KEY": "",
     "DATABASE_URL": "sqlite:///data/ledger.db",
     "HTTP_HOST": "127.0.0.1",
     "HTTP_PORT": "8080",
@@ -55,6 +58,8 @@ _NO_STRIPE_KEYS = {
     "we_": "is a webhook endpoint's id: take a secret (sk_) or restricted (rk_) key.",
 }
 _SQLITE = "sqlite:///"
+_SHORTEST_KEY = 32  # bytes
+_HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 # Longer than any sane setting, and short enough that adding it to a date cannot overflow.
 _MOST_GRACE_DAYS = 3650
 _MOST_SYNC_MINUTES = 366 * 24 * 60
@@ -102,6 +107,7 @@ class Settings:
     sync_interval_seconds: float
     log_level: str
     log_format: str
+    secret_keys: tuple[bytes, ...] = field(default=(), repr=False)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -121,6 +127,7 @@ class Settings:
             sync_interval_seconds=_read_interval(reader) * 60,
             log_level=reader.choice("LOG_LEVEL", LOG_LEVELS),
             log_format=reader.choice("LOG_FORMAT", LOG_FORMATS),
+            secret_keys=_read_secret_keys(reader),
         )
         if reader.faults:
             raise SettingsError(reader.faults)
@@ -241,6 +248,29 @@ def _read_token(reader: _Reader) -> str:
     else:
         reader.secret("DISCORD_TOKEN")
     return token
+
+
+def _read_secret_keys(reader: _Reader) -> tuple[bytes, ...]:
+    value = reader.text("SECRET_KEY")
+    keys = tuple(_key_of(part.strip()) for part in value.split(",")) if value else ()
+    if any(len(key) < _SHORTEST_KEY for key in keys):
+        reader.fault(
+            "SECRET_KEY",
+            f"must be at least {_SHORTEST_KEY} random bytes as hex or base64, such as `openssl rand -hex 32` "
+            "prints; several are parted by commas, and the first one signs.",
+        )
+    return keys
+
+
+def _key_of(text: str) -> bytes:
+    """The bytes that a text stands for; none where it is neither hex nor base64."""
+    try:
+        if _HEX.fullmatch(text):
+            return bytes.fromhex(text)
+        plain = text.rstrip("=").replace("-", "+").replace("_", "/")
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except ValueError:
+        return b""
 
 
 def _read_ledger_path(reader: _Reader) -> Path:

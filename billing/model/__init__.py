@@ -36,7 +36,9 @@ from billing.model.overrides import Entitlement, Override, OverrideKind
 from billing.model.plans import GuildSettings, Plan, Price
 from billing.model.subscriptions import (
     Binding,
+    BoundBy,
     Checkout,
+    Claim,
     DisputeState,
     Item,
     Status,
@@ -50,10 +52,12 @@ __all__ = [
     "RULE",
     "Asked",
     "Binding",
+    "BoundBy",
     "Braked",
     "Change",
     "ChargedLate",
     "Checkout",
+    "Claim",
     "Discount",
     "DisputeState",
     "Disputed",
