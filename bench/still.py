@@ -57,6 +57,10 @@ class Roles:
         """From the ledger."""
         return {one: await self.fetch_roles(guild_id, one) for one in member_ids}
 
+    def is_in(self, guild_id: int) -> bool:
+        """The bot is everywhere."""
+        return True
+
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
     ) -> None:

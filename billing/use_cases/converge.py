@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from billing.access import decide, next_change
 from billing.backoff import next_try
@@ -14,6 +14,7 @@ from billing.errors import (
     MemberGone,
 )
 from billing.model import (
+    BoundBy,
     Braked,
     Change,
     Entitlement,
@@ -78,6 +79,7 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
     except (MemberGone, GuildGone) as gone:
         await _park(ports, mark, state, bool(desired), gone, now)
         return f"parked, {type(gone).__name__}"
+    state = await _adopt(ports, mark, state, actual, now)
     changes = diff(desired, held, actual, state.granted)
     ordered = ordered_roles(state.plans, state.overrides, now)
     outcome = _wait_for_truth(mark, state, frozenset(changes.take) - ordered, now)
@@ -112,6 +114,19 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
         braked=outcome.asked_at is not None,
     )
     return outcome.words()
+
+
+async def _adopt(
+    ports: Ports, mark: MemberMark, state: MemberState, actual: frozenset[int], now: int
+) -> MemberState:
+    """With the roles counted as ours that the member has and pays for by a subscription from before this
+    ledger: whoever gave them gave them for it, and they go with it."""
+    before = [s for s in state.subscriptions if s.bound_by is not BoundBy.PAGE]
+    paid = decide(before, [], state.plans, now, ports.grace)
+    found = (roles_of(paid, state.plans, held=False) & actual) - state.granted
+    for role_id in sorted(found):
+        await ports.ledger.record_granting(mark.guild_id, mark.member_id, role_id, now)
+    return replace(state, granted=state.granted | found) if found else state
 
 
 def _wait_for_truth(mark: MemberMark, state: MemberState, taken: frozenset[int], now: int) -> Outcome | None:

@@ -16,6 +16,7 @@ from billing.errors import ProviderError, ProviderMisread, ProviderNotFound
 from billing.model import (
     RULE,
     Binding,
+    BoundBy,
     Checkout,
     Disputed,
     DisputeState,
@@ -191,11 +192,11 @@ async def _conclude(
     ports: Ports, provider: Provider, snapshot: Subscription, who: str, why: str, evidence: str
 ) -> Synced:
     known, state = await ports.ledger.load_with_member(snapshot.key)
-    binding = known.binding if known else None
-    if binding is None and (checkout := await _find_checkout(ports, provider, snapshot)) is not None:
-        binding = Binding(checkout.guild_id, checkout.member_id)
-        snapshot = replace(snapshot, checkout_id=checkout.id)
-    snapshot = replace(snapshot, binding=binding)
+    if known is None or known.binding is None:
+        snapshot = await find_payer(ports, provider, snapshot)
+    else:
+        snapshot = _confirm(known, snapshot)
+    binding = snapshot.binding
     synced = Synced(snapshot, who, why, evidence, ports.now())
     if binding is None:
         return synced
@@ -207,7 +208,12 @@ async def _conclude(
     notices = (
         *_unmapped(snapshot, binding, state.plans, now),
         *_milestones(
-            ports, known, snapshot, binding, state.plans, started=begins and not _in_force(block, now)
+            ports,
+            known,
+            snapshot,
+            binding,
+            state.plans,
+            started=begins and snapshot.bound_by is BoundBy.PAGE and not _in_force(block, now),
         ),
         *(paid_while_blocked(snapshot, binding, block, now) if begins else ()),
         *(paid_twice(state, known, snapshot, binding, now) if block is None else ()),
@@ -226,13 +232,46 @@ def _in_force(block: Override | None, now: int) -> bool:
     return block is not None and block.starts_at <= now
 
 
-async def _find_checkout(ports: Ports, provider: Provider, snapshot: Subscription) -> Checkout | None:
-    """What it was bought by, and thereby whose it is: by our own opaque id and by nothing else.
+def _confirm(known: Subscription, snapshot: Subscription) -> Subscription:
+    """Whose it is stays so; what an admin said may turn out to be what Dues wrote at the provider."""
+    claim, bound_by = snapshot.claim, known.bound_by
+    if bound_by is BoundBy.ADMIN and claim is not None and claim.proven:
+        same = Binding(claim.guild_id or 0, claim.member_id) == known.binding
+        bound_by = BoundBy.PROVIDER if same else bound_by
+    return replace(snapshot, binding=known.binding, bound_by=bound_by)
 
-    The id stands in the subscription's metadata, which only the account's owner can write, or on the
-    checkout that led to it, which must then be the very page we made.
+
+async def find_payer(ports: Ports, provider: Provider, snapshot: Subscription) -> Subscription:
+    """A subscription that is nobody's yet, with its member where that is certain.
+
+    It is by the payment page that led to it, or by what only Dues can have written to it at the provider
+    where this ledger does not know that page: it is new, or older than the sale. A server that the bot is
+    not in does not count.
     """
     checkout = await ports.ledger.load_checkout(snapshot.checkout_id) if snapshot.checkout_id else None
+    if checkout is None and is_proven(ports, snapshot):
+        claim = snapshot.claim
+        assert claim is not None
+        assert claim.guild_id is not None
+        return replace(snapshot, binding=Binding(claim.guild_id, claim.member_id), bound_by=BoundBy.PROVIDER)
+    checkout = await _find_checkout(ports, provider, snapshot, checkout)
+    if checkout is None:
+        return snapshot
+    return replace(snapshot, binding=Binding(checkout.guild_id, checkout.member_id), checkout_id=checkout.id)
+
+
+def is_proven(ports: Ports, snapshot: Subscription) -> bool:
+    """Whether Dues wrote to it at the provider whose it is, for a server that the bot is in."""
+    claim = snapshot.claim
+    return claim is not None and claim.proven and ports.roles.is_in(claim.guild_id or 0)
+
+
+async def _find_checkout(
+    ports: Ports, provider: Provider, snapshot: Subscription, checkout: Checkout | None
+) -> Checkout | None:
+    """What it was bought by. Our opaque id stands in the subscription's metadata, which only the account's
+    owner can write (`checkout`), or on the checkout that led to it, which must then be the very page we made.
+    """
     if checkout is None and await _sold_here(ports, snapshot):
         found = await provider.fetch_checkout(snapshot.key.id)
         if found is not None and found.checkout_id is not None:

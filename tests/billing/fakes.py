@@ -210,6 +210,7 @@ class FakeRoles:
     gone: set[tuple[int, int]] = field(default_factory=set)
     faults: dict[int | str, DiscordError] = field(default_factory=dict)
     deaf: set[int] = field(default_factory=set)
+    left: set[int] = field(default_factory=set)
     log: list[tuple[str, int]] = field(default_factory=list)
 
     async def fetch_roles(self, guild_id: int, member_id: int) -> frozenset[int]:
@@ -227,6 +228,9 @@ class FakeRoles:
         assert 0 < len(member_ids) <= 100
         here = [one for one in member_ids if (guild_id, one) not in self.gone]
         return {one: frozenset(self.members[guild_id, one]) for one in here}
+
+    def is_in(self, guild_id: int) -> bool:
+        return guild_id not in self.left
 
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
