@@ -11,7 +11,8 @@ from billing.model import DisputeState, Plan, Subscription
 from billing.ports import Known, Ports, Provider
 from billing.use_cases.blocked import load_block
 from billing.use_cases.check import check_members
-from billing.use_cases.sync import is_proven, record_dispute, record_snapshot
+from billing.use_cases.payers import is_proven
+from billing.use_cases.sync import record_dispute, record_snapshot
 from billing.use_cases.vanished import NOT_LISTED
 
 log = logging.getLogger(__name__)
