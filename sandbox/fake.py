@@ -26,6 +26,7 @@ from billing.model import (
     Event,
     Finding,
     Item,
+    Money,
     Payment,
     Plan,
     Price,
@@ -283,6 +284,14 @@ class FakeProvider:
         """None before the first."""
         payments = self._get(subscription.key.id).payments
         return self._payments[payments[-1]] if payments else None
+
+    async def preview_charge(self, subscription: Subscription) -> Money | None:
+        """It tells none."""
+        return None
+
+    async def fetch_payment_link(self, subscription: Subscription) -> str | None:
+        """It has none."""
+        return None
 
     async def refund(self, payment: Payment, key: str) -> Payment:
         """All that is left."""

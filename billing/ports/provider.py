@@ -12,6 +12,7 @@ from billing.model import (
     Event,
     Finding,
     GuildSettings,
+    Money,
     Payment,
     Plan,
     Price,
@@ -117,6 +118,13 @@ class Provider(Protocol):
 
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
         """The last payment above zero, or None."""
+
+    async def preview_charge(self, subscription: Subscription) -> Money | None:
+        """What the next charge will be, asked of the provider; None where it does not tell. For when a person
+        looks, never for sweeps."""
+
+    async def fetch_payment_link(self, subscription: Subscription) -> str | None:
+        """The provider's page on which its customer confirms or pays what is open; None where nothing is."""
 
     async def refund(self, payment: Payment, key: str) -> Payment:
         """Give back what is left of a payment; the answer is the payment afterwards. A payment that is

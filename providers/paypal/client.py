@@ -13,6 +13,7 @@ from billing.model import (
     DisputeState,
     Event,
     Finding,
+    Money,
     Payment,
     Plan,
     Price,
@@ -261,6 +262,14 @@ class PayPalProvider:
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
         """One call, rarely two."""
         return await payments.fetch_last_payment(self._api, subscription, self._clock.now())
+
+    async def preview_charge(self, subscription: Subscription) -> Money | None:
+        """PayPal makes none; its plans say all that it charges."""
+        return None
+
+    async def fetch_payment_link(self, subscription: Subscription) -> str | None:
+        """PayPal has no page for one payment."""
+        return None
 
     @bounded
     async def refund(self, payment: Payment, key: str) -> Payment:

@@ -22,6 +22,7 @@ from billing.model import (
     DisputeState,
     Event,
     Finding,
+    Money,
     Notice,
     Payment,
     Plan,
@@ -56,6 +57,8 @@ class FakeProvider:
     checkouts: dict[str, CheckoutFound] = field(default_factory=dict)
     disputes: dict[str, tuple[str | None, DisputeState]] = field(default_factory=dict)
     payments: dict[str, Payment] = field(default_factory=dict)
+    previews: dict[str, Money] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
     last_payment: dict[str, str] = field(default_factory=dict)
     prices: dict[str, Price] = field(default_factory=dict)
     located: dict[Subject, list[str]] = field(default_factory=dict)
@@ -175,6 +178,14 @@ class FakeProvider:
         self._meet("fetch_last_payment", subscription.key.id, after=False)
         found = self.last_payment.get(subscription.key.id)
         return None if found is None else self.payments[found]
+
+    async def preview_charge(self, subscription: Subscription) -> Money | None:
+        self._meet("preview_charge", subscription.key.id, after=False)
+        return self.previews.get(subscription.key.id)
+
+    async def fetch_payment_link(self, subscription: Subscription) -> str | None:
+        self._meet("fetch_payment_link", subscription.key.id, after=False)
+        return self.links.get(subscription.key.id)
 
     async def refund(self, payment: Payment, key: str) -> Payment:
         self.keys.append(key)
