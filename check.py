@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from billing.errors import LedgerError, LedgerHeld, ProviderError
 from billing.model import Finding, Plan
 from billing.ports import Clock, Provider
-from billing.use_cases.doctor import find_strays
+from billing.use_cases.doctor import find_strays, find_wrong_clock
 from cogs.connect import check_discord, use_discord
 from config import Settings
 from db import SqliteLedger
@@ -75,7 +75,8 @@ async def _check_providers(
 
 async def _check_provider(provider: Provider, plans: list[Plan], public_url: str) -> list[Finding]:
     try:
-        return await provider.check(plans, f"{public_url}/webhooks/{provider.name}")
+        findings = await provider.check(plans, f"{public_url}/webhooks/{provider.name}")
+        return findings + find_wrong_clock(provider.clock_skew or 0.0)
     except ProviderError as error:
         return [Finding(provider.title, False, error.tell, "Check the key and the provider's status page.")]
 

@@ -35,6 +35,8 @@ class Stripe:
 
     name, title, account, keeps_period, lists_all = "stripe", "Stripe", ACCOUNT, True, True
 
+    clock_skew = 0.0
+
     def __init__(self) -> None:
         self.subscriptions: dict[str, Subscription] = {}
 

@@ -173,6 +173,11 @@ class FakeProvider:
 
     # The port
 
+    @property
+    def clock_skew(self) -> float | None:
+        """It lives by the program's own clock."""
+        return 0.0
+
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """Signed with HMAC-SHA256 over `time.body`, five minutes young."""
         stamp = headers.get("fake-time", "")

@@ -57,6 +57,12 @@ class Ports:
         """Unix seconds, whole."""
         return int(self.clock.now())
 
+    def clock_skew(self) -> float:
+        """Seconds that this machine's clock is ahead of a provider's, the one that differs most; 0 where none
+        has answered yet."""
+        skews = (provider.clock_skew for provider in self.providers.values())
+        return max((skew for skew in skews if skew is not None), key=abs, default=0.0)
+
     def connects(self, key: SubscriptionKey) -> bool:
         """Whether the bot is connected to the account that a subscription lives at."""
         provider = self.providers.get(key.provider)

@@ -69,6 +69,10 @@ class Provider(Protocol):
     keeps_period: bool  # can cancel at the period's end by itself, and therefore resume
     lists_all: bool  # can name every subscription of the account by itself
 
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds that this machine's clock is ahead of the provider's, by its last answer; None before."""
+
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """The events in a notification, whose headers are found by their lower-case names; NotAuthentic or
         Malformed otherwise, and ProviderUnavailable where it cannot be told just now."""

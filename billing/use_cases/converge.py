@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from billing.access import decide, next_change
+from billing.access import decide, ended_by_time, next_change
 from billing.backoff import next_try
 from billing.brake import ASK_AFTER, TELL, ordered_roles
 from billing.errors import (
@@ -34,6 +34,9 @@ UNSURE_FOR = 3_600
 UNSURE_TRIES = 12
 TELL_AFTER = 600
 WAITS = "the provider is asked first"
+# As far, in seconds, as this machine's clock may differ from a provider's for time to take roles.
+MOST_SKEW = 300
+CLOCK_IS_OFF = "this machine's clock is wrong, so that nothing is taken by time"
 
 
 @dataclass
@@ -41,7 +44,7 @@ class Outcome:
     """What came of applying the changes: roles given, taken, and those that Discord refused, with why.
 
     `kept`: roles that the brake does not let go, and `asked_at`, the question about them; or roles that
-    stay until the provider was asked (`waits`).
+    stay for now, with the reason in `waits`.
     """
 
     given: list[int] = field(default_factory=list)
@@ -49,7 +52,7 @@ class Outcome:
     refused: dict[int, DiscordError] = field(default_factory=dict)
     kept: frozenset[int] = frozenset()
     asked_at: int | None = None
-    waits: bool = False
+    waits: str = ""
 
     def words(self) -> str:
         """How many roles met with what."""
@@ -83,6 +86,8 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
     changes = diff(desired, held, actual, state.granted)
     ordered = ordered_roles(state.plans, state.overrides, now)
     outcome = _wait_for_truth(mark, state, frozenset(changes.take) - ordered, now)
+    if abs(ports.clock_skew()) > MOST_SKEW:
+        outcome = _wait_for_clock(state, frozenset(changes.take), now, ports.grace) or outcome
     if outcome is None:
         outcome = await _ask_brake(ports, mark, changes, ordered, now)
     try:
@@ -98,10 +103,10 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
     if outcome.waits:
         await _keep_history(ports, _history(mark, actual, after, outcome, entitlements, now))
         at = next_try(now, mark.attempts)
-        await ports.ledger.record_converge_failed(mark, WAITS, at)
-        if now >= mark.since + TELL_AFTER:
+        await ports.ledger.record_converge_failed(mark, outcome.waits, at)
+        if outcome.waits == WAITS and now >= mark.since + TELL_AFTER:
             await ports.ledger.record_notice(_waiting(mark, now))
-        return f"put off, {WAITS}"
+        return f"put off, {outcome.waits}"
     due_at = next_change(state.subscriptions, state.overrides, now, ports.grace)
     await ports.ledger.record_converged(
         mark,
@@ -134,8 +139,17 @@ def _wait_for_truth(mark: MemberMark, state: MemberState, taken: frozenset[int],
     unsure = state.stale or (state.due_at is not None and state.due_at <= now)
     early = mark.attempts < UNSURE_TRIES or now < mark.since + UNSURE_FOR
     if taken and unsure and early:
-        return Outcome(kept=taken, waits=True)
+        return Outcome(kept=taken, waits=WAITS)
     return None
+
+
+def _wait_for_clock(state: MemberState, taken: frozenset[int], now: int, grace: int) -> Outcome | None:
+    """A clock that is wrong by a year would take a year that is paid. What an admin took at once goes."""
+    ended = ended_by_time(state.subscriptions, state.overrides, state.plans, now, grace)
+    if not taken & {role for plan in state.plans if plan.id in ended for role in plan.role_ids}:
+        return None
+    at_once = [o for o in state.overrides if o.starts_at <= o.created_at]
+    return Outcome(kept=taken - ordered_roles(state.plans, at_once, now), waits=CLOCK_IS_OFF)
 
 
 def _waiting(mark: MemberMark, now: int) -> Notice:

@@ -11,7 +11,7 @@ from billing.model import Binding, Finding, Intent, Plan, SubscriptionKey
 from billing.ports import Ledger, Ports, Provider
 from billing.titles import title_of
 from billing.use_cases.carry_out import why_held
-from billing.use_cases.converge import WAITS
+from billing.use_cases.converge import MOST_SKEW, WAITS
 
 WAITS_TOO_LONG = 300
 NAMED = 10
@@ -28,6 +28,7 @@ async def diagnose(ports: Ports, guild_id: int) -> list[Finding]:
         cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, or the PAYPAL_ settings, and start again."
         findings.append(Finding("providers", False, "No payment provider is set up.", cure))
     findings += await find_strays(ports.ledger, ports.providers.values(), [guild_id], ports.now())
+    findings += find_wrong_clock(ports.clock_skew())
     findings += [*await _ledger(ports), *await _held(ports, guild_id), *await _brake(ports, guild_id)]
     return [*findings, *await _parked(ports, guild_id), *await _retried(ports, guild_id)]
 
@@ -39,6 +40,28 @@ async def check_provider(ports: Ports, provider: Provider, guild_id: int | None)
         return await provider.check(plans, f"{ports.public_url}/webhooks/{provider.name}")
     except ProviderError as error:
         return [Finding(provider.title, False, error.tell, "Check the key and the provider's status page.")]
+
+
+def find_wrong_clock(skew: float) -> list[Finding]:
+    """`skew`: seconds that this machine's clock is ahead of a provider's."""
+    if abs(skew) <= MOST_SKEW:
+        return []
+    away = "ahead of" if skew > 0 else "behind"
+    says = (
+        f"This machine's clock is {duration(abs(skew))} {away} the payment provider's. Until it is right, "
+        "nobody loses a role because time ran out, and notifications may be refused."
+    )
+    cure = "Set the clock, and keep it right with NTP: `timedatectl set-ntp true`."
+    return [Finding("clock", False, says, cure)]
+
+
+def duration(seconds: float) -> str:
+    """In the largest unit that fits, such as '2 hours'."""
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            count = round(seconds / length)
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{round(seconds)} seconds"
 
 
 async def find_strays(

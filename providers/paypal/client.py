@@ -87,6 +87,11 @@ class PayPalProvider:
         self._settled: dict[str, tuple[str, DisputeState]] = {}
         self._postback = postback
 
+    @property
+    def clock_skew(self) -> float | None:
+        """By PayPal's last answer."""
+        return self._api.clock_skew
+
     @bounded
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """See providers/paypal/webhook.py. ProviderUnavailable where it cannot be told just now."""

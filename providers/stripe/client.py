@@ -64,11 +64,16 @@ class StripeProvider:
     ) -> None:
         self.account = account_of(api_key)
         self._authenticate = Together(partial(authenticate, secrets=webhook_secrets, account=self.account))
-        self._api = Api(api_key, api_url)
+        self._api = Api(api_key, api_url, clock)
         self._portals = Portals(self._api, clock)
         self._whole = Whole(self._api, clock)
         self._previews = Previews(self._api, clock)
         self._setup = Setup(self._api, self._portals, self.account)
+
+    @property
+    def clock_skew(self) -> float | None:
+        """By Stripe's last answer."""
+        return self._api.clock_skew
 
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """See providers/stripe/webhook.py."""

@@ -68,6 +68,7 @@ class FakeProvider:
     calls: list[tuple[str, str]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     faults: dict[str, Fault] = field(default_factory=dict)
+    clock_skew: float | None = 0.0
 
     def fail(self, method: str, error: ProviderError, *, after: bool = False, times: int = -1) -> None:
         """Let a method, or with '*' every one, fail."""
