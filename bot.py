@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack, suppress
 
 from billing.errors import LedgerDamaged, LedgerError, LedgerHeld, LedgerTooNew
-from billing.ports import Clock, Ports, Work
+from billing.ports import Clock, Ports, Signer, Work
 from billing.worker import Worker
 from check import check, tell_refused
 from cogs.client import DuesBot
@@ -99,6 +99,7 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
             clock=clock,
             grace=settings.grace_seconds,
             public_url=settings.public_url,
+            signer=Signer(settings.secret_keys),
         )
         worker = Worker(ports, settings.sync_interval_seconds)
         stack.push_async_callback(worker.close, DRAIN_SECONDS)

@@ -22,6 +22,7 @@ from typing import TypeVar
 
 from billing.errors import Malformed, NotAuthentic, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import (
+    Binding,
     DisputeState,
     Event,
     Finding,
@@ -252,6 +253,13 @@ class FakeProvider:
             page = PaymentPage(page_id, f"{_HOME}/pay/{page_id}", self._now() + PAGE_LIVES)
             self._orders[order.checkout.id] = (order, page)
         return self._orders[order.checkout.id][1]
+
+    def lacks_payer(self, subscription: Subscription) -> bool:
+        """It shows nobody."""
+        return False
+
+    async def write_payer(self, subscription_id: str, whose: Binding) -> None:
+        """There is no place for it."""
 
     async def close_page(self, page_id: str) -> None:
         """Nobody pays on it any more."""

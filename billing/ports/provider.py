@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from billing.model import (
+    Binding,
     Checkout,
     DisputeState,
     Event,
@@ -102,6 +103,12 @@ class Provider(Protocol):
 
     async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:
         """A fresh payment page. The checkout's id is the idempotency key."""
+
+    def lacks_payer(self, subscription: Subscription) -> bool:
+        """Whether the provider could show whose subscription this is, and does not yet."""
+
+    async def write_payer(self, subscription_id: str, whose: Binding) -> None:
+        """Write whose subscription it is to the provider, so that it shows should the ledger be lost."""
 
     async def close_page(self, page_id: str) -> None:
         """Let a payment page take no payment any more, where the provider can do that. One that was paid or

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from billing.access import plans_of
+from billing.errors import ProviderError
 from billing.model import Binding, BoundBy, Checkout, Subscription
 from billing.ports import Ports, Provider
+
+log = logging.getLogger(__name__)
 
 
 def confirm(known: Subscription, snapshot: Subscription) -> Subscription:
@@ -66,3 +70,14 @@ async def _find_checkout(
 
 async def _sold_here(ports: Ports, snapshot: Subscription) -> bool:
     return bool(plans_of(snapshot, await ports.ledger.load_plans(None, removed=True)))
+
+
+async def write_payer(ports: Ports, subscription: Subscription) -> None:
+    """Let the provider show whose it is, where it can and does not yet. A fault is left to the next sweep."""
+    provider, whose = ports.providers[subscription.key.provider], subscription.binding
+    if whose is None or not provider.lacks_payer(subscription):
+        return
+    try:
+        await provider.write_payer(subscription.key.id, whose)
+    except ProviderError as error:
+        log.warning("whose %s is could not be written to it: %s", subscription.key, error)

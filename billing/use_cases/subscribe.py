@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
@@ -12,6 +11,7 @@ from billing.access import block_on, decide, decide_right, plans_of
 from billing.charges import decide_sale
 from billing.errors import ProviderError
 from billing.model import (
+    Binding,
     Checkout,
     Money,
     Override,
@@ -187,7 +187,7 @@ async def _page(ports: Ports, provider: Provider, member_id: int, plan: Plan, wa
     if known is not None:
         return known
     checkout = Checkout(
-        secrets.token_urlsafe(24),
+        ports.signer.new_page(Binding(plan.guild_id, member_id)),
         provider.name,
         provider.account,
         plan.guild_id,

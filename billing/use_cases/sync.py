@@ -38,7 +38,7 @@ from billing.ports import Dispute, Ports, Provider, StaleSubscription, Synced
 from billing.use_cases.blocked import block_in
 from billing.use_cases.carry_out import stopping
 from billing.use_cases.news import paid_twice, paid_while_blocked
-from billing.use_cases.payers import confirm, find_payer
+from billing.use_cases.payers import confirm, find_payer, write_payer
 from billing.use_cases.refunds import is_refund, tell_refund
 from billing.use_cases.unreadable import give_up_unreadable
 from billing.use_cases.vanished import give_up_vanished
@@ -171,6 +171,8 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> None:
                 return
             synced = Synced(None, "provider", str(error), stale.evidence, ports.now())
         await ports.ledger.record_synced(replace(synced, stale_version=stale.version))
+        if synced.snapshot is not None:
+            await write_payer(ports, synced.snapshot)
 
 
 async def _gives_up(ports: Ports, stale: StaleSubscription, error: ProviderError) -> bool:

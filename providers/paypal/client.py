@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
 from billing.model import (
+    Binding,
+    BoundBy,
+    Claim,
     DisputeState,
     Event,
     Finding,
@@ -22,6 +26,7 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, PaymentPage, PortalWish
+from billing.signing import Signer
 from providers.base import Answer, bounded, maybe, need
 from providers.paypal import payments
 from providers.paypal.api import Api, Limited, Refused, path
@@ -49,6 +54,8 @@ _SOONEST = 300
 # The second is what PayPal's newer answers call the same link.
 _APPROVE = ("approve", "payer-action")
 _SUBSCRIPTIONS = ("v1", "billing", "subscriptions")
+# developer.paypal.com/docs/api/subscriptions/v1, 'Update subscription', 2026-11.
+_PATCHED = ("ACTIVE", "SUSPENDED")
 
 
 def account_of(api_url: str) -> str:
@@ -74,6 +81,7 @@ class PayPalProvider:
         *,
         ca_file: Path,
         postback: bool = False,
+        signer: Signer | None = None,
     ) -> None:
         self.account = account_of(url)
         self._site = _SITES.get(urlsplit(url).hostname or "", url)
@@ -86,6 +94,7 @@ class PayPalProvider:
         self._looked_at = ""
         self._settled: dict[str, tuple[str, DisputeState]] = {}
         self._postback = postback
+        self._signer = signer or Signer()
 
     @property
     def clock_skew(self) -> float | None:
@@ -121,7 +130,8 @@ class PayPalProvider:
         if lacks_payment(data, plan, now):
             paid = await payments.fetch_newest(self._api, subscription_id, created_of(data), now)
             data = data if paid is None else with_payment(data, paid)
-        return map_subscription(data, plan, self.account, self._products[plan_id], now)
+        found = map_subscription(data, plan, self.account, self._products[plan_id], now)
+        return replace(found, claim=self._signer.read(maybe(data, "custom_id", str) or "", found.key.id))
 
     async def _fetch_plan(self, plan_id: str) -> Answer:
         """A plan never changes its product, which a subscription does not name."""
@@ -216,6 +226,25 @@ class PayPalProvider:
         links = (one for one in need(made, "links", list) if maybe(one, "rel", str) in _APPROVE)
         url = need(next(links, {}), "href", str)
         return PaymentPage(need(made, "id", str), url, int(now) + _PAGE_LIVES)
+
+    def lacks_payer(self, subscription: Subscription) -> bool:
+        """Whether the signature of the subscription's own id, by today's key, is missing in `custom_id`.
+
+        The id of its page alone could be put on another subscription by the member who was given that page.
+        PayPal takes changes only once it is active.
+        """
+        whose, claim = subscription.binding, subscription.claim
+        shown = subscription.bound_by in (BoundBy.PAGE, BoundBy.PROVIDER)
+        if not self._signer or whose is None or not shown or subscription.provider_status not in _PATCHED:
+            return False
+        return claim != Claim(whose.member_id, whose.guild_id, proven=True, current=True)
+
+    @bounded
+    async def write_payer(self, subscription_id: str, whose: Binding) -> None:
+        """Replace `custom_id`, which has had the page's id until now."""
+        signed = self._signer.of_subscription(whose, subscription_id)
+        change = {"op": "replace", "path": "/custom_id", "value": signed}
+        await self._api.patch(path(*_SUBSCRIPTIONS, subscription_id), [change])
 
     async def close_page(self, page_id: str) -> None:
         """PayPal takes back no page: it lapses, or the payer agrees on it."""

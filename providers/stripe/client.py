@@ -10,6 +10,7 @@ from typing import Any
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
 from billing.model import (
+    Binding,
     DisputeState,
     Event,
     Finding,
@@ -160,6 +161,13 @@ class StripeProvider:
         return PaymentPage(
             need(session, "id", str), need(session, "url", str), maybe(session, "expires_at", int)
         )
+
+    def lacks_payer(self, subscription: Subscription) -> bool:
+        """The metadata shows it from the purchase on."""
+        return False
+
+    async def write_payer(self, subscription_id: str, whose: Binding) -> None:
+        """Nothing is left to write."""
 
     @bounded
     async def close_page(self, page_id: str) -> None:

@@ -43,6 +43,7 @@ class Settings:
     # Subscriptions' webhook page names only ACTIVATED; the list of event names has RE-ACTIVATED too.
     reactivated_event: str = "BILLING.SUBSCRIPTION.ACTIVATED"
     decline_next: int = 0  # this many charges are declined, whoever pays
+    search_allowed: bool = True  # the application may use Transaction Search
     sparse: bool = False  # what the document calls optional, and a reader might count on, is left out
 
 

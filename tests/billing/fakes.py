@@ -19,6 +19,8 @@ from billing.errors import (
     ProviderRefused,
 )
 from billing.model import (
+    Binding,
+    Claim,
     DisputeState,
     Event,
     Finding,
@@ -53,6 +55,7 @@ class FakeProvider:
     account: str = "test"
     keeps_period: bool = True
     lists_all: bool = True
+    writes_payers: bool = False
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     checkouts: dict[str, CheckoutFound] = field(default_factory=dict)
     disputes: dict[str, tuple[str | None, DisputeState]] = field(default_factory=dict)
@@ -142,6 +145,14 @@ class FakeProvider:
         self._meet("start_checkout", order.checkout.id, after=True)
         number = len(self.orders)
         return PaymentPage(f"cs_{number}", f"https://pay.example/{number}", int(self.clock.now()) + 86_400)
+
+    def lacks_payer(self, subscription: Subscription) -> bool:
+        return self.writes_payers and subscription.is_payers and subscription.claim is None
+
+    async def write_payer(self, subscription_id: str, whose: Binding) -> None:
+        self._meet("write_payer", subscription_id, after=False)
+        claim = Claim(whose.member_id, whose.guild_id, proven=True, current=True)
+        self.subscriptions[subscription_id] = replace(self.subscriptions[subscription_id], claim=claim)
 
     async def close_page(self, page_id: str) -> None:
         self._meet("close_page", page_id, after=False)
