@@ -8,15 +8,13 @@ from collections.abc import Iterable, Mapping
 from billing.errors import LedgerError, LedgerHeld, ProviderError
 from billing.model import Finding, Plan
 from billing.ports import Clock, Provider
-from billing.use_cases.doctor import backup_words, find_strays
+from billing.use_cases.doctor import find_strays, find_wrong_clock
 from cogs.connect import check_discord, use_discord
 from config import Settings
 from db import SqliteLedger
-from db.backup import last_backup
 from logs import visible
 from providers.registry import make_providers
 
-LATE_BACKUP = 2 * 86_400  # seconds, where one is to be made every day
 _WIDTH = 100
 
 
@@ -28,7 +26,6 @@ async def check(settings: Settings, clock: Clock) -> int:
     findings = [
         Finding("Settings", True, "Every setting can be read."),
         *seen,
-        _backups(settings, int(clock.now())),
         *await check_discord(settings.discord_token),
         *await _check_providers(providers, plans, settings.public_url),
     ]
@@ -61,16 +58,6 @@ async def _check_ledger(
     return [Finding("Ledger", True, f"It opens, and holds {len(plans)} plans on sale."), *strays], plans
 
 
-def _backups(settings: Settings, now: int) -> Finding:
-    """None at all is no fault: the owner may copy the whole machine."""
-    at = last_backup(settings.ledger_path)
-    age = None if at is None else max(now - at, 0)
-    if settings.backup_dir and age is not None and age > LATE_BACKUP:
-        cure = "See that the bot runs and may write to BACKUP_DIR; its log says why a backup failed."
-        return Finding("Backups", False, backup_words(age), cure)
-    return Finding("Backups", True, backup_words(age))
-
-
 async def _check_providers(
     providers: Mapping[str, Provider], plans: list[Plan], public_url: str
 ) -> list[Finding]:
@@ -88,7 +75,8 @@ async def _check_providers(
 
 async def _check_provider(provider: Provider, plans: list[Plan], public_url: str) -> list[Finding]:
     try:
-        return await provider.check(plans, f"{public_url}/webhooks/{provider.name}")
+        findings = await provider.check(plans, f"{public_url}/webhooks/{provider.name}")
+        return findings + find_wrong_clock(provider.clock_skew or 0.0)
     except ProviderError as error:
         return [Finding(provider.title, False, error.tell, "Check the key and the provider's status page.")]
 

@@ -5,9 +5,11 @@ docs/settings.md is the table for people; a test holds it and config.example.env
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import math
 import os
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ DEFAULTS: Mapping[str, str] = {
     "DISCORD_TOKEN": "",
     "DISCORD_API_URL": "https://discord.com/api/v10",
     "DISCORD_GATEWAY_URL": "",
+    "SECRET_KEY": "",
     "DATABASE_URL": "sqlite:///data/ledger.db",
     "HTTP_HOST": "127.0.0.1",
     "HTTP_PORT": "8080",
@@ -34,8 +37,6 @@ DEFAULTS: Mapping[str, str] = {
     "PAYPAL_API_URL": "https://api-m.paypal.com",
     "PAYPAL_CA_FILE": "",
     "PAYPAL_VERIFY": "offline",
-    "BACKUP_DIR": "",
-    "BACKUP_KEEP": "14",
     "GRACE_DAYS": "7",
     "SYNC_INTERVAL_MINUTES": "60",
     "LOG_LEVEL": "info",
@@ -57,6 +58,8 @@ _NO_STRIPE_KEYS = {
     "we_": "is a webhook endpoint's id: take a secret (sk_) or restricted (rk_) key.",
 }
 _SQLITE = "sqlite:///"
+_SHORTEST_KEY = 32  # bytes
+_HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 # Longer than any sane setting, and short enough that adding it to a date cannot overflow.
 _MOST_GRACE_DAYS = 3650
 _MOST_SYNC_MINUTES = 366 * 24 * 60
@@ -102,10 +105,9 @@ class Settings:
     paypal: PayPalSettings | None
     grace_seconds: int
     sync_interval_seconds: float
-    backup_dir: Path | None
-    backup_keep: int
     log_level: str
     log_format: str
+    secret_keys: tuple[bytes, ...] = field(default=(), repr=False)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -123,10 +125,9 @@ class Settings:
             paypal=_read_paypal(reader),
             grace_seconds=round(reader.number("GRACE_DAYS", _MOST_GRACE_DAYS) * 86_400),
             sync_interval_seconds=_read_interval(reader) * 60,
-            backup_dir=_read_backup_dir(reader),
-            backup_keep=_read_backup_keep(reader),
             log_level=reader.choice("LOG_LEVEL", LOG_LEVELS),
             log_format=reader.choice("LOG_FORMAT", LOG_FORMATS),
+            secret_keys=_read_secret_keys(reader),
         )
         if reader.faults:
             raise SettingsError(reader.faults)
@@ -249,6 +250,29 @@ def _read_token(reader: _Reader) -> str:
     return token
 
 
+def _read_secret_keys(reader: _Reader) -> tuple[bytes, ...]:
+    value = reader.text("SECRET_KEY")
+    keys = tuple(_key_of(part.strip()) for part in value.split(",")) if value else ()
+    if any(len(key) < _SHORTEST_KEY for key in keys):
+        reader.fault(
+            "SECRET_KEY",
+            f"must be at least {_SHORTEST_KEY} random bytes as hex or base64, such as `openssl rand -hex 32` "
+            "prints; several are parted by commas, and the first one signs.",
+        )
+    return keys
+
+
+def _key_of(text: str) -> bytes:
+    """The bytes that a text stands for; none where it is neither hex nor base64."""
+    try:
+        if _HEX.fullmatch(text):
+            return bytes.fromhex(text)
+        plain = text.rstrip("=").replace("-", "+").replace("_", "/")
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except ValueError:
+        return b""
+
+
 def _read_ledger_path(reader: _Reader) -> Path:
     value = reader.text("DATABASE_URL")
     path = value.removeprefix(_SQLITE)
@@ -257,23 +281,6 @@ def _read_ledger_path(reader: _Reader) -> Path:
         example = f"{DEFAULTS['DATABASE_URL']} (below where you start it) or {_SQLITE}/srv/dues/ledger.db"
         reader.fault("DATABASE_URL", f"must name an SQLite file: {example}.")
     return Path(path)
-
-
-def _read_backup_dir(reader: _Reader) -> Path | None:
-    value = reader.text("BACKUP_DIR")
-    if not value.isprintable():
-        reader.fault("BACKUP_DIR", "holds a character that no folder should have: write it once more.")
-    elif value and Path(value).exists() and not Path(value).is_dir():
-        reader.fault("BACKUP_DIR", "names a file: name a folder, or leave it empty for no daily backups.")
-    return Path(value) if value else None
-
-
-def _read_backup_keep(reader: _Reader) -> int:
-    value = reader.text("BACKUP_KEEP")
-    if not (value.isascii() and value.isdigit() and 0 < len(value) <= 4 and int(value) > 0):
-        reader.fault("BACKUP_KEEP", "must be a whole number from 1 to 9999: how many daily backups stay.")
-        return 1
-    return int(value)
 
 
 def _read_bind_host(reader: _Reader) -> str:

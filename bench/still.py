@@ -35,6 +35,8 @@ class Stripe:
 
     name, title, account, keeps_period, lists_all = "stripe", "Stripe", ACCOUNT, True, True
 
+    clock_skew = 0.0
+
     def __init__(self) -> None:
         self.subscriptions: dict[str, Subscription] = {}
 
@@ -56,6 +58,10 @@ class Roles:
     async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, frozenset[int]]:
         """From the ledger."""
         return {one: await self.fetch_roles(guild_id, one) for one in member_ids}
+
+    def is_in(self, guild_id: int) -> bool:
+        """The bot is everywhere."""
+        return True
 
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str

@@ -160,6 +160,31 @@ def _rank(entitlement: Entitlement) -> tuple[bool, bool, int]:
     return (not entitlement.held, entitlement.until is None, entitlement.until or 0)
 
 
+def ended_by_time(
+    subscriptions: Iterable[Subscription],
+    overrides: Sequence[Override],
+    plans: Sequence[Plan],
+    now: float,
+    grace: int,
+) -> set[int]:
+    """The plans, by id, that time alone may have taken: a right ran out, or a block that was announced began.
+    Not those that an admin's block took when it was decided."""
+    ended = set()
+    for subscription in subscriptions:
+        right = _by_status(subscription, grace)
+        if right is not None and right.until is not None and right.until <= now:
+            ended |= {plan.id for plan in plans_of(subscription, plans)}
+    for plan in plans:
+        mine = [o for o in overrides if o.plan_id in (None, plan.id)]
+        grants = (o for o in mine if o.kind is OverrideKind.GRANT and o.until is not None and o.until <= now)
+        blocks = [o for o in mine if o.kind is OverrideKind.BLOCK and o.covers(plan.id, now)]
+        if any(grants) or any(block.starts_at > block.created_at for block in blocks):
+            ended.add(plan.id)
+        if any(block.starts_at <= block.created_at for block in blocks):
+            ended.discard(plan.id)
+    return ended
+
+
 def next_change(
     subscriptions: Iterable[Subscription], overrides: Iterable[Override], now: float, grace: int
 ) -> int | None:

@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from itertools import groupby
 
 from billing.calendar import later
-from billing.model import Discount, Item, NextCharge, Price, Status, Step, Subscription, Terms, Unsure
+from billing.model import Discount, Item, Money, NextCharge, Price, Status, Step, Subscription, Terms, Unsure
 
 # The longest row of charges that is looked through: daily ones for some fifty years.
 FURTHEST = 20_000
@@ -33,12 +33,28 @@ def decide_charges(sub: Subscription) -> tuple[NextCharge, ...]:
         return ()
     if sub.terms.paused and sub.terms.resumes_at is None:
         return ()
-    groups = groups_of(sub)
+    groups = _groups(sub)
     charges = [_charge(sub, group, alone=len(groups) == 1) for group in groups]
     return tuple(sorted(charges, key=lambda charge: charge.at or 0))
 
 
-def groups_of(sub: Subscription) -> list[tuple[int, ...]]:
+def decide_prices(sub: Subscription) -> tuple[NextCharge, ...]:
+    """What each group of items costs a period, before discounts and taxes, whether it is charged or not."""
+    return tuple(_priced(sub, group) for group in _groups(sub))
+
+
+def decide_sale(
+    price: Price, trial_days: int, starts_at: int | None
+) -> tuple[Money | None, tuple[Step, ...]]:
+    """What the payment page takes at once, None where that is not known, and the charges that follow from the
+    first regular one on. `starts_at`: until then it is paid already."""
+    if price.amount is None:
+        return None, ()
+    due = 0 if trial_days or starts_at is not None else price.amount
+    return Money(due, price.currency), (Step(price.amount),)
+
+
+def _groups(sub: Subscription) -> list[tuple[int, ...]]:
     """Positions of the items that are charged together: those of one interval."""
     places = sorted(range(len(sub.items)), key=lambda n: (_interval(sub.items[n].price), n))
     together = (tuple(group) for _, group in groupby(places, lambda n: _interval(sub.items[n].price)))
@@ -49,32 +65,31 @@ def _interval(price: Price) -> tuple[str, int]:
     return price.interval, price.interval_count
 
 
-def _charge(sub: Subscription, group: Sequence[int], *, alone: bool) -> NextCharge:
-    first = sub.items[group[0]]
+def _priced(sub: Subscription, group: Sequence[int]) -> NextCharge:
+    price = sub.items[group[0]].price
     amounts = [sub.items[n].subtotal for n in group]
-    listed = None if None in amounts else sum(a for a in amounts if a is not None)
-    cycle = _Cycle(sub, first)
-    unsure = _unsure(sub.terms, listed, alone=alone)
+    listed = None if None in amounts else sum(amount for amount in amounts if amount is not None)
+    where = (None, price.currency, price.interval, price.interval_count)
+    return (
+        NextCharge(*where, (), None, (Unsure.USAGE,))
+        if listed is None
+        else (NextCharge(*where, (Step(listed),), listed))
+    )
+
+
+def _charge(sub: Subscription, group: Sequence[int], *, alone: bool) -> NextCharge:
+    priced, cycle = _priced(sub, group), _Cycle(sub, sub.items[group[0]])
+    unsure = _unsure(sub.terms, priced, alone=alone)
     steps: tuple[Step, ...] = sub.terms.steps
     if not steps and not unsure:
         found = _steps(sub, group, cycle)
         steps, unsure = (found, ()) if found else ((), (Unsure.ROUNDING,))
-    price = first.price
-    return NextCharge(
-        cycle.date(0) if cycle.known else None,
-        price.currency,
-        price.interval,
-        price.interval_count,
-        () if unsure else steps,
-        listed,
-        unsure,
-    )
+    at = cycle.date(0) if cycle.known else None
+    return replace(priced, at=at, steps=() if unsure else steps, unsure=unsure)
 
 
-def _unsure(terms: Terms, listed: int | None, *, alone: bool) -> tuple[Unsure, ...]:
-    reasons = list(terms.unsure)
-    if listed is None:
-        reasons.append(Unsure.USAGE)
+def _unsure(terms: Terms, priced: NextCharge, *, alone: bool) -> tuple[Unsure, ...]:
+    reasons = [*terms.unsure, *priced.unsure]
     if not all(_is_known(discount, alone=alone) for discount in terms.discounts):
         reasons.append(Unsure.DISCOUNT)
     if len({tax.inclusive for tax in terms.taxes}) > 1:

@@ -47,30 +47,30 @@ def locale_of(interaction: Interaction) -> str:
 
 
 async def require_admin(interaction: Interaction, guild_id: int | None) -> int:
-    """The server that the caller may manage; NotAllowed otherwise.
-
-    In the server Discord sends along what the caller may do; elsewhere, as with the button of a notice in
-    the owner's DM, it is looked up.
-    """
+    """The server that the caller may manage; NotAllowed otherwise."""
     if guild_id is None:
         raise NotAllowed("This works in a server only.")
-    if interaction.guild_id == guild_id:
-        allowed = interaction.permissions.manage_guild or interaction.permissions.administrator
-    else:
-        allowed = await _manages(interaction, guild_id)
+    allowed = (await _permissions(interaction, guild_id)).manage_guild
     if not allowed:
         raise NotAllowed
     return guild_id
 
 
-async def _manages(interaction: Interaction, guild_id: int) -> bool:
+async def _permissions(interaction: Interaction, guild_id: int) -> discord.Permissions:
+    """What the caller may do in the whole server, at this moment. The permissions that Discord sends along
+    with an interaction include its channel's overwrites, so they do not count.
+
+    Outside of that server, as with the button of a notice in the owner's DM, the member is looked up.
+    """
     guild = interaction.client.get_guild(guild_id)
     if guild is None:
         raise GuildGone
+    if isinstance(interaction.user, discord.Member) and interaction.guild_id == guild_id:
+        return interaction.user.guild_permissions
     if guild.owner_id == interaction.user.id:
-        return True
+        return discord.Permissions.all()
     try:
         member = await guild.fetch_member(interaction.user.id)
     except discord.NotFound:
-        return False
-    return member.guild_permissions.manage_guild
+        return discord.Permissions.none()
+    return member.guild_permissions

@@ -15,8 +15,7 @@ from cogs.buttons import Action
 from cogs.cards import Card
 from cogs.context import Interaction, add, answer, locale_of, require_admin, think
 from cogs.notices import notice_card
-from cogs.plans import can_write, require_seen
-from cogs.powers import powers_of
+from cogs.powers import can_write, powers_of, require_seen
 from cogs.replies import escaped
 from cogs.shown import Place
 

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
-from billing.model import Intent, IntentKind, IntentState, Notice, Plan, SubscriptionKey
+from typing import assert_never
+
+from billing.model import (
+    Asked,
+    Braked,
+    ChargedLate,
+    Disputed,
+    Ended,
+    Intent,
+    IntentKind,
+    IntentOutcome,
+    IntentState,
+    Lifted,
+    Notice,
+    NoticeBody,
+    PaidTwice,
+    PaidWhileBlocked,
+    PaymentFailed,
+    Plan,
+    RefundedByHand,
+    Revoked,
+    RoleRefused,
+    RoleWaits,
+    Started,
+    SubscriptionKey,
+    Unknown,
+    UnmappedProduct,
+    Unreadable,
+    Vanished,
+)
 from billing.ports import Ports
 from billing.titles import title_of
 from billing.use_cases.carry_out import why_held
-from cogs import cards
+from cogs import cards, charges
 from cogs.brake import brake_card
 from cogs.buttons import ID_LIMIT
-from cogs.charges import CHARGES, amount_of
-from cogs.facts import fact, number
 from cogs.receipts import receipt_text
 from cogs.replies import INTENTS, day, escaped, money
 from cogs.shown import Place, Shown, buttons, describe, look_up
@@ -22,143 +49,168 @@ BRAKE_OFF = "### Nothing is held back any more\nIt was decided, or nobody would 
 
 async def notice_card(ports: Ports, notice: Notice, place: Place) -> cards.Card:
     """A notice as a message."""
-    if notice.kind == "brake":
+    if isinstance(notice.body, Braked):
         return await brake_card(ports, notice.guild_id) or cards.note(BRAKE_OFF)
     text = await notice_text(ports, notice, place)
-    return cards.note(text, *await _rows(ports, notice), colour=_COLOURS.get(notice.kind, cards.CALM))
+    return cards.note(text, *await _rows(ports, notice), colour=_COLOURS.get(type(notice.body), cards.CALM))
 
 
-_COLOURS = {
-    "started": cards.GOOD,
-    "payment_failed": cards.WARN,
-    "ended": cards.CALM,
-    "revoked": cards.BAD,
-    "lifted": cards.GOOD,
-    "dispute": cards.WARN,
-    "unmapped_product": cards.WARN,
-    "role_refused": cards.WARN,
-    "role_waits": cards.WARN,
-    "paid_while_blocked": cards.WARN,
-    "paid_twice": cards.WARN,
-    "charged_late": cards.WARN,
-    "refunded_by_hand": cards.WARN,
-    "vanished": cards.WARN,
+_COLOURS: dict[type[NoticeBody], int] = {
+    Started: cards.GOOD,
+    PaymentFailed: cards.WARN,
+    Revoked: cards.BAD,
+    Lifted: cards.GOOD,
+    Disputed: cards.WARN,
+    UnmappedProduct: cards.WARN,
+    RoleRefused: cards.WARN,
+    RoleWaits: cards.WARN,
+    PaidWhileBlocked: cards.WARN,
+    PaidTwice: cards.WARN,
+    ChargedLate: cards.WARN,
+    RefundedByHand: cards.WARN,
+    Vanished: cards.WARN,
 }
 
 
-async def notice_text(ports: Ports, notice: Notice, place: Place) -> str:
+async def notice_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
+    ports: Ports, notice: Notice, place: Place
+) -> str:
     """A notice in words."""
-    match notice.kind:
-        case "started" | "payment_failed" | "ended":
-            return await _milestone(ports, notice, place)
-        case "revoked":
-            return _revoked(notice, place)
-        case "asked":
-            return _asked(notice)
-        case "unmapped_product":
-            return _unmapped(notice)
-        case "role_refused":
-            return _refused(notice, place)
-        case kind if kind in CHARGES:
-            return CHARGES[kind](notice, await _subject(ports, notice), place)
-        case "intent_outcome":
-            return await _outcome(ports, notice, place)
-        case _:
+    match notice.body:
+        case Started() as body:
+            return await _started(ports, notice, body, place)
+        case PaymentFailed() as body:
+            return _payment_failed(notice, body, place)
+        case Ended() as body:
+            return _ended(notice, body, place)
+        case Revoked() as body:
+            return _revoked(notice, body, place)
+        case Asked() as body:
+            return _asked(body)
+        case UnmappedProduct() as body:
+            return _unmapped(body)
+        case RoleRefused() as body:
+            return _refused(notice, body, place)
+        case IntentOutcome() as body:
+            return await _outcome(ports, notice, body, place)
+        case Disputed() as body:
+            return charges.disputed(body)
+        case PaidWhileBlocked() as body:
+            return charges.paid_while_blocked(notice, body, await _shown(ports, body.subscription), place)
+        case PaidTwice() as body:
+            return charges.paid_twice(notice, body, place)
+        case ChargedLate() as body:
+            return charges.charged_late(body, await _shown(ports, body.subscription), place)
+        case RefundedByHand() as body:
+            return charges.refunded_by_hand(body, await _shown(ports, body.subscription), place)
+        case Unreadable() as body:
+            return charges.unreadable(body, await _shown(ports, body.subscription), place)
+        case Vanished() as body:
+            return charges.vanished(body, await _shown(ports, body.subscription), place)
+        case Lifted() as body:
+            return charges.lifted(notice, body, await _shown(ports, body.subscription), place)
+        case RoleWaits() as body:
+            return charges.role_waits(body)
+        case Braked():
+            return BRAKE_OFF
+        case Unknown():
             return "Something about a subscription changed. /subscriptions shows how it stands."
+        case body:
+            assert_never(body)
 
 
 def _where(notice: Notice, place: Place) -> str:
     return f"**{escaped(place.server(notice.guild_id))}**"
 
 
-async def _subject(ports: Ports, notice: Notice) -> Shown | None:
-    key = SubscriptionKey(fact(notice, "provider"), fact(notice, "account"), fact(notice, "subscription"))
-    subscription = await ports.ledger.load_subscription(key)
+async def _shown(ports: Ports, key: SubscriptionKey | None) -> Shown | None:
+    subscription = await ports.ledger.load_subscription(key) if key else None
     shown = await look_up(ports, [subscription] if subscription else [])
     return shown[0] if shown else None
 
 
-async def _milestone(ports: Ports, notice: Notice, place: Place) -> str:
-    plan = escaped(fact(notice, "plan")) or "Your subscription"
-    where = _where(notice, place)
-    if notice.kind == "ended":
-        return f"### {plan} has ended\nin {where}. Nothing more is charged. /subscribe starts it anew."
-    if notice.kind == "payment_failed":
-        until = number(notice, "until")
-        stay = f" Your roles stay until {day(until)}." if until else ""
-        return (
-            f"### A payment for {plan} failed\nin {where}.{stay} Press Manage to check the way you "
-            "pay; the provider tries again by itself."
-        )
-    shown = await _subject(ports, notice)
-    return f"Thank you! This is yours now.\n{describe(shown, place) if shown else f'{plan} in {where}'}"
+def _plan(body: Started | PaymentFailed | Ended) -> str:
+    return escaped(body.plan) or "Your subscription"
 
 
-def _revoked(notice: Notice, place: Place) -> str:
-    plans = escaped(fact(notice, "plans"), 300) or "your access"
-    until = number(notice, "until")
-    when = f"It does not renew and ends on {day(until)}." if until else "It has ended at once."
-    reason = escaped(fact(notice, "reason"), 300)
+async def _started(ports: Ports, notice: Notice, body: Started, place: Place) -> str:
+    shown = await _shown(ports, body.subscription)
+    what = describe(shown, place) if shown else f"{_plan(body)} in {_where(notice, place)}"
+    return f"Thank you! This is yours now.\n{what}"
+
+
+def _payment_failed(notice: Notice, body: PaymentFailed, place: Place) -> str:
+    stay = f" Your roles stay until {day(body.until)}." if body.until else ""
+    return (
+        f"### A payment for {_plan(body)} failed\nin {_where(notice, place)}.{stay} Press Manage to check "
+        "the way you pay; the provider tries again by itself."
+    )
+
+
+def _ended(notice: Notice, body: Ended, place: Place) -> str:
+    return (
+        f"### {_plan(body)} has ended\nin {_where(notice, place)}. Nothing more is charged. "
+        "/subscribe starts it anew."
+    )
+
+
+def _revoked(notice: Notice, body: Revoked, place: Place) -> str:
+    plans = escaped(body.plans, 300) or "your access"
+    when = f"It does not renew and ends on {day(body.until)}." if body.until else "It has ended at once."
+    reason = escaped(body.reason, 300)
     said = [
         f"### Access revoked: {plans}",
         f"The admins of {_where(notice, place)} have revoked it. {when} No further payment is asked of you.",
-        _refund(notice, place),
+        _refund(body, place),
         f"Reason: {reason}" if reason else "They gave no reason.",
     ]
     return "\n".join(line for line in said if line)
 
 
-def _refund(notice: Notice, place: Place) -> str:
+def _refund(body: Revoked, place: Place) -> str:
     """It is under way when this is told; should it be refused, the admins hear of it."""
-    many = number(notice, "refunds") or 0
-    if many > 1:
+    if body.refunds > 1:
         return "Your last payments are given back to where they came from."
-    return f"Your last payment{amount_of(notice, place)} is given back to where it came from." if many else ""
+    amount = charges.amount_words(body.amount, place)
+    return f"Your last payment{amount} is given back to where it came from." if body.refunds else ""
 
 
-def _asked(notice: Notice) -> str:
-    reason = escaped(fact(notice, "reason"), 300)
+def _asked(body: Asked) -> str:
+    reason = escaped(body.reason, 300)
     said = [
         "### A member asks about a revocation",
-        f"<@{fact(notice, 'member')}> asks the admins to look at it again.",
+        f"<@{body.member}> asks the admins to look at it again.",
         f"The reason given was: {reason}" if reason else "No reason had been given.",
         "Lift it, and they can subscribe again; or talk with them and leave it.",
     ]
     return "\n".join(said)
 
 
-def _unmapped(notice: Notice) -> str:
+def _unmapped(body: UnmappedProduct) -> str:
     return (
         "### A member pays for something that no plan here sells\n"
-        f"<@{fact(notice, 'member')}> pays the {title_of(fact(notice, 'provider'))} price "
-        f"`{fact(notice, 'price')}` of product `{fact(notice, 'product')}`, and gets no role for it.\n"
+        f"<@{body.member}> pays the {title_of(body.provider)} price "
+        f"`{body.price}` of product `{body.product}`, and gets no role for it.\n"
         "Choose the plan that it shall count as; if there is none yet, make one with /plans add."
     )
 
 
-def _refused(notice: Notice, place: Place) -> str:
-    role = number(notice, "role")
-    which = f"the role {place.roles(notice.guild_id, [role])}" if role else "the roles"
+def _refused(notice: Notice, body: RoleRefused, place: Place) -> str:
+    which = f"the role {place.roles(notice.guild_id, [body.role])}" if body.role else "the roles"
     return (
-        f"### A role could not be set\nOf <@{fact(notice, 'member')}>, and perhaps of others: {which}.\n"
-        f"{escaped(fact(notice, 'why'), 300)}\n{ROLES_MENDED}"
+        f"### A role could not be set\nOf <@{body.member}>, and perhaps of others: {which}.\n"
+        f"{escaped(body.why, 300)}\n{ROLES_MENDED}"
     )
 
 
-async def _outcome(ports: Ports, notice: Notice, place: Place) -> str:
-    intent = await ports.ledger.load_intent(fact(notice, "intent"))
+async def _outcome(ports: Ports, notice: Notice, body: IntentOutcome, place: Place) -> str:
+    intent = await ports.ledger.load_intent(body.intent)
     if intent is None:
         return "A wish was carried out. /subscriptions shows how things stand."
-    shown = await _shown_of(ports, intent)
+    shown = await _shown(ports, intent.key)
     if notice.member_id is not None and shown is not None:
         return receipt_text(intent, shown, place)
-    return f"### For <@{fact(notice, 'member')}>\n{intent_words(intent)}"
-
-
-async def _shown_of(ports: Ports, intent: Intent) -> Shown | None:
-    subscription = await ports.ledger.load_subscription(intent.key)
-    shown = await look_up(ports, [subscription] if subscription else [])
-    return shown[0] if shown else None
+    return f"### For <@{body.member}>\n{intent_words(intent)}"
 
 
 def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = True) -> str:
@@ -193,37 +245,38 @@ def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = Tru
 
 
 async def _rows(ports: Ports, notice: Notice) -> list[cards.Row | None]:
-    match notice.kind:
-        case "started" | "payment_failed":
-            shown = await _subject(ports, notice)
-            return [buttons(shown)] if shown else []
-        case "paid_twice" if notice.member_id is not None:
-            shown = await _subject(ports, notice)
-            return [buttons(shown)] if shown else []
-        case "revoked" | "paid_while_blocked" if notice.member_id is not None:
-            rest = f"{notice.guild_id}:{fact(notice, 'decision')}"
-            return [cards.row(cards.button("Ask the admins", "ask", notice.member_id, rest))]
-        case "asked" | "paid_while_blocked":
-            rest = f"{notice.guild_id}:{fact(notice, 'decision')}"
+    to_member = notice.member_id is not None
+    match notice.body:
+        case Started(subscription=key) | PaymentFailed(subscription=key):
+            return await _own_buttons(ports, key)
+        case PaidTwice(subscription=key) if to_member:
+            return await _own_buttons(ports, key)
+        case IntentOutcome(intent=intent_id) if to_member:
+            intent = await ports.ledger.load_intent(intent_id)
+            return await _own_buttons(ports, intent.key) if intent else []
+        case Revoked(decision=decision) | PaidWhileBlocked(decision=decision) if to_member:
+            asks = cards.button(
+                "Ask the admins", "ask", notice.member_id or 0, f"{notice.guild_id}:{decision}"
+            )
+            return [cards.row(asks)]
+        case Asked(decision=decision) | PaidWhileBlocked(decision=decision):
+            rest = f"{notice.guild_id}:{decision}"
             return [cards.row(cards.button("Lift the revocation", "lift", 0, rest))]
-        case "unmapped_product":
-            return [await _mapping(ports, notice)]
-        case "intent_outcome" if notice.member_id is not None:
-            return await _way_back(ports, notice)
+        case UnmappedProduct() as body:
+            return [await _mapping(ports, notice, body)]
         case _:
             return []
 
 
-async def _mapping(ports: Ports, notice: Notice) -> cards.Row | None:
+async def _own_buttons(ports: Ports, key: SubscriptionKey) -> list[cards.Row | None]:
+    shown = await _shown(ports, key)
+    return [buttons(shown)] if shown else []
+
+
+async def _mapping(ports: Ports, notice: Notice, body: UnmappedProduct) -> cards.Row | None:
     plans: list[Plan] = await ports.ledger.load_plans(notice.guild_id)
-    rest = f"{notice.guild_id}:{fact(notice, 'provider')}:{fact(notice, 'price')}"
+    rest = f"{notice.guild_id}:{body.provider}:{body.price}"
     if not plans or len(f"dues:map:0:{rest}") > ID_LIMIT:
         return None
     options = [(plan.name, str(plan.id), plan.description) for plan in plans]
     return cards.select("It counts as…", "map", 0, rest, options)
-
-
-async def _way_back(ports: Ports, notice: Notice) -> list[cards.Row | None]:
-    intent = await ports.ledger.load_intent(fact(notice, "intent"))
-    shown = await _shown_of(ports, intent) if intent else None
-    return [buttons(shown)] if shown else []

@@ -6,14 +6,6 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
-from billing.errors import (
-    Conflict,
-    DiscordUnavailable,
-    GuildGone,
-    NotAllowed,
-    RoleAboveBot,
-    RolesNotPermitted,
-)
 from billing.model import GuildSettings, Plan
 from billing.titles import title_of
 from billing.use_cases.plans import (
@@ -33,9 +25,10 @@ from cogs.buttons import Action, Pressed, number
 from cogs.cards import Card
 from cogs.context import Interaction, answer, locale_of, require_admin, think
 from cogs.options import find_admin_plan, suggest_all_plans, suggest_plans
-from cogs.powers import power_words
-from cogs.replies import TEXT_LIMIT, escaped, price_words, within
+from cogs.powers import can_write, cannot_give, power_words, require_plan_sellable, require_sellable
+from cogs.replies import TEXT_LIMIT, escaped, within
 from cogs.shown import Place
+from cogs.sums import counted, price_words
 
 PAGE = 6
 ROOM = 640  # characters a plan, so that six stay below Discord's 4000
@@ -134,7 +127,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
             require_sellable(interaction, add_role)
         chosen = await find_admin_plan(interaction.client.ports, guild_id, plan, removed=True)
         if any(change is not None for change in (trial_days, stripe_price, paypal_plan)):
-            _require_priceable(interaction, chosen)
+            require_plan_sellable(interaction, chosen)
         edit = Edit(
             name=name,
             description=description,
@@ -201,7 +194,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         guild, provider, price = [*pressed.rest.split(":", 2), "", ""][:3]
         guild_id = await require_admin(interaction, number(guild))
         ports, plan_id = interaction.client.ports, number(pressed.chosen)
-        _require_priceable(interaction, await load_plan_of(ports, guild_id, plan_id))
+        require_plan_sellable(interaction, await load_plan_of(ports, guild_id, plan_id))
         plan = await map_product(ports, guild_id, plan_id, provider, price, interaction.user.id)
         said = f"Whoever pays `{price}` now has **{escaped(plan.name)}**; the roles follow in a moment."
         await answer(interaction, cards.note(said, colour=cards.GOOD))
@@ -215,75 +208,6 @@ def _price_ids(stripe_price: str | None, paypal_plan: str | None) -> dict[str, s
 def _or_none(text: str | None) -> str | None:
     """What Discord cannot send: nothing, said on purpose."""
     return "" if text is not None and text.strip().casefold() == NONE else text
-
-
-def require_sellable(interaction: Interaction, role: discord.Role) -> None:
-    """A role that this admin may give away: nobody else's, and no power that stands above their own.
-
-    Discord lets people give only roles below their own highest one, and only with Manage Roles. Here that
-    holds for roles that permit what @everyone may not, in the server or in a channel; without it Manage
-    Server alone could buy itself everything.
-    """
-    guild, admin = interaction.guild, interaction.user
-    if guild is None or not isinstance(admin, discord.Member):
-        raise GuildGone
-    require_seen(guild)
-    if guild.get_role(role.id) is None:
-        raise Conflict("This role is of another server, so it cannot be sold here.")
-    if role.is_default():
-        raise Conflict("@everyone has this role already, so it cannot be sold.")
-    if role.managed:
-        raise Conflict("This role belongs to a bot, a boost or another service, so nobody can give it.")
-    if admin.id != guild.owner_id and _is_beyond(role, admin):
-        raise NotAllowed(
-            "This role has permissions and stands above your own highest role, or it permits what you may "
-            "not and you lack Manage Roles. So you cannot sell it."
-        )
-
-
-def _require_priceable(interaction: Interaction, plan: Plan) -> None:
-    """What such roles cost is not for whoever could not sell them: free days would give them away."""
-    roles = [interaction.guild.get_role(r) for r in plan.role_ids] if interaction.guild else []
-    for role in roles:
-        if role is not None:
-            require_sellable(interaction, role)
-
-
-def _is_beyond(role: discord.Role, admin: discord.Member) -> bool:
-    """Whether it would give this admin, or a friend, what is not theirs to give.
-
-    What most servers sell (a channel to look into, emojis, a voice that is heard first) is no power in a role
-    below their own.
-    """
-    power = role.permissions.value & ~role.guild.default_role.permissions.value
-    gained = 0
-    for channel in role.guild.channels:
-        allowed, _ = channel.overwrites_for(role).pair()
-        gained |= allowed.value & ~channel.permissions_for(admin).value
-    if role >= admin.top_role:
-        return bool(power or gained)
-    own = admin.guild_permissions
-    more = (power & ~own.value | gained) & discord.Permissions.elevated().value
-    return bool(more) and not own.manage_roles
-
-
-def require_seen(guild: discord.Guild) -> None:
-    """DiscordUnavailable during an outage of this server, when its roles are not known."""
-    if guild.unavailable:
-        raise DiscordUnavailable("Discord has trouble with this server just now. Please try again later.")
-
-
-def cannot_give(guild: discord.Guild, role: discord.Role) -> list[str]:
-    """Why the bot could not give this role as things stand."""
-    me = guild.me
-    said = [] if me.guild_permissions.manage_roles else [RolesNotPermitted.tell]
-    return said if role < me.top_role else [*said, RoleAboveBot.tell]
-
-
-def can_write(channel: discord.TextChannel) -> bool:
-    """Whether the bot sees the channel and may post there."""
-    allowed = channel.permissions_for(channel.guild.me)
-    return allowed.view_channel and allowed.send_messages
 
 
 def _deleted(guild: discord.Guild | None, plan: Plan) -> frozenset[int]:
@@ -306,7 +230,7 @@ def _place(interaction: Interaction) -> Place:
 
 
 def _plan_text(plan: Plan, place: Place, room: int = cards.TEXT_LIMIT) -> str:
-    trial = f"{plan.trial_days} free days" if plan.trial_days else ""
+    trial = counted(plan.trial_days, "free day") if plan.trial_days else ""
     notes = ", ".join(n for n in (trial, "hidden" if plan.hidden else "") if n)
     lines = [
         (0, f"### {escaped(plan.name)}"),

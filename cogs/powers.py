@@ -1,8 +1,19 @@
-"""What a role lets its members do to the server and to others, in Discord's own words."""
+"""What a role lets its members do, in Discord's own words, and who may give it away."""
 
 from __future__ import annotations
 
 import discord
+
+from billing.errors import (
+    Conflict,
+    DiscordUnavailable,
+    GuildGone,
+    NotAllowed,
+    RoleAboveBot,
+    RolesNotPermitted,
+)
+from billing.model import Plan
+from cogs.context import Interaction
 
 ADMINISTRATOR = "Administrator"
 # Discord, 'Permissions': what acts on the server, on other members or on what they wrote. In the order that
@@ -51,3 +62,76 @@ def power_words(role: discord.Role) -> str:
     if not powers:
         return ""
     return f"This role permits {', '.join(powers)}; whoever pays will be able to as well."
+
+
+def require_sellable(interaction: Interaction, role: discord.Role) -> None:
+    """A role that this admin may give away: nobody else's, and no power that stands above their own.
+
+    Discord lets people give only roles below their own highest one, and only with Manage Roles. Here that
+    holds for roles that permit what @everyone may not, in the server or in a channel; without it Manage
+    Server alone could buy itself everything.
+    """
+    guild, admin = interaction.guild, interaction.user
+    if guild is None or not isinstance(admin, discord.Member):
+        raise GuildGone
+    require_seen(guild)
+    if guild.get_role(role.id) is None:
+        raise Conflict("This role is of another server, so it cannot be sold here.")
+    if role.is_default():
+        raise Conflict("@everyone has this role already, so it cannot be sold.")
+    if role.managed:
+        raise Conflict("This role belongs to a bot, a boost or another service, so nobody can give it.")
+    if admin.id != guild.owner_id and _is_beyond(role, admin):
+        raise NotAllowed(
+            "This role has permissions and stands above your own highest role, or it permits what you may "
+            "not and you lack Manage Roles. So you cannot sell it."
+        )
+
+
+def require_plan_sellable(interaction: Interaction, plan: Plan) -> None:
+    """NotAllowed where the caller could not sell each of the plan's roles. To price, map or grant such a plan
+    gives these roles away just as well; roles that Discord no longer has give nothing."""
+    if interaction.guild is None:
+        raise GuildGone
+    require_seen(interaction.guild)
+    for role_id in plan.role_ids:
+        role = interaction.guild.get_role(role_id)
+        if role is not None:
+            require_sellable(interaction, role)
+
+
+def _is_beyond(role: discord.Role, admin: discord.Member) -> bool:
+    """Whether it would give this admin, or a friend, what is not theirs to give.
+
+    What most servers sell (a channel to look into, emojis, a voice that is heard first) is no power in a role
+    below their own.
+    """
+    power = role.permissions.value & ~role.guild.default_role.permissions.value
+    gained = 0
+    for channel in role.guild.channels:
+        allowed, _ = channel.overwrites_for(role).pair()
+        gained |= allowed.value & ~channel.permissions_for(admin).value
+    if role >= admin.top_role:
+        return bool(power or gained)
+    own = admin.guild_permissions
+    more = (power & ~own.value | gained) & discord.Permissions.elevated().value
+    return bool(more) and not own.manage_roles
+
+
+def require_seen(guild: discord.Guild) -> None:
+    """DiscordUnavailable during an outage of this server, when its roles are not known."""
+    if guild.unavailable:
+        raise DiscordUnavailable("Discord has trouble with this server just now. Please try again later.")
+
+
+def cannot_give(guild: discord.Guild, role: discord.Role) -> list[str]:
+    """Why the bot could not give this role as things stand."""
+    me = guild.me
+    said = [] if me.guild_permissions.manage_roles else [RolesNotPermitted.tell]
+    return said if role < me.top_role else [*said, RoleAboveBot.tell]
+
+
+def can_write(channel: discord.TextChannel) -> bool:
+    """Whether the bot sees the channel and may post there."""
+    allowed = channel.permissions_for(channel.guild.me)
+    return allowed.view_channel and allowed.send_messages

@@ -12,11 +12,10 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from babel import Locale, UnknownLocaleError
-from babel.numbers import format_currency
+from babel.numbers import format_currency, get_currency_precision
 
 from billing.access import Right
-from billing.model import DisputeState, IntentKind, Money, Price, Status, Subscription
-from billing.titles import title_of
+from billing.model import DisputeState, IntentKind, Money, Status, Subscription
 
 NAME_LIMIT = 100
 TEXT_LIMIT = 300
@@ -50,8 +49,10 @@ def escaped(text: str, limit: int = NAME_LIMIT) -> str:
 def money(amount: Money, locale: str = "en-US") -> str:
     """The amount in its currency, as readers of that locale write it."""
     digits = 0 if amount.currency in NO_DECIMALS else 3 if amount.currency in THREE_DECIMALS else 2
-    value = Decimal(amount.amount).scaleb(-digits)
-    return format_currency(value, amount.currency.upper(), locale=_locale(locale))
+    value, name = Decimal(amount.amount).scaleb(-digits), amount.currency.upper()
+    # Of a currency that is written without decimals in life, such as RSD, what is charged may have some.
+    whole = value == round(value, get_currency_precision(name))
+    return format_currency(value, name, locale=_locale(locale), currency_digits=whole)
 
 
 def _locale(name: str) -> Locale:
@@ -59,30 +60,6 @@ def _locale(name: str) -> Locale:
         return Locale.parse(name, sep="-")
     except (UnknownLocaleError, ValueError):
         return Locale("en")
-
-
-def every(amount: Money | None, price: Price, locale: str = "en-US") -> str:
-    """An amount with how often it is paid: '€5.00 a month', '€12.00 every 3 months'; None where the provider
-    alone can tell it."""
-    if amount is None:
-        return f"an amount that {title_of(price.provider)} works out"
-    often = (
-        f"a {price.interval}"
-        if price.interval_count == 1
-        else f"every {price.interval_count} {price.interval}s"
-    )
-    return f"{money(amount, locale)} {often}"
-
-
-def price_words(price: Price, locale: str = "en-US") -> str:
-    """What one period of a price costs."""
-    amount = None if price.amount is None else Money(price.amount, price.currency)
-    return every(amount, price, locale)
-
-
-def total_words(subscription: Subscription, locale: str = "en-US") -> str:
-    """What one period of a subscription costs, all items together."""
-    return every(subscription.total, subscription.price, locale)
 
 
 def day(at: int) -> str:

@@ -28,8 +28,9 @@ from cogs.buttons import Action, Pressed, number
 from cogs.context import Interaction, answer, locale_of, require_admin, think
 from cogs.notices import intent_words
 from cogs.options import find_admin_plan, suggest_all_plans
-from cogs.replies import day, escaped, money, total_words
+from cogs.replies import day, escaped, money
 from cogs.shown import Place
+from cogs.sums import sums_words
 
 QUESTION_OPEN = 15 * 60  # seconds; as long as Discord lets the question be edited
 LISTED = 8
@@ -201,7 +202,7 @@ def _affected_line(affected: Affected, order: Order, place: Place) -> str:
     sub = affected.subscription
     paid_until = sub.paid_through or sub.ends_at or sub.period_end
     until = f", paid until {day(paid_until)}" if paid_until and not order.at_once else ""
-    return f"- **{_name(affected)}**: {total_words(sub, place.locale)}{until}"
+    return f"- **{_name(affected)}**: {sums_words(sub, place.locale)}{until}"
 
 
 def _unconnected(affected: list[Affected], ports: Ports) -> list[str]:

@@ -81,6 +81,10 @@ class DiscordRoles:
         self._told = True
         return {member.id: frozenset(role.id for role in member.roles) for member in found}
 
+    def is_in(self, guild_id: int) -> bool:
+        """See the port. A server in an outage is among them."""
+        return self._bot.get_guild(guild_id) is not None
+
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
     ) -> None:

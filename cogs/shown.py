@@ -25,7 +25,8 @@ from billing.titles import title_of
 from billing.use_cases.carry_out import why_held
 from cogs import cards
 from cogs.buttons import key_text
-from cogs.replies import INTENTS, escaped, plain, roles, state_words, total_words, within
+from cogs.replies import INTENTS, escaped, plain, roles, state_words, within
+from cogs.sums import sums_words
 
 RESUMABLE = (Status.TRIALING, Status.ACTIVE)
 
@@ -146,7 +147,7 @@ def describe(shown: Shown, place: Place, room: int = cards.TEXT_LIMIT) -> str:
         (2, f"in **{escaped(place.server(shown.guild_id))}**"),
         (3, f"Roles: {place.roles(shown.guild_id, shown.role_ids)}" if shown.role_ids else ""),
         (0, state_words(sub, shown.right)),
-        (1, f"{total_words(sub, place.locale)}, through {shown.title}"),
+        (1, f"{sums_words(sub, place.locale)}, through {shown.title}"),
         *((0, trouble) for trouble in _troubles(shown)),
     ]
     return within(room, lines)
@@ -205,7 +206,7 @@ def ask_button(block: Override | None, who: int) -> ui.Item[ui.LayoutView] | Non
 def option_of(shown: Shown, place: Place) -> tuple[str, str, str]:
     """Label, value and description of a subscription in a menu."""
     label = f"{plain(shown.name, 60)} — {plain(place.server(shown.guild_id), 37)}"
-    return label, key_text(shown.subscription.key), total_words(shown.subscription, place.locale)
+    return label, key_text(shown.subscription.key), sums_words(shown.subscription, place.locale)
 
 
 def _colour(shown: Shown) -> int:

@@ -9,15 +9,16 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from billing.errors import NotFound
-from billing.model import Plan
+from billing.model import Plan, Price
 from billing.use_cases.subscribe import Offer, Way, offer
 from cogs import cards
 from cogs.buttons import Action, Pressed, key_text, number
 from cogs.cards import Card
 from cogs.context import Interaction, answer, locale_of, think
 from cogs.options import find_offered, find_plan, on_sale, suggest_sale
-from cogs.replies import TEXT_LIMIT, day, escaped, price_words, total_words, within
+from cogs.replies import TEXT_LIMIT, day, escaped, money, within
 from cogs.shown import Place, ask_button
+from cogs.sums import counted, price_words, steps_words, sums_words
 
 PAGE = 5
 ROOM = 3_900  # characters for all plans of a page, a little below Discord's 4000
@@ -93,7 +94,7 @@ def offer_box(
 
 def _about(made: Offer, place: Place) -> list[tuple[int, str]]:
     plan = made.plan
-    prices = (_price_line(price_words(p, place.locale), _trial_of(made, p.provider)) for p in plan.prices)
+    prices = (_price_line(made, price, place.locale) for price in plan.prices)
     return [
         (0, f"### {escaped(plan.name)}"),
         (1, f"in **{escaped(place.server(plan.guild_id))}**"),
@@ -108,7 +109,7 @@ def _beside(made: Offer, place: Place) -> str:
     """Nobody pays twice for the same roles without knowing it."""
     if made.beside is None or made.beside_plan is None:
         return ""
-    paid, name = total_words(made.beside, place.locale), escaped(made.beside_plan.name)
+    paid, name = sums_words(made.beside, place.locale), escaped(made.beside_plan.name)
     ends = made.beside.ends_at
     if ends is not None:
         return f"**Mind:** you have these roles until {day(ends)} by **{name}**; this is paid from now on."
@@ -118,12 +119,24 @@ def _beside(made: Offer, place: Place) -> str:
     )
 
 
-def _trial_of(made: Offer, provider: str) -> int:
-    return next((way.trial_days for way in made.ways if way.provider == provider), 0)
+def _price_line(made: Offer, price: Price, locale: str) -> str:
+    """What is due today, where that is not the price of a period, and what is charged then."""
+    way = next((way for way in made.ways if way.provider == price.provider), None)
+    if way is None or not way.then:
+        return f"**{price_words(price, locale)}**"
+    first = []
+    if _is_special(way) and way.due_today is not None:
+        first.append(f"**{money(way.due_today, locale)} today**")
+    if way.trial_days:
+        first.append(f"{counted(way.trial_days, 'day')} free")
+    regular = f"**{steps_words(way.then, price, locale, more='')}**"
+    return f"{' and '.join(first)}, then {regular}" if first else regular
 
 
-def _price_line(price: str, trial_days: int) -> str:
-    return f"**{price}**" if not trial_days else f"{trial_days} days free, then **{price}**"
+def _is_special(way: Way) -> bool:
+    """Whether the page takes something else at once than nothing or the first of the regular charges."""
+    due = way.due_today
+    return due is not None and due.amount not in (0, way.then[0].amount if way.then else 0)
 
 
 def _actions(interaction: Interaction, made: Offer, *, linked: bool) -> tuple[str, cards.Row | None]:
@@ -169,6 +182,10 @@ def _links(interaction: Interaction, made: Offer) -> list[cards.Link]:
 
 
 def _label(way: Way, locale: str) -> str:
+    if _is_special(way) and way.due_today is not None:
+        return f"Pay {money(way.due_today, locale)} today with {way.title}"
     if way.trial_days:
-        return f"Try {way.trial_days} days free with {way.title}"
-    return f"Pay {price_words(way.price, locale)} with {way.title}"
+        return f"Try {counted(way.trial_days, 'day')} free with {way.title}"
+    if not way.then:
+        return f"Pay {price_words(way.price, locale)} with {way.title}"
+    return f"Pay {steps_words(way.then, way.price, locale, more='')} with {way.title}"

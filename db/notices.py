@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
-from billing.model import Change, Notice
-from db.rows import CHANGE, NOTICE, change, marks, notice, to_json
+import msgspec
+
+from billing.model import BODIES, Change, Notice, NoticeBody, Unknown
+from db.rows import CHANGE, NOTICE, Row, change, marks, to_json
 
 
 def record_notice(db: sqlite3.Connection, what: Notice) -> bool:
     added = db.execute(
         f"INSERT INTO notices ({NOTICE}, next_try_at) VALUES ({marks(NOTICE)}, ?)"
         " ON CONFLICT (key) DO NOTHING",
-        (what.key, what.guild_id, what.member_id, what.kind, to_json(what.facts), *(what.created_at,) * 2),
+        (what.key, what.guild_id, what.member_id, what.kind, to_json(what.body), *(what.created_at,) * 2),
     )
     return added.rowcount == 1
 
@@ -21,12 +24,12 @@ def load_notices(db: sqlite3.Connection, at: int, limit: int) -> list[Notice]:
     rows = db.execute(
         f"SELECT {NOTICE} FROM notices WHERE next_try_at <= ? ORDER BY next_try_at, row LIMIT ?", (at, limit)
     )
-    return [notice(row) for row in rows]
+    return [_notice(row) for row in rows]
 
 
 def load_notice(db: sqlite3.Connection, key: str) -> Notice | None:
     row = db.execute(f"SELECT {NOTICE} FROM notices WHERE key = ?", (key,)).fetchone()
-    return notice(row) if row else None
+    return _notice(row) if row else None
 
 
 def record_told(db: sqlite3.Connection, key: str, at: int, *, delivered: bool) -> None:
@@ -55,7 +58,7 @@ def has_untold(db: sqlite3.Connection, member_id: int) -> bool:
 def take_untold(db: sqlite3.Connection, member_id: int, at: int) -> list[Notice]:
     rows = db.execute(f"SELECT {NOTICE} FROM notices WHERE {_UNTOLD} ORDER BY row", (member_id,)).fetchall()
     db.execute(f"UPDATE notices SET told_at = ? WHERE {_UNTOLD}", (at, member_id))
-    return [notice(row) for row in rows]
+    return [_notice(row) for row in rows]
 
 
 def take_untold_to_admins(db: sqlite3.Connection, guild_id: int, at: int, limit: int) -> list[Notice]:
@@ -65,7 +68,7 @@ def take_untold_to_admins(db: sqlite3.Connection, guild_id: int, at: int, limit:
         (guild_id, limit),
     ).fetchall()
     db.executemany("UPDATE notices SET told_at = ? WHERE row = ?", [(at, row[0]) for row in rows])
-    return [notice(row[1:]) for row in rows]
+    return [_notice(row[1:]) for row in rows]
 
 
 def load_history(db: sqlite3.Connection, guild_id: int, member_id: int, limit: int) -> list[Change]:
@@ -74,3 +77,33 @@ def load_history(db: sqlite3.Connection, guild_id: int, member_id: int, limit: i
         (guild_id, member_id, limit),
     )
     return [change(row) for row in rows]
+
+
+def _notice(row: Row) -> Notice:
+    """From the columns of NOTICE."""
+    key, guild, member, kind, facts, created_at = row
+    return Notice(key, guild, member, _body(kind, msgspec.json.decode(facts)), created_at)
+
+
+def _body(kind: str, facts: dict[str, Any]) -> NoticeBody:
+    """Unknown for one of a later version, so that nothing that waits behind it is held up."""
+    if kind not in BODIES:
+        return Unknown(kind)
+    try:
+        # Older rows keep yes and no as 1 and 0: not strict.
+        return msgspec.convert(_typed(facts), BODIES[kind], strict=False)
+    except msgspec.ValidationError:
+        return Unknown(kind)
+
+
+def _typed(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a row; up to version 0.1 they were flat, and subscriptions and sums lay in pieces."""
+    typed = {name: value for name, value in facts.items() if value is not None}
+    if isinstance(typed.get("subscription"), str):
+        key = {"provider": facts.get("provider", ""), "account": facts.get("account", "")}
+        typed["subscription"] = key | {"id": facts["subscription"]}
+    if isinstance(typed.get("other"), str):
+        typed["other"] = {"provider": facts["other_provider"], "account": "", "id": facts["other"]}
+    if isinstance(typed.get("amount"), int):
+        typed["amount"] = {"amount": facts["amount"], "currency": facts["currency"]}
+    return typed

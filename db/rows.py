@@ -12,6 +12,7 @@ import orjson
 from billing.model import (
     PLAIN,
     Binding,
+    BoundBy,
     Change,
     Checkout,
     Discount,
@@ -22,7 +23,6 @@ from billing.model import (
     IntentState,
     Item,
     Money,
-    Notice,
     Override,
     OverrideKind,
     Price,
@@ -39,7 +39,7 @@ from billing.model import (
 SUBSCRIPTION = (
     "provider, account, id, customer_id, status, provider_status, items, created_at, period_start,"
     " period_end, ends_at, ended_at, trial_end, unpaid_since, paid_through,"
-    " checkout_id, dispute, guild_id, member_id, terms, needs_action"
+    " checkout_id, dispute, guild_id, member_id, terms, needs_action, bound_by"
 )
 EVENT = "provider, account, event_id, kind, subject_kind, subject_id, occurred_at"
 CHECKOUT = (
@@ -92,6 +92,7 @@ def subscription_row(sub: Subscription) -> Row:
         *binding,
         "" if sub.terms == PLAIN else to_json(sub.terms),
         int(sub.needs_action),
+        sub.bound_by,
     )
 
 
@@ -113,7 +114,7 @@ def sold_prices(text: str) -> list[Price]:
 def subscription(row: Row) -> Subscription:
     """From the columns of SUBSCRIPTION."""
     provider, account, id_, customer, status, provider_status, items, *rest = row
-    *rest, dispute, guild, member, terms, needs_action = rest
+    *rest, dispute, guild, member, terms, needs_action, bound_by = rest
     fields: Row = (
         SubscriptionKey(provider, account, id_),
         customer,
@@ -125,6 +126,7 @@ def subscription(row: Row) -> Subscription:
         None if guild is None else Binding(guild, member),
         _terms(terms) if terms else PLAIN,
         bool(needs_action),
+        BoundBy(bound_by),
     )
     return Subscription(*fields)
 
@@ -206,12 +208,6 @@ def intent(row: Row) -> Intent:
         outcome,
         bool(receipt),
     )
-
-
-def notice(row: Row) -> Notice:
-    """From the columns of NOTICE."""
-    key, guild, member, kind, facts, created_at = row
-    return Notice(key, guild, member, kind, orjson.loads(facts), created_at)
 
 
 def price_row(price: Price) -> Row:

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from billing.access import decides
-from billing.model import Binding, Change, DisputeState, Intent, Notice, Status, Subscription
+from billing.model import (
+    Binding,
+    BoundBy,
+    Change,
+    DisputeState,
+    Intent,
+    Notice,
+    Status,
+    Subscription,
+)
 from billing.ports import Synced
 from db import disputes
 from db.inbox import finish
@@ -81,8 +90,16 @@ def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool
         paid_through=_paid_through(old, new, at, at_once=at_once),
         dispute=old.dispute if old and keeps_dispute else new.dispute,
         binding=(old.binding if old else None) or new.binding,
+        bound_by=_bound_by(old, new),
         checkout_id=new.checkout_id or (old.checkout_id if old else None),
     )
+
+
+def _bound_by(old: Subscription | None, new: Subscription) -> BoundBy:
+    """A binding that stands is known as before, or better once the provider shows the same."""
+    if old is None or old.binding is None or (old.bound_by is BoundBy.ADMIN and old.binding == new.binding):
+        return new.bound_by
+    return old.bound_by
 
 
 def _paid_through(old: Subscription | None, new: Subscription, at: int, *, at_once: bool) -> int | None:

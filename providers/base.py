@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
@@ -25,6 +26,15 @@ Answer = Mapping[str, Any]
 def is_id(found: object) -> TypeGuard[str]:
     """Whether it may be an id of a provider's: no other could be asked for, and none other is kept."""
     return isinstance(found, str) and _ID.fullmatch(found) is not None
+
+
+def clock_skew(date: str | None, now: float) -> float | None:
+    """Seconds that this machine's clock, which says `now`, is ahead of an answer's Date header (RFC 9110,
+    6.6.1); None where there is none that can be read."""
+    try:
+        return None if date is None else now - parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 @asynccontextmanager

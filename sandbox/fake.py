@@ -22,10 +22,12 @@ from typing import TypeVar
 
 from billing.errors import Malformed, NotAuthentic, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import (
+    Binding,
     DisputeState,
     Event,
     Finding,
     Item,
+    Money,
     Payment,
     Plan,
     Price,
@@ -172,6 +174,11 @@ class FakeProvider:
 
     # The port
 
+    @property
+    def clock_skew(self) -> float | None:
+        """It lives by the program's own clock."""
+        return 0.0
+
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """Signed with HMAC-SHA256 over `time.body`, five minutes young."""
         stamp = headers.get("fake-time", "")
@@ -247,6 +254,13 @@ class FakeProvider:
             self._orders[order.checkout.id] = (order, page)
         return self._orders[order.checkout.id][1]
 
+    def lacks_payer(self, subscription: Subscription) -> bool:
+        """It shows nobody."""
+        return False
+
+    async def write_payer(self, subscription_id: str, whose: Binding) -> None:
+        """There is no place for it."""
+
     async def close_page(self, page_id: str) -> None:
         """Nobody pays on it any more."""
         self._ask()
@@ -283,6 +297,14 @@ class FakeProvider:
         """None before the first."""
         payments = self._get(subscription.key.id).payments
         return self._payments[payments[-1]] if payments else None
+
+    async def preview_charge(self, subscription: Subscription) -> Money | None:
+        """It tells none."""
+        return None
+
+    async def fetch_payment_link(self, subscription: Subscription) -> str | None:
+        """It has none."""
+        return None
 
     async def refund(self, payment: Payment, key: str) -> Payment:
         """All that is left."""

@@ -1,21 +1,253 @@
-"""What people are told, each once."""
+"""What people are told, each thing once: one class a kind, put into words by the Discord face.
+
+The ledger keeps a body's fields as JSON under its `kind`. A field that is added later needs a default, so
+that the rows of older ledgers still load.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar, TypeAlias, get_args
+
+from billing.model.money import Money
+from billing.model.subscriptions import DisputeState, SubscriptionKey
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """To the member: a subscription began. `plan`: the plan's name."""
+
+    kind: ClassVar[str] = "started"
+    plan: str
+    subscription: SubscriptionKey
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFailed:
+    """To the member: a payment failed; the roles stay `until` then."""
+
+    kind: ClassVar[str] = "payment_failed"
+    plan: str
+    subscription: SubscriptionKey
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """To the member: a subscription is over."""
+
+    kind: ClassVar[str] = "ended"
+    plan: str
+    subscription: SubscriptionKey
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """To the member: the admins revoked `plans` (names); `until` None: at once.
+
+    `refunds`: how many payments are given back, with the `amount` where it is one that was looked up.
+    """
+
+    kind: ClassVar[str] = "revoked"
+    decision: str
+    reason: str
+    plans: str
+    until: int | None = None
+    refunds: int = 0
+    amount: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """To the member: a revocation was lifted. `still`: another stands; `subscription`: the one that is to
+    renew again."""
+
+    kind: ClassVar[str] = "lifted"
+    plans: str
+    still: bool = False
+    subscription: SubscriptionKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IntentOutcome:
+    """What came of something that was asked of a provider: to the member who asked, else to the admins."""
+
+    kind: ClassVar[str] = "intent_outcome"
+    intent: str
+    member: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaidTwice:
+    """To the member, and to the admins: `subscription` and the older `other` renew for the same plan."""
+
+    kind: ClassVar[str] = "paid_twice"
+    member: int
+    plan: str
+    subscription: SubscriptionKey
+    other: SubscriptionKey
+
+
+@dataclass(frozen=True, slots=True)
+class PaidWhileBlocked:
+    """To the member, and to the admins: somebody paid for what `decision` revokes, from `starts_at` on
+    (None: already)."""
+
+    kind: ClassVar[str] = "paid_while_blocked"
+    member: int
+    subscription: SubscriptionKey
+    decision: str
+    starts_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """To the admins: a member asks them to look at a revocation again."""
+
+    kind: ClassVar[str] = "asked"
+    member: int
+    decision: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnmappedProduct:
+    """To the admins: a member pays for something that no plan of the server sells."""
+
+    kind: ClassVar[str] = "unmapped_product"
+    member: int
+    provider: str
+    price: str
+    product: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """To the admins: where the dispute of a payment stands. `stops`: the billing is ended for it."""
+
+    kind: ClassVar[str] = "dispute"
+    member: int
+    state: DisputeState
+    subscription: SubscriptionKey
+    stops: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChargedLate:
+    """To the admins: a renewal was charged before a revoked billing could be ended."""
+
+    kind: ClassVar[str] = "charged_late"
+    member: int
+    subscription: SubscriptionKey
+    amount: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundedByHand:
+    """To the admins: a payment was given back in the provider's dashboard, and the subscription goes on."""
+
+    kind: ClassVar[str] = "refunded_by_hand"
+    member: int
+    subscription: SubscriptionKey
+    amount: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """To the admins: the provider's answer about a subscription lacks what the mapping needs."""
+
+    kind: ClassVar[str] = "unreadable"
+    member: int
+    subscription: SubscriptionKey
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """To the admins: the provider does not know a subscription any more."""
+
+    kind: ClassVar[str] = "vanished"
+    member: int
+    subscription: SubscriptionKey
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRefused:
+    """To the admins: Discord refused a role (None: all of the member's), and why."""
+
+    kind: ClassVar[str] = "role_refused"
+    member: int
+    why: str
+    role: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoleWaits:
+    """To the admins: roles stay a little longer, `until` then at most, as the provider does not answer."""
+
+    kind: ClassVar[str] = "role_waits"
+    member: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Braked:
+    """To the admins: too many members would lose roles at once; asked at that moment."""
+
+    kind: ClassVar[str] = "brake"
+    asked_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What a ledger holds and this program cannot read, such as a kind of a later version."""
+
+    kind: str
+
+
+NoticeBody: TypeAlias = (
+    Started
+    | PaymentFailed
+    | Ended
+    | Revoked
+    | Lifted
+    | IntentOutcome
+    | PaidTwice
+    | PaidWhileBlocked
+    | Asked
+    | UnmappedProduct
+    | Disputed
+    | ChargedLate
+    | RefundedByHand
+    | Unreadable
+    | Vanished
+    | RoleRefused
+    | RoleWaits
+    | Braked
+    | Unknown
+)
+
+# Each kind's class, by the name that the ledger keeps it under.
+BODIES: Mapping[str, type[NoticeBody]] = MappingProxyType(
+    {body.kind: body for body in get_args(NoticeBody) if body is not Unknown}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person is told once. `key` is unique: the same thing is never told twice.
 
-    `member_id` set: a member, by DM; None: the server's admins. `kind` and `facts` are turned into words
-    by the Discord face.
+    `member_id` set: a member, by DM; None: the server's admins.
     """
 
     key: str
     guild_id: int
     member_id: int | None
-    kind: str
-    facts: dict[str, str | int | None] = field(default_factory=dict)
+    body: NoticeBody
     created_at: int = 0
+
+    @property
+    def kind(self) -> str:
+        """The name of the body's kind."""
+        return self.body.kind

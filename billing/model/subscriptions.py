@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from billing.model.charges import PLAIN, Terms
@@ -81,6 +81,29 @@ class Binding:
     member_id: int
 
 
+class BoundBy(StrEnum):
+    """How it is known whose a subscription is."""
+
+    PAGE = "page"  # it was paid on a page that Dues made for them
+    PROVIDER = "provider"  # Dues wrote it to the provider's object, and read it there again
+    OWNER = "owner"  # the application's owner said so, and that it is the member who pays
+    ADMIN = "admin"  # an admin said so; another person may be paying
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Whose a subscription is by what stands on it at the provider. `guild_id` None: it names no server.
+
+    `proven`: only Dues can have written it, and for this subscription; otherwise an admin has to decide.
+    `current`: it is written as Dues would write it today.
+    """
+
+    member_id: int
+    guild_id: int | None
+    proven: bool = False
+    current: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """An agreement at the provider, as last fetched.
@@ -93,6 +116,7 @@ class Subscription:
     `checkout_id`: our opaque id, where only the owner can write it. `customer_id`: empty until agreed to.
     `terms`: what decides its charges beside the items. `needs_action`: a payment waits for its customer, who
     has to confirm it with their bank.
+    `claim`: whose it is as the provider's object says; not recorded.
     """
 
     key: SubscriptionKey
@@ -113,6 +137,13 @@ class Subscription:
     binding: Binding | None = None
     terms: Terms = PLAIN
     needs_action: bool = False
+    bound_by: BoundBy = BoundBy.PAGE
+    claim: Claim | None = field(default=None, compare=False)
+
+    @property
+    def is_payers(self) -> bool:
+        """Whether its member is known to be who pays; only then the provider's pages are for them."""
+        return self.binding is not None and self.bound_by is not BoundBy.ADMIN
 
     @property
     def price(self) -> Price:

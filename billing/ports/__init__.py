@@ -13,6 +13,7 @@ from billing.ports.discord import Messenger, RoleGateway
 from billing.ports.ledger import Ledger
 from billing.ports.provider import CheckoutFound, CheckoutOrder, PortalWish, Provider
 from billing.ports.records import Dispute, Health, Known, StaleSubscription, Synced, Work
+from billing.signing import Signer
 from billing.titles import title_of
 from billing.turns import Turns
 
@@ -30,6 +31,7 @@ __all__ = [
     "Ports",
     "Provider",
     "RoleGateway",
+    "Signer",
     "StaleSubscription",
     "Synced",
     "Work",
@@ -40,6 +42,7 @@ __all__ = [
 class Ports:
     """What every use case works with. `grace` (seconds) and `public_url` are the owner's settings.
 
+    `signer` signs with the owner's SECRET_KEY, or nothing without one.
     `turns`: whoever fetches a subscription to record it, or changes it, holds the turn of its key.
     """
 
@@ -52,10 +55,17 @@ class Ports:
     public_url: str
     turns: Turns = field(default_factory=Turns)
     pages: OpenPages = field(default_factory=OpenPages)
+    signer: Signer = field(default_factory=Signer)
 
     def now(self) -> int:
         """Unix seconds, whole."""
         return int(self.clock.now())
+
+    def clock_skew(self) -> float:
+        """Seconds that this machine's clock is ahead of a provider's, the one that differs most; 0 where none
+        has answered yet."""
+        skews = (provider.clock_skew for provider in self.providers.values())
+        return max((skew for skew in skews if skew is not None), key=abs, default=0.0)
 
     def connects(self, key: SubscriptionKey) -> bool:
         """Whether the bot is connected to the account that a subscription lives at."""

@@ -19,6 +19,9 @@ class RoleGateway(Protocol):
         open anyway; a role that was made just now may be missing. GuildGone where the bot is not there,
         GuildOutage where Discord has no such server just now."""
 
+    def is_in(self, guild_id: int) -> bool:
+        """Whether the bot is in that server, as far as the connection has told."""
+
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
     ) -> None:

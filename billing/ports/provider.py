@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from billing.model import (
+    Binding,
     Checkout,
     DisputeState,
     Event,
     Finding,
     GuildSettings,
+    Money,
     Payment,
     Plan,
     Price,
@@ -68,6 +70,10 @@ class Provider(Protocol):
     keeps_period: bool  # can cancel at the period's end by itself, and therefore resume
     lists_all: bool  # can name every subscription of the account by itself
 
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds that this machine's clock is ahead of the provider's, by its last answer; None before."""
+
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """The events in a notification, whose headers are found by their lower-case names; NotAuthentic or
         Malformed otherwise, and ProviderUnavailable where it cannot be told just now."""
@@ -98,6 +104,12 @@ class Provider(Protocol):
     async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:
         """A fresh payment page. The checkout's id is the idempotency key."""
 
+    def lacks_payer(self, subscription: Subscription) -> bool:
+        """Whether the provider could show whose subscription this is, and does not yet."""
+
+    async def write_payer(self, subscription_id: str, whose: Binding) -> None:
+        """Write whose subscription it is to the provider, so that it shows should the ledger be lost."""
+
     async def close_page(self, page_id: str) -> None:
         """Let a payment page take no payment any more, where the provider can do that. One that was paid or
         is over is no error."""
@@ -117,6 +129,13 @@ class Provider(Protocol):
 
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
         """The last payment above zero, or None."""
+
+    async def preview_charge(self, subscription: Subscription) -> Money | None:
+        """What the next charge will be, asked of the provider; None where it does not tell. For when a person
+        looks, never for sweeps."""
+
+    async def fetch_payment_link(self, subscription: Subscription) -> str | None:
+        """The provider's page on which its customer confirms or pays what is open; None where nothing is."""
 
     async def refund(self, payment: Payment, key: str) -> Payment:
         """Give back what is left of a payment; the answer is the payment afterwards. A payment that is

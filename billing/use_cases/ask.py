@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.errors import Conflict
-from billing.model import Notice
+from billing.model import Asked, Notice
 from billing.ports import Ports
 
 
@@ -17,8 +17,7 @@ async def ask_admins(ports: Ports, guild_id: int, member_id: int, decision_id: s
         key=f"asked:{decision_id}",
         guild_id=guild_id,
         member_id=None,
-        kind="asked",
-        facts={"member": member_id, "decision": decision_id, "reason": own[0].reason},
+        body=Asked(member_id, decision_id, own[0].reason),
         created_at=ports.now(),
     )
     return await ports.ledger.record_notice(notice)

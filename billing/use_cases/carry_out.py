@@ -18,6 +18,7 @@ from billing.model import (
     RULE,
     Intent,
     IntentKind,
+    IntentOutcome,
     IntentState,
     Money,
     Notice,
@@ -186,8 +187,7 @@ def _told(ports: Ports, intent: Intent, subscription: Subscription) -> list[Noti
             key=f"intent:{intent.id}:{intent.state}",
             guild_id=subscription.binding.guild_id,
             member_id=subscription.binding.member_id if own else None,
-            kind="intent_outcome",
-            facts={"intent": intent.id, "member": subscription.binding.member_id},
+            body=IntentOutcome(intent.id, subscription.binding.member_id),
             created_at=ports.now(),
         )
     ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from billing.access import decide, next_change
+from billing.access import decide, ended_by_time, next_change
 from billing.backoff import next_try
 from billing.brake import ASK_AFTER, TELL, ordered_roles
 from billing.errors import (
@@ -13,7 +13,17 @@ from billing.errors import (
     GuildGone,
     MemberGone,
 )
-from billing.model import Change, Entitlement, MemberMark, MemberState, Notice
+from billing.model import (
+    BoundBy,
+    Braked,
+    Change,
+    Entitlement,
+    MemberMark,
+    MemberState,
+    Notice,
+    RoleRefused,
+    RoleWaits,
+)
 from billing.ports import Ports, Synced
 from billing.roles import Changes, diff, roles_of
 
@@ -24,6 +34,9 @@ UNSURE_FOR = 3_600
 UNSURE_TRIES = 12
 TELL_AFTER = 600
 WAITS = "the provider is asked first"
+# As far, in seconds, as this machine's clock may differ from a provider's for time to take roles.
+MOST_SKEW = 300
+CLOCK_IS_OFF = "this machine's clock is wrong, so that nothing is taken by time"
 
 
 @dataclass
@@ -31,7 +44,7 @@ class Outcome:
     """What came of applying the changes: roles given, taken, and those that Discord refused, with why.
 
     `kept`: roles that the brake does not let go, and `asked_at`, the question about them; or roles that
-    stay until the provider was asked (`waits`).
+    stay for now, with the reason in `waits`.
     """
 
     given: list[int] = field(default_factory=list)
@@ -39,7 +52,7 @@ class Outcome:
     refused: dict[int, DiscordError] = field(default_factory=dict)
     kept: frozenset[int] = frozenset()
     asked_at: int | None = None
-    waits: bool = False
+    waits: str = ""
 
     def words(self) -> str:
         """How many roles met with what."""
@@ -69,9 +82,12 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
     except (MemberGone, GuildGone) as gone:
         await _park(ports, mark, state, bool(desired), gone, now)
         return f"parked, {type(gone).__name__}"
+    state = await _adopt(ports, mark, state, actual, now)
     changes = diff(desired, held, actual, state.granted)
     ordered = ordered_roles(state.plans, state.overrides, now)
     outcome = _wait_for_truth(mark, state, frozenset(changes.take) - ordered, now)
+    if abs(ports.clock_skew()) > MOST_SKEW:
+        outcome = _wait_for_clock(state, frozenset(changes.take), now, ports.grace) or outcome
     if outcome is None:
         outcome = await _ask_brake(ports, mark, changes, ordered, now)
     try:
@@ -87,10 +103,10 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
     if outcome.waits:
         await _keep_history(ports, _history(mark, actual, after, outcome, entitlements, now))
         at = next_try(now, mark.attempts)
-        await ports.ledger.record_converge_failed(mark, WAITS, at)
-        if now >= mark.since + TELL_AFTER:
+        await ports.ledger.record_converge_failed(mark, outcome.waits, at)
+        if outcome.waits == WAITS and now >= mark.since + TELL_AFTER:
             await ports.ledger.record_notice(_waiting(mark, now))
-        return f"put off, {WAITS}"
+        return f"put off, {outcome.waits}"
     due_at = next_change(state.subscriptions, state.overrides, now, ports.grace)
     await ports.ledger.record_converged(
         mark,
@@ -105,20 +121,41 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
     return outcome.words()
 
 
+async def _adopt(
+    ports: Ports, mark: MemberMark, state: MemberState, actual: frozenset[int], now: int
+) -> MemberState:
+    """With the roles counted as ours that the member has and pays for by a subscription from before this
+    ledger: whoever gave them gave them for it, and they go with it."""
+    before = [s for s in state.subscriptions if s.bound_by is not BoundBy.PAGE]
+    paid = decide(before, [], state.plans, now, ports.grace)
+    found = (roles_of(paid, state.plans, held=False) & actual) - state.granted
+    for role_id in sorted(found):
+        await ports.ledger.record_granting(mark.guild_id, mark.member_id, role_id, now)
+    return replace(state, granted=state.granted | found) if found else state
+
+
 def _wait_for_truth(mark: MemberMark, state: MemberState, taken: frozenset[int], now: int) -> Outcome | None:
     """Nothing that is paid for is taken on an old account of it: paid meanwhile, it would be given back."""
     unsure = state.stale or (state.due_at is not None and state.due_at <= now)
     early = mark.attempts < UNSURE_TRIES or now < mark.since + UNSURE_FOR
     if taken and unsure and early:
-        return Outcome(kept=taken, waits=True)
+        return Outcome(kept=taken, waits=WAITS)
     return None
+
+
+def _wait_for_clock(state: MemberState, taken: frozenset[int], now: int, grace: int) -> Outcome | None:
+    """A clock that is wrong by a year would take a year that is paid. What an admin took at once goes."""
+    ended = ended_by_time(state.subscriptions, state.overrides, state.plans, now, grace)
+    if not taken & {role for plan in state.plans if plan.id in ended for role in plan.role_ids}:
+        return None
+    at_once = [o for o in state.overrides if o.starts_at <= o.created_at]
+    return Outcome(kept=taken - ordered_roles(state.plans, at_once, now), waits=CLOCK_IS_OFF)
 
 
 def _waiting(mark: MemberMark, now: int) -> Notice:
     """Once a day and server: the same silence keeps many."""
     key = f"role_waits:{mark.guild_id}:{now // 86_400}"
-    facts: dict[str, str | int | None] = {"member": mark.member_id, "until": mark.since + UNSURE_FOR}
-    return Notice(key, mark.guild_id, None, "role_waits", facts, now)
+    return Notice(key, mark.guild_id, None, RoleWaits(mark.member_id, mark.since + UNSURE_FOR), now)
 
 
 async def _ask_brake(
@@ -146,8 +183,7 @@ def _notices(mark: MemberMark, outcome: Outcome, now: int) -> list[Notice]:
         key=f"brake:{mark.guild_id}:{outcome.asked_at}",
         guild_id=mark.guild_id,
         member_id=None,
-        kind="brake",
-        facts={"asked_at": outcome.asked_at},
+        body=Braked(outcome.asked_at),
         created_at=outcome.asked_at + ASK_AFTER,
     )
     return [*notices, question]
@@ -219,8 +255,7 @@ def _refusal(mark: MemberMark, role_id: int | None, error: DiscordError, now: in
         key=f"refused:{mark.guild_id}:{type(error).__name__}:{whom}:{now // (RETELL_DAYS * 86_400)}",
         guild_id=mark.guild_id,
         member_id=None,
-        kind="role_refused",
-        facts={"member": mark.member_id, "role": role_id, "why": error.tell},
+        body=RoleRefused(mark.member_id, error.tell, role_id),
         created_at=now,
     )
 

@@ -11,7 +11,7 @@ from billing.model import Binding, Finding, Intent, Plan, SubscriptionKey
 from billing.ports import Ledger, Ports, Provider
 from billing.titles import title_of
 from billing.use_cases.carry_out import why_held
-from billing.use_cases.converge import WAITS
+from billing.use_cases.converge import MOST_SKEW, WAITS
 
 WAITS_TOO_LONG = 300
 NAMED = 10
@@ -28,12 +28,8 @@ async def diagnose(ports: Ports, guild_id: int) -> list[Finding]:
         cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, or the PAYPAL_ settings, and start again."
         findings.append(Finding("providers", False, "No payment provider is set up.", cure))
     findings += await find_strays(ports.ledger, ports.providers.values(), [guild_id], ports.now())
-    findings += [
-        *await _ledger(ports),
-        *await _backups(ports),
-        *await _held(ports, guild_id),
-        *await _brake(ports, guild_id),
-    ]
+    findings += find_wrong_clock(ports.clock_skew())
+    findings += [*await _ledger(ports), *await _held(ports, guild_id), *await _brake(ports, guild_id)]
     return [*findings, *await _parked(ports, guild_id), *await _retried(ports, guild_id)]
 
 
@@ -44,6 +40,28 @@ async def check_provider(ports: Ports, provider: Provider, guild_id: int | None)
         return await provider.check(plans, f"{ports.public_url}/webhooks/{provider.name}")
     except ProviderError as error:
         return [Finding(provider.title, False, error.tell, "Check the key and the provider's status page.")]
+
+
+def find_wrong_clock(skew: float) -> list[Finding]:
+    """`skew`: seconds that this machine's clock is ahead of a provider's."""
+    if abs(skew) <= MOST_SKEW:
+        return []
+    away = "ahead of" if skew > 0 else "behind"
+    says = (
+        f"This machine's clock is {duration(abs(skew))} {away} the payment provider's. Until it is right, "
+        "nobody loses a role because time ran out, and notifications may be refused."
+    )
+    cure = "Set the clock, and keep it right with NTP: `timedatectl set-ntp true`."
+    return [Finding("clock", False, says, cure)]
+
+
+def duration(seconds: float) -> str:
+    """In the largest unit that fits, such as '2 hours'."""
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            count = round(seconds / length)
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{round(seconds)} seconds"
 
 
 async def find_strays(
@@ -114,23 +132,6 @@ async def _ledger(ports: Ports) -> list[Finding]:
     says = f"{health.inbox} events, {health.members} members, {health.intents} wishes waiting."
     cure = "The provider or Discord may be down; it goes on by itself. The log tells more."
     return [Finding("ledger", waits < WAITS_TOO_LONG, says, cure)]
-
-
-async def _backups(ports: Ports) -> list[Finding]:
-    """That there is none is no fault: the owner may copy the whole machine."""
-    health = await ports.ledger.load_health(ports.now())
-    if health.backup_failed:
-        cure = "The bot tries again every hour. The log names the folder and the reason."
-        return [Finding("backups", False, "The last daily backup of the ledger failed.", cure)]
-    return [Finding("backups", True, backup_words(health.backup_age))]
-
-
-def backup_words(age: float | None) -> str:
-    """How old the newest backup is, as far as is known."""
-    if age is None:
-        return "No backup of the ledger is known. Set BACKUP_DIR for a daily one."
-    hours = int(age // 3_600)
-    return f"The newest backup of the ledger is {hours} h old." if hours else "The ledger was just backed up."
 
 
 async def _held(ports: Ports, guild_id: int) -> list[Finding]:

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from billing.access import plans_of
 from billing.errors import ProviderError
-from billing.model import Intent, IntentKind, Notice, Override, OverrideKind, Subscription
+from billing.model import ChargedLate, Intent, IntentKind, Money, Notice, Override, OverrideKind, Subscription
 from billing.ports import Ports
-from billing.use_cases.news import Facts, facts_of
 
 
 async def at_once_if_late(ports: Ports, intent: Intent) -> Intent:
@@ -40,16 +39,15 @@ async def charged_late(ports: Ports, done: Intent, snapshot: Subscription) -> li
     block = await _begun_since(ports, done, snapshot) if done.kind is IntentKind.CANCEL_NOW else None
     if block is None or snapshot.binding is None:
         return []
-    facts: Facts = facts_of(snapshot, snapshot.binding)
+    amount = None
     try:
         payment = await ports.provider_of(done.key).fetch_last_payment(snapshot)
     except ProviderError:
         charged_at = snapshot.period_start or 0  # it has ended all the same; say what can be said
     else:
         charged_at = payment.paid_at if payment else 0
-        facts |= {"amount": payment.amount, "currency": payment.currency} if payment else {}
+        amount = Money(payment.amount, payment.currency) if payment else None
     if charged_at < block.starts_at:
         return []
-    return [
-        Notice(f"charged_late:{done.id}", block.guild_id, None, "charged_late", facts, ports.now()),
-    ]
+    body = ChargedLate(snapshot.binding.member_id, snapshot.key, amount)
+    return [Notice(f"charged_late:{done.id}", block.guild_id, None, body, ports.now())]

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from billing.access import plans_of
-from billing.model import Binding, MemberState, Notice, Override, Plan, Status, Subscription
+from billing.model import (
+    Binding,
+    MemberState,
+    Notice,
+    Override,
+    PaidTwice,
+    PaidWhileBlocked,
+    Plan,
+    Status,
+    Subscription,
+)
 
-Facts = dict[str, str | int | None]
 CHARGED = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
-
-
-def facts_of(subscription: Subscription, binding: Binding) -> Facts:
-    """Which subscription a notice is about, and whose."""
-    key = subscription.key
-    return {
-        "member": binding.member_id,
-        "provider": key.provider,
-        "account": key.account,
-        "subscription": key.id,
-    }
 
 
 def paid_while_blocked(
@@ -27,13 +25,11 @@ def paid_while_blocked(
     decide."""
     if block is None:
         return ()
-    facts = facts_of(snapshot, binding) | {
-        "decision": block.decision_id,
-        "starts_at": block.starts_at if block.starts_at > now else None,
-    }
-    key, kind = f"paid_while_blocked:{snapshot.key}", "paid_while_blocked"
-    admins = Notice(key, binding.guild_id, None, kind, facts, now)
-    return (admins, Notice(f"{key}:member", binding.guild_id, binding.member_id, kind, facts, now))
+    starts_at = block.starts_at if block.starts_at > now else None
+    body = PaidWhileBlocked(binding.member_id, snapshot.key, block.decision_id, starts_at)
+    key = f"paid_while_blocked:{snapshot.key}"
+    admins = Notice(key, binding.guild_id, None, body, now)
+    return (admins, Notice(f"{key}:member", binding.guild_id, binding.member_id, body, now))
 
 
 def paid_twice(
@@ -58,13 +54,6 @@ def _is_charged(subscription: Subscription) -> bool:
 
 def _twice(one: Subscription, other: Subscription, plan: Plan, binding: Binding, now: int) -> list[Notice]:
     older, newer = sorted((one, other), key=lambda s: (s.created_at, str(s.key)))
-    facts = facts_of(newer, binding) | {
-        "plan": plan.name,
-        "other": older.key.id,
-        "other_provider": older.key.provider,
-    }
+    body = PaidTwice(binding.member_id, plan.name, newer.key, older.key)
     key = f"paid_twice:{older.key}:{newer.key}"
-    return [
-        Notice(f"{key}:{whom}", binding.guild_id, whom, "paid_twice", facts, now)
-        for whom in (binding.member_id, None)
-    ]
+    return [Notice(f"{key}:{whom}", binding.guild_id, whom, body, now) for whom in (binding.member_id, None)]

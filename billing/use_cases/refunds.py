@@ -9,14 +9,15 @@ from billing.model import (
     Event,
     IntentKind,
     IntentState,
+    Money,
     Notice,
     Payment,
+    RefundedByHand,
     Status,
     Subscription,
     SubscriptionKey,
 )
 from billing.ports import Ports, Provider
-from billing.use_cases.news import Facts, facts_of
 
 
 def is_refund(event: Event) -> bool:
@@ -52,10 +53,10 @@ async def _tell(ports: Ports, event: Event, known: Subscription, payment: Paymen
     refunded = payment.id if payment and last else event.subject.id
     if refunded in await _own(ports, known.key) or (payment and last and not payment.refunded):
         return
-    facts: Facts = facts_of(known, known.binding)
-    facts |= {"amount": payment.refunded, "currency": payment.currency} if payment and last else {}
+    amount = Money(payment.refunded, payment.currency) if payment and last else None
+    body = RefundedByHand(known.binding.member_id, known.key, amount)
     name = f"refunded:{known.key}:{refunded}"
-    notice = Notice(name, known.binding.guild_id, None, "refunded_by_hand", facts, ports.now())
+    notice = Notice(name, known.binding.guild_id, None, body, ports.now())
     await ports.ledger.record_notice(notice)
 
 

@@ -10,16 +10,17 @@ from dataclasses import dataclass, replace
 from billing.access import block_on, plans_of
 from billing.errors import Conflict, NotFound, ProviderError
 from billing.model import (
-    Binding,
     Intent,
     IntentKind,
     IntentState,
+    Lifted,
     Money,
     Notice,
     Override,
     OverrideKind,
     Payment,
     Plan,
+    Revoked,
     Status,
     Subscription,
     SubscriptionKey,
@@ -28,7 +29,6 @@ from billing.ports import Ports
 from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.carry_out import carry_out, carry_out_kept, stopping
 from billing.use_cases.close_pages import close_pages
-from billing.use_cases.news import Facts, facts_of
 from billing.use_cases.sync import record_snapshot
 
 LOOK_AGAIN = 5.0  # real seconds
@@ -171,14 +171,13 @@ async def revoke(ports: Ports, order: Order, seen: Sequence[Affected] | None = N
         key=f"revoked:{decision}",
         guild_id=order.guild_id,
         member_id=order.member_id,
-        kind="revoked",
-        facts={
-            "decision": decision,
-            "reason": order.reason,
-            "plans": ", ".join(dict.fromkeys(p.name for a in affected for p in a.plans)),
-            "until": None if order.at_once else _until(affected, now),
-            **_given_back(intents, affected),
-        },
+        body=Revoked(
+            decision,
+            order.reason,
+            ", ".join(dict.fromkeys(p.name for a in affected for p in a.plans)),
+            None if order.at_once else _until(affected, now),
+            *_given_back(intents, affected),
+        ),
         created_at=now,
     )
     await ports.ledger.record_overrides(_blocks(order, affected, decision, now), intents, [notice], now)
@@ -187,15 +186,11 @@ async def revoke(ports: Ports, order: Order, seen: Sequence[Affected] | None = N
     return Revocation(decision, order, tuple(affected), tuple(done))
 
 
-def _given_back(intents: Sequence[Intent], affected: Sequence[Affected]) -> Facts:
+def _given_back(intents: Sequence[Intent], affected: Sequence[Affected]) -> tuple[int, Money | None]:
     """How many payments the member gets back; of a single one, how much, where that was looked up."""
     keys = [i.key for i in intents if i.kind is IntentKind.REFUND_LAST_PAYMENT]
     amounts = [a.refundable for a in affected if a.subscription.key in keys and a.refundable is not None]
-    if not keys:
-        return {}
-    if len(keys) > 1 or not amounts:
-        return {"refunds": len(keys)}
-    return {"refunds": 1, "amount": amounts[0].amount, "currency": amounts[0].currency}
+    return len(keys), amounts[0] if len(keys) == 1 and amounts else None
 
 
 async def _carry_out(ports: Ports, intent: Intent) -> Intent:
@@ -319,13 +314,12 @@ def _lifted(
 ) -> Notice:
     """The member hears of it, the more so where they are to be billed again."""
     one, ids = rows[0], {row.plan_id for row in rows}
-    facts: Facts = {
-        "plans": ", ".join(plan.name for plan in plans if plan.id in ids),
-        "still": int(any(other.kind is OverrideKind.BLOCK for other in others)),
-    }
-    for subscription in resumed[:1]:
-        facts |= facts_of(subscription, Binding(one.guild_id, one.member_id))
-    return Notice(f"lifted:{one.decision_id}", one.guild_id, one.member_id, "lifted", facts, now)
+    body = Lifted(
+        ", ".join(plan.name for plan in plans if plan.id in ids),
+        still=any(other.kind is OverrideKind.BLOCK for other in others),
+        subscription=resumed[0].key if resumed else None,
+    )
+    return Notice(f"lifted:{one.decision_id}", one.guild_id, one.member_id, body, now)
 
 
 async def _let_go(ports: Ports, subscription: Subscription, decision_id: str) -> None:

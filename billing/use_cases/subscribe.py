@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 from billing.access import block_on, decide, decide_right, plans_of
+from billing.charges import decide_sale
 from billing.errors import ProviderError
-from billing.model import Checkout, Override, OverrideKind, Plan, Price, Status, Subscription
+from billing.model import (
+    Binding,
+    Checkout,
+    Money,
+    Override,
+    OverrideKind,
+    Plan,
+    Price,
+    Status,
+    Step,
+    Subscription,
+)
 from billing.ports import CheckoutOrder, Ports, Provider
 
 log = logging.getLogger(__name__)
@@ -26,7 +37,8 @@ NOT_RUNNING = (Status.ENDED, Status.PENDING)
 class Way:
     """One way to pay for a plan; `url` None where no page was asked for, or none could be made (`fault`).
 
-    `starts_at`: the first payment is due then, as until then it is paid already.
+    `starts_at`: the first payment is due then, as until then it is paid already. `due_today`: what the page
+    takes at once, None where that is not known; `then`: the charges that follow, in the price's interval.
     """
 
     provider: str
@@ -36,6 +48,8 @@ class Way:
     url: str | None
     fault: str = ""
     starts_at: int | None = None
+    due_today: Money | None = None
+    then: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +153,8 @@ def _way(ports: Ports, plan: Plan, price: Price, starts: int | None, *, first_ti
     trial = (price.trial_days if plan.trial_days is None else plan.trial_days) if first_time else 0
     if starts is not None and provider.keeps_period and starts < ports.now() + WORTH_WAITING:
         starts = None
-    return Way(provider.name, provider.title, price, trial, None, starts_at=starts)
+    due, then = decide_sale(price, trial, starts)
+    return Way(provider.name, provider.title, price, trial, None, "", starts, due, then)
 
 
 async def _with_page(ports: Ports, member_id: int, plan: Plan, way: Way) -> Way:
@@ -172,7 +187,7 @@ async def _page(ports: Ports, provider: Provider, member_id: int, plan: Plan, wa
     if known is not None:
         return known
     checkout = Checkout(
-        secrets.token_urlsafe(24),
+        ports.signer.new_page(Binding(plan.guild_id, member_id)),
         provider.name,
         provider.account,
         plan.guild_id,

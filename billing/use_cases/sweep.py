@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from billing.access import plans_of
 from billing.errors import ProviderError, ProviderUnavailable
@@ -11,6 +12,7 @@ from billing.model import DisputeState, Plan, Subscription
 from billing.ports import Known, Ports, Provider
 from billing.use_cases.blocked import load_block
 from billing.use_cases.check import check_members
+from billing.use_cases.payers import is_proven
 from billing.use_cases.sync import record_dispute, record_snapshot
 from billing.use_cases.vanished import NOT_LISTED
 
@@ -96,14 +98,17 @@ async def _compare(
 ) -> None:
     found = await ports.ledger.load_known(provider.name, provider.account, [one.key.id for one in listed])
     known = {one.subscription.key: one for one in found}
-    differ = []
+    differ, new = [], []
     for one in listed:
         if one.key in known:
             seen.add(known[one.key].number)
-            if await _needs_look(ports, known[one.key], one):
+            if await _needs_look(ports, provider, known[one.key], one):
                 differ.append(one.key)
-        elif one.customer_id and (one.checkout_id is not None or plans_of(one, sold)):
+        elif one.customer_id and (one.checkout_id or plans_of(one, sold) or is_proven(ports, one)):
             await _record_new(ports, provider, one)  # without a customer, nobody has agreed on it
+            new.append(one.key.id)
+    for recorded in await ports.ledger.load_known(provider.name, provider.account, new) if new else ():
+        seen.add(recorded.number)
     if differ:
         await ports.ledger.record_stale(differ, "sweep", ports.now())
 
@@ -150,13 +155,15 @@ async def _record_new(ports: Ports, provider: Provider, listed: Subscription) ->
                 await ports.ledger.record_stale([listed.key], "sweep", ports.now())
 
 
-async def _needs_look(ports: Ports, known: Known, listed: Subscription) -> bool:
-    """It changed; or its payer may be found by now; or it should have been stopped."""
+async def _needs_look(ports: Ports, provider: Provider, known: Known, listed: Subscription) -> bool:
+    """It changed; or its payer may be found, or written to it, by now; or it should have been stopped."""
     ours = known.subscription
     if _facts(ours) != _facts(listed):
         return True
     if ours.binding is None:
-        return ours.created_at > ports.now() - FINDS_ITS_PAYER
+        return ours.created_at > ports.now() - FINDS_ITS_PAYER or is_proven(ports, listed)
+    if provider.lacks_payer(replace(listed, binding=ours.binding, bound_by=ours.bound_by)):
+        return True
     return known.overruled and ours.renews and await load_block(ports, ours) is not None
 
 

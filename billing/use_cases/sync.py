@@ -16,23 +16,29 @@ from billing.errors import ProviderError, ProviderMisread, ProviderNotFound
 from billing.model import (
     RULE,
     Binding,
-    Checkout,
+    BoundBy,
+    Disputed,
     DisputeState,
+    Ended,
     Event,
     Intent,
     IntentKind,
     IntentState,
     Notice,
     Override,
+    PaymentFailed,
     Plan,
+    Started,
     Status,
     Subscription,
     SubscriptionKey,
+    UnmappedProduct,
 )
 from billing.ports import Dispute, Ports, Provider, StaleSubscription, Synced
 from billing.use_cases.blocked import block_in
 from billing.use_cases.carry_out import stopping
 from billing.use_cases.news import paid_twice, paid_while_blocked
+from billing.use_cases.payers import confirm, find_payer, write_payer
 from billing.use_cases.refunds import is_refund, tell_refund
 from billing.use_cases.unreadable import give_up_unreadable
 from billing.use_cases.vanished import give_up_vanished
@@ -134,17 +140,11 @@ def _disputed(synced: Synced, dispute_id: str) -> Synced:
     snapshot = synced.snapshot
     if snapshot is None or snapshot.binding is None:
         return synced
-    state = str(snapshot.dispute)
     ending = snapshot.ends_with_period or snapshot.status is Status.ENDED
     stops = snapshot.dispute is DisputeState.LOST and not ending
-    facts: dict[str, str | int | None] = {
-        "member": snapshot.binding.member_id,
-        "state": state,
-        "subscription": snapshot.key.id,
-        "stops": int(stops),
-    }
-    key = f"dispute:{dispute_id}:{state}"
-    notice = Notice(key, snapshot.binding.guild_id, None, "dispute", facts, synced.at)
+    body = Disputed(snapshot.binding.member_id, snapshot.dispute, snapshot.key, stops)
+    key = f"dispute:{dispute_id}:{snapshot.dispute}"
+    notice = Notice(key, snapshot.binding.guild_id, None, body, synced.at)
     stop = (_stop_lost(snapshot.key, dispute_id, synced.at),) if stops else ()
     return replace(synced, notices=(*synced.notices, notice), intents=(*synced.intents, *stop))
 
@@ -171,6 +171,8 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> None:
                 return
             synced = Synced(None, "provider", str(error), stale.evidence, ports.now())
         await ports.ledger.record_synced(replace(synced, stale_version=stale.version))
+        if synced.snapshot is not None:
+            await write_payer(ports, synced.snapshot)
 
 
 async def _gives_up(ports: Ports, stale: StaleSubscription, error: ProviderError) -> bool:
@@ -192,11 +194,11 @@ async def _conclude(
     ports: Ports, provider: Provider, snapshot: Subscription, who: str, why: str, evidence: str
 ) -> Synced:
     known, state = await ports.ledger.load_with_member(snapshot.key)
-    binding = known.binding if known else None
-    if binding is None and (checkout := await _find_checkout(ports, provider, snapshot)) is not None:
-        binding = Binding(checkout.guild_id, checkout.member_id)
-        snapshot = replace(snapshot, checkout_id=checkout.id)
-    snapshot = replace(snapshot, binding=binding)
+    if known is None or known.binding is None:
+        snapshot = await find_payer(ports, provider, snapshot)
+    else:
+        snapshot = confirm(known, snapshot)
+    binding = snapshot.binding
     synced = Synced(snapshot, who, why, evidence, ports.now())
     if binding is None:
         return synced
@@ -208,7 +210,12 @@ async def _conclude(
     notices = (
         *_unmapped(snapshot, binding, state.plans, now),
         *_milestones(
-            ports, known, snapshot, binding, state.plans, started=begins and not _in_force(block, now)
+            ports,
+            known,
+            snapshot,
+            binding,
+            state.plans,
+            started=begins and snapshot.bound_by is BoundBy.PAGE and not _in_force(block, now),
         ),
         *(paid_while_blocked(snapshot, binding, block, now) if begins else ()),
         *(paid_twice(state, known, snapshot, binding, now) if block is None else ()),
@@ -227,32 +234,6 @@ def _in_force(block: Override | None, now: int) -> bool:
     return block is not None and block.starts_at <= now
 
 
-async def _find_checkout(ports: Ports, provider: Provider, snapshot: Subscription) -> Checkout | None:
-    """What it was bought by, and thereby whose it is: by our own opaque id and by nothing else.
-
-    The id stands in the subscription's metadata, which only the account's owner can write, or on the
-    checkout that led to it, which must then be the very page we made.
-    """
-    checkout = await ports.ledger.load_checkout(snapshot.checkout_id) if snapshot.checkout_id else None
-    if checkout is None and await _sold_here(ports, snapshot):
-        found = await provider.fetch_checkout(snapshot.key.id)
-        if found is not None and found.checkout_id is not None:
-            checkout = await ports.ledger.load_checkout(found.checkout_id)
-            if checkout is not None and checkout.session_id not in (None, found.session_id):
-                return None
-    if checkout is None or (checkout.provider, checkout.account) != (provider.name, provider.account):
-        return None
-    if checkout.subscription_id is None:
-        await ports.ledger.record_checkout(replace(checkout, subscription_id=snapshot.key.id))
-    elif checkout.subscription_id != snapshot.key.id:
-        return None
-    return checkout
-
-
-async def _sold_here(ports: Ports, snapshot: Subscription) -> bool:
-    return bool(plans_of(snapshot, await ports.ledger.load_plans(None, removed=True)))
-
-
 def _unmapped(
     snapshot: Subscription, binding: Binding, plans: Sequence[Plan], now: int
 ) -> tuple[Notice, ...]:
@@ -268,13 +249,7 @@ def _unmapped(
             key=f"unmapped:{binding.guild_id}:{price.provider}:{price.account}:{product}",
             guild_id=binding.guild_id,
             member_id=None,
-            kind="unmapped_product",
-            facts={
-                "provider": price.provider,
-                "price": price.id,
-                "product": product,
-                "member": binding.member_id,
-            },
+            body=UnmappedProduct(binding.member_id, price.provider, price.id, product),
             created_at=now,
         )
         for product, price in products.items()
@@ -295,29 +270,17 @@ def _milestones(
     had = known is not None and decide_right(known, known_at(known, now), ports.grace) is not None
     plan = next((p.name for p in plans_of(snapshot, plans)), "")
     over = snapshot.status is Status.ENDED and _right_left(ports, known, snapshot, now) is None
-    kinds = {
-        "started": started,
-        "payment_failed": snapshot.status is Status.PAST_DUE
-        and (known is None or known.status is not Status.PAST_DUE),
-        "ended": had and over,
-    }
+    owed = snapshot.unpaid_since or now
+    failed = snapshot.status is Status.PAST_DUE and (known is None or known.status is not Status.PAST_DUE)
+    told = (
+        (started, Started(plan, snapshot.key), 0),
+        (failed, PaymentFailed(plan, snapshot.key, owed + ports.grace), owed),
+        (had and over, Ended(plan, snapshot.key), 0),
+    )
     return tuple(
-        Notice(
-            key=f"{kind}:{snapshot.key.provider}:{snapshot.key.account}:{snapshot.key.id}:{moment}",
-            guild_id=binding.guild_id,
-            member_id=binding.member_id,
-            kind=kind,
-            facts={
-                "plan": plan,
-                "provider": snapshot.key.provider,
-                "account": snapshot.key.account,
-                "subscription": snapshot.key.id,
-                "until": _grace_end(snapshot, now, ports.grace) if kind == "payment_failed" else None,
-            },
-            created_at=now,
-        )
-        for kind, moment in (("started", 0), ("payment_failed", snapshot.unpaid_since or now), ("ended", 0))
-        if kinds[kind]
+        Notice(f"{body.kind}:{snapshot.key}:{moment}", binding.guild_id, binding.member_id, body, now)
+        for happened, body, moment in told
+        if happened
     )
 
 
@@ -332,10 +295,6 @@ def known_at(known: Subscription, now: int) -> int:
     """A moment at which what was recorded was still running: a scheduled end is no surprise later."""
     end = known.paid_through if known.status is Status.ENDED else known.ends_at
     return min(now, end - 1) if end else now
-
-
-def _grace_end(snapshot: Subscription, now: int, grace: int) -> int:
-    return (snapshot.unpaid_since or now) + grace
 
 
 async def _stop_blocked(ports: Ports, snapshot: Subscription, block: Override) -> tuple[Intent, ...]:

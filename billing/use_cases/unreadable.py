@@ -6,7 +6,7 @@ import logging
 
 from billing.access import plans_of
 from billing.errors import ProviderError, ProviderMisread
-from billing.model import Binding, Notice, SubscriptionKey
+from billing.model import Binding, Notice, SubscriptionKey, Unreadable
 from billing.ports import Ports, StaleSubscription
 
 log = logging.getLogger(__name__)
@@ -49,10 +49,4 @@ async def _is_sold(ports: Ports, key: SubscriptionKey) -> bool:
 
 
 def _told(key: SubscriptionKey, owner: Binding, now: int) -> Notice:
-    facts: dict[str, str | int | None] = {
-        "member": owner.member_id,
-        "provider": key.provider,
-        "account": key.account,
-        "subscription": key.id,
-    }
-    return Notice(f"unreadable:{key}", owner.guild_id, None, "unreadable", facts, now)
+    return Notice(f"unreadable:{key}", owner.guild_id, None, Unreadable(owner.member_id, key), now)

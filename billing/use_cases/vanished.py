@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.access import decide_right
-from billing.model import Binding, Notice, SubscriptionKey
+from billing.model import Binding, Notice, SubscriptionKey, Vanished
 from billing.ports import Ports, StaleSubscription
 
 # What the provider does not know is asked again for about two minutes: its reads may lag behind its events.
@@ -25,11 +25,5 @@ async def give_up_vanished(ports: Ports, stale: StaleSubscription) -> bool:
 
 
 def _told(key: SubscriptionKey, owner: Binding, now: int) -> Notice:
-    facts: dict[str, str | int | None] = {
-        "member": owner.member_id,
-        "provider": key.provider,
-        "account": key.account,
-        "subscription": key.id,
-    }
     name = f"vanished:{owner.guild_id}:{key.provider}:{key.account}:{now // RETELL}"
-    return Notice(name, owner.guild_id, None, "vanished", facts, now)
+    return Notice(name, owner.guild_id, None, Vanished(owner.member_id, key), now)

@@ -25,7 +25,7 @@ from billing.errors import (
     ProviderUnavailable,
 )
 from billing.ports import Clock
-from providers.base import Answer, need
+from providers.base import Answer, clock_skew, need
 from providers.paypal.refusals import words_of
 
 # A slow answer uses up a method's time; tries again are for what fails fast: a refused connection, a 5xx.
@@ -79,6 +79,7 @@ class Api:
         self._token, self._renew_at = "", 0.0
         self._renewing = asyncio.Lock()
         self._quiet_until = 0.0
+        self.clock_skew: float | None = None
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -175,10 +176,12 @@ class Api:
                 method, f"{self._url}{path}", allow_redirects=False, **options
             ) as answer:
                 status, body = answer.status, await bounded_body(answer, _LARGEST_ANSWER)
-                rest = answer.headers.get("Retry-After", "")
+                rest, date = answer.headers.get("Retry-After", ""), answer.headers.get("Date")
         except (aiohttp.ClientError, OSError) as error:
             # TimeoutError is an OSError.
             raise ProviderUnavailable(detail=f"{what}: {kind_of(error)}") from None
+        skew = clock_skew(date, self._clock.now())
+        self.clock_skew = self.clock_skew if skew is None else skew
         if status == 429:
             self._quiet_until = self._clock.now() + quiet_of(rest, self._clock.now())
             self._refuse_in_quiet(what)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
 from billing.model import (
+    Binding,
+    BoundBy,
+    Claim,
     DisputeState,
     Event,
     Finding,
+    Money,
     Payment,
     Plan,
     Price,
@@ -21,23 +26,15 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, PaymentPage, PortalWish
+from billing.signing import Signer
 from providers.base import Answer, bounded, maybe, need
 from providers.paypal import payments
 from providers.paypal.api import Api, Limited, Refused, path
 from providers.paypal.certs import LIVE, SANDBOX, Certificates, source_of
 from providers.paypal.dates import stamp
-from providers.paypal.mapping import (
-    DAY,
-    NAME,
-    created_of,
-    cycles_of,
-    lacks_payment,
-    map_checkout,
-    map_price,
-    map_subscription,
-    product_of,
-    with_payment,
-)
+from providers.paypal.mapping import lacks_payment, map_checkout, map_subscription
+from providers.paypal.periods import created_of, with_payment
+from providers.paypal.plans import DAY, NAME, ends_with_trial, is_whole, map_price, product_of, with_own
 from providers.paypal.setup import Setup
 from providers.paypal.webhook import read_event, read_headers, verify_by_asking, verify_offline
 
@@ -57,6 +54,8 @@ _SOONEST = 300
 # The second is what PayPal's newer answers call the same link.
 _APPROVE = ("approve", "payer-action")
 _SUBSCRIPTIONS = ("v1", "billing", "subscriptions")
+# developer.paypal.com/docs/api/subscriptions/v1, 'Update subscription', 2026-11.
+_PATCHED = ("ACTIVE", "SUSPENDED")
 
 
 def account_of(api_url: str) -> str:
@@ -82,6 +81,7 @@ class PayPalProvider:
         *,
         ca_file: Path,
         postback: bool = False,
+        signer: Signer | None = None,
     ) -> None:
         self.account = account_of(url)
         self._site = _SITES.get(urlsplit(url).hostname or "", url)
@@ -94,6 +94,12 @@ class PayPalProvider:
         self._looked_at = ""
         self._settled: dict[str, tuple[str, DisputeState]] = {}
         self._postback = postback
+        self._signer = signer or Signer()
+
+    @property
+    def clock_skew(self) -> float | None:
+        """By PayPal's last answer."""
+        return self._api.clock_skew
 
     @bounded
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
@@ -119,13 +125,13 @@ class PayPalProvider:
         data = await self._api.get(path(*_SUBSCRIPTIONS, subscription_id), fields="last_failed_payment,plan")
         plan_id, now = need(data, "plan_id", str), self._clock.now()
         plan: Answer = maybe(data, "plan", dict) or {}
-        if plan_id not in self._products or "billing_cycles" not in plan:
-            known = await self._fetch_plan(plan_id)
-            plan = plan if "billing_cycles" in plan else known
+        if plan_id not in self._products or not is_whole(plan):
+            plan = with_own(await self._fetch_plan(plan_id), plan)
         if lacks_payment(data, plan, now):
-            paid_at = await payments.fetch_paid_at(self._api, subscription_id, created_of(data), now)
-            data = data if paid_at is None else with_payment(data, paid_at)
-        return map_subscription(data, plan, self.account, self._products[plan_id], now)
+            paid = await payments.fetch_newest(self._api, subscription_id, created_of(data), now)
+            data = data if paid is None else with_payment(data, paid)
+        found = map_subscription(data, plan, self.account, self._products[plan_id], now)
+        return replace(found, claim=self._signer.read(maybe(data, "custom_id", str) or "", found.key.id))
 
     async def _fetch_plan(self, plan_id: str) -> Answer:
         """A plan never changes its product, which a subscription does not name."""
@@ -198,7 +204,7 @@ class PayPalProvider:
                 "Pay & Get Paid > Subscriptions > Subscription plans and copy the plan's id, `P-...`.",
                 detail=str(error),
             ) from None
-        if all(cycle.trial for cycle in cycles_of(plan)):
+        if ends_with_trial(plan):
             raise ProviderRefused(
                 "This PayPal plan ends with its trial. Make one at PayPal that goes on with a regular price.",
                 detail="plan.billing_cycles has no regular one",
@@ -220,6 +226,25 @@ class PayPalProvider:
         links = (one for one in need(made, "links", list) if maybe(one, "rel", str) in _APPROVE)
         url = need(next(links, {}), "href", str)
         return PaymentPage(need(made, "id", str), url, int(now) + _PAGE_LIVES)
+
+    def lacks_payer(self, subscription: Subscription) -> bool:
+        """Whether the signature of the subscription's own id, by today's key, is missing in `custom_id`.
+
+        The id of its page alone could be put on another subscription by the member who was given that page.
+        PayPal takes changes only once it is active.
+        """
+        whose, claim = subscription.binding, subscription.claim
+        shown = subscription.bound_by in (BoundBy.PAGE, BoundBy.PROVIDER)
+        if not self._signer or whose is None or not shown or subscription.provider_status not in _PATCHED:
+            return False
+        return claim != Claim(whose.member_id, whose.guild_id, proven=True, current=True)
+
+    @bounded
+    async def write_payer(self, subscription_id: str, whose: Binding) -> None:
+        """Replace `custom_id`, which has had the page's id until now."""
+        signed = self._signer.of_subscription(whose, subscription_id)
+        change = {"op": "replace", "path": "/custom_id", "value": signed}
+        await self._api.patch(path(*_SUBSCRIPTIONS, subscription_id), [change])
 
     async def close_page(self, page_id: str) -> None:
         """PayPal takes back no page: it lapses, or the payer agrees on it."""
@@ -271,6 +296,14 @@ class PayPalProvider:
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
         """One call, rarely two."""
         return await payments.fetch_last_payment(self._api, subscription, self._clock.now())
+
+    async def preview_charge(self, subscription: Subscription) -> Money | None:
+        """PayPal makes none; its plans say all that it charges."""
+        return None
+
+    async def fetch_payment_link(self, subscription: Subscription) -> str | None:
+        """PayPal has no page for one payment."""
+        return None
 
     @bounded
     async def refund(self, payment: Payment, key: str) -> Payment:

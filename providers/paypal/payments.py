@@ -14,9 +14,11 @@ from urllib.parse import parse_qs, urlsplit
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
 from billing.model import DisputeState, Payment, Subject, Subscription
 from providers.base import Answer, in_time, maybe, need
+from providers.paypal.amounts import to_minor
 from providers.paypal.api import Api, Refused, path
 from providers.paypal.dates import stamp
-from providers.paypal.mapping import DAY, map_capture, map_dispute, map_sale, map_transaction, to_minor
+from providers.paypal.mapping import map_capture, map_dispute, map_sale, map_transaction
+from providers.paypal.plans import DAY
 
 log = logging.getLogger(__name__)
 
@@ -140,13 +142,13 @@ async def fetch_last_payment(api: Api, subscription: Subscription, now: float) -
     return None
 
 
-async def fetch_paid_at(api: Api, subscription_id: str, since: int, now: float) -> int | None:
-    """When the newest payment since then was made, in unix seconds."""
+async def fetch_newest(api: Api, subscription_id: str, since: int, now: float) -> Payment | None:
+    """The newest payment since then, as the list shows it."""
     try:
         newest = await _fetch_newest(api, subscription_id, since, now)
     except ProviderNotFound:
         return None  # there is no list of them
-    return None if newest is None else newest[0].paid_at
+    return None if newest is None else newest[0]
 
 
 async def _fetch_newest(

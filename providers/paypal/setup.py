@@ -10,7 +10,7 @@ from billing.model import Finding, Plan, Price
 from providers.base import Answer, in_time, maybe, need
 from providers.paypal.api import Api, Refused, path
 from providers.paypal.certs import Certificates
-from providers.paypal.mapping import NAME, map_price, product_of
+from providers.paypal.plans import NAME, map_price, product_of
 
 # The events that lead to a subscription, and no others: each further kind costs the owner look-ups.
 EVENTS = (

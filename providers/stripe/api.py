@@ -8,7 +8,7 @@ object for every nested field, 3.3 ms for one subscription with its invoice wher
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -23,7 +23,8 @@ from billing.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from providers.base import Answer, in_time, need
+from billing.ports import Clock
+from providers.base import Answer, clock_skew, in_time, need
 
 # At info the SDK logs Stripe's messages, at debug whole bodies, links to pay and manage among them.
 logging.getLogger("stripe").setLevel(logging.WARNING)
@@ -54,7 +55,9 @@ class Refused(ProviderRefused):
 class Api:
     """One account at Stripe, or at `url`. `close` when done."""
 
-    def __init__(self, key: str, url: str | None) -> None:
+    def __init__(self, key: str, url: str | None, clock: Clock) -> None:
+        self.clock_skew: float | None = None
+        self._clock = clock
         self._http = stripe.AIOHTTPClient(timeout=_TIMEOUT)
         self._client = stripe.StripeClient(
             key,
@@ -105,6 +108,7 @@ class Api:
         try:
             answer = await self._client.raw_request_async(method, f"/v1/{path}", **params)
         except stripe.StripeError as error:
+            self._compare_clocks(error.headers)
             # Without the cause, whose text and arguments may hold the answer's body.
             raise translate(error, what) from None
         except (aiohttp.ClientError, OSError) as error:
@@ -116,9 +120,16 @@ class Api:
             # What stands between may say its faults in other words than Stripe: {"error": "..."}. The SDK
             # reads into them unseen.
             raise ProviderMisread(detail=f"{what}: the refusal is not of Stripe's shape") from None
+        self._compare_clocks(answer.headers)
         if not isinstance(answer.data, dict):
             raise ProviderMisread(detail=f"{what}: the answer is no object")
         return answer.data
+
+    def _compare_clocks(self, headers: Mapping[str, str] | None) -> None:
+        """The SDK hands on the headers with the names that were sent."""
+        named = {name.lower(): value for name, value in (headers or {}).items()}
+        skew = clock_skew(named.get("date"), self._clock.now())
+        self.clock_skew = self.clock_skew if skew is None else skew
 
 
 def path(*parts: str) -> str:

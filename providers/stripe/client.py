@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
 from billing.model import (
+    Binding,
     DisputeState,
     Event,
     Finding,
+    Money,
     Payment,
     Plan,
     Price,
@@ -32,8 +35,10 @@ from providers.stripe.mapping import (
     maybe_id,
 )
 from providers.stripe.portal import Portals
+from providers.stripe.previews import Previews
 from providers.stripe.setup import Setup
 from providers.stripe.webhook import authenticate
+from providers.stripe.whole import Whole
 from providers.together import Together
 
 log = logging.getLogger(__name__)
@@ -60,9 +65,16 @@ class StripeProvider:
     ) -> None:
         self.account = account_of(api_key)
         self._authenticate = Together(partial(authenticate, secrets=webhook_secrets, account=self.account))
-        self._api = Api(api_key, api_url)
+        self._api = Api(api_key, api_url, clock)
         self._portals = Portals(self._api, clock)
+        self._whole = Whole(self._api, clock)
+        self._previews = Previews(self._api, clock)
         self._setup = Setup(self._api, self._portals, self.account)
+
+    @property
+    def clock_skew(self) -> float | None:
+        """By Stripe's last answer."""
+        return self._api.clock_skew
 
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """See providers/stripe/webhook.py."""
@@ -70,8 +82,11 @@ class StripeProvider:
 
     @bounded
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
-        """One call; a second where the subscription has more than one page of items."""
-        return await self._map(await self._retrieve(subscription_id))
+        """One call; a second where the subscription has more than one page of items, a coupon that was not
+        seen before, or a payment that is owed."""
+        data = await self._whole.fetch(subscription_id)
+        needs_action = await payments.needs_action(self._api, data)
+        return replace(self._map(data), needs_action=needs_action)
 
     @bounded
     async def locate(self, subject: Subject) -> list[str]:
@@ -107,11 +122,10 @@ class StripeProvider:
 
     async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
         """A hundred a call. One that cannot be read is left out, and said so in the log."""
-        pages = self._api.pages("subscriptions", status="all", expand=["data.latest_invoice"])
-        async for page in pages:
+        async for page in self._whole.pages():
             for data in page:
                 try:
-                    yield await self._map(data)
+                    yield self._map(await self._whole.complete(data))
                 except ProviderMisread as error:
                     log.warning("Left out subscription %s: %s", called(data), error)
 
@@ -147,6 +161,13 @@ class StripeProvider:
         return PaymentPage(
             need(session, "id", str), need(session, "url", str), maybe(session, "expires_at", int)
         )
+
+    def lacks_payer(self, subscription: Subscription) -> bool:
+        """The metadata shows it from the purchase on."""
+        return False
+
+    async def write_payer(self, subscription_id: str, whose: Binding) -> None:
+        """Nothing is left to write."""
 
     @bounded
     async def close_page(self, page_id: str) -> None:
@@ -198,9 +219,9 @@ class StripeProvider:
         if now.status is Status.ENDED or now.ends_with_period:
             return now
         if now.status is Status.PENDING:
-            return await self._end(subscription.key.id)
+            return await self._end(data)
         await self._release_schedule(data, key)
-        return await self._change(subscription.key.id, key, cancel_at_period_end=True)
+        return await self._change(data, key, cancel_at_period_end=True)
 
     @bounded
     async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
@@ -209,7 +230,7 @@ class StripeProvider:
         if now.status is Status.ENDED:
             return now
         await self._release_schedule(data, key)
-        return await self._end(subscription.key.id)
+        return await self._end(data)
 
     @bounded
     async def resume(self, subscription: Subscription, key: str) -> Subscription:
@@ -227,13 +248,25 @@ class StripeProvider:
             if now.ends_at is None:
                 return now
         if maybe(data, "cancel_at_period_end", bool):
-            return await self._change(subscription.key.id, key, cancel_at_period_end=False)
-        return await self._change(subscription.key.id, key, cancel_at="")
+            return await self._change(data, key, cancel_at_period_end=False)
+        return await self._change(data, key, cancel_at="")
 
     @bounded
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
         """None where nothing was paid yet, or the last invoice was paid outside of Stripe."""
         return await payments.fetch_last_payment(self._api, subscription.key.id)
+
+    @bounded
+    async def preview_charge(self, subscription: Subscription) -> Money | None:
+        """See providers/stripe/previews.py."""
+        return await self._previews.ask(subscription)
+
+    @bounded
+    async def fetch_payment_link(self, subscription: Subscription) -> str | None:
+        """Stripe's page of the last invoice, while that is open."""
+        data = await self._api.get(path("subscriptions", subscription.key.id), expand=_INVOICE)
+        invoice = maybe(data, "latest_invoice", dict) or {}
+        return maybe(invoice, "hosted_invoice_url", str) if maybe(invoice, "status", str) == "open" else None
 
     @bounded
     async def refund(self, payment: Payment, key: str) -> Payment:
@@ -253,45 +286,31 @@ class StripeProvider:
         """Let go of connections."""
         await self._api.close()
 
-    async def _retrieve(self, subscription_id: str) -> Answer:
-        return await self._api.get(path("subscriptions", subscription_id), expand=_INVOICE)
-
     async def _look(self, subscription: Subscription) -> tuple[Answer, Subscription]:
-        data = await self._retrieve(subscription.key.id)
-        return data, await self._map(data)
+        data = await self._whole.fetch(subscription.key.id)
+        return data, self._map(data)
 
-    async def _map(self, data: Answer) -> Subscription:
-        return map_subscription(await self._complete(data), self.account)
+    def _map(self, data: Answer) -> Subscription:
+        return map_subscription(data, self.account, self._whole.coupons)
 
-    async def _complete(self, data: Answer) -> Answer:
-        """With what an answer may leave out: further items, and an invoice that was not expanded although
-        it decides since when a payment is owed."""
-        more: dict[str, Any] = {}
-        if maybe(data, "items.has_more", bool):
-            found = await self._api.every("subscription_items", subscription=need(data, "id", str))
-            more["items"] = {"data": found}
-        invoice = maybe(data, "latest_invoice", object)
-        if isinstance(invoice, str) and maybe(data, "status", str) == "past_due":
-            more["latest_invoice"] = await self._invoice(invoice)
-        return {**data, **more} if more else data
+    async def _change(self, before: Answer, key: str, **params: Any) -> Subscription:
+        where = path("subscriptions", need(before, "id", str))
+        return await self._after(before, await self._api.post(where, key, expand=_INVOICE, **params))
 
-    async def _invoice(self, invoice_id: str) -> Answer | None:
+    async def _after(self, before: Answer, data: Answer) -> Subscription:
+        """After a change, with what it leaves as it was."""
+        kept = {name: before[name] for name in ("customer", "discounts", "items") if name in before}
+        return self._map(await self._whole.complete({**data, **kept}))
+
+    async def _end(self, before: Answer) -> Subscription:
+        name = need(before, "id", str)
         try:
-            return await self._api.get(path("invoices", invoice_id))
-        except Missing:
-            return None  # deleted; what is owed is owed since it was first seen
-
-    async def _change(self, subscription_id: str, key: str, **params: Any) -> Subscription:
-        where = path("subscriptions", subscription_id)
-        return await self._map(await self._api.post(where, key, expand=_INVOICE, **params))
-
-    async def _end(self, subscription_id: str) -> Subscription:
-        where = path("subscriptions", subscription_id)
-        try:
-            return await self._map(await self._api.delete(where, expand=_INVOICE))
+            return await self._after(
+                before, await self._api.delete(path("subscriptions", name), expand=_INVOICE)
+            )
         except Missing:
             # Stripe says so of one that has ended already, too.
-            now = await self._map(await self._retrieve(subscription_id))
+            now = self._map(await self._whole.fetch(name))
             if now.status is not Status.ENDED:
                 raise
             return now
@@ -326,6 +345,8 @@ def _checkout_params(order: CheckoutOrder) -> dict[str, Any]:
         "subscription_data": about,
         "metadata": metadata,
         "allow_promotion_codes": True,
+        # Else the Dashboard decides whether somebody pays in another currency than is shown here.
+        "adaptive_pricing": {"enabled": False},
         "success_url": _returning(order.return_url, "paid"),
         "cancel_url": _returning(order.return_url, "cancelled"),
     }

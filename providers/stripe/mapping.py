@@ -20,6 +20,7 @@ from billing.model import (
 )
 from billing.ports import CheckoutFound
 from providers.base import Answer, maybe, need
+from providers.stripe.claims import read_claim
 from providers.stripe.terms import map_terms
 
 NAME = "stripe"
@@ -89,6 +90,7 @@ def map_subscription(data: Answer, account: str, coupons: Mapping[str, Answer] |
         unpaid_since=_unpaid_since(data) if status is Status.PAST_DUE else None,
         checkout_id=maybe(data, "metadata.dues_checkout", str),
         terms=_terms(data, status, coupons or {}),
+        claim=read_claim(maybe(data, "metadata", dict) or {}),
     )
 
 

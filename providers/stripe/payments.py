@@ -76,6 +76,26 @@ async def _locate_customer(api: Api, customer: str) -> list[str]:
     return [need(one, "id", str) for one in found]
 
 
+async def needs_action(api: Api, subscription: Answer) -> bool:
+    """Whether the payment of its open invoice, which is shown with it, waits for the customer, who has to
+    confirm it with their bank (docs.stripe.com/billing/subscriptions/overview, 2026-11)."""
+    if maybe(subscription, "status", str) not in ("incomplete", "past_due"):
+        return False
+    invoice = maybe(subscription, "latest_invoice", object)
+    if not isinstance(invoice, dict) or maybe(invoice, "status", str) != "open":
+        return False
+    made = (maybe_id(one, "payment.payment_intent") for one in maybe(invoice, "payments.data", list) or [])
+    for intent in made:
+        if intent is not None:
+            try:
+                waits = maybe(await api.get(path("payment_intents", intent)), "status", str)
+            except Refused:
+                waits = None
+            if waits == "requires_action":
+                return True
+    return False
+
+
 async def fetch_last_payment(api: Api, subscription_id: str) -> Payment | None:
     """The payment of the newest paid invoice above zero; None where it was paid outside of Stripe."""
     for invoice in await api.first("invoices", subscription=subscription_id, status="paid"):

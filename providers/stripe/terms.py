@@ -17,8 +17,8 @@ EXEMPT = ("exempt", "reverse")  # docs.stripe.com/api/customers/object, `tax_exe
 
 
 def map_terms(data: Answer, status: Status, coupons: Mapping[str, Answer]) -> Terms:
-    """From a subscription with its discounts and its customer expanded. `coupons`: what is known of those
-    whose discounts do not show them whole."""
+    """From a subscription with its discounts and its customer expanded. `coupons`: those
+    that were looked up, by id, as discounts may not show them whole."""
     items = _items(data)
     discounts = tuple(_discounts(data, items, coupons))
     pause = maybe(data, "pause_collection", dict)
@@ -76,7 +76,8 @@ def _discount(
     one: Answer | str, places: Sequence[int], items: Sequence[Answer], coupons: Mapping[str, Answer]
 ) -> Iterable[Discount]:
     found = coupon_of(one)
-    coupon = coupons.get(found, {}) if isinstance(found, str) else found
+    shown = found if isinstance(found, dict) else {}
+    coupon = coupons.get(maybe(shown, "id", str) or "" if shown else str(found)) or shown
     if isinstance(one, str) or not coupon:
         yield Discount()
         return

@@ -6,7 +6,7 @@ import copy
 from decimal import Decimal
 
 from sandbox.paypal.catalog import currency_of, price_of, show_plan
-from sandbox.paypal.money import money
+from sandbox.paypal.money import money, round_half_up
 from sandbox.paypal.state import Obj, Subscription, World
 from sandbox.paypal.times import after, billing_day, stamp
 
@@ -55,10 +55,23 @@ def period_end(anchor: int, cycle: Obj, periods: int) -> int:
     return after(anchor, frequency["interval_unit"].lower(), periods * frequency["interval_count"])
 
 
-def amount_of(subscription: Subscription, cycle: Obj) -> Decimal:
-    """What a period costs; shipping comes on top where the period is not free."""
+def amount_of(plan: Obj, subscription: Subscription, cycle: Obj) -> Decimal:
+    """What a period costs; tax and shipping come on top where the period is not free."""
     price = price_of(cycle) * Decimal(subscription.quantity or 1)
-    return price + subscription.shipping if price else price
+    return taxed(plan, price) + subscription.shipping if price else price
+
+
+def fee_of(plan: Obj) -> Decimal:
+    """The set-up fee with its tax: of PayPal's documented plan (a fee of 10.00 USD, 10 % not included) live
+    notifications show a first payment of 11.00, whatever the shipping."""
+    return taxed(plan, Decimal(plan["payment_preferences"].get("setup_fee", {}).get("value", "0")))
+
+
+def taxed(plan: Obj, amount: Decimal) -> Decimal:
+    """With the plan's tax, where the amounts that it names do not include it."""
+    taxes = plan.get("taxes", {"inclusive": True})
+    percent = Decimal(0) if taxes["inclusive"] else Decimal(taxes["percentage"])
+    return amount + round_half_up(amount * percent / 100, currency_of(plan))
 
 
 def show(world: World, subscription: Subscription, extra: str = "") -> Obj:

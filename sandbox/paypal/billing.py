@@ -11,7 +11,15 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sandbox.paypal import payments
-from sandbox.paypal.agreement import amount_of, currency, current_cycle, period_end, plan_of, show
+from sandbox.paypal.agreement import (
+    amount_of,
+    currency,
+    current_cycle,
+    fee_of,
+    period_end,
+    plan_of,
+    show,
+)
 from sandbox.paypal.money import money
 from sandbox.paypal.state import DAY, Obj, Subscription, World
 from sandbox.paypal.times import billing_day, stamp
@@ -38,29 +46,27 @@ def begin(world: World, subscription: Subscription) -> None:
     subscription.activated = now
     subscription.start = max(subscription.start, now)
     subscription.next_at = subscription.start
-    setup_paid = _take_setup_fee(world, subscription)
-    if not setup_paid:
+    if fee := fee_of(plan_of(world, subscription)):
+        subscription.next_at = max(subscription.start, now + world.settings.fee_first_seconds)
+    if fee and not _take_setup_fee(world, subscription, fee):
         end(world, subscription, "CANCELLED", "The set-up fee could not be taken.")
         return
     events: list[payments.Payment] = []
-    if subscription.start <= now:
+    if subscription.next_at <= now:
         events = _bill(world, subscription)
     tell(world, subscription, "ACTIVATED", "Subscription activated")
     _report(world, subscription, events)
 
 
-def _take_setup_fee(world: World, subscription: Subscription) -> bool:
+def _take_setup_fee(world: World, subscription: Subscription, fee: Decimal) -> bool:
     """False where its failure ends the subscription."""
-    preferences = plan_of(world, subscription)["payment_preferences"]
-    fee = Decimal(preferences.get("setup_fee", {}).get("value", "0"))
-    if not fee:
-        return True
     paid = payments.charge(world, subscription, fee)
     if paid.good:
         subscription.last_payment = (fee, world.now())
         payments.tell_sale(world, paid.sale)
         return True
     subscription.outstanding += fee
+    preferences = plan_of(world, subscription)["payment_preferences"]
     return bool(preferences["setup_fee_failure_action"] == "CONTINUE")
 
 
@@ -82,7 +88,7 @@ def _bill(world: World, subscription: Subscription) -> list[payments.Payment]:
     found.periods += 1
     more = current_cycle(plan, found.cycles) is not None
     found.next_at = period_end(found.anchor, cycle, found.periods) if more else None
-    found.due, found.tries = amount_of(found, cycle), 0
+    found.due, found.tries = amount_of(plan, found, cycle), 0
     if plan["payment_preferences"]["auto_bill_outstanding"]:
         found.due += found.outstanding
     return [_take(world, found)] if found.due else []

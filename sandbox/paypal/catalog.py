@@ -30,6 +30,7 @@ PREFERENCES = fields(
     setup_fee_failure_action=one_of("CONTINUE CANCEL"),
     payment_failure_threshold=whole(0, 999),
 )
+TAXES = fields("percentage", percentage=text(1, 10, r"^[0-9]*\.?[0-9]+$"), inclusive=flag)
 PLAN = fields(
     "name billing_cycles payment_preferences product_id",
     product_id=text(6, 50),
@@ -38,6 +39,7 @@ PLAN = fields(
     description=text(),
     billing_cycles=rows(CYCLE, 12),
     payment_preferences=PREFERENCES,
+    taxes=TAXES,
     quantity_supported=flag,
 )
 PRODUCT = fields(
@@ -134,6 +136,8 @@ def create_plan(world: World, given: Obj) -> Obj:
         "payment_failure_threshold": 0,
         **given["payment_preferences"],
     }
+    if "taxes" in given:
+        plan["taxes"] = {"inclusive": True, **given["taxes"]}
     plan |= {"create_time": now, "update_time": now}
     world.add("plan", plan["id"], plan)
     world.emit("BILLING.PLAN.CREATED", "plan", "A billing plan was created.", show_plan(world, plan))

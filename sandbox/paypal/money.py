@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from babel.numbers import format_currency
 
@@ -26,6 +26,10 @@ def read(value: str, currency: str) -> Decimal:
 
 def round_to(amount: Decimal, currency: str) -> Decimal:
     return amount.quantize(Decimal(1) if currency in WHOLE else Decimal("0.01"))
+
+
+def round_half_up(amount: Decimal, currency: str) -> Decimal:
+    return amount.quantize(Decimal(1) if currency in WHOLE else Decimal("0.01"), ROUND_HALF_UP)
 
 
 def exact(amount: Decimal, currency: str) -> str:

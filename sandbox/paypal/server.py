@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import wheel
+from sandbox.clock import date_answers
 from sandbox.delivery import Delivery, DeliveryFaults
 from sandbox.faults import Faults
 from sandbox.paypal import catalog, clockwork, notices, people
@@ -70,6 +71,7 @@ class PayPalServer:
     async def start(self, port: int = 0, host: str = "127.0.0.1") -> str:
         """Listen; returns the base address, which PAYPAL_API_URL takes. PAYPAL_CA_FILE is `ca_file`."""
         app = web.Application(middlewares=[self._gate], client_max_size=LONGEST_BODY)
+        date_answers(app, self.clock.now)
         self._pages.add_to(app)
         app.router.add_post("/v1/oauth2/token", self._api.token)
         app.router.add_get(f"{PLACE}{{id}}", self._certificate)

@@ -37,9 +37,13 @@ class Settings:
     retry_days: tuple[int, ...] = (5, 5)  # payment-failure-retry: every 5 days, up to twice
     # This long after activation `next_billing_time` shows the start instead (seen in live notifications).
     stale_billing_seconds: int = 0
+    # A set-up fee is taken at once and the first cycle begins so much later (seen in live subscriptions:
+    # `last_payment` is set, while every `cycles_completed` is 0).
+    fee_first_seconds: int = 4 * 3600
     # Subscriptions' webhook page names only ACTIVATED; the list of event names has RE-ACTIVATED too.
     reactivated_event: str = "BILLING.SUBSCRIPTION.ACTIVATED"
     decline_next: int = 0  # this many charges are declined, whoever pays
+    search_allowed: bool = True  # the application may use Transaction Search
     sparse: bool = False  # what the document calls optional, and a reader might count on, is left out
 
 

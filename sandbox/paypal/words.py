@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
-from sandbox.paypal.agreement import amount_of, current_cycle, cycles_of, plan_of
+from sandbox.paypal.agreement import amount_of, current_cycle, cycles_of, fee_of, plan_of
 from sandbox.paypal.catalog import currency_of
 from sandbox.paypal.money import spoken
 from sandbox.paypal.state import Obj, Subscription, World
@@ -30,14 +28,14 @@ def terms(world: World, subscription: Subscription) -> list[tuple[str, str]]:
     """(what, how much) for each part of the plan, in the order in which they are paid."""
     plan = plan_of(world, subscription)
     code = currency_of(plan)
-    found = [_part(subscription, cycle, code) for cycle in cycles_of(plan)]
-    fee = Decimal(plan["payment_preferences"].get("setup_fee", {}).get("value", "0"))
+    found = [_part(plan, subscription, cycle) for cycle in cycles_of(plan)]
+    fee = fee_of(plan)
     return [("Set-up fee, once", spoken(fee, code)), *found] if fee else found
 
 
-def _part(subscription: Subscription, cycle: Obj, code: str) -> tuple[str, str]:
-    amount, total = amount_of(subscription, cycle), cycle["total_cycles"]
-    price = f"{spoken(amount, code)} {every(cycle)}" if amount else "Free"
+def _part(plan: Obj, subscription: Subscription, cycle: Obj) -> tuple[str, str]:
+    amount, total = amount_of(plan, subscription, cycle), cycle["total_cycles"]
+    price = f"{spoken(amount, currency_of(plan))} {every(cycle)}" if amount else "Free"
     times = "until you cancel" if total == 0 else f"{total} {'time' if total == 1 else 'times'}"
     unit = cycle["frequency"]["interval_unit"].lower()
     if not amount:
@@ -50,10 +48,10 @@ def _part(subscription: Subscription, cycle: Obj, code: str) -> tuple[str, str]:
 def due_today(world: World, subscription: Subscription) -> str:
     """What agreeing takes at once."""
     plan = plan_of(world, subscription)
-    due = Decimal(plan["payment_preferences"].get("setup_fee", {}).get("value", "0"))
+    due = fee_of(plan)
     cycle = current_cycle(plan, {})
     if cycle and subscription.start <= world.now():
-        due += amount_of(subscription, cycle)
+        due += amount_of(plan, subscription, cycle)
     return spoken(due, currency_of(plan))
 
 
@@ -61,7 +59,7 @@ def cost(world: World, subscription: Subscription) -> str:
     plan = plan_of(world, subscription)
     running = current_cycle(plan, subscription.cycles) if subscription.status == "ACTIVE" else None
     cycle = running or cycles_of(plan)[-1]
-    amount = amount_of(subscription, cycle)
+    amount = amount_of(plan, subscription, cycle)
     return f"{spoken(amount, currency_of(plan))} {every(cycle)}" if amount else "Free for now"
 
 

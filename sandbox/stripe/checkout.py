@@ -30,6 +30,7 @@ def create_session(world: World, given: Obj) -> Obj:
             **_nothing_chosen(),
             "id": session_id,
             "object": "checkout.session",
+            "adaptive_pricing": {"enabled": given.get("adaptive_pricing", {}).get("enabled", True)},
             "allow_promotion_codes": given.get("allow_promotion_codes"),
             "amount_subtotal": now_due,
             "amount_total": now_due,
@@ -66,7 +67,6 @@ def _nothing_chosen() -> Obj:
         **blank(
             "shipping_address_collection shipping_cost submit_type subscription wallet_options discounts"
         ),
-        "adaptive_pricing": {"enabled": False},
         "automatic_tax": blank("liability provider status") | {"enabled": False},
         "custom_fields": [],
         "custom_text": blank("after_submit shipping_address submit terms_of_service_acceptance"),
@@ -239,7 +239,8 @@ def list_sessions(world: World, given: Obj) -> Obj:
 
 
 SESSION = (
-    "allow_promotion_codes cancel_url client_reference_id customer customer_email expires_at "
+    "adaptive_pricing(enabled) allow_promotion_codes cancel_url client_reference_id customer customer_email "
+    "expires_at "
     "line_items(price quantity) locale metadata mode payment_method_collection success_url "
     "subscription_data(billing_mode(type) description metadata trial_end trial_period_days trial_settings)"
 )

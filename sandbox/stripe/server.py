@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import wheel
+from sandbox.clock import date_answers
 from sandbox.delivery import Delivery
 from sandbox.faults import Faults
 from sandbox.stripe import catalog, clockwork, notices, people, portal
@@ -61,6 +62,7 @@ class StripeServer:
     async def start(self, port: int = 0, host: str = "127.0.0.1") -> str:
         """Listen; returns the base address, which `base_addresses={"api": …}` takes."""
         app = web.Application(middlewares=[self._gate])
+        date_answers(app, self.clock.now)
         self._pages.add_to(app)
         app.router.add_get("/v2/core/events/{id}", self._thin)
         app.router.add_route("*", "/v1/{rest:.*}", self._handle)

@@ -19,9 +19,12 @@ from billing.errors import (
     ProviderRefused,
 )
 from billing.model import (
+    Binding,
+    Claim,
     DisputeState,
     Event,
     Finding,
+    Money,
     Notice,
     Payment,
     Plan,
@@ -52,10 +55,13 @@ class FakeProvider:
     account: str = "test"
     keeps_period: bool = True
     lists_all: bool = True
+    writes_payers: bool = False
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     checkouts: dict[str, CheckoutFound] = field(default_factory=dict)
     disputes: dict[str, tuple[str | None, DisputeState]] = field(default_factory=dict)
     payments: dict[str, Payment] = field(default_factory=dict)
+    previews: dict[str, Money] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
     last_payment: dict[str, str] = field(default_factory=dict)
     prices: dict[str, Price] = field(default_factory=dict)
     located: dict[Subject, list[str]] = field(default_factory=dict)
@@ -65,6 +71,7 @@ class FakeProvider:
     calls: list[tuple[str, str]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     faults: dict[str, Fault] = field(default_factory=dict)
+    clock_skew: float | None = 0.0
 
     def fail(self, method: str, error: ProviderError, *, after: bool = False, times: int = -1) -> None:
         """Let a method, or with '*' every one, fail."""
@@ -139,6 +146,14 @@ class FakeProvider:
         number = len(self.orders)
         return PaymentPage(f"cs_{number}", f"https://pay.example/{number}", int(self.clock.now()) + 86_400)
 
+    def lacks_payer(self, subscription: Subscription) -> bool:
+        return self.writes_payers and subscription.is_payers and subscription.claim is None
+
+    async def write_payer(self, subscription_id: str, whose: Binding) -> None:
+        self._meet("write_payer", subscription_id, after=False)
+        claim = Claim(whose.member_id, whose.guild_id, proven=True, current=True)
+        self.subscriptions[subscription_id] = replace(self.subscriptions[subscription_id], claim=claim)
+
     async def close_page(self, page_id: str) -> None:
         self._meet("close_page", page_id, after=False)
 
@@ -176,6 +191,14 @@ class FakeProvider:
         found = self.last_payment.get(subscription.key.id)
         return None if found is None else self.payments[found]
 
+    async def preview_charge(self, subscription: Subscription) -> Money | None:
+        self._meet("preview_charge", subscription.key.id, after=False)
+        return self.previews.get(subscription.key.id)
+
+    async def fetch_payment_link(self, subscription: Subscription) -> str | None:
+        self._meet("fetch_payment_link", subscription.key.id, after=False)
+        return self.links.get(subscription.key.id)
+
     async def refund(self, payment: Payment, key: str) -> Payment:
         self.keys.append(key)
         self._meet("refund", payment.id, after=False)
@@ -210,6 +233,7 @@ class FakeRoles:
     gone: set[tuple[int, int]] = field(default_factory=set)
     faults: dict[int | str, DiscordError] = field(default_factory=dict)
     deaf: set[int] = field(default_factory=set)
+    left: set[int] = field(default_factory=set)
     log: list[tuple[str, int]] = field(default_factory=list)
 
     async def fetch_roles(self, guild_id: int, member_id: int) -> frozenset[int]:
@@ -227,6 +251,9 @@ class FakeRoles:
         assert 0 < len(member_ids) <= 100
         here = [one for one in member_ids if (guild_id, one) not in self.gone]
         return {one: frozenset(self.members[guild_id, one]) for one in here}
+
+    def is_in(self, guild_id: int) -> bool:
+        return guild_id not in self.left
 
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str

@@ -13,6 +13,7 @@ import pytest
 
 from billing.errors import DiscordUnavailable, LedgerUnavailable, ProviderUnavailable
 from billing.model import Binding, DisputeState, Event, Intent, IntentKind, Notice, Subject, Subscription
+from billing.model.notices import Unknown
 from billing.ports import Synced
 from billing.use_cases.cancel import PATIENCE
 from billing.worker import LONGEST_WAIT, SWEEP_AGAIN
@@ -294,7 +295,7 @@ async def start_piece(bench: Bench, table: str, sub: Subscription) -> None:
     if table == "members":
         await bench.ledger.record_marks([Binding(GUILD, MEMBER)], "test", now)
     elif table == "notices":
-        await bench.ledger.record_notice(Notice("key", GUILD, MEMBER, "kind", {}, now))
+        await bench.ledger.record_notice(Notice("key", GUILD, MEMBER, Unknown("kind"), now))
     else:
         wish = Intent("wish", IntentKind.CANCEL_NOW, sub.key, MEMBER, "", now, next_attempt_at=now)
         await bench.ledger.record_intent(wish)

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from billing.model import Binding, Notice, Plan, Status, Subscription
+from billing.model import Binding, Notice, NoticeBody, Plan, Status, Subscription
 from billing.ports import Ports
 from billing.use_cases.ingest import ingest
 from billing.worker import lanes
@@ -19,6 +19,7 @@ from tests.billing.fakes import FakeMessenger, FakeProvider, FakeRoles
 
 START = 1_800_000_000
 ROUNDS = 50
+Body = TypeVar("Body", bound=NoticeBody)
 
 
 class StillClock:
@@ -116,6 +117,10 @@ class World:
 
     def told(self, kind: str) -> list[Notice]:
         return [notice for notice in self.messenger.told if notice.kind == kind]
+
+    def said(self, kind: type[Body]) -> list[Body]:
+        """What was told of a kind."""
+        return [notice.body for notice in self.messenger.told if isinstance(notice.body, kind)]
 
     async def mark(self, member_id: int = MEMBER, why: str = "test") -> None:
         await self.ledger.record_marks([Binding(GUILD, member_id)], why, self.now)

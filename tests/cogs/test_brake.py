@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from billing.brake import ASK_AFTER, ASKS_AGAIN, FEWEST
-from billing.model import Notice, Override, OverrideKind
+from billing.model import Braked, Notice, Override, OverrideKind
 from billing.use_cases.sweep import sweep
 from sandbox.discord import Card, Person
 from tests.cogs.town import Town
@@ -121,7 +121,7 @@ async def test_the_doctor_shows_it_and_has_the_buttons(town: Town) -> None:
 
 async def test_a_notice_that_comes_too_late_says_so(town: Town) -> None:
     """Everybody was found to be paying before it could be told."""
-    await town.ports.messenger.tell(Notice("k", town.guild.id, None, "brake", {"asked_at": 1}, 1))
+    await town.ports.messenger.tell(Notice("k", town.guild.id, None, Braked(1), 1))
     (note,) = town.ada.dms
     assert "Nothing is held back any more" in note.text
     assert note.buttons == []

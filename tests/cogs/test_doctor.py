@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from billing.model import Notice
+from billing.model import Disputed, DisputeState, Notice, SubscriptionKey
 from sandbox.discord import Reply
 from tests.cogs.town import Town
 
@@ -90,9 +90,10 @@ async def test_many_findings_come_in_several_messages(town: Town) -> None:
 async def test_what_reached_no_admin_is_shown_once(town: Town) -> None:
     town.world.close_dms(town.ada)
     for number in range(6):
-        facts: dict[str, str | int | None] = {"member": 1, "state": "open", "subscription": f"sub_{number}"}
+        key = SubscriptionKey("stripe", "test", f"sub_{number}")
+        body = Disputed(1, DisputeState.OPEN, key)
         await town.ports.ledger.record_notice(
-            Notice(f"k{number}", town.guild.id, None, "dispute", facts, town.ports.now())
+            Notice(f"k{number}", town.guild.id, None, body, town.ports.now())
         )
     await town.settled()
     first = await town.cleo.run(town.guild, "doctor")

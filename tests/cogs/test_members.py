@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from billing.model import Notice
+from billing.model import Ended, Notice, SubscriptionKey
 from sandbox.discord import Reply
 from tests.cogs.town import DAY, MONTH, Town, link_of, running
 
@@ -217,7 +217,13 @@ async def test_closed_dms_are_made_up_for_at_the_next_command(town: Town) -> Non
     town.world.close_dms(town.bob)
     await town.buy()
     assert "News" in (await town.bob.run(town.guild, "subscriptions")).text  # the thanks for paying
-    notice = Notice("ended:x", town.guild.id, town.bob.id, "ended", {"plan": "Old"}, town.ports.now())
+    notice = Notice(
+        "ended:x",
+        town.guild.id,
+        town.bob.id,
+        Ended("Old", SubscriptionKey("stripe", "test", "sub_gone")),
+        town.ports.now(),
+    )
     await town.ports.ledger.record_notice(notice)
     await town.settled()
     reply = await town.bob.run(town.guild, "subscriptions")

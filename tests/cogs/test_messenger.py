@@ -5,59 +5,42 @@ from __future__ import annotations
 import pytest
 
 from billing.errors import DiscordUnavailable, GuildGone, MessagesClosed
-from billing.model import GuildSettings, Intent, IntentKind, IntentState, Notice, SubscriptionKey
+from billing.model import (
+    Disputed,
+    DisputeState,
+    Ended,
+    GuildSettings,
+    Intent,
+    IntentKind,
+    IntentOutcome,
+    IntentState,
+    Notice,
+    NoticeBody,
+    SubscriptionKey,
+    Unknown,
+)
 from cogs.notices import intent_words, notice_text
 from cogs.shown import Place
 from tests.cogs.town import Town
+from tests.db.old_notices import OLD
 
-ADMINS: dict[str, dict[str, str | int | None]] = {
-    "role_refused": {"member": 1, "role": 2, "why": "The role was deleted."},
-    "dispute": {"member": 1, "state": "open", "subscription": "sub_1"},
-    "unmapped_product": {"provider": "stripe", "price": "price_1", "product": "prod_1", "member": 1},
-    "paid_while_blocked": {
-        "member": 1,
-        "provider": "stripe",
-        "account": "test",
-        "subscription": "sub_gone",
-        "decision": "d1",
-        "starts_at": None,
-    },
-    "paid_twice": {
-        "member": 1,
-        "provider": "stripe",
-        "account": "test",
-        "subscription": "sub_2",
-        "plan": "Gold",
-        "other": "sub_1",
-        "other_provider": "stripe",
-    },
-    "charged_late": {"member": 1, "provider": "stripe", "subscription": "sub_gone", "amount": None},
-    "refunded_by_hand": {"member": 1, "provider": "stripe", "amount": 500, "currency": "eur"},
-    "unreadable": {"member": 1, "provider": "stripe", "account": "test", "subscription": "sub_1"},
-    "vanished": {"member": 1, "provider": "stripe", "account": "test", "subscription": "sub_1"},
-    "role_waits": {"member": 1, "until": 1_800_000_000},
-    "asked": {"member": 1, "decision": "d1", "reason": "spam"},
-}
-MEMBERS: dict[str, dict[str, str | int | None]] = {
-    "started": {"plan": "Gold", "provider": "stripe", "account": "test", "subscription": "sub_gone"},
-    "payment_failed": {"plan": "Gold", "until": 1_800_000_000},
-    "ended": {"plan": "Gold"},
-    "revoked": {"decision": "d1", "reason": "", "plans": "Gold", "until": None},
-    "lifted": {"plans": "Gold", "still": 1},
-    "something new": {},
-}
+KEY = SubscriptionKey("stripe", "test", "sub_gone")
+DISPUTE = Disputed(1, DisputeState.OPEN, KEY)
+ENDED = Ended("Gold", KEY)
+ADMINS = [*(body for _, _, to_member, body in OLD if not to_member), Unknown("of a later version")]
+MEMBERS = [*(body for _, _, to_member, body in OLD if to_member), Unknown("of a later version")]
 
 
-def notice(town: Town, kind: str, facts: dict[str, str | int | None], member: int | None) -> Notice:
+def notice(town: Town, body: NoticeBody, member: int | None) -> Notice:
     """One to be told."""
-    return Notice(f"k:{kind}", town.guild.id, member, kind, facts, town.ports.now())
+    return Notice(f"k:{body.kind}", town.guild.id, member, body, town.ports.now())
 
 
-@pytest.mark.parametrize("kind", ADMINS)
-async def test_admins_are_told_in_their_channel(town: Town, kind: str) -> None:
+@pytest.mark.parametrize("body", ADMINS, ids=lambda body: body.kind)
+async def test_admins_are_told_in_their_channel(town: Town, body: NoticeBody) -> None:
     channel = town.world.add_channel(town.guild, "staff")
     await town.ports.ledger.record_guild_settings(GuildSettings(town.guild.id, channel.id), "test", 1)
-    await town.ports.messenger.tell(notice(town, kind, ADMINS[kind], None))
+    await town.ports.messenger.tell(notice(town, body, None))
     (card,) = town.cleo.messages(channel)
     assert card.text
     assert card.pings == []
@@ -71,13 +54,13 @@ async def test_else_the_owner_is(town: Town, trouble: str) -> None:
         await town.ports.ledger.record_guild_settings(GuildSettings(town.guild.id, channel.id), "test", 1)
     if trouble == "deleted":
         town.world.delete_channel(channel)
-    await town.ports.messenger.tell(notice(town, "dispute", ADMINS["dispute"], None))
+    await town.ports.messenger.tell(notice(town, DISPUTE, None))
     assert "disputes a payment" in town.ada.dms[-1].text
 
 
-@pytest.mark.parametrize("kind", MEMBERS)
-async def test_members_are_told_by_direct_message(town: Town, kind: str) -> None:
-    await town.ports.messenger.tell(notice(town, kind, MEMBERS[kind], town.bob.id))
+@pytest.mark.parametrize("body", MEMBERS, ids=lambda body: body.kind)
+async def test_members_are_told_by_direct_message(town: Town, body: NoticeBody) -> None:
+    await town.ports.messenger.tell(notice(town, body, town.bob.id))
     (card,) = town.bob.dms
     assert card.text
     assert not card.ephemeral
@@ -86,11 +69,11 @@ async def test_members_are_told_by_direct_message(town: Town, kind: str) -> None
 async def test_closed_dms_and_a_server_that_is_gone(town: Town) -> None:
     town.world.close_dms(town.bob)
     with pytest.raises(MessagesClosed):
-        await town.ports.messenger.tell(notice(town, "ended", {}, town.bob.id))
+        await town.ports.messenger.tell(notice(town, ENDED, town.bob.id))
     town.world.close_dms(town.ada)
     with pytest.raises(MessagesClosed):
-        await town.ports.messenger.tell(notice(town, "dispute", {}, None))
-    elsewhere = Notice("k", 12345, None, "dispute", {}, 1)
+        await town.ports.messenger.tell(notice(town, DISPUTE, None))
+    elsewhere = Notice("k", 12345, None, DISPUTE, 1)
     with pytest.raises((MessagesClosed, GuildGone)):
         await town.ports.messenger.tell(elsewhere)
 
@@ -99,7 +82,7 @@ async def test_trouble_that_passes(town: Town) -> None:
     for path in ("/users/@me/channels", "/channels/*/messages"):
         town.discord.faults.fail("POST", path, 503)
         with pytest.raises(DiscordUnavailable):
-            await town.ports.messenger.tell(notice(town, "ended", {}, town.bob.id))
+            await town.ports.messenger.tell(notice(town, ENDED, town.bob.id))
 
 
 @pytest.mark.parametrize("status", [403, 404])
@@ -107,10 +90,10 @@ async def test_a_block_of_the_address_is_no_closed_door(town: Town, status: int)
     channel = town.world.add_channel(town.guild, "staff")
     await town.ports.ledger.record_guild_settings(GuildSettings(town.guild.id, channel.id), "test", 1)
     town.discord.faults.fail("*", "*", status, times=None)
-    for kind, facts, member in (("ended", {}, town.bob.id), ("dispute", ADMINS["dispute"], None)):
+    for body, member in ((ENDED, town.bob.id), (DISPUTE, None)):
         with pytest.raises(DiscordUnavailable):
-            await town.ports.messenger.tell(notice(town, kind, facts, member))
-    unseen = Notice("k", 12345, None, "dispute", {}, 1)
+            await town.ports.messenger.tell(notice(town, body, member))
+    unseen = Notice("k", 12345, None, DISPUTE, 1)
     with pytest.raises(DiscordUnavailable):
         await town.ports.messenger.tell(unseen)
 
@@ -131,7 +114,7 @@ async def test_an_outcome_for_admins(town: Town) -> None:
 
 async def test_a_wish_that_nobody_knows_any_more(town: Town) -> None:
     assert town.process is not None
-    gone = notice(town, "intent_outcome", {"intent": "gone"}, town.bob.id)
+    gone = notice(town, IntentOutcome("gone", town.bob.id), town.bob.id)
     assert "/subscriptions" in await notice_text(town.ports, gone, Place(town.process.bot))
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from billing.access import Right, decide_right
 from billing.model import DisputeState, Item, Money, Price, Status, Subscription, SubscriptionKey
-from cogs.replies import escaped, money, plain, price_words, roles, state_words, total_words
+from cogs.replies import NO_DECIMALS, THREE_DECIMALS, escaped, money, plain, roles, state_words
+from cogs.sums import price_words, sums_words
 
 PRICE = Price("stripe", "test", "price_1", "prod_1", 500, "eur", "month")
 NOW = 1_800_000_000
@@ -73,6 +74,21 @@ def test_money_is_written_in_its_currency(amount: int, currency: str, locale: st
     assert money(Money(amount, currency), locale) == shown
 
 
+@pytest.mark.parametrize("currency", sorted(NO_DECIMALS))
+def test_a_currency_without_decimals_shows_none(currency: str) -> None:
+    assert money(Money(1_234, currency)).endswith("1,234")
+
+
+@pytest.mark.parametrize("currency", sorted(THREE_DECIMALS))
+def test_a_currency_with_three_decimals_shows_three(currency: str) -> None:
+    assert money(Money(1_234_560, currency)).endswith("1,234.560")
+
+
+@pytest.mark.parametrize("currency", ["eur", "usd", "huf", "twd", "rsd", "isk", "ugx", "all"])
+def test_a_currency_with_two_decimals_never_hides_them(currency: str) -> None:
+    assert money(Money(123_450, currency)).endswith("1,234.50")
+
+
 def test_how_often_a_price_is_paid() -> None:
     assert price_words(PRICE) == "€5.00 a month"
     assert price_words(replace(PRICE, interval_count=3)) == "€5.00 every 3 months"
@@ -81,8 +97,8 @@ def test_how_often_a_price_is_paid() -> None:
 def test_what_the_provider_alone_can_tell_is_not_called_free() -> None:
     tiered = replace(PRICE, amount=None)
     assert price_words(tiered) == "an amount that Stripe works out"
-    assert total_words(replace(PAID, items=(Item(PRICE), Item(tiered)))) == price_words(tiered)
-    assert total_words(replace(PAID, items=(Item(PRICE, 2),))) == "€10.00 a month"
+    assert sums_words(replace(PAID, items=(Item(PRICE), Item(tiered)))) == price_words(tiered)
+    assert sums_words(replace(PAID, items=(Item(PRICE, 2),))) == "€10.00 a month"
 
 
 def test_a_role_is_a_mention_or_a_name() -> None:

@@ -141,6 +141,18 @@ async def test_the_permission_is_checked_at_every_step(town: Town) -> None:
     assert await blocks(town) == []
 
 
+async def test_a_channels_overwrites_change_nothing_about_who_is_an_admin(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    channel = town.guild.channel()
+    channel.overwrites[town.bob.id] = (0, MANAGE_GUILD)
+    channel.overwrites[town.cleo.id] = (MANAGE_GUILD, 0)
+    forced = await town.bob.run(town.guild, "revoke", {"member": town.cleo.user}, force=True)
+    assert forced.text == "You need the Manage Server permission for this."
+    asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user}, force=True)
+    assert [b.label for b in asked.buttons] == ["Revoke access", "Leave it"]
+
+
 async def test_nobody_to_revoke(town: Town) -> None:
     reply = await town.cleo.run(town.guild, "revoke", {"member": town.ada.user})
     assert "has no running subscription in this server." in reply.text

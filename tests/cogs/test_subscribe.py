@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from billing.model import Plan
+from billing.model import Money, Plan, Price, Step
+from billing.use_cases.subscribe import Offer, Way
+from cogs.subscribe import _label, _price_line
 from sandbox.discord import Person
 from tests.cogs.town import Town, link_of
 
@@ -145,3 +147,22 @@ async def test_hidden_plans_cannot_be_counted_up(town: Town) -> None:
     for plan, said in ((shown, "### Gold"), (hidden, "no such plan here")):
         assert said in (await town.bob.run(town.guild, "subscribe", {"plan": f"plan:{plan.id}"})).text
     assert "### Staff" in (await town.bob.run(town.guild, "subscribe", {"plan": "staff"})).text
+
+
+async def test_a_single_free_day_is_no_plural(town: Town) -> None:
+    await town.sell(trial_days=1)
+    reply = await town.bob.run(town.guild, "subscribe")
+    assert "1 day free, then **€5.00 a month**" in reply.text
+    assert [b.label for b in reply.buttons] == ["Try 1 day free with Stripe"]
+
+
+def test_what_is_due_today_is_said_where_it_is_not_the_price_of_a_period() -> None:
+    price = Price("paypal", "live", "P-1", "PROD-1", 1_000, "usd", "month")
+    way = Way(
+        "paypal", "PayPal", price, 7, "https://pay.example", "", None, Money(100, "usd"), (Step(3_600),)
+    )
+    made = Offer(Plan(1, 1, "Gold", (1,), (price,)), (way,))
+    assert _price_line(made, price, "en-US") == "**$1.00 today** and 7 days free, then **$36.00 a month**"
+    assert _label(way, "en-US") == "Pay $1.00 today with PayPal"
+    plain = replace(way, trial_days=0, due_today=Money(3_600, "usd"))
+    assert _label(plain, "en-US") == "Pay $36.00 a month with PayPal"

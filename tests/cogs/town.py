@@ -13,6 +13,7 @@ import cogs.client
 import cogs.role_sync
 from billing.model import Plan
 from billing.ports import Ports, Provider, Work
+from billing.signing import Signer
 from billing.use_cases.plans import Edit, add_plan
 from billing.worker import Worker
 from cogs.client import DuesBot
@@ -74,6 +75,7 @@ class Town:
     secret: str
     paypal: PayPalServer | None = None
     hook: str = ""
+    signer: Signer = field(default_factory=Signer)
     process: Process | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -221,7 +223,9 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
         providers: dict[str, Provider] = {"stripe": provider}
         if (paypal := town.paypal) is not None:
             login = (paypal.client_id, paypal.client_secret, town.hook, paypal.url)
-            providers["paypal"] = PayPalProvider(*login, town.clock, ca_file=paypal.ca_file)
+            providers["paypal"] = PayPalProvider(
+                *login, town.clock, ca_file=paypal.ca_file, signer=town.signer
+            )
             stack.push_async_callback(providers["paypal"].close)
         ports = Ports(
             ledger=ledger,
@@ -231,6 +235,7 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
             clock=town.clock,
             grace=7 * DAY,
             public_url=f"http://127.0.0.1:{town.port}",
+            signer=town.signer,
         )
         worker = Worker(ports, sweeps)
         woken.append(worker.wake)

@@ -10,13 +10,14 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import aiosqlite
 import pytest
 
 from billing.errors import Conflict, LedgerUnavailable
 from billing.model import Change
 from db import SqliteLedger
-from db.copy import settle
 from tests.contract.ledger.nouns import ANNA, GUILD, KEY, event, override, subscription, sync
 
 ROOT = Path(__file__).parents[2]
@@ -139,12 +140,13 @@ async def test_a_backup_is_the_owners_alone_while_it_is_written(
     ledger: SqliteLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     modes: list[int] = []
+    connect = aiosqlite.connect
 
-    def seen(part: Path, target: Path) -> None:
+    def seen(*arguments: Any, **more: Any) -> aiosqlite.Connection:
         modes.extend(stat.S_IMODE(p.stat().st_mode) for p in tmp_path.glob("*.part"))
-        settle(part, target)
+        return connect(*arguments, **more)
 
-    monkeypatch.setattr("db.copy.settle", seen)
+    monkeypatch.setattr("db.backup.aiosqlite.connect", seen)
     before = os.umask(0)
     try:
         await ledger.backup(tmp_path / "backup.db")

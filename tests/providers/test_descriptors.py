@@ -44,7 +44,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", ["stripe", "paypal"])
 async def test_a_provider(name: str) -> None:
     api = (
-        stripe_api.Api("sk_test_x", NOWHERE)
+        stripe_api.Api("sk_test_x", NOWHERE, MovableClock())
         if name == "stripe"
         else paypal.Api("id", "secret", NOWHERE, MovableClock())
     )

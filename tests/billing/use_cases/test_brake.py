@@ -9,7 +9,7 @@ import pytest
 
 from billing.brake import ASK_AFTER, ASKS_AGAIN, RELEASED, TELL, WINDOW
 from billing.errors import Conflict, DiscordUnavailable
-from billing.model import OverrideKind, Plan, Status, Subscription
+from billing.model import Braked, OverrideKind, Plan, Status, Subscription
 from billing.use_cases.converge import converge_member
 from billing.use_cases.doctor import diagnose, fix
 from billing.use_cases.release import keep, release
@@ -72,9 +72,7 @@ async def struck(crowd: World) -> World:
 
 def question(world: World) -> int:
     """The last one that was asked."""
-    asked_at = world.told("brake")[-1].facts["asked_at"]
-    assert isinstance(asked_at, int)
-    return asked_at
+    return world.said(Braked)[-1].asked_at
 
 
 async def braked(world: World) -> int:

@@ -20,7 +20,7 @@ from billing.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from billing.model import IntentKind, IntentState, Status, Subscription, SubscriptionKey
+from billing.model import IntentKind, IntentOutcome, IntentState, Status, Subscription, SubscriptionKey
 from billing.use_cases.cancel import PATIENCE, cancel, is_open, preview, preview_cancel, resume
 from billing.use_cases.carry_out import already, stopping
 from tests.billing.builders import (
@@ -178,7 +178,7 @@ class TestDown:
         assert (await paying.recorded()).ends_at is not None
         (notice,) = paying.told("intent_outcome")
         assert notice.member_id == MEMBER
-        assert notice.facts["intent"] == receipt.intent.id
+        assert notice.body == IntentOutcome(receipt.intent.id, MEMBER)
 
     async def test_accepted_without_any_effect(self, paying: World, monkeypatch: pytest.MonkeyPatch) -> None:
         async def shrug(subscription: Subscription, key: str) -> Subscription:

@@ -15,7 +15,7 @@ from billing.errors import (
     RoleGone,
     RolesNotPermitted,
 )
-from billing.model import OverrideKind, Status
+from billing.model import OverrideKind, RoleRefused, Status
 from billing.use_cases.converge import RETELL_DAYS, converge_member
 from tests.billing.builders import (
     ADMIN,
@@ -217,7 +217,7 @@ class TestRefused:
             await world.pass_time(60)
         (notice,) = world.told("role_refused")
         assert notice.member_id is None
-        assert notice.facts == {"member": MEMBER, "role": ROLE, "why": error.tell}
+        assert notice.body == RoleRefused(MEMBER, error.tell, ROLE)
         assert (await world.ledger.load_health(world.now)).members == 0
 
     async def test_a_hundred_members_are_one_thing_to_mend(self, world: World) -> None:
@@ -294,8 +294,7 @@ class TestGone:
         world.roles.gone.add((GUILD, MEMBER))
         await world.subscribe()
         assert await parked(world) == [(MEMBER, MemberGone().tell)]
-        (notice,) = world.told("role_refused")
-        assert notice.facts["role"] is None
+        assert world.said(RoleRefused) == [RoleRefused(MEMBER, MemberGone().tell)]
 
     async def test_who_left_and_is_owed_nothing_is_not_worth_a_word(self, world: World) -> None:
         await world.add_plan()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import ProviderUnavailable
-from billing.model import Status, Subscription
+from billing.model import RoleWaits, Status, Subscription
 from billing.use_cases.converge import UNSURE_FOR, UNSURE_TRIES, converge_member
 from billing.use_cases.doctor import diagnose
 from tests.billing.builders import DAY, GUILD, MEMBER, ROLE, make_override
@@ -98,7 +98,8 @@ async def test_the_admins_hear_of_roles_that_wait(world: World) -> None:
     assert [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"] == []
     await world.pass_time(HOUR // 2)
     (notice,) = world.told("role_waits")
-    assert (notice.member_id, notice.facts["member"]) == (None, MEMBER)
+    assert notice.member_id is None
+    assert [body.member for body in world.said(RoleWaits)] == [MEMBER]
     (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"]
     assert f"<@{MEMBER}>" in found.says
     world.provider.heal()

@@ -7,10 +7,7 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import ProviderUnavailable
-from billing.model import (
-    DisputeState,
-    Status,
-)
+from billing.model import Disputed, DisputeState, Status
 from tests.billing.builders import (
     DAY,
     GUILD,
@@ -37,7 +34,7 @@ class TestDisputes:
         assert world.roles_of() == set()
         await self.dispute(world, DisputeState.WON)
         assert world.roles_of() == {ROLE}
-        assert [n.facts["state"] for n in world.told("dispute")] == ["open", "won"]
+        assert [body.state for body in world.said(Disputed)] == ["open", "won"]
 
     async def test_its_subscription_is_fetched_once_for_it(self, world: World) -> None:
         await world.add_plan()
@@ -68,8 +65,8 @@ class TestDisputes:
         await world.subscribe()
         await self.dispute(world, DisputeState.LOST)
         assert world.provider.subscriptions["sub_1"].status is Status.ENDED
-        (notice,) = world.told("dispute")
-        assert notice.facts["stops"] == 1
+        (body,) = world.said(Disputed)
+        assert body.stops
         ended = next(
             c for c in await world.ledger.load_history(GUILD, MEMBER, 9) if c.after.startswith("ended")
         )
@@ -102,7 +99,7 @@ class TestDisputes:
         await world.change(replace(sub, ends_at=sub.period_end))
         await self.dispute(world, DisputeState.LOST)
         assert await world.ledger.load_intents_of(make_key()) == []
-        assert world.told("dispute")[0].facts["stops"] == 0
+        assert not world.said(Disputed)[0].stops
 
     async def test_the_billing_of_nobody_here_is_none_of_ours(self, world: World) -> None:
         world.provider.subscriptions["sub_1"] = make_subscription()

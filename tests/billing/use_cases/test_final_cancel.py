@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import Conflict, ProviderUnavailable
-from billing.model import IntentKind, IntentState, Status, Subscription
+from billing.model import IntentKind, IntentState, Revoked, Status, Subscription
 from billing.use_cases.cancel import cancel, preview_cancel, resume
 from billing.use_cases.revoke import lift, revoke
 from billing.use_cases.subscribe import WORTH_WAITING, offer
@@ -154,8 +154,8 @@ async def test_revoking_at_the_end_keeps_what_is_paid_and_blocks_then(
     assert world.roles_of() == {ROLE}
     await world.pass_time(2 * DAY)
     assert world.roles_of() == set()
-    (notice,) = world.told("revoked")
-    assert notice.facts["until"] == bought.paid_through
+    (body,) = world.said(Revoked)
+    assert body.until == bought.paid_through
 
 
 async def test_revoking_now_leaves_nothing_of_it_even_when_lifted(world: World, bought: Subscription) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from billing.model import Item, Status
+from billing.model import Item, PaidTwice, Status
 from tests.billing.builders import (
     DAY,
     MEMBER,
@@ -22,8 +22,10 @@ from tests.billing.builders import (
 from tests.billing.world import START, World
 
 
-def pairs(world: World) -> list[tuple[int | None, object, object]]:
-    return [(n.member_id, n.facts["other"], n.facts["subscription"]) for n in world.told("paid_twice")]
+def pairs(world: World) -> list[tuple[int | None, str, str]]:
+    whom = [notice.member_id for notice in world.told("paid_twice")]
+    bodies = world.said(PaidTwice)
+    return [(who, b.other.id, b.subscription.id) for who, b in zip(whom, bodies, strict=True)]
 
 
 async def test_member_and_admins_hear_of_a_pair_once(world: World) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import ProviderRefused, ProviderUnavailable
-from billing.model import Payment, Status, Subject
+from billing.model import Payment, RefundedByHand, Status, Subject
 from billing.use_cases.ingest import ingest
 from billing.use_cases.revoke import revoke
 from tests.billing.builders import DAY, MEMBER, make_key, make_order, make_subscription
@@ -33,8 +33,8 @@ async def ring(world: World, about: Subject, kind: str = "charge.refunded") -> N
     await world.settle()
 
 
-def told(world: World) -> list[tuple[object, object]]:
-    return [(n.facts["member"], n.facts.get("amount")) for n in world.told("refunded_by_hand")]
+def told(world: World) -> list[tuple[int, int | None]]:
+    return [(body.member, body.amount.amount if body.amount else None) for body in world.said(RefundedByHand)]
 
 
 @pytest.mark.parametrize("about", [Subject("payment", "pay_1"), Subject("subscription", "sub_1")])

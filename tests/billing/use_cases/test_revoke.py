@@ -19,6 +19,7 @@ from billing.model import (
     Override,
     OverrideKind,
     Plan,
+    Revoked,
     Status,
     Subscription,
 )
@@ -117,8 +118,7 @@ class TestNow:
         await paying.settle()
         (notice,) = paying.told("revoked")
         assert notice.member_id == MEMBER
-        facts = {"decision": done.decision_id, "reason": "spam", "plans": "Plan 1", "until": None}
-        assert notice.facts == facts
+        assert notice.body == Revoked(done.decision_id, "spam", "Plan 1")
 
     async def test_the_role_goes_even_while_the_provider_is_down(self, paying: World) -> None:
         paying.provider.fail("*", ProviderUnavailable())
@@ -231,7 +231,7 @@ class TestPeriodEnd:
         await paying.settle()
         assert paying.roles_of() == {ROLE}
         assert paying.provider.subscriptions["sub_1"].ends_at == end
-        assert paying.told("revoked")[0].facts["until"] == end
+        assert paying.said(Revoked)[0].until == end
         await paying.pass_time(end - paying.now)
         assert paying.roles_of() == set()
 
@@ -263,7 +263,7 @@ class TestPeriodEnd:
         await paying.settle()
         assert paying.roles_of() == set()
         assert paying.provider.subscriptions["sub_1"].status is Status.ENDED
-        assert paying.told("revoked")[0].facts["until"] is None
+        assert paying.said(Revoked)[0].until is None
 
     async def test_of_two_subscriptions_of_a_plan_the_longer_is_kept(self, paying: World) -> None:
         """Both are paid; the role goes when the last of it is used up."""

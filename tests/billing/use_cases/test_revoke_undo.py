@@ -9,12 +9,7 @@ from typing import Any
 import pytest
 
 from billing.errors import Conflict, LedgerUnavailable, NotFound, ProviderUnavailable
-from billing.model import (
-    IntentKind,
-    IntentState,
-    Money,
-    Status,
-)
+from billing.model import IntentKind, IntentState, Lifted, Money, Status
 from billing.use_cases.cancel import PATIENCE, cancel
 from billing.use_cases.revoke import lift, preview_revoke, revoke
 from tests.billing.builders import (
@@ -139,16 +134,14 @@ class TestLift:
         await lift(paying.ports, GUILD, done.decision_id, ADMIN)
         await paying.settle()
         (notice,) = paying.told("lifted")
-        assert (notice.member_id, notice.facts["subscription"]) == (MEMBER, "sub_1")
-        assert notice.facts["still"] == 0
+        assert (notice.member_id, notice.body) == (MEMBER, Lifted("Plan 1", subscription=make_key()))
 
     async def test_and_what_does_not(self, paying: World) -> None:
         first = await revoke(paying.ports, replace(NOW, plan_id=1))
         await paying.ledger.record_overrides([make_override()], [], [], paying.now)
         await lift(paying.ports, GUILD, first.decision_id, ADMIN)
         await paying.settle()
-        (notice,) = paying.told("lifted")
-        assert notice.facts == {"plans": "Plan 1", "still": 1}
+        assert paying.said(Lifted) == [Lifted("Plan 1", still=True)]
 
     async def test_twice_is_too_late(self, paying: World) -> None:
         done = await revoke(paying.ports, make_order())

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import ProviderMisread, ProviderUnavailable, RoleAboveBot
-from billing.model import Binding, DisputeState, Item, Status, Subscription
+from billing.model import Binding, Disputed, DisputeState, Item, Status, Subscription
 from billing.ports import CheckoutFound
 from billing.use_cases.sweep import FINDS_ITS_PAYER, refresh_prices, sweep
 from tests.billing.builders import (
@@ -237,7 +237,7 @@ class TestDisputes:
         paying.provider.disputes["dp_1"] = ("sub_1", DisputeState.WON)
         await swept(paying)
         assert paying.roles_of() == {ROLE}
-        assert [n.facts["state"] for n in paying.told("dispute")] == ["open", "won"]
+        assert [body.state for body in paying.said(Disputed)] == ["open", "won"]
 
     async def test_an_inquiry_that_came_to_nothing_gives_access_back(self, paying: World) -> None:
         for state in (DisputeState.OPEN, DisputeState.NONE):

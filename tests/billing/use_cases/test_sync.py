@@ -10,12 +10,7 @@ from typing import Any
 import pytest
 
 from billing.errors import NotAuthentic, ProviderMisread, ProviderNotFound, ProviderUnavailable
-from billing.model import (
-    Binding,
-    Status,
-    Subject,
-    Subscription,
-)
+from billing.model import Binding, Status, Subject, Subscription, Unreadable, Vanished
 from billing.ports import CheckoutFound
 from billing.use_cases.ingest import ingest
 from billing.use_cases.sync import sync_subscription
@@ -289,7 +284,7 @@ class TestFaults:
         await world.ring("subscription", "sub_1")
         await world.pass_time(DAY)
         (notice,) = world.told("vanished")
-        assert (notice.member_id, notice.facts["member"]) == (None, MEMBER)
+        assert (notice.member_id, notice.body) == (None, Vanished(MEMBER, make_key()))
         assert world.roles_of() == {ROLE}
         world.clock.advance(30 * DAY)
         await world.ring("subscription", "sub_1")
@@ -324,7 +319,7 @@ class TestFaults:
         await world.pass_time(DAY)
         assert (await world.ledger.load_health(world.now)).inbox == 1
         (notice,) = world.told("unreadable")
-        assert (notice.member_id, notice.facts["member"]) == (None, MEMBER)
+        assert (notice.member_id, notice.body) == (None, Unreadable(MEMBER, make_key()))
 
     @pytest.mark.parametrize("answers", [True, False])
     async def test_what_was_bought_here_stays_though_it_was_never_read(

@@ -10,7 +10,11 @@ from billing.model import (
     IntentKind,
     Item,
     OverrideKind,
+    PaidWhileBlocked,
+    PaymentFailed,
+    Started,
     Status,
+    UnmappedProduct,
 )
 from tests.billing.builders import (
     DAY,
@@ -61,8 +65,7 @@ class TestPrices:
         assert world.roles_of() == set()
         (notice,) = world.told("unmapped_product")
         assert notice.member_id is None
-        assert notice.facts["price"] == "price_x"
-        assert notice.facts["product"] == "prod_x"
+        assert notice.body == UnmappedProduct(MEMBER, "stripe", "price_x", "prod_x")
 
     async def test_an_ended_one_asks_for_no_mapping(self, world: World) -> None:
         await world.add_plan()
@@ -186,8 +189,7 @@ class TestBlocked:
         assert (await world.recorded()).ends_at is not None
         notice, own = world.told("paid_while_blocked")
         assert (notice.member_id, own.member_id) == (None, MEMBER)
-        assert (notice.facts["member"], notice.facts["subscription"]) == (MEMBER, "sub_1")
-        assert (notice.facts["decision"], notice.facts["starts_at"]) == ("d", None)
+        assert notice.body == PaidWhileBlocked(MEMBER, make_key(), "d", None)
         await world.change(replace(await world.recorded(), ends_at=None))
         await world.subscribe("sub_2")
         assert len(world.told("paid_while_blocked")) == 4
@@ -205,7 +207,7 @@ class TestBlocked:
         await world.ledger.record_overrides([make_override(starts_at=starts_at)], [], [], world.now)
         await world.subscribe()
         assert world.roles_of() == {ROLE}
-        assert [n.facts["starts_at"] for n in world.told("paid_while_blocked")] == [starts_at, starts_at]
+        assert [body.starts_at for body in world.said(PaidWhileBlocked)] == [starts_at, starts_at]
         assert len(world.told("started")) == 1
 
 
@@ -220,7 +222,7 @@ class TestMilestones:
         await world.change(replace(sub, status=Status.ACTIVE, period_end=world.now + DAY))
         assert world.messenger.kinds() == ["started"]
         assert world.messenger.told[0].member_id == MEMBER
-        assert world.messenger.told[0].facts["plan"] == "Plan 1"
+        assert world.messenger.told[0].body == Started("Plan 1", make_key())
 
     async def test_a_failed_payment_with_its_grace(self, world: World) -> None:
         await world.add_plan()
@@ -229,8 +231,8 @@ class TestMilestones:
         owing = replace(sub, status=Status.PAST_DUE, unpaid_since=failed)
         await world.change(owing)
         await world.change(replace(owing, period_end=world.now + DAY))
-        (notice,) = world.told("payment_failed")
-        assert notice.facts["until"] == failed + GRACE
+        (body,) = world.said(PaymentFailed)
+        assert body.until == failed + GRACE
         assert world.roles_of() == {ROLE}
 
     async def test_each_failed_payment_anew(self, world: World) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from billing.errors import DiscordError, DiscordUnavailable, GuildGone, MessagesClosed, RolesNotPermitted
-from billing.model import Notice
-from tests.billing.builders import DAY, GUILD, MEMBER, OTHER_MEMBER
+from billing.model import Notice, Started
+from tests.billing.builders import DAY, GUILD, MEMBER, OTHER_MEMBER, make_key
 from tests.billing.world import World
 
 
 async def notice(world: World, key: str = "key") -> Notice:
-    what = Notice(key, GUILD, MEMBER, "started", {"plan": "Plan 1"}, world.now)
+    what = Notice(key, GUILD, MEMBER, Started("Plan 1", make_key()), world.now)
     await world.ledger.record_notice(what)
     return what
 

@@ -9,6 +9,7 @@ from billing.model import (
     Binding,
     Checkout,
     DisputeState,
+    Ended,
     Event,
     Intent,
     IntentKind,
@@ -64,7 +65,7 @@ def intent(id_: str = "wish_1", kind: IntentKind = IntentKind.CANCEL_AT_PERIOD_E
 
 
 def notice(key: str = "told_1", **fields: Any) -> Notice:
-    plain = Notice(key, GUILD, ANNA.member_id, "cancelled", {"plan": "Gold", "at": 5, "why": None}, 10)
+    plain = Notice(key, GUILD, ANNA.member_id, Ended("Gold", KEY), 10)
     return replace(plain, **fields)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from billing.errors import LedgerError, LedgerHeld, LedgerUnavailable
-from billing.model import Change
+from billing.model import Change, Unknown
 from billing.ports import Health, Ledger
 from tests.contract.ledger.conftest import Opening, opened
 from tests.contract.ledger.nouns import (
@@ -27,7 +27,7 @@ from tests.contract.ledger.nouns import (
 
 async def test_a_thing_is_told_once(ledger: Ledger) -> None:
     assert await ledger.record_notice(notice())
-    assert not await ledger.record_notice(notice(kind="another"))
+    assert not await ledger.record_notice(notice(body=Unknown("another")))
     assert await ledger.load_notices(10, 9) == [notice()]
     await ledger.record_told("told_1", 20, delivered=True)
     assert await ledger.load_notices(20, 9) == []
@@ -38,7 +38,7 @@ async def test_a_thing_is_told_once(ledger: Ledger) -> None:
 
 async def test_notices_come_when_they_are_due_in_order(ledger: Ledger) -> None:
     await ledger.record_notice(notice("b", created_at=12))
-    await ledger.record_notice(notice("a", created_at=11, member_id=None, facts={}))
+    await ledger.record_notice(notice("a", created_at=11, member_id=None, body=Unknown("new")))
     assert [n.key for n in await ledger.load_notices(12, 9)] == ["a", "b"]
     assert [n.key for n in await ledger.load_notices(12, 1)] == ["a"]
     await ledger.record_notice_failed("a", 50)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from billing.model import Notice
+from billing.model import Ended, IntentOutcome, Notice, SubscriptionKey
 from sandbox.discord.permissions import MANAGE_ROLES, guild_permissions, top_position
 from sandbox.stripe.state import Obj
 from tests.faults.histories import paypal_rules
@@ -136,19 +136,18 @@ class Checks:
     # -- what people are told -----------------------------------------------------------------------------
 
     def _told(self, notice: Notice) -> None:
-        about = notice.facts.get("subscription") or notice.facts.get("decision")
+        about = _about(notice)
         if notice.kind in ONCE and not self.stage.may_repeat:
             if (notice.kind, about) in self._said:
                 self._problem(f"'{notice.kind}' was said of {about} twice")
             self._said.add((notice.kind, about))
-        if notice.kind == "intent_outcome":
+        if isinstance(notice.body, IntentOutcome):
             query = "SELECT kind, state, subscription_id FROM intents WHERE id = ?"
-            ((kind, state, sub_id),) = self.stage.rows(query, notice.facts["intent"])
+            ((kind, state, sub_id),) = self.stage.rows(query, notice.body.intent)
             if kind.startswith("cancel") and state == "done" and not self.stage.heard.confirmed[sub_id]:
                 self._problem(f"'cancelled' was said of {sub_id}, and its provider never said so")
-        about_sub = str(notice.facts.get("subscription"))
-        if notice.kind == "ended" and not self.stage.heard.confirmed[about_sub]:
-            self._problem(f"'ended' was said of {about_sub}, and its provider never said so")
+        if isinstance(notice.body, Ended) and not self.stage.heard.confirmed[about]:
+            self._problem(f"'ended' was said of {about}, and its provider never said so")
 
     # -- after every step ---------------------------------------------------------------------------------
 
@@ -289,3 +288,9 @@ def _kept(sub: Obj) -> Obj:
     item = sub["items"]["data"][0]
     names = ("id", "status", "cancel_at", "pause_collection")
     return {name: sub[name] for name in names} | {"items": {"data": [dict(item)]}}
+
+
+def _about(notice: Notice) -> str:
+    """The id of the subscription, or of the decision, that it is about."""
+    key = getattr(notice.body, "subscription", None)
+    return key.id if isinstance(key, SubscriptionKey) else getattr(notice.body, "decision", "")

@@ -12,7 +12,8 @@ from billing.model import Subscription as Agreement
 from providers.base import need
 from providers.paypal.api import Refused
 from providers.paypal.client import PayPalProvider
-from providers.paypal.mapping import map_subscription, map_transaction, product_of
+from providers.paypal.mapping import map_subscription, map_transaction
+from providers.paypal.plans import product_of
 from sandbox.clock import MovableClock
 from sandbox.paypal import PayPalServer
 from sandbox.paypal.state import Settings

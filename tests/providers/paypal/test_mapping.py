@@ -9,20 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import ProviderMisread
-from billing.model import DisputeState, Money, Status, Subscription
+from billing.model import DisputeState, Money, Payment, Status, Subscription
+from providers.paypal.amounts import to_minor
 from providers.paypal.dates import moment, stamp
 from providers.paypal.mapping import (
     DISPUTES,
     STATUS,
     map_checkout,
     map_dispute,
-    map_price,
     map_sale,
     map_subscription,
     map_transaction,
-    to_minor,
-    with_payment,
 )
+from providers.paypal.periods import with_payment
+from providers.paypal.plans import map_price
 from tests.providers.paypal.samples import (
     DAY,
     NOW,
@@ -122,7 +122,9 @@ def test_an_ended_one_is_paid_for_an_interval_after_the_last_payment(raw: str) -
 
 def test_a_payment_out_of_the_list_is_not_taken_for_the_one_that_an_ended_one_went_by() -> None:
     """The list may lag behind and show the payment before; less would be paid then than was told."""
-    found = mapped(dict(with_payment(subscription("CANCELLED", billing_info={}), START)))
+    found = mapped(
+        dict(with_payment(subscription("CANCELLED", billing_info={}), Payment("TX1", 500, 0, "usd", START)))
+    )
     assert (found.paid_through, found.period_start) == (MONTH_LATER, None)
 
 

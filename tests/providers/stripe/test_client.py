@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import stripe
 
 from billing.access import Right, decide_right
 from billing.errors import ProviderNotFound, ProviderRefused
-from billing.model import DisputeState, Payment, Status, Subject, Subscription
+from billing.model import DisputeState, Payment, Status, Subject, Subscription, Unsure
 from providers.stripe.client import StripeProvider, account_of
 from tests.contract.providers.harness import DAY, GUILD, HOME, MEMBER, buy, order, wish
 from tests.contract.providers.stripe import KEY, StripeSurroundings
@@ -52,7 +53,9 @@ async def test_a_schedule_is_let_go_before_the_end_is_set(there: StripeSurroundi
 async def test_a_schedule_stays_where_nothing_is_to_be_changed(there: StripeSurroundings) -> None:
     bought = await buy(there)
     schedule = await put_under_schedule(there, bought)
-    assert await there.provider.resume(bought, "wish-1") == bought
+    after = await there.provider.resume(bought, "wish-1")
+    assert replace(after, terms=bought.terms) == bought
+    assert after.terms.unsure == (Unsure.CHANGE,)
     assert there.server.world.get("subscription_schedule", schedule)["status"] == "active"
 
 
@@ -137,6 +140,7 @@ async def test_a_checkout_carries_what_the_owner_may_rely_on(there: StripeSurrou
         "dues_checkout": "opaque-1",
     }
     assert asked == {
+        "adaptive_pricing": {"enabled": "false"},
         "mode": "subscription",
         "client_reference_id": "opaque-1",
         "line_items": {"0": {"price": gold.id, "quantity": "1"}},

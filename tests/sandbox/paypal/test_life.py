@@ -232,13 +232,44 @@ async def test_what_is_outstanding_is_billed_with_the_next_period(
     assert (info["failed_payments_count"], info["outstanding_balance"]["value"]) == (0, "0.0")
 
 
-async def test_a_set_up_fee_comes_first(client: Client, fake: PayPalServer) -> None:
+async def test_a_set_up_fee_comes_first_and_the_cycle_hours_later(
+    client: Client, fake: PayPalServer, clock: MovableClock
+) -> None:
     plan = fake.add_plan(fake.add_product("Gold"), "5.00", setup_fee="2.00")
     made = await client.active(plan)
+    info = made["billing_info"]
+    assert info["last_payment"]["amount"]["value"] == "2.0"
+    assert [one["cycles_completed"] for one in info["cycle_executions"]] == [0]
+    clock.advance(5 * 3600)
+    await fake.settle()
     paid = [one["amount_with_breakdown"]["gross_amount"]["value"] for one in await client.transactions(made)]
     assert paid == ["2.00", "5.00"]
+    executions = (await client.show(made))["billing_info"]["cycle_executions"]
+    assert [one["cycles_completed"] for one in executions] == [1]
     fake.dashboard.fail_next_payment()
     assert (await client.active(plan))["status"] == "CANCELLED"
+
+
+@pytest.mark.parametrize(
+    ("inclusive", "currency", "amounts"),
+    [(False, "USD", ["24.00", "12.00"]), (True, "USD", ["20.00", "10.00"]), (False, "HUF", ["24", "12"])],
+)
+async def test_tax_comes_on_top_where_it_is_not_included(
+    client: Client,
+    fake: PayPalServer,
+    clock: MovableClock,
+    *,
+    inclusive: bool,
+    currency: str,
+    amounts: list[str],
+) -> None:
+    taxes = {"percentage": "20", "inclusive": inclusive}
+    plan = fake.add_plan(fake.add_product("Gold"), "10", currency=currency, setup_fee="20", taxes=taxes)
+    made = await client.active(plan)
+    clock.advance(5 * 3600)
+    await fake.settle()
+    paid = [one["amount_with_breakdown"]["gross_amount"]["value"] for one in await client.transactions(made)]
+    assert paid == amounts
 
 
 async def test_the_next_billing_time_lies_at_first_if_wished(

@@ -1,0 +1,83 @@
+"""Whose a subscription is: by the page that led to it, or by what Dues wrote to it at the provider."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from billing.access import plans_of
+from billing.errors import ProviderError
+from billing.model import Binding, BoundBy, Checkout, Subscription
+from billing.ports import Ports, Provider
+
+log = logging.getLogger(__name__)
+
+
+def confirm(known: Subscription, snapshot: Subscription) -> Subscription:
+    """Whose it is stays so; what an admin said may turn out to be what Dues wrote at the provider."""
+    claim, bound_by = snapshot.claim, known.bound_by
+    if bound_by is BoundBy.ADMIN and claim is not None and claim.proven:
+        same = Binding(claim.guild_id or 0, claim.member_id) == known.binding
+        bound_by = BoundBy.PROVIDER if same else bound_by
+    return replace(snapshot, binding=known.binding, bound_by=bound_by)
+
+
+async def find_payer(ports: Ports, provider: Provider, snapshot: Subscription) -> Subscription:
+    """A subscription that is nobody's yet, with its member where that is certain.
+
+    It is by the payment page that led to it, or by what only Dues can have written to it at the provider
+    where this ledger does not know that page: it is new, or older than the sale. A server that the bot is
+    not in does not count.
+    """
+    checkout = await ports.ledger.load_checkout(snapshot.checkout_id) if snapshot.checkout_id else None
+    if checkout is None and is_proven(ports, snapshot):
+        claim = snapshot.claim
+        assert claim is not None
+        assert claim.guild_id is not None
+        return replace(snapshot, binding=Binding(claim.guild_id, claim.member_id), bound_by=BoundBy.PROVIDER)
+    checkout = await _find_checkout(ports, provider, snapshot, checkout)
+    if checkout is None:
+        return snapshot
+    return replace(snapshot, binding=Binding(checkout.guild_id, checkout.member_id), checkout_id=checkout.id)
+
+
+def is_proven(ports: Ports, snapshot: Subscription) -> bool:
+    """Whether Dues wrote to it at the provider whose it is, for a server that the bot is in."""
+    claim = snapshot.claim
+    return claim is not None and claim.proven and ports.roles.is_in(claim.guild_id or 0)
+
+
+async def _find_checkout(
+    ports: Ports, provider: Provider, snapshot: Subscription, checkout: Checkout | None
+) -> Checkout | None:
+    """What it was bought by. Our opaque id stands in the subscription's metadata, which only the account's
+    owner can write (`checkout`), or on the checkout that led to it, which must then be the very page we made.
+    """
+    if checkout is None and await _sold_here(ports, snapshot):
+        found = await provider.fetch_checkout(snapshot.key.id)
+        if found is not None and found.checkout_id is not None:
+            checkout = await ports.ledger.load_checkout(found.checkout_id)
+            if checkout is not None and checkout.session_id not in (None, found.session_id):
+                return None
+    if checkout is None or (checkout.provider, checkout.account) != (provider.name, provider.account):
+        return None
+    if checkout.subscription_id is None:
+        await ports.ledger.record_checkout(replace(checkout, subscription_id=snapshot.key.id))
+    elif checkout.subscription_id != snapshot.key.id:
+        return None
+    return checkout
+
+
+async def _sold_here(ports: Ports, snapshot: Subscription) -> bool:
+    return bool(plans_of(snapshot, await ports.ledger.load_plans(None, removed=True)))
+
+
+async def write_payer(ports: Ports, subscription: Subscription) -> None:
+    """Let the provider show whose it is, where it can and does not yet. A fault is left to the next sweep."""
+    provider, whose = ports.providers[subscription.key.provider], subscription.binding
+    if whose is None or not provider.lacks_payer(subscription):
+        return
+    try:
+        await provider.write_payer(subscription.key.id, whose)
+    except ProviderError as error:
+        log.warning("whose %s is could not be written to it: %s", subscription.key, error)

@@ -1,0 +1,21 @@
+"""Look at one subscription because somebody is about to decide about it."""
+
+from __future__ import annotations
+
+from billing.errors import ProviderError
+from billing.model import Subscription
+from billing.ports import Ports
+from billing.use_cases.sync import record_snapshot
+
+
+async def refresh(ports: Ports, subscription: Subscription) -> tuple[Subscription, bool]:
+    """As the provider has it now, and True; as it is known, and False, where the provider gives no answer."""
+    key = subscription.key
+    try:
+        provider = ports.provider_of(key)
+        async with ports.turns.of(key):
+            snapshot = await provider.fetch_subscription(key.id)
+            await record_snapshot(ports, provider, snapshot, "provider", "fetched", "command")
+    except ProviderError:
+        return subscription, False
+    return await ports.ledger.load_subscription(key) or subscription, True

@@ -1,0 +1,41 @@
+"""What a member is told about sums and open payments when they look."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from billing.charges import decide_charges, named
+from billing.errors import ProviderError
+from billing.model import NextCharge, Subscription
+from billing.ports import Ports
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The charges to come, and the provider's page of a payment that waits for its customer."""
+
+    charges: tuple[NextCharge, ...]
+    pay_url: str | None = None
+
+
+async def load_sums(ports: Ports, subscription: Subscription) -> Sums:
+    """Asks the provider only for what the ledger does not tell; without an answer that stays unknown."""
+    charges = decide_charges(subscription)
+    if not ports.connects(subscription.key):
+        return Sums(charges)
+    provider, url = ports.provider_of(subscription.key), None
+    with suppress(ProviderError):
+        if charges and charges[0].unsure and _stands_alone(charges):
+            amount = await provider.preview_charge(subscription)
+            if amount is not None and amount.currency == charges[0].currency:
+                charges = (named(charges[0], amount.amount), *charges[1:])
+    with suppress(ProviderError):
+        if subscription.needs_action or subscription.terms.by_invoice:
+            url = await provider.fetch_payment_link(subscription)
+    return Sums(charges, url)
+
+
+def _stands_alone(charges: tuple[NextCharge, ...]) -> bool:
+    """Whether no other charge falls on the same bill."""
+    return all(charge.at != charges[0].at for charge in charges[1:])

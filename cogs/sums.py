@@ -1,0 +1,83 @@
+"""Sums in words: what is charged next and what follows, and what a purchase costs today. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from billing.charges import decide_charges, decide_prices
+from billing.model import Money, NextCharge, Price, Step, Subscription, Unsure
+from billing.titles import title_of
+from cogs.replies import day, money
+
+
+def counted(number: int, noun: str) -> str:
+    """'1 day', '3 days'."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def often(interval: str, count: int) -> str:
+    """'a month', 'every 3 months'."""
+    return f"a {interval}" if count == 1 else f"every {count} {interval}s"
+
+
+def price_words(price: Price, locale: str = "en-US") -> str:
+    """What one period of a price costs: '€5.00 a month'."""
+    if price.amount is None:
+        return works_out(price.provider)
+    amount = money(Money(price.amount, price.currency), locale)
+    return f"{amount} {often(price.interval, price.interval_count)}"
+
+
+def works_out(provider: str) -> str:
+    """Where only the provider can tell the sum."""
+    return f"an amount that {title_of(provider)} works out"
+
+
+def steps_words(steps: Sequence[Step], unit: Price | NextCharge, locale: str, *, more: str = "more ") -> str:
+    """Charges in order: '€2.50 for 3 more months, then €5.00 a month'. `unit`: whose currency and interval
+    they have."""
+    said = []
+    for step in steps:
+        amount = money(Money(step.amount, unit.currency), locale)
+        if step.times is None:
+            said.append(f"{amount} {often(unit.interval, unit.interval_count)}")
+        else:
+            said.append(f"{amount} for {counted(step.times * unit.interval_count, f'{more}{unit.interval}')}")
+    return ", then ".join(said)
+
+
+def charge_words(charge: NextCharge, provider: str, locale: str = "en-US") -> str:
+    """What the items that renew together are charged, and what is not known about it."""
+    price = works_out(provider)
+    if charge.listed is not None:
+        price = steps_words([Step(charge.listed)], charge, locale)
+    if not charge.unsure:
+        return steps_words(charge.steps, charge, locale)
+    doubt = "" if charge.listed is None else f"; {_DOUBTS.get(charge.unsure[0], MAY_APPLY)}"
+    if not charge.steps:
+        return f"{price}{doubt}"
+    named = money(Money(charge.steps[0].amount, charge.currency), locale)
+    return f"{named} next time (the price is {price}{doubt})"
+
+
+MAY_APPLY = "a discount or tax may apply"
+_DOUBTS = {
+    Unsure.USAGE: "it depends on what is used",
+    Unsure.BALANCE: "a credit or an open balance may change the next payment",
+    Unsure.CHANGE: "the next payment may also settle a change",
+}
+
+
+def sums_words(
+    subscription: Subscription, locale: str = "en-US", charges: Sequence[NextCharge] | None = None
+) -> str:
+    """What a subscription is charged, each interval by itself; of one that is not charged any more, what it
+    cost. `charges`: those that are known better than the ledger tells."""
+    found = decide_charges(subscription) if charges is None else charges
+    said = [
+        (charge_words(charge, subscription.key.provider, locale), charge.at)
+        for charge in found or decide_prices(subscription)
+    ]
+    if len(said) == 1:
+        return said[0][0]
+    return " and ".join(f"{words} (next on {day(at)})" if at else words for words, at in said)

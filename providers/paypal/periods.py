@@ -1,0 +1,203 @@
+"""Until when a PayPal subscription is paid or free, told by what PayPal shows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import InvalidOperation
+
+from billing.errors import ProviderMisread
+from billing.model import PLAIN, Payment, Step, Terms
+from providers.base import Answer, maybe, need
+from providers.paypal.amounts import number, to_minor
+from providers.paypal.dates import after, day_of, moment, stamp
+from providers.paypal.plans import DAY, Cycle, Tariff, after_free, after_trials
+
+# By so much the next payment may be due later than an interval after the last.
+SHORT_MONTH = 2 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When a subscription's running period began and ends, until when something was paid or promised, and
+    whether that period is free. `cycle`: the one that was paid last, None before that."""
+
+    start: int
+    end: int
+    paid_through: int
+    free: bool
+    cycle: Cycle | None
+
+
+def times_of(data: Answer, tariff: Tariff, now: float) -> Times:
+    """What is paid lasts from the last payment for one interval of the cycle that it paid; before the first
+    such payment the free time counts: until a later start, and through a free trial.
+
+    Right after activation `next_billing_time` may still show the start (seen in live notifications), so one
+    that lies within a day of the last payment is not believed. A later one ends the period sooner than an
+    interval after the payment where that came late, and hardly later where a month is too short: what falls
+    on the 30th may be taken on the 1st of March (developer.paypal.com/docs/paypal-payments-standard/
+    integration-guide/subscription-billing-cycles, 2022-04).
+    """
+    due = maybe_time(data, "billing_info.next_billing_time")
+    start = _start(data)
+    cycle = _paid_cycle(data, tariff)
+    if cycle is None:
+        begun, paid = start, after_free(start, tariff.cycles)
+    else:
+        begun = need_time(data, "billing_info.last_payment.time")
+        paid = after(begun, cycle.unit, cycle.count, day_of(after_trials(start, tariff.cycles)))
+        paid = _as_due(_with_free_after(paid, cycle, tariff, data), due, cycle.unit)
+    believed = due is not None and due - begun > min(DAY, max(paid - begun, 0) // 2)
+    end = due if due is not None and believed else paid
+    free = cycle is None and now < end and (begun > now or paid > begun)
+    return Times(begun, end, min(end, paid), free, cycle)
+
+
+def _start(data: Answer) -> int:
+    found = maybe_time(data, "start_time")
+    return created_of(data) if found is None else found
+
+
+def _paid_cycle(data: Answer, tariff: Tariff) -> Cycle | None:
+    """The cycle that the last payment paid; None where there was none, or only the set-up fee was paid.
+
+    PayPal takes the fee at once and bills the first cycle hours later: until then `last_payment` is the fee,
+    and every `cycles_completed` of a cycle that costs something is 0. A free cycle counts from its beginning.
+    """
+    if maybe(data, "billing_info.last_payment", dict) is None:
+        return None
+    done = completed_of(data)
+    billed = [cycle for cycle in tariff.paid if done.get(cycle.sequence)]
+    if not done:  # PayPal does not say
+        return None if tariff.fee and _is_fee(data, tariff, tariff.regular) else tariff.regular
+    cycle = billed[-1] if billed else tariff.paid[0]
+    if tariff.fee:
+        failing = failed_at(data) is not None or failures_of(data) > 0
+        return cycle if billed and not (failing and _is_fee(data, tariff, cycle)) else None
+    return cycle if billed or _counts_late(data, tariff, cycle) else None
+
+
+def completed_of(data: Answer) -> Mapping[int, int]:
+    """How often each cycle was billed, by its sequence; empty where PayPal does not say."""
+    return {
+        need(one, "sequence", int): need(one, "cycles_completed", int)
+        for one in maybe(data, "billing_info.cycle_executions", list) or []
+    }
+
+
+def _is_fee(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
+    """Whether the last payment was the set-up fee although a cycle is counted, as where that one's payment
+    failed: by its amount, or where that may be either, by when it was made."""
+    amount = _amount(data)
+    if amount not in (tariff.fee, tariff.taxed(tariff.fee)):
+        return False
+    if amount != tariff.charge(cycle, quantity_of(data), shipping_of(data)):
+        return True
+    last, failed = need_time(data, "billing_info.last_payment.time"), failed_at(data)
+    early = last < after_free(_start(data), tariff.cycles) - DAY
+    return early or (failed is not None and failed - last < DAY and sum(completed_of(data).values()) == 1)
+
+
+def _counts_late(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
+    """Whether a payment was for a cycle although none is counted. PayPal may count it minutes later (github.
+    com/paypal/paypal-checkout-components/issues/1383), and counts anew for who has changed the plan."""
+    amount, charge = _amount(data), tariff.charge(cycle, quantity_of(data), shipping_of(data))
+    if amount is None or charge is None or amount >= charge:
+        return True
+    due = maybe_time(data, "billing_info.next_billing_time")
+    return due is not None and due > after_free(_start(data), tariff.cycles) + DAY
+
+
+def _with_free_after(paid: int, cycle: Cycle, tariff: Tariff, data: Answer) -> int:
+    """A free cycle may follow one that was paid; it lasts as long as it has been counted."""
+    done = completed_of(data)
+    for later in tariff.cycles:
+        if later.free and later.sequence > cycle.sequence:
+            paid = after(paid, later.unit, later.count * done.get(later.sequence, 0))
+    return paid
+
+
+def _as_due(paid: int, due: int | None, unit: str) -> int:
+    """The end of what was paid, or when the next payment is due where that is hardly later."""
+    late = due is not None and unit in ("month", "year") and paid < due <= paid + SHORT_MONTH
+    return due if due is not None and late else paid
+
+
+def with_payment(data: Answer, payment: Payment) -> Answer:
+    """The same subscription with its last payment, out of the list of transactions, shown. Its amount stands
+    under another name: see `payment_shown`."""
+    digits = 0 if payment.currency == "jpy" else 2
+    gross = {"currency_code": payment.currency, "value": f"{payment.amount / 10**digits:.{digits}f}"}
+    listed = {"time": stamp(payment.paid_at), "listed": gross}
+    return {**data, "billing_info": {**(maybe(data, "billing_info", dict) or {}), "last_payment": listed}}
+
+
+def payment_shown(data: Answer) -> bool:
+    """Whether the subscription itself shows its last payment. The list of transactions may lag behind, and
+    show the one before."""
+    return maybe(data, "billing_info.last_payment.amount", dict) is not None
+
+
+def _amount(data: Answer) -> int | None:
+    last = "billing_info.last_payment"
+    money = maybe(data, f"{last}.amount", dict) or maybe(data, f"{last}.listed", dict)
+    return None if money is None else to_minor(money)
+
+
+def quantity_of(data: Answer) -> int:
+    """How many were bought, 1 where PayPal does not say."""
+    try:
+        return int(number(maybe(data, "quantity", str) or "1", "subscription.quantity")) or 1
+    except (InvalidOperation, ValueError, OverflowError):
+        raise ProviderMisread(detail="subscription.quantity is no number") from None
+
+
+def shipping_of(data: Answer) -> int:
+    """What comes on top of every paid cycle."""
+    money = maybe(data, "shipping_amount", dict)
+    return 0 if money is None else to_minor(money)
+
+
+def failed_at(data: Answer) -> int | None:
+    """When a payment failed that was not made good since."""
+    last = maybe_time(data, "billing_info.last_payment.time")
+    failed = maybe_time(data, "billing_info.last_failed_payment.time")
+    return failed if failed is not None and (last is None or failed > last) else None
+
+
+def terms_of(data: Answer, tariff: Tariff) -> Terms:
+    """What is charged from the next payment on, where that is not simply the price so many times. What is
+    owed from before is taken with it, unless the plan says otherwise."""
+    quantity, shipping = quantity_of(data), shipping_of(data)
+    steps = tariff.steps(quantity, shipping, completed_of(data))
+    owed = maybe(data, "billing_info.outstanding_balance", dict)
+    owing = to_minor(owed) if owed is not None and tariff.bills_owed else 0
+    if owing > 0 and steps:
+        first, *rest = steps
+        again = () if first.times == 1 else (replace(first, times=first.times and first.times - 1),)
+        steps = (Step(first.amount + owing, 1), *again, *rest)
+    plain = tariff.regular.price is None or steps == (Step(to_minor(tariff.regular.price) * quantity),)
+    return PLAIN if plain else Terms(steps=steps)
+
+
+def failures_of(data: Answer) -> int:
+    """How many payments failed since the last good one."""
+    return maybe(data, "billing_info.failed_payments_count", int) or 0
+
+
+def created_of(data: Answer) -> int:
+    """PayPal's document calls `create_time` optional; without it the start has to do."""
+    found = maybe_time(data, "create_time")
+    return need_time(data, "start_time") if found is None else found
+
+
+def need_time(data: Answer, path: str) -> int:
+    """Unix seconds."""
+    return moment(need(data, path, str))
+
+
+def maybe_time(data: Answer, path: str) -> int | None:
+    """Unix seconds; None where there is none."""
+    found = maybe(data, path, str)
+    return None if found is None else moment(found)

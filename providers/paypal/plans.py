@@ -1,0 +1,189 @@
+"""PayPal's billing plans, and a subscription's own variant of one: cycles, set-up fee, tax."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from billing.errors import ProviderMisread
+from billing.model import Price, Step
+from providers.base import Answer, maybe, need
+from providers.paypal.amounts import currency_of, number, to_minor, with_percent
+from providers.paypal.dates import after
+
+NAME = "paypal"
+DAY = 86_400
+_NONE: Mapping[int, int] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """A billing cycle of a plan: so many intervals at a price, over and over (`total` 0) or so often."""
+
+    trial: bool
+    sequence: int
+    unit: str
+    count: int
+    total: int
+    price: Answer | None
+    tier: Answer | None = None  # the first amount of a price that goes by quantity
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing is charged for it."""
+        nothing = self.price is None and self.tier is None
+        return self.trial and (nothing or (self.price is not None and to_minor(self.price) == 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What is asked, and when: the cycles in the order in which they run, the set-up fee in minor units, and
+    the tax in percent where it comes on top of what a plan names. `bills_owed`: what could not be taken is
+    taken with the next payment.
+
+    Tax is taken on the fee too and not on shipping: of PayPal's documented plan (a fee of 10.00 USD, 10 % not
+    included) live notifications show a first payment of 11.00, beside a `shipping_amount` of 10.00.
+    """
+
+    cycles: tuple[Cycle, ...]
+    fee: int
+    tax: Decimal
+    currency: str
+    bills_owed: bool
+
+    @property
+    def regular(self) -> Cycle:
+        """The one that goes on when trials are over."""
+        return next(cycle for cycle in self.cycles if not cycle.trial)
+
+    @property
+    def paid(self) -> tuple[Cycle, ...]:
+        """Those that cost something."""
+        return tuple(cycle for cycle in self.cycles if not cycle.free)
+
+    def taxed(self, minor: int) -> int:
+        """With the tax that comes on top."""
+        return with_percent(minor, self.tax, self.currency)
+
+    def charge(self, cycle: Cycle, quantity: int = 1, shipping: int = 0) -> int | None:
+        """What one interval of a cycle costs, all in all; None for a price that goes by quantity."""
+        if cycle.free:
+            return 0
+        return None if cycle.price is None else self.taxed(to_minor(cycle.price) * quantity) + shipping
+
+    def steps(
+        self, quantity: int = 1, shipping: int = 0, billed: Mapping[int, int] = _NONE
+    ) -> tuple[Step, ...]:
+        """The charges in order, from the next one on, tax and shipping included; empty where a price goes by
+        quantity. `billed`: how often each cycle was, by its sequence."""
+        found: list[Step] = []
+        for cycle in self.paid:
+            amount, left = self.charge(cycle, quantity, shipping), cycle.total - billed.get(cycle.sequence, 0)
+            if amount is None:
+                return ()
+            if not cycle.trial:
+                return (*found, Step(amount))
+            if left > 0:
+                found.append(Step(amount, left))
+        return tuple(found)
+
+
+def tariff_of(plan: Answer) -> Tariff:
+    """ProviderMisread where a plan has no regular cycle."""
+    cycles = sorted(map(_cycle, need(plan, "billing_cycles", list)), key=lambda cycle: cycle.sequence)
+    regular = next((cycle for cycle in cycles if not cycle.trial), None)
+    if regular is None:
+        raise ProviderMisread(detail="plan.billing_cycles has no regular one")
+    fee = maybe(plan, "payment_preferences.setup_fee", dict)
+    percent = maybe(plan, "taxes.percentage", str)
+    on_top = percent is not None and maybe(plan, "taxes.inclusive", bool) is False
+    return Tariff(
+        cycles=tuple(cycles),
+        fee=0 if fee is None else max(to_minor(fee), 0),
+        tax=number(percent or "", "plan.taxes.percentage") if on_top else Decimal(0),
+        currency=currency_of(regular.price or regular.tier or {}),
+        bills_owed=maybe(plan, "payment_preferences.auto_bill_outstanding", bool) is not False,
+    )
+
+
+def is_whole(plan: Answer) -> bool:
+    """Whether it says all that is read; a subscription's own variant may name what differs alone."""
+    cycles = maybe(plan, "billing_cycles", list) or []
+    regular = any(isinstance(one, dict) and one.get("tenure_type") == "REGULAR" for one in cycles)
+    told = all(isinstance(one, dict) and one.get("frequency") for one in cycles)
+    return regular and told and maybe(plan, "payment_preferences", dict) is not None
+
+
+def with_own(plan: Answer, own: Answer) -> Answer:
+    """A plan with what a subscription has in its place."""
+    cycles = {need(one, "sequence", int): one for one in maybe(own, "billing_cycles", list) or []}
+    merged = [
+        {**one, **cycles.get(need(one, "sequence", int), {})} for one in need(plan, "billing_cycles", list)
+    ]
+    parts = {
+        name: {**(maybe(plan, name, dict) or {}), **(maybe(own, name, dict) or {})}
+        for name in ("payment_preferences", "taxes")
+    }
+    return {**plan, **{name: part for name, part in parts.items() if part}, "billing_cycles": merged}
+
+
+def _cycle(data: Any) -> Cycle:
+    if not isinstance(data, dict):
+        raise ProviderMisread(detail="plan.billing_cycles holds no objects")
+    total, tiers = maybe(data, "total_cycles", int), maybe(data, "pricing_scheme.tiers", list)
+    return Cycle(
+        trial=need(data, "tenure_type", str) == "TRIAL",
+        sequence=need(data, "sequence", int),
+        unit=need(data, "frequency.interval_unit", str).lower(),
+        count=maybe(data, "frequency.interval_count", int) or 1,
+        total=1 if total is None else total,
+        price=maybe(data, "pricing_scheme.fixed_price", dict),
+        tier=maybe(tiers[0], "amount", dict) if tiers and isinstance(tiers[0], dict) else None,
+    )
+
+
+def ends_with_trial(plan: Answer) -> bool:
+    """Whether no regular cycle comes after it."""
+    return all(_cycle(data).trial for data in need(plan, "billing_cycles", list))
+
+
+def map_price(plan: Answer, account: str, plan_id: str, product_id: str) -> Price:
+    """What a plan costs once its trials are over. A price by quantity has no one amount."""
+    tariff = tariff_of(plan)
+    regular = tariff.regular
+    return Price(
+        provider=NAME,
+        account=account,
+        id=plan_id,
+        product_id=product_id,
+        amount=None if regular.price is None else to_minor(regular.price),
+        currency=tariff.currency,
+        interval=regular.unit,
+        interval_count=regular.count,
+        trial_days=after_free(0, tariff.cycles) // DAY,
+        active=maybe(plan, "status", str) in (None, "ACTIVE"),
+    )
+
+
+def product_of(plan: Answer, plan_id: str) -> str:
+    """What the plan is a price of. The field is optional; a plan without it stands for itself."""
+    return maybe(plan, "product_id", str) or plan_id
+
+
+def after_trials(start: int, cycles: Sequence[Cycle]) -> int:
+    """Where the regular cycle begins."""
+    for cycle in cycles:
+        if cycle.trial:
+            start = after(start, cycle.unit, cycle.count * cycle.total)
+    return start
+
+
+def after_free(start: int, cycles: Sequence[Cycle]) -> int:
+    """The end of the free cycles that a plan begins with."""
+    for cycle in cycles:
+        if not cycle.free:
+            break
+        start = after(start, cycle.unit, cycle.count * cycle.total)
+    return start

@@ -1,0 +1,47 @@
+"""Stripe's own word on what a subscription is charged next, asked when a person looks.
+
+Making a preview is a POST, which a key that may only read invoices is refused (docs.stripe.com/api/invoices/
+create_preview, 2026-11); that answer, too, is kept for an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from billing.errors import ProviderRefused
+from billing.model import Money, Subscription
+from billing.ports import Clock
+from providers.base import need
+from providers.stripe.api import Api
+
+_HOUR = 3600.0
+_MOST = 10_000
+
+
+class Previews:
+    """What was answered, for an hour, while the subscription stays as it is."""
+
+    def __init__(self, api: Api, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+        self._kept: dict[Hashable, tuple[float, Money | None]] = {}
+
+    async def ask(self, subscription: Subscription) -> Money | None:
+        """None where Stripe does not say."""
+        about = (subscription.key.id, subscription.items, subscription.terms, subscription.period_end)
+        now = self._clock.now()
+        until, found = self._kept.get(about, (0.0, None))
+        if now < until:
+            return found
+        found = await self._ask(subscription.key.id)
+        if len(self._kept) >= _MOST:
+            self._kept.clear()
+        self._kept[about] = (now + _HOUR, found)
+        return found
+
+    async def _ask(self, subscription_id: str) -> Money | None:
+        try:
+            invoice = await self._api.post("invoices/create_preview", subscription=subscription_id)
+        except ProviderRefused:
+            return None
+        return Money(need(invoice, "amount_due", int), need(invoice, "currency", str).lower())

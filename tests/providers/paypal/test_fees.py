@@ -1,0 +1,292 @@
+"""Something was paid is not a period was paid: set-up fees, trials that cost something, and what is free."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from billing.model import PLAIN, Payment, Status, Step, Subscription
+from providers.paypal.dates import moment, stamp
+from providers.paypal.mapping import map_subscription
+from providers.paypal.periods import with_payment
+from providers.paypal.plans import is_whole, tariff_of, with_own
+from tests.providers.paypal import recorded
+from tests.providers.paypal.samples import (
+    DAY,
+    START,
+    cycle,
+    executed,
+    info,
+    plan,
+    subscription,
+)
+
+HOUR = 3600
+YEAR_LATER = moment("2028-01-31T14:32:00Z")
+
+
+def mapped(data: dict[str, Any], of: dict[str, Any], now: float = START + HOUR) -> Subscription:
+    return map_subscription(data, of, "sandbox", "PROD-1", now)
+
+
+def with_fee(*cycles: dict[str, Any], fee: str = "1.00", **more: Any) -> dict[str, Any]:
+    return plan(
+        *cycles,
+        payment_preferences={"setup_fee": {"currency_code": "USD", "value": fee}},
+        **more,
+    )
+
+
+YEARLY = cycle("100.00", "YEAR")
+FREE_DAY = with_fee(cycle(None, "DAY", trial=True), cycle("100.00", "YEAR", sequence=2))
+
+
+def paid(value: str, at: int = START + 60, **more: Any) -> dict[str, Any]:
+    last = {"amount": {"currency_code": "USD", "value": value}, "time": stamp(at)}
+    return {**info(last=None), "last_payment": last, **more}
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "SUSPENDED", "CANCELLED"])
+@pytest.mark.parametrize("completed", [(0, 0), (1, 0)])
+@pytest.mark.parametrize("due", [None, START, START + DAY, YEAR_LATER])
+def test_a_fee_buys_no_more_than_the_free_day(
+    status: str, completed: tuple[int, int], due: int | None
+) -> None:
+    more: dict[str, Any] = {} if due is None else {"next_billing_time": stamp(due)}
+    billing = paid("1.0", cycle_executions=executed(*completed), **more)
+    found = mapped(subscription(status, billing_info=billing), FREE_DAY)
+    assert found.paid_through == START + DAY
+    if status == "ACTIVE":
+        assert found.status is Status.TRIALING
+
+
+def test_a_fee_before_the_first_cycle_is_billed_buys_nothing() -> None:
+    billing = paid("1.0", cycle_executions=executed(0), next_billing_time=stamp(START + 4 * HOUR))
+    found = mapped(subscription(billing_info=billing), with_fee(YEARLY))
+    assert (found.status, found.paid_through) == (Status.ACTIVE, START)
+    assert found.period_end == START + 4 * HOUR
+
+
+def test_once_the_cycle_is_billed_it_is_paid_for_a_year() -> None:
+    billing = paid("100.0", START + 4 * HOUR, cycle_executions=executed(1))
+    found = mapped(subscription(billing_info=billing), with_fee(YEARLY))
+    assert found.paid_through == YEAR_LATER + 4 * HOUR
+
+
+def test_a_fee_as_high_as_the_price_is_a_fee_until_a_cycle_counts() -> None:
+    plan_ = with_fee(YEARLY, fee="100.00")
+    fee = paid("100.0", cycle_executions=executed(0))
+    assert mapped(subscription(billing_info=fee), plan_).paid_through == START
+    both = paid("100.0", START + 4 * HOUR, cycle_executions=executed(1))
+    assert mapped(subscription(billing_info=both), plan_).paid_through == YEAR_LATER + 4 * HOUR
+
+
+class TestFirstCycleFailed:
+    """The fee was paid, the first cycle was not: PayPal counts it all the same."""
+
+    @pytest.mark.parametrize("fee", ["1.00", "100.00"])
+    def test_nothing_is_kept_of_a_fee(self, fee: str) -> None:
+        failed = START + 4 * HOUR
+        billing = paid(fee, cycle_executions=executed(1), failed_payments_count=1)
+        billing["last_failed_payment"] = {"amount": {}, "time": stamp(failed)}
+        found = mapped(subscription(billing_info=billing), with_fee(YEARLY, fee=fee), failed + 60)
+        assert (found.status, found.paid_through) == (Status.PENDING, None)
+        ended = mapped(subscription("CANCELLED", billing_info=billing), with_fee(YEARLY, fee=fee), failed)
+        assert ended.paid_through == START
+
+    @pytest.mark.parametrize("fee", ["1.00", "100.00"])
+    def test_after_free_days_the_grace_begins_then(self, fee: str) -> None:
+        of = with_fee(cycle(None, "WEEK", trial=True), cycle("100.00", "YEAR", sequence=2), fee=fee)
+        failed = START + 7 * DAY
+        billing = paid(fee, cycle_executions=executed(1, 1), failed_payments_count=1)
+        billing["last_failed_payment"] = {"amount": {}, "time": stamp(failed)}
+        found = mapped(subscription(billing_info=billing), of, failed + 60)
+        assert (found.status, found.unpaid_since, found.paid_through) == (Status.PAST_DUE, failed, failed)
+
+    def test_a_free_day_was_had_however_soon_the_payment_failed(self) -> None:
+        failed = START + 20 * HOUR
+        billing = paid("1.0", cycle_executions=executed(1, 1), failed_payments_count=1)
+        billing["last_failed_payment"] = {"amount": {}, "time": stamp(failed)}
+        assert mapped(subscription(billing_info=billing), FREE_DAY, failed + 60).status is Status.PAST_DUE
+
+    def test_a_later_failure_leaves_what_was_paid_before(self) -> None:
+        failed = moment("2027-02-28T10:00:00Z")
+        billing = paid("5.0", START + 4 * HOUR, cycle_executions=executed(2), failed_payments_count=1)
+        billing["last_failed_payment"] = {"amount": {}, "time": stamp(failed)}
+        found = mapped(subscription(billing_info=billing), with_fee(cycle("5.00")), failed + 60)
+        assert (found.status, found.period_start) == (Status.PAST_DUE, START + 4 * HOUR)
+
+
+class TestTrials:
+    """Several cycles."""
+
+    def test_a_trial_that_costs_something_is_paid_for_its_own_length(self) -> None:
+        of = with_fee(cycle("2.00", "MONTH", trial=True), cycle("100.00", "YEAR", sequence=2))
+        billing = paid("2.0", START + 4 * HOUR, cycle_executions=executed(1, 0))
+        found = mapped(subscription(billing_info=billing), of)
+        assert found.paid_through == moment("2027-02-28T18:32:00Z")
+
+    def test_of_two_trials_the_free_one_counts_first(self) -> None:
+        of = with_fee(
+            cycle(None, "WEEK", trial=True),
+            cycle("2.00", "MONTH", sequence=2, trial=True),
+            cycle("100.00", "YEAR", sequence=3),
+        )
+        billing = paid("1.0", cycle_executions=executed(1, 0, 0))
+        assert mapped(subscription(billing_info=billing), of).paid_through == START + 7 * DAY
+
+    def test_a_free_month_after_one_that_was_paid_is_kept(self) -> None:
+        of = plan(
+            cycle("2.00", "WEEK", trial=True),
+            cycle(None, "WEEK", sequence=2, trial=True),
+            cycle("100.00", "YEAR", sequence=3),
+        )
+        second = START + 8 * DAY
+        billing = paid("2.0", START, cycle_executions=executed(1, 1, 0))
+        found = mapped(subscription(billing_info=billing), of, second)
+        assert found.paid_through == START + 14 * DAY
+        first = paid("2.0", START, cycle_executions=executed(1, 0, 0))
+        assert mapped(subscription(billing_info=first), of, START + DAY).paid_through == START + 7 * DAY
+
+    def test_the_last_payment_of_so_many_is_paid_for_its_period(self) -> None:
+        billing = paid("5.0", START, cycle_executions=executed(3))
+        found = mapped(subscription("EXPIRED", billing_info=billing), with_fee(cycle("5.00", total_cycles=3)))
+        assert found.paid_through == moment("2027-02-28T14:32:00Z")
+
+
+class TestWithoutFee:
+    """PayPal may count late."""
+
+    def test_the_whole_price_is_a_payment_for_a_period(self) -> None:
+        billing = paid("100.0", cycle_executions=executed(0), next_billing_time=stamp(START))
+        found = mapped(subscription("CANCELLED", billing_info=billing), plan(YEARLY))
+        assert found.paid_through == YEAR_LATER + 60
+
+    def test_tax_shipping_and_quantity_belong_to_it(self) -> None:
+        of = plan(YEARLY, taxes={"percentage": "20", "inclusive": False})
+        data: dict[str, Any] = {"quantity": "2", "shipping_amount": {"currency_code": "USD", "value": "3.0"}}
+        whole = paid("243.0", cycle_executions=executed(0))
+        assert mapped(subscription(billing_info=whole, **data), of).paid_through == YEAR_LATER + 60
+        less = paid("242.0", cycle_executions=executed(0))
+        assert mapped(subscription(billing_info=less, **data), of).paid_through == START
+
+    def test_something_less_is_a_fee_that_the_plan_no_longer_shows(self) -> None:
+        billing = paid("1.0", cycle_executions=executed(0), next_billing_time=stamp(START + HOUR))
+        assert mapped(subscription("SUSPENDED", billing_info=billing), plan(YEARLY)).paid_through == START
+
+    def test_who_changed_to_a_dearer_plan_keeps_what_was_paid(self) -> None:
+        """PayPal counts the new plan's cycles from nothing, and bills it when the old one's time is over."""
+        due = moment("2027-02-28T10:00:00Z")
+        billing = paid("3.0", START, cycle_executions=executed(0), next_billing_time=stamp(due))
+        found = mapped(subscription(billing_info=billing), plan(cycle("5.00")), START + 9 * DAY)
+        assert found.paid_through == due
+
+
+def test_a_fee_out_of_the_list_of_payments_is_one_too() -> None:
+    hidden = subscription("CANCELLED", billing_info={})
+    fee = dict(with_payment(hidden, Payment("TX1", 100, 0, "usd", START)))
+    assert mapped(fee, with_fee(YEARLY)).paid_through == START
+    year = dict(with_payment(hidden, Payment("TX2", 10_000, 0, "usd", START)))
+    assert mapped(year, with_fee(YEARLY)).paid_through == YEAR_LATER
+
+
+class TestCharges:
+    """What is charged from the next payment on."""
+
+    def test_the_price_alone_needs_no_word(self) -> None:
+        assert mapped(subscription(), plan(cycle("5.00"))).terms == PLAIN
+        inclusive = plan(cycle("5.00"), taxes={"percentage": "20", "inclusive": True})
+        assert mapped(subscription(), inclusive).terms == PLAIN
+        unsaid = plan(cycle("5.00"), taxes={"percentage": "20"})
+        assert mapped(subscription(), unsaid).terms == PLAIN
+        assert mapped(subscription(quantity="3"), plan(cycle("5.00"))).terms == PLAIN
+
+    def test_tax_and_shipping_are_added(self) -> None:
+        data = subscription(
+            quantity="3",
+            shipping_amount={"currency_code": "USD", "value": "2.50"},
+            billing_info=info(cycle_executions=executed(1)),
+        )
+        taxed = plan(cycle("5.05"), taxes={"percentage": "19.99", "inclusive": False})
+        assert mapped(data, taxed).terms.steps == (Step(1515 + 303 + 250),)
+
+    def test_forints_are_taxed_in_whole_ones(self) -> None:
+        price = {"fixed_price": {"currency_code": "HUF", "value": "999"}}
+        taxed = plan(cycle(pricing_scheme=price), taxes={"percentage": "27", "inclusive": False})
+        assert mapped(subscription(billing_info={}), taxed).terms.steps == (Step(126_900),)
+
+    @pytest.mark.parametrize(("done", "left"), [(0, (2, 3)), (1, (1, 3)), (2, (3,)), (5, ())])
+    def test_trials_that_cost_something_come_first(self, done: int, left: tuple[int, ...]) -> None:
+        executions = executed(min(done, 2), max(done - 2, 0), 0)
+        data = subscription(billing_info=paid("3.3", cycle_executions=executions))
+        steps = mapped(data, recorded.DOCUMENTED_PLAN).terms.steps
+        amounts = (330, 660)[2 - len(left) :]
+        assert steps == (*map(Step, amounts, left), Step(1100))
+
+    def test_what_is_owed_is_taken_with_the_next(self) -> None:
+        owed = info(outstanding_balance={"currency_code": "USD", "value": "5.0"})
+        assert mapped(subscription(billing_info=owed), plan()).terms.steps == (Step(1000, 1), Step(500))
+        never = plan(payment_preferences={"auto_bill_outstanding": False})
+        assert mapped(subscription(billing_info=owed), never).terms == PLAIN
+
+    def test_a_price_by_quantity_is_paypals_to_work_out(self) -> None:
+        tiers = {"pricing_model": "TIERED", "tiers": [{"amount": {"currency_code": "EUR", "value": "2.00"}}]}
+        found = mapped(subscription(), plan(cycle(None, pricing_scheme=tiers)))
+        assert (found.terms, found.total) == (PLAIN, None)
+
+
+class TestOwnTerms:
+    """A subscription's own variant of its plan."""
+
+    def test_a_whole_one_needs_no_plan(self) -> None:
+        assert is_whole(recorded.DOCUMENTED_PLAN)
+        assert not is_whole({"billing_cycles": recorded.DOCUMENTED_PLAN["billing_cycles"]})
+        assert not is_whole({"billing_cycles": [{"sequence": 3}], "payment_preferences": {}})
+
+    def test_what_it_names_stands_in_place_of_the_plans(self) -> None:
+        price = {"fixed_price": {"currency_code": "USD", "value": "7.00"}}
+        own = {
+            "billing_cycles": [{"sequence": 3, "pricing_scheme": price}],
+            "taxes": {"percentage": "20"},
+            "payment_preferences": {"auto_bill_outstanding": False},
+        }
+        tariff = tariff_of(with_own(recorded.DOCUMENTED_PLAN, own))
+        assert tariff.charge(tariff.regular) == 840
+        assert tariff.charge(tariff.cycles[0]) == 360
+        assert (tariff.fee, tariff.taxed(tariff.fee)) == (1000, 1200)
+
+
+class TestRecorded:
+    """What PayPal has really answered."""
+
+    DOCUMENTED_START = moment("2019-04-10T07:00:00Z")
+
+    def test_its_documented_subscription_is_paid_for_no_period(self) -> None:
+        now = moment("2019-04-09T12:00:00Z")
+        found = mapped(recorded.DOCUMENTED, recorded.DOCUMENTED_PLAN, now)
+        assert (found.status, found.trial_end) == (Status.TRIALING, moment("2019-04-10T10:00:00Z"))
+        assert found.paid_through == self.DOCUMENTED_START
+
+    def test_nor_where_the_plan_shows_no_fee(self) -> None:
+        bare = {**recorded.DOCUMENTED_PLAN, "payment_preferences": {}}
+        found = mapped(recorded.DOCUMENTED, bare, moment("2019-04-10T12:00:00Z"))
+        assert found.paid_through == self.DOCUMENTED_START
+
+    def test_a_paid_fee_lasts_until_the_start(self) -> None:
+        found = mapped(recorded.FEE_PAID, recorded.DOCUMENTED_PLAN, moment("2021-12-26T20:00:00Z"))
+        start = moment("2021-12-27T15:57:47Z")
+        assert (found.status, found.period_end, found.paid_through) == (Status.TRIALING, start, start)
+
+    def test_cancelled_after_the_fee_nothing_is_kept(self) -> None:
+        found = mapped(recorded.CANCELLED_AFTER_FEE, recorded.DOCUMENTED_PLAN)
+        assert found.paid_through == moment("2021-02-18T21:42:05Z")
+
+    def test_a_free_day(self) -> None:
+        of = plan(cycle(None, "DAY", trial=True), cycle("9.99", sequence=2))
+        found = mapped(recorded.FREE_DAY, of, moment("2024-03-04T09:24:00Z"))
+        assert (found.status, found.paid_through) == (Status.TRIALING, moment("2024-03-05T09:20:35Z"))
+
+    def test_a_month_that_was_paid(self) -> None:
+        found = mapped(recorded.MONTH_PAID, plan(cycle("1.00", total_cycles=998)))
+        assert (found.status, found.paid_through) == (Status.ACTIVE, moment("2019-08-14T10:00:00Z"))
