@@ -100,6 +100,7 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
             grace=settings.grace_seconds,
             public_url=settings.public_url,
             signer=Signer(settings.secret_keys),
+            arrivals=listener.arrivals,
         )
         worker = Worker(ports, settings.sync_interval_seconds)
         stack.push_async_callback(worker.close, DRAIN_SECONDS)
@@ -109,10 +110,9 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
 
 async def _serve_until_signal(settings: Settings) -> int:
     serving = asyncio.ensure_future(serve(settings, SystemClock()))
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
-            loop.add_signal_handler(number, serving.cancel)
+            asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
     try:
         await serving
     except asyncio.CancelledError:

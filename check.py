@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping
 
+import aiohttp
+
 from billing.errors import LedgerError, LedgerHeld, ProviderError
 from billing.model import Finding, Plan
 from billing.ports import Clock, Provider
@@ -16,6 +18,8 @@ from logs import visible
 from providers.registry import make_providers
 
 _WIDTH = 100
+_PATIENCE = aiohttp.ClientTimeout(total=10)
+_SELF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens everywhere, it is asked here
 
 
 async def check(settings: Settings, clock: Clock) -> int:
@@ -52,10 +56,28 @@ async def _check_ledger(
             strays = await find_strays(ledger, providers, sorted(sellers), now)
     except LedgerHeld:
         says = "In use by a running bot, so its plans are not looked at here; /doctor does."
-        return [Finding("Ledger", True, says)], []
+        return [Finding("Ledger", True, says), *await _ask_running(settings)], []
     except LedgerError as error:
         return [Finding("Ledger", False, error.tell, "See docs/operations.md.")], []
     return [Finding("Ledger", True, f"It opens, and holds {len(plans)} plans on sale."), *strays], plans
+
+
+async def _ask_running(settings: Settings) -> list[Finding]:
+    """What the bot that runs says of itself: only it knows which notifications it refused."""
+    host = _SELF.get(settings.http_host, settings.http_host)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}/readyz"
+    if settings.http_port == 0:
+        return [Finding("Running bot", True, "Its port is chosen by the system, so it is not asked here.")]
+    try:
+        async with aiohttp.ClientSession(timeout=_PATIENCE) as session, session.get(url) as answer:
+            told = await answer.json()
+            faults = {str(name): str(says) for name, says in told.items() if name != "ready" and says != "ok"}
+    except (aiohttp.ClientError, OSError, ValueError, AttributeError):
+        cure = "Wait until it has started; if that does not help, its log says why."
+        return [Finding("Running bot", False, f"It does not answer at {url}.", cure)]
+    if not faults:
+        return [Finding("Running bot", True, f"It is ready, says {url}.")]
+    return [Finding(f"Running bot: {name}", False, says) for name, says in faults.items()]
 
 
 async def _check_providers(

@@ -14,6 +14,7 @@ from billing.backoff import next_try, next_try_of
 from billing.errors import DuesError
 from billing.model import Event, Intent, IntentState, MemberMark, Notice
 from billing.ports import Ports, StaleSubscription, Work
+from billing.use_cases.arrivals import watch_arrivals
 from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.carry_out import carry_out
 from billing.use_cases.converge import converge_member
@@ -167,7 +168,7 @@ class Worker:
     def start(self) -> None:
         """Begin; Discord must be ready to take calls."""
         runs = [self._run_lane(lane) for lane in lanes(self._ports)]
-        runs += [self._run_timer(), self._run_sweeps(), self._refresh_prices()]
+        runs += [self._run_timer(), self._run_sweeps(), self._refresh_prices(), watch_arrivals(self._ports)]
         self._tasks = [asyncio.create_task(run) for run in runs]
 
     async def close(self, patience: float) -> None:

@@ -27,6 +27,7 @@ from billing.model import (
     RoleWaits,
     Started,
     SubscriptionKey,
+    Unheard,
     Unknown,
     UnmappedProduct,
     Unreadable,
@@ -69,6 +70,7 @@ _COLOURS: dict[type[NoticeBody], int] = {
     ChargedLate: cards.WARN,
     RefundedByHand: cards.WARN,
     Vanished: cards.WARN,
+    Unheard: cards.BAD,
 }
 
 
@@ -113,10 +115,20 @@ async def notice_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return charges.role_waits(body)
         case Braked():
             return BRAKE_OFF
+        case Unheard() as body:
+            return _unheard(ports, body)
         case Unknown():
             return "Something about a subscription changed. /subscriptions shows how it stands."
         case body:
             assert_never(body)
+
+
+def _unheard(ports: Ports, body: Unheard) -> str:
+    provider = ports.providers.get(body.provider)
+    if provider is None:
+        return f"### Payments through {title_of(body.provider)}\nThe bot is not connected to it any more."
+    fault = provider.unheard(refused=body.refused)
+    return f"### Notifications from {provider.title} do not get through\n{fault.says}\n{fault.cure}"
 
 
 def _where(notice: Notice, place: Place) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from billing.model import Event, SubscriptionKey
 from billing.ports import StaleSubscription
-from db.rows import EVENT, event, event_row, key_row, marks
+from db.rows import EVENT, event, event_row, key_row, marks, to_json
 
 # How long a finished event is remembered. Stripe delivers for 3 days and lists events for 30; later, a
 # double would only lead to one more fetch.
@@ -23,6 +23,15 @@ def record_events(db: sqlite3.Connection, events: Sequence[Event], at: int) -> i
         " ON CONFLICT (provider, account, event_id) DO NOTHING",
         [(*event_row(e), at, at if e.subject else None, None if e.subject else at) for e in events],
     ).rowcount
+
+
+def load_known_events(db: sqlite3.Connection, provider: str, account: str, ids: Sequence[str]) -> set[str]:
+    rows = db.execute(
+        "SELECT event_id FROM inbox WHERE provider = ? AND account = ?"
+        " AND event_id IN (SELECT value FROM json_each(?))",
+        (provider, account, to_json(ids)),
+    )
+    return {row[0] for row in rows}
 
 
 def load_pending_events(db: sqlite3.Connection, at: int, limit: int) -> list[Event]:

@@ -147,6 +147,7 @@ class SqliteLedger(Ledger):
         finally:
             self._arriving -= 1
 
+    load_known_events = _reads(inbox.load_known_events)
     load_pending_events = _reads(inbox.load_pending_events)
     record_located = _writes(inbox.record_located, {Work.SYNC})
     record_event_failed = _writes(inbox.record_event_failed)

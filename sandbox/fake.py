@@ -69,6 +69,7 @@ class FakeProvider:
 
     def __init__(self, clock: Clock, secret: str, webhook_url: str = "") -> None:
         self._clock, self._secret, self._webhook_url = clock, secret, webhook_url
+        self.webhook_print = hashlib.sha256(secret.encode()).hexdigest()[:16]
         self._prices: dict[str, Price] = {}
         self._orders: dict[str, tuple[CheckoutOrder, PaymentPage]] = {}
         self._sold: dict[str, _Sold] = {}
@@ -188,11 +189,14 @@ class FakeProvider:
         if abs(now - int(stamp)) > TOLERANCE:
             raise NotAuthentic
         try:
-            told = json.loads(body)
-            subject = Subject(*told["subject"])
-            return [Event(self.name, self.account, told["id"], told["kind"], subject, int(stamp))]
+            return [self._event(body, stamp)]
         except (ValueError, TypeError, KeyError):
             raise Malformed from None
+
+    def _event(self, body: bytes, stamp: str) -> Event:
+        told = json.loads(body)
+        subject = Subject(*told["subject"])
+        return Event(self.name, self.account, told["id"], told["kind"], subject, int(stamp))
 
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
         """As it is."""
@@ -237,6 +241,18 @@ class FakeProvider:
         self._ask()
         for sold in list(self._sold.values()):
             yield sold.now
+
+    async def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
+        """Newest first."""
+        self._ask()
+        for body, headers in reversed(self.sent):
+            if int(headers["fake-time"]) >= since:
+                yield self._event(body, headers["fake-time"])
+
+    def unheard(self, *, refused: bool) -> Finding:
+        """Either way the secret is looked at first."""
+        says = "The bot refuses what the fake sends." if refused else "Nothing arrives from the fake."
+        return Finding("Fake notifications", False, says, "Give the bot the fake's own secret.")
 
     async def fetch_price(self, price_id: str) -> Price:
         """As it was made."""

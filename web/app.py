@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
+from billing.arrivals import Arrivals
 from billing.errors import DuesError, LedgerError, NotificationError, ProviderError
 from billing.model import Event
 from billing.ports import Clock, Ledger, Provider
@@ -54,11 +55,13 @@ class Readiness:
     ledger: Ledger
     clock: Clock
     discord: Callable[[], str | None]
+    providers: Mapping[str, Provider]
+    arrivals: Arrivals
 
     async def faults(self) -> tuple[dict[str, str], dict[str, float]]:
         """What is not all right, by name, and the gauges that it was judged by."""
         fault = self.discord()
-        found = {} if fault is None else {"discord": fault}
+        found = {**({} if fault is None else {"discord": fault}), **dict(self._unheard())}
         try:
             health = await self.ledger.load_health(int(self.clock.now()))
         except LedgerError as error:
@@ -78,6 +81,13 @@ class Readiness:
         }
         return {**found, **late}, gauges
 
+    def _unheard(self) -> Iterator[tuple[str, str]]:
+        for name, provider in self.providers.items():
+            arrival = self.arrivals.of(name)
+            if arrival.lost_since is not None:
+                fault = provider.unheard(refused=arrival.lost_refused)
+                yield name, f"{fault.says} {fault.cure}"
+
 
 class Listener:
     """The aiohttp application, with its own metrics registry."""
@@ -88,14 +98,22 @@ class Listener:
         providers: Mapping[str, Provider],
         clock: Clock,
         discord_fault: Callable[[], str | None],
+        arrivals: Arrivals | None = None,
     ) -> None:
         self._ledger, self._providers, self._clock = ledger, providers, clock
-        self._readiness = Readiness(ledger, clock, discord_fault)
+        self.arrivals = arrivals or Arrivals(clock.now())
+        self._readiness = Readiness(ledger, clock, discord_fault, providers, self.arrivals)
         self._registry = CollectorRegistry()
         self._notifications = Counter(
             "dues_notifications",
             "Notifications by provider and answer",
             ["provider", "status"],
+            registry=self._registry,
+        )
+        self._refused = Counter(
+            "dues_notifications_refused",
+            "Notifications that were not believed or not readable; anybody can post them",
+            ["provider"],
             registry=self._registry,
         )
         self._gauges: dict[str, Gauge] = {}
@@ -129,6 +147,9 @@ class Listener:
             started = perf_counter()
             status, outcome, events = await self._receive(provider, request)
             took = perf_counter() - started
+            if status in (400, 413):
+                self.arrivals.refuse(provider.name, self._clock.now())
+                self._refused.labels(provider.name).inc()
             # The answer goes out first: 30 µs earlier, of 500 (bench/).
             asyncio.get_running_loop().call_soon(tell, status, outcome, events, took)
             return web.Response(status=status, text=outcome)
@@ -152,13 +173,18 @@ class Listener:
             events, new = await ingest(self._ledger, self._clock, provider, body, headers)
         except NotificationError as error:
             return 400, error.tell, []
-        except (LedgerError, ProviderError) as error:
+        except LedgerError as error:
+            self.arrivals.fail_to_store(provider.name, self._clock.now())
             return 503, error.tell, []
+        except ProviderError as error:
+            return 503, error.tell, []
+        if events:  # none: it belongs to another mode or account, and says nothing of ours
+            self.arrivals.accept(provider.name, self._clock.now())
         return 200, f"stored {new}" if new else "nothing new", events
 
     async def _readyz(self, request: web.Request) -> web.Response:
         faults, _ = await self._readiness.faults()
-        names = ("ledger", "discord", "inbox", "members")
+        names = ("ledger", "discord", "inbox", "members", *self._providers)
         state = {name: faults.get(name, "ok") for name in names}
         return web.json_response({"ready": not faults, **state}, status=503 if faults else 200)
 

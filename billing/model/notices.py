@@ -200,6 +200,15 @@ class Braked:
 
 
 @dataclass(frozen=True, slots=True)
+class Unheard:
+    """To the admins: a provider's true notifications do not arrive. `refused`: the bot refuses them."""
+
+    kind: ClassVar[str] = "unheard"
+    provider: str
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """What a ledger holds and this program cannot read, such as a kind of a later version."""
 
@@ -225,6 +234,7 @@ NoticeBody: TypeAlias = (
     | RoleRefused
     | RoleWaits
     | Braked
+    | Unheard
     | Unknown
 )
 

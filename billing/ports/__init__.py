@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from billing.arrivals import Arrivals
 from billing.errors import ProviderRefused
 from billing.model import SubscriptionKey
 from billing.pages import OpenPages, PaymentPage
@@ -18,6 +19,7 @@ from billing.titles import title_of
 from billing.turns import Turns
 
 __all__ = [
+    "Arrivals",
     "CheckoutFound",
     "CheckoutOrder",
     "Clock",
@@ -56,6 +58,7 @@ class Ports:
     turns: Turns = field(default_factory=Turns)
     pages: OpenPages = field(default_factory=OpenPages)
     signer: Signer = field(default_factory=Signer)
+    arrivals: Arrivals = field(default_factory=Arrivals)
 
     def now(self) -> int:
         """Unix seconds, whole."""

@@ -69,6 +69,7 @@ class Provider(Protocol):
     account: str  # which account or mode; part of every key
     keeps_period: bool  # can cancel at the period's end by itself, and therefore resume
     lists_all: bool  # can name every subscription of the account by itself
+    webhook_print: str  # changes with what its notifications are proven by, and gives none of that away
 
     @property
     def clock_skew(self) -> float | None:
@@ -97,6 +98,14 @@ class Provider(Protocol):
     def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
         """Every subscription of the account, ended ones included, page by page; where the provider cannot
         list them (`lists_all`), those of the `known` ids that it still has."""
+
+    def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
+        """What happened since that moment and tells of access or money, newest first, without the kinds that
+        the webhook at this address is not told of, where that can be seen. Raises ProviderError like the
+        others; one that cannot be read is left out."""
+
+    def unheard(self, *, refused: bool) -> Finding:
+        """The fault that true notifications do not arrive, with its cure. `refused`: some were refused."""
 
     async def fetch_price(self, price_id: str) -> Price:
         """A price as the provider has it now; ProviderNotFound when it has none of that id."""

@@ -10,6 +10,7 @@ from billing.errors import DuesError, ProviderError
 from billing.model import Binding, Finding, Intent, Plan, SubscriptionKey
 from billing.ports import Ledger, Ports, Provider
 from billing.titles import title_of
+from billing.use_cases.arrivals import finding_of
 from billing.use_cases.carry_out import why_held
 from billing.use_cases.converge import MOST_SKEW, WAITS
 
@@ -24,6 +25,8 @@ async def diagnose(ports: Ports, guild_id: int) -> list[Finding]:
     findings = []
     for provider in ports.providers.values():
         findings += await check_provider(ports, provider, guild_id)
+        arrived = finding_of(provider, ports.arrivals.of(provider.name))
+        findings += [arrived] if arrived else []
     if not ports.providers:
         cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, or the PAYPAL_ settings, and start again."
         findings.append(Finding("providers", False, "No payment provider is set up.", cure))

@@ -194,6 +194,8 @@ async def _conclude(
     ports: Ports, provider: Provider, snapshot: Subscription, who: str, why: str, evidence: str
 ) -> Synced:
     known, state = await ports.ledger.load_with_member(snapshot.key)
+    if known is None:
+        ports.arrivals.see_sold(provider.name, snapshot.created_at, ports.clock.now())
     if known is None or known.binding is None:
         snapshot = await find_payer(ports, provider, snapshot)
     else:

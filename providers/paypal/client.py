@@ -30,6 +30,7 @@ from billing.signing import Signer
 from providers.base import Answer, bounded, maybe, need
 from providers.paypal import payments
 from providers.paypal.api import Api, Limited, Refused, path
+from providers.paypal.arrivals import list_events, unheard
 from providers.paypal.certs import LIVE, SANDBOX, Certificates, source_of
 from providers.paypal.dates import stamp
 from providers.paypal.mapping import lacks_payment, map_checkout, map_subscription
@@ -85,7 +86,7 @@ class PayPalProvider:
     ) -> None:
         self.account = account_of(url)
         self._site = _SITES.get(urlsplit(url).hostname or "", url)
-        self._webhook_id = webhook_id
+        self._webhook_id = self.webhook_print = webhook_id  # which is no secret
         self._clock = clock
         self._api = Api(client_id, client_secret, url, clock)
         self._certificates = Certificates(source_of(url), ca_file)
@@ -192,6 +193,14 @@ class PayPalProvider:
                     raise
                 await self._clock.sleep(limited.wait)
         return await self.fetch_subscription(subscription_id)
+
+    def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
+        """See providers/paypal/arrivals.py."""
+        return list_events(self._api, since, self._clock.now(), self._webhook_id, self.account)
+
+    def unheard(self, *, refused: bool) -> Finding:
+        """See providers/paypal/arrivals.py."""
+        return unheard(refused=refused)
 
     @bounded
     async def fetch_price(self, price_id: str) -> Price:

@@ -32,7 +32,7 @@ EVENTS = (
     "PAYMENT.SALE.REFUNDED",
     "PAYMENT.SALE.REVERSED",
 )
-_APPS = "developer.paypal.com > Apps & Credentials"
+APPS = "developer.paypal.com > Apps & Credentials"
 
 
 class Setup:
@@ -86,9 +86,7 @@ class Setup:
         try:
             await self._api.sign_in()
         except Refused:
-            cure = (
-                f"Copy client id and secret from {_APPS} once more; the mode there must be {self._account}."
-            )
+            cure = f"Copy client id and secret from {APPS} once more; the mode there must be {self._account}."
             says = f"PayPal does not accept them ({self._account})."
             return Finding(what, False, says, cure)
         mode = "live: payments are real" if self._account == "live" else "sandbox: no money moves"
@@ -108,11 +106,11 @@ class Setup:
             webhook = await self._api.get(path("v1", "notifications", "webhooks", self._webhook_id))
         except ProviderNotFound:
             cure = (
-                f"In {_APPS} open the application and add a webhook with the address {webhook_url} and the "
+                f"In {APPS} open the application and add a webhook with the address {webhook_url} and the "
                 f"events {', '.join(EVENTS)}; then put its id into PAYPAL_WEBHOOK_ID and start the bot again."
             )
             return Finding(what, False, "The application has no webhook with the id PAYPAL_WEBHOOK_ID.", cure)
-        cure, fix = f"Change it in {_APPS}, or let the bot do it.", "paypal:webhook"
+        cure, fix = f"Change it in {APPS}, or let the bot do it.", "paypal:webhook"
         if maybe(webhook, "url", str) != webhook_url:
             says = (
                 f"The webhook leads elsewhere, not to {webhook_url}: payments are noticed only by the sweep."
@@ -131,7 +129,7 @@ class Setup:
             if refused.status != 403:
                 return []
             says = "The application may not look at disputes, so a payment that is disputed keeps its roles."
-            cure = f"In {_APPS} open the application and switch on Disputes; it takes up to nine hours."
+            cure = f"In {APPS} open the application and switch on Disputes; it takes up to nine hours."
             return [Finding("PayPal disputes", False, says, cure)]
         return []
 

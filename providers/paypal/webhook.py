@@ -170,6 +170,18 @@ def read_event(body: bytes, account: str, sent: Transmission) -> Event:
     return Event("paypal", account, note.id, note.event_type, find_subject(note), at)
 
 
+def read_listed(data: Mapping[str, Any], account: str) -> Event | None:
+    """An event from PayPal's own list; None where it is not readable."""
+    try:
+        note = msgspec.convert(data, _Notification)
+        at = moment(note.create_time or "")
+    except (msgspec.ValidationError, ProviderMisread):
+        return None
+    return (
+        Event("paypal", account, note.id, note.event_type, find_subject(note), at) if is_id(note.id) else None
+    )
+
+
 def _read(body: bytes) -> _Notification:
     try:
         return _DECODER.decode(body)

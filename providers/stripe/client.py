@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from billing.ports import CheckoutFound, CheckoutOrder, Clock, PaymentPage, Port
 from providers.base import Answer, bounded, called, maybe, need
 from providers.stripe import payments
 from providers.stripe.api import Api, Missing, Refused, path
+from providers.stripe.arrivals import list_events, unheard
 from providers.stripe.mapping import (
     NAME,
     map_checkout,
@@ -64,6 +66,7 @@ class StripeProvider:
         self, api_key: str, webhook_secrets: tuple[str, ...], api_url: str | None, clock: Clock
     ) -> None:
         self.account = account_of(api_key)
+        self.webhook_print = hashlib.sha256(",".join(sorted(webhook_secrets)).encode()).hexdigest()[:16]
         self._authenticate = Together(partial(authenticate, secrets=webhook_secrets, account=self.account))
         self._api = Api(api_key, api_url, clock)
         self._portals = Portals(self._api, clock)
@@ -128,6 +131,14 @@ class StripeProvider:
                     yield self._map(await self._whole.complete(data))
                 except ProviderMisread as error:
                     log.warning("Left out subscription %s: %s", called(data), error)
+
+    def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
+        """See providers/stripe/arrivals.py."""
+        return list_events(self._api, since, webhook_url, self.account)
+
+    def unheard(self, *, refused: bool) -> Finding:
+        """See providers/stripe/arrivals.py."""
+        return unheard(refused=refused)
 
     @bounded
     async def fetch_price(self, price_id: str) -> Price:

@@ -40,7 +40,7 @@ EVENTS = (
     "product.updated",
 )
 _KEYS_PAGE = "Stripe Dashboard > Developers > API keys"
-_HOOKS_PAGE = "Stripe Dashboard > Developers > Webhooks"
+HOOKS_PAGE = "Stripe Dashboard > Developers > Webhooks"
 
 # What a restricted key must be allowed, by the list that shows whether it is.
 PERMISSIONS = (
@@ -53,6 +53,7 @@ PERMISSIONS = (
     ("charges", "Charges and Refunds: write"),
     ("payment_intents", "PaymentIntents: read"),
     ("disputes", "Disputes: read"),
+    ("events", "Events: read"),
 )
 
 
@@ -124,7 +125,7 @@ class Setup:
         ours = [one for one in known if maybe(one, "url", str) == webhook_url]
         if not ours:
             cure = (
-                f"In {_HOOKS_PAGE} add an endpoint with this URL and the events {', '.join(EVENTS)}; "
+                f"In {HOOKS_PAGE} add an endpoint with this URL and the events {', '.join(EVENTS)}; "
                 "then put its signing secret into STRIPE_WEBHOOK_SECRET and start the bot again."
             )
             says = f"No webhook endpoint leads to {webhook_url}, so payments are noticed only by the sweep."
@@ -181,7 +182,7 @@ def _again(error: ProviderError) -> str:
 
 def _judge_endpoint(endpoint: Answer) -> Finding:
     what, id_ = "Stripe webhook", need(endpoint, "id", str)
-    cure = f"Change it in {_HOOKS_PAGE}, or let the bot do it."
+    cure = f"Change it in {HOOKS_PAGE}, or let the bot do it."
     if need(endpoint, "status", str) != "enabled":
         return Finding(what, False, "The webhook endpoint is switched off.", cure, f"stripe:enable:{id_}")
     events = _events_of(endpoint)

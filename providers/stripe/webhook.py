@@ -126,7 +126,20 @@ def authenticate(
     if note.account or note.context:
         log.info("Stripe sent event %s of a connected account; not ours", note.id)
         return []
-    return [Event("stripe", account, note.id, note.type, find_subject(note), _moment(note.created))]
+    return [_event(note, account)]
+
+
+def read_listed(data: Mapping[str, Any], account: str) -> Event | None:
+    """An event from Stripe's own list; None where it is of a connected account, or not readable."""
+    try:
+        note = msgspec.convert(data, _Notification)
+        return None if note.account or note.context or not is_id(note.id) else _event(note, account)
+    except (msgspec.ValidationError, Malformed):
+        return None
+
+
+def _event(note: _Notification, account: str) -> Event:
+    return Event("stripe", account, note.id, note.type, find_subject(note), _moment(note.created))
 
 
 def verify(body: bytes, header: str, now: float, secrets: Sequence[str]) -> None:

@@ -56,6 +56,8 @@ class FakeProvider:
     keeps_period: bool = True
     lists_all: bool = True
     writes_payers: bool = False
+    webhook_print: str = "one"
+    events: list[Event] = field(default_factory=list)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     checkouts: dict[str, CheckoutFound] = field(default_factory=dict)
     disputes: dict[str, tuple[str | None, DisputeState]] = field(default_factory=dict)
@@ -132,6 +134,15 @@ class FakeProvider:
             if self.lists_all or subscription.key.id in known:
                 yield subscription
         self._meet("list_subscriptions", "", after=True)
+
+    async def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
+        self._meet("list_events", str(since), after=False)
+        for event in list(self.events):
+            if event.occurred_at >= since:
+                yield event
+
+    def unheard(self, *, refused: bool) -> Finding:
+        return Finding("Stripe notifications", False, "Refused." if refused else "None arrives.", "Cure it.")
 
     async def fetch_price(self, price_id: str) -> Price:
         self._meet("fetch_price", price_id, after=False)

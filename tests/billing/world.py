@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from billing.model import Binding, Notice, NoticeBody, Plan, Status, Subscription
-from billing.ports import Ports
+from billing.ports import Arrivals, Ports
 from billing.use_cases.ingest import ingest
 from billing.worker import lanes
 from db.ledger import SqliteLedger
@@ -132,5 +132,6 @@ async def open_world(path: Path) -> AsyncIterator[World]:
     clock = StillClock()
     provider, roles, messenger = FakeProvider(clock), FakeRoles(), FakeMessenger()
     async with await SqliteLedger.open(path) as ledger:
-        ports = Ports(ledger, {"stripe": provider}, roles, messenger, clock, GRACE, "http://dues.example")
+        edges = (ledger, {"stripe": provider}, roles, messenger, clock, GRACE, "http://dues.example")
+        ports = Ports(*edges, arrivals=Arrivals(clock.now()))
         yield World(ledger, clock, provider, roles, messenger, ports)

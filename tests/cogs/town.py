@@ -12,7 +12,7 @@ from unittest.mock import patch
 import cogs.client
 import cogs.role_sync
 from billing.model import Plan
-from billing.ports import Ports, Provider, Work
+from billing.ports import Arrivals, Ports, Provider, Work
 from billing.signing import Signer
 from billing.use_cases.plans import Edit, add_plan
 from billing.worker import Worker
@@ -236,11 +236,12 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
             grace=7 * DAY,
             public_url=f"http://127.0.0.1:{town.port}",
             signer=town.signer,
+            arrivals=Arrivals(town.clock.now()),
         )
         worker = Worker(ports, sweeps)
         woken.append(worker.wake)
         stack.push_async_callback(worker.close, 5.0)
-        listener = Listener(ledger, ports.providers, town.clock, bot.why_offline)
+        listener = Listener(ledger, ports.providers, town.clock, bot.why_offline, ports.arrivals)
         await stack.enter_async_context(listening(listener.application(), "127.0.0.1", town.port, 1.0))
         started = asyncio.Event()
         serving = asyncio.create_task(bot.serve(TOKEN, ports, started.set))

@@ -88,6 +88,7 @@ async def everything(ledger: Ledger) -> None:
 
 async def load_everything(ledger: Ledger) -> None:
     who = (GUILD, ANNA.member_id)
+    await ledger.load_known_events("stripe", "test", ["evt_1"])
     await ledger.load_pending_events(20, 9)
     await ledger.load_stale(20, 9)
     await ledger.load_subscription(KEY)

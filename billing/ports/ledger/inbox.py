@@ -19,6 +19,9 @@ class InboxLedger(Protocol):
     async def record_events(self, events: Sequence[Event], at: int) -> int:
         """Store events not seen before; the number that were new. Durable when it returns."""
 
+    async def load_known_events(self, provider: str, account: str, ids: Sequence[str]) -> set[str]:
+        """Those of these events that were stored; a finished one is forgotten after three months."""
+
     async def load_pending_events(self, at: int, limit: int) -> list[Event]:
         """Stored events that no subscription is marked for yet and whose next try is due, oldest first."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,14 @@ async def test_an_event_is_stored_once_however_often_it_comes(ledger: Ledger) ->
     assert await ledger.record_events([event("a"), event("b"), event("a")], 10) == 2
     assert await ledger.record_events([event("b"), event("c")], 11) == 1
     assert await ledger.load_pending_events(11, 9) == [event("a"), event("b"), event("c")]
+
+
+async def test_events_that_were_stored_are_told_from_others_of_the_same_account(ledger: Ledger) -> None:
+    await ledger.record_events([event("a"), event("b"), replace(event("c"), account="another")], 10)
+    known = await ledger.load_known_events("stripe", "acct", ["a", "b", "c", "d"])
+    assert known == {"a", "b"}
+    assert await ledger.load_known_events("paypal", "acct", ["a"]) == set()
+    assert await ledger.load_known_events("stripe", "acct", []) == set()
 
 
 async def test_doubles_that_come_at_once_are_stored_once(ledger: Ledger) -> None:

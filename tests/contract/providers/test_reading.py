@@ -23,6 +23,8 @@ from tests.contract.providers.harness import (
     wish,
 )
 
+HOOK = "https://dues.example/webhooks/of-nobody"
+
 
 async def test_a_price_is_read_as_it_is_sold(there: Surroundings) -> None:
     price = await there.provider.fetch_price(there.sell(1250, trial_days=7))
@@ -233,3 +235,21 @@ async def test_a_provider_that_does_not_answer_is_unavailable(there: Surrounding
 
 def test_the_suite_uses_ids_as_large_as_discord_s() -> None:
     assert min(GUILD, MEMBER) > 2**53
+
+
+async def test_what_happened_is_listed_as_it_was_sent(there: Surroundings) -> None:
+    begun = int(there.clock.now())
+    await buy(there)
+    await there.settle()
+    sent = [
+        event
+        for body, headers in there.arrived
+        for event in await there.provider.authenticate(body, headers, there.clock.now())
+        if event.subject is not None
+    ]
+    listed = {event.id: event async for event in there.provider.list_events(begun, HOOK)}
+    kinds = {event.kind for event in listed.values()}
+    assert listed
+    assert listed == {event.id: event for event in sent if event.kind in kinds}
+    there.clock.advance(10)
+    assert [event async for event in there.provider.list_events(int(there.clock.now()), HOOK)] == []

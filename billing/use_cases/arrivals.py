@@ -1,0 +1,159 @@
+"""Do true notifications arrive? A refusal is no fault; the provider's own word makes it one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import AsyncIterator
+
+from billing.arrivals import MINUTE, Arrival
+from billing.errors import DuesError, ProviderError, ProviderUnavailable
+from billing.model import Event, Finding, Notice, Plan, Unheard
+from billing.ports import Ports, Provider
+
+log = logging.getLogger(__name__)
+
+TOGETHER = 100
+MOST = 1_000  # events that one look goes through; of those that never arrived the first will do
+
+
+async def watch_arrivals(ports: Ports) -> None:
+    """Until it is cancelled."""
+    for provider in ports.providers.values():
+        await _recall(ports, provider)
+    while True:
+        ports.arrivals.changed.clear()
+        rests = [await _look_safely(ports, provider) for provider in ports.providers.values()]
+        await _rest(ports, min(rests, default=math.inf))
+
+
+async def _look_safely(ports: Ports, provider: Provider) -> float:
+    try:
+        return await look_at_arrivals(ports, provider)
+    except DuesError as error:
+        log.warning("arrivals: %s", error)
+    except Exception:
+        log.exception("arrivals: fault")
+    return MINUTE
+
+
+async def _rest(ports: Ports, seconds: float) -> None:
+    waiting: list[asyncio.Future[object]] = [asyncio.ensure_future(ports.arrivals.changed.wait())]
+    if seconds < math.inf:
+        waiting.append(asyncio.ensure_future(ports.clock.sleep(max(seconds, 0))))
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+async def look_at_arrivals(ports: Ports, provider: Provider) -> float:
+    """Ask the provider where that is due; in how many seconds the next look is."""
+    arrival, now = ports.arrivals.of(provider.name), ports.clock.now()
+    if arrival.lost_since is None and now >= arrival.told_at():
+        await _declare(ports, provider, arrival)
+    if arrival.lost_since is None and now >= arrival.asks_at():
+        await _ask(ports, provider, arrival)
+    await _keep(ports, provider, arrival)
+    if arrival.lost_since is not None:
+        return math.inf  # until a true notification arrives
+    return min(arrival.told_at(), arrival.asks_at()) - ports.clock.now()
+
+
+async def _ask(ports: Ports, provider: Provider, arrival: Arrival) -> None:
+    now = arrival.asked_at = ports.clock.now()
+    try:
+        missing = [event async for event in _missing(ports, provider, arrival)]
+    except ProviderError as error:
+        log.warning("%s could not be asked whether what was refused is true: %s", provider.title, error)
+        arrival.blind, arrival.young = error.tell, isinstance(error, ProviderUnavailable)
+        return
+    arrival.blind = ""
+    if any(event.occurred_at <= now - MINUTE for event in missing):
+        await _declare(ports, provider, arrival)
+    arrival.young = any(now - MINUTE < event.occurred_at <= now for event in missing)
+
+
+async def _missing(ports: Ports, provider: Provider, arrival: Arrival) -> AsyncIterator[Event]:
+    """Events that should have arrived and did not."""
+    earliest = min(arrival.counts_from, arrival.before[0] if arrival.before else math.inf)
+    listed, seen = provider.list_events(int(earliest), f"{ports.public_url}/webhooks/{provider.name}"), 0
+    async for some in _grouped(listed):
+        ids = [event.id for event in some]
+        stored = await ports.ledger.load_known_events(provider.name, provider.account, ids)
+        for event in some:
+            if event.id not in stored and arrival.counts(event.occurred_at):
+                yield event
+        seen += len(some)
+        if seen >= MOST:
+            return
+
+
+async def _grouped(listed: AsyncIterator[Event]) -> AsyncIterator[list[Event]]:
+    held: list[Event] = []
+    async for event in listed:
+        held.append(event)
+        if len(held) == TOGETHER:
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+async def _declare(ports: Ports, provider: Provider, arrival: Arrival) -> None:
+    """A fault begins: the admins of each server that has sold there are told."""
+    refused, now = arrival.refused > 0, ports.now()
+    plans = await ports.ledger.load_plans(None, removed=True)
+    for guild_id in sorted({plan.guild_id for plan in plans if _is_sold_at(provider, plan)}):
+        # A fault that comes and goes is told once a day.
+        key = f"unheard:{provider.name}:{provider.account}:{guild_id}:{now // 86_400}"
+        body = Unheard(provider.name, refused=refused)
+        await ports.ledger.record_notice(Notice(key, guild_id, None, body, now))
+    arrival.lost_since, arrival.lost_refused = now, refused
+    log.error("%s", provider.unheard(refused=refused).says)
+
+
+def _is_sold_at(provider: Provider, plan: Plan) -> bool:
+    at = (provider.name, provider.account)
+    return any((price.provider, price.account) == at for price in (*plan.prices, *plan.former_prices))
+
+
+async def _recall(ports: Ports, provider: Provider) -> None:
+    """What an earlier process left, unless the set-up changed since or a notification has arrived."""
+    kept = (await ports.ledger.load_value(_name(provider)) or "").split()
+    arrival = ports.arrivals.of(provider.name)
+    if len(kept) == 5 and kept[0] == provider.webhook_print and arrival.accepted_at < arrival.since:
+        arrival.before = (float(kept[1]), float(kept[2]))
+        arrival.lost_since, arrival.lost_refused = int(kept[3]) or None, kept[4] == "1"
+
+
+async def _keep(ports: Ports, provider: Provider, arrival: Arrival) -> None:
+    """For the next process: when this one listened and was in doubt, and since when nothing arrives."""
+    doubt = arrival.lost_since is not None or arrival.asks_at() < math.inf or arrival.told_at() < math.inf
+    listened = (math.ceil(arrival.counts_from), ports.now()) if arrival.since < math.inf else (0, 0)
+    lost = (arrival.lost_since or 0, int(arrival.lost_refused))
+    facts = (provider.webhook_print, *listened, *lost)
+    value = " ".join(map(str, facts)) if doubt else ""
+    if value or await ports.ledger.load_value(_name(provider)):
+        await ports.ledger.record_value(_name(provider), value)
+
+
+def _name(provider: Provider) -> str:
+    return f"arrivals {provider.name}:{provider.account}"
+
+
+def finding_of(provider: Provider, arrival: Arrival) -> Finding | None:
+    """For /doctor: the fault, or how many were refused and that nothing says that they were true."""
+    if arrival.lost_since is not None:
+        return provider.unheard(refused=arrival.lost_refused)
+    what, refused = f"{provider.title} notifications", arrival.refused
+    if not refused:
+        return None
+    count = "One was refused" if refused == 1 else f"{refused} were refused"
+    if arrival.blind:
+        says = f"{count} since the bot started, and {provider.title} cannot be asked whether they were true."
+        return Finding(what, False, says, f"Mend what else is said of {provider.title} here. {arrival.blind}")
+    says = f"{count} since the bot started. Anybody can post here, and nothing says that these were true."
+    return Finding(what, True, says)

@@ -1,0 +1,67 @@
+"""What PayPal itself says of the events that should have arrived."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from billing.errors import ProviderNotFound
+from billing.model import Event, Finding
+from providers.base import in_time, maybe, need
+from providers.paypal.api import Api, Refused, path
+from providers.paypal.dates import stamp
+from providers.paypal.setup import APPS, EVENTS
+from providers.paypal.webhook import read_listed
+
+# PayPal names no further page of this list (developer.paypal.com/docs/api/webhooks/v1, webhooks-events.list,
+# 2026-11). The newest come first.
+_MOST = "300"
+
+
+async def list_events(
+    api: Api, since: int, now: float, webhook_id: str, account: str
+) -> AsyncIterator[Event]:
+    """Those of one page, which is the newest 300 of all kinds together."""
+    async with in_time("list_events"):
+        kinds = await _kinds(api, webhook_id)
+        found = await api.get(
+            path("v1", "notifications", "webhooks-events"),
+            start_time=stamp(since),
+            end_time=stamp(now + 1),
+            page_size=_MOST,
+        )
+    for data in need(found, "events", list):
+        event = read_listed(data, account)
+        if event is not None and event.kind in kinds and event.subject is not None:
+            yield event
+
+
+async def _kinds(api: Api, webhook_id: str) -> set[str]:
+    """The needed kinds, as far as the webhook sends them: nobody is accused of what no webhook sends here.
+    All of them where PayPal has no webhook of that id."""
+    try:
+        webhook = await api.get(path("v1", "notifications", "webhooks", webhook_id))
+    except (Refused, ProviderNotFound):
+        return set(EVENTS)
+    sent = {need(one, "name", str) for one in maybe(webhook, "event_types", list) or []}
+    return set(EVENTS) if "*" in sent else sent & set(EVENTS)
+
+
+def unheard(*, refused: bool) -> Finding:
+    """The fault with its cure."""
+    if refused:
+        says = (
+            "PayPal sends notifications here and the bot refuses them: PAYPAL_WEBHOOK_ID is not the id of "
+            "the webhook that sends them. Payments are noticed only by the sweep."
+        )
+        cure = (
+            f"In {APPS} open the application, copy the id of the webhook that leads here into "
+            "PAYPAL_WEBHOOK_ID and start the bot again. If it is the right one, a proxy changes the "
+            "messages on their way, or this machine's clock is more than five minutes off."
+        )
+    else:
+        says = "No notification of PayPal's arrives here, so payments are noticed only by the sweep."
+        cure = (
+            f"In {APPS} look at the webhook and its events: its address must be PUBLIC_URL followed by "
+            "/webhooks/paypal and lead to this bot, through every proxy and firewall."
+        )
+    return Finding("PayPal notifications", False, says, cure)
