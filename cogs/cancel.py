@@ -11,15 +11,17 @@ from billing.errors import Conflict, DiscordError, NotFound, ProviderError
 from billing.model import Intent, IntentKind, IntentState, Status, Subscription, SubscriptionKey
 from billing.use_cases.cancel import Preview, Receipt, cancel, preview_cancel, resume
 from billing.use_cases.carry_out import why_held
+from billing.use_cases.refresh import refresh
 from cogs import cards
 from cogs.buttons import Action, Pressed, key_text
 from cogs.context import Interaction, answer, locale_of, think
 from cogs.manage import choice_card, key_of, own_page
 from cogs.messenger import send_direct
 from cogs.options import find_own, suggest_own
-from cogs.receipts import OwnPage, receipt_card
-from cogs.replies import day, escaped
+from cogs.receipts import OwnPage, others, receipt_card, stays
+from cogs.replies import NOT_AGAIN, day, escaped
 from cogs.shown import Place, Shown, back_button, look_up
+from cogs.sums import sums_words
 
 
 class Cancel(commands.Cog):
@@ -99,7 +101,9 @@ def cancellable(own: list[Subscription]) -> list[Subscription]:
 
 
 async def _ask(interaction: Interaction, key: SubscriptionKey, before: str = "") -> None:
-    shown, place = await _shown(interaction, key)
+    shown, place, fresh = await _shown(interaction, key)
+    if not fresh:
+        before += f"{shown.title} gives no answer just now, so this is what was known last.\n"
     try:
         preview = await preview_cancel(interaction.client.ports, interaction.user.id, key)
     except Conflict as done:
@@ -113,10 +117,12 @@ async def _ask(interaction: Interaction, key: SubscriptionKey, before: str = "")
     await answer(interaction, cards.note(before + _question(shown, preview, place), row, colour=cards.WARN))
 
 
-async def _shown(interaction: Interaction, key: SubscriptionKey) -> tuple[Shown, Place]:
-    own = await find_own(interaction.client.ports, interaction.user.id, key_text(key))
-    (shown,) = await look_up(interaction.client.ports, [own])
-    return shown, Place(interaction.client, interaction.guild_id, locale_of(interaction))
+async def _shown(interaction: Interaction, key: SubscriptionKey) -> tuple[Shown, Place, bool]:
+    """As the provider has it now; False at the end where it gave no answer."""
+    ports = interaction.client.ports
+    own, fresh = await refresh(ports, await find_own(ports, interaction.user.id, key_text(key)))
+    (shown,) = await look_up(ports, [own], closely=True)
+    return shown, Place(interaction.client, interaction.guild_id, locale_of(interaction)), fresh
 
 
 def _terms(preview: Preview) -> str:
@@ -125,24 +131,26 @@ def _terms(preview: Preview) -> str:
 
 
 def _question(shown: Shown, preview: Preview, place: Place) -> str:
-    name, server = escaped(shown.name), escaped(place.server(shown.guild_id))
-    said = [f"### Cancel {name}?", f"in **{server}**"]
-    held = place.roles(shown.guild_id, shown.role_ids)
+    said = [f"### Cancel {escaped(shown.name)}?", f"in **{escaped(place.server(shown.guild_id))}**"]
+    if shown.subscription.renews:
+        said.append(f"Now: {sums_words(shown.subscription, place.locale, shown.sums.charges)}.")
+    until = preview.stays_until
     if preview.kind is IntentKind.CANCEL_NOW:
-        said.append("It ends **at once**, as nothing is paid for the time ahead. Nothing more is charged.")
-    elif preview.stays_until is None:
-        said.append("It stops renewing at the end of the paid period. Nothing more is charged after that.")
+        said.append(f"It ends **at once**, as nothing is paid for the time ahead. {NOT_AGAIN}")
+        said += stays(shown, place, None)
+    elif until is None:
+        said.append(f"It stops renewing at the end of the paid period. {NOT_AGAIN}")
+        said += others(shown, place)
+    elif preview.final:
+        said.append(f"{shown.title} ends it at once and for good. {NOT_AGAIN}")
+        said += stays(shown, place, until)
+        said.append(
+            "**This cannot be taken back**; if you subscribe again, that starts when the paid time ends."
+        )
     else:
-        until = day(preview.stays_until)
-        if preview.final:
-            said.append(
-                f"{shown.title} ends it at once and for good, and charges nothing more. You keep "
-                f"{held or 'your access'} until {until}, as that is paid. **This cannot be taken back**; you "
-                "can subscribe again, starting then."
-            )
-            return "\n".join(said)
-        said.append(f"It stops renewing and ends on {until}. Nothing more is charged.")
-        said.append(f"You keep {held or 'your access'} until then, and can take this back until then.")
+        said.append(f"It stops renewing and ends on {day(until)}. {NOT_AGAIN}")
+        said += stays(shown, place, until)
+        said.append("You can take this back until it ends.")
     return "\n".join(said)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from billing.charges import decide_charges
 from billing.model import Intent, IntentKind, IntentState, Status
 from billing.use_cases.carry_out import why_held
 from cogs import cards
-from cogs.replies import day, escaped, moment
+from cogs.replies import NOT_AGAIN, day, escaped, moment
 from cogs.shown import Place, Shown, back_button
+from cogs.sums import sums_words
 
 OwnPage: TypeAlias = "tuple[str, cards.Row | None]"
 
@@ -69,14 +71,42 @@ def _wished(intent: Intent) -> str:
 
 def _agreed(intent: Intent, shown: Shown, place: Place) -> str:
     sub = shown.subscription
-    held = place.roles(shown.guild_id, shown.role_ids) or "your access"
     if intent.kind is IntentKind.RESUME:
-        return f"It renews on {day(sub.period_end)} again." if sub.period_end else "It renews again."
+        due = next((charge.at for charge in shown.sums.charges), sub.period_end)
+        again = f"It renews on {day(due)} again" if due else "It renews again"
+        return f"{again}: {sums_words(sub, place.locale, shown.sums.charges)}."
     if shown.right is None:
-        return "It has ended, and nothing more is charged."
+        return " ".join(["It has ended.", NOT_AGAIN, *stays(shown, place, None)])
     if shown.right.until is None:
-        return f"Nothing more is charged. You keep {held} until the end of the paid period."
-    kept = f"Nothing more is charged. You keep {held} until {day(shown.right.until)}"
+        held = place.roles(shown.guild_id, shown.role_ids) or "your access"
+        return " ".join(
+            [NOT_AGAIN, f"You keep {held} until the end of the paid period.", *others(shown, place)]
+        )
+    kept = [NOT_AGAIN, *stays(shown, place, shown.right.until)]
     if sub.status is Status.ENDED:
-        return f"{kept}, as that is paid. Subscribing again starts then."
-    return f"{kept}, and can resume until then."
+        return " ".join([*kept, "If you subscribe again, that starts when the paid time ends."])
+    return " ".join([*kept, "Until it ends you can resume it."])
+
+
+def stays(shown: Shown, place: Place, end: int | None) -> list[str]:
+    """Which roles stay until `end` (None: they go now), and which stay after that by what else there is."""
+    beyond = shown.elsewhere.beyond(end)
+    ending = [role for role in shown.role_ids if role not in beyond]
+    said = []
+    if end is not None and (ending or not beyond):
+        said.append(f"You keep {place.roles(shown.guild_id, ending) or 'your access'} until {day(end)}.")
+    if beyond:
+        held = place.roles(shown.guild_id, beyond)
+        said.append(f"You keep {held} after that too, as something else that you have gives it to you.")
+    return said + others(shown, place)
+
+
+def others(shown: Shown, place: Place) -> list[str]:
+    """The member's other subscriptions for the same roles, which go on."""
+    said = []
+    for name, sub in shown.elsewhere.charging:
+        due = decide_charges(sub)[0].at
+        when = f", next on {day(due)}" if due else ""
+        called = escaped(name or sub.key.id, 60)
+        said.append(f"Your other subscription **{called}** goes on: {sums_words(sub, place.locale)}{when}.")
+    return said

@@ -15,6 +15,7 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency, get_currency_precision
 
 from billing.access import Right
+from billing.charges import decide_charges
 from billing.model import DisputeState, IntentKind, Money, Status, Subscription
 
 NAME_LIMIT = 100
@@ -103,7 +104,9 @@ def state_words(subscription: Subscription, right: Right | None) -> str:
         case Status.TRIALING:
             said = _trial(subscription)
         case Status.PAST_DUE:
-            said = _past_due(right)
+            said = _past_due(right, waits=subscription.needs_action)
+        case Status.PENDING if subscription.needs_action:
+            said = "Waiting for you: your bank wants you to confirm the first payment."
         case Status.PAUSED:
             said = f"Paused: nothing is charged.{_paid_until(right)}"
         case Status.ENDED:
@@ -114,6 +117,7 @@ def state_words(subscription: Subscription, right: Right | None) -> str:
     return said
 
 
+NOT_AGAIN = "You won't be charged for it again."
 _DISPUTES = {
     DisputeState.OPEN: "Disputed: the payer's bank looks into a payment. Access is on hold until then.",
     DisputeState.LOST: "Disputed: a payment was taken back through the payer's bank, so it gives no access.",
@@ -127,11 +131,22 @@ _STILL = {
 
 def _running(subscription: Subscription) -> str:
     if subscription.ends_at is not None and subscription.ends_with_period:
-        return f"Ends on {day(subscription.ends_at)} and does not renew. Nothing more is charged."
-    if subscription.period_end is None:
-        return "Active."
+        return f"Ends on {day(subscription.ends_at)} and does not renew. {NOT_AGAIN}"
     ends = f" Ends on {day(subscription.ends_at)}." if subscription.ends_at else ""
-    return f"Renews on {day(subscription.period_end)}.{ends}"
+    if subscription.terms.paused:
+        return f"{_paused(subscription)}{ends}"
+    due = next((charge.at for charge in decide_charges(subscription)), subscription.period_end)
+    return f"Active.{ends}" if due is None else f"Renews on {day(due)}.{ends}"
+
+
+def _paused(subscription: Subscription) -> str:
+    """Collection is paused: the subscription runs on, and nothing is taken for it."""
+    until = subscription.terms.resumes_at
+    if until is None:
+        return "Paused: nothing is being charged."
+    due = next((charge.at for charge in decide_charges(subscription)), None)
+    after = f" The next payment is due on {day(due)}." if due else ""
+    return f"Paused: nothing is being charged until {day(until)}.{after}"
 
 
 def _trial(subscription: Subscription) -> str:
@@ -139,16 +154,21 @@ def _trial(subscription: Subscription) -> str:
     until = f" until {day(end)}" if end else ""
     if subscription.ends_at is not None and subscription.ends_with_period:
         return f"Free until it ends on {day(subscription.ends_at)}. It does not renew; nothing is charged."
+    if subscription.terms.paused:
+        return f"Free{until}. {_paused(subscription)}"
     return f"Free{until}; the first payment is taken then."
 
 
-def _past_due(right: Right | None) -> str:
-    mend = "Check the way you pay with Manage"
+def _past_due(right: Right | None, *, waits: bool) -> str:
+    """`waits`: it did not fail, the customer has to confirm it."""
+    said, mend = "The last payment failed", "Check the way you pay with Manage"
+    if waits:
+        said, mend = "The last payment waits for you", "Your bank wants you to confirm it"
     if right is None:
-        return f"The last payment failed and the grace is over. {mend}; the roles return once it is paid."
+        return f"{said} and the grace is over. {mend}; the roles return once it is paid."
     if right.until is None:
-        return f"The last payment failed. {mend}; the roles stay meanwhile."
-    return f"The last payment failed. {mend}: the roles stay until {day(right.until)}."
+        return f"{said}. {mend}; the roles stay meanwhile."
+    return f"{said}. {mend}: the roles stay until {day(right.until)}."
 
 
 def _paid_until(right: Right | None) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import discord
 from discord import ui
 
-from billing.access import Right, block_on, decide_right, plans_of
+from billing.access import Right, block_on, decide, decide_right, plans_of
+from billing.charges import decide_charges
 from billing.model import (
     Binding,
     Intent,
@@ -23,6 +25,7 @@ from billing.model import (
 from billing.ports import Ports
 from billing.titles import title_of
 from billing.use_cases.carry_out import why_held
+from billing.use_cases.sums import Sums, load_sums
 from cogs import cards
 from cogs.buttons import key_text
 from cogs.replies import INTENTS, escaped, plain, roles, state_words, within
@@ -53,9 +56,22 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Roles of a subscription that its member also has by other means, with their end (None: none in sight),
+    and the other subscriptions that give some of them and go on charging, each by its plans' name."""
+
+    roles: tuple[tuple[int, int | None], ...] = ()
+    charging: tuple[tuple[str, Subscription], ...] = ()
+
+    def beyond(self, end: int | None) -> tuple[int, ...]:
+        """The roles that stay after that moment."""
+        return tuple(r for r, until in self.roles if until is None or (end is not None and until > end))
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """A subscription with all that its card tells. `right`: what it gives now; `connected`: whether the bot
-    can reach the account it lives at."""
+    can reach the account it lives at; `elsewhere`: what else gives its member the same roles."""
 
     subscription: Subscription
     binding: Binding
@@ -67,6 +83,8 @@ class Shown:
     keeps_period: bool
     connected: bool
     title: str
+    sums: Sums = field(default_factory=lambda: Sums(()))
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
     @property
     def guild_id(self) -> int:
@@ -103,8 +121,11 @@ class Shown:
         return self.subscription.status is not Status.ENDED and not self.subscription.ends_with_period
 
 
-async def look_up(ports: Ports, subscriptions: Iterable[Subscription]) -> list[Shown]:
-    """What their cards tell, in the same order. Unbound ones are left out."""
+async def look_up(
+    ports: Ports, subscriptions: Iterable[Subscription], *, closely: bool = False
+) -> list[Shown]:
+    """What their cards tell, in the same order. Unbound ones are left out. `closely`: the provider is asked
+    for sums that the ledger does not tell."""
     states: dict[Binding, MemberState] = {}
     shown = []
     for subscription in subscriptions:
@@ -113,7 +134,10 @@ async def look_up(ports: Ports, subscriptions: Iterable[Subscription]) -> list[S
             if whose not in states:
                 states[whose] = await ports.ledger.load_member_state(whose.guild_id, whose.member_id)
             shown.append(await _look_up(ports, subscription, whose, states[whose]))
-    return shown
+    if not closely:
+        return shown
+    sums = await asyncio.gather(*(load_sums(ports, each.subscription) for each in shown))
+    return [replace(each, sums=found) for each, found in zip(shown, sums, strict=True)]
 
 
 async def _look_up(ports: Ports, subscription: Subscription, whose: Binding, state: MemberState) -> Shown:
@@ -131,7 +155,26 @@ async def _look_up(ports: Ports, subscription: Subscription, whose: Binding, sta
         keeps_period=provider is not None and provider.keeps_period,
         connected=ports.connects(subscription.key),
         title=title_of(subscription.key.provider),
+        sums=Sums(decide_charges(subscription)),
+        elsewhere=_elsewhere(ports, subscription, plans, state),
     )
+
+
+def _elsewhere(
+    ports: Ports, subscription: Subscription, plans: Sequence[Plan], state: MemberState
+) -> Elsewhere:
+    mine, now = {r for plan in plans for r in plan.role_ids}, ports.now()
+    rest = [s for s in state.subscriptions if s.key != subscription.key]
+    by_id = {plan.id: plan for plan in state.plans}
+    given = decide(rest, state.overrides, state.plans, now, ports.grace)
+    kept = [(r, e.until) for e in given for r in by_id[e.plan_id].role_ids if r in mine]
+    charging = [(s, plans_of(s, state.plans)) for s in rest if decide_charges(s)]
+    named = [
+        (" + ".join(p.name for p in of), s)
+        for s, of in charging
+        if mine & {r for p in of for r in p.role_ids}
+    ]
+    return Elsewhere(tuple(kept), tuple(named))
 
 
 def subscription_box(shown: Shown, place: Place, room: int = cards.TEXT_LIMIT) -> ui.Container[ui.LayoutView]:
@@ -147,14 +190,26 @@ def describe(shown: Shown, place: Place, room: int = cards.TEXT_LIMIT) -> str:
         (2, f"in **{escaped(place.server(shown.guild_id))}**"),
         (3, f"Roles: {place.roles(shown.guild_id, shown.role_ids)}" if shown.role_ids else ""),
         (0, state_words(sub, shown.right)),
-        (1, f"{sums_words(sub, place.locale)}, through {shown.title}"),
+        (1, _sums_line(shown, place)),
         *((0, trouble) for trouble in _troubles(shown)),
     ]
     return within(room, lines)
 
 
+def _sums_line(shown: Shown, place: Place) -> str:
+    sub = shown.subscription
+    if sub.terms.paused and not shown.sums.charges:
+        return f"Through {shown.title}"
+    return f"{sums_words(sub, place.locale, shown.sums.charges)}, through {shown.title}"
+
+
 def _troubles(shown: Shown) -> list[str]:
     said = []
+    if shown.subscription.terms.by_invoice and shown.subscription.renews:
+        said.append(f"{shown.title} sends you an invoice each time; nothing is taken by itself.")
+    if shown.sums.pay_url is not None:
+        what = "Confirm the payment" if shown.subscription.needs_action else "Pay the open invoice"
+        said.append(f"[{what}]({shown.sums.pay_url})")
     if shown.block is not None:
         reason = f" Reason: {escaped(shown.block.reason, 100)}" if shown.block.reason else ""
         said.append(f"**The server's admins revoked this access.**{reason}")
@@ -206,7 +261,7 @@ def ask_button(block: Override | None, who: int) -> ui.Item[ui.LayoutView] | Non
 def option_of(shown: Shown, place: Place) -> tuple[str, str, str]:
     """Label, value and description of a subscription in a menu."""
     label = f"{plain(shown.name, 60)} — {plain(place.server(shown.guild_id), 37)}"
-    return label, key_text(shown.subscription.key), sums_words(shown.subscription, place.locale)
+    return label, key_text(shown.subscription.key), sums_words(shown.subscription, place.locale, dated=False)
 
 
 def _colour(shown: Shown) -> int:

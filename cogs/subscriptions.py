@@ -101,7 +101,7 @@ def _news(texts: Sequence[str]) -> list[str]:
 async def _overview(interaction: Interaction, listed: Sequence[Subscription], page: int, news: str) -> Card:
     place, who = _place(interaction), interaction.user.id
     page, pages = cards.leaf(listed, page, PAGE)
-    shown = await look_up(interaction.client.ports, listed[page * PAGE : (page + 1) * PAGE])
+    shown = await look_up(interaction.client.ports, listed[page * PAGE : (page + 1) * PAGE], closely=True)
     boxes = [cards.box(f"### News\n{news}", colour=cards.WARN)] if news else []
     if not shown:
         boxes.append(cards.box("You have no subscriptions. /subscribe shows what this server sells."))

@@ -69,10 +69,15 @@ _DOUBTS = {
 
 
 def sums_words(
-    subscription: Subscription, locale: str = "en-US", charges: Sequence[NextCharge] | None = None
+    subscription: Subscription,
+    locale: str = "en-US",
+    charges: Sequence[NextCharge] | None = None,
+    *,
+    dated: bool = True,
 ) -> str:
     """What a subscription is charged, each interval by itself; of one that is not charged any more, what it
-    cost. `charges`: those that are known better than the ledger tells."""
+    cost. `charges`: those that are known better than the ledger tells; `dated` false: for where Discord shows
+    no dates."""
     found = decide_charges(subscription) if charges is None else charges
     said = [
         (charge_words(charge, subscription.key.provider, locale), charge.at)
@@ -80,4 +85,4 @@ def sums_words(
     ]
     if len(said) == 1:
         return said[0][0]
-    return " and ".join(f"{words} (next on {day(at)})" if at else words for words, at in said)
+    return " and ".join(f"{words} (next on {day(at)})" if at and dated else words for words, at in said)

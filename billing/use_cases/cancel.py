@@ -62,7 +62,7 @@ async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> 
     """What to ask the member; Conflict when there is nothing left to cancel."""
     subscription = await load_own(ports, member_id, key)
     if subscription.status is Status.ENDED:
-        raise Conflict("This subscription has ended already. Nothing more is charged.")
+        raise Conflict("This subscription has ended already. You won't be charged for it again.")
     if subscription.ends_with_period:
         raise Conflict(f"This subscription is cancelled already and ends <t:{subscription.ends_at}:D>.")
     return preview(subscription, ports.now(), ports.grace)

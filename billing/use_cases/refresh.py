@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from billing.errors import ProviderError
 from billing.model import Subscription
 from billing.ports import Ports
 from billing.use_cases.sync import record_snapshot
+
+PATIENCE = 5  # seconds that a person waits for it
 
 
 async def refresh(ports: Ports, subscription: Subscription) -> tuple[Subscription, bool]:
@@ -13,9 +17,9 @@ async def refresh(ports: Ports, subscription: Subscription) -> tuple[Subscriptio
     key = subscription.key
     try:
         provider = ports.provider_of(key)
-        async with ports.turns.of(key):
+        async with asyncio.timeout(PATIENCE), ports.turns.of(key):
             snapshot = await provider.fetch_subscription(key.id)
             await record_snapshot(ports, provider, snapshot, "provider", "fetched", "command")
-    except ProviderError:
+    except (ProviderError, TimeoutError):
         return subscription, False
     return await ports.ledger.load_subscription(key) or subscription, True

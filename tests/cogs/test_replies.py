@@ -111,7 +111,10 @@ def test_a_role_is_a_mention_or_a_name() -> None:
     ("change", "said"),
     [
         ({}, "Renews on <t:1800086400:D>."),
-        ({"ends_at": NOW + 5}, "Ends on <t:1800000005:D> and does not renew. Nothing more is charged."),
+        (
+            {"ends_at": NOW + 5},
+            "Ends on <t:1800000005:D> and does not renew. You won't be charged for it again.",
+        ),
         ({"status": Status.TRIALING, "trial_end": NOW + 7}, "Free until <t:1800000007:D>;"),
         ({"status": Status.TRIALING, "ends_at": NOW + 7}, "Free until it ends on <t:1800000007:D>"),
         ({"status": Status.PAST_DUE, "unpaid_since": NOW - 9}, "the roles stay until <t:1800000091:D>"),

@@ -123,7 +123,7 @@ async def test_cancelled_twice_is_refused_with_the_date(paying: World) -> None:
 
 async def test_an_ended_one_has_nothing_to_cancel_or_resume(paying: World) -> None:
     await paying.change(replace(await paying.recorded(), status=Status.ENDED))
-    with pytest.raises(Conflict, match="Nothing more is charged"):
+    with pytest.raises(Conflict, match="won't be charged for it again"):
         await cancel(paying.ports, MEMBER, make_key())
     with pytest.raises(Conflict, match="over"):
         await resume(paying.ports, MEMBER, make_key())

@@ -33,4 +33,4 @@ async def test_nobody_is_told_that_nothing_more_is_charged(paying: World) -> Non
     assert known.period_end is not None
     far = replace(known, ends_at=known.period_end + MONTH)
     assert state_words(far, None) == f"Renews on <t:{known.period_end}:D>. Ends on <t:{far.ends_at}:D>."
-    assert "Nothing more is charged" in state_words(replace(known, ends_at=known.period_end), None)
+    assert "You won't be charged for it again" in state_words(replace(known, ends_at=known.period_end), None)
