@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from bench.big import ACCOUNT, DAY, NOW, member_id
-from billing.model import Event, Status, Subject, Subscription, SubscriptionKey
+from billing.model import Event, Seen, Status, Subject, Subscription, SubscriptionKey
 from billing.ports import Messenger, Ports, Provider
 from billing.use_cases.converge import converge_member
 from billing.use_cases.sync import locate_event, sync_subscription
@@ -51,13 +51,13 @@ class Roles:
     def __init__(self, ledger: SqliteLedger) -> None:
         self._ledger = ledger
 
-    async def fetch_roles(self, guild_id: int, member_id: int) -> frozenset[int]:
+    async def fetch_member(self, guild_id: int, member_id: int) -> Seen:
         """From the ledger."""
-        return (await self._ledger.load_member_state(guild_id, member_id)).granted
+        return Seen((await self._ledger.load_member_state(guild_id, member_id)).granted)
 
-    async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, frozenset[int]]:
+    async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, Seen]:
         """From the ledger."""
-        return {one: await self.fetch_roles(guild_id, one) for one in member_ids}
+        return {one: await self.fetch_member(guild_id, one) for one in member_ids}
 
     def is_in(self, guild_id: int) -> bool:
         """The bot is everywhere."""

@@ -140,6 +140,16 @@ class MemberGone(DiscordError):
     tell = "This person is not in the server; the roles follow when they are back."
 
 
+class MembershipPending(DiscordError):
+    """Not refused by Discord: a role given to somebody who has not passed the server's membership screening
+    would let them past it."""
+
+    tell = (
+        "This server asks new members to accept its rules first. The roles follow as soon as that is done in "
+        "Discord."
+    )
+
+
 class RoleGone(DiscordError):
     """Discord code 10011."""
 

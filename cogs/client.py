@@ -32,6 +32,7 @@ from cogs.gateway import (
     check_identifies,
     drop_unreadable,
     set_up_gateway,
+    tell_of_updates,
 )
 from cogs.manage import Manage
 from cogs.plans import Plans
@@ -94,6 +95,7 @@ class DuesBot(commands.Bot):
         self._online = False
         self._connecting: asyncio.Task[Any] | None = None
         self._broken = 0  # connections, one soon after the other
+        tell_of_updates(self)
         drop_unreadable(self, self.gateway)
         set_up_gateway()
 

@@ -106,6 +106,20 @@ def _parse_outline(parse: Callable[[Any], None], data: Any) -> None:
         log.exception("The server stays unknown until Discord sends it again")
 
 
+def tell_of_updates(client: discord.Client) -> None:
+    """Dispatch `member_seen` with each update of a member: discord.py tells of those alone whom it keeps, and
+    none is kept here."""
+    parsers = client._connection.parsers
+    parse = parsers["GUILD_MEMBER_UPDATE"]
+
+    def parse_and_tell(data: Any) -> None:
+        parse(data)
+        pending = bool(data.get("pending"))
+        client.dispatch("member_seen", int(data["guild_id"]), int(data["user"]["id"]), pending)
+
+    parsers["GUILD_MEMBER_UPDATE"] = parse_and_tell
+
+
 async def check_identifies(client: discord.Client, state: GatewayState) -> None:
     """Before each identify: IdentifiesLow where another one now is not safe. Where Discord does not say how
     many are left, one is made: its rate is bounded by the pauses between connections."""

@@ -25,6 +25,7 @@ from billing.model import (
     Revoked,
     RoleRefused,
     RoleWaits,
+    Screening,
     Started,
     SubscriptionKey,
     Unheard,
@@ -65,6 +66,7 @@ _COLOURS: dict[type[NoticeBody], int] = {
     UnmappedProduct: cards.WARN,
     RoleRefused: cards.WARN,
     RoleWaits: cards.WARN,
+    Screening: cards.WARN,
     PaidWhileBlocked: cards.WARN,
     PaidTwice: cards.WARN,
     ChargedLate: cards.WARN,
@@ -111,6 +113,8 @@ async def notice_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return charges.vanished(body, await _shown(ports, body.subscription), place)
         case Lifted() as body:
             return charges.lifted(notice, body, await _shown(ports, body.subscription), place)
+        case Screening() as body:
+            return _screening(notice, body, place)
         case RoleWaits() as body:
             return charges.role_waits(body)
         case Braked():
@@ -129,6 +133,15 @@ def _unheard(ports: Ports, body: Unheard) -> str:
         return f"### Payments through {title_of(body.provider)}\nThe bot is not connected to it any more."
     fault = provider.unheard(refused=body.refused)
     return f"### Notifications from {provider.title} do not get through\n{fault.says}\n{fault.cure}"
+
+
+def _screening(notice: Notice, body: Screening, place: Place) -> str:
+    role = place.roles(notice.guild_id, [body.role]) if body.role is not None else "Your roles"
+    return (
+        f"### One more step in {escaped(place.server(notice.guild_id))}\n"
+        "You have access, but this server asks new members to accept its rules first. Open the server in "
+        f"Discord and press **Complete** at the bottom. {role} follows by itself after that."
+    )
 
 
 def _where(notice: Notice, place: Place) -> str:

@@ -105,7 +105,7 @@ async def _is_member(client: DuesBot, guild_id: int, user_id: int) -> bool:
     if client.ports.clock.now() < until:
         return known
     try:
-        await client.ports.roles.fetch_roles(guild_id, user_id)
+        await client.ports.roles.fetch_member(guild_id, user_id)
     except MemberGone:
         known = False
     except DiscordError:
@@ -134,7 +134,7 @@ async def find_offered(interaction: Interaction, guild_id: int, plan_id: int) ->
     plan = await load_plan_of(ports, guild_id, plan_id)
     try:
         if interaction.guild_id != guild_id:
-            await ports.roles.fetch_roles(guild_id, who)
+            await ports.roles.fetch_member(guild_id, who)
     except MemberGone:
         raise NotFound(NO_PLAN) from None
     own = await ports.ledger.load_subscriptions_of(who) if plan.hidden else []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import discord
 from discord.ext import commands
 
+from billing.access import decide
 from billing.errors import (
     DiscordError,
     DiscordUnavailable,
@@ -18,11 +19,12 @@ from billing.errors import (
     GuildGone,
     GuildOutage,
     MemberGone,
+    MembershipPending,
     RoleAboveBot,
     RoleGone,
     RolesNotPermitted,
 )
-from billing.model import Binding
+from billing.model import Binding, Seen
 from cogs.messenger import FAULTS, translate
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ LOOK_PATIENCE = 75  # seconds; a full minute of it may be waiting for Discord's 
 # of the next questions are not asked.
 FIRST_PATIENCE, SKIPPED = 5.0, 5
 SETTLING = 0.5  # seconds; moving one role sends an event for every role that it passes
+RESTORING = 2.0  # seconds; by then other bots have given a member who came back what they had
 NO_2FA = (
     "This server asks moderators for two-factor authentication, and the account that owns the bot has none. "
     "Turn it on for that account."
@@ -50,16 +53,16 @@ class DiscordRoles:
         self._queues: WeakValueDictionary[tuple[int, int], asyncio.Lock] = WeakValueDictionary()
         self._told, self._to_skip = False, 0
 
-    async def fetch_roles(self, guild_id: int, member_id: int) -> frozenset[int]:
+    async def fetch_member(self, guild_id: int, member_id: int) -> Seen:
         """See the port. From the raw answer: discord.Member leaves out roles that its cache does not know."""
         async with self._queue(guild_id, member_id):
             member = await self._call(guild_id, self._bot.http.get_member(guild_id, member_id))
         try:
-            return frozenset(int(role) for role in member["roles"])
+            return Seen(frozenset(int(role) for role in member["roles"]), bool(member.get("pending")))
         except (TypeError, KeyError, ValueError):
             raise DiscordUnavailable(detail="the member cannot be read") from None
 
-    async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, frozenset[int]]:
+    async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, Seen]:
         """See the port. The gateway tells of members by their ids without any intent (Discord, 'Request Guild
         Members'); discord.py keeps to the 120 questions that it takes a minute."""
         if not self._bot.is_online():
@@ -79,7 +82,7 @@ class DiscordRoles:
             self._told, self._to_skip = False, SKIPPED if isinstance(error, TimeoutError) else 0
             raise translate(error) from error
         self._told = True
-        return {member.id: frozenset(role.id for role in member.roles) for member in found}
+        return {m.id: Seen(frozenset(role.id for role in m.roles), m.pending) for m in found}
 
     def is_in(self, guild_id: int) -> bool:
         """See the port. A server in an outage is among them."""
@@ -158,15 +161,42 @@ class RoleSync(commands.Cog):
 
     @commands.Cog.listener()
     async def on_member_join(self, member: discord.Member) -> None:
-        """With the members intent: whoever has anything here gets it back at once."""
-        ledger = self._bot.ports.ledger
+        """With the members intent: whoever is owed anything here gets it back at once. Else the look that
+        decides whether a role is still ours waits for other bots, which may give back what they had."""
+        who, ports = Binding(member.guild.id, member.id), self._bot.ports
         try:
-            state = await ledger.load_member_state(member.guild.id, member.id)
-            if state.subscriptions or state.overrides or state.granted:
-                marks = [Binding(member.guild.id, member.id)]
-                await ledger.record_marks(marks, "rejoined", self._bot.ports.now())
+            state = await ports.ledger.load_member_state(who.guild_id, who.member_id)
         except DuesError as error:
             log.warning("a member who came back is left to the sweep: %s", error)
+            return
+        if decide(state.subscriptions, state.overrides, state.plans, ports.now(), ports.grace):
+            await self._mark(who, "rejoined")
+        elif state.granted:
+            self._begin(self._mark_restored(who))
+
+    async def _mark_restored(self, who: Binding) -> None:
+        await asyncio.sleep(RESTORING)
+        await self._mark(who, "rejoined")
+
+    @commands.Cog.listener()
+    async def on_member_seen(self, guild_id: int, member_id: int, pending: bool) -> None:
+        """With the members intent: who has just passed the server's screening gets what waited for it."""
+        if pending:
+            return
+        try:
+            state = await self._bot.ports.ledger.load_member_state(guild_id, member_id)
+        except DuesError as error:
+            log.warning("a member who was screened is left to the sweep: %s", error)
+            return
+        if state.parked and MembershipPending.tell in state.parked:
+            await self._mark(Binding(guild_id, member_id), "screened")
+
+    async def _mark(self, who: Binding, why: str) -> None:
+        ports = self._bot.ports
+        try:
+            await ports.ledger.record_marks([who], why, ports.now())
+        except DuesError as error:
+            log.warning("a member is left to the sweep: %s", error)
 
     @commands.Cog.listener()
     async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
@@ -210,9 +240,12 @@ class RoleSync(commands.Cog):
         """Mark the parked members of a server once things have settled."""
         if guild_id not in self._waking:
             self._waking.add(guild_id)
-            task = asyncio.create_task(self._mark_parked(guild_id))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._mark_parked(guild_id))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _mark_parked(self, guild_id: int) -> None:
         await asyncio.sleep(SETTLING)

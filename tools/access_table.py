@@ -68,6 +68,16 @@ made, or fell due; at PayPal from when the payment first failed, or, where the b
 when it fell due. A day that was told to the member stays. Where the provider does not say since when it
 is owed, what the member has stays.
 
+A member who has yet to accept the server's rules (Discord's membership screening, `pending`) is given no
+role: it would let them past the screening. They read what to do, and the role follows at once when they have
+done it (with the Server Members Intent), else with their next command or the next sweep. A role that they
+have already stays while it is paid for.
+
+A role that the bot gave is the bot's to take, and no other ever is. That outlives the member's absence: at
+the first look after they came back, a role that is there, given back by another bot, is the bot's still, and
+goes if nothing is owed. If it is not there and nothing is owed, the bot has no more to do with it: whoever is
+given it by hand after that keeps it.
+
 A dispute's own words are Stripe's in small letters and PayPal's in capitals. A payment that PayPal reversed
 without a dispute counts as a lost one.
 """

@@ -6,7 +6,7 @@ from billing.model.charges import PLAIN, Discount, NextCharge, Step, Tax, Terms,
 from billing.model.events import Change, Event, Subject
 from billing.model.findings import Finding
 from billing.model.intents import RULE, Intent, IntentKind, IntentState
-from billing.model.members import MemberMark, MemberState
+from billing.model.members import MemberMark, MemberState, Seen
 from billing.model.money import Money, Payment
 from billing.model.notices import (
     BODIES,
@@ -26,6 +26,7 @@ from billing.model.notices import (
     Revoked,
     RoleRefused,
     RoleWaits,
+    Screening,
     Started,
     Unheard,
     Unknown,
@@ -91,6 +92,8 @@ __all__ = [
     "Revoked",
     "RoleRefused",
     "RoleWaits",
+    "Screening",
+    "Seen",
     "Started",
     "Status",
     "Step",

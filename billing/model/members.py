@@ -21,6 +21,15 @@ class MemberMark:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """A member of a server as Discord shows them: their role ids, and whether they still have to pass the
+    server's membership screening (`pending`)."""
+
+    roles: frozenset[int]
+    pending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MemberState:
     """All that decides one member's roles in one server. `stale`: a subscription waits to be fetched;
     `due_at`: when time alone changes something, until that is taken up."""

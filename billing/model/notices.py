@@ -183,6 +183,14 @@ class RoleRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Screening:
+    """To the member: they are owed `role`, and have yet to accept the server's rules."""
+
+    kind: ClassVar[str] = "screening"
+    role: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class RoleWaits:
     """To the admins: roles stay a little longer, `until` then at most, as the provider does not answer."""
 
@@ -232,6 +240,7 @@ NoticeBody: TypeAlias = (
     | Unreadable
     | Vanished
     | RoleRefused
+    | Screening
     | RoleWaits
     | Braked
     | Unheard

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from billing.model import Notice
+from billing.model import Notice, Seen
 
 
 class RoleGateway(Protocol):
     """One member's roles in Discord. Raises DiscordError and nothing else."""
 
-    async def fetch_roles(self, guild_id: int, member_id: int) -> frozenset[int]:
-        """The role ids the member has now; MemberGone when not in the server."""
+    async def fetch_member(self, guild_id: int, member_id: int) -> Seen:
+        """The member as they are now; MemberGone when not in the server."""
 
-    async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, frozenset[int]]:
-        """The role ids of those of up to 100 members who are in the server, told over the connection that is
-        open anyway; a role that was made just now may be missing. GuildGone where the bot is not there,
-        GuildOutage where Discord has no such server just now."""
+    async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, Seen]:
+        """Those of up to 100 members who are in the server, told over the connection that is open anyway; a
+        role that was made just now may be missing. GuildGone where the bot is not there, GuildOutage where
+        Discord has no such server just now."""
 
     def is_in(self, guild_id: int) -> bool:
         """Whether the bot is in that server, as far as the connection has told."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from billing.access import decide
 from billing.errors import DiscordError, GuildGone, GuildOutage
-from billing.model import Binding, MemberState
+from billing.model import Binding, MemberState, Seen
 from billing.ports import Ports
 from billing.roles import diff, roles_of
 
@@ -95,15 +95,17 @@ async def _check(ports: Ports, members: Sequence[Binding], now: int) -> None:
     await _conclude(ports, members, differ, now)
 
 
-def _differs(state: MemberState, actual: frozenset[int] | None, now: int, grace: int) -> bool:
-    """`actual` None: not in the server. Who is parked is tried again while there is somebody to try with."""
+def _differs(state: MemberState, seen: Seen | None, now: int, grace: int) -> bool:
+    """`seen` None: not in the server. Who is parked is tried again while there is somebody to try with."""
     entitlements = decide(state.subscriptions, state.overrides, state.plans, now, grace)
     desired = roles_of(entitlements, state.plans, held=False)
-    if actual is None:
-        return bool(state.granted) or (bool(desired) and state.parked is None)
+    if seen is None:
+        return bool(desired) and state.parked is None
     held = roles_of(entitlements, state.plans, held=True)
-    changes = diff(desired, held, actual, state.granted)
-    return bool(state.parked or changes.give or changes.take or state.granted - actual)
+    changes = diff(desired, held, seen.roles, state.granted)
+    waits = seen.pending and state.parked
+    to_give = not waits and (state.parked or changes.give)
+    return bool(to_give or changes.take or state.granted - seen.roles)
 
 
 async def _mark_unparked(ports: Ports, members: Sequence[Binding], now: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from billing.access import decide, ended_by_time, next_change
@@ -12,6 +13,7 @@ from billing.errors import (
     DiscordUnavailable,
     GuildGone,
     MemberGone,
+    MembershipPending,
 )
 from billing.model import (
     BoundBy,
@@ -23,6 +25,7 @@ from billing.model import (
     Notice,
     RoleRefused,
     RoleWaits,
+    Screening,
 )
 from billing.ports import Ports, Synced
 from billing.roles import Changes, diff, roles_of
@@ -78,10 +81,11 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
     desired = roles_of(entitlements, state.plans, held=False)
     held = roles_of(entitlements, state.plans, held=True)
     try:
-        actual = await ports.roles.fetch_roles(mark.guild_id, mark.member_id)
+        seen = await ports.roles.fetch_member(mark.guild_id, mark.member_id)
     except (MemberGone, GuildGone) as gone:
         await _park(ports, mark, state, bool(desired), gone, now)
         return f"parked, {type(gone).__name__}"
+    actual = seen.roles
     state = await _adopt(ports, mark, state, actual, now)
     changes = diff(desired, held, actual, state.granted)
     ordered = ordered_roles(state.plans, state.overrides, now)
@@ -90,12 +94,19 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
         outcome = _wait_for_clock(state, frozenset(changes.take), now, ports.grace) or outcome
     if outcome is None:
         outcome = await _ask_brake(ports, mark, changes, ordered, now)
+    if seen.pending:
+        outcome.refused |= {role_id: MembershipPending() for role_id in changes.give}
+        changes = Changes(take=changes.take)
     try:
         await _apply(ports, mark, changes, entitlements, outcome, now)
         after = await _read_back(ports, mark, actual, outcome)
-    except DiscordError:
+    except DiscordError as error:
         believed = (actual | set(outcome.given)) - set(outcome.taken)
         await _keep_history(ports, _history(mark, actual, believed, outcome, entitlements, now))
+        if isinstance(error, MemberGone):
+            never = set(changes.give) - state.granted - set(outcome.given)
+            await _park(ports, mark, state, bool(desired), error, now, never=never)
+            return "parked, left meanwhile"
         raise
     left = diff(desired, held, after, state.granted | set(outcome.given))
     if set(left.give + left.take) - set(outcome.refused) - outcome.kept:
@@ -227,19 +238,28 @@ async def _read_back(
 ) -> frozenset[int]:
     if not outcome.given and not outcome.taken:
         return actual
-    return await ports.roles.fetch_roles(mark.guild_id, mark.member_id)
+    return (await ports.roles.fetch_member(mark.guild_id, mark.member_id)).roles
 
 
 async def _park(
-    ports: Ports, mark: MemberMark, state: MemberState, entitled: bool, error: DiscordError, now: int
+    ports: Ports,
+    mark: MemberMark,
+    state: MemberState,
+    entitled: bool,
+    error: DiscordError,
+    now: int,
+    *,
+    never: Collection[int] = (),
 ) -> None:
     """Nothing can be done for somebody who is not there; it is told where they are entitled to something.
 
-    Who leaves loses the roles. Where it is the bot that left, they stay, and stay ours to take.
+    What was granted stays ours to take: they, or the bot, may come back, and another bot may have given their
+    roles back by then. The first look at somebody who is there again decides. `never`: roles that were to be
+    given just now, and were not.
     """
     await ports.ledger.record_converged(
         mark,
-        gone=sorted(state.granted) if isinstance(error, MemberGone) else [],
+        gone=sorted(never),
         due_at=next_change(state.subscriptions, state.overrides, now, ports.grace),
         parked=error.tell if entitled else None,
         changes=[],
@@ -250,9 +270,13 @@ async def _park(
 
 def _refusal(mark: MemberMark, role_id: int | None, error: DiscordError, now: int) -> Notice:
     """One notice a cause and month: the same fault with a hundred members is one thing to mend."""
+    month = now // (RETELL_DAYS * 86_400)
+    if isinstance(error, MembershipPending):
+        key = f"screening:{mark.guild_id}:{mark.member_id}:{month}"
+        return Notice(key, mark.guild_id, mark.member_id, Screening(role_id), now)
     whom = mark.member_id if role_id is None else role_id
     return Notice(
-        key=f"refused:{mark.guild_id}:{type(error).__name__}:{whom}:{now // (RETELL_DAYS * 86_400)}",
+        key=f"refused:{mark.guild_id}:{type(error).__name__}:{whom}:{month}",
         guild_id=mark.guild_id,
         member_id=None,
         body=RoleRefused(mark.member_id, error.tell, role_id),

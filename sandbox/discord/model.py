@@ -58,12 +58,14 @@ class Role:
 
 @dataclass(eq=False)
 class Member:
-    """A user in a guild. `roles` holds role ids without @everyone; `joined_at` unix seconds."""
+    """A user in a guild. `roles` holds role ids without @everyone; `joined_at` unix seconds; `pending`: they
+    have not passed the guild's membership screening."""
 
     user_id: int
     joined_at: float
     roles: list[int] = field(default_factory=list)
     nick: str | None = None
+    pending: bool = False
 
 
 @dataclass(eq=False)

@@ -86,7 +86,7 @@ def bare_member_json(member: Member) -> Json:
         "flags": 0,
         "joined_at": iso(member.joined_at),
         "nick": member.nick,
-        "pending": False,
+        "pending": member.pending,
         "premium_since": None,
         "roles": [str(role_id) for role_id in member.roles],
     }

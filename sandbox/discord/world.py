@@ -170,12 +170,22 @@ class DiscordWorld(State):
     # Members
 
     def add_member(
-        self, guild: Guild, who: HasId, roles: Iterable[Role] = (), *, bits: int = 0, admin: bool = False
+        self,
+        guild: Guild,
+        who: HasId,
+        roles: Iterable[Role] = (),
+        *,
+        bits: int = 0,
+        admin: bool = False,
+        pending: bool = False,
     ) -> Member:
-        """Let somebody join. `bits` or `admin` give a role of that power, made when it is not there."""
+        """Let somebody join. `bits` or `admin` give a role of that power, made when it is not there.
+
+        `pending`: the server screens its members, and they have yet to accept its rules.
+        """
         power = permissions.ADMINISTRATOR if admin else bits
         held = [*roles, *([self._power_role(guild, power)] if power else [])]
-        member = Member(who.id, self.clock.now(), [role.id for role in held])
+        member = Member(who.id, self.clock.now(), [role.id for role in held], pending=pending)
         guild.members[who.id] = member
         body = wire.member_json(self, member) | {"guild_id": str(guild.id)}
         self.tell_guild(guild, "GUILD_MEMBER_ADD", body, GUILD_MEMBERS)
@@ -195,6 +205,13 @@ class DiscordWorld(State):
         body: Json = {"guild_id": str(guild.id), "user": wire.user_json(self.users[who.id])}
         self.tell_guild(guild, "GUILD_MEMBER_REMOVE", body, GUILD_MEMBERS)
         self.publish("member_left", guild_id=guild.id, user_id=who.id)
+
+    def pass_screening(self, guild: Guild, who: HasId) -> None:
+        """Let a pending member accept the server's rules."""
+        member = guild.members[who.id]
+        member.pending = False
+        self.member_updated(guild, member)
+        self.publish("member_screened", guild_id=guild.id, user_id=who.id)
 
     def rejoin(self, guild: Guild, who: HasId) -> Member:
         """Let somebody come back, without any role."""

@@ -29,6 +29,7 @@ from billing.model import (
     Payment,
     Plan,
     Price,
+    Seen,
     Status,
     Subject,
     Subscription,
@@ -237,31 +238,36 @@ class FakeProvider:
 
 @dataclass
 class FakeRoles:
-    """Members with their roles. `faults` by role id, or by 'fetch', 'look', 'look 100' (in that server);
-    roles in `deaf` never change."""
+    """Members with their roles; `pending` ones have the screening before them. `faults` by role id, or by
+    'fetch', 'look', 'look 100' (in that server); roles in `deaf` never change."""
 
     members: dict[tuple[int, int], set[int]] = field(default_factory=lambda: defaultdict(set))
     gone: set[tuple[int, int]] = field(default_factory=set)
+    pending: set[tuple[int, int]] = field(default_factory=set)
     faults: dict[int | str, DiscordError] = field(default_factory=dict)
     deaf: set[int] = field(default_factory=set)
     left: set[int] = field(default_factory=set)
     log: list[tuple[str, int]] = field(default_factory=list)
 
-    async def fetch_roles(self, guild_id: int, member_id: int) -> frozenset[int]:
+    async def fetch_member(self, guild_id: int, member_id: int) -> Seen:
         self.log.append(("fetch", member_id))
         if "fetch" in self.faults:
             raise self.faults["fetch"]
         if (guild_id, member_id) in self.gone:
             raise MemberGone
-        return frozenset(self.members[guild_id, member_id])
+        return self._seen(guild_id, member_id)
 
-    async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, frozenset[int]]:
+    def _seen(self, guild_id: int, member_id: int) -> Seen:
+        who = (guild_id, member_id)
+        return Seen(frozenset(self.members[who]), who in self.pending)
+
+    async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, Seen]:
         for name in ("look", f"look {guild_id}"):
             if name in self.faults:
                 raise self.faults[name]
         assert 0 < len(member_ids) <= 100
         here = [one for one in member_ids if (guild_id, one) not in self.gone]
-        return {one: frozenset(self.members[guild_id, one]) for one in here}
+        return {one: self._seen(guild_id, one) for one in here}
 
     def is_in(self, guild_id: int) -> bool:
         return guild_id not in self.left

@@ -13,6 +13,7 @@ import pytest
 
 from billing.errors import DiscordUnavailable, LedgerUnavailable, ProviderUnavailable
 from billing.model import Binding, DisputeState, Event, Intent, IntentKind, Notice, Subject, Subscription
+from billing.model.members import Seen
 from billing.model.notices import Unknown
 from billing.ports import Synced
 from billing.use_cases.cancel import PATIENCE
@@ -278,7 +279,7 @@ async def test_other_pieces_at_fault_are_put_off_too(
         calls.append(table)
         raise ValueError
 
-    monkeypatch.setattr(bench.roles, "fetch_roles", fail)
+    monkeypatch.setattr(bench.roles, "fetch_member", fail)
     monkeypatch.setattr(bench.messenger, "tell", fail)
     monkeypatch.setattr(bench.provider, "cancel_now", fail)
     await start_piece(bench, table, sub)
@@ -350,17 +351,17 @@ class Slow:
         self.finished = 0
         self.go = asyncio.Event()
 
-    async def __call__(self, *_: object) -> frozenset[int]:
+    async def __call__(self, *_: object) -> Seen:
         self.entered += 1
         await self.go.wait()
         self.finished += 1
-        return frozenset({ROLE})
+        return Seen(frozenset({ROLE}))
 
 
 async def test_it_drains_what_runs_when_it_closes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     await bench.sell()
     slow = Slow()
-    monkeypatch.setattr(bench.roles, "fetch_roles", slow)
+    monkeypatch.setattr(bench.roles, "fetch_member", slow)
     await bench.offer("sub_1")
     await bench.ring("sub_1")
     await until(lambda: slow.entered == 1)
@@ -379,7 +380,7 @@ async def test_it_drains_what_runs_when_it_closes(bench: Bench, monkeypatch: pyt
 async def test_it_waits_no_longer_than_its_patience(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     await bench.sell()
     slow = Slow()
-    monkeypatch.setattr(bench.roles, "fetch_roles", slow)
+    monkeypatch.setattr(bench.roles, "fetch_member", slow)
     await bench.offer("sub_1")
     await bench.ring("sub_1")
     await until(lambda: slow.entered == 1)

@@ -12,6 +12,7 @@ from typing import Any
 import discord
 import pytest
 
+from billing.model import Seen
 from cogs.client import DuesBot
 from sandbox.discord import routes_apps
 from tests.cogs import town as parts
@@ -119,7 +120,7 @@ async def test_a_refused_intent_leaves_rest_at_work_and_is_tried_hourly(
         assert not bot.is_closed()
         assert "4014" in (bot.why_offline() or "")
         member = (still_town.guild.id, still_town.bob.id)
-        assert await process.ports.roles.fetch_roles(*member) == frozenset()
+        assert await process.ports.roles.fetch_member(*member) == Seen(frozenset())
         still_town.app.members_intent = True
         pauses.over.set()
         await asyncio.wait_for(bot.wait_until_ready(), 20)

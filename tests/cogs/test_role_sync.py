@@ -32,7 +32,8 @@ async def test_one_role_is_given_and_taken_with_its_reason(town: Town) -> None:
     town.world.give_role(town.guild, town.bob, town.silver)
     await give(town)
     assert sorted(town.roles()) == ["Gold", "Silver"]
-    assert await town.ports.roles.fetch_roles(town.guild.id, town.bob.id) == {town.gold.id, town.silver.id}
+    seen = await town.ports.roles.fetch_member(town.guild.id, town.bob.id)
+    assert seen.roles == {town.gold.id, town.silver.id}
     await give(town, take=True)
     assert town.roles() == ["Silver"]
     assert "paid äöü" in town.world.audit[-1]["reason"]
@@ -43,7 +44,7 @@ async def test_a_member_who_is_gone(town: Town) -> None:
     with pytest.raises(MemberGone):
         await give(town)
     with pytest.raises(MemberGone):
-        await town.ports.roles.fetch_roles(town.guild.id, town.bob.id)
+        await town.ports.roles.fetch_member(town.guild.id, town.bob.id)
 
 
 async def test_a_role_that_was_deleted(town: Town) -> None:
@@ -64,7 +65,7 @@ async def test_the_two_causes_of_50013_are_told_apart(town: Town) -> None:
 async def test_a_server_without_the_bot(town: Town) -> None:
     town.world.uninstall(town.app, town.guild)
     with pytest.raises(GuildGone):
-        await town.ports.roles.fetch_roles(town.guild.id, town.bob.id)
+        await town.ports.roles.fetch_member(town.guild.id, town.bob.id)
 
 
 async def test_many_are_looked_at_over_the_gateway(town: Town) -> None:
@@ -73,7 +74,7 @@ async def test_many_are_looked_at_over_the_gateway(town: Town) -> None:
     town.world.remove_member(town.guild, town.cleo)
     everybody = [town.ada.id, town.bob.id, town.cleo.id]
     found = await town.ports.roles.look(town.guild.id, everybody)
-    assert {member: roles - {town.guild.id} for member, roles in found.items()} == {
+    assert {member: seen.roles - {town.guild.id} for member, seen in found.items()} == {
         town.ada.id: frozenset(),
         town.bob.id: {town.silver.id},
     }
@@ -130,17 +131,17 @@ async def test_trouble_that_passes(town: Town) -> None:
     await give(town)
     town.discord.faults.rate_limit("GET", "/guilds/*", retry_after=1, via=False)
     with pytest.raises(DiscordUnavailable):
-        await town.ports.roles.fetch_roles(town.guild.id, town.bob.id)
+        await town.ports.roles.fetch_member(town.guild.id, town.bob.id)
     town.discord.faults.rate_limit("GET", "/guilds/*", retry_after=3600)
     with pytest.raises(DiscordUnavailable):
-        await town.ports.roles.fetch_roles(town.guild.id, town.bob.id)
+        await town.ports.roles.fetch_member(town.guild.id, town.bob.id)
 
 
 @pytest.mark.parametrize("status", [200, 403, 404])
 async def test_a_page_that_is_not_discord_s_is_no_answer(town: Town, status: int) -> None:
     town.discord.faults.fail("*", "/guilds/*", status, times=None)
     with pytest.raises(DiscordUnavailable):
-        await town.ports.roles.fetch_roles(town.guild.id, town.bob.id)
+        await town.ports.roles.fetch_member(town.guild.id, town.bob.id)
     if status != 200:
         with pytest.raises(DiscordUnavailable):
             await give(town)
@@ -159,8 +160,8 @@ async def test_calls_for_one_member_stand_in_line(town: Town) -> None:
     first = asyncio.create_task(give(town))
     await held.wait_struck()
     second = asyncio.create_task(give(town, take=True))
-    other = await town.ports.roles.fetch_roles(town.guild.id, town.cleo.id)
-    assert other
+    other = await town.ports.roles.fetch_member(town.guild.id, town.cleo.id)
+    assert other.roles
     assert not second.done()
     town.discord.faults.clear()
     await asyncio.gather(first, second)

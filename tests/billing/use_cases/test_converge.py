@@ -16,6 +16,7 @@ from billing.errors import (
     RolesNotPermitted,
 )
 from billing.model import OverrideKind, RoleRefused, Status
+from billing.use_cases.check import check_members
 from billing.use_cases.converge import RETELL_DAYS, converge_member
 from tests.billing.builders import (
     ADMIN,
@@ -303,6 +304,10 @@ class TestGone:
         await world.change(replace(sub, status=Status.ENDED))
         assert await parked(world) == []
         assert world.told("role_refused") == []
+        world.roles_of().clear()
+        world.roles.gone.clear()
+        await world.mark()
+        await world.settle()
         assert await granted(world) == frozenset()
 
     async def test_who_comes_back_gets_the_roles_back(self, world: World) -> None:
@@ -318,12 +323,17 @@ class TestGone:
         assert world.roles_of() == {ROLE}
         assert await parked(world) == []
 
-    async def test_who_leaves_while_the_roles_are_set_is_tried_again(self, world: World) -> None:
+    async def test_a_role_that_was_not_given_as_they_left_is_not_ours(self, world: World) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = MemberGone()
         await world.subscribe()
-        assert await parked(world) == []
-        assert (await world.ledger.load_health(world.now)).members == 1
+        assert await parked(world) == [(MEMBER, MemberGone().tell)]
+        assert await granted(world) == frozenset()
+        world.roles.faults.clear()
+        world.clock.advance(60)
+        await check_members(world.ports)
+        await world.settle()
+        assert world.roles_of() == {ROLE}
 
     async def test_roles_stay_ours_while_the_bot_is_away(self, world: World) -> None:
         """Who kicks the bot and invites it again must not keep members with roles for nothing."""
