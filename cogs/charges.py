@@ -15,6 +15,7 @@ from billing.model import (
     RoleWaits,
     Status,
     SubscriptionKey,
+    TakenBack,
     Unreadable,
     Vanished,
 )
@@ -35,19 +36,34 @@ def _sold(key: SubscriptionKey, shown: Shown | None, place: Place) -> str:
 
 
 _DISPUTES = {
-    DisputeState.OPEN: "disputes a payment through their bank. Access is on hold until the bank has decided.",
+    DisputeState.OPEN: "disputes a payment through {}. Access is on hold until that is decided.",
     DisputeState.WON: "had disputed a payment; it was decided in your favour, and holds up access no longer.",
-    DisputeState.LOST: "disputed a payment and got the money back through their bank, so it gives no access.",
+    DisputeState.LOST: "got a payment back through {}, so it gives no access.",
 }
 
 
 def disputed(body: Disputed) -> str:
     """For the admins: where a dispute stands."""
-    said = _DISPUTES.get(body.state, "has a dispute about a payment.")
+    said = _DISPUTES.get(body.state, "has a dispute about a payment.").format(through(body.subscription))
     answer = " Answer it in the provider's dashboard." if body.state is DisputeState.OPEN else ""
     if body.stops:
         answer = " Its billing is ended now, so that nothing more is charged for it."
     return f"### Dispute\n<@{body.member}> {said}{answer}\nSubscription `{body.subscription.id}`"
+
+
+def through(key: SubscriptionKey) -> str:
+    """Who decides a dispute: the bank behind a card; PayPal itself, whatever the payment was made with."""
+    return "their bank" if key.provider == "stripe" else title_of(key.provider)
+
+
+def taken_back(body: TakenBack) -> str:
+    """For the admins: a payment was taken back that could not be matched."""
+    provider = title_of(body.provider)
+    return (
+        f"### A payment was taken back\n{provider} took a payment back (`{body.reference}`) and does not say "
+        "which subscription it was for, so nobody has lost a role for it. Find it in your account there by "
+        "that number. If it was for a subscription sold here, /revoke ends the access of whoever paid it."
+    )
 
 
 def paid_while_blocked(notice: Notice, body: PaidWhileBlocked, shown: Shown | None, place: Place) -> str:

@@ -28,6 +28,7 @@ from billing.model import (
     Screening,
     Started,
     SubscriptionKey,
+    TakenBack,
     Unheard,
     Unknown,
     UnmappedProduct,
@@ -71,6 +72,7 @@ _COLOURS: dict[type[NoticeBody], int] = {
     PaidTwice: cards.WARN,
     ChargedLate: cards.WARN,
     RefundedByHand: cards.WARN,
+    TakenBack: cards.WARN,
     Vanished: cards.WARN,
     Unheard: cards.BAD,
 }
@@ -107,6 +109,8 @@ async def notice_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return charges.charged_late(body, await _shown(ports, body.subscription), place)
         case RefundedByHand() as body:
             return charges.refunded_by_hand(body, await _shown(ports, body.subscription), place)
+        case TakenBack() as body:
+            return charges.taken_back(body)
         case Unreadable() as body:
             return charges.unreadable(body, await _shown(ports, body.subscription), place)
         case Vanished() as body:

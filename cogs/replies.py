@@ -17,6 +17,7 @@ from babel.numbers import format_currency, get_currency_precision
 from billing.access import Right
 from billing.charges import decide_charges
 from billing.model import DisputeState, IntentKind, Money, Status, Subscription
+from billing.titles import title_of
 
 NAME_LIMIT = 100
 TEXT_LIMIT = 300
@@ -97,7 +98,9 @@ def within(room: int, lines: Iterable[tuple[int, str]]) -> str:
 def state_words(subscription: Subscription, right: Right | None) -> str:
     """How a subscription stands, in plain words. `right`: what it gives now."""
     if subscription.dispute in _DISPUTES:
-        return _DISPUTES[subscription.dispute]
+        paypal = subscription.key.provider != "stripe"
+        who = title_of(subscription.key.provider) if paypal else "the payer's bank"
+        return _DISPUTES[subscription.dispute].format(who)
     match subscription.status:
         case Status.ACTIVE:
             said = _running(subscription)
@@ -119,8 +122,8 @@ def state_words(subscription: Subscription, right: Right | None) -> str:
 
 NOT_AGAIN = "You won't be charged for it again."
 _DISPUTES = {
-    DisputeState.OPEN: "Disputed: the payer's bank looks into a payment. Access is on hold until then.",
-    DisputeState.LOST: "Disputed: a payment was taken back through the payer's bank, so it gives no access.",
+    DisputeState.OPEN: "Disputed: {} looks into a payment. Access is on hold until that is decided.",
+    DisputeState.LOST: "A payment was taken back through {}, so it gives no access.",
 }
 _STILL = {
     Status.UNPAID: "Unpaid: the provider has stopped trying. Pay the invoice with Manage; the roles return.",

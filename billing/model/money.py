@@ -15,13 +15,15 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment for a subscription. `refunded` is what was already given back, minor units."""
+    """One payment for a subscription. `refunded` is what was already given back, minor units; `partly`: some
+    was, and nobody knows how much."""
 
     id: str
     amount: int
     refunded: int
     currency: str
     paid_at: int
+    partly: bool = False
 
     @property
     def refundable(self) -> Money:

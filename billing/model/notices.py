@@ -155,6 +155,16 @@ class RefundedByHand:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenBack:
+    """To the admins: a payment was taken back, and the provider does not say which. `reference`: its name for
+    that."""
+
+    kind: ClassVar[str] = "taken_back"
+    provider: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """To the admins: the provider's answer about a subscription lacks what the mapping needs."""
 
@@ -237,6 +247,7 @@ NoticeBody: TypeAlias = (
     | Disputed
     | ChargedLate
     | RefundedByHand
+    | TakenBack
     | Unreadable
     | Vanished
     | RoleRefused

@@ -1,4 +1,5 @@
-"""Money given back in the provider's dashboard: a refund ends no subscription, and the admins hear so."""
+"""Money that went back: by a refund in the provider's dashboard, which ends no subscription, or by a reversal
+that the provider does not explain. The admins hear of both."""
 
 from __future__ import annotations
 
@@ -16,8 +17,14 @@ from billing.model import (
     Status,
     Subscription,
     SubscriptionKey,
+    TakenBack,
 )
 from billing.ports import Ports, Provider
+
+
+def is_reversal(event: Event) -> bool:
+    """Whether a payment was taken back, as PayPal's `PAYMENT.SALE.REVERSED` says."""
+    return event.kind.lower().endswith(".reversed")
 
 
 def is_refund(event: Event) -> bool:
@@ -51,13 +58,27 @@ async def _tell(ports: Ports, event: Event, known: Subscription, payment: Paymen
     assert known.binding is not None
     last = payment is not None and event.subject.id in (payment.id, known.key.id)
     refunded = payment.id if payment and last else event.subject.id
-    if refunded in await _own(ports, known.key) or (payment and last and not payment.refunded):
+    nothing = payment is not None and last and not payment.refunded and not payment.partly
+    if refunded in await _own(ports, known.key) or nothing:
         return
-    amount = Money(payment.refunded, payment.currency) if payment and last else None
+    amount = Money(payment.refunded, payment.currency) if payment and last and payment.refunded else None
     body = RefundedByHand(known.binding.member_id, known.key, amount)
     name = f"refunded:{known.key}:{refunded}"
     notice = Notice(name, known.binding.guild_id, None, body, ports.now())
     await ports.ledger.record_notice(notice)
+
+
+async def tell_taken_back(ports: Ports, event: Event) -> None:
+    """A payment was taken back of which the provider does not say what it was for: the admins of every server
+    that sells there hear of it, as a role may be kept without being paid."""
+    assert event.subject is not None
+    here = (event.provider, event.account)
+    plans = await ports.ledger.load_plans(None, removed=True)
+    sells = {p.guild_id for p in plans for price in (*p.prices, *p.former_prices) if price.key[:2] == here}
+    for guild_id in sorted(sells):
+        name = f"taken_back:{event.provider}:{event.account}:{event.subject.id}:{guild_id}"
+        body = TakenBack(event.provider, event.subject.id)
+        await ports.ledger.record_notice(Notice(name, guild_id, None, body, ports.now()))
 
 
 async def _own(ports: Ports, key: SubscriptionKey) -> set[str | None]:

@@ -39,7 +39,7 @@ from billing.use_cases.blocked import block_in
 from billing.use_cases.carry_out import stopping
 from billing.use_cases.news import paid_twice, paid_while_blocked
 from billing.use_cases.payers import confirm, find_payer, write_payer
-from billing.use_cases.refunds import is_refund, tell_refund
+from billing.use_cases.refunds import is_refund, is_reversal, tell_refund, tell_taken_back
 from billing.use_cases.unreadable import give_up_unreadable
 from billing.use_cases.vanished import give_up_vanished
 
@@ -73,6 +73,8 @@ async def locate_event(ports: Ports, event: Event) -> None:
         if not isinstance(error, ProviderNotFound) or now < event.occurred_at + UNKNOWN_SECONDS:
             await ports.ledger.record_event_failed(event, str(error), next_try_of(event.occurred_at, now))
             return
+        if is_reversal(event):
+            await tell_taken_back(ports, event)
         keys = []
     await ports.ledger.record_located(event, keys, ports.now())
 

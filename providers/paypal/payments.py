@@ -7,24 +7,28 @@ which names its subscription, version 2 as a capture (developer.paypal.com/docs/
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
 from billing.model import DisputeState, Payment, Subject, Subscription
 from providers.base import Answer, in_time, maybe, need
-from providers.paypal.amounts import to_minor
+from providers.paypal.amounts import either_minor
 from providers.paypal.api import Api, Refused, path
 from providers.paypal.dates import stamp
 from providers.paypal.mapping import map_capture, map_dispute, map_sale, map_transaction
 from providers.paypal.plans import DAY
+from providers.paypal.webhook import LINKED
 
 log = logging.getLogger(__name__)
 
 _DISPUTES = ("v1", "customer", "disputes")
 # PayPal's dispute ids begin so; a payment's id in their place stands for whatever disputes it is in.
 _DISPUTE = "PP-"
+_CAME_TO_NOTHING = ("FAILED", "CANCELLED")
+# What was given back of a payment, all refunds together: by version 2 of the API, and by version 1.
+_TOTALS = ("seller_payable_breakdown.total_refunded_amount", "total_refunded_amount")
 _GIVEN_BACK = {"CAPTURE_FULLY_REFUNDED", "TRANSACTION_ALREADY_REFUNDED"}
 
 
@@ -42,13 +46,35 @@ async def locate(api: Api, subject: Subject) -> list[str]:
             return []
 
 
-async def _locate_sale(api: Api, sale_id: str) -> list[str]:
+async def _locate_sale(api: Api, payment_id: str) -> list[str]:
     try:
-        sale = await api.get(path("v1", "payments", "sale", sale_id))
+        sale = await _fetch_sale(api, payment_id)
     except ProviderNotFound:
         return []  # a payment that was not for a subscription
+    return _agreement_of(sale)
+
+
+def _agreement_of(sale: Answer) -> list[str]:
     found = maybe(sale, "billing_agreement_id", str)
     return [found] if found else []
+
+
+async def _fetch_sale(api: Api, payment_id: str) -> Answer:
+    """A payment, by its id or by that of a refund or reversal of it; ProviderNotFound where there is none."""
+    try:
+        return await api.get(path("v1", "payments", "sale", payment_id))
+    except ProviderNotFound:
+        paid = payment_of(await _fetch_refund(api, payment_id))
+        if paid is None:
+            raise
+        return await api.get(path("v1", "payments", "sale", paid))
+
+
+async def _fetch_refund(api: Api, refund_id: str) -> Answer:
+    try:
+        return await api.get(path("v1", "payments", "refund", refund_id))
+    except ProviderNotFound:
+        return await api.get(path("v2", "payments", "refunds", refund_id))
 
 
 async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeState]:
@@ -71,9 +97,13 @@ async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeS
     return None, map_dispute(dispute)
 
 
-async def _fetch_reversal(api: Api, sale_id: str) -> tuple[str | None, DisputeState]:
-    found = await _locate_sale(api, sale_id)
-    return (found[0], await _state_of_payment(api, sale_id)) if found else (None, DisputeState.NONE)
+async def _fetch_reversal(api: Api, payment_id: str) -> tuple[str | None, DisputeState]:
+    """ProviderNotFound where PayPal knows the id neither as a payment's nor as a refund's."""
+    sale = await _fetch_sale(api, payment_id)
+    found = _agreement_of(sale)
+    if not found:
+        return None, DisputeState.NONE
+    return found[0], await _state_of_payment(api, need(sale, "id", str))
 
 
 async def _state_of_payment(api: Api, sale_id: str) -> DisputeState:
@@ -135,8 +165,10 @@ def _next_page(page: Answer) -> str | None:
 async def fetch_last_payment(api: Api, subscription: Subscription, now: float) -> Payment | None:
     """The newest of a subscription's payments above zero, looked for lately first."""
     lately = min(subscription.period_start or subscription.created_at, int(now))
+    total = subscription.total
+    regular = [step.amount for step in subscription.terms.steps] or ([total.amount] if total else [])
     for first in sorted({lately, subscription.created_at}, reverse=True):
-        newest = await _fetch_newest(api, subscription.key.id, first, now)
+        newest = await _fetch_newest(api, subscription.key.id, first, now, regular)
         if newest is not None:
             return await _whole(api, *newest)
     return None
@@ -152,8 +184,10 @@ async def fetch_newest(api: Api, subscription_id: str, since: int, now: float) -
 
 
 async def _fetch_newest(
-    api: Api, subscription_id: str, first: int, now: float
+    api: Api, subscription_id: str, first: int, now: float, regular: Sequence[int] = ()
 ) -> tuple[Payment, bool] | None:
+    """`regular`: what a period costs. Of payments at the same moment one of these is taken rather than a
+    set-up fee."""
     listed = await api.get(
         path("v1", "billing", "subscriptions", subscription_id, "transactions"),
         start_time=stamp(min(first, now) - DAY),
@@ -161,7 +195,7 @@ async def _fetch_newest(
     )
     made = [map_transaction(one) for one in maybe(listed, "transactions", list) or []]
     paid = [one for one in made if one is not None]
-    return max(paid, key=lambda one: one[0].paid_at, default=None)
+    return max(paid, key=lambda one: (one[0].paid_at, one[0].amount in regular), default=None)
 
 
 async def fetch_payment(api: Api, payment_id: str) -> Payment:
@@ -181,23 +215,60 @@ async def _whole(api: Api, payment: Payment, partly: bool) -> Payment:
     try:
         sent = await api.get(
             path("v1", "notifications", "webhooks-events"),
-            event_type="PAYMENT.SALE.REFUNDED",
             transaction_id=payment.id,
             start_time=stamp(payment.paid_at - DAY),
+            page_size="100",
         )
     except Refused as refused:
         log.info("What was given back of payment %s is not told: %s", payment.id, refused)
-        return payment
-    given = [_given_back(one, payment) for one in maybe(sent, "events", list) or []]
-    return replace(payment, refunded=min(max(given, default=0), payment.amount))
+        return replace(payment, partly=True)
+    given = given_back(maybe(sent, "events", list) or [], payment)
+    return replace(payment, refunded=min(given, payment.amount), partly=not given)
 
 
-def _given_back(event: Answer, payment: Payment) -> int:
-    """Of that payment, with the refund that a notification told of."""
-    if maybe(event, "resource.sale_id", str) != payment.id:
-        return 0
-    value = maybe(event, "resource.total_refunded_amount.value", str)
-    return 0 if value is None else to_minor({"currency_code": payment.currency, "value": value})
+def given_back(events: Sequence[Answer], payment: Payment) -> int:
+    """How much of a payment was, as notifications told: the sum that the newest of its refunds names, or all
+    that they gave back together, where none names a sum."""
+    total, each = 0, dict[str, int]()
+    for event in events:
+        refund = maybe(event, "resource", dict) or {}
+        ended = (maybe(refund, "state", str) or maybe(refund, "status", str) or "").upper()
+        kind = (maybe(event, "event_type", str) or "").rpartition(".")[2]
+        if (
+            kind in ("REFUNDED", "REVERSED")
+            and ended not in _CAME_TO_NOTHING
+            and payment_of(refund) == payment.id
+        ):
+            total = max(total, _named(refund, _TOTALS, payment.currency) or 0)
+            each[need(refund, "id", str)] = _named(refund, ("amount",), payment.currency) or 0
+    return max(total, sum(each.values()))
+
+
+def _is_refund(event: Answer) -> bool:
+    return (maybe(event, "event_type", str) or "").endswith((".REFUNDED", ".REVERSED"))
+
+
+def _state_of_refund(refund: Answer) -> str:
+    return (maybe(refund, "status", str) or maybe(refund, "state", str) or "").upper()
+
+
+def payment_of(refund: Answer) -> str | None:
+    """The payment that a refund or reversal is about: version 1 names it, version 2 links to it."""
+    named = maybe(refund, "sale_id", str)
+    links = (one for one in maybe(refund, "links", list) or [] if isinstance(one, dict))
+    linked = (LINKED.fullmatch(maybe(one, "href", str) or "") for one in links)
+    return named or next((found[1] for found in linked if found), None)
+
+
+def _named(refund: Answer, fields: Sequence[str], currency: str) -> int | None:
+    """The first of these amounts that is there. Each generation of the API has its own names, and a refund's
+    may stand there as what it takes away, below nothing."""
+    for field in fields:
+        money = maybe(refund, field, dict)
+        found = None if money is None else either_minor(money, currency)
+        if found is not None:
+            return found
+    return None
 
 
 async def refund(api: Api, payment: Payment, key: str) -> Payment:
@@ -209,8 +280,7 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
     except Refused as refused:
         if not refused.issues & _GIVEN_BACK:
             raise
-    state = (maybe(answer, "status", str) or maybe(answer, "state", str) or "").upper()
-    if state in ("FAILED", "CANCELLED"):
+    if _state_of_refund(answer) in _CAME_TO_NOTHING:
         raise ProviderRefused("PayPal could not give the money back. See the payment in your account there.")
     try:
         after = await fetch_payment(api, payment.id)
@@ -218,17 +288,14 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
         told = _told(answer, payment)
         return replace(payment, amount=max(payment.amount, told), refunded=told)
     told = _told(answer, after)
-    return replace(after, refunded=min(max(after.refunded, told), after.amount))
+    return replace(after, refunded=min(max(after.refunded, told), after.amount), partly=False)
 
 
 def _told(answer: Answer, payment: Payment) -> int:
     """How much is given back, with this refund; all of it where PayPal said that it had been already. What is
     read right afterwards, or while a refund waits for the payer's bank, may not show it yet."""
-    for field in ("seller_payable_breakdown.total_refunded_amount", "total_refunded_amount", "amount"):
-        value = maybe(answer, f"{field}.value", str)
-        if value is not None:
-            return to_minor({"currency_code": payment.currency, "value": value})
-    return payment.amount
+    found = _named(answer, (*_TOTALS, "amount"), payment.currency)
+    return payment.amount if found is None else found
 
 
 async def _refund(api: Api, payment_id: str, key: str) -> Answer:

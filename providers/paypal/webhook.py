@@ -50,6 +50,15 @@ class _Resource(msgspec.Struct):
     billing_agreement_id: Any = None
     sale_id: Any = None
     dispute_id: Any = None
+    links: Any = None
+
+    @property
+    def payment(self) -> object:
+        """The payment that a refund or reversal is about: version 1 of the API names it, version 2 links."""
+        links = self.links if isinstance(self.links, list) else []
+        hrefs = [one.get("href") for one in links if isinstance(one, dict)]
+        linked = (LINKED.fullmatch(href) for href in hrefs if isinstance(href, str))
+        return self.sale_id or next((found[1] for found in linked if found), None)
 
 
 class _Notification(msgspec.Struct):
@@ -61,6 +70,8 @@ class _Notification(msgspec.Struct):
 
 _DECODER = msgspec.json.Decoder(_Notification)
 
+# The address of a payment, as a refund or reversal of it links to it.
+LINKED = re.compile(r".*/payments/(?:sale|captures)/([^/?]+)")
 # What an event is about: the kind of subject, and the resource's fields that name it, the first that is
 # filled. The longest beginning of its type decides; a type that is not here is needed by nobody.
 # developer.paypal.com/api/rest/webhooks/event-names, 2026-11.
@@ -71,8 +82,12 @@ _LEADS: Mapping[str, tuple[tuple[str, str], ...]] = {
     # A page to agree on was made, and that was the bot itself.
     "BILLING.SUBSCRIPTION.CREATED": (),
     "CUSTOMER.DISPUTE.": (("dispute", "dispute_id"),),
+    "PAYMENT.CAPTURE.REFUNDED": (("sale", "payment"), ("sale", "id")),
+    "PAYMENT.CAPTURE.REVERSED": (("dispute", "payment"), ("dispute", "id")),
     "PAYMENT.SALE.": (("subscription", "billing_agreement_id"), ("sale", "sale_id")),
-    "PAYMENT.SALE.REVERSED": (("dispute", "sale_id"), ("dispute", "id")),
+    "PAYMENT.SALE.REFUNDED": (("subscription", "billing_agreement_id"), ("sale", "payment"), ("sale", "id")),
+    # The id may be the payment's, or the reversal's own: see payments.fetch_dispute.
+    "PAYMENT.SALE.REVERSED": (("dispute", "payment"), ("dispute", "id")),
 }
 
 

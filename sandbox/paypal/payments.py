@@ -194,11 +194,19 @@ def give_back(world: World, sale: Sale, amount: Decimal | None = None, note: str
 def reverse(world: World, sale: Sale) -> None:
     """PayPal takes the payment back: a chargeback, a lost dispute."""
     sale.reversed, sale.refunded, sale.status, sale.updated = True, sale.amount, "REFUNDED", world.now()
-    shown = show_sale(world, sale)
-    # A reversal's notification carries the sale with its amount below nothing, and still "completed".
+    refund = world.add(
+        "refund", (key := new_id()), Refund(key, sale, sale.amount, world.now(), total=sale.amount)
+    )
+    shown = _bare_reversal(world, refund) if world.settings.bare_reversals else show_sale(world, sale)
+    # A reversal's notification has its amount below nothing, and is still "completed".
     shown |= {"amount": _total(-sale.amount, sale.currency, details=True), "state": "completed"}
     taken = f"{exact(sale.amount, sale.currency)} {sale.currency}"
     world.emit("PAYMENT.SALE.REVERSED", "sale", f"A {taken} sale payment was reversed", shown)
+
+
+def _bare_reversal(world: World, refund: Refund) -> Obj:
+    links = [world.link(f"/v1/payments/refund/{refund.id}")]
+    return {"id": refund.id, "create_time": stamp(refund.created), "links": links}
 
 
 def _get_sale(world: World, _call: Call, sale_id: str) -> Answer:

@@ -40,6 +40,9 @@ class Settings:
     # A set-up fee is taken at once and the first cycle begins so much later (seen in live subscriptions:
     # `last_payment` is set, while every `cycles_completed` is 0).
     fee_first_seconds: int = 4 * 3600
+    # Notifications of reversals carry the sale, as merchants have published, or the reversal alone, as
+    # PayPal's webhook simulator sends it: under an id of its own, which is a refund's.
+    bare_reversals: bool = False
     # Subscriptions' webhook page names only ACTIVATED; the list of event names has RE-ACTIVATED too.
     reactivated_event: str = "BILLING.SUBSCRIPTION.ACTIVATED"
     decline_next: int = 0  # this many charges are declined, whoever pays

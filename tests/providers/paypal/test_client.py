@@ -314,7 +314,23 @@ class TestPayments:
         dispute = fake.dashboard.dispute(fake.dashboard.last_sale(bought.key.id).id)
         fake.faults.add("status", "/v1/payments/sale", status=404, times=1)
         assert await provider.fetch_dispute(dispute["dispute_id"]) == (None, DisputeState.OPEN)
-        assert await provider.fetch_dispute("SOMEOTHERSALE1") == (None, DisputeState.NONE)
+
+    async def test_a_reversal_leads_to_its_payment_by_an_id_of_its_own(
+        self, fake: PayPalServer, provider: PayPalProvider
+    ) -> None:
+        bought = await buy(fake, provider)
+        fake.dashboard.reverse(fake.dashboard.last_sale(bought.key.id).id)
+        (reversal,) = fake.world.all("refund")
+        assert await provider.fetch_dispute(reversal.id) == (bought.key.id, DisputeState.LOST)
+        assert await provider.locate(Subject("sale", reversal.id)) == [bought.key.id]
+        fake.faults.add("status", "/v1/payments/refund", status=404, times=None)
+        assert await provider.fetch_dispute(reversal.id) == (bought.key.id, DisputeState.LOST)
+
+    async def test_one_that_paypal_knows_nothing_of_is_not_taken_for_nothing(
+        self, provider: PayPalProvider
+    ) -> None:
+        with pytest.raises(ProviderNotFound):
+            await provider.fetch_dispute("SOMEOTHERSALE1")
 
 
 async def test_every_method_ends_in_time(
