@@ -1,7 +1,7 @@
 """Composition root: settings, ledger, providers, listener and Discord face, put together and taken apart.
 
 Exit codes: 0 after SIGTERM or SIGINT; 2 wrong settings or arguments; 3 another process has the ledger; 4 it
-is damaged or too new. `python bot.py check` looks at every setting and connection: 0 or 1.
+is damaged or too new; 75 what may pass by itself, such as a full disk. `check` ends with 0 or 1.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ import gc
 import logging
 import signal
 import sys
-import time
 from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 
-from billing.errors import LedgerDamaged, LedgerError, LedgerHeld, LedgerTooNew
+import backups
+from billing.errors import Conflict, LedgerError
 from billing.ports import Clock, Ports, Signer, Work
 from billing.worker import Worker
 from check import check, tell_refused
+from clock import SystemClock
 from cogs.client import DuesBot
 from cogs.connect import TokenRefused, use_discord, wait_for_discord
 from cogs.messenger import DiscordMessenger
@@ -27,6 +29,7 @@ from config import Settings, SettingsError, load
 from db import SqliteLedger
 from logs import set_up_logging
 from providers.registry import make_providers
+from terminal import USAGE, refuse
 from web.app import CannotListen, Listener, listening
 
 if sys.platform == "win32":
@@ -36,21 +39,7 @@ else:
 
 log = logging.getLogger("dues")
 
-USAGE = "Use `python bot.py` to start Dues, or `python bot.py check` to look at its settings and connections."
-
 DRAIN_SECONDS = 7.0  # of the ten that a service manager is promised; closing takes the rest
-
-
-class SystemClock:
-    """The Clock port over the machine's own clock."""
-
-    def now(self) -> float:
-        """Unix seconds, UTC."""
-        return time.time()  # noqa: TID251 - the one real clock, which others stand in for
-
-    async def sleep(self, seconds: float) -> None:
-        """Real seconds."""
-        await asyncio.sleep(seconds)
 
 
 class Parts:
@@ -80,6 +69,7 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
     async with AsyncExitStack() as stack:
         ledger = await SqliteLedger.open(settings.ledger_path, parts.wake)
         stack.push_async_callback(ledger.close)
+        await stack.enter_async_context(backups.keeping(ledger, settings, clock))
         providers = make_providers(settings, clock)
         gc.freeze()  # what was imported lives for good: to scan it too held up everything for 60 ms (bench/)
         for provider in providers.values():
@@ -122,28 +112,30 @@ async def _serve_until_signal(settings: Settings) -> int:
 
 def main(arguments: list[str]) -> int:
     """What the process exits with."""
-    if arguments not in ([], ["check"]):
-        print(USAGE, file=sys.stderr)
-        return 2
     try:
-        settings = load()
-        set_up_logging(settings.log_level, settings.log_format)
-        chosen = check(settings, SystemClock()) if arguments == ["check"] else _serve_until_signal(settings)
-        return run_loop(chosen)
+        match arguments:
+            case []:
+                return run_loop(_serve_until_signal(_load()))
+            case ["check"]:
+                return run_loop(check(_load(), SystemClock()))
+            case ["backup" | "restore" as command, file] if not file.startswith("-"):
+                print(backups.run(command, Path(file), _load().ledger_path, SystemClock()))
+                return 0
+            case _:
+                print(USAGE, file=sys.stderr)
+                return 2
     except SettingsError as error:
-        return tell_refused(error.faults) if arguments else _refuse(2, *error.faults)
-    except LedgerHeld as error:
-        return _refuse(3, error.tell)
-    except (LedgerDamaged, LedgerTooNew) as error:
-        return _refuse(4, error.tell)
-    except (TokenRefused, CannotListen, LedgerError) as error:
-        return _refuse(2, error.tell)
+        return tell_refused(error.faults) if arguments == ["check"] else refuse(2, *error.faults)
+    except LedgerError as error:
+        return refuse(error.exit_code, error.tell)
+    except (TokenRefused, CannotListen, Conflict) as error:
+        return refuse(2, error.tell)
 
 
-def _refuse(code: int, *sentences: str) -> int:
-    logging.shutdown()  # what was logged before stands before
-    print("Dues cannot start:", *(f"- {sentence}" for sentence in sentences), sep="\n", file=sys.stderr)
-    return code
+def _load() -> Settings:
+    settings = load()
+    set_up_logging(settings.log_level, settings.log_format)
+    return settings
 
 
 if __name__ == "__main__":

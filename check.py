@@ -10,13 +10,15 @@ import aiohttp
 from billing.errors import LedgerError, LedgerHeld, ProviderError
 from billing.model import Finding, Plan
 from billing.ports import Clock, Provider
-from billing.use_cases.doctor import find_strays, find_wrong_clock
+from billing.use_cases.doctor import backup_words, find_strays, find_wrong_clock
 from cogs.connect import check_discord, use_discord
 from config import Settings
 from db import SqliteLedger
+from db.backup import last_backup
 from logs import visible
 from providers.registry import make_providers
 
+LATE_BACKUP = 2 * 86_400  # seconds, where one is to be made every day
 _WIDTH = 100
 _PATIENCE = aiohttp.ClientTimeout(total=10)
 _SELF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens everywhere, it is asked here
@@ -30,6 +32,7 @@ async def check(settings: Settings, clock: Clock) -> int:
     findings = [
         Finding("Settings", True, "Every setting can be read."),
         *seen,
+        _backups(settings, int(clock.now())),
         *await check_discord(settings.discord_token),
         *await _check_providers(providers, plans, settings.public_url),
     ]
@@ -78,6 +81,16 @@ async def _ask_running(settings: Settings) -> list[Finding]:
     if not faults:
         return [Finding("Running bot", True, f"It is ready, says {url}.")]
     return [Finding(f"Running bot: {name}", False, says) for name, says in faults.items()]
+
+
+def _backups(settings: Settings, now: int) -> Finding:
+    """None at all is no fault: the owner may copy the whole machine."""
+    at = last_backup(settings.ledger_path)
+    age = None if at is None else max(now - at, 0)
+    if settings.backup_dir and age is not None and age > LATE_BACKUP:
+        cure = "See that the bot runs and may write to BACKUP_DIR; its log says why a backup failed."
+        return Finding("Backups", False, backup_words(age), cure)
+    return Finding("Backups", True, backup_words(age))
 
 
 async def _check_providers(

@@ -37,6 +37,8 @@ DEFAULTS: Mapping[str, str] = {
     "PAYPAL_API_URL": "https://api-m.paypal.com",
     "PAYPAL_CA_FILE": "",
     "PAYPAL_VERIFY": "offline",
+    "BACKUP_DIR": "",
+    "BACKUP_KEEP": "14",
     "GRACE_DAYS": "7",
     "SYNC_INTERVAL_MINUTES": "60",
     "LOG_LEVEL": "info",
@@ -105,6 +107,8 @@ class Settings:
     paypal: PayPalSettings | None
     grace_seconds: int
     sync_interval_seconds: float
+    backup_dir: Path | None
+    backup_keep: int
     log_level: str
     log_format: str
     secret_keys: tuple[bytes, ...] = field(default=(), repr=False)
@@ -125,6 +129,8 @@ class Settings:
             paypal=_read_paypal(reader),
             grace_seconds=round(reader.number("GRACE_DAYS", _MOST_GRACE_DAYS) * 86_400),
             sync_interval_seconds=_read_interval(reader) * 60,
+            backup_dir=_read_backup_dir(reader),
+            backup_keep=_read_backup_keep(reader),
             log_level=reader.choice("LOG_LEVEL", LOG_LEVELS),
             log_format=reader.choice("LOG_FORMAT", LOG_FORMATS),
             secret_keys=_read_secret_keys(reader),
@@ -281,6 +287,23 @@ def _read_ledger_path(reader: _Reader) -> Path:
         example = f"{DEFAULTS['DATABASE_URL']} (below where you start it) or {_SQLITE}/srv/dues/ledger.db"
         reader.fault("DATABASE_URL", f"must name an SQLite file: {example}.")
     return Path(path)
+
+
+def _read_backup_dir(reader: _Reader) -> Path | None:
+    value = reader.text("BACKUP_DIR")
+    if not value.isprintable():
+        reader.fault("BACKUP_DIR", "holds a character that no folder should have: write it once more.")
+    elif value and Path(value).exists() and not Path(value).is_dir():
+        reader.fault("BACKUP_DIR", "names a file: name a folder, or leave it empty for no daily backups.")
+    return Path(value) if value else None
+
+
+def _read_backup_keep(reader: _Reader) -> int:
+    value = reader.text("BACKUP_KEEP")
+    if not (value.isascii() and value.isdigit() and 0 < len(value) <= 4 and int(value) > 0):
+        reader.fault("BACKUP_KEEP", "must be a whole number from 1 to 9999: how many daily backups stay.")
+        return 1
+    return int(value)
 
 
 def _read_bind_host(reader: _Reader) -> str:

@@ -33,6 +33,7 @@ import bot
 from bench.machine import ROOT, SERVER, pin
 from billing.model import Event
 from billing.ports import Ledger
+from clock import SystemClock
 from cogs.connect import use_discord
 from config import Settings
 from logs import set_up_logging
@@ -76,7 +77,7 @@ async def bare(folder: Path, neighbours: str, started: Callable[[int], None]) ->
 
 
 async def verify(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
-    clock = bot.SystemClock()
+    clock = SystemClock()
     provider = make_providers(settings(folder, neighbours, neighbours), clock)["stripe"]
 
     async def receive(request: web.Request) -> web.Response:
@@ -126,7 +127,7 @@ async def _answer(
 
 
 async def nothing(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
-    clock = bot.SystemClock()
+    clock = SystemClock()
     providers = make_providers(settings(folder, neighbours, neighbours), clock)
     listener = Listener(cast("Ledger", Nothing()), providers, clock, lambda: None)
     async with listening(listener.application(), "127.0.0.1", 0, 0.0) as port:
@@ -137,7 +138,7 @@ async def nothing(folder: Path, neighbours: str, started: Callable[[int], None])
 async def dues(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
     watching = asyncio.ensure_future(watch_lag())
     try:
-        await bot.serve(settings(folder, neighbours, neighbours), bot.SystemClock(), started)
+        await bot.serve(settings(folder, neighbours, neighbours), SystemClock(), started)
     finally:
         watching.cancel()
 
@@ -168,7 +169,7 @@ async def watch_lag() -> None:
 
 async def calls(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
     told = settings(folder, neighbours, neighbours)
-    provider = make_providers(told, bot.SystemClock())["stripe"]
+    provider = make_providers(told, SystemClock())["stripe"]
     use_discord(told.discord_api_url, None)
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(

@@ -24,6 +24,7 @@
     │   └── MessagesClosed      the person takes no direct messages
     └── LedgerError             the ledger
         ├── LedgerUnavailable   full, locked, or read-only just now
+        │   └── LedgerNoRoom    the disk has not the room that is needed
         ├── LedgerHeld          another process has it
         ├── LedgerDamaged
         └── LedgerTooNew        written by a later program
@@ -181,7 +182,9 @@ class MessagesClosed(DiscordError):
 
 
 class LedgerError(DuesError):
-    """The ledger could not do its work."""
+    """The ledger could not do its work. `exit_code`: of a program that cannot start because of it."""
+
+    exit_code = 2
 
 
 class LedgerUnavailable(LedgerError):
@@ -191,19 +194,28 @@ class LedgerUnavailable(LedgerError):
     tell = "The bot cannot save anything just now, so nothing was changed. Please try again in a minute."
 
 
-class LedgerHeld(LedgerError):
-    """Exit code 3."""
+class LedgerNoRoom(LedgerUnavailable):
+    """The disk is full, or less is free than a copy of the ledger takes."""
 
+    exit_code = 75
+
+
+class LedgerHeld(LedgerError):
+    """Another process has it."""
+
+    exit_code = 3
     tell = "Another process holds the ledger. Stop it first, or point DATABASE_URL elsewhere."
 
 
 class LedgerDamaged(LedgerError):
-    """Exit code 4."""
+    """It cannot be read, or is no ledger."""
 
+    exit_code = 4
     tell = "The ledger is damaged. Restore a backup, as docs/operations.md tells."
 
 
 class LedgerTooNew(LedgerError):
-    """Exit code 4."""
+    """A later program wrote it."""
 
+    exit_code = 4
     tell = "The ledger was written by a later version of Dues. Start that version, or restore a backup."

@@ -1,42 +1,157 @@
-"""A copy of a ledger in use."""
+"""Copies of a ledger in use, and putting one back."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import aiosqlite
-
-from billing.errors import Conflict, LedgerUnavailable
+from billing.errors import Conflict, LedgerDamaged, LedgerUnavailable
+from db.copy import connect, copy_into, settle, sync_folder
+from db.count import OLDER
 from db.faults import fault_of
-from db.lane import address
+from db.health import record_value
+from db.lock import hold
+from db.private import beside, make_folder, open_private
+from db.schema import load_migrations, prepare, require_known, require_room
+
+STEPS = 10_000  # of SQLite's, between two looks at whether a backup is to go on
 
 
-async def backup(source: Path, target: Path) -> None:
-    """Copy what is committed at one moment. The target appears only once it is whole and on disk."""
+async def backup(source: Path, target: Path, at: int | None = None) -> None:
+    """See `back_up`; nothing else waits for it, and being cancelled ends it."""
+    ended = threading.Event()
     try:
-        part = _part_of(target)
-        async with aiosqlite.connect(address(source, "ro"), uri=True, isolation_level=None) as db:
-            await db.execute("VACUUM INTO ?", (str(part),))
-        _settle(part, target)
+        await asyncio.to_thread(back_up, source, target, at, ended.is_set)
+    except asyncio.CancelledError:
+        ended.set()
+        raise
+
+
+def back_up(
+    source: Path, target: Path, at: int | None = None, ended: Callable[[], bool] = lambda: False
+) -> None:
+    """Copy what is committed at one moment, whether or not the ledger is in use; `at`: when that is. Given up
+    as soon as it is `ended`.
+
+    Conflict where the target is there already; LedgerError where the ledger cannot be read, or its copy not
+    written.
+    """
+    if not target.parent.is_dir():
+        raise LedgerUnavailable(f"There is no folder {target.parent.absolute()}. Make it, or name another.")
+    with _told(), connect(_found(source)) as db:
+        db.set_progress_handler(ended, STEPS)
+        if require_known(db, len(load_migrations())) == 0:
+            raise LedgerUnavailable(f"{source} holds no ledger yet. Check DATABASE_URL.")
+        copy_into(db, target)
+    if at is not None:
+        _note(source, at)
+
+
+def _found(path: Path) -> Path:
+    if not path.is_file():
+        raise LedgerUnavailable(f"There is no ledger at {path.absolute()}. Check DATABASE_URL.")
+    return path
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
     except sqlite3.Error as error:
         raise fault_of(error) from error
-    except OSError as error:
-        raise LedgerUnavailable(f"The backup cannot be written to {target}.", detail=str(error)) from error
 
 
-def _part_of(target: Path) -> Path:
-    if target.exists():
-        raise Conflict(f"{target} is there already. Name another file for the backup.")
-    part = target.with_name(f"{target.name}.part")
-    part.unlink(missing_ok=True)
-    # Nobody else's, from the first byte on.
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    return part
+def _note(ledger: Path, at: int) -> None:
+    """Keep beside the ledger when it was last copied, for whoever wants to know."""
+    descriptor = open_private(beside(ledger, ".backup"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"{at}\n")
 
 
-def _settle(part: Path, target: Path) -> None:
-    with part.open("rb+") as file:
-        os.fsync(file.fileno())
-    part.rename(target)
+def last_backup(ledger: Path) -> int | None:
+    """When the ledger was last copied; None where nothing is known of that."""
+    try:
+        return int(beside(ledger, ".backup").read_text("ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was put back: how many subscriptions; `kept`: where the ledger from before is, if any was."""
+
+    subscriptions: int
+    kept: Path | None
+
+
+def restore(source: Path, ledger: Path, stamp: str) -> Restored:
+    """Put a copy in the ledger's place, marked so that nothing is given before the providers were asked.
+
+    The ledger from before, with what SQLite keeps beside it, stays under a name that has `stamp` in it.
+    Conflict where there is no such copy; LedgerHeld while a bot runs; LedgerDamaged, LedgerTooNew or
+    LedgerNoRoom where it cannot take the place: nothing was changed then.
+    """
+    if not source.is_file():
+        raise Conflict(f"There is no file {source.absolute()}.")
+    if ledger.exists() and source.samefile(ledger):
+        raise Conflict(f"{source} is the ledger itself. Name the backup.")
+    part = beside(ledger, ".restored")
+    make_folder(ledger.parent)
+    with hold(ledger), _told():
+        with connect(source) as db:
+            _require_whole(db, source)
+            require_room(source, ledger)
+            copy_into(db, part, replace=True)
+        many = _mark(part)
+        kept = _move_away(ledger, stamp)
+        settle(part, ledger)
+    return Restored(many, kept)
+
+
+def _require_whole(db: sqlite3.Connection, source: Path) -> None:
+    migrations = load_migrations()
+    try:
+        version = require_known(db, len(migrations))
+        says = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        if isinstance(fault_of(error), LedgerDamaged):
+            raise LedgerDamaged(f"{source} is damaged or no ledger, so nothing was changed.") from error
+        raise
+    if version == 0 or _lacks_tables(db, migrations[:version]):
+        raise LedgerDamaged(f"{source} is not a ledger of Dues, so nothing was changed.")
+    if says != "ok":
+        raise LedgerDamaged(f"{source} is damaged, so nothing was changed.", detail=says)
+
+
+def _lacks_tables(db: sqlite3.Connection, migrations: list[str]) -> bool:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        prepare(model, migrations)
+        return bool(_tables(model) - _tables(db))
+
+
+def _tables(db: sqlite3.Connection) -> set[str]:
+    return {row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+
+
+def _mark(part: Path) -> int:
+    """The number of its subscriptions."""
+    with closing(sqlite3.connect(part, isolation_level=None)) as db:
+        record_value(db, OLDER, "restored")
+        return int(db.execute("SELECT count(*) FROM subscriptions").fetchone()[0])
+
+
+def _move_away(ledger: Path, stamp: str) -> Path | None:
+    """Its parts keep their endings, so that SQLite finds them together; the ledger itself goes last."""
+    kept = beside(ledger, f".before-{stamp}")
+    for ending in ("-wal", "-shm", "-journal", ""):
+        part = beside(ledger, ending)
+        if part.exists():
+            part.replace(beside(kept, ending))
+    sync_folder(ledger.parent)
+    return kept if kept.exists() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 from billing.ports import Health
 
@@ -14,16 +15,19 @@ _WAITING = """
         (SELECT count(*) FROM members WHERE next_try_at IS NOT NULL),
         (SELECT count(*) FROM intents WHERE state = 'pending'),
         (SELECT count(*) FROM notices WHERE next_try_at IS NOT NULL),
-        (SELECT count(*) FROM members WHERE braked_at IS NOT NULL)
+        (SELECT count(*) FROM members WHERE braked_at IS NOT NULL),
+        (SELECT count(*) FROM unasked WHERE row > 0)
 """
+BACKUP_FAILED = "backup failed"  # why the last daily one did, by name
 
 
 def load_health(db: sqlite3.Connection, at: int) -> Health:
     event, member, *counts = db.execute(_WAITING).fetchone()
-    return Health(_age(event, at), _age(member, at), *counts)
+    health = Health(age_of(event, at), age_of(member, at), *counts)
+    return replace(health, backup_failed=load_value(db, BACKUP_FAILED) or "")
 
 
-def _age(since: int | None, at: int) -> float | None:
+def age_of(since: int | None, at: int) -> float | None:
     return None if since is None else float(max(at - since, 0))
 
 

@@ -14,6 +14,7 @@ import aiosqlite
 
 from billing.errors import LedgerUnavailable
 from billing.ports import Work
+from db.count import Count
 from db.faults import fault_of, is_of_file
 
 # So many are answered in one turn of the event loop: what each then does would hold up all others.
@@ -43,6 +44,7 @@ class _Grouping(sqlite3.Connection):
     """
 
     only_reads = False
+    count: Count | None = None
     waiting: deque[_Waiting]
     answer: Callable[[tuple[_Waiting, ...], Exception | None, bool], object]
 
@@ -54,7 +56,10 @@ class _Grouping(sqlite3.Connection):
             self._run_group(group)
         except Exception as error:  # noqa: BLE001 - every waiter hears of it, whatever it is
             failed = error
-        self.answer(group, failed, self.total_changes != changes)
+        changed = self.total_changes != changes
+        if changed and not failed and self.count:
+            self.count.keep()
+        self.answer(group, failed, changed)
 
     def _run_group(self, group: tuple[_Waiting, ...]) -> None:
         """First as if no operation failed: savepoints for all of them cost the way in a tenth of its rate."""
@@ -74,8 +79,11 @@ class _Grouping(sqlite3.Connection):
         self, group: tuple[_Waiting, ...], run: Callable[[sqlite3.Connection, _Waiting], None]
     ) -> None:
         self.execute("BEGIN" if self.only_reads else "BEGIN IMMEDIATE")
+        changes = self.total_changes
         for waiting in group:
             run(self, waiting)
+        if self.count and self.total_changes != changes:
+            self.count.add(self)
         self.execute("COMMIT")
 
     def _roll_back(self) -> None:
@@ -129,14 +137,17 @@ class Lane:
         *,
         read_only: bool = False,
         on_change: OnChange = lambda works: None,
+        count: Count | None = None,
     ) -> Lane:
-        """Connect, and `prepare` the connection on its own thread before anything else."""
+        """Connect, and `prepare` the connection on its own thread before anything else. What changes anything
+        is counted by `count`."""
         made: list[_Grouping] = []
         failed: list[Exception] = []
 
         def connect(*args: Any, **options: Any) -> _Grouping:
             raw = _Grouping(*args, **options)
             raw.only_reads = read_only
+            raw.count = count
             made.append(raw)
             try:
                 prepare(raw)

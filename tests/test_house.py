@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES: list[str] = PYPROJECT["tool"]["importlinter"]["root_packages"]
 CORE, EDGES = "billing", ("cogs", "db", "providers", "web")
-ROOT_MODULES = ("bot.py", "check.py", "config.py", "logs.py")
+ROOT_MODULES = ("backups.py", "bot.py", "check.py", "clock.py", "config.py", "logs.py", "terminal.py")
 PROGRAM = (CORE, *EDGES, *ROOT_MODULES)
 # Files that other programs write.
 GENERATED = {"requirements.lock", "requirements-sandbox.lock", "requirements-dev.lock"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -76,6 +77,9 @@ class Readiness:
             "dues_intents_pending": health.intents,
             "dues_notices_untold": health.notices,
             "dues_braked_members": health.braked,
+            "dues_subscriptions_unasked": health.unasked,
+            "dues_backup_failed": float(bool(health.backup_failed)),
+            "dues_backup_age_seconds": math.nan if health.backup_age is None else health.backup_age,
             "dues_oldest_event_seconds": ages["inbox"],
             "dues_oldest_member_seconds": ages["members"],
         }

@@ -77,7 +77,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What /readyz and /metrics tell of the ledger. Ages in seconds, None when nothing waits."""
+    """What /readyz, /metrics and /doctor tell of the ledger. Ages in seconds, None when nothing waits, or
+    where no backup is known. `unasked`: subscriptions that are held until their provider was asked
+    (billing/use_cases/older.py); `backup_failed`: why the last daily one did."""
 
     oldest_event_age: float | None
     oldest_member_age: float | None
@@ -86,3 +88,6 @@ class Health:
     intents: int
     notices: int
     braked: int = 0
+    unasked: int = 0
+    backup_age: float | None = None
+    backup_failed: str = ""

@@ -32,7 +32,12 @@ async def diagnose(ports: Ports, guild_id: int) -> list[Finding]:
         findings.append(Finding("providers", False, "No payment provider is set up.", cure))
     findings += await find_strays(ports.ledger, ports.providers.values(), [guild_id], ports.now())
     findings += find_wrong_clock(ports.clock_skew())
-    findings += [*await _ledger(ports), *await _held(ports, guild_id), *await _brake(ports, guild_id)]
+    findings += [
+        *await _ledger(ports),
+        *await _backups(ports),
+        *await _held(ports, guild_id),
+        *await _brake(ports, guild_id),
+    ]
     return [*findings, *await _parked(ports, guild_id), *await _retried(ports, guild_id)]
 
 
@@ -135,6 +140,23 @@ async def _ledger(ports: Ports) -> list[Finding]:
     says = f"{health.inbox} events, {health.members} members, {health.intents} wishes waiting."
     cure = "The provider or Discord may be down; it goes on by itself. The log tells more."
     return [Finding("ledger", waits < WAITS_TOO_LONG, says, cure)]
+
+
+async def _backups(ports: Ports) -> list[Finding]:
+    """That there is none is no fault: the owner may copy the whole machine."""
+    health = await ports.ledger.load_health(ports.now())
+    if health.backup_failed:
+        cure = "The bot tries again every hour. The log names the folder and the reason."
+        return [Finding("backups", False, "The last daily backup of the ledger failed.", cure)]
+    return [Finding("backups", True, backup_words(health.backup_age))]
+
+
+def backup_words(age: float | None) -> str:
+    """How old the newest backup is, as far as is known."""
+    if age is None:
+        return "No backup of the ledger is known. Set BACKUP_DIR for a daily one."
+    hours = int(age // 3_600)
+    return f"The newest backup of the ledger is {hours} h old." if hours else "The ledger was just backed up."
 
 
 async def _held(ports: Ports, guild_id: int) -> list[Finding]:

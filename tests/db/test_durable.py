@@ -10,14 +10,13 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import aiosqlite
 import pytest
 
 from billing.errors import Conflict, LedgerUnavailable
 from billing.model import Change
 from db import SqliteLedger
+from db.copy import settle
 from tests.contract.ledger.nouns import ANNA, GUILD, KEY, event, override, subscription, sync
 
 ROOT = Path(__file__).parents[2]
@@ -140,13 +139,12 @@ async def test_a_backup_is_the_owners_alone_while_it_is_written(
     ledger: SqliteLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     modes: list[int] = []
-    connect = aiosqlite.connect
 
-    def seen(*arguments: Any, **more: Any) -> aiosqlite.Connection:
+    def seen(part: Path, target: Path) -> None:
         modes.extend(stat.S_IMODE(p.stat().st_mode) for p in tmp_path.glob("*.part"))
-        return connect(*arguments, **more)
+        settle(part, target)
 
-    monkeypatch.setattr("db.backup.aiosqlite.connect", seen)
+    monkeypatch.setattr("db.copy.settle", seen)
     before = os.umask(0)
     try:
         await ledger.backup(tmp_path / "backup.db")

@@ -1,0 +1,72 @@
+"""Copies of a ledger, each whole and its owner's alone from the moment that it has its name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from billing.errors import Conflict, LedgerNoRoom, LedgerUnavailable
+from db.private import beside, make_folder, open_private
+
+
+def copy_into(db: sqlite3.Connection, target: Path, *, replace: bool = False) -> None:
+    """Copy what is committed at this moment. The target appears only once it is whole and on disk.
+
+    Conflict where it is there already, unless it may be replaced; LedgerUnavailable or sqlite3.Error where it
+    cannot be written.
+    """
+    if target.exists() and not replace:
+        raise Conflict(f"{target} is there already. Name another file for the backup.")
+    part = beside(target, ".part")
+    with _told(target):
+        make_folder(target.parent)
+        part.unlink(missing_ok=True)
+        os.close(open_private(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        try:
+            db.execute("VACUUM INTO ?", (str(part),))
+            settle(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(target: Path) -> Iterator[None]:
+    full = f"The disk is full, so {target} was not written."
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise LedgerNoRoom(full) from error
+        raise LedgerUnavailable(f"{target} cannot be written ({error.strerror}).") from error
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise LedgerNoRoom(full) from error
+        raise
+
+
+def settle(part: Path, target: Path) -> None:
+    """Give a file that is whole its name, on disk."""
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    part.replace(target)
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in it on disk, where the system can do that."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def connect(path: Path) -> closing[sqlite3.Connection]:
+    """A connection that only reads a file that is there, beside whoever else uses it."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    return closing(sqlite3.connect(address, uri=True, isolation_level=None, timeout=30))

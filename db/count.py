@@ -1,0 +1,64 @@
+"""How often the ledger was written: in the ledger, and after each commit in a file beside it.
+
+A ledger that counts less than its file is older than itself: a backup was put in its place. So is one without
+its file: it was brought from elsewhere. What happened since is unknown (billing/use_cases/older.py).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from billing.errors import LedgerUnavailable
+from db.health import load_value, record_value
+from db.private import beside, open_private
+
+COUNT = "count"  # in the ledger, by name
+OLDER = "older"  # why, until that was taken up
+MADE = "made"  # when a new ledger was made; NOT_TOLD until somebody with a clock says so
+NOT_TOLD = "0"
+
+
+class Count:
+    """The file is kept open; each write to it is one small call and waits for no disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._number = 0
+        try:
+            self._file = open_private(beside(path, ".count"))
+        except OSError as error:
+            raise LedgerUnavailable(detail=str(error)) from error
+
+    def begin(self, db: sqlite3.Connection, *, new: bool) -> None:
+        """Compare the two, and keep in the ledger where it is older than its file, or new."""
+        inside, beside = load_value(db, COUNT), self._read()
+        known = int(inside or 0)
+        copied = inside is not None and beside is None
+        if new:
+            record_value(db, MADE, NOT_TOLD)
+        elif copied or known < (beside or 0):
+            record_value(db, OLDER, "count")
+        self._number = max(known, beside or 0)
+        record_value(db, COUNT, str(self._number))
+
+    def _read(self) -> int | None:
+        os.lseek(self._file, 0, os.SEEK_SET)
+        found = os.read(self._file, 32).strip()
+        return int(found) if found.isdigit() else None
+
+    def add(self, db: sqlite3.Connection) -> None:
+        """Within a transaction that changes something."""
+        self._number += 1
+        db.execute("UPDATE named_values SET value = ? WHERE name = 'count'", (self._number,))
+
+    def keep(self) -> None:
+        """After its commit. Where the file cannot be written, the ledger is taken for no older for that."""
+        with suppress(OSError):
+            os.lseek(self._file, 0, os.SEEK_SET)
+            os.write(self._file, b"%020d\n" % self._number)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._file)
