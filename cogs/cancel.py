@@ -18,6 +18,7 @@ from cogs.context import Interaction, answer, locale_of, think
 from cogs.manage import choice_card, key_of, own_page
 from cogs.messenger import send_direct
 from cogs.options import find_own, suggest_own
+from cogs.payers import NONE_KNOWN
 from cogs.receipts import OwnPage, others, receipt_card, stays
 from cogs.replies import NOT_AGAIN, day, escaped
 from cogs.shown import Place, Shown, back_button, look_up
@@ -50,7 +51,7 @@ class Cancel(commands.Cog):
         else:
             candidates = cancellable(await ports.ledger.load_subscriptions_of(member_id))
         if not candidates:
-            raise NotFound("You have no subscription to cancel. Nothing is being charged through this bot.")
+            raise NotFound(NONE_KNOWN)
         if len(candidates) == 1:
             await _ask(interaction, candidates[0].key)
         else:

@@ -91,6 +91,7 @@ class DuesBot(commands.Bot):
         )
         self.actions: dict[str, Action] = {}
         self.memberships: dict[tuple[int, int], tuple[bool, float]] = {}
+        self.owners: tuple[frozenset[int], float] = (frozenset(), 0.0)
         self.gateway = GatewayState()
         self._online = False
         self._connecting: asyncio.Task[Any] | None = None

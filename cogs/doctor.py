@@ -8,14 +8,14 @@ from discord.ext import commands
 
 from billing.errors import GuildGone, RoleAboveBot, RoleGone, RolesNotPermitted
 from billing.model import Finding, GuildSettings, Plan
-from billing.use_cases.doctor import diagnose, fix
+from billing.use_cases.doctor import diagnose, find_key, fix
 from cogs import cards
 from cogs.brake import brake_card
 from cogs.buttons import Action
 from cogs.cards import Card
 from cogs.context import Interaction, add, answer, locale_of, require_admin, think
 from cogs.notices import notice_card
-from cogs.powers import can_write, powers_of, require_seen
+from cogs.powers import can_write, is_owner, powers_of, require_seen
 from cogs.replies import escaped
 from cogs.shown import Place
 
@@ -88,8 +88,9 @@ async def examine(interaction: Interaction, guild_id: int) -> list[Finding]:
         *_roles(guild, plans, missed=missed),
         _notice_channel(guild, settings),
         _members_intent(interaction.client.intents.members),
+        find_key(ports),
     ]
-    return [*found, *await diagnose(ports, guild_id)]
+    return [*found, *await diagnose(ports, guild_id, owner=await is_owner(interaction))]
 
 
 def _manage_roles(guild: discord.Guild) -> Finding:

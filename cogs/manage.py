@@ -13,6 +13,7 @@ from cogs import cards
 from cogs.buttons import Action, Pressed, parse_key
 from cogs.context import Interaction, answer, locale_of, think
 from cogs.options import NO_SUBSCRIPTION, find_own, suggest_own
+from cogs.payers import NONE_KNOWN
 from cogs.receipts import OwnPage
 from cogs.shown import Place, look_up, option_of
 
@@ -48,7 +49,7 @@ class Manage(commands.Cog):
         else:
             candidates = manageable(await ports.ledger.load_subscriptions_of(member_id))
         if not candidates:
-            raise NotFound("You have no subscription to manage. /subscribe shows what is on sale.")
+            raise NotFound(NONE_KNOWN)
         if len(candidates) == 1:
             await _show_link(interaction, candidates[0].key)
         else:

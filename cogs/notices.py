@@ -29,6 +29,7 @@ from billing.model import (
     Started,
     SubscriptionKey,
     TakenBack,
+    UnboundPayers,
     Unheard,
     Unknown,
     UnmappedProduct,
@@ -38,7 +39,7 @@ from billing.model import (
 from billing.ports import Ports
 from billing.titles import title_of
 from billing.use_cases.carry_out import why_held
-from cogs import cards, charges
+from cogs import cards, charges, payers
 from cogs.brake import brake_card
 from cogs.buttons import ID_LIMIT
 from cogs.receipts import receipt_text
@@ -65,6 +66,7 @@ _COLOURS: dict[type[NoticeBody], int] = {
     Lifted: cards.GOOD,
     Disputed: cards.WARN,
     UnmappedProduct: cards.WARN,
+    UnboundPayers: cards.WARN,
     RoleRefused: cards.WARN,
     RoleWaits: cards.WARN,
     Screening: cards.WARN,
@@ -95,6 +97,8 @@ async def notice_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return _asked(body)
         case UnmappedProduct() as body:
             return _unmapped(body)
+        case UnboundPayers() as body:
+            return payers.unbound(notice, body, place)
         case RoleRefused() as body:
             return _refused(notice, body, place)
         case IntentOutcome() as body:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import discord
 
 from billing.errors import (
@@ -14,6 +16,10 @@ from billing.errors import (
 )
 from billing.model import Plan
 from cogs.context import Interaction
+from cogs.messenger import FAULTS, translate
+
+if TYPE_CHECKING:
+    from cogs.client import DuesBot
 
 ADMINISTRATOR = "Administrator"
 # Discord, 'Permissions': what acts on the server, on other members or on what they wrote. In the order that
@@ -116,6 +122,33 @@ def _is_beyond(role: discord.Role, admin: discord.Member) -> bool:
     own = admin.guild_permissions
     more = (power & ~own.value | gained) & discord.Permissions.elevated().value
     return bool(more) and not own.manage_roles
+
+
+OWNERS_FRESH = 300  # seconds
+
+
+async def load_owners(client: DuesBot) -> frozenset[int]:
+    """The application's owner, or who of its team may change it, as Discord's Developer Portal has it."""
+    known, until = client.owners
+    if client.ports.clock.now() < until:
+        return known
+    try:
+        info = await client.application_info()
+    except FAULTS as error:
+        raise translate(error) from error
+    owners = {info.owner.id}
+    if info.team is not None:
+        joined = discord.TeamMembershipState.accepted
+        reads = discord.TeamMemberRole.read_only
+        owners = {m.id for m in info.team.members if m.membership_state is joined and m.role is not reads}
+        owners.add(info.team.owner_id or 0)
+    client.owners = frozenset(owners), client.ports.clock.now() + OWNERS_FRESH
+    return frozenset(owners)
+
+
+async def is_owner(interaction: Interaction) -> bool:
+    """Whether the caller is the application's owner, or of its team."""
+    return interaction.user.id in await load_owners(interaction.client)
 
 
 def require_seen(guild: discord.Guild) -> None:

@@ -26,6 +26,7 @@ from billing.errors import (
 )
 from billing.model import Binding, Seen
 from cogs.messenger import FAULTS, translate
+from cogs.powers import load_owners
 
 if TYPE_CHECKING:
     from cogs.client import DuesBot
@@ -83,6 +84,10 @@ class DiscordRoles:
             raise translate(error) from error
         self._told = True
         return {m.id: Seen(frozenset(role.id for role in m.roles), m.pending) for m in found}
+
+    async def fetch_owners(self) -> frozenset[int]:
+        """See the port."""
+        return await load_owners(self._bot)
 
     def is_in(self, guild_id: int) -> bool:
         """See the port. A server in an outage is among them."""

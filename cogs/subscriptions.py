@@ -14,6 +14,7 @@ from cogs.buttons import Action, Pressed, number
 from cogs.cards import Card
 from cogs.context import Interaction, add, answer, locale_of, think
 from cogs.notices import notice_text
+from cogs.payers import NONE_KNOWN
 from cogs.shown import Place, look_up, subscription_box
 
 PAGE = 4
@@ -104,7 +105,7 @@ async def _overview(interaction: Interaction, listed: Sequence[Subscription], pa
     shown = await look_up(interaction.client.ports, listed[page * PAGE : (page + 1) * PAGE], closely=True)
     boxes = [cards.box(f"### News\n{news}", colour=cards.WARN)] if news else []
     if not shown:
-        boxes.append(cards.box("You have no subscriptions. /subscribe shows what this server sells."))
+        boxes.append(cards.box(NONE_KNOWN))
     boxes += [subscription_box(each, place, ROOM) for each in shown]
     leafing = cards.pager("page", who, "", page, pages)
     return Card(*boxes, *([leafing] if leafing else []))

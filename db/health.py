@@ -6,6 +6,8 @@ import sqlite3
 from dataclasses import replace
 
 from billing.ports import Health
+from db.plans import load_plans
+from db.rows import sold_prices
 
 # Each is counted over an index that holds nothing but what waits.
 _WAITING = """
@@ -20,11 +22,35 @@ _WAITING = """
 """
 BACKUP_FAILED = "backup failed"  # why the last daily one did, by name
 
+_UNBOUND = """
+    SELECT count(*), (SELECT sold FROM sales WHERE sales.id = s.sale) FROM subscriptions AS s
+    WHERE provider = ? AND account = ? AND member_id IS NULL AND status <> 'ended' AND status <> 'pending'
+    GROUP BY sale
+"""
+
 
 def load_health(db: sqlite3.Connection, at: int) -> Health:
     event, member, *counts = db.execute(_WAITING).fetchone()
     health = Health(age_of(event, at), age_of(member, at), *counts)
-    return replace(health, backup_failed=load_value(db, BACKUP_FAILED) or "")
+    failed = load_value(db, BACKUP_FAILED) or ""
+    return replace(health, backup_failed=failed, unbound=_count_unbound(db))
+
+
+def _count_unbound(db: sqlite3.Connection) -> int:
+    """Running subscriptions of what any plan sells that are nobody's."""
+    plans = load_plans(db, None, removed=True)
+    prices = [price for plan in plans for price in (*plan.prices, *plan.former_prices)]
+    products = {(p.provider, p.account, p.product_id) for p in prices}
+    counted = [
+        row
+        for where in {(p.provider, p.account) for p in prices}
+        for row in db.execute(_UNBOUND, where).fetchall()
+    ]
+    return sum(
+        many
+        for many, text in counted
+        if any((p.provider, p.account, p.product_id) in products for p in sold_prices(text))
+    )
 
 
 def age_of(since: int | None, at: int) -> float | None:

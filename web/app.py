@@ -80,6 +80,7 @@ class Readiness:
             "dues_subscriptions_unasked": health.unasked,
             "dues_backup_failed": float(bool(health.backup_failed)),
             "dues_backup_age_seconds": math.nan if health.backup_age is None else health.backup_age,
+            "dues_unbound_subscriptions": health.unbound,
             "dues_oldest_event_seconds": ages["inbox"],
             "dues_oldest_member_seconds": ages["members"],
         }

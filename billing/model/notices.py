@@ -124,6 +124,16 @@ class UnmappedProduct:
 
 
 @dataclass(frozen=True, slots=True)
+class UnboundPayers:
+    """To the admins, or to the application's owner where servers share the account: so many running
+    subscriptions on the server's prices belong to no known member."""
+
+    kind: ClassVar[str] = "unbound_payers"
+    provider: str
+    many: int
+
+
+@dataclass(frozen=True, slots=True)
 class Disputed:
     """To the admins: where the dispute of a payment stands. `stops`: the billing is ended for it."""
 
@@ -244,6 +254,7 @@ NoticeBody: TypeAlias = (
     | PaidWhileBlocked
     | Asked
     | UnmappedProduct
+    | UnboundPayers
     | Disputed
     | ChargedLate
     | RefundedByHand

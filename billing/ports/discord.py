@@ -19,6 +19,9 @@ class RoleGateway(Protocol):
         role that was made just now may be missing. GuildGone where the bot is not there, GuildOutage where
         Discord has no such server just now."""
 
+    async def fetch_owners(self) -> frozenset[int]:
+        """The Discord ids of the application's owner, or of its team."""
+
     def is_in(self, guild_id: int) -> bool:
         """Whether the bot is in that server, as far as the connection has told."""
 

@@ -91,3 +91,4 @@ class Health:
     unasked: int = 0
     backup_age: float | None = None
     backup_failed: str = ""
+    unbound: int = 0

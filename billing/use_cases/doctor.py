@@ -13,6 +13,7 @@ from billing.titles import title_of
 from billing.use_cases.arrivals import finding_of
 from billing.use_cases.carry_out import why_held
 from billing.use_cases.converge import MOST_SKEW, WAITS
+from billing.use_cases.nobodys import find_nobodys
 
 WAITS_TOO_LONG = 300
 NAMED = 10
@@ -20,8 +21,9 @@ WISHES = 200  # of those that wait, looked at
 _EVER = (1 << 63) - 1
 
 
-async def diagnose(ports: Ports, guild_id: int) -> list[Finding]:
-    """Findings about every provider and about what waits in the ledger for this server."""
+async def diagnose(ports: Ports, guild_id: int, *, owner: bool = False) -> list[Finding]:
+    """Findings about every provider and about what waits in the ledger for this server. `owner`: the
+    application's owner or team asks."""
     findings = []
     for provider in ports.providers.values():
         findings += await check_provider(ports, provider, guild_id)
@@ -31,6 +33,7 @@ async def diagnose(ports: Ports, guild_id: int) -> list[Finding]:
         cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, or the PAYPAL_ settings, and start again."
         findings.append(Finding("providers", False, "No payment provider is set up.", cure))
     findings += await find_strays(ports.ledger, ports.providers.values(), [guild_id], ports.now())
+    findings += await find_nobodys(ports.ledger, ports.providers.values(), guild_id, owner=owner)
     findings += find_wrong_clock(ports.clock_skew())
     findings += [
         *await _ledger(ports),
@@ -48,6 +51,18 @@ async def check_provider(ports: Ports, provider: Provider, guild_id: int | None)
         return await provider.check(plans, f"{ports.public_url}/webhooks/{provider.name}")
     except ProviderError as error:
         return [Finding(provider.title, False, error.tell, "Check the key and the provider's status page.")]
+
+
+def find_key(ports: Ports) -> Finding:
+    """What an empty SECRET_KEY costs; it is no fault."""
+    if ports.signer:
+        says = "SECRET_KEY is set: PayPal's subscriptions show whose they are, should the ledger be lost."
+        return Finding("secret key", True, f"{says} Keep the key with your backups.")
+    costs = "If the ledger is lost, Stripe's payers are found again by themselves"
+    if "paypal" in ports.providers:
+        costs += ", and PayPal's must be linked by hand with `/members link`"
+    says = f"SECRET_KEY is not set. {costs}. docs/settings.md tells how to set it."
+    return Finding("secret key", True, says)
 
 
 def find_wrong_clock(skew: float) -> list[Finding]:

@@ -12,6 +12,7 @@ from billing.model import DisputeState, Plan, Subscription
 from billing.ports import Known, Ports, Provider
 from billing.use_cases.blocked import load_block
 from billing.use_cases.check import check_members
+from billing.use_cases.nobodys import tell_nobodys
 from billing.use_cases.payers import is_proven
 from billing.use_cases.sync import record_dispute, record_snapshot
 from billing.use_cases.vanished import NOT_LISTED
@@ -52,6 +53,7 @@ async def sweep(ports: Ports) -> list[str]:
     for provider in ports.providers.values():
         try:
             await sweep_provider(ports, provider)
+            await tell_nobodys(ports, provider)
             await sweep_disputes(ports, provider)
         except ProviderError as error:
             faults.append(f"{provider.title}: {error}")

@@ -155,7 +155,10 @@ async def test_a_message_that_cannot_be_read_ends_the_connection_and_not_the_bot
         assert bot.ws.session_id != session.id
     assert pauses == [2, 4, 5]
     assert bot.is_online()
-    assert "You have no subscriptions" in (await town.bob.run(town.guild, "subscriptions")).text
+    assert (
+        "The bot knows of no running subscription of yours"
+        in (await town.bob.run(town.guild, "subscriptions")).text
+    )
     assert caplog.text.count("connecting anew") == 3
 
 
@@ -267,7 +270,7 @@ async def test_an_answer_under_way_is_given_before_the_bot_closes(still_town: To
         assert not done
         held.release()
         await closing
-    assert "You have no subscriptions" in reply.text
+    assert "The bot knows of no running subscription of yours" in reply.text
 
 
 async def test_a_button_of_another_version(town: Town) -> None:

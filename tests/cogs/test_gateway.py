@@ -55,7 +55,10 @@ async def test_an_event_that_cannot_be_read_costs_that_event_only(
     send(town, event, sent)
     await dropped(bot, 1)
     assert bot.is_online()
-    assert "You have no subscriptions" in (await town.bob.run(town.guild, "subscriptions")).text
+    assert (
+        "The bot knows of no running subscription of yours"
+        in (await town.bob.run(town.guild, "subscriptions")).text
+    )
     assert bot.ws.session_id == session
     assert f"Dropped a {event} event" in caplog.text
 

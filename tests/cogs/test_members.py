@@ -69,7 +69,7 @@ async def test_the_link_leads_to_the_callers_own_portal(town: Town) -> None:
 
 @pytest.mark.parametrize("command", ["manage", "cancel"])
 async def test_with_no_subscription(town: Town, command: str) -> None:
-    assert f"You have no subscription to {command}." in (await town.bob.run(None, command)).text
+    assert "The bot knows of no running subscription of yours" in (await town.bob.run(None, command)).text
 
 
 async def test_this_server_first_then_the_others_then_what_ended(town: Town) -> None:

@@ -83,7 +83,10 @@ async def test_a_page_that_nobody_agreed_on_is_no_subscription(town: Town) -> No
     first = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
     paypal_of(town).decline(approve_link(first))
     await town.settled()
-    assert "You have no subscriptions" in (await town.bob.run(town.guild, "subscriptions")).text
+    assert (
+        "The bot knows of no running subscription of yours"
+        in (await town.bob.run(town.guild, "subscriptions")).text
+    )
     again = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
     assert approve_link(again) == approve_link(first)
 

@@ -56,4 +56,7 @@ async def test_a_limit_that_is_too_low_all_the_same(town: Town, program: Program
     await asyncio.wait(typed)
     assert all(line.endswith(RAISE_IT) for line in program.output.splitlines() if "/subscriptions" in line)
     resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (hard, hard))
-    assert "You have no subscriptions" in (await town.bob.run(town.guild, "subscriptions")).text
+    assert (
+        "The bot knows of no running subscription of yours"
+        in (await town.bob.run(town.guild, "subscriptions")).text
+    )

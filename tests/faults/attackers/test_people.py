@@ -269,7 +269,7 @@ POLITE = (
     "This decision is lifted already.",
     "This question is no longer open",
     "This works in a server only.",
-    "You have no subscriptions.",
+    "The bot knows of no running subscription of yours.",
     "Nothing was changed.",
     "Gold",
     "The bot is not in",

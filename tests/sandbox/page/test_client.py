@@ -82,7 +82,7 @@ async def test_the_keyboard_is_enough(page: Page) -> None:
     await page.keyboard.press("Tab")
     await expect(page.get_by_label("Command /subscriptions")).to_be_focused()
     await page.keyboard.press("Enter")
-    await expect(newest(page)).to_contain_text("You have no subscriptions")
+    await expect(newest(page)).to_contain_text("The bot knows of no running subscription of yours")
     await expect(page.get_by_role("combobox", name="Message")).to_be_focused()
 
 
