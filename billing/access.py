@@ -46,6 +46,13 @@ TABLE: dict[Status, Access] = {
 _BEFORE, _ENDLESS = -1, 1 << 62
 
 
+# What an admin's word does, by the kind of override; `_MODIFIERS` of docs/access.md is made from it.
+BY_ADMIN: dict[OverrideKind, str] = {
+    OverrideKind.BLOCK: "no access, whatever is paid or granted, until an admin lifts it",
+    OverrideKind.GRANT: "access until its end, whatever is not paid; without an end, for good",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Right:
     """What one subscription gives: `until` None is open-ended; `held` as in Entitlement."""
@@ -82,6 +89,20 @@ def _by_status(sub: Subscription, grace: int) -> Right | None:
 
 def _earliest(*moments: int | None) -> int | None:
     return min((m for m in moments if m is not None), default=None)
+
+
+def decide_paid(subscription: Subscription) -> int | None:
+    """Until when it is paid for, were it ended at once; None where no time ahead is. Free days of a trial
+    were not paid, and a payment that is disputed may go back to its payer."""
+    sub = _without_nothing(subscription)
+    if not sub.items or sub.dispute in (DisputeState.OPEN, DisputeState.LOST):
+        return None
+    until = sub.paid_through
+    if until is None and sub.status in (Status.ACTIVE, Status.UNKNOWN):
+        until = _earliest(sub.period_end, sub.ends_at)
+    if until is None or sub.status in (Status.TRIALING, Status.PENDING) or until <= (sub.trial_end or 0):
+        return None
+    return until
 
 
 def plan_of(price: Price, plans: Sequence[Plan]) -> Plan | None:

@@ -166,18 +166,23 @@ def lifted(notice: Notice, body: Lifted, shown: Shown | None, place: Place) -> s
     plans = escaped(body.plans, 300)
     said = [
         f"### Revocation lifted{f': {plans}' if plans else ''}",
-        f"The admins of **{escaped(place.server(notice.guild_id))}** have taken it back.",
-        "You have again what is paid for.",
+        f"The admins of **{escaped(place.server(notice.guild_id))}** took it back.",
     ]
     if body.still:
-        said.append("Another revocation of theirs still stands; /subscriptions shows what is left.")
-    if shown is None:
-        said.append("What was ended stays ended; /subscribe starts it anew.")
-    else:
-        name = escaped(shown.name)
+        said.append("Another revocation of theirs still stands; /subscriptions shows what you have.")
+    if shown is not None:
+        end = shown.subscription.period_end
+        when = f" on {day(end)}" if end else " again"
+        said.append(f"**{escaped(shown.name)}** will renew{when}. If you don't want that, cancel it.")
+    elif body.until is not None:
         said.append(
-            f"**{name}** is to renew again. /subscriptions shows when; /cancel ends it if you do not want it."
+            f"You have what you paid for until {day(body.until)}. The old subscription stays ended, so "
+            "you won't be charged for it again. You can subscribe again, starting then."
         )
+    elif body.kept:
+        said.append("You cancelled it yourself, so it does not renew and you won't be charged again.")
+    elif not body.still:
+        said.append("You can subscribe again.")
     return "\n".join(said)
 
 

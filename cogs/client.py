@@ -34,6 +34,7 @@ from cogs.gateway import (
     set_up_gateway,
     tell_of_updates,
 )
+from cogs.grant import Grants
 from cogs.manage import Manage
 from cogs.plans import Plans
 from cogs.revoke import Revoke
@@ -104,7 +105,7 @@ class DuesBot(commands.Bot):
         """Take what the commands work with; once, before login."""
         self.ports = ports
         members = (Subscriptions(), Manage(), Cancel(), Subscribe())
-        for cog in (*members, Revoke(), Plans(), Doctor(), Brakes()):
+        for cog in (*members, Revoke(), Grants(), Plans(), Doctor(), Brakes()):
             await self.add_cog(cog)
             self.actions |= cog.actions
         await self.add_cog(RoleSync(self))

@@ -10,6 +10,8 @@ from billing.model import (
     ChargedLate,
     Disputed,
     Ended,
+    Granted,
+    GrantEnded,
     Intent,
     IntentKind,
     IntentOutcome,
@@ -45,6 +47,7 @@ from cogs.buttons import ID_LIMIT
 from cogs.receipts import receipt_text
 from cogs.replies import INTENTS, day, escaped, money
 from cogs.shown import Place, Shown, buttons, describe, look_up
+from cogs.sums import sums_words
 
 ROLES_MENDED = "Once it is mended the bot tries again by itself; `/doctor fix:True` tries at once."
 
@@ -64,6 +67,7 @@ _COLOURS: dict[type[NoticeBody], int] = {
     PaymentFailed: cards.WARN,
     Revoked: cards.BAD,
     Lifted: cards.GOOD,
+    Granted: cards.GOOD,
     Disputed: cards.WARN,
     UnmappedProduct: cards.WARN,
     UnboundPayers: cards.WARN,
@@ -123,6 +127,10 @@ async def notice_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return charges.lifted(notice, body, await _shown(ports, body.subscription), place)
         case Screening() as body:
             return _screening(notice, body, place)
+        case Granted() as body:
+            return _granted(notice, body, await _shown(ports, body.pays), place)
+        case GrantEnded() as body:
+            return _grant_ended(notice, body, place)
         case RoleWaits() as body:
             return charges.role_waits(body)
         case Braked():
@@ -191,13 +199,37 @@ def _revoked(notice: Notice, body: Revoked, place: Place) -> str:
     plans = escaped(body.plans, 300) or "your access"
     when = f"It does not renew and ends on {day(body.until)}." if body.until else "It has ended at once."
     reason = escaped(body.reason, 300)
+    why = f"Reason: {reason}" if reason else "They gave no reason."
+    if body.shut_out:
+        which = escaped(body.plans, 300) or "anything there"
+        told = f"The admins of {_where(notice, place)} decided that you cannot subscribe to {which}."
+        return f"### You cannot subscribe\n{told}\n{why}"
     said = [
         f"### Access revoked: {plans}",
         f"The admins of {_where(notice, place)} have revoked it. {when} No further payment is asked of you.",
         _refund(body, place),
-        f"Reason: {reason}" if reason else "They gave no reason.",
+        why,
     ]
     return "\n".join(line for line in said if line)
+
+
+def _granted(notice: Notice, body: Granted, pays: Shown | None, place: Place) -> str:
+    until = f"until {day(body.until)}" if body.until else "for good"
+    said = [
+        f"### You got {escaped(body.plan)}",
+        f"The admins of {_where(notice, place)} gave it to you {until}. It costs you nothing.",
+        f"Reason: {escaped(body.reason, 300)}" if body.reason else "",
+    ]
+    if pays is not None:
+        paid = sums_words(pays.subscription, place.locale)
+        said.append(f"You also pay for it ({paid}), and that goes on. If you don't want that, cancel it.")
+    return "\n".join(line for line in said if line)
+
+
+def _grant_ended(notice: Notice, body: GrantEnded, place: Place) -> str:
+    what = escaped(body.plan) or "what they gave you"
+    left = "You still have it, as you pay for it." if body.has else "You can subscribe to it with /subscribe."
+    return f"### Grant ended: {what}\nThe admins of {_where(notice, place)} took it back. {left}"
 
 
 def _refund(body: Revoked, place: Place) -> str:
@@ -277,12 +309,21 @@ def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = Tru
             )
 
 
-async def _rows(ports: Ports, notice: Notice) -> list[cards.Row | None]:
+async def _rows(  # noqa: PLR0911 - one case a kind
+    ports: Ports, notice: Notice
+) -> list[cards.Row | None]:
     to_member = notice.member_id is not None
     match notice.body:
         case Started(subscription=key) | PaymentFailed(subscription=key):
             return await _own_buttons(ports, key)
         case PaidTwice(subscription=key) if to_member:
+            return await _own_buttons(ports, key)
+        case Lifted(again=int() as plan_id) if to_member:
+            rest = f"{notice.guild_id}:{plan_id}"
+            return [cards.row(cards.button("Subscribe again", "buy", notice.member_id or 0, rest))]
+        case Lifted(subscription=SubscriptionKey() as key) if to_member:
+            return await _own_buttons(ports, key)
+        case Granted(pays=SubscriptionKey() as key):
             return await _own_buttons(ports, key)
         case IntentOutcome(intent=intent_id) if to_member:
             intent = await ports.ledger.load_intent(intent_id)

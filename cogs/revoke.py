@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import discord
@@ -10,18 +11,20 @@ from discord import app_commands
 from discord.ext import commands
 
 from billing.errors import Conflict
-from billing.model import Intent, IntentKind, IntentState
+from billing.model import IntentKind, IntentState, Override
 from billing.ports import Ports
 from billing.titles import title_of
 from billing.use_cases.ask import ask_admins
+from billing.use_cases.lift import Undone, lift
 from billing.use_cases.revoke import (
     Affected,
     Order,
     Revocation,
     is_refund_changed,
-    lift,
+    load_grants,
     preview_revoke,
     revoke,
+    stop_of,
 )
 from cogs import cards
 from cogs.buttons import Action, Pressed, number
@@ -110,9 +113,9 @@ class Revoke(commands.Cog):
             by=interaction.user.id,
         )
         affected = await preview_revoke(ports, order)
-        await answer(interaction, self._ask(interaction, order, affected))
+        await answer(interaction, await self._ask(interaction, order, affected))
 
-    def _ask(
+    async def _ask(
         self, interaction: Interaction, order: Order, affected: list[Affected], before: str = ""
     ) -> cards.Card:
         now = interaction.client.ports.clock.now()
@@ -124,7 +127,7 @@ class Revoke(commands.Cog):
             cards.button("Leave it", "revokeno", order.by, number),
         )
         place = Place(interaction.client, order.guild_id, locale_of(interaction))
-        said = before + _question(order, affected, place, interaction.client.ports)
+        said = before + await _question(order, affected, place, interaction.client.ports)
         return cards.note(said, row, colour=cards.WARN)
 
     async def confirmed(self, interaction: Interaction, pressed: Pressed) -> None:
@@ -137,7 +140,7 @@ class Revoke(commands.Cog):
         await think(interaction, replace=True)
         ports, order = interaction.client.ports, question.order
         if await is_refund_changed(ports, order, question.affected):
-            anew = self._ask(interaction, order, await preview_revoke(ports, order), CHANGED)
+            anew = await self._ask(interaction, order, await preview_revoke(ports, order), CHANGED)
             await answer(interaction, anew, replace=True)
             return
         done = await revoke(ports, order, question.affected)
@@ -161,9 +164,9 @@ class Revoke(commands.Cog):
         guild, _, decision = pressed.rest.partition(":")
         guild_id = await require_admin(interaction, number(guild))
         ports = interaction.client.ports
-        intents = await lift(ports, guild_id, decision, interaction.user.id)
-        said = _lifted(intents, ports, locale_of(interaction))
-        await answer(interaction, cards.note(said, colour=cards.GOOD))
+        done = await lift(ports, guild_id, decision, interaction.user.id)
+        place = Place(interaction.client, guild_id, locale_of(interaction))
+        await answer(interaction, lifted_card(done, guild_id, place, ports))
 
     async def asked(self, interaction: Interaction, pressed: Pressed) -> None:
         """A member asks the admins to look again."""
@@ -174,24 +177,69 @@ class Revoke(commands.Cog):
         await answer(interaction, cards.note(f"{said} They decide, and may write to you."))
 
 
-def _question(order: Order, affected: list[Affected], place: Place, ports: Ports) -> str:
+async def _question(order: Order, affected: list[Affected], place: Place, ports: Ports) -> str:
+    grants = await load_grants(ports, order)
+    plans = {plan.id: plan.name for plan in await ports.ledger.load_plans(order.guild_id, removed=True)}
     said = [f"### Revoke access of <@{order.member_id}>?"]
     said += [_affected_line(a, order, place) for a in affected[:LISTED]]
     if len(affected) > LISTED:
         said.append(f"…and {len(affected) - LISTED} more.")
+    said += [_grant_line(g, plans, order) for g in grants[:LISTED]]
     said += _unconnected(affected, ports)
-    if order.at_once:
+    if not affected and not grants:
+        which = escaped(plans.get(order.plan_id or 0, "")) or "any plan here"
+        said.append(f"They have no running subscription. They will not be able to subscribe to {which}.")
+    elif order.at_once:
         said.append("**At once:** the roles go now and the billing ends now.")
     else:
         said.append("**At the end of what is paid:** nothing renews; the roles stay until then.")
-    said += [_refund_line(a, place) for a in affected[:LISTED]] if order.refund else ["No refund."]
+    said += _final(affected, order, ports)
+    said += [_refund_line(a, place) for a in affected[:LISTED]] if order.refund else []
+    if affected and not order.refund:
+        said.append("No refund.")
     said.append(
         f"Reason, which the member is told: {escaped(order.reason, REASON_LIMIT)}"
         if order.reason
         else "No reason is given."
     )
-    said.append("It outlives later renewals until an admin lifts it.")
+    said.append("It stays in force even if they subscribe again. Only an admin can undo it.")
     return "\n".join(said)
+
+
+def _grant_line(grant: Override, plans: Mapping[int, str], order: Order) -> str:
+    name = escaped(plans.get(grant.plan_id or 0, "")) or "every plan"
+    until = f"until {day(grant.until)}" if grant.until else "for good"
+    if not grant.is_paid:
+        return f"- **{name}**, granted {until}: the grant ends now. Undo does not bring it back; /grant does."
+    return f"- **{name}**, paid {until} and given back by an earlier undo"
+
+
+def _final(affected: list[Affected], order: Order, ports: Ports) -> list[str]:
+    """What cannot be undone, before it is done."""
+    said = []
+    stops = [stop_of(a.subscription, order) for a in affected]
+    if IntentKind.CANCEL_NOW in stops:
+        said.append(
+            "**The billing that ends now cannot be restarted.** Undo gives back the days that were paid and "
+            "not refunded, free days of a trial aside; to be billed again, the member has to subscribe again."
+        )
+    kinds = zip(affected, stops, strict=True)
+    titles = sorted(
+        {
+            title_of(a.subscription.key.provider)
+            for a, stop in kinds
+            if stop is IntentKind.CANCEL_AT_PERIOD_END and not _keeps_period(ports, a)
+        }
+    )
+    said += [f"**{t} ends the billing for good,** so Undo cannot restart it; paid days stay." for t in titles]
+    if order.refund and affected:
+        said.append("A refund cannot be taken back.")
+    return said
+
+
+def _keeps_period(ports: Ports, affected: Affected) -> bool:
+    provider = ports.providers.get(affected.subscription.key.provider)
+    return provider is None or provider.keeps_period
 
 
 def _name(affected: Affected) -> str:
@@ -227,7 +275,10 @@ def outcome_card(done: Revocation, place: Place, ports: Ports) -> cards.Card:
     """What came of it so far, with the way back."""
     order = done.order
     said = [f"### Access of <@{order.member_id}> revoked"]
-    said.append("The roles go now." if order.at_once else "The roles stay until the end of what is paid.")
+    if not done.affected and not done.ended_grants:
+        said.append("They cannot subscribe any more.")
+    else:
+        said.append("The roles go now." if order.at_once else "The roles stay until the end of what is paid.")
     for affected in done.affected[:LISTED]:
         key = affected.subscription.key
         of_this = [i for i in done.intents if i.key == key]
@@ -240,11 +291,27 @@ def outcome_card(done: Revocation, place: Place, ports: Ports) -> cards.Card:
     return cards.note("\n".join(said), cards.row(undo), colour=cards.WARN if open_still else cards.GOOD)
 
 
-def _lifted(intents: tuple[Intent, ...] | list[Intent], ports: Ports, locale: str) -> str:
-    said = ["### Revocation lifted", "The member has again what is paid for, and may subscribe."]
-    said += [f"- {intent_words(i, locale, connected=ports.connects(i.key))}" for i in intents]
-    if not any(i.kind is IntentKind.RESUME for i in intents):
+def lifted_card(done: Undone, guild_id: int, place: Place, ports: Ports) -> cards.Card:
+    """What an Undo gave back, and what it could not."""
+    who = f"<@{done.member_id}>"
+    said = ["### Revocation lifted"]
+    said += [f"- {intent_words(i, place.locale, connected=ports.connects(i.key))}" for i in done.intents]
+    row = None
+    if done.still is not None:
+        said.append(f"Another revocation of {who} still stands. Until you lift that as well, it rules.")
+        row = cards.row(cards.button("Lift that too", "lift", 0, f"{guild_id}:{done.still}"))
+    if done.until is not None:
         said.append(
-            "What was ended or refunded at the provider stays so; they can start anew with /subscribe."
+            f"{who} has the paid days back until {day(done.until)} and can subscribe again. The old "
+            "subscription stays ended."
         )
-    return "\n".join(said)
+    elif done.kept:
+        said.append(f"{who} cancelled it themselves, so it does not renew.")
+    elif not done.intents and done.still is None:
+        ended = " The old subscription stays ended, and no paid days are left." if done.ended else ""
+        said.append(f"{who} can subscribe again.{ended}")
+    if done.unasked:
+        said.append(
+            "The provider did not answer, so a refund made in its dashboard was not taken into account."
+        )
+    return cards.note("\n".join(said), row, colour=cards.GOOD if done.still is None else cards.WARN)

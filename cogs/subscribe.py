@@ -161,20 +161,31 @@ def _actions(interaction: Interaction, made: Offer, *, linked: bool) -> tuple[st
 
 def _pay(interaction: Interaction, made: Offer) -> tuple[str, cards.Row | None]:
     if not made.ways:
-        return "It cannot be bought just now. Please tell the server's admins.", None
+        given = _granted(made)
+        return given or "It cannot be bought just now. Please tell the server's admins.", None
     faults = [f"{way.title}: {escaped(way.fault, TEXT_LIMIT)}" for way in made.ways if way.fault]
     text, row = cards.links(_links(interaction, made))
     return "\n".join([*_later(made), *faults, text]).strip(), row
 
 
 def _later(made: Offer) -> list[str]:
-    """What is paid already, where a new subscription starts after that."""
+    """What is paid or granted already, where a new subscription starts after that, and where it does not."""
     later = [way for way in made.ways if way.url and way.starts_at is not None]
-    if not later:
-        return []
-    until = max(way.starts_at or 0 for way in later)
-    titles = " or ".join(way.title for way in later)
-    return [f"You have this until {day(until)}. With {titles} the first payment is taken only then."]
+    at_once = [way.title for way in made.ways if way.url and way.starts_at is None]
+    said = [_granted(made)]
+    if later:
+        until = max(way.starts_at or 0 for way in later)
+        titles = " or ".join(way.title for way in later)
+        said.append(f"You have this until {day(until)}. With {titles} the first payment is taken only then.")
+    if at_once and made.granted_until is not None:
+        said.append(f"With {' or '.join(at_once)} a subscription starts now.")
+    return [line for line in said if line]
+
+
+def _granted(made: Offer) -> str:
+    if made.granted_until is None:
+        return ""
+    return f"The server's admins gave you this until {day(made.granted_until)}."
 
 
 def _links(interaction: Interaction, made: Offer) -> list[cards.Link]:

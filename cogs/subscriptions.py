@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from discord import app_commands
 from discord.ext import commands
 
 from billing.model import Binding, Status, Subscription
 from billing.ports import Ports
+from billing.use_cases.grant import Held, load_held
 from cogs import cards
 from cogs.buttons import Action, Pressed, number
 from cogs.cards import Card
 from cogs.context import Interaction, add, answer, locale_of, think
+from cogs.grant import held_box
 from cogs.notices import notice_text
 from cogs.payers import NONE_KNOWN
 from cogs.shown import Place, look_up, subscription_box
+
+Listed: TypeAlias = Subscription | Held
 
 PAGE = 4
 ENDED_SHOWN = 30 * 86_400  # seconds
@@ -57,19 +62,15 @@ def _place(interaction: Interaction) -> Place:
     return Place(interaction.client, interaction.guild_id, locale_of(interaction))
 
 
-async def load_listed(ports: Ports, member_id: int, here: int | None) -> list[Subscription]:
-    """What is listed, in order: this server's, the others', and below them what ended lately."""
+async def load_listed(ports: Ports, member_id: int, here: int | None) -> list[Listed]:
+    """What is listed, in order: this server's, the others', what was granted, and what ended lately."""
     since = ports.now() - ENDED_SHOWN
     own = await ports.ledger.load_subscriptions_of(member_id)
     recent = [s for s in own if s.status is not Status.ENDED or _over_since(s) >= since]
-    return sorted(
-        recent,
-        key=lambda s: (
-            s.status is Status.ENDED,
-            s.binding is None or s.binding.guild_id != here,
-            -s.created_at,
-        ),
-    )
+    recent.sort(key=lambda s: (s.binding is None or s.binding.guild_id != here, -s.created_at))
+    running = [s for s in recent if s.status is not Status.ENDED]
+    ended = [s for s in recent if s.status is Status.ENDED]
+    return [*running, *await load_held(ports, member_id), *ended]
 
 
 def _over_since(ended: Subscription) -> int:
@@ -77,10 +78,11 @@ def _over_since(ended: Subscription) -> int:
     return max(ended.ended_at or 0, ended.paid_through or 0)
 
 
-async def _mark(interaction: Interaction, listed: Sequence[Subscription]) -> None:
+async def _mark(interaction: Interaction, listed: Sequence[Listed]) -> None:
     """Without the members intent nobody says that a member has come back; their command does."""
     ports = interaction.client.ports
-    servers = {s.binding.guild_id for s in listed if s.binding is not None}
+    servers = {s.binding.guild_id for s in listed if isinstance(s, Subscription) and s.binding is not None}
+    servers |= {held.plan.guild_id for held in listed if isinstance(held, Held)}
     here = interaction.client.get_guild(interaction.guild_id or 0)
     if here is not None:
         servers.add(here.id)
@@ -99,13 +101,20 @@ def _news(texts: Sequence[str]) -> list[str]:
     return blocks
 
 
-async def _overview(interaction: Interaction, listed: Sequence[Subscription], page: int, news: str) -> Card:
+async def _overview(interaction: Interaction, listed: Sequence[Listed], page: int, news: str) -> Card:
     place, who = _place(interaction), interaction.user.id
     page, pages = cards.leaf(listed, page, PAGE)
-    shown = await look_up(interaction.client.ports, listed[page * PAGE : (page + 1) * PAGE], closely=True)
+    part = listed[page * PAGE : (page + 1) * PAGE]
+    own = [each for each in part if isinstance(each, Subscription)]
+    shown = await look_up(interaction.client.ports, own, closely=True)
+    cards_of = {each.subscription.key: subscription_box(each, place, ROOM) for each in shown}
     boxes = [cards.box(f"### News\n{news}", colour=cards.WARN)] if news else []
-    if not shown:
+    if not part:
         boxes.append(cards.box(NONE_KNOWN))
-    boxes += [subscription_box(each, place, ROOM) for each in shown]
+    for each in part:
+        if isinstance(each, Held):
+            boxes.append(held_box(each, place, who))
+        elif each.key in cards_of:
+            boxes.append(cards_of[each.key])
     leafing = cards.pager("page", who, "", page, pages)
     return Card(*boxes, *([leafing] if leafing else []))

@@ -240,6 +240,7 @@ class SqliteLedger(Ledger):
     # -- overrides -----------------------------------------------------------------------------------
     record_overrides = _writes(members.record_overrides)
     load_overrides = _reads(members.load_overrides)
+    load_granting = _reads(members.load_granting)
     load_decision = _reads(members.load_decision)
     record_lifted = _writes(members.record_lifted)
 

@@ -64,7 +64,11 @@ def record_overrides(
     intents: Sequence[Intent],
     notices: Sequence[Notice],
     at: int,
+    *,
+    replaces: Sequence[str] = (),
 ) -> None:
+    for decision_id in replaces:
+        _lift(db, decision_id, overrides[0].by, overrides[0].reason, at)
     db.executemany(
         f"INSERT INTO overrides ({OVERRIDE}) VALUES ({marks(OVERRIDE)})", [_row(o) for o in overrides]
     )
@@ -76,7 +80,7 @@ def record_overrides(
     mark(db, _members(overrides), "override", at)
 
 
-def record_lifted(
+def record_lifted(  # noqa: PLR0913 - the port's parameters and the connection
     db: sqlite3.Connection,
     decision_id: str,
     by: int,
@@ -84,19 +88,26 @@ def record_lifted(
     at: int,
     intents: Sequence[Intent] = (),
     notices: Sequence[Notice] = (),
+    *,
+    replaces: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
 ) -> list[Override]:
-    lifted = load_decision(db, decision_id)
+    lifted = _lift(db, decision_id, by, reason, at)
     if not lifted:
         return []
+    for other in replaces:
+        _lift(db, other, by, reason, at)
+    record_overrides(db, overrides, intents, notices, at)
+    return lifted
+
+
+def _lift(db: sqlite3.Connection, decision_id: str, by: int, reason: str, at: int) -> list[Override]:
+    lifted = load_decision(db, decision_id)
     db.execute(
         "UPDATE overrides SET lifted_at = ?, lifted_by = ?, lifted_reason = ?"
         " WHERE decision_id = ? AND lifted_at IS NULL",
         (at, by, reason, decision_id),
     )
-    for intent in intents:
-        record_intent(db, intent)
-    for notice in notices:
-        record_notice(db, notice)
     add_changes(db, [_change(o, at, by, reason, _words(o), "lifted") for o in lifted])
     mark(db, _members(lifted), "override lifted", at)
     return lifted
@@ -113,6 +124,15 @@ def _load_unlifted(db: sqlite3.Connection, guild_id: int, member_id: int) -> tup
         (guild_id, member_id),
     )
     return tuple(override(row) for row in rows)
+
+
+def load_granting(db: sqlite3.Connection, member_id: int) -> list[int]:
+    rows = db.execute(
+        "SELECT DISTINCT guild_id FROM overrides"
+        " WHERE member_id = ? AND lifted_at IS NULL AND kind = 'grant'",
+        (member_id,),
+    )
+    return [row[0] for row in rows]
 
 
 def load_decision(db: sqlite3.Connection, decision_id: str) -> list[Override]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from billing.access import TABLE
-from billing.model import DisputeState, Status
+from billing.access import BY_ADMIN, TABLE
+from billing.model import DisputeState, OverrideKind, Status
 from providers.paypal.mapping import DISPUTES as PAYPAL_DISPUTES
 from providers.paypal.mapping import STATUS as PAYPAL_STATUS
 from providers.stripe.mapping import DISPUTES, STATUS
@@ -60,8 +60,9 @@ _MODIFIERS = """
 | a pause of the subscription itself | the status `paused`, above |
 {disputes}
 | a refund | no change: it ends no subscription. `/revoke` does, with or without one |
-| an admin's block | no access, whatever is paid |
-| an admin's grant | access until its end, whatever is not paid |
+{overrides}
+
+A block stands above every payment and grant of the plans that it names, or of all.
 
 The days of grace are `GRACE_DAYS` (7 unless set), counted from when the invoice that could not be paid was
 made, or fell due; at PayPal from when the payment first failed, or, where the bot learns of it late, from
@@ -82,6 +83,11 @@ A dispute's own words are Stripe's in small letters and PayPal's in capitals. A 
 without a dispute counts as a lost one.
 """
 
+_OVERRIDES = {
+    OverrideKind.BLOCK: "a block by an admin: `/revoke`",
+    OverrideKind.GRANT: "a grant by an admin: `/grant`, or the paid days that undoing a `/revoke` gives back",
+}
+
 _BY_DISPUTE = {
     DisputeState.OPEN: "no access while it lasts",
     DisputeState.LOST: "no access",
@@ -98,7 +104,8 @@ def page() -> str:
     )
     stripe = _STRIPE.format(rows=_rows(STATUS), **words)
     paypal = _PAYPAL.format(rows=_rows(PAYPAL_STATUS), **words)
-    return _HEAD + stripe + paypal + _MODIFIERS.format(disputes=disputes)
+    overrides = "\n".join(f"| {_OVERRIDES[kind]} | {says} |" for kind, says in BY_ADMIN.items())
+    return _HEAD + stripe + paypal + _MODIFIERS.format(disputes=disputes, overrides=overrides)
 
 
 def _rows(statuses: Mapping[str, Status]) -> str:

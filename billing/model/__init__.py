@@ -15,6 +15,8 @@ from billing.model.notices import (
     ChargedLate,
     Disputed,
     Ended,
+    Granted,
+    GrantEnded,
     IntentOutcome,
     Lifted,
     Notice,
@@ -36,7 +38,7 @@ from billing.model.notices import (
     Unreadable,
     Vanished,
 )
-from billing.model.overrides import Entitlement, Override, OverrideKind
+from billing.model.overrides import PAID, Entitlement, Override, OverrideKind
 from billing.model.plans import GuildSettings, Plan, Price
 from billing.model.subscriptions import (
     Binding,
@@ -52,6 +54,7 @@ from billing.model.subscriptions import (
 
 __all__ = [
     "BODIES",
+    "PAID",
     "PLAIN",
     "RULE",
     "Asked",
@@ -69,6 +72,8 @@ __all__ = [
     "Entitlement",
     "Event",
     "Finding",
+    "GrantEnded",
+    "Granted",
     "GuildSettings",
     "Intent",
     "IntentKind",

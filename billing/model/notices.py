@@ -48,6 +48,7 @@ class Revoked:
     """To the member: the admins revoked `plans` (names); `until` None: at once.
 
     `refunds`: how many payments are given back, with the `amount` where it is one that was looked up.
+    `shut_out`: the member had nothing that ended; they cannot subscribe.
     """
 
     kind: ClassVar[str] = "revoked"
@@ -57,17 +58,44 @@ class Revoked:
     until: int | None = None
     refunds: int = 0
     amount: Money | None = None
+    shut_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Lifted:
     """To the member: a revocation was lifted. `still`: another stands; `subscription`: the one that is to
-    renew again."""
+    renew again; `until`: what was paid is given back until then; `again`: the plan that can be bought again;
+    `kept`: the member's own cancellation stands."""
 
     kind: ClassVar[str] = "lifted"
     plans: str
     still: bool = False
     subscription: SubscriptionKey | None = None
+    until: int | None = None
+    again: int | None = None
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """To the member: the admins gave them `plan` (a name); `until` None: for good. `pays`: what they pay for
+    the same plan goes on being charged."""
+
+    kind: ClassVar[str] = "granted"
+    plan: str
+    until: int | None = None
+    reason: str = ""
+    pays: SubscriptionKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantEnded:
+    """To the member: the admins took back what they had granted. `plan`: its name; `has`: the member has it
+    still, by something else."""
+
+    kind: ClassVar[str] = "grant_ended"
+    plan: str
+    has: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +277,8 @@ NoticeBody: TypeAlias = (
     | Ended
     | Revoked
     | Lifted
+    | Granted
+    | GrantEnded
     | IntentOutcome
     | PaidTwice
     | PaidWhileBlocked

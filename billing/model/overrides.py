@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+PAID = "-paid"  # the end of a decision's id, where it is about days that were paid
+
 
 class OverrideKind(StrEnum):
     """An admin's own decision, above whatever is paid."""
@@ -29,6 +31,11 @@ class Override:
     reason: str
     by: int
     created_at: int
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether it gives back days that were paid and lost to a revocation, rather than free ones."""
+        return self.kind is OverrideKind.GRANT and self.decision_id.endswith(PAID)
 
     def covers(self, plan_id: int, now: float) -> bool:
         """Whether it rules this plan at that moment."""

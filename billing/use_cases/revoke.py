@@ -7,13 +7,13 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from billing.access import block_on, plans_of
-from billing.errors import Conflict, NotFound, ProviderError
+from billing.access import decide_paid, plans_of
+from billing.errors import ProviderError
 from billing.model import (
+    PAID,
     Intent,
     IntentKind,
     IntentState,
-    Lifted,
     Money,
     Notice,
     Override,
@@ -32,6 +32,7 @@ from billing.use_cases.close_pages import close_pages
 from billing.use_cases.sync import record_snapshot
 
 LOOK_AGAIN = 5.0  # real seconds
+PAID_DAYS = "paid before a revocation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,12 @@ class Revocation:
     order: Order
     affected: tuple[Affected, ...]
     intents: tuple[Intent, ...]
+    ended_grants: bool = False
 
 
 async def preview_revoke(ports: Ports, order: Order) -> list[Affected]:
-    """The subscriptions it would stop, with what a refund would give back; NotFound when the member has
-    nothing here that it would end.
+    """The subscriptions it would stop, with what a refund would give back; none where the member has none:
+    then it only shuts them out.
 
     At the period's end it goes by when that is, so the provider is asked for it first; while it does not
     answer, what is recorded counts.
@@ -99,13 +101,13 @@ async def _load_affected(ports: Ports, order: Order) -> list[Affected]:
         wanted = order.plan_id is None or order.plan_id in {p.id for p in plans}
         if wanted and _has_time_left(subscription, ports.now()):
             affected.append(Affected(subscription, plans))
-    granted = any(
-        o.kind is OverrideKind.GRANT and order.plan_id in (None, o.plan_id) for o in state.overrides
-    )
-    if not affected and not granted:
-        which = "in this server" if order.plan_id is None else "for this plan"
-        raise NotFound(f"This member has no running subscription {which}.")
     return affected
+
+
+async def load_grants(ports: Ports, order: Order) -> list[Override]:
+    """The member's grants that it would end, or shorten where their days were paid."""
+    standing = await ports.ledger.load_overrides(order.guild_id, order.member_id, ports.now())
+    return [o for o in standing if o.kind is OverrideKind.GRANT and order.plan_id in (None, o.plan_id)]
 
 
 async def _look_again(ports: Ports, key: SubscriptionKey) -> None:
@@ -167,6 +169,9 @@ async def revoke(ports: Ports, order: Order, seen: Sequence[Affected] | None = N
     decision = secrets.token_hex(8)
     now = ports.now()
     intents = [i for a in affected for i in _intents(order, a, decision, now)]
+    grants = await load_grants(ports, order)
+    free = [o.decision_id for o in grants if not o.is_paid]
+    blocks = _blocks(order, affected, decision, now, grants)
     notice = Notice(
         key=f"revoked:{decision}",
         guild_id=order.guild_id,
@@ -174,16 +179,24 @@ async def revoke(ports: Ports, order: Order, seen: Sequence[Affected] | None = N
         body=Revoked(
             decision,
             order.reason,
-            ", ".join(dict.fromkeys(p.name for a in affected for p in a.plans)),
-            None if order.at_once else _until(affected, now),
+            await _names(ports, order, affected, grants),
+            _until(blocks, now),
             *_given_back(intents, affected),
+            shut_out=not affected and not grants,
         ),
         created_at=now,
     )
-    await ports.ledger.record_overrides(_blocks(order, affected, decision, now), intents, [notice], now)
-    done = [await _carry_out(ports, intent) for intent in intents]
+    decided = blocks + _paid_days(order, affected, decision, now)
+    await ports.ledger.record_overrides(decided, intents, [notice], now, replaces=free)
+    done = [await carry_out_or_join(ports, intent) for intent in intents]
     await close_pages(ports, order.guild_id, order.member_id, order.plan_id)
-    return Revocation(decision, order, tuple(affected), tuple(done))
+    return Revocation(decision, order, tuple(affected), tuple(done), bool(grants))
+
+
+async def _names(ports: Ports, order: Order, affected: Sequence[Affected], grants: Sequence[Override]) -> str:
+    touched = {order.plan_id, *(p.id for a in affected for p in a.plans), *(o.plan_id for o in grants)}
+    plans = await ports.ledger.load_plans(order.guild_id, removed=True)
+    return ", ".join(plan.name for plan in plans if plan.id in touched)
 
 
 def _given_back(intents: Sequence[Intent], affected: Sequence[Affected]) -> tuple[int, Money | None]:
@@ -193,7 +206,7 @@ def _given_back(intents: Sequence[Intent], affected: Sequence[Affected]) -> tupl
     return len(keys), amounts[0] if len(keys) == 1 and amounts else None
 
 
-async def _carry_out(ports: Ports, intent: Intent) -> Intent:
+async def carry_out_or_join(ports: Ports, intent: Intent) -> Intent:
     """The ledger keeps one pending wish of a kind: where somebody else's was there before, that one."""
     if await ports.ledger.load_intent(intent.id) is None:
         others = await ports.ledger.load_intents_of(intent.key)
@@ -202,20 +215,39 @@ async def _carry_out(ports: Ports, intent: Intent) -> Intent:
     return await carry_out_kept(ports, intent)
 
 
-def _blocks(order: Order, affected: Sequence[Affected], decision: str, now: int) -> list[Override]:
+def _blocks(
+    order: Order, affected: Sequence[Affected], decision: str, now: int, grants: Sequence[Override] = ()
+) -> list[Override]:
     """At once: one block. At the period's end: one for each plan from the last end of what is paid for it
     on, and, where every plan is meant, one over all from the last of these ends on."""
-    if order.at_once or not affected:
-        return [_block(order, decision, order.plan_id, now, now)]
     ends: dict[int, int] = {}
     for one in affected:
         for plan in one.plans:
             if order.plan_id in (None, plan.id):
                 ends[plan.id] = max(ends.get(plan.id, now), _end(one.subscription, now))
+    for paid in grants:
+        if paid.is_paid and paid.plan_id is not None:
+            ends[paid.plan_id] = max(ends.get(paid.plan_id, now), paid.until or now)
+    if order.at_once or not ends:
+        return [_block(order, decision, order.plan_id, now, now)]
     blocks = [_block(order, decision, plan_id, end, now) for plan_id, end in ends.items()]
     if order.plan_id is None:
-        blocks.append(_block(order, decision, None, _last_end(affected, now), now))
+        blocks.append(_block(order, decision, None, max(ends.values()), now))
     return blocks
+
+
+def _paid_days(order: Order, affected: Sequence[Affected], decision: str, now: int) -> list[Override]:
+    """The days that are paid of what is ended at once, as grants: those below the block wait for an Undo.
+    A plan that the order does not name, and that the same subscription paid for, keeps its days meanwhile."""
+    grants = []
+    for one in affected:
+        until = decide_paid(one.subscription)
+        if stop_of(one.subscription, order) is IntentKind.CANCEL_NOW and until is not None and until > now:
+            named = [p for p in one.plans if order.plan_id in (None, p.id)]
+            for plan in named if order.refund else one.plans:
+                made = _block(order, f"{decision}-{one.subscription.key.id}{PAID}", plan.id, now, now)
+                grants.append(replace(made, kind=OverrideKind.GRANT, until=until, reason=PAID_DAYS))
+    return grants
 
 
 def _block(order: Order, decision: str, plan_id: int | None, starts_at: int, now: int) -> Override:
@@ -244,23 +276,25 @@ def _end(subscription: Subscription, now: int) -> int:
     return now
 
 
-def _last_end(affected: Sequence[Affected], now: int) -> int:
-    return max((_end(a.subscription, now) for a in affected), default=now)
-
-
-def _until(affected: Sequence[Affected], now: int) -> int | None:
+def _until(blocks: Sequence[Override], now: int) -> int | None:
     """Until when something stays; None where nothing does."""
-    last = _last_end(affected, now)
+    last = max(block.starts_at for block in blocks)
     return last if last > now else None
 
 
-def _intents(order: Order, affected: Affected, decision: str, now: int) -> list[Intent]:
-    kinds = []
-    subscription = affected.subscription
+def stop_of(subscription: Subscription, order: Order) -> IntentKind | None:
+    """How the order stops its billing; None where that is ending already."""
     if order.at_once and subscription.status is not Status.ENDED:
-        kinds.append(IntentKind.CANCEL_NOW)
-    elif subscription.renews or subscription.status in (Status.PENDING, Status.PAUSED):
-        kinds.append(stopping(subscription))
+        return IntentKind.CANCEL_NOW
+    if subscription.renews or subscription.status in (Status.PENDING, Status.PAUSED):
+        return stopping(subscription)
+    return None
+
+
+def _intents(order: Order, affected: Affected, decision: str, now: int) -> list[Intent]:
+    subscription = affected.subscription
+    stop = stop_of(subscription, order)
+    kinds = [stop] if stop is not None else []
     if order.refund and (affected.fault or affected.refundable is not None):
         kinds.append(IntentKind.REFUND_LAST_PAYMENT)
     return [
@@ -276,77 +310,3 @@ def _intents(order: Order, affected: Affected, decision: str, now: int) -> list[
         )
         for kind in kinds
     ]
-
-
-async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> list[Intent]:
-    """Take a revocation back; what was to stop renewal is undone where the provider still can, and what the
-    provider has not heard of yet is let go.
-
-    Conflict when it was lifted already; NotFound when it is not of this server. The intents say how the
-    undoing stands at the provider.
-    """
-    rows = await ports.ledger.load_decision(decision_id)
-    if any(row.guild_id != guild_id for row in rows):
-        raise NotFound("There is no such decision in this server.")
-    if not rows:
-        raise Conflict("This decision is lifted already.")
-    state = await ports.ledger.load_member_state(guild_id, rows[0].member_id)
-    stopped = [s for s in state.subscriptions if await _stopped_by(ports, s, decision_id)]
-    for subscription in state.subscriptions:
-        await _let_go(ports, subscription, decision_id)
-    now = ports.now()
-    standing = await ports.ledger.load_overrides(guild_id, rows[0].member_id, now)
-    others = [o for o in standing if o.decision_id != decision_id]
-    free = [s for s in stopped if block_on((p.id for p in plans_of(s, state.plans)), others) is None]
-    wishes = [_resuming(subscription, decision_id, by, now) for subscription in free]
-    told = [_lifted(rows, free, state.plans, others, now)]
-    if not await ports.ledger.record_lifted(decision_id, by, "lifted by an admin", now, wishes, told):
-        raise Conflict("This decision is lifted already.")
-    return [await _carry_out(ports, intent) for intent in wishes]
-
-
-def _lifted(
-    rows: Sequence[Override],
-    resumed: Sequence[Subscription],
-    plans: Sequence[Plan],
-    others: Sequence[Override],
-    now: int,
-) -> Notice:
-    """The member hears of it, the more so where they are to be billed again."""
-    one, ids = rows[0], {row.plan_id for row in rows}
-    body = Lifted(
-        ", ".join(plan.name for plan in plans if plan.id in ids),
-        still=any(other.kind is OverrideKind.BLOCK for other in others),
-        subscription=resumed[0].key if resumed else None,
-    )
-    return Notice(f"lifted:{one.decision_id}", one.guild_id, one.member_id, body, now)
-
-
-async def _let_go(ports: Ports, subscription: Subscription, decision_id: str) -> None:
-    """Drop what waits for the provider on account of this decision, a refund included."""
-    async with ports.turns.of(subscription.key):
-        for intent in await ports.ledger.load_intents_of(subscription.key):
-            if intent.state is IntentState.PENDING and intent.id.startswith(f"{decision_id}-"):
-                await ports.ledger.record_intent_outcome(replace(intent, state=IntentState.DROPPED), None, [])
-
-
-async def _stopped_by(ports: Ports, subscription: Subscription, decision_id: str) -> bool:
-    """Whether this decision, and nobody else, is why the subscription ends, and it runs still."""
-    if subscription.status is Status.ENDED:
-        return False
-    intents = await ports.ledger.load_intents_of(subscription.key)
-    stops = [i for i in intents if i.kind is IntentKind.CANCEL_AT_PERIOD_END]
-    live = (IntentState.DONE, IntentState.PENDING)
-    return bool(stops) and stops[0].id.startswith(f"{decision_id}-") and stops[0].state in live
-
-
-def _resuming(subscription: Subscription, decision_id: str, by: int, now: int) -> Intent:
-    return Intent(
-        id=f"{decision_id}-{subscription.key.id}-undo",
-        kind=IntentKind.RESUME,
-        key=subscription.key,
-        by=by,
-        reason="revocation lifted",
-        created_at=now,
-        next_attempt_at=now + PATIENCE,
-    )

@@ -30,6 +30,7 @@ STALE_BEFORE_EXPIRY = 1_800
 # What is still paid so long puts the first payment off. Stripe, 'Checkout Session: trial_end', takes nothing
 # nearer than 48 hours.
 WORTH_WAITING = 49 * 3_600
+FURTHEST_START = 729 * 86_400  # no trial may be longer, and a later start is one at Stripe
 NOT_RUNNING = (Status.ENDED, Status.PENDING)
 
 
@@ -56,7 +57,8 @@ class Way:
 class Offer:
     """A plan as this member may have it: `has` when they are entitled already, `block` when an admin
     revoked it; in both cases nothing is offered to pay. `beside`: what gives them all of its roles already,
-    as the plan `beside_plan`; this one would be paid beside it."""
+    as the plan `beside_plan`; this one would be paid beside it. `entitled`: by a grant without an end;
+    `granted_until`: by one that ends then, after which a subscription may start."""
 
     plan: Plan
     ways: tuple[Way, ...] = ()
@@ -65,6 +67,7 @@ class Offer:
     block: Override | None = None
     beside: Subscription | None = None
     beside_plan: Plan | None = None
+    granted_until: int | None = None
 
 
 async def load_sale(ports: Ports, guild_id: int) -> list[Plan]:
@@ -84,22 +87,23 @@ async def offer(ports: Ports, guild_id: int, member_id: int, plan: Plan, *, page
         return Offer(plan, block=block)
     holding = _holding(state.subscriptions, state.plans, plan)
     grants = [o for o in overrides if o.kind is OverrideKind.GRANT]
-    entitled = bool(
-        [e for e in decide([], grants, state.plans, ports.now(), ports.grace) if e.plan_id == plan.id]
-    )
+    granted = [e for e in decide([], grants, state.plans, ports.now(), ports.grace) if e.plan_id == plan.id]
+    entitled = any(e.until is None for e in granted)
     if holding is not None or entitled:
         return Offer(plan, has=holding, entitled=entitled)
+    granted_until = next((e.until for e in granted), None)
     first_time = not [s for s in state.subscriptions if await _was_for(ports, s, state.plans, plan)]
-    starts = _paid_until(state.subscriptions, state.plans, plan, ports)
+    ends = (_paid_until(state.subscriptions, state.plans, plan, ports), granted_until)
+    starts = max((end for end in ends if end is not None), default=None)
     ways = [
         _way(ports, plan, price, starts, first_time=first_time)
         for price in plan.prices
-        if _reachable(ports, price)
+        if _reachable(ports, price) and (starts or 0) <= ports.now() + FURTHEST_START
     ]
     if pages:
         ways = await asyncio.gather(*(_with_page(ports, member_id, plan, way) for way in ways))
     beside, beside_plan = _beside(state.subscriptions, state.plans, plan)
-    return Offer(plan, ways=tuple(ways), beside=beside, beside_plan=beside_plan)
+    return Offer(plan, ways=tuple(ways), beside=beside, beside_plan=beside_plan, granted_until=granted_until)
 
 
 def _holding(
@@ -153,6 +157,8 @@ def _way(ports: Ports, plan: Plan, price: Price, starts: int | None, *, first_ti
     trial = (price.trial_days if plan.trial_days is None else plan.trial_days) if first_time else 0
     if starts is not None and provider.keeps_period and starts < ports.now() + WORTH_WAITING:
         starts = None
+    if starts is not None:
+        trial = 0  # the provider knows one moment of the first payment
     due, then = decide_sale(price, trial, starts)
     return Way(provider.name, provider.title, price, trial, None, "", starts, due, then)
 

@@ -53,7 +53,7 @@ async def test_at_the_period_end_and_undone(town: Town) -> None:
     assert "Renewal resumed." in back.text
     assert "lifted already" in (await done.press("Undo")).text
     told = await town.bob.dm_containing("Revocation lifted: Gold")
-    assert "**Gold** is to renew again" in told.text
+    assert "**Gold** will renew on" in told.text
     await town.turn(MONTH)
     assert town.roles() == ["Gold"]
 
@@ -75,7 +75,7 @@ async def test_it_outlives_buying_anew_until_an_admin_lifts_it(town: Town) -> No
     denied = await town.bob.look_at(notice).press("Lift the revocation")
     assert denied.text == "You need the Manage Server permission for this."
     assert "lifted" in (await notice.press("Lift the revocation")).text
-    assert "/subscribe starts it anew" in (await town.bob.dm_containing("Revocation lifted")).text
+    assert "You can subscribe again" in (await town.bob.dm_containing("Revocation lifted")).text
     assert link_of(await town.bob.run(town.guild, "subscribe"))
     assert "not revoked any more" in (await shop.press("Ask the admins")).text
 
@@ -151,11 +151,6 @@ async def test_a_channels_overwrites_change_nothing_about_who_is_an_admin(town: 
     assert forced.text == "You need the Manage Server permission for this."
     asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user}, force=True)
     assert [b.label for b in asked.buttons] == ["Revoke access", "Leave it"]
-
-
-async def test_nobody_to_revoke(town: Town) -> None:
-    reply = await town.cleo.run(town.guild, "revoke", {"member": town.ada.user})
-    assert "has no running subscription in this server." in reply.text
 
 
 async def test_a_removed_plan_can_still_be_revoked(town: Town) -> None:

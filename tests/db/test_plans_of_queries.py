@@ -112,6 +112,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_parked(GUILD)
     await ledger.load_brake(GUILD)
     await ledger.load_overrides(*who, 20)
+    await ledger.load_granting(ANNA.member_id)
     await ledger.load_decision("dec_1")
     await ledger.load_intents(20, 9)
     await ledger.load_intents_of(KEY)

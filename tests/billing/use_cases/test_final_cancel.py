@@ -9,7 +9,8 @@ import pytest
 from billing.errors import Conflict, ProviderUnavailable
 from billing.model import IntentKind, IntentState, Revoked, Status, Subscription
 from billing.use_cases.cancel import cancel, preview_cancel, resume
-from billing.use_cases.revoke import lift, revoke
+from billing.use_cases.lift import lift
+from billing.use_cases.revoke import revoke
 from billing.use_cases.subscribe import WORTH_WAITING, offer
 from billing.use_cases.sweep import sweep
 from tests.billing.builders import (
@@ -158,13 +159,15 @@ async def test_revoking_at_the_end_keeps_what_is_paid_and_blocks_then(
     assert body.until == bought.paid_through
 
 
-async def test_revoking_now_leaves_nothing_of_it_even_when_lifted(world: World, bought: Subscription) -> None:
+async def test_revoking_now_takes_what_is_paid_until_it_is_lifted(world: World, bought: Subscription) -> None:
     done = await revoke(world.ports, NOW)
     await world.settle()
     assert world.roles_of() == set()
-    assert await lift(world.ports, GUILD, done.decision_id, ADMIN) == []
+    assert (await lift(world.ports, GUILD, done.decision_id, ADMIN)).intents == ()
     await world.ring("subscription", "sub_1")
     await world.settle()
+    assert world.roles_of() == {ROLE}
+    await world.pass_time((bought.paid_through or 0) - world.now)
     assert world.roles_of() == set()
 
 
@@ -172,7 +175,7 @@ async def test_lifting_gives_back_what_was_paid_where_the_end_was_meant(
     world: World, bought: Subscription
 ) -> None:
     done = await revoke(world.ports, make_order())
-    assert await lift(world.ports, GUILD, done.decision_id, ADMIN) == []
+    assert (await lift(world.ports, GUILD, done.decision_id, ADMIN)).intents == ()
     await world.pass_time(MONTH - DAY)
     assert world.roles_of() == {ROLE}
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from billing.errors import ProviderUnavailable
 from billing.model import ChargedLate, IntentKind, IntentState, Money, Status
 from billing.use_cases.cancel import PATIENCE, cancel
-from billing.use_cases.revoke import lift, revoke
+from billing.use_cases.lift import lift
+from billing.use_cases.revoke import revoke
 from tests.billing.builders import ADMIN, DAY, GUILD, MEMBER, MONTH, ROLE, make_key, make_order
 from tests.billing.world import World
 

@@ -11,7 +11,8 @@ import pytest
 from billing.errors import Conflict, LedgerUnavailable, NotFound, ProviderUnavailable
 from billing.model import IntentKind, IntentState, Lifted, Money, Status
 from billing.use_cases.cancel import PATIENCE, cancel
-from billing.use_cases.revoke import lift, preview_revoke, revoke
+from billing.use_cases.lift import lift
+from billing.use_cases.revoke import preview_revoke, revoke
 from tests.billing.builders import (
     ADMIN,
     DAY,
@@ -123,7 +124,7 @@ class TestRefund:
 class TestLift:
     async def test_a_stop_at_the_periods_end_is_undone(self, paying: World) -> None:
         done = await revoke(paying.ports, make_order())
-        (undone,) = await lift(paying.ports, GUILD, done.decision_id, ADMIN)
+        (undone,) = (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents
         assert undone.state is IntentState.DONE
         assert paying.provider.subscriptions["sub_1"].ends_at is None
         await paying.pass_time(40 * DAY)
@@ -141,7 +142,8 @@ class TestLift:
         await paying.ledger.record_overrides([make_override()], [], [], paying.now)
         await lift(paying.ports, GUILD, first.decision_id, ADMIN)
         await paying.settle()
-        assert paying.said(Lifted) == [Lifted("Plan 1", still=True)]
+        (body,) = paying.said(Lifted)
+        assert (body.still, body.subscription, body.again) == (True, None, None)
 
     async def test_twice_is_too_late(self, paying: World) -> None:
         done = await revoke(paying.ports, make_order())
@@ -154,7 +156,7 @@ class TestLift:
         done = await revoke(paying.ports, make_order())
         both = [lift(paying.ports, GUILD, done.decision_id, ADMIN) for _ in range(2)]
         answers = await asyncio.gather(*both, return_exceptions=True)
-        assert sorted(type(answer).__name__ for answer in answers) == ["Conflict", "list"]
+        assert sorted(type(answer).__name__ for answer in answers) == ["Conflict", "Undone"]
         assert paying.provider.count("resume") == 1
 
     async def test_another_server_cannot(self, paying: World) -> None:
@@ -178,7 +180,7 @@ class TestLift:
     async def test_lifted_while_the_provider_is_down_it_is_resumed_later(self, paying: World) -> None:
         done = await revoke(paying.ports, make_order())
         paying.provider.fail("*", ProviderUnavailable())
-        (undone,) = await lift(paying.ports, GUILD, done.decision_id, ADMIN)
+        (undone,) = (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents
         assert undone.state is IntentState.PENDING
         paying.provider.heal()
         await paying.pass_time(PATIENCE)
@@ -200,13 +202,13 @@ class TestLift:
     async def test_what_the_member_ended_stays_ended(self, paying: World) -> None:
         await cancel(paying.ports, MEMBER, make_key())
         done = await revoke(paying.ports, make_order())
-        assert await lift(paying.ports, GUILD, done.decision_id, ADMIN) == []
+        assert (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents == ()
         assert paying.provider.subscriptions["sub_1"].ends_at is not None
 
     async def test_what_another_decision_bars_is_not_resumed(self, paying: World) -> None:
         first = await revoke(paying.ports, make_order())
         await paying.ledger.record_overrides([make_override(1, decision_id="second")], [], [], paying.now)
-        assert await lift(paying.ports, GUILD, first.decision_id, ADMIN) == []
+        assert (await lift(paying.ports, GUILD, first.decision_id, ADMIN)).intents == ()
         assert paying.provider.count("resume") == 0
 
     async def test_a_stop_made_after_a_resumption_is_undone_too(self, paying: World) -> None:
@@ -219,6 +221,6 @@ class TestLift:
     async def test_ended_for_good_only_the_way_back_is_free(self, paying: World) -> None:
         done = await revoke(paying.ports, NOW)
         await paying.settle()
-        assert await lift(paying.ports, GUILD, done.decision_id, ADMIN) == []
+        assert (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents == ()
         await paying.subscribe("sub_2")
         assert paying.roles_of() == {ROLE}

@@ -154,14 +154,43 @@ async def test_what_does_not_run_can_be_had(world: World, plan: Plan, status: St
     assert len(offered.ways) == 1
 
 
-async def test_who_was_granted_it_need_not_pay(world: World, plan: Plan) -> None:
-    grant = make_override(plan.id, OverrideKind.GRANT, until=world.now + DAY)
+async def test_who_was_granted_it_for_good_need_not_pay(world: World, plan: Plan) -> None:
+    await world.ledger.record_overrides([make_override(plan.id, OverrideKind.GRANT)], [], [], world.now)
+    offered = await offer(world.ports, GUILD, MEMBER, plan)
+    assert (offered.entitled, offered.ways) == (True, ())
+
+
+@pytest.mark.parametrize("days", [3, 30, 729])
+async def test_who_was_granted_it_for_a_time_pays_from_its_end_on(world: World, days: int) -> None:
+    plan = await world.add_plan(TRIAL)
+    until = world.now + days * DAY
+    grant = make_override(plan.id, OverrideKind.GRANT, until=until)
     await world.ledger.record_overrides([grant], [], [], world.now)
     offered = await offer(world.ports, GUILD, MEMBER, plan)
-    assert offered.entitled
-    assert offered.ways == ()
-    world.clock.advance(DAY)
-    assert not (await offer(world.ports, GUILD, MEMBER, plan)).entitled
+    assert (offered.entitled, offered.granted_until) == (False, until)
+    assert [(way.starts_at, way.trial_days) for way in offered.ways] == [(until, 0)]
+    (order,) = world.provider.orders
+    assert (order.starts_at, order.trial_days) == (until, 0)
+
+
+@pytest.mark.parametrize(("keeps", "starts"), [(True, False), (False, True)])
+async def test_a_grant_that_ends_within_two_days(
+    world: World, plan: Plan, *, keeps: bool, starts: bool
+) -> None:
+    """Stripe takes no later start that is nearer than 48 hours."""
+    world.provider.keeps_period = keeps
+    until = world.now + DAY
+    grant = make_override(plan.id, OverrideKind.GRANT, until=until)
+    await world.ledger.record_overrides([grant], [], [], world.now)
+    (way,) = (await offer(world.ports, GUILD, MEMBER, plan)).ways
+    assert way.starts_at == (until if starts else None)
+
+
+async def test_a_grant_longer_than_any_trial_is_not_sold_after(world: World, plan: Plan) -> None:
+    grant = make_override(plan.id, OverrideKind.GRANT, until=world.now + 1_000 * DAY)
+    await world.ledger.record_overrides([grant], [], [], world.now)
+    offered = await offer(world.ports, GUILD, MEMBER, plan)
+    assert (offered.ways, offered.granted_until) == ((), grant.until)
 
 
 @pytest.mark.parametrize("plan_id", [None, 1])

@@ -50,6 +50,29 @@ async def test_a_decision_is_lifted_as_a_whole_and_once(ledger: Ledger) -> None:
     assert await marks(ledger) == {}
 
 
+async def test_a_decision_replaces_others_and_what_lifts_one_too(ledger: Ledger) -> None:
+    await ledger.record_overrides([override("old")], [], [], 10)
+    await ledger.record_overrides([override("new")], [], [], 20, replaces=["old"])
+    assert [o.decision_id for o in await ledger.load_overrides(*HERE, 20)] == ["new"]
+    await ledger.record_overrides([override("more")], [], [], 20)
+    instead = override("instead", kind=OverrideKind.GRANT)
+    lifted = await ledger.record_lifted("new", ADMIN, "sorry", 30, replaces=["more"], overrides=[instead])
+    assert [o.decision_id for o in lifted] == ["new"]
+    assert [o.decision_id for o in await ledger.load_overrides(*HERE, 30)] == ["instead"]
+    after = [(c.subject, c.after) for c in await ledger.load_history(*HERE, 3)]
+    assert ("override more", "lifted") in after
+    assert await ledger.record_lifted("new", ADMIN, "again", 31, overrides=[instead]) == []
+    assert len(await ledger.load_overrides(*HERE, 31)) == 1
+
+
+async def test_the_servers_of_a_persons_grants_are_found(ledger: Ledger) -> None:
+    elsewhere = replace(override("far", kind=OverrideKind.GRANT), guild_id=GUILD + 1)
+    await ledger.record_overrides([elsewhere, override("here"), override("d3")], [], [], 10)
+    assert await ledger.load_granting(ANNA.member_id) == [GUILD + 1]
+    await ledger.record_lifted("far", ADMIN, "", 20)
+    assert await ledger.load_granting(ANNA.member_id) == []
+
+
 async def test_a_decision_is_lifted_with_the_wishes_that_follow_or_not_at_all(ledger: Ledger) -> None:
     await ledger.record_overrides([override("d1")], [intent("stop")], [], 10)
     back = intent("back", IntentKind.RESUME)

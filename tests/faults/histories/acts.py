@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 from billing.errors import DuesError
 from billing.model import SubscriptionKey
 from billing.use_cases.cancel import Receipt, cancel, resume
+from billing.use_cases.lift import lift
 from billing.use_cases.manage import manage_link
 from billing.use_cases.plans import Edit, edit_plan, remove_plan
-from billing.use_cases.revoke import Order, lift, revoke
+from billing.use_cases.revoke import Order, revoke
 from billing.use_cases.subscribe import offer
 from sandbox.discord import Person
 from sandbox.paypal import PayPalRefusal, people

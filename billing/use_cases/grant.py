@@ -1,0 +1,132 @@
+"""An admin gives a plan to a member without payment, and can take that back."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from billing.access import block_on, decide, plans_of
+from billing.errors import Conflict, NotFound
+from billing.model import (
+    Granted,
+    GrantEnded,
+    Notice,
+    Override,
+    OverrideKind,
+    Plan,
+    Status,
+    Subscription,
+)
+from billing.ports import Ports
+
+DAY = 86_400
+DAYS_LIMIT = 3_650
+
+
+@dataclass(frozen=True, slots=True)
+class GrantOrder:
+    """What the admin asked for. `days` None: for good."""
+
+    guild_id: int
+    member_id: int
+    plan: Plan
+    days: int | None
+    reason: str
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A grant as it was recorded. `earlier`: another one of the plan that lasts longer; `pays`: the member's
+    own subscription to the plan, which goes on."""
+
+    override: Override
+    plan: Plan
+    earlier: Override | None
+    pays: Subscription | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A plan that a member has by a grant until then (None: for good). `paid`: the days were paid before the
+    admins ended the subscription."""
+
+    plan: Plan
+    until: int | None
+    paid: bool
+
+
+async def load_grant_block(ports: Ports, guild_id: int, member_id: int, plan: Plan) -> Override | None:
+    """The revocation that a grant of this plan would have no effect under."""
+    standing = await ports.ledger.load_overrides(guild_id, member_id, ports.now())
+    return block_on([plan.id], standing)
+
+
+async def grant(ports: Ports, order: GrantOrder) -> Grant:
+    """Record the grant; the roles follow. Conflict for a plan that was removed, a revoked member, or one who
+    has it for good already."""
+    plan, now = order.plan, ports.now()
+    if plan.removed_at is not None:
+        raise Conflict(f"{plan.name} was removed, so nobody can get it any more. /plans add sells it again.")
+    if await load_grant_block(ports, order.guild_id, order.member_id, plan) is not None:
+        raise Conflict("The admins revoked this plan for that member. Lift the revocation first.")
+    state = await ports.ledger.load_member_state(order.guild_id, order.member_id)
+    standing = [o for o in state.overrides if o.kind is OverrideKind.GRANT and o.covers(plan.id, now)]
+    if any(o.until is None for o in standing):
+        raise Conflict(f"That member has {plan.name} for good already, by an earlier grant.")
+    until = None if order.days is None else now + order.days * DAY
+    made = Override(
+        id=0,
+        decision_id=secrets.token_hex(8),
+        guild_id=order.guild_id,
+        member_id=order.member_id,
+        plan_id=plan.id,
+        kind=OverrideKind.GRANT,
+        starts_at=now,
+        until=until,
+        reason=order.reason,
+        by=order.by,
+        created_at=now,
+    )
+    running = (s for s in state.subscriptions if s.status is not Status.ENDED)
+    pays = next((s for s in running if plan in plans_of(s, state.plans)), None)
+    body = Granted(plan.name, until, order.reason, pays.key if pays else None)
+    notice = Notice(f"granted:{made.decision_id}", order.guild_id, order.member_id, body, now)
+    await ports.ledger.record_overrides([made], [], [notice], now)
+    earlier = next((o for o in standing if until is not None and (o.until or 0) > until), None)
+    return Grant(made, plan, earlier, pays)
+
+
+async def take_grant_back(ports: Ports, guild_id: int, decision_id: str, by: int) -> Override:
+    """End a grant; what else gives the plan stays. Conflict when it was taken back already; NotFound when it
+    is no grant of this server."""
+    rows = await ports.ledger.load_decision(decision_id)
+    if any(row.guild_id != guild_id or row.kind is not OverrideKind.GRANT for row in rows):
+        raise NotFound("There is no such grant in this server.")
+    now = ports.now()
+    if not rows or (rows[0].until is not None and rows[0].until <= now):
+        raise Conflict("This grant has ended already.")
+    state = await ports.ledger.load_member_state(guild_id, rows[0].member_id)
+    rest = [o for o in state.overrides if o.decision_id != decision_id]
+    has = decide(state.subscriptions, rest, state.plans, now, ports.grace)
+    name = next((p.name for p in state.plans if p.id == rows[0].plan_id), "")
+    body = GrantEnded(name, any(e.plan_id == rows[0].plan_id for e in has))
+    notice = Notice(f"grant_ended:{decision_id}", guild_id, rows[0].member_id, body, now)
+    if not await ports.ledger.record_lifted(decision_id, by, "grant taken back", now, notices=[notice]):
+        raise Conflict("This grant has ended already.")
+    return rows[0]
+
+
+async def load_held(ports: Ports, member_id: int) -> list[Held]:
+    """What somebody has by grants, in every server, each plan once."""
+    held, now = [], ports.now()
+    for guild_id in await ports.ledger.load_granting(member_id):
+        overrides = await ports.ledger.load_overrides(guild_id, member_id, now)
+        plans = await ports.ledger.load_plans(guild_id, removed=True)
+        ends = {e.plan_id: e.until for e in decide([], overrides, plans, now, ports.grace)}
+        for plan in plans:
+            if plan.id in ends:
+                until = ends[plan.id]
+                ruling = [o for o in overrides if o.covers(plan.id, now) and o.until == until]
+                held.append(Held(plan, until, any(o.is_paid for o in ruling)))
+    return held
