@@ -241,7 +241,7 @@ def _paid_days(order: Order, affected: Sequence[Affected], decision: str, now: i
     A plan that the order does not name, and that the same subscription paid for, keeps its days meanwhile."""
     grants = []
     for one in affected:
-        until = decide_paid(one.subscription)
+        until = decide_paid(one.subscription) if one.refundable is None else None
         if stop_of(one.subscription, order) is IntentKind.CANCEL_NOW and until is not None and until > now:
             named = [p for p in one.plans if order.plan_id in (None, p.id)]
             for plan in named if order.refund else one.plans:

@@ -229,4 +229,4 @@ async def test_paid_on_an_old_page_while_revoked(town: Town) -> None:
     assert [b.label for b in own.buttons] == ["Ask the admins"]
     assert "Renewal resumed." in (await told.press("Lift the revocation")).text
     await town.settled()
-    assert town.roles() == ["Silver"]
+    assert town.roles() == ["Gold", "Silver"]
