@@ -46,12 +46,19 @@ def decide_prices(sub: Subscription) -> tuple[NextCharge, ...]:
 def decide_sale(
     price: Price, trial_days: int, starts_at: int | None
 ) -> tuple[Money | None, tuple[Step, ...]]:
-    """What the payment page takes at once, None where that is not known, and the charges that follow from the
-    first regular one on. `starts_at`: until then it is paid already."""
+    """What the payment page takes at once, None where that is not known, and the charges that follow; where
+    the first of them is what is taken at once, with it. `starts_at`: until then it is paid already."""
     if price.amount is None:
         return None, ()
-    due = 0 if trial_days or starts_at is not None else price.amount
-    return Money(due, price.currency), (Step(price.amount),)
+    steps = price.steps or (Step(price.amount),)
+    if trial_days or starts_at is not None:
+        return Money(price.setup_fee, price.currency), steps
+    first, *rest = steps
+    due = Money(price.setup_fee + first.amount, price.currency)
+    if first.times is None or (first.times > 1 and not price.setup_fee):
+        return due, steps
+    again = (replace(first, times=first.times - 1),) if first.times > 1 else ()
+    return due, (*again, *rest)
 
 
 def _groups(sub: Subscription) -> list[tuple[int, ...]]:

@@ -28,7 +28,7 @@ from cogs.options import find_admin_plan, suggest_all_plans, suggest_plans
 from cogs.powers import can_write, cannot_give, power_words, require_plan_sellable, require_sellable
 from cogs.replies import TEXT_LIMIT, escaped, within
 from cogs.shown import Place
-from cogs.sums import counted, price_words
+from cogs.sums import counted, sale_words
 
 PAGE = 6
 ROOM = 640  # characters a plan, so that six stay below Discord's 4000
@@ -236,7 +236,7 @@ def _plan_text(plan: Plan, place: Place, room: int = cards.TEXT_LIMIT) -> str:
         (0, f"### {escaped(plan.name)}"),
         (2, escaped(plan.description, TEXT_LIMIT)),
         (1, f"Roles: {place.roles(plan.guild_id, plan.role_ids)}"),
-        *((0, f"{title_of(p.provider)}: {price_words(p, place.locale)} (`{p.id}`)") for p in plan.prices),
+        *((0, f"{title_of(p.provider)}: {sale_words(p, place.locale)} (`{p.id}`)") for p in plan.prices),
         (0, "" if plan.prices else "Not on sale: it has no price."),
         (0, notes.capitalize()),
     ]

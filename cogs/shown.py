@@ -25,6 +25,7 @@ from billing.model import (
 from billing.ports import Ports
 from billing.titles import title_of
 from billing.use_cases.carry_out import why_held
+from billing.use_cases.subscribe import is_on_sale
 from billing.use_cases.sums import Sums, load_sums
 from cogs import cards
 from cogs.buttons import key_text
@@ -245,7 +246,7 @@ def back_button(shown: Shown) -> ui.Item[ui.LayoutView] | None:
 
 def again_button(shown: Shown) -> ui.Item[ui.LayoutView] | None:
     """The way to a new one for somebody whose paid time runs on after the end."""
-    plan = next((plan for plan in shown.plans if plan.prices and not plan.removed_at), None)
+    plan = next((plan for plan in shown.plans if is_on_sale(plan)), None)
     if plan is None or not shown.outlived:
         return None
     return cards.button("Subscribe again", "buy", shown.binding.member_id, f"{plan.guild_id}:{plan.id}")

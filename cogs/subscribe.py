@@ -18,7 +18,7 @@ from cogs.context import Interaction, answer, locale_of, think
 from cogs.options import find_offered, find_plan, on_sale, suggest_sale
 from cogs.replies import TEXT_LIMIT, day, escaped, money, within
 from cogs.shown import Place, ask_button
-from cogs.sums import counted, price_words, steps_words, sums_words
+from cogs.sums import counted, price_words, sale_words, steps_words, sums_words
 
 PAGE = 5
 ROOM = 3_900  # characters for all plans of a page, a little below Discord's 4000
@@ -94,7 +94,7 @@ def offer_box(
 
 def _about(made: Offer, place: Place) -> list[tuple[int, str]]:
     plan = made.plan
-    prices = (_price_line(made, price, place.locale) for price in plan.prices)
+    prices = (_price_line(made, price, place.locale) for price in plan.prices if price.active)
     return [
         (0, f"### {escaped(plan.name)}"),
         (1, f"in **{escaped(place.server(plan.guild_id))}**"),
@@ -123,7 +123,7 @@ def _price_line(made: Offer, price: Price, locale: str) -> str:
     """What is due today, where that is not the price of a period, and what is charged then."""
     way = next((way for way in made.ways if way.provider == price.provider), None)
     if way is None or not way.then:
-        return f"**{price_words(price, locale)}**"
+        return f"**{sale_words(price, locale)}**"
     first = []
     if _is_special(way) and way.due_today is not None:
         first.append(f"**{money(way.due_today, locale)} today**")
@@ -136,7 +136,9 @@ def _price_line(made: Offer, price: Price, locale: str) -> str:
 def _is_special(way: Way) -> bool:
     """Whether the page takes something else at once than nothing or the first of the regular charges."""
     due = way.due_today
-    return due is not None and due.amount not in (0, way.then[0].amount if way.then else 0)
+    if due is None or not due.amount or not way.then:
+        return False
+    return bool(way.trial_days) or way.starts_at is not None or due.amount != way.then[0].amount
 
 
 def _actions(interaction: Interaction, made: Offer, *, linked: bool) -> tuple[str, cards.Row | None]:
@@ -176,7 +178,8 @@ def _later(made: Offer) -> list[str]:
     if later:
         until = max(way.starts_at or 0 for way in later)
         titles = " or ".join(way.title for way in later)
-        said.append(f"You have this until {day(until)}. With {titles} the first payment is taken only then.")
+        first = "first payment after today's" if any(_is_special(way) for way in later) else "first payment"
+        said.append(f"You have this until {day(until)}. With {titles} the {first} is taken only then.")
     if at_once and made.granted_until is not None:
         said.append(f"With {' or '.join(at_once)} a subscription starts now.")
     return [line for line in said if line]

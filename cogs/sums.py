@@ -28,6 +28,13 @@ def price_words(price: Price, locale: str = "en-US") -> str:
     return f"{amount} {often(price.interval, price.interval_count)}"
 
 
+def sale_words(price: Price, locale: str = "en-US") -> str:
+    """All that a price asks: '$12.00 a month, and $24.00 once at the start'."""
+    fee = Money(price.setup_fee, price.currency)
+    regular = steps_words(price.steps, price, locale, more="") if price.steps else price_words(price, locale)
+    return f"{regular}, and {money(fee, locale)} once at the start" if fee.amount else regular
+
+
 def works_out(provider: str) -> str:
     """Where only the provider can tell the sum."""
     return f"an amount that {title_of(provider)} works out"
@@ -39,10 +46,11 @@ def steps_words(steps: Sequence[Step], unit: Price | NextCharge, locale: str, *,
     said = []
     for step in steps:
         amount = money(Money(step.amount, unit.currency), locale)
+        own = step if step.interval else unit
         if step.times is None:
-            said.append(f"{amount} {often(unit.interval, unit.interval_count)}")
+            said.append(f"{amount} {often(own.interval, own.interval_count)}")
         else:
-            said.append(f"{amount} for {counted(step.times * unit.interval_count, f'{more}{unit.interval}')}")
+            said.append(f"{amount} for {counted(step.times * own.interval_count, f'{more}{own.interval}')}")
     return ", then ".join(said)
 
 

@@ -202,9 +202,9 @@ def _plan(row: Row, on_sale: Iterable[Price], former: Iterable[Price]) -> Plan:
 
 
 def record_price(db: sqlite3.Connection, what: Price) -> None:
+    columns = ", ".join(f"{column} = ?" for column in PRICE.split(", ")[3:])
     db.execute(
-        "UPDATE prices SET product_id = ?, amount = ?, currency = ?, interval = ?, interval_count = ?,"
-        " trial_days = ?, active = ? WHERE provider = ? AND account = ? AND id = ?",
+        f"UPDATE prices SET {columns} WHERE provider = ? AND account = ? AND id = ?",
         (*price_row(what)[3:], *what.key),
     )
 

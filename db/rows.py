@@ -55,7 +55,10 @@ INTENT = (
 )
 NOTICE = "key, guild_id, member_id, kind, facts, created_at"
 CHANGE = "at, guild_id, member_id, subject, who, why, evidence, before, after"
-PRICE = "provider, account, id, product_id, amount, currency, interval, interval_count, trial_days, active"
+PRICE = (
+    "provider, account, id, product_id, amount, currency, interval, interval_count, trial_days, active,"
+    " setup_fee, steps"
+)
 
 Row = tuple[Any, ...]
 
@@ -134,7 +137,16 @@ def subscription(row: Row) -> Subscription:
 # Who pays for the same price has the same text.
 @lru_cache(maxsize=1024)
 def _items(text: str) -> tuple[Item, ...]:
-    return tuple(Item(**{**item, "price": Price(**item["price"])}) for item in orjson.loads(text))
+    return tuple(Item(**{**item, "price": _price(item["price"])}) for item in orjson.loads(text))
+
+
+def _price(found: dict[str, Any]) -> Price:
+    """As it stands within an item; rows of older ledgers have no steps."""
+    return Price(**{**found, "steps": _steps(found.get("steps", ()))})
+
+
+def _steps(found: Iterable[dict[str, Any]]) -> tuple[Step, ...]:
+    return tuple(Step(**step) for step in found)
 
 
 def _terms(text: str) -> Terms:
@@ -142,7 +154,7 @@ def _terms(text: str) -> Terms:
     return Terms(
         **{
             **found,
-            "steps": tuple(Step(**step) for step in found["steps"]),
+            "steps": _steps(found["steps"]),
             "discounts": tuple(Discount(**{**d, "items": tuple(d["items"])}) for d in found["discounts"]),
             "taxes": tuple(Tax(**{**tax, "items": tuple(tax["items"])}) for tax in found["taxes"]),
             "unsure": tuple(Unsure(reason) for reason in found["unsure"]),
@@ -223,12 +235,15 @@ def price_row(price: Price) -> Row:
         price.interval_count,
         price.trial_days,
         int(price.active),
+        price.setup_fee,
+        to_json(price.steps) if price.steps else "",
     )
 
 
 def price(row: Row) -> Price:
     """From the columns of PRICE."""
-    fields: Row = (*row[:-1], bool(row[-1]))
+    *rest, active, setup_fee, steps = row
+    fields: Row = (*rest, bool(active), setup_fee, _steps(orjson.loads(steps)) if steps else ())
     return Price(*fields)
 
 

@@ -44,10 +44,13 @@ class Tax:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Charges of the same amount (minor units), so many `times` in a row; None: from then on."""
+    """Charges of the same amount (minor units), so many `times` in a row; None: from then on. `interval`: by
+    which they come, where that is not the price's own."""
 
     amount: int
     times: int | None = None
+    interval: str = ""
+    interval_count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from billing.model.charges import Step
+
 
 @dataclass(frozen=True, slots=True)
 class Price:
     """A provider's price of a plan, as last fetched. `interval` is day, week, month or year. `amount` None:
-    it has no one amount, as it goes by tiers or by use, and is not sold."""
+    it has no one amount, as it goes by tiers or by use, and is not sold.
+
+    `setup_fee`: what is taken once, with the agreement, tax included. `steps`: the charges in order, where
+    they are not simply `amount` each, as with a tax that is added or a trial that costs something.
+    """
 
     provider: str
     account: str
@@ -20,6 +26,8 @@ class Price:
     interval_count: int = 1
     trial_days: int = 0
     active: bool = True
+    setup_fee: int = 0
+    steps: tuple[Step, ...] = ()
 
     @property
     def key(self) -> tuple[str, str, str]:

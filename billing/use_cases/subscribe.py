@@ -70,9 +70,14 @@ class Offer:
     granted_until: int | None = None
 
 
+def is_on_sale(plan: Plan) -> bool:
+    """Whether any of its prices can be paid: not where the provider has archived them all."""
+    return plan.removed_at is None and any(price.active for price in plan.prices)
+
+
 async def load_sale(ports: Ports, guild_id: int) -> list[Plan]:
     """The plans that members of a server can choose from."""
-    return [p for p in await ports.ledger.load_plans(guild_id) if not p.hidden and p.prices]
+    return [p for p in await ports.ledger.load_plans(guild_id) if not p.hidden and is_on_sale(p)]
 
 
 async def offer(ports: Ports, guild_id: int, member_id: int, plan: Plan, *, pages: bool = True) -> Offer:
@@ -98,7 +103,7 @@ async def offer(ports: Ports, guild_id: int, member_id: int, plan: Plan, *, page
     ways = [
         _way(ports, plan, price, starts, first_time=first_time)
         for price in plan.prices
-        if _reachable(ports, price) and (starts or 0) <= ports.now() + FURTHEST_START
+        if price.active and _reachable(ports, price) and (starts or 0) <= ports.now() + FURTHEST_START
     ]
     if pages:
         ways = await asyncio.gather(*(_with_page(ports, member_id, plan, way) for way in ways))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from billing.errors import ProviderMisread
-from billing.model import DisputeState, Item, Payment, Status, Subscription, SubscriptionKey
+from billing.model import DisputeState, Item, Payment, Price, Status, Subscription, SubscriptionKey
 from billing.ports import CheckoutFound
 from providers.base import Answer, maybe, need
 from providers.paypal.amounts import currency_of, to_minor
@@ -67,7 +69,7 @@ def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, 
         customer_id=_customer(data, raw),
         status=status,
         provider_status=raw,
-        items=(Item(map_price(plan, account, plan_id, product_id), quantity_of(data)),),
+        items=(Item(_price(plan, account, plan_id, product_id), quantity_of(data)),),
         created_at=created_of(data),
         period_start=times.start if running or payment_shown(data) else None,
         period_end=times.end if running else None,
@@ -77,6 +79,11 @@ def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, 
         paid_through=None if status is Status.PENDING else times.paid_through,
         terms=terms_of(data, tariff),
     )
+
+
+def _price(plan: Answer, account: str, plan_id: str, product_id: str) -> Price:
+    """What is charged beside it stands in the subscription's own terms."""
+    return replace(map_price(plan, account, plan_id, product_id), setup_fee=0, steps=())
 
 
 def _customer(data: Answer, raw: str) -> str:

@@ -86,7 +86,8 @@ class Tariff:
             if not cycle.trial:
                 return (*found, Step(amount))
             if left > 0:
-                found.append(Step(amount, left))
+                same = (cycle.unit, cycle.count) == (self.regular.unit, self.regular.count)
+                found.append(Step(amount, left) if same else Step(amount, left, cycle.unit, cycle.count))
         return tuple(found)
 
 
@@ -152,18 +153,21 @@ def ends_with_trial(plan: Answer) -> bool:
 def map_price(plan: Answer, account: str, plan_id: str, product_id: str) -> Price:
     """What a plan costs once its trials are over. A price by quantity has no one amount."""
     tariff = tariff_of(plan)
-    regular = tariff.regular
+    regular, steps = tariff.regular, tariff.steps()
+    amount = None if regular.price is None else to_minor(regular.price)
     return Price(
         provider=NAME,
         account=account,
         id=plan_id,
         product_id=product_id,
-        amount=None if regular.price is None else to_minor(regular.price),
+        amount=amount,
         currency=tariff.currency,
         interval=regular.unit,
         interval_count=regular.count,
         trial_days=after_free(0, tariff.cycles) // DAY,
         active=maybe(plan, "status", str) in (None, "ACTIVE"),
+        setup_fee=tariff.taxed(tariff.fee),
+        steps=() if amount is None or steps == (Step(amount),) else steps,
     )
 
 

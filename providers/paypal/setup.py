@@ -146,7 +146,7 @@ class Setup:
         if not now.active:
             cure = "Activate it at PayPal, or choose another one with /plans edit."
             return Finding(what, False, "The plan is switched off at PayPal, nobody can subscribe.", cure)
-        if (now.amount, now.currency, now.interval) != (known.amount, known.currency, known.interval):
+        if _sums(now) != _sums(known):
             says = "It costs something else at PayPal than shown here."
             return Finding(what, False, says, "Set the same plan again with /plans edit.")
         if now.trial_days and plan.trial_days not in (None, now.trial_days):
@@ -155,6 +155,12 @@ class Setup:
             )
             return Finding(what, False, says, "Choose one without a trial of its own with /plans edit.")
         return Finding(what, True, "The plan is on sale at PayPal.")
+
+
+def _sums(price: Price) -> tuple[object, ...]:
+    """What members read of it before they pay."""
+    period = (price.interval, price.interval_count)
+    return price.amount, price.currency, period, price.setup_fee, price.steps
 
 
 def _names(webhook: Answer) -> set[str]:

@@ -66,3 +66,62 @@ async def test_a_fee_alone_ends_at_once(town: Town) -> None:
     asked = await town.bob.run(town.guild, "cancel")
     assert "at once" in asked.text
     assert "<t:" not in asked.text
+
+
+async def test_what_is_due_today_stands_beside_what_follows(town: Town) -> None:
+    taxes = {"percentage": "20", "inclusive": False}
+    await sell(town, "10.00", setup_fee="20.00", taxes=taxes)
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    assert "Pay $36.00 today with PayPal" in [button.label for button in reply.buttons]
+    assert "**$36.00 today**, then **$12.00 a month**" in reply.text
+    paypal_of(town).approve(approve_link(reply))
+    await town.turn(DAY)
+    taken = sum(sale.amount for sale in paypal_of(town).world.all("sale"))
+    assert taken == 36
+    card = await town.bob.run(town.guild, "subscriptions")
+    assert "$12.00 a month" in card.text
+    listed = await town.ada.run(town.guild, "plans list")
+    assert "$12.00 a month, and $24.00 once at the start" in listed.text
+
+
+async def test_a_trial_is_not_called_free_while_a_fee_is_taken(town: Town) -> None:
+    await sell(town, "12.00", setup_fee="12.00", trials=[("0", "DAY", 7)])
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    labels = [button.label for button in reply.buttons]
+    assert "Pay $12.00 today with PayPal" in labels
+    assert not any("free with PayPal" in label for label in labels)
+    assert "**$12.00 today** and 7 days free, then **$12.00 a month**" in reply.text
+
+
+async def test_a_trial_that_costs_something_is_told_with_its_own_interval(town: Town) -> None:
+    await sell(town, "100.00", "YEAR", trials=[("2.50", "MONTH", 2)])
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    assert "$2.50 for 2 months, then $100.00 a year" in reply.text
+    await sell(town, "100.00", "YEAR", trials=[("2.50", "MONTH", 1)])
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    assert "**$2.50 today**, then **$100.00 a year**" in reply.text
+    await buy(town)
+    card = await town.bob.run(town.guild, "subscriptions")
+    assert "$100.00 a year" in card.text
+
+
+@pytest.mark.parametrize(("currency", "shown"), [("HUF", "HUF2,500 a month"), ("TWD", "NT$2,500 a month")])
+async def test_forints_and_taiwan_dollars_have_no_decimals(town: Town, currency: str, shown: str) -> None:
+    await sell(town, "2500", currency=currency)
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    assert shown in reply.text.replace("\xa0", " ")
+    await buy(town)
+    card = await town.bob.run(town.guild, "subscriptions")
+    assert shown in card.text.replace("\xa0", " ")
+    assert ".00" not in card.text
+
+
+async def test_the_next_members_trial_by_start_time_takes_the_fee_at_once(town: Town) -> None:
+    await sell(town, "10.00", setup_fee="3.00")
+    await town.ada.run(town.guild, "plans edit", {"plan": "Gold", "trial_days": 5})
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    assert "Pay $3.00 today with PayPal" in [button.label for button in reply.buttons]
+    paypal_of(town).approve(approve_link(reply))
+    await town.settled()
+    (sale,) = paypal_of(town).world.all("sale")
+    assert sale.amount == 3

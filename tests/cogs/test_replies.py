@@ -68,6 +68,9 @@ def test_tricks_are_shown_as_text(typed: str, shown: str) -> None:
         (123_456, "usd", "zh-CN", "US$1,234.56"),
         (500, "usd", "not-a-locale", "$5.00"),
         (50_000, "isk", "en-US", "ISK500"),
+        (250_000, "huf", "en-US", "HUF2,500"),
+        (250_000, "huf", "hu", "2\xa0500\xa0Ft"),
+        (250_000, "twd", "de", "2.500\xa0NT$"),
     ],
 )
 def test_money_is_written_in_its_currency(amount: int, currency: str, locale: str, shown: str) -> None:
