@@ -18,6 +18,7 @@ from billing.model import (
     Price,
     Status,
     Subscription,
+    SubscriptionKey,
 )
 
 
@@ -145,7 +146,8 @@ def decide(
     lasts longest counts, and a certain one before one that is merely held.
     """
     best: dict[int, Entitlement] = {}
-    for right in (*_paid(subscriptions, plans, now, grace), *_granted(overrides, plans, now)):
+    counting = [s for s in subscriptions if not any(o.bars(s.key, now) for o in overrides)]
+    for right in (*_paid(counting, plans, now, grace), *_granted(overrides, plans, now)):
         if right.plan_id not in best or _rank(right) > _rank(best[right.plan_id]):
             best[right.plan_id] = right
     blocks = [o for o in overrides if o.kind is OverrideKind.BLOCK]
@@ -232,8 +234,11 @@ def decides(subscription: Subscription, plans: Sequence[Plan]) -> object:
     ]
 
 
-def block_on(plan_ids: Iterable[int], overrides: Iterable[Override]) -> Override | None:
-    """An admin's block that touches one of these plans, be it in force or only announced."""
+def block_on(
+    plan_ids: Iterable[int], overrides: Iterable[Override], key: SubscriptionKey | None = None
+) -> Override | None:
+    """An admin's block that touches one of these plans, or this very subscription, be it in force or only
+    announced."""
     touched = {None, *plan_ids}
-    blocks = (o for o in overrides if o.kind is OverrideKind.BLOCK and o.plan_id in touched)
-    return next(blocks, None)
+    blocks = (o for o in overrides if o.kind is OverrideKind.BLOCK)
+    return next((b for b in blocks if b.plan_id in touched or key in b.subscriptions), None)

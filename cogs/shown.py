@@ -150,7 +150,7 @@ async def _look_up(ports: Ports, subscription: Subscription, whose: Binding, sta
         binding=whose,
         plans=plans,
         right=decide_right(subscription, ports.now(), ports.grace),
-        block=block_on((plan.id for plan in plans), state.overrides),
+        block=block_on((plan.id for plan in plans), state.overrides, subscription.key),
         parked=state.parked,
         waiting=tuple(i for i in intents if i.state is IntentState.PENDING),
         keeps_period=provider is not None and provider.keeps_period,

@@ -19,7 +19,7 @@ from db.intents import record_intent
 from db.marks import mark
 from db.notices import record_notice
 from db.plans import load_plans
-from db.rows import OVERRIDE, SUBSCRIPTION, add_changes, marks, override, subscription
+from db.rows import OVERRIDE, SUBSCRIPTION, add_changes, key_row, marks, override, subscription, to_json
 from db.subscriptions import load_subscription
 
 _THE_ONE = "guild_id = ? AND member_id = ?"
@@ -145,7 +145,14 @@ def load_decision(db: sqlite3.Connection, decision_id: str) -> list[Override]:
 
 def _row(o: Override) -> tuple[object, ...]:
     who = (o.decision_id, o.guild_id, o.member_id, o.plan_id)
-    return (None, *who, o.kind, o.starts_at, o.until, o.reason, o.by, o.created_at)
+    keys = to_json([key_row(key) for key in o.subscriptions])
+    return (None, *who, o.kind, o.starts_at, o.until, o.reason, o.by, o.created_at, keys)
+
+
+def record_barred(db: sqlite3.Connection, block: Override, key: SubscriptionKey) -> None:
+    """From now on the block covers this subscription too, whatever it is switched to."""
+    keys = to_json([key_row(one) for one in (*block.subscriptions, key)])
+    db.execute("UPDATE overrides SET subscriptions = ? WHERE id = ?", (keys, block.id))
 
 
 def _members(overrides: Sequence[Override]) -> list[Binding]:

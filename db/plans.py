@@ -42,9 +42,9 @@ _CONCERNED = """
 # A plan that is sold again is another plan, and a revocation of the earlier one holds for it too.
 _CARRY_BLOCKS = """
     INSERT INTO overrides (decision_id, guild_id, member_id, plan_id, kind, starts_at, until, reason,
-        decided_by, created_at)
+        decided_by, created_at, subscriptions)
     SELECT DISTINCT decision_id, guild_id, member_id, :plan, kind, starts_at, until, reason, decided_by,
-        created_at
+        created_at, subscriptions
     FROM overrides WHERE guild_id = :guild AND lifted_at IS NULL AND kind = 'block' AND plan_id IN (
         SELECT plans.id FROM plans JOIN plan_prices ON plan_prices.plan_id = plans.id
             JOIN prices ON prices.provider = plan_prices.provider AND prices.account = plan_prices.account

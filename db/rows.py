@@ -47,7 +47,8 @@ CHECKOUT = (
     " subscription_id"
 )
 OVERRIDE = (
-    "id, decision_id, guild_id, member_id, plan_id, kind, starts_at, until, reason, decided_by, created_at"
+    "id, decision_id, guild_id, member_id, plan_id, kind, starts_at, until, reason, decided_by, created_at,"
+    " subscriptions"
 )
 INTENT = (
     "id, kind, provider, account, subscription_id, asked_by, reason, created_at, state, attempts,"
@@ -177,8 +178,10 @@ def event(row: Row) -> Event:
 
 def override(row: Row) -> Override:
     """From the columns of OVERRIDE."""
-    id_, decision, guild, member, plan, kind, *rest = row
-    return Override(id_, decision, guild, member, plan, OverrideKind(kind), *rest)
+    id_, decision, guild, member, plan, kind, *rest, keys = row
+    barred = tuple(SubscriptionKey(*key) for key in orjson.loads(keys))
+    fields: Row = (id_, decision, guild, member, plan, OverrideKind(kind), *rest, barred)
+    return Override(*fields)
 
 
 def intent_row(intent: Intent) -> Row:

@@ -69,6 +69,10 @@ made, or fell due; at PayPal from when the payment first failed, or, where the b
 when it fell due. A day that was told to the member stays. Where the provider does not say since when it
 is owed, what the member has stays.
 
+A revocation of one plan ends that plan and the subscriptions that pay for it, whichever plan they are
+switched to afterwards. The member may still buy another plan by itself, also one with the same roles: leave
+`plan` out of `/revoke` to shut them out of everything here.
+
 A member who has yet to accept the server's rules (Discord's membership screening, `pending`) is given no
 role: it would let them past the screening. They read what to do, and the role follows at once when they have
 done it (with the Server Members Intent), else with their next command or the next sweep. A role that they

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from billing.model.subscriptions import SubscriptionKey
+
 PAID = "-paid"  # the end of a decision's id, where it is about days that were paid
 
 
@@ -18,7 +20,8 @@ class OverrideKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Override:
     """An admin's grant or block for a member; `plan_id` None means every plan of the server. Rows of one
-    decision share `decision_id`, and are lifted together."""
+    decision share `decision_id`, and are lifted together. A block also covers its `subscriptions`, those that
+    it ended, whichever plan they are switched to."""
 
     id: int
     decision_id: str
@@ -31,6 +34,11 @@ class Override:
     reason: str
     by: int
     created_at: int
+    subscriptions: tuple[SubscriptionKey, ...] = ()
+
+    def in_force(self, now: float) -> bool:
+        """Whether that moment lies within it."""
+        return self.starts_at <= now and (self.until is None or now < self.until)
 
     @property
     def is_paid(self) -> bool:
@@ -39,8 +47,11 @@ class Override:
 
     def covers(self, plan_id: int, now: float) -> bool:
         """Whether it rules this plan at that moment."""
-        begun = self.starts_at <= now and (self.until is None or now < self.until)
-        return begun and self.plan_id in (None, plan_id)
+        return self.in_force(now) and self.plan_id in (None, plan_id)
+
+    def bars(self, key: SubscriptionKey, now: float) -> bool:
+        """Whether this very subscription gives nothing at that moment, whatever it pays for by then."""
+        return self.kind is OverrideKind.BLOCK and self.in_force(now) and key in self.subscriptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from billing.model import Change, DisputeState, Intent, Notice, Subscription, SubscriptionKey
+from billing.model import Change, DisputeState, Intent, Notice, Override, Subscription, SubscriptionKey
 
 
 class Work(StrEnum):
@@ -39,7 +39,8 @@ class Synced:
     `stale_version` is the mark's version that was read before fetching; the mark is cleared only where
     it has not moved on. `notices` and `intents` that follow from it are recorded along. `at_once`: it was
     ended without keeping what was paid for the time ahead. `dispute`: what was heard of one dispute; the
-    subscription's own state is then taken from all of its disputes.
+    subscription's own state is then taken from all of its disputes. `barred_by`: the block that it was
+    bought in spite of, and which covers it from now on.
     """
 
     snapshot: Subscription | None
@@ -52,6 +53,7 @@ class Synced:
     notices: tuple[Notice, ...] = ()
     intents: tuple[Intent, ...] = ()
     at_once: bool = False
+    barred_by: Override | None = None
     dispute: Dispute | None = None
 
 

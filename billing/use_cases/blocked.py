@@ -19,4 +19,5 @@ async def load_block(ports: Ports, subscription: Subscription) -> Override | Non
 def block_in(state: MemberState, subscription: Subscription, now: int) -> Override | None:
     """The same, of its member as loaded already."""
     standing = (o for o in state.overrides if o.until is None or o.until > now)
-    return block_on((plan.id for plan in plans_of(subscription, state.plans)), standing)
+    plan_ids = [plan.id for plan in plans_of(subscription, state.plans)]
+    return block_on(plan_ids, standing, subscription.key)

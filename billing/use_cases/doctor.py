@@ -106,7 +106,7 @@ async def _is_revoked(ledger: Ledger, guild_id: int, member: int, key: Subscript
     subscription = await ledger.load_subscription(key)
     plans = plans_of(subscription, await ledger.load_plans(guild_id, removed=True)) if subscription else []
     overrides = await ledger.load_overrides(guild_id, member, now)
-    return block_on((plan.id for plan in plans), overrides) is not None
+    return block_on((plan.id for plan in plans), overrides, key) is not None
 
 
 def _stray(where: str, members: list[int]) -> Finding:

@@ -30,8 +30,9 @@ async def _begun_since(ports: Ports, intent: Intent, subscription: Subscription)
     plans = await ports.ledger.load_plans(binding.guild_id, removed=True)
     touched = {None, *(plan.id for plan in plans_of(subscription, plans))}
     overrides = await ports.ledger.load_overrides(binding.guild_id, binding.member_id, now)
-    blocks = (o for o in overrides if o.kind is OverrideKind.BLOCK and o.plan_id in touched)
-    return next((b for b in blocks if intent.created_at < b.starts_at <= now), None)
+    blocks = [o for o in overrides if o.kind is OverrideKind.BLOCK]
+    mine = (b for b in blocks if b.plan_id in touched or subscription.key in b.subscriptions)
+    return next((b for b in mine if intent.created_at < b.starts_at <= now), None)
 
 
 async def charged_late(ports: Ports, done: Intent, snapshot: Subscription) -> list[Notice]:

@@ -80,7 +80,9 @@ async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> Undone
     standing = await ports.ledger.load_overrides(guild_id, member_id, now)
     others = [o for o in standing if o.kind is OverrideKind.BLOCK and o.decision_id != decision_id]
     free = [
-        s for s in state.subscriptions if block_on((p.id for p in plans_of(s, state.plans)), others) is None
+        s
+        for s in state.subscriptions
+        if block_on([p.id for p in plans_of(s, state.plans)], others, s.key) is None
     ]
     wishes, kept = [], False
     for subscription in state.subscriptions:

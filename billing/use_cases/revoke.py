@@ -229,11 +229,17 @@ def _blocks(
         if paid.is_paid and paid.plan_id is not None:
             ends[paid.plan_id] = max(ends.get(paid.plan_id, now), paid.until or now)
     if order.at_once or not ends:
-        return [_block(order, decision, order.plan_id, now, now)]
+        return [_barring(_block(order, decision, order.plan_id, now, now), affected)]
     blocks = [_block(order, decision, plan_id, end, now) for plan_id, end in ends.items()]
     if order.plan_id is None:
         blocks.append(_block(order, decision, None, max(ends.values()), now))
-    return blocks
+    return [_barring(block, affected) for block in blocks]
+
+
+def _barring(block: Override, affected: Sequence[Affected]) -> Override:
+    """Of one plan, it covers what pays for that plan now, also once that is switched to another one."""
+    keys = (one.subscription.key for one in affected if block.plan_id in {p.id for p in one.plans})
+    return replace(block, subscriptions=tuple(keys))
 
 
 def _paid_days(order: Order, affected: Sequence[Affected], decision: str, now: int) -> list[Override]:

@@ -225,7 +225,8 @@ async def _conclude(
         *(paid_twice(state, known, snapshot, binding, now) if block is None else ()),
     )
     intents = () if block is None else await _stop_blocked(ports, snapshot, block)
-    return replace(synced, notices=notices, intents=intents)
+    barred_by = block if begins and block and snapshot.key not in block.subscriptions else None
+    return replace(synced, notices=notices, intents=intents, barred_by=barred_by)
 
 
 def _begins(ports: Ports, known: Subscription | None, snapshot: Subscription) -> bool:
