@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 MINUTE = 60  # so long a true notification may be on its way, and so often at most a provider is asked
 
+_MOST_RETURNS = 1_000  # ids that wait to be looked up
+_LONGEST_ID = 64
+
 
 @dataclass
 class Arrival:
@@ -67,6 +70,7 @@ class Arrivals:
         self._since = float(int(since)) if since < math.inf else since  # providers tell whole seconds
         self._known: dict[str, Arrival] = {}
         self.changed = asyncio.Event()
+        self._returns: asyncio.Queue[str] = asyncio.Queue(_MOST_RETURNS)
 
     def of(self, provider: str) -> Arrival:
         """What came from this provider."""
@@ -91,6 +95,18 @@ class Arrivals:
     def fail_to_store(self, provider: str, at: float) -> None:
         """The fault was our own, and the provider sends it again."""
         self.of(provider).unstored_at = at
+
+    def come_back(self, return_id: str) -> None:
+        """Somebody came back from a payment page, or pretends to. More than can be looked up are let go."""
+        if 0 < len(return_id) <= _LONGEST_ID and not self._returns.full():
+            self._returns.put_nowait(return_id)
+
+    async def returned(self, most: int) -> list[str]:
+        """What they brought, as soon as there is any."""
+        found = {await self._returns.get()}
+        while len(found) < most and not self._returns.empty():
+            found.add(self._returns.get_nowait())
+        return sorted(found)
 
     def see_sold(self, provider: str, created_at: float, at: float) -> None:
         """A subscription was found that the ledger did not know."""

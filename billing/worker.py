@@ -18,6 +18,7 @@ from billing.use_cases.arrivals import watch_arrivals
 from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.carry_out import carry_out
 from billing.use_cases.converge import converge_member
+from billing.use_cases.look import watch_returns
 from billing.use_cases.sweep import refresh_prices, sweep
 from billing.use_cases.sync import locate_events, names_subscription, sync_subscription
 from billing.use_cases.tell import tell_notice
@@ -169,6 +170,7 @@ class Worker:
         """Begin; Discord must be ready to take calls."""
         runs = [self._run_lane(lane) for lane in lanes(self._ports)]
         runs += [self._run_timer(), self._run_sweeps(), self._refresh_prices(), watch_arrivals(self._ports)]
+        runs += [watch_returns(self._ports)]
         self._tasks = [asyncio.create_task(run) for run in runs]
 
     async def close(self, patience: float) -> None:

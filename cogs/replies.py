@@ -16,7 +16,7 @@ from babel.numbers import format_currency, get_currency_precision
 
 from billing.access import Right
 from billing.charges import decide_charges
-from billing.model import DisputeState, IntentKind, Money, Status, Subscription
+from billing.model import Checkout, DisputeState, IntentKind, Money, Status, Subscription
 from billing.titles import title_of
 
 NAME_LIMIT = 100
@@ -133,7 +133,10 @@ _DISPUTES = {
 }
 _STILL = {
     Status.UNPAID: "Unpaid: the provider has stopped trying. Pay the invoice with Manage; the roles return.",
-    Status.PENDING: "Waiting for the first payment.",
+    Status.PENDING: (
+        "Waiting for the first payment. It is on its way: by bank debit that takes some days. Your roles "
+        "come with it, and you don't need to pay again."
+    ),
     Status.UNKNOWN: "Not known just now; what you have stays.",
 }
 
@@ -195,3 +198,14 @@ INTENTS: dict[IntentKind, tuple[str, str]] = {
     IntentKind.RESUME: ("Renewal resumed", "resuming the renewal"),
     IntentKind.REFUND_LAST_PAYMENT: ("Last payment refunded", "refunding the last payment"),
 }
+
+
+def unsure_note(pages: Sequence[Checkout]) -> str:
+    """Nobody pays twice because a provider did not answer in time. Empty for no pages."""
+    if not pages:
+        return ""
+    titles = " and ".join(dict.fromkeys(title_of(page.provider) for page in pages))
+    return (
+        f"**{titles} did not say whether a payment page that you opened earlier was paid.** If you paid "
+        "there, don't pay again: your roles come as soon as it answers."
+    )

@@ -9,14 +9,15 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from billing.errors import NotFound
-from billing.model import Plan, Price
+from billing.model import Plan, Price, Subscription
+from billing.use_cases.look import look_at_open
 from billing.use_cases.subscribe import Offer, Way, offer
 from cogs import cards
 from cogs.buttons import Action, Pressed, key_text, number
 from cogs.cards import Card
 from cogs.context import Interaction, answer, locale_of, think
 from cogs.options import find_offered, find_plan, on_sale, suggest_sale
-from cogs.replies import TEXT_LIMIT, day, escaped, money, within
+from cogs.replies import TEXT_LIMIT, day, escaped, money, unsure_note, within
 from cogs.shown import Place, ask_button
 from cogs.sums import counted, price_words, sale_words, steps_words, sums_words
 
@@ -64,8 +65,16 @@ class Subscribe(commands.Cog):
 
 
 async def _show_one(interaction: Interaction, plan: Plan) -> None:
-    made = await offer(interaction.client.ports, plan.guild_id, interaction.user.id, plan)
-    await answer(interaction, Card(offer_box(interaction, made)))
+    ports, who = interaction.client.ports, interaction.user.id
+    unsure = await _unsure(interaction)
+    made = await offer(ports, plan.guild_id, who, plan)
+    await answer(interaction, Card(*unsure, offer_box(interaction, made)))
+
+
+async def _unsure(interaction: Interaction) -> list[ui.Container[ui.LayoutView]]:
+    """What was paid lately is known before anything is offered; or that this could not be found out."""
+    note = unsure_note(await look_at_open(interaction.client.ports, interaction.user.id))
+    return [cards.box(note, colour=cards.WARN)] if note else []
 
 
 async def _window(interaction: Interaction, plans: Sequence[Plan], page: int) -> Card:
@@ -73,6 +82,7 @@ async def _window(interaction: Interaction, plans: Sequence[Plan], page: int) ->
     ports, who = interaction.client.ports, interaction.user.id
     page, pages = cards.leaf(plans, page, PAGE)
     shown = plans[page * PAGE : (page + 1) * PAGE]
+    unsure = await _unsure(interaction)
     offers = await asyncio.gather(
         *(offer(ports, plan.guild_id, who, plan, pages=pages == 1) for plan in shown),
     )
@@ -80,7 +90,7 @@ async def _window(interaction: Interaction, plans: Sequence[Plan], page: int) ->
     linked, room = pages == 1 and (fitting or len(offers) == 1), ROOM // len(offers)
     boxes = [offer_box(interaction, o, linked=linked, room=room) for o in offers]
     leafing = cards.pager("sale", who, "", page, pages)
-    return Card(*boxes, *([leafing] if leafing else []))
+    return Card(*unsure, *boxes, *([leafing] if leafing else []))
 
 
 def offer_box(
@@ -155,10 +165,23 @@ def _actions(interaction: Interaction, made: Offer, *, linked: bool) -> tuple[st
         )
     if made.entitled:
         return "You have this: the server's admins gave it to you.", None
+    if made.pending is not None:
+        return _starting(made.pending), cards.row(
+            cards.button("Manage", "manage", who, key_text(made.pending.key))
+        )
     if not linked:
         rest = f"{made.plan.guild_id}:{made.plan.id}"
         return "", cards.row(cards.button("Subscribe", "buy", who, rest, style=cards.Style.primary))
     return _pay(interaction, made)
+
+
+def _starting(pending: Subscription) -> str:
+    if pending.needs_action:
+        return "**Your first payment for this waits for you:** confirm it with your bank. Press Manage."
+    return (
+        "**Your first payment for this is on its way.** By bank debit that takes some days. Your roles come "
+        "with it, and you don't need to pay again. If it fails, you can subscribe here again."
+    )
 
 
 def _pay(interaction: Interaction, made: Offer) -> tuple[str, cards.Row | None]:

@@ -11,6 +11,7 @@ from discord.ext import commands
 from billing.model import Binding, Status, Subscription
 from billing.ports import Ports
 from billing.use_cases.grant import Held, load_held
+from billing.use_cases.look import look_at_open
 from cogs import cards
 from cogs.buttons import Action, Pressed, number
 from cogs.cards import Card
@@ -18,6 +19,7 @@ from cogs.context import Interaction, add, answer, locale_of, think
 from cogs.grant import held_box
 from cogs.notices import notice_text
 from cogs.payers import NONE_KNOWN
+from cogs.replies import unsure_note
 from cogs.shown import Place, look_up, subscription_box
 
 Listed: TypeAlias = Subscription | Held
@@ -41,9 +43,11 @@ class Subscriptions(commands.Cog):
         """List them; what could not be told by message is told now, and the roles are looked at again."""
         await think(interaction)
         ports, member_id = interaction.client.ports, interaction.user.id
+        unsure = unsure_note(await look_at_open(ports, member_id))
         listed = await load_listed(ports, member_id, interaction.guild_id)
         untold = await ports.ledger.load_untold(member_id, ports.now())
-        first, *more = _news([await notice_text(ports, n, _place(interaction)) for n in untold])
+        told = [await notice_text(ports, n, _place(interaction)) for n in untold]
+        first, *more = _news([unsure, *told] if unsure else told)
         card = await _overview(interaction, listed, 0, first)
         await _mark(interaction, listed)  # which takes them out of parking
         await answer(interaction, card)

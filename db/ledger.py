@@ -188,6 +188,8 @@ class SqliteLedger(Ledger):
     record_binding = _writes(subscriptions.record_binding)
     record_checkout = _writes(subscriptions.record_checkout)
     load_checkout = _reads(subscriptions.load_checkout)
+    load_returned = _reads(subscriptions.load_returned)
+    load_unfinished = _reads(subscriptions.load_unfinished)
     load_open_checkouts = _reads(subscriptions.load_open_checkouts)
 
     # -- members -------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ SUBSCRIPTION = (
 EVENT = "provider, account, event_id, kind, subject_kind, subject_id, occurred_at"
 CHECKOUT = (
     "id, provider, account, guild_id, member_id, plan_id, price_id, created_at, session_id, expires_at,"
-    " subscription_id"
+    " subscription_id, return_id"
 )
 OVERRIDE = (
     "id, decision_id, guild_id, member_id, plan_id, kind, starts_at, until, reason, decided_by, created_at,"
@@ -264,6 +264,7 @@ def checkout_row(checkout: Checkout) -> Row:
         checkout.session_id,
         checkout.expires_at,
         checkout.subscription_id,
+        checkout.return_id,
     )
 
 

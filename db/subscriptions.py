@@ -25,6 +25,12 @@ from db.rows import (
 _THE_ONE = "provider = ? AND account = ? AND id = ?"
 _WRITTEN = f"{SUBSCRIPTION}, sale"
 
+# The subscription that a page led to is recorded, and past its first payment.
+_UNFINISHED = (
+    "NOT EXISTS (SELECT 1 FROM subscriptions AS s WHERE s.provider = c.provider AND s.account = c.account"
+    " AND s.id = c.subscription_id AND s.status <> 'pending')"
+)
+
 _KNOWN = f"""
     SELECT row, EXISTS (SELECT 1 FROM overrides AS o WHERE o.guild_id = s.guild_id
         AND o.member_id = s.member_id AND o.lifted_at IS NULL), {SUBSCRIPTION}
@@ -176,6 +182,25 @@ def record_checkout(db: sqlite3.Connection, checkout: Checkout) -> None:
 def load_checkout(db: sqlite3.Connection, checkout_id: str) -> Checkout | None:
     row = db.execute(f"SELECT {CHECKOUT} FROM checkouts WHERE id = ?", (checkout_id,)).fetchone()
     return Checkout(*row) if row else None
+
+
+def load_returned(db: sqlite3.Connection, return_ids: Sequence[str]) -> list[Checkout]:
+    rows = db.execute(
+        f"SELECT {CHECKOUT} FROM checkouts AS c WHERE return_id IN (SELECT value FROM json_each(?))"
+        f" AND session_id IS NOT NULL AND {_UNFINISHED}",
+        (to_json(return_ids),),
+    )
+    return [Checkout(*row) for row in rows]
+
+
+def load_unfinished(db: sqlite3.Connection, member_id: int, opened_after: int, limit: int) -> list[Checkout]:
+    rows = db.execute(
+        f"SELECT {CHECKOUT} FROM checkouts AS c WHERE member_id = ? AND session_id IS NOT NULL"
+        f" AND (created_at > ? OR subscription_id IS NOT NULL) AND {_UNFINISHED}"
+        " ORDER BY created_at DESC LIMIT ?",
+        (member_id, opened_after, limit),
+    )
+    return [Checkout(*row) for row in rows]
 
 
 def load_open_checkouts(

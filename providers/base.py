@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 from billing.errors import ProviderMisread, ProviderUnavailable
+from billing.ports import CheckoutOrder
 
 # A little under the 15 s that the port promises, so that telling of it fits in too.
 LONGEST_CALL = 14.5
@@ -82,6 +83,13 @@ def need(data: Answer, path: str, kind: type[T]) -> T:
     if value is None:
         raise _misread(data, path, "is missing")
     return value
+
+
+def returning(order: CheckoutOrder, came_from: str) -> str:
+    """Where a payment page leads back to, with what tells the bot which one it was."""
+    back = f"{order.return_url}{'&' if '?' in order.return_url else '?'}from={came_from}"
+    return_id = order.checkout.return_id
+    return back if return_id is None else f"{back}&checkout={return_id}"
 
 
 def called(data: object) -> str:

@@ -277,6 +277,11 @@ class FakeProvider:
     async def write_payer(self, subscription_id: str, whose: Binding) -> None:
         """There is no place for it."""
 
+    async def fetch_page(self, page_id: str) -> str | None:
+        """What was paid on it."""
+        self._ask()
+        return next((one for one, sold in self._sold.items() if sold.session_id == page_id), None)
+
     async def close_page(self, page_id: str) -> None:
         """Nobody pays on it any more."""
         self._ask()

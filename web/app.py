@@ -133,7 +133,7 @@ class Listener:
             "/healthz": _healthz,
             "/readyz": self._readyz,
             "/metrics": self._metrics,
-            "/return": return_page,
+            "/return": self._return,
         }
         for path, page in pages.items():
             app.router.add_get(path, speakers.noted(page))
@@ -186,6 +186,13 @@ class Listener:
         if events:  # none: it belongs to another mode or account, and says nothing of ours
             self.arrivals.accept(provider.name, self._clock.now())
         return 200, f"stored {new}" if new else "nothing new", events
+
+    async def _return(self, request: web.Request) -> web.Response:
+        """The answer is the same and goes out at once, whatever the id is; what it names is looked at later.
+        Only a person's browser asks with GET: scanners of links often ask for the head alone."""
+        if request.method == "GET":
+            self.arrivals.come_back(request.query.get("checkout", ""))
+        return await return_page(request)
 
     async def _readyz(self, request: web.Request) -> web.Response:
         faults, _ = await self._readiness.faults()

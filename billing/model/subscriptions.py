@@ -180,7 +180,8 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """Our opaque id given to the provider's payment page, and what it stands for."""
+    """Our opaque id given to the provider's payment page, and what it stands for. `return_id`: another one,
+    which the address carries that the page leads back to."""
 
     id: str
     provider: str
@@ -193,3 +194,4 @@ class Checkout:
     session_id: str | None = None
     expires_at: int | None = None
     subscription_id: str | None = None
+    return_id: str | None = None

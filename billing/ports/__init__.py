@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from billing.arrivals import Arrivals
 from billing.errors import ProviderRefused
+from billing.looks import Looks
 from billing.model import SubscriptionKey
 from billing.pages import OpenPages, PaymentPage
 from billing.ports.clock import Clock
@@ -59,6 +60,7 @@ class Ports:
     pages: OpenPages = field(default_factory=OpenPages)
     signer: Signer = field(default_factory=Signer)
     arrivals: Arrivals = field(default_factory=Arrivals)
+    looks: Looks = field(default_factory=Looks)
 
     def now(self) -> int:
         """Unix seconds, whole."""

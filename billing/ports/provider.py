@@ -119,6 +119,9 @@ class Provider(Protocol):
     async def write_payer(self, subscription_id: str, whose: Binding) -> None:
         """Write whose subscription it is to the provider, so that it shows should the ledger be lost."""
 
+    async def fetch_page(self, page_id: str) -> str | None:
+        """The subscription that a payment page led to; None while it led to none."""
+
     async def close_page(self, page_id: str) -> None:
         """Let a payment page take no payment any more, where the provider can do that. One that was paid or
         is over is no error."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable
+import secrets
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, replace
 
 from billing.access import block_on, decide, decide_right, plans_of
@@ -32,6 +33,7 @@ STALE_BEFORE_EXPIRY = 1_800
 WORTH_WAITING = 49 * 3_600
 FURTHEST_START = 729 * 86_400  # no trial may be longer, and a later start is one at Stripe
 NOT_RUNNING = (Status.ENDED, Status.PENDING)
+RUNNING = tuple(status for status in Status if status not in NOT_RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,17 @@ class Way:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A plan as this member may have it: `has` when they are entitled already, `block` when an admin
-    revoked it; in both cases nothing is offered to pay. `beside`: what gives them all of its roles already,
-    as the plan `beside_plan`; this one would be paid beside it. `entitled`: by a grant without an end;
-    `granted_until`: by one that ends then, after which a subscription may start."""
+    revoked it; in both cases nothing is offered to pay, and neither while the first payment of `pending` is
+    on its way. `beside`: what gives them all of its roles already, as the plan `beside_plan`; this one would
+    be paid beside it. `entitled`: by a grant without an end; `granted_until`: by one that ends then, after
+    which a subscription may start."""
 
     plan: Plan
     ways: tuple[Way, ...] = ()
     has: Subscription | None = None
     entitled: bool = False
     block: Override | None = None
+    pending: Subscription | None = None
     beside: Subscription | None = None
     beside_plan: Plan | None = None
     granted_until: int | None = None
@@ -90,7 +94,7 @@ async def offer(ports: Ports, guild_id: int, member_id: int, plan: Plan, *, page
     block = block_on([plan.id], overrides)
     if block is not None:
         return Offer(plan, block=block)
-    holding = _holding(state.subscriptions, state.plans, plan)
+    holding = _subscribed(state.subscriptions, state.plans, plan, RUNNING)
     grants = [o for o in overrides if o.kind is OverrideKind.GRANT]
     granted = [e for e in decide([], grants, state.plans, ports.now(), ports.grace) if e.plan_id == plan.id]
     entitled = any(e.until is None for e in granted)
@@ -105,18 +109,29 @@ async def offer(ports: Ports, guild_id: int, member_id: int, plan: Plan, *, page
         for price in plan.prices
         if price.active and _reachable(ports, price) and (starts or 0) <= ports.now() + FURTHEST_START
     ]
-    if pages:
+    pending = _subscribed(state.subscriptions, state.plans, plan, (Status.PENDING,))
+    if pages and pending is None:
         ways = await asyncio.gather(*(_with_page(ports, member_id, plan, way) for way in ways))
     beside, beside_plan = _beside(state.subscriptions, state.plans, plan)
-    return Offer(plan, ways=tuple(ways), beside=beside, beside_plan=beside_plan, granted_until=granted_until)
+    return Offer(
+        plan,
+        ways=tuple(ways),
+        pending=pending,
+        beside=beside,
+        beside_plan=beside_plan,
+        granted_until=granted_until,
+    )
 
 
-def _holding(
-    subscriptions: tuple[Subscription, ...], plans: tuple[Plan, ...], plan: Plan
+def _subscribed(
+    subscriptions: tuple[Subscription, ...],
+    plans: tuple[Plan, ...],
+    plan: Plan,
+    statuses: Collection[Status],
 ) -> Subscription | None:
-    """A subscription that runs for this plan, paid or owing; another one would be billed beside it."""
-    running = (s for s in subscriptions if s.status not in NOT_RUNNING)
-    return next((s for s in running if plan.id in {p.id for p in plans_of(s, plans)}), None)
+    """A subscription for this plan that has such a status; another one would be billed beside it."""
+    found = (s for s in subscriptions if s.status in statuses)
+    return next((s for s in found if plan.id in {p.id for p in plans_of(s, plans)}), None)
 
 
 def _beside(
@@ -206,6 +221,7 @@ async def _page(ports: Ports, provider: Provider, member_id: int, plan: Plan, wa
         plan.id,
         way.price.id,
         now,
+        return_id=secrets.token_urlsafe(24),
     )
     await ports.ledger.record_checkout(checkout)
     customer = await _customer(ports, provider, plan.guild_id, member_id)

@@ -27,7 +27,7 @@ from billing.model import (
 )
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, PaymentPage, PortalWish
 from billing.signing import Signer
-from providers.base import Answer, bounded, maybe, need
+from providers.base import Answer, bounded, maybe, need, returning
 from providers.paypal import payments
 from providers.paypal.api import Api, Limited, Refused, path
 from providers.paypal.arrivals import list_events, unheard
@@ -255,6 +255,10 @@ class PayPalProvider:
         change = {"op": "replace", "path": "/custom_id", "value": signed}
         await self._api.patch(path(*_SUBSCRIPTIONS, subscription_id), [change])
 
+    async def fetch_page(self, page_id: str) -> str | None:
+        """At PayPal the page is the subscription, agreed to or not."""
+        return page_id
+
     async def close_page(self, page_id: str) -> None:
         """PayPal takes back no page: it lapses, or the payer agrees on it."""
 
@@ -343,8 +347,8 @@ def _subscription(order: CheckoutOrder, now: float) -> dict[str, Any]:
         "application_context": {
             "user_action": "SUBSCRIBE_NOW",
             "shipping_preference": "NO_SHIPPING",
-            "return_url": _returning(order.return_url, "paid"),
-            "cancel_url": _returning(order.return_url, "cancelled"),
+            "return_url": returning(order, "paid"),
+            "cancel_url": returning(order, "cancelled"),
         },
     }
     start, more = order.starts_at, order.trial_days - order.price.trial_days
@@ -359,7 +363,3 @@ def _subscription(order: CheckoutOrder, now: float) -> dict[str, Any]:
     if start is not None and start >= now + _SOONEST:
         wanted["start_time"] = stamp(start)
     return wanted
-
-
-def _returning(url: str, came_from: str) -> str:
-    return f"{url}{'&' if '?' in url else '?'}from={came_from}"

@@ -24,7 +24,7 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, PaymentPage, PortalWish
-from providers.base import Answer, bounded, called, maybe, need
+from providers.base import Answer, bounded, called, maybe, need, returning
 from providers.stripe import payments
 from providers.stripe.api import Api, Missing, Refused, path
 from providers.stripe.arrivals import list_events, unheard
@@ -179,6 +179,11 @@ class StripeProvider:
 
     async def write_payer(self, subscription_id: str, whose: Binding) -> None:
         """Nothing is left to write."""
+
+    @bounded
+    async def fetch_page(self, page_id: str) -> str | None:
+        """The Checkout Session's own word."""
+        return maybe_id(await self._api.get(path("checkout", "sessions", page_id)), "subscription")
 
     @bounded
     async def close_page(self, page_id: str) -> None:
@@ -358,10 +363,6 @@ def _checkout_params(order: CheckoutOrder) -> dict[str, Any]:
         "allow_promotion_codes": True,
         # Else the Dashboard decides whether somebody pays in another currency than is shown here.
         "adaptive_pricing": {"enabled": False},
-        "success_url": _returning(order.return_url, "paid"),
-        "cancel_url": _returning(order.return_url, "cancelled"),
+        "success_url": returning(order, "paid"),
+        "cancel_url": returning(order, "cancelled"),
     }
-
-
-def _returning(url: str, came_from: str) -> str:
-    return f"{url}{'&' if '?' in url else '?'}from={came_from}"

@@ -59,6 +59,7 @@ class FakeProvider:
     writes_payers: bool = False
     webhook_print: str = "one"
     events: list[Event] = field(default_factory=list)
+    pages: dict[str, str] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     checkouts: dict[str, CheckoutFound] = field(default_factory=dict)
     disputes: dict[str, tuple[str | None, DisputeState]] = field(default_factory=dict)
@@ -165,6 +166,10 @@ class FakeProvider:
         self._meet("write_payer", subscription_id, after=False)
         claim = Claim(whose.member_id, whose.guild_id, proven=True, current=True)
         self.subscriptions[subscription_id] = replace(self.subscriptions[subscription_id], claim=claim)
+
+    async def fetch_page(self, page_id: str) -> str | None:
+        self._meet("fetch_page", page_id, after=False)
+        return self.pages.get(page_id)
 
     async def close_page(self, page_id: str) -> None:
         self._meet("close_page", page_id, after=False)

@@ -88,6 +88,8 @@ async def everything(ledger: Ledger) -> None:
 
 async def load_everything(ledger: Ledger) -> None:
     who = (GUILD, ANNA.member_id)
+    await ledger.load_returned(["a"])
+    await ledger.load_unfinished(7, 5, 9)
     await ledger.load_known_events("stripe", "test", ["evt_1"])
     await ledger.load_pending_events(20, 9)
     await ledger.load_stale(20, 9)

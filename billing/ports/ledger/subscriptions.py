@@ -56,6 +56,14 @@ class SubscriptionLedger(Protocol):
     async def load_checkout(self, checkout_id: str) -> Checkout | None:
         """By our opaque id."""
 
+    async def load_returned(self, return_ids: Sequence[str]) -> list[Checkout]:
+        """The payment pages that these ids lead back from, without those whose subscription is recorded and
+        past its first payment."""
+
+    async def load_unfinished(self, member_id: int, opened_after: int, limit: int) -> list[Checkout]:
+        """A member's payment pages in all servers, the newest first: those made after that moment that led to
+        nothing yet, and those whose subscription waits for its first payment."""
+
     async def load_open_checkouts(
         self, provider: str, account: str, guild_id: int, member_id: int, opened_after: int
     ) -> list[Checkout]:

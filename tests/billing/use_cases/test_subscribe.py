@@ -154,6 +154,14 @@ async def test_what_does_not_run_can_be_had(world: World, plan: Plan, status: St
     assert len(offered.ways) == 1
 
 
+async def test_no_second_page_is_made_while_the_first_payment_is_on_its_way(world: World, plan: Plan) -> None:
+    sub = await world.subscribe(status=Status.PENDING)
+    offered = await offer(world.ports, GUILD, MEMBER, plan)
+    assert offered.pending == sub
+    assert [way.url for way in offered.ways] == [None]
+    assert world.provider.orders == []
+
+
 async def test_who_was_granted_it_for_good_need_not_pay(world: World, plan: Plan) -> None:
     await world.ledger.record_overrides([make_override(plan.id, OverrideKind.GRANT)], [], [], world.now)
     offered = await offer(world.ports, GUILD, MEMBER, plan)
