@@ -151,7 +151,13 @@ def _question(shown: Shown, preview: Preview, place: Place) -> str:
     else:
         said.append(f"It stops renewing and ends on {day(until)}. {NOT_AGAIN}")
         said += stays(shown, place, until)
-        said.append("You can take this back until it ends.")
+        if not preview.by_admins:
+            said.append("You can take this back until it ends.")
+    if preview.by_admins:
+        said.append(
+            "The server's admins have stopped it already. If you cancel it too, it stays cancelled even if "
+            "they take that back."
+        )
     return "\n".join(said)
 
 

@@ -40,7 +40,7 @@ from billing.model import (
 )
 from billing.ports import Ports
 from billing.titles import title_of
-from billing.use_cases.carry_out import why_held
+from billing.use_cases.carry_out import STOPPED_ALREADY, why_held
 from cogs import cards, charges, payers
 from cogs.brake import brake_card
 from cogs.buttons import ID_LIMIT
@@ -300,6 +300,8 @@ def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = Tru
             )
         case IntentState.PENDING:
             return f"{provider} has not answered yet: {doing} is tried again until it does."
+        case IntentState.DROPPED if intent.outcome == STOPPED_ALREADY:
+            return STOPPED_ALREADY
         case IntentState.DROPPED:
             return f"Not done, as somebody decided otherwise meanwhile: {doing}."
         case IntentState.FAILED:

@@ -85,6 +85,8 @@ def _agreed(intent: Intent, shown: Shown, place: Place) -> str:
     kept = [NOT_AGAIN, *stays(shown, place, shown.right.until)]
     if sub.status is Status.ENDED:
         return " ".join([*kept, "If you subscribe again, that starts when the paid time ends."])
+    if shown.block is not None:
+        return " ".join([*kept, "It stays cancelled even if the admins take their revocation back."])
     return " ".join([*kept, "Until it ends you can resume it."])
 
 

@@ -287,7 +287,8 @@ def outcome_card(done: Revocation, place: Place, ports: Ports) -> cards.Card:
         said.append(f"- **{_name(affected)}**: {told}")
     said.append("The member is told, with the reason." if order.reason else "The member is told.")
     undo = cards.button("Undo", "lift", 0, f"{order.guild_id}:{done.decision_id}")
-    open_still = any(i.state is not IntentState.DONE for i in done.intents)
+    settled = (IntentState.DONE, IntentState.DROPPED)
+    open_still = any(i.state not in settled for i in done.intents)
     return cards.note("\n".join(said), cards.row(undo), colour=cards.WARN if open_still else cards.GOOD)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billing.access import Right, decide_right
 from billing.errors import Conflict
@@ -12,6 +12,7 @@ from billing.ports import Ports
 from billing.use_cases.blocked import load_block
 from billing.use_cases.carry_out import carry_out_kept, stopping
 from billing.use_cases.own import load_own
+from billing.use_cases.stops import is_of_admins, stopped_by_admins
 
 PATIENCE = 60
 
@@ -19,12 +20,14 @@ PATIENCE = 60
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What a cancellation would do. `stays_until`: roles stay until then; None: they go at once. `final`: the
-    provider ends the agreement at once, so that it cannot be taken back although the roles stay."""
+    provider ends the agreement at once, so that it cannot be taken back although the roles stay. `by_admins`:
+    a revocation stops the renewal already, and the member's own word outlives its undoing."""
 
     subscription: Subscription
     kind: IntentKind
     stays_until: int | None
     final: bool = False
+    by_admins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +66,28 @@ async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> 
     subscription = await load_own(ports, member_id, key)
     if subscription.status is Status.ENDED:
         raise Conflict("This subscription has ended already. You won't be charged for it again.")
-    if subscription.ends_with_period:
+    by_admins = stopped_by_admins(subscription, await ports.ledger.load_intents_of(key))
+    if subscription.ends_with_period and not by_admins:
         raise Conflict(f"This subscription is cancelled already and ends <t:{subscription.ends_at}:D>.")
-    return preview(subscription, ports.now(), ports.grace)
+    return replace(preview(subscription, ports.now(), ports.grace), by_admins=by_admins)
 
 
 async def cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
     """Cancel now at the provider, or keep the wish until it answers: `receipt.intent.state` tells which."""
     shown = await preview_cancel(ports, member_id, key)
-    return await wish(ports, shown.kind, shown.subscription, member_id, "cancelled by the member")
+    done = shown.by_admins and shown.subscription.ends_with_period
+    if shown.by_admins:
+        await _take_over(ports, key)
+    return await wish(ports, shown.kind, shown.subscription, member_id, "cancelled by the member", done=done)
+
+
+async def _take_over(ports: Ports, key: SubscriptionKey) -> None:
+    """The ledger keeps one pending stop of a kind: the member's own takes the place of an admin's, which
+    would go with its revocation."""
+    async with ports.turns.of(key):
+        for intent in await ports.ledger.load_intents_of(key):
+            if intent.kind is IntentKind.CANCEL_AT_PERIOD_END and is_open(intent) and is_of_admins(intent):
+                await ports.ledger.record_intent_outcome(replace(intent, state=IntentState.DROPPED), None, [])
 
 
 async def resume(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
@@ -96,8 +112,11 @@ async def _cancel_waits(ports: Ports, key: SubscriptionKey) -> bool:
     return any(i.kind is IntentKind.CANCEL_AT_PERIOD_END and is_open(i) for i in intents)
 
 
-async def wish(ports: Ports, kind: IntentKind, subscription: Subscription, by: int, reason: str) -> Receipt:
-    """Keep a wish, then try it at once. While somebody waits for the answer no worker takes it up."""
+async def wish(
+    ports: Ports, kind: IntentKind, subscription: Subscription, by: int, reason: str, *, done: bool = False
+) -> Receipt:
+    """Keep a wish, then try it at once. While somebody waits for the answer no worker takes it up. `done`:
+    the provider has done it already, on somebody else's word."""
     now = ports.now()
     intent = Intent(
         id=secrets.token_hex(8),
@@ -106,11 +125,12 @@ async def wish(ports: Ports, kind: IntentKind, subscription: Subscription, by: i
         by=by,
         reason=reason,
         created_at=now,
+        state=IntentState.DONE if done else IntentState.PENDING,
         next_attempt_at=now + PATIENCE,
         receipt=True,
     )
     kept = await ports.ledger.record_intent(intent)
-    if kept.id == intent.id:
+    if kept.id == intent.id and not done:
         kept = await carry_out_kept(ports, kept)
     latest = await ports.ledger.load_subscription(subscription.key) or subscription
     return Receipt(kept, latest, stays_until(latest, ports.now(), ports.grace))

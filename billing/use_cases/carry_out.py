@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from billing.backoff import next_try
+from billing.backoff import next_try, next_try_of
 from billing.errors import (
     LedgerError,
     NotFound,
@@ -29,9 +29,11 @@ from billing.model import (
 from billing.ports import Ports, Provider, Synced
 from billing.use_cases.blocked import load_block
 from billing.use_cases.late import at_once_if_late, charged_late
+from billing.use_cases.stops import is_of_admins
 
 log = logging.getLogger(__name__)
 
+STOPPED_ALREADY = "It was cancelled already, so an Undo will not let it renew."
 _UNCLEAR = ("", ProviderUnavailable.tell, ProviderMisread.tell)
 
 
@@ -45,7 +47,8 @@ async def carry_out(ports: Ports, intent: Intent, *, tell: bool = True) -> Inten
         latest = await ports.ledger.load_intent(intent.id) or intent
         if latest.state is not IntentState.PENDING:
             return latest
-        return await _attempt(ports, await at_once_if_late(ports, latest), tell=tell)
+        latest = await at_once_if_late(ports, latest)
+        return await _found_stopped(ports, latest) or await _attempt(ports, latest, tell=tell)
 
 
 async def carry_out_kept(ports: Ports, intent: Intent) -> Intent:
@@ -62,6 +65,32 @@ def why_held(intent: Intent) -> str:
     not; empty where the provider is silent or nothing is against it."""
     held = intent.state is IntentState.PENDING and intent.outcome not in _UNCLEAR
     return intent.outcome if held else ""
+
+
+async def _found_stopped(ports: Ports, intent: Intent) -> Intent | None:
+    """A revocation's stop that was never asked for yet. DROPPED where the member has stopped the renewal at
+    the provider themselves, so that an Undo does not bill them; PENDING while the provider does not answer;
+    None where it is to be asked for."""
+    known = await ports.ledger.load_subscription(intent.key)
+    first = not intent.attempts and intent.kind is IntentKind.CANCEL_AT_PERIOD_END and is_of_admins(intent)
+    if not first or known is None:
+        return None
+    try:
+        latest = await ports.provider_of(intent.key).fetch_subscription(intent.key.id)
+    except ProviderUnavailable as error:
+        at = next_try_of(intent.created_at, ports.now())
+        found = replace(intent, next_attempt_at=at, outcome=error.tell)
+        await ports.ledger.record_intent_outcome(found, None, [])
+        return found
+    except ProviderError:
+        return None  # the attempt meets it too, and says what is against it
+    if not already(intent.kind, latest):
+        return None
+    found = replace(intent, state=IntentState.DROPPED, outcome=STOPPED_ALREADY)
+    latest, evidence = replace(latest, binding=known.binding), f"intent {intent.id}"
+    synced = Synced(latest, "provider", "fetched", evidence, ports.now())
+    await ports.ledger.record_intent_outcome(found, synced, [])
+    return found
 
 
 async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:

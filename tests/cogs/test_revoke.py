@@ -58,6 +58,24 @@ async def test_at_the_period_end_and_undone(town: Town) -> None:
     assert town.roles() == ["Gold"]
 
 
+async def test_a_member_who_cancels_meanwhile_is_not_billed_after_the_undo(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    done = await revoke(town)
+    asked = await town.bob.run(town.guild, "cancel")
+    assert "admins have stopped it already" in asked.text
+    receipt = await asked.press("Cancel subscription")
+    assert "It stays cancelled even if the admins take their revocation back." in receipt.text
+    assert "cancelled already" in (await town.bob.run(town.guild, "cancel")).text
+    back = await done.press("Undo")
+    assert "cancelled it themselves, so it does not renew" in back.text
+    assert "You cancelled it yourself" in (await town.bob.dm_containing("Revocation lifted")).text
+    charges = len(town.stripe.world.all("charge"))
+    await town.turn(MONTH)
+    assert len(town.stripe.world.all("charge")) == charges
+    assert town.roles() == []
+
+
 async def test_it_outlives_buying_anew_until_an_admin_lifts_it(town: Town) -> None:
     await town.cleo.run(town.guild, "plans settings", {"notice_channel": town.guild.channel()})
     await town.sell()
