@@ -28,6 +28,7 @@ from billing.access import Access
 from billing.model import MemberMark, Override, OverrideKind, Status, Subscription
 from billing.roles import Changes, diff, roles_of
 from db import SqliteLedger
+from db.ledger import _writes
 from db.rows import EVENT, event_row, marks
 
 Removal = Callable[[ExitStack], None]
@@ -214,7 +215,7 @@ def _(stack: ExitStack) -> None:
     def give_up(conn: sqlite3.Connection, mark: MemberMark, error: str, next_try_at: int) -> None:
         db.marks.record_converged(conn, mark, [], None, None, [], [], next_try_at, braked=False)
 
-    stack.enter_context(patch.object(db.marks, "record_converge_failed", give_up))
+    stack.enter_context(patch.object(SqliteLedger, "record_converge_failed", _writes(give_up)))
 
 
 @guard("a subscription that could not be fetched is tried again")
@@ -222,7 +223,7 @@ def _(stack: ExitStack) -> None:
     def give_up(conn: sqlite3.Connection, stale: Any, error: str, next_try_at: int) -> None:
         db.inbox.finish(conn, stale.key, stale.version, next_try_at)
 
-    stack.enter_context(patch.object(db.inbox, "record_fetch_failed", give_up))
+    stack.enter_context(patch.object(SqliteLedger, "record_fetch_failed", _writes(give_up)))
 
 
 @guard("a wish that met no answer is kept")
