@@ -22,7 +22,7 @@ from billing.worker import Worker
 from check import check, tell_refused
 from clock import SystemClock
 from cogs.client import DuesBot
-from cogs.connect import TokenRefused, use_discord, wait_for_discord
+from cogs.connect import TokenRefused, use_discord, use_gateway, wait_for_discord
 from cogs.messenger import DiscordMessenger
 from cogs.role_sync import DiscordRoles
 from config import Settings, SettingsError, load
@@ -78,7 +78,7 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
         where = (settings.http_host, settings.http_port)
         started(await stack.enter_async_context(listening(listener.application(), *where, DRAIN_SECONDS)))
         found = await wait_for_discord(settings.discord_token, clock)
-        use_discord(settings.discord_api_url, settings.discord_gateway_url or found.gateway_url)
+        use_gateway(found.gateway_url)
         bot = DuesBot(members_intent=found.members_intent)
         stack.push_async_callback(bot.close)
         ports = Ports(

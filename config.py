@@ -60,6 +60,7 @@ _NO_STRIPE_KEYS = {
     "we_": "is a webhook endpoint's id: take a secret (sk_) or restricted (rk_) key.",
 }
 _SQLITE = "sqlite:///"
+_UNFIT = "holds a blank or a character that no such value has: copy it once more."
 _SHORTEST_KEY = 32  # bytes
 _HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 # Longer than any sane setting, and short enough that adding it to a date cannot overflow.
@@ -86,7 +87,7 @@ class StripeSettings:
 class PayPalSettings:
     client_id: str = field(repr=False)
     client_secret: str = field(repr=False)
-    webhook_id: str
+    webhook_ids: tuple[str, ...]
     api_url: str
     ca_file: Path
     verify: str
@@ -171,7 +172,7 @@ class _Reader:
     def secret(self, name: str) -> str:
         value = self.text(name)
         if not _is_plain(value):
-            self.fault(name, "holds a blank or a character that no such value has: copy it once more.")
+            self.fault(name, _UNFIT)
         return value
 
     def number(self, name: str, most: float) -> float:
@@ -349,7 +350,7 @@ def _read_webhook_secrets(reader: _Reader, value: str) -> tuple[str, ...]:
         # An empty secret would let anybody sign: HMAC with an empty key is computable by all.
         reader.fault(name, "has an empty place beside a comma: give one secret, or several parted by commas.")
     elif not all(_is_plain(secret) for secret in secrets):
-        reader.fault(name, "holds a blank or a character that no such value has: copy it once more.")
+        reader.fault(name, _UNFIT)
     elif any(secret.startswith(("sk_", "rk_")) for secret in secrets):
         reader.fault(name, "holds an API key (sk_ or rk_): that one belongs into STRIPE_API_KEY.")
     elif not all(secret.startswith(_SIGNING_SECRET) and secret != _SIGNING_SECRET for secret in secrets):
@@ -363,7 +364,7 @@ def _read_webhook_secrets(reader: _Reader, value: str) -> tuple[str, ...]:
 
 
 def _read_paypal(reader: _Reader) -> PayPalSettings | None:
-    values = [reader.secret(name) for name in _PAYPAL_GROUP]
+    values = [reader.secret(name) for name in _PAYPAL_GROUP[:2]] + [reader.text(_PAYPAL_GROUP[2])]
     url, ca_file = reader.service_url("PAYPAL_API_URL", _PAYPAL_HOSTS), _read_ca_file(reader)
     verify = reader.choice("PAYPAL_VERIFY", PAYPAL_VERIFY)
     if not any(values):
@@ -371,8 +372,13 @@ def _read_paypal(reader: _Reader) -> PayPalSettings | None:
     for name, value in zip(_PAYPAL_GROUP, values, strict=True):
         if not value:
             reader.fault(name, "is not set, though other settings of PayPal are: set all three or none.")
-    client_id, client_secret, webhook_id = values
-    return PayPalSettings(client_id, client_secret, webhook_id, url, ca_file, verify)
+    client_id, client_secret, webhook_ids = values
+    several = tuple(part.strip() for part in webhook_ids.split(","))
+    if webhook_ids and not all(several):
+        reader.fault(_PAYPAL_GROUP[2], "has an empty place beside a comma: give one id, or several.")
+    elif not all(_is_plain(part) for part in several):
+        reader.fault(_PAYPAL_GROUP[2], _UNFIT)
+    return PayPalSettings(client_id, client_secret, several, url, ca_file, verify)
 
 
 def _read_ca_file(reader: _Reader) -> Path:

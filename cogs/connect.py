@@ -17,6 +17,7 @@ from billing.descriptors import kind_of
 from billing.errors import DiscordUnavailable, DuesError
 from billing.model import Finding
 from billing.ports import Clock
+from cogs.gateway import ClosingWebSocket
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +43,14 @@ def use_discord(api_url: str, gateway_url: str | None) -> None:
     """Point discord.py at a REST base (with /api/v10) and, where given, a gateway."""
     discord.http.Route.BASE = api_url
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # the bot never speaks
-    if gateway_url is not None:
-        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+    ClosingWebSocket.fixed = None if gateway_url is None else yarl.URL(gateway_url)
+    use_gateway(gateway_url)
+
+
+def use_gateway(url: str | None) -> None:
+    """Connect there, unless the owner named another gateway."""
+    if url is not None:
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = ClosingWebSocket.fixed or yarl.URL(url)
 
 
 async def introduce(token: str) -> Introduction:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 import discord
+import yarl
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,14 @@ class IdentifiesLow(Exception):  # noqa: N818 - named by what happened, like the
 
 class ClosingWebSocket(discord.gateway.DiscordWebSocket):
     """discord.py's connection, which closes when it may not identify; discord.py would leave it open."""
+
+    fixed: ClassVar[yarl.URL | None] = None
+
+    async def received_message(self, msg: Any, /) -> None:
+        """Discord names another address for resuming; the owner's own, such as a proxy's, is kept."""
+        await super().received_message(msg)
+        if self.fixed is not None:
+            self.gateway = self.fixed
 
     async def identify(self) -> None:
         """IdentifiesLow from the client's hook passes on."""

@@ -20,7 +20,7 @@ def _paypal(settings: Any, clock: Clock, signer: Signer) -> Provider:
     return PayPalProvider(
         settings.client_id,
         settings.client_secret,
-        settings.webhook_id,
+        settings.webhook_ids,
         settings.api_url,
         clock,
         ca_file=settings.ca_file,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from billing.errors import ProviderNotFound
 from billing.model import Event, Finding
@@ -18,11 +18,11 @@ _MOST = "300"
 
 
 async def list_events(
-    api: Api, since: int, now: float, webhook_id: str, account: str
+    api: Api, since: int, now: float, webhook_ids: Sequence[str], account: str
 ) -> AsyncIterator[Event]:
     """Those of one page, which is the newest 300 of all kinds together."""
     async with in_time("list_events"):
-        kinds = await _kinds(api, webhook_id)
+        kinds = set[str]().union(*[await _kinds(api, webhook_id) for webhook_id in webhook_ids])
         found = await api.get(
             path("v1", "notifications", "webhooks-events"),
             start_time=stamp(since),

@@ -76,7 +76,7 @@ class PayPalProvider:
         self,
         client_id: str,
         client_secret: str,
-        webhook_id: str,
+        webhook_ids: tuple[str, ...],
         url: str,
         clock: Clock,
         *,
@@ -86,11 +86,12 @@ class PayPalProvider:
     ) -> None:
         self.account = account_of(url)
         self._site = _SITES.get(urlsplit(url).hostname or "", url)
-        self._webhook_id = self.webhook_print = webhook_id  # which is no secret
+        self._webhook_ids = webhook_ids
+        self.webhook_print = ",".join(webhook_ids)  # which is no secret
         self._clock = clock
         self._api = Api(client_id, client_secret, url, clock)
         self._certificates = Certificates(source_of(url), ca_file)
-        self._setup = Setup(self._api, self._certificates, webhook_id, self.account)
+        self._setup = Setup(self._api, self._certificates, webhook_ids, self.account)
         self._products: dict[str, str] = {}
         self._looked_at = ""
         self._settled: dict[str, tuple[str, DisputeState]] = {}
@@ -107,11 +108,11 @@ class PayPalProvider:
         """See providers/paypal/webhook.py. ProviderUnavailable where it cannot be told just now."""
         sent = read_headers(headers, now)
         if not self._postback:
-            await verify_offline(body, sent, self._webhook_id, now, self._certificates)
+            await verify_offline(body, sent, self._webhook_ids, now, self._certificates)
             return [read_event(body, self.account, sent)]
         self._certificates.admit(sent.cert_url)
         event = read_event(body, self.account, sent)
-        await verify_by_asking(body, sent, self._webhook_id, self._verify)
+        await verify_by_asking(body, sent, self._webhook_ids, self._verify)
         return [event]
 
     async def _verify(self, question: bytes) -> Mapping[str, Any]:
@@ -196,7 +197,7 @@ class PayPalProvider:
 
     def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
         """See providers/paypal/arrivals.py."""
-        return list_events(self._api, since, self._clock.now(), self._webhook_id, self.account)
+        return list_events(self._api, since, self._clock.now(), self._webhook_ids, self.account)
 
     def unheard(self, *, refused: bool) -> Finding:
         """See providers/paypal/arrivals.py."""

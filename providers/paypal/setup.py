@@ -33,15 +33,18 @@ EVENTS = (
     "PAYMENT.SALE.REVERSED",
 )
 APPS = "developer.paypal.com > Apps & Credentials"
+_FIX_WEBHOOK = "paypal:webhook:"
 
 
 class Setup:
     """Looks at one account."""
 
-    def __init__(self, api: Api, certificates: Certificates, webhook_id: str, account: str) -> None:
+    def __init__(
+        self, api: Api, certificates: Certificates, webhook_ids: Sequence[str], account: str
+    ) -> None:
         self._api = api
         self._certificates = certificates
-        self._webhook_id = webhook_id
+        self._webhook_ids = webhook_ids
         self._account = account
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
@@ -51,7 +54,8 @@ class Setup:
                 credentials = await self._check_credentials()
                 if not credentials.ok:
                     return [credentials]
-                found = [credentials, *self._check_authorities(), await self._check_webhook(webhook_url)]
+                found = [credentials, *self._check_authorities()]
+                found += [await self._check_webhook(one, webhook_url) for one in self._webhook_ids]
                 found += await self._check_disputes()
                 for plan in plans:
                     price = plan.price_at(NAME)
@@ -63,9 +67,10 @@ class Setup:
 
     async def fix(self, what: str, webhook_url: str) -> None:
         """Carry out a cure by the name that `check` gave it."""
-        if what != "paypal:webhook":
+        webhook_id = what.removeprefix(_FIX_WEBHOOK)
+        if webhook_id not in self._webhook_ids:
             raise ProviderRefused("There is nothing of that name to put right.")
-        where = path("v1", "notifications", "webhooks", self._webhook_id)
+        where = path("v1", "notifications", "webhooks", webhook_id)
         names = sorted({*_names(await self._api.get(where)), *EVENTS})
         types = [{"name": "*"}] if "*" in names else [{"name": name} for name in names]
         changes: list[dict[str, Any]] = [
@@ -100,17 +105,20 @@ class Setup:
             return [Finding("PayPal certificates", False, "PAYPAL_CA_FILE cannot be read.", cure)]
         return []
 
-    async def _check_webhook(self, webhook_url: str) -> Finding:
+    async def _check_webhook(self, webhook_id: str, webhook_url: str) -> Finding:
         what = "PayPal webhook"
         try:
-            webhook = await self._api.get(path("v1", "notifications", "webhooks", self._webhook_id))
+            webhook = await self._api.get(path("v1", "notifications", "webhooks", webhook_id))
         except ProviderNotFound:
             cure = (
                 f"In {APPS} open the application and add a webhook with the address {webhook_url} and the "
                 f"events {', '.join(EVENTS)}; then put its id into PAYPAL_WEBHOOK_ID and start the bot again."
             )
-            return Finding(what, False, "The application has no webhook with the id PAYPAL_WEBHOOK_ID.", cure)
-        cure, fix = f"Change it in {APPS}, or let the bot do it.", "paypal:webhook"
+            says = (
+                f"The application has no webhook with the id `{webhook_id}`, which PAYPAL_WEBHOOK_ID names."
+            )
+            return Finding(what, False, says, cure)
+        cure, fix = f"Change it in {APPS}, or let the bot do it.", f"{_FIX_WEBHOOK}{webhook_id}"
         if maybe(webhook, "url", str) != webhook_url:
             says = (
                 f"The webhook leads elsewhere, not to {webhook_url}: payments are noticed only by the sweep."

@@ -7,7 +7,8 @@ import binascii
 import json
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,36 +121,50 @@ def read_headers(headers: Mapping[str, str], now: float) -> Transmission:
 
 
 async def verify_offline(
-    body: bytes, sent: Transmission, webhook_id: str, now: float, certificates: Certificates
+    body: bytes, sent: Transmission, webhook_ids: Sequence[str], now: float, certificates: Certificates
 ) -> None:
     """RSA with SHA-256 over `id|time|webhook id|CRC-32 of the body`, by a certificate of PayPal's. The
-    webhook's id is the configured one. NotAuthentic, or ProviderUnavailable without the certificate."""
+    webhook's id is one of those configured. NotAuthentic, or ProviderUnavailable without the certificate."""
     certificates.admit(sent.cert_url)
     try:
         signature = base64.b64decode(sent.transmission_sig, validate=True)
     except binascii.Error:
         raise NotAuthentic(detail="the signature is no base64") from None
     signer = await certificates.signer(sent.cert_url, now)
-    signed = f"{sent.transmission_id}|{sent.transmission_time}|{webhook_id}|{zlib.crc32(body)}".encode()
+    start, end = f"{sent.transmission_id}|{sent.transmission_time}|", f"|{zlib.crc32(body)}"
+    signed = [f"{start}{webhook_id}{end}".encode() for webhook_id in webhook_ids]
     if not _fits(signer, signature, signed):
         again = await certificates.renewed(sent.cert_url, now)
         if again is None or not _fits(again, signature, signed):
             raise NotAuthentic(detail="the certificate does not fit the signature")
 
 
-def _fits(signer: Signer, signature: bytes, signed: bytes) -> bool:
-    try:
-        signer.key.verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
-    except InvalidSignature:
-        return False
-    return True
+def _fits(signer: Signer, signature: bytes, signed: Sequence[bytes]) -> bool:
+    """Whether it is a signature of one of these."""
+    for one in signed:
+        with suppress(InvalidSignature):
+            signer.key.verify(signature, one, padding.PKCS1v15(), hashes.SHA256())
+            return True
+    return False
 
 
 async def verify_by_asking(
-    body: bytes, sent: Transmission, webhook_id: str, ask: Callable[[bytes], Awaitable[Mapping[str, Any]]]
+    body: bytes,
+    sent: Transmission,
+    webhook_ids: Sequence[str],
+    ask: Callable[[bytes], Awaitable[Mapping[str, Any]]],
 ) -> None:
-    """Let PayPal itself check it. The body, known to be one JSON object, goes back byte for byte: parsed and
-    written again it would no longer fit the signature."""
+    """Let PayPal itself check it, for one webhook after the other. The body, known to be a JSON object, goes
+    back byte for byte: parsed and written again it would no longer fit the signature."""
+    for webhook_id in webhook_ids:
+        if await _is_signed(body, sent, webhook_id, ask):
+            return
+    raise NotAuthentic(detail="PayPal says that it did not sign this")
+
+
+async def _is_signed(
+    body: bytes, sent: Transmission, webhook_id: str, ask: Callable[[bytes], Awaitable[Mapping[str, Any]]]
+) -> bool:
     about = {
         "auth_algo": sent.auth_algo,
         "cert_url": sent.cert_url,
@@ -166,8 +181,7 @@ async def verify_by_asking(
         if refused.status not in (400, 422):
             raise
         raise NotAuthentic(detail=f"PayPal cannot read what it should have sent: {refused}") from None
-    if answer.get("verification_status") != "SUCCESS":
-        raise NotAuthentic(detail="PayPal says that it did not sign this")
+    return answer.get("verification_status") == "SUCCESS"
 
 
 def read_event(body: bytes, account: str, sent: Transmission) -> Event:

@@ -11,9 +11,12 @@ from typing import Any
 
 import discord
 import pytest
+import yarl
 
 from billing.model import Seen
 from cogs.client import DuesBot
+from cogs.connect import use_discord, use_gateway
+from cogs.gateway import ClosingWebSocket
 from sandbox.discord import routes_apps
 from tests.cogs import town as parts
 from tests.cogs.town import Town, running
@@ -171,6 +174,27 @@ def broken_once(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     async def broken(self: discord.gateway.DiscordWebSocket) -> None:
         monkeypatch.setattr(discord.gateway.DiscordWebSocket, "poll_event", poll)
+        await self.close(4000)
         raise OSError(5, "broken")
 
     return broken
+
+
+async def test_a_gateway_that_the_owner_names_is_kept_for_resuming(
+    still_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = f"{still_town.discord.gateway_url}/proxied"
+    monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", None)
+    monkeypatch.setattr(ClosingWebSocket, "fixed", None)
+    api = discord.http.Route.BASE
+    use_discord(api, own)
+    use_gateway("wss://gateway.discord.gg")
+    assert str(discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY) == own
+    socket = ClosingWebSocket.__new__(ClosingWebSocket)
+    monkeypatch.setattr(discord.gateway.DiscordWebSocket, "received_message", names_another)
+    await socket.received_message("{}")
+    assert str(socket.gateway) == own
+
+
+async def names_another(self: discord.gateway.DiscordWebSocket, msg: Any) -> None:
+    self.gateway = yarl.URL("wss://gateway-us-east1.discord.gg")

@@ -222,7 +222,7 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
         stack.push_async_callback(bot.close)
         providers: dict[str, Provider] = {"stripe": provider}
         if (paypal := town.paypal) is not None:
-            login = (paypal.client_id, paypal.client_secret, town.hook, paypal.url)
+            login = (paypal.client_id, paypal.client_secret, (town.hook,), paypal.url)
             providers["paypal"] = PayPalProvider(
                 *login, town.clock, ca_file=paypal.ca_file, signer=town.signer
             )

@@ -25,7 +25,7 @@ class PayPalSurroundings:
         self.arrived = sink.arrived
         self.hook = server.add_webhook(sink.url)
         self.provider: Provider = PayPalProvider(
-            CLIENT, SECRET, self.hook["id"], server.url, clock, ca_file=server.ca_file
+            CLIENT, SECRET, (self.hook["id"],), server.url, clock, ca_file=server.ca_file
         )
 
     def sell(self, amount: int = 500, trial_days: int = 0) -> str:

@@ -46,7 +46,7 @@ def signed(body: bytes, now: float) -> Mapping[str, str]:
 def connected(server: PayPalServer, wire: PayPalWire, clock: Clock) -> PayPalProvider:
     """The program's own provider at the end of that wire."""
     secrets = (server.client_id, server.client_secret)
-    provider = PayPalProvider(*secrets, WEBHOOK, URL, clock, ca_file=Path("in memory"))
+    provider = PayPalProvider(*secrets, (WEBHOOK,), URL, clock, ca_file=Path("in memory"))
     session: Any = wire
     provider._api._session = provider._certificates._session = session
     provider._certificates._store = Store([_authority()[0].root.certificate])

@@ -43,6 +43,7 @@ from tests.faults.histories.stage import NEVER, Stage
 SWEEPS = 3601.0  # seconds; a length that nothing else sleeps
 HOUR = 3600
 LONGEST_QUIET = 400_000
+FOREVER = 1e9
 MOST_STOPS = 3000
 
 # The ledger's file with the plans in it, and the plans, made once: every stage begins alike.
@@ -271,6 +272,8 @@ async def _built(path: Path, seed: int, sweeps: float, intent: bool) -> AsyncIte
     async with AsyncExitStack() as stack:
         stack.enter_context(patch.object(cogs.role_sync, "SETTLING", 0.0))
         stack.enter_context(patch.object(billing.worker, "PAUSE", 0.0))
+        # Time stands still between the moments at which something is due, so nobody need look in between.
+        stack.enter_context(patch.object(billing.worker, "LONGEST_WAIT", FOREVER))
         stack.enter_context(patch.object(state, "token", _numbers()))
         stack.enter_context(patch.object(paypal_state, "random", random.Random(0)))
         stack.enter_context(patch.object(providers.paypal.api, "PAUSES", (0.0, 0.0)))

@@ -44,7 +44,7 @@ def hook_of(fake: PayPalServer) -> Any:
 
 def provider_at(fake: PayPalServer, clock: MovableClock, **more: Any) -> PayPalProvider:
     facts: dict[str, Any] = {"ca_file": fake.ca_file, **more}
-    return PayPalProvider(CLIENT, SECRET, hook_of(fake)["id"], fake.url, clock, **facts)
+    return PayPalProvider(CLIENT, SECRET, (hook_of(fake)["id"],), fake.url, clock, **facts)
 
 
 @pytest.fixture

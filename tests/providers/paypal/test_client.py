@@ -21,6 +21,7 @@ from sandbox.clock import MovableClock
 from sandbox.paypal import PayPalServer
 from sandbox.paypal.state import Settings
 from tests.contract.providers.harness import order, wish
+from tests.providers.paypal.conftest import hook_of
 
 DAY = 86_400
 
@@ -70,7 +71,7 @@ def test_the_account_is_told_by_the_address(url: str, account: str) -> None:
     ],
 )
 async def test_the_way_to_manage(url: str, link: str, clock: MovableClock, fake: PayPalServer) -> None:
-    found = PayPalProvider("c", "s", "H", url, clock, ca_file=fake.ca_file)
+    found = PayPalProvider("c", "s", ("H",), url, clock, ca_file=fake.ca_file)
     bought: Any = None
     assert await found.manage_link(bought, wish()) == link
     await found.close()
@@ -344,7 +345,7 @@ async def test_every_method_ends_in_time(
         provider.cancel_now(bought, "wish-1"),
         provider.fetch_last_payment(bought),
         provider.fetch_price("P-1"),
-        provider.fix("paypal:webhook", [], "https://x.example"),
+        provider.fix(f"paypal:webhook:{hook_of(fake)['id']}", [], "https://x.example"),
     ]
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(outcome, ProviderError) for outcome in outcomes)

@@ -42,7 +42,7 @@ async def test_where_all_is_well_it_says_so(fake: PayPalServer, sink: Sink, prov
 
 
 async def test_wrong_credentials(fake: PayPalServer, sink: Sink, clock: MovableClock) -> None:
-    other = PayPalProvider(CLIENT, "another", "HOOK1", fake.url, clock, ca_file=fake.ca_file)
+    other = PayPalProvider(CLIENT, "another", ("HOOK1",), fake.url, clock, ca_file=fake.ca_file)
     (finding,) = wrong(await other.check([], sink.url))
     assert "does not accept" in finding.says
     await other.close()
@@ -50,7 +50,7 @@ async def test_wrong_credentials(fake: PayPalServer, sink: Sink, clock: MovableC
 
 async def test_a_webhook_that_is_not_there(fake: PayPalServer, sink: Sink, clock: MovableClock) -> None:
     other = PayPalProvider(
-        fake.client_id, fake.client_secret, "8PT597110X687430L", fake.url, clock, ca_file=fake.ca_file
+        fake.client_id, fake.client_secret, ("8PT597110X687430L",), fake.url, clock, ca_file=fake.ca_file
     )
     (finding,) = wrong(await other.check([], sink.url))
     assert finding.fix is None
@@ -82,9 +82,13 @@ async def test_a_webhook_that_lacks_events_gets_them_and_keeps_its_own(
     assert names == {*EVENTS, "CATALOG.PRODUCT.CREATED"}
 
 
-async def test_an_address_that_paypal_does_not_take_is_explained(provider: PayPalProvider) -> None:
+async def test_an_address_that_paypal_does_not_take_is_explained(
+    fake: PayPalServer, provider: PayPalProvider
+) -> None:
     with pytest.raises(ProviderRefused) as refused:
-        await provider.fix("paypal:webhook", [], "http://dues.example.org/webhooks/paypal")
+        await provider.fix(
+            f"paypal:webhook:{hook_of(fake)['id']}", [], "http://dues.example.org/webhooks/paypal"
+        )
     assert "https://" in refused.value.tell
     with pytest.raises(ProviderRefused):
         await provider.fix("paypal:other", [], "https://dues.example.org/x")

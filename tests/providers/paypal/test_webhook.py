@@ -279,3 +279,19 @@ async def test_what_the_stand_in_delivers_is_taken(
     assert len(sink.arrived) == 2
     for body, headers in sink.arrived:
         assert await provider.authenticate(body, headers, clock.now())
+
+
+@pytest.mark.parametrize("postback", [False, True])
+async def test_while_one_webhook_replaces_another_both_are_believed(
+    fake: PayPalServer, sink: Sink, clock: MovableClock, *, postback: bool
+) -> None:
+    old, new = hook_of(fake)["id"], fake.add_webhook(f"{sink.url}/new")["id"]
+    third = fake.add_webhook(f"{sink.url}/third")["id"]
+    secrets = (fake.client_id, fake.client_secret, (old, new))
+    provider = PayPalProvider(*secrets, fake.url, clock, ca_file=fake.ca_file, postback=postback)
+    body = body_of("BILLING.SUBSCRIPTION.EXPIRED", {"id": "I-1"})
+    for hook in (old, new):
+        assert await read(provider, fake.forger.genuine(body, hook), clock.now())
+    with pytest.raises(NotAuthentic):
+        await read(provider, fake.forger.genuine(body, third), clock.now())
+    await provider.close()
