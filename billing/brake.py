@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from billing.model import Override, OverrideKind, Plan
+from billing.model import RULE, Override, OverrideKind, Plan
 
 WINDOW = 3_600  # seconds that count as "at once"
 FEWEST = 5  # members who may always lose roles unasked
@@ -47,7 +47,8 @@ def allowed(holders: int) -> int:
 
 
 def ordered_roles(plans: Sequence[Plan], overrides: Iterable[Override], now: float) -> frozenset[int]:
-    """The roles that an admin's block in force takes from the member: those are never braked."""
-    blocks = [o for o in overrides if o.kind is OverrideKind.BLOCK]
+    """The roles that an admin's block in force takes from the member: those are never braked. What a rule
+    takes is."""
+    blocks = [o for o in overrides if o.kind is OverrideKind.BLOCK and o.by != RULE]
     blocked = (plan for plan in plans if any(block.covers(plan.id, now) for block in blocks))
     return frozenset(role for plan in blocked for role in plan.role_ids)

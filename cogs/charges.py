@@ -48,6 +48,8 @@ def disputed(body: Disputed) -> str:
     answer = " Answer it in the provider's dashboard." if body.state is DisputeState.OPEN else ""
     if body.stops:
         answer = " Its billing is ended now, so that nothing more is charged for it."
+    if body.decision:
+        answer += " They can't subscribe here again unless you allow it."
     return f"### Dispute\n<@{body.member}> {said}{answer}\nSubscription `{body.subscription.id}`"
 
 

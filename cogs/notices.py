@@ -311,7 +311,7 @@ def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = Tru
             )
 
 
-async def _rows(  # noqa: PLR0911 - one case a kind
+async def _rows(  # noqa: C901, PLR0911 - one case a kind
     ports: Ports, notice: Notice
 ) -> list[cards.Row | None]:
     to_member = notice.member_id is not None
@@ -338,6 +338,9 @@ async def _rows(  # noqa: PLR0911 - one case a kind
         case Asked(decision=decision) | PaidWhileBlocked(decision=decision):
             rest = f"{notice.guild_id}:{decision}"
             return [cards.row(cards.button("Lift the revocation", "lift", 0, rest))]
+        case Disputed(decision=str() as decision):
+            rest = f"{notice.guild_id}:{decision}"
+            return [cards.row(cards.button("Let them subscribe again", "lift", 0, rest))]
         case UnmappedProduct() as body:
             return [await _mapping(ports, notice, body)]
         case _:

@@ -12,6 +12,7 @@ from discord import ui
 from billing.access import Right, block_on, decide, decide_right, plans_of
 from billing.charges import decide_charges
 from billing.model import (
+    RULE,
     Binding,
     Intent,
     IntentKind,
@@ -212,8 +213,7 @@ def _troubles(shown: Shown) -> list[str]:
         what = "Confirm the payment" if shown.subscription.needs_action else "Pay the open invoice"
         said.append(f"[{what}]({shown.sums.pay_url})")
     if shown.block is not None:
-        reason = f" Reason: {escaped(shown.block.reason, 100)}" if shown.block.reason else ""
-        said.append(f"**The server's admins revoked this access.**{reason}")
+        said.append(block_words(shown.block))
     if shown.parked and shown.right is not None:
         said.append(f"**Your roles could not be set.** {escaped(shown.parked, 150)}")
     return said + [_waiting(shown, intent) for intent in shown.waiting]
@@ -250,6 +250,17 @@ def again_button(shown: Shown) -> ui.Item[ui.LayoutView] | None:
     if plan is None or not shown.outlived:
         return None
     return cards.button("Subscribe again", "buy", shown.binding.member_id, f"{plan.guild_id}:{plan.id}")
+
+
+def block_words(block: Override) -> str:
+    """Why somebody is shut out."""
+    if block.by == RULE:
+        return (
+            "**You took a payment back, so you have no access to this** and can't subscribe again until the "
+            "server's admins allow it."
+        )
+    reason = f" Reason: {escaped(block.reason, 100)}" if block.reason else ""
+    return f"**The server's admins revoked this access.**{reason}"
 
 
 def ask_button(block: Override | None, who: int) -> ui.Item[ui.LayoutView] | None:

@@ -9,7 +9,7 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from billing.errors import NotFound
-from billing.model import Plan, Price, Subscription
+from billing.model import RULE, Plan, Price, Subscription
 from billing.use_cases.look import look_at_open
 from billing.use_cases.subscribe import Offer, Way, offer
 from cogs import cards
@@ -18,7 +18,7 @@ from cogs.cards import Card
 from cogs.context import Interaction, answer, locale_of, think
 from cogs.options import find_offered, find_plan, on_sale, suggest_sale
 from cogs.replies import TEXT_LIMIT, day, escaped, money, unsure_note, within
-from cogs.shown import Place, ask_button
+from cogs.shown import Place, ask_button, block_words
 from cogs.sums import counted, price_words, sale_words, steps_words, sums_words
 
 PAGE = 5
@@ -157,6 +157,7 @@ def _actions(interaction: Interaction, made: Offer, *, linked: bool) -> tuple[st
     if made.block is not None:
         reason = f" Reason: {escaped(made.block.reason, 100)}" if made.block.reason else ""
         said = f"**The server's admins revoked this for you, so it cannot be bought.**{reason}"
+        said = block_words(made.block) if made.block.by == RULE else said
         return said, cards.row(ask_button(made.block, who))
     if made.has is not None:
         until = f" until {day(made.has.ends_at)}" if made.has.ends_at else ""

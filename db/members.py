@@ -135,6 +135,14 @@ def load_granting(db: sqlite3.Connection, member_id: int) -> list[int]:
     return [row[0] for row in rows]
 
 
+def is_decided(db: sqlite3.Connection, decision_id: str) -> bool:
+    """Whether it was recorded, lifted or not."""
+    return (
+        db.execute("SELECT 1 FROM overrides WHERE decision_id = ? LIMIT 1", (decision_id,)).fetchone()
+        is not None
+    )
+
+
 def load_decision(db: sqlite3.Connection, decision_id: str) -> list[Override]:
     rows = db.execute(
         f"SELECT {OVERRIDE} FROM overrides WHERE decision_id = ? AND lifted_at IS NULL ORDER BY id",

@@ -22,7 +22,7 @@ from db import disputes
 from db.inbox import finish
 from db.intents import record_intent, record_outcome
 from db.marks import mark, try_again
-from db.members import record_barred
+from db.members import is_decided, record_barred, record_overrides
 from db.notices import record_notice
 from db.plans import load_plans
 from db.rows import add_changes
@@ -45,6 +45,8 @@ def record_synced(db: sqlite3.Connection, synced: Synced) -> bool:
         record_notice(db, notice)
     for intent in synced.intents:
         record_intent(db, intent)
+    if synced.overrides and not is_decided(db, synced.overrides[0].decision_id):
+        record_overrides(db, synced.overrides, [], [], synced.at)
     if new and synced.barred_by:
         record_barred(db, synced.barred_by, new.key)
     return changed

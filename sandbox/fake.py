@@ -223,6 +223,10 @@ class FakeProvider:
             return None
         return CheckoutFound(sold.session_id, sold.checkout_id, subscription_id, sold.now.customer_id)
 
+    async def was_charged_back(self, dispute_id: str) -> bool:
+        """It knows no inquiries."""
+        return dispute_id in self._disputes
+
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
         """ProviderNotFound when there is none of that id."""
         self._ask()

@@ -73,6 +73,11 @@ A revocation of one plan ends that plan and the subscriptions that pay for it, w
 switched to afterwards. The member may still buy another plan by itself, also one with the same roles: leave
 `plan` out of `/revoke` to shut them out of everything here.
 
+Whoever paid something themselves, took the payment back and won that dispute is blocked by the bot until an
+admin lifts it with the button of the notice: they can't buy again, and keep what they pay for otherwise or
+were given. A member for whom somebody else pays is not blocked, and nobody is over an inquiry: Stripe's
+`warning_…`, or a dispute at PayPal that was settled before it was escalated.
+
 A member who has yet to accept the server's rules (Discord's membership screening, `pending`) is given no
 role: it would let them past the screening. They read what to do, and the role follows at once when they have
 done it (with the Server Members Intent), else with their next command or the next sweep. A role that they

@@ -163,13 +163,15 @@ class UnboundPayers:
 
 @dataclass(frozen=True, slots=True)
 class Disputed:
-    """To the admins: where the dispute of a payment stands. `stops`: the billing is ended for it."""
+    """To the admins: where the dispute of a payment stands. `stops`: the billing is ended for it; `decision`:
+    by which its payer cannot subscribe again."""
 
     kind: ClassVar[str] = "dispute"
     member: int
     state: DisputeState
     subscription: SubscriptionKey
     stops: bool = False
+    decision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,10 @@ class Provider(Protocol):
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
         """The subscription that a dispute is about, and where the dispute stands."""
 
+    async def was_charged_back(self, dispute_id: str) -> bool:
+        """Whether a dispute that was lost took the payment back against the owner's will: an inquiry that the
+        owner settled with a refund did not."""
+
     def list_disputes(self) -> AsyncIterator[tuple[str, DisputeState]]:
         """Every dispute that the provider still shows, with where it stands, page by page. Raises
         ProviderError like the others; one that cannot be read is left out."""

@@ -40,7 +40,8 @@ class Synced:
     it has not moved on. `notices` and `intents` that follow from it are recorded along. `at_once`: it was
     ended without keeping what was paid for the time ahead. `dispute`: what was heard of one dispute; the
     subscription's own state is then taken from all of its disputes. `barred_by`: the block that it was
-    bought in spite of, and which covers it from now on.
+    bought in spite of, and which covers it from now on. `overrides`: what a rule decides;
+    a decision that was recorded once is not recorded again, also where an admin lifted it.
     """
 
     snapshot: Subscription | None
@@ -54,6 +55,7 @@ class Synced:
     intents: tuple[Intent, ...] = ()
     at_once: bool = False
     barred_by: Override | None = None
+    overrides: tuple[Override, ...] = ()
     dispute: Dispute | None = None
 
 

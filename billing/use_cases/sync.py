@@ -37,6 +37,7 @@ from billing.model import (
 from billing.ports import Dispute, Ports, Provider, StaleSubscription, Synced
 from billing.use_cases.blocked import block_in
 from billing.use_cases.carry_out import stopping
+from billing.use_cases.chargebacks import bar_payer
 from billing.use_cases.news import paid_twice, paid_while_blocked
 from billing.use_cases.payers import confirm, find_payer, write_payer
 from billing.use_cases.refunds import is_refund, is_reversal, tell_refund, tell_taken_back
@@ -134,17 +135,22 @@ async def _record_disputed(ports: Ports, provider: Provider, dispute: Dispute, e
         fetched = await provider.fetch_subscription(dispute.key.id)
         snapshot = replace(fetched, dispute=dispute.state)
         synced = await _conclude(ports, provider, snapshot, "provider", why, evidence)
-        await ports.ledger.record_synced(replace(_disputed(synced, dispute.id), dispute=dispute))
+        bars: tuple[Override, ...] = ()
+        if synced.snapshot is not None:
+            bars = await bar_payer(ports, provider, synced.snapshot, dispute.id)
+        synced = replace(_disputed(synced, dispute.id, barred=bool(bars)), overrides=bars)
+        await ports.ledger.record_synced(replace(synced, dispute=dispute))
 
 
-def _disputed(synced: Synced, dispute_id: str) -> Synced:
+def _disputed(synced: Synced, dispute_id: str, *, barred: bool = False) -> Synced:
     """With what follows from a dispute: the admins hear of it, and a lost one ends the billing."""
     snapshot = synced.snapshot
     if snapshot is None or snapshot.binding is None:
         return synced
     ending = snapshot.ends_with_period or snapshot.status is Status.ENDED
     stops = snapshot.dispute is DisputeState.LOST and not ending
-    body = Disputed(snapshot.binding.member_id, snapshot.dispute, snapshot.key, stops)
+    decision = f"lost-{dispute_id}" if barred else None
+    body = Disputed(snapshot.binding.member_id, snapshot.dispute, snapshot.key, stops, decision)
     key = f"dispute:{dispute_id}:{snapshot.dispute}"
     notice = Notice(key, snapshot.binding.guild_id, None, body, synced.at)
     stop = (_stop_lost(snapshot.key, dispute_id, synced.at),) if stops else ()

@@ -157,6 +157,10 @@ class PayPalProvider:
             return None
 
     @bounded
+    async def was_charged_back(self, dispute_id: str) -> bool:
+        """Not while PayPal had no part in it: buyer and owner agreed by themselves (stage INQUIRY)."""
+        return await payments.was_charged_back(self._api, dispute_id)
+
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
         """By the id of a dispute, or of a payment that was taken back."""
         return await payments.fetch_dispute(self._api, dispute_id)

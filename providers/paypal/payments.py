@@ -97,6 +97,17 @@ async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeS
     return None, map_dispute(dispute)
 
 
+async def was_charged_back(api: Api, dispute_id: str) -> bool:
+    """True too for a payment's id, which was taken back without a dispute."""
+    try:
+        dispute = await api.get(path(*_DISPUTES, dispute_id))
+    except Refused:
+        if dispute_id.startswith(_DISPUTE):
+            raise
+        return True
+    return maybe(dispute, "dispute_life_cycle_stage", str) != "INQUIRY"
+
+
 async def _fetch_reversal(api: Api, payment_id: str) -> tuple[str | None, DisputeState]:
     """ProviderNotFound where PayPal knows the id neither as a payment's nor as a refund's."""
     sale = await _fetch_sale(api, payment_id)

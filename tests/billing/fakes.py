@@ -63,6 +63,7 @@ class FakeProvider:
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     checkouts: dict[str, CheckoutFound] = field(default_factory=dict)
     disputes: dict[str, tuple[str | None, DisputeState]] = field(default_factory=dict)
+    inquiries: set[str] = field(default_factory=set)
     payments: dict[str, Payment] = field(default_factory=dict)
     previews: dict[str, Money] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
@@ -124,6 +125,9 @@ class FakeProvider:
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
         self._meet("fetch_dispute", dispute_id, after=False)
         return self.disputes[dispute_id]
+
+    async def was_charged_back(self, dispute_id: str) -> bool:
+        return dispute_id not in self.inquiries
 
     async def list_disputes(self) -> AsyncIterator[tuple[str, DisputeState]]:
         self._meet("list_disputes", "", after=False)

@@ -219,7 +219,9 @@ async def revoke_member(stage: Stage, a: int, b: int, c: int) -> None:
 
 
 def _decisions(stage: Stage) -> list[Any]:
-    return stage.rows("SELECT DISTINCT decision_id FROM overrides WHERE lifted_at IS NULL")
+    return stage.rows(
+        "SELECT DISTINCT decision_id FROM overrides WHERE lifted_at IS NULL AND decision_id NOT LIKE 'lost-%'"
+    )
 
 
 @act(5)

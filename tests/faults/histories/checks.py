@@ -180,6 +180,7 @@ class Checks:
         """Bought beside a revocation: the admin's order stops its billing too."""
         plan = self.model.paid_plan(self.model.truth()[sub_id])
         found = plan is not None and self.model.blocked(*self.model.owners[sub_id], plan.id, math.inf)
+        found = found or self.model.lost_beside(sub_id)
         self.model.wished |= {sub_id} if found else set()
         return found
 

@@ -147,9 +147,16 @@ class Model:
         found: dict[int, bool | None] = {}
         for sub in self.own(guild, member):
             plan, given = self.paid_plan(sub), self.gives(sub, now)
+            if given and self.lost_beside(sub["id"]):
+                given = None  # bought before or after that was heard of
             if plan is not None and given is not False and not self.blocked(guild, member, plan.id, now):
                 found[plan.id] = found.get(plan.id) or given
         return found
+
+    def lost_beside(self, sub_id: str) -> bool:
+        """Whether its payer lost a dispute about another one there, and so may be shut out by that."""
+        lost = [name for name, state in self.disputes.items() if state == "lost" and name != sub_id]
+        return any(self.owners.get(name) == self.owners.get(sub_id) for name in lost)
 
     def blocked(self, guild: int, member: int, plan: int, now: float) -> bool:
         own = (d for d in self.decisions.values() if (d.guild, d.member) == (guild, member))

@@ -1,0 +1,60 @@
+"""A payer who took a payment back through their bank cannot buy again until an admin allows it."""
+
+from __future__ import annotations
+
+from billing.access import plans_of
+from billing.model import (
+    RULE,
+    DisputeState,
+    MemberState,
+    Override,
+    OverrideKind,
+    Status,
+    Subscription,
+)
+from billing.ports import Ports, Provider
+
+TOOK_BACK = "a payment was taken back and the dispute about it was lost"
+_BARRED = (DisputeState.OPEN, DisputeState.LOST)
+
+
+async def bar_payer(
+    ports: Ports, provider: Provider, snapshot: Subscription, dispute_id: str
+) -> tuple[Override, ...]:
+    """The block of whoever paid it themselves, until an admin lifts it: of every plan here, but for what they
+    pay for otherwise or were given. Nobody for whom somebody else pays is blocked, and an inquiry that was
+    settled with a refund is no chargeback."""
+    binding = snapshot.binding
+    if snapshot.dispute is not DisputeState.LOST or binding is None or not snapshot.is_payers:
+        return ()
+    if not await provider.was_charged_back(dispute_id):
+        return ()
+    state, now = await ports.ledger.load_member_state(binding.guild_id, binding.member_id), ports.now()
+    kept = _kept(state, snapshot, now)
+    plan_ids = [p.id for p in state.plans if p.id not in kept] if kept else [None]
+    return tuple(
+        Override(
+            id=0,
+            decision_id=f"lost-{dispute_id}",
+            guild_id=binding.guild_id,
+            member_id=binding.member_id,
+            plan_id=plan_id,
+            kind=OverrideKind.BLOCK,
+            starts_at=now,
+            until=None,
+            reason=TOOK_BACK,
+            by=RULE,
+            created_at=now,
+            subscriptions=(snapshot.key,),
+        )
+        for plan_id in plan_ids
+    )
+
+
+def _kept(state: MemberState, snapshot: Subscription, now: int) -> set[int]:
+    """The plans that they have by another subscription, or by an admin's grant."""
+    others = [s for s in state.subscriptions if s.key != snapshot.key and s.dispute not in _BARRED]
+    running = (s for s in others if s.status is not Status.ENDED or (s.paid_through or 0) > now)
+    paid = {plan.id for s in running for plan in plans_of(s, state.plans)}
+    grants = [o for o in state.overrides if o.kind is OverrideKind.GRANT]
+    return paid | {p.id for p in state.plans if any(grant.covers(p.id, now) for grant in grants)}
