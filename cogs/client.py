@@ -36,6 +36,7 @@ from cogs.gateway import (
 )
 from cogs.grant import Grants
 from cogs.manage import Manage
+from cogs.members import Members
 from cogs.plans import Plans
 from cogs.revoke import Revoke
 from cogs.role_sync import RoleSync
@@ -105,7 +106,7 @@ class DuesBot(commands.Bot):
         """Take what the commands work with; once, before login."""
         self.ports = ports
         members = (Subscriptions(), Manage(), Cancel(), Subscribe())
-        for cog in (*members, Revoke(), Grants(), Plans(), Doctor(), Brakes()):
+        for cog in (*members, Revoke(), Grants(), Plans(), Members(), Doctor(), Brakes()):
             await self.add_cog(cog)
             self.actions |= cog.actions
         await self.add_cog(RoleSync(self))

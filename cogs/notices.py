@@ -17,10 +17,12 @@ from billing.model import (
     IntentOutcome,
     IntentState,
     Lifted,
+    Linked,
     Notice,
     NoticeBody,
     PaidTwice,
     PaidWhileBlocked,
+    PayerProposed,
     PaymentFailed,
     Plan,
     RefundedByHand,
@@ -71,6 +73,7 @@ _COLOURS: dict[type[NoticeBody], int] = {
     Disputed: cards.WARN,
     UnmappedProduct: cards.WARN,
     UnboundPayers: cards.WARN,
+    Linked: cards.GOOD,
     RoleRefused: cards.WARN,
     RoleWaits: cards.WARN,
     Screening: cards.WARN,
@@ -103,6 +106,10 @@ async def notice_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return _unmapped(body)
         case UnboundPayers() as body:
             return payers.unbound(notice, body, place)
+        case PayerProposed() as body:
+            return payers.proposed(body)
+        case Linked() as body:
+            return payers.linked(notice, body, await _shown(ports, body.subscription), place)
         case RoleRefused() as body:
             return _refused(notice, body, place)
         case IntentOutcome() as body:
@@ -311,7 +318,7 @@ def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = Tru
             )
 
 
-async def _rows(  # noqa: C901, PLR0911 - one case a kind
+async def _rows(  # noqa: C901, PLR0911, PLR0912 - one case a kind
     ports: Ports, notice: Notice
 ) -> list[cards.Row | None]:
     to_member = notice.member_id is not None
@@ -343,6 +350,10 @@ async def _rows(  # noqa: C901, PLR0911 - one case a kind
             return [cards.row(cards.button("Let them subscribe again", "lift", 0, rest))]
         case UnmappedProduct() as body:
             return [await _mapping(ports, notice, body)]
+        case PayerProposed() as body:
+            return [payers.link_button(notice.guild_id, body)]
+        case Linked(subscription=key):
+            return await _own_buttons(ports, key)
         case _:
             return []
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from billing.model import Notice, UnboundPayers
+from billing.model import Linked, Notice, PayerProposed, UnboundPayers
 from billing.titles import title_of
 from billing.use_cases.nobodys import NOBODYS_CURE, nobodys_words
+from cogs import cards
+from cogs.buttons import ID_LIMIT, key_text
 from cogs.replies import escaped
-from cogs.shown import Place
+from cogs.shown import Place, Shown, describe
 
 # Nobody reads that nothing is charged: the bot may only not know of it.
 NONE_KNOWN = (
@@ -22,3 +24,30 @@ def unbound(notice: Notice, body: UnboundPayers, place: Place) -> str:
         f"{nobodys_words(body.many, title_of(body.provider))} They may be from before the bot, or bought in "
         f"another way.\n{NOBODYS_CURE} /doctor shows how many are left."
     )
+
+
+def proposed(body: PayerProposed) -> str:
+    """An admin decides."""
+    title = title_of(body.subscription.provider)
+    return (
+        f"### Is this <@{body.member}>'s subscription?\n"
+        f"Somebody pays for **{escaped(body.plan)}** with `{body.subscription.id}`, and it gives nobody a "
+        f"role. {title} has <@{body.member}>'s Discord id on it, but that is no proof. If you know that it "
+        "is theirs, link it."
+    )
+
+
+def link_button(guild_id: int, body: PayerProposed) -> cards.Row | None:
+    """The admin's yes; None where its subscription's id is too long for a button."""
+    rest = f"{guild_id}:{body.member}:{key_text(body.subscription)}"
+    if len(f"dues:linkthis:0:{rest}") > ID_LIMIT:
+        return None
+    return cards.row(cards.button("Link it", "linkthis", 0, rest))
+
+
+def linked(notice: Notice, body: Linked, shown: Shown | None, place: Place) -> str:
+    """The member hears why they have roles."""
+    where = f"**{escaped(place.server(notice.guild_id))}**"
+    head = f"### You have {escaped(body.plan)}\nAn admin of {where} linked a running subscription to you."
+    theirs = shown is not None and shown.binding.member_id == notice.member_id
+    return f"{head}\n{describe(shown, place)}" if shown and theirs else head

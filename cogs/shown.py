@@ -209,7 +209,9 @@ def _troubles(shown: Shown) -> list[str]:
     said = []
     if shown.subscription.terms.by_invoice and shown.subscription.renews:
         said.append(f"{shown.title} sends you an invoice each time; nothing is taken by itself.")
-    if shown.sums.pay_url is not None:
+    if not shown.subscription.is_payers:
+        said.append(f"An admin linked it to you. Who pays can change or cancel it at {shown.title}.")
+    elif shown.sums.pay_url is not None:
         what = "Confirm the payment" if shown.subscription.needs_action else "Pay the open invoice"
         said.append(f"[{what}]({shown.sums.pay_url})")
     if shown.block is not None:
@@ -228,10 +230,11 @@ def _waiting(shown: Shown, intent: Intent) -> str:
 def buttons(shown: Shown) -> cards.Row | None:
     """Manage, cancel or resume, and the way to the admins."""
     who, key = shown.binding.member_id, key_text(shown.subscription.key)
+    own = shown.subscription.is_payers
     ended = shown.subscription.status is Status.ENDED
     return cards.row(
-        None if ended else cards.button("Manage", "manage", who, key),
-        cards.button("Cancel", "cancel", who, key) if shown.can_cancel else None,
+        cards.button("Manage", "manage", who, key) if own and not ended else None,
+        cards.button("Cancel", "cancel", who, key) if own and shown.can_cancel else None,
         back_button(shown),
         ask_button(shown.block, who),
     )
@@ -239,7 +242,7 @@ def buttons(shown: Shown) -> cards.Row | None:
 
 def back_button(shown: Shown) -> ui.Item[ui.LayoutView] | None:
     """The way back from a cancellation, while there is one."""
-    if shown.can_resume:
+    if shown.can_resume and shown.subscription.is_payers:
         return cards.button("Resume", "resume", shown.binding.member_id, key_text(shown.subscription.key))
     return again_button(shown)
 

@@ -186,6 +186,7 @@ class SqliteLedger(Ledger):
     load_to_look_up = _reads(subscriptions.load_to_look_up)
     load_running = _reads(subscriptions.load_running)
     record_binding = _writes(subscriptions.record_binding)
+    record_unbound = _writes(subscriptions.record_unbound)
     record_checkout = _writes(subscriptions.record_checkout)
     load_checkout = _reads(subscriptions.load_checkout)
     load_returned = _reads(subscriptions.load_returned)

@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from billing.errors import Conflict, NotFound
-from billing.model import Binding, Change, Checkout, Item, Subscription, SubscriptionKey
+from billing.model import Binding, BoundBy, Change, Checkout, Item, Notice, Subscription, SubscriptionKey
 from billing.ports import Known
 from db.marks import mark
+from db.notices import record_notice
 from db.rows import (
     CHECKOUT,
     SUBSCRIPTION,
@@ -133,28 +134,65 @@ def load_running(db: sqlite3.Connection, guild_id: int) -> list[tuple[Subscripti
 
 
 def record_binding(
-    db: sqlite3.Connection, key: SubscriptionKey, binding: Binding, who: str, evidence: str, at: int
+    db: sqlite3.Connection,
+    key: SubscriptionKey,
+    binding: Binding,
+    who: str,
+    evidence: str,
+    at: int,
+    bound_by: BoundBy = BoundBy.PAGE,
+    notices: Sequence[Notice] = (),
 ) -> None:
     sub = load_subscription(db, key)
     if sub is None:
         raise NotFound("This subscription is not known here yet. Please try again in a minute.")
-    if sub.binding == binding:
+    better = sub.bound_by is BoundBy.ADMIN and bound_by is not BoundBy.ADMIN
+    if sub.binding == binding and not better:
         return
-    if sub.binding is not None:
+    if sub.binding not in (None, binding):
         raise Conflict("This subscription belongs to somebody already, or to another server.")
-    if _payer_of(db, sub) not in (None, binding.member_id):
-        raise Conflict("The customer who pays for this subscription is another member.")
-    tie(db, sub, binding, at)
-    db.execute(
-        f"UPDATE subscriptions SET guild_id = ?, member_id = ? WHERE {_THE_ONE}",
-        (binding.guild_id, binding.member_id, *key_row(key)),
-    )
-    now = f"member {binding.member_id}"
-    what = Change(
-        at, binding.guild_id, binding.member_id, subject_of(key), who, "linked", evidence, "nobody", now
-    )
+    # What somebody says may be about one of several that one customer pays for.
+    if bound_by is not BoundBy.ADMIN and bound_by is not BoundBy.OWNER:
+        if _payer_of(db, sub) not in (None, binding.member_id):
+            raise Conflict("The customer who pays for this subscription is another member.")
+        tie(db, sub, binding, at)
+    before = "nobody" if sub.binding is None else f"member {binding.member_id} by {sub.bound_by}"
+    now = f"member {binding.member_id}" + ("" if bound_by is BoundBy.PAGE else f" by {bound_by}")
+    _bind(db, key, binding, bound_by)
+    subject = subject_of(key)
+    what = Change(at, binding.guild_id, binding.member_id, subject, who, "linked", evidence, before, now)
     add_changes(db, [what])
+    for notice in notices:
+        record_notice(db, notice)
     mark(db, [binding], "linked", at)
+
+
+def record_unbound(
+    db: sqlite3.Connection, key: SubscriptionKey, guild_id: int, who: str, at: int, kept: Sequence[int]
+) -> Binding:
+    sub = load_subscription(db, key)
+    linked = sub is not None and sub.bound_by in (BoundBy.ADMIN, BoundBy.OWNER)
+    if sub is None or sub.binding is None or sub.binding.guild_id != guild_id or not linked:
+        raise Conflict("This link was undone already, or the payment has shown since whose it is.")
+    whose = sub.binding
+    _bind(db, key, None, BoundBy.PAGE)
+    db.executemany(
+        "DELETE FROM role_grants WHERE guild_id = ? AND member_id = ? AND role_id = ?",
+        [(guild_id, whose.member_id, role) for role in kept],
+    )
+    before, subject = f"member {whose.member_id}", subject_of(key)
+    what = Change(at, guild_id, whose.member_id, subject, who, "link undone", "button", before, "nobody")
+    add_changes(db, [what])
+    mark(db, [whose], "link undone", at)
+    return whose
+
+
+def _bind(db: sqlite3.Connection, key: SubscriptionKey, whose: Binding | None, bound_by: BoundBy) -> None:
+    row = (None, None) if whose is None else (whose.guild_id, whose.member_id)
+    db.execute(
+        f"UPDATE subscriptions SET guild_id = ?, member_id = ?, bound_by = ? WHERE {_THE_ONE}",
+        (*row, bound_by, *key_row(key)),
+    )
 
 
 def _payer_of(db: sqlite3.Connection, sub: Subscription) -> int | None:

@@ -162,6 +162,26 @@ class UnboundPayers:
 
 
 @dataclass(frozen=True, slots=True)
+class PayerProposed:
+    """To the admins: the payment provider says that a nobody's subscription on a price sold here is this
+    member's, in a way that others than Dues may have written."""
+
+    kind: ClassVar[str] = "payer_proposed"
+    member: int
+    plan: str
+    subscription: SubscriptionKey
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """To the member: an admin said that a subscription is theirs. `plan`: the plan's name."""
+
+    kind: ClassVar[str] = "linked"
+    plan: str
+    subscription: SubscriptionKey
+
+
+@dataclass(frozen=True, slots=True)
 class Disputed:
     """To the admins: where the dispute of a payment stands. `stops`: the billing is ended for it; `decision`:
     by which its payer cannot subscribe again."""
@@ -287,6 +307,8 @@ NoticeBody: TypeAlias = (
     | Asked
     | UnmappedProduct
     | UnboundPayers
+    | PayerProposed
+    | Linked
     | Disputed
     | ChargedLate
     | RefundedByHand

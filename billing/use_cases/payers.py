@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from billing.access import plans_of
 from billing.errors import ProviderError
-from billing.model import Binding, BoundBy, Checkout, Subscription
+from billing.model import Binding, BoundBy, Checkout, Notice, PayerProposed, Status, Subscription
 from billing.ports import Ports, Provider
+from billing.use_cases.nobodys import load_sellers
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,29 @@ def is_proven(ports: Ports, snapshot: Subscription) -> bool:
     """Whether Dues wrote to it at the provider whose it is, for a server that the bot is in."""
     claim = snapshot.claim
     return claim is not None and claim.proven and ports.roles.is_in(claim.guild_id or 0)
+
+
+async def propose(ports: Ports, snapshot: Subscription) -> tuple[Notice, ...]:
+    """The question to the admins about a nobody's subscription that names its member, in a way that others
+    than Dues may have written. It goes to the server that it names, or to the only one that sells there."""
+    claim = snapshot.claim
+    if claim is None or snapshot.status in (Status.ENDED, Status.PENDING):
+        return ()
+    sellers = await load_sellers(ports.ledger, *snapshot.key.at) if claim.guild_id is None else []
+    guild_id = sellers[0] if len(sellers) == 1 else claim.guild_id
+    if guild_id is None or not ports.roles.is_in(guild_id):
+        return ()
+    plans = plans_of(snapshot, await ports.ledger.load_plans(guild_id, removed=True))
+    name = " + ".join(plan.name for plan in plans)
+    key = f"proposed:{snapshot.key}:{guild_id}:{claim.member_id}"
+    body = PayerProposed(claim.member_id, name, snapshot.key)
+    return (Notice(key, guild_id, None, body, ports.now()),) if plans else ()
+
+
+async def is_to_propose(ports: Ports, snapshot: Subscription) -> bool:
+    """Whether the admins were not asked yet."""
+    found = [await ports.ledger.load_notice(notice.key) for notice in await propose(ports, snapshot)]
+    return None in found
 
 
 async def _find_checkout(

@@ -247,10 +247,11 @@ async def _customer(ports: Ports, provider: Provider, guild_id: int, member_id: 
     """The customer that this member pays this server as, so that one portal shows all of it.
 
     Never one that pays another server: a portal lets its customer switch between the prices of the server
-    it was opened from, and what is paid elsewhere is not that server's to sell cheaper.
+    it was opened from, and what is paid elsewhere is not that server's to sell cheaper. Nor one whose payer
+    may be somebody else.
     """
     here = (provider.name, provider.account)
-    own = await ports.ledger.load_subscriptions_of(member_id)
+    own = [s for s in await ports.ledger.load_subscriptions_of(member_id) if s.is_payers]
     paid = [(s.customer_id, s.binding.guild_id) for s in own if s.binding and s.key.at == here]
     elsewhere = {customer for customer, guild in paid if guild != guild_id}
     return next((c for c, guild in paid if guild == guild_id and c not in elsewhere), None)

@@ -13,7 +13,7 @@ from billing.ports import Known, Ports, Provider
 from billing.use_cases.blocked import load_block
 from billing.use_cases.check import check_members
 from billing.use_cases.nobodys import tell_nobodys
-from billing.use_cases.payers import is_proven
+from billing.use_cases.payers import is_proven, is_to_propose
 from billing.use_cases.sync import record_dispute, record_snapshot
 from billing.use_cases.vanished import NOT_LISTED
 
@@ -163,7 +163,8 @@ async def _needs_look(ports: Ports, provider: Provider, known: Known, listed: Su
     if _facts(ours) != _facts(listed):
         return True
     if ours.binding is None:
-        return ours.created_at > ports.now() - FINDS_ITS_PAYER or is_proven(ports, listed)
+        young = ours.created_at > ports.now() - FINDS_ITS_PAYER
+        return young or is_proven(ports, listed) or await is_to_propose(ports, listed)
     if provider.lacks_payer(replace(listed, binding=ours.binding, bound_by=ours.bound_by)):
         return True
     return known.overruled and ours.renews and await load_block(ports, ours) is not None

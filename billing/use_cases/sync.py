@@ -39,7 +39,7 @@ from billing.use_cases.blocked import block_in
 from billing.use_cases.carry_out import stopping
 from billing.use_cases.chargebacks import bar_payer
 from billing.use_cases.news import paid_twice, paid_while_blocked
-from billing.use_cases.payers import confirm, find_payer, write_payer
+from billing.use_cases.payers import confirm, find_payer, propose, write_payer
 from billing.use_cases.refunds import is_refund, is_reversal, tell_refund, tell_taken_back
 from billing.use_cases.unreadable import give_up_unreadable
 from billing.use_cases.vanished import give_up_vanished
@@ -211,7 +211,7 @@ async def _conclude(
     binding = snapshot.binding
     synced = Synced(snapshot, who, why, evidence, ports.now())
     if binding is None:
-        return synced
+        return replace(synced, notices=await propose(ports, snapshot))
     if state is None:
         state = await ports.ledger.load_member_state(binding.guild_id, binding.member_id)
     now = ports.now()

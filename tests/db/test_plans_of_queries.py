@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 
-from billing.model import Binding, IntentKind, OverrideKind
+from billing.model import Binding, BoundBy, IntentKind, OverrideKind
 from billing.ports import Ledger
 from db import SqliteLedger
 from tests.contract.ledger.nouns import (
@@ -56,6 +56,8 @@ async def everything(ledger: Ledger) -> None:
     await ledger.record_fetch_failed(await the_stale(ledger), "down", 12)
     await sync(ledger, subscription(), version=(await the_stale(ledger)).version, notices=(notice(),))
     await sync(ledger, None, version=99)
+    await ledger.record_binding(KEY, ANNA, "1", "cmd", 20, BoundBy.ADMIN, [notice("linked")])
+    await ledger.record_unbound(KEY, GUILD, "1", 20, [71])
     await ledger.record_binding(KEY, ANNA, "1", "cmd", 20)
     await sync(ledger, subscription(ends_at=99), dispute=dispute())
     await ledger.record_intent(intent())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from billing.model import Binding, Checkout, MemberState, Subscription, SubscriptionKey
+from billing.model import Binding, BoundBy, Checkout, MemberState, Notice, Subscription, SubscriptionKey
 from billing.ports.records import Known
 
 
@@ -46,9 +46,23 @@ class SubscriptionLedger(Protocol):
         """What has not ended of a server's subscriptions, with whose it is."""
 
     async def record_binding(
-        self, key: SubscriptionKey, binding: Binding, who: str, evidence: str, at: int
+        self,
+        key: SubscriptionKey,
+        binding: Binding,
+        who: str,
+        evidence: str,
+        at: int,
+        bound_by: BoundBy = BoundBy.PAGE,
+        notices: Sequence[Notice] = (),
     ) -> None:
-        """Tie a subscription and its customer to a member. Conflict when it is somebody else's."""
+        """Tie a subscription to a member, and its customer unless a person said so: one customer may pay for
+        others. Conflict when it is somebody else's; binding it again may only make it better known."""
+
+    async def record_unbound(
+        self, key: SubscriptionKey, guild_id: int, who: str, at: int, kept: Sequence[int]
+    ) -> Binding:
+        """Undo what a person said; whose it was. `kept`: roles that the member had before and that are not
+        ours any more. Conflict where it is not so bound in this server."""
 
     async def record_checkout(self, checkout: Checkout) -> None:
         """Insert, or replace the row with this id."""

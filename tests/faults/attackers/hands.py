@@ -37,7 +37,16 @@ def leaves(town: Town) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-ADMINS = {"revoke", "doctor", "plans add", "plans edit", "plans list", "plans remove", "plans settings"}
+ADMINS = {
+    "revoke",
+    "doctor",
+    "members link",
+    "plans add",
+    "plans edit",
+    "plans list",
+    "plans remove",
+    "plans settings",
+}
 MEMBERS = {"subscribe", "subscriptions", "manage", "cancel"}
 
 

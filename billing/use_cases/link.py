@@ -1,0 +1,141 @@
+"""An admin says whose a running subscription is that belongs to nobody, and can take that back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from billing.access import block_on, plans_of
+from billing.errors import Conflict, MemberGone, NotAllowed, NotFound, ProviderNotFound
+from billing.model import Binding, BoundBy, Linked, Notice, Plan, Status, Subscription, SubscriptionKey
+from billing.ports import Ports
+from billing.use_cases.nobodys import load_nobodys, load_sellers
+from billing.use_cases.sync import record_snapshot
+
+NOT_HERE = (
+    "There is no such running subscription on a price that this server sells. Copy its id from the payment "
+    "provider's dashboard, or choose one from the list that appears while you type."
+)
+SHARED = (
+    "Several servers sell at this payment account, so only the bot's owner can say whose a subscription is. "
+    "Please ask them."
+)
+ELSEWHERE = "This subscription was made for another server, so it cannot be linked here."
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Who asks to link which subscription to which member. `owner`: the application's owner or its team.
+    `proposed`: the bot proposed it, by what stands at the provider."""
+
+    guild_id: int
+    member_id: int
+    key: SubscriptionKey
+    by: int
+    owner: bool
+    proposed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What was linked. `had`: roles of its plans that the member had before and that were not ours."""
+
+    subscription: Subscription
+    plans: tuple[Plan, ...]
+    had: tuple[int, ...]
+
+
+async def find_linkable(ports: Ports, ask: Ask) -> tuple[Subscription, list[Plan]]:
+    """The subscription as it is now, and this server's plans that it pays for.
+
+    NotFound, NotAllowed or Conflict where it is not this admin's to give, before anything is told of it.
+    """
+    provider = ports.provider_of(ask.key)
+    sellers = await load_sellers(ports.ledger, *ask.key.at)
+    if ask.guild_id not in sellers:
+        raise NotFound(NOT_HERE)
+    if len(sellers) > 1 and not ask.owner and not ask.proposed:
+        raise NotAllowed(SHARED)
+    async with ports.turns.of(ask.key):
+        try:
+            snapshot = await provider.fetch_subscription(ask.key.id)
+        except ProviderNotFound:
+            raise NotFound(NOT_HERE) from None
+        plans = plans_of(snapshot, await ports.ledger.load_plans(ask.guild_id, removed=True))
+        if not plans or not snapshot.customer_id or snapshot.status in (Status.ENDED, Status.PENDING):
+            raise NotFound(NOT_HERE)
+        await record_snapshot(ports, provider, snapshot, str(ask.by), "fetched", "/members link")
+    found = await ports.ledger.load_subscription(ask.key)
+    if found is None:
+        raise NotFound(NOT_HERE)
+    _require_free(ask, found, snapshot)
+    return found, plans
+
+
+def _require_free(ask: Ask, found: Subscription, snapshot: Subscription) -> None:
+    claim, wanted = snapshot.claim, Binding(ask.guild_id, ask.member_id)
+    if found.binding == wanted:
+        raise Conflict("This subscription is this member's already.")
+    if found.binding is not None:
+        raise Conflict("This subscription belongs to somebody already, or to another server.")
+    if claim is not None and claim.guild_id not in (None, ask.guild_id) and not ask.owner:
+        raise NotAllowed(ELSEWHERE)
+    if ask.proposed and (claim is None or claim.member_id != ask.member_id):
+        raise Conflict("The payment provider no longer says that it is theirs. Use /members link instead.")
+
+
+async def link(ports: Ports, ask: Ask, subscription: Subscription, plans: list[Plan]) -> Link:
+    """Tie it to the member, who gets its roles. The provider's page stays closed to them."""
+    try:
+        seen = await ports.roles.fetch_member(ask.guild_id, ask.member_id)
+    except MemberGone:
+        raise NotFound("This person is not in the server, so no role can be given to them.") from None
+    state = await ports.ledger.load_member_state(ask.guild_id, ask.member_id)
+    if block_on((plan.id for plan in plans), state.overrides) is not None:
+        raise Conflict("This plan is revoked for this member. Lift that first.")
+    name = " + ".join(plan.name for plan in plans)
+    key = f"linked:{ask.key}:{ask.member_id}:{ports.now()}"
+    notice = Notice(key, ask.guild_id, ask.member_id, Linked(name, ask.key), ports.now())
+    whose, who = Binding(ask.guild_id, ask.member_id), str(ask.by)
+    await ports.ledger.record_binding(
+        ask.key, whose, who, "/members link", ports.now(), BoundBy.ADMIN, [notice]
+    )
+    had = [role for role in _sold(plans) if role in seen.roles and role not in state.granted]
+    return Link(subscription, tuple(plans), tuple(had))
+
+
+async def unlink(ports: Ports, guild_id: int, key: SubscriptionKey, by: int, had: int) -> Binding:
+    """Take a link back. Its roles go, but for those that the member had before: `had`, by `had_mask`."""
+    found = await ports.ledger.load_subscription(key)
+    plans = plans_of(found, await ports.ledger.load_plans(guild_id, removed=True)) if found else []
+    kept = [role for bit, role in enumerate(_sold(plans)) if had >> bit & 1]
+    return await ports.ledger.record_unbound(key, guild_id, str(by), ports.now(), kept)
+
+
+def had_mask(made: Link) -> int:
+    """Which of its roles the member had before, a bit each."""
+    return sum(1 << bit for bit, role in enumerate(_sold(made.plans)) if role in made.had)
+
+
+def _sold(plans: list[Plan] | tuple[Plan, ...]) -> list[int]:
+    return list(dict.fromkeys(role for plan in plans for role in plan.role_ids))
+
+
+async def open_page(ports: Ports, guild_id: int, key: SubscriptionKey, by: int, *, owner: bool) -> Binding:
+    """The application's owner says that the linked member is who pays it, so that its billing is theirs."""
+    if not owner:
+        raise NotAllowed("Only the bot's owner can open somebody's billing.")
+    found = await ports.ledger.load_subscription(key)
+    if found is None or found.binding is None or found.binding.guild_id != guild_id:
+        raise Conflict("This link was undone already.")
+    await ports.ledger.record_binding(key, found.binding, str(by), "button", ports.now(), BoundBy.OWNER)
+    return found.binding
+
+
+async def load_linkable(ports: Ports, guild_id: int, *, owner: bool) -> list[Subscription]:
+    """Nobody's running subscriptions that this admin may link."""
+    found = []
+    for provider in ports.providers.values():
+        sellers = await load_sellers(ports.ledger, provider.name, provider.account)
+        if guild_id in sellers and (owner or len(sellers) == 1):
+            found += await load_nobodys(ports.ledger, provider, guild_id)
+    return found

@@ -1,0 +1,203 @@
+"""/members: whose the subscriptions are that the bot knows no member of."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+from discord.ui import Item
+
+from billing.errors import Conflict, DuesError, GuildGone, NotFound, ProviderNotFound
+from billing.model import Binding, BoundBy, Plan, SubscriptionKey
+from billing.use_cases.link import (
+    NOT_HERE,
+    Ask,
+    find_linkable,
+    had_mask,
+    link,
+    load_linkable,
+    open_page,
+    unlink,
+)
+from cogs import cards
+from cogs.buttons import ID_LIMIT, Action, Pressed, key_text, number, parse_key
+from cogs.context import Interaction, answer, locale_of, require_admin, think
+from cogs.options import Choice, matching
+from cogs.powers import is_owner, require_plan_sellable
+from cogs.replies import escaped
+from cogs.shown import Place
+from cogs.sums import price_words
+
+log = logging.getLogger(__name__)
+
+CLOSED_PAGE = (
+    "Somebody else may be paying for it, so <@{member}> cannot change or cancel it here. If they pay it "
+    "themselves, the bot's owner can say so with this command."
+)
+
+
+async def suggest_nobodys(interaction: Interaction, typed: str) -> list[Choice]:
+    """Nobody's subscriptions on this server's prices, for who may link them."""
+    ports = interaction.client.ports
+    try:
+        guild_id = await require_admin(interaction, interaction.guild_id)
+        owner = await is_owner(interaction)
+        found = await load_linkable(ports, guild_id, owner=owner)
+    except DuesError as error:
+        log.info("no suggestions: %s", error)
+        return []
+    locale = locale_of(interaction)
+    labels = [f"{s.key.id} · {price_words(s.price, locale)} · {s.customer_id}" for s in found]
+    return matching(zip(labels, (key_text(s.key) for s in found), strict=True), typed)
+
+
+@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+@app_commands.allowed_installs(guilds=True, users=False)
+@app_commands.default_permissions(manage_guild=True)
+class Members(commands.GroupCog, group_name="members", group_description="Who pays, and for what"):
+    """Link a subscription to a member, and undo that."""
+
+    def __init__(self) -> None:
+        self.actions: dict[str, Action] = {
+            "linkthis": self.accepted,
+            "unlink": self.undone,
+            "theypay": self.opened,
+        }
+
+    @app_commands.command(description="Say whose a running subscription is that belongs to nobody")
+    @app_commands.describe(member="Who gets its roles", subscription="Its id at the payment provider")
+    @app_commands.autocomplete(subscription=suggest_nobodys)
+    async def link(
+        self,
+        interaction: Interaction,
+        member: discord.User,
+        subscription: app_commands.Range[str, 1, 300],
+    ) -> None:
+        """Tie it; the member gets its roles."""
+        await think(interaction)
+        guild_id = await require_admin(interaction, interaction.guild_id)
+        if member.bot:
+            raise Conflict("A bot pays for nothing. Choose a person.")
+        key = await _find_key(interaction, subscription)
+        await _link(interaction, await _asked(interaction, guild_id, member.id, key))
+
+    async def accepted(self, interaction: Interaction, pressed: Pressed) -> None:
+        """The button of a notice that names the member."""
+        await think(interaction)
+        guild, member, key = [*pressed.rest.split(":", 2), "", ""][:3]
+        guild_id = await require_admin(interaction, number(guild))
+        ask = await _asked(interaction, guild_id, number(member), _key_of(key), proposed=True)
+        await _link(interaction, ask)
+
+    async def undone(self, interaction: Interaction, pressed: Pressed) -> None:
+        """The link is taken back, and the roles go with it."""
+        await think(interaction)
+        guild, had, key = [*pressed.rest.split(":", 2), "", ""][:3]
+        guild_id = await require_admin(interaction, number(guild))
+        ports, by = interaction.client.ports, interaction.user.id
+        whose = await unlink(ports, guild_id, _key_of(key), by, number(had))
+        said = f"### Link undone\n<@{whose.member_id}> no longer has this subscription or its roles."
+        await answer(interaction, cards.note(said))
+
+    async def opened(self, interaction: Interaction, pressed: Pressed) -> None:
+        """The application's owner says that the member is who pays."""
+        await think(interaction)
+        guild, _, key = pressed.rest.partition(":")
+        guild_id = await require_admin(interaction, number(guild))
+        whose = await open_page(
+            interaction.client.ports,
+            guild_id,
+            _key_of(key),
+            interaction.user.id,
+            owner=await is_owner(interaction),
+        )
+        said = f"### Confirmed\n<@{whose.member_id}> can now manage and cancel this subscription themselves."
+        await answer(interaction, cards.note(said, colour=cards.GOOD))
+
+
+def _key_of(text: str) -> SubscriptionKey:
+    key = parse_key(text)
+    if key is None:
+        raise NotFound(NOT_HERE)
+    return key
+
+
+async def _find_key(interaction: Interaction, text: str) -> SubscriptionKey:
+    """By a suggestion, or by the id alone, wherever that is known."""
+    ports, typed = interaction.client.ports, text.strip()
+    key = parse_key(typed)
+    if key is not None:
+        return key
+    for provider in ports.providers.values():
+        key = SubscriptionKey(provider.name, provider.account, typed)
+        if await ports.ledger.load_subscription(key) is not None:
+            return key
+        try:
+            await provider.fetch_subscription(typed)
+        except ProviderNotFound:
+            continue
+        return key
+    raise NotFound(NOT_HERE)
+
+
+async def _asked(
+    interaction: Interaction, guild_id: int, member_id: int, key: SubscriptionKey, *, proposed: bool = False
+) -> Ask:
+    owner = await is_owner(interaction)
+    return Ask(guild_id, member_id, key, interaction.user.id, owner=owner, proposed=proposed)
+
+
+async def _link(interaction: Interaction, ask: Ask) -> None:
+    ports = interaction.client.ports
+    known = await ports.ledger.load_subscription(ask.key)
+    whose = Binding(ask.guild_id, ask.member_id)
+    if ask.owner and known and known.binding == whose and known.bound_by is BoundBy.ADMIN:
+        said = f"### Linked already\n<@{ask.member_id}> has this subscription. {CLOSED_PAGE}"
+        row = cards.row(_pays_button(ask))
+        await answer(interaction, cards.note(said.format(member=ask.member_id), row))
+        return
+    subscription, plans = await find_linkable(ports, ask)
+    for plan in plans:
+        _require_sellable(interaction, ask.guild_id, plan)
+    made = await link(ports, ask, subscription, plans)
+    place = Place(interaction.client, ask.guild_id, locale_of(interaction))
+    names = " + ".join(escaped(plan.name) for plan in plans)
+    roles = place.roles(ask.guild_id, list(dict.fromkeys(r for plan in plans for r in plan.role_ids)))
+    said = (
+        f"### Linked: {names}\n<@{ask.member_id}> now has `{ask.key.id}` and gets {roles}. The roles go when "
+        f"it ends. {CLOSED_PAGE.format(member=ask.member_id)}"
+    )
+    if made.had:
+        had = place.roles(ask.guild_id, made.had)
+        said += f"\n**Note:** they have {had} already. From now on that goes with the subscription."
+    undo = f"{ask.guild_id}:{had_mask(made)}:{key_text(ask.key)}"
+    row = cards.row(
+        cards.button("Undo", "unlink", 0, undo) if _fits("unlink", undo) else None,
+        _pays_button(ask) if ask.owner else None,
+    )
+    await answer(interaction, cards.note(said, row, colour=cards.GOOD))
+
+
+def _require_sellable(interaction: Interaction, guild_id: int, plan: Plan) -> None:
+    """To link gives the plan's roles away as well. Elsewhere than in the server nothing but who owns it shows
+    what somebody may give there."""
+    if interaction.guild_id == guild_id:
+        require_plan_sellable(interaction, plan)
+        return
+    guild = interaction.client.get_guild(guild_id)
+    if guild is None:
+        raise GuildGone
+    if guild.owner_id != interaction.user.id:
+        raise Conflict("Please use /members link in the server itself.")
+
+
+def _pays_button(ask: Ask) -> Item[Any] | None:
+    rest = f"{ask.guild_id}:{key_text(ask.key)}"
+    return cards.button("They pay it themselves", "theypay", 0, rest) if _fits("theypay", rest) else None
+
+
+def _fits(action: str, rest: str) -> bool:
+    return len(f"dues:{action}:0:{rest}") <= ID_LIMIT
