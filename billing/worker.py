@@ -19,7 +19,8 @@ from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.carry_out import carry_out
 from billing.use_cases.converge import converge_member
 from billing.use_cases.look import watch_returns
-from billing.use_cases.sweep import refresh_prices, sweep
+from billing.use_cases.prices import refresh_prices
+from billing.use_cases.sweep import sweep
 from billing.use_cases.sync import locate_events, names_subscription, sync_subscription
 from billing.use_cases.tell import tell_notice
 

@@ -6,7 +6,7 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
-from billing.model import GuildSettings, Plan
+from billing.model import GuildSettings, Plan, Price
 from billing.titles import title_of
 from billing.use_cases.plans import (
     DESCRIPTION_LIMIT,
@@ -237,10 +237,19 @@ def _plan_text(plan: Plan, place: Place, room: int = cards.TEXT_LIMIT) -> str:
         (2, escaped(plan.description, TEXT_LIMIT)),
         (1, f"Roles: {place.roles(plan.guild_id, plan.role_ids)}"),
         *((0, f"{title_of(p.provider)}: {sale_words(p, place.locale)} (`{p.id}`)") for p in plan.prices),
+        *((0, _archived(p)) for p in plan.prices if not p.active),
         (0, "" if plan.prices else "Not on sale: it has no price."),
         (0, notes.capitalize()),
     ]
     return within(room, lines)
+
+
+def _archived(price: Price) -> str:
+    where = title_of(price.provider)
+    return (
+        f"**Nobody can subscribe through {where}:** the price is archived there. Activate it at {where}, or "
+        "choose another one with /plans edit. Whoever pays it keeps the roles."
+    )
 
 
 async def _listing(interaction: Interaction, page: int) -> Card:

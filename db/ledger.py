@@ -184,6 +184,7 @@ class SqliteLedger(Ledger):
     load_unbound = _reads(subscriptions.load_unbound)
     load_living = _reads(subscriptions.load_living)
     load_to_look_up = _reads(subscriptions.load_to_look_up)
+    load_paying = _reads(subscriptions.load_paying)
     load_running = _reads(subscriptions.load_running)
     record_binding = _writes(subscriptions.record_binding)
     record_unbound = _writes(subscriptions.record_unbound)

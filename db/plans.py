@@ -14,6 +14,7 @@ from billing.errors import Conflict, NotFound
 from billing.model import Binding, Change, GuildSettings, Plan, Price
 from db.marks import mark
 from db.rows import PRICE, Row, add_changes, marks, price, price_row, sold_prices, to_json
+from db.subscriptions import SOLD
 
 _PLAN = "id, guild_id, name, role_ids, description, hidden, trial_days, removed_at"
 _PRICE_UPDATES = ", ".join(f"{c} = excluded.{c}" for c in PRICE.split(", ")[3:])
@@ -26,12 +27,8 @@ _PRICES_OF = f"""
 """
 _PRICE_ID = "provider, account, id"
 
-# What is sold in a server: little where many pay. Both look at no row of a subscription, only at the index.
-_SOLD = """
-    SELECT id, sold FROM sales WHERE id IN (
-        SELECT sale FROM subscriptions INDEXED BY subscriptions_rights WHERE guild_id = ?)
-"""
-# Whoever pays for one of these or has an admin's word on the plan.
+# Whoever pays for one of these or has an admin's word on the plan. Looks at no row of a subscription, only at
+# the index.
 _CONCERNED = """
     SELECT guild_id, member_id FROM subscriptions INDEXED BY subscriptions_rights
     WHERE guild_id = :guild AND sale IN (SELECT value FROM json_each(:sales))
@@ -133,7 +130,7 @@ def _giving(plan: Plan) -> tuple[object, ...]:
 
 def _concerned(db: sqlite3.Connection, old: Plan | None, new: Plan) -> Iterable[Binding]:
     products = _products(new) | (_products(old) if old else set())
-    sales = [sale for sale, sold in db.execute(_SOLD, (new.guild_id,)) if _names(sold, products)]
+    sales = [sale for sale, sold in db.execute(SOLD, (new.guild_id,)) if _names(sold, products)]
     asked = {"guild": new.guild_id, "plan": new.id, "sales": to_json(sales)}
     return [Binding(*row) for row in db.execute(_CONCERNED, asked)]
 

@@ -18,6 +18,7 @@ from db.rows import (
     key_row,
     marks,
     sold,
+    sold_prices,
     subscription,
     subscription_row,
     to_json,
@@ -32,6 +33,16 @@ _UNFINISHED = (
     " AND s.id = c.subscription_id AND s.status <> 'pending')"
 )
 
+# What is sold in a server: little where many pay. Looks at no row of a subscription, only at the index.
+SOLD = """
+    SELECT id, sold FROM sales WHERE id IN (
+        SELECT sale FROM subscriptions INDEXED BY subscriptions_rights WHERE guild_id = ?)
+"""
+_PAYING = """
+    SELECT provider, account, id FROM subscriptions INDEXED BY subscriptions_rights
+    WHERE guild_id = ? AND sale IN (SELECT value FROM json_each(?))
+        AND status <> 'ended' LIMIT ?
+"""
 _KNOWN = f"""
     SELECT row, EXISTS (SELECT 1 FROM overrides AS o WHERE o.guild_id = s.guild_id
         AND o.member_id = s.member_id AND o.lifted_at IS NULL), {SUBSCRIPTION}
@@ -122,6 +133,17 @@ def load_to_look_up(db: sqlite3.Connection, provider: str, account: str, opened_
         {"provider": provider, "account": account, "after": opened_after},
     )
     return [row[0] for row in rows]
+
+
+def load_paying(
+    db: sqlite3.Connection, guild_id: int, price: tuple[str, str, str], limit: int
+) -> list[SubscriptionKey]:
+    sales = [
+        sale
+        for sale, what in db.execute(SOLD, (guild_id,))
+        if any(one.key == price for one in sold_prices(what))
+    ]
+    return [SubscriptionKey(*row) for row in db.execute(_PAYING, (guild_id, to_json(sales), limit))]
 
 
 def load_running(db: sqlite3.Connection, guild_id: int) -> list[tuple[SubscriptionKey, int]]:

@@ -120,6 +120,11 @@ def _require_payable(price: Price) -> None:
             f"`{price.id}` has no one amount at {title_of(price.provider)}: it goes by tiers or by what was "
             "used. A plan is sold at a fixed price: make one there, and use its id."
         )
+    if price.amount == 0:
+        raise Conflict(
+            f"`{price.id}` costs nothing at {title_of(price.provider)}, so there is nothing to sell. Choose "
+            "a price above zero, or give the role with /grant."
+        )
     if not price.active:
         raise Conflict(
             f"`{price.id}` is switched off at {title_of(price.provider)}, so nobody could pay it. Activate "

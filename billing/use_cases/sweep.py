@@ -174,17 +174,3 @@ def _facts(sub: Subscription) -> tuple[object, ...]:
     """What the provider alone decides; the ledger adds to the rest what it saw before."""
     times = (sub.period_start, sub.period_end, sub.ends_at, sub.ended_at, sub.trial_end, sub.paid_through)
     return (sub.customer_id, sub.status, sub.provider_status, sub.items, sub.terms, *times)
-
-
-async def refresh_prices(ports: Ports) -> None:
-    """Fetch the prices on sale again, each once; one that cannot be had keeps what is known. A provider that
-    does not answer is asked no further."""
-    on_sale = [price for plan in await ports.ledger.load_plans(None) for price in plan.prices]
-    for provider in ports.providers.values():
-        here = (provider.name, provider.account)
-        for price_id in dict.fromkeys(p.id for p in on_sale if (p.provider, p.account) == here):
-            try:
-                await ports.ledger.record_price(await provider.fetch_price(price_id))
-            except ProviderError as error:
-                if isinstance(error, ProviderUnavailable):
-                    break

@@ -40,6 +40,7 @@ from billing.use_cases.carry_out import stopping
 from billing.use_cases.chargebacks import bar_payer
 from billing.use_cases.news import paid_twice, paid_while_blocked
 from billing.use_cases.payers import confirm, find_payer, propose, write_payer
+from billing.use_cases.prices import refresh_price, refresh_product
 from billing.use_cases.refunds import is_refund, is_reversal, tell_refund, tell_taken_back
 from billing.use_cases.unreadable import give_up_unreadable
 from billing.use_cases.vanished import give_up_vanished
@@ -89,7 +90,9 @@ async def _located(ports: Ports, event: Event) -> list[SubscriptionKey]:
         case "subscription":
             ids = [event.subject.id]
         case "price":
-            await refresh_price(ports, provider, event.subject.id)
+            ids = await refresh_price(ports, provider, event.subject.id)
+        case "product":
+            await refresh_product(ports, provider, event.subject.id)
             ids = []
         case "dispute":
             await record_dispute(ports, provider, event.subject.id, f"event {event.id}")
@@ -102,14 +105,6 @@ async def _located(ports: Ports, event: Event) -> list[SubscriptionKey]:
             event.provider, event.account, event.subject.id
         )
     return list(dict.fromkeys(keys))
-
-
-async def refresh_price(ports: Ports, provider: Provider, price_id: str) -> None:
-    """Record what a price costs now, where a plan names it."""
-    for plan in await ports.ledger.load_plans(None, removed=True):
-        if any(p.id == price_id and p.provider == provider.name for p in (*plan.prices, *plan.former_prices)):
-            await ports.ledger.record_price(await provider.fetch_price(price_id))
-            return
 
 
 async def record_dispute(ports: Ports, provider: Provider, dispute_id: str, evidence: str) -> None:

@@ -148,7 +148,8 @@ class StripeProvider:
     async def fetch_price(self, price_id: str) -> Price:
         """ProviderRefused where the price is paid only once."""
         try:
-            return map_price(await self._api.get(path("prices", price_id)), self.account)
+            found = await self._api.get(path("prices", price_id), expand=["product"])
+            return map_price(found, self.account)
         except ProviderNotFound as error:
             raise ProviderNotFound(
                 f"Stripe knows no price `{price_id[:80]}` in {self.account} mode. In the Dashboard open the "

@@ -180,8 +180,14 @@ def map_price(data: Answer, account: str, currency: str | None = None) -> Price:
         interval=need(data, "recurring.interval", str),
         interval_count=maybe(data, "recurring.interval_count", int) or 1,
         trial_days=maybe(data, "recurring.trial_period_days", int) or 0,
-        active=need(data, "active", bool),
+        active=need(data, "active", bool) and not _is_archived(data),
     )
+
+
+def _is_archived(price: Answer) -> bool:
+    """Whether its product is, where it was expanded."""
+    product = maybe(price, "product", object)
+    return isinstance(product, dict) and maybe(product, "active", bool) is False
 
 
 def _in_currency(data: Answer, currency: str) -> Answer:

@@ -282,10 +282,22 @@ def _patch_plan(world: World, call: Call, plan_id: str) -> Answer:
     return 204, None
 
 
+def change_price(world: World, plan_id: str, amount: str) -> None:
+    plan = world.get("plan", plan_id)
+    (regular,) = [one for one in plan["billing_cycles"] if one["tenure_type"] == "REGULAR"]
+    scheme = {"fixed_price": {"currency_code": currency_of(plan), "value": amount}}
+    update_prices(world, plan_id, [{"billing_cycle_sequence": regular["sequence"], "pricing_scheme": scheme}])
+
+
 def _update_prices(world: World, call: Call, plan_id: str) -> Answer:
+    update_prices(world, plan_id, call.body["pricing_schemes"])
+    return 204, None
+
+
+def update_prices(world: World, plan_id: str, schemes: list[Obj]) -> None:
     plan = world.get("plan", plan_id)
     cycles = {one["sequence"]: one for one in plan["billing_cycles"]}
-    for given in call.body["pricing_schemes"]:
+    for given in schemes:
         cycle, scheme = cycles.get(given["billing_cycle_sequence"]), given["pricing_scheme"]
         if cycle is None:
             text = "The provided billing cycle sequence is not available."
@@ -303,7 +315,6 @@ def _update_prices(world: World, call: Call, plan_id: str) -> Answer:
             "update_time": stamp(world.now()),
         }
     _told(world, plan, "BILLING.PLAN.PRICING-CHANGE.ACTIVATED", "A price change was activated.")
-    return 204, None
 
 
 PRODUCTS, PLANS = "/v1/catalogs/products", "/v1/billing/plans"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sandbox.paypal import disputes, payments, subscriptions
+from sandbox.paypal import catalog, disputes, payments, subscriptions
 from sandbox.paypal.errors import PayPalRefusal
 from sandbox.paypal.payments import Sale
 from sandbox.paypal.state import Obj, World
@@ -28,6 +28,14 @@ class Dashboard:
     def cancel(self, subscription_id: str, reason: str = "Cancelled by the merchant") -> None:
         subscriptions.cancel(self.world, subscription_id, reason)
         self.acted()
+
+    def change_price(self, plan_id: str, amount: str) -> None:
+        """The regular price of a plan, for those who pay it too."""
+        catalog.change_price(self.world, plan_id, amount)
+
+    def turn_plan(self, plan_id: str, action: str) -> None:
+        """`action`: activate or deactivate."""
+        catalog.turn_plan(self.world, plan_id, action)
 
     def last_sale(self, subscription_id: str) -> Sale:
         """The newest payment that was made; PayPalRefusal 404 when there is none."""

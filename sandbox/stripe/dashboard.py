@@ -67,6 +67,9 @@ class Dashboard:
     def archive_price(self, price_id: str) -> Obj:
         return self._done(catalog.update_price(self.world, {"active": False}, price_id))
 
+    def archive_product(self, product_id: str, *, active: bool = False) -> Obj:
+        return self._done(catalog.update_product(self.world, {"active": active}, product_id))
+
     def fail_next_payment(self, times: int = 1) -> None:
         """The next charges are declined, whatever the card."""
         self.world.settings.decline_next = times

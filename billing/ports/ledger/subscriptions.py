@@ -42,6 +42,12 @@ class SubscriptionLedger(Protocol):
         """Ids of the recorded subscriptions that have not ended, and of the payment pages made after that
         moment that led to none yet: for providers where page and subscription are one."""
 
+    async def load_paying(
+        self, guild_id: int, price: tuple[str, str, str], limit: int
+    ) -> list[SubscriptionKey]:
+        """A server's subscriptions, not ended, that this price is charged for; `limit` of them at most.
+        `price`: as `Price.key`."""
+
     async def load_running(self, guild_id: int) -> list[tuple[SubscriptionKey, int]]:
         """What has not ended of a server's subscriptions, with whose it is."""
 

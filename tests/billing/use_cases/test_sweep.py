@@ -10,7 +10,8 @@ import pytest
 from billing.errors import ProviderMisread, ProviderUnavailable, RoleAboveBot
 from billing.model import Binding, Disputed, DisputeState, Item, Status, Subscription
 from billing.ports import CheckoutFound
-from billing.use_cases.sweep import FINDS_ITS_PAYER, refresh_prices, sweep
+from billing.use_cases.prices import refresh_prices
+from billing.use_cases.sweep import FINDS_ITS_PAYER, sweep
 from tests.billing.builders import (
     ADMIN,
     DAY,
@@ -226,7 +227,7 @@ async def test_a_price_that_is_gone_keeps_no_other_from_being_asked_for(world: W
     del world.provider.prices["price_1"]
     world.provider.prices["price_2"] = make_price("price_2", active=False)
     await refresh_prices(world.ports)
-    assert [p.prices[0].active for p in await world.ledger.load_plans(GUILD)] == [True, False]
+    assert [p.prices[0].active for p in await world.ledger.load_plans(GUILD)] == [False, False]
 
 
 class TestDisputes:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from billing.errors import Conflict, NotFound
-from billing.model import Binding, GuildSettings, Item, OverrideKind, Status
+from billing.model import Binding, GuildSettings, Item, OverrideKind, Status, Step
 from billing.ports import Ledger
 from tests.contract.ledger.nouns import (
     ANNA,
@@ -186,3 +186,19 @@ async def test_a_server_s_settings_have_defaults_and_are_replaced(ledger: Ledger
         await ledger.record_guild_settings(chosen, "1", 10)
         assert await ledger.load_guild_settings(GUILD) == chosen
     assert await ledger.load_guild_settings(OTHER_GUILD) == GuildSettings(OTHER_GUILD)
+
+
+async def test_all_that_a_price_asks_is_kept(ledger: Ledger) -> None:
+    asked = price(setup_fee=2400, steps=(Step(250, 2, "week", 3), Step(1200)), active=False)
+    made = await ledger.record_plan(plan(prices=(price(),)), "1", 10)
+    await ledger.record_price(asked)
+    found = await ledger.load_plan(made.id)
+    assert found is not None
+    assert found.prices == (asked,)
+
+
+async def test_it_is_kept_within_a_subscription_too(ledger: Ledger) -> None:
+    asked = price(setup_fee=2400, steps=(Step(250, 2, "week", 3), Step(1200)))
+    sub = subscription(items=(Item(asked),))
+    await sync(ledger, sub)
+    assert await ledger.load_subscription(sub.key) == sub

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import Conflict, NotFound
-from billing.model import Binding, Status, SubscriptionKey
+from billing.model import Binding, Item, Status, SubscriptionKey
 from billing.ports import Ledger
 from tests.contract.ledger.nouns import (
     ADMIN,
@@ -18,6 +18,8 @@ from tests.contract.ledger.nouns import (
     OTHER_GUILD,
     checkout,
     marks,
+    plan,
+    price,
     settle,
     subscription,
     sync,
@@ -156,3 +158,15 @@ async def test_the_open_pages_of_one_member_in_one_server(ledger: Ledger) -> Non
         await ledger.record_checkout(one)
     asked = ("stripe", "acct", open_page.guild_id, open_page.member_id, 10)
     assert await ledger.load_open_checkouts(*asked) == [open_page]
+
+
+async def test_who_pays_a_price_is_found(ledger: Ledger) -> None:
+    await ledger.record_plan(plan(), str(ADMIN), 10)
+    await sync(ledger, subscription(binding=ANNA))
+    await sync(ledger, subscription("sub_2"))
+    await sync(ledger, subscription("sub_3", binding=ANNA, status=Status.ENDED))
+    await sync(ledger, subscription("sub_4", binding=ANNA, items=(Item(price("price_other")),)))
+    assert await ledger.load_paying(GUILD, price().key, 9) == [KEY]
+    assert await ledger.load_paying(GUILD, price().key, 0) == []
+    assert await ledger.load_paying(GUILD, ("paypal", "acct", "price_1"), 9) == []
+    assert await ledger.load_paying(OTHER_GUILD, price().key, 9) == []
