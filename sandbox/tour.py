@@ -175,11 +175,19 @@ class Tour(Acting):
         self.check("he may subscribe again", bool(_links(again)))
 
     async def returning(self) -> None:
-        """Mia comes back, and pays with PayPal"""
+        """Mia comes back, and pays with PayPal, whose notifications are held up"""
         reply = await self.types(self.mia, "subscribe", {"plan": "Gold"})
         self.tell.reads(reply)
+        self.stage.paypal.delivery_faults.hold = True
+        known = len(self.stage.paypal.deliveries)
+        self.tell.note("… nothing that PayPal sends gets through just now …")
         await self.agree(self.mia, reply.button("Pay €5.00 a month with PayPal").url)
         await self.has(self.mia, "Gold")
+        held = self.stage.paypal.deliveries[known:]
+        silent = bool(held) and all(delivery.state == "held" for delivery in held)
+        self.check("the page that she came back to rang the bell: no notification has arrived yet", silent)
+        self.stage.paypal.delivery_faults.hold = False
+        self.stage.paypal.release()
         await self.gets(self.mia, "Thank you!", quietly=True)
         status = await self.types(self.mia, "subscriptions")
         self.tell.reads(status)

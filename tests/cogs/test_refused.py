@@ -9,7 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from check import check
+from config import Settings
 from tests.cogs.town import Town, link_of, running
+from tests.e2e.process import settings_of
 from tests.faults.attackers.shop import paypal_of
 
 PATIENCE = 20
@@ -137,3 +140,23 @@ async def test_events_that_no_endpoint_sends_here_accuse_nobody(still_town: Town
 
 async def _asked_twice(town: Town) -> bool:
     return asked(town) >= 2
+
+
+async def test_check_asks_the_running_bot(still_town: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    town = still_town
+    town.secret = OTHER
+    async with running(town):
+        await town.sell()
+        settings = Settings.from_env(settings_of(town))
+        await check(settings, town.clock)
+        assert "ok    Running bot " in capsys.readouterr().out
+        town.stripe.world.emit("price.updated", town.stripe.world.all("price")[0])
+        reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+        town.stripe.pay_checkout(link_of(reply))
+        await town.stripe.settle()
+        await turns_red(town, "stripe")
+        assert await check(settings, town.clock) == 1
+        printed = " ".join(capsys.readouterr().out.split())
+        assert "FAIL Running bot: stripe" in printed
+        assert "copy its signing secret" in printed
+        assert OTHER not in printed
