@@ -75,6 +75,8 @@ def _money_came(world: World, subscription: Obj, invoice: Obj) -> None:
 
 
 def _money_failed(world: World, subscription: Obj, invoice: Obj) -> None:
+    if is_on_its_way(world, invoice):
+        return
     if (
         invoice["billing_reason"] == "subscription_create"
     ):  # incomplete: the customer must act, nothing retries
@@ -90,6 +92,13 @@ def _money_failed(world: World, subscription: Obj, invoice: Obj) -> None:
     else:
         with world.changing(subscription, UPDATED):
             subscription["status"] = world.settings.after_retries
+
+
+def is_on_its_way(world: World, invoice: Obj) -> bool:
+    """The money is, by bank debit: a subscription stays incomplete while its first payment is `processing`
+    (docs.stripe.com/billing/subscriptions/overview, 'Subscription statuses', 2026-11)."""
+    intent = invoices.intent_of(world, invoice)
+    return intent is not None and intent["status"] == "processing"
 
 
 def renew(world: World, subscription: Obj) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from sandbox.stripe.billing import after_payment
 from sandbox.stripe.customers import create_customer, living
 from sandbox.stripe.errors import DECLINES, StripeRefusal, invalid, required, unsupported
+from sandbox.stripe.invoices import intent_of, mark_paid
 from sandbox.stripe.payment_methods import attach_to
-from sandbox.stripe.payments import refusal_of
+from sandbox.stripe.payments import refusal_of, settle_intent
 from sandbox.stripe.routes import PAGING, Route, get, page, post, retrieve
 from sandbox.stripe.state import DAY, Obj, World, blank, listing, merge_metadata, token
 from sandbox.stripe.subscriptions import begin, check_prices, new_subscription, trial_end_of
@@ -193,7 +195,7 @@ def complete(world: World, session: Obj, method: Obj | None, name: str, email: s
         customer=customer["id"],
         subscription=subscription["id"],
         invoice=invoice["id"],
-        payment_status="paid" if invoice["amount_paid"] else "no_payment_required",
+        payment_status=_payment_status(invoice),
         url=None,
     )
     session["customer_details"] = {
@@ -205,6 +207,27 @@ def complete(world: World, session: Obj, method: Obj | None, name: str, email: s
     }
     world.emit("checkout.session.completed", session)
     return session
+
+
+def _payment_status(invoice: Obj) -> str:
+    if invoice["amount_paid"]:
+        return "paid"
+    return "unpaid" if invoice["amount_due"] else "no_payment_required"
+
+
+def settle_debit(world: World, subscription: Obj, *, paid: bool) -> None:
+    """The bank says what became of a first payment that took days."""
+    invoice = world.by_id[subscription["latest_invoice"]]
+    intent = intent_of(world, invoice)
+    if intent is None or intent["status"] != "processing":
+        raise StripeRefusal(400, "No payment of this subscription is on its way.")
+    settle_intent(world, intent, paid=paid)
+    if paid:
+        mark_paid(world, invoice, invoice["amount_due"])
+    after_payment(world, subscription, invoice, paid)
+    for session in world.all("checkout.session", subscription=subscription["id"]):
+        session["payment_status"] = _payment_status(invoice)
+        world.emit(f"checkout.session.async_payment_{'succeeded' if paid else 'failed'}", session)
 
 
 def _card_error(world: World, refusal: tuple[str, str | None]) -> StripeRefusal:

@@ -30,7 +30,8 @@ def _of_subscription(world: World, subscription: Obj) -> Iterator[Job]:
     if status in OVER:
         return
     if status == "incomplete":
-        yield subscription["created"] + FIRST_PAYMENT, 0, billing.expire_incomplete, subscription
+        if not billing.is_on_its_way(world, world.by_id[subscription["latest_invoice"]]):
+            yield subscription["created"] + FIRST_PAYMENT, 0, billing.expire_incomplete, subscription
         return
     if subscription["cancel_at"]:
         yield subscription["cancel_at"], 0, end, subscription

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sandbox.stripe import (
     catalog,
+    checkout,
     customers,
     disputes,
     invoices,
@@ -55,6 +56,11 @@ class Dashboard:
 
     def renew_from_now(self, subscription_id: str) -> Obj:
         return self.change(subscription_id, {"billing_cycle_anchor": "now"})
+
+    def settle_debit(self, subscription_id: str, *, paid: bool = True) -> None:
+        """The bank has said what became of a first payment that took days (`Settings.delay_next`)."""
+        checkout.settle_debit(self.world, self.world.get("subscription", subscription_id), paid=paid)
+        self.acted()
 
     def refund(self, charge_or_intent: str, amount: int | None = None) -> Obj:
         key = "charge" if charge_or_intent.startswith("ch_") else "payment_intent"

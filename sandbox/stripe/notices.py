@@ -15,6 +15,7 @@ from sandbox.stripe.state import DAY, Obj, World, blank, merge_metadata, new_id,
 EVENT_TYPES = frozenset(get_args(stripe.Event.__annotations__["type"]))
 KEPT = 30 * DAY  # docs.stripe.com/api/events
 MOST_ENDPOINTS = 16
+MOST_TYPES = 20  # stripe.params.EventListParams, `types`
 
 
 def recent(world: World) -> list[Obj]:
@@ -25,6 +26,8 @@ def list_events(world: World, given: Obj) -> Obj:
     rows = recent(world)
     if "type" in given and "types" in given:
         raise invalid("You may pass either type or types, not both.", "type")
+    if len(given.get("types") or []) > MOST_TYPES:
+        raise invalid(f"You may pass at most {MOST_TYPES} types.", "types")
     patterns = given.get("types") or [given.get("type", "*")]
     rows = [row for row in rows if any(fnmatch.fnmatchcase(row["type"], one) for one in patterns)]
     if "delivery_success" in given:

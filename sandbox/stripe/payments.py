@@ -94,12 +94,46 @@ def charge_intent(world: World, intent: Obj, method: Obj) -> bool:
     if refusal:
         _fail(world, intent, charge, method, refusal)
         return False
-    intent.update(status="succeeded", amount_received=intent["amount"], payment_method=method["id"])
-    intent["last_payment_error"] = None
+    intent["payment_method"] = method["id"]
+    if world.settings.delay_next > 0:
+        world.settings.delay_next -= 1
+        _wait(world, intent, charge)
+        return False
+    _succeed(world, intent, charge)
+    return True
+
+
+def _succeed(world: World, intent: Obj, charge: Obj) -> None:
+    intent.update(status="succeeded", amount_received=intent["amount"], last_payment_error=None)
     world.emit("charge.succeeded", charge)
     world.emit("payment_intent.succeeded", intent)
     _settle(world, intent)
-    return True
+
+
+def _wait(world: World, intent: Obj, charge: Obj) -> None:
+    """The bank takes days to say (docs.stripe.com/payments/sepa-debit, 2026-11)."""
+    world.hidden["pending", charge["id"]] = {key: charge[key] for key in _PENDING}
+    charge.update(_PENDING)
+    intent["status"] = "processing"
+    world.emit("charge.pending", charge)
+    world.emit("payment_intent.processing", intent)
+
+
+_PENDING: Obj = {"status": "pending", "paid": False, "balance_transaction": None, "receipt_url": None}
+
+
+def settle_intent(world: World, intent: Obj, *, paid: bool) -> None:
+    """The bank has said."""
+    charge = world.by_id[intent["latest_charge"]]
+    method = world.by_id[intent["payment_method"]]
+    if paid:
+        charge.update(world.hidden.pop(("pending", charge["id"])))
+        _succeed(world, intent, charge)
+        return
+    failed = ("card_declined", "insufficient_funds")
+    charge.update(status="failed", captured=False, amount_captured=0, failure_code=failed[0])
+    charge.update(failure_message=DECLINES[failed[0]], outcome=_outcome(failed))
+    _fail(world, intent, charge, method, failed)
 
 
 def _fail(world: World, intent: Obj, charge: Obj, method: Obj, refusal: tuple[str, str | None]) -> None:

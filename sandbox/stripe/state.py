@@ -48,6 +48,7 @@ class Settings:
     after_retries: str = "cancel"  # or "unpaid", or "past_due": leave it as it is
     draft_seconds: int = 3600  # how long a renewal's invoice stays a draft
     decline_next: int = 0  # this many charges are declined whatever the card
+    delay_next: int = 0  # this many take days, as bank debits do; Dashboard.settle_debit ends the wait
 
 
 @dataclass

@@ -137,17 +137,29 @@ async def test_a_flood_of_unknown_ids_is_let_go(town: Town) -> None:
     assert asked(town) == []
 
 
-async def test_a_first_payment_on_its_way_is_said_and_not_sold_again(town: Town) -> None:
+@pytest.mark.parametrize("paid", [True, False])
+async def test_a_first_payment_that_takes_days_is_said_and_not_sold_again(town: Town, *, paid: bool) -> None:
     await town.sell()
-    await town.buy()
-    (sub,) = town.stripe.world.all("subscription")
-    with town.stripe.world.changing(sub, "customer.subscription.updated"):
-        sub["status"] = "incomplete"
-    await town.settled()
     reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
-    assert "Your first payment for this is on its way" in reply.text
-    assert [button.label for button in reply.buttons] == ["Manage"]
-    assert "It is on its way" in (await town.bob.run(town.guild, "subscriptions")).text
+    (link,) = [button.url for button in reply.buttons if button.url]
+    town.stripe.world.settings.delay_next = 1
+    assert town.stripe.pay_checkout(link)["payment_status"] == "unpaid"
+    await town.settled()
+    for _ in range(3):
+        reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+        assert "Your first payment for this is on its way" in reply.text
+        assert [button.label for button in reply.buttons] == ["Manage"]
+        assert "It is on its way" in (await town.bob.run(town.guild, "subscriptions")).text
+        assert not town.roles()
+        await town.turn(86_400)
+    (sub,) = town.stripe.world.all("subscription")
+    assert sub["status"] == "incomplete"
+    town.stripe.dashboard.settle_debit(sub["id"], paid=paid)
+    await town.settled()
+    assert town.roles() == (["Gold"] if paid else [])
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    assert ("You have this" in reply.text) is paid
+    assert bool([button.url for button in reply.buttons if button.url]) is not paid
 
 
 async def test_a_provider_that_does_not_say_is_named_before_anything_is_offered(town: Town) -> None:
