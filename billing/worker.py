@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
@@ -19,6 +20,7 @@ from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.carry_out import carry_out
 from billing.use_cases.converge import converge_member
 from billing.use_cases.look import watch_returns
+from billing.use_cases.older import begin
 from billing.use_cases.prices import refresh_prices
 from billing.use_cases.sweep import sweep
 from billing.use_cases.sync import locate_events, names_subscription, sync_subscription
@@ -30,6 +32,7 @@ RETRY_SECONDS = 5.0
 # A machine that slept goes on with the rest of each sleep as if no time had passed, and a clock may be set.
 LONGEST_WAIT = 30.0
 SWEEP_AGAIN = 300.0
+BEAT = 240.0  # seconds between two words in the ledger that it is in use
 # While more notifications than MANY wait to be stored, a lane begins a piece every PAUSE (real seconds), no
 # more: at 3,000 a second they are answered in half the time so, and so are commands.
 MANY = 4
@@ -157,6 +160,7 @@ class Worker:
         self._sync_interval = sync_interval
         self._wakes = {lane.name: asyncio.Event() for lane in lanes(ports)}
         self._timer = asyncio.Event()
+        self._begun = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def wake(self, works: Collection[Work] = tuple(Work)) -> None:
@@ -170,12 +174,38 @@ class Worker:
     def start(self) -> None:
         """Begin; Discord must be ready to take calls."""
         runs = [self._run_lane(lane) for lane in lanes(self._ports)]
-        runs += [self._run_timer(), self._run_sweeps(), self._refresh_prices(), watch_arrivals(self._ports)]
+        runs += [
+            self._begin(),
+            self._run_timer(),
+            self._run_sweeps(),
+            self._refresh_prices(),
+            watch_arrivals(self._ports),
+        ]
         runs += [watch_returns(self._ports)]
         self._tasks = [asyncio.create_task(run) for run in runs]
 
+    async def _begin(self) -> None:
+        """Nothing is done before it is known how old the ledger is; from then on it says when it was used."""
+        while not self._begun.is_set():
+            try:
+                await begin(self._ports, self._sync_interval)
+            except DuesError as error:
+                log.warning("the ledger cannot be begun with: %s", error)
+                await self._ports.clock.sleep(RETRY_SECONDS)
+            else:
+                self._begun.set()
+        while True:
+            await self._ports.clock.sleep(BEAT)
+            await self._beat()
+
+    async def _beat(self) -> None:
+        with suppress(DuesError):
+            await self._ports.ledger.record_value("written", str(self._ports.now()))
+
     async def close(self, patience: float) -> None:
         """Stop taking up work and let what runs finish, for at most `patience` real seconds."""
+        if self._begun.is_set():
+            await self._beat()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -185,6 +215,7 @@ class Worker:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _run_lane(self, lane: Lane) -> None:
+        await self._begun.wait()
         wake = self._wakes[lane.name]
         running: dict[Hashable, asyncio.Task[None]] = {}
         try:
@@ -257,6 +288,7 @@ class Worker:
         Once a second at most, which is as finely as the ledger tells times: nothing that is recorded
         within a second falls due in it.
         """
+        await self._begun.wait()
         done = 0
         while True:
             while done == self._ports.now():
@@ -289,6 +321,7 @@ class Worker:
         What waits for its next try is tried at once at the start, as nothing is known of what kept it; and
         when every provider has answered. A wish that somebody may be waiting for is left to them.
         """
+        await self._begun.wait()
         await self._retry(patience=0)
         while True:
             rest = self._sync_interval

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from billing.model import (
     Asked,
+    BackupFailed,
     Braked,
     ChargedLate,
     Disputed,
@@ -16,10 +17,13 @@ from billing.model import (
     IntentKind,
     IntentOutcome,
     IntentState,
+    LedgerNew,
+    LedgerRestored,
     Lifted,
     Linked,
     Notice,
     NoticeBody,
+    NotRepeated,
     PaidTwice,
     PaidWhileBlocked,
     PayerProposed,
@@ -43,7 +47,7 @@ from billing.model import (
 from billing.ports import Ports
 from billing.titles import title_of
 from billing.use_cases.carry_out import STOPPED_ALREADY, why_held
-from cogs import cards, charges, payers
+from cogs import cards, charges, ledgers, payers
 from cogs.brake import brake_card
 from cogs.buttons import ID_LIMIT
 from cogs.receipts import receipt_text
@@ -84,6 +88,10 @@ _COLOURS: dict[type[NoticeBody], int] = {
     TakenBack: cards.WARN,
     Vanished: cards.WARN,
     Unheard: cards.BAD,
+    LedgerRestored: cards.WARN,
+    LedgerNew: cards.BAD,
+    NotRepeated: cards.WARN,
+    BackupFailed: cards.WARN,
 }
 
 
@@ -144,6 +152,14 @@ async def notice_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return BRAKE_OFF
         case Unheard() as body:
             return _unheard(ports, body)
+        case LedgerRestored() as body:
+            return ledgers.restored(body)
+        case LedgerNew() as body:
+            return ledgers.new(body)
+        case BackupFailed():
+            return ledgers.BACKUP_FAILED
+        case NotRepeated() as body:
+            return await ledgers.not_repeated(ports, notice, body)
         case Unknown():
             return "Something about a subscription changed. /subscriptions shows how it stands."
         case body:
@@ -354,6 +370,10 @@ async def _rows(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return [payers.link_button(notice.guild_id, body)]
         case Linked(subscription=key):
             return await _own_buttons(ports, key)
+        case NotRepeated(subscription=key) if to_member:
+            return await _own_buttons(ports, key)
+        case LedgerNew():
+            return [cards.row(cards.button("It is right, start anew", "newledger", 0, str(notice.guild_id)))]
         case _:
             return []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from billing.model import Intent, IntentKind, SubscriptionKey
+from billing.model import Intent, IntentKind, IntentState, SubscriptionKey
 from db.rows import INTENT, intent, intent_row, key_row, marks
 
 # A pending wish of these kinds makes no sense any more once the other is wished.
@@ -53,6 +53,8 @@ def record_outcome(db: sqlite3.Connection, wish: Intent) -> None:
             wish.state,
         ),
     )
+    if wish.state is not IntentState.PENDING:
+        db.execute("DELETE FROM unasked_intents WHERE id = ?", (wish.id,))
 
 
 def load_intents(db: sqlite3.Connection, at: int, limit: int) -> list[Intent]:

@@ -28,6 +28,7 @@ from db import (
     marks,
     members,
     notices,
+    older,
     plans,
     subscriptions,
     sync,
@@ -262,6 +263,15 @@ class SqliteLedger(Ledger):
     record_price = _writes(plans.record_price)
     load_guild_settings = _reads(plans.load_guild_settings)
     record_guild_settings = _writes(plans.record_guild_settings)
+
+    # -- what an older ledger has not asked for yet --------------------------------------------------
+    record_started = _writes(older.record_started)
+    load_unswept = _reads(older.load_unswept)
+    record_looked = _writes(older.record_looked, {Work.CONVERGE})
+    record_disputes_listed = _writes(older.record_disputes_listed, {Work.CONVERGE})
+    record_swept = _writes(older.record_swept)
+    record_waiting = _writes(older.record_waiting, {Work.SYNC})
+    load_unasked_intent = _reads(older.load_unasked_intent)
 
     # -- notices, history, small things --------------------------------------------------------------
     record_notice = _writes(notices.record_notice)

@@ -15,6 +15,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
+from db import older
 from db.intents import record_intent
 from db.marks import mark
 from db.notices import record_notice
@@ -39,14 +40,17 @@ def load_member_state(db: sqlite3.Connection, guild_id: int, member_id: int) -> 
     )
     roles = db.execute(f"SELECT role_id FROM role_grants WHERE {_THE_ONE}", who)
     member = db.execute(f"SELECT parked, due_at FROM members WHERE {_THE_ONE}", who).fetchone()
+    unasked = older.unasked_of(db, member_id)
     return MemberState(
         plans=tuple(load_plans(db, guild_id, removed=True)),
-        subscriptions=tuple(subscription(row) for row in subscriptions),
+        subscriptions=tuple(older.hold(subscription(row), unasked) for row in subscriptions),
         overrides=_load_unlifted(db, guild_id, member_id),
         granted=frozenset(row[0] for row in roles),
         parked=member[0] if member else None,
         stale=db.execute(_STALE, who).fetchone() is not None,
         due_at=member[1] if member else None,
+        unasked=tuple(unasked),
+        unswept=older.is_any_unswept(db),
     )
 
 

@@ -18,7 +18,7 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import Synced
-from db import disputes
+from db import disputes, older
 from db.inbox import finish
 from db.intents import record_intent, record_outcome
 from db.marks import mark, try_again
@@ -40,6 +40,8 @@ def record_synced(db: sqlite3.Connection, synced: Synced) -> bool:
     if new and old and old.status is Status.ENDED and new.status is not Status.ENDED:
         return False  # older truth, and so is all that was concluded from it
     changed = new is not None and _record_snapshot(db, old, new, synced)
+    if new is not None:
+        older.look(db, new.key, synced.at)
     add_changes(db, synced.changes)
     for notice in synced.notices:
         record_notice(db, notice)

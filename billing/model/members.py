@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from billing.model.overrides import Override
 from billing.model.plans import Plan
-from billing.model.subscriptions import Subscription
+from billing.model.subscriptions import Subscription, SubscriptionKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class Seen:
 @dataclass(frozen=True, slots=True)
 class MemberState:
     """All that decides one member's roles in one server. `stale`: a subscription waits to be fetched;
-    `due_at`: when time alone changes something, until that is taken up."""
+    `due_at`: when time alone changes something, until that is taken up. `unasked`: this person's
+    subscriptions that an older ledger holds, which are UNKNOWN here; `unswept`: others may be missing."""
 
     plans: tuple[Plan, ...]
     subscriptions: tuple[Subscription, ...]
@@ -41,3 +42,5 @@ class MemberState:
     parked: str | None = None
     stale: bool = False
     due_at: int | None = None
+    unasked: tuple[SubscriptionKey, ...] = ()
+    unswept: bool = False

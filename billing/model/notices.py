@@ -293,6 +293,40 @@ class Unknown:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerRestored:
+    """To the admins: the ledger was put back from a copy that was last `written` then."""
+
+    kind: ClassVar[str] = "ledger_restored"
+    written: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotRepeated:
+    """To whoever asked, the `member` or the admins: a restored ledger shows as open what was asked of the
+    provider then. The provider does not show it as done, and it was not done."""
+
+    kind: ClassVar[str] = "not_repeated"
+    intent: str
+    member: int
+    subscription: SubscriptionKey
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerNew:
+    """To the admins: the ledger is new, and lacks `many` running subscriptions of this server."""
+
+    kind: ClassVar[str] = "ledger_new"
+    many: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackupFailed:
+    """To the admins: the daily backup failed."""
+
+    kind: ClassVar[str] = "backup_failed"
+
+
 NoticeBody: TypeAlias = (
     Started
     | PaymentFailed
@@ -321,6 +355,10 @@ NoticeBody: TypeAlias = (
     | Braked
     | Unheard
     | Unknown
+    | LedgerRestored
+    | NotRepeated
+    | LedgerNew
+    | BackupFailed
 )
 
 # Each kind's class, by the name that the ledger keeps it under.

@@ -27,8 +27,10 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import Ports, Provider, Synced
+from billing.use_cases.already import already
 from billing.use_cases.blocked import load_block
 from billing.use_cases.late import at_once_if_late, charged_late
+from billing.use_cases.not_repeated import settle_unseen
 from billing.use_cases.stops import is_of_admins
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,8 @@ async def carry_out(ports: Ports, intent: Intent, *, tell: bool = True) -> Inten
         latest = await ports.ledger.load_intent(intent.id) or intent
         if latest.state is not IntentState.PENDING:
             return latest
+        if latest.by != RULE and await ports.ledger.load_unasked_intent(latest.id):
+            return await _settle(ports, latest)
         latest = await at_once_if_late(ports, latest)
         return await _found_stopped(ports, latest) or await _attempt(ports, latest, tell=tell)
 
@@ -91,6 +95,22 @@ async def _found_stopped(ports: Ports, intent: Intent) -> Intent | None:
     synced = Synced(latest, "provider", "fetched", evidence, ports.now())
     await ports.ledger.record_intent_outcome(found, synced, [])
     return found
+
+
+async def _settle(ports: Ports, intent: Intent) -> Intent:
+    """One that a restored ledger shows as open: it is looked up, and never carried out unseen."""
+    subscription = await ports.ledger.load_subscription(intent.key)
+    if subscription is None:
+        raise NotFound("This subscription is not known here.")
+    try:
+        return await settle_unseen(ports, intent, subscription)
+    except ProviderError as error:
+        attempt = replace(intent, attempts=intent.attempts + 1)
+        if error.retry:
+            return await _keep(ports, attempt, error)
+        failed = replace(attempt, state=IntentState.FAILED, outcome=error.tell)
+        await ports.ledger.record_intent_outcome(failed, None, _told(ports, failed, subscription))
+        return failed
 
 
 async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:
@@ -228,16 +248,3 @@ def stopping(subscription: Subscription) -> IntentKind:
     paid = subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN)
     paid = paid or (subscription.status is Status.PAUSED and subscription.paid_through is not None)
     return IntentKind.CANCEL_AT_PERIOD_END if paid else IntentKind.CANCEL_NOW
-
-
-def already(kind: IntentKind, subscription: Subscription) -> bool:
-    """Whether the subscription is as the wish would make it, so that nothing need be asked."""
-    match kind:
-        case IntentKind.CANCEL_AT_PERIOD_END:
-            return subscription.ends_with_period or subscription.status is Status.ENDED
-        case IntentKind.CANCEL_NOW:
-            return subscription.status is Status.ENDED
-        case IntentKind.RESUME:
-            return subscription.renews and subscription.ends_at is None
-        case _:
-            return False

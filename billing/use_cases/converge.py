@@ -86,6 +86,7 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
         await _park(ports, mark, state, bool(desired), gone, now)
         return f"parked, {type(gone).__name__}"
     actual = seen.roles
+    await _ask_first(ports, state, held - actual)
     state = await _adopt(ports, mark, state, actual, now)
     changes = diff(desired, held, actual, state.granted)
     ordered = ordered_roles(state.plans, state.overrides, now)
@@ -145,9 +146,15 @@ async def _adopt(
     return replace(state, granted=state.granted | found) if found else state
 
 
+async def _ask_first(ports: Ports, state: MemberState, lacks: frozenset[int]) -> None:
+    """Who waits for a role that an older ledger holds back is fetched before all others."""
+    if lacks and state.unasked and not state.stale:
+        await ports.ledger.record_waiting(state.unasked)
+
+
 def _wait_for_truth(mark: MemberMark, state: MemberState, taken: frozenset[int], now: int) -> Outcome | None:
     """Nothing that is paid for is taken on an old account of it: paid meanwhile, it would be given back."""
-    unsure = state.stale or (state.due_at is not None and state.due_at <= now)
+    unsure = state.stale or state.unswept or (state.due_at is not None and state.due_at <= now)
     early = mark.attempts < UNSURE_TRIES or now < mark.since + UNSURE_FOR
     if taken and unsure and early:
         return Outcome(kept=taken, waits=WAITS)

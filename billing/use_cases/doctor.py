@@ -154,7 +154,18 @@ async def _ledger(ports: Ports) -> list[Finding]:
     waits = max(health.oldest_event_age or 0, health.oldest_member_age or 0)
     says = f"{health.inbox} events, {health.members} members, {health.intents} wishes waiting."
     cure = "The provider or Discord may be down; it goes on by itself. The log tells more."
-    return [Finding("ledger", waits < WAITS_TOO_LONG, says, cure)]
+    return [Finding("ledger", waits < WAITS_TOO_LONG, says, cure), *_unasked(health.unasked)]
+
+
+def _unasked(many: int) -> list[Finding]:
+    if not many:
+        return []
+    says = (
+        f"The bot's records are older than its last run, as after a restored backup or a long stop. {many} "
+        "subscriptions are on hold until their provider was asked: nobody gets or loses a role by them."
+    )
+    cure = "This ends by itself as soon as the provider answers."
+    return [Finding("records", False, says, cure)]
 
 
 async def _backups(ports: Ports) -> list[Finding]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from billing.access import plans_of
 from billing.errors import ProviderError, ProviderUnavailable
-from billing.model import DisputeState, Plan, Subscription
+from billing.model import DisputeState, Plan, Subscription, SubscriptionKey
 from billing.ports import Known, Ports, Provider
 from billing.use_cases.blocked import load_block
 from billing.use_cases.check import check_members
@@ -52,27 +52,48 @@ async def sweep(ports: Ports) -> list[str]:
     faults = []
     for provider in ports.providers.values():
         try:
-            await sweep_provider(ports, provider)
-            await tell_nobodys(ports, provider)
-            await sweep_disputes(ports, provider)
+            await _sweep_at(ports, provider)
         except ProviderError as error:
             faults.append(f"{provider.title}: {error}")
     await check_members(ports)
     return faults
 
 
-async def sweep_provider(ports: Ports, provider: Provider) -> None:
+async def _sweep_at(ports: Ports, provider: Provider) -> None:
+    """Where an older ledger holds subscriptions, the disputes come first: who has asked back a payment since
+    must not have the roles until that is heard of."""
+    home = (provider.name, provider.account)
+    if not await ports.ledger.load_unswept(*home):
+        await sweep_provider(ports, provider)
+        await tell_nobodys(ports, provider)
+        await sweep_disputes(ports, provider)
+        return
+    try:
+        await sweep_disputes(ports, provider)
+    except ProviderUnavailable:
+        raise
+    except ProviderError as error:
+        log.warning("The disputes of %s cannot be listed: %s", provider.title, error)
+    await ports.ledger.record_disputes_listed(*home, ports.now())
+    await sweep_provider(ports, provider, unasked=True)
+    await tell_nobodys(ports, provider)
+    await ports.ledger.record_swept(*home)
+
+
+async def sweep_provider(ports: Ports, provider: Provider, *, unasked: bool = False) -> None:
     """Look at every subscription of the provider that is ours or pays for a plan sold here.
 
     A list is old by the time it is read to its end: what differs from it is fetched anew, and only what is
-    not known at all is recorded from it.
+    not known at all is recorded from it. `unasked`: what it shows unchanged is held no longer.
     """
     begun, name = ports.now(), f"swept {provider.name}:{provider.account}"
     sold = await ports.ledger.load_plans(None, removed=True)
     known_ids = [] if provider.lists_all else await _load_to_look_up(ports, provider, name)
     seen = Numbers()
     async for listed in _together(provider.list_subscriptions(known_ids)):
-        await _compare(ports, provider, listed, sold, seen)
+        same = await _compare(ports, provider, listed, sold, seen)
+        if unasked and same:
+            await ports.ledger.record_looked(same, ports.now())
     await _look_for_missing(ports, provider, seen)
     if not provider.lists_all:
         await ports.ledger.record_value(name, str(begun))
@@ -97,7 +118,8 @@ async def _together(listing: AsyncIterator[Subscription]) -> AsyncIterator[list[
 
 async def _compare(
     ports: Ports, provider: Provider, listed: Sequence[Subscription], sold: list[Plan], seen: Numbers
-) -> None:
+) -> list[SubscriptionKey]:
+    """Those that are as they are recorded."""
     found = await ports.ledger.load_known(provider.name, provider.account, [one.key.id for one in listed])
     known = {one.subscription.key: one for one in found}
     differ, new = [], []
@@ -113,6 +135,7 @@ async def _compare(
         seen.add(recorded.number)
     if differ:
         await ports.ledger.record_stale(differ, "sweep", ports.now())
+    return [key for key in known if key not in differ]
 
 
 async def _look_for_missing(ports: Ports, provider: Provider, seen: Numbers) -> None:

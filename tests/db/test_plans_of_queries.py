@@ -85,6 +85,11 @@ async def everything(ledger: Ledger) -> None:
     await ledger.record_told("told_1", 20, delivered=False)
     await ledger.record_value("name", "value")
     await ledger.record_guild_settings(await ledger.load_guild_settings(GUILD), "1", 20)
+    await ledger.record_started([("stripe", "acct")], 20, older=True, copied=True)
+    await ledger.record_waiting([KEY])
+    await ledger.record_looked([KEY], 20)
+    await ledger.record_disputes_listed("stripe", "acct", 20)
+    await ledger.record_swept("stripe", "acct")
     await load_everything(ledger)
 
 
@@ -133,6 +138,8 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_untold_to_admins(GUILD, 30, 9)
     await ledger.load_history(*who, 9)
     await ledger.load_value("name")
+    await ledger.load_unswept("stripe", "acct")
+    await ledger.load_unasked_intent("wish_1")
     await ledger.load_health(20)
 
 

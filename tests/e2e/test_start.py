@@ -182,4 +182,6 @@ async def test_a_start_says_nothing_to_worry_about(town: Town, tmp_path: Path) -
     await is_ready(town)
     assert await program.stop() == 0
     assert "INFO" in program.output
-    assert not [line for line in program.output.splitlines() if "WARNING" in line or "ERROR" in line]
+    warned = [line for line in program.output.splitlines() if "WARNING" in line or "ERROR" in line]
+    assert len(warned) == 1
+    assert f"There was no ledger at {town.path}, so a new and empty one was made" in warned[0]

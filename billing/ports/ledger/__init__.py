@@ -8,12 +8,20 @@ from billing.ports.ledger.decisions import DecisionLedger
 from billing.ports.ledger.inbox import InboxLedger
 from billing.ports.ledger.members import MemberLedger
 from billing.ports.ledger.notices import NoticeLedger
+from billing.ports.ledger.older import OlderLedger
 from billing.ports.ledger.plans import PlanLedger
 from billing.ports.ledger.subscriptions import SubscriptionLedger
 
 
 class Ledger(
-    InboxLedger, SubscriptionLedger, MemberLedger, DecisionLedger, PlanLedger, NoticeLedger, Protocol
+    InboxLedger,
+    SubscriptionLedger,
+    MemberLedger,
+    DecisionLedger,
+    PlanLedger,
+    NoticeLedger,
+    OlderLedger,
+    Protocol,
 ):
     """Everything Dues remembers. Raises LedgerError and nothing else.
 

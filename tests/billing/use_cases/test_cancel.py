@@ -21,8 +21,9 @@ from billing.errors import (
     ProviderUnavailable,
 )
 from billing.model import IntentKind, IntentOutcome, IntentState, Status, Subscription, SubscriptionKey
+from billing.use_cases.already import already
 from billing.use_cases.cancel import PATIENCE, cancel, is_open, preview, preview_cancel, resume
-from billing.use_cases.carry_out import already, stopping
+from billing.use_cases.carry_out import stopping
 from tests.billing.builders import (
     DAY,
     GRACE,

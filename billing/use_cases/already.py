@@ -1,0 +1,18 @@
+"""Whether there is nothing left to ask of the provider."""
+
+from __future__ import annotations
+
+from billing.model import IntentKind, Status, Subscription
+
+
+def already(kind: IntentKind, subscription: Subscription) -> bool:
+    """Whether the subscription is as the wish would make it, so that nothing need be asked."""
+    match kind:
+        case IntentKind.CANCEL_AT_PERIOD_END:
+            return subscription.ends_with_period or subscription.status is Status.ENDED
+        case IntentKind.CANCEL_NOW:
+            return subscription.status is Status.ENDED
+        case IntentKind.RESUME:
+            return subscription.renews and subscription.ends_at is None
+        case _:
+            return False

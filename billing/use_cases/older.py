@@ -1,0 +1,49 @@
+"""A ledger that is older than itself: what it holds is unknown until the providers were asked.
+
+It was put back from a backup, or nobody has written to it for long. Acted on as it stands it would give roles
+to whoever has ended since, and take them from whoever has paid.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from billing.model import LedgerRestored, Notice
+from billing.ports import Ports
+
+log = logging.getLogger(__name__)
+
+LEAST = 600  # seconds without a write, below which a ledger is never old
+
+WHY = {
+    "restored": "it was put back from a backup",
+    "count": "it was copied from elsewhere, or an earlier copy was put in its place",
+    "age": "nothing was written to it for long",
+}
+
+
+async def begin(ports: Ports, sync_interval: float) -> None:
+    """Before anything is done with the ledger: hold it where it is older than itself."""
+    now = ports.now()
+    why = await _why_older(ports, sync_interval, now)
+    written = int(await ports.ledger.load_value("written") or 0)
+    homes = [(provider.name, provider.account) for provider in ports.providers.values()]
+    copied = why in ("restored", "count")
+    await ports.ledger.record_started(homes, now, older=bool(why), copied=copied)
+    held = (await ports.ledger.load_health(now)).unasked
+    if why:
+        log.warning(
+            "The ledger is older than itself: %s. %d subscriptions are held until asked for", WHY[why], held
+        )
+    if copied:
+        for guild_id in {plan.guild_id for plan in await ports.ledger.load_plans(None, removed=True)}:
+            body = LedgerRestored(written or None)
+            await ports.ledger.record_notice(Notice(f"restored:{guild_id}:{now}", guild_id, None, body, now))
+
+
+async def _why_older(ports: Ports, sync_interval: float, now: int) -> str:
+    marked = await ports.ledger.load_value("older")
+    if marked:
+        return marked if marked in WHY else "restored"
+    written = int(await ports.ledger.load_value("written") or 0)
+    return "age" if written and now - written > max(2 * sync_interval, LEAST) else ""

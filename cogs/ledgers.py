@@ -1,0 +1,49 @@
+"""What people are told of the ledger itself: that it is new, was put back, or could not be copied."""
+
+from __future__ import annotations
+
+from billing.model import LedgerNew, LedgerRestored, Notice, NotRepeated
+from billing.ports import Ports
+from billing.titles import title_of
+from cogs.replies import INTENTS, day
+
+BACKUP_FAILED = (
+    "### The daily backup failed\nThe bot works, but its ledger was not copied. The log names the folder and "
+    "the reason. The bot tries again every hour; `/doctor` shows when it worked."
+)
+
+
+def restored(body: LedgerRestored) -> str:
+    """For the admins: decisions are missing."""
+    since = f" since {day(body.written)}" if body.written else " since then"
+    return (
+        "### The bot was restored from a backup\nIt asks the payment providers about every subscription "
+        "before it gives or takes a role because of it, so payments come right by themselves.\n"
+        f"What admins decided{since} may be missing: plans, grants and revocations. Look through this "
+        "channel and repeat what still holds."
+    )
+
+
+def new(body: LedgerNew) -> str:
+    """For the admins: the records are missing."""
+    many = "One running subscription" if body.many == 1 else f"{body.many} running subscriptions"
+    return (
+        f"### The bot has a new, empty ledger\n{many} that it sold in this server before that ledger was "
+        "made have no member or no plan in it, so they give no roles.\n"
+        "If the bot should have its old records, whoever runs it stops it and restores a backup, or puts "
+        "`DATABASE_URL` right. If there is none, add the plans again with the same prices (`/plans add`): "
+        "their members are then found by themselves."
+    )
+
+
+async def not_repeated(ports: Ports, notice: Notice, body: NotRepeated) -> str:
+    """For whoever asked: it was not done."""
+    intent = await ports.ledger.load_intent(body.intent)
+    doing = INTENTS[intent.kind][1] if intent else "what was asked"
+    provider = title_of(body.subscription.provider)
+    whose = "your subscription" if notice.member_id is not None else f"the subscription of <@{body.member}>"
+    return (
+        f"### Please look at this again\nThe bot was restored from a backup, in which {doing} was still to "
+        f"be done for {whose} (`{body.subscription.id}`). {provider} does not show it as done. It may have "
+        "been changed back since, so the bot did not do it again. If you still want it, ask for it once more."
+    )

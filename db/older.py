@@ -1,0 +1,135 @@
+"""What a ledger that is older than itself has not asked the providers for yet."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import replace
+
+from billing.model import Binding, DisputeState, Status, Subscription, SubscriptionKey
+from db.count import MADE, NOT_TOLD, OLDER
+from db.health import load_value, record_value
+from db.inbox import record_stale
+from db.marks import mark
+from db.rows import key_row, to_json
+
+_HOME = "provider = ? AND account = ?"
+
+# `row > 0` lets SQLite go by the table's own key.
+_HOLD = """
+    INSERT OR REPLACE INTO unasked (row, looked)
+    SELECT row, 0 FROM subscriptions WHERE row > 0 AND (status <> 'ended' OR paid_through > ?)
+"""
+_STILL_PAID = """
+    SELECT provider, account, id FROM subscriptions WHERE row > 0 AND status = 'ended' AND paid_through > ?
+"""
+_LOOKED = """
+    SELECT row, guild_id, member_id FROM unasked CROSS JOIN subscriptions USING (row)
+    WHERE row > 0 AND looked = 1 AND provider = ? AND account = ?
+"""
+_LISTED = """
+    SELECT row, guild_id, member_id FROM json_each(?) CROSS JOIN subscriptions
+        ON provider = ? AND account = ? AND subscriptions.id = value
+    WHERE row IN (SELECT row FROM unasked)
+"""
+
+
+def record_started(
+    db: sqlite3.Connection, homes: Sequence[tuple[str, str]], at: int, *, older: bool, copied: bool
+) -> None:
+    known = db.execute("SELECT provider, account FROM unasked_providers WHERE provider > ''").fetchall()
+    db.executemany(f"DELETE FROM unasked_providers WHERE {_HOME}", set(known) - set(homes))
+    record_value(db, "written", str(at))
+    if load_value(db, MADE) == NOT_TOLD:
+        record_value(db, MADE, str(at))
+    if older:
+        _hold(db, homes, at)
+    if copied:
+        db.execute("INSERT OR IGNORE INTO unasked_intents SELECT id FROM intents WHERE state = 'pending'")
+        db.execute("UPDATE notices SET next_try_at = NULL WHERE next_try_at IS NOT NULL")
+        db.execute("DELETE FROM named_values WHERE name = ?", (OLDER,))
+
+
+def _hold(db: sqlite3.Connection, homes: Sequence[tuple[str, str]], at: int) -> None:
+    db.execute(_HOLD, (at,))
+    db.executemany("INSERT OR REPLACE INTO unasked_providers VALUES (?, ?, 1)", homes)
+    # No sweep looks at what has ended.
+    record_stale(db, [SubscriptionKey(*row) for row in db.execute(_STILL_PAID, (at,))], "older ledger", at)
+
+
+def load_unswept(db: sqlite3.Connection, provider: str, account: str) -> bool:
+    row = db.execute(f"SELECT 1 FROM unasked_providers WHERE {_HOME}", (provider, account))
+    return row.fetchone() is not None
+
+
+def record_looked(db: sqlite3.Connection, keys: Sequence[SubscriptionKey], at: int) -> None:
+    for provider, account in {key.at for key in keys}:
+        ids = to_json([key.id for key in keys if key.at == (provider, account)])
+        _let_go(db, provider, account, db.execute(_LISTED, (ids, provider, account)).fetchall(), at)
+
+
+def _let_go(
+    db: sqlite3.Connection, provider: str, account: str, rows: Iterable[tuple[int, int, int]], at: int
+) -> None:
+    """Those that were looked at; for as long as their provider's disputes were not, that is only noted."""
+    here = (provider, account)
+    wait = db.execute(f"SELECT 1 FROM unasked_providers WHERE {_HOME} AND disputes = 1", here).fetchone()
+    numbers = [(row[0],) for row in rows]
+    if wait:
+        db.executemany("UPDATE unasked SET looked = 1 WHERE row = ?", numbers)
+        return
+    db.executemany("DELETE FROM unasked WHERE row = ?", numbers)
+    mark(db, [Binding(guild, member) for _, guild, member in rows if guild], "the provider was asked", at)
+
+
+def record_disputes_listed(db: sqlite3.Connection, provider: str, account: str, at: int) -> None:
+    db.execute(f"UPDATE unasked_providers SET disputes = 0 WHERE {_HOME}", (provider, account))
+    _let_go(db, provider, account, db.execute(_LOOKED, (provider, account)).fetchall(), at)
+
+
+def record_swept(db: sqlite3.Connection, provider: str, account: str) -> None:
+    db.execute(f"DELETE FROM unasked_providers WHERE {_HOME}", (provider, account))
+
+
+def record_waiting(db: sqlite3.Connection, keys: Sequence[SubscriptionKey]) -> None:
+    """In front of all others, which were due at some real moment."""
+    record_stale(db, keys, "a member waits for it", 0)
+
+
+def load_unasked_intent(db: sqlite3.Connection, intent_id: str) -> bool:
+    return db.execute("SELECT 1 FROM unasked_intents WHERE id = ?", (intent_id,)).fetchone() is not None
+
+
+def unasked_of(db: sqlite3.Connection, member_id: int) -> set[SubscriptionKey]:
+    """Which of a person's subscriptions are held."""
+    if db.execute("SELECT 1 FROM unasked WHERE row > 0 LIMIT 1").fetchone() is None:
+        return set()
+    rows = db.execute(
+        "SELECT provider, account, id FROM subscriptions WHERE member_id = ?"
+        " AND row IN (SELECT row FROM unasked)",
+        (member_id,),
+    )
+    return {SubscriptionKey(*row) for row in rows}
+
+
+def hold(sub: Subscription, unasked: Container[SubscriptionKey]) -> Subscription:
+    """As it is to be judged: what was not asked for is unknown, a dispute included."""
+    if sub.key not in unasked:
+        return sub
+    return replace(sub, status=Status.UNKNOWN, dispute=DisputeState.NONE)
+
+
+def is_any_unswept(db: sqlite3.Connection) -> bool:
+    """Whether a subscription of anybody's may be missing here."""
+    return db.execute("SELECT 1 FROM unasked_providers WHERE provider > '' LIMIT 1").fetchone() is not None
+
+
+def look(db: sqlite3.Connection, key: SubscriptionKey, at: int) -> None:
+    """This one was fetched."""
+    row = db.execute(
+        "SELECT row, guild_id, member_id FROM subscriptions WHERE provider = ? AND account = ? AND id = ?"
+        " AND row IN (SELECT row FROM unasked)",
+        key_row(key),
+    ).fetchone()
+    if row is not None:
+        _let_go(db, key.provider, key.account, [row], at)
