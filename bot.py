@@ -100,9 +100,11 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
 
 async def _serve_until_signal(settings: Settings) -> int:
     serving = asyncio.ensure_future(serve(settings, SystemClock()))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
-            asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError, AttributeError):  # Windows raises KeyboardInterrupt instead
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, serving.cancel)
+        loop.add_signal_handler(signal.SIGHUP, log.info, "SIGHUP is ignored: restart to read settings anew")
     try:
         await serving
     except asyncio.CancelledError:
@@ -126,9 +128,9 @@ def main(arguments: list[str]) -> int:
                 return 2
     except SettingsError as error:
         return tell_refused(error.faults) if arguments == ["check"] else refuse(2, *error.faults)
-    except LedgerError as error:
+    except (LedgerError, CannotListen) as error:
         return refuse(error.exit_code, error.tell)
-    except (TokenRefused, CannotListen, Conflict) as error:
+    except (TokenRefused, Conflict) as error:
         return refuse(2, error.tell)
 
 

@@ -5,7 +5,12 @@ Result codes: https://sqlite.org/rescode.html (the low byte is the primary code)
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from billing.errors import DuesError, LedgerDamaged, LedgerError, LedgerUnavailable
 
@@ -45,6 +50,50 @@ def fault_of(error: Exception) -> DuesError:
     return fault
 
 
-def _primary(error: Exception) -> int | None:
+def _primary(error: BaseException) -> int | None:
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
+
+
+PASSES = 75  # sysexits.h, EX_TEMPFAIL: a service manager is to try again
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+# A person has to change a setting or a right.
+_MISPLACED = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+
+
+@contextmanager
+def opening(path: Path) -> Iterator[None]:
+    """Why a ledger cannot be opened, in words for the operator and with its path. LedgerUnavailable ends the
+    program with PASSES where it may pass by itself."""
+    try:
+        yield
+    except LedgerUnavailable as error:
+        if type(error) is not LedgerUnavailable or error.__cause__ is None:
+            raise
+        fault = _why_not_opened(error.__cause__, path.absolute())
+        raise fault from error
+
+
+def _why_not_opened(cause: BaseException, path: Path) -> LedgerUnavailable:
+    number = cause.errno if isinstance(cause, OSError) else None
+    code = _primary(cause)
+    if number in _FULL or code == sqlite3.SQLITE_FULL:
+        return _passing(f"The disk that holds {path} is full. Make room there.", cause)
+    if number == errno.EROFS or (code is not None and _is_read_only(path)):
+        return _passing(f"The file system that holds {path} is read-only. Make it writable again.", cause)
+    if number in _MISPLACED or (code is not None and not os.access(path, os.R_OK | os.W_OK)):
+        tell = f"The ledger cannot be made or opened at {path}. Check DATABASE_URL and who may write there."
+        return LedgerUnavailable(tell, detail=str(cause))
+    return _passing(f"The ledger at {path} cannot be opened just now ({cause}).", cause)
+
+
+def _is_read_only(path: Path) -> bool:
+    where = path if path.exists() else path.parent
+    return bool(hasattr(os, "statvfs") and where.exists() and os.statvfs(where).f_flag & os.ST_RDONLY)
+
+
+def _passing(tell: str, cause: BaseException) -> LedgerUnavailable:
+    fault = LedgerUnavailable(tell, detail=str(cause))
+    fault.exit_code = PASSES
+    return fault

@@ -36,6 +36,7 @@ from db import (
 from db.backup import backup, last_backup
 from db.copier import Copier
 from db.count import Count
+from db.faults import opening
 from db.lane import ALL, Lane, OnChange
 from db.lock import hold, make
 from db.schema import prepare_reader, prepare_writer
@@ -90,6 +91,7 @@ class SqliteLedger(Ledger):
         be made or written.
         """
         async with AsyncExitStack() as undo:
+            undo.enter_context(opening(path))
             lock = undo.enter_context(hold(path))
             new = make(path)
             count = Count(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import math
 import sys
@@ -35,6 +36,7 @@ LARGEST_BODY = 1 << 20
 SLOWEST_BODY = 10.0
 LONGEST_LINGER = 1.0  # for the rest of a body that was answered already
 LONGEST_SILENCE = 30.0
+BIND_PAUSES = (1, 2, 4, 8)  # seconds
 MOST_CALLERS = 1000
 WAITS_TOO_LONG = 300.0
 
@@ -46,7 +48,18 @@ CROWDED = (
 
 
 class CannotListen(DuesError):  # noqa: N818 - named by what happened, like the others
-    """The address is taken, or not this machine's."""
+    """`exit_code`: of a program that cannot start because of it; 75 where that may pass by itself."""
+
+    def __init__(self, host: str, port: int, error: OSError) -> None:
+        where, number = f"{host}:{port} (HTTP_HOST, HTTP_PORT)", error.errno
+        self.exit_code = 2 if number in {errno.EACCES, errno.EPERM} else 75
+        if number == errno.EADDRINUSE:
+            tell = f"Another program listens at {where}. Stop it, or choose another port."
+        elif self.exit_code == 2:
+            tell = f"Dues may not listen at {where}. Choose a port above 1023."
+        else:
+            tell = f"This machine has no address {where} just now ({error.strerror or error})."
+        super().__init__(tell)
 
 
 @dataclass(frozen=True)
@@ -290,7 +303,7 @@ SPEAKERS = web.AppKey("speakers", Speakers)
 @asynccontextmanager
 async def listening(application: web.Application, host: str, port: int, drain: float) -> AsyncIterator[int]:
     """Serve until left, then let what runs finish for `drain` seconds; the port it listens on. CannotListen
-    where the address is taken or not this machine's."""
+    where the address stays taken or is not this machine's."""
     # Signatures are over the bytes as sent, and what is not unpacked cannot be a bomb.
     patience: dict[str, Any] = {"shutdown_timeout": drain, "lingering_time": LONGEST_LINGER}
     runner = web.AppRunner(application, access_log=None, auto_decompress=False, **patience)
@@ -299,15 +312,27 @@ async def listening(application: web.Application, host: str, port: int, drain: f
     application[SPEAKERS].watch(cast("web.Server", runner.server))
     closing = asyncio.create_task(application[SPEAKERS].show_out())
     try:
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            raise CannotListen(f"HTTP_HOST and HTTP_PORT: cannot listen there ({error.strerror}).") from None
+        await _bind(runner, host, port)
         log.info("Listening on %s", runner.addresses)
         yield int(runner.addresses[0][1])
     finally:
         closing.cancel()
         await runner.cleanup()
+
+
+async def _bind(runner: web.AppRunner, host: str, port: int) -> None:
+    """Tried for a while: the former process may not have gone yet, or the network is only coming up."""
+    for pause in (*BIND_PAUSES, None):
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            fault = CannotListen(host, port, error)
+            if pause is None or fault.exit_code == 2:
+                raise fault from None
+            log.warning("%s Trying again in %d s", fault.tell, pause)
+            await asyncio.sleep(pause)
+        else:
+            return
 
 
 def _is_ours(record: logging.LogRecord) -> bool:

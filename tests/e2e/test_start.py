@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 import sqlite3
 from pathlib import Path
+from typing import cast
 
 import aiohttp
 import pytest
 
+from billing.ports import Ledger
 from db import SqliteLedger
+from sandbox.clock import MovableClock
 from tests.cogs.town import TOKEN, Town
 from tests.contract.ledger.nouns import ANNA, plan, subscription, sync
 from tests.e2e.process import Program, is_ready, run, settings_of
+from web.app import CannotListen, Listener, listening
 
 
 async def test_wrong_settings_are_all_named_and_no_secret_is(tmp_path: Path) -> None:
@@ -52,12 +58,13 @@ async def test_a_refused_token_is_a_wrong_setting(town: Town, tmp_path: Path) ->
     assert "wrong.token" not in output
 
 
-async def test_a_port_that_is_taken_is_a_wrong_setting(town: Town, program: Program, tmp_path: Path) -> None:
+async def test_a_port_that_is_taken_may_be_free_later(town: Town, program: Program, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     code, output = await run(other, settings_of(town, DATABASE_URL="sqlite:///other.db"))
-    assert code == 2
-    assert "HTTP_PORT" in output
+    assert code == 75
+    assert output.count("Trying again") == 4
+    assert "Another program listens" in output
 
 
 async def test_the_dotenv_file_is_read_and_the_environment_wins(town: Town, tmp_path: Path) -> None:
@@ -90,6 +97,26 @@ async def test_a_ledger_that_cannot_be_read_is_left_alone(town: Town, tmp_path: 
     code, _ = await run(tmp_path, settings_of(town))
     assert code == 4
     assert town.path.read_bytes() == before
+
+
+async def test_an_address_that_the_machine_lacks_may_come_up_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("web.app.BIND_PAUSES", (0,))
+    application = Listener(cast("Ledger", None), {}, MovableClock(), lambda: None).application()
+    with pytest.raises(CannotListen) as met:
+        async with listening(application, "192.0.2.1", 0, 1.0):
+            pass
+    assert met.value.exit_code == 75
+    assert "192.0.2.1" in met.value.tell
+
+
+async def test_sighup_is_logged_and_ignored(town: Town, program: Program) -> None:
+    os.kill(program.pid, signal.SIGHUP)
+    async with asyncio.timeout(20):
+        while "SIGHUP is ignored" not in program.output:  # noqa: ASYNC110 - a process tells nobody
+            await asyncio.sleep(0.05)
+    await is_ready(town)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -177,6 +204,8 @@ async def test_commands_are_registered_when_they_changed_and_not_at_every_start(
 
 
 async def test_a_start_says_nothing_to_worry_about(town: Town, tmp_path: Path) -> None:
+    async with await SqliteLedger.open(town.path):
+        pass  # making one is said
     program = Program(tmp_path, settings_of(town))
     await program.start()
     await is_ready(town)
