@@ -71,11 +71,11 @@ def _paid_cycle(data: Answer, tariff: Tariff) -> Cycle | None:
     billed = [cycle for cycle in tariff.paid if done.get(cycle.sequence)]
     if not done:  # PayPal does not say
         return None if tariff.fee and _is_fee(data, tariff, tariff.regular) else tariff.regular
-    cycle = billed[-1] if billed else tariff.paid[0]
-    if tariff.fee:
-        failing = failed_at(data) is not None or failures_of(data) > 0
-        return cycle if billed and not (failing and _is_fee(data, tariff, cycle)) else None
-    return cycle if billed or _counts_late(data, tariff, cycle) else None
+    if not billed:
+        fee = bool(tariff.fee) and _amount(data) in (None, tariff.fee, tariff.taxed(tariff.fee))
+        return tariff.paid[0] if not fee and _counts_late(data, tariff, tariff.paid[0]) else None
+    failing = failed_at(data) is not None or failures_of(data) > 0
+    return None if tariff.fee and failing and _is_fee(data, tariff, billed[-1]) else billed[-1]
 
 
 def completed_of(data: Answer) -> Mapping[int, int]:

@@ -183,6 +183,20 @@ class TestWithoutFee:
         assert found.paid_through == due
 
 
+def test_who_changed_to_a_plan_with_a_fee_keeps_what_was_paid() -> None:
+    """PayPal takes no fee for a change, and counts the new plan's cycles from nothing."""
+    due = moment("2027-02-28T10:00:00Z")
+    billing = paid("3.0", START, cycle_executions=executed(0), next_billing_time=stamp(due))
+    found = mapped(subscription(billing_info=billing), with_fee(YEARLY), START + 9 * DAY)
+    assert found.paid_through == due
+
+
+def test_a_cycle_that_is_counted_late_is_paid_beside_a_fee_too() -> None:
+    billing = paid("100.0", START + 4 * HOUR, cycle_executions=executed(0))
+    found = mapped(subscription("CANCELLED", billing_info=billing), with_fee(YEARLY))
+    assert found.paid_through == YEAR_LATER + 4 * HOUR
+
+
 def test_a_fee_out_of_the_list_of_payments_is_one_too() -> None:
     hidden = subscription("CANCELLED", billing_info={})
     fee = dict(with_payment(hidden, Payment("TX1", 100, 0, "usd", START)))
