@@ -144,6 +144,9 @@ class _Cycle:
 
 def _steps(sub: Subscription, group: Sequence[int], cycle: _Cycle) -> tuple[Step, ...]:
     """The sums in order; empty where they depend on how the provider rounds."""
+    lasting = [d for d in _in_force(sub.terms.discounts, cycle, 0) if not d.once]
+    if any(d.once for d in sub.terms.discounts) and not _sum(sub, group, lasting):
+        return ()  # where nothing is left to reduce, the one for a single charge may be kept for a later one
     starts = sorted({0, *_changes(sub.terms.discounts, cycle)})
     sums = [_sum(sub, group, _in_force(sub.terms.discounts, cycle, start)) for start in starts]
     found: list[Step] = []

@@ -130,6 +130,9 @@ def _unsure(data: Answer, items: Sequence[Answer], status: Status) -> Iterable[U
     customer = maybe(data, "customer", object)
     known = customer if isinstance(customer, dict) else {}
     exempt = maybe(known, "tax_exempt", str) in EXEMPT
+    if maybe(data, "discounts", list) and maybe(known, "discount", dict) is not None:
+        # The customer's own may apply once those of the subscription are used up.
+        yield Unsure.DISCOUNT
     if _tax_is_open(data, items, exempt=exempt):
         yield Unsure.TAX
     if maybe(known, "balance", int):

@@ -74,6 +74,7 @@ _DECODER = msgspec.json.Decoder(_Notification)
 _KIND_OF_TYPE = (
     ("customer.subscription.", "subscription"),
     ("checkout.session.", "checkout.session"),
+    ("customer.discount.", "discount"),
     ("charge.dispute.", "dispute"),
     ("charge.refund.", "refund"),
     ("charge.", "charge"),
@@ -90,6 +91,7 @@ _LEADS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "invoice": (("subscription", "of_parent"), ("subscription", "subscription")),
     "checkout.session": (("subscription", "subscription"),),
     "customer": (("customer", "id"),),
+    "discount": (("subscription", "subscription"), ("customer", "customer")),
     "charge": (("payment_intent", "payment_intent"), ("charge", "id")),
     "refund": (("payment_intent", "payment_intent"), ("charge", "charge")),
     "dispute": (("dispute", "id"),),
@@ -101,7 +103,13 @@ _LEADS: Mapping[str, tuple[tuple[str, str], ...]] = {
 # say too, and each would cost a look at the subscription.
 _TELLING: Mapping[str, frozenset[str]] = {
     "invoice": frozenset(
-        {"invoice.paid", "invoice.payment_failed", "invoice.voided", "invoice.marked_uncollectible"}
+        {
+            "invoice.paid",
+            "invoice.payment_action_required",
+            "invoice.payment_failed",
+            "invoice.voided",
+            "invoice.marked_uncollectible",
+        }
     ),
     "dispute": frozenset({"charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed"}),
     "charge": frozenset({"charge.refunded", "charge.failed"}),

@@ -16,6 +16,7 @@ from sandbox.stripe import (
     catalog,
     checkout,
     customers,
+    discounts,
     disputes,
     invoices,
     notices,
@@ -25,6 +26,7 @@ from sandbox.stripe import (
     refunds,
     schedules,
     subscriptions,
+    taxes,
 )
 from sandbox.stripe.errors import BadParameter, StripeRefusal, invalid
 from sandbox.stripe.expand import expand
@@ -40,6 +42,7 @@ MODULES = (
     catalog,
     checkout,
     customers,
+    discounts,
     disputes,
     invoices,
     notices,
@@ -49,6 +52,7 @@ MODULES = (
     refunds,
     schedules,
     subscriptions,
+    taxes,
 )
 ROUTES: list[Route] = [route for module in MODULES for route in module.ROUTES]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sandbox.stripe import invoices
 from sandbox.stripe.cancel import OVER, cancel_now
 from sandbox.stripe.dates import period_from
-from sandbox.stripe.state import Obj, World
+from sandbox.stripe.state import DAY, Obj, World
 
 UPDATED = "customer.subscription.updated"
 
@@ -29,9 +29,9 @@ def method_for(world: World, subscription: Obj) -> Obj | None:
     return world.by_id.get(name) if name else None
 
 
-def set_periods(world: World, subscription: Obj, moment: int) -> None:
-    """Put every item into the period of the subscription's cycle that `moment` falls in."""
-    for item in items_of(subscription):
+def set_periods(world: World, subscription: Obj, moment: int, items: list[Obj] | None = None) -> None:
+    """Put every item, or these, into the period of the subscription's cycle that `moment` falls in."""
+    for item in items_of(subscription) if items is None else items:
         recurring = world.by_id[item["price"]]["recurring"]
         start, end = period_from(
             subscription["billing_cycle_anchor"], recurring["interval"], recurring["interval_count"], moment
@@ -41,18 +41,32 @@ def set_periods(world: World, subscription: Obj, moment: int) -> None:
         subscription["cancel_at"] = period_end(subscription)
 
 
-def bill(world: World, subscription: Obj, reason: str, *, free: bool = False, new_period: bool = True) -> Obj:
-    """A draft of what is waiting (prorations) and, for a new period, of every item."""
+def bill(
+    world: World,
+    subscription: Obj,
+    reason: str,
+    *,
+    free: bool = False,
+    new_period: bool = True,
+    items: list[Obj] | None = None,
+) -> Obj:
+    """A draft of what is waiting (prorations) and, for a new period, of every item, or of these."""
     lines: list[Obj] = world.hidden.pop(("pending", subscription["id"]), [])
     if new_period:
-        amount = 0 if free else None
-        lines += [invoices.line_for(world, subscription, item, amount) for item in items_of(subscription)]
+        amount, begun = 0 if free else None, items_of(subscription) if items is None else items
+        lines += [invoices.line_for(world, subscription, item, amount) for item in begun]
     return invoices.draft_invoice(world, subscription, reason, lines)
 
 
 def settle(world: World, subscription: Obj, invoice: Obj) -> bool:
-    """Finalize and try to collect at once."""
+    """Finalize and try to collect at once; one that is sent is waited for."""
     invoices.finalize(world, invoice)
+    if invoice["collection_method"] == "send_invoice" and invoice["status"] == "open":
+        invoice["due_date"] = world.now() + (subscription["days_until_due"] or 0) * DAY
+        with world.changing(subscription, UPDATED):
+            if subscription["status"] == "incomplete":
+                subscription["status"] = "active"
+        return False
     paid = invoice["status"] == "paid" or invoices.collect(world, invoice, method_for(world, subscription))
     after_payment(world, subscription, invoice, paid)
     return paid
@@ -80,7 +94,7 @@ def _money_failed(world: World, subscription: Obj, invoice: Obj) -> None:
     if (
         invoice["billing_reason"] == "subscription_create"
     ):  # incomplete: the customer must act, nothing retries
-        world.emit("invoice.payment_failed", invoice)
+        _tell_unpaid(world, invoice)
         return
     first = world.hidden.setdefault(("failed", invoice["id"]), world.now())
     if invoices.note_failure(world, invoice, first) is not None:
@@ -101,6 +115,12 @@ def is_on_its_way(world: World, invoice: Obj) -> bool:
     return intent is not None and intent["status"] == "processing"
 
 
+def _tell_unpaid(world: World, invoice: Obj) -> None:
+    if invoices.awaits_customer(world, invoice):
+        world.emit("invoice.payment_action_required", invoice)
+    world.emit("invoice.payment_failed", invoice)
+
+
 def renew(world: World, subscription: Obj) -> None:
     """The end of a period or of a trial: the next period begins, its invoice is drafted."""
     ends = period_end(subscription)
@@ -110,8 +130,9 @@ def renew(world: World, subscription: Obj) -> None:
     with world.changing(subscription, UPDATED):
         if trial_over:
             subscription["status"] = "active"
-        set_periods(world, subscription, ends)
-        invoice = bill(world, subscription, "subscription_cycle")
+        over = [item for item in items_of(subscription) if item["current_period_end"] == ends]
+        set_periods(world, subscription, ends, over)
+        invoice = bill(world, subscription, "subscription_cycle", items=over)
     _as_paused(world, subscription, invoice)
 
 

@@ -25,6 +25,8 @@ class Card:
 
 GOOD = "4242424242424242"
 DECLINES_LATER = "4000000000000341"  # can be saved, cannot be charged
+ASKS_EACH_TIME = "4000002760003184"  # the bank wants each payment confirmed; on a page that is done there
+AUTHENTICATE = "authentication_required"
 
 # number: brand, refused when saved, refused when charged, decline_code
 NUMBERS: dict[str, tuple[str, str | None, str | None, str | None]] = {
@@ -33,6 +35,7 @@ NUMBERS: dict[str, tuple[str, str | None, str | None, str | None]] = {
     "5555555555554444": ("mastercard", None, None, None),
     "378282246310005": ("amex", None, None, None),
     DECLINES_LATER: ("visa", None, "card_declined", "generic_decline"),
+    ASKS_EACH_TIME: ("visa", None, AUTHENTICATE, None),
     "4000000000000002": ("visa", "card_declined", "card_declined", "generic_decline"),
     "4000000000009995": ("visa", "card_declined", "card_declined", "insufficient_funds"),
     "4000000000009987": ("visa", "card_declined", "card_declined", "lost_card"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from sandbox.stripe.errors import StripeRefusal, invalid, required
@@ -100,8 +100,32 @@ def create_price(world: World, given: Obj) -> Obj:
         }
     )
     merge_metadata(price, given.get("metadata"))
+    world.hidden["currencies", price["id"]] = given.get("currency_options") or {}
     world.emit("price.created", price)
     return price
+
+
+def currency_options(world: World, price: Obj) -> Obj:
+    """Its amounts in all its currencies; shown on request only."""
+    own = {price["currency"]: {"unit_amount": price["unit_amount"]}}
+    return {
+        currency: {
+            "custom_unit_amount": None,
+            "tax_behavior": price["tax_behavior"],
+            "unit_amount": one["unit_amount"],
+            "unit_amount_decimal": str(one["unit_amount"]),
+        }
+        for currency, one in {**own, **world.hidden.get(("currencies", price["id"]), {})}.items()
+    }
+
+
+def amount_of(world: World, price: Obj, quantity: int, currency: str) -> int:
+    """What so many cost, minor units; fractions are rounded on the line, halves up."""
+    if price["currency"] != currency:
+        unit = Decimal(currency_options(world, price)[currency]["unit_amount"])
+    else:
+        unit = Decimal(price["unit_amount_decimal"])
+    return int((unit * quantity).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def _amounts(given: Obj) -> tuple[int | None, str]:
@@ -161,7 +185,10 @@ def list_prices(world: World, given: Obj) -> Obj:
 
 
 PRODUCT = "active description images marketing_features metadata name"
-PRICE = "active currency lookup_key metadata nickname product tax_behavior unit_amount unit_amount_decimal "
+PRICE = (
+    "active currency currency_options lookup_key metadata nickname product tax_behavior unit_amount "
+    "unit_amount_decimal "
+)
 RECURRING = "recurring(interval interval_count trial_period_days)"
 
 ROUTES: list[Route] = [

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sandbox.stripe.billing import after_payment
 from sandbox.stripe.customers import create_customer, living
+from sandbox.stripe.discounts import code_typed
 from sandbox.stripe.errors import DECLINES, StripeRefusal, invalid, required, unsupported
 from sandbox.stripe.invoices import intent_of, mark_paid
 from sandbox.stripe.payment_methods import attach_to
-from sandbox.stripe.payments import refusal_of, settle_intent
+from sandbox.stripe.payments import on_page, refusal_of, settle_intent
 from sandbox.stripe.routes import PAGING, Route, get, page, post, retrieve
 from sandbox.stripe.state import DAY, Obj, World, blank, listing, merge_metadata, token
 from sandbox.stripe.subscriptions import begin, check_prices, new_subscription, trial_end_of
@@ -177,10 +178,14 @@ def run_out(world: World, session: Obj) -> Obj:
     return session
 
 
-def complete(world: World, session: Obj, method: Obj | None, name: str, email: str) -> Obj:
-    """What the Pay button does. StripeRefusal 402 leaves the session open for another card."""
+def complete(world: World, session: Obj, method: Obj | None, name: str, email: str, code: str = "") -> Obj:
+    """What the Pay button does; `code`: a promotion code, if the page takes any. StripeRefusal 402 leaves the
+    session open for another card."""
     if session["status"] != "open":
         raise StripeRefusal(400, f"This page has been {session['status']}; ask for a new one.")
+    if code and not session["allow_promotion_codes"]:
+        raise StripeRefusal(402, "This page takes no codes.")
+    found = [{"promotion_code": code_typed(world, code)["id"]}] if code else None
     refusal = refusal_of(world, method) if method and session["amount_total"] else None
     if refusal:
         raise _card_error(world, refusal)
@@ -188,13 +193,15 @@ def complete(world: World, session: Obj, method: Obj | None, name: str, email: s
     if method:
         attach_to(world, method, customer)
         method["billing_details"].update(name=name, email=email)
-    subscription = _subscribe(world, session, customer, method)
+    with on_page(world):
+        subscription = _subscribe(world, session, customer, method, found)
     invoice = world.by_id[subscription["latest_invoice"]]
     session.update(
         status="complete",
         customer=customer["id"],
         subscription=subscription["id"],
         invoice=invoice["id"],
+        amount_total=invoice["total"],
         payment_status=_payment_status(invoice),
         url=None,
     )
@@ -243,13 +250,13 @@ def _customer_for(world: World, session: Obj, name: str, email: str) -> Obj:
     return create_customer(world, {"name": name, "email": email})
 
 
-def _subscribe(world: World, session: Obj, customer: Obj, method: Obj | None) -> Obj:
+def _subscribe(world: World, session: Obj, customer: Obj, method: Obj | None, codes: list[Obj] | None) -> Obj:
     hidden = world.hidden[session["id"]]
     subscription = new_subscription(
         world, customer, {**hidden["subscription_data"], "items": hidden["items"]}
     )
     subscription["default_payment_method"] = method["id"] if method else None
-    return begin(world, subscription)
+    return begin(world, subscription, {} if codes is None else {"discounts": codes})
 
 
 def list_sessions(world: World, given: Obj) -> Obj:

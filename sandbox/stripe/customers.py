@@ -8,7 +8,7 @@ from sandbox.stripe.routes import PAGING, Route, delete, get, page, post
 from sandbox.stripe.state import Obj, World, blank, merge_metadata, new_id, token
 
 PLAIN = "address description email name phone preferred_locales shipping tax_exempt"
-WRITABLE = PLAIN + " metadata invoice_settings(default_payment_method footer)"
+WRITABLE = PLAIN + " balance" + " metadata invoice_settings(default_payment_method footer)"
 
 
 def create_customer(world: World, given: Obj) -> Obj:
@@ -51,6 +51,7 @@ def _apply(customer: Obj, given: Obj) -> None:
     for key in PLAIN.split():
         if key in given:
             customer[key] = None if given[key] == "" else given[key]
+    customer["balance"] = given.get("balance", customer["balance"])
     if isinstance(customer["address"], dict):
         customer["address"] = {**blank("city country line1 line2 postal_code state"), **customer["address"]}
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.stripe.cancel import OVER
+from sandbox.stripe.catalog import currency_options
 from sandbox.stripe.checkout import line_items
+from sandbox.stripe.discounts import applies_to
 from sandbox.stripe.errors import BadParameter, invalid
 from sandbox.stripe.state import Obj, World, listing, present
 
@@ -29,7 +31,9 @@ def _refunds(world: World, charge: Obj) -> Obj:
 
 
 # Fields that exist only for those who ask.
-ON_REQUEST: dict[tuple[str, str], Callable[[World, Obj], Obj]] = {
+ON_REQUEST: dict[tuple[str, str], Callable[[World, Obj], Obj | None]] = {
+    ("coupon", "applies_to"): applies_to,
+    ("price", "currency_options"): currency_options,
     ("checkout.session", "line_items"): line_items,
     ("invoice", "payments"): _payments,
     ("customer", "subscriptions"): _subscriptions,
@@ -64,13 +68,16 @@ def _step(world: World, node: Obj, parts: list[str], path: str) -> None:
     key, rest = parts[0], parts[1:]
     build = ON_REQUEST.get((node.get("object", ""), key))
     if build and key not in node:
-        node[key] = present(world, build(world, world.by_id[node["id"]]))
+        built = build(world, world.by_id[node["id"]])
+        node[key] = None if built is None else present(world, built)
     if node.get("object") == "billing_portal.configuration" and parts == PRODUCTS:
         stored = world.by_id[node["id"]]["features"]["subscription_update"]["products"]
         node["features"]["subscription_update"]["products"] = copy.deepcopy(stored)
         return
     if key not in node:
         raise _cannot(path)
+    if isinstance(node[key], list) and node[key] and all(isinstance(one, str) for one in node[key]):
+        node[key] = [_written_out(world, one, path) for one in node[key]]
     if isinstance(node[key], str):
         found = world.by_id.get(node[key])
         if found is None or key == "id":
@@ -80,6 +87,13 @@ def _step(world: World, node: Obj, parts: list[str], path: str) -> None:
         _walk(world, node[key], rest, path)
     elif not isinstance(node[key], dict | list | None):
         raise _cannot(path)
+
+
+def _written_out(world: World, name: str, path: str) -> Obj:
+    found = world.by_id.get(name)
+    if found is None:
+        raise _cannot(path)
+    return present(world, found)
 
 
 def _cannot(path: str) -> BadParameter:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+
+from sandbox.stripe import reckoning
+from sandbox.stripe.catalog import amount_of
 from sandbox.stripe.errors import StripeRefusal, declined
 from sandbox.stripe.payments import cancel_intent, charge_intent, open_intent
 from sandbox.stripe.routes import PAGING, Route, get, page, post, retrieve
@@ -14,24 +18,52 @@ def draft_invoice(world: World, subscription: Obj, reason: str, lines: list[Obj]
     invoice_id = new_id("in")
     for line in lines:
         line["invoice"] = invoice_id
-    total = sum(line["amount"] for line in lines)
     invoice = world.add(_blank_invoice(world, invoice_id, subscription, customer))
-    invoice.update(
-        amount_due=max(total, 0),
-        amount_remaining=max(total, 0),
-        billing_reason=reason,
-        lines=listing(lines, f"/v1/invoices/{invoice_id}/lines"),
-        period_start=subscription["items"]["data"][0]["current_period_start"],
-        period_end=world.now(),
-        subtotal=total,
-        subtotal_excluding_tax=total,
-        total=total,
-        total_excluding_tax=total,
-    )
+    invoice.update(_sums(world, subscription, reason, lines, invoice_id))
+    reckoning.use_up(world, subscription, invoice)
     if reason == "subscription_cycle":
         invoice["automatically_finalizes_at"] = world.now() + world.settings.draft_seconds
     world.emit("invoice.created", invoice)
     subscription["latest_invoice"] = invoice_id
+    return invoice
+
+
+def _sums(world: World, subscription: Obj, reason: str, lines: list[Obj], invoice_id: str) -> Obj:
+    return {
+        **reckoning.reckon(world, subscription, lines),
+        "billing_reason": reason,
+        "discounts": list(subscription["discounts"]),
+        "lines": listing(lines, f"/v1/invoices/{invoice_id}/lines"),
+        "period_start": subscription["items"]["data"][0]["current_period_start"],
+        "period_end": world.now(),
+    }
+
+
+def preview(world: World, given: Obj) -> Obj:
+    """What the next invoice would be, stored nowhere (docs.stripe.com/api/invoices/create_preview)."""
+    subscription = world.get("subscription", given.get("subscription", ""), "subscription")
+    if (
+        subscription["status"] not in ("active", "trialing", "past_due")
+        or subscription["cancel_at_period_end"]
+    ):
+        raise StripeRefusal(404, "No upcoming invoices for customer", code="invoice_upcoming_none")
+    customer = world.get("customer", subscription["customer"])
+    due = min(item["current_period_end"] for item in subscription["items"]["data"])
+    items = [item for item in subscription["items"]["data"] if item["current_period_end"] == due]
+    lines = [*copy.deepcopy(world.hidden.get(("pending", subscription["id"]), []))]
+    before, world.moment = world.moment, due  # as it will be then
+    try:
+        lines += [line_for(world, subscription, item) for item in items]
+        invoice_id = f"upcoming_{new_id('in')}"
+        for line in lines:
+            line["invoice"] = invoice_id
+        invoice = _blank_invoice(world, invoice_id, subscription, customer)
+        invoice.update(_sums(world, subscription, "upcoming", lines, invoice_id))
+    finally:
+        world.moment = before
+    both = invoice["total"] + customer["balance"]
+    invoice.update(amount_due=max(both, 0), amount_remaining=max(both, 0))
+    invoice.update(starting_balance=customer["balance"], ending_balance=both - max(both, 0))
     return invoice
 
 
@@ -96,12 +128,12 @@ def line_for(world: World, subscription: Obj, item: Obj, amount: int | None = No
     price = world.by_id[item["price"]]
     product = world.by_id[price["product"]]
     quantity = item["quantity"]
-    full = (price["unit_amount"] or 0) * quantity if amount is None else amount
+    full = amount_of(world, price, quantity, subscription["currency"]) if amount is None else amount
     return {
         "id": new_id("il"),
         "object": "line_item",
         "amount": full,
-        "currency": price["currency"],
+        "currency": subscription["currency"],
         "description": f"{quantity} × {product['name']}" if full else f"Trial period for {product['name']}",
         "discount_amounts": [],
         "discountable": True,
@@ -175,6 +207,12 @@ def intent_of(world: World, invoice: Obj) -> Obj | None:
     return world.by_id[payments[0]["payment"]["payment_intent"]] if payments else None
 
 
+def awaits_customer(world: World, invoice: Obj) -> bool:
+    """Whether their bank wants them to confirm the payment."""
+    intent = intent_of(world, invoice)
+    return intent is not None and intent["status"] == "requires_action"
+
+
 def collect(world: World, invoice: Obj, method: Obj | None) -> bool:
     """One attempt at an open invoice; False when the card refuses or there is none."""
     intent = intent_of(world, invoice)
@@ -215,6 +253,8 @@ def note_failure(world: World, invoice: Obj, first_failed_at: int) -> int | None
     with world.changing(invoice, "invoice.updated"):
         invoice["next_payment_attempt"] = following
         invoice["auto_advance"] = following is not None
+    if awaits_customer(world, invoice):
+        world.emit("invoice.payment_action_required", invoice)
     world.emit("invoice.payment_failed", invoice)
     _delinquent(world, invoice, True)
     return following
@@ -297,6 +337,7 @@ def list_lines(world: World, given: Obj, invoice_id: str) -> Obj:
 
 
 ROUTES: list[Route] = [
+    post("/v1/invoices/create_preview", "InvoiceCreatePreviewParams", preview, "subscription"),
     retrieve("invoice", "/v1/invoices/{id}", "InvoiceRetrieveParams"),
     get(
         "/v1/invoices",

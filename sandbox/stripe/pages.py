@@ -16,6 +16,7 @@ from sandbox.stripe.clockwork import catch_up
 from sandbox.stripe.dates import spoken
 from sandbox.stripe.errors import StripeRefusal
 from sandbox.stripe.payment_methods import attach_to
+from sandbox.stripe.payments import on_page
 from sandbox.stripe.portal_pages import PortalPages
 from sandbox.stripe.state import Obj, World
 
@@ -124,6 +125,7 @@ class Pages:
                 expiry=typed.get("expiry", ""),
                 name=typed.get("name", ""),
                 email=typed.get("email", ""),
+                code=typed.get("code", ""),
             )
         except StripeRefusal as refusal:
             return self._checkout(session, str(refusal), typed)
@@ -167,7 +169,8 @@ class Pages:
     def _pay_open(self, invoice: Obj, number: str, expiry: str) -> None:
         method = people.typed_card(self.world, number, expiry)
         attach_to(self.world, method, self.world.get("customer", invoice["customer"]))
-        invoices.pay(self.world, {"payment_method": method["id"]}, invoice["id"])
+        with on_page(self.world):
+            invoices.pay(self.world, {"payment_method": method["id"]}, invoice["id"])
         subscription = self.world.get("subscription", invoices.subscription_id(invoice))
         with self.world.changing(subscription, billing.UPDATED):
             subscription["default_payment_method"] = method["id"]

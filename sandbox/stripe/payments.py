@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sandbox.stripe.cards import AUTHENTICATE
 from sandbox.stripe.dates import month_of, year_of
 from sandbox.stripe.errors import DECLINES
 from sandbox.stripe.routes import PAGING, Route, get, list_of, page, retrieve
@@ -82,11 +86,29 @@ def refusal_of(world: World, method: Obj) -> tuple[str, str | None] | None:
     if world.settings.decline_next > 0:
         return "card_declined", "generic_decline"
     card = world.hidden[method["id"]]
+    if card.charge_code == AUTHENTICATE:
+        return None
     return (card.charge_code, card.decline_code) if card.charge_code else None
+
+
+@contextmanager
+def on_page(world: World) -> Iterator[None]:
+    """While the customer is there, and confirms what their bank asks."""
+    world.hidden["on page"] = True
+    try:
+        yield
+    finally:
+        world.hidden.pop("on page")
 
 
 def charge_intent(world: World, intent: Obj, method: Obj) -> bool:
     """Try the card; True when the money came. The intent tells the rest."""
+    if world.hidden[method["id"]].charge_code == AUTHENTICATE and not world.hidden.get("on page"):
+        intent.update(status="requires_action", payment_method=method["id"])
+        intent["next_action"] = {"type": "use_stripe_sdk", "use_stripe_sdk": {}}
+        world.emit("payment_intent.requires_action", intent)
+        return False
+    intent["next_action"] = None
     refusal = refusal_of(world, method)
     world.settings.decline_next = max(world.settings.decline_next - 1, 0)
     charge = _new_charge(world, intent, method, refusal)

@@ -25,13 +25,15 @@ def typed_card(world: World, number: str, expiry: str) -> Obj:
     return make_method(world, card)
 
 
-def pay(world: World, session: Obj, *, number: str, expiry: str, name: str, email: str) -> Obj:
+def pay(
+    world: World, session: Obj, *, number: str, expiry: str, name: str, email: str, code: str = ""
+) -> Obj:
     """The Pay button."""
     if not name.strip() or "@" not in email:
         raise StripeRefusal(402, "Please give a name and an e-mail address.", kind="card_error")
     skip_card = session["payment_method_collection"] == "if_required" and not session["amount_total"]
     method = None if skip_card and not number else typed_card(world, number, expiry)
-    return checkout.complete(world, session, method, name.strip(), email.strip())
+    return checkout.complete(world, session, method, name.strip(), email.strip(), code.strip())
 
 
 def open_portal(world: World, secret: str) -> Obj | None:

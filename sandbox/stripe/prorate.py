@@ -5,6 +5,7 @@ docs.stripe.com/billing/subscriptions/prorations (read 2026-11).
 
 from __future__ import annotations
 
+from sandbox.stripe.catalog import amount_of
 from sandbox.stripe.invoices import line_for
 from sandbox.stripe.state import Obj, World, new_id
 
@@ -26,9 +27,12 @@ def add_line(world: World, subscription: Obj, item: Obj, sign: int) -> None:
     if subscription["status"] == "trialing":
         return
     price = world.by_id[item["price"]]
-    amount = sign * share((price["unit_amount"] or 0) * item["quantity"], item, world.now())
+    amount = sign * share(
+        amount_of(world, price, item["quantity"], subscription["currency"]), item, world.now()
+    )
     line = line_for(world, subscription, item, amount)
     product = world.by_id[price["product"]]["name"]
+    line["discountable"] = False  # the discount stands in its amount already
     line["description"] = f"{'Unused time on' if sign < 0 else 'Remaining time on'} {product}"
     line["period"] = {"start": world.now(), "end": item["current_period_end"]}
     line["parent"]["subscription_item_details"].update(invoice_item=new_id("ii"), proration=True)

@@ -15,7 +15,7 @@ from sandbox import wheel
 from sandbox.clock import date_answers
 from sandbox.delivery import Delivery
 from sandbox.faults import Faults
-from sandbox.stripe import catalog, clockwork, notices, people, portal
+from sandbox.stripe import catalog, clockwork, discounts, notices, people, portal, taxes
 from sandbox.stripe.api import Api, Exchange
 from sandbox.stripe.cards import GOOD
 from sandbox.stripe.dashboard import Dashboard
@@ -168,6 +168,19 @@ class StripeServer:
         given = {"product": product_id, "unit_amount": unit_amount, "currency": currency, **more}
         return catalog.create_price(self.world, {**given, "recurring": recurring})
 
+    def add_code(self, code: str, **coupon: Any) -> Obj:
+        """A coupon, as the API names it, behind a code that people can type; the coupon's answer."""
+        made = discounts.create_coupon(self.world, coupon)
+        discounts.create_code(
+            self.world, {"code": code, "promotion": {"type": "coupon", "coupon": made["id"]}}
+        )
+        return made
+
+    def add_tax(self, percentage: float, *, inclusive: bool) -> Obj:
+        """A tax rate."""
+        given = {"display_name": "VAT", "percentage": percentage, "inclusive": inclusive}
+        return taxes.create_rate(self.world, given)
+
     def add_endpoint(self, url: str, events: list[str] | None = None, api_version: str | None = None) -> Obj:
         """A webhook endpoint; its `secret` is in the answer, this once."""
         given: Obj = {"url": url, "enabled_events": events or ["*"], "api_version": api_version}
@@ -180,11 +193,13 @@ class StripeServer:
         name: str = "Ada Member",
         email: str = "ada@example.com",
         expiry: str = EXPIRY,
+        code: str = "",
     ) -> Obj:
-        """As a person on the checkout page; `session`: its id or address. StripeRefusal 402 on a decline."""
+        """As a person on the checkout page; `session`: its id or address, `code`: a promotion code.
+        StripeRefusal 402 on a decline."""
         self.catch_up()
         found = self.world.get("checkout.session", session.rsplit("/", 1)[-1].partition("#")[0])
-        paid = people.pay(self.world, found, number=card, expiry=expiry, name=name, email=email)
+        paid = people.pay(self.world, found, number=card, expiry=expiry, name=name, email=email, code=code)
         self.acted()
         return paid
 

@@ -47,6 +47,7 @@ class Settings:
     retry_days: tuple[int, ...] = (1, 3, 5, 7)
     after_retries: str = "cancel"  # or "unpaid", or "past_due": leave it as it is
     draft_seconds: int = 3600  # how long a renewal's invoice stays a draft
+    tax_percent: float = 20.0  # what Stripe Tax works out, for everybody
     decline_next: int = 0  # this many charges are declined whatever the card
     delay_next: int = 0  # this many take days, as bank debits do; Dashboard.settle_debit ends the wait
 
@@ -173,11 +174,21 @@ def _shown(world: World, value: Any) -> Any:
     kind = shown.get("object")
     if kind == "billing_portal.configuration":  # shown on request only, see expand.py
         shown["features"]["subscription_update"].pop("products", None)
+    _write_out(world, shown, kind)
     if kind in ("subscription_item", "item") and isinstance(shown["price"], str):
         price = shown["price"] = _shown(world, world.by_id[shown["price"]])
         if kind == "subscription_item":
             shown["plan"] = plan_of(price)
     return shown
+
+
+def _write_out(world: World, shown: Obj, kind: Any) -> None:
+    """A customer's discount and tax rates are never mere ids."""
+    rates = {"subscription": "default_tax_rates", "subscription_item": "tax_rates"}.get(str(kind))
+    if rates and shown.get(rates):
+        shown[rates] = [dict(world.by_id[r]) if isinstance(r, str) else r for r in shown[rates]]
+    if kind == "customer" and isinstance(shown.get("discount"), str):
+        shown["discount"] = _shown(world, world.by_id[shown["discount"]])
 
 
 def plan_of(price: Obj) -> Obj:

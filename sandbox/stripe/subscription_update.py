@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from sandbox.stripe import billing
+from sandbox.stripe import billing, discounts
 from sandbox.stripe.cancel import OVER, note_details, plan_end, refuse_managed
 from sandbox.stripe.customers import own_method
 from sandbox.stripe.errors import StripeRefusal, declined, invalid, missing, unsupported
@@ -30,6 +30,18 @@ def update(world: World, given: Obj, subscription_id: str) -> Obj:
         merge_metadata(subscription, given.get("metadata"))
         note_details(subscription, given.get("cancellation_details"))
         _plain(world, subscription, given)
+        if "discounts" in given:
+            discounts.set_discounts(world, subscription, given["discounts"], subscription=subscription_id)
+        for key in ("default_tax_rates", "automatic_tax"):
+            if key in given:
+                subscription[key] = (
+                    given[key] or []
+                    if key == "default_tax_rates"
+                    else {
+                        **subscription[key],
+                        **given[key],
+                    }
+                )
         if "pause_collection" in given:
             _pause(world, subscription, given["pause_collection"])
         due = switch(world, subscription, given) if "items" in given else Due.NOTHING

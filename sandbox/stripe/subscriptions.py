@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.stripe import billing, invoices
+from sandbox.stripe import billing, catalog, discounts, invoices
 from sandbox.stripe.cancel import OVER, cancel, plan_end
 from sandbox.stripe.customers import living, own_method
 from sandbox.stripe.errors import StripeRefusal, invalid, required
@@ -26,7 +26,7 @@ def create(world: World, given: Obj) -> Obj:
     charged = subscription["status"] != "trialing" and behavior != "default_incomplete"
     if charged and price_of(world, subscription) and billing.method_for(world, subscription) is None:
         raise invoices.no_method()
-    return begin(world, subscription, attempt=behavior != "default_incomplete")
+    return begin(world, subscription, given, attempt=behavior != "default_incomplete")
 
 
 def _refuse_now(world: World, subscription: Obj) -> None:
@@ -39,12 +39,23 @@ def _refuse_now(world: World, subscription: Obj) -> None:
 def price_of(world: World, subscription: Obj) -> int:
     """What a period costs, minor units."""
     items = billing.items_of(subscription)
-    return sum((world.by_id[item["price"]]["unit_amount"] or 0) * item["quantity"] for item in items)
+    currency = subscription["currency"]
+    return sum(catalog.amount_of(world, world.by_id[i["price"]], i["quantity"], currency) for i in items)
 
 
-def begin(world: World, subscription: Obj, *, attempt: bool = True) -> Obj:
+def give_discounts(world: World, subscription: Obj, given: Obj) -> None:
+    """To the subscription and to its items, which are in the order of the request."""
+    if "discounts" in given:
+        discounts.set_discounts(world, subscription, given["discounts"], subscription=subscription["id"])
+    for item, one in zip(billing.items_of(subscription), given.get("items", []), strict=False):
+        if "discounts" in one:
+            discounts.set_discounts(world, item, one["discounts"], subscription_item=item["id"])
+
+
+def begin(world: World, subscription: Obj, given: Obj | None = None, *, attempt: bool = True) -> Obj:
     """Store it, tell of it, bill the first period (a trial costs nothing)."""
     world.add(subscription)
+    give_discounts(world, subscription, given or {})
     trial = subscription["status"] == "trialing"
     world.emit("customer.subscription.created", subscription)
     invoice = billing.bill(world, subscription, "subscription_create", free=trial)
@@ -57,7 +68,7 @@ def begin(world: World, subscription: Obj, *, attempt: bool = True) -> Obj:
 
 
 def check_prices(world: World, items: list[Obj], param: str = "items") -> list[Obj]:
-    """The prices of the items: all recurring, active, of one currency and one interval."""
+    """The prices of the items: all recurring, active and of one currency."""
     prices = []
     for n, item in enumerate(items):
         if "price" not in item:
@@ -73,8 +84,6 @@ def check_prices(world: World, items: list[Obj], param: str = "items") -> list[O
         prices.append(price)
     if len({price["currency"] for price in prices}) > 1:
         raise invalid("All prices on a subscription must have the same currency.", param)
-    if len({(p["recurring"]["interval"], p["recurring"]["interval_count"]) for p in prices}) > 1:
-        raise invalid("The local Stripe bills all items of a subscription at one interval.", param)
     return prices
 
 
@@ -117,7 +126,11 @@ def new_subscription(world: World, customer: Obj, given: Obj) -> Obj:
         raise required("items")
     prices = check_prices(world, given["items"])
     subscription = _blank_subscription(world, given, trial_end_of(world, given, prices))
-    subscription.update(customer=customer["id"], currency=prices[0]["currency"])
+    subscription.update(customer=customer["id"], currency=given.get("currency", prices[0]["currency"]))
+    _collection(subscription, given)
+    intervals = {(p["recurring"]["interval"], p["recurring"]["interval_count"]) for p in prices}
+    if len(intervals) > 1 and subscription["billing_mode"]["type"] != "flexible":
+        raise invalid("Items of several intervals need billing_mode[type]=flexible.", "items")
     subscription["description"] = given.get("description") or None
     subscription["payment_settings"].update(given.get("payment_settings") or {})
     merge_metadata(subscription, given.get("metadata"))
@@ -125,6 +138,13 @@ def new_subscription(world: World, customer: Obj, given: Obj) -> Obj:
     billing.set_periods(world, subscription, world.now())
     plan_end(world, subscription, given)
     return subscription
+
+
+def _collection(subscription: Obj, given: Obj) -> None:
+    subscription["automatic_tax"].update(given.get("automatic_tax") or {})
+    subscription["default_tax_rates"] = given.get("default_tax_rates") or []
+    subscription["collection_method"] = given.get("collection_method", "charge_automatically")
+    subscription["days_until_due"] = given.get("days_until_due")
 
 
 def _blank_subscription(world: World, given: Obj, trial_end: int | None) -> Obj:
@@ -187,7 +207,7 @@ def new_item(world: World, subscription_id: str, given: Obj) -> Obj:
         "price": given["price"],
         "quantity": given.get("quantity", 1),
         "subscription": subscription_id,
-        "tax_rates": [],
+        "tax_rates": given.get("tax_rates") or [],
     }
     merge_metadata(item, given.get("metadata"))
     return item
@@ -241,21 +261,24 @@ COMMON = (
     "cancel_at cancel_at_period_end cancellation_details default_payment_method description metadata "
     "off_session payment_settings(save_default_payment_method) proration_behavior trial_end trial_from_plan "
     "trial_settings(end_behavior(missing_payment_method)) payment_behavior "
+    "automatic_tax(enabled) default_tax_rates discounts(coupon promotion_code discount) "
 )
+ITEM = "price quantity metadata discounts(coupon promotion_code discount) tax_rates"
 
 ROUTES: list[Route] = [
     post(
         "/v1/subscriptions",
         "SubscriptionCreateParams",
         create,
-        COMMON + "customer items(price quantity metadata) trial_period_days billing_mode(type)",
+        COMMON + f"customer currency items({ITEM}) trial_period_days billing_mode(type) "
+        "collection_method days_until_due",
     ),
     retrieve("subscription", "/v1/subscriptions/{id}", "SubscriptionRetrieveParams"),
     post(
         "/v1/subscriptions/{id}",
         "SubscriptionUpdateParams",
         update,
-        COMMON + "items(id price quantity metadata deleted) pause_collection billing_cycle_anchor",
+        COMMON + f"items(id deleted {ITEM}) pause_collection billing_cycle_anchor",
     ),
     delete(
         "/v1/subscriptions/{id}",

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from billing.model import Subscription
-from tests.cogs.town import DAY, MONTH, Town
+from billing.use_cases.sweep import sweep
+from cogs.replies import state_words
+from cogs.sums import sums_words
+from providers.stripe.mapping import map_subscription
+from sandbox.stripe.cards import ASKS_EACH_TIME
+from sandbox.stripe.discounts import give_customer, take_from_customer
+from sandbox.stripe.expand import expand
+from sandbox.stripe.state import present
+from sandbox.stripe.subscriptions import create
+from tests.cogs.town import DAY, MONTH, Town, link_of
 
 
 async def own(town: Town) -> Subscription:
@@ -105,3 +114,178 @@ async def test_cancel_says_that_the_provider_gave_no_answer(town: Town) -> None:
     asked = await town.bob.run(town.guild, "cancel")
     assert "Stripe gives no answer just now, so this is what was known last." in asked.text
     town.stripe.faults.clear()
+
+
+def renewal(town: Town) -> int:
+    """What Stripe takes at the next renewal, in cents; a month goes by."""
+    return int(town.stripe.world.all("invoice")[-1]["amount_due"])
+
+
+async def buy_with(town: Town, code: str) -> None:
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    town.stripe.pay_checkout(link_of(reply), code=code)
+    await town.settled()
+
+
+async def test_a_promotion_code_of_the_checkout_is_in_the_sum(town: Town) -> None:
+    town.stripe.add_code("HALF", percent_off=50, duration="repeating", duration_in_months=3)
+    await town.sell()
+    await buy_with(town, "half")
+    assert "€2.50 for 2 more months, then €5.00 a month, through Stripe" in await look(town)
+    await town.turn(MONTH)
+    await town.turn(3600)
+    assert renewal(town) == 250
+    assert "€2.50 for 1 more month, then €5.00 a month, through Stripe" in await look(town)
+
+
+async def test_a_discount_for_good_is_the_sum(town: Town) -> None:
+    town.stripe.add_code("HALF", percent_off=50, duration="forever")
+    await town.sell()
+    await buy_with(town, "HALF")
+    said = await look(town)
+    assert "€2.50 a month, through Stripe" in said
+    assert "€5.00" not in said
+    assert "€2.50 a month" in (await town.bob.run(town.guild, "cancel")).text
+
+
+def previews(town: Town) -> int:
+    return sum(e.path == "/v1/invoices/create_preview" for e in town.stripe.exchanges)
+
+
+async def test_a_preview_is_asked_when_somebody_looks_and_kept_for_an_hour(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    town.stripe.dashboard.change((await own(town)).key.id, {"automatic_tax": {"enabled": True}})
+    await town.settled()
+    await sweep(town.ports)
+    assert previews(town) == 0
+    said = await look(town)
+    assert "€6.00 next time (the price is €5.00 a month; a discount or tax may apply), through Stripe" in said
+    await look(town)
+    assert previews(town) == 1
+    town.clock.advance(3601)
+    await look(town)
+    assert previews(town) == 2
+
+
+async def test_where_the_key_may_make_no_preview_the_card_says_what_may_apply(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    town.stripe.dashboard.change((await own(town)).key.id, {"automatic_tax": {"enabled": True}})
+    await town.settled()
+    town.stripe.faults.add("status", "/v1/invoices/create_preview", status=403, times=None)
+    assert "€5.00 a month; a discount or tax may apply, through Stripe" in await look(town)
+
+
+async def test_a_known_sum_asks_for_no_preview(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    await look(town)
+    assert previews(town) == 0
+
+
+async def test_a_discount_given_or_taken_rings(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    key = (await own(town)).key.id
+    coupon = town.stripe.add_code("TWO", amount_off=200, currency="eur", duration="forever")
+    customer = town.stripe.world.get("customer", (await own(town)).customer_id)
+    give_customer(town.stripe.world, customer, coupon["id"])
+    town.stripe.acted()
+    await town.settled()
+    assert "€3.00 a month, through Stripe" in await look(town)
+    take_from_customer(town.stripe.world, {}, customer["id"])
+    town.stripe.acted()
+    await town.settled()
+    assert "€5.00 a month, through Stripe" in await look(town)
+    town.stripe.dashboard.change(key, {"discounts": [{"coupon": coupon["id"]}]})
+    await town.settled()
+    assert "€3.00 a month, through Stripe" in await look(town)
+
+
+async def test_a_sweep_finds_a_discount_that_rang_for_nobody(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    coupon = town.stripe.add_code("TWO", amount_off=200, currency="eur", duration="forever")
+    town.stripe.delivery_faults.hold = True
+    town.stripe.dashboard.change((await own(town)).key.id, {"discounts": [{"coupon": coupon["id"]}]})
+    await town.stripe.settle()
+    assert "€5.00 a month" in await look(town)
+    await sweep(town.ports)
+    await town.settled()
+    assert "€3.00 a month, through Stripe" in await look(town)
+    fetched = [e for e in town.stripe.exchanges if e.path.startswith("/v1/subscriptions/")]
+    await sweep(town.ports)
+    await town.settled()
+    again = [e for e in town.stripe.exchanges if e.path.startswith("/v1/subscriptions/")]
+    assert len(again) == len(fetched)  # what a list shows of a discount is what a look shows
+    town.stripe.delivery_faults.hold = False
+
+
+async def test_a_payment_that_waits_for_the_customer_says_so_with_the_link(town: Town) -> None:
+    await town.sell()
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    town.stripe.pay_checkout(link_of(reply), card=ASKS_EACH_TIME)
+    await town.settled()
+    assert "Renews on" in await look(town)
+    await town.turn(MONTH)
+    await town.turn(3700)
+    said = await look(town)
+    invoice = town.stripe.world.all("invoice")[-1]
+    assert "The last payment waits for you. Your bank wants you to confirm it" in said
+    assert f"[Confirm the payment]({invoice['hosted_invoice_url']})" in said
+    assert "failed" not in said
+
+
+async def test_who_is_sent_invoices_is_told_so(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    town.stripe.world.by_id[(await own(town)).key.id]["collection_method"] = "send_invoice"
+    await town.ports.ledger.record_stale([(await own(town)).key], "test", town.ports.now())
+    await town.settled()
+    assert "Stripe sends you an invoice each time; nothing is taken by itself." in await look(town)
+
+
+async def test_the_currency_that_is_charged_is_shown(town: Town) -> None:
+    options = {"gbp": {"unit_amount": 430}}
+    price = town.stripe.add_price(town.product, 500, currency="eur", currency_options=options)
+    await town.sell(price=price["id"])
+    await town.buy()
+    sub = town.stripe.world.by_id[(await own(town)).key.id]
+    sub["currency"] = "gbp"  # as a checkout in another country makes it
+    town.stripe.delivery_faults.hold = True
+    await sweep(town.ports)
+    await town.settled()
+    town.stripe.delivery_faults.hold = False
+    assert "£4.30 a month, through Stripe" in await look(town)
+    assert (await own(town)).items[0].price.amount == 430
+
+
+async def test_items_of_two_intervals_are_shown_each_by_its_own(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    yearly = town.stripe.add_price(town.product, 10_000, "year", currency="eur")["id"]
+    key = (await own(town)).key.id
+    made = create(
+        town.stripe.world,
+        {
+            "customer": town.stripe.world.by_id[key]["customer"],
+            "items": [{"price": town.price}, {"price": yearly}],
+            "metadata": dict(town.stripe.world.by_id[key]["metadata"]),
+            "default_payment_method": town.stripe.world.by_id[key]["default_payment_method"],
+        },
+    )
+    shown = expand(town.stripe.world, present(town.stripe.world, made), ["latest_invoice"])
+    said = sums_words(map_subscription(shown, "test"))
+    month, year = (item["current_period_end"] for item in made["items"]["data"])
+    assert said == f"€5.00 a month (next on <t:{month}:D>) and €100.00 a year (next on <t:{year}:D>)"
+    assert f"Renews on <t:{month}:D>." in state_words(map_subscription(shown, "test"), None)
+    await town.turn(MONTH)
+    await town.turn(3700)
+    (bill,) = [
+        i
+        for i in town.stripe.world.all("invoice")
+        if i["billing_reason"] == "subscription_cycle"
+        and i["parent"]["subscription_details"]["subscription"] == made["id"]
+    ]
+    assert bill["amount_due"] == 500

@@ -240,5 +240,5 @@ async def test_an_archived_payment_method_cannot_be_used(client: Client, fake: S
 
 async def test_unknown_addresses_are_404(client: Client) -> None:
     with pytest.raises(stripe.InvalidRequestError) as caught:
-        await client.v1.coupons.list_async()
+        await client.v1.quotes.list_async()
     assert caught.value.http_status == 404
