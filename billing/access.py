@@ -160,8 +160,13 @@ def _paid(
     for subscription in subscriptions:
         right = decide_right(subscription, now, grace)
         if right is not None:
-            for plan in plans_of(_without_nothing(subscription), plans):
+            for plan in paid_plans(subscription, plans):
                 yield Entitlement(plan.id, right.until, right.why, right.held)
+
+
+def paid_plans(subscription: Subscription, plans: Sequence[Plan]) -> list[Plan]:
+    """The plans that something is bought of: not those of items whose quantity is 0."""
+    return plans_of(_without_nothing(subscription), plans)
 
 
 def _without_nothing(subscription: Subscription) -> Subscription:

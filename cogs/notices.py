@@ -10,7 +10,7 @@ from billing.model import (
     Braked,
     ChargedLate,
     Disputed,
-    Ended,
+    GraceReminder,
     Granted,
     GrantEnded,
     Intent,
@@ -27,7 +27,9 @@ from billing.model import (
     PaidTwice,
     PaidWhileBlocked,
     PayerProposed,
+    PaymentDisputed,
     PaymentFailed,
+    PaymentRecovered,
     Plan,
     RefundedByHand,
     Revoked,
@@ -50,9 +52,10 @@ from billing.use_cases.carry_out import STOPPED_ALREADY, why_held
 from cogs import cards, charges, ledgers, payers
 from cogs.brake import brake_card
 from cogs.buttons import ID_LIMIT
+from cogs.member_notices import MemberBody, member_button, member_text, roles_text
 from cogs.receipts import receipt_text
 from cogs.replies import INTENTS, day, escaped, money
-from cogs.shown import Place, Shown, buttons, describe, look_up
+from cogs.shown import Place, Shown, buttons, look_up
 from cogs.sums import sums_words
 
 ROLES_MENDED = "Once it is mended the bot tries again by itself; `/doctor fix:True` tries at once."
@@ -71,6 +74,9 @@ async def notice_card(ports: Ports, notice: Notice, place: Place) -> cards.Card:
 _COLOURS: dict[type[NoticeBody], int] = {
     Started: cards.GOOD,
     PaymentFailed: cards.WARN,
+    GraceReminder: cards.WARN,
+    PaymentRecovered: cards.GOOD,
+    PaymentDisputed: cards.WARN,
     Revoked: cards.BAD,
     Lifted: cards.GOOD,
     Granted: cards.GOOD,
@@ -95,17 +101,19 @@ _COLOURS: dict[type[NoticeBody], int] = {
 }
 
 
-async def notice_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
+async def notice_text(ports: Ports, notice: Notice, place: Place) -> str:
+    """A notice in words."""
+    said = [await _what_happened(ports, notice, place), await roles_text(ports, notice, place)]
+    return "\n".join(line for line in said if line)
+
+
+async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
     ports: Ports, notice: Notice, place: Place
 ) -> str:
-    """A notice in words."""
+    """What happened, in words."""
     match notice.body:
-        case Started() as body:
-            return await _started(ports, notice, body, place)
-        case PaymentFailed() as body:
-            return _payment_failed(notice, body, place)
-        case Ended() as body:
-            return _ended(notice, body, place)
+        case body if isinstance(body, MemberBody):
+            return member_text(notice, body, await _shown(ports, body.subscription), place)
         case Revoked() as body:
             return _revoked(notice, body, place)
         case Asked() as body:
@@ -193,31 +201,6 @@ async def _shown(ports: Ports, key: SubscriptionKey | None) -> Shown | None:
     return shown[0] if shown else None
 
 
-def _plan(body: Started | PaymentFailed | Ended) -> str:
-    return escaped(body.plan) or "Your subscription"
-
-
-async def _started(ports: Ports, notice: Notice, body: Started, place: Place) -> str:
-    shown = await _shown(ports, body.subscription)
-    what = describe(shown, place) if shown else f"{_plan(body)} in {_where(notice, place)}"
-    return f"Thank you! This is yours now.\n{what}"
-
-
-def _payment_failed(notice: Notice, body: PaymentFailed, place: Place) -> str:
-    stay = f" Your roles stay until {day(body.until)}." if body.until else ""
-    return (
-        f"### A payment for {_plan(body)} failed\nin {_where(notice, place)}.{stay} Press Manage to check "
-        "the way you pay; the provider tries again by itself."
-    )
-
-
-def _ended(notice: Notice, body: Ended, place: Place) -> str:
-    return (
-        f"### {_plan(body)} has ended\nin {_where(notice, place)}. Nothing more is charged. "
-        "/subscribe starts it anew."
-    )
-
-
 def _revoked(notice: Notice, body: Revoked, place: Place) -> str:
     plans = escaped(body.plans, 300) or "your access"
     when = f"It does not renew and ends on {day(body.until)}." if body.until else "It has ended at once."
@@ -229,7 +212,7 @@ def _revoked(notice: Notice, body: Revoked, place: Place) -> str:
         return f"### You cannot subscribe\n{told}\n{why}"
     said = [
         f"### Access revoked: {plans}",
-        f"The admins of {_where(notice, place)} have revoked it. {when} No further payment is asked of you.",
+        f"The admins of {_where(notice, place)} revoked it. {when} You won't be charged again.",
         _refund(body, place),
         why,
     ]
@@ -258,9 +241,9 @@ def _grant_ended(notice: Notice, body: GrantEnded, place: Place) -> str:
 def _refund(body: Revoked, place: Place) -> str:
     """It is under way when this is told; should it be refused, the admins hear of it."""
     if body.refunds > 1:
-        return "Your last payments are given back to where they came from."
-    amount = charges.amount_words(body.amount, place)
-    return f"Your last payment{amount} is given back to where it came from." if body.refunds else ""
+        return "Your last payments are being refunded."
+    amount = f" of{charges.amount_words(body.amount, place)}" if body.amount else ""
+    return f"Your last payment{amount} is being refunded." if body.refunds else ""
 
 
 def _asked(body: Asked) -> str:
@@ -339,8 +322,8 @@ async def _rows(  # noqa: C901, PLR0911, PLR0912 - one case a kind
 ) -> list[cards.Row | None]:
     to_member = notice.member_id is not None
     match notice.body:
-        case Started(subscription=key) | PaymentFailed(subscription=key):
-            return await _own_buttons(ports, key)
+        case body if isinstance(body, MemberBody):
+            return [await member_button(ports, notice, body, await _shown(ports, body.subscription))]
         case PaidTwice(subscription=key) if to_member:
             return await _own_buttons(ports, key)
         case Lifted(again=int() as plan_id) if to_member:

@@ -81,15 +81,16 @@ def moment(at: int) -> str:
 
 
 def roles(role_ids: Sequence[int], names: dict[int, str] | None = None) -> str:
-    """Role mentions; with `names`, for where a mention does not resolve, the names that are known beside."""
+    """Role mentions; or, with `names`, for where a mention does not resolve, their names."""
     shown = [_role(r, names) for r in role_ids[:ROLES_SHOWN]]
     more = len(role_ids) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
 def _role(role_id: int, names: dict[int, str] | None) -> str:
-    name = names.get(role_id) if names is not None else None
-    return f"<@&{role_id}>" if name is None else f"**{escaped(name, 40)}** (<@&{role_id}>)"
+    if names is None:
+        return f"<@&{role_id}>"
+    return f"**{escaped(names[role_id], 40)}**" if role_id in names else "a deleted role"
 
 
 def within(room: int, lines: Iterable[tuple[int, str]]) -> str:

@@ -51,9 +51,11 @@ class Place:
 
     def roles(self, guild_id: int, role_ids: Sequence[int]) -> str:
         """The roles, for this reader."""
-        guild = self.client.get_guild(guild_id)
-        if guild_id == self.guild_id or guild is None:
+        if guild_id == self.guild_id:
             return roles(role_ids)
+        guild = self.client.get_guild(guild_id)
+        if guild is None:  # its roles' names are not known, and a mention does not resolve here
+            return f"{len(role_ids)} roles" if len(role_ids) > 1 else "1 role"
         return roles(role_ids, {role.id: role.name for role in guild.roles})
 
 

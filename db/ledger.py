@@ -215,9 +215,17 @@ class SqliteLedger(Ledger):
         *,
         braked: bool = False,
     ) -> None:
-        works = {Work.TELL} if notices else set[Work]()
         await self._leave(
-            works, marks.record_converged, mark, gone, due_at, parked, changes, notices, at, braked=braked
+            {Work.TELL},
+            marks.record_converged,
+            mark,
+            gone,
+            due_at,
+            parked,
+            changes,
+            notices,
+            at,
+            braked=braked,
         )
 
     record_converge_failed = _writes(marks.record_converge_failed)
@@ -278,6 +286,7 @@ class SqliteLedger(Ledger):
     # -- notices, history, small things --------------------------------------------------------------
     record_notice = _writes(notices.record_notice)
     load_notices = _reads(notices.load_notices)
+    load_waiting_news = _reads(notices.load_waiting_news)
     load_notice = _reads(notices.load_notice)
     record_told = _writes(notices.record_told)
     record_notice_failed = _writes(notices.record_notice_failed)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
-from billing.model import BODIES, Change, Notice, NoticeBody, Unknown
+from billing.model import BODIES, Change, Notice, NoticeBody, RoleNews, Unknown
 from db.rows import CHANGE, NOTICE, Row, change, marks, to_json
+
+# So long (seconds) a notice waits for the roles of its member to be set, to tell of both together.
+WAITS_FOR_ROLES = 120
+
+_ADD_ROLES = "UPDATE SET facts = excluded.facts WHERE told_at IS NULL AND next_try_at IS NOT NULL"
 
 
 def record_notice(db: sqlite3.Connection, what: Notice) -> bool:
+    with_roles = isinstance(what.body, RoleNews) and (what.body.given or what.body.taken)
     added = db.execute(
         f"INSERT INTO notices ({NOTICE}, next_try_at) VALUES ({marks(NOTICE)}, ?)"
-        " ON CONFLICT (key) DO NOTHING",
+        f" ON CONFLICT (key) DO {_ADD_ROLES if with_roles else 'NOTHING'}",
         (what.key, what.guild_id, what.member_id, what.kind, to_json(what.body), *(what.created_at,) * 2),
     )
     return added.rowcount == 1
@@ -22,9 +29,21 @@ def record_notice(db: sqlite3.Connection, what: Notice) -> bool:
 
 def load_notices(db: sqlite3.Connection, at: int, limit: int) -> list[Notice]:
     rows = db.execute(
-        f"SELECT {NOTICE} FROM notices WHERE next_try_at <= ? ORDER BY next_try_at, row LIMIT ?", (at, limit)
+        f"SELECT {NOTICE} FROM notices AS n WHERE next_try_at <= ? AND NOT (created_at > ? AND EXISTS"
+        " (SELECT 1 FROM members AS m WHERE m.guild_id = n.guild_id AND m.member_id = n.member_id"
+        " AND m.next_try_at IS NOT NULL)) ORDER BY next_try_at, row LIMIT ?",
+        (at, at - WAITS_FOR_ROLES, limit),
     )
     return [_notice(row) for row in rows]
+
+
+def load_waiting_news(db: sqlite3.Connection, guild_id: int, member_id: int) -> list[Notice]:
+    rows = db.execute(
+        f"SELECT {NOTICE} FROM notices WHERE next_try_at > 0 AND member_id = ? AND guild_id = ?",
+        (member_id, guild_id),
+    )
+    found = [notice for row in rows if isinstance((notice := _notice(row)).body, RoleNews)]
+    return sorted(found, key=attrgetter("created_at"))
 
 
 def load_notice(db: sqlite3.Connection, key: str) -> Notice | None:

@@ -36,7 +36,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, PaymentPage, PortalWish
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentPage, PortalWish
 
 T = TypeVar("T")
 
@@ -317,6 +317,9 @@ class FakeProvider:
             raise ProviderRefused("This subscription has ended. Subscribe anew with /subscribe.")
         sold.now = replace(sold.now, ends_at=None)
         return self._answer(sold.now)
+
+    async def fetch_failure(self, subscription: Subscription) -> Failure | None:
+        """It tells nothing of that."""
 
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
         """None before the first."""

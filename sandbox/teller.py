@@ -32,10 +32,12 @@ def date(at: float) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def plain(text: str, guild: Guild, names: dict[int, str]) -> str:
-    """A message's markdown as a terminal shows it; mentions by name, timestamps as dates."""
+def plain(text: str, guild: Guild, names: dict[int, str], *, direct: bool = False) -> str:
+    """A message's markdown as a terminal shows it; mentions by name, timestamps as dates. In a `direct`
+    message a role's mention does not resolve."""
     text = _STAMP.sub(lambda m: date(int(m[1])), text)
-    text = _ROLE.sub(lambda m: "@" + _name(guild.roles.get(int(m[1])), "deleted role"), text)
+    roles, lost = ({}, "unknown-role") if direct else (guild.roles, "deleted role")
+    text = _ROLE.sub(lambda m: "@" + _name(roles.get(int(m[1])), lost), text)
     text = _USER.sub(lambda m: "@" + names.get(int(m[1]), "somebody"), text)
     text = _CHANNEL.sub(lambda m: "#" + _name(guild.channels.get(int(m[1])), "deleted channel"), text)
     text = _MARKS.sub("", _HEAD.sub("", _LINK.sub(r"\1: \2", text)))
@@ -112,7 +114,8 @@ class Teller:
         """What a person sees of a message."""
         bar = self._paint("│", DIM)
         for text, labels in blocks(card):
-            for line in plain(text, self._guild, self._names).splitlines():
+            direct = card.message.channel.guild_id is None
+            for line in plain(text, self._guild, self._names, direct=direct).splitlines():
                 for part in textwrap.wrap(line, WIDTH - 9, break_on_hyphens=False):
                     self._write(f"       {bar} {part}")
             if labels:

@@ -11,91 +11,26 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar, TypeAlias, get_args
 
+from billing.model.member_news import (
+    Ended,
+    GraceReminder,
+    Granted,
+    GrantEnded,
+    Lifted,
+    Linked,
+    PaymentDisputed,
+    PaymentFailed,
+    PaymentRecovered,
+    Refunded,
+    RenewalResumed,
+    RenewalStopped,
+    Revoked,
+    RolesChanged,
+    Started,
+    Switched,
+)
 from billing.model.money import Money
 from billing.model.subscriptions import DisputeState, SubscriptionKey
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """To the member: a subscription began. `plan`: the plan's name."""
-
-    kind: ClassVar[str] = "started"
-    plan: str
-    subscription: SubscriptionKey
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentFailed:
-    """To the member: a payment failed; the roles stay `until` then."""
-
-    kind: ClassVar[str] = "payment_failed"
-    plan: str
-    subscription: SubscriptionKey
-    until: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """To the member: a subscription is over."""
-
-    kind: ClassVar[str] = "ended"
-    plan: str
-    subscription: SubscriptionKey
-
-
-@dataclass(frozen=True, slots=True)
-class Revoked:
-    """To the member: the admins revoked `plans` (names); `until` None: at once.
-
-    `refunds`: how many payments are given back, with the `amount` where it is one that was looked up.
-    `shut_out`: the member had nothing that ended; they cannot subscribe.
-    """
-
-    kind: ClassVar[str] = "revoked"
-    decision: str
-    reason: str
-    plans: str
-    until: int | None = None
-    refunds: int = 0
-    amount: Money | None = None
-    shut_out: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Lifted:
-    """To the member: a revocation was lifted. `still`: another stands; `subscription`: the one that is to
-    renew again; `until`: what was paid is given back until then; `again`: the plan that can be bought again;
-    `kept`: the member's own cancellation stands."""
-
-    kind: ClassVar[str] = "lifted"
-    plans: str
-    still: bool = False
-    subscription: SubscriptionKey | None = None
-    until: int | None = None
-    again: int | None = None
-    kept: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """To the member: the admins gave them `plan` (a name); `until` None: for good. `pays`: what they pay for
-    the same plan goes on being charged."""
-
-    kind: ClassVar[str] = "granted"
-    plan: str
-    until: int | None = None
-    reason: str = ""
-    pays: SubscriptionKey | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GrantEnded:
-    """To the member: the admins took back what they had granted. `plan`: its name; `has`: the member has it
-    still, by something else."""
-
-    kind: ClassVar[str] = "grant_ended"
-    plan: str
-    has: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +103,6 @@ class PayerProposed:
 
     kind: ClassVar[str] = "payer_proposed"
     member: int
-    plan: str
-    subscription: SubscriptionKey
-
-
-@dataclass(frozen=True, slots=True)
-class Linked:
-    """To the member: an admin said that a subscription is theirs. `plan`: the plan's name."""
-
-    kind: ClassVar[str] = "linked"
     plan: str
     subscription: SubscriptionKey
 
@@ -328,8 +254,16 @@ class BackupFailed:
 
 
 NoticeBody: TypeAlias = (
-    Started
+    RolesChanged
+    | Started
     | PaymentFailed
+    | GraceReminder
+    | PaymentRecovered
+    | Switched
+    | RenewalStopped
+    | RenewalResumed
+    | PaymentDisputed
+    | Refunded
     | Ended
     | Revoked
     | Lifted

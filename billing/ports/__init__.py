@@ -13,7 +13,7 @@ from billing.pages import OpenPages, PaymentPage
 from billing.ports.clock import Clock
 from billing.ports.discord import Messenger, RoleGateway
 from billing.ports.ledger import Ledger
-from billing.ports.provider import CheckoutFound, CheckoutOrder, PortalWish, Provider
+from billing.ports.provider import CheckoutFound, CheckoutOrder, Failure, PortalWish, Provider
 from billing.ports.records import Dispute, Health, Known, StaleSubscription, Synced, Work
 from billing.signing import Signer
 from billing.titles import title_of
@@ -25,6 +25,7 @@ __all__ = [
     "CheckoutOrder",
     "Clock",
     "Dispute",
+    "Failure",
     "Health",
     "Known",
     "Ledger",

@@ -58,6 +58,16 @@ class CheckoutFound:
     customer_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a provider says of a payment that failed: how much was to be paid, why it failed in its own words
+    for the customer, and when it tries again."""
+
+    amount: Money | None = None
+    reason: str = ""
+    next_try_at: int | None = None
+
+
 class Provider(Protocol):
     """A payment provider with one of the owner's accounts there.
 
@@ -152,6 +162,9 @@ class Provider(Protocol):
 
     async def fetch_payment_link(self, subscription: Subscription) -> str | None:
         """The provider's page on which its customer confirms or pays what is open; None where nothing is."""
+
+    async def fetch_failure(self, subscription: Subscription) -> Failure | None:
+        """Why its last payment failed, where the provider says so."""
 
     async def refund(self, payment: Payment, key: str) -> Payment:
         """Give back what is left of a payment; the answer is the payment afterwards. A payment that is

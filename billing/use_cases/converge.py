@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from billing.access import decide, ended_by_time, next_change
 from billing.backoff import next_try
@@ -29,6 +30,7 @@ from billing.model import (
 )
 from billing.ports import Ports, Synced
 from billing.roles import Changes, diff, roles_of
+from billing.use_cases.role_news import Moved, role_news
 
 RETELL_DAYS = 30
 # What is to be taken waits so long (seconds, and tries) for the provider's word; then what it said last
@@ -61,6 +63,19 @@ class Outcome:
         """How many roles met with what."""
         kinds = {"given": self.given, "taken": self.taken, "refused": self.refused, "kept": self.kept}
         return ", ".join(f"{len(roles)} {kind}" for kind, roles in kinds.items() if roles) or "in step"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A member as they were found, and what they are entitled to."""
+
+    state: MemberState
+    entitlements: list[Entitlement]
+    actual: frozenset[int]
+    now: int
+
+
+Changed: TypeAlias = tuple[tuple[Change, ...], tuple[Notice, ...]]
 
 
 async def converge_member(ports: Ports, mark: MemberMark) -> str:
@@ -98,12 +113,13 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
     if seen.pending:
         outcome.refused |= {role_id: MembershipPending() for role_id in changes.give}
         changes = Changes(take=changes.take)
+    look = Look(state, entitlements, actual, now)
     try:
         await _apply(ports, mark, changes, entitlements, outcome, now)
         after = await _read_back(ports, mark, actual, outcome)
     except DiscordError as error:
         believed = (actual | set(outcome.given)) - set(outcome.taken)
-        await _keep_history(ports, _history(mark, actual, believed, outcome, entitlements, now))
+        await _keep(ports, mark, await _what_changed(ports, mark, look, believed, outcome))
         if isinstance(error, MemberGone):
             never = set(changes.give) - state.granted - set(outcome.given)
             await _park(ports, mark, state, bool(desired), error, now, never=never)
@@ -111,22 +127,25 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
         raise
     left = diff(desired, held, after, state.granted | set(outcome.given))
     if set(left.give + left.take) - set(outcome.refused) - outcome.kept:
+        await _keep(ports, mark, await _what_changed(ports, mark, look, after, outcome))
         raise DiscordUnavailable(detail="the roles read back are not the ones that were set")
     if outcome.waits:
-        await _keep_history(ports, _history(mark, actual, after, outcome, entitlements, now))
+        await _keep(ports, mark, await _what_changed(ports, mark, look, after, outcome))
         at = next_try(now, mark.attempts)
         await ports.ledger.record_converge_failed(mark, outcome.waits, at)
         if outcome.waits == WAITS and now >= mark.since + TELL_AFTER:
             await ports.ledger.record_notice(_waiting(mark, now))
         return f"put off, {outcome.waits}"
     due_at = next_change(state.subscriptions, state.overrides, now, ports.grace)
+    missed = state.granted - actual - desired - held
+    history, news = await _what_changed(ports, mark, look, after, outcome, missed)
     await ports.ledger.record_converged(
         mark,
         gone=sorted((state.granted | set(outcome.given) | set(outcome.refused)) - after),
         due_at=due_at,
         parked=_why_parked(outcome),
-        changes=_history(mark, actual, after, outcome, entitlements, now),
-        notices=_notices(mark, outcome, now),
+        changes=history,
+        notices=[*news, *_notices(mark, outcome, now)],
         at=now,
         braked=outcome.asked_at is not None,
     )
@@ -207,12 +226,14 @@ def _notices(mark: MemberMark, outcome: Outcome, now: int) -> list[Notice]:
     return [*notices, question]
 
 
-async def _keep_history(ports: Ports, changes: list[Change]) -> None:
+async def _keep(ports: Ports, mark: MemberMark, changed: Changed) -> None:
     """What was changed before a fault was met: the next try will find it done."""
+    changes, notices = changed
     if changes:
         first = changes[0]
-        synced = Synced(None, first.who, first.why, first.evidence, first.at, changes=tuple(changes))
-        await ports.ledger.record_synced(synced)
+        evidence = f"mark {mark.version}"
+        kept = Synced(None, first.who, first.why, evidence, first.at, changes=changes, notices=notices)
+        await ports.ledger.record_synced(kept)
 
 
 async def _apply(
@@ -291,31 +312,33 @@ def _refusal(mark: MemberMark, role_id: int | None, error: DiscordError, now: in
     )
 
 
-def _history(
+async def _what_changed(
+    ports: Ports,
     mark: MemberMark,
-    actual: frozenset[int],
+    look: Look,
     after: frozenset[int],
     outcome: Outcome,
-    entitlements: list[Entitlement],
-    now: int,
-) -> list[Change]:
-    if not outcome.given and not outcome.taken:
-        return []
-    touched = {*outcome.given, *outcome.taken}
-    why = ", ".join(sorted({e.why for e in entitlements})) or "no entitlement left"
-    return [
-        Change(
-            at=now,
-            guild_id=mark.guild_id,
-            member_id=mark.member_id,
-            subject="roles",
-            who="converge",
-            why=why,
-            evidence=f"mark {mark.version}",
-            before=_listed(actual & touched),
-            after=_listed(after & touched),
-        )
+    missed: frozenset[int] = frozenset(),
+) -> Changed:
+    """The history of what was given and taken, and the word to the member about it. `missed`: roles that
+    nobody is owed any more and that somebody else took, or the bot before it could write that down."""
+    given = frozenset(outcome.given) & after
+    taken = frozenset(outcome.taken) - after
+    restored = given & look.state.granted if not mark.attempts else frozenset()
+    moved = Moved(given, taken, restored, missed)
+    notices, silent = await role_news(ports, mark, look.state, moved, look.now)
+    why = ", ".join(sorted({e.why for e in look.entitlements})) or "no entitlement left"
+    told = ", ".join(notice.key for notice in notices) or "nobody"
+    evidence = f"mark {mark.version}"
+    who = (mark.guild_id, mark.member_id, "roles", "converge")
+    changes = [
+        Change(look.now, *who, f"not told: {reason}", evidence, str(role), "")
+        for role, reason in silent.items()
     ]
+    if touched := frozenset({*outcome.given, *outcome.taken}):
+        before, now = _listed(look.actual & touched), _listed(after & touched)
+        changes.append(Change(look.now, *who, why, f"{evidence}, tells {told}", before, now))
+    return tuple(changes), tuple(notices)
 
 
 def _listed(roles: frozenset[int]) -> str:

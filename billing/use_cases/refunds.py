@@ -13,6 +13,7 @@ from billing.model import (
     Money,
     Notice,
     Payment,
+    Refunded,
     RefundedByHand,
     Status,
     Subscription,
@@ -20,6 +21,7 @@ from billing.model import (
     TakenBack,
 )
 from billing.ports import Ports, Provider
+from billing.use_cases.milestones import plan_names
 
 
 def is_reversal(event: Event) -> bool:
@@ -35,8 +37,8 @@ def is_refund(event: Event) -> bool:
 async def tell_refund(
     ports: Ports, provider: Provider, event: Event, keys: Sequence[SubscriptionKey]
 ) -> None:
-    """One notice a payment, where the subscription goes on and nobody here had asked for the refund. What the
-    ledger knows of that spares the look at the provider."""
+    """One notice a payment, where nobody here had asked for the refund. What the ledger knows of that spares
+    the look at the provider."""
     assert event.subject is not None
     for key in keys:
         known = await ports.ledger.load_subscription(key)
@@ -48,12 +50,15 @@ async def tell_refund(
                 payment = await provider.fetch_last_payment(latest)
             except ProviderRefused:
                 continue  # it may not be looked at, and never may
-            if latest.renews:
-                await _tell(ports, event, known, payment)
+            await _tell(ports, event, known, payment, renews=latest.renews)
 
 
-async def _tell(ports: Ports, event: Event, known: Subscription, payment: Payment | None) -> None:
-    """An event names the payment or, with some providers, the subscription: then it is the last one's."""
+async def _tell(
+    ports: Ports, event: Event, known: Subscription, payment: Payment | None, *, renews: bool
+) -> None:
+    """The member hears that they get money back, and the admins where the subscription goes on.
+
+    An event names the payment or, with some providers, the subscription: then it is the last one's."""
     assert event.subject is not None
     assert known.binding is not None
     last = payment is not None and event.subject.id in (payment.id, known.key.id)
@@ -64,8 +69,13 @@ async def _tell(ports: Ports, event: Event, known: Subscription, payment: Paymen
     amount = Money(payment.refunded, payment.currency) if payment and last and payment.refunded else None
     body = RefundedByHand(known.binding.member_id, known.key, amount)
     name = f"refunded:{known.key}:{refunded}"
-    notice = Notice(name, known.binding.guild_id, None, body, ports.now())
-    await ports.ledger.record_notice(notice)
+    guild_id, now = known.binding.guild_id, ports.now()
+    plans = await ports.ledger.load_plans(guild_id, removed=True)
+    own = Refunded(plan_names(known, plans), known.key, amount)
+    told = f"{name}:{amount.amount if amount else ''}:member"
+    await ports.ledger.record_notice(Notice(told, guild_id, body.member, own, now))
+    if renews:
+        await ports.ledger.record_notice(Notice(name, guild_id, None, body, now))
 
 
 async def tell_taken_back(ports: Ports, event: Event) -> None:

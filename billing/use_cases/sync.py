@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from billing.access import Right, decide_right, plans_of
+from billing.access import decide_right, plans_of
 from billing.backoff import next_try, next_try_of
 from billing.errors import ProviderError, ProviderMisread, ProviderNotFound
 from billing.model import (
@@ -19,16 +19,14 @@ from billing.model import (
     BoundBy,
     Disputed,
     DisputeState,
-    Ended,
     Event,
     Intent,
     IntentKind,
     IntentState,
     Notice,
     Override,
-    PaymentFailed,
+    PaymentDisputed,
     Plan,
-    Started,
     Status,
     Subscription,
     SubscriptionKey,
@@ -38,6 +36,7 @@ from billing.ports import Dispute, Ports, Provider, StaleSubscription, Synced
 from billing.use_cases.blocked import block_in
 from billing.use_cases.carry_out import stopping
 from billing.use_cases.chargebacks import bar_payer
+from billing.use_cases.milestones import milestones, plan_names
 from billing.use_cases.news import paid_twice, paid_while_blocked
 from billing.use_cases.payers import confirm, find_payer, propose, write_payer
 from billing.use_cases.prices import refresh_price, refresh_product
@@ -133,23 +132,28 @@ async def _record_disputed(ports: Ports, provider: Provider, dispute: Dispute, e
         bars: tuple[Override, ...] = ()
         if synced.snapshot is not None:
             bars = await bar_payer(ports, provider, synced.snapshot, dispute.id)
-        synced = replace(_disputed(synced, dispute.id, barred=bool(bars)), overrides=bars)
+        synced = await _disputed(ports, replace(synced, overrides=bars), dispute.id)
         await ports.ledger.record_synced(replace(synced, dispute=dispute))
 
 
-def _disputed(synced: Synced, dispute_id: str, *, barred: bool = False) -> Synced:
-    """With what follows from a dispute: the admins hear of it, and a lost one ends the billing."""
+async def _disputed(ports: Ports, synced: Synced, dispute_id: str) -> Synced:
+    """With what follows from a dispute: the admins and the member hear of it, and a lost one ends the
+    billing."""
     snapshot = synced.snapshot
     if snapshot is None or snapshot.binding is None:
         return synced
     ending = snapshot.ends_with_period or snapshot.status is Status.ENDED
     stops = snapshot.dispute is DisputeState.LOST and not ending
-    decision = f"lost-{dispute_id}" if barred else None
+    decision = f"lost-{dispute_id}" if synced.overrides else None
     body = Disputed(snapshot.binding.member_id, snapshot.dispute, snapshot.key, stops, decision)
-    key = f"dispute:{dispute_id}:{snapshot.dispute}"
-    notice = Notice(key, snapshot.binding.guild_id, None, body, synced.at)
+    key, guild_id = f"dispute:{dispute_id}:{snapshot.dispute}", snapshot.binding.guild_id
+    notices = [Notice(key, guild_id, None, body, synced.at)]
+    if stops or decide_right(replace(snapshot, dispute=DisputeState.NONE), synced.at, ports.grace):
+        plans = await ports.ledger.load_plans(guild_id, removed=True)
+        own = PaymentDisputed(plan_names(snapshot, plans), snapshot.key, snapshot.dispute)
+        notices.append(Notice(f"{key}:member", guild_id, body.member, own, synced.at))
     stop = (_stop_lost(snapshot.key, dispute_id, synced.at),) if stops else ()
-    return replace(synced, notices=(*synced.notices, notice), intents=(*synced.intents, *stop))
+    return replace(synced, notices=(*synced.notices, *notices), intents=(*synced.intents, *stop))
 
 
 def _stop_lost(key: SubscriptionKey, dispute_id: str, now: int) -> Intent:
@@ -214,11 +218,11 @@ async def _conclude(
     begins = _begins(ports, known, snapshot)
     notices = (
         *_unmapped(snapshot, binding, state.plans, now),
-        *_milestones(
+        *await milestones(
             ports,
+            provider,
             known,
             snapshot,
-            binding,
             state.plans,
             started=begins and snapshot.bound_by is BoundBy.PAGE and not _in_force(block, now),
         ),
@@ -260,47 +264,6 @@ def _unmapped(
         )
         for product, price in products.items()
     )
-
-
-def _milestones(
-    ports: Ports,
-    known: Subscription | None,
-    snapshot: Subscription,
-    binding: Binding,
-    plans: Sequence[Plan],
-    *,
-    started: bool,
-) -> tuple[Notice, ...]:
-    """What the member hears about: it began (`started`), a payment failed, it is over."""
-    now = ports.now()
-    had = known is not None and decide_right(known, known_at(known, now), ports.grace) is not None
-    plan = next((p.name for p in plans_of(snapshot, plans)), "")
-    over = snapshot.status is Status.ENDED and _right_left(ports, known, snapshot, now) is None
-    owed = snapshot.unpaid_since or now
-    failed = snapshot.status is Status.PAST_DUE and (known is None or known.status is not Status.PAST_DUE)
-    told = (
-        (started, Started(plan, snapshot.key), 0),
-        (failed, PaymentFailed(plan, snapshot.key, owed + ports.grace), owed),
-        (had and over, Ended(plan, snapshot.key), 0),
-    )
-    return tuple(
-        Notice(f"{body.kind}:{snapshot.key}:{moment}", binding.guild_id, binding.member_id, body, now)
-        for happened, body, moment in told
-        if happened
-    )
-
-
-def _right_left(ports: Ports, known: Subscription | None, snapshot: Subscription, now: int) -> Right | None:
-    """What an ended subscription still gives: until the moment that its member was told, once they were."""
-    told = known.paid_through if known is not None and known.status is Status.ENDED else None
-    kept = snapshot if told is None else replace(snapshot, paid_through=told)
-    return decide_right(kept, now, ports.grace)
-
-
-def known_at(known: Subscription, now: int) -> int:
-    """A moment at which what was recorded was still running: a scheduled end is no surprise later."""
-    end = known.paid_through if known.status is Status.ENDED else known.ends_at
-    return min(now, end - 1) if end else now
 
 
 async def _stop_blocked(ports: Ports, snapshot: Subscription, block: Override) -> tuple[Intent, ...]:

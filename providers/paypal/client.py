@@ -25,7 +25,7 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, PaymentPage, PortalWish
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentPage, PortalWish
 from billing.signing import Signer
 from providers.base import Answer, bounded, maybe, need, returning
 from providers.paypal import payments
@@ -33,6 +33,7 @@ from providers.paypal.api import Api, Limited, Refused, path
 from providers.paypal.arrivals import list_events, unheard
 from providers.paypal.certs import LIVE, SANDBOX, Certificates, source_of
 from providers.paypal.dates import stamp
+from providers.paypal.failures import map_failure
 from providers.paypal.mapping import lacks_payment, map_checkout, map_subscription
 from providers.paypal.periods import created_of, with_payment
 from providers.paypal.plans import DAY, NAME, ends_with_trial, is_whole, map_price, product_of, with_own
@@ -309,6 +310,12 @@ class PayPalProvider:
         if not now.renews:
             raise ProviderRefused("This subscription is paused at PayPal by the seller; please ask them.")
         return now
+
+    @bounded
+    async def fetch_failure(self, subscription: Subscription) -> Failure | None:
+        """One call."""
+        where = path(*_SUBSCRIPTIONS, subscription.key.id)
+        return map_failure(await self._api.get(where, fields="last_failed_payment"))
 
     @bounded
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:

@@ -23,11 +23,12 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, PaymentPage, PortalWish
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentPage, PortalWish
 from providers.base import Answer, bounded, called, maybe, need, returning
 from providers.stripe import payments
 from providers.stripe.api import Api, Missing, Refused, path
 from providers.stripe.arrivals import list_events, unheard
+from providers.stripe.failures import fetch_failure
 from providers.stripe.mapping import (
     NAME,
     map_checkout,
@@ -271,6 +272,11 @@ class StripeProvider:
         if maybe(data, "cancel_at_period_end", bool):
             return await self._change(data, key, cancel_at_period_end=False)
         return await self._change(data, key, cancel_at="")
+
+    @bounded
+    async def fetch_failure(self, subscription: Subscription) -> Failure | None:
+        """See providers/stripe/failures.py."""
+        return await fetch_failure(self._api, subscription.key.id)
 
     @bounded
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:

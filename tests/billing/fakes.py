@@ -34,7 +34,7 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, PaymentPage, PortalWish
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentPage, PortalWish
 
 
 @dataclass
@@ -71,6 +71,7 @@ class FakeProvider:
     prices: dict[str, Price] = field(default_factory=dict)
     located: dict[Subject, list[str]] = field(default_factory=dict)
     orders: list[CheckoutOrder] = field(default_factory=list)
+    failures: dict[str, Failure] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
@@ -206,6 +207,10 @@ class FakeProvider:
         self.subscriptions[after.key.id] = after
         self._meet(method, after.key.id, after=True)
         return after
+
+    async def fetch_failure(self, subscription: Subscription) -> Failure | None:
+        self._meet("fetch_failure", subscription.key.id, after=False)
+        return self.failures.get(subscription.key.id)
 
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
         self._meet("fetch_last_payment", subscription.key.id, after=False)

@@ -228,7 +228,7 @@ async def test_closed_dms_are_made_up_for_at_the_next_command(town: Town) -> Non
     await town.settled()
     reply = await town.bob.run(town.guild, "subscriptions")
     assert "News" in reply.text
-    assert "Old has ended" in reply.text
+    assert "Your Old subscription in Pottery has ended" in reply.text
     assert "News" not in (await town.bob.run(town.guild, "subscriptions")).text
 
 
@@ -238,6 +238,9 @@ async def test_a_failed_payment_is_told_with_the_way_to_mend_it(town: Town) -> N
     town.stripe.dashboard.fail_next_payment()
     await town.turn(MONTH)
     note = await town.bob.dm_containing("A payment for Gold failed")
-    assert "Your roles stay until <t:" in note.text
-    assert link_of(await note.press("Manage"))
+    assert "Stripe could not take your payment of €5.00" in note.text
+    assert "Your card was declined." in note.text
+    assert "Stripe tries again on <t:" in note.text
+    assert "You keep **Gold** until <t:" in note.text
+    assert link_of(await note.press("Update payment"))
     assert "The last payment failed" in (await town.bob.run(town.guild, "subscriptions")).text

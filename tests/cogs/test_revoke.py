@@ -34,7 +34,7 @@ async def test_now_ends_access_and_billing_and_gives_the_payment_back(town: Town
     assert town.roles() == []
     note = await town.bob.dm_containing("Access revoked: Gold")
     assert r"Reason: spam \<\@1>" in note.text
-    assert "Your last payment €5.00 is given back" in note.text
+    assert "Your last payment of €5.00 is being refunded." in note.text
     (own,) = await town.ports.ledger.load_subscriptions_of(town.bob.id)
     assert own.status == "ended"
 

@@ -131,6 +131,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_plans(None)
     await ledger.load_plans(GUILD, removed=True)
     await ledger.load_notices(20, 9)
+    await ledger.load_waiting_news(GUILD, ANNA.member_id)
     await ledger.load_notice("told_1")
     await ledger.load_untold(ANNA.member_id, 30)
     await ledger.record_notice(notice("admins", member_id=None))

@@ -12,10 +12,15 @@ class NoticeLedger(Protocol):
     """Notices, history and small facts."""
 
     async def record_notice(self, notice: Notice, /) -> bool:
-        """To be told once; False when its key is known."""
+        """To be told once; False when its key is known. One with roles takes the place of the same one
+        without them while that waits."""
 
     async def load_notices(self, at: int, limit: int) -> list[Notice]:
-        """Not told yet and due."""
+        """Not told yet and due. A fresh one to a member whose roles are being reconciled waits for them, as
+        the two are told together."""
+
+    async def load_waiting_news(self, guild_id: int, member_id: int) -> list[Notice]:
+        """What this member is to be told, oldest first, and can be told roles with."""
 
     async def load_notice(self, key: str) -> Notice | None:
         """Also one that was told already."""

@@ -7,7 +7,9 @@ const drawn = new Map();
 const dismissed = new Set();
 let shownPlace = "";
 
-export function drawChat(list, world, place, acts) {
+export function drawChat(list, everywhere, place, acts) {
+  // A role's mention does not resolve in direct messages, as Discord's do not.
+  const world = place.kind === "dm" ? { ...everywhere, roles: {}, noRole: "unknown-role" } : everywhere;
   const here = `${world.me.id}/${place.key}`;
   const moved = shownPlace !== here;
   if (moved) drawn.clear();

@@ -101,7 +101,7 @@ function time(m, world) {
 
 function role(m, world) {
   const found = world.roles[m[1]];
-  return h("span", { class: "mention to-role", vars: { "--role": hex(found?.color) ?? "var(--soft)" } }, `@${found?.name ?? "deleted-role"}`);
+  return h("span", { class: "mention to-role", vars: { "--role": hex(found?.color) ?? "var(--soft)" } }, `@${found?.name ?? world.noRole ?? "deleted-role"}`);
 }
 
 function mention(text) {

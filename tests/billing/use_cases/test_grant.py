@@ -43,7 +43,7 @@ class TestGrant:
         assert world.roles_of() == {ROLE}
         until = world.now + 10 * DAY
         assert made.override.until == until
-        assert world.said(Granted) == [Granted("Plan 1", until, "helper")]
+        assert world.said(Granted) == [Granted("Plan 1", until, "helper", given=(ROLE,))]
         await world.pass_time(10 * DAY)
         assert world.roles_of() == set()
 
@@ -93,7 +93,7 @@ class TestTakenBack:
         await take_grant_back(world.ports, GUILD, made.override.decision_id, ADMIN)
         await world.settle()
         assert world.roles_of() == set()
-        assert world.said(GrantEnded) == [GrantEnded("Plan 1")]
+        assert world.said(GrantEnded) == [GrantEnded("Plan 1", taken=(ROLE,))]
 
     async def test_what_is_paid_stays(self, paying: World) -> None:
         (plan,) = await paying.ledger.load_plans(GUILD)

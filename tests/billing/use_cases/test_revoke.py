@@ -118,7 +118,7 @@ class TestNow:
         await paying.settle()
         (notice,) = paying.told("revoked")
         assert notice.member_id == MEMBER
-        assert notice.body == Revoked(done.decision_id, "spam", "Plan 1")
+        assert notice.body == Revoked(done.decision_id, "spam", "Plan 1", taken=(ROLE,))
 
     async def test_the_role_goes_even_while_the_provider_is_down(self, paying: World) -> None:
         paying.provider.fail("*", ProviderUnavailable())

@@ -222,7 +222,7 @@ class TestMilestones:
         await world.change(replace(sub, status=Status.ACTIVE, period_end=world.now + DAY))
         assert world.messenger.kinds() == ["started"]
         assert world.messenger.told[0].member_id == MEMBER
-        assert world.messenger.told[0].body == Started("Plan 1", make_key())
+        assert world.messenger.told[0].body == Started("Plan 1", make_key(), given=(ROLE,))
 
     async def test_a_failed_payment_with_its_grace(self, world: World) -> None:
         await world.add_plan()

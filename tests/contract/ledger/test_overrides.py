@@ -20,7 +20,8 @@ async def test_a_decision_is_recorded_with_all_that_follows(ledger: Ledger) -> N
     assert block.id != granted.id
     assert set(await marks(ledger)) == {ANNA}
     assert await ledger.load_intents(10, 9) == [intent()]
-    assert await ledger.load_notices(10, 9) == [notice()]
+    assert await ledger.load_notices(10, 9) == [], "it waits for the roles"
+    assert await ledger.load_waiting_news(*HERE) == [notice()]
     history = await ledger.load_history(*HERE, 9)
     assert {(c.who, c.why, c.evidence) for c in history} == {(str(ADMIN), "rude", "dec_1")}
     assert len(history) == 2

@@ -262,8 +262,8 @@ def _(stack: ExitStack) -> None:
 def _(stack: ExitStack) -> None:
     disputed = billing.use_cases.sync._disputed
 
-    def go_on(synced: Any, dispute_id: str) -> Any:
-        return replace(disputed(synced, dispute_id), intents=synced.intents)
+    async def go_on(ports: Any, synced: Any, dispute_id: str) -> Any:
+        return replace(await disputed(ports, synced, dispute_id), intents=synced.intents)
 
     stack.enter_context(patch.object(billing.use_cases.sync, "_disputed", go_on))
 

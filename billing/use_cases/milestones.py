@@ -1,0 +1,147 @@
+"""What its member hears about a subscription when a look at the provider shows that something happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from billing.access import Right, decide_right, paid_plans
+from billing.errors import ProviderError
+from billing.model import (
+    Binding,
+    DisputeState,
+    Ended,
+    GraceReminder,
+    IntentKind,
+    IntentState,
+    Notice,
+    NoticeBody,
+    PaymentFailed,
+    PaymentRecovered,
+    Plan,
+    RenewalResumed,
+    RenewalStopped,
+    Started,
+    Status,
+    Subscription,
+    Switched,
+)
+from billing.ports import Failure, Ports, Provider
+
+DAY = 86_400
+OWED = (Status.PAST_DUE, Status.UNPAID)
+
+
+async def milestones(
+    ports: Ports,
+    provider: Provider,
+    known: Subscription | None,
+    snapshot: Subscription,
+    plans: Sequence[Plan],
+    *,
+    started: bool,
+) -> tuple[Notice, ...]:
+    """The notices to its member. `started`: it began, as nobody had known before."""
+    binding, now = snapshot.binding, ports.now()
+    assert binding is not None
+    plan = plan_names(snapshot, plans)
+    told: list[tuple[NoticeBody, int]] = []
+    if started:
+        told.append((Started(plan, snapshot.key), 0))
+    if snapshot.status is Status.PAST_DUE and (known is None or known.status is not Status.PAST_DUE):
+        told += await _failed(ports, provider, snapshot, plan)
+    if known is not None and known.binding is not None:
+        told += [(body, now) for body in await _changed(ports, known, snapshot, plans)]
+        if _is_over(ports, known, snapshot, now):
+            unpaid = known.status in OWED and known.dispute is not DisputeState.LOST
+            told.append((Ended(plan, snapshot.key, unpaid), 0))
+    return tuple(_notice(body, snapshot, binding, moment, now) for body, moment in told)
+
+
+def _notice(body: NoticeBody, snapshot: Subscription, binding: Binding, moment: int, now: int) -> Notice:
+    """`moment` tells it from the same thing at another time. A reminder is told at that moment."""
+    at = moment if isinstance(body, GraceReminder) else now
+    return Notice(f"{body.kind}:{snapshot.key}:{moment}", binding.guild_id, binding.member_id, body, at)
+
+
+def plan_names(subscription: Subscription, plans: Sequence[Plan]) -> str:
+    """The names of the plans that it pays for."""
+    return ", ".join(plan.name for plan in paid_plans(subscription, plans))
+
+
+async def _failed(
+    ports: Ports, provider: Provider, snapshot: Subscription, plan: str
+) -> list[tuple[NoticeBody, int]]:
+    """That a payment failed, and reminders half-way through the grace and a day before its end."""
+    now, key = ports.now(), snapshot.key
+    try:
+        failure = await provider.fetch_failure(snapshot)
+    except ProviderError:
+        failure = None  # it failed all the same; say what can be said
+    failure = failure or Failure()
+    owed = snapshot.unpaid_since or now
+    right = decide_right(replace(snapshot, unpaid_since=owed), now, ports.grace)
+    until = right.until if right and right.until else owed + ports.grace
+    body = PaymentFailed(plan, key, until, failure.amount, failure.reason, failure.next_try_at)
+    moments = sorted({owed + (until - owed) // 2, until - DAY})
+    return [(body, owed), *((GraceReminder(plan, key, until), at) for at in moments if at > now)]
+
+
+def is_moot(reminder: GraceReminder, subscription: Subscription | None, now: int, grace: int) -> bool:
+    """Whether the payment is not owed any more, or the roles go at another time than was said."""
+    if subscription is None or subscription.status is not Status.PAST_DUE:
+        return True
+    right = decide_right(subscription, now, grace)
+    return right is None or right.until != reminder.until
+
+
+async def _changed(
+    ports: Ports, known: Subscription, snapshot: Subscription, plans: Sequence[Plan]
+) -> list[NoticeBody]:
+    """Paid after all, switched, cancelled or resumed: what was done at the provider, or by its timetable."""
+    if Status.PENDING in (known.status, snapshot.status) or known.status is Status.ENDED:
+        return []
+    key, plan, before = snapshot.key, plan_names(snapshot, plans), plan_names(known, plans)
+    told: list[NoticeBody] = []
+    if known.status in OWED and snapshot.status is Status.ACTIVE:
+        told.append(PaymentRecovered(plan, key))
+    if snapshot.status is not Status.ENDED and before and _prices(known) != _prices(snapshot):
+        told.append(Switched(plan, before, key))
+    right = decide_right(snapshot, ports.now(), ports.grace)
+    if right is None or await _is_ours(ports, snapshot):
+        return told
+    if known.ends_at is None and (snapshot.ends_at is not None or snapshot.status is Status.ENDED):
+        told.append(RenewalStopped(plan, key, right.until))
+    if known.ends_at is not None and snapshot.ends_at is None and snapshot.renews:
+        told.append(RenewalResumed(plan, key, snapshot.period_end))
+    return told
+
+
+def _prices(subscription: Subscription) -> set[str]:
+    return {item.price.id for item in subscription.items if item.quantity}
+
+
+async def _is_ours(ports: Ports, snapshot: Subscription) -> bool:
+    """Whether the bot itself is about to change it at somebody's wish: they get their receipt then."""
+    kinds = (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.CANCEL_NOW, IntentKind.RESUME)
+    intents = await ports.ledger.load_intents_of(snapshot.key)
+    return any(i.kind in kinds and i.state is IntentState.PENDING for i in intents)
+
+
+def _is_over(ports: Ports, known: Subscription, snapshot: Subscription, now: int) -> bool:
+    """Whether it has ended for somebody who had something by it, or still owed for it."""
+    had = decide_right(known, known_at(known, now), ports.grace) is not None or known.status in OWED
+    return had and snapshot.status is Status.ENDED and _right_left(ports, known, snapshot, now) is None
+
+
+def _right_left(ports: Ports, known: Subscription, snapshot: Subscription, now: int) -> Right | None:
+    """What an ended subscription still gives: until the moment that its member was told, once they were."""
+    told = known.paid_through if known.status is Status.ENDED else None
+    kept = snapshot if told is None else replace(snapshot, paid_through=told)
+    return decide_right(kept, now, ports.grace)
+
+
+def known_at(known: Subscription, now: int) -> int:
+    """A moment at which what was recorded was still running: a scheduled end is no surprise later."""
+    end = known.paid_through if known.status is Status.ENDED else known.ends_at
+    return min(now, end - 1) if end else now
