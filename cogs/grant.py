@@ -7,6 +7,7 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from billing.errors import Conflict
+from billing.model import Plan
 from billing.use_cases.grant import (
     DAYS_LIMIT,
     Grant,
@@ -20,7 +21,7 @@ from cogs import cards
 from cogs.buttons import Action, Pressed, number
 from cogs.context import Interaction, answer, locale_of, require_admin, think
 from cogs.options import find_admin_plan, suggest_plans
-from cogs.powers import require_plan_sellable
+from cogs.powers import cannot_give, require_plan_sellable
 from cogs.replies import day, escaped
 from cogs.shown import Place
 from cogs.sums import sums_words
@@ -73,7 +74,7 @@ class Grants(commands.Cog):
         made = await grant(ports, order)
         place = Place(interaction.client, guild_id, locale_of(interaction))
         undo = cards.button("Undo", "ungrant", 0, f"{guild_id}:{made.override.decision_id}")
-        said = _granted(made, place)
+        said = "\n".join([_granted(made, place), *_cannot_give(interaction.guild, chosen)])
         await answer(interaction, cards.note(said, cards.row(undo), colour=cards.GOOD))
 
     async def undone(self, interaction: Interaction, pressed: Pressed) -> None:
@@ -94,6 +95,12 @@ def _require_present(member: discord.User | discord.Member) -> None:
         raise Conflict("Bots get no plans. Choose a person.")
     if not isinstance(member, discord.Member):
         raise Conflict(f"<@{member.id}> is not in this server, so they can get no roles. Invite them first.")
+
+
+def _cannot_give(guild: discord.Guild | None, plan: Plan) -> list[str]:
+    found = [guild.get_role(role_id) for role_id in plan.role_ids] if guild else []
+    faults = [fault for role in found if role is not None for fault in cannot_give(role.guild, role)]
+    return [f"**Note:** {fault}" for fault in dict.fromkeys(faults)]
 
 
 def _granted(made: Grant, place: Place) -> str:
@@ -127,6 +134,6 @@ def held_box(held: Held, place: Place, who: int) -> ui.Container[ui.LayoutView]:
         how,
     ]
     again = None
-    if held.until and plan.prices and not plan.removed_at:
+    if held.until and plan.prices and not plan.removed_at and (held.paid or not plan.hidden):
         again = cards.button("Subscribe from then", "buy", who, f"{plan.guild_id}:{plan.id}")
     return cards.box("\n".join(said), cards.row(again), colour=cards.GOOD)

@@ -203,6 +203,7 @@ async def _paid_back(
             decision_id=f"{name}{PAID}",
             plan_id=plan_id,
             kind=OverrideKind.GRANT,
+            subscriptions=(),
             starts_at=now,
             until=until,
             reason=PAID_DAYS,

@@ -97,6 +97,14 @@ async def test_who_cannot_have_it_is_said_with_the_way_out(town: Town) -> None:
     assert "was removed" in (await grant(town)).text
 
 
+async def test_a_role_that_the_bot_cannot_give_is_granted_with_a_warning(town: Town) -> None:
+    await town.sell()
+    town.world.set_role_position(town.gold, 95)
+    made = await town.ada.run(town.guild, "grant", {"member": town.bob.user, "plan": "Gold"})
+    assert "Gold granted" in made.text
+    assert "**Note:** " in made.text
+
+
 async def test_who_is_revoked_is_granted_after_the_lift_that_is_offered(town: Town) -> None:
     await town.sell()
     await (await town.cleo.run(town.guild, "revoke", {"member": town.bob.user})).press("Revoke access")

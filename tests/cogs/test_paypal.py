@@ -331,3 +331,27 @@ async def test_a_refund_that_is_refused_says_why(town: Town) -> None:
     done = await asked.press("Revoke access")
     assert "PayPal refused refunding the last payment.** There is too little money" in done.text
     assert "Billing ended at once." in done.text
+
+
+async def test_revoked_at_once_and_undone_the_paid_days_are_back_and_the_next_ones_are_sold(
+    town: Town,
+) -> None:
+    subscription_id = await buy(town)
+    end = (await town.ports.ledger.load_subscriptions_of(town.bob.id))[0].paid_through
+    asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user, "when": "now"})
+    done = await asked.press("Revoke access")
+    await town.settled()
+    assert (town.roles(), paypal_of(town).subscription(subscription_id).status) == ([], "CANCELLED")
+    assert f"paid days back until <t:{end}:D>" in (await done.press("Undo")).text
+    await town.settled()
+    assert town.roles() == ["Gold"]
+    sale = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    assert "the first payment is taken only then" in sale.text
+    await town.turn(MONTH)
+    assert town.roles() == []
+
+
+async def test_a_stop_at_the_periods_end_is_said_to_be_final_before(town: Town) -> None:
+    await buy(town)
+    asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user})
+    assert "PayPal ends the billing for good,** so Undo cannot restart it" in asked.text

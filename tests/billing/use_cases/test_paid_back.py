@@ -145,6 +145,28 @@ async def test_a_silent_provider_holds_no_undo_up(paying: World, *, refund: bool
     assert (undone.until, undone.unasked) == ((None, False) if refund else (END, True))
 
 
+@pytest.mark.parametrize("paid", [True, False])
+async def test_a_renewal_that_was_charged_before_the_stop_got_there_comes_back(
+    paying: World, *, paid: bool
+) -> None:
+    """The provider was silent across the period's end, so the billing ended at once afterwards."""
+    paying.provider.fail("*", ProviderUnavailable())
+    decision = (await revoke(paying.ports, make_order())).decision_id
+    paying.clock.at = END + DAY
+    renewed = replace(await paying.recorded(), period_start=END, period_end=END + MONTH, binding=None)
+    paying.provider.subscriptions["sub_1"] = renewed
+    paying.provider.heal()
+    if paid:
+        paying.provider.pay("sub_1", "pay_2")
+    await paying.pass_time(DAY)
+    assert (await paying.recorded()).status is Status.ENDED
+    assert paying.roles_of() == set()
+    undone = await lift(paying.ports, GUILD, decision, ADMIN)
+    await paying.settle()
+    assert undone.until == (END + MONTH if paid else None)
+    assert paying.roles_of() == ({ROLE} if paid else set())
+
+
 async def test_several_subscriptions_each_give_their_own_days_back(paying: World) -> None:
     await paying.add_plan(SECOND)
     await paying.subscribe("sub_2", items=(Item(SECOND.prices[0]),), period_end=START + 20 * DAY)
