@@ -39,6 +39,7 @@ def leaves(town: Town) -> dict[str, list[dict[str, Any]]]:
 
 ADMINS = {
     "revoke",
+    "grant",
     "doctor",
     "members link",
     "plans add",

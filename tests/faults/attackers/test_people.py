@@ -121,6 +121,7 @@ async def test_an_admins_button_under_a_members_finger(scene: Scene) -> None:
     for place in (shown, dm):
         pressed = [
             await press(town, place, f"dues:lift:0:{guild}:{scene.decision}"),
+            await press(town, place, f"dues:ungrant:0:{guild}:{scene.decision}"),
             await press(town, place, f"dues:braketake:0:{guild}:1"),
             await press(town, place, f"dues:brakekeep:0:{guild}:1"),
             await press(town, place, f"dues:map:0:{guild}:stripe:{town.price}", [str(plan.id)]),
@@ -182,12 +183,13 @@ async def test_another_servers_plan_role_and_channel_in_every_option(scene: Scen
             ("plans edit", {"stripe_price": "none"}),
             ("plans remove", {}),
             ("revoke", {"member": scene.bob}),
+            ("grant", {"member": scene.bob}),
         ):
             reply = await eve.run(chess, name, {"plan": plan, **more})
             assert reply.text == "There is no such plan here. /plans list shows them."
         assert await eve.autocomplete(chess, "plans edit", "plan", plan) == []
         assert "no such plan here" in (await eve.run(chess, "subscribe", {"plan": plan})).text
-    assert "has no running subscription" in (await eve.run(chess, "revoke", {"member": scene.bob})).text
+    assert "have no running subscription" in (await eve.run(chess, "revoke", {"member": scene.bob})).text
     strange = {"name": "X", "role": town.gold, "stripe_price": town.price}
     assert "of another server" in (await eve.run(chess, "plans add", strange)).text
     strange = {"plan": "Rook", "add_role": town.gold}
@@ -267,6 +269,8 @@ POLITE = (
     "There is no such decision in this server.",
     "This is not revoked any more.",
     "This decision is lifted already.",
+    "There is no such grant in this server.",
+    "This grant has ended already.",
     "This question is no longer open",
     "This works in a server only.",
     "The bot knows of no running subscription of yours.",
