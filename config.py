@@ -353,7 +353,9 @@ def _read_webhook_secrets(reader: _Reader, value: str) -> tuple[str, ...]:
         reader.fault(name, _UNFIT)
     elif any(secret.startswith(("sk_", "rk_")) for secret in secrets):
         reader.fault(name, "holds an API key (sk_ or rk_): that one belongs into STRIPE_API_KEY.")
-    elif not all(secret.startswith(_SIGNING_SECRET) and secret != _SIGNING_SECRET for secret in secrets):
+    elif not all(
+        secret.startswith(_SIGNING_SECRET) and len(secret) > len(_SIGNING_SECRET) for secret in secrets
+    ):
         # With anything else, such as the endpoint's id (we_...), every true notification would be refused.
         reader.fault(
             name,

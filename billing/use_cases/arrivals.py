@@ -130,8 +130,9 @@ async def _recall(ports: Ports, provider: Provider) -> None:
 
 
 async def _keep(ports: Ports, provider: Provider, arrival: Arrival) -> None:
-    """For the next process: when this one listened and was in doubt, and since when nothing arrives."""
-    doubt = arrival.lost_since is not None or arrival.asks_at() < math.inf or arrival.told_at() < math.inf
+    """For the next process: when this one listened and missed something, and since when nothing arrives. A
+    refusal alone leaves nothing behind."""
+    doubt = arrival.lost_since is not None or arrival.young or arrival.sold is not None
     listened = (math.ceil(arrival.counts_from), ports.now()) if arrival.since < math.inf else (0, 0)
     lost = (arrival.lost_since or 0, int(arrival.lost_refused))
     facts = (provider.webhook_print, *listened, *lost)
