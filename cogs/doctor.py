@@ -9,9 +9,10 @@ from discord.ext import commands
 from billing.errors import GuildGone, RoleAboveBot, RoleGone, RolesNotPermitted
 from billing.model import Finding, GuildSettings, Plan
 from billing.use_cases.doctor import diagnose, find_key, fix
+from billing.use_cases.new_ledger import answer_new_ledger
 from cogs import cards
 from cogs.brake import brake_card
-from cogs.buttons import Action
+from cogs.buttons import Action, Pressed, number
 from cogs.cards import Card
 from cogs.context import Interaction, add, answer, locale_of, require_admin, think
 from cogs.notices import notice_card
@@ -31,7 +32,7 @@ class Doctor(commands.Cog):
     """Look at everything, say what is wrong, mend what can be mended."""
 
     def __init__(self) -> None:
-        self.actions: dict[str, Action] = {}
+        self.actions: dict[str, Action] = {"newledger": self.answered}
 
     @app_commands.command(description="What is wrong with the set-up, and how to mend it")
     @app_commands.describe(fix="Mend at once what the bot can mend itself")
@@ -55,6 +56,17 @@ class Doctor(commands.Cog):
             await add(interaction, question)
         for card in await _untold(interaction, guild_id):
             await add(interaction, card)
+
+    async def answered(self, interaction: Interaction, pressed: Pressed) -> None:
+        """An admin says that a new ledger is right."""
+        await think(interaction)
+        guild_id = await require_admin(interaction, number(pressed.rest))
+        await answer_new_ledger(interaction.client.ports, guild_id, interaction.user.id)
+        said = (
+            "### The bot goes on with its new ledger\nIts older subscriptions give roles again once you add "
+            "their plans with the same prices (`/plans add`)."
+        )
+        await answer(interaction, cards.note(said, colour=cards.GOOD))
 
 
 async def _untold(interaction: Interaction, guild_id: int) -> list[Card]:

@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from billing.errors import LedgerUnavailable
-from db.health import load_value, record_value
 from db.private import beside, open_private
+from db.values import load_value, record_value
 
 COUNT = "count"  # in the ledger, by name
 OLDER = "older"  # why, until that was taken up

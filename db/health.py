@@ -1,13 +1,15 @@
-"""How much waits, and small facts kept by name."""
+"""How much waits."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import replace
 
 from billing.ports import Health
 from db.plans import load_plans
 from db.rows import sold_prices
+from db.values import BACKUP_FAILED, load_value
 
 # Each is counted over an index that holds nothing but what waits.
 _WAITING = """
@@ -20,7 +22,6 @@ _WAITING = """
         (SELECT count(*) FROM members WHERE braked_at IS NOT NULL),
         (SELECT count(*) FROM unasked WHERE row > 0)
 """
-BACKUP_FAILED = "backup failed"  # why the last daily one did, by name
 
 _UNBOUND = """
     SELECT count(*), (SELECT sold FROM sales WHERE sales.id = s.sale) FROM subscriptions AS s
@@ -33,7 +34,8 @@ def load_health(db: sqlite3.Connection, at: int) -> Health:
     event, member, *counts = db.execute(_WAITING).fetchone()
     health = Health(age_of(event, at), age_of(member, at), *counts)
     failed = load_value(db, BACKUP_FAILED) or ""
-    return replace(health, backup_failed=failed, unbound=_count_unbound(db))
+    lacks = sum(json.loads(load_value(db, "lacks") or "{}").values())
+    return replace(health, backup_failed=failed, unbound=_count_unbound(db), lacks=lacks)
 
 
 def _count_unbound(db: sqlite3.Connection) -> int:
@@ -55,16 +57,3 @@ def _count_unbound(db: sqlite3.Connection) -> int:
 
 def age_of(since: int | None, at: int) -> float | None:
     return None if since is None else float(max(at - since, 0))
-
-
-def load_value(db: sqlite3.Connection, name: str) -> str | None:
-    row = db.execute("SELECT value FROM named_values WHERE name = ?", (name,)).fetchone()
-    return row[0] if row else None
-
-
-def record_value(db: sqlite3.Connection, name: str, value: str) -> None:
-    db.execute(
-        "INSERT INTO named_values (name, value) VALUES (?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value <> excluded.value",
-        (name, value),
-    )

@@ -32,6 +32,7 @@ from db import (
     plans,
     subscriptions,
     sync,
+    values,
 )
 from db.backup import backup, last_backup
 from db.copier import Copier
@@ -282,6 +283,7 @@ class SqliteLedger(Ledger):
     record_swept = _writes(older.record_swept)
     record_waiting = _writes(older.record_waiting, {Work.SYNC})
     load_unasked_intent = _reads(older.load_unasked_intent)
+    load_sold_before = _reads(older.load_sold_before)
 
     # -- notices, history, small things --------------------------------------------------------------
     record_notice = _writes(notices.record_notice)
@@ -298,15 +300,14 @@ class SqliteLedger(Ledger):
 
     load_untold_to_admins = _writes(notices.take_untold_to_admins)
     load_history = _reads(notices.load_history)
-    load_value = _reads(health.load_value)
-    record_value = _writes(health.record_value)
+    load_value = _reads(values.load_value)
+    record_value = _writes(values.record_value)
 
-    async def record_backup_failed(self, why: str, at: int) -> None:
-        await self._write(health.record_value, health.BACKUP_FAILED, why)
+    record_backup_failed = _writes(notices.record_backup_failed, {Work.TELL})
 
     async def load_health(self, at: int) -> Health:
         if self._writer.failed:  # tried out, for nothing else may be written for long
-            await self._write(health.record_value, "written", str(at))
+            await self._write(values.record_value, "written", str(at))
         found = await self._read(health.load_health, at)
         backed_up_at = await asyncio.to_thread(last_backup, self._path)
         return replace(found, backup_age=health.age_of(backed_up_at, at))

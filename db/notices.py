@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from billing.model import BODIES, Change, Notice, NoticeBody, RoleNews, Unknown
+from billing.model import BODIES, BackupFailed, Change, Notice, NoticeBody, RoleNews, Unknown
 from db.rows import CHANGE, NOTICE, Row, change, marks, to_json
+from db.values import BACKUP_FAILED, load_value, record_value
 
 # So long (seconds) a notice waits for the roles of its member to be set, to tell of both together.
 WAITS_FOR_ROLES = 120
@@ -25,6 +26,16 @@ def record_notice(db: sqlite3.Connection, what: Notice) -> bool:
         (what.key, what.guild_id, what.member_id, what.kind, to_json(what.body), *(what.created_at,) * 2),
     )
     return added.rowcount == 1
+
+
+def record_backup_failed(db: sqlite3.Connection, why: str, at: int) -> None:
+    """Told once until one was made again, and only where a single server sells: of several, the admins need
+    not be those who run the bot."""
+    guilds = db.execute("SELECT DISTINCT guild_id FROM plans WHERE guild_id > 0 LIMIT 2").fetchall()
+    if why and not load_value(db, BACKUP_FAILED) and len(guilds) == 1:
+        guild_id = guilds[0][0]
+        record_notice(db, Notice(f"backup_failed:{guild_id}:{at}", guild_id, None, BackupFailed(), at))
+    record_value(db, BACKUP_FAILED, why)
 
 
 def load_notices(db: sqlite3.Connection, at: int, limit: int) -> list[Notice]:

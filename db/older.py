@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 
+from billing.access import plan_of
 from billing.model import Binding, DisputeState, Status, Subscription, SubscriptionKey
 from db.count import MADE, NOT_TOLD, OLDER
-from db.health import load_value, record_value
 from db.inbox import record_stale
 from db.marks import mark
-from db.rows import key_row, to_json
+from db.plans import load_plans
+from db.rows import key_row, sold_prices, to_json
+from db.values import load_value, record_value
 
 _HOME = "provider = ? AND account = ?"
 
@@ -133,3 +136,18 @@ def look(db: sqlite3.Connection, key: SubscriptionKey, at: int) -> None:
     ).fetchone()
     if row is not None:
         _let_go(db, key.provider, key.account, [row], at)
+
+
+def load_sold_before(db: sqlite3.Connection, moment: int) -> dict[int, int]:
+    rows = db.execute(
+        "SELECT guild_id, sold, count(*) FROM subscriptions CROSS JOIN sales ON sales.id = sale"
+        " WHERE row > 0 AND guild_id IS NOT NULL AND status <> 'ended' AND created_at <= ?"
+        " GROUP BY guild_id, sold",
+        (moment,),
+    ).fetchall()
+    found: Counter[int] = Counter()
+    for guild_id, sold, many in rows:
+        plans = load_plans(db, guild_id, removed=True)
+        if not any(plan_of(price, plans) for price in sold_prices(sold)):
+            found[guild_id] += many
+    return dict(found)

@@ -40,6 +40,7 @@ BIND_PAUSES = (1, 2, 4, 8)  # seconds
 MOST_CALLERS = 1000
 WAITS_TOO_LONG = 300.0
 
+NEW = "It is new, as there was none at DATABASE_URL."
 CROWDED = (
     "Callers hold all %d connections that they may: for each further one, what was silent longest is closed. "
     "Keep strangers out with a reverse proxy or a firewall; if they are none, raise the limit, LimitNOFILE= "
@@ -80,6 +81,8 @@ class Readiness:
             health = await self.ledger.load_health(int(self.clock.now()))
         except LedgerError as error:
             return {**found, "ledger": error.tell}, {}
+        if health.lacks:
+            found["ledger"] = f"{NEW} It lacks {health.lacks} running subscriptions; /doctor says what to do."
         ages = {"inbox": health.oldest_event_age or 0.0, "members": health.oldest_member_age or 0.0}
         late = {
             name: f"the oldest has waited {age:.0f} s" for name, age in ages.items() if age > WAITS_TOO_LONG
@@ -91,6 +94,7 @@ class Readiness:
             "dues_notices_untold": health.notices,
             "dues_braked_members": health.braked,
             "dues_subscriptions_unasked": health.unasked,
+            "dues_subscriptions_lacked": health.lacks,
             "dues_backup_failed": float(bool(health.backup_failed)),
             "dues_backup_age_seconds": math.nan if health.backup_age is None else health.backup_age,
             "dues_unbound_subscriptions": health.unbound,

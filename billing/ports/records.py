@@ -83,7 +83,8 @@ class Known:
 class Health:
     """What /readyz, /metrics and /doctor tell of the ledger. Ages in seconds, None when nothing waits, or
     where no backup is known. `unasked`: subscriptions that are held until their provider was asked
-    (billing/use_cases/older.py); `backup_failed`: why the last daily one did."""
+    (billing/use_cases/older.py); `backup_failed`: why the last daily one did; `lacks`: what a
+    new ledger misses (billing/use_cases/new_ledger.py)."""
 
     oldest_event_age: float | None
     oldest_member_age: float | None
@@ -95,4 +96,5 @@ class Health:
     unasked: int = 0
     backup_age: float | None = None
     backup_failed: str = ""
+    lacks: int = 0
     unbound: int = 0

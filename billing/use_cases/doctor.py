@@ -13,6 +13,7 @@ from billing.titles import title_of
 from billing.use_cases.arrivals import finding_of
 from billing.use_cases.carry_out import why_held
 from billing.use_cases.converge import MOST_SKEW, WAITS
+from billing.use_cases.new_ledger import load_lacks
 from billing.use_cases.nobodys import find_nobodys
 
 WAITS_TOO_LONG = 300
@@ -37,6 +38,7 @@ async def diagnose(ports: Ports, guild_id: int, *, owner: bool = False) -> list[
     findings += find_wrong_clock(ports.clock_skew())
     findings += [
         *await _ledger(ports),
+        *await _lacks(ports, guild_id),
         *await _backups(ports),
         *await _held(ports, guild_id),
         *await _brake(ports, guild_id),
@@ -166,6 +168,21 @@ def _unasked(many: int) -> list[Finding]:
     )
     cure = "This ends by itself as soon as the provider answers."
     return [Finding("records", False, says, cure)]
+
+
+async def _lacks(ports: Ports, guild_id: int) -> list[Finding]:
+    many = await load_lacks(ports, guild_id)
+    if not many:
+        return []
+    says = (
+        f"The bot's ledger is new. {many} running subscriptions that the bot sold here before give no roles, "
+        "as it knows no plan for them."
+    )
+    cure = (
+        "If there should be older records, whoever runs the bot stops it and restores a backup, or puts "
+        "DATABASE_URL right. Otherwise add the plans again with the same prices, or answer the notice."
+    )
+    return [Finding("ledger", False, says, cure)]
 
 
 async def _backups(ports: Ports) -> list[Finding]:

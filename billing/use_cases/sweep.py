@@ -12,6 +12,7 @@ from billing.model import DisputeState, Plan, Subscription, SubscriptionKey
 from billing.ports import Known, Ports, Provider
 from billing.use_cases.blocked import load_block
 from billing.use_cases.check import check_members
+from billing.use_cases.new_ledger import look_for_lacks
 from billing.use_cases.nobodys import tell_nobodys
 from billing.use_cases.payers import is_proven, is_to_propose
 from billing.use_cases.sync import record_dispute, record_snapshot
@@ -55,6 +56,7 @@ async def sweep(ports: Ports) -> list[str]:
             await _sweep_at(ports, provider)
         except ProviderError as error:
             faults.append(f"{provider.title}: {error}")
+    await look_for_lacks(ports)
     await check_members(ports)
     return faults
 

@@ -10,6 +10,7 @@ import pytest
 
 from billing.errors import LedgerUnavailable
 from db.ledger import SqliteLedger
+from tests.contract.ledger.nouns import plan
 
 
 async def test_health_tells_that_nothing_can_be_written_for_as_long_as_that_is_so(tmp_path: Path) -> None:
@@ -36,3 +37,16 @@ async def test_what_changes_nothing_does_not_show_that_there_is_room(tmp_path: P
         assert ledger._writer.failed
         await ledger.record_value("something", "new")
         assert not ledger._writer.failed
+
+
+async def test_a_failed_backup_is_told_once_until_one_was_made(tmp_path: Path) -> None:
+    async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
+        await ledger.record_plan(plan(), "1", 10)
+        for at, why in ((20, "full"), (30, "full"), (40, ""), (50, "full")):
+            await ledger.record_backup_failed(why, at)
+            assert (await ledger.load_health(at)).backup_failed == why
+        told = await ledger.load_notices(99, 9)
+        assert [(notice.kind, notice.created_at) for notice in told] == [
+            ("backup_failed", 20),
+            ("backup_failed", 50),
+        ]

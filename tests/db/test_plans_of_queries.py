@@ -140,6 +140,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_history(*who, 9)
     await ledger.load_value("name")
     await ledger.load_unswept("stripe", "acct")
+    await ledger.load_sold_before(99)
     await ledger.load_unasked_intent("wish_1")
     await ledger.load_health(20)
 

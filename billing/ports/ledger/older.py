@@ -39,3 +39,6 @@ class OlderLedger(Protocol):
 
     async def load_unasked_intent(self, intent_id: str) -> bool:
         """Whether an intent comes from a ledger that was put in the place of a later one."""
+
+    async def load_sold_before(self, moment: int) -> dict[int, int]:
+        """By server, how many subscriptions that run and were made until then pay for no plan there."""
