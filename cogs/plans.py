@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
 from billing.model import GuildSettings, Plan, Price
 from billing.titles import title_of
+from billing.use_cases.close_pages import close_pages
 from billing.use_cases.plans import (
     DESCRIPTION_LIMIT,
     NAME_LIMIT,
@@ -126,7 +131,8 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         if add_role is not None:
             require_sellable(interaction, add_role)
         chosen = await find_admin_plan(interaction.client.ports, guild_id, plan, removed=True)
-        if any(change is not None for change in (trial_days, stripe_price, paypal_plan)):
+        repriced = any(change is not None for change in (trial_days, stripe_price, paypal_plan))
+        if repriced:
             require_plan_sellable(interaction, chosen)
         edit = Edit(
             name=name,
@@ -140,7 +146,10 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         )
         saved = await edit_plan(interaction.client.ports, guild_id, chosen.id, edit, interaction.user.id)
         headline = "Changed" if saved.removed_at is None else "Changed for those who still pay; not on sale"
-        await answer(interaction, _saved(interaction, saved, headline, add_role))
+        open_still = Counter[str]()
+        if repriced:
+            open_still = await close_pages(interaction.client.ports, guild_id, None, [saved.id])
+        await answer(interaction, _saved(interaction, saved, headline, add_role, open_still))
 
     @app_commands.command(description="End a plan's sale; who has paid keeps the roles")
     @app_commands.describe(plan="Which plan")
@@ -150,13 +159,15 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         await think(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         chosen = await find_admin_plan(interaction.client.ports, guild_id, plan)
-        gone = await remove_plan(interaction.client.ports, guild_id, chosen.id, interaction.user.id)
+        ports = interaction.client.ports
+        gone = await remove_plan(ports, guild_id, chosen.id, interaction.user.id)
         said = (
             f"### {escaped(gone.name)} is no longer on sale\nWhoever has paid keeps the roles, and "
             "subscriptions go on. To end somebody's use /revoke; to sell it again use "
             "/plans add with the same price."
         )
-        await answer(interaction, cards.note(said))
+        open_still = await close_pages(ports, guild_id, None, [gone.id])
+        await answer(interaction, cards.note("\n".join([said, *_open_words(open_still)])))
 
     @app_commands.command(
         description="Where notices go, your legal links, and whether members may switch plans"
@@ -205,6 +216,15 @@ def _price_ids(stripe_price: str | None, paypal_plan: str | None) -> dict[str, s
     return {provider: price for provider, price in given.items() if price is not None}
 
 
+def _open_words(open_still: Mapping[str, int]) -> list[str]:
+    """Which pages to pay can still be paid on."""
+    return [
+        f"**Note:** {count} payment page{'s' * (count != 1)} opened before at {title} could not be closed. "
+        "Whoever still pays on one pays what it shows."
+        for title, count in open_still.items()
+    ]
+
+
 def _or_none(text: str | None) -> str | None:
     """What Discord cannot send: nothing, said on purpose."""
     return "" if text is not None and text.strip().casefold() == NONE else text
@@ -216,12 +236,18 @@ def _deleted(guild: discord.Guild | None, plan: Plan) -> frozenset[int]:
     return frozenset(role_id for role_id in plan.role_ids if guild.get_role(role_id) is None)
 
 
-def _saved(interaction: Interaction, plan: Plan, headline: str, role: discord.Role | None) -> Card:
+def _saved(
+    interaction: Interaction,
+    plan: Plan,
+    headline: str,
+    role: discord.Role | None,
+    open_still: Mapping[str, int] = MappingProxyType({}),
+) -> Card:
     warnings = cannot_give(role.guild, role) if role is not None else []
     if role is not None and (power := power_words(role)):
         warnings.append(power)
     text = f"**{headline}**\n{_plan_text(plan, _place(interaction))}"
-    told = [text, *(f"**Mind:** {w}" for w in warnings)]
+    told = [text, *(f"**Mind:** {w}" for w in warnings), *_open_words(open_still)]
     return cards.note("\n".join(told), colour=cards.WARN if warnings else cards.GOOD)
 
 

@@ -196,6 +196,7 @@ class SqliteLedger(Ledger):
     load_checkout = _reads(subscriptions.load_checkout)
     load_returned = _reads(subscriptions.load_returned)
     load_unfinished = _reads(subscriptions.load_unfinished)
+    load_free_days = _reads(subscriptions.load_free_days)
     load_open_checkouts = _reads(subscriptions.load_open_checkouts)
 
     # -- members -------------------------------------------------------------------------------------

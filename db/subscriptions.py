@@ -233,6 +233,21 @@ def tie(db: sqlite3.Connection, sub: Subscription, binding: Binding, at: int) ->
     )
 
 
+def note_free_days(db: sqlite3.Connection, binding: Binding, role_ids: Iterable[int]) -> None:
+    """They have been had for these roles, and are not had again."""
+    db.executemany(
+        "INSERT INTO free_days (guild_id, member_id, role_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(binding.guild_id, binding.member_id, role_id) for role_id in role_ids],
+    )
+
+
+def load_free_days(db: sqlite3.Connection, guild_id: int, member_id: int) -> frozenset[int]:
+    rows = db.execute(
+        "SELECT role_id FROM free_days WHERE guild_id = ? AND member_id = ?", (guild_id, member_id)
+    )
+    return frozenset(row[0] for row in rows)
+
+
 def record_checkout(db: sqlite3.Connection, checkout: Checkout) -> None:
     db.execute(
         f"INSERT OR REPLACE INTO checkouts ({CHECKOUT}) VALUES ({marks(CHECKOUT)})", checkout_row(checkout)
@@ -264,11 +279,17 @@ def load_unfinished(db: sqlite3.Connection, member_id: int, opened_after: int, l
 
 
 def load_open_checkouts(
-    db: sqlite3.Connection, provider: str, account: str, guild_id: int, member_id: int, opened_after: int
+    db: sqlite3.Connection,
+    provider: str,
+    account: str,
+    guild_id: int,
+    member_id: int | None,
+    opened_after: int,
 ) -> list[Checkout]:
     rows = db.execute(
         f"SELECT {CHECKOUT} FROM checkouts WHERE provider = ? AND account = ? AND created_at > ?"
-        " AND subscription_id IS NULL AND session_id IS NOT NULL AND guild_id = ? AND member_id = ?",
+        " AND subscription_id IS NULL AND session_id IS NOT NULL AND guild_id = ?"
+        " AND member_id = ifnull(?, member_id)",
         (provider, account, opened_after, guild_id, member_id),
     )
     return [Checkout(*row) for row in rows]

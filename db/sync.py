@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
-from billing.access import decides
+from billing.access import decides, plans_of
 from billing.model import (
     Binding,
     BoundBy,
@@ -26,7 +26,7 @@ from db.members import is_decided, record_barred, record_overrides
 from db.notices import record_notice
 from db.plans import load_plans
 from db.rows import add_changes
-from db.subscriptions import load_subscription, put, subject_of, tie
+from db.subscriptions import load_subscription, note_free_days, put, subject_of, tie
 
 
 def record_synced(db: sqlite3.Connection, synced: Synced) -> bool:
@@ -67,6 +67,9 @@ def _record_snapshot(
         add_changes(db, [_change(old, new, synced)])
     if new.binding and (old is None or old.binding is None):
         tie(db, new, new.binding, synced.at)
+    if new.binding and new.trial_end is not None:
+        plans = plans_of(new, load_plans(db, new.binding.guild_id, removed=True))
+        note_free_days(db, new.binding, {role for plan in plans for role in plan.role_ids})
     if new.binding and (old is None or _is_decided_otherwise(db, old, new, new.binding)):
         mark(db, [new.binding], synced.why, synced.at)
     return True

@@ -65,6 +65,7 @@ class FakeProvider:
     title = "Fake"
     account = "test"
     keeps_period = True
+    closes_pages = True
     lists_all = True
 
     def __init__(self, clock: Clock, secret: str, webhook_url: str = "") -> None:

@@ -78,6 +78,7 @@ class Provider(Protocol):
     title: str  # for people: 'Stripe', 'PayPal'
     account: str  # which account or mode; part of every key
     keeps_period: bool  # can cancel at the period's end by itself, and therefore resume
+    closes_pages: bool  # can keep a payment page from being paid on
     lists_all: bool  # can name every subscription of the account by itself
     webhook_print: str  # changes with what its notifications are proven by, and gives none of that away
 

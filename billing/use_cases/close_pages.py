@@ -1,32 +1,60 @@
-"""Nobody pays in vain on a page that was opened before an admin revoked what it sells."""
+"""Close payment pages whose plan was revoked, changed, taken off sale, or paid on another page meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Collection
 
+from billing.access import plans_of
 from billing.errors import ProviderError
-from billing.model import Checkout
+from billing.model import Checkout, Subscription
 from billing.ports import Ports
 
 # No provider lets a page stand open for longer.
 PAGE_LIVES = 3 * 86_400
+AT_ONCE = 16  # calls to a provider
 
 
-async def close_pages(ports: Ports, guild_id: int, member_id: int, plan_id: int | None) -> None:
-    """Close a member's open pages for a plan, or all of that server. What a provider cannot close, or does
-    not answer to, stays open: should it be paid, the renewal is stopped and people are told."""
-    since = ports.now() - PAGE_LIVES
+async def close_pages(
+    ports: Ports, guild_id: int, member_id: int | None, plan_ids: Collection[int] | None
+) -> Counter[str]:
+    """Close the open pages of a member (None: of everybody) for these plans, or for all of that server. How
+    many stay open, by the provider's title: it cannot close them, or does not answer. Should one of these be
+    paid, people are told."""
+    since, open_still = ports.now() - PAGE_LIVES, Counter[str]()
+    turns = asyncio.Semaphore(AT_ONCE)
     for provider in ports.providers.values():
         here = (provider.name, provider.account)
         pages = await ports.ledger.load_open_checkouts(*here, guild_id, member_id, since)
-        wanted = [page for page in pages if plan_id in (None, page.plan_id)]
-        await asyncio.gather(*(_close(ports, page) for page in wanted))
+        alive = [p for p in pages if p.expires_at is None or p.expires_at > ports.now()]
+        wanted = [page for page in alive if plan_ids is None or page.plan_id in plan_ids]
+        closed = await asyncio.gather(*(_close(ports, page, turns) for page in wanted))
+        open_still[provider.title] += closed.count(False)
+    return +open_still
 
 
-async def _close(ports: Ports, page: Checkout) -> None:
+async def close_others(ports: Ports, paid: Subscription) -> None:
+    """Somebody has paid: their other pages for the same roles would be paid beside it, or give free days a
+    second time."""
+    if paid.binding is None:
+        return
+    guild_id, member_id = paid.binding.guild_id, paid.binding.member_id
+    plans = await ports.ledger.load_plans(guild_id, removed=True)
+    roles = {role for plan in plans_of(paid, plans) for role in plan.role_ids}
+    same = [plan.id for plan in plans if roles & {*plan.role_ids}]
+    await close_pages(ports, guild_id, member_id, same)
+
+
+async def _close(ports: Ports, page: Checkout, turns: asyncio.Semaphore) -> bool:
     ports.pages.forget(page.id)
     assert page.session_id is not None, "one without a page is not open"
+    provider = ports.providers[page.provider]
+    if not provider.closes_pages:
+        return False
     try:
-        await ports.providers[page.provider].close_page(page.session_id)
+        async with turns:
+            await provider.close_page(page.session_id)
     except ProviderError:
-        return
+        return False
+    return True

@@ -189,7 +189,8 @@ async def revoke(ports: Ports, order: Order, seen: Sequence[Affected] | None = N
     decided = blocks + _paid_days(order, affected, decision, now)
     await ports.ledger.record_overrides(decided, intents, [notice], now, replaces=free)
     done = [await carry_out_or_join(ports, intent) for intent in intents]
-    await close_pages(ports, order.guild_id, order.member_id, order.plan_id)
+    plan_ids = None if order.plan_id is None else [order.plan_id]
+    await close_pages(ports, order.guild_id, order.member_id, plan_ids)
     return Revocation(decision, order, tuple(affected), tuple(done), bool(grants))
 
 

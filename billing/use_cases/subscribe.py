@@ -14,6 +14,7 @@ from billing.errors import ProviderError
 from billing.model import (
     Binding,
     Checkout,
+    MemberState,
     Money,
     Override,
     OverrideKind,
@@ -101,7 +102,7 @@ async def offer(ports: Ports, guild_id: int, member_id: int, plan: Plan, *, page
     if holding is not None or entitled:
         return Offer(plan, has=holding, entitled=entitled)
     granted_until = next((e.until for e in granted), None)
-    first_time = not [s for s in state.subscriptions if await _was_for(ports, s, state.plans, plan)]
+    first_time = await _is_first_time(ports, member_id, state, plan)
     ends = (_paid_until(state.subscriptions, state.plans, plan, ports), granted_until)
     starts = max((end for end in ends if end is not None), default=None)
     ways = [
@@ -147,12 +148,24 @@ def _beside(
     return None, None
 
 
-async def _was_for(ports: Ports, subscription: Subscription, plans: tuple[Plan, ...], plan: Plan) -> bool:
-    """Whether it is for this plan, or began as that: who switched away and ended it has had the free days."""
-    if plan.id in {p.id for p in plans_of(subscription, plans)}:
-        return True
+async def _is_first_time(ports: Ports, member_id: int, state: MemberState, plan: Plan) -> bool:
+    """Whether they may have the plan's free days: they never had it, and no free days for any plan that gives
+    one of its roles, at whichever provider."""
+    had = {*await ports.ledger.load_free_days(plan.guild_id, member_id)}
+    for subscription in state.subscriptions:
+        was_for = await _was_for(ports, subscription, state.plans)
+        if plan.id in {p.id for p in was_for}:
+            return False
+        if subscription.trial_end is not None:
+            had |= {role for p in was_for for role in p.role_ids}
+    return not had & {*plan.role_ids}
+
+
+async def _was_for(ports: Ports, subscription: Subscription, plans: tuple[Plan, ...]) -> list[Plan]:
+    """The plans that it is for, and the one that it began as: it may have been switched away from that."""
     begun = await ports.ledger.load_checkout(subscription.checkout_id or "")
-    return begun is not None and begun.plan_id == plan.id
+    first = [p for p in plans if begun is not None and p.id == begun.plan_id]
+    return [*plans_of(subscription, plans), *first]
 
 
 def _paid_until(

@@ -27,6 +27,7 @@ from billing.model import (
     Override,
     PaymentDisputed,
     Plan,
+    Started,
     Status,
     Subscription,
     SubscriptionKey,
@@ -36,6 +37,7 @@ from billing.ports import Dispute, Ports, Provider, StaleSubscription, Synced
 from billing.use_cases.blocked import block_in
 from billing.use_cases.carry_out import stopping
 from billing.use_cases.chargebacks import bar_payer
+from billing.use_cases.close_pages import close_others
 from billing.use_cases.milestones import milestones, plan_names
 from billing.use_cases.news import paid_twice, paid_while_blocked
 from billing.use_cases.payers import confirm, find_payer, propose, write_payer
@@ -180,6 +182,13 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> None:
         await ports.ledger.record_synced(replace(synced, stale_version=stale.version))
         if synced.snapshot is not None:
             await write_payer(ports, synced.snapshot)
+    await _close_others(ports, synced)
+
+
+async def _close_others(ports: Ports, synced: Synced) -> None:
+    """Once somebody has paid on a page of theirs."""
+    if synced.snapshot is not None and any(isinstance(notice.body, Started) for notice in synced.notices):
+        await close_others(ports, synced.snapshot)
 
 
 async def _gives_up(ports: Ports, stale: StaleSubscription, error: ProviderError) -> bool:
@@ -194,7 +203,10 @@ async def record_snapshot(
     """Record a snapshot that was fetched for another reason than an event; True when it changed anything.
 
     The caller holds the subscription's turn."""
-    return await ports.ledger.record_synced(await _conclude(ports, provider, snapshot, who, why, evidence))
+    synced = await _conclude(ports, provider, snapshot, who, why, evidence)
+    changed = await ports.ledger.record_synced(synced)
+    await _close_others(ports, synced)
+    return changed
 
 
 async def _conclude(

@@ -71,6 +71,7 @@ class PayPalProvider:
     name = NAME
     title = "PayPal"
     keeps_period = False
+    closes_pages = False
     lists_all = False
 
     def __init__(

@@ -61,6 +61,7 @@ class StripeProvider:
     name = NAME
     title = "Stripe"
     keeps_period = True
+    closes_pages = True
     lists_all = True
 
     def __init__(

@@ -55,6 +55,7 @@ class FakeProvider:
     title: str = "Stripe"
     account: str = "test"
     keeps_period: bool = True
+    closes_pages: bool = True
     lists_all: bool = True
     writes_payers: bool = False
     webhook_print: str = "one"

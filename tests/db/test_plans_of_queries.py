@@ -112,6 +112,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_to_look_up("stripe", "acct", 0)
     await ledger.load_retried(GUILD, 99)
     await ledger.load_open_checkouts("stripe", "acct", GUILD, 1, 0)
+    await ledger.load_free_days(*who)
     await ledger.load_paying(GUILD, ("stripe", "acct", "price_1"), 9)
     await ledger.load_running(GUILD)
     await ledger.load_checkout("co_1")

@@ -84,7 +84,11 @@ class SubscriptionLedger(Protocol):
         """A member's payment pages in all servers, the newest first: those made after that moment that led to
         nothing yet, and those whose subscription waits for its first payment."""
 
+    async def load_free_days(self, guild_id: int, member_id: int) -> frozenset[int]:
+        """The roles that a member had free days for, by a subscription that was recorded in them."""
+
     async def load_open_checkouts(
-        self, provider: str, account: str, guild_id: int, member_id: int, opened_after: int
+        self, provider: str, account: str, guild_id: int, member_id: int | None, opened_after: int
     ) -> list[Checkout]:
-        """A member's payment pages in a server, made after that moment, that led to nothing yet."""
+        """A member's payment pages in a server (None: everybody's), made after that moment, that led to
+        nothing yet."""

@@ -299,11 +299,11 @@ async def test_closed_pages_are_of_the_plan_that_was_meant_and_found_no_more(
     world: World, plan: Plan
 ) -> None:
     await offer(world.ports, GUILD, MEMBER, plan)
-    await close_pages(world.ports, GUILD, MEMBER, plan.id + 1)
+    await close_pages(world.ports, GUILD, MEMBER, [plan.id + 1])
     await close_pages(world.ports, OTHER_GUILD, MEMBER, None)
     assert world.provider.count("close_page") == 0
     world.provider.fail("close_page", ProviderUnavailable())
-    await close_pages(world.ports, GUILD, MEMBER, plan.id)
+    await close_pages(world.ports, GUILD, MEMBER, [plan.id])
     assert world.provider.calls[-1] == ("close_page", "cs_1")
     assert (await offer(world.ports, GUILD, MEMBER, plan)).ways[0].url == "https://pay.example/2"
 
