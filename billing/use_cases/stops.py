@@ -21,7 +21,7 @@ def stopped_by_admins(subscription: Subscription, intents: Sequence[Intent]) -> 
     newest = next((i for i in intents if i.kind in RENEWAL), None)
     if newest is None or newest.kind is IntentKind.RESUME or subscription.status is Status.ENDED:
         return False
-    return newest.state in LIVE and is_of_admins(newest) and not wants_out(intents)
+    return newest.state in LIVE and is_of_admins(newest)
 
 
 def wants_out(intents: Sequence[Intent]) -> bool:
