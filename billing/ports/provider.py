@@ -128,6 +128,10 @@ class Provider(Protocol):
     async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:
         """A fresh payment page. The checkout's id is the idempotency key."""
 
+    def list_paid(self, since: int) -> AsyncIterator[str]:
+        """Ids of the subscriptions that something was paid for since then, known or not, where the provider
+        cannot list them (`lists_all`) but tells of payments."""
+
     def lacks_payer(self, subscription: Subscription) -> bool:
         """Whether the provider could show whose subscription this is, and does not yet."""
 

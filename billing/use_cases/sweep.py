@@ -88,17 +88,36 @@ async def sweep_provider(ports: Ports, provider: Provider, *, unasked: bool = Fa
     A list is old by the time it is read to its end: what differs from it is fetched anew, and only what is
     not known at all is recorded from it. `unasked`: what it shows unchanged is held no longer.
     """
-    begun, name = ports.now(), f"swept {provider.name}:{provider.account}"
+    begun, where = ports.now(), f"{provider.name}:{provider.account}"
     sold = await ports.ledger.load_plans(None, removed=True)
-    known_ids = [] if provider.lists_all else await _load_to_look_up(ports, provider, name)
+    ids: list[str] = []
+    paid: list[str] | None = None
+    if not provider.lists_all:
+        paid = await _find_paid(ports, provider, f"searched {where}")
+        ids = [*await _load_to_look_up(ports, provider, f"swept {where}"), *(paid or ())]
     seen = Numbers()
-    async for listed in _together(provider.list_subscriptions(known_ids)):
+    async for listed in _together(provider.list_subscriptions(ids)):
         same = await _compare(ports, provider, listed, sold, seen)
         if unasked and same:
             await ports.ledger.record_looked(same, ports.now())
     await _look_for_missing(ports, provider, seen)
     if not provider.lists_all:
-        await ports.ledger.record_value(name, str(begun))
+        await ports.ledger.record_value(f"swept {where}", str(begun))
+    if paid is not None:
+        await ports.ledger.record_value(f"searched {where}", str(begun))
+
+
+async def _find_paid(ports: Ports, provider: Provider, name: str) -> list[str] | None:
+    """Ids that the ledger lacks of subscriptions paid since the last whole round; in a new ledger, as far
+    back as the provider tells. None where it does not: they are found by their next notification."""
+    since = int(await ports.ledger.load_value(name) or 0)
+    try:
+        found = [one async for one in provider.list_paid(since)]
+    except ProviderError as error:
+        log.info("%s does not tell what was paid: %s", provider.title, error)
+        return None
+    known = await ports.ledger.load_known(provider.name, provider.account, found) if found else []
+    return sorted(set(found) - {one.subscription.key.id for one in known})
 
 
 async def _together(listing: AsyncIterator[Subscription]) -> AsyncIterator[list[Subscription]]:

@@ -7,10 +7,12 @@ from typing import Any
 
 from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import Finding, Plan, Price
+from billing.ports import Clock
 from providers.base import Answer, in_time, maybe, need
 from providers.paypal.api import Api, Refused, path
 from providers.paypal.certs import Certificates
-from providers.paypal.plans import NAME, map_price, product_of
+from providers.paypal.plans import DAY, NAME, map_price, product_of
+from providers.paypal.search import ask
 
 # The events that lead to a subscription, and no others: each further kind costs the owner look-ups.
 EVENTS = (
@@ -40,12 +42,21 @@ class Setup:
     """Looks at one account."""
 
     def __init__(
-        self, api: Api, certificates: Certificates, webhook_ids: Sequence[str], account: str
+        self,
+        api: Api,
+        certificates: Certificates,
+        webhook_ids: Sequence[str],
+        account: str,
+        clock: Clock,
+        *,
+        search: bool,
     ) -> None:
         self._api = api
         self._certificates = certificates
         self._webhook_ids = webhook_ids
         self._account = account
+        self._clock = clock
+        self._search = search
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
         """A fault of PayPal itself is a finding too: whoever asks for a check wants to read, not to fail."""
@@ -57,6 +68,7 @@ class Setup:
                 found = [credentials, *self._check_authorities()]
                 found += [await self._check_webhook(one, webhook_url) for one in self._webhook_ids]
                 found += await self._check_disputes()
+                found += await self._check_search()
                 for plan in plans:
                     price = plan.price_at(NAME)
                     if price is not None and not plan.removed_at:
@@ -129,6 +141,22 @@ class Setup:
         if missing:
             return Finding(what, False, f"The webhook does not send {', '.join(missing)}.", cure, fix)
         return Finding(what, True, "The webhook sends all that is needed.")
+
+    async def _check_search(self) -> list[Finding]:
+        """A note, no fault: it costs only whoever loses the ledger."""
+        if not self._search:
+            return []
+        what, now = "PayPal transaction search", int(self._clock.now())
+        try:
+            await ask(self._api, now - DAY, now)
+        except Refused:
+            says = (
+                "The application may not search transactions. Should the ledger be lost, each of PayPal's "
+                "payers is found with the next notification about them; to find them at once, open it in "
+                f"{APPS} and switch on Transaction Search."
+            )
+            return [Finding(what, True, says)]
+        return [Finding(what, True, "Should the ledger be lost, PayPal's payers are found by one sweep.")]
 
     async def _check_disputes(self) -> list[Finding]:
         try:

@@ -12,14 +12,14 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.faults import Fault, Faults, in_crumbs, no_answer
-from sandbox.paypal import catalog, disputes, notices, payments, subscriptions
+from sandbox.paypal import catalog, disputes, notices, payments, reporting, subscriptions
 from sandbox.paypal.auth import Desk
 from sandbox.paypal.errors import PayPalRefusal, bad
 from sandbox.paypal.idempotency import Keys
 from sandbox.paypal.routes import Call, Route
 from sandbox.paypal.state import World
 
-MODULES = (catalog, disputes, notices, payments, subscriptions)
+MODULES = (catalog, disputes, notices, payments, reporting, subscriptions)
 ROUTES: list[Route] = [route for module in MODULES for route in module.ROUTES]
 BILLING = "/v1/billing/"
 LEFT_OUT = {
@@ -37,7 +37,7 @@ LEFT_OUT = {
     "email_address",
     "name",
 }
-LISTS = ("plans", "products", "transactions", "events", "webhooks", "items")
+LISTS = ("plans", "products", "transactions", "transaction_details", "events", "webhooks", "items")
 
 
 @dataclass(frozen=True)

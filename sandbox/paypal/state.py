@@ -47,6 +47,7 @@ class Settings:
     reactivated_event: str = "BILLING.SUBSCRIPTION.ACTIVATED"
     decline_next: int = 0  # this many charges are declined, whoever pays
     search_allowed: bool = True  # the application may use Transaction Search
+    search_lag_seconds: int = 0  # up to three hours until a payment appears there
     sparse: bool = False  # what the document calls optional, and a reader might count on, is left out
 
 

@@ -58,6 +58,7 @@ class FakeProvider:
     closes_pages: bool = True
     lists_all: bool = True
     writes_payers: bool = False
+    paid: list[str] = field(default_factory=list)
     webhook_print: str = "one"
     events: list[Event] = field(default_factory=list)
     pages: dict[str, str] = field(default_factory=dict)
@@ -164,6 +165,12 @@ class FakeProvider:
         self._meet("start_checkout", order.checkout.id, after=True)
         number = len(self.orders)
         return PaymentPage(f"cs_{number}", f"https://pay.example/{number}", int(self.clock.now()) + 86_400)
+
+    async def list_paid(self, since: int) -> AsyncIterator[str]:
+        if self.paid:
+            self._meet("list_paid", str(since), after=False)
+        for name in self.paid:
+            yield name
 
     def lacks_payer(self, subscription: Subscription) -> bool:
         return self.writes_payers and subscription.is_payers and subscription.claim is None

@@ -114,6 +114,73 @@ async def test_an_empty_ledger_finds_the_payer_with_the_next_notification(still_
         assert town.roles() == []
 
 
+async def test_where_the_application_may_search_one_sweep_finds_every_payer(still_town: Town) -> None:
+    """Also one who pays by the year and paid most of a year ago, and of whom nothing else is heard."""
+    town = still_town
+    town.signer = Signer([KEY])
+    paypal = paypal_of(town)
+    paypal.add_plan(paypal.add_product("Gold"), "50.00", "YEAR")
+    async with running(town):
+        await sell(town)
+        bought = await buy(town)
+        await town.turn(300 * 86_400)
+    town.path.unlink()
+    paypal.exchanges.clear()
+    async with running(town):
+        await sell(town)
+        assert await sweep(town.ports) == []
+        await town.settled()
+        found = await recorded(town, bought)
+        assert found is not None
+        assert found.binding == Binding(town.guild.id, town.bob.id)
+        assert "Renews on" in (await town.bob.run(town.guild, "subscriptions")).text
+        asked = [one.query for one in paypal.exchanges if one.path == "/v1/reporting/transactions"]
+        assert len(asked) > 30, "three years, by 31 days"
+        paypal.exchanges.clear()
+        assert await sweep(town.ports) == []
+        asked = [one.query for one in paypal.exchanges if one.path == "/v1/reporting/transactions"]
+        assert len(asked) == 1, "from then on only what was paid since"
+        assert "PayPal's payers are found by one sweep" in (await town.ada.run(town.guild, "doctor")).text
+
+
+async def test_without_that_right_nothing_else_fails_and_the_doctor_says_so(still_town: Town) -> None:
+    town = still_town
+    town.signer = Signer([KEY])
+    paypal_of(town).world.settings.search_allowed = False
+    async with running(town):
+        await sell(town)
+        bought = await buy(town)
+    town.path.unlink()
+    async with running(town):
+        await sell(town)
+        assert await sweep(town.ports) == []
+        assert await recorded(town, bought) is None
+        doctor = await town.ada.run(town.guild, "doctor")
+        assert "✅ **PayPal transaction search**: The application may not search transactions" in doctor.text
+        paypal_of(town).world.settings.search_allowed = True
+        assert await sweep(town.ports) == []
+        assert await recorded(town, bought) is not None, "once it is granted, as far back as PayPal tells"
+
+
+@pytest.mark.parametrize("status", [401, 429, 500, 503])
+async def test_a_search_that_fails_keeps_the_sweep_from_nothing(still_town: Town, status: int) -> None:
+    town = still_town
+    town.signer = Signer([KEY])
+    async with running(town):
+        await sell(town)
+        bought = await buy(town)
+        paypal_of(town).faults.add("status", "/v1/reporting", status=status, times=None)
+        paypal_of(town).delivery_faults.drop = 1000
+        paypal_of(town).dashboard.cancel(bought)
+        town.clock.advance(400)
+        await sweep(town.ports)
+        await town.settled()
+        if status != 429:  # which PayPal says of everything
+            found = await recorded(town, bought)
+            assert found is not None
+            assert found.provider_status == "CANCELLED"
+
+
 def same_page(town: Town, old: str) -> str:
     return str(town.signer.new_page(Binding(town.guild.id, town.bob.id)))
 

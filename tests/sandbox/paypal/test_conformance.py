@@ -10,6 +10,7 @@ import pytest
 from sandbox.paypal import Exchange, PayPalServer
 from sandbox.paypal.api import ROUTES
 from sandbox.paypal.conformance import Conformance
+from sandbox.paypal.times import stamp
 from tests.sandbox.paypal.helpers import Client, path_of
 
 
@@ -103,7 +104,7 @@ async def test_it_sees_a_wrong_event(
 
 
 def test_every_route_of_the_documents_at_hand_is_known_or_left_out(checker: Conformance) -> None:
-    """What has no part is written down in the decision: lookups, of other accounts' webhooks."""
+    """What has no part is written down in the decision: webhook lookups and balances."""
     ours = {(one.method, one.path) for one in ROUTES if one.spec}
     theirs = {
         (method.upper(), path)
@@ -114,5 +115,28 @@ def test_every_route_of_the_documents_at_hand_is_known_or_left_out(checker: Conf
     assert {path for _, path in theirs - ours} == {
         "/v1/notifications/webhooks-lookup",
         "/v1/notifications/webhooks-lookup/{webhook_lookup_id}",
+        "/v1/reporting/balances",
     }
     assert ours <= theirs
+
+
+async def test_a_search_for_payments_fits_the_document(
+    checker: Conformance, client: Client, fake: PayPalServer, gold: Any
+) -> None:
+    fake.watch(checker)
+    made = await client.active(gold)
+    now = fake.world.now()
+    days = [stamp(now - day * 86_400) for day in (40, 31, 0)]
+    found = await client.good("GET", f"/v1/reporting/transactions?start_date={days[1]}&end_date={days[2]}")
+    (one,) = found["transaction_details"]
+    assert one["transaction_info"]["paypal_reference_id"] == made["id"]
+    early = f"/v1/reporting/transactions?start_date={days[0]}&end_date={days[1]}"
+    assert (await client.good("GET", early))["transaction_details"] == []
+    status, _ = await client.call(
+        "GET", f"/v1/reporting/transactions?start_date={days[0]}&end_date={days[2]}"
+    )
+    assert status == 400, "more than 31 days"
+    fake.world.settings.search_allowed = False
+    status, refused = await client.call("GET", early)
+    assert (status, refused["name"]) == (403, "NOT_AUTHORIZED")
+    assert checker.problems == []
