@@ -8,6 +8,8 @@ import os
 import select
 import stat
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -26,7 +28,8 @@ def visible(text: str) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """A line an event: time, level, logger, what it says; below it the trace of a fault."""
+    """A line an event: time, level, logger, what it says, the ids that it is about; below it the trace of a
+    fault."""
 
     _second = -1
     _shown = ""
@@ -34,24 +37,41 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         if int(record.created) != self._second:
             self._second, self._shown = int(record.created), self.formatTime(record, self.default_time_format)
-        time = f"{self._shown},{int(record.msecs):03d}"
-        line = f"{time} {record.levelname:7} {record.name}: {visible(record.getMessage())}"
+        moment = f"{self._shown},{int(record.msecs):03d}"
+        line = f"{moment} {record.levelname:7} {record.name}: {visible(record.getMessage())}{_fields(record)}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 class JsonFormatter(logging.Formatter):
-    """An object a line: at (unix seconds), level, logger, says, and the trace of a fault."""
+    """An object a line: timestamp (RFC 3339, UTC), level, logger, message, the ids that it is about as fields
+    of their own, and the trace of a fault as exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "at": record.created,
+            "timestamp": f"{gmtime(record.created)}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "says": visible(record.getMessage()),
+            "message": visible(record.getMessage()),
+            **{name: visible(str(value)) for name, value in _ids(record).items()},
         }
         if record.exc_info:
-            line["fault"] = self.formatException(record.exc_info).encode(errors="replace").decode()
+            line["exception"] = self.formatException(record.exc_info).encode(errors="replace").decode()
         return orjson.dumps(line).decode()
+
+
+def gmtime(seconds: float) -> str:
+    """Date and time in UTC, without a fraction."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def _ids(record: logging.LogRecord) -> Mapping[str, object]:
+    """Given as `extra={"ids": {...}}`; those that are None are unknown."""
+    ids: Mapping[str, object] = getattr(record, "ids", {})
+    return {name: value for name, value in ids.items() if value is not None}
+
+
+def _fields(record: logging.LogRecord) -> str:
+    return "".join(f" {name}={visible(str(value))}" for name, value in _ids(record).items())
 
 
 class Stream(Protocol):

@@ -14,6 +14,7 @@ from typing import Any
 from billing.backoff import next_try, next_try_of
 from billing.errors import DuesError
 from billing.model import Event, Intent, IntentState, MemberMark, Notice
+from billing.outcome import Ids, WorkOutcome, put_off
 from billing.ports import Ports, StaleSubscription, Work
 from billing.use_cases.arrivals import watch_arrivals
 from billing.use_cases.cancel import PATIENCE
@@ -55,7 +56,7 @@ class Lane:
 
     name: Work
     load: _Load
-    handle: Callable[[Any], Awaitable[object]]
+    handle: Callable[[Any], Awaitable[WorkOutcome]]
     key: _Key
     width: int
     postpone: Callable[[Any, str], Awaitable[None]]
@@ -84,10 +85,11 @@ def lanes(ports: Ports) -> list[Lane]:
     ]
 
 
-async def _carry_out(ports: Ports, intent: Intent) -> str:
+async def _carry_out(ports: Ports, intent: Intent) -> WorkOutcome:
     """The log is told no more of a wish: its reason is somebody's own words."""
     done = await carry_out(ports, intent)
-    return f"{done.kind}, {done.state}"
+    words = f"{done.kind}, {done.state}"
+    return put_off(words, intent.attempts) if done.state is IntentState.PENDING else WorkOutcome(words)
 
 
 async def _load_events(ports: Ports, at: int, limit: int) -> list[list[Event]]:
@@ -142,6 +144,23 @@ def _finished(
 
 def _member(mark: Any) -> Hashable:
     return (mark.guild_id, mark.member_id)
+
+
+def _ids(piece: object) -> Ids:
+    """What a piece of work is about, for the log."""
+    match piece:
+        case StaleSubscription():
+            return {"subscription": piece.key, "event": piece.evidence}
+        case MemberMark():
+            return {"server": piece.guild_id, "member": piece.member_id}
+        case Intent():
+            return {"intent": piece.id, "subscription": piece.key}
+        case Notice():
+            return {"notice": piece.key, "server": piece.guild_id, "member": piece.member_id}
+        case list():
+            return {"event": ",".join(event.id for event in piece)}
+        case _:
+            raise TypeError(piece)
 
 
 def _recipient(notice: Notice) -> Hashable:
@@ -262,17 +281,19 @@ class Worker:
     async def _handle(self, lane: Lane, piece: Any) -> None:
         started = asyncio.get_running_loop().time()
         try:
-            outcome = str(await lane.handle(piece) or "done")
+            outcome = await lane.handle(piece)
         except DuesError as error:
-            outcome = f"{type(error).__name__}: {error}"
-            await self._postpone(lane, piece, outcome)
+            outcome = put_off(f"{type(error).__name__}: {error}", getattr(piece, "attempts", 0))
+            await self._postpone(lane, piece, outcome.words)
         except Exception as error:
             # One piece's fault must not end the lane for all others.
-            outcome = type(error).__name__
+            outcome = put_off(type(error).__name__, getattr(piece, "attempts", 0))
             log.exception("%s: fault with %s", lane.name, lane.key(piece))
-            await self._postpone(lane, piece, outcome)
+            await self._postpone(lane, piece, outcome.words)
         took = (asyncio.get_running_loop().time() - started) * 1000
-        log.info("%s %s: %s in %.1f ms", lane.name, lane.key(piece), outcome, took)
+        level = logging.WARNING if outcome.is_news else logging.INFO
+        ids = {"ids": _ids(piece) | outcome.ids}
+        log.log(level, "%s: %s in %.1f ms", lane.name, outcome.words, took, extra=ids)
 
     async def _postpone(self, lane: Lane, piece: Any, why: str) -> None:
         """Behind the others, or a few pieces at fault would fill the lane for good."""

@@ -211,5 +211,5 @@ def test_json_is_an_object_a_line() -> None:
     log.logger.info('a "b" %s', "c")
     log.logger.removeHandler(log.handler)
     (line,) = log.stream.getvalue().splitlines()
-    assert json.loads(line)["says"] == 'a "b" c'
+    assert json.loads(line)["message"] == 'a "b" c'
     assert json.loads(line)["level"] == "info"

@@ -161,9 +161,10 @@ class Listener:
 
         def tell(status: int, outcome: str, events: list[Event], seconds: float) -> None:
             counter(status).inc()
-            named = ", ".join(f"{event.id} {event.kind}" for event in events) or "-"
-            took = seconds * 1000
-            log.info("notification %s %s: %d %s in %.1f ms", provider.name, named, status, outcome, took)
+            kinds, took = ",".join(event.kind for event in events) or "-", seconds * 1000
+            ids = {"ids": {"event": ",".join(event.id for event in events)}} if events else None
+            said = ("notification %s %s: %d %s in %.1f ms", provider.name, kinds, status, outcome, took)
+            log.info(*said, extra=ids)
 
         async def receive(request: web.Request) -> web.Response:
             started = perf_counter()

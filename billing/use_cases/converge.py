@@ -28,6 +28,7 @@ from billing.model import (
     RoleWaits,
     Screening,
 )
+from billing.outcome import WorkOutcome, put_off
 from billing.ports import Ports, Synced
 from billing.roles import Changes, diff, roles_of
 from billing.use_cases.role_news import Moved, role_news
@@ -78,7 +79,7 @@ class Look:
 Changed: TypeAlias = tuple[tuple[Change, ...], tuple[Notice, ...]]
 
 
-async def converge_member(ports: Ports, mark: MemberMark) -> str:
+async def converge_member(ports: Ports, mark: MemberMark) -> WorkOutcome:
     """Bring one marked member's roles in step; a failure that may pass keeps the mark for another try. What
     came of it, for the log."""
     try:
@@ -86,10 +87,10 @@ async def converge_member(ports: Ports, mark: MemberMark) -> str:
     except DiscordError as error:
         at = next_try(ports.now(), mark.attempts)
         await ports.ledger.record_converge_failed(mark, str(error), at)
-        return f"put off, {error}"
+        return put_off(error, mark.attempts)
 
 
-async def _converge(ports: Ports, mark: MemberMark) -> str:
+async def _converge(ports: Ports, mark: MemberMark) -> WorkOutcome:
     state = await ports.ledger.load_member_state(mark.guild_id, mark.member_id)
     now = ports.now()
     entitlements = decide(state.subscriptions, state.overrides, state.plans, now, ports.grace)
@@ -99,7 +100,7 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
         seen = await ports.roles.fetch_member(mark.guild_id, mark.member_id)
     except (MemberGone, GuildGone) as gone:
         await _park(ports, mark, state, bool(desired), gone, now)
-        return f"parked, {type(gone).__name__}"
+        return WorkOutcome(f"parked, {type(gone).__name__}")
     actual = seen.roles
     await _ask_first(ports, state, held - actual)
     state = await _adopt(ports, mark, state, actual, now)
@@ -123,7 +124,7 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
         if isinstance(error, MemberGone):
             never = set(changes.give) - state.granted - set(outcome.given)
             await _park(ports, mark, state, bool(desired), error, now, never=never)
-            return "parked, left meanwhile"
+            return WorkOutcome("parked, left meanwhile")
         raise
     left = diff(desired, held, after, state.granted | set(outcome.given))
     if set(left.give + left.take) - set(outcome.refused) - outcome.kept:
@@ -135,7 +136,7 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
         await ports.ledger.record_converge_failed(mark, outcome.waits, at)
         if outcome.waits == WAITS and now >= mark.since + TELL_AFTER:
             await ports.ledger.record_notice(_waiting(mark, now))
-        return f"put off, {outcome.waits}"
+        return put_off(outcome.waits, mark.attempts)
     due_at = next_change(state.subscriptions, state.overrides, now, ports.grace)
     missed = state.granted - actual - desired - held
     history, news = await _what_changed(ports, mark, look, after, outcome, missed)
@@ -149,7 +150,7 @@ async def _converge(ports: Ports, mark: MemberMark) -> str:
         at=now,
         braked=outcome.asked_at is not None,
     )
-    return outcome.words()
+    return WorkOutcome(outcome.words())
 
 
 async def _adopt(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from billing.access import decide_right, plans_of
-from billing.backoff import next_try, next_try_of
+from billing.backoff import next_try, next_try_of, tries_by_age
 from billing.errors import ProviderError, ProviderMisread, ProviderNotFound
 from billing.model import (
     RULE,
@@ -33,6 +33,7 @@ from billing.model import (
     SubscriptionKey,
     UnmappedProduct,
 )
+from billing.outcome import WorkOutcome, ids_of, put_off
 from billing.ports import Dispute, Ports, Provider, StaleSubscription, Synced
 from billing.use_cases.blocked import block_in
 from billing.use_cases.carry_out import stopping
@@ -56,17 +57,20 @@ def names_subscription(event: Event) -> bool:
     return event.subject is not None and event.subject.kind == "subscription"
 
 
-async def locate_events(ports: Ports, events: Sequence[Event]) -> str:
-    """Each as if it were alone; the first fault is raised once all are through. How many, for the log."""
+async def locate_events(ports: Ports, events: Sequence[Event]) -> WorkOutcome:
+    """Each as if it were alone; the first fault is raised once all are through."""
     done = await asyncio.gather(*(locate_event(ports, event) for event in events), return_exceptions=True)
-    for fault in done:
-        if fault is not None:
-            raise fault
-    return f"{len(events)} located"
+    said = WorkOutcome(f"{len(events)} located")
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+        said = one or said
+    return said
 
 
-async def locate_event(ports: Ports, event: Event) -> None:
-    """Mark the subscriptions that an event is about; a failure keeps the event for another try."""
+async def locate_event(ports: Ports, event: Event) -> WorkOutcome | None:
+    """Mark the subscriptions that an event is about; a failure keeps the event for another try, and only then
+    there is something to say of it."""
     try:
         keys = await _located(ports, event)
         if keys and is_refund(event):
@@ -74,12 +78,14 @@ async def locate_event(ports: Ports, event: Event) -> None:
     except ProviderError as error:
         now = ports.now()
         if not isinstance(error, ProviderNotFound) or now < event.occurred_at + UNKNOWN_SECONDS:
-            await ports.ledger.record_event_failed(event, str(error), next_try_of(event.occurred_at, now))
-            return
+            at = next_try_of(event.occurred_at, now)
+            await ports.ledger.record_event_failed(event, str(error), at)
+            return put_off(error, tries_by_age(event.occurred_at, now), {"event": event.id})
         if is_reversal(event):
             await tell_taken_back(ports, event)
         keys = []
     await ports.ledger.record_located(event, keys, ports.now())
+    return None
 
 
 async def _located(ports: Ports, event: Event) -> list[SubscriptionKey]:
@@ -164,7 +170,7 @@ def _stop_lost(key: SubscriptionKey, dispute_id: str, now: int) -> Intent:
     return Intent(f"lost-{dispute_id}", IntentKind.CANCEL_NOW, key, RULE, reason, now, next_attempt_at=now)
 
 
-async def sync_subscription(ports: Ports, stale: StaleSubscription) -> None:
+async def sync_subscription(ports: Ports, stale: StaleSubscription) -> WorkOutcome:
     """Fetch one subscription and record it; a failure keeps the mark for another try and changes nothing."""
     async with ports.turns.of(stale.key):
         try:
@@ -177,12 +183,14 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> None:
             if not await _gives_up(ports, stale, error):
                 at = next_try(ports.now(), stale.attempts)
                 await ports.ledger.record_fetch_failed(stale, str(error), at)
-                return
+                return put_off(error, stale.attempts)
             synced = Synced(None, "provider", str(error), stale.evidence, ports.now())
-        await ports.ledger.record_synced(replace(synced, stale_version=stale.version))
-        if synced.snapshot is not None:
-            await write_payer(ports, synced.snapshot)
+        changed = await ports.ledger.record_synced(replace(synced, stale_version=stale.version))
+        if synced.snapshot is None:
+            return WorkOutcome(f"given up, {synced.why}")
+        await write_payer(ports, synced.snapshot)
     await _close_others(ports, synced)
+    return WorkOutcome("changed" if changed else "unchanged", ids_of(synced.snapshot.binding))
 
 
 async def _close_others(ports: Ports, synced: Synced) -> None:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from billing.backoff import next_try_of
+from billing.backoff import next_try_of, tries_by_age
 from billing.errors import DiscordError, GuildGone, MessagesClosed
 from billing.model import GraceReminder, Notice
+from billing.outcome import WorkOutcome, put_off
 from billing.ports import Ports
 from billing.use_cases.milestones import is_moot
 
 
-async def tell_notice(ports: Ports, notice: Notice) -> None:
+async def tell_notice(ports: Ports, notice: Notice) -> WorkOutcome:
     """By message; where that is closed, at the person's next command. A failure keeps it for later."""
     now = ports.now()
     if isinstance(notice.body, GraceReminder):
         subscription = await ports.ledger.load_subscription(notice.body.subscription)
         if is_moot(notice.body, subscription, now, ports.grace):
             await ports.ledger.record_told(notice.key, now, delivered=True)
-            return
+            return WorkOutcome("moot, as the payment went through")
     try:
         await ports.messenger.tell(notice)
     except (MessagesClosed, GuildGone):
         await ports.ledger.record_told(notice.key, now, delivered=False)
+        return WorkOutcome("closed, shown at the next command")
     except DiscordError as error:
         if error.retry:
             await ports.ledger.record_notice_failed(notice.key, next_try_of(notice.created_at, now))
-        else:
-            await ports.ledger.record_told(notice.key, now, delivered=False)
-    else:
-        await ports.ledger.record_told(notice.key, now, delivered=True)
+            return put_off(error, tries_by_age(notice.created_at, now))
+        await ports.ledger.record_told(notice.key, now, delivered=False)
+        return WorkOutcome(f"refused, {error}")
+    await ports.ledger.record_told(notice.key, now, delivered=True)
+    return WorkOutcome("told")

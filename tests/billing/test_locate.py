@@ -36,7 +36,7 @@ async def test_those_that_name_it_are_few_pieces(bench: Bench, caplog: pytest.Lo
         events = [event(bench, "subscription", name) for name in names]
         await bench.ledger.record_events(events, bench.ports.now())
         await until(lambda: bench.holders() == len(names))
-        told = [f"those that name their subscription: {size} located" for size in (LOCATED_AT_ONCE, 9)]
+        told = [f"locate: {size} located" for size in (LOCATED_AT_ONCE, 9)]
         await until(lambda: all(one in caplog.text for one in told))
 
 

@@ -3,6 +3,7 @@ ready, and how long anything has waited."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from logs import TextFormatter
 from sandbox.discord import Person
 from tests.cogs.town import DAY, Town
 from tests.faults.attackers.post import by_paypal, by_stripe, event, send, written
@@ -19,8 +21,10 @@ from tests.faults.neighbours.ways import GIVES, patiently
 from web.app import WAITS_TOO_LONG
 
 EMAIL, NAME = "canary@mail.example", "Canarina Birdsong"
-NOTIFIED = re.compile(r"notification (stripe|paypal) (\S+) ?(\S*): (\d{3}) (.+) in \d+\.\d ms")
-CONVERGED = re.compile(r"converge \((\d+), (\d+)\): (.+) in \d+\.\d ms")
+NOTIFIED = re.compile(r"notification (stripe|paypal) (\S+): (\d{3}) (.+) in \d+\.\d ms(?: event=(\S+))?")
+CONVERGED = re.compile(r"converge: (.+) in \d+\.\d ms server=(\d+) member=(\d+)")
+SYNCED = re.compile(r"sync: (.+) in \d+\.\d ms subscription=(\S+) event=(.+?)(?: server=(\d+) member=(\d+))?")
+LINE = TextFormatter()
 
 
 @pytest.fixture
@@ -33,8 +37,8 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture
 
 
 def said(lines: pytest.LogCaptureFixture, pattern: re.Pattern[str], start: str) -> list[tuple[str, ...]]:
-    """The parts of every line that begins so; each must be of that form."""
-    found = [r.getMessage() for r in lines.records if r.getMessage().startswith(start)]
+    """The parts of every line that begins so, its fields included; each must be of that form."""
+    found = [LINE.format(r).split(": ", 1)[1] for r in lines.records if r.getMessage().startswith(start)]
     matched = [(line, pattern.fullmatch(line)) for line in found]
     assert [line for line, match in matched if match is None] == []
     return [match.groups() for _, match in matched if match]
@@ -52,10 +56,35 @@ async def test_a_line_for_each_notification(town: Town, lines: pytest.LogCapture
     await buy(town, "paypal", town.cleo)
     sent = [d.event["id"] for d in (*town.stripe.deliveries[seen[0] :], *paypal.deliveries[seen[1] :])]
     told = said(lines, NOTIFIED, "notification")
-    assert sorted(told_id for _, told_id, *_ in told) == sorted(sent)
-    outcomes = {outcome for *_, outcome in told}
+    assert sorted(told_id for *_, told_id in told) == sorted(sent)
+    outcomes = {outcome for *_, outcome, _ in told}
     assert outcomes == {"stored 1", "nothing new"}
-    assert ("customer.subscription.created", "200") in {(kind, status) for _, _, kind, status, _ in told}
+    assert ("customer.subscription.created", "200") in {(kind, status) for _, kind, status, *_ in told}
+
+
+async def test_one_payment_can_be_followed_by_its_ids(town: Town, lines: pytest.LogCaptureFixture) -> None:
+    subscription_id = await buy(town, "stripe")
+    looked_at = said(lines, SYNCED, "sync")
+    ours = [(server, member) for _, key, _, server, member in looked_at if key.endswith(subscription_id)]
+    assert (str(town.guild.id), str(town.bob.id)) in ours
+    rung = {told_id for *_, told_id in said(lines, NOTIFIED, "notification")}
+    assert any(evidence.removeprefix("event ") in rung for _, _, evidence, *_ in looked_at)
+    assert outcomes(town, lines).count("1 given") == 1
+
+
+async def test_a_fetch_that_is_refused_is_a_warning_at_first_and_at_each_doubling(
+    town: Town, lines: pytest.LogCaptureFixture
+) -> None:
+    subscription_id = await buy(town, "stripe")
+    town.stripe.faults.add("status", f"subscriptions/{subscription_id}", method="GET", times=None, status=401)
+    lines.clear()
+    town.stripe.dashboard.cancel_at_period_end(subscription_id)
+    async with asyncio.timeout(20):
+        while sum(record.getMessage().startswith("sync: put off") for record in lines.records) < 4:
+            town.clock.advance(60)
+            await asyncio.sleep(0.05)
+    levels = [record.levelname for record in lines.records if record.getMessage().startswith("sync: put")]
+    assert levels[:4] == ["WARNING", "WARNING", "INFO", "WARNING"]
 
 
 async def test_a_line_for_each_that_is_refused(town: Town, lines: pytest.LogCaptureFixture) -> None:
@@ -65,19 +94,19 @@ async def test_a_line_for_each_that_is_refused(town: Town, lines: pytest.LogCapt
     for letter in (by_stripe(town, body, secret="whsec_x"), by_stripe(town, b"x"), by_paypal(town, b"x")):
         assert await send(town, letter) == 400
     told = said(lines, NOTIFIED, "notification")
-    assert [(provider, name, status) for provider, name, _, status, _ in told] == [
+    assert [(provider, name, status) for provider, name, status, *_ in told] == [
         ("stripe", "-", "400"),
         ("stripe", "-", "400"),
         ("paypal", "-", "400"),
     ]
-    assert "The signature does not fit." in told[0][-1]
-    assert "This is not an event." in told[1][-1]
+    assert "The signature does not fit." in told[0][3]
+    assert "This is not an event." in told[1][3]
 
 
 def outcomes(town: Town, lines: pytest.LogCaptureFixture, who: Person | None = None) -> list[str]:
     """What came of each look at a member since the last time."""
     mine = (str(town.guild.id), str((who or town.bob).id))
-    found = [outcome for *whose, outcome in said(lines, CONVERGED, "converge") if tuple(whose) == mine]
+    found = [outcome for outcome, *whose in said(lines, CONVERGED, "converge") if tuple(whose) == mine]
     lines.clear()
     return found
 
