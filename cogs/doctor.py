@@ -15,6 +15,7 @@ from cogs.brake import brake_card
 from cogs.buttons import Action, Pressed, number
 from cogs.cards import Card
 from cogs.context import Interaction, add, answer, locale_of, require_admin, think
+from cogs.holders import find_holders
 from cogs.notices import notice_card
 from cogs.powers import can_write, is_owner, powers_of, require_seen
 from cogs.replies import escaped
@@ -100,6 +101,7 @@ async def examine(interaction: Interaction, guild_id: int) -> list[Finding]:
         *_roles(guild, plans, missed=missed),
         _notice_channel(guild, settings),
         _members_intent(interaction.client.intents.members),
+        await find_holders(interaction.client, guild, plans),
         find_key(ports),
     ]
     return [*found, *await diagnose(ports, guild_id, owner=await is_owner(interaction))]

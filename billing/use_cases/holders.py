@@ -1,0 +1,18 @@
+"""Members who hold a sold role that nobody pays for, and that the bot did not give."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from billing.access import decide
+from billing.ports import Ports
+from billing.roles import roles_of
+
+
+async def unaccounted(ports: Ports, guild_id: int, member_id: int, sold: Set[int]) -> Set[int]:
+    """Those of the `sold` roles that a member has, for which there is neither a right nor a note that the bot
+    gave them, and so nothing that would ever take them."""
+    state = await ports.ledger.load_member_state(guild_id, member_id)
+    rights = decide(state.subscriptions, state.overrides, state.plans, ports.now(), ports.grace)
+    owed = (roles_of(rights, state.plans, held=held) for held in (True, False))
+    return sold - state.granted - frozenset[int]().union(*owed)
