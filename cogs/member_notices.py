@@ -16,6 +16,7 @@ from billing.model import (
     PaymentDisputed,
     PaymentFailed,
     PaymentRecovered,
+    PaymentWaits,
     Refunded,
     RenewalResumed,
     RenewalStopped,
@@ -38,6 +39,7 @@ MemberBody: TypeAlias = (
     RolesChanged
     | Started
     | PaymentFailed
+    | PaymentWaits
     | GraceReminder
     | PaymentRecovered
     | Switched
@@ -49,7 +51,7 @@ MemberBody: TypeAlias = (
 )
 
 
-def member_text(  # noqa: C901, PLR0911 - one case a kind
+def member_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
     notice: Notice, body: MemberBody, shown: Shown | None, place: Place
 ) -> str:
     """What happened, without the roles that came or went (`roles_text`)."""
@@ -63,6 +65,8 @@ def member_text(  # noqa: C901, PLR0911 - one case a kind
             return f"### Thank you!\nYour {sub} is active.\n{what}"
         case PaymentFailed():
             return _payment_failed(notice, body, plan, shown, place)
+        case PaymentWaits():
+            return _payment_waits(notice, body, plan, shown, place)
         case GraceReminder():
             return (
                 f"### Your payment for {plan} is still open\nUnless it is paid by {moment(body.until)}, "
@@ -152,6 +156,17 @@ def _payment_failed(notice: Notice, body: PaymentFailed, plan: str, shown: Shown
         f"### A payment for {plan} failed\n{title} could not take your payment{amount} in **{server}**."
         f"{reason}\n{stay}{again}Check your payment method to keep your subscription."
     )
+
+
+def _payment_waits(notice: Notice, body: PaymentWaits, plan: str, shown: Shown | None, place: Place) -> str:
+    roles, server = _its_roles(notice, shown, place), escaped(place.server(notice.guild_id))
+    how = "Press Update payment and pay the open invoice there."
+    if shown is not None and shown.sums.pay_url is not None:
+        how = f"[Confirm the payment]({shown.sums.pay_url})"
+    stay = (
+        f"You keep {roles} until {moment(body.until)}." if body.until else f"You get {roles} once it is paid."
+    )
+    return f"### Your bank wants you to confirm a payment\nIt is for {plan} in **{server}**. {stay}\n{how}"
 
 
 def _switched(body: Switched, plan: str, server: str, shown: Shown | None, place: Place) -> str:
@@ -253,7 +268,12 @@ async def member_button(  # noqa: PLR0911 - one case a kind
             return cards.row(await _again(ports, notice, body))
         case RolesChanged() if shown.subscription.status is Status.ENDED:
             return cards.row(await _again(ports, notice, body))
-        case PaymentFailed() | GraceReminder() | RolesChanged(cause=Cause.PAST_GRACE | Cause.UNPAID):
+        case (
+            PaymentFailed()
+            | PaymentWaits()
+            | GraceReminder()
+            | RolesChanged(cause=Cause.PAST_GRACE | Cause.UNPAID)
+        ):
             return cards.row(_own_button("Update payment", "manage", shown))
         case Switched() | RolesChanged(cause=Cause.PAUSED | Cause.SWITCHED):
             return cards.row(_own_button("Manage", "manage", shown))

@@ -30,6 +30,7 @@ from billing.model import (
     PaymentDisputed,
     PaymentFailed,
     PaymentRecovered,
+    PaymentWaits,
     Plan,
     RefundedByHand,
     Revoked,
@@ -74,6 +75,7 @@ async def notice_card(ports: Ports, notice: Notice, place: Place) -> cards.Card:
 _COLOURS: dict[type[NoticeBody], int] = {
     Started: cards.GOOD,
     PaymentFailed: cards.WARN,
+    PaymentWaits: cards.WARN,
     GraceReminder: cards.WARN,
     PaymentRecovered: cards.GOOD,
     PaymentDisputed: cards.WARN,
@@ -113,7 +115,8 @@ async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
     """What happened, in words."""
     match notice.body:
         case body if isinstance(body, MemberBody):
-            return member_text(notice, body, await _shown(ports, body.subscription), place)
+            closely = isinstance(body, PaymentWaits)
+            return member_text(notice, body, await _shown(ports, body.subscription, closely=closely), place)
         case Revoked() as body:
             return _revoked(notice, body, place)
         case Asked() as body:
@@ -195,9 +198,9 @@ def _where(notice: Notice, place: Place) -> str:
     return f"**{escaped(place.server(notice.guild_id))}**"
 
 
-async def _shown(ports: Ports, key: SubscriptionKey | None) -> Shown | None:
+async def _shown(ports: Ports, key: SubscriptionKey | None, *, closely: bool = False) -> Shown | None:
     subscription = await ports.ledger.load_subscription(key) if key else None
-    shown = await look_up(ports, [subscription] if subscription else [])
+    shown = await look_up(ports, [subscription] if subscription else [], closely=closely)
     return shown[0] if shown else None
 
 

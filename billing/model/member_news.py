@@ -74,6 +74,17 @@ class PaymentFailed(RoleNews):
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentWaits:
+    """To the member: a payment waits until they confirm it with their bank. The roles stay `until` then, None
+    where there are none yet."""
+
+    kind: ClassVar[str] = "payment_waits"
+    plan: str
+    subscription: SubscriptionKey
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GraceReminder:
     """To the member: a payment is still owed; the roles stay `until` then. Told only while that is so."""
 

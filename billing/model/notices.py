@@ -21,6 +21,7 @@ from billing.model.member_news import (
     PaymentDisputed,
     PaymentFailed,
     PaymentRecovered,
+    PaymentWaits,
     Refunded,
     RenewalResumed,
     RenewalStopped,
@@ -257,6 +258,7 @@ NoticeBody: TypeAlias = (
     RolesChanged
     | Started
     | PaymentFailed
+    | PaymentWaits
     | GraceReminder
     | PaymentRecovered
     | Switched

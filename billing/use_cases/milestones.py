@@ -18,6 +18,7 @@ from billing.model import (
     NoticeBody,
     PaymentFailed,
     PaymentRecovered,
+    PaymentWaits,
     Plan,
     RenewalResumed,
     RenewalStopped,
@@ -50,6 +51,8 @@ async def milestones(
         told.append((Started(plan, snapshot.key), 0))
     if snapshot.status is Status.PAST_DUE and (known is None or known.status is not Status.PAST_DUE):
         told += await _failed(ports, provider, snapshot, plan)
+    elif snapshot.needs_action and not (known is not None and known.needs_action):
+        told.append((_waits(ports, snapshot, plan), snapshot.unpaid_since or snapshot.created_at))
     if known is not None and known.binding is not None:
         told += [(body, now) for body in await _changed(ports, known, snapshot, plans)]
         if _is_over(ports, known, snapshot, now):
@@ -82,9 +85,17 @@ async def _failed(
     owed = snapshot.unpaid_since or now
     right = decide_right(replace(snapshot, unpaid_since=owed), now, ports.grace)
     until = right.until if right and right.until else owed + ports.grace
-    body = PaymentFailed(plan, key, until, failure.amount, failure.reason, failure.next_try_at)
+    body: NoticeBody = PaymentFailed(plan, key, until, failure.amount, failure.reason, failure.next_try_at)
+    if snapshot.needs_action:
+        body = PaymentWaits(plan, key, until)
     moments = sorted({owed + (until - owed) // 2, until - DAY})
     return [(body, owed), *((GraceReminder(plan, key, until), at) for at in moments if at > now)]
+
+
+def _waits(ports: Ports, snapshot: Subscription, plan: str) -> NoticeBody:
+    """Of the first payment, or of one that had failed otherwise."""
+    right = decide_right(snapshot, ports.now(), ports.grace)
+    return PaymentWaits(plan, snapshot.key, right.until if right else None)
 
 
 def is_moot(reminder: GraceReminder, subscription: Subscription | None, now: int, grace: int) -> bool:

@@ -235,6 +235,10 @@ async def test_a_payment_that_waits_for_the_customer_says_so_with_the_link(town:
     assert "The last payment waits for you. Your bank wants you to confirm it" in said
     assert f"[Confirm the payment]({invoice['hosted_invoice_url']})" in said
     assert "failed" not in said
+    told = await town.bob.dm_containing("### Your bank wants you to confirm a payment")
+    assert f"[Confirm the payment]({invoice['hosted_invoice_url']})" in told.text
+    assert "You keep" in told.text
+    assert not [card for card in town.bob.dms if "failed" in card.text]
 
 
 async def test_who_is_sent_invoices_is_told_so(town: Town) -> None:
