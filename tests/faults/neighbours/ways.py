@@ -87,7 +87,7 @@ def _rests(town: Town) -> bool:
     assert town.process is not None
     coros: list[Any] = [task.get_coro() for task in town.process.worker._tasks]
     (sweeps,) = [coro for coro in coros if coro.__name__ == "_run_sweeps"]
-    return getattr(getattr(sweeps, "cr_await", None), "__name__", "") == "sleep"
+    return getattr(getattr(sweeps, "cr_await", None), "__name__", "") == "_rest"
 
 
 async def swept(town: Town) -> None:
