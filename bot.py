@@ -15,27 +15,33 @@ from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
-import backups
-from billing.errors import Conflict, LedgerError
-from billing.ports import Clock, Ports, Signer, Work
-from billing.worker import Worker
-from check import check, tell_refused
-from clock import SystemClock
-from cogs.client import DuesBot
-from cogs.connect import TokenRefused, use_discord, use_gateway, wait_for_discord
-from cogs.messenger import DiscordMessenger
-from cogs.role_sync import DiscordRoles
-from config import Settings, SettingsError, load
-from db import SqliteLedger
-from logs import set_up_logging
-from providers.registry import make_providers
-from terminal import USAGE, refuse
-from web.app import CannotListen, Listener, listening
+from terminal import MISSING, OLD, USAGE, refuse
 
-if sys.platform == "win32":
-    from asyncio import run as run_loop
-else:
-    from uvloop import run as run_loop
+if sys.version_info < (3, 11):  # noqa: UP036 - somebody will try with one
+    sys.exit(refuse(2, OLD))
+try:
+    import backups
+    from billing.errors import Conflict, LedgerError
+    from billing.ports import Clock, Ports, Signer, Work
+    from billing.worker import Worker
+    from check import check, tell_refused
+    from clock import SystemClock
+    from cogs.client import DuesBot
+    from cogs.connect import TokenRefused, use_discord, use_gateway, wait_for_discord
+    from cogs.messenger import DiscordMessenger
+    from cogs.role_sync import DiscordRoles
+    from config import Settings, SettingsError, load
+    from db import SqliteLedger
+    from logs import set_up_logging
+    from providers.registry import make_providers
+    from web.app import CannotListen, Listener, listening
+
+    if sys.platform == "win32":
+        from asyncio import run as run_loop
+    else:
+        from uvloop import run as run_loop
+except ModuleNotFoundError as missing:
+    sys.exit(refuse(2, MISSING.format(missing.name)))
 
 log = logging.getLogger("dues")
 
@@ -115,23 +121,22 @@ async def _serve_until_signal(settings: Settings) -> int:
 def main(arguments: list[str]) -> int:
     """What the process exits with."""
     try:
-        match arguments:
-            case []:
-                return run_loop(_serve_until_signal(_load()))
-            case ["check"]:
-                return run_loop(check(_load(), SystemClock()))
-            case ["backup" | "restore" as command, file] if not file.startswith("-"):
-                print(backups.run(command, Path(file), _load().ledger_path, SystemClock()))
-                return 0
-            case _:
-                print(USAGE, file=sys.stderr)
-                return 2
+        if not arguments:
+            return run_loop(_serve_until_signal(_load()))
+        if arguments == ["check"]:
+            return run_loop(check(_load(), SystemClock()))
+        command, file = arguments if len(arguments) == 2 else ("", "")
+        if command in {"backup", "restore"} and not file.startswith("-"):
+            print(backups.run(command, Path(file), _load().ledger_path, SystemClock()))
+            return 0
     except SettingsError as error:
         return tell_refused(error.faults) if arguments == ["check"] else refuse(2, *error.faults)
     except (LedgerError, CannotListen) as error:
         return refuse(error.exit_code, error.tell)
     except (TokenRefused, Conflict) as error:
         return refuse(2, error.tell)
+    print(USAGE, file=sys.stderr)
+    return 2
 
 
 def _load() -> Settings:

@@ -204,8 +204,6 @@ async def test_commands_are_registered_when_they_changed_and_not_at_every_start(
 
 
 async def test_a_start_says_nothing_to_worry_about(town: Town, tmp_path: Path) -> None:
-    async with await SqliteLedger.open(town.path):
-        pass  # making one is said
     program = Program(tmp_path, settings_of(town))
     await program.start()
     await is_ready(town)
