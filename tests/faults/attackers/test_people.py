@@ -99,8 +99,8 @@ async def test_anothers_subscription_in_every_button_and_menu(scene: Scene) -> N
 async def test_anothers_subscription_in_every_option(scene: Scene) -> None:
     before = await scene.state()
     commands = [name for name, options in leaves(scene.town).items() if _takes(options, "subscription")]
-    assert set(commands) == {"manage", "cancel"}
-    for name in commands:
+    assert set(commands) == {"manage", "cancel", "members link"}
+    for name in MEMBERS & set(commands):  # the third is for admins
         for key in scene.keys:
             for typed in (key, key.rpartition(":")[2], f" {key} ", key.upper(), "Gold", "*", "%", "' OR 1=1"):
                 reply = await scene.dan.run(scene.town.guild, name, {"subscription": typed})
@@ -125,6 +125,9 @@ async def test_an_admins_button_under_a_members_finger(scene: Scene) -> None:
             await press(town, place, f"dues:braketake:0:{guild}:1"),
             await press(town, place, f"dues:brakekeep:0:{guild}:1"),
             await press(town, place, f"dues:map:0:{guild}:stripe:{town.price}", [str(plan.id)]),
+            await press(town, place, f"dues:linkthis:0:{guild}:{scene.dan.id}:{scene.keys[0]}"),
+            await press(town, place, f"dues:unlink:0:{guild}:0:{scene.keys[0]}"),
+            await press(town, place, f"dues:theypay:0:{guild}:{scene.keys[0]}"),
         ]
         assert {reply.text for reply in pressed} == {NOT_ADMIN}
     here = [f"dues:plans:{scene.dan.id}:0", f"dues:revokeyes:{scene.dan.id}:{scene.question}"]
