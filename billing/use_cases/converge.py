@@ -325,8 +325,10 @@ async def _what_changed(
     nobody is owed any more and that somebody else took, or the bot before it could write that down."""
     given = frozenset(outcome.given) & after
     taken = frozenset(outcome.taken) - after
-    restored = given & look.state.granted if not mark.attempts else frozenset()
-    moved = Moved(given, taken, restored, missed)
+    ours = look.state.granted
+    restored = given & ours if not mark.attempts else frozenset()
+    had = look.actual & after & ours if mark.attempts else frozenset()
+    moved = Moved(given, taken, restored, missed, had)
     notices, silent = await role_news(ports, mark, look.state, moved, look.now)
     why = ", ".join(sorted({e.why for e in look.entitlements})) or "no entitlement left"
     told = ", ".join(notice.key for notice in notices) or "nobody"

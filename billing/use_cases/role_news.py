@@ -36,12 +36,14 @@ from billing.ports import Ports
 @dataclass(frozen=True, slots=True)
 class Moved:
     """Roles that came or went. `restored`: of those given, the ones that were missing in Discord only;
-    `missed`: roles of ours that are owed no more and were gone when the member was looked at."""
+    `missed`: roles of ours that are owed no more and were gone when the member was looked at; `had`: those
+    that they had already at another try, one of which may have given them although its answer was lost."""
 
     given: frozenset[int]
     taken: frozenset[int]
     restored: frozenset[int] = frozenset()
     missed: frozenset[int] = frozenset()
+    had: frozenset[int] = frozenset()
 
 
 async def role_news(
@@ -50,7 +52,7 @@ async def role_news(
     """The notices that tell of these roles: those that wait to be told of the same cause, with the roles
     added, and a new one for each cause of which nothing else tells. And of which roles nothing is said, and
     why."""
-    if not (moved.given or moved.taken or moved.missed):
+    if not (moved.given or moved.taken or moved.missed or moved.had):
         return [], {}
     waiting = await ports.ledger.load_waiting_news(mark.guild_id, mark.member_id)
     notices = {notice.key: notice for notice in waiting}
@@ -58,6 +60,8 @@ async def role_news(
     about = {key for n in waiting if (key := getattr(n.body, "subscription", None)) is not None}
     for role, gives, why in _causes(state, moved, now, ports.grace, about):
         told = next((n for n in reversed(notices.values()) if _tells(n.body, why, gives=gives)), None)
+        if told is None and role in moved.had:
+            continue
         if told is None and role in moved.missed and await _was_told(ports, why):
             silent[role] = f"told before: {why.cause}"
             continue
@@ -73,7 +77,7 @@ def _causes(
     state: MemberState, moved: Moved, now: int, grace: int, about: Collection[SubscriptionKey]
 ) -> Iterator[tuple[int, bool, Why]]:
     """Of each role, whether it was given, and why."""
-    for role in sorted(moved.given):
+    for role in sorted(moved.given | moved.had):
         why = why_given(role, state, now, grace, about)
         yield role, True, replace(why, cause=Cause.RESTORED) if role in moved.restored else why
     for role in sorted(moved.taken | moved.missed):

@@ -240,6 +240,22 @@ class TestOneMessage:
         await world.pass_time(60)
         assert [n.body for n in world.messenger.told] == [Started("Plan 1", KEY, given=(ROLE, SECOND_ROLE))]
 
+    async def test_a_role_that_was_given_though_the_answer_was_lost(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await world.add_plan()
+        give, lost = world.roles.apply_role, [True]
+
+        async def lose_once(*args: Any, **more: Any) -> None:
+            await give(*args, **more)
+            if lost.pop() if lost else False:
+                raise DiscordUnavailable
+
+        monkeypatch.setattr(world.roles, "apply_role", lose_once)
+        await world.subscribe()
+        await world.pass_time(60)
+        assert [n.body for n in world.messenger.told] == [Started("Plan 1", KEY, given=(ROLE,))]
+
     async def test_nobody_waits_long_for_the_thanks(self, world: World) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = DiscordUnavailable()

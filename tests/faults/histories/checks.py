@@ -12,6 +12,7 @@ from sandbox.stripe.state import Obj
 from tests.faults.histories import paypal_rules
 from tests.faults.histories.model import Decision, PlanFacts
 from tests.faults.histories.stage import Stage
+from tests.faults.histories.words import Words
 
 _PENDING = """
     SELECT (SELECT count(*) FROM inbox WHERE done_at IS NULL) + (SELECT count(*) FROM stale)
@@ -31,6 +32,7 @@ class Checks:
         self.stage, self.model = stage, stage.model
         self._ended: set[str] = set()
         self._said: set[tuple[str, object]] = set()
+        self._words = Words(stage)
         self._in_step()
         stage.on_roles = self._roles_changed  # a stand-in is opened up
         stage.on_told = self._told  # a stand-in is opened up
@@ -58,11 +60,13 @@ class Checks:
 
     def _given(self, guild: int, member: int, role: int) -> None:
         self.model.whose[guild, member, role] = "bot"
+        self._words.moved(guild, member, role, gives=True)
         if role not in self._possible(guild, member, self._barred):
             self._problem(f"member {member} gained role {role}, which nothing gives them")
 
     def _taken(self, guild: int, member: int, role: int) -> None:
         was = self.model.whose.pop((guild, member, role), None)
+        self._words.moved(guild, member, role, gives=False)
         if was not in KEEPS:
             self._problem(f"role {role} was taken from member {member}, and not given by the bot ({was})")
         if role in self._certain(guild, member):
@@ -259,6 +263,7 @@ class Checks:
             self._problem(f"work is left: {self._left()}")
         self._check_roles()
         self._check_stopped()
+        self.stage.problems += self._words.unheard()
 
     def _check_stopped(self) -> None:
         """Whoever is shut out, or will be, or lost a dispute, is not billed for more."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
@@ -92,7 +93,9 @@ class Disk:
     pause: Pause
     full: int = 0
 
-    async def connect(self, address: str, *, uri: bool, factory: Any, **options: Any) -> _Connection:
+    async def connect(
+        self, address: str, *, uri: bool, factory: Any = sqlite3.Connection, **options: Any
+    ) -> _Connection:
         raw = sqlite3.connect(address, uri=uri, factory=factory, **options)
         if "mode=rw" in address:
             raw.execute = partial(self._execute, raw.execute)
@@ -269,7 +272,10 @@ class KnownGuild:
         assert not cache
         here = [self.guild.members[one] for one in user_ids if one in self.guild.members]
         roles = [[SimpleNamespace(id=role) for role in member.roles] for member in here]
-        return [SimpleNamespace(id=m.user_id, roles=r) for m, r in zip(here, roles, strict=True)]
+        return [
+            SimpleNamespace(id=m.user_id, roles=r, pending=m.pending)
+            for m, r in zip(here, roles, strict=True)
+        ]
 
 
 class DiscordWire:
@@ -285,6 +291,7 @@ class DiscordWire:
         self.http = self
         self.own_id = app.bot.id
         self.ports: Any = None
+        self.owners = (frozenset[int](), math.inf)
         self._pause, self._unclear = pause, unclear
 
     def is_online(self) -> bool:
