@@ -141,6 +141,10 @@ def _next_rows(world: World, subscription: Obj, wanted: list[Obj]) -> list[Obj]:
         else:
             rows[change["id"]].update({key: change[key] for key in ("price", "quantity") if key in change})
             merge_metadata(rows[change["id"]], change.get("metadata"))
+            rows[change["id"]]["tax_rates"] = change.get("tax_rates", rows[change["id"]]["tax_rates"]) or []
+            if "discounts" in change:
+                row = rows[change["id"]]
+                discounts.set_discounts(world, row, change["discounts"], subscription_item=row["id"])
     return list(rows.values())
 
 
