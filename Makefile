@@ -45,7 +45,7 @@ bench-peers: $(VENV)/.dev ## the same for dj-stripe and Express, installed below
 mutants: $(VENV)/.dev ## take the program's guards away, one at a time: the tests must notice (ONLY=brake: those)
 	@ONLY="$(ONLY)" $(BIN)/python -m tools.mutants
 
-promises: $(VENV)/.dev ## run all that proves the promises and write docs/promises.md (N=5: that one, shown)
+promises: $(VENV)/.dev ## run all that proves the promises (N=5: that one; N=page: write docs/promises.md)
 	@N=$(N) PYTEST_WORKERS=$(PYTEST_WORKERS) $(BIN)/python -m tools.promises
 
 lint: $(VENV)/.dev ## ruff: rules and format

@@ -1,6 +1,7 @@
-"""Run what proves the promises and write docs/promises.md: `make promises`; N=5 shows the fifth alone.
+"""Run what proves the promises: `make promises`; N=5 runs the fifth alone, N=page only writes the page.
 
-No number on that page is typed by hand: each is what passed in the run that wrote it.
+docs/promises.md is made from tools/promises.toml and tools/guards.toml. It holds no counts, which would be
+stale with the next test; a run prints them.
 """
 
 from __future__ import annotations
@@ -41,11 +42,12 @@ Ran = Mapping[str, Counter[str]]
 
 _HEAD = """# The promises
 
-Made by `make promises`, which runs everything named here and writes down what passed; a test holds this page
-to `tools/promises.toml` and `tools/guards.toml`. Under each promise stands what runs its tests alone.
+Made from `tools/promises.toml` and `tools/guards.toml` (`make promises N=page`); a test holds this page to
+them. `make promises` runs everything named here and prints how much passed. Under each promise stands what
+runs its tests alone.
 
-| | promise | passed | guards taken away |
-|---|---|---|---|
+| | promise |
+|---|---|
 """
 
 _SECTION = """
@@ -53,8 +55,8 @@ _SECTION = """
 
 {means}
 
-| tests | what they try | passed |
-|---|---|---|
+| tests | what they try |
+|---|---|
 {cases}
 
 `make promises N={number}`
@@ -64,9 +66,9 @@ _GUARDS = """
 ## Proof of the proof
 
 A test that cannot fail proves nothing. `make mutants` takes the program's guards away, one at a time, in a
-copy of its source, and fails unless the tests notice each. {count} were, and every one was noticed:
+copy of its source, and fails unless the tests notice each:
 
-| guard | promise | taken from | noticed by |
+| guard | promise | taken from | tests that must notice |
 |---|---|---|---|
 """
 
@@ -125,32 +127,25 @@ def words(counts: Mapping[str, int]) -> str:
     return ", ".join([f"{tests:,} test{'s' * (tests != 1)}", *more])
 
 
-def page(ran: Ran, noticed: Mapping[str, str]) -> str:
-    """The whole of docs/promises.md. `noticed`: the test that noticed, by the guard's name."""
+def page() -> str:
+    """The whole of docs/promises.md."""
     promises, guards = load_promises(), load_guards()
-    rows = [_row(promise, guards, ran) for promise in promises]
-    sections = [_section(promise, ran) for promise in promises]
-    table = "\n".join(_guard(guard, noticed[guard.name]) for guard in guards)
+    rows = [f"| {promise.number} | {promise.title} |" for promise in promises]
+    sections = [_section(promise) for promise in promises]
     return (
-        _HEAD + "\n".join(rows) + "\n" + "".join(sections) + _GUARDS.format(count=len(guards)) + table + "\n"
+        _HEAD + "\n".join(rows) + "\n" + "".join(sections) + _GUARDS + "\n".join(map(_guard, guards)) + "\n"
     )
 
 
-def _row(promise: Promise, guards: list[Guard], ran: Ran) -> str:
-    total = sum((ran[test] for test in promise.tests), Counter())
-    own = sum(guard.promise == promise.number for guard in guards)
-    return f"| {promise.number} | {promise.title} | {words(total)} | {own} |"
-
-
-def _section(promise: Promise, ran: Ran) -> str:
-    cases = "\n".join(f"| {_link(test)} | {about(test)} | {words(ran[test])} |" for test in promise.tests)
+def _section(promise: Promise) -> str:
+    cases = "\n".join(f"| {_link(test)} | {about(test)} |" for test in promise.tests)
     means = textwrap.fill(promise.means, 118, break_on_hyphens=False)
     return _SECTION.format(number=promise.number, title=promise.title, means=means, cases=cases)
 
 
-def _guard(guard: Guard, noticed: str) -> str:
-    file, _, test = noticed.partition("::")
-    return f"| {guard.name} | {guard.promise} | `{guard.file}` | {_link(file)} `{test}` |"
+def _guard(guard: Guard) -> str:
+    tests = ", ".join(_link(test.partition("::")[0]) for test in guard.tests)
+    return f"| {guard.name} | {guard.promise} | `{guard.file}` | {tests} |"
 
 
 def _link(file: str) -> str:
@@ -166,28 +161,30 @@ def show(promise: Promise) -> bool:
     return ran is not None
 
 
-def write() -> bool:
-    """Run everything and write the page; False, and the page as it was, where anything is amiss."""
+def prove() -> bool:
+    """Run everything; False where anything is amiss."""
     if missing := unnamed():
         print("These prove no promise; name them in tools/promises.toml:", *missing, sep="\n  ")
         return False
-    files = dict.fromkeys(test for promise in load_promises() for test in promise.tests)
-    ran = run(files)
-    verdicts = mutants.main() if ran is not None else None
-    if ran is None or verdicts is None:
-        print(f"{PAGE.name} stays as it was.")
+    ran = run(dict.fromkeys(test for promise in load_promises() for test in promise.tests))
+    if ran is None or mutants.main() is None:
         return False
-    PAGE.write_text(page(ran, {v.guard.name: v.noticed or "" for v in verdicts}), "utf-8")
-    print(f"Wrote {PAGE.name}.")
+    for promise in load_promises():
+        total = sum((ran[test] for test in promise.tests), Counter())
+        print(f"{promise.number:2} {words(total):60} {promise.title}")
     return True
 
 
 def main() -> int:
-    """0 where all is proven."""
-    wanted = os.environ.get("N")
-    if not wanted:
-        return 0 if write() else 1
-    return 0 if show(load_promises()[int(wanted) - 1]) else 1
+    """0 where all is proven, or the page is written."""
+    match os.environ.get("N"):
+        case "page":
+            PAGE.write_text(page(), "utf-8")
+            return 0
+        case None | "":
+            return 0 if prove() else 1
+        case number:
+            return 0 if show(load_promises()[int(number) - 1]) else 1
 
 
 if __name__ == "__main__":
