@@ -83,7 +83,8 @@ async def test_lanes_for_what_a_step_did_not_bring_are_left_alone(watched: Watch
     synced = Synced(subscription(binding=ANNA), "provider", "fetched", "test", AT)
     assert await watched.after(led.record_synced(synced)) == {Work.CONVERGE}
     (mark,) = await led.load_marked(AT, 9)
-    assert await watched.after(led.record_converged(mark, [], None, None, [], [], AT)) == set()
+    # What the member is to be told has waited for the roles.
+    assert await watched.after(led.record_converged(mark, [], None, None, [], [], AT)) == {Work.TELL}
 
 
 async def test_what_is_not_known_better_may_leave_anything(watched: Watched) -> None:
