@@ -1,0 +1,29 @@
+"""What PayPal says of a payment that failed, as its Subscriptions API shows it."""
+
+from __future__ import annotations
+
+from billing.model import Money
+from billing.ports import Failure
+from providers.paypal.failures import map_failure
+
+FAILED = {
+    "amount": {"currency_code": "EUR", "value": "5.00"},
+    "time": "2026-11-30T10:00:00Z",
+    "reason_code": "PAYER_CANNOT_PAY",
+    "next_payment_retry_time": "2026-12-05T10:00:00Z",
+}
+
+
+def test_amount_reason_and_next_try() -> None:
+    said = map_failure({"billing_info": {"last_failed_payment": FAILED}})
+    reason = "Your PayPal account cannot make this payment."
+    assert said == Failure(Money(500, "eur"), reason, 1_796_464_800)
+
+
+def test_a_reason_that_is_not_known_is_left_out() -> None:
+    failed = {"amount": FAILED["amount"], "time": FAILED["time"], "reason_code": "SOMETHING_NEW"}
+    assert map_failure({"billing_info": {"last_failed_payment": failed}}) == Failure(Money(500, "eur"))
+
+
+def test_nothing_failed() -> None:
+    assert map_failure({"billing_info": {}}) is None
