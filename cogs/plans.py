@@ -30,7 +30,14 @@ from cogs.buttons import Action, Pressed, number
 from cogs.cards import Card
 from cogs.context import Interaction, answer, locale_of, require_admin, think
 from cogs.options import find_admin_plan, suggest_all_plans, suggest_plans
-from cogs.powers import can_write, cannot_give, power_words, require_plan_sellable, require_sellable
+from cogs.powers import (
+    can_write,
+    cannot_give,
+    power_words,
+    require_plan_sellable,
+    require_sellable,
+    unseen_words,
+)
 from cogs.replies import TEXT_LIMIT, escaped, within
 from cogs.shown import Place
 from cogs.sums import counted, sale_words
@@ -132,7 +139,8 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
             require_sellable(interaction, add_role)
         chosen = await find_admin_plan(interaction.client.ports, guild_id, plan, removed=True)
         repriced = any(change is not None for change in (trial_days, stripe_price, paypal_plan))
-        if repriced:
+        reworded = name is not None or description is not None or hidden is False
+        if repriced or reworded:
             require_plan_sellable(interaction, chosen)
         edit = Edit(
             name=name,
@@ -244,8 +252,8 @@ def _saved(
     open_still: Mapping[str, int] = MappingProxyType({}),
 ) -> Card:
     warnings = cannot_give(role.guild, role) if role is not None else []
-    if role is not None and (power := power_words(role)):
-        warnings.append(power)
+    if role is not None:
+        warnings += filter(None, (power_words(role), unseen_words(role)))
     text = f"**{headline}**\n{_plan_text(plan, _place(interaction))}"
     told = [text, *(f"**Mind:** {w}" for w in warnings), *_open_words(open_still)]
     return cards.note("\n".join(told), colour=cards.WARN if warnings else cards.GOOD)

@@ -73,9 +73,9 @@ def power_words(role: discord.Role) -> str:
 def require_sellable(interaction: Interaction, role: discord.Role) -> None:
     """A role that this admin may give away: nobody else's, and no power that stands above their own.
 
-    Discord lets people give only roles below their own highest one, and only with Manage Roles. Here that
-    holds for roles that permit what @everyone may not, in the server or in a channel; without it Manage
-    Server alone could buy itself everything.
+    Discord lets people give only roles below their own highest one, and only with Manage Roles. Here the
+    first holds for roles that permit what @everyone may not, in the server or in a channel, and the second
+    for what the admin may not themselves; else Manage Server alone could buy itself everything.
     """
     guild, admin = interaction.guild, interaction.user
     if guild is None or not isinstance(admin, discord.Member):
@@ -87,16 +87,24 @@ def require_sellable(interaction: Interaction, role: discord.Role) -> None:
         raise Conflict("@everyone has this role already, so it cannot be sold.")
     if role.managed:
         raise Conflict("This role belongs to a bot, a boost or another service, so nobody can give it.")
-    if admin.id != guild.owner_id and _is_beyond(role, admin):
+    if admin.id == guild.owner_id:
+        return
+    power, gained = _gives(role, admin)
+    if role >= admin.top_role and (power or gained):
         raise NotAllowed(
-            "This role has permissions and stands above your own highest role, or it permits what you may "
-            "not and you lack Manage Roles. So you cannot sell it."
+            "This role has permissions and stands above your own highest role, so you cannot sell it."
+        )
+    own = admin.guild_permissions
+    if (power & ~own.value or gained) and not own.manage_roles:
+        raise NotAllowed(
+            "This role gives what you do not have yourself, in the server or in one of its channels, and you "
+            "lack Manage Roles. So you cannot sell it."
         )
 
 
 def require_plan_sellable(interaction: Interaction, plan: Plan) -> None:
-    """NotAllowed where the caller could not sell each of the plan's roles. To price, map or grant such a plan
-    gives these roles away just as well; roles that Discord no longer has give nothing."""
+    """NotAllowed where the caller could not sell each of the plan's roles. To price, map, grant, rename or
+    list such a plan sells these roles just as well; roles that Discord no longer has give nothing."""
     if interaction.guild is None:
         raise GuildGone
     require_seen(interaction.guild)
@@ -106,22 +114,26 @@ def require_plan_sellable(interaction: Interaction, plan: Plan) -> None:
             require_sellable(interaction, role)
 
 
-def _is_beyond(role: discord.Role, admin: discord.Member) -> bool:
-    """Whether it would give this admin, or a friend, what is not theirs to give.
-
-    What most servers sell (a channel to look into, emojis, a voice that is heard first) is no power in a role
-    below their own.
-    """
-    power = role.permissions.value & ~role.guild.default_role.permissions.value
-    gained = 0
+def _gives(role: discord.Role, admin: discord.Member) -> tuple[int, int]:
+    """What the role permits that @everyone may not, as bits: in the whole server, and in channels where this
+    admin may not. Either way, by the channel's word on the role or by the role's own permissions."""
+    everyone, in_channels = role.guild.default_role, 0
     for channel in role.guild.channels:
         allowed, _ = channel.overwrites_for(role).pair()
-        gained |= allowed.value & ~channel.permissions_for(admin).value
-    if role >= admin.top_role:
-        return bool(power or gained)
-    own = admin.guild_permissions
-    more = (power & ~own.value | gained) & discord.Permissions.elevated().value
-    return bool(more) and not own.manage_roles
+        more = channel.permissions_for(role).value & ~channel.permissions_for(everyone).value
+        in_channels |= (allowed.value | more) & ~channel.permissions_for(admin).value
+    return role.permissions.value & ~everyone.permissions.value, in_channels
+
+
+def unseen_words(role: discord.Role) -> str:
+    """What an admin should look at themselves, as Discord shows the bot little of a channel that it cannot
+    view."""
+    hidden = [c for c in role.guild.channels if not isinstance(c, discord.CategoryChannel)]
+    many = sum(not channel.permissions_for(role.guild.me).view_channel for channel in hidden)
+    if not many:
+        return ""
+    what = "one channel" if many == 1 else f"{many} channels"
+    return f"The bot cannot see {what} of this server. Please check yourself what this role opens there."
 
 
 OWNERS_FRESH = 300  # seconds

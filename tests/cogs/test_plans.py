@@ -5,6 +5,7 @@ import pytest
 from sandbox.discord import Role
 from sandbox.discord.permissions import (
     ADMINISTRATOR,
+    EVERYONE,
     MANAGE_GUILD,
     MANAGE_MESSAGES,
     MANAGE_ROLES,
@@ -180,6 +181,7 @@ async def test_an_admin_is_warned_of_what_a_channel_lets_a_role_do(town: Town) -
 
 
 async def test_power_in_a_channel_is_power(town: Town) -> None:
+    """Cleo lacks Manage Roles until the end, so she sells no look into a channel that she cannot see."""
     council = town.world.add_role(town.guild, "Council", position=len(town.guild.roles))
     lounge = town.world.add_role(town.guild, "Lounge")
     for role in (council, lounge):
@@ -187,9 +189,52 @@ async def test_power_in_a_channel_is_power(town: Town) -> None:
         room.overwrites[role.id] = (0, VIEW_CHANNEL)
     town.world.close_guild(town.guild)
     town.world.open_guild(town.guild)
-    for role, said in ((council, "above your own highest"), (lounge, "Now on sale")):
+    lounges = {"name": "Lounge", "role": lounge, "stripe_price": town.price}
+    for role, said in ((council, "above your own highest"), (lounge, "you lack Manage Roles")):
         options = {"name": role.name, "role": role, "stripe_price": town.price}
         assert said in (await town.cleo.run(town.guild, "plans add", options)).text
+    (staff,) = [role for role in town.guild.roles.values() if role.permissions == MANAGE_GUILD]
+    town.world.edit_role(staff, bits=MANAGE_GUILD | MANAGE_ROLES)
+    added = (await town.cleo.run(town.guild, "plans add", lounges)).text
+    assert "Now on sale" in added
+    assert "The bot cannot see 2 channels of this server." in added
+
+
+async def test_who_sees_a_channel_sells_a_look_into_it(town: Town) -> None:
+    (staff,) = [role for role in town.guild.roles.values() if role.permissions == MANAGE_GUILD]
+    room = town.world.add_channel(town.guild, "lounge", private=True)
+    for role in (staff, town.gold):
+        room.overwrites[role.id] = (0, VIEW_CHANNEL)
+    town.world.close_guild(town.guild)
+    town.world.open_guild(town.guild)
+    options = {"name": "Gold", "role": town.gold, "stripe_price": town.price}
+    assert "Now on sale" in (await town.cleo.run(town.guild, "plans add", options)).text
+
+
+async def test_a_role_that_opens_a_channel_by_its_own_permissions(town: Town) -> None:
+    """@everyone sees nothing in this server, and Cleo's role is denied one channel that the sold one sees."""
+    (staff,) = [role for role in town.guild.roles.values() if role.permissions == MANAGE_GUILD]
+    town.world.edit_role(town.guild.everyone, bits=EVERYONE & ~VIEW_CHANNEL)
+    town.world.edit_role(staff, bits=MANAGE_GUILD | VIEW_CHANNEL)
+    viewer = town.world.add_role(town.guild, "Viewer", bits=VIEW_CHANNEL)
+    room = town.world.add_channel(town.guild, "vault")
+    room.overwrites[staff.id] = (VIEW_CHANNEL, 0)
+    town.world.close_guild(town.guild)
+    town.world.open_guild(town.guild)
+    options = {"name": "Viewer", "role": viewer, "stripe_price": town.price}
+    assert "you lack Manage Roles" in (await town.cleo.run(town.guild, "plans add", options)).text
+
+
+@pytest.mark.parametrize("change", [{"name": "Higher"}, {"hidden": False}, {"description": "Buy!"}])
+async def test_a_plan_whose_role_one_could_not_sell_is_not_renamed_or_listed(
+    town: Town, change: dict[str, object]
+) -> None:
+    plan = await town.sell("High", role_named(town, "above"), hidden=True)
+    refused = await town.cleo.run(town.guild, "plans edit", {"plan": "High", **change})
+    assert "above your own highest" in refused.text
+    assert await town.ports.ledger.load_plan(plan.id) == plan
+    assert "Changed" in (await town.cleo.run(town.guild, "plans edit", {"plan": "High", "hidden": True})).text
+    assert "Changed" in (await town.ada.run(town.guild, "plans edit", {"plan": "High", **change})).text
 
 
 async def test_free_days_of_a_role_that_one_could_not_sell(town: Town) -> None:
@@ -197,13 +242,8 @@ async def test_free_days_of_a_role_that_one_could_not_sell(town: Town) -> None:
     await town.sell("High", high)
     refused = await town.cleo.run(town.guild, "plans edit", {"plan": "High", "trial_days": 700})
     assert "above your own highest" in refused.text
-    assert (
-        "Higher" in (await town.cleo.run(town.guild, "plans edit", {"plan": "High", "name": "Higher"})).text
-    )
-    assert (
-        "700 free"
-        in (await town.ada.run(town.guild, "plans edit", {"plan": "Higher", "trial_days": 700})).text
-    )
+    edited = await town.ada.run(town.guild, "plans edit", {"plan": "High", "trial_days": 700})
+    assert "700 free" in edited.text
 
 
 async def test_a_role_that_the_bot_cannot_give_is_sold_with_a_warning(town: Town) -> None:
