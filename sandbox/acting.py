@@ -80,7 +80,7 @@ class Acting:
         """Wait for a direct message and show it."""
         card = await who.dm_containing(text, PATIENCE)
         if quietly:
-            self.check(f"{who.name} has it as a direct message too", ok=True)
+            self.check(f"{who.name} is told in a direct message too", ok=True)
         else:
             self.tell.does(who, "gets a direct message")
             self.tell.reads(card)

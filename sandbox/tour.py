@@ -125,7 +125,7 @@ class Tour(Acting):
         await self.has(self.tom, "Platinum")
         self.check("nothing was charged yet", not self.paid("Platinum"))
         await self.turn_to(self.subscription("Platinum")["trial_end"] + 2 * 3600)
-        self.check("after the trial €9.00 were charged", self.paid("Platinum") == [900])
+        self.check("after the trial €9.00 was charged", self.paid("Platinum") == [900])
         await self.keeps(self.tom, "Platinum")
 
     async def failing(self) -> None:
@@ -151,7 +151,7 @@ class Tour(Acting):
         self.tell.reads(question)
         self.tell.does(self.ada, "presses [ Revoke access ]")
         reply = await question.press("Revoke access")
-        await self.happens("€9.00 are refunded", lambda: "€9.00" in reply.text or None)
+        await self.happens("€9.00 is refunded", lambda: "€9.00" in reply.text or None)
         self.tell.reads(reply)
         await self.has_not(self.tom, "Platinum")
         await self.gets(self.tom, "Threw a chair")
@@ -185,9 +185,10 @@ class Tour(Acting):
         await self.has(self.mia, "Gold")
         held = self.stage.paypal.deliveries[known:]
         silent = bool(held) and all(delivery.state == "held" for delivery in held)
-        self.check("the page that she came back to rang the bell: no notification has arrived yet", silent)
+        self.check("that page had it looked up: no notification has arrived yet", silent)
         self.stage.paypal.delivery_faults.hold = False
         self.stage.paypal.release()
+        self.tell.note("… and now it does …")
         await self.gets(self.mia, "Thank you!", quietly=True)
         status = await self.types(self.mia, "subscriptions")
         self.tell.reads(status)
@@ -239,10 +240,10 @@ class Tour(Acting):
         question = await self.types(self.ada, "revoke", options)
         self.tell.reads(question)
         reply = await question.press("Revoke access")
-        await self.happens("€5.00 are refunded", lambda: "€5.00" in reply.text or None)
+        await self.happens("€5.00 is refunded", lambda: "€5.00" in reply.text or None)
         self.tell.reads(reply)
         await self.has_not(self.tom, "Gold")
-        self.check("PayPal gave them back, and takes no more", self.sales()[-1] == "REFUNDED")
+        self.check("PayPal gave it back, and takes no more", self.sales()[-1] == "REFUNDED")
         self.check("for the agreement has ended there", self.agreement().status == "CANCELLED")
 
     # What the providers know

@@ -40,6 +40,8 @@ UNSURE_FOR = 3_600
 UNSURE_TRIES = 12
 TELL_AFTER = 600
 WAITS = "the provider is asked first"
+# So many tries, some two minutes, are ordinary: the fetch that they wait for is under way.
+ANSWERED_BY = 7
 # As far, in seconds, as this machine's clock may differ from a provider's for time to take roles.
 MOST_SKEW = 300
 CLOCK_IS_OFF = "this machine's clock is wrong, so that nothing is taken by time"
@@ -136,7 +138,7 @@ async def _converge(ports: Ports, mark: MemberMark) -> WorkOutcome:
         await ports.ledger.record_converge_failed(mark, outcome.waits, at)
         if outcome.waits == WAITS and now >= mark.since + TELL_AFTER:
             await ports.ledger.record_notice(_waiting(mark, now))
-        return put_off(outcome.waits, mark.attempts)
+        return put_off(outcome.waits, mark.attempts, ordinary=ANSWERED_BY * (outcome.waits == WAITS))
     due_at = next_change(state.subscriptions, state.overrides, now, ports.grace)
     missed = state.granted - actual - desired - held
     history, news = await _what_changed(ports, mark, look, after, outcome, missed)

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from billing.errors import ProviderUnavailable
+from billing.backoff import next_try
+from billing.errors import DiscordUnavailable, ProviderUnavailable
 from billing.model import RoleWaits, Status, Subscription
-from billing.use_cases.converge import UNSURE_FOR, UNSURE_TRIES, converge_member
+from billing.use_cases.converge import UNSURE_FOR, UNSURE_TRIES, WAITS, converge_member
 from billing.use_cases.doctor import diagnose
 from tests.billing.builders import DAY, GUILD, MEMBER, ROLE, make_override
 from tests.billing.world import World
@@ -76,6 +77,29 @@ async def test_a_provider_that_is_silent_for_long_is_waited_for_an_hour(world: W
     assert mark.attempts < UNSURE_TRIES
     await world.pass_time(HOUR)
     assert world.roles_of() == set()
+
+
+async def test_a_wait_for_the_provider_is_news_only_once_it_lasts(world: World) -> None:
+    await scheduled(world)
+    world.clock.advance(DAY)
+    await world.ledger.record_due(world.now)
+    news = []
+    for _ in range(UNSURE_TRIES - 1):
+        (mark,) = await world.ledger.load_marked(world.now, 9)
+        outcome = await converge_member(world.ports, mark)
+        assert outcome.words == f"put off, {WAITS}"
+        news.append(outcome.is_news)
+        world.clock.advance(next_try(world.now, mark.attempts) - world.now)
+    assert [tries for tries, is_news in enumerate(news, 1) if is_news] == [8]
+
+
+async def test_a_refusal_of_discord_is_news_at_once(world: World) -> None:
+    await world.add_plan()
+    await world.subscribe()
+    world.roles.faults["fetch"] = DiscordUnavailable()
+    await world.mark()
+    (mark,) = await world.ledger.load_marked(world.now, 9)
+    assert (await converge_member(world.ports, mark)).is_news
 
 
 async def test_commands_do_not_shorten_the_wait(world: World) -> None:
