@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from billing.model import Binding, Change, MemberMark, Notice, SubscriptionKey
 from db.inbox import forget_old, record_stale
-from db.notices import record_notice
+from db.notices import WAITS_FOR_ROLES, record_notice
 from db.rows import add_changes, key_row
 
 # So many members become due in one transaction at most: the writer is not kept from others for long.
@@ -15,14 +15,19 @@ AT_ONCE = 1000
 
 _THE_ONE = "guild_id = ? AND member_id = ?"
 
-# Each is the least entry of an index.
+# Each is the least entry of an index, but for notices that wait for their member's roles.
 _NEXT = """
     SELECT min(next_try_at) FROM inbox WHERE done_at IS NULL AND next_try_at > :after
     UNION ALL SELECT min(next_try_at) FROM stale WHERE next_try_at > :after
     UNION ALL SELECT min(next_try_at) FROM members WHERE next_try_at > :after
     UNION ALL SELECT min(due_at) FROM members WHERE due_at > :after
     UNION ALL SELECT min(next_attempt_at) FROM intents WHERE state = 'pending' AND next_attempt_at > :after
-    UNION ALL SELECT min(next_try_at) FROM notices WHERE next_try_at > :after
+    UNION ALL SELECT min(due) FROM (
+        SELECT iif(EXISTS (SELECT 1 FROM members AS m WHERE m.guild_id = n.guild_id
+            AND m.member_id = n.member_id AND m.next_try_at IS NOT NULL),
+            max(next_try_at, created_at + :waits), next_try_at) AS due
+        FROM notices AS n WHERE next_try_at > :after - :waits
+    ) WHERE due > :after
 """
 
 # What failed before, in each table that has such things.
@@ -176,7 +181,7 @@ def record_retry(db: sqlite3.Connection, at: int, wished_before: int) -> None:
 
 
 def load_next_due(db: sqlite3.Connection, after: int) -> int | None:
-    moments = [row[0] for row in db.execute(_NEXT, {"after": after})]
+    moments = [row[0] for row in db.execute(_NEXT, {"after": after, "waits": WAITS_FOR_ROLES})]
     return min((m for m in moments if m is not None), default=None)
 
 

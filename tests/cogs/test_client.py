@@ -27,7 +27,7 @@ from tests.cogs.town import Town, running
 GUILD, BOT_DM, PRIVATE = 0, 1, 2
 FAR = 1_000_000  # seconds; longer than anything else in the program sleeps
 MEMBER_COMMANDS = {"subscribe", "subscriptions", "manage", "cancel"}
-ADMIN_COMMANDS = {"revoke", "plans", "doctor"}
+ADMIN_COMMANDS = {"revoke", "grant", "members", "plans", "doctor"}
 
 
 def registered(town: Town) -> dict[str, dict[str, Any]]:
@@ -59,6 +59,8 @@ async def test_options_as_the_contract_says(town: Town) -> None:
         "manage": ["subscription"],
         "cancel": ["subscription"],
         "revoke": ["member", "plan", "when", "refund", "reason"],
+        "grant": ["member", "plan", "days", "reason"],
+        "members": ["link"],
         "doctor": ["fix"],
     }
     choices = {o["name"]: [c["value"] for c in o.get("choices", [])] for o in commands["revoke"]["options"]}

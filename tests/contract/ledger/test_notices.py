@@ -153,3 +153,11 @@ async def test_what_cannot_be_kept_is_refused_whole(ledger: Ledger) -> None:
         await ledger.record_events([event("fine"), event("not", occurred_at=2**70)], 10)
     assert await ledger.load_pending_events(99, 9) == []
     assert await ledger.load_notice("told_1") is None
+
+
+async def test_a_notice_that_waits_for_its_members_roles_is_due_when_the_wait_is_over(ledger: Ledger) -> None:
+    await ledger.record_notice(notice("fresh", created_at=100))
+    await ledger.record_marks([ANNA], "paid", 100)
+    assert await ledger.load_notices(100, 9) == []
+    assert await ledger.load_next_due(100) == 220
+    assert [one.key for one in await ledger.load_notices(220, 9)] == ["fresh"]

@@ -273,6 +273,7 @@ POLITE = (
     "This is not revoked any more.",
     "This decision is lifted already.",
     "There is no such grant in this server.",
+    "There is no such running subscription on a price that this server sells.",
     "This grant has ended already.",
     "This question is no longer open",
     "This works in a server only.",
