@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 from billing.errors import ProviderMisread, ProviderUnavailable
+from billing.model import Finding
 from billing.ports import CheckoutOrder
 
 # A little under the 15 s that the port promises, so that telling of it fits in too.
@@ -90,6 +92,11 @@ def returning(order: CheckoutOrder, came_from: str) -> str:
     back = f"{order.return_url}{'&' if '?' in order.return_url else '?'}from={came_from}"
     return_id = order.checkout.return_id
     return back if return_id is None else f"{back}&checkout={return_id}"
+
+
+async def of_server(guild_id: int, look: Awaitable[Finding]) -> Finding:
+    """What a look at one server's plan or page found; other findings are about the whole account."""
+    return replace(await look, guild_id=guild_id)
 
 
 def called(data: object) -> str:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that a check looked at. `cure` tells what to do when `ok` is false; `fix` names a cure
-    that the bot can carry out itself."""
+    that the bot can carry out itself. `guild_id`: the server that a provider's finding is about; None where
+    it is about the whole account, which belongs to the application's owner."""
 
     what: str
     ok: bool
     says: str
     cure: str = ""
     fix: str | None = None
+    guild_id: int | None = None

@@ -24,12 +24,13 @@ _EVER = (1 << 63) - 1
 
 async def diagnose(ports: Ports, guild_id: int, *, owner: bool = False) -> list[Finding]:
     """Findings about every provider and about what waits in the ledger for this server. `owner`: the
-    application's owner or team asks."""
-    findings = []
+    application's owner or team asks; others are told only what concerns their server."""
+    found = []
     for provider in ports.providers.values():
-        findings += await check_provider(ports, provider, guild_id)
+        found += await check_provider(ports, provider, guild_id)
         arrived = finding_of(provider, ports.arrivals.of(provider.name))
-        findings += [arrived] if arrived else []
+        found += [arrived] if arrived else []
+    findings = found if owner else _of_server(guild_id, found)
     if not ports.providers:
         cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, or the PAYPAL_ settings, and start again."
         findings.append(Finding("providers", False, "No payment provider is set up.", cure))
@@ -37,13 +38,28 @@ async def diagnose(ports: Ports, guild_id: int, *, owner: bool = False) -> list[
     findings += await find_nobodys(ports.ledger, ports.providers.values(), guild_id, owner=owner)
     findings += find_wrong_clock(ports.clock_skew())
     findings += [
-        *await _ledger(ports),
+        *await _ledger(ports, owner=owner),
         *await _lacks(ports, guild_id),
         *await _backups(ports),
         *await _held(ports, guild_id),
         *await _brake(ports, guild_id),
     ]
     return [*findings, *await _parked(ports, guild_id), *await _retried(ports, guild_id)]
+
+
+def _of_server(guild_id: int, found: list[Finding]) -> list[Finding]:
+    """Those about one server, and that the account's are the owner's to see and to cure. An account may be
+    shared with other servers, whose admins must not change it or read of it here."""
+    own = [finding for finding in found if finding.guild_id == guild_id]
+    rest = [finding for finding in found if finding.guild_id is None]
+    if not rest:
+        return own
+    if all(finding.ok for finding in rest):
+        says = "What concerns the whole payment account is shown to the bot's owner."
+        return [*own, Finding("payment account", True, says)]
+    says = "Something about the payment account as a whole is wrong. Only the bot's owner sees and mends it."
+    cure = "Ask the bot's owner to type /doctor, or to run `python bot.py check`."
+    return [*own, Finding("payment account", False, says, cure)]
 
 
 async def check_provider(ports: Ports, provider: Provider, guild_id: int | None) -> list[Finding]:
@@ -151,20 +167,25 @@ async def _fixed(ports: Ports, provider: Provider, finding: Finding, plans: list
     return f"{finding.what}: mended."
 
 
-async def _ledger(ports: Ports) -> list[Finding]:
+async def _ledger(ports: Ports, *, owner: bool) -> list[Finding]:
+    """How much waits, of all servers, is the owner's to read."""
     health = await ports.ledger.load_health(ports.now())
     waits = max(health.oldest_event_age or 0, health.oldest_member_age or 0)
-    says = f"{health.inbox} events, {health.members} members, {health.intents} wishes waiting."
+    late = waits >= WAITS_TOO_LONG
+    says = "The bot is behind with its work." if late else "The bot is up to date with its work."
+    if owner:
+        says = f"{health.inbox} events, {health.members} members, {health.intents} wishes waiting."
     cure = "The provider or Discord may be down; it goes on by itself. The log tells more."
-    return [Finding("ledger", waits < WAITS_TOO_LONG, says, cure), *_unasked(health.unasked)]
+    return [Finding("ledger", not late, says, cure), *_unasked(health.unasked, owner=owner)]
 
 
-def _unasked(many: int) -> list[Finding]:
+def _unasked(many: int, *, owner: bool) -> list[Finding]:
     if not many:
         return []
+    held = f"{many} subscriptions" if owner else "Subscriptions"
     says = (
-        f"The bot's records are older than its last run, as after a restored backup or a long stop. {many} "
-        "subscriptions are on hold until their provider was asked: nobody gets or loses a role by them."
+        f"The bot's records are older than its last run, as after a restored backup or a long stop. {held} "
+        "are on hold until their provider was asked: nobody gets or loses a role by them."
     )
     cure = "This ends by itself as soon as the provider answers."
     return [Finding("records", False, says, cure)]

@@ -8,7 +8,7 @@ from typing import Any
 from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import Finding, Plan, Price
 from billing.ports import Clock
-from providers.base import Answer, in_time, maybe, need
+from providers.base import Answer, in_time, maybe, need, of_server
 from providers.paypal.api import Api, Refused, path
 from providers.paypal.certs import Certificates
 from providers.paypal.plans import DAY, NAME, map_price, product_of
@@ -72,7 +72,7 @@ class Setup:
                 for plan in plans:
                     price = plan.price_at(NAME)
                     if price is not None and not plan.removed_at:
-                        found.append(await self._check_plan(plan, price))
+                        found.append(await of_server(plan.guild_id, self._check_plan(plan, price)))
                 return found
         except ProviderError as error:
             return [Finding("PayPal", False, f"The check could not be finished: {error.tell}", _again(error))]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import Finding, Plan, Price
-from providers.base import Answer, in_time, maybe, need
+from providers.base import Answer, in_time, maybe, need, of_server
 from providers.stripe.api import Api, Refused, path
 from providers.stripe.mapping import NAME
 from providers.stripe.portal import Portals
@@ -80,8 +80,8 @@ class Setup:
                 endpoints = await self._check_endpoints(webhook_url)
                 guilds = sorted({plan.guild_id for plan in plans})
                 on_sale = [(p, price) for p in plans if not p.removed_at and (price := p.price_at(NAME))]
-                looks = [self._check_price(plan, price) for plan, price in on_sale]
-                looks += [self._check_portal(guild) for guild in guilds]
+                looks = [of_server(plan.guild_id, self._check_price(plan, price)) for plan, price in on_sale]
+                looks += [of_server(guild, self._check_portal(guild)) for guild in guilds]
                 return [*key, *endpoints, *await _together(looks)]
         except ProviderError as error:
             return [Finding("Stripe", False, f"The check could not be finished: {error.tell}", _again(error))]

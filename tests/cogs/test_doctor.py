@@ -117,3 +117,34 @@ def told(reply: Reply) -> str:
 async def test_a_plans_name_is_no_link(town: Town) -> None:
     await town.sell("[Sign in](https://evil.example)")
     assert "[Sign in](" not in (await town.ada.run(town.guild, "doctor")).text
+
+
+async def test_the_account_is_cured_by_the_applications_owner_alone(town: Town) -> None:
+    """Cleo is an admin of two servers that sell at the account, and owns neither it nor the bot."""
+    await town.sell()
+    rival = town.world.add_guild("Rivals", town.cleo)
+    await town.invite(rival)
+    (endpoint,) = town.stripe.world.tables["webhook_endpoint"].values()
+    endpoint["enabled_events"] = ["invoice.paid"]
+    for guild in (rival, town.guild):
+        shown = await town.cleo.run(guild, "doctor", {"fix": True})
+        assert endpoint["enabled_events"] == ["invoice.paid"]
+        assert "Ask the bot's owner to type /doctor" in shown.text
+        assert "does not send" not in shown.text
+        assert "test mode" not in shown.text
+        assert town.product not in shown.text
+    assert "Gold" not in (await town.cleo.run(rival, "doctor")).text
+    assert "does not send" in (await town.ada.run(town.guild, "doctor")).text
+    assert "mended" in (await town.ada.run(town.guild, "doctor", {"fix": True})).text
+    assert "invoice.payment_failed" in endpoint["enabled_events"]
+
+
+async def test_an_admin_cures_what_is_of_their_server(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    await town.bob.run(town.guild, "manage")
+    (portal,) = town.stripe.world.tables["billing_portal.configuration"].values()
+    portal["features"]["subscription_cancel"]["enabled"] = False
+    assert "Its settings were changed" in (await town.cleo.run(town.guild, "doctor")).text
+    assert "mended" in (await town.cleo.run(town.guild, "doctor", {"fix": True})).text
+    assert portal["features"]["subscription_cancel"]["enabled"]

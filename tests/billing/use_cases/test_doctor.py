@@ -22,15 +22,15 @@ async def test_all_is_well(world: World) -> None:
     await world.add_plan()
     await world.subscribe()
     world.provider.findings = [Finding("key", ok=True, says="Good.")]
-    findings = await diagnose(world.ports, GUILD)
-    assert [finding.what for finding in findings] == ["key", "ledger"]
+    findings = await diagnose(world.ports, GUILD, owner=True)
+    assert [finding.what for finding in findings] == ["key", "ledger", "backups"]
     assert faults(findings) == []
     assert ("check", "http://dues.example/webhooks/stripe") in world.provider.calls
 
 
 async def test_a_provider_that_cannot_be_asked_is_a_finding(world: World) -> None:
     world.provider.fail("check", ProviderUnavailable())
-    (found, _) = await diagnose(world.ports, GUILD)
+    (found, *_) = await diagnose(world.ports, GUILD, owner=True)
     assert (found.what, found.ok, found.says) == ("Stripe", False, ProviderUnavailable().tell)
     assert found.cure
 
@@ -110,3 +110,23 @@ async def test_what_ended_at_an_account_that_was_left_is_not(paying: World) -> N
     await paying.change(replace(await paying.recorded(), status=Status.ENDED))
     paying.provider.account = "live"
     assert faults(await diagnose(paying.ports, GUILD)) == []
+
+
+async def test_others_than_the_owner_are_told_of_their_server_alone(world: World) -> None:
+    here = Finding("Price of Gold", ok=False, says="It is archived.", guild_id=GUILD)
+    there = Finding("Price of Silver", ok=False, says="It is archived.", guild_id=OTHER_GUILD)
+    world.provider.findings = [WEBHOOK, here, there]
+    found = await diagnose(world.ports, GUILD)
+    assert [f.what for f in found if not f.ok] == ["Price of Gold", "payment account"]
+    assert WEBHOOK.says not in "".join(f.says for f in found)
+    assert await fix(world.ports, GUILD, found) == []
+    assert world.provider.fixed == []
+    assert WEBHOOK in await diagnose(world.ports, GUILD, owner=True)
+
+
+async def test_how_much_waits_is_the_owners_to_read(world: World) -> None:
+    await world.ring("subscription", "sub_1")
+    (said,) = [f.says for f in await diagnose(world.ports, OTHER_GUILD) if f.what == "ledger"]
+    assert said == "The bot is up to date with its work."
+    (told,) = [f.says for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "ledger"]
+    assert "1 events" in told
