@@ -177,6 +177,9 @@ class Checks:
                 self._problem(f"{method} {sub_id}, and nobody had wished for a change of it")
         worlds = (self.stage.server.world, self.stage.paypal.world)
         refunds = sum(len(world.all("refund")) for world in worlds) - self.model.refunds_by_owner
+        refunds -= sum(
+            sale.reversed for sale in self.stage.paypal.world.all("sale")
+        )  # PayPal shows them alike
         if refunds > self.model.refunds_ordered:
             self._problem(f"{refunds} refunds, and {self.model.refunds_ordered} ordered")
 
