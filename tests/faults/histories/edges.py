@@ -1,4 +1,4 @@
-"""The program's edges without sockets and threads: Stripe's API, Discord's REST, SQLite's file, the clock.
+"""The program's edges without sockets and threads: Stripe's API, Discord's REST, the clock.
 
 What stands behind them is the real thing or the sandbox's; what is left out is the network and the thread
 between. So a whole history runs in one thread on one event loop, and comes out the same every time.
@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import sqlite3
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -81,49 +79,6 @@ def pauses(rng: Random) -> Pause:
             await asyncio.sleep(0)
 
     return pause
-
-
-# -- SQLite ---------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Disk:
-    """Connects on the loop's own thread. The next `full` commits of a writer find the disk full."""
-
-    pause: Pause
-    full: int = 0
-
-    async def connect(
-        self, address: str, *, uri: bool, factory: Any = sqlite3.Connection, **options: Any
-    ) -> _Connection:
-        raw = sqlite3.connect(address, uri=uri, factory=factory, **options)
-        if "mode=rw" in address:
-            raw.execute = partial(self._execute, raw.execute)
-        return _Connection(raw, self.pause)
-
-    def _execute(
-        self, execute: Callable[..., sqlite3.Cursor], statement: str, *values: Any
-    ) -> sqlite3.Cursor:
-        if statement == "COMMIT" and self.full > 0:
-            self.full -= 1
-            error = sqlite3.OperationalError("database or disk is full")
-            error.sqlite_errorcode = sqlite3.SQLITE_FULL
-            raise error
-        return execute(statement, *values)
-
-
-class _Connection:
-    """As much of aiosqlite's connection as the ledger uses."""
-
-    def __init__(self, raw: sqlite3.Connection, pause: Pause) -> None:
-        self._raw, self._pause = raw, pause
-
-    async def commit(self) -> None:
-        await self._pause()
-        self._raw.commit()
-
-    async def close(self) -> None:
-        self._raw.close()
 
 
 # -- Stripe ---------------------------------------------------------------------------------------------

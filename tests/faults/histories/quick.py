@@ -35,7 +35,8 @@ from sandbox.discord import Guild, Person
 from sandbox.paypal import clockwork
 from sandbox.paypal import state as paypal_state
 from sandbox.stripe import state
-from tests.faults.histories.edges import START, DiscordWire, Disk, HandClock, StripeWire, pauses
+from tests.faults.histories.disk import Disk
+from tests.faults.histories.edges import START, DiscordWire, HandClock, StripeWire, pauses
 from tests.faults.histories.mail import SECRET, Mail
 from tests.faults.histories.paypal_edge import URL, PayPalWire, connected
 from tests.faults.histories.stage import NEVER, Stage
@@ -46,8 +47,9 @@ LONGEST_QUIET = 400_000
 FOREVER = 1e9
 MOST_STOPS = 3000
 
-# The ledger's file with the plans in it, and the plans, made once: every stage begins alike.
-FURNISHED: list[tuple[bytes, list[Plan]]] = []
+# The ledger with the plans in it and the file that counts its writes, and the plans, made once: every stage
+# begins alike.
+FURNISHED: list[tuple[bytes, bytes, list[Plan]]] = []
 
 
 @dataclass
@@ -87,8 +89,9 @@ class QuickStage(Stage):
 
     async def open(self) -> None:
         """Start the program over a ledger in which the plans are on sale."""
-        file, plans = FURNISHED[0]
+        file, count, plans = FURNISHED[0]
         self.path.write_bytes(file)
+        self._count.write_bytes(count)
         self.know(plans)
         await self.start()
 
@@ -98,7 +101,11 @@ class QuickStage(Stage):
         sold = await self.sell()
         await self.quiet()
         await self.close()
-        FURNISHED.append((self.path.read_bytes(), sold))
+        FURNISHED.append((self.path.read_bytes(), self._count.read_bytes(), sold))
+
+    @property
+    def _count(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.count")
 
     async def start(self) -> None:
         """What bot.py composes, with the network taken out."""
@@ -274,6 +281,7 @@ async def _built(path: Path, seed: int, sweeps: float, intent: bool) -> AsyncIte
         stack.enter_context(patch.object(billing.worker, "PAUSE", 0.0))
         # Time stands still between the moments at which something is due, so nobody need look in between.
         stack.enter_context(patch.object(billing.worker, "LONGEST_WAIT", FOREVER))
+        stack.enter_context(patch.object(billing.worker, "BEAT", FOREVER))
         stack.enter_context(patch.object(state, "token", _numbers()))
         stack.enter_context(patch.object(paypal_state, "random", random.Random(0)))
         stack.enter_context(patch.object(providers.paypal.api, "PAUSES", (0.0, 0.0)))
