@@ -65,7 +65,7 @@ _SHORTEST_KEY = 32  # bytes
 _HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 # Longer than any sane setting, and short enough that adding it to a date cannot overflow.
 _MOST_GRACE_DAYS = 3650
-_MOST_SYNC_MINUTES = 366 * 24 * 60
+_LEAST_SYNC_MINUTES, _MOST_SYNC_MINUTES = 0.01, 366 * 24 * 60
 
 
 class SettingsError(Exception):
@@ -324,8 +324,8 @@ def _read_port(reader: _Reader) -> int:
 
 def _read_interval(reader: _Reader) -> float:
     minutes = reader.number("SYNC_INTERVAL_MINUTES", _MOST_SYNC_MINUTES)
-    if minutes == 0 and not any(fault.startswith("SYNC_INTERVAL_MINUTES") for fault in reader.faults):
-        reader.fault("SYNC_INTERVAL_MINUTES", "must be more than 0: without the comparison nothing heals.")
+    if minutes < _LEAST_SYNC_MINUTES and "SYNC_INTERVAL_MINUTES" not in " ".join(reader.faults):
+        reader.fault("SYNC_INTERVAL_MINUTES", "must be at least 0.01: the comparison would never rest.")
     return minutes
 
 

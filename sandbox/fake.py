@@ -181,6 +181,9 @@ class FakeProvider:
         """It lives by the program's own clock."""
         return 0.0
 
+    def judge(self, headers: Mapping[str, str], now: float) -> None:
+        """Everything is looked at with the body."""
+
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """Signed with HMAC-SHA256 over `time.body`, five minutes young."""
         stamp = headers.get("fake-time", "")

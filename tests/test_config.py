@@ -272,9 +272,9 @@ def test_what_is_no_span_of_time(name: str, value: str) -> None:
     assert only_fault(**{name: value}).startswith(f"{name} must be a number from 0 to ")
 
 
-@pytest.mark.parametrize("value", ["0", "0.0", "-0"])
-def test_the_interval_is_never_nothing(value: str) -> None:
-    assert only_fault(SYNC_INTERVAL_MINUTES=value).startswith("SYNC_INTERVAL_MINUTES must be more than 0")
+@pytest.mark.parametrize("value", ["0", "0.0", "-0", "1e-9", "0.001", "0.00999"])
+def test_an_interval_of_next_to_nothing_is_refused(value: str) -> None:
+    assert only_fault(SYNC_INTERVAL_MINUTES=value).startswith("SYNC_INTERVAL_MINUTES must be at least 0.01")
 
 
 def test_logs_have_levels_and_formats_in_either_case() -> None:

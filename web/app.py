@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import math
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from functools import cache
 from time import perf_counter
 from typing import Any, TypeAlias, cast
 
-from aiohttp import web
+from aiohttp import web, web_response
 from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
@@ -23,6 +24,7 @@ from billing.errors import DuesError, LedgerError, NotificationError, ProviderEr
 from billing.model import Event
 from billing.ports import Clock, Ledger, Provider
 from billing.use_cases.ingest import ingest
+from web.bodies import LARGEST_BODY, Bodies, NotTaken, check_framing, is_odd_transfer
 from web.pages import return_page
 
 if sys.platform != "win32":
@@ -32,9 +34,8 @@ log = logging.getLogger(__name__)
 
 Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 
-LARGEST_BODY = 1 << 20
-SLOWEST_BODY = 10.0
 LONGEST_LINGER = 1.0  # for the rest of a body that was answered already
+PIECE = 16 << 10  # of what a caller sends, so much at once; uvloop would take 250 KB from each
 LONGEST_SILENCE = 30.0
 BIND_PAUSES = (1, 2, 4, 8)  # seconds
 MOST_CALLERS = 1000
@@ -139,6 +140,7 @@ class Listener:
             registry=self._registry,
         )
         self._gauges: dict[str, Gauge] = {}
+        self._bodies = Bodies()
 
     def application(self) -> web.Application:
         """Routes for every provider that is on; the others answer 404."""
@@ -181,19 +183,14 @@ class Listener:
 
     async def _receive(self, provider: Provider, request: web.Request) -> tuple[int, str, list[Event]]:
         """200 only once stored; 503 makes the provider send it again; nothing else is retried for ever."""
-        headers = request.headers
-        if "Content-Encoding" in headers and set(headers.getall("Content-Encoding")) != {"identity"}:
-            return 400, "compressed bodies are not taken", []
         try:
-            body = await _read(request)
-        except web.HTTPRequestEntityTooLarge:
-            return 413, "too large", []
-        except TimeoutError:
-            return 400, "too slow", []
-        except (web.RequestPayloadError, ConnectionError):
-            return 400, "broken off", []
-        try:
-            events, new = await ingest(self._ledger, self._clock, provider, body, headers)
+            check_framing(request)
+            if not request.content.is_eof():
+                provider.judge(request.headers, self._clock.now())
+            body = await self._bodies.read(request)
+            events, new = await ingest(self._ledger, self._clock, provider, body, request.headers)
+        except NotTaken as refusal:
+            return refusal.status, refusal.outcome, []
         except NotificationError as error:
             return 400, error.tell, []
         except LedgerError as error:
@@ -255,6 +252,7 @@ class Speakers:
 
         def began(handler: web.RequestHandler, transport: asyncio.Transport) -> None:
             made(handler, transport)
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2 * PIECE)
             self._held[handler] = transport
             if len(self._held) > (most := most_callers()):
                 self._make_room(most)
@@ -283,6 +281,8 @@ class Speakers:
         async def note(request: web.Request) -> web.StreamResponse:
             self._spoke.add(request.protocol)
             try:
+                if is_odd_transfer(request):
+                    return web.Response(status=400, text="Transfer-Encoding may only be chunked")
                 return await handler(request)
             finally:
                 self._spoke.add(request.protocol)
@@ -309,8 +309,13 @@ SPEAKERS = web.AppKey("speakers", Speakers)
 async def listening(application: web.Application, host: str, port: int, drain: float) -> AsyncIterator[int]:
     """Serve until left, then let what runs finish for `drain` seconds; the port it listens on. CannotListen
     where the address stays taken or is not this machine's."""
+    vars(web_response)["SERVER_SOFTWARE"] = "Dues"  # aiohttp would name its version and Python's
     # Signatures are over the bytes as sent, and what is not unpacked cannot be a bomb.
-    patience: dict[str, Any] = {"shutdown_timeout": drain, "lingering_time": LONGEST_LINGER}
+    patience: dict[str, Any] = {
+        "shutdown_timeout": drain,
+        "lingering_time": LONGEST_LINGER,
+        "read_bufsize": PIECE,
+    }
     runner = web.AppRunner(application, access_log=None, auto_decompress=False, **patience)
     logging.getLogger("aiohttp.server").addFilter(_is_ours)
     await runner.setup()
@@ -344,14 +349,6 @@ def _is_ours(record: logging.LogRecord) -> bool:
     """What a stranger sends that is no HTTP is no fault of ours; logged, it would be a trace with their bytes
     for each."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
-async def _read(request: web.Request) -> bytes:
-    """Most bodies are all there with their headers; for them the timer would cost 13 µs."""
-    if request.content.is_eof():
-        return await request.read()
-    async with asyncio.timeout(SLOWEST_BODY):
-        return await request.read()
 
 
 async def _healthz(request: web.Request) -> web.Response:

@@ -86,6 +86,10 @@ class Provider(Protocol):
     def clock_skew(self) -> float | None:
         """Seconds that this machine's clock is ahead of the provider's, by its last answer; None before."""
 
+    def judge(self, headers: Mapping[str, str], now: float) -> None:
+        """NotAuthentic where no notification can have these headers, whatever its body is. Asked before a
+        body is read that is still on its way; `authenticate` looks at all of them itself."""
+
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """The events in a notification, whose headers are found by their lower-case names; NotAuthentic or
         Malformed otherwise, and ProviderUnavailable where it cannot be told just now."""

@@ -107,6 +107,10 @@ class PayPalProvider:
         """By PayPal's last answer."""
         return self._api.clock_skew
 
+    def judge(self, headers: Mapping[str, str], now: float) -> None:
+        """By the five headers and the certificate's address."""
+        self._certificates.admit(read_headers(headers, now).cert_url)
+
     @bounded
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """See providers/paypal/webhook.py. ProviderUnavailable where it cannot be told just now."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,7 @@ TOLERANCE = 300
 _LONGEST_HEADER = 4096
 _LATEST = 1 << 48
 _LONGEST_STAMP = 15
+_SIGNATURE = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class _Object(msgspec.Struct):
@@ -155,7 +157,7 @@ def verify(body: bytes, header: str, now: float, secrets: Sequence[str]) -> None
 
     While a secret is rotated a header holds several `v1`, and we several secrets; any pair will do.
     """
-    stamp, signatures = _parse_header(header)
+    stamp, signatures = read_header(header, now)
     signed = b"%b.%b" % (stamp.encode(), body)
     matches = False
     for secret in secrets:
@@ -164,11 +166,17 @@ def verify(body: bytes, header: str, now: float, secrets: Sequence[str]) -> None
             matches |= hmac.compare_digest(expected, signature)
     if not matches:
         raise NotAuthentic(detail="no secret fits the signature")
+
+
+def read_header(header: str, now: float) -> tuple[str, list[str]]:
+    """The time and the signatures in `Stripe-Signature`; NotAuthentic where one of them cannot be right."""
+    stamp, signatures = _parse_header(header)
     if abs(now - int(stamp)) > TOLERANCE:
         raise NotAuthentic(
             "The notification's time lies more than five minutes off. Check this machine's clock.",
             detail=f"signed at {stamp}, read at {now:.0f}",
         )
+    return stamp, signatures
 
 
 def _parse_header(header: str) -> tuple[str, list[str]]:
@@ -179,7 +187,7 @@ def _parse_header(header: str) -> tuple[str, list[str]]:
         name, _, value = part.strip().partition("=")
         if name == "t":
             stamps.append(value)
-        elif name == "v1":
+        elif name == "v1" and _SIGNATURE.fullmatch(value):
             signatures.append(value)
     if len(stamps) != 1 or not _is_stamp(stamps[0]) or not signatures:
         raise NotAuthentic(detail="the Stripe-Signature header lacks t or v1")

@@ -101,6 +101,10 @@ class FakeProvider:
             fault.times -= 1
             raise fault.error
 
+    def judge(self, headers: Mapping[str, str], now: float) -> None:
+        if headers.get("signature") != "good":
+            raise NotAuthentic
+
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         if headers.get("signature") != "good":
             raise NotAuthentic

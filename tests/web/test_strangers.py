@@ -9,8 +9,9 @@ import logging
 
 import pytest
 
+import web.bodies
 from tests.web.conftest import EVENT, Door
-from web.app import LARGEST_BODY
+from web.bodies import LARGEST_BODY
 
 
 async def test_a_packed_body_is_refused_however_its_header_is_hidden(door: Door) -> None:
@@ -49,6 +50,55 @@ async def test_what_is_no_request_leaves_nothing_in_the_log(
     assert "secret" not in caplog.text
 
 
+async def test_a_body_is_not_waited_for_where_the_headers_say_enough(door: Door) -> None:
+    """Each of these says how long its body is, and never sends it."""
+    good = door.notification(b"x" * 9)[:-9]
+    assert await door.status(good.replace(b"Length: 9", b"Length: %d" % (LARGEST_BODY + 1))) == 413
+    assert await door.status(good.replace(b"Stripe-Signature", b"Another-Signature")) == 400
+    assert await door.status(good.replace(b"v1=", b"v1=0")) == 400
+    assert await door.status(good.replace(b"v1=", b"v0=")) == 400
+    door.clock.advance(301)
+    assert await door.status(good) == 400
+    assert await door.status(door.notification(json.dumps(EVENT).encode())) == 200
+
+
+async def test_the_oldest_body_makes_room_where_all_are_too_large_together(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is to be sent again; the true one, as large as may be, is taken at once."""
+    monkeypatch.setattr(web.bodies, "MOST_UNPROVEN", 3 << 20)
+    body = json.dumps(EVENT).encode().ljust(LARGEST_BODY)
+    strangers, lines = [], []
+    for _ in range(3):
+        strangers.append(await door.knock(door.notification(body)[:-1]))
+        lines.append(door.writer)
+    assert await door.status(door.notification(body)) == 200
+    assert (await strangers[0].readline()).split()[1] == b"503"
+    for writer in lines[1:]:
+        writer.write(b" ")
+    for stranger in strangers[1:]:
+        assert (await stranger.readline()).split()[1] == b"200", "who was not in the way is read to the end"
+    for writer in lines:
+        writer.close()
+
+
+@pytest.mark.parametrize("how", ["gzip, chunked", "gzip", "chunked, gzip", "identity, chunked", "deflate"])
+@pytest.mark.parametrize("start", ["POST /webhooks/stripe", "GET /return"])
+async def test_what_is_packed_on_its_way_is_refused(door: Door, how: str, start: str) -> None:
+    letter = door.notification(b"{}", f"Transfer-Encoding: {how}")
+    head, _, body = letter.replace(b"Content-Length: 2\r\n", b"").partition(b"\r\n\r\n")
+    chunks = b"\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    assert await door.status(head.replace(b"POST /webhooks/stripe", start.encode()) + chunks) == 400
+
+
+@pytest.mark.parametrize("sent", [b"GET /healthz HTTP/1.1\r\nHost: x", b"GET /x HTTP/1.1\r\nHost: x", b"\0"])
+async def test_no_answer_names_a_version(door: Door, sent: bytes) -> None:
+    answer = await (await door.knock(sent + b"\r\n\r\n")).readuntil(b"\r\n\r\n")
+    door.writer.close()
+    assert b"\r\nServer: Dues\r\n" in answer
+    assert not any(word in answer.lower() for word in (b"python", b"aiohttp", b"3."))
+
+
 class Heard(logging.Handler):
     """What was logged, as soon as it is."""
 
@@ -65,7 +115,7 @@ async def test_a_body_that_breaks_off_is_no_fault(door: Door, caplog: pytest.Log
     caplog.set_level(logging.INFO, "web.app")
     heard = Heard("400 broken off")
     logging.getLogger("web.app").addHandler(heard)
-    await door.knock(b"POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+    await door.knock(door.notification(b"the whole")[:-5])
     door.writer.transport.abort()
     await heard.came.wait()
     logging.getLogger("web.app").removeHandler(heard)

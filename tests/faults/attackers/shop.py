@@ -50,4 +50,4 @@ def rows(town: Town, leave_out: Iterable[str] = ()) -> list[str]:
     return [line for line in dump if not any(f'INSERT INTO "{begin}' in line for begin in left_out)]
 
 
-ARRIVING = ("inbox", "rings", "stale", "sqlite_sequence")
+ARRIVING = ("inbox", "rings", "stale", "sqlite_sequence", "named_values")

@@ -27,7 +27,8 @@ from tests.faults.attackers.post import (
 )
 from tests.faults.attackers.shop import ARRIVING, buy, paypal_of, rows
 from tests.faults.neighbours.test_ledger import locked
-from web.app import LARGEST_BODY, Listener, listening
+from web.app import Listener, listening
+from web.bodies import LARGEST_BODY
 
 PROVIDERS = ("stripe", "paypal")
 MINUTES = 303  # five, and what PayPal's whole seconds leave out

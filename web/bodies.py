@@ -1,0 +1,91 @@
+"""The bodies of notifications. Anybody can send one: each has its bounds, and so have all together."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+LARGEST_BODY = 1 << 20
+SLOWEST_BODY = 10.0  # seconds
+# Of all the bodies together that are still on their way.
+MOST_UNPROVEN = 8 << 20
+
+
+class NotTaken(Exception):  # noqa: N818 - named by what happened
+    """A body that is not read to its end, and the status of the answer."""
+
+    def __init__(self, status: int, outcome: str) -> None:
+        super().__init__(outcome)
+        self.status, self.outcome = status, outcome
+
+
+def check_framing(request: web.Request) -> None:
+    """NotTaken where the headers say that a body is packed or too large."""
+    headers = request.headers
+    if "Content-Encoding" in headers and set(headers.getall("Content-Encoding")) != {"identity"}:
+        raise NotTaken(400, "compressed bodies are not taken")
+    if (request.content_length or 0) > LARGEST_BODY:
+        raise NotTaken(413, "too large")
+
+
+def is_odd_transfer(request: web.Request) -> bool:
+    """Whether a body is sent in another way than whole or in chunks, such as packed on its way."""
+    how = request.headers.get("Transfer-Encoding")  # aiohttp refuses a second such header
+    return how is not None and how.strip().lower() != "chunked"
+
+
+class Bodies:
+    """Reads bodies that are still on their way, and holds MOST_UNPROVEN bytes of them at most. When they are
+    full, the body that has been longest about it makes room: a provider's is there within a moment, and is
+    sent again after a 503; strangers take their time."""
+
+    def __init__(self) -> None:
+        self._held: dict[asyncio.Timeout, bytearray] = {}  # the oldest first
+        self._size = 0
+
+    async def read(self, request: web.Request) -> bytes:
+        """NotTaken where it does not come to its end."""
+        if request.content.is_eof():
+            return await request.read()  # all there with its headers, like most; a timer would cost 13 µs
+        patience = asyncio.timeout(SLOWEST_BODY)
+        try:
+            async with patience:
+                return await self._collect(request, patience)
+        except TimeoutError:
+            late = patience in self._held
+            raise NotTaken(400, "too slow") if late else _crowded() from None
+        except (web.RequestPayloadError, ConnectionError):
+            raise NotTaken(400, "broken off") from None
+        finally:
+            self._let_go(patience)
+
+    async def _collect(self, request: web.Request, patience: asyncio.Timeout) -> bytes:
+        body = self._held[patience] = bytearray()
+        async for piece in request.content.iter_any():
+            if patience not in self._held:
+                break
+            body += piece
+            self._size += len(piece)
+            if len(body) > LARGEST_BODY:
+                raise NotTaken(413, "too large")
+            while self._size > MOST_UNPROVEN:
+                self._give_up(next(iter(self._held)))
+        if patience not in self._held:
+            raise _crowded()
+        return bytes(body)
+
+    def _give_up(self, oldest: asyncio.Timeout) -> None:
+        self._let_go(oldest)
+        if not oldest.expired():
+            oldest.reschedule(asyncio.get_running_loop().time())
+
+    def _let_go(self, patience: asyncio.Timeout) -> None:
+        body = self._held.pop(patience, None)
+        if body is not None:
+            self._size -= len(body)
+            body.clear()
+
+
+def _crowded() -> NotTaken:
+    return NotTaken(503, "too many bodies at once")
