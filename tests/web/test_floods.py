@@ -48,13 +48,14 @@ class Lone(Door):
 @pytest.fixture
 async def lone(tmp_path: Path) -> AsyncIterator[Lone]:
     command = (sys.executable, "-m", "tests.web.lone_door", str(tmp_path / "ledger.db"))
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    process = await asyncio.create_subprocess_exec(*command, **pipes)  # type: ignore[arg-type]
+    pipe = subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+    assert process.stdin is not None
     assert process.stdout is not None
     door = Lone(int(await process.stdout.readline()), MovableClock(), Speakers())
     door.process = process
     yield door
-    process.stdin.close()  # type: ignore[union-attr]
+    process.stdin.close()
     await process.wait()
 
 
