@@ -24,6 +24,7 @@ from tests.contract.providers.harness import (
 )
 
 HOOK = "https://dues.example/webhooks/of-nobody"
+A_MOMENT = 60  # seconds
 
 
 async def test_a_price_is_read_as_it_is_sold(there: Surroundings) -> None:
@@ -66,8 +67,12 @@ async def test_a_page_says_until_when_it_can_be_paid_on(there: Surroundings) -> 
 async def test_asking_for_a_page_again_gives_the_same(there: Surroundings) -> None:
     price = await there.provider.fetch_price(there.sell())
     first = await there.provider.start_checkout(order(price))
-    assert await there.provider.start_checkout(order(price)) == first
-    assert await there.provider.start_checkout(order(price, "opaque-2")) != first
+    again = await there.provider.start_checkout(order(price))
+    assert (again.id, again.url) == (first.id, first.url)
+    assert (again.expires_at or 0) - (first.expires_at or 0) < A_MOMENT
+    other = await there.provider.start_checkout(order(price, "opaque-2"))
+    assert other.id != first.id
+    assert other.url != first.url
 
 
 async def test_a_trial_runs_until_its_end(there: Surroundings) -> None:
