@@ -92,6 +92,7 @@ async def test_while_paypal_cannot_be_asked_it_sends_again(town: Town, tmp_path:
     subscription_id = await buy(town)
     paypal = paypal_of(town)
     await paypal.settle()
+    await quiet(town)  # or a fetch from before would find it suspended
     paypal.faults.add("status", "/verify-webhook-signature", status=503, times=3)
     paypal.dashboard.suspend(subscription_id)
     await paypal.settle()
