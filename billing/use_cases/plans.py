@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from billing.errors import Conflict, NotFound
 from billing.model import Plan, Price
+from billing.names import find_unseen, twin_key
 from billing.ports import Ports
 from billing.titles import title_of
 
@@ -46,7 +47,7 @@ async def add_plan(ports: Ports, guild_id: int, edit: Edit, by: int) -> Plan:
     if not edit.name or edit.add_role is None:
         raise Conflict("A plan needs a name and a role.")
     async with _turn(ports, guild_id):
-        plan = await _edited(ports, Plan(0, guild_id, edit.name, ()), edit)
+        plan = await _edited(ports, Plan(0, guild_id, "", ()), edit)
         if not plan.prices:
             raise Conflict("A plan needs a price: give stripe_price or paypal_plan.")
         return await ports.ledger.record_plan(plan, str(by), ports.now())
@@ -98,7 +99,7 @@ def _turn(ports: Ports, guild_id: int) -> asyncio.Lock:
 async def _edited(ports: Ports, plan: Plan, edit: Edit) -> Plan:
     plan = replace(
         plan,
-        name=_name(plan.name if edit.name is None else edit.name),
+        name=plan.name if edit.name is None else await _name(ports, plan, edit.name),
         description=_bounded(plan.description if edit.description is None else edit.description),
         hidden=plan.hidden if edit.hidden is None else edit.hidden,
         trial_days=_trial(plan.trial_days if edit.trial_days is None else edit.trial_days),
@@ -144,10 +145,24 @@ async def _require_free(ports: Ports, plan: Plan, price: Price) -> None:
             )
 
 
-def _name(name: str) -> str:
-    name = " ".join("".join(c for c in name if c.isprintable() or c.isspace()).split())
-    if not 0 < len(name) <= NAME_LIMIT:
+async def _name(ports: Ports, plan: Plan, name: str) -> str:
+    """A name that people can tell from those of the server's other plans. The name that it has may stay."""
+    name = " ".join(name.split())
+    if plan.id and name == plan.name:
+        return name
+    if (hidden := find_unseen(name)) is not None:
+        raise Conflict(
+            f"This name holds a character that nobody can see (U+{ord(hidden):04X}), so members could not "
+            "tell it from another plan's. Type the name anew without it."
+        )
+    if not 0 < len(name) <= NAME_LIMIT or not twin_key(name):
         raise Conflict(f"A plan's name has 1 to {NAME_LIMIT} characters that can be seen.")
+    for other in await ports.ledger.load_plans(plan.guild_id):
+        if other.id != plan.id and twin_key(other.name) == twin_key(name):
+            raise Conflict(
+                f"There is a plan called {other.name} already, and this name looks the same. Choose another "
+                "name."
+            )
     return name
 
 

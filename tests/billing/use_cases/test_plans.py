@@ -21,7 +21,7 @@ from billing.use_cases.plans import (
     map_product,
     remove_plan,
 )
-from tests.billing.builders import ADMIN, GUILD, OTHER_GUILD, ROLE, SECOND_ROLE, make_price
+from tests.billing.builders import ADMIN, GUILD, OTHER_GUILD, ROLE, SECOND_ROLE, make_plan, make_price
 from tests.billing.world import World
 
 SUPPORTER = Edit(name="Supporter", add_role=ROLE, price_ids={"stripe": "price_1"})
@@ -239,3 +239,38 @@ async def test_of_a_removed_plan_only_the_roles_can_be_changed(world: World, pla
     assert changed.removed_at is not None
     with pytest.raises(NotFound):
         await edit_plan(world.ports, OTHER_GUILD, plan.id, Edit(add_role=7), ADMIN)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("\u3164", "nobody can see .U.3164."),
+        ("Support\u2800er", "nobody can see .U.2800."),
+        ("\u115fSupporter", "nobody can see"),
+        ("Sup\u200bporter", "nobody can see"),
+        ("ｓｕｐｐｏｒｔｅｒ", "looks the same"),
+        ("Suppоrter", "looks the same"),
+        ("  ", "that can be seen"),
+    ],
+)
+async def test_a_name_that_hides_or_looks_like_anothers_is_refused(
+    world: World, plan: Plan, name: str, said: str
+) -> None:
+    second = replace(SUPPORTER, price_ids={"stripe": "price_2"})
+    with pytest.raises(Conflict, match=said):
+        await add_plan(world.ports, GUILD, replace(second, name=name), ADMIN)
+    other = await add_plan(world.ports, GUILD, replace(second, name="Other"), ADMIN)
+    with pytest.raises(Conflict, match=said):
+        await edit_plan(world.ports, GUILD, other.id, Edit(name), ADMIN)
+    assert {p.name for p in await world.ledger.load_plans(GUILD)} == {plan.name, "Other"}
+
+
+async def test_a_name_of_before_stays_whatever_it_is(world: World) -> None:
+    """Twins of an earlier version go on, and can be edited in all else."""
+    composed, apart = "Caf\u00e9\u3164", "Cafe\u0301\u3164"
+    await world.add_plan(replace(make_plan(1), name=composed))
+    second = replace(make_plan(2, prices=(make_price("price_2", "prod_2"),)), name=apart)
+    await world.add_plan(second)
+    edited = await edit_plan(world.ports, GUILD, 2, Edit(description="Still here", hidden=True), ADMIN)
+    assert (edited.name, edited.description) == (apart, "Still here")
+    assert (await edit_plan(world.ports, GUILD, 2, Edit(apart), ADMIN)).name == apart
