@@ -10,6 +10,7 @@ from discord.ext import commands
 
 from billing.errors import NotFound
 from billing.model import RULE, Plan, Price, Subscription
+from billing.names import Names
 from billing.use_cases.look import look_at_open
 from billing.use_cases.subscribe import Offer, Way, offer
 from cogs import cards
@@ -67,7 +68,7 @@ class Subscribe(commands.Cog):
 async def _show_one(interaction: Interaction, plan: Plan) -> None:
     ports, who = interaction.client.ports, interaction.user.id
     unsure = await _unsure(interaction)
-    made = await offer(ports, plan.guild_id, who, plan)
+    made = await offer(ports, plan.guild_id, who, plan, names=_names(interaction, plan.guild_id))
     await answer(interaction, Card(*unsure, offer_box(interaction, made)))
 
 
@@ -84,13 +85,22 @@ async def _window(interaction: Interaction, plans: Sequence[Plan], page: int) ->
     shown = plans[page * PAGE : (page + 1) * PAGE]
     unsure = await _unsure(interaction)
     offers = await asyncio.gather(
-        *(offer(ports, plan.guild_id, who, plan, pages=pages == 1) for plan in shown),
+        *(
+            offer(ports, p.guild_id, who, p, pages=pages == 1, names=_names(interaction, p.guild_id))
+            for p in shown
+        ),
     )
     fitting = all(link.fits for o in offers for link in _links(interaction, o))
     linked, room = pages == 1 and (fitting or len(offers) == 1), ROOM // len(offers)
     boxes = [offer_box(interaction, o, linked=linked, room=room) for o in offers]
     leafing = cards.pager("sale", who, "", page, pages)
     return Card(*unsure, *boxes, *([leafing] if leafing else []))
+
+
+def _names(interaction: Interaction, guild_id: int) -> Names:
+    """What stands on the payment page, so that nobody pays for a stranger without noticing."""
+    who, guild = interaction.user, interaction.client.get_guild(guild_id)
+    return Names(who.display_name, who.name, guild.name if guild else "")
 
 
 def offer_box(

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 from billing.errors import ProviderMisread, ProviderUnavailable
 from billing.model import Finding
+from billing.names import plain_name
 from billing.ports import CheckoutOrder
 
 # A little under the 15 s that the port promises, so that telling of it fits in too.
@@ -92,6 +93,20 @@ def returning(order: CheckoutOrder, came_from: str) -> str:
     back = f"{order.return_url}{'&' if '?' in order.return_url else '?'}from={came_from}"
     return_id = order.checkout.return_id
     return back if return_id is None else f"{back}&checkout={return_id}"
+
+
+def member_of(order: CheckoutOrder, units: int = 60) -> str:
+    """Whom the payment is for: the name that people see, and the handle that nobody else has. Plain text."""
+    name, handle = (
+        plain_name(order.names.member, units),
+        re.sub(r"[^a-zA-Z0-9_.]", "", order.names.handle)[:32],
+    )
+    return " ".join(filter(None, (name, handle and f"(@{handle})"))) or f"member {order.checkout.member_id}"
+
+
+def server_of(order: CheckoutOrder, units: int = 100) -> str:
+    """The server that it is for, as plain text."""
+    return plain_name(order.names.server, units) or f"server {order.checkout.guild_id}"
 
 
 async def of_server(guild_id: int, look: Awaitable[Finding]) -> Finding:

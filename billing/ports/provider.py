@@ -20,12 +20,14 @@ from billing.model import (
     Subject,
     Subscription,
 )
+from billing.names import NAMELESS, Names
 from billing.pages import PaymentPage
 
 
 @dataclass(frozen=True, slots=True)
 class CheckoutOrder:
-    """What a payment page is to be made for. `return_url` is where the provider leads back to.
+    """What a payment page is to be made for. `return_url` is where the provider leads back to, and `names`
+    says for whom one pays.
 
     `starts_at`: when the first payment is due, as until then it is paid already; None: at once.
     """
@@ -37,6 +39,7 @@ class CheckoutOrder:
     customer_id: str | None
     return_url: str
     starts_at: int | None = None
+    names: Names = NAMELESS
 
 
 @dataclass(frozen=True, slots=True)

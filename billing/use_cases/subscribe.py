@@ -24,6 +24,7 @@ from billing.model import (
     Step,
     Subscription,
 )
+from billing.names import NAMELESS, Names
 from billing.ports import CheckoutOrder, Ports, Provider
 
 log = logging.getLogger(__name__)
@@ -85,8 +86,17 @@ async def load_sale(ports: Ports, guild_id: int) -> list[Plan]:
     return [p for p in await ports.ledger.load_plans(guild_id) if not p.hidden and is_on_sale(p)]
 
 
-async def offer(ports: Ports, guild_id: int, member_id: int, plan: Plan, *, pages: bool = True) -> Offer:
-    """What this member can do about a plan. `pages` false leaves out making pages to pay on.
+async def offer(
+    ports: Ports,
+    guild_id: int,
+    member_id: int,
+    plan: Plan,
+    *,
+    pages: bool = True,
+    names: Names = NAMELESS,
+) -> Offer:
+    """What this member can do about a plan. `pages` false leaves out making pages to pay on; `names` stand on
+    these.
 
     A plan already had and a plan revoked come without pages, so that nobody pays twice or in vain.
     """
@@ -112,7 +122,7 @@ async def offer(ports: Ports, guild_id: int, member_id: int, plan: Plan, *, page
     ]
     pending = _subscribed(state.subscriptions, state.plans, plan, (Status.PENDING,))
     if pages and pending is None:
-        ways = await asyncio.gather(*(_with_page(ports, member_id, plan, way) for way in ways))
+        ways = await asyncio.gather(*(_with_page(ports, member_id, plan, way, names) for way in ways))
     beside, beside_plan = _beside(state.subscriptions, state.plans, plan)
     return Offer(
         plan,
@@ -196,17 +206,17 @@ def _way(ports: Ports, plan: Plan, price: Price, starts: int | None, *, first_ti
     return Way(provider.name, provider.title, price, trial, None, "", starts, due, then)
 
 
-async def _with_page(ports: Ports, member_id: int, plan: Plan, way: Way) -> Way:
+async def _with_page(ports: Ports, member_id: int, plan: Plan, way: Way, names: Names) -> Way:
     try:
         async with ports.turns.of((member_id, plan.id, way.provider)):  # asked twice at once: one page
-            url = await _page(ports, ports.providers[way.provider], member_id, plan, way)
+            url = await _page(ports, ports.providers[way.provider], member_id, plan, way, names)
             return replace(way, url=url)
     except ProviderError as error:
         log.warning("no page to pay on for plan %s: %s", plan.id, error)
         return replace(way, fault=error.tell)
 
 
-async def _page(ports: Ports, provider: Provider, member_id: int, plan: Plan, way: Way) -> str:
+async def _page(ports: Ports, provider: Provider, member_id: int, plan: Plan, way: Way, names: Names) -> str:
     """A page to pay on: the one made earlier while it is still good, else a new one.
 
     The checkout is kept before the provider hears of it: whatever comes of the call, a payment finds
@@ -239,7 +249,9 @@ async def _page(ports: Ports, provider: Provider, member_id: int, plan: Plan, wa
     await ports.ledger.record_checkout(checkout)
     customer = await _customer(ports, provider, plan.guild_id, member_id)
     back = f"{ports.public_url}/return"
-    order = CheckoutOrder(checkout, plan.name, way.price, way.trial_days, customer, back, way.starts_at)
+    order = CheckoutOrder(
+        checkout, plan.name, way.price, way.trial_days, customer, back, way.starts_at, names
+    )
     page = await provider.start_checkout(order)
     await ports.ledger.record_checkout(replace(checkout, session_id=page.id, expires_at=page.expires_at))
     ports.pages.keep(purpose, checkout.id, page)

@@ -27,7 +27,7 @@ from billing.model import (
 )
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentPage, PortalWish
 from billing.signing import Signer
-from providers.base import Answer, bounded, maybe, need, returning
+from providers.base import Answer, bounded, maybe, member_of, need, returning, server_of
 from providers.paypal import payments, search
 from providers.paypal.api import Api, Limited, Refused, path
 from providers.paypal.arrivals import list_events, unheard
@@ -370,6 +370,8 @@ def _subscription(order: CheckoutOrder, now: float) -> dict[str, Any]:
         "plan_id": order.price.id,
         "custom_id": order.checkout.id,
         "application_context": {
+            # Shown in place of the owner's name, of which PayPal takes 127 characters.
+            "brand_name": f"{server_of(order, 45)}, for {member_of(order, 38)}",
             "user_action": "SUBSCRIBE_NOW",
             "shipping_preference": "NO_SHIPPING",
             "return_url": returning(order, "paid"),

@@ -23,8 +23,9 @@ from billing.model import (
     Subject,
     Subscription,
 )
+from billing.names import plain_name
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentPage, PortalWish
-from providers.base import Answer, bounded, called, maybe, need, returning
+from providers.base import Answer, bounded, called, maybe, member_of, need, returning, server_of
 from providers.stripe import payments
 from providers.stripe.api import Api, Missing, Refused, path
 from providers.stripe.arrivals import list_events, unheard
@@ -370,7 +371,11 @@ def _checkout_params(order: CheckoutOrder) -> dict[str, Any]:
         "plan": order.plan_name,
         "dues_checkout": checkout.id,
     }
-    about: dict[str, Any] = {"metadata": metadata}
+    member, server = member_of(order), server_of(order)
+    about: dict[str, Any] = {
+        "metadata": metadata,
+        "description": f"{plain_name(order.plan_name, 100)} for {member} in {server}",
+    }
     if order.starts_at is not None:
         about["trial_end"] = order.starts_at
     elif order.trial_days > 0:
@@ -381,6 +386,7 @@ def _checkout_params(order: CheckoutOrder) -> dict[str, Any]:
         "line_items": [{"price": order.price.id, "quantity": 1}],
         "subscription_data": about,
         "metadata": metadata,
+        "custom_text": {"submit": {"message": f"You pay for {member} in the Discord server {server}."}},
         "allow_promotion_codes": True,
         # Else the Dashboard decides whether somebody pays in another currency than is shown here.
         "adaptive_pricing": {"enabled": False},

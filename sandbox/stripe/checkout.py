@@ -14,6 +14,7 @@ from sandbox.stripe.state import DAY, Obj, World, blank, listing, merge_metadata
 from sandbox.stripe.subscriptions import begin, check_prices, new_subscription, trial_end_of
 
 HALF_HOUR = 1800
+LONGEST_TEXT, LONGEST_DESCRIPTION = 1200, 500
 
 
 def create_session(world: World, given: Obj) -> Obj:
@@ -55,6 +56,8 @@ def create_session(world: World, given: Obj) -> Obj:
             "url": f"{world.url}/c/pay/{session_id}",
         }
     )
+    for place, text in given.get("custom_text", {}).items():
+        session["custom_text"][place] = {"message": text["message"]} if text else None
     merge_metadata(session, given.get("metadata"))
     world.hidden[session_id] = {"items": items, "subscription_data": data}
     return session
@@ -112,10 +115,22 @@ def _refuse(world: World, given: Obj) -> None:
         living(world, given["customer"], "customer")
     if len(given.get("client_reference_id", "")) > 200:
         raise invalid("client_reference_id must be at most 200 characters.", "client_reference_id")
+    _refuse_texts(given)
     days = given.get("subscription_data", {}).get("trial_period_days")
     if days is not None and days < 1:
         raise invalid("The minimum number of trial period days is 1.", "subscription_data[trial_period_days]")
     _refuse_times(world, given)
+
+
+def _refuse_texts(given: Obj) -> None:
+    """The reference, 'Create a Checkout Session': custom_text and subscription_data.description."""
+    for place, text in given.get("custom_text", {}).items():
+        if text and len(text["message"]) > LONGEST_TEXT:
+            where = f"custom_text[{place}][message]"
+            raise invalid(f"Invalid string: it must be at most {LONGEST_TEXT} characters", where)
+    if len(given.get("subscription_data", {}).get("description") or "") > LONGEST_DESCRIPTION:
+        where = "subscription_data[description]"
+        raise invalid(f"Invalid string: it must be at most {LONGEST_DESCRIPTION} characters", where)
 
 
 def _refuse_times(world: World, given: Obj) -> None:
@@ -269,8 +284,8 @@ def list_sessions(world: World, given: Obj) -> Obj:
 
 
 SESSION = (
-    "adaptive_pricing(enabled) allow_promotion_codes cancel_url client_reference_id customer customer_email "
-    "expires_at "
+    "adaptive_pricing(enabled) allow_promotion_codes cancel_url client_reference_id "
+    "custom_text(after_submit(message) submit(message)) customer customer_email expires_at "
     "line_items(price quantity) locale metadata mode payment_method_collection success_url "
     "subscription_data(billing_mode(type) description metadata trial_end trial_period_days trial_settings)"
 )

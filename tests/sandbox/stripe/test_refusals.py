@@ -89,6 +89,10 @@ async def test_checkout_refuses_what_cannot_be_sold(
     assert (await checkout(subscription_data={"trial_period_days": 0})).param is not None
     assert (await checkout(success_url="example.com")).code == "url_invalid"
     assert (await checkout(client_reference_id="x" * 201)).param == "client_reference_id"
+    long = {"submit": {"message": "x" * 1201}}
+    assert (await checkout(custom_text=long)).param == "custom_text[submit][message]"
+    described = {"description": "x" * 501}
+    assert (await checkout(subscription_data=described)).param == "subscription_data[description]"
     fake.dashboard.archive_price(gold["id"])
     assert (await checkout()).param == "line_items[0][price]"
 
