@@ -6,8 +6,9 @@ from tests.cogs.town import Town, link_of
 
 
 async def test_paid_on_two_pages(town: Town) -> None:
-    """The first page was left open; the second comes from another price of the plan."""
+    """The first page stays open, as Stripe does not close it; the second is for another price of the plan."""
     await town.sell()
+    town.stripe.faults.add("status", "/expire", method="POST", times=None, status=503)
     first = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
     other = town.stripe.add_price(town.product, 700, currency="eur")["id"]
     await town.cleo.run(town.guild, "plans edit", {"plan": "Gold", "stripe_price": other})
