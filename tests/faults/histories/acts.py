@@ -207,21 +207,35 @@ async def revoke_member(stage: Stage, a: int, b: int, c: int) -> None:
     own = [s for s, o in stage.model.owners.items() if o == (plan.guild_id, who.id)]
     stage.model.wished |= {*own}
     stage.model.refunds_ordered += len(own) if order.refund else 0
-    before = {row[0] for row in _decisions(stage)}
+    before = {row[0] for row in _decisions(stage, order)}
+    calm = _is_calm(stage)
+    paid = stage.model.paid_days(plan.guild_id, who.id, one, now) if order.at_once and calm else {}
+    gone = stage.model.ended(plan.guild_id, who.id) if calm else frozenset[str]()
     stage.revoking += 1
     try:
         await revoke(stage.ports, order)
     finally:
         stage.revoking -= 1
-        for (decision,) in _decisions(stage):
+        for (decision,) in _decisions(stage, order):
             if decision not in before and decision not in stage.model.decisions:
                 stage.model.revoked(decision, plan.guild_id, who.id, one, order.at_once, now)
+                made = stage.model.decisions[decision]
+                made.paid, made.gone = paid if _is_calm(stage) else {}, gone
 
 
-def _decisions(stage: Stage) -> list[Any]:
+def _decisions(stage: Stage, order: Order) -> list[Any]:
+    """Those about that member which stand: another revocation may run beside this one."""
     return stage.rows(
-        "SELECT DISTINCT decision_id FROM overrides WHERE lifted_at IS NULL AND decision_id NOT LIKE 'lost-%'"
+        "SELECT DISTINCT decision_id FROM overrides WHERE guild_id = ? AND member_id = ?"
+        " AND kind = 'block' AND lifted_at IS NULL AND decision_id NOT LIKE 'lost-%'",
+        order.guild_id,
+        order.member_id,
     )
+
+
+def _is_calm(stage: Stage) -> bool:
+    """Nothing is on its way, and nothing has failed: what is recorded is the truth."""
+    return not stage.unsure and not stage.mail.busy() and stage.is_up
 
 
 @act(5)
@@ -231,9 +245,12 @@ async def lift_decision(stage: Stage, a: int, b: int, c: int) -> None:
         return
     name, made = decision
     stage.model.wished |= {s for s, o in stage.model.owners.items() if o == (made.guild, made.member)}
+    stage.model.lifting.add(name)
+    stage.model.lifted(name, stage.now, sure=_is_calm(stage))
     try:
         await lift(stage.ports, made.guild, name, stage.owner.id)
     finally:
+        stage.model.lifting.discard(name)
         if not stage.rows("SELECT 1 FROM overrides WHERE decision_id = ? AND lifted_at IS NULL", name):
             stage.model.decisions.pop(name, None)
 

@@ -79,14 +79,17 @@ class Checks:
         known = [*self._known.get(sub["id"], []), *self.stage.heard.seen.get(sub["id"], [])]
         return [sub, *(version for version in known if version["status"] in STATUSES)]
 
-    def _possible(self, guild: int, member: int, barred: Callable[[int, int, int], bool]) -> set[int]:
+    def _possible(self, guild: int, member: int, barred: Callable[[int, int, int, str], bool]) -> set[int]:
         """Roles for which there was any reason since all was last in step."""
         now, found = self.stage.now, set()
         for sub in self._own(guild, member):
             for version in self._versions(sub):
                 plan, gives = self.model.paid_plan(version), self.model.gives_undisputed(version, now)
-                if plan is not None and gives is not False and not barred(guild, member, plan.id):
+                if plan is not None and gives is not False and not barred(guild, member, plan.id, sub["id"]):
                     found |= plan.roles | self._plans[plan.id].roles
+        for days in self.model.days_of(guild, member):
+            if now < days.most and not barred(guild, member, days.plan, ""):
+                found |= self.model.plans[days.plan].roles | self._plans[days.plan].roles
         return found
 
     def _certain(self, guild: int, member: int) -> set[int]:
@@ -100,7 +103,7 @@ class Checks:
             if plan is None or disputed or not same:
                 continue
             gives = all(self.model.gives_undisputed(v, now) for v in versions)
-            if gives and not self._maybe_barred(guild, member, plan.id):
+            if gives and not self._maybe_barred(guild, member, plan.id, sub["id"]):
                 found |= plan.roles & self._plans[plan.id].roles
         return found
 
@@ -115,27 +118,31 @@ class Checks:
                 continue
             same = all(self.model.paid_plan(v) is plan for v in (*heard, *self._known[sub["id"]]))
             paid = same and self.model.gives(sub, self.stage.now)
-            if paid and not self._maybe_barred(guild, member, plan.id):
+            if paid and not self._maybe_barred(guild, member, plan.id, sub["id"]):
                 found |= plan.roles & self._plans[plan.id].roles
         return found
 
     def _own(self, guild: int, member: int) -> list[Obj]:
         return self.model.own(guild, member)
 
-    def _barred(self, guild: int, member: int, plan: int) -> bool:
-        """Now and when all was last in step."""
-        own = [d for d in self._decisions.values() if (d.guild, d.member) == (guild, member)]
-        then = any(d.covers(plan, self._since) for d in own)
-        return then and self._barred_now(guild, member, plan)
+    def _barred(self, guild: int, member: int, plan: int, sub: str) -> bool:
+        """Now and when all was last in step, by a decision that nobody is about to lift."""
+        now, known, lifting = self.model.decisions, self._decisions, self.model.lifting
+        own = [d for d in known.values() if (d.guild, d.member) == (guild, member)]
+        then = any(d.covers(plan, self._since, sub) for d in own)
+        left = [
+            d for name, d in now.items() if (d.guild, d.member) == (guild, member) and name not in lifting
+        ]
+        return then and any(d.covers(plan, self.stage.now, sub) for d in left)
 
-    def _barred_now(self, guild: int, member: int, plan: int) -> bool:
-        return self.model.blocked(guild, member, plan, self.stage.now)
+    def _barred_now(self, guild: int, member: int, plan: int, sub: str) -> bool:
+        return self.model.blocked(guild, member, plan, self.stage.now, sub)
 
-    def _maybe_barred(self, guild: int, member: int, plan: int) -> bool:
+    def _maybe_barred(self, guild: int, member: int, plan: int, sub: str) -> bool:
         """At any time since then, or about to be."""
         known = {**self._decisions, **self.model.decisions}
         own = [d for d in known.values() if (d.guild, d.member) == (guild, member)]
-        return any(d.covers(plan, self.stage.now) for d in own) or self.stage.revoking > 0
+        return any(d.covers(plan, self.stage.now, sub) for d in own) or self.stage.revoking > 0
 
     # -- what people are told -----------------------------------------------------------------------------
 
@@ -186,7 +193,7 @@ class Checks:
     def _shut_out(self, sub_id: str) -> bool:
         """Bought beside a revocation: the admin's order stops its billing too."""
         plan = self.model.paid_plan(self.model.truth()[sub_id])
-        found = plan is not None and self.model.blocked(*self.model.owners[sub_id], plan.id, math.inf)
+        found = plan is not None and self.model.blocked(*self.model.owners[sub_id], plan.id, math.inf, sub_id)
         found = found or self.model.lost_beside(sub_id)
         self.model.wished |= {sub_id} if found else set()
         return found
@@ -275,7 +282,7 @@ class Checks:
             sub = truth[sub_id]
             plan = self.model.paid_plan(sub)
             renews = sub["status"] in BILLED and sub.get("cancel_at") is None
-            if renews and plan is not None and self.model.blocked(guild, member, plan.id, math.inf):
+            if renews and plan is not None and self.model.blocked(guild, member, plan.id, math.inf, sub_id):
                 self._problem(f"{sub_id} goes on being billed, and its payer {member} is revoked")
             if renews and self.model.disputes.get(sub_id) == "lost":
                 self._problem(f"{sub_id} goes on being billed, and gives nothing, as a dispute was lost")

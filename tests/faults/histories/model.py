@@ -21,22 +21,39 @@ DISPUTED = ("open", "lost")
 
 @dataclass(frozen=True)
 class Block:
-    """A part of an admin's decision. `plan` None: every plan of the server."""
+    """A part of an admin's decision. `plan` None: every plan of the server. `subs`: what paid for that plan
+    then, whichever it is switched to."""
 
     plan: int | None
     starts_at: int
+    subs: frozenset[str] = frozenset()
 
 
 @dataclass
 class Decision:
-    """What an admin decided about a member; its blocks are lifted together."""
+    """What an admin decided about a member; its blocks are lifted together. `paid`: until when the time of a
+    subscription was paid that it ended at once, where that is known for certain; `gone`: what had ended
+    before, as was known."""
 
     guild: int
     member: int
     blocks: list[Block]
+    paid: dict[str, int] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
 
-    def covers(self, plan: int, now: float) -> bool:
-        return any(b.plan in (None, plan) and b.starts_at <= now for b in self.blocks)
+    def covers(self, plan: int, now: float, sub: str = "") -> bool:
+        begun = [b for b in self.blocks if b.starts_at <= now]
+        return any(b.plan in (None, plan) or sub in b.subs for b in begun)
+
+
+@dataclass(frozen=True)
+class Days:
+    """Paid days that the lifting of a decision gives back, of one subscription. `sure`: until when at least;
+    `most`: until when at most."""
+
+    plan: int
+    sure: int
+    most: int
 
 
 @dataclass
@@ -55,7 +72,7 @@ class Model:
 
     `owners`: subscription -> (guild, member), known from whose page was paid. `whose`: who gave a member's
     role: the bot, a hand, or unclear; where it is not there: asked for in vain, taken by hand, or lost by
-    leaving.
+    leaving. `days`: subscription -> what is given back of it; `lifting`: decisions that are being lifted.
     """
 
     stripe: World
@@ -64,6 +81,8 @@ class Model:
     owners: dict[str, tuple[int, int]] = field(default_factory=dict)
     disputes: dict[str, str] = field(default_factory=dict)
     decisions: dict[str, Decision] = field(default_factory=dict)
+    days: dict[str, Days] = field(default_factory=dict)
+    lifting: set[str] = field(default_factory=set)
     whose: dict[tuple[int, int, int], str] = field(default_factory=dict)
     refunds_ordered: int = 0
     refunds_by_owner: int = 0
@@ -149,18 +168,26 @@ class Model:
             plan, given = self.paid_plan(sub), self.gives(sub, now)
             if given and self.lost_beside(sub["id"]):
                 given = None  # bought before or after that was heard of
-            if plan is not None and given is not False and not self.blocked(guild, member, plan.id, now):
-                found[plan.id] = found.get(plan.id) or given
+            if plan is None or given is False or self.blocked(guild, member, plan.id, now, sub["id"]):
+                continue
+            found[plan.id] = found.get(plan.id) or given
+        for days in self.days_of(guild, member):
+            if now < days.most and not self.blocked(guild, member, days.plan, now):
+                found[days.plan] = found.get(days.plan) or (True if now < days.sure else None)
         return found
+
+    def days_of(self, guild: int, member: int) -> list[Days]:
+        """What was given back to them there."""
+        return [days for name, days in self.days.items() if self.owners[name] == (guild, member)]
 
     def lost_beside(self, sub_id: str) -> bool:
         """Whether its payer lost a dispute about another one there, and so may be shut out by that."""
         lost = [name for name, state in self.disputes.items() if state == "lost" and name != sub_id]
         return any(self.owners.get(name) == self.owners.get(sub_id) for name in lost)
 
-    def blocked(self, guild: int, member: int, plan: int, now: float) -> bool:
+    def blocked(self, guild: int, member: int, plan: int, now: float, sub: str = "") -> bool:
         own = (d for d in self.decisions.values() if (d.guild, d.member) == (guild, member))
-        return any(d.covers(plan, now) for d in own)
+        return any(d.covers(plan, now, sub) for d in own)
 
     def roles(self, guild: int, member: int, now: float) -> tuple[set[int], set[int]]:
         """Roles that they must have, and roles that the rules leave open."""
@@ -176,17 +203,68 @@ class Model:
     ) -> None:
         """An admin's order as CONTRACT.md has it: at once, or at the end of what is paid."""
         ends: dict[int, int] = {}
+        subs: dict[int | None, set[str]] = defaultdict(set)
         for sub in self.own(guild, member):
             paid = self.paid_plan(sub)
             if paid is not None and plan in (None, paid.id) and not self.is_over(sub, now):
                 ends[paid.id] = max(ends.get(paid.id, now), self._paid_until(sub, now))
                 self.paypal.cut |= {sub["id"]} if at_once else set()
+                subs[paid.id].add(sub["id"])
+        for days in self.days_of(guild, member):
+            if plan in (None, days.plan) and now < days.most:
+                ends[days.plan] = max(ends.get(days.plan, now), days.most)
         if at_once or not ends:
-            blocks = [Block(plan, now)]
+            blocks = [Block(plan, now, frozenset(subs[plan]))]
         else:
-            blocks = [Block(p, end) for p, end in ends.items()]
+            blocks = [Block(p, end, frozenset(subs[p])) for p, end in ends.items()]
             blocks += [Block(None, max(ends.values()))] if plan is None else []
         self.decisions[decision] = Decision(guild, member, blocks)
+
+    def ended(self, guild: int, member: int) -> frozenset[str]:
+        """Which of what they bought there has ended."""
+        return frozenset(sub["id"] for sub in self.own(guild, member) if self._is_ended(sub))
+
+    def paid_days(self, guild: int, member: int, plan: int | None, now: int) -> dict[str, int]:
+        """Until when the time is paid that goes with an order at once: not that of a trial, nor what is owed,
+        disputed, or refunded in part or whole."""
+        found = {}
+        for sub in self.own(guild, member):
+            paid = self.paid_plan(sub)
+            active = sub["status"] in ("active", "ACTIVE") and not sub.get("pause_collection")
+            owed = sub.get("failed") is not None or ("provider" in sub and sub["last"] is None)
+            if active and not owed and paid is not None and plan in (None, paid.id):
+                found[sub["id"]] = self._paid_until(sub, now)
+        return found
+
+    def lifted(self, name: str, now: int, *, sure: bool) -> None:
+        """An admin takes the decision back: the days come back that were paid and not given back as money."""
+        made = self.decisions[name]
+        for sub in self.own(made.guild, made.member):
+            plan, most = self.paid_plan(sub), self._most_paid(sub)
+            runs_on = sure and not self._is_ended(sub)
+            if plan is None or most <= now or runs_on or sub["id"] in made.gone:
+                continue
+            least = made.paid.get(sub["id"], 0) if sure and not self._is_in_doubt(sub) else 0
+            self.days[sub["id"]] = Days(plan.id, min(least, most), most)
+
+    def _is_in_doubt(self, sub: Obj) -> bool:
+        """It runs on, or its money went back or may do so."""
+        return not self._is_ended(sub) or sub["id"] in self.disputes or self._refunds_of(sub)
+
+    def _is_ended(self, sub: Obj) -> bool:
+        return sub["status"] in ("canceled", *OVER)
+
+    def _refunds_of(self, sub: Obj) -> bool:
+        if "provider" in sub:
+            sales = self.paypal.world.all("sale")
+            return any(s.refunded for s in sales if s.subscription.id == sub["id"])
+        return bool(self.stripe.all("refund"))
+
+    def _most_paid(self, sub: Obj) -> int:
+        if "provider" in sub:
+            return self.paypal.paid_until(sub)[1]
+        end: int = sub["items"]["data"][0]["current_period_end"]
+        return end
 
     def _paid_until(self, sub: Obj, now: int) -> int:
         if "provider" in sub:
