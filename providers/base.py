@@ -42,13 +42,19 @@ def clock_skew(date: str | None, now: float) -> float | None:
 
 
 @asynccontextmanager
-async def in_time(what: str) -> AsyncIterator[None]:
-    """Give up after LONGEST_CALL, all tries together: ProviderUnavailable, the effect unknown."""
+async def in_time(what: str, ends: float | None = None) -> AsyncIterator[None]:
+    """Give up after LONGEST_CALL, all tries together: ProviderUnavailable, the effect unknown. `ends`: of
+    several calls that are one to the port, by the event loop's clock."""
     try:
-        async with asyncio.timeout(LONGEST_CALL):
+        async with asyncio.timeout_at(longest() if ends is None else ends):
             yield
     except TimeoutError:
         raise ProviderUnavailable(detail=f"{what}: no answer within {LONGEST_CALL:g} s") from None
+
+
+def longest() -> float:
+    """When a call that begins now is given up, by the event loop's clock."""
+    return asyncio.get_running_loop().time() + LONGEST_CALL
 
 
 def bounded(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -109,9 +115,9 @@ def server_of(order: CheckoutOrder, units: int = 100) -> str:
     return plain_name(order.names.server, units) or f"server {order.checkout.guild_id}"
 
 
-async def of_server(guild_id: int, look: Awaitable[Finding]) -> Finding:
+async def of_server(guild_id: int, look: Awaitable[list[Finding]]) -> list[Finding]:
     """What a look at one server's plan or page found; other findings are about the whole account."""
-    return replace(await look, guild_id=guild_id)
+    return [replace(finding, guild_id=guild_id) for finding in await look]
 
 
 def called(data: object) -> str:

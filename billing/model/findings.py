@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Finding:
     """One thing that a check looked at. `cure` tells what to do when `ok` is false; `fix` names a cure
     that the bot can carry out itself. `guild_id`: the server that a provider's finding is about; None where
-    it is about the whole account, which belongs to the application's owner."""
+    it is about the whole account, which belongs to the application's owner. A `note` is `ok`, and yet worth
+    knowing."""
 
     what: str
     ok: bool
@@ -17,3 +18,4 @@ class Finding:
     cure: str = ""
     fix: str | None = None
     guild_id: int | None = None
+    note: bool = False

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import Finding, Plan, Price
 from billing.ports import Clock
-from providers.base import Answer, in_time, maybe, need, of_server
+from providers.base import Answer, in_time, longest, maybe, need, of_server
 from providers.paypal.api import Api, Refused, path
 from providers.paypal.certs import Certificates
 from providers.paypal.plans import DAY, NAME, map_price, product_of
@@ -35,6 +36,7 @@ EVENTS = (
     "PAYMENT.SALE.REVERSED",
 )
 APPS = "developer.paypal.com > Apps & Credentials"
+_CALLS = "developer.paypal.com > Event Logs > API Calls"
 _FIX_WEBHOOK = "paypal:webhook:"
 
 
@@ -59,23 +61,26 @@ class Setup:
         self._search = search
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
-        """A fault of PayPal itself is a finding too: whoever asks for a check wants to read, not to fail."""
-        try:
-            async with in_time("check"):
-                credentials = await self._check_credentials()
-                if not credentials.ok:
-                    return [credentials]
-                found = [credentials, *self._check_authorities()]
-                found += [await self._check_webhook(one, webhook_url) for one in self._webhook_ids]
-                found += await self._check_disputes()
-                found += await self._check_search()
-                for plan in plans:
-                    price = plan.price_at(NAME)
-                    if price is not None and not plan.removed_at:
-                        found.append(await of_server(plan.guild_id, self._check_plan(plan, price)))
-                return found
-        except ProviderError as error:
-            return [Finding("PayPal", False, f"The check could not be finished: {error.tell}", _again(error))]
+        """Each look by itself: what one of them met takes nothing from what the others found."""
+        ends = longest()
+        credentials = await self._check_credentials(ends)
+        if not credentials.ok:
+            return [credentials]
+        on_sale = [(p, price) for p in plans if not p.removed_at and (price := p.price_at(NAME))]
+        found = await asyncio.gather(
+            *(
+                _look("PayPal webhook", self._check_webhook(one, webhook_url), ends)
+                for one in self._webhook_ids
+            ),
+            _look("PayPal disputes", self._check_disputes(), ends),
+            _look("PayPal transaction search", self._check_search(), ends),
+            *(
+                of_server(p.guild_id, _look(f"PayPal plan of {p.name}", self._check_plan(p, price), ends))
+                for p, price in on_sale
+            ),
+        )
+        seen = (finding for findings in found for finding in findings)
+        return [credentials, *self._check_authorities(), *seen]
 
     async def fix(self, what: str, webhook_url: str) -> None:
         """Carry out a cure by the name that `check` gave it."""
@@ -98,14 +103,19 @@ class Setup:
                 detail=str(refused),
             ) from None
 
-    async def _check_credentials(self) -> Finding:
+    async def _check_credentials(self, ends: float) -> Finding:
         what = "PayPal credentials"
         try:
-            await self._api.sign_in()
-        except Refused:
+            async with in_time("sign in", ends):
+                await self._api.sign_in()
+        except Refused as refused:
+            if refused.status not in (400, 401, 403):
+                return _cannot_tell(what, refused)
             cure = f"Copy client id and secret from {APPS} once more; the mode there must be {self._account}."
             says = f"PayPal does not accept them ({self._account})."
             return Finding(what, False, says, cure)
+        except ProviderError as error:
+            return _cannot_tell(what, error)
         mode = "live: payments are real" if self._account == "live" else "sandbox: no money moves"
         return Finding(what, True, f"PayPal accepts them, in {mode}.")
 
@@ -117,7 +127,7 @@ class Setup:
             return [Finding("PayPal certificates", False, "PAYPAL_CA_FILE cannot be read.", cure)]
         return []
 
-    async def _check_webhook(self, webhook_id: str, webhook_url: str) -> Finding:
+    async def _check_webhook(self, webhook_id: str, webhook_url: str) -> list[Finding]:
         what = "PayPal webhook"
         try:
             webhook = await self._api.get(path("v1", "notifications", "webhooks", webhook_id))
@@ -129,18 +139,18 @@ class Setup:
             says = (
                 f"The application has no webhook with the id `{webhook_id}`, which PAYPAL_WEBHOOK_ID names."
             )
-            return Finding(what, False, says, cure)
+            return [Finding(what, False, says, cure)]
         cure, fix = f"Change it in {APPS}, or let the bot do it.", f"{_FIX_WEBHOOK}{webhook_id}"
         if maybe(webhook, "url", str) != webhook_url:
             says = (
                 f"The webhook leads elsewhere, not to {webhook_url}: payments are noticed only by the sweep."
             )
-            return Finding(what, False, says, cure, fix)
+            return [Finding(what, False, says, cure, fix)]
         names = _names(webhook)
         missing = [] if "*" in names else sorted(set(EVENTS) - names)
         if missing:
-            return Finding(what, False, f"The webhook does not send {', '.join(missing)}.", cure, fix)
-        return Finding(what, True, "The webhook sends all that is needed.")
+            return [Finding(what, False, f"The webhook does not send {', '.join(missing)}.", cure, fix)]
+        return [Finding(what, True, "The webhook sends all that is needed.")]
 
     async def _check_search(self) -> list[Finding]:
         """A note, no fault: it costs only whoever loses the ledger."""
@@ -149,13 +159,15 @@ class Setup:
         what, now = "PayPal transaction search", int(self._clock.now())
         try:
             await ask(self._api, now - DAY, now)
-        except Refused:
+        except Refused as refused:
+            if refused.status != 403:
+                raise
             says = (
                 "The application may not search transactions. Should the ledger be lost, each of PayPal's "
                 "payers is found with the next notification about them; to find them at once, open it in "
                 f"{APPS} and switch on Transaction Search."
             )
-            return [Finding(what, True, says)]
+            return [Finding(what, True, says, note=True)]
         return [Finding(what, True, "Should the ledger be lost, PayPal's payers are found by one sweep.")]
 
     async def _check_disputes(self) -> list[Finding]:
@@ -163,34 +175,34 @@ class Setup:
             await self._api.get(path("v1", "customer", "disputes"), page_size="1")
         except Refused as refused:
             if refused.status != 403:
-                return []
+                raise
             says = "The application may not look at disputes, so a payment that is disputed keeps its roles."
             cure = f"In {APPS} open the application and switch on Disputes; it takes up to nine hours."
             return [Finding("PayPal disputes", False, says, cure)]
         return []
 
-    async def _check_plan(self, plan: Plan, known: Price) -> Finding:
+    async def _check_plan(self, plan: Plan, known: Price) -> list[Finding]:
         what, cure = f"PayPal plan of {plan.name}", "Choose another plan of PayPal's with /plans edit."
         if known.account != self._account:
             says = f"It belongs to the {known.account} account, the credentials to {self._account}."
-            return Finding(what, False, says, cure)
+            return [Finding(what, False, says, cure)]
         try:
             data = await self._api.get(path("v1", "billing", "plans", known.id))
         except ProviderNotFound:
-            return Finding(what, False, f"PayPal knows no plan {known.id}.", cure)
+            return [Finding(what, False, f"PayPal knows no plan {known.id}.", cure)]
         now = map_price(data, self._account, known.id, product_of(data, known.id))
         if not now.active:
             cure = "Activate it at PayPal, or choose another one with /plans edit."
-            return Finding(what, False, "The plan is switched off at PayPal, nobody can subscribe.", cure)
+            return [Finding(what, False, "The plan is switched off at PayPal, nobody can subscribe.", cure)]
         if _sums(now) != _sums(known):
             says = "It costs something else at PayPal than shown here."
-            return Finding(what, False, says, "Set the same plan again with /plans edit.")
+            return [Finding(what, False, says, "Set the same plan again with /plans edit.")]
         if now.trial_days and plan.trial_days not in (None, now.trial_days):
             says = (
                 f"PayPal's plan begins with {now.trial_days} free days; it cannot be sold with another trial."
             )
-            return Finding(what, False, says, "Choose one without a trial of its own with /plans edit.")
-        return Finding(what, True, "The plan is on sale at PayPal.")
+            return [Finding(what, False, says, "Choose one without a trial of its own with /plans edit.")]
+        return [Finding(what, True, "The plan is on sale at PayPal.")]
 
 
 def _sums(price: Price) -> tuple[object, ...]:
@@ -204,7 +216,21 @@ def _names(webhook: Answer) -> set[str]:
     return {need(one, "name", str) for one in found}
 
 
-def _again(error: ProviderError) -> str:
+async def _look(what: str, look: Awaitable[list[Finding]], ends: float) -> list[Finding]:
+    """What one look found, or why it could not be done."""
+    try:
+        async with in_time(what, ends):
+            return await look
+    except ProviderError as error:
+        return [_cannot_tell(what, error)]
+
+
+def _cannot_tell(what: str, error: ProviderError) -> Finding:
+    says = f"This could not be looked at: {error}."
+    cure = f"Check PAYPAL_API_URL; if it is right, {_CALLS} shows the call and PayPal's reason."
     if isinstance(error, ProviderUnavailable):
-        return "Try again in a few minutes; www.paypal-status.com tells of outages."
-    return "Look at the log, which names what PayPal refused."
+        cure = "Try again in a few minutes; www.paypal-status.com tells of outages."
+    elif isinstance(error, Refused) and error.status == 403:
+        says = "The application may not look at this."
+        cure = f"In {APPS} open the application and switch on what docs/setup-paypal.md names."
+    return Finding(what, False, says, cure)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import Finding, Plan, Price
-from providers.base import Answer, in_time, maybe, need, of_server
+from providers.base import Answer, in_time, longest, maybe, need, of_server
 from providers.stripe.api import Api, Refused, path
 from providers.stripe.mapping import NAME
 from providers.stripe.portal import Portals
-
-T = TypeVar("T")
 
 # The events that lead to a subscription, and no others: each further kind costs the owner look-ups.
 EVENTS = (
@@ -45,6 +43,7 @@ EVENTS = (
 )
 _KEYS_PAGE = "Stripe Dashboard > Developers > API keys"
 HOOKS_PAGE = "Stripe Dashboard > Developers > Webhooks"
+_LOGS_PAGE = "Stripe Dashboard > Developers > Logs"
 
 # What a restricted key must be allowed, by the list that shows whether it is.
 PERMISSIONS = (
@@ -71,20 +70,30 @@ class Setup:
         self._account = account
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
-        """A fault of Stripe itself is a finding too: whoever asks for a check wants to read, not to fail."""
-        try:
-            async with in_time("check"):
-                key = await self._check_key()
-                if not key[0].ok:
-                    return key
-                endpoints = await self._check_endpoints(webhook_url)
-                guilds = sorted({plan.guild_id for plan in plans})
-                on_sale = [(p, price) for p in plans if not p.removed_at and (price := p.price_at(NAME))]
-                looks = [of_server(plan.guild_id, self._check_price(plan, price)) for plan, price in on_sale]
-                looks += [of_server(guild, self._check_portal(guild)) for guild in guilds]
-                return [*key, *endpoints, *await _together(looks)]
-        except ProviderError as error:
-            return [Finding("Stripe", False, f"The check could not be finished: {error.tell}", _again(error))]
+        """Each look by itself: what one of them met takes nothing from what the others found."""
+        ends = longest()
+        key = await self._check_key(ends)
+        if not key[0].ok:
+            return key
+        guilds = sorted({plan.guild_id for plan in plans})
+        on_sale = [(p, price) for p in plans if not p.removed_at and (price := p.price_at(NAME))]
+        found = await asyncio.gather(
+            _look("Stripe webhook", "Webhook Endpoints: read", self._check_endpoints(webhook_url), ends),
+            *(
+                of_server(
+                    plan.guild_id,
+                    _look(f"Price of {plan.name}", "Prices: read", self._check_price(plan, price), ends),
+                )
+                for plan, price in on_sale
+            ),
+            *(
+                of_server(
+                    guild, _look("Stripe portal", "Customer portal: write", self._check_portal(guild), ends)
+                )
+                for guild in guilds
+            ),
+        )
+        return [*key, *(finding for findings in found for finding in findings)]
 
     async def fix(self, what: str) -> None:
         """Carry out a cure by the name that `check` gave it."""
@@ -101,32 +110,37 @@ class Setup:
             case _:
                 raise ProviderRefused("There is nothing of that name to put right.")
 
-    async def _check_key(self) -> list[Finding]:
-        probes = await _together([self._probe(where) for where, _ in PERMISSIONS])
-        if 401 in probes:
+    async def _check_key(self, ends: float) -> list[Finding]:
+        met = await asyncio.gather(*(self._probe(where, ends) for where, _ in PERMISSIONS))
+        statuses = [error.status if isinstance(error, Refused) else 0 for error in met]
+        if 401 in statuses:
             return [_bad_key()]
-        missing = [name for (_, name), status in zip(PERMISSIONS, probes, strict=True) if status == 403]
+        if None not in met and 403 not in statuses:
+            return [_cannot_tell("Stripe key", "", met[0])]
         mode = "live mode: payments are real" if self._account == "live" else "test mode: no money moves"
         found = [Finding("Stripe key", True, f"Stripe accepts the key, in {mode}.")]
+        missing = [name for (_, name), status in zip(PERMISSIONS, statuses, strict=True) if status == 403]
         if missing:
-            cure = f"In {_KEYS_PAGE} edit the key and allow {', '.join(missing)}."
-            found.append(Finding("Stripe permissions", False, "The key may not do all that is needed.", cure))
+            found.append(_not_allowed("Stripe permissions", ", ".join(missing)))
+        others = [(name, error) for (_, name), error in zip(PERMISSIONS, met, strict=True) if error]
+        unclear = [(name, error) for name, error in others if name not in missing]
+        if unclear:
+            name, error = unclear[0]
+            more = f" and {len(unclear) - 1} more" if len(unclear) > 1 else ""
+            found.append(_cannot_tell("Stripe permissions", f"{name}{more}", error))
         return found
 
-    async def _probe(self, where: str) -> int:
-        """The status of looking at a list: 403 says that the key may not."""
+    async def _probe(self, where: str, ends: float) -> ProviderError | None:
+        """What looking at a list met: a refusal with 403 says that the key may not."""
         try:
-            await self._api.first(where, limit=1)
-        except Refused as refused:
-            return refused.status
-        return 200
+            async with in_time(f"GET {where}", ends):
+                await self._api.first(where, limit=1)
+        except ProviderError as error:
+            return error
+        return None
 
     async def _check_endpoints(self, webhook_url: str) -> list[Finding]:
-        try:
-            known = await self._api.every("webhook_endpoints")
-        except Refused:
-            cure = f"In {_KEYS_PAGE} allow Webhook Endpoints: read, or look there yourself for {webhook_url}."
-            return [Finding("Stripe webhook", False, "The key may not look at the webhook endpoints.", cure)]
+        known = await self._api.every("webhook_endpoints")
         ours = [one for one in known if maybe(one, "url", str) == webhook_url]
         if not ours:
             cure = (
@@ -137,41 +151,45 @@ class Setup:
             return [Finding("Stripe webhook", False, says, cure)]
         return [_judge_endpoint(one) for one in ours]
 
-    async def _check_price(self, plan: Plan, known: Price) -> Finding:
+    async def _check_price(self, plan: Plan, known: Price) -> list[Finding]:
         what, cure = f"Price of {plan.name}", "Choose another price with /plans edit."
         if known.account != self._account:
             says = f"The price belongs to {known.account} mode, the key to {self._account} mode."
-            return Finding(what, False, says, cure)
+            return [Finding(what, False, says, cure)]
         try:
             price = await self._api.get(path("prices", known.id), expand=["product"])
         except ProviderNotFound:
-            return Finding(what, False, f"Stripe knows no price {known.id}.", cure)
+            return [Finding(what, False, f"Stripe knows no price {known.id}.", cure)]
         if not need(price, "active", bool):
-            return Finding(what, False, "The price is archived at Stripe, nobody can subscribe.", cure)
+            return [Finding(what, False, "The price is archived at Stripe, nobody can subscribe.", cure)]
         product = maybe(price, "product", object)
         if isinstance(product, dict) and maybe(product, "active", bool) is False:
             cure = "Take the product out of the archive in Stripe, or choose another price with /plans edit."
-            return Finding(what, False, "The product is archived at Stripe, nobody can subscribe.", cure)
-        return Finding(what, True, "The price is on sale at Stripe.")
+            return [Finding(what, False, "The product is archived at Stripe, nobody can subscribe.", cure)]
+        return [Finding(what, True, "The price is on sale at Stripe.")]
 
-    async def _check_portal(self, guild_id: int) -> Finding:
+    async def _check_portal(self, guild_id: int) -> list[Finding]:
         what = "Stripe portal"
         wrong = await self._portals.wrong(guild_id)
         if wrong is None:
-            return Finding(what, True, "Its settings are made by the bot when somebody first needs them.")
+            return [Finding(what, True, "Its settings are made by the bot when somebody first needs them.")]
         if not wrong:
-            return Finding(what, True, "Members can manage everything that they should.")
+            return [Finding(what, True, "Members can manage everything that they should.")]
         says = f"Its settings were changed in {', '.join(wrong)}."
-        return Finding(what, False, says, "Let the bot put them right.", f"stripe:portal:{guild_id}")
+        return [Finding(what, False, says, "Let the bot put them right.", f"stripe:portal:{guild_id}")]
 
 
-async def _together(calls: Sequence[Awaitable[T]]) -> list[T]:
-    """All answers, or the first fault once every call is over."""
-    answers = await asyncio.gather(*calls, return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return [answer for answer in answers if not isinstance(answer, BaseException)]
+async def _look(what: str, needed: str, look: Awaitable[list[Finding]], ends: float) -> list[Finding]:
+    """What one look found, or why it could not be done. `needed`: the permission that it takes."""
+    try:
+        async with in_time(what, ends):
+            return await look
+    except Refused as refused:
+        if refused.status == 403:
+            return [_not_allowed(what, needed)]
+        return [_cannot_tell(what, "", refused)]
+    except ProviderError as error:
+        return [_cannot_tell(what, "", error)]
 
 
 def _bad_key() -> Finding:
@@ -179,10 +197,18 @@ def _bad_key() -> Finding:
     return Finding("Stripe key", False, "Stripe does not accept STRIPE_API_KEY.", cure)
 
 
-def _again(error: ProviderError) -> str:
+def _not_allowed(what: str, needed: str) -> Finding:
+    cure = f"In {_KEYS_PAGE} edit the key and allow {needed}."
+    return Finding(what, False, "The key may not do all that is needed.", cure)
+
+
+def _cannot_tell(what: str, of: str, error: ProviderError | None) -> Finding:
+    """`of`: the part of it that could not be looked at; empty for all."""
+    says = f"This could not be looked at{f' ({of})' if of else ''}: {error}."
+    cure = f"Check STRIPE_API_URL; if it is right, {_LOGS_PAGE} shows the request and Stripe's reason."
     if isinstance(error, ProviderUnavailable):
-        return "Try again in a few minutes; status.stripe.com tells of outages."
-    return "Look at the log, which names what Stripe refused."
+        cure = "Try again in a few minutes; status.stripe.com tells of outages."
+    return Finding(what, False, says, cure)
 
 
 def _judge_endpoint(endpoint: Answer) -> Finding:

@@ -141,8 +141,35 @@ async def test_what_is_removed_or_sold_elsewhere_is_not_looked_at(
 async def test_an_outage_is_a_finding(fake: PayPalServer, sink: Sink, provider: PayPalProvider) -> None:
     await fake.go_down()
     (finding,) = wrong(await provider.check([], sink.url))
-    assert "could not be finished" in finding.says
+    assert "could not be looked at" in finding.says
+    assert "paypal-status.com" in finding.cure
     await fake.come_back()
+
+
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        ("/v1/notifications/webhooks", "PayPal webhook"),
+        ("/v1/customer/disputes", "PayPal disputes"),
+        ("/v1/billing/plans/", "PayPal plan of Gold"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("status", "cure"), [(403, "switch on"), (400, "PAYPAL_API_URL"), (503, "status.com")]
+)
+async def test_a_look_that_fails_keeps_what_the_others_found(
+    fake: PayPalServer, sink: Sink, provider: PayPalProvider, where: str, what: str, status: int, cure: str
+) -> None:
+    plan = await sold(fake, provider)
+    hook_of(fake)["event_types"] = [{"name": EVENTS[0]}]
+    plan = replace(plan, prices=(replace(plan.prices[0], amount=400),))
+    before = await provider.check([plan], sink.url)
+    assert len(wrong(before)) == 2
+    fake.faults.add("status", where, status=status, times=None)
+    after = wrong(await provider.check([plan], sink.url))
+    assert [f for f in after if f.what != what] == [f for f in wrong(before) if f.what != what]
+    (fault,) = [f for f in after if f.what == what]
+    assert cure in fault.cure
 
 
 async def test_a_bundle_that_cannot_be_read_is_a_finding(

@@ -250,10 +250,53 @@ async def test_a_missing_permission_is_named(there: StripeSurroundings) -> None:
 
 
 async def test_a_check_while_stripe_is_down_says_so(there: StripeSurroundings) -> None:
-    there.server.faults.add("status", "/v1/invoices", status=429)
+    there.server.faults.add("status", "/v1/", status=429, times=None)
     (finding,) = await there.provider.check([PLAN], HOOK)
     assert not finding.ok
     assert "status.stripe.com" in finding.cure
+
+
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        ("/v1/invoices", "Stripe permissions"),
+        ("/v1/webhook_endpoints", "Stripe webhook"),
+        ("/v1/prices/", "Price of Gold"),
+        ("portal/configurations", "Stripe portal"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("status", "cure"), [(403, "allow"), (404, "STRIPE_API_URL"), (429, "status.stripe.com")]
+)
+async def test_a_look_that_fails_keeps_what_the_others_found(
+    there: StripeSurroundings, where: str, what: str, status: int, cure: str
+) -> None:
+    there.server.add_endpoint(HOOK, ["invoice.paid"])
+    gold = await there.provider.fetch_price(there.sell())
+    there.server.dashboard.archive_price(gold.id)
+    plan = replace(PLAN, prices=(gold,))
+    before = await there.provider.check([plan], HOOK)
+    there.server.faults.add("status", where, status=status, times=None)
+    after = await there.provider.check([plan], HOOK)
+    assert [f for f in after if f.what not in (what, "Stripe permissions")] == [
+        f for f in before if f.what != what
+    ]
+    faults = [f for f in after if f.what == what and not f.ok]
+    if not (status == 404 and what == "Price of Gold"):  # it is the price that is not there
+        assert cure in faults[0].cure
+    assert status == 403 or not any(
+        f.cure.startswith("In Stripe Dashboard > Developers > API keys") for f in after
+    )
+
+
+async def test_a_key_without_the_portal_s_permission_keeps_the_webhook_s_cure(
+    there: StripeSurroundings,
+) -> None:
+    there.server.add_endpoint(HOOK, ["invoice.paid"])
+    there.server.faults.add("status", "portal/configurations", status=403, times=None)
+    webhook = await only_fault(there, "Stripe webhook")
+    assert webhook.fix is not None
+    assert "Customer portal: write" in (await only_fault(there, "Stripe portal")).cure
 
 
 @pytest.mark.parametrize("what", ["", "stripe:portal:x", "stripe:other:1", "portal", "stripe:events:"])
