@@ -105,6 +105,8 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
 
 
 async def _serve_until_signal(settings: Settings) -> int:
+    for sentence in settings.misspelt:
+        log.warning("%s", sentence)
     serving = asyncio.ensure_future(serve(settings, SystemClock()))
     loop = asyncio.get_running_loop()
     with suppress(NotImplementedError, AttributeError):  # Windows raises KeyboardInterrupt instead
@@ -131,10 +133,8 @@ def main(arguments: list[str]) -> int:
             return 0
     except SettingsError as error:
         return tell_refused(error.faults) if arguments == ["check"] else refuse(2, *error.faults)
-    except (LedgerError, CannotListen) as error:
-        return refuse(error.exit_code, error.tell)
-    except (TokenRefused, Conflict) as error:
-        return refuse(2, error.tell)
+    except (LedgerError, CannotListen, TokenRefused, Conflict) as error:
+        return refuse(getattr(error, "exit_code", 2), error.tell)
     print(USAGE, file=sys.stderr)
     return 2
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import textwrap
+import os
+import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from io import TextIOWrapper
+from pathlib import Path
+from textwrap import TextWrapper
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from billing.errors import LedgerError, LedgerHeld, ProviderError
 from billing.model import Finding, Plan
 from billing.ports import Clock, Provider
-from billing.use_cases.doctor import backup_words, find_strays, find_wrong_clock
+from billing.use_cases.doctor import backup_words, find_backup, find_key, find_strays, find_wrong_clock
 from cogs.connect import check_discord, use_discord
 from config import Settings
-from db import SqliteLedger
+from config_addresses import is_loopback
 from db.backup import last_backup
+from db.looking import SeenLedger, looking
 from logs import visible
 from providers.registry import make_providers
+from web.reach import check_port, check_public
 
 LATE_BACKUP = 2 * 86_400  # seconds, where one is to be made every day
 _WIDTH = 100
@@ -25,18 +33,32 @@ _SELF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens e
 
 
 async def check(settings: Settings, clock: Clock) -> int:
-    """Print the table; 0 when all is right, 1 otherwise."""
+    """Print the table; 0 when all is right, 1 otherwise. It only looks: nothing is made or changed."""
     use_discord(settings.discord_api_url, settings.discord_gateway_url)
     providers = make_providers(settings, clock)
-    seen, plans = await _check_ledger(settings, providers.values(), int(clock.now()))
+    seen = await _look_at_ledger(settings, providers.values(), int(clock.now()))
     findings = [
-        Finding("Settings", True, "Every setting can be read."),
-        *seen,
+        *_settings(settings),
+        *seen.findings,
+        find_key(providers, signed=bool(settings.secret_keys)),
         _backups(settings, int(clock.now())),
-        *await check_discord(settings.discord_token),
-        *await _check_providers(providers, plans, settings.public_url),
+        *await _reach(settings, running=seen.running),
+        *await check_discord(settings.discord_token, {plan.guild_id for plan in seen.plans}),
+        *await _check_providers(providers, seen.plans, settings.public_url),
     ]
     return _tell(findings)
+
+
+def _settings(settings: Settings) -> list[Finding]:
+    cure = "Correct the name, or take the line out."
+    wrong = [Finding("Settings", False, says, cure) for says in settings.misspelt]
+    return wrong or [Finding("Settings", True, "Every setting can be read.")]
+
+
+async def _reach(settings: Settings, *, running: bool) -> list[Finding]:
+    host = urlsplit(settings.public_url).hostname or ""
+    public = await check_public(settings.public_url, loopback=is_loopback(host), running=running)
+    return [public] if running else [await check_port(settings.http_host, settings.http_port), public]
 
 
 def tell_refused(faults: Iterable[str]) -> int:
@@ -45,24 +67,57 @@ def tell_refused(faults: Iterable[str]) -> int:
 
 
 def _tell(findings: list[Finding]) -> int:
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a plan's name may not fit this terminal
     print(table(findings))  # noqa: T201 - it is what a terminal asked for
     return 0 if all(finding.ok for finding in findings) else 1
 
 
-async def _check_ledger(
-    settings: Settings, providers: Iterable[Provider], now: int
-) -> tuple[list[Finding], list[Plan]]:
+@dataclass(frozen=True)
+class _Seen:
+    """What the ledger showed; `running`: a bot has it, so its plans were not looked at."""
+
+    findings: list[Finding]
+    plans: list[Plan] = field(default_factory=list)
+    running: bool = False
+
+
+async def _look_at_ledger(settings: Settings, providers: Iterable[Provider], now: int) -> _Seen:
+    path = settings.ledger_path
     try:
-        async with await SqliteLedger.open(settings.ledger_path) as ledger:
-            plans = await ledger.load_plans(None)
-            sellers = {plan.guild_id for plan in await ledger.load_plans(None, removed=True)}
-            strays = await find_strays(ledger, providers, sorted(sellers), now)
+        if not path.exists():
+            return _Seen([_no_ledger(path)])
+        async with looking(path) as ledger:
+            return await _look_inside(ledger, providers, now)
     except LedgerHeld:
         says = "In use by a running bot, so its plans are not looked at here; /doctor does."
-        return [Finding("Ledger", True, says), *await _ask_running(settings)], []
+        return _Seen([Finding("Ledger", True, says), *await _ask_running(settings)], running=True)
     except LedgerError as error:
-        return [Finding("Ledger", False, error.tell, "See docs/operations.md.")], []
-    return [Finding("Ledger", True, f"It opens, and holds {len(plans)} plans on sale."), *strays], plans
+        return _Seen([Finding("Ledger", False, error.tell, "See docs/operations.md.")])
+
+
+def _no_ledger(path: Path) -> Finding:
+    folder = next(folder for folder in path.absolute().parents if folder.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        says = f"There is none at {path.absolute()}, and the user who runs this may make none in {folder}."
+        return Finding("Ledger", False, says, "Check DATABASE_URL and who may write there.")
+    says = f"There is none yet at {path.absolute()}; the bot makes it when it starts."
+    return Finding("Ledger", True, says, note=True)
+
+
+async def _look_inside(ledger: SeenLedger, providers: Iterable[Provider], now: int) -> _Seen:
+    if ledger.schema < ledger.newest:
+        says = (
+            f"It has schema {ledger.schema} and will be brought to schema {ledger.newest} at the start. Its "
+            "plans are looked at once that is done."
+        )
+        return _Seen([Finding("Ledger", True, says, note=True)])
+    plans = await ledger.load_plans(None)
+    sellers = {plan.guild_id for plan in await ledger.load_plans(None, removed=True)}
+    strays = await find_strays(ledger, providers, sorted(sellers), now)
+    return _Seen(
+        [Finding("Ledger", True, f"It can be read, and holds {len(plans)} plans on sale."), *strays], plans
+    )
 
 
 async def _ask_running(settings: Settings) -> list[Finding]:
@@ -84,13 +139,12 @@ async def _ask_running(settings: Settings) -> list[Finding]:
 
 
 def _backups(settings: Settings, now: int) -> Finding:
-    """None at all is no fault: the owner may copy the whole machine."""
     at = last_backup(settings.ledger_path)
     age = None if at is None else max(now - at, 0)
     if settings.backup_dir and age is not None and age > LATE_BACKUP:
         cure = "See that the bot runs and may write to BACKUP_DIR; its log says why a backup failed."
         return Finding("Backups", False, backup_words(age), cure)
-    return Finding("Backups", True, backup_words(age))
+    return replace(find_backup(age), what="Backups")
 
 
 async def _check_providers(
@@ -121,7 +175,16 @@ def table(findings: list[Finding]) -> str:
     wide = max(len(visible(finding.what)) for finding in findings)
     lines = []
     for finding in findings:
-        start = f"{'ok  ' if finding.ok else 'FAIL'}  {visible(finding.what):<{wide}}  "
+        start = f"{_mark(finding)}  {visible(finding.what):<{wide}}  "
         text = visible(finding.says if finding.ok else f"{finding.says} {finding.cure}")
-        lines += textwrap.wrap(text, _WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
+        # A path or an address stays whole, to be copied.
+        whole = TextWrapper(width=_WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
+        whole.break_long_words = whole.break_on_hyphens = False
+        lines += whole.wrap(text)
     return "\n".join(lines)
+
+
+def _mark(finding: Finding) -> str:
+    if not finding.ok:
+        return "FAIL"
+    return "note" if finding.note else "ok  "

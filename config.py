@@ -6,18 +6,19 @@ docs/settings.md is the table for people; a test holds it and config.example.env
 from __future__ import annotations
 
 import base64
-import ipaddress
 import math
 import os
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
 
 import certifi
 from dotenv import dotenv_values
+
+from config_addresses import is_loopback, is_plain, split_url
+from config_names import find_misspelt
 
 DEFAULTS: Mapping[str, str] = {
     "DISCORD_TOKEN": "",
@@ -54,11 +55,15 @@ _STRIPE_HOSTS = frozenset({"api.stripe.com"})
 _PAYPAL_HOSTS = frozenset({"api-m.paypal.com", "api-m.sandbox.paypal.com"})
 _PAYPAL_GROUP = ("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID")
 _SIGNING_SECRET = "whsec_"  # noqa: S105 - how each begins
+_ORG = "is an organisation's key: take a restricted (rk_) or secret (sk_) key of the account that is paid."
 _NO_STRIPE_KEYS = {
     "pk_": "is a publishable key: take a secret (sk_) or restricted (rk_) one.",
     _SIGNING_SECRET: "is a webhook's signing secret (whsec_): that one belongs into STRIPE_WEBHOOK_SECRET.",
     "we_": "is a webhook endpoint's id: take a secret (sk_) or restricted (rk_) key.",
+    "sk_org_": _ORG,
+    "rk_org_": _ORG,
 }
+_HOOK = re.compile(r"/webhooks(/(stripe|paypal))?$", re.IGNORECASE)
 _SQLITE = "sqlite:///"
 _UNFIT = "holds a blank or a character that no such value has: copy it once more."
 _SHORTEST_KEY = 32  # bytes
@@ -113,6 +118,7 @@ class Settings:
     log_level: str
     log_format: str
     secret_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    misspelt: tuple[str, ...] = ()  # a sentence for each name in the file that is nearly a setting's
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -125,7 +131,7 @@ class Settings:
             ledger_path=_read_ledger_path(reader),
             http_host=_read_bind_host(reader),
             http_port=_read_port(reader),
-            public_url=reader.url("PUBLIC_URL", "http"),
+            public_url=_read_public_url(reader),
             stripe=_read_stripe(reader),
             paypal=_read_paypal(reader),
             grace_seconds=round(reader.number("GRACE_DAYS", _MOST_GRACE_DAYS) * 86_400),
@@ -143,7 +149,12 @@ class Settings:
 
 def load(env_file: Path = Path(".env")) -> Settings:
     """Settings of this process: the environment, and where it says nothing, `env_file` (need not exist)."""
-    return Settings.from_env({**_read_env_file(env_file), **os.environ})
+    named = _read_env_file(env_file)
+    misspelt = find_misspelt(named, DEFAULTS)
+    try:
+        return replace(Settings.from_env({**named, **os.environ}), misspelt=tuple(misspelt))
+    except SettingsError as error:
+        raise SettingsError([*error.faults, *misspelt]) from None
 
 
 def _read_env_file(path: Path) -> dict[str, str]:
@@ -171,7 +182,7 @@ class _Reader:
 
     def secret(self, name: str) -> str:
         value = self.text(name)
-        if not _is_plain(value):
+        if not is_plain(value):
             self.fault(name, _UNFIT)
         return value
 
@@ -195,14 +206,14 @@ class _Reader:
     def url(self, name: str, scheme: str) -> str:
         """An address with `scheme`, plain or with an s at its end; "" where there is none."""
         value = self.text(name)
-        if value and _split_url(value, scheme) is None:
+        if value and split_url(value, scheme) is None:
             self.fault(name, f"must be an address such as {scheme}s://host, without user name, ? or #.")
         return value.rstrip("/")
 
     def service_url(self, name: str, own_hosts: frozenset[str], scheme: str = "http") -> str:
         """An address of the service itself (encrypted), or of a stand-in on this machine."""
         value = self.url(name, scheme)
-        parts = _split_url(value, scheme)
+        parts = split_url(value, scheme)
         if parts is None or is_loopback(parts.hostname or ""):
             return value
         if parts.hostname not in own_hosts:
@@ -211,39 +222,6 @@ class _Reader:
         elif parts.scheme != f"{scheme}s":
             self.fault(name, f"must begin with {scheme}s:// (plain {scheme}:// is for loopback addresses).")
         return value
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a URL's host (lower case, no brackets) is this machine: localhost, 127.0.0.0/8 or ::1."""
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address):
-        # Not is_loopback, which since Python 3.13 also follows addresses that only map to IPv4.
-        return address == ipaddress.IPv6Address("::1")
-    return address.is_loopback
-
-
-def _is_plain(value: str) -> bool:
-    """Whether a value can stand in a header or an address as it is: visible ASCII, no blank inside."""
-    return value.isascii() and value.isprintable() and " " not in value
-
-
-def _split_url(value: str, scheme: str) -> SplitResult | None:
-    # A backslash parts the host from the path for some readers and not for others.
-    if not _is_plain(value) or "\\" in value:
-        return None
-    try:
-        parts = urlsplit(value)
-        fit = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return None
-    # Whatever could make two readers of the address disagree about its host is refused, empty or not.
-    clear = not any(mark in value for mark in "@?#")
-    return parts if fit and clear and parts.scheme in {scheme, f"{scheme}s"} else None
 
 
 def _read_token(reader: _Reader) -> str:
@@ -255,6 +233,16 @@ def _read_token(reader: _Reader) -> str:
     else:
         reader.secret("DISCORD_TOKEN")
     return token
+
+
+def _read_public_url(reader: _Reader) -> str:
+    url = reader.url("PUBLIC_URL", "http")
+    if _HOOK.search(url):
+        reader.fault(
+            "PUBLIC_URL",
+            "must not end in the path of a webhook, as the program adds that: end it before /webhooks.",
+        )
+    return url
 
 
 def _read_secret_keys(reader: _Reader) -> tuple[bytes, ...]:
@@ -309,7 +297,7 @@ def _read_backup_keep(reader: _Reader) -> int:
 
 def _read_bind_host(reader: _Reader) -> str:
     host = reader.text("HTTP_HOST")
-    if not _is_plain(host) or any(mark in host for mark in "/@?#[]"):
+    if not is_plain(host) or any(mark in host for mark in "/@?#[]"):
         reader.fault("HTTP_HOST", "must be an address to listen on, such as 127.0.0.1, 0.0.0.0 or ::1.")
     return host
 
@@ -349,7 +337,7 @@ def _read_webhook_secrets(reader: _Reader, value: str) -> tuple[str, ...]:
     elif not all(secrets):
         # An empty secret would let anybody sign: HMAC with an empty key is computable by all.
         reader.fault(name, "has an empty place beside a comma: give one secret, or several parted by commas.")
-    elif not all(_is_plain(secret) for secret in secrets):
+    elif not all(is_plain(secret) for secret in secrets):
         reader.fault(name, _UNFIT)
     elif any(secret.startswith(("sk_", "rk_")) for secret in secrets):
         reader.fault(name, "holds an API key (sk_ or rk_): that one belongs into STRIPE_API_KEY.")
@@ -378,7 +366,7 @@ def _read_paypal(reader: _Reader) -> PayPalSettings | None:
     several = tuple(part.strip() for part in webhook_ids.split(","))
     if webhook_ids and not all(several):
         reader.fault(_PAYPAL_GROUP[2], "has an empty place beside a comma: give one id, or several.")
-    elif not all(_is_plain(part) for part in several):
+    elif not all(is_plain(part) for part in several):
         reader.fault(_PAYPAL_GROUP[2], _UNFIT)
     return PayPalSettings(client_id, client_secret, several, url, ca_file, verify)
 

@@ -7,6 +7,8 @@ by a bare client that never connects to the gateway.
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
@@ -21,6 +23,10 @@ from cogs.gateway import ClosingWebSocket
 
 log = logging.getLogger(__name__)
 
+INVITE = (
+    "https://discord.com/oauth2/authorize?client_id={}&scope=bot+applications.commands&permissions=268435456"
+)
+NAMED = 5  # servers in one line
 _AGAIN = (5, 15, 60, 300)
 
 
@@ -55,11 +61,17 @@ def use_gateway(url: str | None) -> None:
 
 async def introduce(token: str) -> Introduction:
     """Ask once. TokenRefused, or DiscordUnavailable for anything that may pass."""
+    async with _logged_in(token) as client:
+        return await _ask(client)
+
+
+@asynccontextmanager
+async def _logged_in(token: str) -> AsyncIterator[discord.Client]:
     client = discord.Client(intents=discord.Intents(guilds=True), max_ratelimit_timeout=60)
     try:
         async with client:
             await client.login(token)
-            return await _ask(client)
+            yield client
     except discord.LoginFailure:
         raise TokenRefused from None
     except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
@@ -94,8 +106,9 @@ async def wait_for_discord(token: str, clock: Clock) -> Introduction:
     raise AssertionError("unreachable")
 
 
-async def check_discord(token: str) -> list[Finding]:
-    """Whether the token logs in, and what the application may do."""
+async def check_discord(token: str, sellers: Collection[int]) -> list[Finding]:
+    """Whether the token logs in, what the application may do, and whether the bot is in a server, and in
+    those that plans are sold in (`sellers`)."""
     try:
         found = await introduce(token)
     except DuesError as error:
@@ -112,4 +125,24 @@ async def check_discord(token: str) -> list[Finding]:
     return [
         Finding("Discord login", True, f"Logged in as {found.name}."),
         Finding("Members intent", True, f"It is {intent}."),
+        *await _check_servers(token, sellers),
     ]
+
+
+async def _check_servers(token: str, sellers: Collection[int]) -> list[Finding]:
+    what = "Discord servers"
+    try:
+        async with _logged_in(token) as client:
+            guilds = {guild.id: guild.name async for guild in client.fetch_guilds(with_counts=False)}
+            cure = f"Whoever manages the server opens {INVITE.format(client.application_id)}"
+    except DuesError as error:
+        says, cure = f"They could not be looked at: {error}.", "Check again in a few minutes."
+        return [Finding(what, False, says, cure)]
+    if not guilds:
+        return [Finding(what, False, "The bot is in no server, so it can sell nothing.", cure)]
+    left = [
+        Finding(what, False, f"Plans are on sale in server {guild_id}, and the bot is not in it.", cure)
+        for guild_id in sorted(set(sellers) - set(guilds))
+    ]
+    names = ", ".join(list(guilds.values())[:NAMED]) + (" and others" if len(guilds) > NAMED else "")
+    return left or [Finding(what, True, f"The bot is in {names}.")]

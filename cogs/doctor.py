@@ -102,7 +102,7 @@ async def examine(interaction: Interaction, guild_id: int) -> list[Finding]:
         _notice_channel(guild, settings),
         _members_intent(interaction.client.intents.members),
         await find_holders(interaction.client, guild, plans),
-        find_key(ports),
+        find_key(ports.providers, signed=bool(ports.signer)),
     ]
     return [*found, *await diagnose(ports, guild_id, owner=await is_owner(interaction))]
 
@@ -180,7 +180,7 @@ def report(findings: list[Finding], done: list[str], *, asked: bool) -> list[Car
     if asked and wrong and not done:
         lines.append("Nothing here could be mended by the bot itself.")
     lines += [_wrong(f) for f in wrong]
-    lines += [f"✅ {_says(f)}" for f in findings if f.ok]
+    lines += [f"{'ℹ️' if f.note else '✅'} {_says(f)}" for f in findings if f.ok]
     if wrong and not asked and any(f.fix for f in wrong):
         lines.append("`/doctor fix:True` mends what is marked so.")
     head = "### All is well" if not wrong else f"### {len(wrong)} to mend"

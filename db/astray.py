@@ -125,7 +125,7 @@ def load_stretches(db: sqlite3.Connection, guild_id: int) -> list[Stretch]:
 async def _walk_aside(
     path: Path, stretches: Iterator[Stretch], guild_id: int, at: int, grace: int
 ) -> list[int]:
-    lane = await Lane.open(path, prepare_walker, read_only=True)
+    lane = await Lane.open(path, prepare_walker, mode="ro")
     try:
         return await _walk(lane, stretches, guild_id, at, grace)
     finally:

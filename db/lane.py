@@ -109,7 +109,7 @@ def _run_apart(db: sqlite3.Connection, waiting: _Waiting) -> None:
 
 
 def address(path: Path, mode: str) -> str:
-    """The URI of a file that is there; `mode` is ro or rw."""
+    """The URI of a file that is there; `mode` is ro or rw, and what else SQLite is to be told."""
     return f"{path.absolute().as_uri()}?mode={mode}"
 
 
@@ -135,18 +135,18 @@ class Lane:
         path: Path,
         prepare: Operation,
         *,
-        read_only: bool = False,
+        mode: str = "rw",
         on_change: OnChange = lambda works: None,
         count: Count | None = None,
     ) -> Lane:
         """Connect, and `prepare` the connection on its own thread before anything else. What changes anything
-        is counted by `count`."""
+        is counted by `count`. `mode`: as for `address`."""
         made: list[_Grouping] = []
         failed: list[Exception] = []
 
         def connect(*args: Any, **options: Any) -> _Grouping:
             raw = _Grouping(*args, **options)
-            raw.only_reads = read_only
+            raw.only_reads = mode != "rw"
             raw.count = count
             made.append(raw)
             try:
@@ -156,7 +156,7 @@ class Lane:
             return raw
 
         db = await aiosqlite.connect(
-            address(path, "ro" if read_only else "rw"),
+            address(path, mode),
             uri=True,
             factory=connect,
             timeout=5,

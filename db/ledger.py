@@ -106,7 +106,7 @@ class SqliteLedger(Ledger):
             writer = await Lane.open(path, prepare_writer, on_change=changed, count=count)
             undo.push_async_callback(writer.close)
             await writer.run(partial(count.begin, new=new))
-            reader = await Lane.open(path, prepare_reader, read_only=True)
+            reader = await Lane.open(path, prepare_reader, mode="ro")
             undo.pop_all()
         return cls(path, lock, count, writer, reader, copier)
 

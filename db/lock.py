@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -43,6 +45,25 @@ def hold(path: Path) -> IO[bytes]:
         file.close()
         raise LedgerHeld(detail=f"{path} is held by another process") from error
     return file
+
+
+@contextmanager
+def hold_if_there(path: Path) -> Iterator[None]:
+    """Keep others off meanwhile, without making anything: LedgerHeld where `<path>.lock` is locked. Without
+    that file no bot has the ledger."""
+    try:
+        file = beside(path, ".lock").open("rb")
+    except FileNotFoundError:
+        yield
+        return
+    except OSError as error:
+        raise _cannot_be_made(error) from error
+    with file:
+        try:
+            _seize(file)
+        except OSError as error:
+            raise LedgerHeld(detail=f"{path} is held by another process") from error
+        yield
 
 
 def make(path: Path) -> bool:

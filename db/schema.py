@@ -132,7 +132,11 @@ def _migrate(db: sqlite3.Connection, version: int, script: str) -> None:
 def _check(db: sqlite3.Connection) -> None:
     pages = int(db.execute("PRAGMA page_count").fetchone()[0])  # raises where the file is cut off
     size = pages * int(db.execute("PRAGMA page_size").fetchone()[0])
-    if size <= CHECKED_WHOLE:
-        says = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if says != "ok":
-            raise LedgerDamaged(detail=says)
+    if size <= CHECKED_WHOLE and (says := quick_check(db)) != "ok":
+        raise LedgerDamaged(detail=says)
+
+
+def quick_check(db: sqlite3.Connection) -> str:
+    """Go through the whole file: "ok", or the first damage that SQLite names; sqlite3.DatabaseError where it
+    cannot even be read."""
+    return str(db.execute("PRAGMA quick_check(1)").fetchone()[0])

@@ -11,7 +11,8 @@ from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config import DEFAULTS, Settings, SettingsError, StripeSettings, is_loopback, load
+from config import DEFAULTS, Settings, SettingsError, StripeSettings, load
+from config_addresses import is_loopback
 
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN = {"DISCORD_TOKEN": "token-for-tests"}

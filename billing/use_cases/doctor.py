@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from billing.access import block_on, plans_of
 from billing.brake import TELL, allowed
@@ -71,16 +71,16 @@ async def check_provider(ports: Ports, provider: Provider, guild_id: int | None)
         return [Finding(provider.title, False, error.tell, "Check the key and the provider's status page.")]
 
 
-def find_key(ports: Ports) -> Finding:
+def find_key(providers: Container[str], *, signed: bool) -> Finding:
     """What an empty SECRET_KEY costs; it is no fault."""
-    if ports.signer:
+    if signed:
         says = "SECRET_KEY is set: PayPal's subscriptions show whose they are, should the ledger be lost."
         return Finding("secret key", True, f"{says} Keep the key with your backups.")
     costs = "If the ledger is lost, Stripe's payers are found again by themselves"
-    if "paypal" in ports.providers:
+    if "paypal" in providers:
         costs += ", and PayPal's must be linked by hand with `/members link`"
     says = f"SECRET_KEY is not set. {costs}. docs/settings.md tells how to set it."
-    return Finding("secret key", True, says)
+    return Finding("secret key", True, says, note=True)
 
 
 def find_wrong_clock(skew: float) -> list[Finding]:
@@ -207,12 +207,16 @@ async def _lacks(ports: Ports, guild_id: int) -> list[Finding]:
 
 
 async def _backups(ports: Ports) -> list[Finding]:
-    """That there is none is no fault: the owner may copy the whole machine."""
     health = await ports.ledger.load_health(ports.now())
     if health.backup_failed:
         cure = "The bot tries again every hour. The log names the folder and the reason."
         return [Finding("backups", False, "The last daily backup of the ledger failed.", cure)]
-    return [Finding("backups", True, backup_words(health.backup_age))]
+    return [find_backup(health.backup_age)]
+
+
+def find_backup(age: float | None) -> Finding:
+    """None at all is no fault: the owner may copy the whole machine."""
+    return Finding("backups", True, backup_words(age), note=age is None)
 
 
 def backup_words(age: float | None) -> str:

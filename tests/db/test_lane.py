@@ -232,7 +232,7 @@ async def test_a_reader_sees_one_moment_and_writes_nothing(lane: Lane, path: Pat
         asyncio.run_coroutine_threadsafe(lane.run(put("b")), loop).result()
         return before, names(db)
 
-    async with opened(path, prepare_reader, read_only=True) as reader:
+    async with opened(path, prepare_reader, mode="ro") as reader:
         assert await reader.run(twice) == (["a"], ["a"])
         assert await reader.run(names) == ["a", "b"]
         with pytest.raises(LedgerUnavailable):

@@ -1,0 +1,32 @@
+"""Names in the settings' file that look like a setting's and are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+MOST = 2  # letters off
+
+
+def find_misspelt(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """A sentence for each name that is one or two letters off a setting's, in whatever case."""
+    settings = sorted(known)
+    return list(_misspelt([name for name in names if name not in settings], settings))
+
+
+def _misspelt(names: list[str], settings: list[str]) -> Iterator[str]:
+    for name in names:
+        away, setting = min((distance(name.upper(), setting), setting) for setting in settings)
+        if away <= MOST:
+            yield f"{name} in .env is no setting, so it counts for nothing. Did you mean {setting}?"
+
+
+def distance(one: str, other: str) -> int:
+    """How many letters must be put in, left out or changed to make one of the other (Levenshtein)."""
+    above = list(range(len(other) + 1))
+    for row, letter in enumerate(one, start=1):
+        line = [row]
+        for column, there in enumerate(other, start=1):
+            changed = above[column - 1] + (letter != there)
+            line.append(min(changed, above[column] + 1, line[-1] + 1))
+        above = line
+    return above[-1]

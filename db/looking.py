@@ -1,0 +1,79 @@
+"""A ledger that is only looked at: nothing in it changes, and nothing is made beside it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from billing.errors import LedgerDamaged, LedgerUnavailable
+from db.faults import opening
+from db.lane import Lane
+from db.ledger import SqliteLedger
+from db.lock import hold_if_there
+from db.private import beside
+from db.schema import load_migrations, prepare_reader, quick_check, require_known, require_room
+
+
+class SeenLedger(SqliteLedger):
+    """What is committed, to read. `schema`: of the file, 0 where it is empty; `newest`: what this program
+    would bring it to. Before it has, nothing else may be read."""
+
+    def __init__(self, path: Path, reader: Lane, schema: int) -> None:
+        self._path, self._reader = path, reader
+        self.schema, self.newest = schema, len(load_migrations())
+
+    async def _leave(self, *_: object, **__: object) -> Any:
+        raise LedgerUnavailable(detail="this ledger is only looked at")
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        await self._reader.close()
+
+
+@asynccontextmanager
+async def looking(path: Path) -> AsyncIterator[SeenLedger]:
+    """LedgerHeld where a bot has it; LedgerDamaged, LedgerTooNew, LedgerNoRoom where a migration would not
+    fit on the disk, LedgerUnavailable where it cannot be read."""
+    with opening(path), hold_if_there(path), TemporaryDirectory() as folder:
+        where, mode = _readable(path, Path(folder))
+        found: list[int] = []
+        reader = await Lane.open(where, _prepare(path, found.append), mode=mode)
+        ledger = SeenLedger(where, reader, found[0])
+        try:
+            yield ledger
+        finally:
+            await ledger.close()
+
+
+def _readable(path: Path, folder: Path) -> tuple[Path, str]:
+    """Where to read it, and how: SQLite would else make its log and its index beside the ledger. What a bot
+    that was killed left in the log counts; without the index of that log, both are copied."""
+    log = beside(path, "-wal")
+    if not log.exists() or log.stat().st_size == 0:
+        return path, "ro&immutable=1"
+    if beside(path, "-shm").exists():
+        return path, "ro&readonly_shm=1"
+    copy = folder / path.name
+    shutil.copyfile(path, copy)
+    shutil.copyfile(log, beside(copy, "-wal"))
+    return copy, "ro"
+
+
+def _prepare(path: Path, tell: Callable[[int], None]) -> Callable[[sqlite3.Connection], None]:
+    def prepare(db: sqlite3.Connection) -> None:
+        prepare_reader(db)
+        newest = len(load_migrations())
+        found = require_known(db, newest)
+        says = quick_check(db)
+        if says != "ok":
+            raise LedgerDamaged(detail=says)
+        if 0 < found < newest:
+            require_room(path, path)
+        tell(found)
+
+    return prepare

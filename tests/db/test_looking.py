@@ -1,0 +1,90 @@
+"""A ledger that is only looked at stays as it was, and so does all that stands beside it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from billing.errors import LedgerDamaged, LedgerError, LedgerHeld, LedgerTooNew, LedgerUnavailable
+from billing.model import Plan
+from db import SqliteLedger
+from db.looking import looking
+from db.schema import load_migrations, prepare
+from tests.contract.ledger.nouns import plan
+
+NAME = "ledger.db"
+
+
+def state(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+async def look(path: Path) -> list[Plan]:
+    """The plans that it shows; nothing was made, changed or touched for that."""
+    before = state(path.parent)
+    try:
+        async with looking(path) as ledger:
+            assert ledger.schema == ledger.newest
+            return await ledger.load_plans(None)
+    finally:
+        assert state(path.parent) == before
+
+
+async def test_one_that_was_closed(tmp_path: Path) -> None:
+    async with await SqliteLedger.open(tmp_path / NAME) as ledger:
+        await ledger.record_plan(plan(), "1", 10)
+    assert len(await look(tmp_path / NAME)) == 1
+
+
+@pytest.mark.parametrize("lost", [(), ("-shm",), (".lock",), ("-shm", ".lock")])
+async def test_one_whose_bot_was_killed(tmp_path: Path, lost: tuple[str, ...]) -> None:
+    left = tmp_path / "left"
+    left.mkdir()
+    async with await SqliteLedger.open(tmp_path / NAME) as ledger:
+        await ledger.record_plan(plan(), "1", 10)
+        for path in tmp_path.glob(f"{NAME}*"):
+            shutil.copyfile(path, left / path.name)
+    assert (left / f"{NAME}-wal").stat().st_size > 0
+    for ending in lost:
+        (left / f"{NAME}{ending}").unlink()
+    assert len(await look(left / NAME)) == 1
+
+
+async def test_one_of_an_older_schema_is_not_migrated(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as db:
+        prepare(db, load_migrations()[:6])
+    before = state(tmp_path)
+    async with looking(tmp_path / NAME) as ledger:
+        assert ledger.schema == 6
+        assert ledger.newest == len(load_migrations())
+    assert state(tmp_path) == before
+
+
+@pytest.mark.parametrize(("kind", "fault"), [("damaged", LedgerDamaged), ("newer", LedgerTooNew)])
+async def test_one_that_cannot_be_read(tmp_path: Path, kind: str, fault: type[LedgerError]) -> None:
+    path = tmp_path / NAME
+    if kind == "damaged":
+        path.write_bytes(b"this is no ledger at all" * 1000)
+    else:
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("PRAGMA user_version = 9999")
+    with pytest.raises(fault):
+        await look(path)
+
+
+async def test_one_that_a_bot_has(tmp_path: Path) -> None:
+    async with await SqliteLedger.open(tmp_path / NAME):
+        with pytest.raises(LedgerHeld):
+            await look(tmp_path / NAME)
+
+
+async def test_nothing_can_be_written_to_it(tmp_path: Path) -> None:
+    async with await SqliteLedger.open(tmp_path / NAME):
+        pass
+    async with looking(tmp_path / NAME) as ledger:
+        with pytest.raises(LedgerUnavailable):
+            await ledger.record_plan(plan(), "1", 10)

@@ -1,0 +1,240 @@
+"""`python bot.py check` looks at everything, says what it found, and leaves everything as it was."""
+
+from __future__ import annotations
+
+import sqlite3
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+
+from db import SqliteLedger
+from db.schema import load_migrations, prepare
+from sandbox.paypal.certs import issue, key
+from tests.cogs.town import Town
+from tests.contract.ledger.nouns import plan
+from tests.db.test_looking import state
+from tests.e2e.process import Program, is_ready, run, settings_of
+from web.reach import check_public
+
+
+async def check(town: Town, folder: Path, **more: str) -> tuple[int, str]:
+    """Exit code, and the table as one line."""
+    code, output = await run(folder, settings_of(town, **more), "check")
+    return code, " ".join(output.split())
+
+
+async def test_it_makes_no_ledger_and_no_folder(town: Town, tmp_path: Path) -> None:
+    place = tmp_path / "new" / "folder"
+    code, output = await check(town, tmp_path, DATABASE_URL=f"sqlite:///{place}/ledger.db")
+    assert code == 0, output
+    assert f"note Ledger There is none yet at {place}/ledger.db" in output
+    assert [path.name for path in tmp_path.iterdir()] == ["output.txt"]
+
+
+async def test_it_migrates_nothing(town: Town, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with closing(sqlite3.connect(home / "old.db", isolation_level=None)) as db:
+        prepare(db, load_migrations()[:6])
+    before = state(home)
+    code, output = await check(town, tmp_path, DATABASE_URL=f"sqlite:///{home}/old.db")
+    assert code == 0, output
+    assert f"It has schema 6 and will be brought to schema {len(load_migrations())} at the start" in output
+    assert state(home) == before
+
+
+@pytest.mark.parametrize(("version", "says"), [(9999, "later version"), (None, "damaged")])
+async def test_a_ledger_that_cannot_be_read_is_a_finding(
+    town: Town, tmp_path: Path, version: int | None, says: str
+) -> None:
+    path = tmp_path / "home" / "odd.db"
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {version or 1}")
+    if version is None:
+        path.write_bytes(b"this is no ledger at all" * 1000)
+    before = state(path.parent)
+    code, output = await check(town, tmp_path, DATABASE_URL=f"sqlite:///{path}")
+    assert code == 1
+    assert "FAIL Ledger" in output
+    assert says in output
+    assert state(path.parent) == before
+
+
+async def test_a_name_that_the_terminal_cannot_show_hides_nothing(town: Town, tmp_path: Path) -> None:
+    async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
+        await ledger.record_plan(plan(name="Gold \N{GLOWING STAR}"), "1", 10)
+    for encoding in ("ascii", "latin-1", "cp1252"):
+        _, output = await check(town, tmp_path, PYTHONIOENCODING=encoding)
+        assert "Price of Gold \\U0001f31f" in output
+        assert "Traceback" not in output
+
+
+async def test_notes_are_no_faults(town: Town, tmp_path: Path) -> None:
+    code, output = await check(town, tmp_path)
+    assert code == 0, output
+    assert "FAIL" not in output
+    for note in ("PUBLIC_URL http://127.0.0.1", "secret key SECRET_KEY is not set", "Backups No backup"):
+        assert f"note {note}" in output
+
+
+async def test_whether_the_bot_is_in_a_server(town: Town, tmp_path: Path) -> None:
+    _, output = await check(town, tmp_path)
+    assert "ok Discord servers The bot is in Pottery" in output
+    async with await SqliteLedger.open(town.path) as ledger:
+        await ledger.record_plan(plan(guild_id=77), "1", 10)
+    code, output = await check(town, tmp_path)
+    assert code == 1
+    assert "Plans are on sale in server 77, and the bot is not in it." in output
+
+
+async def test_a_bot_in_no_server_is_told_its_link(town: Town, tmp_path: Path) -> None:
+    town.world.uninstall(town.app, town.guild)
+    code, output = await check(town, tmp_path)
+    assert code == 1
+    assert "FAIL Discord servers The bot is in no server" in output
+    assert f"client_id={town.app.id}" in output
+
+
+async def test_a_port_that_is_taken(town: Town, tmp_path: Path) -> None:
+    _, output = await check(town, tmp_path)
+    assert f"ok Listener 127.0.0.1:{town.port} is free" in output
+    async with answering(200, "not ours") as port:
+        code, output = await check(town, tmp_path, HTTP_PORT=str(port))
+    assert code == 1
+    assert "FAIL Listener Another program listens at" in output
+
+
+async def test_while_a_bot_runs_its_port_is_its_own(town: Town, program: Program, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    code, output = await check(town, other, PUBLIC_URL="https://dues.invalid")
+    assert "ok Ledger In use by a running bot" in output
+    assert "Listener" not in output
+    assert "note PUBLIC_URL https://dues.invalid/healthz could not be tried from here" in output
+    assert code == 1, "the webhook leads elsewhere"
+
+
+async def test_a_misspelt_setting_is_a_fault_here_and_a_warning_at_the_start(
+    town: Town, tmp_path: Path
+) -> None:
+    lines = {**settings_of(town), "GRACE_DAY": "3", "MY_OWN": "x"}
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+    code, output = await run(tmp_path, {}, "check")
+    assert code == 1
+    assert "FAIL  Settings" in output
+    assert "GRACE_DAY in .env is no setting, so it counts for nothing. Did you mean GRACE_DAYS?" in " ".join(
+        output.split()
+    )
+    assert "MY_OWN" not in output
+    program = Program(tmp_path, {})
+    await program.start()
+    await is_ready(town)
+    assert await program.stop() == 0
+    assert "WARNING dues: GRACE_DAY in .env is no setting" in program.output
+
+
+async def test_a_misspelt_setting_is_named_where_the_start_is_refused(town: Town, tmp_path: Path) -> None:
+    lines = settings_of(town)
+    lines["STRIPE_WEBHOK_SECRET"] = lines.pop("STRIPE_WEBHOOK_SECRET")
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+    code, output = await run(tmp_path, {})
+    assert code == 2
+    assert "Did you mean STRIPE_WEBHOOK_SECRET?" in output
+
+
+# -- the address that providers and browsers use ---------------------------------------------------------
+
+
+@asynccontextmanager
+async def answering(
+    status: int, text: str, context: ssl.SSLContext | None = None, location: str = ""
+) -> AsyncIterator[int]:
+    """The port of a server that says this to everything."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=status, text=text, headers={"Location": location} if location else {})
+
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    await site.start()
+    assert site._server is not None
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """Of a server `localhost` whose certificate this machine trusts."""
+    holder = issue("localhost", key("localhost"), now=time.time())
+    pem = holder.private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    both = tmp_path / "localhost.pem"
+    both.write_bytes(pem + holder.pem())
+    trusting = ssl.create_default_context(cadata=holder.pem().decode())
+    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    return context
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "ok", "says"),
+    [
+        (200, "ok\n", True, "The bot answers at"),
+        (200, "<html>Welcome to nginx!</html>", False, "Something else"),
+        (502, "bad gateway", False, "answers 502"),
+        (404, "not found", False, "answers 404"),
+        (301, "", False, "leads elsewhere (301)"),
+    ],
+)
+async def test_what_answers_at_the_public_address(
+    certified: ssl.SSLContext, status: int, text: str, ok: bool, says: str
+) -> None:
+    location = "https://www.example.com/" if status == 301 else ""
+    async with answering(status, text, certified, location) as port:
+        found = await check_public(f"https://localhost:{port}", loopback=False, running=True)
+    assert found.ok is ok
+    assert not found.note
+    assert says in found.says
+    assert ok or found.cure
+
+
+async def test_a_certificate_that_nobody_trusts(
+    certified: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", ssl.create_default_context())
+    async with answering(200, "ok", certified) as port:
+        found = await check_public(f"https://localhost:{port}", loopback=False, running=True)
+    assert not found.ok
+    assert "certificate" in found.says
+
+
+@pytest.mark.parametrize("host", ["dues.invalid", "127.0.0.1:9"])
+async def test_an_address_that_cannot_be_tried_from_here_is_no_fault(host: str) -> None:
+    found = await check_public(f"https://{host}", loopback=False, running=True)
+    assert found.ok
+    assert found.note
+    assert "could not be tried from here" in found.says
+
+
+async def test_plain_http_is_a_fault_but_for_this_machine_alone() -> None:
+    for running in (True, False):
+        outside = await check_public("http://dues.example.org", loopback=False, running=running)
+        assert not outside.ok
+        here = await check_public("http://127.0.0.1:8080", loopback=True, running=running)
+        assert (here.ok, here.note) == (True, True)
+    waits = await check_public("https://dues.example.org", loopback=False, running=False)
+    assert (waits.ok, waits.note) == (True, True)

@@ -1,0 +1,78 @@
+"""Names in .env that are nearly a setting's, and addresses that are nearly right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from config import DEFAULTS, SettingsError, load
+from config_names import distance, find_misspelt
+from tests.test_config import only_fault, read
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "letters"),
+    [
+        ("", "", 0),
+        ("AB", "", 2),
+        ("PORT", "PORT", 0),
+        ("HOST", "PORT", 2),
+        ("KITTEN", "SITTING", 3),
+        ("AB", "BA", 2),
+    ],
+)
+def test_letters_off(one: str, other: str, letters: int) -> None:
+    assert distance(one, other) == distance(other, one) == letters
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("STRIPE_WEBHOK_SECRET", "STRIPE_WEBHOOK_SECRET"),
+        ("STRIPE_WEBHOOKS_SECRETS", "STRIPE_WEBHOOK_SECRET"),
+        ("DISCRD_TOKN", "DISCORD_TOKEN"),
+        ("discord_token", "DISCORD_TOKEN"),
+        ("PAYPAL_WEBHOOK_IDS", "PAYPAL_WEBHOOK_ID"),
+        ("GRACEDAYS", "GRACE_DAYS"),
+    ],
+)
+def test_a_name_that_is_nearly_a_setting_s_is_told(name: str, meant: str) -> None:
+    (told,) = find_misspelt([name, *DEFAULTS], DEFAULTS)
+    assert told.startswith(f"{name} in .env is no setting")
+    assert told.endswith(f"Did you mean {meant}?")
+
+
+@pytest.mark.parametrize("name", ["TZ", "PATH", "COMPOSE_PROJECT_NAME", "DISCORD", "PORT", "STRIPE_SECRET"])
+def test_other_names_are_nobody_s_business(name: str) -> None:
+    assert find_misspelt([name], DEFAULTS) == []
+
+
+def test_settings_themselves_are_never_taken_for_another() -> None:
+    assert find_misspelt(DEFAULTS, DEFAULTS) == []
+
+
+def test_only_the_file_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in DEFAULTS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GRACE_DAY", "3")
+    file = tmp_path / ".env"
+    file.write_text("DISCORD_TOKEN=right.token\n")
+    assert load(file).misspelt == ()
+    file.write_text("DISCORD_TOKEN=right.token\nGRACE_DAY=3\n")
+    assert len(load(file).misspelt) == 1
+    file.write_text("DISCORD_TOKN=right.token\n")
+    with pytest.raises(SettingsError) as refused:
+        load(file)
+    assert any("Did you mean DISCORD_TOKEN?" in fault for fault in refused.value.faults)
+    assert "right.token" not in str(refused.value)
+
+
+@pytest.mark.parametrize("path", ["/webhooks/stripe", "/webhooks/paypal/", "/a/Webhooks/Stripe", "/webhooks"])
+def test_a_public_address_that_ends_in_a_webhook_s_path_is_refused(path: str) -> None:
+    assert only_fault(PUBLIC_URL=f"https://dues.example.org{path}").startswith("PUBLIC_URL must not end in")
+
+
+@pytest.mark.parametrize("path", ["", "/", "/dues", "/webhooks/stripe/dues", "/my-webhooks"])
+def test_other_public_addresses_are_the_owner_s(path: str) -> None:
+    assert read(PUBLIC_URL=f"https://dues.example.org{path}").public_url.startswith("https://dues")
