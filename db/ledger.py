@@ -192,6 +192,8 @@ class SqliteLedger(Ledger):
     load_running = _reads(subscriptions.load_running)
     record_binding = _writes(subscriptions.record_binding)
     record_unbound = _writes(subscriptions.record_unbound)
+    record_managed = _writes(subscriptions.record_managed)
+    load_managed = _reads(subscriptions.load_managed)
     record_checkout = _writes(subscriptions.record_checkout)
     load_checkout = _reads(subscriptions.load_checkout)
     load_returned = _reads(subscriptions.load_returned)

@@ -72,6 +72,9 @@ def sale_of(db: sqlite3.Connection, items: Iterable[Item]) -> int:
     return int(db.execute("SELECT id FROM sales WHERE sold = ?", what).fetchone()[0])
 
 
+MANAGED = "given the provider's page"
+
+
 def subject_of(key: SubscriptionKey) -> str:
     return f"{key.provider} subscription {key.id}"
 
@@ -207,6 +210,25 @@ def record_unbound(
     add_changes(db, [what])
     mark(db, [whose], "link undone", at)
     return whose
+
+
+def record_managed(db: sqlite3.Connection, key: SubscriptionKey, member_id: int, at: int) -> None:
+    sub = load_subscription(db, key)
+    whose = sub.binding if sub is not None else None
+    if whose is None or whose.member_id != member_id or key in load_managed(db, whose.guild_id, member_id):
+        return
+    who, subject = str(member_id), subject_of(key)
+    add_changes(db, [Change(at, whose.guild_id, member_id, subject, who, MANAGED, "link", "", "")])
+
+
+def load_managed(db: sqlite3.Connection, guild_id: int, member_id: int) -> list[SubscriptionKey]:
+    rows = db.execute(
+        "SELECT provider, account, id FROM subscriptions AS s WHERE guild_id = ? AND member_id = ?"
+        " AND EXISTS (SELECT 1 FROM history AS h WHERE h.guild_id = s.guild_id AND h.member_id = s.member_id"
+        " AND h.why = ? AND h.subject = s.provider || ' subscription ' || s.id)",
+        (guild_id, member_id, MANAGED),
+    )
+    return [SubscriptionKey(*row) for row in rows]
 
 
 def _bind(db: sqlite3.Connection, key: SubscriptionKey, whose: Binding | None, bound_by: BoundBy) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
+from billing.errors import LedgerUnavailable
 from billing.model import SubscriptionKey
 from billing.ports import PortalWish, Ports
 from billing.use_cases.own import load_own
 
+log = logging.getLogger(__name__)
+
 
 async def manage_link(ports: Ports, member_id: int, key: SubscriptionKey) -> str:
-    """The link, a bearer secret: shown to the caller alone, never stored or logged."""
+    """The link, a bearer secret: shown to the caller alone, never stored or logged. That it was made is a
+    fact which lets their next payment be the same customer's."""
     subscription = await load_own(ports, member_id, key)
     assert subscription.binding is not None
     guild_id = subscription.binding.guild_id
@@ -19,4 +25,9 @@ async def manage_link(ports: Ports, member_id: int, key: SubscriptionKey) -> str
         p for plan in plans if not plan.hidden for p in plan.prices if (p.provider, p.account) == here
     )
     wish = PortalWish(settings, prices, f"{ports.public_url}/return?from=portal")
-    return await ports.provider_of(key).manage_link(subscription, wish)
+    url = await ports.provider_of(key).manage_link(subscription, wish)
+    try:
+        await ports.ledger.record_managed(key, member_id, ports.now())
+    except LedgerUnavailable as error:
+        log.warning("that %s was managed is not recorded: %s", key, error)
+    return url

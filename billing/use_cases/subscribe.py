@@ -14,6 +14,7 @@ from billing.errors import ProviderError
 from billing.model import (
     Binding,
     Checkout,
+    IntentKind,
     MemberState,
     Money,
     Override,
@@ -35,6 +36,7 @@ STALE_BEFORE_EXPIRY = 1_800
 WORTH_WAITING = 49 * 3_600
 FURTHEST_START = 729 * 86_400  # no trial may be longer, and a later start is one at Stripe
 NOT_RUNNING = (Status.ENDED, Status.PENDING)
+MEMBERS_WISHES = (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.RESUME)
 RUNNING = tuple(status for status in Status if status not in NOT_RUNNING)
 
 
@@ -273,10 +275,18 @@ async def _customer(ports: Ports, provider: Provider, guild_id: int, member_id: 
 
     Never one that pays another server: a portal lets its customer switch between the prices of the server
     it was opened from, and what is paid elsewhere is not that server's to sell cheaper. Nor one whose payer
-    may be somebody else.
+    may be somebody else: a friend may have paid on the member's page, and the next one would offer their
+    cards. Whoever managed or cancelled a subscription in Discord has had its customer in hand.
     """
     here = (provider.name, provider.account)
     own = [s for s in await ports.ledger.load_subscriptions_of(member_id) if s.is_payers]
-    paid = [(s.customer_id, s.binding.guild_id) for s in own if s.binding and s.key.at == here]
-    elsewhere = {customer for customer, guild in paid if guild != guild_id}
-    return next((c for c, guild in paid if guild == guild_id and c not in elsewhere), None)
+    paid = [(s, s.binding.guild_id) for s in own if s.binding and s.key.at == here]
+    elsewhere = {s.customer_id for s, guild in paid if guild != guild_id}
+    managed = await ports.ledger.load_managed(guild_id, member_id)
+    for subscription, guild in paid:
+        if guild == guild_id and subscription.customer_id not in elsewhere:
+            intents = await ports.ledger.load_intents_of(subscription.key)
+            asked = any(i.by == member_id and i.kind in MEMBERS_WISHES for i in intents)
+            if asked or subscription.key in managed:
+                return subscription.customer_id
+    return None

@@ -70,6 +70,12 @@ class SubscriptionLedger(Protocol):
         """Undo what a person said; whose it was. `kept`: roles that the member had before and that are not
         ours any more. Conflict where it is not so bound in this server."""
 
+    async def record_managed(self, key: SubscriptionKey, member_id: int, at: int) -> None:
+        """Its member was given a link to the provider's page; once in history. Nothing for anybody else's."""
+
+    async def load_managed(self, guild_id: int, member_id: int) -> list[SubscriptionKey]:
+        """The member's subscriptions in that server that they were given such a link for."""
+
     async def record_checkout(self, checkout: Checkout) -> None:
         """Insert, or replace the row with this id."""
 

@@ -70,6 +70,7 @@ async def test_a_customer_is_not_used_again_for_who_was_only_linked(before: Worl
     await offer(before.ports, GUILD, MEMBER, await before.add_plan(second))
     assert before.provider.orders[-1].customer_id is None
     await open_page(before.ports, GUILD, make_key(), ADMIN, owner=True)
+    await manage_link(before.ports, MEMBER, make_key())
     third = make_plan(3, 901, prices=(make_price("price_3", "prod_3"),))
     await offer(before.ports, GUILD, MEMBER, await before.add_plan(third))
     assert before.provider.orders[-1].customer_id == "cus_1"

@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import ProviderRefused, ProviderUnavailable
-from billing.model import Item, OverrideKind, Plan, Status
+from billing.model import Intent, IntentKind, Item, OverrideKind, Plan, Status
+from billing.use_cases.cancel import cancel
 from billing.use_cases.close_pages import close_pages
+from billing.use_cases.manage import manage_link
 from billing.use_cases.subscribe import STALE_BEFORE_EXPIRY, load_sale, offer
 from tests.billing.builders import (
+    ADMIN,
     DAY,
     GUILD,
     MEMBER,
@@ -101,10 +104,30 @@ async def test_a_page_for_an_old_price_is_not_shown(world: World, plan: Plan) ->
 
 async def test_the_known_customer_pays_again(world: World, plan: Plan) -> None:
     sub = await world.subscribe()
+    await manage_link(world.ports, MEMBER, sub.key)
     await world.change(replace(sub, status=Status.ENDED))
     await offer(world.ports, GUILD, MEMBER, plan)
     await offer(world.ports, GUILD, OTHER_MEMBER, plan)
     assert [order.customer_id for order in world.provider.orders] == ["cus_1", None]
+
+
+async def test_who_cancelled_in_discord_pays_again_as_the_same_customer(world: World, plan: Plan) -> None:
+    sub = await world.subscribe()
+    await cancel(world.ports, MEMBER, sub.key)
+    await world.change(replace(sub, status=Status.ENDED))
+    await offer(world.ports, GUILD, MEMBER, plan)
+    assert [order.customer_id for order in world.provider.orders] == ["cus_1"]
+
+
+async def test_a_customer_that_may_be_anothers_is_not_used_again(world: World, plan: Plan) -> None:
+    """A friend paid on the member's page: nothing shows that the member has had that customer in hand. An
+    admin's revocation shows no more."""
+    sub = await world.subscribe()
+    wish = Intent("wish", IntentKind.CANCEL_AT_PERIOD_END, sub.key, ADMIN, "", world.now)
+    await world.ledger.record_intent(wish)
+    await world.change(replace(sub, status=Status.ENDED))
+    await offer(world.ports, GUILD, MEMBER, plan)
+    assert [order.customer_id for order in world.provider.orders] == [None]
 
 
 async def test_a_customer_of_another_server_is_not_used_here(world: World, plan: Plan) -> None:

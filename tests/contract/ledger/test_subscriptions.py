@@ -170,3 +170,18 @@ async def test_who_pays_a_price_is_found(ledger: Ledger) -> None:
     assert await ledger.load_paying(GUILD, price().key, 0) == []
     assert await ledger.load_paying(GUILD, ("paypal", "acct", "price_1"), 9) == []
     assert await ledger.load_paying(OTHER_GUILD, price().key, 9) == []
+
+
+async def test_that_a_member_was_given_the_providers_page_is_kept_once(ledger: Ledger) -> None:
+    await sync(ledger, subscription(binding=ANNA))
+    before = len(await ledger.load_history(GUILD, ANNA.member_id, 9))
+    await ledger.record_managed(KEY, BERT.member_id, 50)
+    assert await ledger.load_managed(GUILD, ANNA.member_id) == []
+    for at in (51, 52):
+        await ledger.record_managed(KEY, ANNA.member_id, at)
+    assert await ledger.load_managed(GUILD, ANNA.member_id) == [KEY]
+    assert await ledger.load_managed(OTHER_GUILD, ANNA.member_id) == []
+    assert await ledger.load_managed(GUILD, BERT.member_id) == []
+    newest, *older = await ledger.load_history(GUILD, ANNA.member_id, 9)
+    assert (newest.at, newest.who, newest.why) == (51, str(ANNA.member_id), "given the provider's page")
+    assert len(older) == before
