@@ -53,6 +53,12 @@ def chromium() -> str:
 
 
 @pytest.fixture(autouse=True)
+def no_gateway_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a whole program ran in this process, the gateway that its owner named stays the process's."""
+    monkeypatch.setattr("cogs.gateway.ClosingWebSocket.fixed", None)
+
+
+@pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """The developer's own tokens and addresses reach no test."""
     for name in config.DEFAULTS:
