@@ -30,6 +30,7 @@ from providers.stripe import payments
 from providers.stripe.api import Api, Missing, Refused, path
 from providers.stripe.arrivals import list_events, unheard
 from providers.stripe.failures import fetch_failure
+from providers.stripe.home import Home, account_of
 from providers.stripe.mapping import (
     NAME,
     map_checkout,
@@ -48,12 +49,6 @@ from providers.together import Together
 log = logging.getLogger(__name__)
 
 _INVOICE = ["latest_invoice"]
-_LIVE_KEYS = ("sk_live_", "rk_live_")
-
-
-def account_of(api_key: str) -> str:
-    """'live' or 'test', as the key's prefix says (docs.stripe.com/keys, 2026-11)."""
-    return "live" if api_key.startswith(_LIVE_KEYS) else "test"
 
 
 class StripeProvider:
@@ -75,7 +70,8 @@ class StripeProvider:
         self._portals = Portals(self._api, clock)
         self._whole = Whole(self._api, clock)
         self._previews = Previews(self._api, clock)
-        self._setup = Setup(self._api, self._portals, self.account)
+        self._home = Home(self._api, clock)
+        self._setup = Setup(self._api, self._portals, self.account, self._home)
 
     @property
     def clock_skew(self) -> float | None:
@@ -87,8 +83,13 @@ class StripeProvider:
         read_header(headers.get(HEADER, ""), now)
 
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
-        """See providers/stripe/webhook.py."""
-        return await self._authenticate(body, headers, now)
+        """See providers/stripe/webhook.py. None where it is of another account than the key's."""
+        signed = await self._authenticate(body, headers, now)
+        return [
+            one.event
+            for one in signed
+            if not one.origin or await self._home.owns(one.origin, connected=one.connected)
+        ]
 
     @bounded
     async def fetch_subscription(self, subscription_id: str) -> Subscription:

@@ -10,6 +10,7 @@ from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, Pro
 from billing.model import Finding, Plan, Price
 from providers.base import Answer, in_time, longest, maybe, need, of_server
 from providers.stripe.api import Api, Refused, path
+from providers.stripe.home import Home
 from providers.stripe.mapping import NAME
 from providers.stripe.portal import Portals
 
@@ -64,10 +65,11 @@ PERMISSIONS = (
 class Setup:
     """Looks at one account."""
 
-    def __init__(self, api: Api, portals: Portals, account: str) -> None:
+    def __init__(self, api: Api, portals: Portals, account: str, home: Home) -> None:
         self._api = api
         self._portals = portals
         self._account = account
+        self._home = home
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
         """Each look by itself: what one of them met takes nothing from what the others found."""
@@ -93,7 +95,7 @@ class Setup:
                 for guild in guilds
             ),
         )
-        return [*key, *(finding for findings in found for finding in findings)]
+        return [*key, *self._home.findings(), *(finding for findings in found for finding in findings)]
 
     async def fix(self, what: str) -> None:
         """Carry out a cure by the name that `check` gave it."""
@@ -142,6 +144,10 @@ class Setup:
     async def _check_endpoints(self, webhook_url: str) -> list[Finding]:
         known = await self._api.every("webhook_endpoints")
         ours = [one for one in known if maybe(one, "url", str) == webhook_url]
+        if not ours and self._home.heard:
+            return [
+                Finding("Stripe webhook", True, "An organisation's destination sends this account's events.")
+            ]
         if not ours:
             cure = (
                 f"In {HOOKS_PAGE} add an endpoint with this URL and the events {', '.join(EVENTS)}; "

@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -70,6 +70,14 @@ class _Notification(msgspec.Struct):
     related_object: _Related | None = None
 
 
+class Signed(NamedTuple):
+    """An event, and the account that it names: empty where it names none. `connected`: by `account`."""
+
+    event: Event
+    origin: str
+    connected: bool
+
+
 _DECODER = msgspec.json.Decoder(_Notification)
 
 # Which kind of object a type of event carries, for bodies whose object does not say so itself.
@@ -122,8 +130,8 @@ _TELLING: Mapping[str, frozenset[str]] = {
 
 def authenticate(
     body: bytes, headers: Mapping[str, str], now: float, secrets: Sequence[str], account: str
-) -> list[Event]:
-    """The event in a notification; none where it belongs to another mode or a connected account.
+) -> list[Signed]:
+    """The event in a notification; none where it belongs to another mode.
 
     Snapshots of any API version and thin events (docs.stripe.com/event-destinations, 2026-11) are read.
     NotAuthentic where no secret signed it or its time lies outside ±300 s; Malformed where it is no event.
@@ -133,17 +141,16 @@ def authenticate(
     if note.livemode is not None and note.livemode is not (account == "live"):
         log.warning("Stripe sent event %s of the other mode; its endpoint and STRIPE_API_KEY differ", note.id)
         return []
-    if note.account or note.context:
-        log.info("Stripe sent event %s of a connected account; not ours", note.id)
-        return []
-    return [_event(note, account)]
+    # Of `acct_platform/acct_connected` the last one is where it happened (docs.stripe.com/context, 2026-11).
+    origin = note.account or (note.context or "").rpartition("/")[2]
+    return [Signed(_event(note, account), origin, bool(note.account))]
 
 
 def read_listed(data: Mapping[str, Any], account: str) -> Event | None:
-    """An event from Stripe's own list; None where it is of a connected account, or not readable."""
+    """An event from the account's own list; None where it is of a connected account, or not readable."""
     try:
         note = msgspec.convert(data, _Notification)
-        return None if note.account or note.context or not is_id(note.id) else _event(note, account)
+        return None if note.account or not is_id(note.id) else _event(note, account)
     except (msgspec.ValidationError, Malformed):
         return None
 

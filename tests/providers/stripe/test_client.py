@@ -13,7 +13,8 @@ import stripe
 from billing.access import Right, decide_right
 from billing.errors import ProviderNotFound, ProviderRefused
 from billing.model import DisputeState, Payment, Status, Subject, Subscription, Unsure
-from providers.stripe.client import StripeProvider, account_of
+from providers.stripe.client import StripeProvider
+from providers.stripe.home import account_of
 from tests.contract.providers.harness import DAY, GUILD, HOME, MEMBER, buy, order, wish
 from tests.contract.providers.stripe import KEY, StripeSurroundings
 from tests.providers.stripe.responder import Responder

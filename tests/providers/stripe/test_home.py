@@ -1,0 +1,102 @@
+"""Events that name an account: an organisation's destination sends those of all its accounts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from stripe import WebhookSignature
+
+from providers.stripe.home import account_of
+from sandbox.stripe.notices import account
+from tests.contract.providers.harness import buy
+from tests.contract.providers.stripe import StripeSurroundings
+
+HOOK = "http://127.0.0.1:9/webhooks/stripe"
+
+
+@pytest.fixture
+def home(there: StripeSurroundings) -> str:
+    """The id of the account that the key is of."""
+    return str(account(there.server.world)["id"])
+
+
+async def taken(there: StripeSurroundings, **named: Any) -> bool:
+    """Whether an event of Stripe's, with this in it, is taken."""
+    if not there.arrived:
+        await buy(there)
+    body = json.dumps({**json.loads(there.arrived[-1][0]), **named})
+    stamp, secret = int(there.clock.now()), there.endpoint["secret"]
+    header = WebhookSignature.generate_signature_header(body, secret, stamp)
+    headers = {"stripe-signature": header}
+    return bool(await there.provider.authenticate(body.encode(), headers, there.clock.now()))
+
+
+def asked(there: StripeSurroundings) -> int:
+    return sum(exchange.path == "/v1/account" for exchange in there.server.exchanges)
+
+
+async def test_an_event_that_names_the_own_account_is_taken(there: StripeSurroundings, home: str) -> None:
+    assert await taken(there, context=home)
+    assert await taken(there, context=home, account=home)
+    assert await taken(there, context=f"acct_platform/{home}")
+    assert asked(there) == 1, "once for all events"
+
+
+async def test_an_event_that_names_none_asks_nothing(there: StripeSurroundings) -> None:
+    assert await taken(there)
+    assert asked(there) == 0
+
+
+async def test_other_accounts_are_passed_over_and_named(
+    there: StripeSurroundings, home: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not await taken(there, context="acct_other")
+    assert not await taken(there, context="acct_other")
+    assert not await taken(there, context=f"{home}/acct_connected", account="acct_connected")
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 2
+    assert "acct_other" in told[0]
+    assert home in told[0]
+    (note,) = [found for found in await there.provider.check([], HOOK) if found.what == "Stripe account"]
+    assert (note.ok, note.note) == (True, True)
+    assert "acct_other, acct_connected" in note.says
+    assert home in note.says
+
+
+@pytest.mark.parametrize("status", [403, 500])
+async def test_while_the_own_account_is_unknown_an_organisation_s_events_are_taken(
+    there: StripeSurroundings, status: int
+) -> None:
+    there.server.faults.add("status", "/v1/account", status=status, times=None)
+    assert await taken(there, context="acct_any")
+    assert await taken(there, context="acct_any")
+    assert not await taken(there, account="acct_connected")
+    there.server.faults.clear()
+    there.clock.advance(61)
+    assert not await taken(there, context="acct_any")
+
+
+async def test_an_organisation_s_destination_is_no_missing_endpoint(
+    there: StripeSurroundings, home: str
+) -> None:
+    await taken(there, context=home)
+    found = [one for one in await there.provider.check([], HOOK) if one.what == "Stripe webhook"]
+    assert [one.ok for one in found] == [True]
+    assert "organisation" in found[0].says
+
+
+@pytest.mark.parametrize(
+    ("key", "mode"),
+    [
+        ("sk_live_1", "live"),
+        ("rk_live_1", "live"),
+        ("sk_org_live_1", "live"),
+        ("sk_test_1", "test"),
+        ("sk_org_test_1", "test"),
+        ("sk_test_live_1", "test"),
+    ],
+)
+def test_the_mode_of_a_key(key: str, mode: str) -> None:
+    assert account_of(key) == mode
