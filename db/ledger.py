@@ -40,7 +40,8 @@ from db.count import Count
 from db.faults import opening
 from db.lane import ALL, Lane, OnChange
 from db.lock import hold, make
-from db.schema import prepare_reader, prepare_writer
+from db.schema import is_large, prepare_reader, prepare_writer
+from db.whole import WholeCheck
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,6 +82,7 @@ class SqliteLedger(Ledger):
         self._writer = writer
         self._reader = reader
         self._copier = copier
+        self._whole = WholeCheck(path)
         self._arriving = 0
 
     @classmethod
@@ -107,8 +109,12 @@ class SqliteLedger(Ledger):
             undo.push_async_callback(writer.close)
             await writer.run(partial(count.begin, new=new))
             reader = await Lane.open(path, prepare_reader, mode="ro")
+            large = await reader.run(is_large)
             undo.pop_all()
-        return cls(path, lock, count, writer, reader, copier)
+        ledger = cls(path, lock, count, writer, reader, copier)
+        if large:
+            ledger._whole.begin()
+        return ledger
 
     async def __aenter__(self) -> Self:
         return self
@@ -118,6 +124,7 @@ class SqliteLedger(Ledger):
 
     async def close(self) -> None:
         """Finish what waits and let go of the file."""
+        await self._whole.close()
         await self._copier.close()
         await self._reader.close()
         await self._writer.close()
@@ -313,4 +320,4 @@ class SqliteLedger(Ledger):
             await self._write(values.record_value, "written", str(at))
         found = await self._read(health.load_health, at)
         backed_up_at = await asyncio.to_thread(last_backup, self._path)
-        return replace(found, backup_age=health.age_of(backed_up_at, at))
+        return replace(found, backup_age=health.age_of(backed_up_at, at), damage=self._whole.damage)

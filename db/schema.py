@@ -14,8 +14,8 @@ from db.private import beside
 
 _FOLDER = Path(__file__).parent / "migrations"
 
-# Bytes. Beyond, a full check would take seconds at every start; SQLite itself looks at the header, the schema
-# and the length of the file.
+# Bytes. Beyond, a full check would take seconds at every start, so it is made after it (db/whole.py); SQLite
+# itself looks at the header, the schema and the length of the file.
 CHECKED_WHOLE = 128 * 2**20
 
 
@@ -130,10 +130,14 @@ def _migrate(db: sqlite3.Connection, version: int, script: str) -> None:
 
 
 def _check(db: sqlite3.Connection) -> None:
-    pages = int(db.execute("PRAGMA page_count").fetchone()[0])  # raises where the file is cut off
-    size = pages * int(db.execute("PRAGMA page_size").fetchone()[0])
-    if size <= CHECKED_WHOLE and (says := quick_check(db)) != "ok":
+    if not is_large(db) and (says := quick_check(db)) != "ok":
         raise LedgerDamaged(detail=says)
+
+
+def is_large(db: sqlite3.Connection) -> bool:
+    """Whether a full check would take too long at a start; sqlite3.Error where the file is cut off."""
+    pages = int(db.execute("PRAGMA page_count").fetchone()[0])
+    return pages * int(db.execute("PRAGMA page_size").fetchone()[0]) > CHECKED_WHOLE
 
 
 def quick_check(db: sqlite3.Connection) -> str:

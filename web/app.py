@@ -20,7 +20,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from billing.arrivals import Arrivals
-from billing.errors import DuesError, LedgerError, NotificationError, ProviderError
+from billing.errors import DuesError, LedgerDamaged, LedgerError, NotificationError, ProviderError
 from billing.model import Event
 from billing.ports import Clock, Ledger, Provider
 from billing.use_cases.ingest import ingest
@@ -84,6 +84,8 @@ class Readiness:
             return {**found, "ledger": error.tell}, {}
         if health.lacks:
             found["ledger"] = f"{NEW} It lacks {health.lacks} running subscriptions; /doctor says what to do."
+        if health.damage:
+            found["ledger"] = f"{LedgerDamaged.tell} ({health.damage})"
         ages = {"inbox": health.oldest_event_age or 0.0, "members": health.oldest_member_age or 0.0}
         late = {
             name: f"the oldest has waited {age:.0f} s" for name, age in ages.items() if age > WAITS_TOO_LONG

@@ -84,7 +84,7 @@ class Health:
     """What /readyz, /metrics and /doctor tell of the ledger. Ages in seconds, None when nothing waits, or
     where no backup is known. `unasked`: subscriptions that are held until their provider was asked
     (billing/use_cases/older.py); `backup_failed`: why the last daily one did; `lacks`: what a
-    new ledger misses (billing/use_cases/new_ledger.py)."""
+    new ledger misses (billing/use_cases/new_ledger.py); `damage`: what the check after the start found."""
 
     oldest_event_age: float | None
     oldest_member_age: float | None
@@ -98,3 +98,4 @@ class Health:
     backup_failed: str = ""
     lacks: int = 0
     unbound: int = 0
+    damage: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 
 from billing.access import block_on, plans_of
 from billing.brake import TELL, allowed
-from billing.errors import DuesError, ProviderError
+from billing.errors import DuesError, LedgerDamaged, ProviderError
 from billing.model import Binding, Finding, Intent, Plan, SubscriptionKey
 from billing.ports import Ledger, Ports, Provider
 from billing.titles import title_of
@@ -170,6 +170,9 @@ async def _fixed(ports: Ports, provider: Provider, finding: Finding, plans: list
 async def _ledger(ports: Ports, *, owner: bool) -> list[Finding]:
     """How much waits, of all servers, is the owner's to read."""
     health = await ports.ledger.load_health(ports.now())
+    if health.damage:
+        cure = "Whoever runs the bot stops it and restores a backup. The log names the damage."
+        return [Finding("ledger", False, LedgerDamaged.tell, cure)]
     waits = max(health.oldest_event_age or 0, health.oldest_member_age or 0)
     late = waits >= WAITS_TOO_LONG
     says = "The bot is behind with its work." if late else "The bot is up to date with its work."

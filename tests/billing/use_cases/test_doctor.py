@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from billing.errors import ProviderRefused, ProviderUnavailable, RoleAboveBot
+import pytest
+
+from billing.errors import LedgerDamaged, ProviderRefused, ProviderUnavailable, RoleAboveBot
 from billing.model import Finding, Status
 from billing.use_cases.doctor import WAITS_TOO_LONG, diagnose, fix
 from billing.use_cases.revoke import revoke
@@ -130,3 +132,12 @@ async def test_how_much_waits_is_the_owners_to_read(world: World) -> None:
     assert said == "The bot is up to date with its work."
     (told,) = [f.says for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "ledger"]
     assert "1 events" in told
+
+
+async def test_damage_that_was_found_after_the_start_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.ledger._whole, "damage", "row 3 missing from index")
+    (found,) = [one for one in await diagnose(world.ports, GUILD) if one.what == "ledger"]
+    assert (found.ok, found.says) == (False, LedgerDamaged.tell)
+    assert "backup" in found.cure

@@ -1,0 +1,60 @@
+"""A ledger that is too large for a check for damage at the start gets one after it, beside all else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+from db.lane import address
+from db.schema import prepare_walker, quick_check
+
+log = logging.getLogger(__name__)
+
+_STEPS = 10_000  # of SQLite's, between two looks at whether to go on
+
+
+class WholeCheck:
+    """Reads on a thread and a connection of its own: no commit waits for it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._ended = threading.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.damage = ""  # what SQLite says of it; empty while none was found
+
+    def begin(self) -> None:
+        """Once a start."""
+        self._task = asyncio.create_task(self._look(), name="whole check")
+
+    async def close(self) -> None:
+        """Give up what is not done."""
+        self._ended.set()
+        if self._task is not None:
+            await self._task
+
+    async def _look(self) -> None:
+        try:
+            says = await asyncio.to_thread(self._check)
+        except sqlite3.Error as error:
+            says = f"{type(error).__name__}: {error}"
+        if self._ended.is_set():
+            return
+        if says == "ok":
+            log.info("The ledger at %s was read whole, and is not damaged", self._path.absolute())
+            return
+        self.damage = says
+        log.error(
+            "The ledger at %s is damaged (%s). Stop the bot and restore a backup (docs/operations.md)",
+            self._path.absolute(),
+            says,
+        )
+
+    def _check(self) -> str:
+        with closing(sqlite3.connect(address(self._path, "ro"), uri=True)) as db:
+            db.set_progress_handler(self._ended.is_set, _STEPS)
+            prepare_walker(db)
+            return quick_check(db)
