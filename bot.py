@@ -76,7 +76,7 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
         ledger = await SqliteLedger.open(settings.ledger_path, parts.wake)
         stack.push_async_callback(ledger.close)
         await stack.enter_async_context(backups.keeping(ledger, settings, clock))
-        providers = make_providers(settings, clock)
+        providers = make_providers(settings, clock, ledger)
         gc.freeze()  # what was imported lives for good: to scan it too held up everything for 60 ms (bench/)
         for provider in providers.values():
             stack.push_async_callback(provider.close)

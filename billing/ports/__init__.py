@@ -15,6 +15,7 @@ from billing.ports.discord import Messenger, RoleGateway
 from billing.ports.ledger import Ledger
 from billing.ports.provider import CheckoutFound, CheckoutOrder, Failure, PortalWish, Provider
 from billing.ports.records import Dispute, Health, Known, StaleSubscription, Synced, Work
+from billing.ports.values import Values
 from billing.signing import Signer
 from billing.titles import title_of
 from billing.turns import Turns
@@ -38,6 +39,7 @@ __all__ = [
     "Signer",
     "StaleSubscription",
     "Synced",
+    "Values",
     "Work",
 ]
 

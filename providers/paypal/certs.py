@@ -11,6 +11,7 @@ import asyncio
 import re
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,10 @@ from cryptography.x509.verification import (
 
 from billing.descriptors import kind_of
 from billing.errors import NotAuthentic, ProviderUnavailable
+from billing.ports import Values
 from providers.paypal.api import bounded_body
+from providers.paypal.bucket import Bucket, crowded
+from providers.paypal.proven import Proven
 
 T = TypeVar("T")
 
@@ -53,7 +57,10 @@ _DOWN_SECONDS = 5
 # Nor does one with a true address make one sooner than so long after the last.
 LOOK_AGAIN_SECONDS = 600
 _MOST_FAULTS = 64
-_AT_ONCE = 4
+# Looks at addresses that no true notification has named so far: so many, then one more after each pause.
+_MOST_LOOKS, _LOOK_PAUSE = 20, 5.0
+# Notifications that wait for a certificate, each with its body.
+_MOST_WAITING = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +85,13 @@ def source_of(api_url: str) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A key whose certificate was found good, and between which moments (unix seconds) it is."""
+    """A key whose certificate was found good, between which moments (unix seconds) it is, and the whole chain
+    as it was served."""
 
     key: rsa.RSAPublicKey
     valid_from: float
     valid_until: float
+    text: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +103,10 @@ class _Fault:
 
 
 class Certificates:
-    """Fetches and keeps them. `close` when done."""
+    """Fetches and keeps them, those that true notifications were signed with over restarts too. `close` when
+    done."""
 
-    def __init__(self, source: Source, ca_file: Path) -> None:
+    def __init__(self, source: Source, ca_file: Path, kept: Values | None = None) -> None:
         self._source = source
         self._ca_file = ca_file
         self._store: Store | None = None
@@ -104,11 +114,16 @@ class Certificates:
         self._signers: dict[str, Signer] = {}
         self._faults: dict[str, _Fault] = {}
         self._looked_at: dict[str, float] = {}
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._looks: dict[str, asyncio.Task[Signer | _Fault]] = {}
+        self._waiting = 0
+        self._bucket = Bucket(_MOST_LOOKS, _LOOK_PAUSE)
         self._session: aiohttp.ClientSession | None = None
+        self._proven = Proven(kept)
 
     async def close(self) -> None:
         """Let go of connections."""
+        for look in self._looks.values():
+            look.cancel()
         if self._session is not None:
             await self._session.close()
 
@@ -121,10 +136,8 @@ class Certificates:
         """The key of the certificate at an address. NotAuthentic where that is not PayPal's at this moment;
         ProviderUnavailable where it cannot be had just now."""
         self.admit(url)
-        found = self._recall(url, now)
-        if found is None:
-            async with self._slots:
-                found = self._recall(url, now) or await self._look(url, now)
+        await self._read_proven(now)
+        found = self._recall(url, now) or await self._look_once(url, now)
         if isinstance(found, _Fault):
             raise found.error
         return found
@@ -132,11 +145,47 @@ class Certificates:
     async def renewed(self, url: str, now: float) -> Signer | None:
         """What is at an address now whose key fits a signature no longer; None where that is not to be asked
         yet, or not to be had."""
-        async with self._slots:
-            if now < self._looked_at.get(url, now) + LOOK_AGAIN_SECONDS:
-                return None
-            found = await self._look(url, now)
+        if now < self._looked_at.get(url, now) + LOOK_AGAIN_SECONDS:
+            return None
+        found = await self._look_once(url, now)
         return found if isinstance(found, Signer) else None
+
+    async def is_proven(self, url: str, now: float) -> bool:
+        """Whether a true notification named this address."""
+        await self._read_proven(now)
+        return url in self._proven.texts
+
+    async def vouch(self, url: str) -> None:
+        """A true notification named this address."""
+        if url not in self._proven.texts:
+            self._bucket.give_back()
+        signer = self._signers.get(url)
+        await self._proven.add(url, signer.text if signer else b"")
+
+    async def _read_proven(self, now: float) -> None:
+        """The ledger is trusted no more than a stranger: certificates from it are verified anew."""
+        for url, text in (await self._proven.read()).items():
+            with suppress(NotAuthentic, ProviderUnavailable):
+                self.admit(url)
+                self._signers[url] = verify(text, self.trusted(), self._source.names, now)
+                self._looked_at[url] = now - LOOK_AGAIN_SECONDS
+
+    async def _look_once(self, url: str, now: float) -> Signer | _Fault:
+        """Notifications that name the same address wait for the same look. One that was not proven before
+        takes a token, as anybody can make up addresses."""
+        if self._waiting >= _MOST_WAITING:
+            raise crowded()
+        look = self._looks.get(url)
+        if look is None:
+            if url not in self._proven.texts:
+                self._bucket.take(now)
+            look = self._looks[url] = asyncio.create_task(self._look(url, now))
+            look.add_done_callback(lambda _: self._looks.pop(url))
+        self._waiting += 1
+        try:
+            return await asyncio.shield(look)
+        finally:
+            self._waiting -= 1
 
     def _recall(self, url: str, now: float) -> Signer | _Fault | None:
         known = self._signers.get(url)
@@ -223,6 +272,7 @@ def verify(text: bytes, trusted: Store, names: frozenset[str], now: float) -> Si
         key,
         max(one.not_valid_before_utc.timestamp() for one in chain),
         min(one.not_valid_after_utc.timestamp() for one in chain),
+        text,
     )
 
 

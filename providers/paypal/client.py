@@ -25,12 +25,13 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentPage, PortalWish
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentPage, PortalWish, Values
 from billing.signing import Signer
 from providers.base import Answer, bounded, maybe, member_of, need, returning, server_of
 from providers.paypal import payments, search
 from providers.paypal.api import Api, Limited, Refused, path
 from providers.paypal.arrivals import list_events, unheard
+from providers.paypal.asking import Asking
 from providers.paypal.certs import LIVE, SANDBOX, Certificates, source_of
 from providers.paypal.dates import stamp
 from providers.paypal.failures import map_failure
@@ -38,7 +39,7 @@ from providers.paypal.mapping import lacks_payment, map_checkout, map_subscripti
 from providers.paypal.periods import created_of, with_payment
 from providers.paypal.plans import DAY, NAME, ends_with_trial, is_whole, map_price, product_of, with_own
 from providers.paypal.setup import Setup
-from providers.paypal.webhook import read_event, read_headers, verify_by_asking, verify_offline
+from providers.paypal.webhook import read_event, read_headers, verify_offline
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class PayPalProvider:
     closes_pages = False
     lists_all = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an account takes so many settings
         self,
         client_id: str,
         client_secret: str,
@@ -85,6 +86,7 @@ class PayPalProvider:
         ca_file: Path,
         postback: bool = False,
         signer: Signer | None = None,
+        kept: Values | None = None,
     ) -> None:
         self.account = account_of(url)
         self._site = _SITES.get(urlsplit(url).hostname or "", url)
@@ -92,14 +94,14 @@ class PayPalProvider:
         self.webhook_print = ",".join(webhook_ids)  # which is no secret
         self._clock = clock
         self._api = Api(client_id, client_secret, url, clock)
-        self._certificates = Certificates(source_of(url), ca_file)
+        self._certificates = Certificates(source_of(url), ca_file, kept)
         self._setup = Setup(
             self._api, self._certificates, webhook_ids, self.account, clock, search=bool(signer)
         )
         self._products: dict[str, str] = {}
         self._looked_at = ""
         self._settled: dict[str, tuple[str, DisputeState]] = {}
-        self._postback = postback
+        self._asking = Asking(self._api, self._certificates, webhook_ids) if postback else None
         self._signer = signer or Signer()
 
     @property
@@ -115,16 +117,13 @@ class PayPalProvider:
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """See providers/paypal/webhook.py. ProviderUnavailable where it cannot be told just now."""
         sent = read_headers(headers, now)
-        if not self._postback:
+        if self._asking is None:
             await verify_offline(body, sent, self._webhook_ids, now, self._certificates)
             return [read_event(body, self.account, sent)]
         self._certificates.admit(sent.cert_url)
         event = read_event(body, self.account, sent)
-        await verify_by_asking(body, sent, self._webhook_ids, self._verify)
+        await self._asking.verify(body, sent, now)
         return [event]
-
-    async def _verify(self, question: bytes) -> Mapping[str, Any]:
-        return await self._api.ask(path("v1", "notifications", "verify-webhook-signature"), question)
 
     @bounded
     async def fetch_subscription(self, subscription_id: str) -> Subscription:

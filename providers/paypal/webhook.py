@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from billing.errors import Malformed, NotAuthentic, ProviderMisread
 from billing.model import Event, Subject
 from providers.base import is_id
-from providers.paypal.api import Refused, parse
+from providers.paypal.api import parse
 from providers.paypal.certs import Certificates, Signer
 from providers.paypal.dates import moment
 
@@ -137,6 +136,7 @@ async def verify_offline(
         again = await certificates.renewed(sent.cert_url, now)
         if again is None or not _fits(again, signature, signed):
             raise NotAuthentic(detail="the certificate does not fit the signature")
+    await certificates.vouch(sent.cert_url)
 
 
 def _fits(signer: Signer, signature: bytes, signed: Sequence[bytes]) -> bool:
@@ -146,42 +146,6 @@ def _fits(signer: Signer, signature: bytes, signed: Sequence[bytes]) -> bool:
             signer.key.verify(signature, one, padding.PKCS1v15(), hashes.SHA256())
             return True
     return False
-
-
-async def verify_by_asking(
-    body: bytes,
-    sent: Transmission,
-    webhook_ids: Sequence[str],
-    ask: Callable[[bytes], Awaitable[Mapping[str, Any]]],
-) -> None:
-    """Let PayPal itself check it, for one webhook after the other. The body, known to be a JSON object, goes
-    back byte for byte: parsed and written again it would no longer fit the signature."""
-    for webhook_id in webhook_ids:
-        if await _is_signed(body, sent, webhook_id, ask):
-            return
-    raise NotAuthentic(detail="PayPal says that it did not sign this")
-
-
-async def _is_signed(
-    body: bytes, sent: Transmission, webhook_id: str, ask: Callable[[bytes], Awaitable[Mapping[str, Any]]]
-) -> bool:
-    about = {
-        "auth_algo": sent.auth_algo,
-        "cert_url": sent.cert_url,
-        "transmission_id": sent.transmission_id,
-        "transmission_sig": sent.transmission_sig,
-        "transmission_time": sent.transmission_time,
-        "webhook_id": webhook_id,
-    }
-    question = json.dumps(about)[:-1].encode() + b',"webhook_event":' + body + b"}"
-    try:
-        answer = await ask(question)
-    except Refused as refused:
-        # A header that PayPal cannot even read is none of its own.
-        if refused.status not in (400, 422):
-            raise
-        raise NotAuthentic(detail=f"PayPal cannot read what it should have sent: {refused}") from None
-    return answer.get("verification_status") == "SUCCESS"
 
 
 def read_event(body: bytes, account: str, sent: Transmission) -> Event:

@@ -224,7 +224,7 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
         if (paypal := town.paypal) is not None:
             login = (paypal.client_id, paypal.client_secret, (town.hook,), paypal.url)
             providers["paypal"] = PayPalProvider(
-                *login, town.clock, ca_file=paypal.ca_file, signer=town.signer
+                *login, town.clock, ca_file=paypal.ca_file, signer=town.signer, kept=ledger
             )
             stack.push_async_callback(providers["paypal"].close)
         ports = Ports(

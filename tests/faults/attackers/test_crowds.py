@@ -161,6 +161,6 @@ async def test_commands_answer_during_a_flood_of_forgeries(town: Town) -> None:
         await asked.press("Cancel subscription")
         assert link_of(await town.bob.run(town.guild, "manage"))
         await others.goes_on()
-        assert others.statuses == {400}
-        assert len(paypal_of(town).certificate_asks) > len(SIGNED), "they were looked for"
+        assert others.statuses == {400, 503}, "few made-up certificates are looked for, the rest may be true"
+        assert len(SIGNED) < len(paypal_of(town).certificate_asks) < 60, "few were looked for"
     assert {one.attempts[-1].status for one in town.stripe.deliveries} == {200}

@@ -15,8 +15,8 @@ from cryptography.x509.verification import Store
 
 from billing.errors import NotificationError, ProviderUnavailable
 from providers.paypal import certs, client, webhook
+from providers.paypal.api import Api
 from providers.paypal.certs import Certificates, Signer, read_certificates
-from providers.paypal.client import PayPalProvider
 from sandbox.clock import MovableClock
 from sandbox.paypal import PayPalServer
 from sandbox.paypal.delivery import written
@@ -95,7 +95,7 @@ def any_signature(patch: Patch, _fake: PayPalServer, kind: str) -> None:
     async def easy(self: Certificates, url: str, now: float) -> Any:
         found = await signer(self, url, now)
         key: Any = SimpleNamespace(verify=lambda *_: None)
-        return Signer(key, found.valid_from, found.valid_until)
+        return Signer(key, found.valid_from, found.valid_until, b"")
 
     patch.setattr(Certificates, "signer", easy)
     if kind == "empty signature":
@@ -179,7 +179,7 @@ def any_issuer(patch: Patch, fake: PayPalServer, _kind: str) -> None:
             issued.verify_directly_issued_by(issuer)
         assert certs._names_of(chain[0]) <= names
         key: Any = chain[0].public_key()
-        return Signer(key, now - 1, now + 1)
+        return Signer(key, now - 1, now + 1, b"")
 
     patch.setattr(certs, "verify", linked)
 
@@ -216,7 +216,7 @@ async def test_asked_back_paypal_s_word_is_the_guard(
     async def agree(*_: object) -> Mapping[str, Any]:
         return {"verification_status": "SUCCESS"}
 
-    monkeypatch.setattr(PayPalProvider, "_verify", agree)
+    monkeypatch.setattr(Api, "ask", agree)
     assert await is_taken(fake, clock, kind, strays, postback=True)
 
 

@@ -1,0 +1,74 @@
+"""PAYPAL_VERIFY=postback: PayPal itself checks each notification, by a call with the owner's credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+from billing.errors import NotAuthentic
+from providers.paypal.api import Api, Refused, path
+from providers.paypal.bucket import Bucket, crowded
+from providers.paypal.certs import Certificates
+from providers.paypal.webhook import Transmission
+
+_VERIFY = path("v1", "notifications", "verify-webhook-signature")
+_AT_ONCE = 8
+# Notifications that wait for their turn, each with its body.
+_MOST_WAITING = 40
+# Forgeries that PayPal is asked about: so many, then one more after each pause. Those that name a certificate
+# that true ones named have tokens of their own.
+_MOST_UNKNOWN, _MOST_KNOWN, _PAUSE = 20, 30, 5.0
+
+
+class Asking:
+    """Asks PayPal about notifications, as few at a time and as few forged ones as it can."""
+
+    def __init__(self, api: Api, certificates: Certificates, webhook_ids: Sequence[str]) -> None:
+        self._api, self._certificates, self._webhook_ids = api, certificates, webhook_ids
+        self._buckets = {True: Bucket(_MOST_KNOWN, _PAUSE), False: Bucket(_MOST_UNKNOWN, _PAUSE)}
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._waiting = 0
+
+    async def verify(self, body: bytes, sent: Transmission, now: float) -> None:
+        """NotAuthentic where PayPal did not sign it; ProviderUnavailable where it cannot be asked now."""
+        bucket = self._buckets[await self._certificates.is_proven(sent.cert_url, now)]
+        if self._waiting >= _MOST_WAITING:
+            raise crowded()
+        self._waiting += 1
+        try:
+            async with self._slots:
+                bucket.take(now)
+                await self._ask(body, sent)
+        finally:
+            self._waiting -= 1
+        bucket.give_back()
+        await self._certificates.vouch(sent.cert_url)
+
+    async def _ask(self, body: bytes, sent: Transmission) -> None:
+        """About one webhook after the other."""
+        for webhook_id in self._webhook_ids:
+            if await self._is_signed(body, sent, webhook_id):
+                return
+        raise NotAuthentic(detail="PayPal says that it did not sign this")
+
+    async def _is_signed(self, body: bytes, sent: Transmission, webhook_id: str) -> bool:
+        """The body, known to be a JSON object, goes back byte for byte: parsed and written again it would no
+        longer fit the signature."""
+        about = {
+            "auth_algo": sent.auth_algo,
+            "cert_url": sent.cert_url,
+            "transmission_id": sent.transmission_id,
+            "transmission_sig": sent.transmission_sig,
+            "transmission_time": sent.transmission_time,
+            "webhook_id": webhook_id,
+        }
+        question = json.dumps(about)[:-1].encode() + b',"webhook_event":' + body + b"}"
+        try:
+            answer = await self._api.ask(_VERIFY, question)
+        except Refused as refused:
+            # A header that PayPal cannot even read is none of its own.
+            if refused.status not in (400, 422):
+                raise
+            raise NotAuthentic(detail=f"PayPal cannot read what it should have sent: {refused}") from None
+        return answer.get("verification_status") == "SUCCESS"
