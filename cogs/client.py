@@ -23,7 +23,7 @@ from cogs.cancel import Cancel
 from cogs.connect import TokenRefused
 from cogs.context import NOBODY
 from cogs.doctor import Doctor
-from cogs.errors import tell_fault
+from cogs.errors import LATE, is_worth_a_trace, tell_fault
 from cogs.gateway import (
     FATAL_CLOSES,
     TRIED_HOURLY,
@@ -91,6 +91,7 @@ class DuesBot(commands.Bot):
             allowed_mentions=NOBODY,
             max_ratelimit_timeout=LIMIT_PATIENCE,
         )
+        logging.getLogger("discord.app_commands.tree").addFilter(is_worth_a_trace)
         self.actions: dict[str, Action] = {}
         self.memberships: dict[tuple[int, int], tuple[bool, float]] = {}
         self.owners: tuple[frozenset[int], float] = (frozenset(), 0.0)
@@ -263,7 +264,11 @@ class DuesBot(commands.Bot):
 
     async def on_error(self, event: str, /, *_: Any, **__: Any) -> None:
         """An event handler failed; the sweep does later what it should have done."""
-        log.error("the handler of %s failed", event, exc_info=sys.exc_info())
+        error = sys.exc_info()[1]
+        if isinstance(error, discord.HTTPException) and error.code in LATE:
+            log.info("%s came too late for Discord (code %s)", event, error.code)
+        else:
+            log.error("the handler of %s failed", event, exc_info=error)
 
 
 def fingerprint(registered: Sequence[Any], tree: app_commands.CommandTree[Any]) -> str:

@@ -43,6 +43,21 @@ async def tell_fault(interaction: Interaction, error: BaseException) -> None:
         log.info("a fault could not be told to its person: %s", failed)
 
 
+def is_worth_a_trace(record: logging.LogRecord) -> bool:
+    """A filter of what discord.py logs of autocompletes that failed. Nobody can be told; where Discord was
+    too slow or away, or the fault is known, one line says so."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, discord.HTTPException) and error.code in LATE:
+        log.info("an autocomplete was over before it was answered (code %s)", error.code)
+    elif lost := error and _lost(error):
+        log.warning("an autocomplete was cut short: %s", lost)
+    elif isinstance(error, DuesError):
+        log.warning("an autocomplete failed: %s: %s", type(error).__name__, error)
+    else:
+        return True
+    return False
+
+
 def _cause(error: BaseException) -> BaseException:
     return error.original if isinstance(error, app_commands.CommandInvokeError) else error
 

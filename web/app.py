@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from time import perf_counter
 from typing import Any, TypeAlias, cast
 
@@ -26,6 +26,7 @@ from billing.ports import Clock, Ledger, Provider
 from billing.use_cases.ingest import ingest
 from web.bodies import LARGEST_BODY, Bodies, NotTaken, check_framing, is_odd_transfer
 from web.pages import return_page
+from web.sampler import Sampler
 
 if sys.platform != "win32":
     import resource
@@ -142,7 +143,7 @@ class Listener:
             registry=self._registry,
         )
         self._gauges: dict[str, Gauge] = {}
-        self._bodies = Bodies()
+        self._bodies, self._sampler = Bodies(), Sampler()
 
     def application(self) -> web.Application:
         """Routes for every provider that is on; the others answer 404."""
@@ -164,11 +165,18 @@ class Listener:
         counter = cache(lambda status: self._notifications.labels(provider.name, str(status)))
 
         def tell(status: int, outcome: str, events: list[Event], seconds: float) -> None:
-            counter(status).inc()
             kinds, took = ",".join(event.kind for event in events) or "-", seconds * 1000
             ids = {"ids": {"event": ",".join(event.id for event in events)}} if events else None
             said = ("notification %s %s: %d %s in %.1f ms", provider.name, kinds, status, outcome, took)
             log.info(*said, extra=ids)
+
+        def count(status: int, *told: Any) -> None:
+            counter(status).inc()
+            if status == 200:
+                tell(status, *told)
+            else:
+                alike = f"notification {provider.name}: {status} {told[0]}"
+                self._sampler.note(alike, partial(tell, status, *told))
 
         async def receive(request: web.Request) -> web.Response:
             started = perf_counter()
@@ -178,7 +186,7 @@ class Listener:
                 self.arrivals.refuse(provider.name, self._clock.now())
                 self._refused.labels(provider.name).inc()
             # The answer goes out first: 30 µs earlier, of 500 (bench/).
-            asyncio.get_running_loop().call_soon(tell, status, outcome, events, took)
+            asyncio.get_running_loop().call_soon(count, status, outcome, events, took)
             return web.Response(status=status, text=outcome)
 
         return receive

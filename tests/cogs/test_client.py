@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -255,6 +256,49 @@ async def test_an_answer_that_comes_too_late_is_a_line_in_the_log(
     (record,) = [r for r in caplog.records if r.name == "cogs.errors"]
     assert record.levelno == logging.INFO
     assert "10062" in record.getMessage()
+
+
+async def test_an_autocomplete_that_comes_too_late_is_a_line_in_the_log(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    town.world.ack_seconds = 0.2
+    held = town.discord.faults.hold("POST", "/interactions/*")
+    with pytest.raises(NoAnswerError):
+        await town.bob.autocomplete(town.guild, "cancel", "subscription", "")
+    held.release()
+    await asyncio.wait_for(asyncio.gather(*under_way()), 20)
+    assert "an autocomplete was over before it was answered (code 10062)" in caplog.text
+    assert [r.getMessage() for r in caplog.records if r.levelno > logging.INFO or r.exc_info] == []
+
+
+async def test_an_autocomplete_that_discord_drops_has_no_trace(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    town.world.ack_seconds = 0.2
+    town.discord.faults.hang_up("POST", "/interactions/*/*/callback")
+    with suppress(NoAnswerError):
+        await town.bob.autocomplete(town.guild, "cancel", "subscription", "")
+    (record,) = [r for r in caplog.records if "autocomplete" in r.getMessage()]
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
+
+
+async def test_an_event_handler_that_was_too_late_is_a_line_in_the_log(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "cogs.client")
+    assert town.process is not None
+    answer: Any = SimpleNamespace(status=404, reason="")
+    for code in (10062, 1):
+        try:
+            await _fail(discord.NotFound(answer, {"code": code, "message": ""}))
+        except discord.NotFound:
+            await town.process.bot.on_error("interaction")
+    assert [r.levelname for r in caplog.records if r.name == "cogs.client"] == ["INFO", "ERROR"]
+
+
+async def _fail(error: Exception) -> None:
+    raise error
 
 
 def under_way() -> list[asyncio.Task[Any]]:
