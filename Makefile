@@ -68,26 +68,36 @@ clean: ## remove .venv, the peers and what tools left behind
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build/peers
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.runtime: requirements.lock $(BIN)/python
+$(VENV)/.runtime: requirements.lock $(VENV)/.interpreter
 	@echo "Installing what the bot needs into $(VENV) ..."
 	@$(INSTALL) -r $< && touch $@
 
-$(VENV)/.sandbox: requirements-sandbox.lock $(BIN)/python
+$(VENV)/.sandbox: requirements-sandbox.lock $(VENV)/.interpreter
 	@echo "Installing what the sandbox needs into $(VENV) ..."
 	@$(INSTALL) -r $< && touch $@
 
-$(VENV)/.dev: requirements-dev.lock $(BIN)/python
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.interpreter
 	@echo "Installing what the tests need into $(VENV) ..."
 	@$(INSTALL) -r $< && touch $@
 
+# Packages are installed for one interpreter. With a host's new Python .venv/bin/python still starts and finds none of
+# them, so what .venv was made with is noted in it, and .venv is made anew where it says something else or nothing.
+NAMES_ITSELF := import os, sys; print(sys.version.split()[0], os.path.realpath(sys.executable))
+ifneq ($(shell cat $(VENV)/.interpreter 2>/dev/null),$(shell $(BIN)/python -c '$(NAMES_ITSELF)' 2>/dev/null))
+.PHONY: another
+another:
+$(VENV)/.interpreter: another
+endif
+
 # A Python is fit when it is new enough and can make an environment with pip in it (Debian splits that off).
-$(BIN)/python:
+$(VENV)/.interpreter:
 	@for python in $(or $(PYTHON),$(CANDIDATES)); do \
 	    $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
 	    found=$$python; \
 	    $$python -c 'import ensurepip, venv' 2>/dev/null || continue; \
 	    echo "Making $(VENV) with $$($$python --version) ..."; \
-	    rm -rf $(VENV) && $$python -m venv $(VENV) && exit 0; \
+	    rm -rf $(VENV) && $$python -m venv $(VENV) && \
+	        $(BIN)/python -c '$(NAMES_ITSELF)' > $@ && exit 0; \
 	    echo "$$python could not make $(VENV); its own words stand above." >&2; exit 1; \
 	done; \
 	if [ -n "$$found" ]; then \
