@@ -9,12 +9,14 @@ from typing import Protocol
 from aiohttp import web
 
 from billing.model import Checkout, GuildSettings, Price, Subscription, SubscriptionKey
+from billing.names import Names
 from billing.ports import CheckoutOrder, PortalWish, Provider
 from sandbox.clock import MovableClock
 
 GUILD, MEMBER = 2**62 + 1, 2**62 + 2
 DAY = 86_400
 HOME = "http://127.0.0.1:9/return"
+NAMES = Names("**Mia** [x](https://evil.example)", "mia", "Pottery \u202e")
 
 
 class Surroundings(Protocol):
@@ -89,7 +91,7 @@ def order(
 ) -> CheckoutOrder:
     """A wish to buy."""
     checkout = Checkout(checkout_id, price.provider, price.account, GUILD, MEMBER, 7, price.id, 0)
-    return CheckoutOrder(checkout, "Gold", price, trial_days, customer, HOME)
+    return CheckoutOrder(checkout, "Gold", price, trial_days, customer, HOME, names=NAMES)
 
 
 def wish(*prices: Price, switching: bool = False) -> PortalWish:

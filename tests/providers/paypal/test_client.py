@@ -87,6 +87,7 @@ async def test_a_page_is_asked_for_with_our_own_key_and_ways_back(
         "plan_id": plan_id,
         "custom_id": "opaque-1",
         "application_context": {
+            "brand_name": "Pottery, for Mia x https evil.example (@mia)",
             "user_action": "SUBSCRIBE_NOW",
             "shipping_preference": "NO_SHIPPING",
             "return_url": "http://127.0.0.1:9/return?from=paid",

@@ -134,19 +134,18 @@ async def test_a_checkout_carries_what_the_owner_may_rely_on(there: StripeSurrou
     gold = await there.provider.fetch_price(there.sell())
     await there.provider.start_checkout(order(gold, trial_days=3))
     (asked,) = [e.given for e in there.server.exchanges if e.path == "/v1/checkout/sessions"]
-    about = {
-        "discord_user_id": str(MEMBER),
-        "discord_guild_id": str(GUILD),
-        "plan": "Gold",
-        "dues_checkout": "opaque-1",
-    }
+    ids = {"discord_user_id": str(MEMBER), "discord_guild_id": str(GUILD)}
+    about = {**ids, "plan": "Gold", "dues_checkout": "opaque-1"}
+    whom = "Mia x https evil.example (@mia)"
+    described = f"Gold for {whom} in Pottery"
     assert asked == {
         "adaptive_pricing": {"enabled": "false"},
         "mode": "subscription",
         "client_reference_id": "opaque-1",
         "line_items": {"0": {"price": gold.id, "quantity": "1"}},
-        "subscription_data": {"metadata": about, "trial_period_days": "3"},
+        "subscription_data": {"metadata": about, "trial_period_days": "3", "description": described},
         "metadata": about,
+        "custom_text": {"submit": {"message": f"You pay for {whom} in the Discord server Pottery."}},
         "allow_promotion_codes": "true",
         "success_url": f"{HOME}?from=paid",
         "cancel_url": f"{HOME}?from=cancelled",
