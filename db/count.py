@@ -31,16 +31,19 @@ class Count:
         except OSError as error:
             raise LedgerUnavailable(detail=str(error)) from error
 
-    def begin(self, db: sqlite3.Connection, *, new: bool) -> None:
-        """Compare the two, and keep in the ledger where it is older than its file, or new."""
+    def begin(self, db: sqlite3.Connection) -> None:
+        """Compare the two, and keep in the ledger where it is older than its file, or new: a start that died
+        may have left it empty."""
         inside, beside = load_value(db, COUNT), self._read()
         known = int(inside or 0)
         copied = inside is not None and beside is None
-        if new:
+        if inside is None and db.execute("SELECT 1 FROM plans LIMIT 1").fetchone() is None:
             record_value(db, MADE, NOT_TOLD)
         elif copied or known < (beside or 0):
             record_value(db, OLDER, "count")
         self._number = max(known, beside or 0)
+        if inside is None:
+            self.keep()  # before the commit: a ledger that counts, beside no file, would pass for a copy
         record_value(db, COUNT, str(self._number))
 
     def _read(self) -> int | None:

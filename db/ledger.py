@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Sequence, Set
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import IO, Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -96,7 +95,7 @@ class SqliteLedger(Ledger):
         async with AsyncExitStack() as undo:
             undo.enter_context(opening(path))
             lock = undo.enter_context(hold(path))
-            new = make(path)
+            make(path)
             count = Count(path)
             undo.callback(count.close)
             copier = Copier(path)
@@ -107,7 +106,7 @@ class SqliteLedger(Ledger):
 
             writer = await Lane.open(path, prepare_writer, on_change=changed, count=count)
             undo.push_async_callback(writer.close)
-            await writer.run(partial(count.begin, new=new))
+            await writer.run(count.begin)
             reader = await Lane.open(path, prepare_reader, mode="ro")
             large = await reader.run(is_large)
             undo.pop_all()

@@ -66,9 +66,8 @@ def hold_if_there(path: Path) -> Iterator[None]:
         yield
 
 
-def make(path: Path) -> bool:
-    """See that the ledger's file is there, and that nobody else can read what stands beside it; whether it is
-    new, or empty."""
+def make(path: Path) -> None:
+    """See that the ledger's file is there, and that nobody else can read what stands beside it."""
     try:
         os.close(open_private(path))
         new = path.stat().st_size == 0
@@ -77,7 +76,6 @@ def make(path: Path) -> bool:
     keep_all_private(path)
     if new:
         log.warning("There was no ledger at %s, so a new and empty one was made", path.absolute())
-    return new
 
 
 def _cannot_be_made(error: OSError) -> LedgerUnavailable:
