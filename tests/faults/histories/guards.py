@@ -18,6 +18,7 @@ import billing.access
 import billing.use_cases.carry_out
 import billing.use_cases.converge
 import billing.use_cases.own
+import billing.use_cases.payers
 import billing.use_cases.sweep
 import billing.use_cases.sync
 import db.inbox
@@ -275,8 +276,8 @@ def _(stack: ExitStack) -> None:
 
 @guard("only the page that we made binds a payment to its member")
 def _(stack: ExitStack) -> None:
-    async def believe(ports: Any, provider: Any, snapshot: Subscription) -> Any:
+    async def believe(ports: Any, provider: Any, snapshot: Subscription, _: Any) -> Any:
         found = await provider.fetch_checkout(snapshot.key.id)
         return await ports.ledger.load_checkout(found.checkout_id) if found.checkout_id else None
 
-    stack.enter_context(patch.object(billing.use_cases.sync, "_find_checkout", believe))
+    stack.enter_context(patch.object(billing.use_cases.payers, "_find_checkout", believe))
