@@ -11,7 +11,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
@@ -22,7 +22,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - somebody will try with one
 try:
     import backups
     from billing.errors import Conflict, LedgerError
-    from billing.ports import Clock, Ports, Signer, Work
+    from billing.ports import Clock, Ports, Signer
     from billing.worker import Worker
     from check import check, tell_refused
     from clock import SystemClock
@@ -33,8 +33,10 @@ try:
     from config import Settings, SettingsError, load
     from db import SqliteLedger
     from logs import set_up_logging
+    from parts import Parts, build_info
     from providers.registry import make_providers
     from web.app import CannotListen, Listener, listening
+    from web.metrics import Metrics
 
     if sys.platform == "win32":
         from asyncio import run as run_loop
@@ -46,22 +48,6 @@ except ModuleNotFoundError as missing:
 log = logging.getLogger("dues")
 
 DRAIN_SECONDS = 7.0  # of the ten that a service manager is promised; closing takes the rest
-
-
-class Parts:
-    """What is there only once Discord has answered, for those who start before."""
-
-    worker: Worker | None = None
-    bot: DuesBot | None = None
-
-    def wake(self, works: Collection[Work]) -> None:
-        """There may be new work."""
-        if self.worker is not None:
-            self.worker.wake(works)
-
-    def discord_fault(self) -> str | None:
-        """Why commands are not taken; None while they are."""
-        return "not connected" if self.bot is None else self.bot.why_offline()
 
 
 async def serve(settings: Settings, clock: Clock, started: Callable[[int], None] = lambda port: None) -> None:
@@ -76,11 +62,20 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
         ledger = await SqliteLedger.open(settings.ledger_path, parts.wake)
         stack.push_async_callback(ledger.close)
         await stack.enter_async_context(backups.keeping(ledger, settings, clock))
-        providers = make_providers(settings, clock, ledger)
+        metrics = Metrics(build_info())
+        providers = make_providers(settings, clock, ledger, metrics)
         gc.freeze()  # what was imported lives for good: to scan it too held up everything for 60 ms (bench/)
         for provider in providers.values():
             stack.push_async_callback(provider.close)
-        listener = Listener(ledger, providers, clock, parts.discord_fault)
+        listener = Listener(
+            ledger,
+            providers,
+            clock,
+            parts.discord_fault,
+            sync_interval=settings.sync_interval_seconds,
+            metrics=metrics,
+            discord_readings=parts.discord_readings,
+        )
         where = (settings.http_host, settings.http_port)
         started(await stack.enter_async_context(listening(listener.application(), *where, DRAIN_SECONDS)))
         found = await wait_for_discord(settings.discord_token, clock)
@@ -97,6 +92,9 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
             public_url=settings.public_url,
             signer=Signer(settings.secret_keys),
             arrivals=listener.arrivals,
+            meter=metrics,
+            pace=listener.pace,
+            sync_interval=settings.sync_interval_seconds,
         )
         worker = Worker(ports, settings.sync_interval_seconds)
         stack.push_async_callback(worker.close, DRAIN_SECONDS)

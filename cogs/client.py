@@ -35,6 +35,7 @@ from cogs.gateway import (
     tell_of_updates,
 )
 from cogs.grant import Grants
+from cogs.limits import time_limits
 from cogs.manage import Manage
 from cogs.members import Members
 from cogs.plans import Plans
@@ -101,6 +102,7 @@ class DuesBot(commands.Bot):
         self._broken = 0  # connections, one soon after the other
         tell_of_updates(self)
         drop_unreadable(self, self.gateway)
+        time_limits(self, self.gateway)
         set_up_gateway()
 
     async def setup(self, ports: Ports) -> None:

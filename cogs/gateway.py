@@ -51,11 +51,21 @@ FATAL_CLOSES = {
 class GatewayState:
     """How the connection to Discord's gateway stands. `fault`: a sentence for the owner, None while nothing
     but time is needed; `identifies_left`: of the day's, None before Discord has said; `dropped`: events that
-    discord.py could not read."""
+    discord.py could not read; `waited`: seconds that calls have waited for Discord's limits."""
 
     fault: str | None = None
     identifies_left: int | None = None
     dropped: int = 0
+    waited: float = 0.0
+
+    def readings(self) -> dict[str, float]:
+        """For /metrics."""
+        told = {
+            "dues_gateway_events_dropped": float(self.dropped),
+            "dues_discord_limit_wait_seconds": self.waited,
+        }
+        left = self.identifies_left
+        return told if left is None else {**told, "dues_discord_identifies_left": float(left)}
 
 
 class IdentifiesLow(Exception):  # noqa: N818 - named by what happened, like the others

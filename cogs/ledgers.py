@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from billing.model import LedgerNew, LedgerRestored, Notice, NotRepeated
+from billing.model import LedgerNew, LedgerRestored, Notice, NotRepeated, SweepFailing
 from billing.ports import Ports
 from billing.titles import title_of
-from cogs.replies import INTENTS, day
+from cogs.replies import INTENTS, day, moment
 
 BACKUP_FAILED = (
     "### The daily backup failed\nThe bot works, but its ledger was not copied. The log names the folder and "
@@ -33,6 +33,18 @@ def new(body: LedgerNew) -> str:
         "If the bot should have its old records, whoever runs it stops it and restores a backup, or puts "
         "`DATABASE_URL` right. If there is none, add the plans again with the same prices (`/plans add`): "
         "their members are then found by themselves."
+    )
+
+
+def sweep_failing(body: SweepFailing) -> str:
+    """For the admins: what was missed does not heal."""
+    title = title_of(body.provider)
+    return (
+        f"### The bot cannot compare its records with {title}\nIt has failed since {moment(body.since)}. "
+        "Nobody loses a role because of this. But if a notification was missed, a new payment or a "
+        f"cancellation goes unnoticed until it works again.\nLook at {title}'s status page first. If nothing "
+        "is wrong there, `/doctor` says whether the bot's key still works, and whoever runs the bot finds "
+        "the reason in its log. The bot keeps trying."
     )
 
 

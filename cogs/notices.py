@@ -39,6 +39,7 @@ from billing.model import (
     Screening,
     Started,
     SubscriptionKey,
+    SweepFailing,
     TakenBack,
     UnboundPayers,
     Unheard,
@@ -96,6 +97,7 @@ _COLOURS: dict[type[NoticeBody], int] = {
     TakenBack: cards.WARN,
     Vanished: cards.WARN,
     Unheard: cards.BAD,
+    SweepFailing: cards.BAD,
     LedgerRestored: cards.WARN,
     LedgerNew: cards.BAD,
     NotRepeated: cards.WARN,
@@ -163,6 +165,8 @@ async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return BRAKE_OFF
         case Unheard() as body:
             return _unheard(ports, body)
+        case SweepFailing() as body:
+            return ledgers.sweep_failing(body)
         case LedgerRestored() as body:
             return ledgers.restored(body)
         case LedgerNew() as body:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import replace
+from pathlib import Path
 
+from billing.parked import reason_of
 from billing.ports import Health
 from db.plans import load_plans
+from db.private import beside
 from db.rows import sold_prices
 from db.values import BACKUP_FAILED, load_value
 
@@ -22,6 +25,13 @@ _WAITING = """
         (SELECT count(*) FROM members WHERE braked_at IS NOT NULL),
         (SELECT count(*) FROM unasked WHERE row > 0)
 """
+_AGES = """
+    SELECT (SELECT min(since) FROM stale), (SELECT min(created_at) FROM intents WHERE state = 'pending')
+"""
+_PARKED = "SELECT parked, count(*) FROM members WHERE parked IS NOT NULL GROUP BY parked"
+_UNREACHED = """
+    SELECT count(*), count(member_id) FROM notices WHERE told_at IS NULL AND next_try_at IS NULL
+"""
 
 _UNBOUND = """
     SELECT count(*), (SELECT sold FROM sales WHERE sales.id = s.sale) FROM subscriptions AS s
@@ -35,7 +45,26 @@ def load_health(db: sqlite3.Connection, at: int) -> Health:
     health = Health(age_of(event, at), age_of(member, at), *counts)
     failed = load_value(db, BACKUP_FAILED) or ""
     lacks = sum(json.loads(load_value(db, "lacks") or "{}").values())
-    return replace(health, backup_failed=failed, unbound=_count_unbound(db), lacks=lacks)
+    stale, intent = db.execute(_AGES).fetchone()
+    unreached, members = db.execute(_UNREACHED).fetchone()
+    return replace(
+        health,
+        backup_failed=failed,
+        unbound=_count_unbound(db),
+        lacks=lacks,
+        oldest_stale_age=age_of(stale, at),
+        oldest_intent_age=age_of(intent, at),
+        parked=_count_parked(db),
+        unreached_members=members,
+        unreached_admins=unreached - members,
+    )
+
+
+def _count_parked(db: sqlite3.Connection) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for parked, many in db.execute(_PARKED):
+        counts[reason_of(parked)] = counts.get(reason_of(parked), 0) + many
+    return counts
 
 
 def _count_unbound(db: sqlite3.Connection) -> int:
@@ -53,6 +82,12 @@ def _count_unbound(db: sqlite3.Connection) -> int:
         for many, text in counted
         if any((p.provider, p.account, p.product_id) in products for p in sold_prices(text))
     )
+
+
+def size_of(path: Path) -> int:
+    """Bytes that the ledger takes, with what was written lately."""
+    parts = (path, beside(path, "-wal"))
+    return sum(part.stat().st_size for part in parts if part.exists())
 
 
 def age_of(since: int | None, at: int) -> float | None:

@@ -319,4 +319,6 @@ class SqliteLedger(Ledger):
             await self._write(values.record_value, "written", str(at))
         found = await self._read(health.load_health, at)
         backed_up_at = await asyncio.to_thread(last_backup, self._path)
-        return replace(found, backup_age=health.age_of(backed_up_at, at), damage=self._whole.damage)
+        size = await asyncio.to_thread(health.size_of, self._path)
+        age = health.age_of(backed_up_at, at)
+        return replace(found, backup_age=age, damage=self._whole.damage, size=size)

@@ -33,6 +33,7 @@ ROOT_MODULES = (
     "config_addresses.py",
     "config_names.py",
     "logs.py",
+    "parts.py",
     "terminal.py",
 )
 PROGRAM = (CORE, *EDGES, *ROOT_MODULES)

@@ -5,27 +5,26 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import math
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import cache, partial
 from time import perf_counter
 from typing import Any, TypeAlias, cast
 
 from aiohttp import web, web_response
 from aiohttp.http_exceptions import HttpProcessingError
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from billing.arrivals import Arrivals
-from billing.errors import DuesError, LedgerDamaged, LedgerError, NotificationError, ProviderError
+from billing.errors import DuesError, LedgerError, NotificationError, ProviderError
 from billing.model import Event
-from billing.ports import Clock, Ledger, Provider
+from billing.ports import Clock, Ledger, Pace, Provider
 from billing.use_cases.ingest import ingest
 from web.bodies import LARGEST_BODY, Bodies, NotTaken, check_framing, is_odd_transfer
+from web.metrics import Metrics, Readings
 from web.pages import return_page
+from web.readiness import Readiness
 from web.sampler import Sampler
 
 if sys.platform != "win32":
@@ -40,9 +39,7 @@ PIECE = 16 << 10  # of what a caller sends, so much at once; uvloop would take 2
 LONGEST_SILENCE = 30.0
 BIND_PAUSES = (1, 2, 4, 8)  # seconds
 MOST_CALLERS = 1000
-WAITS_TOO_LONG = 300.0
 
-NEW = "It is new, as there was none at DATABASE_URL."
 CROWDED = (
     "Callers hold all %d connections that they may: for each further one, what was silent longest is closed. "
     "Keep strangers out with a reverse proxy or a firewall; if they are none, raise the limit, LimitNOFILE= "
@@ -65,56 +62,6 @@ class CannotListen(DuesError):  # noqa: N818 - named by what happened, like the 
         super().__init__(tell)
 
 
-@dataclass(frozen=True)
-class Readiness:
-    """What /readyz asks: `discord` says why the bot takes no commands, None while it does."""
-
-    ledger: Ledger
-    clock: Clock
-    discord: Callable[[], str | None]
-    providers: Mapping[str, Provider]
-    arrivals: Arrivals
-
-    async def faults(self) -> tuple[dict[str, str], dict[str, float]]:
-        """What is not all right, by name, and the gauges that it was judged by."""
-        fault = self.discord()
-        found = {**({} if fault is None else {"discord": fault}), **dict(self._unheard())}
-        try:
-            health = await self.ledger.load_health(int(self.clock.now()))
-        except LedgerError as error:
-            return {**found, "ledger": error.tell}, {}
-        if health.lacks:
-            found["ledger"] = f"{NEW} It lacks {health.lacks} running subscriptions; /doctor says what to do."
-        if health.damage:
-            found["ledger"] = f"{LedgerDamaged.tell} ({health.damage})"
-        ages = {"inbox": health.oldest_event_age or 0.0, "members": health.oldest_member_age or 0.0}
-        late = {
-            name: f"the oldest has waited {age:.0f} s" for name, age in ages.items() if age > WAITS_TOO_LONG
-        }
-        gauges = {
-            "dues_inbox_events": health.inbox,
-            "dues_members_to_converge": health.members,
-            "dues_intents_pending": health.intents,
-            "dues_notices_untold": health.notices,
-            "dues_braked_members": health.braked,
-            "dues_subscriptions_unasked": health.unasked,
-            "dues_subscriptions_lacked": health.lacks,
-            "dues_backup_failed": float(bool(health.backup_failed)),
-            "dues_backup_age_seconds": math.nan if health.backup_age is None else health.backup_age,
-            "dues_unbound_subscriptions": health.unbound,
-            "dues_oldest_event_seconds": ages["inbox"],
-            "dues_oldest_member_seconds": ages["members"],
-        }
-        return {**found, **late}, gauges
-
-    def _unheard(self) -> Iterator[tuple[str, str]]:
-        for name, provider in self.providers.items():
-            arrival = self.arrivals.of(name)
-            if arrival.lost_since is not None:
-                fault = provider.unheard(refused=arrival.lost_refused)
-                yield name, f"{fault.says} {fault.cure}"
-
-
 class Listener:
     """The aiohttp application, with its own metrics registry."""
 
@@ -125,24 +72,16 @@ class Listener:
         clock: Clock,
         discord_fault: Callable[[], str | None],
         arrivals: Arrivals | None = None,
+        *,
+        sync_interval: float = 3600.0,
+        metrics: Metrics | None = None,
+        discord_readings: Callable[[], Readings] = dict,
     ) -> None:
         self._ledger, self._providers, self._clock = ledger, providers, clock
         self.arrivals = arrivals or Arrivals(clock.now())
-        self._readiness = Readiness(ledger, clock, discord_fault, providers, self.arrivals)
-        self._registry = CollectorRegistry()
-        self._notifications = Counter(
-            "dues_notifications",
-            "Notifications by provider and answer",
-            ["provider", "status"],
-            registry=self._registry,
-        )
-        self._refused = Counter(
-            "dues_notifications_refused",
-            "Notifications that were not believed or not readable; anybody can post them",
-            ["provider"],
-            registry=self._registry,
-        )
-        self._gauges: dict[str, Gauge] = {}
+        self._readiness = Readiness(ledger, clock, discord_fault, providers, self.arrivals, sync_interval)
+        self._metrics, self.pace = metrics or Metrics(), Pace()
+        self._discord_readings = discord_readings
         self._bodies, self._sampler = Bodies(), Sampler()
 
     def application(self) -> web.Application:
@@ -154,15 +93,16 @@ class Listener:
         pages: dict[str, Handler] = {
             "/healthz": _healthz,
             "/readyz": self._readyz,
-            "/metrics": self._metrics,
+            "/metrics": self._tell_metrics,
             "/return": self._return,
         }
         for path, page in pages.items():
             app.router.add_get(path, speakers.noted(page))
+        app.cleanup_ctx.append(self._metrics.lag.running)
         return app
 
     def _receiver(self, provider: Provider) -> Callable[[web.Request], Awaitable[web.Response]]:
-        counter = cache(lambda status: self._notifications.labels(provider.name, str(status)))
+        counter = cache(lambda status: self._metrics.notifications.labels(provider.name, str(status)))
 
         def tell(status: int, outcome: str, events: list[Event], seconds: float) -> None:
             kinds, took = ",".join(event.kind for event in events) or "-", seconds * 1000
@@ -184,7 +124,7 @@ class Listener:
             took = perf_counter() - started
             if status in (400, 413):
                 self.arrivals.refuse(provider.name, self._clock.now())
-                self._refused.labels(provider.name).inc()
+                self._metrics.refused.labels(provider.name).inc()
             # The answer goes out first: 30 µs earlier, of 500 (bench/).
             asyncio.get_running_loop().call_soon(count, status, outcome, events, took)
             return web.Response(status=status, text=outcome)
@@ -208,6 +148,8 @@ class Listener:
             return 503, error.tell, []
         except ProviderError as error:
             return 503, error.tell, []
+        if new:
+            self.pace.arrive(event.id for event in events)
         if events:  # none: it belongs to another mode or account, and says nothing of ours
             self.arrivals.accept(provider.name, self._clock.now())
         return 200, f"stored {new}" if new else "nothing new", events
@@ -225,15 +167,10 @@ class Listener:
         state = {name: faults.get(name, "ok") for name in names}
         return web.json_response({"ready": not faults, **state}, status=503 if faults else 200)
 
-    async def _metrics(self, request: web.Request) -> web.Response:
-        faults, gauges = await self._readiness.faults()
-        for name, value in {**gauges, "dues_ready": float(not faults)}.items():
-            if name not in self._gauges:
-                self._gauges[name] = Gauge(name, name.replace("_", " "), registry=self._registry)
-            self._gauges[name].set(value)
-        return web.Response(
-            body=generate_latest(self._registry), headers={"Content-Type": "text/plain; version=0.0.4"}
-        )
+    async def _tell_metrics(self, request: web.Request) -> web.Response:
+        faults, readings = await self._readiness.faults()
+        text = self._metrics.text({**readings, **self._discord_readings(), "dues_ready": float(not faults)})
+        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
 def most_callers() -> int:

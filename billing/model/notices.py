@@ -214,6 +214,15 @@ class Unheard:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepFailing:
+    """To the admins: the ledger cannot be compared with a provider, since that moment."""
+
+    kind: ClassVar[str] = "sweep_failing"
+    provider: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """What a ledger holds and this program cannot read, such as a kind of a later version."""
 
@@ -290,6 +299,7 @@ NoticeBody: TypeAlias = (
     | RoleWaits
     | Braked
     | Unheard
+    | SweepFailing
     | Unknown
     | LedgerRestored
     | NotRepeated

@@ -9,10 +9,12 @@ from billing.arrivals import Arrivals
 from billing.errors import ProviderRefused
 from billing.looks import Looks
 from billing.model import SubscriptionKey
+from billing.pace import Pace
 from billing.pages import OpenPages, PaymentPage
 from billing.ports.clock import Clock
 from billing.ports.discord import Messenger, RoleGateway
 from billing.ports.ledger import Ledger
+from billing.ports.meter import Meter, Unmeasured
 from billing.ports.provider import CheckoutFound, CheckoutOrder, Failure, PortalWish, Provider
 from billing.ports.records import Dispute, Health, Known, StaleSubscription, Synced, Work
 from billing.ports.values import Values
@@ -31,6 +33,8 @@ __all__ = [
     "Known",
     "Ledger",
     "Messenger",
+    "Meter",
+    "Pace",
     "PaymentPage",
     "PortalWish",
     "Ports",
@@ -39,6 +43,7 @@ __all__ = [
     "Signer",
     "StaleSubscription",
     "Synced",
+    "Unmeasured",
     "Values",
     "Work",
 ]
@@ -46,7 +51,8 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What every use case works with. `grace` (seconds) and `public_url` are the owner's settings.
+    """What every use case works with. `grace`, `sync_interval` (seconds) and `public_url` are the
+    owner's settings.
 
     `signer` signs with the owner's SECRET_KEY, or nothing without one.
     `turns`: whoever fetches a subscription to record it, or changes it, holds the turn of its key.
@@ -64,6 +70,9 @@ class Ports:
     signer: Signer = field(default_factory=Signer)
     arrivals: Arrivals = field(default_factory=Arrivals)
     looks: Looks = field(default_factory=Looks)
+    meter: Meter = field(default_factory=Unmeasured)
+    pace: Pace = field(default_factory=Pace)
+    sync_interval: float = 3600.0
 
     def now(self) -> int:
         """Unix seconds, whole."""

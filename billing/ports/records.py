@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from billing.model import Change, DisputeState, Intent, Notice, Override, Subscription, SubscriptionKey
@@ -84,7 +85,9 @@ class Health:
     """What /readyz, /metrics and /doctor tell of the ledger. Ages in seconds, None when nothing waits, or
     where no backup is known. `unasked`: subscriptions that are held until their provider was asked
     (billing/use_cases/older.py); `backup_failed`: why the last daily one did; `lacks`: what a
-    new ledger misses (billing/use_cases/new_ledger.py); `damage`: what the check after the start found."""
+    new ledger misses (billing/use_cases/new_ledger.py); `damage`: what the check after the start found.
+    `parked`: members by billing.parked.REASONS; `unreached_members` and `_admins`: notices that could not be
+    delivered; `size`: bytes on disk."""
 
     oldest_event_age: float | None
     oldest_member_age: float | None
@@ -99,3 +102,9 @@ class Health:
     lacks: int = 0
     unbound: int = 0
     damage: str = ""
+    oldest_stale_age: float | None = None
+    oldest_intent_age: float | None = None
+    parked: Mapping[str, int] = field(default_factory=dict)
+    unreached_members: int = 0
+    unreached_admins: int = 0
+    size: int = field(default=0, compare=False)

@@ -17,6 +17,7 @@ from billing.errors import (
     MembershipPending,
 )
 from billing.model import (
+    Binding,
     BoundBy,
     Braked,
     Change,
@@ -152,7 +153,15 @@ async def _converge(ports: Ports, mark: MemberMark) -> WorkOutcome:
         at=now,
         braked=outcome.asked_at is not None,
     )
+    _time(ports, mark, outcome)
     return WorkOutcome(outcome.words())
+
+
+def _time(ports: Ports, mark: MemberMark, outcome: Outcome) -> None:
+    """How long a role took from the notification that gave it."""
+    took = ports.pace.settle(Binding(mark.guild_id, mark.member_id), mark.since)
+    if took is not None and outcome.given:
+        ports.meter.gave_role(took)
 
 
 async def _adopt(
@@ -260,8 +269,10 @@ async def _apply(
             if error.retry or isinstance(error, MemberGone):
                 raise
             outcome.refused[role_id] = error
+            ports.meter.changed_role("refused")
         else:
             (outcome.given if give else outcome.taken).append(role_id)
+            ports.meter.changed_role("given" if give else "taken")
 
 
 async def _read_back(

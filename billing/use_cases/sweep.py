@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from billing.access import plans_of
-from billing.errors import ProviderError, ProviderUnavailable
-from billing.model import DisputeState, Plan, Subscription, SubscriptionKey
+from billing.errors import LedgerError, ProviderError, ProviderUnavailable
+from billing.model import DisputeState, Notice, Plan, Subscription, SubscriptionKey, SweepFailing
 from billing.ports import Known, Ports, Provider
+from billing.sweeps import SweepState, load_sweep, record_sweep
 from billing.use_cases.blocked import load_block
 from billing.use_cases.check import check_members
 from billing.use_cases.new_ledger import look_for_lacks
-from billing.use_cases.nobodys import tell_nobodys
+from billing.use_cases.nobodys import load_sellers, tell_nobodys
 from billing.use_cases.payers import is_proven, is_to_propose
 from billing.use_cases.sync import record_dispute, record_snapshot
 from billing.use_cases.vanished import NOT_LISTED
@@ -52,13 +53,41 @@ async def sweep(ports: Ports) -> list[str]:
     """
     faults = []
     for provider in ports.providers.values():
-        try:
-            await _sweep_at(ports, provider)
-        except ProviderError as error:
-            faults.append(f"{provider.title}: {error}")
+        why = await _try_at(ports, provider)
+        faults += [f"{provider.title}: {why}"] if why else []
+        await _note(ports, provider, why)
     await look_for_lacks(ports)
     await check_members(ports)
     return faults
+
+
+async def _try_at(ports: Ports, provider: Provider) -> str:
+    """Why it failed; empty where it came through."""
+    try:
+        await _sweep_at(ports, provider)
+    except LedgerError:
+        raise
+    except ProviderError as error:
+        return str(error)
+    except Exception as error:
+        log.exception("sweep: fault with %s", provider.title)
+        return f"a fault of the program, {type(error).__name__}, see the log"
+    return ""
+
+
+async def _note(ports: Ports, provider: Provider, why: str) -> None:
+    """How it stands, for /readyz and /metrics; where it has failed for long, the admins of each server that
+    sells there are told, once."""
+    before, now = await load_sweep(ports.ledger, provider), ports.now()
+    state = SweepState(good_at=now)
+    if why:
+        state = SweepState(before.good_at, before.failing_since or now, why)
+    await record_sweep(ports.ledger, provider, state)
+    if state.failing_since is not None and state.too_long(now, ports.sync_interval):
+        body = SweepFailing(provider.name, state.failing_since)
+        for guild_id in await load_sellers(ports.ledger, provider.name, provider.account):
+            key = f"sweep:{provider.name}:{provider.account}:{guild_id}:{state.failing_since}"
+            await ports.ledger.record_notice(Notice(key, guild_id, None, body, now))
 
 
 async def _sweep_at(ports: Ports, provider: Provider) -> None:

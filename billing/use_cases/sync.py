@@ -85,6 +85,7 @@ async def locate_event(ports: Ports, event: Event) -> WorkOutcome | None:
             await tell_taken_back(ports, event)
         keys = []
     await ports.ledger.record_located(event, keys, ports.now())
+    ports.pace.locate(event.id, keys)
     return None
 
 
@@ -188,6 +189,7 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> WorkOutco
         changed = await ports.ledger.record_synced(replace(synced, stale_version=stale.version))
         if synced.snapshot is None:
             return WorkOutcome(f"given up, {synced.why}")
+        ports.pace.sync(stale.key, synced.snapshot.binding, synced.at)
         await write_payer(ports, synced.snapshot)
     await _close_others(ports, synced)
     return WorkOutcome("changed" if changed else "unchanged", ids_of(synced.snapshot.binding))

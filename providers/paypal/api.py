@@ -24,8 +24,8 @@ from billing.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from billing.ports import Clock
-from providers.base import Answer, clock_skew, need
+from billing.ports import Clock, Meter, Unmeasured
+from providers.base import Answer, clock_skew, measured, need
 from providers.paypal.refusals import words_of
 
 # A slow answer uses up a method's time; tries again are for what fails fast: a refused connection, a 5xx.
@@ -70,11 +70,13 @@ class Limited(ProviderUnavailable):
 class Api:
     """One application's access to PayPal at `url`. `close` when done."""
 
-    def __init__(self, client_id: str, client_secret: str, url: str, clock: Clock) -> None:
+    def __init__(
+        self, client_id: str, client_secret: str, url: str, clock: Clock, meter: Meter | None = None
+    ) -> None:
         credentials = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
         self._basic = {"Authorization": f"Basic {credentials}"}
         self._url = url.rstrip("/")
-        self._clock = clock
+        self._clock, self._meter = clock, meter or Unmeasured()
         self._session: aiohttp.ClientSession | None = None
         self._token, self._renew_at = "", 0.0
         self._renewing = asyncio.Lock()
@@ -171,8 +173,14 @@ class Api:
             self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
         what = f"{method} {path}"
         self._refuse_in_quiet(what)
+        with measured(self._meter, "paypal", method, path):
+            return await self._ask(self._session, what, method, path, **options)
+
+    async def _ask(
+        self, session: aiohttp.ClientSession, what: str, method: str, path: str, **options: Any
+    ) -> Answer:
         try:
-            async with self._session.request(
+            async with session.request(
                 method, f"{self._url}{path}", allow_redirects=False, **options
             ) as answer:
                 status, body = answer.status, await bounded_body(answer, _LARGEST_ANSWER)

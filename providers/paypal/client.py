@@ -25,7 +25,8 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentPage, PortalWish, Values
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalWish
+from billing.ports.values import Values
 from billing.signing import Signer
 from providers.base import Answer, bounded, maybe, member_of, need, returning, server_of
 from providers.paypal import payments, search
@@ -87,13 +88,14 @@ class PayPalProvider:
         postback: bool = False,
         signer: Signer | None = None,
         kept: Values | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.account = account_of(url)
         self._site = _SITES.get(urlsplit(url).hostname or "", url)
         self._webhook_ids = webhook_ids
         self.webhook_print = ",".join(webhook_ids)  # which is no secret
         self._clock = clock
-        self._api = Api(client_id, client_secret, url, clock)
+        self._api = Api(client_id, client_secret, url, clock, meter)
         self._certificates = Certificates(source_of(url), ca_file, kept)
         self._setup = Setup(
             self._api, self._certificates, webhook_ids, self.account, clock, search=bool(signer)

@@ -23,8 +23,8 @@ from billing.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
-from billing.ports import Clock
-from providers.base import Answer, clock_skew, in_time, need
+from billing.ports import Clock, Meter, Unmeasured
+from providers.base import Answer, clock_skew, in_time, measured, need
 
 # At info the SDK logs Stripe's messages, at debug whole bodies, links to pay and manage among them.
 logging.getLogger("stripe").setLevel(logging.WARNING)
@@ -55,9 +55,9 @@ class Refused(ProviderRefused):
 class Api:
     """One account at Stripe, or at `url`. `close` when done."""
 
-    def __init__(self, key: str, url: str | None, clock: Clock) -> None:
+    def __init__(self, key: str, url: str | None, clock: Clock, meter: Meter | None = None) -> None:
         self.clock_skew: float | None = None
-        self._clock = clock
+        self._clock, self._meter = clock, meter or Unmeasured()
         self._http = stripe.AIOHTTPClient(timeout=_TIMEOUT)
         self._client = stripe.StripeClient(
             key,
@@ -104,6 +104,10 @@ class Api:
         return [one async for page in self.pages(path, **params) for one in page]
 
     async def _request(self, method: str, path: str, **params: Any) -> Answer:
+        with measured(self._meter, "stripe", method.upper(), path):
+            return await self._exchange(method, path, **params)
+
+    async def _exchange(self, method: str, path: str, **params: Any) -> Answer:
         what = f"{method.upper()} {path}"
         try:
             answer = await self._client.raw_request_async(method, f"/v1/{path}", **params)

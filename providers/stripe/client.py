@@ -24,7 +24,7 @@ from billing.model import (
     Subscription,
 )
 from billing.names import plain_name
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentPage, PortalWish
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalWish
 from providers.base import Answer, bounded, called, maybe, member_of, need, returning, server_of
 from providers.stripe import payments
 from providers.stripe.api import Api, Missing, Refused, path
@@ -61,16 +61,19 @@ class StripeProvider:
     lists_all = True
 
     def __init__(
-        self, api_key: str, webhook_secrets: tuple[str, ...], api_url: str | None, clock: Clock
+        self,
+        api_key: str,
+        webhook_secrets: tuple[str, ...],
+        api_url: str | None,
+        clock: Clock,
+        meter: Meter | None = None,
     ) -> None:
         self.account = account_of(api_key)
         self.webhook_print = hashlib.sha256(",".join(sorted(webhook_secrets)).encode()).hexdigest()[:16]
         self._authenticate = Together(partial(authenticate, secrets=webhook_secrets, account=self.account))
-        self._api = Api(api_key, api_url, clock)
-        self._portals = Portals(self._api, clock)
-        self._whole = Whole(self._api, clock)
-        self._previews = Previews(self._api, clock)
-        self._home = Home(self._api, clock)
+        self._api = Api(api_key, api_url, clock, meter)
+        self._portals, self._whole = Portals(self._api, clock), Whole(self._api, clock)
+        self._previews, self._home = Previews(self._api, clock), Home(self._api, clock)
         self._setup = Setup(self._api, self._portals, self.account, self._home)
 
     @property

@@ -12,7 +12,7 @@ from unittest.mock import patch
 import cogs.client
 import cogs.role_sync
 from billing.model import Plan
-from billing.ports import Arrivals, Ports, Provider, Work
+from billing.ports import Arrivals, Pace, Ports, Provider, Work
 from billing.signing import Signer
 from billing.use_cases.plans import Edit, add_plan
 from billing.worker import Worker
@@ -30,6 +30,7 @@ from sandbox.paypal import PayPalServer
 from sandbox.stripe import StripeServer
 from tests.ports import held_port
 from web.app import Listener, listening
+from web.metrics import Metrics
 
 TOKEN = "right.token"
 DAY = 86_400
@@ -216,7 +217,9 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
         woken: list[OnChange] = [lambda works: town.changed.set()]
         ledger = await SqliteLedger.open(town.path, lambda works: _wake(woken, works))
         stack.push_async_callback(ledger.close)
-        provider = StripeProvider(town.stripe.api_key, (town.secret,), town.stripe.url, town.clock)
+        metrics = Metrics()
+        stripe = (town.stripe.api_key, (town.secret,), town.stripe.url)
+        provider = StripeProvider(*stripe, town.clock, metrics)
         stack.push_async_callback(provider.close)
         bot = DuesBot(members_intent=town.app.members_intent)
         stack.push_async_callback(bot.close)
@@ -224,7 +227,12 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
         if (paypal := town.paypal) is not None:
             login = (paypal.client_id, paypal.client_secret, (town.hook,), paypal.url)
             providers["paypal"] = PayPalProvider(
-                *login, town.clock, ca_file=paypal.ca_file, signer=town.signer, kept=ledger
+                *login,
+                town.clock,
+                ca_file=paypal.ca_file,
+                signer=town.signer,
+                kept=ledger,
+                meter=metrics,
             )
             stack.push_async_callback(providers["paypal"].close)
         ports = Ports(
@@ -237,11 +245,24 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
             public_url=f"http://127.0.0.1:{town.port}",
             signer=town.signer,
             arrivals=Arrivals(town.clock.now()),
+            meter=metrics,
+            pace=Pace(),
+            sync_interval=sweeps,
         )
         worker = Worker(ports, sweeps)
         woken.append(worker.wake)
         stack.push_async_callback(worker.close, 5.0)
-        listener = Listener(ledger, ports.providers, town.clock, bot.why_offline, ports.arrivals)
+        listener = Listener(
+            ledger,
+            ports.providers,
+            town.clock,
+            bot.why_offline,
+            ports.arrivals,
+            sync_interval=sweeps,
+            metrics=metrics,
+            discord_readings=lambda: {**bot.gateway.readings()},
+        )
+        listener.pace = ports.pace
         await stack.enter_async_context(listening(listener.application(), "127.0.0.1", town.port, 1.0))
         started = asyncio.Event()
         serving = asyncio.create_task(bot.serve(TOKEN, ports, started.set))

@@ -31,7 +31,10 @@ from tests.contract.ledger.nouns import (
 )
 
 # Indexes that hold nothing but what waits, and the JSON of one row.
-SHORT = re.compile(r"INDEX (inbox_undone|members_(marked|braked)|intents_next|notices_next)\b|VIRTUAL TABLE")
+SHORT = re.compile(
+    r"INDEX (inbox_undone|members_(marked|braked|parked)|intents_next|notices_(next|untold)|stale_next)\b"
+    r"|VIRTUAL TABLE"
+)
 # Every server's plans are asked for, and there are few.
 ALL_PLANS = "NULL IS NULL"
 

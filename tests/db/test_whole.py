@@ -17,7 +17,7 @@ from db import SqliteLedger
 from db.whole import WholeCheck
 from sandbox.clock import MovableClock
 from tests.contract.ledger.nouns import event
-from web.app import Readiness
+from web.readiness import Readiness
 
 pytestmark = pytest.mark.usefixtures("large")
 

@@ -113,7 +113,9 @@ async def test_health_tells_how_long_the_oldest_has_waited(ledger: Ledger) -> No
     await ledger.record_marks([ANNA], "sweep", 12)
     await ledger.record_marks([ANNA, BERT], "timer", 20)
     await ledger.record_intent(intent())
-    assert await ledger.load_health(40) == Health(30.0, 28.0, 2, 2, 1, 0)
+    assert await ledger.load_health(40) == Health(
+        30.0, 28.0, 2, 2, 1, 0, oldest_stale_age=30.0, oldest_intent_age=30.0
+    )
 
 
 async def test_what_was_recorded_is_there_after_a_restart(open_ledger: Opening, tmp_path: Path) -> None:

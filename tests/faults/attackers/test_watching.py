@@ -18,7 +18,7 @@ from tests.cogs.town import DAY, Town
 from tests.faults.attackers.post import by_paypal, by_stripe, event, send, written
 from tests.faults.attackers.shop import buy, paypal_of
 from tests.faults.neighbours.ways import GIVES, patiently
-from web.app import WAITS_TOO_LONG
+from web.readiness import WAITS_TOO_LONG
 
 EMAIL, NAME = "canary@mail.example", "Canarina Birdsong"
 NOTIFIED = re.compile(r"notification (stripe|paypal) (\S+): (\d{3}) (.+) in \d+\.\d ms(?: event=(\S+))?")

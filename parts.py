@@ -1,0 +1,42 @@
+"""What the program is made of while it starts, and what it is."""
+
+from __future__ import annotations
+
+import platform
+import tomllib
+from collections.abc import Collection
+from pathlib import Path
+
+from billing.ports import Work
+from billing.worker import Worker
+from cogs.client import DuesBot
+from db.schema import load_migrations
+from web.metrics import Readings
+
+
+def build_info() -> dict[str, str]:
+    """What runs here, for /metrics."""
+    project = Path(__file__).with_name("pyproject.toml")
+    found = tomllib.loads(project.read_text("utf-8"))["project"] if project.exists() else {}
+    schema = str(len(load_migrations()))
+    return {"version": found.get("version", "unknown"), "schema": schema, "python": platform.python_version()}
+
+
+class Parts:
+    """What is there only once Discord has answered, for those who start before."""
+
+    worker: Worker | None = None
+    bot: DuesBot | None = None
+
+    def wake(self, works: Collection[Work]) -> None:
+        """There may be new work."""
+        if self.worker is not None:
+            self.worker.wake(works)
+
+    def discord_readings(self) -> Readings:
+        """For /metrics."""
+        return {} if self.bot is None else {**self.bot.gateway.readings()}
+
+    def discord_fault(self) -> str | None:
+        """Why commands are not taken; None while they are."""
+        return "not connected" if self.bot is None else self.bot.why_offline()

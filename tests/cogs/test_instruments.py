@@ -1,0 +1,147 @@
+"""What the owner's instruments tell: metrics, readiness, and the notice for who has neither."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from billing.sweeps import PATIENCE
+from billing.use_cases.sweep import sweep
+from tests.cogs.town import Town
+from web.metrics import READ, Metrics
+
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
+HOUR = 3_600
+
+
+async def scrape(town: Town) -> str:
+    url = f"http://127.0.0.1:{town.port}/metrics"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return await answer.text()
+
+
+async def value(town: Town, line: str) -> float:
+    """Of one line; NaN where there is none."""
+    found = re.search(rf"^{re.escape(line)} (\S+)$", await scrape(town), re.MULTILINE)
+    return float(found[1]) if found else math.nan
+
+
+async def ready(town: Town) -> tuple[int, dict[str, Any]]:
+    url = f"http://127.0.0.1:{town.port}/readyz"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_a_sale_is_counted_and_timed(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    assert await value(town, 'dues_role_changes_total{outcome="given"}') == 1
+    assert await value(town, "dues_notification_to_role_seconds_count") == 1
+    assert 0 < await value(town, "dues_notification_to_role_seconds_sum") < 60
+    fetched = '{operation="GET subscriptions/{id}",outcome="ok",provider="stripe"}'
+    assert await value(town, f"dues_provider_requests_total{fetched}") >= 1
+    timed = '{operation="POST checkout/sessions",provider="stripe"}'
+    assert await value(town, f"dues_provider_request_duration_seconds_count{timed}") == 1
+    assert await value(town, "dues_ledger_size_bytes") > 10_000
+    assert abs(await value(town, 'dues_clock_skew_seconds{provider="stripe"}')) < 60
+    assert await value(town, "dues_discord_identifies_left") > 0
+    assert await value(town, "dues_gateway_events_dropped_total") == 0
+
+
+async def test_no_label_says_whose_a_thing_is(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    text = await scrape(town)
+    assert not re.search(r"\d{6}|sub_|cus_|price_|cs_|in_|evt_", " ".join(re.findall(r"\{.*\}", text)))
+
+
+async def test_roles_that_discord_refuses_are_counted_and_their_members_by_reason(town: Town) -> None:
+    await town.sell()
+    town.world.set_role_position(town.bot_role, 1)
+    await town.buy()
+    assert await value(town, 'dues_members_parked{reason="role_above_bot"}') == 1
+    assert await value(town, 'dues_members_parked{reason="member_left"}') == 0
+    assert await value(town, 'dues_role_changes_total{outcome="refused"}') >= 1
+
+
+async def test_what_waits_longest_is_told_by_its_age(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    town.stripe.faults.add("status", r"/subscriptions/sub_", method="GET", status=503, times=None)
+    (sub,) = await town.ports.ledger.load_subscriptions_of(town.bob.id)
+    town.stripe.dashboard.cancel_at_period_end(sub.key.id)
+    await town.settled()
+    town.clock.advance(100)
+    assert await value(town, "dues_oldest_stale_seconds") >= 100
+    failed = '{operation="GET subscriptions/{id}",outcome="unavailable",provider="stripe"}'
+    assert await value(town, f"dues_provider_requests_total{failed}") >= 1
+
+
+async def test_calls_that_wait_for_discords_limits_are_timed(town: Town) -> None:
+    await town.sell()
+    before = await value(town, "dues_discord_limit_wait_seconds_total")
+    town.discord.faults.rate_limit("PUT", "/guilds/*/roles/*", retry_after=0.3)
+    await town.buy()
+    assert await value(town, "dues_discord_limit_wait_seconds_total") - before >= 0.3
+
+
+async def test_a_sweep_that_fails_for_long_is_named_told_and_heals(town: Town) -> None:
+    await town.sell()
+    await sweep(town.ports)
+    good = await value(town, 'dues_sweep_last_success_timestamp_seconds{provider="stripe"}')
+    assert abs(good - town.clock.now()) < 60
+    town.stripe.faults.add("status", r"/v1/subscriptions\b", method="GET", status=401, times=None)
+    await sweep(town.ports)
+    failed_at = town.ports.now()
+    assert (await ready(town))[0] == 200, "a passing fault is none"
+    town.clock.advance(PATIENCE * HOUR + 5)
+    status, state = await ready(town)
+    assert (status, state["ready"], state["ledger"]) == (503, False, "ok")
+    assert "Stripe has failed since 20" in state["stripe"]
+    assert "401" in state["stripe"], "why, for whoever reads it"
+    assert await value(town, 'dues_sweep_failing_seconds{provider="stripe"}') >= PATIENCE * HOUR
+    for _ in range(2):
+        await sweep(town.ports)
+    card = await town.ada.dm_containing("cannot compare its records with Stripe")
+    assert f"<t:{failed_at}:f>" in card.text
+    await town.settled()
+    assert sum("cannot compare" in dm.text for dm in town.ada.dms) == 1
+    town.stripe.faults.clear()
+    await sweep(town.ports)
+    assert (await ready(town))[1]["stripe"] == "ok"
+    assert await value(town, 'dues_sweep_failing_seconds{provider="stripe"}') == 0
+
+
+async def test_a_fault_of_ours_in_a_sweep_is_named_as_well(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(town.ports.providers["stripe"], "list_disputes", lambda: 1 / 0)
+    (fault,) = await sweep(town.ports)
+    assert "ZeroDivisionError" in fault
+    town.clock.advance(PATIENCE * HOUR + 5)
+    assert "ZeroDivisionError" in (await ready(town))[1]["stripe"]
+
+
+async def test_each_metric_says_what_it_means_and_stands_in_the_docs(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    text = await scrape(town)
+    helped = dict(re.findall(r"^# HELP (dues_\w+) (.*)$", text, re.MULTILINE))
+    told = {name for name in helped if not name.endswith("_created")}
+    built = {"dues_build_info"}  # bot.py knows what it runs
+    documented = set(re.findall(r"^\| `(dues_\w+?)[`{]", OPERATIONS.read_text("utf-8"), re.MULTILINE))
+    known = {f"{name}_total" if READ[name].counts else name for name in READ}
+    assert documented == told | built | known
+    assert all(len(means) > 20 for means in helped.values())
+    alerts = set(re.findall(r"dues_\w+", OPERATIONS.read_text("utf-8")))
+    assert {re.sub("_(bucket|count|sum)$", "", name) for name in alerts} <= documented
+
+
+def test_what_runs_here_is_told() -> None:
+    info = b'dues_build_info{schema="3",version="1.2"} 1.0'
+    assert info in Metrics({"version": "1.2", "schema": "3"}).text({})

@@ -1,0 +1,101 @@
+"""What /readyz and /metrics read of the program's state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from billing.arrivals import Arrivals
+from billing.errors import LedgerDamaged, LedgerError
+from billing.parked import REASONS
+from billing.ports import Clock, Health, Ledger, Provider
+from billing.sweeps import SweepState, load_sweep
+from web.metrics import Readings
+
+WAITS_TOO_LONG = 300.0
+
+NEW = "It is new, as there was none at DATABASE_URL."
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """`discord` says why the bot takes no commands, None while it does; `sync_interval` in seconds."""
+
+    ledger: Ledger
+    clock: Clock
+    discord: Callable[[], str | None]
+    providers: Mapping[str, Provider]
+    arrivals: Arrivals
+    sync_interval: float = 3600.0
+
+    async def faults(self) -> tuple[dict[str, str], Readings]:
+        """What is not all right, by name, and the gauges that it was judged by. Where the ledger cannot be
+        read, there are none of it."""
+        fault = self.discord()
+        found = {**({} if fault is None else {"discord": fault}), **dict(self._unheard())}
+        readings: Readings = {"dues_clock_skew_seconds": self._skews()}
+        try:
+            health = await self.ledger.load_health(int(self.clock.now()))
+            sweeps = {name: await load_sweep(self.ledger, one) for name, one in self.providers.items()}
+        except LedgerError as error:
+            return {**found, "ledger": error.tell}, readings
+        if health.lacks:
+            found["ledger"] = f"{NEW} It lacks {health.lacks} running subscriptions; /doctor says what to do."
+        if health.damage:
+            found["ledger"] = f"{LedgerDamaged.tell} ({health.damage})"
+        ages = {"inbox": health.oldest_event_age or 0.0, "members": health.oldest_member_age or 0.0}
+        late = {
+            name: f"the oldest has waited {age:.0f} s" for name, age in ages.items() if age > WAITS_TOO_LONG
+        }
+        for name, state in sweeps.items():
+            if state.too_long(self.clock.now(), self.sync_interval):
+                said = f"The comparison with {self.providers[name].title} {state.words()}"
+                found[name] = " ".join([*([found[name]] if name in found else []), said])
+        readings |= {**_of_ledger(health), **_of_sweeps(sweeps, self.clock.now())}
+        return {**found, **late}, readings
+
+    def _unheard(self) -> Iterator[tuple[str, str]]:
+        for name, provider in self.providers.items():
+            arrival = self.arrivals.of(name)
+            if arrival.lost_since is not None:
+                fault = provider.unheard(refused=arrival.lost_refused)
+                yield name, f"{fault.says} {fault.cure}"
+
+    def _skews(self) -> dict[str, float]:
+        skews = {name: provider.clock_skew for name, provider in self.providers.items()}
+        return {name: skew for name, skew in skews.items() if skew is not None}
+
+
+def _of_ledger(health: Health) -> Readings:
+    return {
+        "dues_inbox_events": health.inbox,
+        "dues_members_to_converge": health.members,
+        "dues_intents_pending": health.intents,
+        "dues_notices_untold": health.notices,
+        "dues_notices_unreached": {"members": health.unreached_members, "admins": health.unreached_admins},
+        "dues_members_parked": {reason: health.parked.get(reason, 0) for reason in REASONS},
+        "dues_braked_members": health.braked,
+        "dues_subscriptions_unasked": health.unasked,
+        "dues_subscriptions_lacked": health.lacks,
+        "dues_unbound_subscriptions": health.unbound,
+        "dues_backup_failed": float(bool(health.backup_failed)),
+        "dues_backup_age_seconds": math.nan if health.backup_age is None else health.backup_age,
+        "dues_ledger_size_bytes": health.size,
+        "dues_oldest_event_seconds": health.oldest_event_age or 0.0,
+        "dues_oldest_stale_seconds": health.oldest_stale_age or 0.0,
+        "dues_oldest_member_seconds": health.oldest_member_age or 0.0,
+        "dues_oldest_intent_seconds": health.oldest_intent_age or 0.0,
+    }
+
+
+def _of_sweeps(sweeps: Mapping[str, SweepState], now: float) -> Readings:
+    """Of one that never came through there is no moment to tell."""
+    good = {name: state.good_at for name, state in sweeps.items()}
+    since = {name: state.failing_since for name, state in sweeps.items()}
+    return {
+        "dues_sweep_last_success_timestamp_seconds": {n: at for n, at in good.items() if at is not None},
+        "dues_sweep_failing_seconds": {
+            n: max(now - (now if t is None else t), 0.0) for n, t in since.items()
+        },
+    }
