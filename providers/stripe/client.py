@@ -390,7 +390,7 @@ def _checkout_params(order: CheckoutOrder) -> dict[str, Any]:
         "line_items": [{"price": order.price.id, "quantity": 1}],
         "subscription_data": about,
         "metadata": metadata,
-        "custom_text": {"submit": {"message": f"You pay for {member} in the Discord server {server}."}},
+        "custom_text": {"submit": {"message": f"You pay for {member} in {server} on Discord."}},
         "allow_promotion_codes": True,
         # Else the Dashboard decides whether somebody pays in another currency than is shown here.
         "adaptive_pricing": {"enabled": False},

@@ -20,7 +20,7 @@ async def test_stripes_page_names_member_and_server(town: Town) -> None:
     await town.sell()
     reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
     page = await shown(link_of(reply))
-    assert "You pay for bob (@bob) in the Discord server Pottery." in page
+    assert "You pay for bob (@bob) in Pottery on Discord." in page
     await town.buy()
     (bought,) = town.stripe.world.tables["subscription"].values()
     assert bought["description"] == "Gold for bob (@bob) in Pottery"
@@ -35,7 +35,7 @@ async def test_names_are_shown_as_plain_text(town: Town) -> None:
     await town.sell()
     reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
     page = await shown(link_of(reply))
-    said = f"You pay for Pay https evil.example Mia (@bob) in the Discord server server {town.guild.id}."
+    said = f"You pay for Pay https evil.example Mia (@bob) in server {town.guild.id} on Discord."
     assert said in page
 
 

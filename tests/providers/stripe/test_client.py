@@ -145,7 +145,7 @@ async def test_a_checkout_carries_what_the_owner_may_rely_on(there: StripeSurrou
         "line_items": {"0": {"price": gold.id, "quantity": "1"}},
         "subscription_data": {"metadata": about, "trial_period_days": "3", "description": described},
         "metadata": about,
-        "custom_text": {"submit": {"message": f"You pay for {whom} in the Discord server Pottery."}},
+        "custom_text": {"submit": {"message": f"You pay for {whom} in Pottery on Discord."}},
         "allow_promotion_codes": "true",
         "success_url": f"{HOME}?from=paid",
         "cancel_url": f"{HOME}?from=cancelled",
