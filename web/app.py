@@ -262,6 +262,9 @@ async def listening(application: web.Application, host: str, port: int, drain: f
         "shutdown_timeout": drain,
         "lingering_time": LONGEST_LINGER,
         "read_bufsize": PIECE,
+        # So the heads of a thousand strangers that never end hold 190 KiB each, not a megabyte.
+        "max_field_size": 4096,
+        "max_headers": 48,
     }
     runner = web.AppRunner(application, access_log=None, auto_decompress=False, **patience)
     logging.getLogger("aiohttp.server").addFilter(_is_ours)

@@ -133,3 +133,20 @@ async def test_who_says_nothing_is_shown_out(door: Door, sent: bytes) -> None:
 async def test_a_thin_event_of_no_kind_is_acknowledged(door: Door) -> None:
     odd = {"id": "evt_2", "type": "x", "created": 1, "related_object": {"type": {}, "id": "sub_1"}}
     assert await door.status(door.notification(json.dumps(odd).encode())) == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (["X: " + "x" * 4000], 200),
+        ([f"X{number}: x" for number in range(40)], 200),
+        (["X: " + "x" * 5000], 400),
+        ([f"X{number}: x" for number in range(60)], 400),
+    ],
+    ids=["a long header", "many headers", "one too long", "too many"],
+)
+async def test_the_head_of_a_request_is_bounded(door: Door, headers: list[str], status: int) -> None:
+    assert (
+        await door.status("\r\n".join(["GET /healthz HTTP/1.1", "Host: x", *headers, "", ""]).encode())
+        == status
+    )
