@@ -37,11 +37,11 @@ def is_odd_transfer(request: web.Request) -> bool:
 
 class Bodies:
     """Reads bodies that are still on their way, and holds MOST_UNPROVEN bytes of them at most. When they are
-    full, the body that has been longest about it makes room: a provider's is there within a moment, and is
-    sent again after a 503; strangers take their time."""
+    full, the body of which nothing has come for longest makes room: a provider's keeps coming, and is sent
+    again after a 503; strangers stop short of the end."""
 
     def __init__(self) -> None:
-        self._held: dict[asyncio.Timeout, bytearray] = {}  # the oldest first
+        self._held: dict[asyncio.Timeout, bytearray] = {}  # silent longest first
         self._size = 0
 
     async def read(self, request: web.Request) -> bytes:
@@ -65,6 +65,7 @@ class Bodies:
         async for piece in request.content.iter_any():
             if patience not in self._held:
                 break
+            self._held[patience] = self._held.pop(patience)
             body += piece
             self._size += len(piece)
             if len(body) > LARGEST_BODY:
@@ -75,10 +76,10 @@ class Bodies:
             raise _crowded()
         return bytes(body)
 
-    def _give_up(self, oldest: asyncio.Timeout) -> None:
-        self._let_go(oldest)
-        if not oldest.expired():
-            oldest.reschedule(asyncio.get_running_loop().time())
+    def _give_up(self, silent: asyncio.Timeout) -> None:
+        self._let_go(silent)
+        if not silent.expired():
+            silent.reschedule(asyncio.get_running_loop().time())
 
     def _let_go(self, patience: asyncio.Timeout) -> None:
         body = self._held.pop(patience, None)
