@@ -156,7 +156,7 @@ async def test_without_that_right_nothing_else_fails_and_the_doctor_says_so(stil
         assert await sweep(town.ports) == []
         assert await recorded(town, bought) is None
         doctor = await town.ada.run(town.guild, "doctor")
-        assert "✅ **PayPal transaction search**: The application may not search transactions" in doctor.text
+        assert "**PayPal transaction search**: The application may not search transactions" in doctor.text
         paypal_of(town).world.settings.search_allowed = True
         assert await sweep(town.ports) == []
         assert await recorded(town, bought) is not None, "once it is granted, as far back as PayPal tells"

@@ -96,7 +96,8 @@ async def use_all(town: Town) -> list[str]:
         for who in (town.bob, town.cleo) if name in MEMBERS else (town.ada,):
             for option in (o["name"] for o in commands[name] if o.get("autocomplete")):
                 await who.autocomplete(town.guild, name, option, "", options)
-            given = {key: value for key, value in options.items() if key != "subscription"}
+            kept = {o["name"] for o in commands[name] if o["name"] != "subscription" or o.get("required")}
+            given = {key: value for key, value in options.items() if key in kept}
             links += [url async for url in _shown(await who.run(town.guild, name, given))]
     return links
 

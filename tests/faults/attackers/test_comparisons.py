@@ -61,9 +61,10 @@ def test_a_signature_of_stripes_is_compared_in_constant_time(monkeypatch: pytest
 
     monkeypatch.setattr(hmac, "compare_digest", watched)
     mark = hmac.digest(b"whsec_1", b"1800000000.{}", "sha256").hex()
-    header = f"t=1800000000,v1={mark},v1=other"
+    other = "0" * 64
+    header = f"t=1800000000,v1={mark},v1={other}"
     verify(b"{}", header, 1_800_000_000, ("whsec_1", "whsec_2"))
-    assert compared == [mark, "other"] * 2
+    assert compared == [mark, other] * 2
 
 
 @pytest.mark.parametrize(

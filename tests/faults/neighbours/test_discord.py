@@ -206,7 +206,9 @@ async def test_10007_a_member_who_left_and_whose_time_ran_out(town: Town) -> Non
     await patiently(town, lambda: True)
     await comes_to_rest(town)
     town.world.rejoin(town.guild, town.bob)
-    town.world.give_role(town.guild, town.bob, town.gold)  # by an admin's hand
+    await town.bob.run(town.guild, "subscriptions")
+    await town.turn(60)
+    town.world.give_role(town.guild, town.bob, town.gold)  # by an admin's hand, after the first look
     await town.bob.run(town.guild, "subscriptions")
     await town.turn(60)
     assert town.roles() == ["Gold"]
