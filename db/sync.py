@@ -114,7 +114,7 @@ def _bound_by(old: Subscription | None, new: Subscription) -> BoundBy:
 
 def _paid_through(old: Subscription | None, new: Subscription, at: int, *, at_once: bool) -> int | None:
     if old is None or new.status not in (Status.ENDED, Status.PAUSED):
-        return new.paid_through
+        return old.paid_through if old is not None and _is_forgotten(old, new) else new.paid_through
     if old.period_start is not None and new.period_start is not None and new.period_start < old.period_start:
         return new.paid_through  # the payment that the old account went by was another one
     if old.status is Status.ENDED and old.paid_through is not None:
@@ -125,6 +125,15 @@ def _paid_through(old: Subscription | None, new: Subscription, at: int, *, at_on
     if old.paid_through is not None and old.paid_through > at:
         return old.paid_through  # what its member was told
     return max(known, default=None)
+
+
+def _is_forgotten(old: Subscription, new: Subscription) -> bool:
+    """Whether a payment seems to have bought nothing that was known to have: PayPal counts cycles anew for
+    whoever changes the plan."""
+    if old.paid_through is None or new.paid_through is None or new.period_start is None:
+        return False
+    nothing = new.paid_through <= new.period_start == old.period_start
+    return nothing and old.paid_through > new.paid_through
 
 
 def _visible(sub: Subscription) -> str:

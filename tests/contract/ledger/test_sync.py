@@ -255,3 +255,13 @@ async def test_a_word_that_comes_during_the_next_try_brings_another(ledger: Ledg
     await sync(ledger, subscription(binding=ANNA), at=22, version=(await the_stale(ledger)).version)
     await ledger.record_converge_failed(taken, "the provider is asked first", 90)
     assert set(await marks(ledger, 22)) == {ANNA}
+
+
+async def test_a_payment_from_before_a_change_of_plan_still_buys_its_time(ledger: Ledger) -> None:
+    """PayPal counts cycles anew for whoever changes the plan, so that it seems to have bought nothing."""
+    await sync(ledger, subscription(period_start=10, paid_through=90))
+    await sync(ledger, subscription(period_start=10, paid_through=10))
+    await sync(ledger, subscription(status=Status.PAUSED, period_start=10, paid_through=10))
+    found = await ledger.load_subscription(KEY)
+    assert found is not None
+    assert found.paid_through == 90

@@ -105,7 +105,7 @@ class PayPalRules:
         at most later by the days that a short month lacks."""
         if sub["last"] is None:
             return sub["start"], sub["start"]
-        if self.moved.get(sub["id"], 0) > sub["last"]:
+        if self.moved.get(sub["id"], 0) >= sub["last"]:
             return after(sub["last"], "month", 1), after(sub["last"], "year", 1)
         frequency = self._cycle(sub)["frequency"]
         paid = after(sub["last"], frequency["interval_unit"].lower(), frequency["interval_count"])

@@ -51,14 +51,6 @@ async def test_a_schedule_is_let_go_before_the_end_is_set(there: StripeSurroundi
     assert there.server.world.get("subscription_schedule", schedule)["status"] == "released"
 
 
-async def test_a_schedule_is_let_go_before_the_end_is_lifted(there: StripeSurroundings) -> None:
-    ending = await there.provider.cancel_at_period_end(await buy(there), "wish-1")
-    schedule = await put_under_schedule(there, ending)
-    after = await there.provider.resume(ending, "wish-2")
-    assert after.renews
-    assert there.server.world.get("subscription_schedule", schedule)["status"] == "released"
-
-
 async def test_a_schedule_stays_where_nothing_is_to_be_changed(there: StripeSurroundings) -> None:
     bought = await buy(there)
     schedule = await put_under_schedule(there, bought)
