@@ -42,11 +42,14 @@ def is_id(found: object) -> TypeGuard[str]:
     return isinstance(found, str) and _ID.fullmatch(found) is not None
 
 
-def clock_skew(date: str | None, now: float) -> float | None:
+def clock_skew(date: str | None, asked: float, now: float) -> float | None:
     """Seconds that this machine's clock, which says `now`, is ahead of an answer's Date header (RFC 9110,
-    6.6.1); None where there is none that can be read."""
+    6.6.1); None where there is none that can be read, or where the clock was set or the machine slept after
+    it `asked`: the header may be from before that."""
+    if date is None or abs(now - asked) > LONGEST_CALL:
+        return None
     try:
-        return None if date is None else now - parsedate_to_datetime(date).timestamp()
+        return now - parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError):
         return None
 

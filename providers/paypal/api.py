@@ -179,6 +179,7 @@ class Api:
     async def _ask(
         self, session: aiohttp.ClientSession, what: str, method: str, path: str, **options: Any
     ) -> Answer:
+        asked = self._clock.now()
         try:
             async with session.request(
                 method, f"{self._url}{path}", allow_redirects=False, **options
@@ -188,7 +189,7 @@ class Api:
         except (aiohttp.ClientError, OSError) as error:
             # TimeoutError is an OSError.
             raise ProviderUnavailable(detail=f"{what}: {kind_of(error)}") from None
-        skew = clock_skew(date, self._clock.now())
+        skew = clock_skew(date, asked, self._clock.now())
         self.clock_skew = self.clock_skew if skew is None else skew
         if status == 429:
             self._quiet_until = self._clock.now() + quiet_of(rest, self._clock.now())

@@ -108,11 +108,11 @@ class Api:
             return await self._exchange(method, path, **params)
 
     async def _exchange(self, method: str, path: str, **params: Any) -> Answer:
-        what = f"{method.upper()} {path}"
+        what, asked = f"{method.upper()} {path}", self._clock.now()
         try:
             answer = await self._client.raw_request_async(method, f"/v1/{path}", **params)
         except stripe.StripeError as error:
-            self._compare_clocks(error.headers)
+            self._compare_clocks(error.headers, asked)
             # Without the cause, whose text and arguments may hold the answer's body.
             raise translate(error, what) from None
         except (aiohttp.ClientError, OSError) as error:
@@ -124,15 +124,15 @@ class Api:
             # What stands between may say its faults in other words than Stripe: {"error": "..."}. The SDK
             # reads into them unseen.
             raise ProviderMisread(detail=f"{what}: the refusal is not of Stripe's shape") from None
-        self._compare_clocks(answer.headers)
+        self._compare_clocks(answer.headers, asked)
         if not isinstance(answer.data, dict):
             raise ProviderMisread(detail=f"{what}: the answer is no object")
         return answer.data
 
-    def _compare_clocks(self, headers: Mapping[str, str] | None) -> None:
+    def _compare_clocks(self, headers: Mapping[str, str] | None, asked: float) -> None:
         """The SDK hands on the headers with the names that were sent."""
         named = {name.lower(): value for name, value in (headers or {}).items()}
-        skew = clock_skew(named.get("date"), self._clock.now())
+        skew = clock_skew(named.get("date"), asked, self._clock.now())
         self.clock_skew = self.clock_skew if skew is None else skew
 
 
