@@ -206,7 +206,7 @@ class Braked:
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """To the admins: a provider's true notifications do not arrive. `refused`: the bot refuses them."""
+    """To whoever runs the bot: a provider's true notifications do not arrive. `refused`: it refuses them."""
 
     kind: ClassVar[str] = "unheard"
     provider: str
@@ -215,7 +215,7 @@ class Unheard:
 
 @dataclass(frozen=True, slots=True)
 class SweepFailing:
-    """To the admins: the ledger cannot be compared with a provider, since that moment."""
+    """To whoever runs the bot: the ledger cannot be compared with a provider, since that moment."""
 
     kind: ClassVar[str] = "sweep_failing"
     provider: str

@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator
 
 from billing.arrivals import MINUTE, Arrival
 from billing.errors import DuesError, ProviderError, ProviderUnavailable
-from billing.model import Event, Finding, Notice, Plan, Unheard
+from billing.model import Event, Finding, Unheard
 from billing.ports import Ports, Provider
+from billing.use_cases.nobodys import load_sellers
+from billing.use_cases.operators import tell_operators
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +55,13 @@ async def look_at_arrivals(ports: Ports, provider: Provider) -> float:
     """Ask the provider where that is due; in how many seconds the next look is."""
     arrival, now = ports.arrivals.of(provider.name), ports.clock.now()
     if arrival.lost_since is None and now >= arrival.told_at():
-        await _declare(ports, provider, arrival)
+        _declare(ports, provider, arrival)
     if arrival.lost_since is None and now >= arrival.asks_at():
         await _ask(ports, provider, arrival)
     await _keep(ports, provider, arrival)
     if arrival.lost_since is not None:
-        return math.inf  # until a true notification arrives
+        told = await _tell(ports, provider, arrival.lost_since, refused=arrival.lost_refused)
+        return math.inf if told else MINUTE  # until a true notification arrives
     return min(arrival.told_at(), arrival.asks_at()) - ports.clock.now()
 
 
@@ -72,7 +75,7 @@ async def _ask(ports: Ports, provider: Provider, arrival: Arrival) -> None:
         return
     arrival.blind = ""
     if any(event.occurred_at <= now - MINUTE for event in missing):
-        await _declare(ports, provider, arrival)
+        _declare(ports, provider, arrival)
     arrival.young = any(now - MINUTE < event.occurred_at <= now for event in missing)
 
 
@@ -102,22 +105,17 @@ async def _grouped(listed: AsyncIterator[Event]) -> AsyncIterator[list[Event]]:
         yield held
 
 
-async def _declare(ports: Ports, provider: Provider, arrival: Arrival) -> None:
-    """A fault begins: the admins of each server that has sold there are told."""
-    refused, now = arrival.refused > 0, ports.now()
-    plans = await ports.ledger.load_plans(None, removed=True)
-    for guild_id in sorted({plan.guild_id for plan in plans if _is_sold_at(provider, plan)}):
-        # A fault that comes and goes is told once a day.
-        key = f"unheard:{provider.name}:{provider.account}:{guild_id}:{now // 86_400}"
-        body = Unheard(provider.name, refused=refused)
-        await ports.ledger.record_notice(Notice(key, guild_id, None, body, now))
-    arrival.lost_since, arrival.lost_refused = now, refused
-    log.error("%s", provider.unheard(refused=refused).says)
+def _declare(ports: Ports, provider: Provider, arrival: Arrival) -> None:
+    """A fault begins."""
+    arrival.lost_since, arrival.lost_refused = ports.now(), arrival.refused > 0
+    log.error("%s", provider.unheard(refused=arrival.lost_refused).says)
 
 
-def _is_sold_at(provider: Provider, plan: Plan) -> bool:
-    at = (provider.name, provider.account)
-    return any((price.provider, price.account) == at for price in (*plan.prices, *plan.former_prices))
+async def _tell(ports: Ports, provider: Provider, since: int, *, refused: bool) -> bool:
+    """A fault that comes and goes is told once a day; False where it is to be told later."""
+    sellers = await load_sellers(ports.ledger, provider.name, provider.account)
+    name = f"unheard:{provider.name}:{provider.account}:{since // 86_400}"
+    return await tell_operators(ports, name, Unheard(provider.name, refused=refused), sellers)
 
 
 async def _recall(ports: Ports, provider: Provider) -> None:

@@ -9,6 +9,7 @@ from billing.brake import TELL, allowed
 from billing.errors import DuesError, LedgerDamaged, ProviderError
 from billing.model import Binding, Finding, Intent, Plan, SubscriptionKey
 from billing.ports import Ledger, Ports, Provider
+from billing.sweeps import SweepState, load_sweep
 from billing.titles import title_of
 from billing.use_cases.arrivals import finding_of
 from billing.use_cases.carry_out import why_held
@@ -30,6 +31,8 @@ async def diagnose(ports: Ports, guild_id: int, *, owner: bool = False) -> list[
         found += await check_provider(ports, provider, guild_id)
         arrived = finding_of(provider, ports.arrivals.of(provider.name))
         found += [arrived] if arrived else []
+        swept = await load_sweep(ports.ledger, provider)
+        found += find_failing_sweep(provider.title, swept, ports.now(), ports.sync_interval)
     findings = found if owner else _of_server(guild_id, found)
     if not ports.providers:
         cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, or the PAYPAL_ settings, and start again."
@@ -69,6 +72,22 @@ async def check_provider(ports: Ports, provider: Provider, guild_id: int | None)
         return await provider.check(plans, f"{ports.public_url}/webhooks/{provider.name}")
     except ProviderError as error:
         return [Finding(provider.title, False, error.tell, "Check the key and the provider's status page.")]
+
+
+def find_failing_sweep(title: str, state: SweepState, now: int, interval: float) -> list[Finding]:
+    """Whether the ledger could not be compared with the provider when that was last tried. It is a fault once
+    that lasts longer than a passing one."""
+    if state.failing_since is None:
+        return []
+    says = (
+        f"The comparison with {title} {state.words()} If a notification was missed, a payment or a "
+        "cancellation goes unnoticed until it works again."
+    )
+    cure = (
+        f"Look at {title}'s status page first. If nothing is wrong there, mend what else is said of {title} "
+        "here. The bot keeps trying."
+    )
+    return [Finding(f"{title} comparison", not state.too_long(now, interval), says, cure, note=True)]
 
 
 def find_key(providers: Container[str], *, signed: bool) -> Finding:

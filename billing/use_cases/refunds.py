@@ -22,6 +22,8 @@ from billing.model import (
 )
 from billing.ports import Ports, Provider
 from billing.use_cases.milestones import plan_names
+from billing.use_cases.nobodys import load_sellers
+from billing.use_cases.operators import tell_operators
 
 
 def is_reversal(event: Event) -> bool:
@@ -78,17 +80,13 @@ async def _tell(
         await ports.ledger.record_notice(Notice(name, guild_id, None, body, now))
 
 
-async def tell_taken_back(ports: Ports, event: Event) -> None:
-    """A payment was taken back of which the provider does not say what it was for: the admins of every server
-    that sells there hear of it, as a role may be kept without being paid."""
+async def tell_taken_back(ports: Ports, event: Event) -> bool:
+    """A payment was taken back of which the provider does not say what it was for: whoever runs the bot hears
+    of it, as a role may be kept without being paid. False where they are to be told later."""
     assert event.subject is not None
-    here = (event.provider, event.account)
-    plans = await ports.ledger.load_plans(None, removed=True)
-    sells = {p.guild_id for p in plans for price in (*p.prices, *p.former_prices) if price.key[:2] == here}
-    for guild_id in sorted(sells):
-        name = f"taken_back:{event.provider}:{event.account}:{event.subject.id}:{guild_id}"
-        body = TakenBack(event.provider, event.subject.id)
-        await ports.ledger.record_notice(Notice(name, guild_id, None, body, ports.now()))
+    sellers = await load_sellers(ports.ledger, event.provider, event.account)
+    name = f"taken_back:{event.provider}:{event.account}:{event.subject.id}"
+    return await tell_operators(ports, name, TakenBack(event.provider, event.subject.id), sellers)
 
 
 async def _own(ports: Ports, key: SubscriptionKey) -> set[str | None]:

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from billing.access import plans_of
 from billing.errors import LedgerError, ProviderError, ProviderUnavailable
-from billing.model import DisputeState, Notice, Plan, Subscription, SubscriptionKey, SweepFailing
+from billing.model import DisputeState, Plan, Subscription, SubscriptionKey, SweepFailing
 from billing.ports import Known, Ports, Provider
 from billing.sweeps import SweepState, load_sweep, record_sweep
 from billing.use_cases.blocked import load_block
 from billing.use_cases.check import check_members
 from billing.use_cases.new_ledger import look_for_lacks
 from billing.use_cases.nobodys import load_sellers, tell_nobodys
+from billing.use_cases.operators import tell_operators
 from billing.use_cases.payers import is_proven, is_to_propose
 from billing.use_cases.sync import record_dispute, record_snapshot
 from billing.use_cases.vanished import NOT_LISTED
@@ -76,8 +77,8 @@ async def _try_at(ports: Ports, provider: Provider) -> str:
 
 
 async def _note(ports: Ports, provider: Provider, why: str) -> None:
-    """How it stands, for /readyz and /metrics; where it has failed for long, the admins of each server that
-    sells there are told, once."""
+    """How it stands, for /readyz and /metrics; where it has failed for long, whoever runs the bot is told,
+    once."""
     before, now = await load_sweep(ports.ledger, provider), ports.now()
     state = SweepState(good_at=now)
     if why:
@@ -85,9 +86,9 @@ async def _note(ports: Ports, provider: Provider, why: str) -> None:
     await record_sweep(ports.ledger, provider, state)
     if state.failing_since is not None and state.too_long(now, ports.sync_interval):
         body = SweepFailing(provider.name, state.failing_since)
-        for guild_id in await load_sellers(ports.ledger, provider.name, provider.account):
-            key = f"sweep:{provider.name}:{provider.account}:{guild_id}:{state.failing_since}"
-            await ports.ledger.record_notice(Notice(key, guild_id, None, body, now))
+        sellers = await load_sellers(ports.ledger, provider.name, provider.account)
+        name = f"sweep:{provider.name}:{provider.account}:{state.failing_since}"
+        await tell_operators(ports, name, body, sellers)
 
 
 async def _sweep_at(ports: Ports, provider: Provider) -> None:

@@ -77,12 +77,11 @@ async def locate_event(ports: Ports, event: Event) -> WorkOutcome | None:
             await tell_refund(ports, ports.providers[event.provider], event, keys)
     except ProviderError as error:
         now = ports.now()
-        if not isinstance(error, ProviderNotFound) or now < event.occurred_at + UNKNOWN_SECONDS:
+        young = not isinstance(error, ProviderNotFound) or now < event.occurred_at + UNKNOWN_SECONDS
+        if young or (is_reversal(event) and not await tell_taken_back(ports, event)):
             at = next_try_of(event.occurred_at, now)
             await ports.ledger.record_event_failed(event, str(error), at)
             return put_off(error, tries_by_age(event.occurred_at, now), {"event": event.id})
-        if is_reversal(event):
-            await tell_taken_back(ports, event)
         keys = []
     await ports.ledger.record_located(event, keys, ports.now())
     ports.pace.locate(event.id, keys)

@@ -265,7 +265,7 @@ class FakeProvider:
 @dataclass
 class FakeRoles:
     """Members with their roles; `pending` ones have the screening before them. `faults` by role id, or by
-    'fetch', 'look', 'look 100' (in that server); roles in `deaf` never change."""
+    'fetch', 'owners', 'look', 'look 100' (in that server); roles in `deaf` never change."""
 
     members: dict[tuple[int, int], set[int]] = field(default_factory=lambda: defaultdict(set))
     gone: set[tuple[int, int]] = field(default_factory=set)
@@ -296,6 +296,8 @@ class FakeRoles:
         return {one: self._seen(guild_id, one) for one in here}
 
     async def fetch_owners(self) -> frozenset[int]:
+        if "owners" in self.faults:
+            raise self.faults["owners"]
         return frozenset({99})
 
     def is_in(self, guild_id: int) -> bool:

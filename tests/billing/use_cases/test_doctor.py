@@ -10,6 +10,7 @@ from billing.errors import LedgerDamaged, ProviderRefused, ProviderUnavailable, 
 from billing.model import Finding, Status
 from billing.use_cases.doctor import WAITS_TOO_LONG, diagnose, fix
 from billing.use_cases.revoke import revoke
+from billing.use_cases.sweep import sweep
 from tests.billing.builders import GUILD, MEMBER, NOW, OTHER_GUILD, ROLE
 from tests.billing.world import World
 
@@ -141,3 +142,22 @@ async def test_damage_that_was_found_after_the_start_is_told(
     (found,) = [one for one in await diagnose(world.ports, GUILD) if one.what == "ledger"]
     assert (found.ok, found.says) == (False, LedgerDamaged.tell)
     assert "backup" in found.cure
+
+
+async def test_a_comparison_that_fails_is_told_and_is_a_fault_once_it_lasts(world: World) -> None:
+    await world.add_plan()
+    world.provider.fail("list_subscriptions", ProviderRefused("The key may not.", detail="status 401"))
+    await sweep(world.ports)
+    (found,) = [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "Stripe comparison"]
+    assert (found.ok, found.note) == (True, True)
+    world.clock.advance(2 * 3600 + 1)
+    (found,) = [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "Stripe comparison"]
+    assert not found.ok
+    assert "has failed since 2027-01-15 08:00 UTC" in found.says
+    assert "401" in found.says
+    (told,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "payment account"]
+    assert not told.ok
+    assert "401" not in told.says
+    world.provider.heal()
+    await sweep(world.ports)
+    assert not [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "Stripe comparison"]

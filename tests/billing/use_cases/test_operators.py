@@ -1,0 +1,83 @@
+"""What servers may share is told to the admins where one alone sells, else to the application's owner."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from billing.errors import DiscordUnavailable, ProviderNotFound, ProviderRefused
+from billing.model import Event, Subject
+from billing.use_cases.arrivals import look_at_arrivals
+from billing.use_cases.sweep import sweep
+from tests.billing.builders import GUILD, OTHER_GUILD, make_plan
+from tests.billing.world import World
+
+OWNER = 99
+HOUR = 3_600
+
+
+async def lose_notifications(world: World) -> None:
+    world.provider.events = [
+        Event("stripe", "test", "evt_true", "invoice.paid", Subject("subscription", "sub_1"), world.now)
+    ]
+    world.ports.arrivals.refuse("stripe", world.now)
+    world.clock.advance(61)
+    await look_at_arrivals(world.ports, world.provider)
+
+
+async def fail_to_sweep(world: World) -> None:
+    world.provider.fail("list_subscriptions", ProviderRefused("The key may not."))
+    await sweep(world.ports)
+    world.clock.advance(2 * HOUR + 1)
+    await sweep(world.ports)
+
+
+async def reverse_what_nobody_knows(world: World) -> None:
+    world.provider.fail("locate", ProviderNotFound())
+    await world.ring("sale.reversed", "pay_1")
+    await world.pass_time(HOUR)
+
+
+@pytest.fixture(params=[lose_notifications, fail_to_sweep, reverse_what_nobody_knows])
+def fault(request: pytest.FixtureRequest) -> Callable[[World], Awaitable[None]]:
+    found: Callable[[World], Awaitable[None]] = request.param
+    return found
+
+
+async def readers(world: World) -> list[tuple[int, int | None]]:
+    await world.settle()
+    return [(notice.guild_id, notice.member_id) for notice in world.messenger.told]
+
+
+async def test_the_admins_of_the_one_server_that_sells_are_told(
+    world: World, fault: Callable[[World], Awaitable[None]]
+) -> None:
+    await world.add_plan()
+    await fault(world)
+    assert await readers(world) == [(GUILD, None)]
+
+
+async def test_where_servers_share_the_account_its_owner_is_told_and_no_admin(
+    world: World, fault: Callable[[World], Awaitable[None]]
+) -> None:
+    await world.add_plan()
+    await world.add_plan(replace(make_plan(2), guild_id=OTHER_GUILD))
+    await fault(world)
+    assert await readers(world) == [(GUILD, OWNER)]
+
+
+async def test_an_owner_who_is_not_known_just_now_is_told_later(
+    world: World, fault: Callable[[World], Awaitable[None]]
+) -> None:
+    await world.add_plan()
+    await world.add_plan(replace(make_plan(2), guild_id=OTHER_GUILD))
+    world.roles.faults["owners"] = DiscordUnavailable()
+    await fault(world)
+    assert await readers(world) == []
+    world.roles.faults.clear()
+    await look_at_arrivals(world.ports, world.provider)
+    await sweep(world.ports)
+    await world.pass_time(HOUR)
+    assert await readers(world) == [(GUILD, OWNER)]
