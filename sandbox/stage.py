@@ -42,12 +42,17 @@ class NotReadyError(Exception):
 
 @dataclass(frozen=True)
 class Shop:
-    """Ids of the prices that the club has at Stripe, and of its plan at PayPal."""
+    """Ids of the prices that the club has at Stripe, and of its plans at PayPal.
+
+    Silver is sold nowhere yet: its role and prices are there to try /plans add with.
+    """
 
     gold: str
     gold_yearly: str
     platinum: str
     gold_paypal: str
+    silver: str
+    silver_paypal: str
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,7 @@ def _populate(world: DiscordWorld) -> tuple[Person, Person, Person, Guild, Appli
     guild = world.add_guild(SERVER, owner=ada)
     app = world.add_application(TOKEN, name="Dues", owner=ada, members_intent=True)
     own = world.install(app, guild, bits=MANAGE_ROLES)
-    for name, colour in (("Gold", 0xE9B949), ("Platinum", 0x7FD1E8)):
+    for name, colour in (("Silver", 0xB4BCCB), ("Gold", 0xE9B949), ("Platinum", 0x7FD1E8)):
         world.add_role(guild, name, colour).hoist = True
     for person in (mia, tom):
         world.add_member(guild, person)
@@ -185,13 +190,19 @@ def _populate(world: DiscordWorld) -> tuple[Person, Person, Person, Guild, Appli
 
 
 def _furnish(stripe: StripeServer, paypal: PayPalServer) -> Shop:
-    gold, platinum = stripe.add_product("Gold"), stripe.add_product("Platinum")
+    silver, gold, platinum = (stripe.add_product(name) for name in ("Silver", "Gold", "Platinum"))
     return Shop(
         gold=stripe.add_price(gold, 500, currency="eur")["id"],
         gold_yearly=stripe.add_price(gold, 5000, "year", currency="eur")["id"],
         platinum=stripe.add_price(platinum, 900, currency="eur", trial_period_days=7)["id"],
-        gold_paypal=paypal.add_plan(paypal.add_product("Gold"), "5.00", currency="EUR", name="Gold")["id"],
+        gold_paypal=_agreement(paypal, "Gold", "5.00"),
+        silver=stripe.add_price(silver, 300, currency="eur")["id"],
+        silver_paypal=_agreement(paypal, "Silver", "3.00"),
     )
+
+
+def _agreement(paypal: PayPalServer, name: str, amount: str) -> str:
+    return str(paypal.add_plan(paypal.add_product(name), amount, currency="EUR", name=name)["id"])
 
 
 def _settings(discord: DiscordServer, stripe: StripeServer, paypal: PayPalServer, folder: Path) -> Settings:

@@ -11,6 +11,8 @@ from sandbox.discord import Card, PersonError
 from sandbox.paypal import Subscription
 from sandbox.stage import DAY, NotReadyError, Stage
 
+MANY = 20  # rows of history, more than one scene makes
+
 
 class Tour(Acting):
     """Plays the scenes in order."""
@@ -185,7 +187,8 @@ class Tour(Acting):
         await self.has(self.mia, "Gold")
         held = self.stage.paypal.deliveries[known:]
         silent = bool(held) and all(delivery.state == "held" for delivery in held)
-        self.check("that page had it looked up: no notification has arrived yet", silent)
+        self.check("no notification has arrived yet", silent)
+        self.check("that page had it looked up", self.agreement().id in self.looked_up())
         self.stage.paypal.delivery_faults.hold = False
         self.stage.paypal.release()
         self.tell.note("… and now it does …")
@@ -258,6 +261,11 @@ class Tour(Acting):
         """The newest subscription at PayPal that somebody has agreed to."""
         found: list[Subscription] = self.stage.paypal.world.all("subscription")
         return [one for one in found if one.buyer is not None][-1]
+
+    def looked_up(self) -> list[str]:
+        """Subscriptions that the ledger has because somebody came back from their payment page."""
+        rows = [row for row in self.stage.peek.history(MANY) if row.evidence == "return"]
+        return [row.subject.split()[-1] for row in rows]
 
     def sales(self) -> list[str]:
         """How every payment at PayPal stands, oldest first."""

@@ -29,6 +29,7 @@ def draw(stage: Stage, viewer: Person) -> Json:
         **_names(stage),
         "members": _members(stage),
         "places": _places(stage, viewer),
+        "spare": _spare(stage) if viewer.id == stage.guild.owner_id else [],
         "subscriptions": desk.rows(stage),
         "events": sent(stage),
         "history": history(stage),
@@ -71,6 +72,15 @@ def _member(stage: Stage, member: Member) -> Json:
         "color": next((role.color for role in held if role.color), 0),
         "roles": [{"name": role.name, "color": role.color} for role in held if not role.managed],
     }
+
+
+def _spare(stage: Stage) -> list[Json]:
+    """What the owner can try /plans add with, each by the option that takes it."""
+    return [
+        {"option": "role", "value": "Silver"},
+        {"option": "stripe_price", "value": stage.shop.silver},
+        {"option": "paypal_plan", "value": stage.shop.silver_paypal},
+    ]
 
 
 # Places and what is said there

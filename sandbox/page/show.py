@@ -24,7 +24,7 @@ async def show_page() -> None:
         await stage.open_shop()
         async with PageServer(stage) as page:
             print(f"\nNow it is your turn: {page.url}")
-            print("Be Mia, type /subscribe, pay, look around; be Ada: /grant, /revoke.")
+            print("Be Mia, type /subscribe, pay, look around; be Ada: /plans add, /grant, /revoke.")
             print("Ctrl-C ends it.", flush=True)
             if _has_screen():
                 await asyncio.to_thread(webbrowser.open, page.url)

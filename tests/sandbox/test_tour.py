@@ -87,6 +87,16 @@ async def test_each_claim_is_looked_at(broken: str, claim: str, monkeypatch: pyt
     assert lines[-1].strip() == f"✗ {claim}"
 
 
+async def test_a_return_page_that_rings_no_bell_makes_it_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.acting.PATIENCE", 2.0)
+    monkeypatch.setattr("billing.arrivals.Arrivals.come_back", _silent)
+    monkeypatch.setattr(Tour, "scenes", lambda tour: [tour.opening, tour.returning])
+    lines: list[str] = []
+    async with open_stage() as stage:
+        assert await Tour(stage, Teller(stage.guild, stage.people, lines.append)).play() is False
+    assert lines[-1].strip() in ("✗ Mia has the role Gold", "✗ that page had it looked up")
+
+
 def _silent(*_: object) -> object:
     from cogs import cards  # noqa: PLC0415 - what is taken away is looked up where it is used
 

@@ -44,7 +44,7 @@ export class Composer {
 
   build(children) {
     this.popup = h("div", { id: "popup", class: "popup", role: "listbox", "aria-label": "Suggestions", hidden: true });
-    this.root.replaceChildren(this.hints(), this.popup, ...children);
+    this.root.replaceChildren(this.hints(), h("div", { class: "typing" }, this.popup, ...children));
   }
 
   hints() {

@@ -2,7 +2,7 @@
 import { ask, follow } from "./api.js";
 import { drawChat } from "./chat.js";
 import { Composer } from "./composer.js";
-import { drawNav, markRead, unreadTotal } from "./nav.js";
+import { drawNav, drawSpare, markRead, unreadTotal } from "./nav.js";
 import { drawSide } from "./side.js";
 import { openModal } from "./modal.js";
 import { patch, h, toast } from "./dom.js";
@@ -49,6 +49,7 @@ function draw() {
   history.replaceState(null, "", `#${world.me.name}/${here.key}`);
   markRead(world.me.id, here);
   drawNav(world, here, { be: (id) => be(id), go });
+  drawSpare(world);
   patch($("place-head"), [here.key, here.name, here.topic], () => headOf(here));
   composer.show(world, here);
   drawChat($("messages"), world, here, { press, choose });

@@ -1,5 +1,5 @@
 // The left column: who you are, where you are, and what you have not read yet.
-import { avatar, h, patch } from "./dom.js";
+import { avatar, h, patch, toast } from "./dom.js";
 
 const KEY = "dues-read";
 
@@ -37,6 +37,29 @@ export function drawNav(world, here, { be, go }) {
     h("h2", {}, "Places"),
     marks.map(([key, title, count]) => where(key, title, count, key === here.key, go)),
   ]);
+}
+
+// A role and prices that no plan has yet, each beside the option of /plans add that takes it.
+export function drawSpare(world) {
+  const section = document.getElementById("spare");
+  section.hidden = !world.spare.length;
+  patch(section, world.spare, () => [
+    h("h2", {}, "Not on sale yet"),
+    h("p", { class: "fine" }, "Try ", h("code", {}, "/plans add"), " with these:"),
+    world.spare.map(({ option, value }) => h("div", { class: "spare" },
+      h("div", {}, h("small", {}, option), h("code", {}, value)),
+      h("button", { type: "button", class: "tool", "aria-label": `Copy ${option}`, "data-focus": option, onclick: (event) => copy(value, event.currentTarget) }, "Copy"))),
+  ]);
+}
+
+async function copy(value, button) {
+  try {
+    await navigator.clipboard.writeText(value);
+  } catch {
+    return toast("Your browser did not let the page copy. Click the text and copy it yourself.");
+  }
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = "Copy"), 1500);
 }
 
 // One of them is a tab stop, and arrows go on from there, as in any group of radio buttons.

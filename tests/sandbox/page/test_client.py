@@ -14,6 +14,12 @@ from tests.sandbox.page.hands import be, begin, fill_option, newest, send, type_
 
 pytestmark = pytest.mark.browser
 
+# The labels of those that are cut off or lie below something else.
+HIDDEN = """all => all.filter(one => {
+  const at = one.getBoundingClientRect(), middle = [(at.left + at.right) / 2, (at.top + at.bottom) / 2];
+  const row = one.parentElement.getBoundingClientRect();
+  return document.elementFromPoint(...middle) !== one || row.right < at.right || row.bottom < at.bottom;
+}).map(one => one.innerText)"""
 HOSTILE = '<img src=x onerror="document.title=1"> **Gold** <b>'
 
 
@@ -34,6 +40,34 @@ async def test_a_slash_offers_what_is_registered_for_this_person_here(page: Page
     box = page.get_by_role("combobox", name="Message")
     await box.fill("/plans")
     await expect(page.get_by_text("No such command here")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("name", "telling"), [("Mia", "/cancel"), ("Ada", "/revoke"), ("Ada", "/plans settings")]
+)
+async def test_every_command_is_there_to_be_pressed(page: Page, name: str, telling: str) -> None:
+    await be(page, name)
+    chips = page.get_by_label("Commands to try").get_by_role("button")
+    await expect(chips.filter(has_text=telling)).to_be_visible()
+    assert await chips.evaluate_all(HIDDEN) == []
+
+
+async def test_what_is_spare_can_be_copied_and_put_on_sale(page: Page, context: BrowserContext) -> None:
+    spare = page.get_by_role("region", name="Not on sale yet")
+    await expect(spare).to_be_hidden()
+    await context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await be(page, "Ada")
+    await begin(page, "/plans add")
+    await fill_option(page, "name", "Silver")
+    for option in ("role", "stripe_price", "paypal_plan"):
+        await spare.get_by_role("button", name=f"Copy {option}").click()
+        await fill_option(page, option, "")
+        await page.keyboard.press("Control+V")
+    await send(page)
+    await expect(newest(page)).to_contain_text("Now on sale")
+    await expect(newest(page)).to_contain_text("Roles: @Silver")
+    await expect(newest(page)).to_contain_text("Stripe: €3.00 a month")
+    await expect(newest(page)).to_contain_text("PayPal: €3.00 a month")
 
 
 async def test_options_suggest_as_they_are_registered(page: Page) -> None:
