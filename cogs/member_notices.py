@@ -185,9 +185,11 @@ def _stopped(notice: Notice, body: RenewalStopped, sub: str, shown: Shown | None
     renews = shown is not None and shown.subscription.renews
     charged = "" if renews else " You won't be charged again."
     until = f" until {day(body.until)}" if body.until else ""
+    what = f"### Your {sub} was cancelled\nIt was cancelled at {_title(body)}."
+    if body.complete:
+        what = f"### Your {sub} does not renew\nIt was for a set number of payments, and all are made."
     return (
-        f"### Your {sub} was cancelled\nIt was cancelled at {_title(body)}. You keep "
-        f"{_its_roles(notice, shown, place)} in **{server}**{until}.{charged}\n"
+        f"{what} You keep {_its_roles(notice, shown, place)} in **{server}**{until}.{charged}\n"
         f"Receipt: subscription `{body.subscription.id}`, {moment(notice.created_at)}"
     )
 

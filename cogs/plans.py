@@ -270,12 +270,19 @@ def _plan_text(plan: Plan, place: Place, room: int = cards.TEXT_LIMIT) -> str:
         (0, f"### {escaped(plan.name)}"),
         (2, escaped(plan.description, TEXT_LIMIT)),
         (1, f"Roles: {place.roles(plan.guild_id, plan.role_ids)}"),
-        *((0, f"{title_of(p.provider)}: {sale_words(p, place.locale)} (`{p.id}`)") for p in plan.prices),
+        *((0, f"{title_of(p.provider)}: {_asked(plan, p, place)} (`{p.id}`)") for p in plan.prices),
         *((0, _archived(p)) for p in plan.prices if not p.active),
         (0, "" if plan.prices else "Not on sale: it has no price."),
         (0, notes.capitalize()),
     ]
     return within(room, lines)
+
+
+def _asked(plan: Plan, price: Price, place: Place) -> str:
+    """With the free days of the price itself, unless the plan has its own."""
+    free = price.trial_days if plan.trial_days is None else 0
+    said = sale_words(price, place.locale)
+    return f"{counted(free, 'day')} free, then {said}" if free else said
 
 
 def _archived(price: Price) -> str:

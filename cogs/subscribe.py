@@ -20,7 +20,7 @@ from cogs.context import Interaction, answer, locale_of, think
 from cogs.options import find_offered, find_plan, on_sale, suggest_sale
 from cogs.replies import TEXT_LIMIT, day, escaped, money, unsure_note, within
 from cogs.shown import Place, ask_button, block_words
-from cogs.sums import counted, price_words, sale_words, steps_words, sums_words
+from cogs.sums import counted, sale_words, steps_words, sums_words
 
 PAGE = 5
 ROOM = 3_900  # characters for all plans of a page, a little below Discord's 4000
@@ -235,5 +235,5 @@ def _label(way: Way, locale: str) -> str:
     if way.trial_days:
         return f"Try {counted(way.trial_days, 'day')} free with {way.title}"
     if not way.then:
-        return f"Pay {price_words(way.price, locale)} with {way.title}"
+        return f"Pay {sale_words(way.price, locale)} with {way.title}"
     return f"Pay {steps_words(way.then, way.price, locale, more='')} with {way.title}"

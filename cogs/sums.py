@@ -49,6 +49,8 @@ def steps_words(steps: Sequence[Step], unit: Price | NextCharge, locale: str, *,
         own = step if step.interval else unit
         if step.times is None:
             said.append(f"{amount} {often(own.interval, own.interval_count)}")
+        elif step is steps[-1]:  # and nothing after it
+            said.append(f"{amount} {_times(step.times, own.interval, own.interval_count, more)}".rstrip())
         else:
             said.append(f"{amount} for {counted(step.times * own.interval_count, f'{more}{own.interval}')}")
     return ", then ".join(said)
@@ -66,6 +68,11 @@ def charge_words(charge: NextCharge, provider: str, locale: str = "en-US") -> st
         return f"{price}{doubt}"
     named = money(Money(charge.steps[0].amount, charge.currency), locale)
     return f"{named} next time (the price is {price}{doubt})"
+
+
+def _times(times: int, interval: str, count: int, more: str) -> str:
+    """'once more', 'a month, 3 more times'."""
+    return f"once {more}" if times == 1 else f"{often(interval, count)}, {times} {more}times"
 
 
 MAY_APPLY = "a discount or tax may apply"

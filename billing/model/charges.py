@@ -44,8 +44,9 @@ class Tax:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Charges of the same amount (minor units), so many `times` in a row; None: from then on. `interval`: by
-    which they come, where that is not the price's own."""
+    """Charges of the same amount (minor units), so many `times` in a row; None: from then on. After the
+    last of them, if that has a number too, nothing is charged. `interval`: by which they come, where that is
+    not the price's own."""
 
     amount: int
     times: int | None = None
@@ -60,7 +61,8 @@ class Terms:
     `steps`: the charges in order, from the next one on, where the provider itself names their sums; empty:
     they follow from the items, `discounts` and `taxes`. `anchor`: a moment that all periods are counted from;
     None: the end of the running one. `paused`: nothing is collected, until `resumes_at` where that is set.
-    `by_invoice`: the customer is sent an invoice to pay, and nothing is taken by itself.
+    `by_invoice`: the customer is sent an invoice to pay, and nothing is taken by itself. `complete`: it was
+    for so many payments, and the last one was made.
     """
 
     steps: tuple[Step, ...] = ()
@@ -71,6 +73,7 @@ class Terms:
     resumes_at: int | None = None
     by_invoice: bool = False
     unsure: tuple[Unsure, ...] = ()
+    complete: bool = False
 
 
 PLAIN = Terms()  # nothing but the items decides

@@ -115,12 +115,14 @@ class Switched(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class RenewalStopped(RoleNews):
-    """To the member: a subscription was cancelled at the provider, and is paid `until` then."""
+    """To the member: a subscription was cancelled at the provider, and is paid `until` then. `complete`: it
+    was not cancelled; the last of so many payments was made."""
 
     kind: ClassVar[str] = "renewal_stopped"
     plan: str
     subscription: SubscriptionKey
     until: int | None = None
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,11 @@ async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> 
     if subscription.status is Status.ENDED:
         raise Conflict("This subscription has ended already. You won't be charged for it again.")
     by_admins = stopped_by_admins(subscription, await ports.ledger.load_intents_of(key))
+    if subscription.terms.complete and subscription.ends_with_period:
+        raise Conflict(
+            f"All its payments are made, so it ends by itself on <t:{subscription.ends_at}:D>. You won't be "
+            "charged for it again."
+        )
     if subscription.ends_with_period and not by_admins:
         raise Conflict(f"This subscription is cancelled already and ends <t:{subscription.ends_at}:D>.")
     return replace(preview(subscription, ports.now(), ports.grace), by_admins=by_admins)

@@ -122,7 +122,7 @@ async def _changed(
     if right is None or await _is_ours(ports, snapshot):
         return told
     if known.ends_at is None and (snapshot.ends_at is not None or snapshot.status is Status.ENDED):
-        told.append(RenewalStopped(plan, key, right.until))
+        told.append(RenewalStopped(plan, key, right.until, snapshot.terms.complete))
     if known.ends_at is not None and snapshot.ends_at is None and snapshot.renews:
         told.append(RenewalResumed(plan, key, snapshot.period_end))
     return told

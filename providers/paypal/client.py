@@ -321,6 +321,8 @@ class PayPalProvider:
                 "This subscription has ended, and PayPal brings none back. Subscribe anew with /subscribe.",
                 detail="ended",
             )
+        if now.terms.complete:
+            raise ProviderRefused("All payments of this subscription are made, so it does not renew.")
         if not now.renews:
             raise ProviderRefused("This subscription is paused at PayPal by the seller; please ask them.")
         return now

@@ -64,6 +64,7 @@ def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, 
     times = times_of(data, tariff, now)
     status = _status(raw, data, tariff, times)
     running = status in (Status.ACTIVE, Status.TRIALING, Status.PAST_DUE)
+    terms = terms_of(data, tariff)
     return Subscription(
         key=SubscriptionKey(NAME, account, need(data, "id", str)),
         customer_id=_customer(data, raw),
@@ -73,11 +74,12 @@ def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, 
         created_at=created_of(data),
         period_start=times.start if running or payment_shown(data) else None,
         period_end=times.end if running else None,
+        ends_at=times.end if terms.complete and status is Status.ACTIVE else None,
         ended_at=maybe_time(data, "status_update_time") if status is Status.ENDED else None,
         trial_end=times.end if status is Status.TRIALING else None,
         unpaid_since=_owed_since(data, times) if status is Status.PAST_DUE else None,
         paid_through=None if status is Status.PENDING else times.paid_through,
-        terms=terms_of(data, tariff),
+        terms=terms,
     )
 
 

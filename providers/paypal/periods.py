@@ -177,6 +177,8 @@ def terms_of(data: Answer, tariff: Tariff) -> Terms:
         first, *rest = steps
         again = () if first.times == 1 else (replace(first, times=first.times and first.times - 1),)
         steps = (Step(first.amount + owing, 1), *again, *rest)
+    if owing <= 0 and tariff.is_complete(completed_of(data)):
+        return Terms(complete=True)
     plain = tariff.regular.price is None or steps == (Step(to_minor(tariff.regular.price) * quantity),)
     return PLAIN if plain else Terms(steps=steps)
 

@@ -83,12 +83,16 @@ class Tariff:
             amount, left = self.charge(cycle, quantity, shipping), cycle.total - billed.get(cycle.sequence, 0)
             if amount is None:
                 return ()
-            if not cycle.trial:
+            if not cycle.total:
                 return (*found, Step(amount))
             if left > 0:
                 same = (cycle.unit, cycle.count) == (self.regular.unit, self.regular.count)
                 found.append(Step(amount, left) if same else Step(amount, left, cycle.unit, cycle.count))
         return tuple(found)
+
+    def is_complete(self, billed: Mapping[int, int]) -> bool:
+        """Whether it is for so many payments, and the last one was made."""
+        return 0 < self.regular.total <= billed.get(self.regular.sequence, 0)
 
 
 def tariff_of(plan: Answer) -> Tariff:
@@ -134,12 +138,13 @@ def _cycle(data: Any) -> Cycle:
     if not isinstance(data, dict):
         raise ProviderMisread(detail="plan.billing_cycles holds no objects")
     total, tiers = maybe(data, "total_cycles", int), maybe(data, "pricing_scheme.tiers", list)
+    trial = need(data, "tenure_type", str) == "TRIAL"
     return Cycle(
-        trial=need(data, "tenure_type", str) == "TRIAL",
+        trial=trial,
         sequence=need(data, "sequence", int),
         unit=need(data, "frequency.interval_unit", str).lower(),
         count=maybe(data, "frequency.interval_count", int) or 1,
-        total=1 if total is None else total,
+        total=int(trial) if total is None else total,  # no end is made up for one that shows none
         price=maybe(data, "pricing_scheme.fixed_price", dict),
         tier=maybe(tiers[0], "amount", dict) if tiers and isinstance(tiers[0], dict) else None,
     )

@@ -105,6 +105,42 @@ async def test_a_trial_that_costs_something_is_told_with_its_own_interval(town: 
     assert "$100.00 a year" in card.text
 
 
+async def test_a_plan_of_so_many_payments_says_that_it_ends(town: Town) -> None:
+    await sell(town, "10.00", total_cycles=2, setup_fee="1.00")
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    assert "**$11.00 today**, then **$10.00 once**" in reply.text
+    await buy(town)
+    await town.turn(DAY)
+    card = await town.bob.run(town.guild, "subscriptions")
+    assert "$10.00 once more" in card.text
+    await town.turn(31 * DAY)
+    card = await town.bob.run(town.guild, "subscriptions")
+    assert "Renews" not in card.text
+    assert town.roles() == ["Gold"]
+    told = town.bob.dms[-1].text
+    assert "It was for a set number of payments, and all are made." in told
+    assert "cancelled" not in told
+    await town.turn(31 * DAY)
+    assert town.roles() == []
+
+
+async def test_one_payment_alone_is_no_monthly_one(town: Town) -> None:
+    await sell(town, "100.00", "YEAR", total_cycles=1)
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    assert "Pay $100.00 once with PayPal" in [button.label for button in reply.buttons]
+    assert "**$100.00 once**" in reply.text
+
+
+async def test_the_list_of_plans_names_the_free_days_of_the_price(town: Town) -> None:
+    await sell(town, "10.00", setup_fee="3.00", trials=[("0", "DAY", 7)])
+    listed = await town.ada.run(town.guild, "plans list")
+    assert "7 days free, then $10.00 a month, and $3.00 once at the start" in listed.text
+    await town.ada.run(town.guild, "plans edit", {"plan": "Gold", "trial_days": 5})
+    listed = await town.ada.run(town.guild, "plans list")
+    assert "PayPal: $10.00 a month, and" in listed.text
+    assert "5 free days" in listed.text
+
+
 @pytest.mark.parametrize(("currency", "shown"), [("HUF", "HUF2,500 a month"), ("TWD", "NT$2,500 a month")])
 async def test_forints_and_taiwan_dollars_have_no_decimals(town: Town, currency: str, shown: str) -> None:
     await sell(town, "2500", currency=currency)

@@ -28,6 +28,18 @@ def test_a_discount_for_one_charge_is_one_more_month() -> None:
     assert words(discounts=(once,)) == "€2.50 for 1 more month, then €5.00 a month"
 
 
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ((Step(500, 3),), "€5.00 a month, 3 more times"),
+        ((Step(500, 1),), "€5.00 once more"),
+        ((Step(250, 2), Step(500, 12)), "€2.50 for 2 more months, then €5.00 a month, 12 more times"),
+    ],
+)
+def test_so_many_payments_and_none_after_them(steps: tuple[Step, ...], said: str) -> None:
+    assert words(steps=steps) == said
+
+
 def test_several_months_at_once_are_counted_in_months() -> None:
     quarterly = replace(PAID, items=(Item(replace(PRICE, interval_count=3)),))
     once = replace(quarterly, terms=Terms(discounts=(Discount(amount=100, once=True),)))

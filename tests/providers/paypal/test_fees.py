@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from billing.charges import decide_charges
 from billing.model import PLAIN, Payment, Status, Step, Subscription
 from providers.paypal.dates import moment, stamp
 from providers.paypal.mapping import map_subscription
@@ -236,7 +237,7 @@ class TestCharges:
         data = subscription(billing_info=paid("3.3", cycle_executions=executions))
         steps = mapped(data, recorded.DOCUMENTED_PLAN).terms.steps
         amounts = (330, 660)[2 - len(left) :]
-        assert steps == (*map(Step, amounts, left), Step(1100))
+        assert steps == (*map(Step, amounts, left), Step(1100, 12))
 
     def test_what_is_owed_is_taken_with_the_next(self) -> None:
         owed = info(outstanding_balance={"currency_code": "USD", "value": "5.0"})
@@ -248,6 +249,29 @@ class TestCharges:
         tiers = {"pricing_model": "TIERED", "tiers": [{"amount": {"currency_code": "EUR", "value": "2.00"}}]}
         found = mapped(subscription(), plan(cycle(None, pricing_scheme=tiers)))
         assert (found.terms, found.total) == (PLAIN, None)
+
+
+class TestSoManyPayments:
+    """A plan whose regular cycle has an end too."""
+
+    def test_it_is_over_after_the_last_one(self) -> None:
+        of = plan(cycle("5.00", total_cycles=3))
+        steps = [mapped(subscription(billing_info=info(cycle_executions=executed(n))), of) for n in (1, 2, 3)]
+        assert [one.terms.steps for one in steps] == [(Step(500, 2),), (Step(500, 1),), ()]
+        assert [one.ends_at for one in steps] == [None, None, moment("2027-02-28T14:32:00Z")]
+        assert not steps[-1].renews
+        assert decide_charges(steps[-1]) == ()
+
+    def test_a_last_payment_that_failed_is_owed_and_has_its_days_of_grace(self) -> None:
+        of = plan(cycle("5.00", total_cycles=1))
+        failed = info(failed=START + 2 * DAY, failed_payments_count=1)
+        found = mapped(subscription(billing_info=failed), of)
+        assert (found.status, found.ends_at) == (Status.PAST_DUE, None)
+
+    def test_one_that_shows_no_number_goes_on(self) -> None:
+        endless = cycle("5.00")
+        del endless["total_cycles"]
+        assert mapped(subscription(), plan(endless)).ends_at is None
 
 
 class TestOwnTerms:
