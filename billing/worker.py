@@ -375,9 +375,11 @@ class Worker:
             log.warning("retry: %s", error)
 
     async def _refresh_prices(self) -> None:
-        """Once: what became of a price while the bot was away too long for the provider to send it again, or
-        since the backup that was restored, shows nowhere else."""
-        try:
-            await refresh_prices(self._ports)
-        except Exception:
-            log.exception("prices: fault")
+        """At the start, then at the owner's interval: what became of a price whose notification was lost
+        shows nowhere else."""
+        while True:
+            try:
+                await refresh_prices(self._ports)
+            except Exception:
+                log.exception("prices: fault")
+            await self._rest(self._sync_interval)

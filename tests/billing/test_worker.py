@@ -18,14 +18,7 @@ from billing.ports import Synced
 from billing.use_cases.cancel import PATIENCE
 from billing.worker import LONGEST_WAIT, SWEEP_AGAIN
 from tests.billing.bench import INTERVAL, Bench, quiet, run, until
-from tests.billing.builders import (
-    DAY,
-    GUILD,
-    MEMBER,
-    ROLE,
-    make_key,
-    make_price,
-)
+from tests.billing.builders import DAY, GUILD, MEMBER, ROLE, make_key, make_price
 
 
 @pytest.fixture
@@ -119,16 +112,20 @@ async def test_it_sweeps_at_the_start_and_at_its_interval(bench: Bench) -> None:
     assert bench.provider.count("list_subscriptions") == 2
 
 
-async def test_what_became_of_a_price_meanwhile_is_seen_at_the_start(tmp_path: Path) -> None:
+async def test_what_became_of_a_price_is_seen_at_the_start_and_at_its_interval(tmp_path: Path) -> None:
     async with run(tmp_path / "ledger.db", start=False) as bench:
         await bench.sell()
         bench.provider.prices["price_1"] = make_price(active=False)
 
-        async def is_off_sale() -> bool:
-            return not (await bench.ledger.load_plans(None))[0].prices[0].active
+        async def is_seen() -> bool:
+            (plan,) = await bench.ledger.load_plans(None)
+            return plan.prices[0] == bench.provider.prices["price_1"]
 
         bench.worker.start()
-        await until(is_off_sale)
+        await until(is_seen)
+        bench.provider.prices["price_1"] = make_price()
+        bench.clock.advance(INTERVAL + 1)
+        await until(is_seen)
 
 
 async def test_a_sweep_that_met_a_fault_comes_again_sooner(
