@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -167,10 +168,30 @@ async def test_paypal_is_asked_about_few_forgeries(
         found[await outcome(asking, forged(fake, None if known else number), clock)] += 1
     assert questions(fake) <= 40
     assert set(found) == {"NotAuthentic", "ProviderUnavailable"}
-    if known:
-        assert await outcome(asking, signed(fake, BODY), clock) == "ProviderUnavailable"
-        clock.advance(60)
     assert await outcome(asking, signed(fake, BODY), clock) == "believed"
+    await asking.close()
+
+
+async def test_a_true_one_waits_for_no_forgery_that_paypal_is_asked_about(
+    fake: PayPalServer, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as may wait name PayPal's own certificate, and PayPal is slow about them."""
+    asking = provider_at(fake, clock, postback=True)
+    assert await outcome(asking, signed(fake, BODY), clock) == "believed"
+    assert asking._asking is not None
+    answered, ask = asyncio.Event(), asking._asking._is_signed
+
+    async def slow(body: bytes, *about: Any) -> bool:
+        if b"I-2" in body:
+            await answered.wait()
+        return await ask(body, *about)
+
+    monkeypatch.setattr(asking._asking, "_is_signed", slow)
+    letters = [asyncio.create_task(outcome(asking, forged(fake), clock)) for _ in range(60)]
+    await asyncio.wait(letters, return_when=asyncio.FIRST_COMPLETED)  # for whom there is no room
+    assert await outcome(asking, signed(fake, BODY), clock) == "believed"
+    answered.set()
+    assert "believed" not in await asyncio.gather(*letters)
     await asking.close()
 
 
