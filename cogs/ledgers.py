@@ -19,8 +19,9 @@ def restored(body: LedgerRestored) -> str:
     return (
         "### The bot was restored from a backup\nIt asks the payment providers about every subscription "
         "before it gives or takes a role because of it, so payments come right by themselves.\n"
-        f"What admins decided{since} may be missing: plans, grants and revocations. Look through this "
-        "channel and repeat what still holds."
+        f"What admins decided{since} is missing: plans, grants, revocations, and what was lifted or ended. A "
+        "revocation that was lifted since is in force again and stops the billing; a grant that was ended "
+        "since gives its roles again. Look through this channel and repeat what still holds."
     )
 
 

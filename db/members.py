@@ -22,6 +22,7 @@ from db.notices import record_notice
 from db.plans import load_plans
 from db.rows import OVERRIDE, SUBSCRIPTION, add_changes, key_row, marks, override, subscription, to_json
 from db.subscriptions import load_subscription
+from db.values import COPIED, load_value
 
 _THE_ONE = "guild_id = ? AND member_id = ?"
 
@@ -40,7 +41,7 @@ def load_member_state(db: sqlite3.Connection, guild_id: int, member_id: int) -> 
     )
     roles = db.execute(f"SELECT role_id FROM role_grants WHERE {_THE_ONE}", who)
     member = db.execute(f"SELECT parked, due_at FROM members WHERE {_THE_ONE}", who).fetchone()
-    unasked = older.unasked_of(db, member_id)
+    unasked, unswept = older.unasked_of(db, member_id), older.is_any_unswept(db)
     return MemberState(
         plans=tuple(load_plans(db, guild_id, removed=True)),
         subscriptions=tuple(older.hold(subscription(row), unasked) for row in subscriptions),
@@ -50,7 +51,8 @@ def load_member_state(db: sqlite3.Connection, guild_id: int, member_id: int) -> 
         stale=db.execute(_STALE, who).fetchone() is not None,
         due_at=member[1] if member else None,
         unasked=tuple(unasked),
-        unswept=older.is_any_unswept(db),
+        unswept=unswept,
+        copied_at=int(load_value(db, COPIED) or 0) if unswept else 0,
     )
 
 

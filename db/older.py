@@ -14,7 +14,7 @@ from db.inbox import record_stale
 from db.marks import mark
 from db.plans import load_plans
 from db.rows import key_row, sold_prices, to_json
-from db.values import load_value, record_value
+from db.values import COPIED, load_value, record_value
 
 _HOME = "provider = ? AND account = ?"
 
@@ -48,6 +48,7 @@ def record_started(
     if older:
         _hold(db, homes, at)
     if copied:
+        record_value(db, COPIED, str(at))
         db.execute("INSERT OR IGNORE INTO unasked_intents SELECT id FROM intents WHERE state = 'pending'")
         db.execute("UPDATE notices SET next_try_at = NULL WHERE next_try_at IS NOT NULL")
         db.execute("DELETE FROM named_values WHERE name = ?", (OLDER,))
@@ -113,6 +114,15 @@ def unasked_of(db: sqlite3.Connection, member_id: int) -> set[SubscriptionKey]:
         (member_id,),
     )
     return {SubscriptionKey(*row) for row in rows}
+
+
+def is_unasked(db: sqlite3.Connection, key: SubscriptionKey) -> bool:
+    found = db.execute(
+        "SELECT 1 FROM subscriptions WHERE provider = ? AND account = ? AND id = ?"
+        " AND row IN (SELECT row FROM unasked)",
+        key_row(key),
+    )
+    return found.fetchone() is not None
 
 
 def hold(sub: Subscription, unasked: Container[SubscriptionKey]) -> Subscription:

@@ -57,7 +57,7 @@ def record_synced(db: sqlite3.Connection, synced: Synced) -> bool:
 def _record_snapshot(
     db: sqlite3.Connection, old: Subscription | None, fetched: Subscription, synced: Synced
 ) -> bool:
-    new = merge(old, fetched, synced.at, at_once=synced.at_once)
+    new = merge(_as_known(db, old, fetched), fetched, synced.at, at_once=synced.at_once)
     if synced.dispute is not None:
         new = replace(new, dispute=disputes.state_of(db, new.key))
     if new == old:
@@ -103,6 +103,14 @@ def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool
         bound_by=_bound_by(old, new),
         checkout_id=new.checkout_id or (old.checkout_id if old else None),
     )
+
+
+def _as_known(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> Subscription | None:
+    """What an older ledger held as owed may be paid since: a later debt of the provider's is another one."""
+    since = old.unpaid_since if old else None
+    if old is None or since is None or (new.unpaid_since or 0) <= since:
+        return old
+    return replace(old, unpaid_since=None) if older.is_unasked(db, old.key) else old
 
 
 def _bound_by(old: Subscription | None, new: Subscription) -> BoundBy:

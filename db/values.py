@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+COPIED = "copied"  # when a bot began with a ledger that was put back from a copy
 BACKUP_FAILED = "backup failed"  # why the last daily one did
 
 

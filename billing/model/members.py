@@ -33,7 +33,8 @@ class Seen:
 class MemberState:
     """All that decides one member's roles in one server. `stale`: a subscription waits to be fetched;
     `due_at`: when time alone changes something, until that is taken up. `unasked`: this person's
-    subscriptions that an older ledger holds, which are UNKNOWN here; `unswept`: others may be missing."""
+    subscriptions that an older ledger holds, which are UNKNOWN here; `unswept`: others may be missing, and
+    what admins decided before `copied_at` is a backup's word that may be lifted since."""
 
     plans: tuple[Plan, ...]
     subscriptions: tuple[Subscription, ...]
@@ -44,3 +45,4 @@ class MemberState:
     due_at: int | None = None
     unasked: tuple[SubscriptionKey, ...] = ()
     unswept: bool = False
+    copied_at: int = 0

@@ -16,6 +16,7 @@ from billing.errors import (
 )
 from billing.model import (
     RULE,
+    DisputeState,
     Intent,
     IntentKind,
     IntentOutcome,
@@ -49,8 +50,11 @@ async def carry_out(ports: Ports, intent: Intent, *, tell: bool = True) -> Inten
         latest = await ports.ledger.load_intent(intent.id) or intent
         if latest.state is not IntentState.PENDING:
             return latest
-        if latest.by != RULE and await ports.ledger.load_unasked_intent(latest.id):
-            return await _settle(ports, latest)
+        if await ports.ledger.load_unasked_intent(latest.id):
+            if latest.by != RULE:
+                return await _settle(ports, latest)
+            if (held := await _hold_unless_lost(ports, latest)) is not None:
+                return held
         latest = await at_once_if_late(ports, latest)
         return await _found_stopped(ports, latest) or await _attempt(ports, latest, tell=tell)
 
@@ -111,6 +115,22 @@ async def _settle(ports: Ports, intent: Intent) -> Intent:
         failed = replace(attempt, state=IntentState.FAILED, outcome=error.tell)
         await ports.ledger.record_intent_outcome(failed, None, _told(ports, failed, subscription))
         return failed
+
+
+async def _hold_unless_lost(ports: Ports, intent: Intent) -> Intent | None:
+    """A restored ledger's stop of what lost a dispute: it waits until the provider was asked about that
+    dispute, and is DROPPED where it is not lost any more. None where it is to be done."""
+    known = await ports.ledger.load_subscription(intent.key)
+    if known is None or known.binding is None:
+        return None
+    state = await ports.ledger.load_member_state(known.binding.guild_id, known.binding.member_id)
+    if intent.key in state.unasked:
+        return await _keep(ports, replace(intent, attempts=intent.attempts + 1), ProviderUnavailable())
+    if known.dispute is DisputeState.LOST:
+        return None
+    dropped = replace(intent, state=IntentState.DROPPED, outcome="The dispute is not lost any more.")
+    await ports.ledger.record_intent_outcome(dropped, None, [])
+    return dropped
 
 
 async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:

@@ -108,7 +108,7 @@ async def _converge(ports: Ports, mark: MemberMark) -> WorkOutcome:
     await _ask_first(ports, state, held - actual)
     state = await _adopt(ports, mark, state, actual, now)
     changes = diff(desired, held, actual, state.granted)
-    ordered = ordered_roles(state.plans, state.overrides, now)
+    ordered = ordered_roles(state.plans, [o for o in state.overrides if o.created_at >= state.copied_at], now)
     outcome = _wait_for_truth(mark, state, frozenset(changes.take) - ordered, now)
     if abs(ports.clock_skew()) > MOST_SKEW:
         outcome = _wait_for_clock(state, frozenset(changes.take), now, ports.grace) or outcome

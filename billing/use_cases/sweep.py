@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from billing.access import plans_of
 from billing.errors import LedgerError, ProviderError, ProviderUnavailable
-from billing.model import DisputeState, Plan, Subscription, SubscriptionKey, SweepFailing
+from billing.model import DisputeState, Plan, Status, Subscription, SubscriptionKey, SweepFailing
 from billing.ports import Known, Ports, Provider
 from billing.sweeps import SweepState, load_sweep, record_sweep
 from billing.use_cases.blocked import load_block
@@ -127,7 +127,7 @@ async def sweep_provider(ports: Ports, provider: Provider, *, unasked: bool = Fa
         ids = [*await _load_to_look_up(ports, provider, f"swept {where}"), *(paid or ())]
     seen = Numbers()
     async for listed in _together(provider.list_subscriptions(ids)):
-        same = await _compare(ports, provider, listed, sold, seen)
+        same = await _compare(ports, provider, listed, sold, seen, unasked=unasked)
         if unasked and same:
             await ports.ledger.record_looked(same, ports.now())
     await _look_for_missing(ports, provider, seen)
@@ -168,16 +168,24 @@ async def _together(listing: AsyncIterator[Subscription]) -> AsyncIterator[list[
 
 
 async def _compare(
-    ports: Ports, provider: Provider, listed: Sequence[Subscription], sold: list[Plan], seen: Numbers
+    ports: Ports,
+    provider: Provider,
+    listed: Sequence[Subscription],
+    sold: list[Plan],
+    seen: Numbers,
+    *,
+    unasked: bool,
 ) -> list[SubscriptionKey]:
-    """Those that are as they are recorded."""
+    """Those that are as they are recorded. A list does not tell whether what an older ledger shows as owed is
+    the same debt."""
     found = await ports.ledger.load_known(provider.name, provider.account, [one.key.id for one in listed])
     known = {one.subscription.key: one for one in found}
     differ, new = [], []
     for one in listed:
         if one.key in known:
             seen.add(known[one.key].number)
-            if await _needs_look(ports, provider, known[one.key], one):
+            owes = unasked and one.status is Status.PAST_DUE
+            if owes or await _needs_look(ports, provider, known[one.key], one):
                 differ.append(one.key)
         elif one.customer_id and (one.checkout_id or plans_of(one, sold) or is_proven(ports, one)):
             await _record_new(ports, provider, one)  # without a customer, nobody has agreed on it
