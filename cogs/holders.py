@@ -41,6 +41,7 @@ async def find_holders(bot: DuesBot, guild: discord.Guild, plans: Sequence[Plan]
         return Finding(WHAT, True, f"Nobody holds a sold role without paying or a grant.{rest}")
     who = " ".join(f"<@{m}>" for m in found[:NAMED])
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    says = f"{who}{more} hold a sold role that nobody pays for and that the bot did not give.{rest}"
+    hold = "holds" if len(found) == 1 else "hold"
+    says = f"{who}{more} {hold} a sold role that nobody pays for and that the bot did not give.{rest}"
     cure = "The bot never takes it. Put it on record with /grant, or take the role away by hand."
     return Finding(WHAT, False, says, cure)

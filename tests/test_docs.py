@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import stripe
 
 from config import DEFAULTS
+from db import SqliteLedger
 from providers.stripe.setup import EVENTS, PERMISSIONS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,3 +50,16 @@ def test_the_documented_table_is_the_program_s() -> None:
     assert list(rows) == list(DEFAULTS)
     for name, default in DEFAULTS.items():
         assert (rows[name] == f"`{default}`") if default else not rows[name].startswith("`")
+
+
+async def test_the_ledgers_page_names_its_tables_and_its_questions_can_be_asked(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "ledger.md").read_text()
+    cells = re.findall(r"^\| (`[a-z_`, ]+) \|", text, re.MULTILINE)
+    async with await SqliteLedger.open(tmp_path / "ledger.db") as _:
+        with closing(sqlite3.connect(tmp_path / "ledger.db")) as db:
+            tables = db.execute(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            )
+            assert sorted(re.findall(r"\w+", " ".join(cells))) == sorted(name for (name,) in tables)
+            for block in re.findall(r"```sql\n(.+?)```", text, re.DOTALL):
+                db.executescript(block)

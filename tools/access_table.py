@@ -88,6 +88,11 @@ the first look after they came back, a role that is there, given back by another
 goes if nothing is owed. If it is not there and nothing is owed, the bot has no more to do with it: whoever is
 given it by hand after that keeps it.
 
+A ledger that is older than itself does not know what happened since: one that was restored or put there from
+a copy, or that was last in use more than two sweeps and at least ten minutes ago. Each subscription in it
+counts as `unknown` until its provider was asked about it once: what the member has stays, and nothing is
+added ([restoring](operations.md#restoring)).
+
 A dispute's own words are Stripe's in small letters and PayPal's in capitals. A payment that PayPal reversed
 without a dispute counts as a lost one.
 """

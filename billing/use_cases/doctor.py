@@ -196,7 +196,9 @@ async def _ledger(ports: Ports, *, owner: bool) -> list[Finding]:
     late = waits >= WAITS_TOO_LONG
     says = "The bot is behind with its work." if late else "The bot is up to date with its work."
     if owner:
-        says = f"{health.inbox} events, {health.members} members, {health.intents} wishes waiting."
+        many = {"events": health.inbox, "members": health.members, "requests": health.intents}
+        waiting = ", ".join(f"{what} {count}" for what, count in many.items() if count)
+        says = f"Waiting: {waiting}." if waiting else "Nothing is waiting."
     cure = "The provider or Discord may be down; it goes on by itself. The log tells more."
     return [Finding("ledger", not late, says, cure), *_unasked(health.unasked, owner=owner)]
 

@@ -14,9 +14,9 @@ async def test_a_role_that_was_given_by_hand_is_named_until_it_is_gone(town: Tow
     await town.sell()
     town.world.give_role(town.guild, town.bob, town.gold)
     card = await town.ada.run(town.guild, "doctor")
-    assert f"<@{town.bob.id}> hold a sold role" in card.text
+    assert f"<@{town.bob.id}> holds a sold role" in card.text
     town.world.take_role(town.guild, town.bob, town.gold)
-    assert "hold a sold role that" not in (await town.ada.run(town.guild, "doctor")).text
+    assert "holds a sold role that" not in (await town.ada.run(town.guild, "doctor")).text
 
 
 @WITH_INTENT

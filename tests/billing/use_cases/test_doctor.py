@@ -128,11 +128,13 @@ async def test_others_than_the_owner_are_told_of_their_server_alone(world: World
 
 
 async def test_how_much_waits_is_the_owners_to_read(world: World) -> None:
+    (told,) = [f.says for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "ledger"]
+    assert told == "Nothing is waiting."
     await world.ring("subscription", "sub_1")
     (said,) = [f.says for f in await diagnose(world.ports, OTHER_GUILD) if f.what == "ledger"]
     assert said == "The bot is up to date with its work."
     (told,) = [f.says for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "ledger"]
-    assert "1 events" in told
+    assert told == "Waiting: events 1."
 
 
 async def test_damage_that_was_found_after_the_start_is_told(
