@@ -17,6 +17,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from billing.errors import DuesError
+from billing.use_cases.operators import tell_gateway_closed
 from cogs.brake import Brakes
 from cogs.buttons import Action, act, is_press
 from cogs.cancel import Cancel
@@ -25,7 +26,6 @@ from cogs.context import NOBODY
 from cogs.doctor import Doctor
 from cogs.errors import LATE, is_worth_a_trace, tell_fault
 from cogs.gateway import (
-    FATAL_CLOSES,
     TRIED_HOURLY,
     GatewayState,
     IdentifiesLow,
@@ -33,6 +33,7 @@ from cogs.gateway import (
     drop_unreadable,
     set_up_gateway,
     tell_of_updates,
+    why_closed,
 )
 from cogs.grant import Grants
 from cogs.limits import time_limits
@@ -139,11 +140,11 @@ class DuesBot(commands.Bot):
         try:
             await self.connect()
         except discord.PrivilegedIntentsRequired:
-            return self._close_for_good(4014)
+            return await self._close_for_good(4014)
         except discord.ConnectionClosed as closed:
             if closed.code == AUTHENTICATION_FAILED:
                 raise TokenRefused from None
-            return self._close_for_good(closed.code)
+            return await self._close_for_good(closed.code)
         except IdentifiesLow as low:
             log.warning("%s", low)
             self.gateway.fault = str(low)
@@ -161,11 +162,17 @@ class DuesBot(commands.Bot):
             self._connecting = None
         return None
 
-    def _close_for_good(self, code: int) -> float:
-        """Roles are still set over REST, and notifications taken; a person has to mend the rest."""
+    async def _close_for_good(self, code: int) -> float:
+        """Roles are still set over REST, and notifications taken; a person has to mend the rest, and is told
+        over REST."""
         self._online = False
-        self.gateway.fault = FATAL_CLOSES.get(code, f"Discord closed the gateway with code {code}.")
+        self.gateway.fault = why_closed(code)
+        self.gateway.closed_at = self.gateway.closed_at or self.ports.now()
         log.error("%s Commands are not taken until then; the next try is in an hour.", self.gateway.fault)
+        try:
+            await tell_gateway_closed(self.ports, code, self.gateway.closed_at)
+        except DuesError as error:
+            log.warning("the closed gateway is told of later: %s", error)
         return TRIED_HOURLY
 
     async def _drop_connection(self) -> None:
@@ -254,7 +261,7 @@ class DuesBot(commands.Bot):
 
     async def on_connect(self) -> None:
         """The gateway has let us in."""
-        self._online, self.gateway.fault = True, None
+        self._online, self.gateway.fault, self.gateway.closed_at = True, None, None
 
     async def on_resumed(self) -> None:
         """And again after a break."""

@@ -47,13 +47,20 @@ FATAL_CLOSES = {
 }
 
 
+def why_closed(code: int) -> str:
+    """A sentence for the owner."""
+    return FATAL_CLOSES.get(code, f"Discord closed the gateway with code {code}.")
+
+
 @dataclass
 class GatewayState:
     """How the connection to Discord's gateway stands. `fault`: a sentence for the owner, None while nothing
-    but time is needed; `identifies_left`: of the day's, None before Discord has said; `dropped`: events that
-    discord.py could not read; `waited`: seconds that calls have waited for Discord's limits."""
+    but time is needed; `closed_at`: since when it is closed for good, if it is; `identifies_left`: of the
+    day's, None before Discord has said; `dropped`: events that discord.py could not read; `waited`: seconds
+    that calls have waited for Discord's limits."""
 
     fault: str | None = None
+    closed_at: int | None = None
     identifies_left: int | None = None
     dropped: int = 0
     waited: float = 0.0

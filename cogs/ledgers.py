@@ -1,10 +1,20 @@
-"""What people are told of the ledger itself: that it is new, was put back, or could not be copied."""
+"""What people are told of the ledger itself, and of what keeps the bot from its work as a whole."""
 
 from __future__ import annotations
 
-from billing.model import LedgerNew, LedgerRestored, Notice, NotRepeated, SweepFailing
+from billing.model import (
+    GatewayClosed,
+    LedgerNew,
+    LedgerRestored,
+    Notice,
+    NotRepeated,
+    SweepFailing,
+    WrongClock,
+)
 from billing.ports import Ports
 from billing.titles import title_of
+from billing.use_cases.doctor import find_wrong_clock
+from cogs.gateway import why_closed
 from cogs.replies import INTENTS, day, moment
 
 BACKUP_FAILED = (
@@ -46,6 +56,20 @@ def sweep_failing(body: SweepFailing) -> str:
         f"cancellation goes unnoticed until it works again.\nLook at {title}'s status page first. If nothing "
         "is wrong there, `/doctor` says whether the bot's key still works, and whoever runs the bot finds "
         "the reason in its log. The bot keeps trying."
+    )
+
+
+def wrong_clock(body: WrongClock) -> str:
+    """For whoever runs the bot: how far off it is, and how to set it."""
+    (found,) = find_wrong_clock(body.skew)
+    return f"### The clock of the bot's machine is wrong\n{found.says}\n{found.cure}"
+
+
+def gateway_closed(body: GatewayClosed) -> str:
+    """For whoever runs the bot: no command is taken until they act."""
+    return (
+        f"### Discord does not let the bot connect\n{why_closed(body.code)}\nUntil then no command or button "
+        "works. Payments still give and take roles. The bot tries again every hour, and at its next start."
     )
 
 

@@ -10,6 +10,7 @@ from billing.model import (
     Braked,
     ChargedLate,
     Disputed,
+    GatewayClosed,
     GraceReminder,
     Granted,
     GrantEnded,
@@ -47,6 +48,7 @@ from billing.model import (
     UnmappedProduct,
     Unreadable,
     Vanished,
+    WrongClock,
 )
 from billing.ports import Ports
 from billing.titles import title_of
@@ -98,6 +100,8 @@ _COLOURS: dict[type[NoticeBody], int] = {
     Vanished: cards.WARN,
     Unheard: cards.BAD,
     SweepFailing: cards.BAD,
+    WrongClock: cards.BAD,
+    GatewayClosed: cards.BAD,
     LedgerRestored: cards.WARN,
     LedgerNew: cards.BAD,
     NotRepeated: cards.WARN,
@@ -167,6 +171,10 @@ async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return _unheard(ports, body)
         case SweepFailing() as body:
             return ledgers.sweep_failing(body)
+        case WrongClock() as body:
+            return ledgers.wrong_clock(body)
+        case GatewayClosed() as body:
+            return ledgers.gateway_closed(body)
         case LedgerRestored() as body:
             return ledgers.restored(body)
         case LedgerNew() as body:

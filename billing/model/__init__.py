@@ -36,6 +36,7 @@ from billing.model.notices import (
     Braked,
     ChargedLate,
     Disputed,
+    GatewayClosed,
     IntentOutcome,
     LedgerNew,
     LedgerRestored,
@@ -57,6 +58,7 @@ from billing.model.notices import (
     UnmappedProduct,
     Unreadable,
     Vanished,
+    WrongClock,
 )
 from billing.model.overrides import PAID, Entitlement, Override, OverrideKind
 from billing.model.plans import GuildSettings, Plan, Price
@@ -94,6 +96,7 @@ __all__ = [
     "Entitlement",
     "Event",
     "Finding",
+    "GatewayClosed",
     "GraceReminder",
     "GrantEnded",
     "Granted",
@@ -155,4 +158,5 @@ __all__ = [
     "Unreadable",
     "Unsure",
     "Vanished",
+    "WrongClock",
 ]

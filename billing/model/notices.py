@@ -223,6 +223,22 @@ class SweepFailing:
 
 
 @dataclass(frozen=True, slots=True)
+class WrongClock:
+    """To whoever runs the bot: this machine's clock is `skew` seconds ahead of a provider's."""
+
+    kind: ClassVar[str] = "wrong_clock"
+    skew: int
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayClosed:
+    """To whoever runs the bot: Discord closed the connection with that `code`, and will again."""
+
+    kind: ClassVar[str] = "gateway_closed"
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """What a ledger holds and this program cannot read, such as a kind of a later version."""
 
@@ -300,6 +316,8 @@ NoticeBody: TypeAlias = (
     | Braked
     | Unheard
     | SweepFailing
+    | WrongClock
+    | GatewayClosed
     | Unknown
     | LedgerRestored
     | NotRepeated

@@ -133,6 +133,23 @@ async def test_a_refused_intent_leaves_rest_at_work_and_is_tried_hourly(
         assert bot.why_offline() is None
 
 
+async def test_a_gateway_closed_for_good_is_told_over_rest_and_once(
+    still_town: Town, monkeypatch: pytest.MonkeyPatch, pauses: Pauses
+) -> None:
+    async with running(still_town):
+        await still_town.sell()
+    monkeypatch.setattr(parts, "DuesBot", lambda *, members_intent: DuesBot(members_intent=True))
+    async with running(still_town) as process:
+        assert await pauses.one() == 3601
+        card = await still_town.ada.dm_containing("Discord does not let the bot connect")
+        assert "Turn it off there (page Bot)" in card.text
+        assert process.bot.why_offline() is not None
+        pauses.over.set()
+        assert await pauses.one() == 3601
+        await still_town.settled()
+    assert sum("does not let the bot connect" in dm.text for dm in still_town.ada.dms) == 1
+
+
 @pytest.mark.parametrize("left", [0, 3])
 async def test_the_last_identifies_of_a_day_are_spread_over_it(
     still_town: Town, pauses: Pauses, left: int

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from billing.model import Notice, WrongClock
 from billing.sweeps import PATIENCE
 from billing.use_cases.sweep import sweep
 from tests.cogs.town import Town
@@ -145,3 +146,11 @@ async def test_each_metric_says_what_it_means_and_stands_in_the_docs(town: Town)
 def test_what_runs_here_is_told() -> None:
     info = b'dues_build_info{schema="3",version="1.2"} 1.0'
     assert info in Metrics({"version": "1.2", "schema": "3"}).text({})
+
+
+async def test_a_wrong_clock_is_told_with_its_cure(town: Town) -> None:
+    body = WrongClock(-2 * HOUR)
+    await town.ports.ledger.record_notice(Notice("clock", town.guild.id, None, body, town.ports.now()))
+    card = await town.ada.dm_containing("clock of the bot's machine is wrong")
+    assert "2 hours behind the payment provider's" in card.text
+    assert "timedatectl set-ntp true" in card.text

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import DiscordUnavailable, ProviderNotFound, ProviderRefused
-from billing.model import Event, Subject
+from billing.model import Event, Subject, WrongClock
 from billing.use_cases.arrivals import look_at_arrivals
 from billing.use_cases.sweep import sweep
-from tests.billing.builders import GUILD, OTHER_GUILD, make_plan
+from tests.billing.builders import DAY, GUILD, OTHER_GUILD, make_plan
 from tests.billing.world import World
 
 OWNER = 99
@@ -80,4 +80,30 @@ async def test_an_owner_who_is_not_known_just_now_is_told_later(
     await look_at_arrivals(world.ports, world.provider)
     await sweep(world.ports)
     await world.pass_time(HOUR)
+    assert await readers(world) == [(GUILD, OWNER)]
+
+
+@pytest.mark.parametrize("skew", [301.0, -31.0 * DAY])
+async def test_a_wrong_clock_is_told_once_until_it_is_right_again(world: World, skew: float) -> None:
+    await world.add_plan()
+    await sweep(world.ports)
+    assert await readers(world) == []
+    world.provider.clock_skew = skew
+    for _ in range(30):
+        await sweep(world.ports)
+        world.clock.advance(HOUR)
+    assert await readers(world) == [(GUILD, None)]
+    assert world.said(WrongClock) == [WrongClock(int(skew))]
+    world.provider.clock_skew = 300.0
+    await sweep(world.ports)
+    world.provider.clock_skew = skew
+    await sweep(world.ports)
+    assert len(await readers(world)) == 2
+
+
+async def test_a_wrong_clock_of_a_bot_of_several_servers_is_its_owner_s_to_hear_of(world: World) -> None:
+    await world.add_plan()
+    await world.add_plan(replace(make_plan(2), guild_id=OTHER_GUILD))
+    world.provider.clock_skew = 3_600.0
+    await sweep(world.ports)
     assert await readers(world) == [(GUILD, OWNER)]
