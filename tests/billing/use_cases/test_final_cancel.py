@@ -110,7 +110,7 @@ async def test_there_is_no_way_back_once_it_is_done(world: World, bought: Subscr
 
 
 async def test_where_nothing_is_paid_it_ends_at_once(world: World, bought: Subscription) -> None:
-    await world.change(replace(bought, paid_through=world.now))
+    await world.change(replace(bought, paid_through=world.now, period_start=world.now - 1))
     shown = await preview_cancel(world.ports, MEMBER, make_key())
     assert (shown.kind, shown.stays_until, shown.final) == (IntentKind.CANCEL_NOW, None, False)
     await cancel(world.ports, MEMBER, make_key())
