@@ -87,6 +87,10 @@ def _priced(sub: Subscription, group: Sequence[int]) -> NextCharge:
 def _charge(sub: Subscription, group: Sequence[int], *, alone: bool) -> NextCharge:
     priced, cycle = _priced(sub, group), _Cycle(sub, sub.items[group[0]])
     unsure = _unsure(sub.terms, priced, alone=alone)
+    if sub.ends_at is not None and cycle.known and cycle.date(0) < sub.ends_at < cycle.date(1):
+        # Stripe charges a period that a set end cuts short for that part only (docs.stripe.com/api/
+        # subscriptions/update, `cancel_at`).
+        unsure = (*unsure, Unsure.CHANGE)
     steps: tuple[Step, ...] = sub.terms.steps
     if not steps and not unsure:
         found = _steps(sub, group, cycle)

@@ -105,6 +105,12 @@ def test_what_the_provider_alone_knows_is_not_guessed(reason: Unsure) -> None:
     assert unsure(sold(unsure=(reason,))) == (reason,)
 
 
+def test_a_period_that_a_set_end_cuts_short_is_charged_in_part() -> None:
+    assert unsure(replace(sold(), ends_at=at(3, 10))) == (Unsure.CHANGE,)
+    for whole in (at(3, 31), at(4, 10)):
+        assert steps(replace(sold(), ends_at=whole)) == (Step(500),)
+
+
 def test_a_discount_of_unknown_size_and_a_price_by_use_are_not_guessed() -> None:
     assert unsure(sold(discounts=(Discount(),))) == (Unsure.DISCOUNT,)
     assert unsure(sold(Item(make_price(amount=None)))) == (Unsure.USAGE,)

@@ -68,6 +68,15 @@ async def test_bought_again_through_an_old_page_it_gives_nothing_and_is_stopped(
     assert selling.provider.subscriptions["sub_2"].ends_at is not None
 
 
+async def test_what_the_block_stopped_renews_again_once_it_is_lifted(selling: World) -> None:
+    await lose(selling)
+    await selling.subscribe("sub_2")
+    await lift(selling.ports, GUILD, "lost-dp_1", ADMIN)
+    await selling.settle()
+    assert selling.provider.subscriptions["sub_2"].ends_at is None
+    assert selling.roles_of() == {ROLE}
+
+
 async def test_what_is_lifted_once_comes_back_by_no_later_word_on_the_same_dispute(selling: World) -> None:
     await lose(selling)
     await lift(selling.ports, GUILD, "lost-dp_1", ADMIN)
