@@ -11,7 +11,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from billing.errors import Conflict
-from billing.model import IntentKind, IntentState, Override
+from billing.model import IntentKind, IntentState, Override, Status
 from billing.ports import Ports
 from billing.titles import title_of
 from billing.use_cases.ask import ask_admins
@@ -20,10 +20,12 @@ from billing.use_cases.revoke import (
     Affected,
     Order,
     Revocation,
+    end_of_paid,
     is_refund_changed,
     load_grants,
     preview_revoke,
     revoke,
+    stays_until,
     stop_of,
 )
 from cogs import cards
@@ -181,7 +183,7 @@ async def _question(order: Order, affected: list[Affected], place: Place, ports:
     grants = await load_grants(ports, order)
     plans = {plan.id: plan.name for plan in await ports.ledger.load_plans(order.guild_id, removed=True)}
     said = [f"### Revoke access of <@{order.member_id}>?"]
-    said += [_affected_line(a, order, place) for a in affected[:LISTED]]
+    said += [_affected_line(a, order, place, ports.now()) for a in affected[:LISTED]]
     if len(affected) > LISTED:
         said.append(f"…and {len(affected) - LISTED} more.")
     said += [_grant_line(g, plans, order) for g in grants[:LISTED]]
@@ -191,6 +193,8 @@ async def _question(order: Order, affected: list[Affected], place: Place, ports:
         said.append(f"They have no running subscription. They will not be able to subscribe to {which}.")
     elif order.at_once:
         said.append("**At once:** the roles go now and the billing ends now.")
+    elif stays_until(order, affected, grants, ports.now()) is None:
+        said.append("**Nothing is paid for the time ahead,** so the roles go now and nothing renews.")
     else:
         said.append("**At the end of what is paid:** nothing renews; the roles stay until then.")
     said += _final(affected, order, ports)
@@ -246,10 +250,10 @@ def _name(affected: Affected) -> str:
     return escaped(" + ".join(plan.name for plan in affected.plans)) or f"`{affected.subscription.key.id}`"
 
 
-def _affected_line(affected: Affected, order: Order, place: Place) -> str:
+def _affected_line(affected: Affected, order: Order, place: Place, now: int) -> str:
     sub = affected.subscription
-    paid_until = sub.paid_through or sub.ends_at or sub.period_end
-    until = f", paid until {day(paid_until)}" if paid_until and not order.at_once else ""
+    end, had = end_of_paid(sub, now), "free" if sub.status is Status.TRIALING else "paid"
+    until = f", {had} until {day(end)}" if end > now and not order.at_once else ""
     return f"- **{_name(affected)}**: {sums_words(sub, place.locale)}{until}"
 
 
@@ -278,7 +282,7 @@ def outcome_card(done: Revocation, place: Place, ports: Ports) -> cards.Card:
     if not done.affected and not done.ended_grants:
         said.append("They cannot subscribe any more.")
     else:
-        said.append("The roles go now." if order.at_once else "The roles stay until the end of what is paid.")
+        said.append("The roles stay until the end of what is paid." if done.until else "The roles go now.")
     for affected in done.affected[:LISTED]:
         key = affected.subscription.key
         of_this = [i for i in done.intents if i.key == key]

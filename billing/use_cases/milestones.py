@@ -41,8 +41,10 @@ async def milestones(
     plans: Sequence[Plan],
     *,
     started: bool,
+    blocked: bool,
 ) -> tuple[Notice, ...]:
-    """The notices to its member. `started`: it began, as nobody had known before."""
+    """The notices to its member. `started`: it began, as nobody had known before. `blocked`: an admin has
+    revoked it, so that its renewal is stopped again."""
     binding, now = snapshot.binding, ports.now()
     assert binding is not None
     plan = plan_names(snapshot, plans)
@@ -54,7 +56,8 @@ async def milestones(
     elif snapshot.needs_action and not (known is not None and known.needs_action):
         told.append((_waits(ports, snapshot, plan), snapshot.unpaid_since or snapshot.created_at))
     if known is not None and known.binding is not None:
-        told += [(body, now) for body in await _changed(ports, known, snapshot, plans)]
+        changed = await _changed(ports, known, snapshot, plans)
+        told += [(body, now) for body in changed if not (blocked and isinstance(body, RenewalResumed))]
         if _is_over(ports, known, snapshot, now):
             unpaid = known.status in OWED and known.dispute is not DisputeState.LOST
             told.append((Ended(plan, snapshot.key, unpaid), 0))

@@ -68,13 +68,15 @@ class Affected:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """A decision as carried out so far; intents still PENDING are carried out later by themselves."""
+    """A decision as carried out so far; intents still PENDING are carried out later by themselves. `until`:
+    something stays until then; None where nothing does."""
 
     decision_id: str
     order: Order
     affected: tuple[Affected, ...]
     intents: tuple[Intent, ...]
     ended_grants: bool = False
+    until: int | None = None
 
 
 async def preview_revoke(ports: Ports, order: Order) -> list[Affected]:
@@ -191,7 +193,14 @@ async def revoke(ports: Ports, order: Order, seen: Sequence[Affected] | None = N
     done = [await carry_out_or_join(ports, intent) for intent in intents]
     plan_ids = None if order.plan_id is None else [order.plan_id]
     await close_pages(ports, order.guild_id, order.member_id, plan_ids)
-    return Revocation(decision, order, tuple(affected), tuple(done), bool(grants))
+    return Revocation(decision, order, tuple(affected), tuple(done), bool(grants), _until(blocks, now))
+
+
+def stays_until(
+    order: Order, affected: Sequence[Affected], grants: Sequence[Override], now: int
+) -> int | None:
+    """Until when something would stay; None where all would go at once."""
+    return _until(_blocks(order, affected, "", now, grants), now)
 
 
 async def _names(ports: Ports, order: Order, affected: Sequence[Affected], grants: Sequence[Override]) -> str:
@@ -225,7 +234,7 @@ def _blocks(
     for one in affected:
         for plan in one.plans:
             if order.plan_id in (None, plan.id):
-                ends[plan.id] = max(ends.get(plan.id, now), _end(one.subscription, now))
+                ends[plan.id] = max(ends.get(plan.id, now), end_of_paid(one.subscription, now))
     for paid in grants:
         if paid.is_paid and paid.plan_id is not None:
             ends[paid.plan_id] = max(ends.get(paid.plan_id, now), paid.until or now)
@@ -273,8 +282,8 @@ def _block(order: Order, decision: str, plan_id: int | None, starts_at: int, now
     )
 
 
-def _end(subscription: Subscription, now: int) -> int:
-    """The end of what is paid; now where nothing is."""
+def end_of_paid(subscription: Subscription, now: int) -> int:
+    """The end of what is paid, or free in a trial; now where nothing is."""
     if subscription.paid_through is not None:
         return max(subscription.paid_through, now)
     if subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN):

@@ -246,6 +246,7 @@ async def _conclude(
             snapshot,
             state.plans,
             started=begins and snapshot.bound_by is BoundBy.PAGE and not _in_force(block, now),
+            blocked=block is not None,
         ),
         *(paid_while_blocked(snapshot, binding, block, now) if begins else ()),
         *(paid_twice(state, known, snapshot, binding, now) if block is None else ()),

@@ -248,3 +248,40 @@ async def test_paid_on_an_old_page_while_revoked(town: Town) -> None:
     assert "Renewal resumed." in (await told.press("Lift the revocation")).text
     await town.settled()
     assert town.roles() == ["Gold", "Silver"]
+
+
+async def test_where_nothing_is_paid_the_roles_are_not_said_to_stay(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    town.stripe.dashboard.fail_next_payment(9)
+    await town.turn(MONTH)
+    await town.turn(3700)
+    assert town.roles() == ["Gold"]
+    asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user})
+    assert "paid until" not in asked.text
+    assert "Nothing is paid for the time ahead,** so the roles go now" in asked.text
+    done = await asked.press("Revoke access")
+    assert "The roles go now." in done.text
+    await town.settled()
+    assert town.roles() == []
+
+
+async def test_free_days_are_not_called_paid(town: Town) -> None:
+    await town.sell(trial_days=10)
+    await town.buy()
+    asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user})
+    assert ", free until <t:" in asked.text
+    assert "paid until" not in asked.text
+
+
+async def test_resumed_in_the_portal_meanwhile_it_is_not_said_to_renew(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    (own,) = await town.ports.ledger.load_subscriptions_of(town.bob.id)
+    await revoke(town)
+    town.stripe.dashboard.change(own.key.id, {"cancel_at_period_end": False})
+    await town.settled()
+    assert not [card for card in town.bob.dms if "will renew" in card.text]
+    charges = len(town.stripe.world.all("charge"))
+    await town.turn(MONTH)
+    assert len(town.stripe.world.all("charge")) == charges
