@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from io import TextIOWrapper
 from pathlib import Path
@@ -16,6 +16,7 @@ import aiohttp
 from billing.errors import LedgerError, LedgerHeld, ProviderError
 from billing.model import Finding, Plan
 from billing.ports import Clock, Provider
+from billing.use_cases.arrivals import find_kept
 from billing.use_cases.doctor import backup_words, find_backup, find_key, find_strays, find_wrong_clock
 from cogs.connect import check_discord, use_discord
 from config import Settings
@@ -82,7 +83,7 @@ class _Seen:
     running: bool = False
 
 
-async def _look_at_ledger(settings: Settings, providers: Iterable[Provider], now: int) -> _Seen:
+async def _look_at_ledger(settings: Settings, providers: Collection[Provider], now: int) -> _Seen:
     path = settings.ledger_path
     try:
         if not path.exists():
@@ -105,7 +106,7 @@ def _no_ledger(path: Path) -> Finding:
     return Finding("Ledger", True, says, note=True)
 
 
-async def _look_inside(ledger: SeenLedger, providers: Iterable[Provider], now: int) -> _Seen:
+async def _look_inside(ledger: SeenLedger, providers: Collection[Provider], now: int) -> _Seen:
     if ledger.schema < ledger.newest:
         says = (
             f"It has schema {ledger.schema} and will be brought to schema {ledger.newest} at the start. Its "
@@ -114,10 +115,10 @@ async def _look_inside(ledger: SeenLedger, providers: Iterable[Provider], now: i
         return _Seen([Finding("Ledger", True, says, note=True)])
     plans = await ledger.load_plans(None)
     sellers = {plan.guild_id for plan in await ledger.load_plans(None, removed=True)}
-    strays = await find_strays(ledger, providers, sorted(sellers), now)
-    return _Seen(
-        [Finding("Ledger", True, f"It can be read, and holds {len(plans)} plans on sale."), *strays], plans
-    )
+    found = [Finding("Ledger", True, f"It can be read, and holds {len(plans)} plans on sale.")]
+    for provider in providers:
+        found += await find_kept(ledger, provider)
+    return _Seen([*found, *await find_strays(ledger, providers, sorted(sellers), now)], plans)
 
 
 async def _ask_running(settings: Settings) -> list[Finding]:

@@ -6,11 +6,13 @@ import asyncio
 import logging
 import math
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from billing.arrivals import MINUTE, Arrival
 from billing.errors import DuesError, ProviderError, ProviderUnavailable
 from billing.model import Event, Finding, Unheard
-from billing.ports import Ports, Provider
+from billing.ports import Ports, Provider, Values
 from billing.use_cases.nobodys import load_sellers
 from billing.use_cases.operators import tell_operators
 
@@ -120,11 +122,26 @@ async def _tell(ports: Ports, provider: Provider, since: int, *, refused: bool) 
 
 async def _recall(ports: Ports, provider: Provider) -> None:
     """What an earlier process left, unless the set-up changed since or a notification has arrived."""
-    kept = (await ports.ledger.load_value(_name(provider)) or "").split()
-    arrival = ports.arrivals.of(provider.name)
-    if len(kept) == 5 and kept[0] == provider.webhook_print and arrival.accepted_at < arrival.since:
-        arrival.before = (float(kept[1]), float(kept[2]))
-        arrival.lost_since, arrival.lost_refused = int(kept[3]) or None, kept[4] == "1"
+    kept, arrival = await _load_kept(ports.ledger, provider), ports.arrivals.of(provider.name)
+    if kept is not None and arrival.accepted_at < arrival.since:
+        arrival.before = (float(kept[0]), float(kept[1]))
+        arrival.lost_since, arrival.lost_refused = kept[2] or None, bool(kept[3])
+
+
+async def _load_kept(ledger: Values, provider: Provider) -> list[int] | None:
+    """As `_keep` left it; None where nothing was, or for another set-up."""
+    kept = (await ledger.load_value(_name(provider)) or "").split()
+    return [*map(int, kept[1:])] if len(kept) == 5 and kept[0] == provider.webhook_print else None
+
+
+async def find_kept(ledger: Values, provider: Provider) -> list[Finding]:
+    """The fault that the ledger shows while no bot runs, with when it began."""
+    kept = await _load_kept(ledger, provider)
+    if kept is None or not kept[2]:
+        return []
+    found, since = provider.unheard(refused=bool(kept[3])), datetime.fromtimestamp(kept[2], UTC)
+    says = f"{found.says} The bot has seen this since {since:%Y-%m-%d %H:%M} UTC, and until it was stopped."
+    return [replace(found, says=says)]
 
 
 async def _keep(ports: Ports, provider: Provider, arrival: Arrival) -> None:

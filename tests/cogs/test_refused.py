@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -160,3 +161,28 @@ async def test_check_asks_the_running_bot(still_town: Town, capsys: pytest.Captu
         assert "FAIL Running bot: stripe" in printed
         assert "copy its signing secret" in printed
         assert OTHER not in printed
+
+
+async def test_check_says_what_a_stopped_bot_last_knew(
+    still_town: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Until the setting is another one."""
+    town, right = still_town, still_town.secret
+    town.secret = OTHER
+    async with running(town):
+        await town.sell()
+        reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+        town.stripe.pay_checkout(link_of(reply))
+        await town.stripe.settle()
+        await turns_red(town, "stripe")
+        since = town.ports.arrivals.of("stripe").lost_since
+        await town.settled()
+    files = {path.name: path.read_bytes() for path in town.path.parent.iterdir() if path.is_file()}
+    assert await check(Settings.from_env(settings_of(town)), town.clock) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "STRIPE_WEBHOOK_SECRET is not the signing secret" in printed
+    assert f"seen this since {datetime.fromtimestamp(since or 0, UTC):%Y-%m-%d %H:%M} UTC" in printed
+    assert {path.name: path.read_bytes() for path in town.path.parent.iterdir() if path.is_file()} == files
+    town.secret = right
+    await check(Settings.from_env(settings_of(town)), town.clock)
+    assert "signing secret" not in capsys.readouterr().out
