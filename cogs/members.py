@@ -67,7 +67,7 @@ class Members(commands.GroupCog, group_name="members", group_description="Who pa
             "theypay": self.opened,
         }
 
-    @app_commands.command(description="Say whose a running subscription is that belongs to nobody")
+    @app_commands.command(description="Tie a running subscription that belongs to nobody to its member")
     @app_commands.describe(member="Who gets its roles", subscription="Its id at the payment provider")
     @app_commands.autocomplete(subscription=suggest_nobodys)
     async def link(

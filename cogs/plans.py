@@ -255,7 +255,7 @@ def _saved(
     if role is not None:
         warnings += filter(None, (power_words(role), unseen_words(role)))
     text = f"**{headline}**\n{_plan_text(plan, _place(interaction))}"
-    told = [text, *(f"**Mind:** {w}" for w in warnings), *_open_words(open_still)]
+    told = [text, *(f"**Note:** {w}" for w in warnings), *_open_words(open_still)]
     return cards.note("\n".join(told), colour=cards.WARN if warnings else cards.GOOD)
 
 
@@ -318,6 +318,6 @@ def _settings_card(chosen: GuildSettings, *, closed: bool) -> Card:
     ]
     if closed:
         said.append(
-            "**Mind:** the bot may not write in that channel yet. Allow it View Channel and Send Messages."
+            "**Note:** the bot may not write in that channel yet. Allow it View Channel and Send Messages."
         )
     return cards.note("\n".join(said), colour=cards.WARN if closed else cards.GOOD)

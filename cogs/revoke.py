@@ -261,7 +261,7 @@ def _unconnected(affected: list[Affected], ports: Ports) -> list[str]:
     keys = [a.subscription.key for a in affected]
     where = {f"{title_of(key.provider)} ({key.account})" for key in keys if not ports.connects(key)}
     return [
-        f"**Mind:** the bot is not connected to {one}, so it cannot stop the billing there. The roles are "
+        f"**Note:** the bot is not connected to {one}, so it cannot stop the billing there. The roles are "
         "taken all the same; end the subscription in the provider's dashboard."
         for one in sorted(where)
     ]

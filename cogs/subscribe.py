@@ -132,10 +132,13 @@ def _beside(made: Offer, place: Place) -> str:
     paid, name = sums_words(made.beside, place.locale), escaped(made.beside_plan.name)
     ends = made.beside.ends_at
     if ends is not None:
-        return f"**Mind:** you have these roles until {day(ends)} by **{name}**; this is paid from now on."
+        return (
+            f"**Note:** you have these roles until {day(ends)} with **{name}**. If you subscribe here, you "
+            "pay from now on."
+        )
     return (
-        f"**Mind:** you have these roles already, by **{name}** ({paid}). This would be paid beside it; to "
-        "change over, cancel the other with /cancel."
+        f"**Note:** you have these roles already, with **{name}** ({paid}). Subscribing here means paying "
+        f"for both. To switch, cancel {name} first with /cancel."
     )
 
 
@@ -213,7 +216,9 @@ def _later(made: Offer) -> list[str]:
         until = max(way.starts_at or 0 for way in later)
         titles = " or ".join(way.title for way in later)
         first = "first payment after today's" if any(_is_special(way) for way in later) else "first payment"
-        said.append(f"You have this until {day(until)}. With {titles} the {first} is taken only then.")
+        if until != made.granted_until:
+            said.append(f"You have this until {day(until)}.")
+        said.append(f"With {titles} the {first} is taken only then.")
     if at_once and made.granted_until is not None:
         said.append(f"With {' or '.join(at_once)} a subscription starts now.")
     return [line for line in said if line]

@@ -39,6 +39,7 @@ async def test_a_grant_gives_the_roles_until_its_end(town: Town) -> None:
     sale = await look.press("Subscribe from then")
     assert f"gave you this until <t:{end}:D>" in sale.text
     assert "the first payment is taken only then" in sale.text
+    assert "You have this until" not in sale.text, "that was said"
     await town.turn(30 * DAY)
     assert town.roles() == []
 

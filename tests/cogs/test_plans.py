@@ -20,7 +20,7 @@ async def test_add_list_edit_remove(town: Town) -> None:
     added = await town.cleo.run(town.guild, "plans add", options)
     assert added.ephemeral
     assert "Now on sale" in added.text
-    assert "Mind:" not in added.text
+    assert "Note:" not in added.text
     (choice,) = await town.cleo.autocomplete(town.guild, "plans edit", "plan", "go")
     changes = {
         "plan": choice["value"],
@@ -148,10 +148,10 @@ async def test_manage_server_alone_buys_no_more_power_than_it_has(town: Town) ->
     [
         (
             ADMINISTRATOR,
-            "**Mind:** This role is Administrator: whoever pays may do everything in this server",
+            "**Note:** This role is Administrator: whoever pays may do everything in this server",
         ),
         (ADMINISTRATOR | MANAGE_ROLES, "This role is Administrator"),
-        (MANAGE_MESSAGES, "**Mind:** This role permits Manage Messages; whoever pays"),
+        (MANAGE_MESSAGES, "**Note:** This role permits Manage Messages; whoever pays"),
         (MANAGE_ROLES | MENTION_EVERYONE, "permits Manage Roles, Mention everyone; whoever pays"),
         (VIEW_CHANNEL, ""),
     ],
@@ -165,7 +165,7 @@ async def test_an_admin_is_warned_of_what_a_role_permits(town: Town, bits: int, 
     edited = await town.ada.run(town.guild, "plans edit", {"plan": "Silver", "add_role": role})
     for reply in (added, edited):
         assert said in reply.text
-        assert ("Mind:" in reply.text) == bool(said)
+        assert ("Note:" in reply.text) == bool(said)
     assert ("It permits" in (await town.ada.run(town.guild, "doctor")).text) == bool(said)
 
 

@@ -101,11 +101,11 @@ async def test_the_same_roles_are_not_paid_twice_unknowingly(town: Town) -> None
     await town.sell()
     yearly = town.stripe.add_price(town.product, 5000, "year", currency="eur")["id"]
     await town.sell("Gold for a year", town.gold, yearly)
-    assert "Mind:" not in (await town.bob.run(town.guild, "subscribe")).text
+    assert "Note:" not in (await town.bob.run(town.guild, "subscribe")).text
     await town.buy()
     for options in ({}, {"plan": "Gold for a year"}):
         reply = await town.bob.run(town.guild, "subscribe", options)
-        assert "you have these roles already, by **Gold** (€5.00 a month)" in reply.text
+        assert "you have these roles already, with **Gold** (€5.00 a month)" in reply.text
         assert "Pay €50.00 a year with Stripe" in [b.label for b in reply.buttons]
     await (await town.bob.run(town.guild, "cancel")).press("Cancel subscription")
     assert "you have these roles until <t:" in (await town.bob.run(town.guild, "subscribe")).text
