@@ -17,6 +17,7 @@ from billing.model import (
     Status,
     Subscription,
 )
+from billing.paid import paid_through
 from billing.ports import Synced
 from db import disputes, older
 from db.inbox import finish
@@ -86,8 +87,7 @@ def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool
     """What the ledger keeps beside what was fetched.
 
     A binding that stands is not replaced, and a dispute only by an explicit word on it. What is owed
-    is so since it was first seen, for the member was told then how long the roles stay. What was paid stays
-    paid when it stops, and does not grow once it is over.
+    is so since it was first seen, for the member was told then how long the roles stay.
     """
     owed = new.unpaid_since
     if new.status is Status.PAST_DUE:
@@ -97,7 +97,7 @@ def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool
     return replace(
         new,
         unpaid_since=owed,
-        paid_through=_paid_through(old, new, at, at_once=at_once),
+        paid_through=paid_through(old, new, at, at_once=at_once),
         dispute=old.dispute if old and keeps_dispute else new.dispute,
         binding=(old.binding if old else None) or new.binding,
         bound_by=_bound_by(old, new),
@@ -118,30 +118,6 @@ def _bound_by(old: Subscription | None, new: Subscription) -> BoundBy:
     if old is None or old.binding is None or (old.bound_by is BoundBy.ADMIN and old.binding == new.binding):
         return new.bound_by
     return old.bound_by
-
-
-def _paid_through(old: Subscription | None, new: Subscription, at: int, *, at_once: bool) -> int | None:
-    if old is None or new.status not in (Status.ENDED, Status.PAUSED):
-        return old.paid_through if old is not None and _is_forgotten(old, new) else new.paid_through
-    if old.period_start is not None and new.period_start is not None and new.period_start < old.period_start:
-        return new.paid_through  # the payment that the old account went by was another one
-    if old.status is Status.ENDED and old.paid_through is not None:
-        return old.paid_through
-    known = [t for t in (old.paid_through, new.paid_through) if t is not None]
-    if at_once and new.status is Status.ENDED and known:
-        return min(max(known), at)
-    if old.paid_through is not None and old.paid_through > at:
-        return old.paid_through  # what its member was told
-    return max(known, default=None)
-
-
-def _is_forgotten(old: Subscription, new: Subscription) -> bool:
-    """Whether a payment seems to have bought nothing that was known to have: PayPal counts cycles anew for
-    whoever changes the plan."""
-    if old.paid_through is None or new.paid_through is None or new.period_start is None:
-        return False
-    nothing = new.paid_through <= new.period_start == old.period_start
-    return nothing and old.paid_through > new.paid_through
 
 
 def _visible(sub: Subscription) -> str:

@@ -46,7 +46,8 @@ _PAYPAL = """
 PayPal ends a subscription at once when it is cancelled, whoever cancels it. The time already paid lasts for
 one interval of the plan, by the calendar, after the last payment; in a free trial, until its end. PayPal's
 date of the next payment ends it sooner where a payment came late; that date is not believed within a day of a
-payment, as it may still show the start. What the member was told stays so.
+payment, as it may still show the start. What the member was told stays so, and a change of plan takes nothing
+from what the last payment bought before it.
 """
 
 _MODIFIERS = """

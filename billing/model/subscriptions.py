@@ -116,7 +116,8 @@ class Subscription:
     `checkout_id`: our opaque id, where only the owner can write it. `customer_id`: empty until agreed to.
     `terms`: what decides its charges beside the items. `needs_action`: a payment waits for its customer, who
     has to confirm it with their bank.
-    `claim`: whose it is as the provider's object says; not recorded.
+    `claim`: whose it is as the provider's object says; not recorded. `counts_anew`: the provider counts no
+    payment for what it is now, so that the last one may have bought more than is shown here; not recorded.
     """
 
     key: SubscriptionKey
@@ -139,6 +140,7 @@ class Subscription:
     needs_action: bool = False
     bound_by: BoundBy = BoundBy.PAGE
     claim: Claim | None = field(default=None, compare=False)
+    counts_anew: bool = field(default=False, compare=False)
 
     @property
     def is_payers(self) -> bool:

@@ -80,6 +80,7 @@ def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, 
         unpaid_since=_owed_since(data, times) if status is Status.PAST_DUE else None,
         paid_through=None if status is Status.PENDING else times.paid_through,
         terms=terms,
+        counts_anew=times.uncounted,
     )
 
 

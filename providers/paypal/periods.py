@@ -20,13 +20,15 @@ SHORT_MONTH = 2 * DAY
 @dataclass(frozen=True, slots=True)
 class Times:
     """When a subscription's running period began and ends, until when something was paid or promised, and
-    whether that period is free. `cycle`: the one that was paid last, None before that."""
+    whether that period is free. `cycle`: the one that was paid last, None before that. `uncounted`: there was
+    a payment, and PayPal counts none for the plan as it is now, so that payment may be of another plan."""
 
     start: int
     end: int
     paid_through: int
     free: bool
     cycle: Cycle | None
+    uncounted: bool
 
 
 def times_of(data: Answer, tariff: Tariff, now: float) -> Times:
@@ -51,7 +53,10 @@ def times_of(data: Answer, tariff: Tariff, now: float) -> Times:
     believed = due is not None and due - begun > min(DAY, max(paid - begun, 0) // 2)
     end = due if due is not None and believed else paid
     free = cycle is None and now < end and (begun > now or paid > begun)
-    return Times(begun, end, min(end, paid), free, cycle)
+    uncounted = _is_uncounted(data, tariff)
+    if uncounted:
+        begun = max(begun, need_time(data, "billing_info.last_payment.time"))
+    return Times(begun, end, min(end, paid), free, cycle, uncounted)
 
 
 def _start(data: Answer) -> int:
@@ -76,6 +81,11 @@ def _paid_cycle(data: Answer, tariff: Tariff) -> Cycle | None:
         return tariff.paid[0] if not fee and _counts_late(data, tariff, tariff.paid[0]) else None
     failing = failed_at(data) is not None or failures_of(data) > 0
     return None if tariff.fee and failing and _is_fee(data, tariff, billed[-1]) else billed[-1]
+
+
+def _is_uncounted(data: Answer, tariff: Tariff) -> bool:
+    done, last = completed_of(data), maybe_time(data, "billing_info.last_payment.time")
+    return bool(done) and last is not None and not any(done.get(cycle.sequence) for cycle in tariff.paid)
 
 
 def completed_of(data: Answer) -> Mapping[int, int]:

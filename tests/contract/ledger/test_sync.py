@@ -260,8 +260,21 @@ async def test_a_word_that_comes_during_the_next_try_brings_another(ledger: Ledg
 async def test_a_payment_from_before_a_change_of_plan_still_buys_its_time(ledger: Ledger) -> None:
     """PayPal counts cycles anew for whoever changes the plan, so that it seems to have bought nothing."""
     await sync(ledger, subscription(period_start=10, paid_through=90))
-    await sync(ledger, subscription(period_start=10, paid_through=10))
-    await sync(ledger, subscription(status=Status.PAUSED, period_start=10, paid_through=10))
+    await sync(ledger, subscription(period_start=10, paid_through=10, counts_anew=True))
+    await sync(ledger, subscription(period_start=10, paid_through=10, counts_anew=True))
+    await sync(ledger, subscription(status=Status.PAUSED, period_start=10, paid_through=10, counts_anew=True))
     found = await ledger.load_subscription(KEY)
     assert found is not None
     assert found.paid_through == 90
+
+
+@pytest.mark.parametrize(("start", "anew", "keeps"), [(10, True, 90), (10, False, 40), (11, True, 40)])
+async def test_a_change_of_plan_takes_no_more_from_a_payment_than_another_payment_does(
+    ledger: Ledger, start: int, anew: bool, keeps: int
+) -> None:
+    """From a year to a month: the year that was paid stays, until another payment, or one that is counted."""
+    await sync(ledger, subscription(period_start=10, paid_through=90))
+    await sync(ledger, subscription(period_start=start, paid_through=40, counts_anew=anew))
+    found = await ledger.load_subscription(KEY)
+    assert found is not None
+    assert found.paid_through == keeps

@@ -192,6 +192,23 @@ def test_who_changed_to_a_plan_with_a_fee_keeps_what_was_paid() -> None:
     assert found.paid_through == due
 
 
+@pytest.mark.parametrize("status", ["ACTIVE", "SUSPENDED", "CANCELLED"])
+def test_who_changed_plans_is_known_by_their_last_payment(status: str) -> None:
+    """What it bought, the new plan cannot tell: the ledger knows the same payment from before."""
+    later = START + 31 * DAY
+    before = paid("5.0", later, cycle_executions=executed(2))
+    known = mapped(subscription(billing_info=before), plan(cycle("5.00")), later)
+    after = paid("5.0", later, cycle_executions=executed(0))
+    found = mapped(subscription(status, billing_info=after), plan(YEARLY), later)
+    assert (known.counts_anew, found.counts_anew) == (False, True)
+    assert found.period_start == known.period_start == later
+
+
+def test_before_any_payment_nothing_is_counted_anew() -> None:
+    billing = {**info(last=None), "cycle_executions": executed(0)}
+    assert not mapped(subscription(billing_info=billing), plan(YEARLY)).counts_anew
+
+
 def test_a_cycle_that_is_counted_late_is_paid_beside_a_fee_too() -> None:
     billing = paid("100.0", START + 4 * HOUR, cycle_executions=executed(0))
     found = mapped(subscription("CANCELLED", billing_info=billing), with_fee(YEARLY))
