@@ -87,7 +87,8 @@ class Provider(Protocol):
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds that this machine's clock is ahead of the provider's, by its last answer; None before."""
+        """Seconds that this machine's clock is ahead of the provider's, by its last answer that tells; None
+        before."""
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
         """NotAuthentic where no notification can have these headers, whatever its body is. Asked before a
