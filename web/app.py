@@ -22,6 +22,7 @@ from billing.model import Event
 from billing.ports import Clock, Ledger, Pace, Provider
 from billing.use_cases.ingest import ingest
 from web.bodies import LARGEST_BODY, Bodies, NotTaken, check_framing, is_odd_transfer
+from web.heads import bound_heads, invite_later
 from web.metrics import Metrics, Readings
 from web.pages import return_page
 from web.readiness import Readiness
@@ -89,7 +90,8 @@ class Listener:
         app = web.Application(client_max_size=LARGEST_BODY)
         speakers = app[SPEAKERS] = Speakers()
         for provider in self._providers.values():
-            app.router.add_post(f"/webhooks/{provider.name}", speakers.noted(self._receiver(provider)))
+            receive = speakers.noted(self._receiver(provider))
+            app.router.add_post(f"/webhooks/{provider.name}", receive, expect_handler=invite_later)
         pages: dict[str, Handler] = {
             "/healthz": _healthz,
             "/readyz": self._readyz,
@@ -97,7 +99,7 @@ class Listener:
             "/return": self._return,
         }
         for path, page in pages.items():
-            app.router.add_get(path, speakers.noted(page))
+            app.router.add_get(path, speakers.noted(page), expect_handler=invite_later)
         app.cleanup_ctx.append(self._metrics.lag.running)
         return app
 
@@ -262,10 +264,10 @@ async def listening(application: web.Application, host: str, port: int, drain: f
         "shutdown_timeout": drain,
         "lingering_time": LONGEST_LINGER,
         "read_bufsize": PIECE,
-        # So the heads of a thousand strangers that never end hold 190 KiB each, not a megabyte.
         "max_field_size": 4096,
         "max_headers": 48,
     }
+    bound_heads()
     runner = web.AppRunner(application, access_log=None, auto_decompress=False, **patience)
     logging.getLogger("aiohttp.server").addFilter(_is_ours)
     await runner.setup()

@@ -6,6 +6,8 @@ import asyncio
 
 from aiohttp import web
 
+from web.heads import invite
+
 LARGEST_BODY = 1 << 20
 SLOWEST_BODY = 10.0  # seconds
 # Of all the bodies together that are still on their way.
@@ -51,6 +53,7 @@ class Bodies:
         patience = asyncio.timeout(SLOWEST_BODY)
         try:
             async with patience:
+                await invite(request)
                 return await self._collect(request, patience)
         except TimeoutError:
             late = patience in self._held

@@ -79,13 +79,15 @@ def half(header: bytes, length: bytes = b"Content-Length: %d" % LARGEST_BODY) ->
 @pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="Linux tells how much memory a process had"
 )
-@pytest.mark.parametrize("kind", ["unsigned", "well-formed", "in chunks"])
+@pytest.mark.parametrize("kind", ["unsigned", "well-formed", "in chunks", "only headers"])
 async def test_large_bodies_that_never_end_cost_little_memory(lone: Lone, kind: str) -> None:
     header = f"Stripe-Signature: t={int(lone.clock.now())},v1={'0' * 64}".encode()
+    fields = [b"X-%d: %b\r\n" % (number, b"x" * 4000) for number in range(45)]
     sent = {
         "unsigned": half(b"X: y"),
         "well-formed": half(header),
         "in chunks": half(header, b"Transfer-Encoding: chunked"),
+        "only headers": b"POST /webhooks/stripe HTTP/1.1\r\n" + b"".join(fields),
     }[kind]
     before = lone.most_memory()
     crowd = [asyncio.create_task(press(lone.port, sent)) for _ in range(CROWD)]

@@ -149,3 +149,39 @@ async def test_the_head_of_a_request_is_bounded(door: Door, headers: list[str], 
         await door.status("\r\n".join(["GET /healthz HTTP/1.1", "Host: x", *headers, "", ""]).encode())
         == status
     )
+
+
+async def test_a_body_that_waits_to_be_asked_for_is_asked_for_once_its_headers_are_judged(door: Door) -> None:
+    body = json.dumps(EVENT).encode()
+    letter = door.notification(body, "Expect: 100-continue")
+    head = letter[: -len(body)]
+    for bad in (
+        head.replace(b"v1=", b"v1=0"),
+        head.replace(b"Stripe-Signature", b"Another-Signature"),
+        head.replace(b"Length: %d" % len(body), b"Length: %d" % (LARGEST_BODY + 1)),
+        head.replace(b"100-continue", b"200-maybe"),
+        head.replace(b"POST /webhooks/stripe", b"GET /return"),
+    ):
+        answer = await (await door.knock(bad)).readline()
+        door.writer.close()
+        assert b" 100 " not in answer, bad
+    reader = await door.knock(head)
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    door.writer.write(body)
+    assert b" 200 " in await reader.readline()
+    door.writer.close()
+
+
+async def test_a_head_has_its_bounds_as_a_whole(door: Door) -> None:
+    """Also the second one of a connection; a body as long as many heads is none."""
+    body = json.dumps(EVENT).encode()
+    fields = [f"X-{number}: {'x' * 4000}" for number in range(9)]
+    assert await door.status(door.notification(body, *fields[:6])) == 200
+    assert await door.status(door.notification(body.ljust(LARGEST_BODY), *fields[:6])) == 200
+    assert await door.status(door.notification(b"", *fields)[:-2]) == 431
+    reader = await door.knock(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b" 200 " in await reader.readline()
+    for field in fields:
+        door.writer.write(f"{field}\r\n".encode())
+    assert b" 431 " in await reader.read()
+    door.writer.close()
