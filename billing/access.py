@@ -64,7 +64,9 @@ class Right:
 
 
 def decide_right(subscription: Subscription, now: float, grace: int) -> Right | None:
-    """What this subscription gives at that moment, or None."""
+    """What this subscription gives at that moment, or None; nothing where nothing is bought any more."""
+    if not any(item.quantity for item in subscription.items):
+        return None
     right = _by_status(subscription, grace)
     if right is None or (right.until is not None and right.until <= now):
         return None

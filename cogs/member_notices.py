@@ -212,7 +212,7 @@ _DISPUTES = {
 
 
 def _refunded(body: Refunded, plan: str, server: str, shown: Shown | None) -> str:
-    amount = f" of {money(body.amount)}" if body.amount else ""
+    amount = f" of {money(body.amount)} in all" if body.amount else ""
     stands = ""
     if shown is not None and shown.subscription.renews:
         at = shown.subscription.period_end

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from discord import app_commands, ui
 from discord.ext import commands
 
+from billing.access import decide_right
 from billing.errors import NotFound
 from billing.model import RULE, Plan, Price, Subscription
 from billing.names import Names
@@ -18,7 +19,7 @@ from cogs.buttons import Action, Pressed, key_text, number
 from cogs.cards import Card
 from cogs.context import Interaction, answer, locale_of, think
 from cogs.options import find_offered, find_plan, on_sale, suggest_sale
-from cogs.replies import TEXT_LIMIT, day, escaped, money, unsure_note, within
+from cogs.replies import TEXT_LIMIT, day, escaped, money, state_words, unsure_note, within
 from cogs.shown import Place, ask_button, block_words
 from cogs.sums import counted, sale_words, steps_words, sums_words
 
@@ -173,10 +174,12 @@ def _actions(interaction: Interaction, made: Offer, *, linked: bool) -> tuple[st
         said = block_words(made.block) if made.block.by == RULE else said
         return said, cards.row(ask_button(made.block, who))
     if made.has is not None:
+        manage = cards.row(cards.button("Manage", "manage", who, key_text(made.has.key)))
+        ports = interaction.client.ports
+        if decide_right(made.has, ports.now(), ports.grace) is None:
+            return f"You subscribe to this. {state_words(made.has, None)}", manage
         until = f" until {day(made.has.ends_at)}" if made.has.ends_at else ""
-        return f"You have this{until}.", cards.row(
-            cards.button("Manage", "manage", who, key_text(made.has.key))
-        )
+        return f"You have this{until}.", manage
     if made.entitled:
         return "You have this: the server's admins gave it to you.", None
     if made.pending is not None:

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass, replace
 
-from billing.access import block_on, decide, decide_right, plans_of
+from billing.access import block_on, decide, decide_right, paid_plans, plans_of
 from billing.charges import decide_sale
 from billing.errors import ProviderError
 from billing.model import (
@@ -144,7 +144,7 @@ def _subscribed(
 ) -> Subscription | None:
     """A subscription for this plan that has such a status; another one would be billed beside it."""
     found = (s for s in subscriptions if s.status in statuses)
-    return next((s for s in found if plan.id in {p.id for p in plans_of(s, plans)}), None)
+    return next((s for s in found if plan.id in {p.id for p in paid_plans(s, plans)}), None)
 
 
 def _beside(
@@ -154,7 +154,7 @@ def _beside(
     before they pay, and may mean it all the same: to change from monthly to yearly."""
     for subscription in subscriptions:
         if subscription.status not in NOT_RUNNING:
-            for other in plans_of(subscription, plans):
+            for other in paid_plans(subscription, plans):
                 if set(plan.role_ids) <= set(other.role_ids):
                     return subscription, other
     return None, None

@@ -166,3 +166,31 @@ def test_what_is_due_today_is_said_where_it_is_not_the_price_of_a_period() -> No
     assert _label(way, "en-US") == "Pay $1.00 today with PayPal"
     plain = replace(way, trial_days=0, due_today=Money(3_600, "usd"))
     assert _label(plain, "en-US") == "Pay $36.00 a month with PayPal"
+
+
+async def test_what_gives_nothing_just_now_is_not_called_had(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    (own,) = await town.ports.ledger.load_subscriptions_of(town.bob.id)
+    for status, said in (("unpaid", "Unpaid: the provider"), ("paused", "Paused: nothing is charged.")):
+        town.stripe.world.by_id[own.key.id]["status"] = status
+        await town.ports.ledger.record_stale([own.key], "test", town.ports.now())
+        await town.settled()
+        reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+        assert f"You subscribe to this. {said}" in reply.text
+        assert "You have this" not in reply.text
+        assert [button.label for button in reply.buttons] == ["Manage"]
+
+
+async def test_of_what_nothing_is_bought_nothing_is_had(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    (own,) = await town.ports.ledger.load_subscriptions_of(town.bob.id)
+    item = town.stripe.world.by_id[own.key.id]["items"]["data"][0]["id"]
+    town.stripe.dashboard.change(own.key.id, {"items": [{"id": item, "quantity": 0}]})
+    await town.settled()
+    reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
+    assert "You have" not in reply.text
+    assert link_of(reply)
+    asked = await town.bob.run(town.guild, "cancel")
+    assert "You keep" not in asked.text
