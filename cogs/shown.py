@@ -31,7 +31,7 @@ from billing.use_cases.sums import Sums, load_sums
 from cogs import cards
 from cogs.buttons import key_text
 from cogs.replies import INTENTS, escaped, plain, roles, state_words, within
-from cogs.sums import sums_words
+from cogs.sums import is_paused, sums_words
 
 RESUMABLE = (Status.TRIALING, Status.ACTIVE)
 
@@ -202,7 +202,7 @@ def describe(shown: Shown, place: Place, room: int = cards.TEXT_LIMIT) -> str:
 
 def _sums_line(shown: Shown, place: Place) -> str:
     sub = shown.subscription
-    if sub.terms.paused and not shown.sums.charges:
+    if is_paused(sub) and not shown.sums.charges:
         return f"Through {shown.title}"
     return f"{sums_words(sub, place.locale, shown.sums.charges)}, through {shown.title}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from billing.charges import decide_charges, decide_prices
-from billing.model import Money, NextCharge, Price, Step, Subscription, Unsure
+from billing.model import Money, NextCharge, Price, Status, Step, Subscription, Unsure
 from billing.titles import title_of
 from cogs.replies import day, money
 
@@ -83,6 +83,12 @@ _DOUBTS = {
 }
 
 
+def is_paused(subscription: Subscription) -> bool:
+    """Whether it runs, or stands still, without being charged."""
+    ended = subscription.status is Status.ENDED or subscription.ends_with_period
+    return subscription.status is Status.PAUSED or (subscription.terms.paused and not ended)
+
+
 def sums_words(
     subscription: Subscription,
     locale: str = "en-US",
@@ -91,9 +97,11 @@ def sums_words(
     dated: bool = True,
 ) -> str:
     """What a subscription is charged, each interval by itself; of one that is not charged any more, what it
-    cost. `charges`: those that are known better than the ledger tells; `dated` false: for where Discord shows
-    no dates."""
+    cost; of one that is paused, that nothing is. `charges`: those that are known better than the ledger
+    tells; `dated` false: for where Discord shows no dates."""
     found = decide_charges(subscription) if charges is None else charges
+    if not found and is_paused(subscription):
+        return "nothing while it is paused"
     said = [
         (charge_words(charge, subscription.key.provider, locale), charge.at)
         for charge in found or decide_prices(subscription)

@@ -293,3 +293,21 @@ async def test_items_of_two_intervals_are_shown_each_by_its_own(town: Town) -> N
         and i["parent"]["subscription_details"]["subscription"] == made["id"]
     ]
     assert bill["amount_due"] == 500
+
+
+async def test_nothing_is_charged_while_it_is_paused_wherever_a_sum_stands(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    await town.sell("Patron", town.gold)
+    town.stripe.dashboard.pause((await own(town)).key.id)
+    await town.settled()
+    asked = await town.bob.run(town.guild, "cancel", {"subscription": "Gold"})
+    assert "Now: nothing while it is paused." in asked.text
+    beside = await town.bob.run(town.guild, "subscribe", {"plan": "Patron"})
+    assert "by **Gold** (nothing while it is paused)" in beside.text
+    admins = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user})
+    assert "**Gold**: nothing while it is paused" in admins.text
+    town.stripe.world.by_id[(await own(town)).key.id]["status"] = "paused"
+    await town.ports.ledger.record_stale([(await own(town)).key], "test", town.ports.now())
+    await town.settled()
+    assert "€5.00" not in await look(town)
