@@ -137,6 +137,8 @@ def unseen_words(role: discord.Role) -> str:
 
 
 OWNERS_FRESH = 300  # seconds
+# Discord, 'Team Member Roles': these may reset the bot's token; who is read-only may look at the application.
+MAY_CHANGE = (discord.TeamMemberRole.admin, discord.TeamMemberRole.developer)
 
 
 async def load_owners(client: DuesBot) -> frozenset[int]:
@@ -151,9 +153,8 @@ async def load_owners(client: DuesBot) -> frozenset[int]:
     owners = {info.owner.id}
     if info.team is not None:
         joined = discord.TeamMembershipState.accepted
-        reads = discord.TeamMemberRole.read_only
-        owners = {m.id for m in info.team.members if m.membership_state is joined and m.role is not reads}
-        owners.add(info.team.owner_id or 0)
+        owners = {m.id for m in info.team.members if m.membership_state is joined and m.role in MAY_CHANGE}
+        owners |= {info.team.owner_id} if info.team.owner_id else set()
     client.owners = frozenset(owners), client.ports.clock.now() + OWNERS_FRESH
     return frozenset(owners)
 

@@ -146,13 +146,16 @@ class Message:
 
 @dataclass(eq=False)
 class Application:
-    """A registered application with its bot. `commands`: guild id (None: global) to command id to JSON."""
+    """A registered application with its bot. `commands`: guild id (None: global) to command id to JSON.
+    `team`: of each member, the owner first, their role and whether they have accepted the invitation; empty
+    where a person owns it."""
 
     id: int
     name: str
     token: str
     bot: User
     owner: User
+    team: list[tuple[User, str, bool]] = field(default_factory=list)
     members_intent: bool = False
     message_content_intent: bool = False
     presence_intent: bool = False

@@ -206,14 +206,33 @@ def application_json(world: State, app: Application) -> Json:
         "redirect_uris": [],
         "interactions_endpoint_url": None,
         "role_connections_verification_url": None,
-        "owner": user_json(app.owner),
+        # Of a team's application Discord shows an account that stands for the team.
+        "owner": user_json(User(app.id + 1, f"team{app.id + 1}") if app.team else app.owner),
         "approximate_guild_count": sum(app.bot.id in guild.members for guild in world.guilds.values()),
         "approximate_user_install_count": sum(app.id in u.installed_apps for u in world.users.values()),
         "approximate_user_authorization_count": 0,
         "explicit_content_filter": 0,
-        "team": None,
+        "team": team_json(app) if app.team else None,
         "eligible_oauth2_scopes": ["bot", "applications.commands"],
     }
+
+
+def team_json(app: Application) -> Json:
+    """TeamResponse."""
+    members = [
+        {
+            "user": user_json(user),
+            "team_id": str(app.id + 1),
+            "membership_state": 2 if accepted else 1,
+            "permissions": ["*"],
+            "role": role,
+        }
+        for user, role, accepted in app.team
+    ]
+    owner_id = str(app.team[0][0].id)
+    return {
+        "id": str(app.id + 1), "name": "Team", "icon": None, "owner_user_id": owner_id, "members": members
+    }  # fmt: skip
 
 
 def message_json(world: State, message: Message) -> Json:
