@@ -124,11 +124,19 @@ async def _changed(
     right = decide_right(snapshot, ports.now(), ports.grace)
     if right is None or await _is_ours(ports, snapshot):
         return told
-    if known.ends_at is None and (snapshot.ends_at is not None or snapshot.status is Status.ENDED):
+    stops = known.ends_at is None and (snapshot.ends_at is not None or snapshot.status is Status.ENDED)
+    if stops or _stops_anew(known, snapshot):
         told.append(RenewalStopped(plan, key, right.until, snapshot.terms.complete))
     if known.ends_at is not None and snapshot.ends_at is None and snapshot.renews:
         told.append(RenewalResumed(plan, key, snapshot.period_end))
     return told
+
+
+def _stops_anew(known: Subscription, snapshot: Subscription) -> bool:
+    """Whether it was resumed, renewed and cancelled again since it was last looked at."""
+    if known.ends_at is None or snapshot.ends_at is None or snapshot.period_start is None:
+        return False
+    return known.ends_at <= snapshot.period_start < snapshot.ends_at
 
 
 def _prices(subscription: Subscription) -> set[str]:

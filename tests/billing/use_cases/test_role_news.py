@@ -169,6 +169,20 @@ class TestAtTheProvider:
         await change(paying, status=Status.ENDED, ended_at=paying.now)
         assert own(paying)[2:] == [Ended("Plan 1", KEY, taken=(ROLE,))]
 
+    async def test_a_cancellation_after_a_renewal_that_nobody_saw_has_its_receipt(
+        self, paying: World
+    ) -> None:
+        """Resumed, renewed and cancelled again between two looks: it ends at another time than was told. A
+        cancellation for the same end, taken back and made again, is nothing new."""
+        end = paying.provider.subscriptions["sub_1"].period_end
+        assert end is not None
+        await change(paying, ends_at=end)
+        await change(paying, ends_at=end, provider_status="active again")
+        assert own(paying) == [RenewalStopped("Plan 1", KEY, end)]
+        paying.clock.at = end - 10
+        await change(paying, period_start=end, period_end=end + 30 * DAY, ends_at=end + 30 * DAY)
+        assert own(paying)[1:] == [RenewalStopped("Plan 1", KEY, end + 30 * DAY)]
+
     async def test_the_bot_s_own_cancellation_has_none_beside_its_receipt(self, paying: World) -> None:
         await cancel(paying.ports, MEMBER, KEY)
         await paying.ring("subscription", "sub_1")

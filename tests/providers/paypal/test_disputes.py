@@ -66,3 +66,26 @@ async def test_a_payment_taken_back_is_lost_unless_its_dispute_speaks_for_itself
     assert await there.provider.fetch_dispute(sale.id) == (bought.key.id, DisputeState.LOST)
     there.dispute(bought)
     assert await there.provider.fetch_dispute(sale.id) == (bought.key.id, DisputeState.NONE)
+
+
+@pytest.mark.parametrize(
+    ("stage", "charged_back"), [("INQUIRY", False), ("CHARGEBACK", True), ("PRE_ARBITRATION", True)]
+)
+async def test_what_buyer_and_owner_agreed_on_by_themselves_is_no_chargeback(
+    there: PayPalSurroundings, stage: str, charged_back: bool
+) -> None:
+    dispute = there.dispute(await buy(there))
+    there.server.dashboard.lose(dispute)
+    there.server.world.get("dispute", dispute)["dispute_life_cycle_stage"] = stage
+    assert await there.provider.was_charged_back(dispute) is charged_back
+
+
+async def test_a_payment_taken_back_without_a_dispute_is_a_chargeback(there: PayPalSurroundings) -> None:
+    assert await there.provider.was_charged_back("EXAMPLEREVERSAL01")
+
+
+async def test_an_outage_does_not_pass_for_a_chargeback(there: PayPalSurroundings) -> None:
+    dispute = there.dispute(await buy(there))
+    there.server.faults.add("status", PATH, status=503, times=None)
+    with pytest.raises(ProviderUnavailable):
+        await there.provider.was_charged_back(dispute)
