@@ -286,6 +286,7 @@ async def opened(path: Path, seed: int, sweeps: bool, intent: bool) -> AsyncIter
 async def _built(path: Path, seed: int, sweeps: float, intent: bool) -> AsyncIterator[QuickStage]:
     async with AsyncExitStack() as stack:
         stack.enter_context(patch.object(cogs.role_sync, "SETTLING", 0.0))
+        stack.enter_context(patch.object(cogs.role_sync, "RESTORING", 0.0))
         stack.enter_context(patch.object(billing.worker, "PAUSE", 0.0))
         # A start looks for the last backup: a thread is late on a busy machine, and `quiet` does not see it.
         stack.enter_context(patch.object(asyncio, "to_thread", _at_once))
