@@ -31,7 +31,8 @@ from billing.roles import roles_of
 from billing.titles import title_of
 from cogs import cards
 from cogs.buttons import key_text
-from cogs.replies import day, escaped, moment, money
+from cogs.receipts import others
+from cogs.replies import NOT_AGAIN, day, escaped, moment, money
 from cogs.shown import Place, Shown, ask_button, back_button, buttons, describe
 from cogs.sums import sums_words
 
@@ -90,7 +91,7 @@ def member_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return _refunded(body, plan, server, shown)
         case Ended():
             why = f" {_title(body)} cancelled it because its payments kept failing." if body.unpaid else ""
-            return f"### Your {sub} in {server} has ended\nYou won't be charged again.{why}"
+            return f"### Your {sub} in {server} has ended\n{_not_again(shown, place)}{why}"
         case other:
             assert_never(other)
 
@@ -179,11 +180,17 @@ def _switched(body: Switched, plan: str, server: str, shown: Shown | None, place
     return f"### You switched from {before} to {plan}\nThis is your plan in **{server}** now.{sums}"
 
 
+def _not_again(shown: Shown | None, place: Place) -> str:
+    """Of this one; another one for the same roles may go on."""
+    goes_on = others(shown, place) if shown else []
+    return " ".join([NOT_AGAIN, *goes_on]) if goes_on else "You won't be charged again."
+
+
 def _stopped(notice: Notice, body: RenewalStopped, sub: str, shown: Shown | None, place: Place) -> str:
     """A receipt like that of /cancel."""
     server = escaped(place.server(notice.guild_id))
     renews = shown is not None and shown.subscription.renews
-    charged = "" if renews else " You won't be charged again."
+    charged = "" if renews else f" {_not_again(shown, place)}"
     until = f" until {day(body.until)}" if body.until else ""
     what = f"### Your {sub} was cancelled\nIt was cancelled at {_title(body)}."
     if body.complete:
@@ -267,7 +274,7 @@ async def member_button(  # noqa: PLR0911 - one case a kind
         case RenewalResumed() | Refunded() if shown.can_cancel:
             return cards.row(_own_button("Cancel", "cancel", shown))
         case Ended() | PaymentDisputed(state=DisputeState.LOST):
-            return cards.row(await _again(ports, notice, body))
+            return cards.row(None if shown.elsewhere.charging else await _again(ports, notice, body))
         case RolesChanged() if shown.subscription.status is Status.ENDED:
             return cards.row(await _again(ports, notice, body))
         case (

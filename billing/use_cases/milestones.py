@@ -44,7 +44,7 @@ async def milestones(
     blocked: bool,
 ) -> tuple[Notice, ...]:
     """The notices to its member. `started`: it began, as nobody had known before. `blocked`: an admin has
-    revoked it, so that its renewal is stopped again."""
+    revoked it, and they were told what that ends; its renewal is stopped again."""
     binding, now = snapshot.binding, ports.now()
     assert binding is not None
     plan = plan_names(snapshot, plans)
@@ -58,7 +58,7 @@ async def milestones(
     if known is not None and known.binding is not None:
         changed = await _changed(ports, known, snapshot, plans)
         told += [(body, now) for body in changed if not (blocked and isinstance(body, RenewalResumed))]
-        if _is_over(ports, known, snapshot, now):
+        if not blocked and _is_over(ports, known, snapshot, now):
             unpaid = known.status in OWED and known.dispute is not DisputeState.LOST
             told.append((Ended(plan, snapshot.key, unpaid), 0))
     return tuple(_notice(body, snapshot, binding, moment, now) for body, moment in told)

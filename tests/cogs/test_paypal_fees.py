@@ -161,3 +161,20 @@ async def test_the_next_members_trial_by_start_time_takes_the_fee_at_once(town: 
     await town.settled()
     (sale,) = paypal_of(town).world.all("sale")
     assert sale.amount == 3
+
+
+@pytest.mark.parametrize("when", ["now", "period_end"])
+async def test_a_revocation_is_one_message_until_the_roles_go(town: Town, when: str) -> None:
+    await sell(town, "10.00")
+    await buy(town)
+    before = len(town.bob.dms)
+    asked = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user, "when": when})
+    await asked.press("Revoke access")
+    await town.settled()
+    (told,) = town.bob.dms[before:]
+    assert "Access revoked" in told.text
+    await town.turn(40 * DAY)
+    assert town.roles() == []
+    later = [card.text for card in town.bob.dms[before + 1 :]]
+    assert len(later) == (when == "period_end")
+    assert all("You no longer have **Gold**" in text for text in later)

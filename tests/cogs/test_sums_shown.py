@@ -304,10 +304,23 @@ async def test_nothing_is_charged_while_it_is_paused_wherever_a_sum_stands(town:
     asked = await town.bob.run(town.guild, "cancel", {"subscription": "Gold"})
     assert "Now: nothing while it is paused." in asked.text
     beside = await town.bob.run(town.guild, "subscribe", {"plan": "Patron"})
-    assert "by **Gold** (nothing while it is paused)" in beside.text
+    assert "**Gold** (nothing while it is paused)" in beside.text
     admins = await town.cleo.run(town.guild, "revoke", {"member": town.bob.user})
     assert "**Gold**: nothing while it is paused" in admins.text
     town.stripe.world.by_id[(await own(town)).key.id]["status"] = "paused"
     await town.ports.ledger.record_stale([(await own(town)).key], "test", town.ports.now())
     await town.settled()
     assert "€5.00" not in await look(town)
+
+
+async def test_the_end_of_one_of_two_for_one_role_names_the_other(town: Town) -> None:
+    await town.sell()
+    await town.buy()
+    await town.sell("Patron", town.gold)
+    key = (await own(town)).key.id
+    await town.buy(plan="Patron")
+    town.stripe.dashboard.cancel_now(key)
+    await town.settled()
+    told = await town.bob.dm_containing("### Your Gold subscription in Pottery has ended")
+    assert "You won't be charged for it again. Your other subscription **Patron** goes on: €5.00" in told.text
+    assert told.buttons == []
