@@ -6,14 +6,13 @@ import logging
 from collections.abc import Sequence
 
 from billing.errors import DiscordError
-from billing.model import GatewayClosed, Notice, NoticeBody, WrongClock
+from billing.model import BackupFailed, GatewayClosed, Notice, NoticeBody, WrongClock
 from billing.ports import Ports
 from billing.use_cases.converge import MOST_SKEW
 
 log = logging.getLogger(__name__)
 
 DAY = 86_400
-_WRONG_SINCE = "clock wrong since"  # in the ledger, by name
 
 
 async def tell_operators(ports: Ports, name: str, body: NoticeBody, sellers: Sequence[int]) -> bool:
@@ -36,14 +35,28 @@ async def tell_operators(ports: Ports, name: str, body: NoticeBody, sellers: Seq
 
 async def tell_wrong_clock(ports: Ports) -> None:
     """Once until the clock is right again, and at most once a day."""
-    skew, since = ports.clock_skew(), await ports.ledger.load_value(_WRONG_SINCE) or ""
-    wrong = abs(skew) > MOST_SKEW
+    skew = ports.clock_skew()
+    since = await _wrong_since(ports, "clock wrong since", wrong=abs(skew) > MOST_SKEW)
+    if since is not None:
+        name, sellers = f"clock:{since // DAY}", await _load_all_sellers(ports)
+        await tell_operators(ports, name, WrongClock(int(skew)), sellers)
+
+
+async def tell_backup_failed(ports: Ports) -> None:
+    """Once until one was made. Where one server alone sells, the ledger has told its admins at once."""
+    sellers, health = await _load_all_sellers(ports), await ports.ledger.load_health(ports.now())
+    since = await _wrong_since(ports, "backup failed since", wrong=bool(health.backup_failed))
+    if since is not None and len(sellers) > 1:
+        await tell_operators(ports, f"backup_failed:{since // DAY}", BackupFailed(), sellers)
+
+
+async def _wrong_since(ports: Ports, name: str, *, wrong: bool) -> int | None:
+    """When it went wrong, as the ledger keeps it under this name; None while it is right."""
+    since = await ports.ledger.load_value(name) or ""
     if wrong != bool(since):
         since = str(ports.now()) if wrong else ""
-        await ports.ledger.record_value(_WRONG_SINCE, since)
-    if wrong:
-        body = WrongClock(int(skew))
-        await tell_operators(ports, f"clock:{int(since) // DAY}", body, await _load_all_sellers(ports))
+        await ports.ledger.record_value(name, since)
+    return int(since) if since else None
 
 
 async def tell_gateway_closed(ports: Ports, code: int, since: int) -> None:

@@ -15,7 +15,7 @@ from billing.use_cases.blocked import load_block
 from billing.use_cases.check import check_members
 from billing.use_cases.new_ledger import look_for_lacks
 from billing.use_cases.nobodys import load_sellers, tell_nobodys
-from billing.use_cases.operators import tell_operators, tell_wrong_clock
+from billing.use_cases.operators import tell_backup_failed, tell_operators, tell_wrong_clock
 from billing.use_cases.payers import is_proven, is_to_propose
 from billing.use_cases.sync import record_dispute, record_snapshot
 from billing.use_cases.vanished import NOT_LISTED
@@ -58,6 +58,7 @@ async def sweep(ports: Ports) -> list[str]:
         faults += [f"{provider.title}: {why}"] if why else []
         await _note(ports, provider, why)
     await tell_wrong_clock(ports)
+    await tell_backup_failed(ports)
     await look_for_lacks(ports)
     await check_members(ports)
     return faults

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import DiscordUnavailable, ProviderNotFound, ProviderRefused
-from billing.model import Event, Subject, WrongClock
+from billing.model import BackupFailed, Event, Subject, WrongClock
 from billing.use_cases.arrivals import look_at_arrivals
 from billing.use_cases.sweep import sweep
 from tests.billing.builders import DAY, GUILD, OTHER_GUILD, make_plan
@@ -107,3 +107,26 @@ async def test_a_wrong_clock_of_a_bot_of_several_servers_is_its_owner_s_to_hear_
     world.provider.clock_skew = 3_600.0
     await sweep(world.ports)
     assert await readers(world) == [(GUILD, OWNER)]
+
+
+async def test_a_failed_backup_of_a_bot_of_several_servers_is_told_to_its_owner(world: World) -> None:
+    await world.add_plan()
+    await world.add_plan(replace(make_plan(2), guild_id=OTHER_GUILD))
+    await world.ledger.record_backup_failed("The disk is full.", world.now)
+    for _ in range(3):
+        await sweep(world.ports)
+    assert await readers(world) == [(GUILD, OWNER)]
+    assert world.said(BackupFailed) == [BackupFailed()]
+    await world.ledger.record_backup_failed("", world.now)
+    await sweep(world.ports)
+    world.clock.advance(DAY)
+    await world.ledger.record_backup_failed("The disk is full.", world.now)
+    await sweep(world.ports)
+    assert len(await readers(world)) == 2
+
+
+async def test_a_failed_backup_is_told_once_where_one_server_sells(world: World) -> None:
+    await world.add_plan()
+    await world.ledger.record_backup_failed("The disk is full.", world.now)
+    await sweep(world.ports)
+    assert await readers(world) == [(GUILD, None)]
