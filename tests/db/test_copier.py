@@ -26,6 +26,11 @@ async def store(ledger: SqliteLedger, first: int, count: int) -> None:
         assert await ledger.record_events([event(f"evt_{number}")], 10) == 1
 
 
+def until_the_next(ledger: SqliteLedger) -> int:
+    """So many events, and the copying begins with the last of them: the opening has written too."""
+    return int(ledger._copier._next - ledger._writer.done)
+
+
 async def copied(ledger: SqliteLedger) -> None:
     task = ledger._copier._copying
     assert task is not None
@@ -48,7 +53,7 @@ def times_begun(path: Path) -> int:
 
 
 async def test_it_is_copied_once_so_much_was_written(ledger: SqliteLedger, path: Path) -> None:
-    events = MANY - ledger._writer.done  # the opening has written too
+    events = until_the_next(ledger)
     await store(ledger, 0, events - 1)
     assert ledger._copier._copying is None
     assert in_the_file(path) == 0
@@ -78,26 +83,30 @@ async def test_what_comes_while_it_is_copied_is_copied_by_the_writer(
         await between(statement)
 
     monkeypatch.setattr(ledger._writer, "between", later)
-    await store(ledger, 0, MANY)
-    await reached.wait()
-    await store(ledger, MANY, 7)
-    assert in_the_file(path) <= MANY
+    events = until_the_next(ledger)
+    await store(ledger, 0, events)
+    async with asyncio.timeout(20):
+        await reached.wait()
+    before = in_the_file(path)
+    await store(ledger, events, 7)
+    since = in_the_file(path)
     held.set()
     await copied(ledger)
-    assert in_the_file(path) == MANY + 7
+    assert (before, since, in_the_file(path)) == (events, events, events + 7)
 
 
 async def test_a_copy_that_fails_stops_no_commit(
     ledger: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger._copier, "_path", path.with_name("gone.db"))
-    await store(ledger, 0, MANY)
+    events = until_the_next(ledger)
+    await store(ledger, 0, events)
     await copied(ledger)
-    assert in_the_file(path) < MANY
+    assert in_the_file(path) == 0
     monkeypatch.setattr(ledger._copier, "_path", path)
-    await store(ledger, MANY, MANY)
+    await store(ledger, events, MANY)
     await copied(ledger)
-    assert in_the_file(path) == 2 * MANY
+    assert in_the_file(path) == events + MANY
 
 
 async def test_closing_waits_for_it_and_begins_no_other(path: Path) -> None:
