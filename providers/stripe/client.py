@@ -116,11 +116,11 @@ class StripeProvider:
         found = (map_checkout(one) for one in listed)
         return next((one for one in found if one.subscription_id == subscription_id), None)
 
-    @bounded
     async def was_charged_back(self, dispute_id: str) -> bool:
         """Always: an inquiry is never `lost` at Stripe."""
         return True
 
+    @bounded
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
         """The first subscription that the disputed payment was for, and where the dispute stands."""
         dispute = await self._api.get(path("disputes", dispute_id))
