@@ -14,7 +14,7 @@ from tests.faults.histories.wired import wired
 
 pytestmark = pytest.mark.slow
 
-COUNT, BATCH = 2000, 50
+COUNT, BATCH = 1200, 50
 WIRED = 24
 
 
