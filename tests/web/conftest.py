@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -35,11 +36,16 @@ class Door:
         return reader
 
     async def status(self, sent: bytes) -> int:
-        """Of the answer to these bytes."""
-        line = await (await self.knock(sent)).readline()
-        self.writer.close()
-        await self.writer.wait_closed()
-        return int(line.split()[1])
+        """Of the answer to these bytes. It may come before all are sent, and the line be closed then."""
+        loop = asyncio.get_running_loop()
+        with socket.socket() as line:
+            line.setblocking(False)
+            await loop.sock_connect(line, ("127.0.0.1", self.port))
+            sending = asyncio.create_task(loop.sock_sendall(line, sent))
+            answer = await loop.sock_recv(line, 1000)
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+        return int(answer.split()[1])
 
     def notification(self, body: bytes, *headers: str, signed: bytes | None = None) -> bytes:
         """Signed by whoever has the secret."""
