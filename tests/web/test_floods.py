@@ -101,7 +101,9 @@ async def test_large_bodies_that_never_end_cost_little_memory(lone: Lone, kind: 
     for _ in range(5):
         spent = lone.spent()
         assert await lone.status(lone.notification(BODY)) == 200
-        assert await lone.status(lone.notification(BODY.ljust(LARGEST_BODY))) == 200
+        while (status := await lone.status(lone.notification(BODY.ljust(LARGEST_BODY)))) == 503:
+            pass  # as large as theirs and no faster while all are sending: a provider sends it again
+        assert status == 200
         assert lone.spent() - spent < 10
         await asyncio.sleep(0.5)
     for one in crowd:
