@@ -23,7 +23,7 @@ try:
     import backups
     from billing.errors import Conflict, LedgerError
     from billing.ports import Clock, Ports, Signer
-    from billing.worker import Worker
+    from billing.worker.runner import Worker
     from check import check, tell_refused
     from clock import SystemClock
     from cogs.client import DuesBot

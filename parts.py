@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from billing.ports import Work
-from billing.worker import Worker
+from billing.worker.runner import Worker
 from cogs.client import DuesBot
 from db.schema import load_migrations
 from web.metrics import Readings

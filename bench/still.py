@@ -11,7 +11,7 @@ from typing import Any, cast
 from bench.big import ACCOUNT, DAY, NOW, member_id
 from billing.model import Event, Seen, Status, Subject, Subscription, SubscriptionKey
 from billing.ports import Messenger, Ports, Provider
-from billing.use_cases.converge import converge_member
+from billing.use_cases.reconcile import converge_member
 from billing.use_cases.sync import locate_event, sync_subscription
 from db import SqliteLedger
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from discord.ext import commands
 
-from billing.brake import RELEASED, Brake, allowed
 from billing.ports import Ports
-from billing.use_cases.release import keep, release
+from billing.rules.brake import RELEASED, Brake, allowed
+from billing.use_cases.release_brake import keep, release
 from cogs import cards
 from cogs.buttons import Action, Pressed, number
 from cogs.context import Interaction, answer, require_admin, think

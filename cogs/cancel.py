@@ -10,8 +10,8 @@ from discord.ext import commands
 from billing.errors import Conflict, DiscordError, NotFound, ProviderError
 from billing.model import Intent, IntentKind, IntentState, Status, Subscription, SubscriptionKey
 from billing.use_cases.cancel import Preview, Receipt, cancel, preview_cancel, resume
-from billing.use_cases.carry_out import why_held
-from billing.use_cases.refresh import refresh
+from billing.use_cases.execute_intent import why_held
+from billing.use_cases.refresh_subscription import refresh
 from cogs import cards
 from cogs.buttons import Action, Pressed, key_text
 from cogs.context import Interaction, answer, locale_of, think

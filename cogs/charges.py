@@ -19,7 +19,7 @@ from billing.model import (
     Unreadable,
     Vanished,
 )
-from billing.titles import title_of
+from billing.provider_names import title_of
 from cogs.replies import day, escaped, moment, money
 from cogs.shown import Place, Shown
 from cogs.sums import sums_words

@@ -15,8 +15,8 @@ import aiohttp
 import discord
 import yarl
 
-from billing.descriptors import kind_of
 from billing.errors import DiscordUnavailable, DuesError
+from billing.fd_limit import kind_of
 from billing.model import Finding
 from billing.ports import Clock
 from cogs.gateway import ClosingWebSocket

@@ -9,8 +9,8 @@ import aiohttp
 import discord
 from discord import app_commands
 
-from billing.descriptors import lacks_descriptors
 from billing.errors import DiscordUnavailable, DuesError, NotAllowed, PersonError
+from billing.fd_limit import lacks_descriptors
 from cogs.cards import note
 from cogs.context import Interaction, add, answer
 from cogs.messenger import translate

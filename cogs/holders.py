@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import discord
 
 from billing.model import Finding, Plan
-from billing.use_cases.holders import unaccounted
+from billing.use_cases.unpaid_holders import unaccounted
 from cogs.messenger import FAULTS
 
 if TYPE_CHECKING:

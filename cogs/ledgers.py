@@ -12,7 +12,7 @@ from billing.model import (
     WrongClock,
 )
 from billing.ports import Ports
-from billing.titles import title_of
+from billing.provider_names import title_of
 from billing.use_cases.doctor import find_wrong_clock
 from cogs.gateway import why_closed
 from cogs.replies import INTENTS, day, moment

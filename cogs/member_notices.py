@@ -6,7 +6,6 @@ from typing import Any, TypeAlias, assert_never
 
 from discord import ui
 
-from billing.access import decide
 from billing.model import (
     Cause,
     DisputeState,
@@ -27,8 +26,9 @@ from billing.model import (
     Switched,
 )
 from billing.ports import Ports
-from billing.roles import roles_of
-from billing.titles import title_of
+from billing.provider_names import title_of
+from billing.rules.access import decide
+from billing.rules.roles import roles_of
 from cogs import cards
 from cogs.buttons import key_text
 from cogs.receipts import others

@@ -12,7 +12,7 @@ from discord.ui import Item
 
 from billing.errors import Conflict, DuesError, GuildGone, NotFound, ProviderNotFound
 from billing.model import Binding, BoundBy, Plan, SubscriptionKey
-from billing.use_cases.link import (
+from billing.use_cases.link_member import (
     NOT_HERE,
     Ask,
     find_linkable,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 import discord
 
-from billing.descriptors import kind_of, lacks_descriptors
 from billing.errors import DiscordError, DiscordUnavailable, GuildGone, MessagesClosed
+from billing.fd_limit import kind_of, lacks_descriptors
 from billing.model import Notice
 from billing.ports import Ledger
 from cogs.context import NOBODY

@@ -51,8 +51,8 @@ from billing.model import (
     WrongClock,
 )
 from billing.ports import Ports
-from billing.titles import title_of
-from billing.use_cases.carry_out import STOPPED_ALREADY, why_held
+from billing.provider_names import title_of
+from billing.use_cases.execute_intent import STOPPED_ALREADY, why_held
 from cogs import cards, charges, ledgers, payers
 from cogs.brake import brake_card
 from cogs.buttons import ID_LIMIT

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from discord import app_commands
 
-from billing.access import plans_of
 from billing.errors import DiscordError, DuesError, MemberGone, NotFound
 from billing.model import Plan, Subscription
 from billing.ports import Ports
+from billing.rules.access import plans_of
 from billing.use_cases.plans import load_plan_of
 from billing.use_cases.subscribe import load_sale
 from cogs.buttons import parse_key

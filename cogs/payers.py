@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from billing.model import Linked, Notice, PayerProposed, UnboundPayers
-from billing.titles import title_of
-from billing.use_cases.nobodys import NOBODYS_CURE, nobodys_words
+from billing.provider_names import title_of
+from billing.use_cases.unowned_subscriptions import NOBODYS_CURE, nobodys_words
 from cogs import cards
 from cogs.buttons import ID_LIMIT, key_text
 from cogs.replies import escaped

@@ -11,8 +11,9 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from billing.model import GuildSettings, Plan, Price
-from billing.titles import title_of
-from billing.use_cases.close_pages import close_pages
+from billing.provider_names import title_of
+from billing.use_cases.expire_checkouts import close_pages
+from billing.use_cases.guild_settings import LINK_LIMIT, Choice, edit_settings
 from billing.use_cases.plans import (
     DESCRIPTION_LIMIT,
     NAME_LIMIT,
@@ -24,7 +25,6 @@ from billing.use_cases.plans import (
     map_product,
     remove_plan,
 )
-from billing.use_cases.settings import LINK_LIMIT, Choice, edit_settings
 from cogs import cards
 from cogs.buttons import Action, Pressed, number
 from cogs.cards import Card

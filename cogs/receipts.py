@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from billing.charges import decide_charges
 from billing.model import Intent, IntentKind, IntentState, Status
-from billing.use_cases.carry_out import why_held
+from billing.rules.charges import decide_charges
+from billing.use_cases.execute_intent import why_held
 from cogs import cards
 from cogs.replies import NOT_AGAIN, day, escaped, moment
 from cogs.shown import Place, Shown, back_button

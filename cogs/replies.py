@@ -14,10 +14,10 @@ from decimal import Decimal
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency, get_currency_precision
 
-from billing.access import Right
-from billing.charges import decide_charges
 from billing.model import Checkout, DisputeState, IntentKind, Money, Status, Subscription
-from billing.titles import title_of
+from billing.provider_names import title_of
+from billing.rules.access import Right
+from billing.rules.charges import decide_charges
 
 NAME_LIMIT = 100
 TEXT_LIMIT = 300

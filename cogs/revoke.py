@@ -13,8 +13,8 @@ from discord.ext import commands
 from billing.errors import Conflict
 from billing.model import IntentKind, IntentState, Override, Status
 from billing.ports import Ports
-from billing.titles import title_of
-from billing.use_cases.ask import ask_admins
+from billing.provider_names import title_of
+from billing.use_cases.appeal import ask_admins
 from billing.use_cases.lift import Undone, lift
 from billing.use_cases.revoke import (
     Affected,

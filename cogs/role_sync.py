@@ -11,7 +11,6 @@ from weakref import WeakValueDictionary
 import discord
 from discord.ext import commands
 
-from billing.access import decide
 from billing.errors import (
     DiscordError,
     DiscordUnavailable,
@@ -25,6 +24,7 @@ from billing.errors import (
     RolesNotPermitted,
 )
 from billing.model import Binding, Seen
+from billing.rules.access import decide
 from cogs.messenger import FAULTS, translate
 from cogs.powers import load_owners
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 import discord
 from discord import ui
 
-from billing.access import Right, block_on, decide, decide_right, plans_of
-from billing.charges import decide_charges
 from billing.model import (
     RULE,
     Binding,
@@ -24,10 +22,12 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import Ports
-from billing.titles import title_of
-from billing.use_cases.carry_out import why_held
+from billing.provider_names import title_of
+from billing.rules.access import Right, block_on, decide, decide_right, plans_of
+from billing.rules.charges import decide_charges
+from billing.use_cases.execute_intent import why_held
+from billing.use_cases.member_charges import Sums, load_sums
 from billing.use_cases.subscribe import is_on_sale
-from billing.use_cases.sums import Sums, load_sums
 from cogs import cards
 from cogs.buttons import key_text
 from cogs.replies import INTENTS, escaped, plain, roles, state_words, within

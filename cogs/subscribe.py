@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from discord import app_commands, ui
 from discord.ext import commands
 
-from billing.access import decide_right
 from billing.errors import NotFound
 from billing.model import RULE, Plan, Price, Subscription
-from billing.names import Names
-from billing.use_cases.look import look_at_open
+from billing.rules.access import decide_right
+from billing.rules.names import Names
+from billing.use_cases.look_up_checkout import look_at_open
 from billing.use_cases.subscribe import Offer, Way, offer
 from cogs import cards
 from cogs.buttons import Action, Pressed, key_text, number

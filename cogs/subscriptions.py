@@ -11,7 +11,7 @@ from discord.ext import commands
 from billing.model import Binding, Status, Subscription
 from billing.ports import Ports
 from billing.use_cases.grant import Held, load_held
-from billing.use_cases.look import look_at_open
+from billing.use_cases.look_up_checkout import look_at_open
 from cogs import cards
 from cogs.buttons import Action, Pressed, number
 from cogs.cards import Card

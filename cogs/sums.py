@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from billing.charges import decide_charges, decide_prices
 from billing.model import Money, NextCharge, Price, Status, Step, Subscription, Unsure
-from billing.titles import title_of
+from billing.provider_names import title_of
+from billing.rules.charges import decide_charges, decide_prices
 from cogs.replies import day, money
 
 

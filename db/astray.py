@@ -5,7 +5,7 @@ it, in order, as two texts; where they are equal, nobody in the slice is astray.
 two threads, each on a connection of its own, so that no other load waits behind a slice. A million
 subscriptions take about half a second on one core so, six times less than EXCEPT (docs/performance.md).
 
-The statement repeats the cases of `billing.access`; a property test holds the two together. What it leaves
+The statement repeats the cases of `billing.rules.access`; a property test holds the two together. What it leaves
 out (overrides, rights that are merely held) only makes it name more members than there are astray.
 """
 
@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from billing.access import TABLE, Access, plan_of
 from billing.model import DisputeState, Plan
+from billing.rules.access import TABLE, Access, plan_of
 from db.lane import Lane
 from db.plans import load_plans
 from db.rows import sold_prices, to_json

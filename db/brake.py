@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from billing.brake import ASKS_AGAIN, FEWEST, RELEASED, WINDOW, Brake, allowed
 from billing.model import Binding, Change
+from billing.rules.brake import ASKS_AGAIN, FEWEST, RELEASED, WINDOW, Brake, allowed
 from db.marks import record_marks
 from db.rows import add_changes
 

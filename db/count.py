@@ -1,7 +1,7 @@
 """How often the ledger was written: in the ledger, and after each commit in a file beside it.
 
 A ledger that counts less than its file is older than itself: a backup was put in its place. So is one without
-its file: it was brought from elsewhere. What happened since is unknown (billing/use_cases/older.py).
+its file: it was brought from elsewhere. What happened since is unknown (billing/use_cases/restored_ledger.py).
 """
 
 from __future__ import annotations

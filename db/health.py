@@ -7,8 +7,8 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
-from billing.parked import reason_of
 from billing.ports import Health
+from billing.rules.parked_members import reason_of
 from db.plans import load_plans
 from db.private import beside
 from db.rows import sold_prices

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 
-from billing.access import plan_of
 from billing.model import Binding, DisputeState, Status, Subscription, SubscriptionKey
+from billing.rules.access import plan_of
 from db.count import MADE, NOT_TOLD, OLDER
 from db.inbox import record_stale
 from db.marks import mark

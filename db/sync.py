@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
-from billing.access import decides, plans_of
 from billing.model import (
     Binding,
     BoundBy,
@@ -19,6 +18,7 @@ from billing.model import (
 )
 from billing.paid import paid_through
 from billing.ports import Synced
+from billing.rules.access import decides, plans_of
 from db import disputes, older
 from db.inbox import finish
 from db.intents import record_intent, record_outcome

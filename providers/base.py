@@ -14,8 +14,8 @@ from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 from billing.errors import ProviderError, ProviderMisread, ProviderNotFound, ProviderUnavailable
 from billing.model import Finding
-from billing.names import plain_name
 from billing.ports import CheckoutOrder, Meter
+from billing.rules.names import plain_name
 
 # A little under the 15 s that the port promises, so that telling of it fits in too.
 LONGEST_CALL = 14.5

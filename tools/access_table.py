@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from billing.access import BY_ADMIN, TABLE
 from billing.model import DisputeState, OverrideKind, Status
+from billing.rules.access import BY_ADMIN, TABLE
 from providers.paypal.mapping import DISPUTES as PAYPAL_DISPUTES
 from providers.paypal.mapping import STATUS as PAYPAL_STATUS
 from providers.stripe.mapping import DISPUTES, STATUS
@@ -15,7 +15,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "access.md"
 
 _HEAD = """# Who has access
 
-Made by `python -m tools.access_table` from `billing/access.py` and the providers' mapping tables; a test
+Made by `python -m tools.access_table` from `billing/rules/access.py` and the providers' mapping tables; a test
 holds this page to them. What a subscription gives is decided by its status, then narrowed by what stands
 under "What else counts". Several sources of one role add up: it goes with the last of them.
 """

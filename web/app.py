@@ -16,11 +16,11 @@ from typing import Any, TypeAlias, cast
 from aiohttp import web, web_response
 from aiohttp.http_exceptions import HttpProcessingError
 
-from billing.arrivals import Arrivals
 from billing.errors import DuesError, LedgerError, NotificationError, ProviderError
 from billing.model import Event
 from billing.ports import Clock, Ledger, Pace, Provider
 from billing.use_cases.ingest import ingest
+from billing.webhook_arrivals import Arrivals
 from web.bodies import LARGEST_BODY, Bodies, NotTaken, check_framing, is_odd_transfer
 from web.heads import bound_heads, invite_later
 from web.metrics import Metrics, Readings

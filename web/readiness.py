@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from billing.arrivals import Arrivals
 from billing.errors import LedgerDamaged, LedgerError
-from billing.parked import REASONS
 from billing.ports import Clock, Health, Ledger, Provider
-from billing.sweeps import SweepState, load_sweep
+from billing.rules.parked_members import REASONS
+from billing.sweep_state import SweepState, load_sweep
+from billing.webhook_arrivals import Arrivals
 from web.metrics import Readings
 
 WAITS_TOO_LONG = 300.0

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from billing.arrivals import Arrivals
+from billing.checkout_cache import OpenPages, PaymentPage
+from billing.checkout_looks import Looks
 from billing.errors import ProviderRefused
-from billing.looks import Looks
+from billing.locks import Turns
 from billing.model import SubscriptionKey
-from billing.pace import Pace
-from billing.pages import OpenPages, PaymentPage
 from billing.ports.clock import Clock
 from billing.ports.discord import Messenger, RoleGateway
 from billing.ports.ledger import Ledger
@@ -18,9 +17,10 @@ from billing.ports.meter import Meter, Unmeasured
 from billing.ports.provider import CheckoutFound, CheckoutOrder, Failure, PortalWish, Provider
 from billing.ports.records import Dispute, Health, Known, StaleSubscription, Synced, Work
 from billing.ports.values import Values
+from billing.provider_names import title_of
+from billing.role_latency import Pace
 from billing.signing import Signer
-from billing.titles import title_of
-from billing.turns import Turns
+from billing.webhook_arrivals import Arrivals
 
 __all__ = [
     "Arrivals",

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from billing.checkout_cache import PaymentPage
 from billing.model import (
     Binding,
     Checkout,
@@ -20,8 +21,7 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.names import NAMELESS, Names
-from billing.pages import PaymentPage
+from billing.rules.names import NAMELESS, Names
 
 
 @dataclass(frozen=True, slots=True)

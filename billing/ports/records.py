@@ -84,9 +84,9 @@ class Known:
 class Health:
     """What /readyz, /metrics and /doctor tell of the ledger. Ages in seconds, None when nothing waits, or
     where no backup is known. `unasked`: subscriptions that are held until their provider was asked
-    (billing/use_cases/older.py); `backup_failed`: why the last daily one did; `lacks`: what a
+    (billing/use_cases/restored_ledger.py); `backup_failed`: why the last daily one did; `lacks`: what a
     new ledger misses (billing/use_cases/new_ledger.py); `damage`: what the check after the start found.
-    `parked`: members by billing.parked.REASONS; `unreached_members` and `_admins`: notices that could not be
+    `parked`: members by billing.rules.parked_members.REASONS; `unreached_members` and `_admins`: notices that could not be
     delivered; `size`: bytes on disk."""
 
     oldest_event_age: float | None

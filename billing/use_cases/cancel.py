@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 
-from billing.access import Right, decide_right
 from billing.errors import Conflict
 from billing.model import Intent, IntentKind, IntentState, Status, Subscription, SubscriptionKey
 from billing.ports import Ports
-from billing.use_cases.blocked import load_block
-from billing.use_cases.carry_out import carry_out_kept, stopping
-from billing.use_cases.own import load_own
-from billing.use_cases.stops import is_of_admins, stopped_by_admins
+from billing.rules.access import Right, decide_right
+from billing.use_cases.blocks import load_block
+from billing.use_cases.execute_intent import carry_out_kept, stopping
+from billing.use_cases.ownership import load_own
+from billing.use_cases.renewal_stops import is_of_admins, stopped_by_admins
 
 PATIENCE = 60
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from billing.access import plans_of
 from billing.model import (
     RULE,
     DisputeState,
@@ -13,6 +12,7 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import Ports, Provider
+from billing.rules.access import plans_of
 
 TOOK_BACK = "a payment was taken back and the dispute about it was lost"
 _BARRED = (DisputeState.OPEN, DisputeState.LOST)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable
 
-from billing.access import block_on, plans_of
-from billing.brake import TELL, allowed
 from billing.errors import DuesError, LedgerDamaged, ProviderError
 from billing.model import Binding, Finding, Intent, Plan, SubscriptionKey
 from billing.ports import Ledger, Ports, Provider
-from billing.sweeps import SweepState, load_sweep
-from billing.titles import title_of
-from billing.use_cases.arrivals import finding_of
-from billing.use_cases.carry_out import why_held
-from billing.use_cases.converge import MOST_SKEW, WAITS
+from billing.provider_names import title_of
+from billing.rules.access import block_on, plans_of
+from billing.rules.brake import TELL, allowed
+from billing.sweep_state import SweepState, load_sweep
+from billing.use_cases.execute_intent import why_held
 from billing.use_cases.new_ledger import load_lacks
-from billing.use_cases.nobodys import find_nobodys
+from billing.use_cases.reconcile import MOST_SKEW, WAITS
+from billing.use_cases.unowned_subscriptions import find_nobodys
+from billing.use_cases.webhook_health import finding_of
 
 WAITS_TOO_LONG = 300
 NAMED = 10

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from billing.access import block_on, decide, plans_of
 from billing.errors import Conflict, NotFound
 from billing.model import (
     Granted,
@@ -18,6 +17,7 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import Ports
+from billing.rules.access import block_on, decide, plans_of
 
 DAY = 86_400
 DAYS_LIMIT = 3_650

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from billing.access import block_on, decide_right, plans_of
 from billing.errors import Conflict, NotFound, ProviderError
 from billing.model import (
     PAID,
@@ -26,10 +25,11 @@ from billing.model import (
     SubscriptionKey,
 )
 from billing.ports import Ports
+from billing.rules.access import block_on, decide_right, plans_of
 from billing.use_cases.cancel import PATIENCE
-from billing.use_cases.carry_out import stopping
+from billing.use_cases.execute_intent import stopping
+from billing.use_cases.renewal_stops import is_of_admins, stopped_by_admins, wants_out
 from billing.use_cases.revoke import LOOK_AGAIN, PAID_DAYS, carry_out_or_join
-from billing.use_cases.stops import is_of_admins, stopped_by_admins, wants_out
 
 SLACK = 3_600  # seconds by which a payment may come before the period that it pays for
 STOPS = (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.CANCEL_NOW)

@@ -7,7 +7,7 @@ import logging
 from billing.errors import LedgerUnavailable
 from billing.model import SubscriptionKey
 from billing.ports import PortalWish, Ports
-from billing.use_cases.own import load_own
+from billing.use_cases.ownership import load_own
 
 log = logging.getLogger(__name__)
 

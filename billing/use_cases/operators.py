@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from billing.errors import DiscordError
 from billing.model import BackupFailed, GatewayClosed, Notice, NoticeBody, WrongClock
 from billing.ports import Ports
-from billing.use_cases.converge import MOST_SKEW
+from billing.use_cases.reconcile import MOST_SKEW
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from billing.errors import Conflict, NotFound
 from billing.model import Plan, Price
-from billing.names import find_unseen, twin_key
 from billing.ports import Ports
-from billing.titles import title_of
+from billing.provider_names import title_of
+from billing.rules.names import find_unseen, twin_key
 
 NAME_LIMIT = 60
 DESCRIPTION_LIMIT = 300

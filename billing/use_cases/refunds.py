@@ -21,9 +21,9 @@ from billing.model import (
     TakenBack,
 )
 from billing.ports import Ports, Provider
-from billing.use_cases.milestones import plan_names
-from billing.use_cases.nobodys import load_sellers
 from billing.use_cases.operators import tell_operators
+from billing.use_cases.subscription_news import plan_names
+from billing.use_cases.unowned_subscriptions import load_sellers
 
 
 def is_reversal(event: Event) -> bool:

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from billing.access import decide_paid, plans_of
 from billing.errors import ProviderError
 from billing.model import (
     PAID,
@@ -26,9 +25,10 @@ from billing.model import (
     SubscriptionKey,
 )
 from billing.ports import Ports
+from billing.rules.access import decide_paid, plans_of
 from billing.use_cases.cancel import PATIENCE
-from billing.use_cases.carry_out import carry_out, carry_out_kept, stopping
-from billing.use_cases.close_pages import close_pages
+from billing.use_cases.execute_intent import carry_out, carry_out_kept, stopping
+from billing.use_cases.expire_checkouts import close_pages
 from billing.use_cases.sync import record_snapshot
 
 LOOK_AGAIN = 5.0  # real seconds

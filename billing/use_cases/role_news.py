@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from billing.causes import Why, why_given, why_taken
 from billing.model import (
     Cause,
     DisputeState,
@@ -31,6 +30,7 @@ from billing.model import (
     Switched,
 )
 from billing.ports import Ports
+from billing.rules.role_causes import Why, why_given, why_taken
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ import secrets
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass, replace
 
-from billing.access import block_on, decide, decide_right, paid_plans, plans_of
-from billing.charges import decide_sale
 from billing.errors import ProviderError
 from billing.model import (
     Binding,
@@ -25,8 +23,10 @@ from billing.model import (
     Step,
     Subscription,
 )
-from billing.names import NAMELESS, Names
 from billing.ports import CheckoutOrder, Ports, Provider
+from billing.rules.access import block_on, decide, decide_right, paid_plans, plans_of
+from billing.rules.charges import decide_sale
+from billing.rules.names import NAMELESS, Names
 
 log = logging.getLogger(__name__)
 

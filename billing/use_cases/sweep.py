@@ -6,19 +6,19 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from billing.access import plans_of
 from billing.errors import LedgerError, ProviderError, ProviderUnavailable
 from billing.model import DisputeState, Plan, Status, Subscription, SubscriptionKey, SweepFailing
 from billing.ports import Known, Ports, Provider
-from billing.sweeps import SweepState, load_sweep, record_sweep
-from billing.use_cases.blocked import load_block
-from billing.use_cases.check import check_members
+from billing.rules.access import plans_of
+from billing.sweep_state import SweepState, load_sweep, record_sweep
+from billing.use_cases.audit_members import check_members
+from billing.use_cases.bind import is_proven, is_to_propose
+from billing.use_cases.blocks import load_block
+from billing.use_cases.missing_subscription import NOT_LISTED
 from billing.use_cases.new_ledger import look_for_lacks
-from billing.use_cases.nobodys import load_sellers, tell_nobodys
 from billing.use_cases.operators import tell_backup_failed, tell_operators, tell_wrong_clock
-from billing.use_cases.payers import is_proven, is_to_propose
 from billing.use_cases.sync import record_dispute, record_snapshot
-from billing.use_cases.vanished import NOT_LISTED
+from billing.use_cases.unowned_subscriptions import load_sellers, tell_nobodys
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from billing.access import decide_right, plans_of
-from billing.backoff import next_try, next_try_of, tries_by_age
 from billing.errors import ProviderError, ProviderMisread, ProviderNotFound
 from billing.model import (
     RULE,
@@ -33,19 +31,21 @@ from billing.model import (
     SubscriptionKey,
     UnmappedProduct,
 )
-from billing.outcome import WorkOutcome, ids_of, put_off
 from billing.ports import Dispute, Ports, Provider, StaleSubscription, Synced
-from billing.use_cases.blocked import block_in
-from billing.use_cases.carry_out import stopping
+from billing.rules.access import decide_right, plans_of
+from billing.rules.backoff import next_try, next_try_of, tries_by_age
+from billing.use_cases.bind import confirm, find_payer, propose, write_payer
+from billing.use_cases.blocks import block_in
 from billing.use_cases.chargebacks import bar_payer
-from billing.use_cases.close_pages import close_others
-from billing.use_cases.milestones import milestones, plan_names
-from billing.use_cases.news import paid_twice, paid_while_blocked
-from billing.use_cases.payers import confirm, find_payer, propose, write_payer
-from billing.use_cases.prices import refresh_price, refresh_product
+from billing.use_cases.execute_intent import stopping
+from billing.use_cases.expire_checkouts import close_others
+from billing.use_cases.missing_subscription import give_up_vanished
+from billing.use_cases.payment_alerts import paid_twice, paid_while_blocked
+from billing.use_cases.refresh_prices import refresh_price, refresh_product
 from billing.use_cases.refunds import is_refund, is_reversal, tell_refund, tell_taken_back
-from billing.use_cases.unreadable import give_up_unreadable
-from billing.use_cases.vanished import give_up_vanished
+from billing.use_cases.subscription_news import milestones, plan_names
+from billing.use_cases.unparsable_subscription import give_up_unreadable
+from billing.work_outcome import WorkOutcome, ids_of, put_off
 
 # The same time as UNKNOWN_TRIES take.
 UNKNOWN_SECONDS = 120

@@ -16,7 +16,6 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from billing.descriptors import kind_of
 from billing.errors import (
     ProviderError,
     ProviderMisread,
@@ -24,6 +23,7 @@ from billing.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
+from billing.fd_limit import kind_of
 from billing.ports import Clock, Meter, Unmeasured
 from providers.base import Answer, clock_skew, measured, need
 from providers.paypal.refusals import words_of

@@ -32,8 +32,8 @@ from cryptography.x509.verification import (
     VerificationError,
 )
 
-from billing.descriptors import kind_of
 from billing.errors import NotAuthentic, ProviderUnavailable
+from billing.fd_limit import kind_of
 from billing.ports import Values
 from providers.paypal.api import bounded_body
 from providers.paypal.bucket import Bucket, crowded

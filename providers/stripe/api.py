@@ -15,7 +15,6 @@ from urllib.parse import quote
 import aiohttp
 import stripe
 
-from billing.descriptors import kind_of
 from billing.errors import (
     ProviderError,
     ProviderMisread,
@@ -23,6 +22,7 @@ from billing.errors import (
     ProviderRefused,
     ProviderUnavailable,
 )
+from billing.fd_limit import kind_of
 from billing.ports import Clock, Meter, Unmeasured
 from providers.base import Answer, clock_skew, in_time, measured, need
 

@@ -23,8 +23,8 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.names import plain_name
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalWish
+from billing.rules.names import plain_name
 from providers.base import Answer, bounded, called, maybe, member_of, need, returning, server_of
 from providers.stripe import payments
 from providers.stripe.api import Api, Missing, Refused, path

@@ -13,7 +13,7 @@ from typing import Any
 from billing.model import Status, Subscription
 from billing.ports import Ports, Work
 from billing.use_cases.ingest import ingest
-from billing.worker import Worker
+from billing.worker.runner import Worker
 from db.ledger import SqliteLedger
 from sandbox.clock import MovableClock
 from tests.billing.builders import (

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.access import TABLE, Access, block_on, decide, decide_right, next_change, plan_of, plans_of
 from billing.model import (
     DisputeState,
     Entitlement,
@@ -21,6 +20,16 @@ from billing.model import (
     Price,
     Status,
     Subscription,
+)
+from billing.rules.access import (
+    TABLE,
+    Access,
+    block_on,
+    decide,
+    decide_right,
+    next_change,
+    plan_of,
+    plans_of,
 )
 from tests.billing.builders import make_override, make_plan, make_price, make_subscription
 from tests.billing.strategies import GRACES, MOMENTS, OVERRIDES, PRICES, plan_lists, subscriptions

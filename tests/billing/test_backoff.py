@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.backoff import FIRST, LONGEST, next_try, next_try_of
+from billing.rules.backoff import FIRST, LONGEST, next_try, next_try_of
 
 
 def test_the_first_tries() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.brake import allowed, ordered_roles
 from billing.model import OverrideKind
+from billing.rules.brake import allowed, ordered_roles
 from tests.billing.builders import ROLE, SECOND_ROLE, make_override, make_plan
 
 GOLD, SILVER = make_plan(1, ROLE), make_plan(2, SECOND_ROLE)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from billing.calendar import FAR, later
-from billing.charges import decide_charges
 from billing.model import Discount, Item, Price, Status, Step, Subscription, Tax, Terms, Unsure
+from billing.rules.calendar import FAR, later
+from billing.rules.charges import decide_charges
 from tests.billing.builders import make_price, make_subscription
 
 START = int(datetime(2027, 1, 31, 12, tzinfo=UTC).timestamp())

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from billing.model import Event, Subject
-from billing.worker import LOCATED_AT_ONCE
+from billing.worker.runner import LOCATED_AT_ONCE
 from tests.billing.bench import Bench, quiet, run, until
 from tests.billing.builders import DAY
 
@@ -32,7 +32,7 @@ async def test_those_that_name_it_are_few_pieces(bench: Bench, caplog: pytest.Lo
     names = [f"sub_{number}" for number in range(LOCATED_AT_ONCE + 9)]
     for name in names:
         await bench.offer(name)
-    with caplog.at_level(logging.INFO, "billing.worker"):
+    with caplog.at_level(logging.INFO, "billing.worker.runner"):
         events = [event(bench, "subscription", name) for name in names]
         await bench.ledger.record_events(events, bench.ports.now())
         await until(lambda: bench.holders() == len(names))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from billing.names import find_unseen, plain_name, twin_key
+from billing.rules.names import find_unseen, plain_name, twin_key
 
 
 @pytest.mark.parametrize(

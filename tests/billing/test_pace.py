@@ -21,7 +21,7 @@ async def test_each_piece_begins_in_a_turn_of_its_own(
     async def no_sweep(ports: Ports) -> list[str]:
         return []
 
-    monkeypatch.setattr("billing.worker.sweep", no_sweep)  # it fetches, too, at the start
+    monkeypatch.setattr("billing.worker.runner.sweep", no_sweep)  # it fetches, too, at the start
     async with run(tmp_path / "ledger.db") as bench:
         turns, began = 0, []
         fetch = bench.provider.fetch_subscription

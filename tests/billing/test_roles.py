@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.model import Entitlement
-from billing.roles import Changes, diff, roles_of
+from billing.rules.roles import Changes, diff, roles_of
 from tests.billing.builders import make_plan
 
 ROLES = st.frozensets(st.integers(1, 8))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from billing.worker import MANY
+from billing.worker.runner import MANY
 from db import SqliteLedger
 from tests.billing.bench import Bench, quiet, run, until
 
@@ -24,7 +24,7 @@ async def test_each_lane_begins_one_piece_and_pauses(bench: Bench, monkeypatch: 
     await bench.sell()
     await quiet(bench)
     monkeypatch.setattr(SqliteLedger, "arriving", MANY + 1)
-    monkeypatch.setattr("billing.worker.PAUSE", 3600.0)
+    monkeypatch.setattr("billing.worker.runner.PAUSE", 3600.0)
     for number in range(3):
         await bench.offer(f"sub_{number}")
         await bench.ring(f"sub_{number}")
@@ -37,7 +37,7 @@ async def test_each_lane_begins_one_piece_and_pauses(bench: Bench, monkeypatch: 
 async def test_all_is_done_in_the_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     await bench.sell()
     monkeypatch.setattr(SqliteLedger, "arriving", MANY + 1)
-    monkeypatch.setattr("billing.worker.PAUSE", 0.001)
+    monkeypatch.setattr("billing.worker.runner.PAUSE", 0.001)
     for number in range(20):
         await bench.offer(f"sub_{number}")
         await bench.ring(f"sub_{number}")

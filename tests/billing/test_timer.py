@@ -69,7 +69,7 @@ async def test_a_retry_is_taken_up_though_something_new_came_just_before(
 async def test_the_log_of_a_wish_holds_no_words_of_a_person_s(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "billing.worker")
+    caplog.set_level(logging.INFO, "billing.worker.runner")
     async with run(tmp_path / "ledger.db", start=False) as bench:
         await bench.sell()
         sub = await bench.offer("sub_1")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from billing.titles import title_of
+from billing.provider_names import title_of
 
 
 def test_providers_are_called_as_they_call_themselves() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 
-from billing.turns import Turns
+from billing.locks import Turns
 
 
 async def test_one_after_the_other_for_a_key_and_side_by_side_for_others() -> None:

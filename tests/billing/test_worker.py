@@ -16,7 +16,7 @@ from billing.model.members import Seen
 from billing.model.notices import Unknown
 from billing.ports import Synced
 from billing.use_cases.cancel import PATIENCE
-from billing.worker import LONGEST_WAIT, SWEEP_AGAIN
+from billing.worker.runner import LONGEST_WAIT, SWEEP_AGAIN
 from tests.billing.bench import INTERVAL, Bench, quiet, run, until
 from tests.billing.builders import DAY, GUILD, MEMBER, ROLE, make_key, make_price
 

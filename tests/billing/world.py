@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from billing.model import Binding, Notice, NoticeBody, Plan, Status, Subscription
 from billing.ports import Arrivals, Ports
 from billing.use_cases.ingest import ingest
-from billing.worker import lanes
+from billing.worker.runner import lanes
 from db.ledger import SqliteLedger
 from tests.billing.builders import GRACE, GUILD, MEMBER, make_checkout, make_key, make_plan, make_subscription
 from tests.billing.fakes import FakeMessenger, FakeProvider, FakeRoles

@@ -8,8 +8,8 @@ from dataclasses import replace
 import aiohttp
 import pytest
 
-from billing.brake import ASK_AFTER, ASKS_AGAIN, FEWEST
 from billing.model import Braked, Notice, Override, OverrideKind
+from billing.rules.brake import ASK_AFTER, ASKS_AGAIN, FEWEST
 from billing.use_cases.sweep import sweep
 from sandbox.discord import Card, Person
 from tests.cogs.town import Town

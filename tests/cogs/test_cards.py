@@ -8,8 +8,8 @@ from typing import Any, cast
 import discord
 import pytest
 
-from billing.access import Right
 from billing.model import Binding, Override, OverrideKind, Plan
+from billing.rules.access import Right
 from cogs import cards
 from cogs.buttons import custom_id, key_text, parse_key
 from cogs.shown import Place, Shown, subscription_box

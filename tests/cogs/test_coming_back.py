@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from billing.use_cases.check import check_members
+from billing.use_cases.audit_members import check_members
 from cogs import role_sync
 from tests.cogs.town import DAY, Town
 

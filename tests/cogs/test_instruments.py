@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from billing.model import Notice, WrongClock
-from billing.sweeps import PATIENCE
+from billing.sweep_state import PATIENCE
 from billing.use_cases.sweep import sweep
 from tests.cogs.town import Town
 from web.metrics import READ, Metrics

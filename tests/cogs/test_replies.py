@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.access import Right, decide_right
 from billing.model import DisputeState, Item, Money, Price, Status, Subscription, SubscriptionKey
+from billing.rules.access import Right, decide_right
 from cogs.replies import NO_DECIMALS, THREE_DECIMALS, escaped, money, plain, roles, state_words
 from cogs.sums import price_words, sums_words
 

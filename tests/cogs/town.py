@@ -15,7 +15,7 @@ from billing.model import Plan
 from billing.ports import Arrivals, Pace, Ports, Provider, Work
 from billing.signing import Signer
 from billing.use_cases.plans import Edit, add_plan
-from billing.worker import Worker
+from billing.worker.runner import Worker
 from cogs.client import DuesBot
 from cogs.messenger import DiscordMessenger
 from cogs.role_sync import DiscordRoles, RoleSync

@@ -9,9 +9,9 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.access import decide
 from billing.model import Binding, Override, Plan, Subscription, SubscriptionKey
-from billing.roles import roles_of
+from billing.rules.access import decide
+from billing.rules.roles import roles_of
 from db import astray
 from db.marks import mark, record_granting
 from db.members import record_overrides

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from billing.brake import RELEASED
 from billing.model import Binding
+from billing.rules.brake import RELEASED
 from db import SqliteLedger
 from tests.contract.ledger.nouns import ADMIN, GUILD
 

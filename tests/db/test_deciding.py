@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.access import decide, next_change
 from billing.model import PLAIN, Binding, Item, Subscription
 from billing.ports import Synced
+from billing.rules.access import decide, next_change
 from db.marks import load_marked
 from db.plans import load_plans, record_plan
 from db.schema import load_migrations, prepare

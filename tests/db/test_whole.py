@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from billing.arrivals import Arrivals
 from billing.errors import LedgerDamaged
+from billing.webhook_arrivals import Arrivals
 from db import SqliteLedger
 from db.whole import WholeCheck
 from sandbox.clock import MovableClock

@@ -7,7 +7,7 @@ import resource
 from collections.abc import Callable
 from pathlib import Path
 
-from billing.descriptors import RAISE_IT
+from billing.fd_limit import RAISE_IT
 from tests.cogs.town import Town
 from tests.e2e.process import PATIENCE, Program, is_ready
 from tests.e2e.test_story import buy, open_shop

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from billing.access import TABLE
 from billing.model import DisputeState, Status
+from billing.rules.access import TABLE
 from providers.paypal.mapping import DISPUTES as PAYPAL_DISPUTES
 from providers.paypal.mapping import STATUS as PAYPAL_STATUS
 from providers.stripe.mapping import DISPUTES, STATUS

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 import stripe
 
-from billing.descriptors import RAISE_IT, lacks_descriptors
 from billing.errors import ProviderUnavailable
+from billing.fd_limit import RAISE_IT, lacks_descriptors
 from cogs.messenger import translate
 from providers.paypal import api as paypal
 from providers.stripe import api as stripe_api

@@ -89,7 +89,7 @@ async def test_each_claim_is_looked_at(broken: str, claim: str, monkeypatch: pyt
 
 async def test_a_return_page_that_rings_no_bell_makes_it_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sandbox.acting.PATIENCE", 2.0)
-    monkeypatch.setattr("billing.arrivals.Arrivals.come_back", _silent)
+    monkeypatch.setattr("billing.webhook_arrivals.Arrivals.come_back", _silent)
     monkeypatch.setattr(Tour, "scenes", lambda tour: [tour.opening, tour.returning])
     lines: list[str] = []
     async with open_stage() as stage:

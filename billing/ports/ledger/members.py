@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from billing.brake import Brake
 from billing.model import Binding, Change, MemberMark, MemberState, Notice
+from billing.rules.brake import Brake
 
 
 class MemberLedger(Protocol):

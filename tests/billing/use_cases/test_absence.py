@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from billing.model import Status
-from billing.use_cases.check import check_members
+from billing.use_cases.audit_members import check_members
 from tests.billing.builders import DAY, GUILD, MEMBER, ROLE
 from tests.billing.world import World
 

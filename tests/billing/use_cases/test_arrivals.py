@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from billing.arrivals import Arrival, Arrivals
 from billing.errors import ProviderRefused, ProviderUnavailable
 from billing.model import Event, Finding, Status, Subject, Unheard
-from billing.use_cases.arrivals import _recall, finding_of, look_at_arrivals
 from billing.use_cases.sync import record_snapshot
+from billing.use_cases.webhook_health import _recall, finding_of, look_at_arrivals
+from billing.webhook_arrivals import Arrival, Arrivals
 from tests.billing.builders import make_subscription
 from tests.billing.world import World
 

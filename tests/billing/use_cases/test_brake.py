@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from billing.brake import ASK_AFTER, ASKS_AGAIN, RELEASED, TELL, WINDOW
 from billing.errors import Conflict, DiscordUnavailable
 from billing.model import Braked, OverrideKind, Plan, Status, Subscription
-from billing.use_cases.converge import converge_member
+from billing.rules.brake import ASK_AFTER, ASKS_AGAIN, RELEASED, TELL, WINDOW
 from billing.use_cases.doctor import diagnose, fix
-from billing.use_cases.release import keep, release
+from billing.use_cases.reconcile import converge_member
+from billing.use_cases.release_brake import keep, release
 from billing.use_cases.sweep import sweep
-from billing.worker import lanes
+from billing.worker.runner import lanes
 from tests.billing.builders import (
     ADMIN,
     DAY,

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from billing.access import decide_right
 from billing.errors import (
     Conflict,
     LedgerUnavailable,
@@ -21,9 +20,10 @@ from billing.errors import (
     ProviderUnavailable,
 )
 from billing.model import IntentKind, IntentOutcome, IntentState, Status, Subscription, SubscriptionKey
-from billing.use_cases.already import already
+from billing.rules.access import decide_right
 from billing.use_cases.cancel import PATIENCE, cancel, is_open, preview, preview_cancel, resume
-from billing.use_cases.carry_out import stopping
+from billing.use_cases.execute_intent import stopping
+from billing.use_cases.intent_fulfilment import already
 from tests.billing.builders import (
     DAY,
     GRACE,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from billing.brake import ordered_roles
 from billing.model import RULE, BoundBy, Disputed, DisputeState, Item, OverrideKind
-from billing.use_cases.ask import ask_admins
+from billing.rules.brake import ordered_roles
+from billing.use_cases.appeal import ask_admins
 from billing.use_cases.lift import lift
 from billing.use_cases.subscribe import Offer, offer
 from tests.billing.builders import (

@@ -8,8 +8,8 @@ import pytest
 
 from billing.errors import DiscordUnavailable, GuildGone, GuildOutage, LedgerUnavailable
 from billing.model import OverrideKind
-from billing.use_cases import check
-from billing.use_cases.check import check_members
+from billing.use_cases import audit_members
+from billing.use_cases.audit_members import check_members
 from tests.billing.builders import (
     FOREIGN_ROLE,
     GUILD,
@@ -89,7 +89,7 @@ async def crowd(world: World, size: int, guild_id: int = GUILD) -> None:
 async def test_without_the_gateway_so_many_are_asked_for_singly(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check, "ASKED_SINGLY", 102)
+    monkeypatch.setattr(audit_members, "ASKED_SINGLY", 102)
     await crowd(world, 120)
     world.roles.faults["look"] = DiscordUnavailable()
     await check_members(world.ports)
@@ -112,7 +112,7 @@ async def test_who_is_named_in_every_round_keeps_nobody_behind_from_a_look(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert GUILD < OTHER_GUILD
-    monkeypatch.setattr(check, "LOOKED_AT", 10)
+    monkeypatch.setattr(audit_members, "LOOKED_AT", 10)
     await named_always(world, 25)
     await crowd(world, 12, OTHER_GUILD)
     found = []
@@ -126,7 +126,7 @@ async def test_who_is_named_in_every_round_keeps_nobody_behind_from_a_look(
 async def test_nor_does_it_where_each_is_asked_for_singly(
     paying: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check, "ASKED_SINGLY", 10)
+    monkeypatch.setattr(audit_members, "ASKED_SINGLY", 10)
     await crowd(paying, 12, OTHER_GUILD)
     await paying.ledger._write(lambda db: db.execute("UPDATE members SET checked_at = 1"))
     paying.roles_of().clear()

@@ -16,8 +16,8 @@ from billing.errors import (
     RolesNotPermitted,
 )
 from billing.model import OverrideKind, RoleRefused, Status
-from billing.use_cases.check import check_members
-from billing.use_cases.converge import RETELL_DAYS, converge_member
+from billing.use_cases.audit_members import check_members
+from billing.use_cases.reconcile import RETELL_DAYS, converge_member
 from tests.billing.builders import (
     ADMIN,
     DAY,

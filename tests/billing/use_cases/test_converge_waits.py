@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from billing.backoff import next_try
 from billing.errors import DiscordUnavailable, ProviderUnavailable
 from billing.model import RoleWaits, Status, Subscription
-from billing.use_cases.converge import UNSURE_FOR, UNSURE_TRIES, WAITS, converge_member
+from billing.rules.backoff import next_try
 from billing.use_cases.doctor import diagnose
+from billing.use_cases.reconcile import UNSURE_FOR, UNSURE_TRIES, WAITS, converge_member
 from tests.billing.builders import DAY, GUILD, MEMBER, ROLE, make_override
 from tests.billing.world import World
 

@@ -10,7 +10,7 @@ import pytest
 from billing.errors import Conflict, NotAllowed, NotFound
 from billing.model import Binding, BoundBy
 from billing.signing import Signer
-from billing.use_cases.link import Ask, find_linkable, had_mask, link, open_page, unlink
+from billing.use_cases.link_member import Ask, find_linkable, had_mask, link, open_page, unlink
 from billing.use_cases.manage import manage_link
 from billing.use_cases.subscribe import offer
 from providers.paypal.client import PayPalProvider

@@ -8,8 +8,8 @@ import pytest
 
 from billing.errors import ProviderUnavailable
 from billing.model import DisputeState, OverrideKind, Status
-from billing.use_cases.converge import converge_member
-from billing.use_cases.older import begin
+from billing.use_cases.reconcile import converge_member
+from billing.use_cases.restored_ledger import begin
 from billing.use_cases.sweep import sweep
 from tests.billing.builders import GRACE, MEMBER, ROLE, make_key, make_override
 from tests.billing.world import World

@@ -9,7 +9,7 @@ import pytest
 
 from billing.errors import ProviderUnavailable
 from billing.model import Item, Plan, Status, Subscription
-from billing.use_cases.close_pages import close_pages
+from billing.use_cases.expire_checkouts import close_pages
 from billing.use_cases.plans import Edit, edit_plan, remove_plan
 from billing.use_cases.subscribe import offer
 from tests.billing.builders import (

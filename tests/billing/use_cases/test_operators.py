@@ -9,8 +9,8 @@ import pytest
 
 from billing.errors import DiscordUnavailable, ProviderNotFound, ProviderRefused
 from billing.model import BackupFailed, Event, Subject, WrongClock
-from billing.use_cases.arrivals import look_at_arrivals
 from billing.use_cases.sweep import sweep
+from billing.use_cases.webhook_health import look_at_arrivals
 from tests.billing.builders import DAY, GUILD, OTHER_GUILD, make_plan
 from tests.billing.world import World
 

@@ -9,7 +9,7 @@ import pytest
 from billing.errors import Conflict, ProviderUnavailable
 from billing.model import IntentKind, IntentState
 from billing.use_cases.cancel import PATIENCE, cancel, preview_cancel, resume
-from billing.use_cases.carry_out import STOPPED_ALREADY
+from billing.use_cases.execute_intent import STOPPED_ALREADY
 from billing.use_cases.lift import lift
 from billing.use_cases.revoke import Revocation, preview_revoke, revoke
 from tests.billing.builders import ADMIN, DAY, GUILD, MEMBER, NOW, make_key, make_order

@@ -8,7 +8,7 @@ import pytest
 
 from billing.errors import Conflict
 from billing.use_cases.plans import Edit, add_plan, edit_plan
-from billing.use_cases.prices import AT_ONCE, refresh_price, refresh_product
+from billing.use_cases.refresh_prices import AT_ONCE, refresh_price, refresh_product
 from billing.use_cases.subscribe import load_sale, offer
 from tests.billing.builders import ADMIN, GUILD, MEMBER, OTHER_MEMBER, ROLE, make_price
 from tests.billing.world import World
@@ -26,7 +26,7 @@ async def test_a_change_asks_again_for_who_holds_a_copy(paying: World, *, lists_
 
 async def test_not_all_of_many_at_once(paying: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert AT_ONCE <= 1000
-    monkeypatch.setattr("billing.use_cases.prices.AT_ONCE", 0)
+    monkeypatch.setattr("billing.use_cases.refresh_prices.AT_ONCE", 0)
     paying.provider.prices["price_1"] = make_price(amount=700)
     assert await refresh_price(paying.ports, paying.provider, "price_1") == []
 

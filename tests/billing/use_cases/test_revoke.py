@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.access import decide, plans_of
 from billing.errors import Conflict, ProviderRefused, ProviderUnavailable
 from billing.model import (
     IntentState,
@@ -23,8 +22,9 @@ from billing.model import (
     Status,
     Subscription,
 )
+from billing.rules.access import decide, plans_of
 from billing.use_cases.cancel import PATIENCE, cancel, resume
-from billing.use_cases.carry_out import carry_out
+from billing.use_cases.execute_intent import carry_out
 from billing.use_cases.lift import lift
 from billing.use_cases.revoke import Affected, _blocks, preview_revoke, revoke
 from tests.billing.builders import (

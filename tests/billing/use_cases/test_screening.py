@@ -8,7 +8,7 @@ import pytest
 
 from billing.errors import MembershipPending
 from billing.model import Status
-from billing.use_cases.check import check_members
+from billing.use_cases.audit_members import check_members
 from tests.billing.builders import GUILD, MEMBER, ROLE
 from tests.billing.world import World
 

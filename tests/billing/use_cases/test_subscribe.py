@@ -10,7 +10,7 @@ import pytest
 from billing.errors import ProviderRefused, ProviderUnavailable
 from billing.model import Intent, IntentKind, Item, OverrideKind, Plan, Status
 from billing.use_cases.cancel import cancel
-from billing.use_cases.close_pages import close_pages
+from billing.use_cases.expire_checkouts import close_pages
 from billing.use_cases.manage import manage_link
 from billing.use_cases.subscribe import STALE_BEFORE_EXPIRY, load_sale, offer
 from tests.billing.builders import (

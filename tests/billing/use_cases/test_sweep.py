@@ -10,7 +10,7 @@ import pytest
 from billing.errors import ProviderMisread, ProviderUnavailable, RoleAboveBot
 from billing.model import Binding, Disputed, DisputeState, Item, Status, Subscription
 from billing.ports import CheckoutFound
-from billing.use_cases.prices import refresh_prices
+from billing.use_cases.refresh_prices import refresh_prices
 from billing.use_cases.sweep import FINDS_ITS_PAYER, sweep
 from tests.billing.builders import (
     ADMIN,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from billing.model import OverrideKind, Status
-from billing.use_cases.converge import MOST_SKEW
 from billing.use_cases.doctor import diagnose, duration
+from billing.use_cases.reconcile import MOST_SKEW
 from tests.billing.builders import DAY, GUILD, MEMBER, ROLE, make_override
 from tests.billing.world import World
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from billing.brake import ASKS_AGAIN, FEWEST, RELEASED, WINDOW, Brake
 from billing.model import Binding
 from billing.ports import Ledger
+from billing.rules.brake import ASKS_AGAIN, FEWEST, RELEASED, WINDOW, Brake
 from tests.contract.ledger.conftest import Opening, opened
 from tests.contract.ledger.nouns import ADMIN, GUILD, OTHER_GUILD, converge, marks
 

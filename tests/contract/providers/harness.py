@@ -9,8 +9,8 @@ from typing import Protocol
 from aiohttp import web
 
 from billing.model import Checkout, GuildSettings, Price, Subscription, SubscriptionKey
-from billing.names import Names
 from billing.ports import CheckoutOrder, PortalWish, Provider
+from billing.rules.names import Names
 from sandbox.clock import MovableClock
 
 GUILD, MEMBER = 2**62 + 1, 2**62 + 2

@@ -14,20 +14,20 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-import billing.access
-import billing.use_cases.carry_out
-import billing.use_cases.converge
-import billing.use_cases.own
-import billing.use_cases.payers
+import billing.rules.access
+import billing.use_cases.bind
+import billing.use_cases.execute_intent
+import billing.use_cases.ownership
+import billing.use_cases.reconcile
 import billing.use_cases.sweep
 import billing.use_cases.sync
 import db.inbox
 import db.marks
 import db.subscriptions
 import db.sync
-from billing.access import Access
 from billing.model import MemberMark, Override, OverrideKind, Status, Subscription
-from billing.roles import Changes, diff, roles_of
+from billing.rules.access import Access
+from billing.rules.roles import Changes, diff, roles_of
 from db import SqliteLedger
 from db.ledger import _writes
 from db.rows import EVENT, event_row, marks
@@ -75,7 +75,7 @@ def _(stack: ExitStack) -> None:
     async def believe(ports: Any, mark: Any, actual: frozenset[int], outcome: Any) -> frozenset[int]:
         return (actual | set(outcome.given)) - set(outcome.taken)
 
-    stack.enter_context(patch.object(billing.use_cases.converge, "_read_back", believe))
+    stack.enter_context(patch.object(billing.use_cases.reconcile, "_read_back", believe))
 
 
 @guard("only roles that we granted are taken")
@@ -85,7 +85,7 @@ def _(stack: ExitStack) -> None:
     ) -> Changes:
         return diff(desired, held, actual, granted | actual)
 
-    stack.enter_context(patch.object(billing.use_cases.converge, "diff", all_ours))
+    stack.enter_context(patch.object(billing.use_cases.reconcile, "diff", all_ours))
 
 
 @guard("what was refused is not kept as ours")
@@ -127,22 +127,22 @@ def _(stack: ExitStack) -> None:
 
 @guard("a failed payment keeps its roles for the days of grace")
 def _(stack: ExitStack) -> None:
-    stack.enter_context(patch.dict(billing.access.TABLE, {Status.PAST_DUE: Access.NONE}))
+    stack.enter_context(patch.dict(billing.rules.access.TABLE, {Status.PAST_DUE: Access.NONE}))
 
 
 @guard("the days of grace end")
 def _(stack: ExitStack) -> None:
-    stack.enter_context(patch.dict(billing.access.TABLE, {Status.PAST_DUE: Access.FULL}))
+    stack.enter_context(patch.dict(billing.rules.access.TABLE, {Status.PAST_DUE: Access.FULL}))
 
 
 @guard("an unknown status takes nothing")
 def _(stack: ExitStack) -> None:
-    stack.enter_context(patch.dict(billing.access.TABLE, {Status.UNKNOWN: Access.NONE}))
+    stack.enter_context(patch.dict(billing.rules.access.TABLE, {Status.UNKNOWN: Access.NONE}))
 
 
 @guard("an unknown status gives nothing")
 def _(stack: ExitStack) -> None:
-    stack.enter_context(patch.dict(billing.access.TABLE, {Status.UNKNOWN: Access.FULL}))
+    stack.enter_context(patch.dict(billing.rules.access.TABLE, {Status.UNKNOWN: Access.FULL}))
 
 
 @guard("a block stands above every payment")
@@ -169,7 +169,7 @@ def _(stack: ExitStack) -> None:
         found: Subscription = await ports.ledger.load_subscription(key)
         return found
 
-    stack.enter_context(patch.object(billing.use_cases.own, "load_own", any_of_them))
+    stack.enter_context(patch.object(billing.use_cases.ownership, "load_own", any_of_them))
     for name in ("cancel", "manage"):
         module = __import__(f"billing.use_cases.{name}", fromlist=["load_own"])
         stack.enter_context(patch.object(module, "load_own", any_of_them))
@@ -177,7 +177,7 @@ def _(stack: ExitStack) -> None:
 
 @guard("nothing is done before the provider shows it")
 def _(stack: ExitStack) -> None:
-    stack.enter_context(patch.object(billing.use_cases.carry_out, "already", lambda kind, sub: True))
+    stack.enter_context(patch.object(billing.use_cases.execute_intent, "already", lambda kind, sub: True))
 
 
 @guard("the sweep finds what was missed")
@@ -198,7 +198,7 @@ def _(stack: ExitStack) -> None:
     def first(entitlements: Any, plans: Any, *, held: bool) -> frozenset[int]:
         return roles_of([*entitlements][:1], plans, held=held)
 
-    stack.enter_context(patch.object(billing.use_cases.converge, "roles_of", first))
+    stack.enter_context(patch.object(billing.use_cases.reconcile, "roles_of", first))
 
 
 @guard("a dispute stays until there is word of it")
@@ -233,7 +233,7 @@ def _(stack: ExitStack) -> None:
         await ports.ledger.record_intent_outcome(replace(attempt, state="failed"), None, [])
         return attempt
 
-    stack.enter_context(patch.object(billing.use_cases.carry_out, "_keep", drop))
+    stack.enter_context(patch.object(billing.use_cases.execute_intent, "_keep", drop))
 
 
 @guard("a grant is ours from before it is asked for")
@@ -246,17 +246,17 @@ def _(stack: ExitStack) -> None:
 
 @guard("what is paid at PayPal outlives its cancellation")
 def _(stack: ExitStack) -> None:
-    stack.enter_context(patch.dict(billing.access.TABLE, {Status.ENDED: Access.NONE}))
+    stack.enter_context(patch.dict(billing.rules.access.TABLE, {Status.ENDED: Access.NONE}))
 
 
 @guard("what is paid at PayPal is had no longer than that")
 def _(stack: ExitStack) -> None:
-    stack.enter_context(patch.dict(billing.access.TABLE, {Status.ENDED: Access.FULL}))
+    stack.enter_context(patch.dict(billing.rules.access.TABLE, {Status.ENDED: Access.FULL}))
 
 
 @guard("what the owner suspends at PayPal gives only what is paid")
 def _(stack: ExitStack) -> None:
-    stack.enter_context(patch.dict(billing.access.TABLE, {Status.PAUSED: Access.FULL}))
+    stack.enter_context(patch.dict(billing.rules.access.TABLE, {Status.PAUSED: Access.FULL}))
 
 
 @guard("who loses a dispute is billed no longer")
@@ -271,7 +271,7 @@ def _(stack: ExitStack) -> None:
 
 @guard("nobody's roles go on an old account of what is paid")
 def _(stack: ExitStack) -> None:
-    stack.enter_context(patch.object(billing.use_cases.converge, "_wait_for_truth", lambda *_: None))
+    stack.enter_context(patch.object(billing.use_cases.reconcile, "_wait_for_truth", lambda *_: None))
 
 
 @guard("only the page that we made binds a payment to its member")
@@ -280,4 +280,4 @@ def _(stack: ExitStack) -> None:
         found = await provider.fetch_checkout(snapshot.key.id)
         return await ports.ledger.load_checkout(found.checkout_id) if found.checkout_id else None
 
-    stack.enter_context(patch.object(billing.use_cases.payers, "_find_checkout", believe))
+    stack.enter_context(patch.object(billing.use_cases.bind, "_find_checkout", believe))

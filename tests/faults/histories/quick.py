@@ -17,7 +17,7 @@ from unittest.mock import patch
 import aiosqlite
 import stripe
 
-import billing.worker
+import billing.worker.runner
 import cogs.role_sync
 import providers.paypal.api
 import providers.paypal.client
@@ -25,7 +25,7 @@ from billing.errors import LedgerUnavailable
 from billing.model import Notice, Plan
 from billing.ports import Ports, Provider, Work
 from billing.use_cases.ingest import ingest
-from billing.worker import Worker
+from billing.worker.runner import Worker
 from cogs.role_sync import DiscordRoles, RoleSync
 from db import SqliteLedger
 from providers.paypal.client import PayPalProvider
@@ -287,12 +287,12 @@ async def _built(path: Path, seed: int, sweeps: float, intent: bool) -> AsyncIte
     async with AsyncExitStack() as stack:
         stack.enter_context(patch.object(cogs.role_sync, "SETTLING", 0.0))
         stack.enter_context(patch.object(cogs.role_sync, "RESTORING", 0.0))
-        stack.enter_context(patch.object(billing.worker, "PAUSE", 0.0))
+        stack.enter_context(patch.object(billing.worker.runner, "PAUSE", 0.0))
         # A start looks for the last backup: a thread is late on a busy machine, and `quiet` does not see it.
         stack.enter_context(patch.object(asyncio, "to_thread", _at_once))
         # Time stands still between the moments at which something is due, so nobody need look in between.
-        stack.enter_context(patch.object(billing.worker, "LONGEST_WAIT", FOREVER))
-        stack.enter_context(patch.object(billing.worker, "BEAT", FOREVER))
+        stack.enter_context(patch.object(billing.worker.runner, "LONGEST_WAIT", FOREVER))
+        stack.enter_context(patch.object(billing.worker.runner, "BEAT", FOREVER))
         stack.enter_context(patch.object(state, "token", _numbers()))
         stack.enter_context(patch.object(paypal_state, "random", random.Random(0)))
         stack.enter_context(patch.object(providers.paypal.api, "PAUSES", (0.0, 0.0)))

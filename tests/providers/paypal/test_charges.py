@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from billing.charges import decide_charges
+from billing.rules.charges import decide_charges
 from providers.paypal.client import PayPalProvider
 from sandbox.clock import MovableClock
 from sandbox.paypal import PayPalServer

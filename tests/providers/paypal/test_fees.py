@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from billing.charges import decide_charges
 from billing.model import PLAIN, Payment, Status, Step, Subscription
+from billing.rules.charges import decide_charges
 from providers.paypal.dates import moment, stamp
 from providers.paypal.mapping import map_subscription
 from providers.paypal.periods import with_payment

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import stripe
 
-from billing.access import Right, decide_right
 from billing.errors import ProviderNotFound, ProviderRefused
 from billing.model import DisputeState, Payment, Status, Subject, Subscription, Unsure
+from billing.rules.access import Right, decide_right
 from providers.stripe.client import StripeProvider
 from providers.stripe.home import account_of
 from tests.contract.providers.harness import DAY, GUILD, HOME, MEMBER, buy, order, wish

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from billing.charges import decide_charges
 from billing.model import NextCharge, Subscription
+from billing.rules.charges import decide_charges
 from providers.stripe.mapping import map_subscription
 from sandbox.clock import MovableClock
 from sandbox.stripe import catalog, clockwork, customers, discounts, invoices, subscriptions, taxes

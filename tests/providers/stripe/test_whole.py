@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from billing.charges import decide_charges
 from billing.model import Money, Step, Subscription, Unsure
+from billing.rules.charges import decide_charges
 from tests.contract.providers.harness import buy
 from tests.contract.providers.stripe import StripeSurroundings
 

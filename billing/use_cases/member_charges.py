@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from billing.charges import decide_charges, named
 from billing.errors import ProviderError
 from billing.model import NextCharge, Subscription
 from billing.ports import Ports
+from billing.rules.charges import decide_charges, named
 
 
 @dataclass(frozen=True, slots=True)

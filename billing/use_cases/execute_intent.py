@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from billing.backoff import next_try, next_try_of
 from billing.errors import (
     LedgerError,
     NotFound,
@@ -28,11 +27,12 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import Ports, Provider, Synced
-from billing.use_cases.already import already
-from billing.use_cases.blocked import load_block
-from billing.use_cases.late import at_once_if_late, charged_late
-from billing.use_cases.not_repeated import settle_unseen
-from billing.use_cases.stops import is_of_admins
+from billing.rules.backoff import next_try, next_try_of
+from billing.use_cases.blocks import load_block
+from billing.use_cases.intent_fulfilment import already
+from billing.use_cases.late_cancellation import at_once_if_late, charged_late
+from billing.use_cases.renewal_stops import is_of_admins
+from billing.use_cases.restored_intents import settle_unseen
 
 log = logging.getLogger(__name__)
 

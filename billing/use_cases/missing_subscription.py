@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from billing.access import decide_right
 from billing.model import Binding, Notice, SubscriptionKey, Vanished
 from billing.ports import Ports, StaleSubscription
+from billing.rules.access import decide_right
 
 # What the provider does not know is asked again for about two minutes: its reads may lag behind its events.
 UNKNOWN_TRIES = 6

@@ -6,9 +6,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from billing.access import decide, ended_by_time, next_change
-from billing.backoff import next_try
-from billing.brake import ASK_AFTER, TELL, ordered_roles
 from billing.errors import (
     DiscordError,
     DiscordUnavailable,
@@ -29,10 +26,13 @@ from billing.model import (
     RoleWaits,
     Screening,
 )
-from billing.outcome import WorkOutcome, put_off
 from billing.ports import Ports, Synced
-from billing.roles import Changes, diff, roles_of
+from billing.rules.access import decide, ended_by_time, next_change
+from billing.rules.backoff import next_try
+from billing.rules.brake import ASK_AFTER, TELL, ordered_roles
+from billing.rules.roles import Changes, diff, roles_of
 from billing.use_cases.role_news import Moved, role_news
+from billing.work_outcome import WorkOutcome, put_off
 
 RETELL_DAYS = 30
 # What is to be taken waits so long (seconds, and tries) for the provider's word; then what it said last

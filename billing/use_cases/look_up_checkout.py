@@ -9,8 +9,8 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from billing.checkout_looks import Seen
 from billing.errors import DuesError
-from billing.looks import Seen
 from billing.model import Checkout, Status, SubscriptionKey
 from billing.ports import Ports
 from billing.use_cases.sync import record_snapshot

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from billing.access import plans_of
 from billing.model import (
     Binding,
     MemberState,
@@ -14,6 +13,7 @@ from billing.model import (
     Status,
     Subscription,
 )
+from billing.rules.access import plans_of
 
 CHARGED = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
 

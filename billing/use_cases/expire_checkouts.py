@@ -6,10 +6,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection
 
-from billing.access import plans_of
 from billing.errors import ProviderError
 from billing.model import Checkout, Subscription
 from billing.ports import Ports
+from billing.rules.access import plans_of
 
 # No provider lets a page stand open for longer.
 PAGE_LIVES = 3 * 86_400

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from billing.access import Right, decide_right, paid_plans
 from billing.errors import ProviderError
 from billing.model import (
     Binding,
@@ -28,6 +27,7 @@ from billing.model import (
     Switched,
 )
 from billing.ports import Failure, Ports, Provider
+from billing.rules.access import Right, decide_right, paid_plans
 
 DAY = 86_400
 OWED = (Status.PAST_DUE, Status.UNPAID)

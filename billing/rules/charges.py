@@ -11,8 +11,8 @@ from dataclasses import replace
 from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from itertools import groupby
 
-from billing.calendar import later
 from billing.model import Discount, Item, Money, NextCharge, Price, Status, Step, Subscription, Terms, Unsure
+from billing.rules.calendar import later
 
 # The longest row of charges that is looked through: daily ones for some fifty years.
 FURTHEST = 20_000

@@ -15,7 +15,7 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import Ports, Provider, Synced
-from billing.use_cases.already import already
+from billing.use_cases.intent_fulfilment import already
 
 OUTCOME = "It was asked for before the bot's ledger was restored from a backup, so it was not done again."
 

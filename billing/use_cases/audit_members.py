@@ -7,11 +7,11 @@ from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from billing.access import decide
 from billing.errors import DiscordError, GuildGone, GuildOutage
 from billing.model import Binding, MemberState, Seen
 from billing.ports import Ports
-from billing.roles import diff, roles_of
+from billing.rules.access import decide
+from billing.rules.roles import diff, roles_of
 
 log = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from billing.access import plans_of
 from billing.errors import DiscordError
 from billing.model import Finding, Notice, Status, Subscription, UnboundPayers
 from billing.ports import Ledger, Ports, Provider
+from billing.rules.access import plans_of
 
 log = logging.getLogger(__name__)
 

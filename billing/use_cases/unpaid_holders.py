@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from billing.access import decide
 from billing.ports import Ports
-from billing.roles import roles_of
+from billing.rules.access import decide
+from billing.rules.roles import roles_of
 
 
 async def unaccounted(ports: Ports, guild_id: int, member_id: int, sold: Set[int]) -> Set[int]:

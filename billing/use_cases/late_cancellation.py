@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from billing.access import plans_of
 from billing.errors import ProviderError
 from billing.model import ChargedLate, Intent, IntentKind, Money, Notice, Override, OverrideKind, Subscription
 from billing.ports import Ports
+from billing.rules.access import plans_of
 
 
 async def at_once_if_late(ports: Ports, intent: Intent) -> Intent:

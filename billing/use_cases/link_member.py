@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from billing.access import block_on, plans_of
 from billing.errors import Conflict, MemberGone, NotAllowed, NotFound, ProviderNotFound
 from billing.model import Binding, BoundBy, Linked, Notice, Plan, Status, Subscription, SubscriptionKey
 from billing.ports import Ports
-from billing.use_cases.nobodys import load_nobodys, load_sellers
+from billing.rules.access import block_on, plans_of
 from billing.use_cases.sync import record_snapshot
+from billing.use_cases.unowned_subscriptions import load_nobodys, load_sellers
 
 NOT_HERE = (
     "There is no such running subscription on a price that this server sells. Copy its id from the payment "

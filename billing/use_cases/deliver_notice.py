@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from billing.backoff import next_try_of, tries_by_age
 from billing.errors import DiscordError, GuildGone, MessagesClosed
 from billing.model import GraceReminder, Notice
-from billing.outcome import WorkOutcome, put_off
 from billing.ports import Ports
-from billing.use_cases.milestones import is_moot
+from billing.rules.backoff import next_try_of, tries_by_age
+from billing.use_cases.subscription_news import is_moot
+from billing.work_outcome import WorkOutcome, put_off
 
 
 async def tell_notice(ports: Ports, notice: Notice) -> WorkOutcome:

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from billing.arrivals import MINUTE, Arrival
 from billing.errors import DuesError, ProviderError, ProviderUnavailable
 from billing.model import Event, Finding, Unheard
 from billing.ports import Ports, Provider, Values
-from billing.use_cases.nobodys import load_sellers
 from billing.use_cases.operators import tell_operators
+from billing.use_cases.unowned_subscriptions import load_sellers
+from billing.webhook_arrivals import MINUTE, Arrival
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from billing.access import block_on, decide, plans_of
 from billing.model import (
     RULE,
     Cause,
@@ -17,6 +16,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
+from billing.rules.access import block_on, decide, plans_of
 
 _STOPPED = {
     Status.PAST_DUE: Cause.PAST_GRACE,

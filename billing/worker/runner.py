@@ -11,21 +11,21 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from billing.backoff import next_try, next_try_of
 from billing.errors import DuesError
 from billing.model import Event, Intent, IntentState, MemberMark, Notice
-from billing.outcome import Ids, WorkOutcome, put_off
 from billing.ports import Ports, StaleSubscription, Work
-from billing.use_cases.arrivals import watch_arrivals
+from billing.rules.backoff import next_try, next_try_of
 from billing.use_cases.cancel import PATIENCE
-from billing.use_cases.carry_out import carry_out
-from billing.use_cases.converge import converge_member
-from billing.use_cases.look import watch_returns
-from billing.use_cases.older import begin
-from billing.use_cases.prices import refresh_prices
+from billing.use_cases.deliver_notice import tell_notice
+from billing.use_cases.execute_intent import carry_out
+from billing.use_cases.look_up_checkout import watch_returns
+from billing.use_cases.reconcile import converge_member
+from billing.use_cases.refresh_prices import refresh_prices
+from billing.use_cases.restored_ledger import begin
 from billing.use_cases.sweep import sweep
 from billing.use_cases.sync import locate_events, names_subscription, sync_subscription
-from billing.use_cases.tell import tell_notice
+from billing.use_cases.webhook_health import watch_arrivals
+from billing.work_outcome import Ids, WorkOutcome, put_off
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from billing.brake import TELL
 from billing.errors import (
     DiscordError,
     GuildGone,
@@ -12,6 +11,7 @@ from billing.errors import (
     RoleGone,
     RolesNotPermitted,
 )
+from billing.rules.brake import TELL
 
 _FAULTS: dict[str, type[DiscordError]] = {
     "member_left": MemberGone,

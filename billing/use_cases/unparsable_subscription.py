@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from billing.access import plans_of
 from billing.errors import ProviderError, ProviderMisread
 from billing.model import Binding, Notice, SubscriptionKey, Unreadable
 from billing.ports import Ports, StaleSubscription
+from billing.rules.access import plans_of
 
 log = logging.getLogger(__name__)
 

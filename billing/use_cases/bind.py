@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from billing.access import plans_of
 from billing.errors import ProviderError
 from billing.model import Binding, BoundBy, Checkout, Notice, PayerProposed, Status, Subscription
 from billing.ports import Ports, Provider
-from billing.use_cases.nobodys import load_sellers
+from billing.rules.access import plans_of
+from billing.use_cases.unowned_subscriptions import load_sellers
 
 log = logging.getLogger(__name__)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from billing.access import block_on, plans_of
 from billing.model import MemberState, Override, Subscription
 from billing.ports import Ports
+from billing.rules.access import block_on, plans_of
 
 
 async def load_block(ports: Ports, subscription: Subscription) -> Override | None:
