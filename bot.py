@@ -26,10 +26,10 @@ try:
     from billing.worker.runner import Worker
     from check import check, tell_refused
     from clock import SystemClock
-    from cogs.client import DuesBot
-    from cogs.connect import TokenRefused, use_discord, use_gateway, wait_for_discord
-    from cogs.messenger import DiscordMessenger
-    from cogs.role_sync import DiscordRoles
+    from cogs.bot import DuesBot
+    from cogs.core.startup import TokenRefused, use_discord, use_gateway, wait_for_discord
+    from cogs.gateways.messenger import DiscordMessenger
+    from cogs.gateways.roles import DiscordRoles
     from config import Settings, SettingsError, load
     from db import SqliteLedger
     from logs import set_up_logging

@@ -18,7 +18,7 @@ from billing.model import Finding, Plan
 from billing.ports import Clock, Provider
 from billing.use_cases.doctor import backup_words, find_backup, find_key, find_strays, find_wrong_clock
 from billing.use_cases.webhook_health import find_kept
-from cogs.connect import check_discord, use_discord
+from cogs.core.startup import check_discord, use_discord
 from config import Settings
 from config_addresses import is_loopback
 from db.backup import last_backup

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from billing.ports import Work
 from billing.worker.runner import Worker
-from cogs.client import DuesBot
+from cogs.bot import DuesBot
 from db.schema import load_migrations
 from web.metrics import Readings
 

@@ -34,7 +34,7 @@ from bench.machine import ROOT, SERVER, pin
 from billing.model import Event
 from billing.ports import Ledger
 from clock import SystemClock
-from cogs.connect import use_discord
+from cogs.core.startup import use_discord
 from config import Settings
 from logs import set_up_logging
 from providers.registry import make_providers

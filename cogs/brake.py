@@ -7,10 +7,10 @@ from discord.ext import commands
 from billing.ports import Ports
 from billing.rules.brake import RELEASED, Brake, allowed
 from billing.use_cases.release_brake import keep, release
-from cogs import cards
-from cogs.buttons import Action, Pressed, number
-from cogs.context import Interaction, answer, require_admin, think
-from cogs.replies import moment
+from cogs.core.components import Action, Pressed, number
+from cogs.core.interactions import Interaction, answer, require_admin, think
+from cogs.views import layout
+from cogs.views.text import moment
 
 
 class Brakes(commands.Cog):
@@ -28,14 +28,14 @@ class Brakes(commands.Cog):
             f"### The roles go now\nOf {_members(waiting)}; others that are to go follow unasked until "
             f"{moment(ports.now() + RELEASED)}. Who pays again gets them back by itself."
         )
-        await answer(interaction, cards.note(said, colour=cards.WARN))
+        await answer(interaction, layout.note(said, colour=layout.WARN))
 
     async def kept(self, interaction: Interaction, pressed: Pressed) -> None:
         """The other button."""
         guild_id, asked_at = await _question(interaction, pressed)
         again = await keep(interaction.client.ports, guild_id, asked_at, interaction.user.id)
         said = f"### The roles stay for now\nIf it is still open, you are asked again after {moment(again)}."
-        await answer(interaction, cards.note(said, colour=cards.GOOD))
+        await answer(interaction, layout.note(said, colour=layout.GOOD))
 
 
 async def _question(interaction: Interaction, pressed: Pressed) -> tuple[int, int]:
@@ -45,17 +45,17 @@ async def _question(interaction: Interaction, pressed: Pressed) -> tuple[int, in
     return await require_admin(interaction, number(guild)), number(asked_at)
 
 
-async def brake_card(ports: Ports, guild_id: int) -> cards.Card | None:
+async def brake_card(ports: Ports, guild_id: int) -> layout.Card | None:
     """What is to be decided, as it stands now; None where the brake is off."""
     brake = await ports.ledger.load_brake(guild_id)
     if brake is None:
         return None
     rest = f"{guild_id}:{brake.asked_at}"
-    buttons = cards.row(
-        cards.button("Take the roles", "braketake", 0, rest, style=cards.Style.danger),
-        cards.button("Keep them for now", "brakekeep", 0, rest),
+    buttons = layout.row(
+        layout.button("Take the roles", "braketake", 0, rest, style=layout.Style.danger),
+        layout.button("Keep them for now", "brakekeep", 0, rest),
     )
-    return cards.note(_text(brake), buttons, colour=cards.WARN)
+    return layout.note(_text(brake), buttons, colour=layout.WARN)
 
 
 def _text(brake: Brake) -> str:

@@ -12,17 +12,18 @@ from billing.model import Intent, IntentKind, IntentState, Status, Subscription,
 from billing.use_cases.cancel import Preview, Receipt, cancel, preview_cancel, resume
 from billing.use_cases.execute_intent import why_held
 from billing.use_cases.refresh_subscription import refresh
-from cogs import cards
-from cogs.buttons import Action, Pressed, key_text
-from cogs.context import Interaction, answer, locale_of, think
+from cogs.autocomplete import find_own, suggest_own
+from cogs.core.components import Action, Pressed
+from cogs.core.direct_messages import send_direct
+from cogs.core.interactions import Interaction, answer, locale_of, think
+from cogs.core.keys import key_text
 from cogs.manage import choice_card, key_of, own_page
-from cogs.messenger import send_direct
-from cogs.options import find_own, suggest_own
-from cogs.payers import NONE_KNOWN
-from cogs.receipts import OwnPage, others, receipt_card, stays
-from cogs.replies import NOT_AGAIN, day, escaped
-from cogs.shown import Place, Shown, back_button, look_up
-from cogs.sums import sums_words
+from cogs.views import layout
+from cogs.views.charges import sums_words
+from cogs.views.ownership_notices import NONE_KNOWN
+from cogs.views.receipt import OwnPage, others, receipt_card, stays
+from cogs.views.subscription import Place, Shown, back_button, look_up
+from cogs.views.text import NOT_AGAIN, day, escaped
 
 
 class Cancel(commands.Cog):
@@ -86,7 +87,7 @@ class Cancel(commands.Cog):
 
     async def kept(self, interaction: Interaction, pressed: Pressed) -> None:
         """The other button."""
-        await answer(interaction, cards.note("Nothing was changed."), replace=True)
+        await answer(interaction, layout.note("Nothing was changed."), replace=True)
 
     async def resumed(self, interaction: Interaction, pressed: Pressed) -> None:
         """The way back."""
@@ -108,14 +109,14 @@ async def _ask(interaction: Interaction, key: SubscriptionKey, before: str = "")
     try:
         preview = await preview_cancel(interaction.client.ports, interaction.user.id, key)
     except Conflict as done:
-        await answer(interaction, cards.note(before + done.tell, cards.row(back_button(shown))))
+        await answer(interaction, layout.note(before + done.tell, layout.row(back_button(shown))))
         return
     who, rest = interaction.user.id, f"{_terms(preview)}:{key_text(key)}"
-    row = cards.row(
-        cards.button("Cancel subscription", "cancelyes", who, rest, style=cards.Style.danger),
-        cards.button("Keep it", "keep", who),
+    row = layout.row(
+        layout.button("Cancel subscription", "cancelyes", who, rest, style=layout.Style.danger),
+        layout.button("Keep it", "keep", who),
     )
-    await answer(interaction, cards.note(before + _question(shown, preview, place), row, colour=cards.WARN))
+    await answer(interaction, layout.note(before + _question(shown, preview, place), row, colour=layout.WARN))
 
 
 async def _shown(interaction: Interaction, key: SubscriptionKey) -> tuple[Shown, Place, bool]:

@@ -10,16 +10,16 @@ from billing.errors import GuildGone, RoleAboveBot, RoleGone, RolesNotPermitted
 from billing.model import Finding, GuildSettings, Plan
 from billing.use_cases.doctor import diagnose, find_key, fix
 from billing.use_cases.new_ledger import answer_new_ledger
-from cogs import cards
 from cogs.brake import brake_card
-from cogs.buttons import Action, Pressed, number
-from cogs.cards import Card
-from cogs.context import Interaction, add, answer, locale_of, require_admin, think
-from cogs.holders import find_holders
-from cogs.notices import notice_card
-from cogs.powers import can_write, is_owner, powers_of, require_seen
-from cogs.replies import escaped
-from cogs.shown import Place
+from cogs.core.components import Action, Pressed, number
+from cogs.core.interactions import Interaction, add, answer, locale_of, require_admin, think
+from cogs.core.permissions import can_write, is_owner, powers_of, require_seen
+from cogs.views import layout
+from cogs.views.layout import Card
+from cogs.views.notices import notice_card
+from cogs.views.subscription import Place
+from cogs.views.text import escaped
+from cogs.views.unpaid_holders import find_holders
 
 NOTICES = 5  # shown at once
 UNTOLD = (
@@ -67,7 +67,7 @@ class Doctor(commands.Cog):
             "### The bot goes on with its new ledger\nIts older subscriptions give roles again once you add "
             "their plans with the same prices (`/plans add`)."
         )
-        await answer(interaction, cards.note(said, colour=cards.GOOD))
+        await answer(interaction, layout.note(said, colour=layout.GOOD))
 
 
 async def _untold(interaction: Interaction, guild_id: int) -> list[Card]:
@@ -79,7 +79,7 @@ async def _untold(interaction: Interaction, guild_id: int) -> list[Card]:
     if not shown:
         return []
     more = " There may be more: type /doctor again." if len(notices) == NOTICES else ""
-    return [cards.note(f"{UNTOLD}{more}", colour=cards.WARN), *shown]
+    return [layout.note(f"{UNTOLD}{more}", colour=layout.WARN), *shown]
 
 
 async def _mend(interaction: Interaction, guild_id: int, findings: list[Finding]) -> list[str]:
@@ -185,7 +185,7 @@ def report(findings: list[Finding], done: list[str], *, asked: bool) -> list[Car
         lines.append("`/doctor fix:True` mends what is marked so.")
     head = "### All is well" if not wrong else f"### {len(wrong)} to mend"
     texts = _blocks([head, *lines])
-    return [cards.note(text, colour=cards.BAD if wrong else cards.GOOD) for text in texts]
+    return [layout.note(text, colour=layout.BAD if wrong else layout.GOOD) for text in texts]
 
 
 def _wrong(finding: Finding) -> str:

@@ -17,14 +17,14 @@ from billing.use_cases.grant import (
     load_grant_block,
     take_grant_back,
 )
-from cogs import cards
-from cogs.buttons import Action, Pressed, number
-from cogs.context import Interaction, answer, locale_of, require_admin, think
-from cogs.options import find_admin_plan, suggest_plans
-from cogs.powers import cannot_give, require_plan_sellable
-from cogs.replies import day, escaped
-from cogs.shown import Place
-from cogs.sums import sums_words
+from cogs.autocomplete import find_admin_plan, suggest_plans
+from cogs.core.components import Action, Pressed, number
+from cogs.core.interactions import Interaction, answer, locale_of, require_admin, think
+from cogs.core.permissions import cannot_give, require_plan_sellable
+from cogs.views import layout
+from cogs.views.charges import sums_words
+from cogs.views.subscription import Place
+from cogs.views.text import day, escaped
 
 REASON_LIMIT = 300
 
@@ -63,19 +63,19 @@ class Grants(commands.Cog):
         _require_present(member)
         block = await load_grant_block(ports, guild_id, member.id, chosen)
         if block is not None:
-            lift = cards.button("Lift the revocation", "lift", 0, f"{guild_id}:{block.decision_id}")
+            lift = layout.button("Lift the revocation", "lift", 0, f"{guild_id}:{block.decision_id}")
             said = (
                 f"The admins revoked **{escaped(chosen.name)}** for <@{member.id}>, so a grant would give "
                 "them nothing. Lift the revocation first, then use /grant again."
             )
-            await answer(interaction, cards.note(said, cards.row(lift), colour=cards.WARN))
+            await answer(interaction, layout.note(said, layout.row(lift), colour=layout.WARN))
             return
         order = GrantOrder(guild_id, member.id, chosen, days, (reason or "").strip(), interaction.user.id)
         made = await grant(ports, order)
         place = Place(interaction.client, guild_id, locale_of(interaction))
-        undo = cards.button("Undo", "ungrant", 0, f"{guild_id}:{made.override.decision_id}")
+        undo = layout.button("Undo", "ungrant", 0, f"{guild_id}:{made.override.decision_id}")
         said = "\n".join([_granted(made, place), *_cannot_give(interaction.guild, chosen)])
-        await answer(interaction, cards.note(said, cards.row(undo), colour=cards.GOOD))
+        await answer(interaction, layout.note(said, layout.row(undo), colour=layout.GOOD))
 
     async def undone(self, interaction: Interaction, pressed: Pressed) -> None:
         """Undo. To take away needs no more than managing the server."""
@@ -87,7 +87,7 @@ class Grants(commands.Cog):
             f"### Grant undone\n<@{ended.member_id}> keeps the roles only where something else gives them, "
             "such as a subscription. The member is told."
         )
-        await answer(interaction, cards.note(said, colour=cards.GOOD))
+        await answer(interaction, layout.note(said, colour=layout.GOOD))
 
 
 def _require_present(member: discord.User | discord.Member) -> None:
@@ -135,5 +135,5 @@ def held_box(held: Held, place: Place, who: int) -> ui.Container[ui.LayoutView]:
     ]
     again = None
     if held.until and plan.prices and not plan.removed_at and (held.paid or not plan.hidden):
-        again = cards.button("Subscribe from then", "buy", who, f"{plan.guild_id}:{plan.id}")
-    return cards.box("\n".join(said), cards.row(again), colour=cards.GOOD)
+        again = layout.button("Subscribe from then", "buy", who, f"{plan.guild_id}:{plan.id}")
+    return layout.box("\n".join(said), layout.row(again), colour=layout.GOOD)

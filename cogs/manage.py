@@ -9,13 +9,14 @@ from billing.errors import Conflict, NotFound
 from billing.model import Status, Subscription, SubscriptionKey
 from billing.ports import Ports
 from billing.use_cases.manage import manage_link
-from cogs import cards
-from cogs.buttons import Action, Pressed, parse_key
-from cogs.context import Interaction, answer, locale_of, think
-from cogs.options import NO_SUBSCRIPTION, find_own, suggest_own
-from cogs.payers import NONE_KNOWN
-from cogs.receipts import OwnPage
-from cogs.shown import Place, look_up, option_of
+from cogs.autocomplete import NO_SUBSCRIPTION, find_own, suggest_own
+from cogs.core.components import Action, Pressed
+from cogs.core.interactions import Interaction, answer, locale_of, think
+from cogs.core.keys import parse_key
+from cogs.views import layout
+from cogs.views.ownership_notices import NONE_KNOWN
+from cogs.views.receipt import OwnPage
+from cogs.views.subscription import Place, look_up, option_of
 
 OWN_LINK = (
     "Here you can change how you pay, see your invoices and cancel. The link is yours alone and works for a "
@@ -79,25 +80,27 @@ def key_of(text: str) -> SubscriptionKey:
     return key
 
 
-async def choice_card(interaction: Interaction, candidates: list[Subscription], action: str) -> cards.Card:
+async def choice_card(interaction: Interaction, candidates: list[Subscription], action: str) -> layout.Card:
     """Ask which one is meant."""
     place = Place(interaction.client, interaction.guild_id, locale_of(interaction))
     options = [option_of(shown, place) for shown in await look_up(interaction.client.ports, candidates)]
     if not options:
         raise Conflict(NO_SUBSCRIPTION)
     asked = "Which subscription do you mean?"
-    return cards.note(asked, cards.select("Choose a subscription", action, interaction.user.id, "", options))
+    return layout.note(
+        asked, layout.select("Choose a subscription", action, interaction.user.id, "", options)
+    )
 
 
 async def _show_link(interaction: Interaction, key: SubscriptionKey) -> None:
     said, row = await own_page(interaction.client.ports, interaction.user.id, key)
-    await answer(interaction, cards.note(said, row))
+    await answer(interaction, layout.note(said, row))
 
 
 async def own_page(ports: Ports, member_id: int, key: SubscriptionKey) -> OwnPage:
     """The provider's own page, made for the caller: what to say of it, and the link."""
     url = await manage_link(ports, member_id, key)
     provider = ports.provider_of(key)
-    text, row = cards.links([cards.Link(f"Open {provider.title}", url)])
+    text, row = layout.links([layout.Link(f"Open {provider.title}", url)])
     said = OWN_LINK if provider.keeps_period else SIGN_IN.format(title=provider.title)
     return f"{said}\n{text}".strip(), row

@@ -22,14 +22,15 @@ from billing.use_cases.link_member import (
     open_page,
     unlink,
 )
-from cogs import cards
-from cogs.buttons import ID_LIMIT, Action, Pressed, key_text, number, parse_key
-from cogs.context import Interaction, answer, locale_of, require_admin, think
-from cogs.options import Choice, matching
-from cogs.powers import is_owner, require_plan_sellable
-from cogs.replies import escaped
-from cogs.shown import Place
-from cogs.sums import price_words
+from cogs.autocomplete import Choice, matching
+from cogs.core.components import ID_LIMIT, Action, Pressed, number
+from cogs.core.interactions import Interaction, answer, locale_of, require_admin, think
+from cogs.core.keys import key_text, parse_key
+from cogs.core.permissions import is_owner, require_plan_sellable
+from cogs.views import layout
+from cogs.views.charges import price_words
+from cogs.views.subscription import Place
+from cogs.views.text import escaped
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class Members(commands.GroupCog, group_name="members", group_description="Who pa
         ports, by = interaction.client.ports, interaction.user.id
         whose = await unlink(ports, guild_id, _key_of(key), by, number(had))
         said = f"### Link undone\n<@{whose.member_id}> no longer has this subscription or its roles."
-        await answer(interaction, cards.note(said))
+        await answer(interaction, layout.note(said))
 
     async def opened(self, interaction: Interaction, pressed: Pressed) -> None:
         """The application's owner says that the member is who pays."""
@@ -115,7 +116,7 @@ class Members(commands.GroupCog, group_name="members", group_description="Who pa
             owner=await is_owner(interaction),
         )
         said = f"### Confirmed\n<@{whose.member_id}> can now manage and cancel this subscription themselves."
-        await answer(interaction, cards.note(said, colour=cards.GOOD))
+        await answer(interaction, layout.note(said, colour=layout.GOOD))
 
 
 def _key_of(text: str) -> SubscriptionKey:
@@ -156,8 +157,8 @@ async def _link(interaction: Interaction, ask: Ask) -> None:
     whose = Binding(ask.guild_id, ask.member_id)
     if ask.owner and known and known.binding == whose and known.bound_by is BoundBy.ADMIN:
         said = f"### Linked already\n<@{ask.member_id}> has this subscription. {CLOSED_PAGE}"
-        row = cards.row(_pays_button(ask))
-        await answer(interaction, cards.note(said.format(member=ask.member_id), row))
+        row = layout.row(_pays_button(ask))
+        await answer(interaction, layout.note(said.format(member=ask.member_id), row))
         return
     subscription, plans = await find_linkable(ports, ask)
     for plan in plans:
@@ -174,11 +175,11 @@ async def _link(interaction: Interaction, ask: Ask) -> None:
         had = place.roles(ask.guild_id, made.had)
         said += f"\n**Note:** they have {had} already. From now on that goes with the subscription."
     undo = f"{ask.guild_id}:{had_mask(made)}:{key_text(ask.key)}"
-    row = cards.row(
-        cards.button("Undo", "unlink", 0, undo) if _fits("unlink", undo) else None,
+    row = layout.row(
+        layout.button("Undo", "unlink", 0, undo) if _fits("unlink", undo) else None,
         _pays_button(ask) if ask.owner else None,
     )
-    await answer(interaction, cards.note(said, row, colour=cards.GOOD))
+    await answer(interaction, layout.note(said, row, colour=layout.GOOD))
 
 
 def _require_sellable(interaction: Interaction, guild_id: int, plan: Plan) -> None:
@@ -196,7 +197,7 @@ def _require_sellable(interaction: Interaction, guild_id: int, plan: Plan) -> No
 
 def _pays_button(ask: Ask) -> Item[Any] | None:
     rest = f"{ask.guild_id}:{key_text(ask.key)}"
-    return cards.button("They pay it themselves", "theypay", 0, rest) if _fits("theypay", rest) else None
+    return layout.button("They pay it themselves", "theypay", 0, rest) if _fits("theypay", rest) else None
 
 
 def _fits(action: str, rest: str) -> bool:

@@ -25,12 +25,10 @@ from billing.use_cases.plans import (
     map_product,
     remove_plan,
 )
-from cogs import cards
-from cogs.buttons import Action, Pressed, number
-from cogs.cards import Card
-from cogs.context import Interaction, answer, locale_of, require_admin, think
-from cogs.options import find_admin_plan, suggest_all_plans, suggest_plans
-from cogs.powers import (
+from cogs.autocomplete import find_admin_plan, suggest_all_plans, suggest_plans
+from cogs.core.components import Action, Pressed, number
+from cogs.core.interactions import Interaction, answer, locale_of, require_admin, think
+from cogs.core.permissions import (
     can_write,
     cannot_give,
     power_words,
@@ -38,9 +36,11 @@ from cogs.powers import (
     require_sellable,
     unseen_words,
 )
-from cogs.replies import TEXT_LIMIT, escaped, within
-from cogs.shown import Place
-from cogs.sums import counted, sale_words
+from cogs.views import layout
+from cogs.views.charges import counted, sale_words
+from cogs.views.layout import Card
+from cogs.views.subscription import Place
+from cogs.views.text import TEXT_LIMIT, escaped, within
 
 PAGE = 6
 ROOM = 640  # characters a plan, so that six stay below Discord's 4000
@@ -175,7 +175,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
             "/plans add with the same price."
         )
         open_still = await close_pages(ports, guild_id, None, [gone.id])
-        await answer(interaction, cards.note("\n".join([said, *_open_words(open_still)])))
+        await answer(interaction, layout.note("\n".join([said, *_open_words(open_still)])))
 
     @app_commands.command(
         description="Where notices go, your legal links, and whether members may switch plans"
@@ -216,7 +216,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         require_plan_sellable(interaction, await load_plan_of(ports, guild_id, plan_id))
         plan = await map_product(ports, guild_id, plan_id, provider, price, interaction.user.id)
         said = f"Whoever pays `{price}` now has **{escaped(plan.name)}**; the roles follow in a moment."
-        await answer(interaction, cards.note(said, colour=cards.GOOD))
+        await answer(interaction, layout.note(said, colour=layout.GOOD))
 
 
 def _price_ids(stripe_price: str | None, paypal_plan: str | None) -> dict[str, str]:
@@ -256,14 +256,14 @@ def _saved(
         warnings += filter(None, (power_words(role), unseen_words(role)))
     text = f"**{headline}**\n{_plan_text(plan, _place(interaction))}"
     told = [text, *(f"**Note:** {w}" for w in warnings), *_open_words(open_still)]
-    return cards.note("\n".join(told), colour=cards.WARN if warnings else cards.GOOD)
+    return layout.note("\n".join(told), colour=layout.WARN if warnings else layout.GOOD)
 
 
 def _place(interaction: Interaction) -> Place:
     return Place(interaction.client, interaction.guild_id, locale_of(interaction))
 
 
-def _plan_text(plan: Plan, place: Place, room: int = cards.TEXT_LIMIT) -> str:
+def _plan_text(plan: Plan, place: Place, room: int = layout.TEXT_LIMIT) -> str:
     trial = counted(plan.trial_days, "free day") if plan.trial_days else ""
     notes = ", ".join(n for n in (trial, "hidden" if plan.hidden else "") if n)
     lines = [
@@ -297,13 +297,13 @@ async def _listing(interaction: Interaction, page: int) -> Card:
     guild_id = await require_admin(interaction, interaction.guild_id)
     plans = await interaction.client.ports.ledger.load_plans(guild_id)
     if not plans:
-        return cards.note("This server sells nothing yet. /plans add makes the first plan.")
-    page, pages = cards.leaf(plans, page, PAGE)
+        return layout.note("This server sells nothing yet. /plans add makes the first plan.")
+    page, pages = layout.leaf(plans, page, PAGE)
     place = _place(interaction)
     shown: list[ui.Item[ui.LayoutView]] = [
-        cards.box(_plan_text(p, place, ROOM)) for p in plans[page * PAGE : (page + 1) * PAGE]
+        layout.box(_plan_text(p, place, ROOM)) for p in plans[page * PAGE : (page + 1) * PAGE]
     ]
-    leafing = cards.pager("plans", interaction.user.id, "", page, pages)
+    leafing = layout.pager("plans", interaction.user.id, "", page, pages)
     return Card(*shown, *([leafing] if leafing else []))
 
 
@@ -320,4 +320,4 @@ def _settings_card(chosen: GuildSettings, *, closed: bool) -> Card:
         said.append(
             "**Note:** the bot may not write in that channel yet. Allow it View Channel and Send Messages."
         )
-    return cards.note("\n".join(said), colour=cards.WARN if closed else cards.GOOD)
+    return layout.note("\n".join(said), colour=layout.WARN if closed else layout.GOOD)

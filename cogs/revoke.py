@@ -28,14 +28,14 @@ from billing.use_cases.revoke import (
     stays_until,
     stop_of,
 )
-from cogs import cards
-from cogs.buttons import Action, Pressed, number
-from cogs.context import Interaction, answer, locale_of, require_admin, think
-from cogs.notices import intent_words
-from cogs.options import find_admin_plan, suggest_all_plans
-from cogs.replies import day, escaped, money
-from cogs.shown import Place
-from cogs.sums import sums_words
+from cogs.autocomplete import find_admin_plan, suggest_all_plans
+from cogs.core.components import Action, Pressed, number
+from cogs.core.interactions import Interaction, answer, locale_of, require_admin, think
+from cogs.views import layout
+from cogs.views.charges import sums_words
+from cogs.views.notices import intent_words
+from cogs.views.subscription import Place
+from cogs.views.text import day, escaped, money
 
 QUESTION_OPEN = 15 * 60  # seconds; as long as Discord lets the question be edited
 LISTED = 8
@@ -119,18 +119,18 @@ class Revoke(commands.Cog):
 
     async def _ask(
         self, interaction: Interaction, order: Order, affected: list[Affected], before: str = ""
-    ) -> cards.Card:
+    ) -> layout.Card:
         now = interaction.client.ports.clock.now()
         self._open = {key: q for key, q in self._open.items() if q.until > now}
         number = secrets.token_hex(8)
         self._open[number] = Question(order, affected, now + QUESTION_OPEN)
-        row = cards.row(
-            cards.button("Revoke access", "revokeyes", order.by, number, style=cards.Style.danger),
-            cards.button("Leave it", "revokeno", order.by, number),
+        row = layout.row(
+            layout.button("Revoke access", "revokeyes", order.by, number, style=layout.Style.danger),
+            layout.button("Leave it", "revokeno", order.by, number),
         )
         place = Place(interaction.client, order.guild_id, locale_of(interaction))
         said = before + await _question(order, affected, place, interaction.client.ports)
-        return cards.note(said, row, colour=cards.WARN)
+        return layout.note(said, row, colour=layout.WARN)
 
     async def confirmed(self, interaction: Interaction, pressed: Pressed) -> None:
         """The danger button, good for one press."""
@@ -153,7 +153,7 @@ class Revoke(commands.Cog):
         """The other button."""
         if self._own(interaction, pressed):
             del self._open[pressed.rest]
-        await answer(interaction, cards.note("Nothing was changed."), replace=True)
+        await answer(interaction, layout.note("Nothing was changed."), replace=True)
 
     def _own(self, interaction: Interaction, pressed: Pressed) -> Question | None:
         """What was asked of the presser, and of nobody else."""
@@ -176,7 +176,7 @@ class Revoke(commands.Cog):
         guild, _, decision = pressed.rest.partition(":")
         fresh = await ask_admins(interaction.client.ports, number(guild), interaction.user.id, decision)
         said = "The admins have been told that you ask." if fresh else "The admins have been told already."
-        await answer(interaction, cards.note(f"{said} They decide, and may write to you."))
+        await answer(interaction, layout.note(f"{said} They decide, and may write to you."))
 
 
 async def _question(order: Order, affected: list[Affected], place: Place, ports: Ports) -> str:
@@ -275,7 +275,7 @@ def _refund_line(affected: Affected, place: Place) -> str:
     return f"Refund for {_name(affected)}: **{money(affected.refundable, place.locale)}**"
 
 
-def outcome_card(done: Revocation, place: Place, ports: Ports) -> cards.Card:
+def outcome_card(done: Revocation, place: Place, ports: Ports) -> layout.Card:
     """What came of it so far, with the way back."""
     order = done.order
     said = [f"### Access of <@{order.member_id}> revoked"]
@@ -290,13 +290,13 @@ def outcome_card(done: Revocation, place: Place, ports: Ports) -> cards.Card:
         told = " ".join(words) or "It was ending already."
         said.append(f"- **{_name(affected)}**: {told}")
     said.append("The member is told, with the reason." if order.reason else "The member is told.")
-    undo = cards.button("Undo", "lift", 0, f"{order.guild_id}:{done.decision_id}")
+    undo = layout.button("Undo", "lift", 0, f"{order.guild_id}:{done.decision_id}")
     settled = (IntentState.DONE, IntentState.DROPPED)
     open_still = any(i.state not in settled for i in done.intents)
-    return cards.note("\n".join(said), cards.row(undo), colour=cards.WARN if open_still else cards.GOOD)
+    return layout.note("\n".join(said), layout.row(undo), colour=layout.WARN if open_still else layout.GOOD)
 
 
-def lifted_card(done: Undone, guild_id: int, place: Place, ports: Ports) -> cards.Card:
+def lifted_card(done: Undone, guild_id: int, place: Place, ports: Ports) -> layout.Card:
     """What an Undo gave back, and what it could not."""
     who = f"<@{done.member_id}>"
     said = ["### Revocation lifted"]
@@ -304,7 +304,7 @@ def lifted_card(done: Undone, guild_id: int, place: Place, ports: Ports) -> card
     row = None
     if done.still is not None:
         said.append(f"Another revocation of {who} still stands. Until you lift that as well, it rules.")
-        row = cards.row(cards.button("Lift that too", "lift", 0, f"{guild_id}:{done.still}"))
+        row = layout.row(layout.button("Lift that too", "lift", 0, f"{guild_id}:{done.still}"))
     if done.until is not None:
         said.append(
             f"{who} has the paid days back until {day(done.until)} and can subscribe again. The old "
@@ -319,4 +319,4 @@ def lifted_card(done: Undone, guild_id: int, place: Place, ports: Ports) -> card
         said.append(
             "The provider did not answer, so a refund made in its dashboard was not taken into account."
         )
-    return cards.note("\n".join(said), row, colour=cards.GOOD if done.still is None else cards.WARN)
+    return layout.note("\n".join(said), row, colour=layout.GOOD if done.still is None else layout.WARN)

@@ -14,14 +14,15 @@ from billing.rules.access import decide_right
 from billing.rules.names import Names
 from billing.use_cases.look_up_checkout import look_at_open
 from billing.use_cases.subscribe import Offer, Way, offer
-from cogs import cards
-from cogs.buttons import Action, Pressed, key_text, number
-from cogs.cards import Card
-from cogs.context import Interaction, answer, locale_of, think
-from cogs.options import find_offered, find_plan, on_sale, suggest_sale
-from cogs.replies import TEXT_LIMIT, day, escaped, money, state_words, unsure_note, within
-from cogs.shown import Place, ask_button, block_words
-from cogs.sums import counted, sale_words, steps_words, sums_words
+from cogs.autocomplete import find_offered, find_plan, on_sale, suggest_sale
+from cogs.core.components import Action, Pressed, number
+from cogs.core.interactions import Interaction, answer, locale_of, think
+from cogs.core.keys import key_text
+from cogs.views import layout
+from cogs.views.charges import counted, sale_words, steps_words, sums_words
+from cogs.views.layout import Card
+from cogs.views.subscription import Place, ask_button, block_words
+from cogs.views.text import TEXT_LIMIT, day, escaped, money, state_words, unsure_note, within
 
 PAGE = 5
 ROOM = 3_900  # characters for all plans of a page, a little below Discord's 4000
@@ -76,13 +77,13 @@ async def _show_one(interaction: Interaction, plan: Plan) -> None:
 async def _unsure(interaction: Interaction) -> list[ui.Container[ui.LayoutView]]:
     """What was paid lately is known before anything is offered; or that this could not be found out."""
     note = unsure_note(await look_at_open(interaction.client.ports, interaction.user.id))
-    return [cards.box(note, colour=cards.WARN)] if note else []
+    return [layout.box(note, colour=layout.WARN)] if note else []
 
 
 async def _window(interaction: Interaction, plans: Sequence[Plan], page: int) -> Card:
     """Few plans come with their links at once; of many each has a button that makes them."""
     ports, who = interaction.client.ports, interaction.user.id
-    page, pages = cards.leaf(plans, page, PAGE)
+    page, pages = layout.leaf(plans, page, PAGE)
     shown = plans[page * PAGE : (page + 1) * PAGE]
     unsure = await _unsure(interaction)
     offers = await asyncio.gather(
@@ -94,7 +95,7 @@ async def _window(interaction: Interaction, plans: Sequence[Plan], page: int) ->
     fitting = all(link.fits for o in offers for link in _links(interaction, o))
     linked, room = pages == 1 and (fitting or len(offers) == 1), ROOM // len(offers)
     boxes = [offer_box(interaction, o, linked=linked, room=room) for o in offers]
-    leafing = cards.pager("sale", who, "", page, pages)
+    leafing = layout.pager("sale", who, "", page, pages)
     return Card(*unsure, *boxes, *([leafing] if leafing else []))
 
 
@@ -110,7 +111,7 @@ def offer_box(
     """A plan as this member may have it. `linked` false: a button that makes the links stands for them."""
     place = Place(interaction.client, interaction.guild_id, locale_of(interaction))
     text, row = _actions(interaction, made, linked=linked)
-    return cards.box(within(room, [*_about(made, place), (0, text)]), row)
+    return layout.box(within(room, [*_about(made, place), (0, text)]), row)
 
 
 def _about(made: Offer, place: Place) -> list[tuple[int, str]]:
@@ -165,16 +166,16 @@ def _is_special(way: Way) -> bool:
     return bool(way.trial_days) or way.starts_at is not None or due.amount != way.then[0].amount
 
 
-def _actions(interaction: Interaction, made: Offer, *, linked: bool) -> tuple[str, cards.Row | None]:
+def _actions(interaction: Interaction, made: Offer, *, linked: bool) -> tuple[str, layout.Row | None]:
     """What can be done about it: nothing where it was revoked, managing where it is had, else paying."""
     who = interaction.user.id
     if made.block is not None:
         reason = f" Reason: {escaped(made.block.reason, 100)}" if made.block.reason else ""
         said = f"**The server's admins revoked this for you, so it cannot be bought.**{reason}"
         said = block_words(made.block) if made.block.by == RULE else said
-        return said, cards.row(ask_button(made.block, who))
+        return said, layout.row(ask_button(made.block, who))
     if made.has is not None:
-        manage = cards.row(cards.button("Manage", "manage", who, key_text(made.has.key)))
+        manage = layout.row(layout.button("Manage", "manage", who, key_text(made.has.key)))
         ports = interaction.client.ports
         if decide_right(made.has, ports.now(), ports.grace) is None:
             return f"You subscribe to this. {state_words(made.has, None)}", manage
@@ -183,12 +184,12 @@ def _actions(interaction: Interaction, made: Offer, *, linked: bool) -> tuple[st
     if made.entitled:
         return "You have this: the server's admins gave it to you.", None
     if made.pending is not None:
-        return _starting(made.pending), cards.row(
-            cards.button("Manage", "manage", who, key_text(made.pending.key))
+        return _starting(made.pending), layout.row(
+            layout.button("Manage", "manage", who, key_text(made.pending.key))
         )
     if not linked:
         rest = f"{made.plan.guild_id}:{made.plan.id}"
-        return "", cards.row(cards.button("Subscribe", "buy", who, rest, style=cards.Style.primary))
+        return "", layout.row(layout.button("Subscribe", "buy", who, rest, style=layout.Style.primary))
     return _pay(interaction, made)
 
 
@@ -201,12 +202,12 @@ def _starting(pending: Subscription) -> str:
     )
 
 
-def _pay(interaction: Interaction, made: Offer) -> tuple[str, cards.Row | None]:
+def _pay(interaction: Interaction, made: Offer) -> tuple[str, layout.Row | None]:
     if not made.ways:
         given = _granted(made)
         return given or "It cannot be bought just now. Please tell the server's admins.", None
     faults = [f"{way.title}: {escaped(way.fault, TEXT_LIMIT)}" for way in made.ways if way.fault]
-    text, row = cards.links(_links(interaction, made))
+    text, row = layout.links(_links(interaction, made))
     return "\n".join([*_later(made), *faults, text]).strip(), row
 
 
@@ -233,8 +234,8 @@ def _granted(made: Offer) -> str:
     return f"The server's admins gave you this until {day(made.granted_until)}."
 
 
-def _links(interaction: Interaction, made: Offer) -> list[cards.Link]:
-    return [cards.Link(_label(way, locale_of(interaction)), way.url) for way in made.ways if way.url]
+def _links(interaction: Interaction, made: Offer) -> list[layout.Link]:
+    return [layout.Link(_label(way, locale_of(interaction)), way.url) for way in made.ways if way.url]
 
 
 def _label(way: Way, locale: str) -> str:

@@ -12,15 +12,15 @@ from billing.model import Binding, Status, Subscription
 from billing.ports import Ports
 from billing.use_cases.grant import Held, load_held
 from billing.use_cases.look_up_checkout import look_at_open
-from cogs import cards
-from cogs.buttons import Action, Pressed, number
-from cogs.cards import Card
-from cogs.context import Interaction, add, answer, locale_of, think
+from cogs.core.components import Action, Pressed, number
+from cogs.core.interactions import Interaction, add, answer, locale_of, think
 from cogs.grant import held_box
-from cogs.notices import notice_text
-from cogs.payers import NONE_KNOWN
-from cogs.replies import unsure_note
-from cogs.shown import Place, look_up, subscription_box
+from cogs.views import layout
+from cogs.views.layout import Card
+from cogs.views.notices import notice_text
+from cogs.views.ownership_notices import NONE_KNOWN
+from cogs.views.subscription import Place, look_up, subscription_box
+from cogs.views.text import unsure_note
 
 Listed: TypeAlias = Subscription | Held
 
@@ -52,7 +52,7 @@ class Subscriptions(commands.Cog):
         await _mark(interaction, listed)  # which takes them out of parking
         await answer(interaction, card)
         for text in more:
-            await add(interaction, cards.note(text))
+            await add(interaction, layout.note(text))
 
     async def turn(self, interaction: Interaction, pressed: Pressed) -> None:
         """Another page of it."""
@@ -98,7 +98,7 @@ def _news(texts: Sequence[str]) -> list[str]:
     """Texts gathered into blocks: the first goes above the list, the others below."""
     blocks = [""]
     for text in texts:
-        room = NEWS_IN_FRONT if len(blocks) == 1 else cards.TEXT_LIMIT
+        room = NEWS_IN_FRONT if len(blocks) == 1 else layout.TEXT_LIMIT
         if len(blocks[-1]) + len(text) + 2 > room:
             blocks.append("")
         blocks[-1] = f"{blocks[-1]}\n\n{text}".strip()
@@ -107,18 +107,18 @@ def _news(texts: Sequence[str]) -> list[str]:
 
 async def _overview(interaction: Interaction, listed: Sequence[Listed], page: int, news: str) -> Card:
     place, who = _place(interaction), interaction.user.id
-    page, pages = cards.leaf(listed, page, PAGE)
+    page, pages = layout.leaf(listed, page, PAGE)
     part = listed[page * PAGE : (page + 1) * PAGE]
     own = [each for each in part if isinstance(each, Subscription)]
     shown = await look_up(interaction.client.ports, own, closely=True)
     cards_of = {each.subscription.key: subscription_box(each, place, ROOM) for each in shown}
-    boxes = [cards.box(f"### News\n{news}", colour=cards.WARN)] if news else []
+    boxes = [layout.box(f"### News\n{news}", colour=layout.WARN)] if news else []
     if not part:
-        boxes.append(cards.box(NONE_KNOWN))
+        boxes.append(layout.box(NONE_KNOWN))
     for each in part:
         if isinstance(each, Held):
             boxes.append(held_box(each, place, who))
         elif each.key in cards_of:
             boxes.append(cards_of[each.key])
-    leafing = cards.pager("page", who, "", page, pages)
+    leafing = layout.pager("page", who, "", page, pages)
     return Card(*boxes, *([leafing] if leafing else []))

@@ -55,7 +55,7 @@ def chromium() -> str:
 @pytest.fixture(autouse=True)
 def no_gateway_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a whole program ran in this process, the gateway that its owner named stays the process's."""
-    monkeypatch.setattr("cogs.gateway.ClosingWebSocket.fixed", None)
+    monkeypatch.setattr("cogs.core.gateway_recovery.ClosingWebSocket.fixed", None)
 
 
 @pytest.fixture(autouse=True)

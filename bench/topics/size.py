@@ -18,7 +18,7 @@ from bench.machine import folder
 from bench.still import TOGETHER, Still
 from bench.table import Figure
 from billing.model import Item
-from cogs.client import DuesBot
+from cogs.bot import DuesBot
 from db import SqliteLedger
 from db.rows import sold
 

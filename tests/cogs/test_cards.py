@@ -10,10 +10,11 @@ import pytest
 
 from billing.model import Binding, Override, OverrideKind, Plan
 from billing.rules.access import Right
-from cogs import cards
-from cogs.buttons import custom_id, key_text, parse_key
-from cogs.shown import Place, Shown, subscription_box
+from cogs.core.components import custom_id
+from cogs.core.keys import key_text, parse_key
 from cogs.subscriptions import NEWS_IN_FRONT, PAGE, ROOM
+from cogs.views import layout
+from cogs.views.subscription import Place, Shown, subscription_box
 from tests.cogs.test_replies import NOW, PAID, PRICE
 
 SNOWFLAKE = (1 << 63) - 1
@@ -53,18 +54,18 @@ def count(components: list[dict[str, Any]]) -> int:
 
 def test_a_full_page_of_subscriptions_fits() -> None:
     place = Place(cast("discord.Client", Nowhere()))
-    news = cards.box("### News\n" + "n" * NEWS_IN_FRONT)
+    news = layout.box("### News\n" + "n" * NEWS_IN_FRONT)
     boxes = [subscription_box(largest(), place, ROOM) for _ in range(PAGE)]
-    pager = cards.pager("page", SNOWFLAKE, "", 1, 3)
+    pager = layout.pager("page", SNOWFLAKE, "", 1, 3)
     assert pager is not None
-    card = cards.Card(news, *boxes, pager)
+    card = layout.Card(news, *boxes, pager)
     payload: list[dict[str, Any]] = card.to_components()  # type: ignore[no-untyped-call]  # discord.py left it out
     assert count(payload) <= 40
     assert card.content_length() <= 4_000
 
 
 async def test_no_view_stays_in_memory() -> None:
-    assert cards.note("x", cards.row(cards.button("a", "b", 1))).is_finished()
+    assert layout.note("x", layout.row(layout.button("a", "b", 1))).is_finished()
 
 
 def test_the_longest_key_fits_into_a_custom_id() -> None:
@@ -83,10 +84,10 @@ def test_a_key_is_read_back() -> None:
 
 def test_an_address_too_long_for_a_button_becomes_text() -> None:
     short, long = (
-        cards.Link("Pay", "https://p.example/1"),
-        cards.Link("Pay", "https://p.example/" + "x" * 600),
+        layout.Link("Pay", "https://p.example/1"),
+        layout.Link("Pay", "https://p.example/" + "x" * 600),
     )
-    text, row = cards.links([short, long])
+    text, row = layout.links([short, long])
     assert text == f"[Pay]({long.url})"
     assert row is not None
     assert [b["url"] for b in row.to_component_dict()["components"]] == [short.url]
@@ -94,12 +95,12 @@ def test_an_address_too_long_for_a_button_becomes_text() -> None:
 
 @pytest.mark.parametrize(("page", "pages", "off"), [(0, 3, [True, False]), (2, 3, [False, True])])
 def test_leafing_stops_at_both_ends(page: int, pages: int, off: list[bool]) -> None:
-    row = cards.pager("page", 1, "", page, pages)
+    row = layout.pager("page", 1, "", page, pages)
     assert row is not None
     assert [b["disabled"] for b in row.to_component_dict()["components"]] == off
-    assert cards.pager("page", 1, "", 0, 1) is None
+    assert layout.pager("page", 1, "", 0, 1) is None
 
 
 def test_a_page_that_is_gone_becomes_the_last_one() -> None:
-    assert cards.leaf(range(9), 7, 4) == (2, 3)
-    assert cards.leaf([], 0, 4) == (0, 1)
+    assert layout.leaf(range(9), 7, 4) == (2, 3)
+    assert layout.leaf([], 0, 4) == (0, 1)

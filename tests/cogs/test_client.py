@@ -15,11 +15,11 @@ import pytest
 import yarl
 
 from billing.errors import Conflict, LedgerUnavailable
-from cogs.buttons import act
-from cogs.client import ANSWERING, CLOSE_PATIENCE, DuesBot
-from cogs.connect import TokenRefused
-from cogs.context import Interaction
-from cogs.errors import UNREACHED
+from cogs.bot import ANSWERING, CLOSE_PATIENCE, DuesBot
+from cogs.core.components import act
+from cogs.core.interactions import Interaction
+from cogs.core.startup import TokenRefused
+from cogs.error_handler import UNREACHED
 from sandbox.discord import NoAnswerError
 from sandbox.stage import free_port
 from tests.cogs import town as parts
@@ -92,7 +92,7 @@ async def test_commands_are_registered_when_they_changed(
     commands = still_town.app.commands[None]
     commands.pop(next(iter(commands)))
     assert await lives(still_town) == 1
-    monkeypatch.setattr("cogs.client.fingerprint", lambda *_: "of a later version")
+    monkeypatch.setattr("cogs.bot.fingerprint", lambda *_: "of a later version")
     assert await lives(still_town) == 1
     assert await lives(still_town) == 0
 
@@ -128,8 +128,8 @@ async def test_it_is_offline_after_a_break_and_online_again(town: Town) -> None:
 async def test_a_message_that_cannot_be_read_ends_the_connection_and_not_the_bot(
     town: Town, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("cogs.client.GATEWAY_AGAIN", FAR)
-    monkeypatch.setattr("cogs.client.LONGEST_PAUSE", 5 * FAR)
+    monkeypatch.setattr("cogs.bot.GATEWAY_AGAIN", FAR)
+    monkeypatch.setattr("cogs.bot.LONGEST_PAUSE", 5 * FAR)
     assert town.process is not None
     bot, pauses, pausing, over = town.process.bot, list[float](), asyncio.Event(), asyncio.Event()
     sleep_on = bot.ports.clock.sleep
@@ -173,7 +173,7 @@ async def test_a_wrong_token(still_town: Town, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_a_login_that_fails_is_tried_again(still_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cogs.client.LOGIN_AGAIN", 0)
+    monkeypatch.setattr("cogs.bot.LOGIN_AGAIN", 0)
     still_town.discord.faults.fail("GET", "/users/@me", 503, times=2)
     async with running(still_town) as process:
         assert process.bot.is_online()
@@ -182,7 +182,7 @@ async def test_a_login_that_fails_is_tried_again(still_town: Town, monkeypatch: 
 async def test_a_gateway_that_is_away_at_first(still_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     where = discord.gateway.DiscordWebSocket
     there = where.DEFAULT_GATEWAY
-    monkeypatch.setattr("cogs.client.GATEWAY_AGAIN", 0)
+    monkeypatch.setattr("cogs.bot.GATEWAY_AGAIN", 0)
     monkeypatch.setattr(where, "DEFAULT_GATEWAY", yarl.URL(f"ws://127.0.0.1:{free_port()}"))
     waits = []
 
@@ -235,10 +235,10 @@ async def test_discord_that_is_away_for_a_moment_is_said_where_it_can_be(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
     town.discord.faults.hang_up("POST", "/interactions/*/*/callback")
-    with caplog.at_level(logging.INFO, logger="cogs.errors"):
+    with caplog.at_level(logging.INFO, logger="cogs.error_handler"):
         reply = await town.bob.run(town.guild, "subscriptions")
     assert reply.text == UNREACHED
-    (record,) = [r for r in caplog.records if r.name == "cogs.errors"]
+    (record,) = [r for r in caplog.records if r.name == "cogs.error_handler"]
     assert record.getMessage() == "/subscriptions was cut short: ServerDisconnectedError: Server disconnected"
     assert record.exc_info is None
 
@@ -246,14 +246,14 @@ async def test_discord_that_is_away_for_a_moment_is_said_where_it_can_be(
 async def test_an_answer_that_comes_too_late_is_a_line_in_the_log(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, logger="cogs.errors")
+    caplog.set_level(logging.INFO, logger="cogs.error_handler")
     town.world.ack_seconds = 0.2
     held = town.discord.faults.hold("POST", "/interactions/*")
     with pytest.raises(NoAnswerError):
         await town.bob.run(town.guild, "subscriptions")
     held.release()
     await asyncio.wait_for(asyncio.gather(*under_way()), 20)
-    (record,) = [r for r in caplog.records if r.name == "cogs.errors"]
+    (record,) = [r for r in caplog.records if r.name == "cogs.error_handler"]
     assert record.levelno == logging.INFO
     assert "10062" in record.getMessage()
 
@@ -286,7 +286,7 @@ async def test_an_autocomplete_that_discord_drops_has_no_trace(
 async def test_an_event_handler_that_was_too_late_is_a_line_in_the_log(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "cogs.client")
+    caplog.set_level(logging.INFO, "cogs.bot")
     assert town.process is not None
     answer: Any = SimpleNamespace(status=404, reason="")
     for code in (10062, 1):
@@ -294,7 +294,7 @@ async def test_an_event_handler_that_was_too_late_is_a_line_in_the_log(
             await _fail(discord.NotFound(answer, {"code": code, "message": ""}))
         except discord.NotFound:
             await town.process.bot.on_error("interaction")
-    assert [r.levelname for r in caplog.records if r.name == "cogs.client"] == ["INFO", "ERROR"]
+    assert [r.levelname for r in caplog.records if r.name == "cogs.bot"] == ["INFO", "ERROR"]
 
 
 async def _fail(error: Exception) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.use_cases.audit_members import check_members
-from cogs import role_sync
+from cogs.gateways import roles
 from tests.cogs.town import DAY, Town
 
 WITH_INTENT = pytest.mark.parametrize("still_town", ["members intent"], indirect=True)
@@ -44,7 +44,7 @@ async def test_a_role_that_another_bot_gave_back_is_taken_by_the_next_sweep(town
 async def test_with_the_members_intent_it_is_taken_though_it_came_a_moment_later(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(role_sync, "RESTORING", 0.3)
+    monkeypatch.setattr(roles, "RESTORING", 0.3)
     await left_and_ended(town)
     town.world.rejoin(town.guild, town.bob)
     await town.stripe.settle()

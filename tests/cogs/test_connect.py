@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.errors import DiscordUnavailable
-from cogs.connect import introduce
+from cogs.core.startup import introduce
 from tests.cogs.town import TOKEN, Town
 
 

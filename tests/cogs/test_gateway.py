@@ -14,9 +14,9 @@ import pytest
 import yarl
 
 from billing.model import Seen
-from cogs.client import DuesBot
-from cogs.connect import use_discord, use_gateway
-from cogs.gateway import ClosingWebSocket
+from cogs.bot import DuesBot
+from cogs.core.gateway_recovery import ClosingWebSocket
+from cogs.core.startup import use_discord, use_gateway
 from sandbox.discord import routes_apps
 from tests.cogs import town as parts
 from tests.cogs.town import Town, running
@@ -109,8 +109,8 @@ async def pauses(still_town: Town, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         found.asked.append(seconds)
         await found.over.wait()
 
-    monkeypatch.setattr("cogs.client.READY_PATIENCE", 0.2)
-    monkeypatch.setattr("cogs.client.TRIED_HOURLY", 3601)
+    monkeypatch.setattr("cogs.bot.READY_PATIENCE", 0.2)
+    monkeypatch.setattr("cogs.bot.TRIED_HOURLY", 3601)
     monkeypatch.setattr(still_town.clock, "sleep", noted)
     yield found
     found.over.set()

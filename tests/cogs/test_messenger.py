@@ -19,8 +19,8 @@ from billing.model import (
     SubscriptionKey,
     Unknown,
 )
-from cogs.notices import intent_words, notice_text
-from cogs.shown import Place
+from cogs.views.notices import intent_words, notice_text
+from cogs.views.subscription import Place
 from tests.cogs.town import Town
 from tests.db.old_notices import OLD
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from billing.model import DisputeState, Item, Money, Price, Status, Subscription, SubscriptionKey
 from billing.rules.access import Right, decide_right
-from cogs.replies import NO_DECIMALS, THREE_DECIMALS, escaped, money, plain, roles, state_words
-from cogs.sums import price_words, sums_words
+from cogs.views.charges import price_words, sums_words
+from cogs.views.text import NO_DECIMALS, THREE_DECIMALS, escaped, money, plain, roles, state_words
 
 PRICE = Price("stripe", "test", "price_1", "prod_1", 500, "eur", "month")
 NOW = 1_800_000_000

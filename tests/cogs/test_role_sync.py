@@ -16,7 +16,7 @@ from billing.errors import (
     RoleGone,
     RolesNotPermitted,
 )
-from cogs import role_sync
+from cogs.gateways import roles
 from sandbox.discord import gateway
 from tests.cogs.town import DAY, Town, running
 
@@ -96,12 +96,12 @@ async def test_a_gateway_that_tells_of_nobody_is_left_alone_for_some_rounds(
 ) -> None:
     """Each question that stays open holds up a sweep."""
     assert town.process is not None
-    monkeypatch.setattr(role_sync, "FIRST_PATIENCE", 0.2)
-    roles = role_sync.DiscordRoles(town.process.bot)
+    monkeypatch.setattr(roles, "FIRST_PATIENCE", 0.2)
+    roles = roles.DiscordRoles(town.process.bot)
     before = town.discord.calls["gateway members"]
     with monkeypatch.context() as silent:
         silent.setattr(gateway._Connection, "_send_members", lambda *_: None)
-        for _ in range(1 + role_sync.SKIPPED):
+        for _ in range(1 + roles.SKIPPED):
             with pytest.raises(DiscordUnavailable):
                 await roles.look(town.guild.id, [town.bob.id])
     assert town.discord.calls["gateway members"] == before + 1
@@ -148,7 +148,7 @@ async def test_a_page_that_is_not_discord_s_is_no_answer(town: Town, status: int
 
 
 async def test_a_call_that_hangs_is_given_up(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(role_sync, "PATIENCE", 0.05)
+    monkeypatch.setattr(roles, "PATIENCE", 0.05)
     town.discord.faults.hold("PUT", "/guilds/*")
     with pytest.raises(DiscordUnavailable):
         await give(town)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from billing.model import Discount, Item, NextCharge, Step, Tax, Terms, Unsure
-from cogs.sums import charge_words, counted, sums_words
+from cogs.views.charges import charge_words, counted, sums_words
 from tests.cogs.test_replies import NOW, PAID, PRICE
 
 DAY = 86_400

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from billing.model import Subscription
 from billing.use_cases.sweep import sweep
-from cogs.replies import state_words
-from cogs.sums import sums_words
+from cogs.views.charges import sums_words
+from cogs.views.text import state_words
 from providers.stripe.mapping import map_subscription
 from sandbox.stripe.cards import ASKS_EACH_TIME
 from sandbox.stripe.discounts import give_customer, take_from_customer

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
 
-import cogs.client
-import cogs.role_sync
+import cogs.bot
+import cogs.gateways.roles
 from billing.model import Plan
 from billing.ports import Arrivals, Pace, Ports, Provider, Work
 from billing.signing import Signer
 from billing.use_cases.plans import Edit, add_plan
 from billing.worker.runner import Worker
-from cogs.client import DuesBot
-from cogs.messenger import DiscordMessenger
-from cogs.role_sync import DiscordRoles, RoleSync
+from cogs.bot import DuesBot
+from cogs.gateways.messenger import DiscordMessenger
+from cogs.gateways.roles import DiscordRoles
+from cogs.rejoin import RoleSync
 from db import SqliteLedger
 from db.lane import OnChange
 from providers.paypal.client import PayPalProvider
@@ -212,8 +213,8 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
     """The program, from its ledger on; what bot.py composes, at a clock that can be turned. `sweeps`: seconds
     between two."""
     async with AsyncExitStack() as stack:
-        stack.enter_context(patch.object(cogs.role_sync, "SETTLING", 0.02))
-        stack.enter_context(patch.object(cogs.client, "STREAM_PAUSE", 0.05))
+        stack.enter_context(patch.object(cogs.gateways.roles, "SETTLING", 0.02))
+        stack.enter_context(patch.object(cogs.bot, "STREAM_PAUSE", 0.05))
         woken: list[OnChange] = [lambda works: town.changed.set()]
         ledger = await SqliteLedger.open(town.path, lambda works: _wake(woken, works))
         stack.push_async_callback(ledger.close)

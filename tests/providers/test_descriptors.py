@@ -12,7 +12,7 @@ import stripe
 
 from billing.errors import ProviderUnavailable
 from billing.fd_limit import RAISE_IT, lacks_descriptors
-from cogs.messenger import translate
+from cogs.core.discord_errors import translate
 from providers.paypal import api as paypal
 from providers.stripe import api as stripe_api
 from sandbox.clock import MovableClock

@@ -9,7 +9,7 @@ import pytest
 from billing.errors import Conflict
 from billing.model import IntentState
 from billing.use_cases.cancel import cancel, preview_cancel
-from cogs.replies import state_words
+from cogs.views.text import state_words
 from tests.billing.builders import MEMBER, MONTH, make_key
 from tests.billing.world import World
 

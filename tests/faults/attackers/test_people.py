@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from billing.model import SubscriptionKey
-from cogs.buttons import FOREIGN, key_text
+from cogs.core.components import FOREIGN
+from cogs.core.keys import key_text
 from sandbox.discord import Guild, Person, Role
 from tests.cogs.town import Town
 from tests.faults.attackers.hands import ADMINS, MEMBERS, leaves, press, something

@@ -16,7 +16,7 @@ import pytest
 
 from billing.model import Finding
 from check import table
-from cogs import cards
+from cogs.views import layout
 from db import SqliteLedger
 from logs import JsonFormatter, TextFormatter
 from sandbox.clock import MovableClock
@@ -252,5 +252,5 @@ async def test_the_page_to_return_to_shows_nothing_of_the_address(door: str, typ
 
 def test_a_name_of_nothing_visible_does_not_spoil_a_menu() -> None:
     """Discord takes no empty label, and with it not the whole message."""
-    menu = cards.select("Which?", "map", 0, "", [("\u200b", "7", "\u200b")])
+    menu = layout.select("Which?", "map", 0, "", [("\u200b", "7", "\u200b")])
     assert menu.to_component_dict()["components"][0]["options"][0]["label"] == "7"

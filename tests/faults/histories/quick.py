@@ -18,7 +18,7 @@ import aiosqlite
 import stripe
 
 import billing.worker.runner
-import cogs.role_sync
+import cogs.gateways.roles
 import providers.paypal.api
 import providers.paypal.client
 from billing.errors import LedgerUnavailable
@@ -26,7 +26,8 @@ from billing.model import Notice, Plan
 from billing.ports import Ports, Provider, Work
 from billing.use_cases.ingest import ingest
 from billing.worker.runner import Worker
-from cogs.role_sync import DiscordRoles, RoleSync
+from cogs.gateways.roles import DiscordRoles
+from cogs.rejoin import RoleSync
 from db import SqliteLedger
 from providers.paypal.client import PayPalProvider
 from providers.stripe.api import RETRIES
@@ -285,8 +286,8 @@ async def opened(path: Path, seed: int, sweeps: bool, intent: bool) -> AsyncIter
 @asynccontextmanager
 async def _built(path: Path, seed: int, sweeps: float, intent: bool) -> AsyncIterator[QuickStage]:
     async with AsyncExitStack() as stack:
-        stack.enter_context(patch.object(cogs.role_sync, "SETTLING", 0.0))
-        stack.enter_context(patch.object(cogs.role_sync, "RESTORING", 0.0))
+        stack.enter_context(patch.object(cogs.gateways.roles, "SETTLING", 0.0))
+        stack.enter_context(patch.object(cogs.gateways.roles, "RESTORING", 0.0))
         stack.enter_context(patch.object(billing.worker.runner, "PAUSE", 0.0))
         # A start looks for the last backup: a thread is late on a busy machine, and `quiet` does not see it.
         stack.enter_context(patch.object(asyncio, "to_thread", _at_once))

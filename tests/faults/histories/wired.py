@@ -12,7 +12,7 @@ import discord
 import yarl
 from discord.gateway import DiscordWebSocket
 
-import cogs.role_sync
+import cogs.gateways.roles
 from billing.errors import LedgerUnavailable
 from billing.ports import Ports
 from sandbox.clock import MovableClock
@@ -176,7 +176,7 @@ async def wired(path: Path, intent: bool) -> AsyncIterator[Stage]:
         gateway = yarl.URL(stage._rest.gateway_url)
         stack.enter_context(patch.object(discord.http.Route, "BASE", stage._rest.rest_url))
         stack.enter_context(patch.object(DiscordWebSocket, "DEFAULT_GATEWAY", gateway))
-        stack.enter_context(patch.object(cogs.role_sync, "SETTLING", 0.01))
+        stack.enter_context(patch.object(cogs.gateways.roles, "SETTLING", 0.01))
         stack.push_async_callback(stage.close)
         await stage.start()
         stage.know(await stage.sell())

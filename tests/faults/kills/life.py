@@ -19,7 +19,8 @@ import stripe
 import uvloop
 
 import bot
-from cogs import client, role_sync
+from cogs import bot
+from cogs.gateways import roles
 from config import load
 from db import lane, schema
 from logs import set_up_logging
@@ -101,8 +102,8 @@ def live(life: Life, link: Connection) -> None:
 
 def _hurry() -> None:
     """Neither wait for further servers, nor between two looks at PayPal, nor for roles to settle."""
-    client.STREAM_PAUSE = 0.02
-    role_sync.SETTLING = 0.02
+    bot.STREAM_PAUSE = 0.02
+    roles.SETTLING = 0.02
     paypal_client.PACE = 0.0
 
 

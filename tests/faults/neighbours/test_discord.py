@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from cogs import role_sync
+from cogs.gateways import roles
 from sandbox.discord import NoAnswerError
 from tests.cogs.town import MONTH, Town
 from tests.faults.neighbours.ways import (
@@ -119,7 +119,7 @@ async def test_a_line_that_is_cut(town: Town) -> None:
 
 
 async def test_a_call_that_is_never_answered(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(role_sync, "PATIENCE", 0.1)
+    monkeypatch.setattr(roles, "PATIENCE", 0.1)
     held = town.discord.faults.hold(*GIVES)
     await town.sell()
     await pay(town)

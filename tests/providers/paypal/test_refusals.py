@@ -7,7 +7,7 @@ import json
 import pytest
 
 from billing.errors import ProviderNotFound, ProviderRefused
-from cogs.replies import TEXT_LIMIT
+from cogs.views.text import TEXT_LIMIT
 from providers.paypal.api import translate
 from providers.paypal.refusals import WORDS
 

@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import discord
-from discord.ext import commands
 
 from billing.errors import (
     DiscordError,
     DiscordUnavailable,
-    DuesError,
     GuildGone,
     GuildOutage,
     MemberGone,
-    MembershipPending,
     RoleAboveBot,
     RoleGone,
     RolesNotPermitted,
 )
-from billing.model import Binding, Seen
-from billing.rules.access import decide
-from cogs.messenger import FAULTS, translate
-from cogs.powers import load_owners
+from billing.model import Seen
+from cogs.core.discord_errors import FAULTS, translate
+from cogs.core.permissions import load_owners
 
 if TYPE_CHECKING:
-    from cogs.client import DuesBot
+    from cogs.bot import DuesBot
 
 log = logging.getLogger(__name__)
 
@@ -149,116 +145,3 @@ class DiscordRoles:
                 bits |= int(role["permissions"])
         permissions = discord.Permissions(bits)
         return permissions.administrator or permissions.manage_roles
-
-
-class RoleSync(commands.Cog):
-    """Members who come back, and servers in which a role may be settable again."""
-
-    def __init__(self, bot: DuesBot) -> None:
-        self._bot = bot
-        self._waking: set[int] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def cog_unload(self) -> None:
-        """Stop what still waits."""
-        for task in self._tasks:
-            task.cancel()
-
-    @commands.Cog.listener()
-    async def on_member_join(self, member: discord.Member) -> None:
-        """With the members intent: whoever is owed anything here gets it back at once. Else the look that
-        decides whether a role is still ours waits for other bots, which may give back what they had."""
-        who, ports = Binding(member.guild.id, member.id), self._bot.ports
-        try:
-            state = await ports.ledger.load_member_state(who.guild_id, who.member_id)
-        except DuesError as error:
-            log.warning("a member who came back is left to the sweep: %s", error)
-            return
-        if decide(state.subscriptions, state.overrides, state.plans, ports.now(), ports.grace):
-            await self._mark(who, "rejoined")
-        elif state.granted:
-            self._begin(self._mark_restored(who))
-
-    async def _mark_restored(self, who: Binding) -> None:
-        await asyncio.sleep(RESTORING)
-        await self._mark(who, "rejoined")
-
-    @commands.Cog.listener()
-    async def on_member_seen(self, guild_id: int, member_id: int, pending: bool) -> None:
-        """With the members intent: who has just passed the server's screening gets what waited for it."""
-        if pending:
-            return
-        try:
-            state = await self._bot.ports.ledger.load_member_state(guild_id, member_id)
-        except DuesError as error:
-            log.warning("a member who was screened is left to the sweep: %s", error)
-            return
-        if state.parked and MembershipPending.tell in state.parked:
-            await self._mark(Binding(guild_id, member_id), "screened")
-
-    async def _mark(self, who: Binding, why: str) -> None:
-        ports = self._bot.ports
-        try:
-            await ports.ledger.record_marks([who], why, ports.now())
-        except DuesError as error:
-            log.warning("a member is left to the sweep: %s", error)
-
-    @commands.Cog.listener()
-    async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
-        """The bot's own roles; of other members nothing is kept, so nothing is heard."""
-        if after.id == self._bot.own_id and before.roles != after.roles:
-            self._wake(after.guild.id)
-
-    @commands.Cog.listener()
-    async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
-        """Moved, or permitted something else."""
-        if (before.position, before.permissions) != (after.position, after.permissions):
-            self._wake(after.guild.id)
-
-    @commands.Cog.listener()
-    async def on_guild_role_create(self, role: discord.Role) -> None:
-        """Other roles may have moved with it."""
-        self._wake(role.guild.id)
-
-    @commands.Cog.listener()
-    async def on_guild_role_delete(self, role: discord.Role) -> None:
-        """The same."""
-        self._wake(role.guild.id)
-
-    @commands.Cog.listener()
-    async def on_guild_join(self, guild: discord.Guild) -> None:
-        """Invited again."""
-        self._wake(guild.id)
-
-    @commands.Cog.listener()
-    async def on_guild_available(self, guild: discord.Guild) -> None:
-        """Back from an outage of Discord's."""
-        self._wake(guild.id)
-
-    @commands.Cog.listener()
-    async def on_ready(self) -> None:
-        """Much may have changed while nobody listened."""
-        for guild in self._bot.guilds:
-            self._wake(guild.id)
-
-    def _wake(self, guild_id: int) -> None:
-        """Mark the parked members of a server once things have settled."""
-        if guild_id not in self._waking:
-            self._waking.add(guild_id)
-            self._begin(self._mark_parked(guild_id))
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _mark_parked(self, guild_id: int) -> None:
-        await asyncio.sleep(SETTLING)
-        self._waking.discard(guild_id)
-        ledger = self._bot.ports.ledger
-        try:
-            parked = [Binding(guild_id, member) for member, _ in await ledger.load_parked(guild_id)]
-            if parked:
-                await ledger.record_marks(parked, "roles changed", self._bot.ports.now())
-        except DuesError as error:
-            log.warning("parked members are left to the sweep: %s", error)

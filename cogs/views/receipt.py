@@ -7,10 +7,10 @@ from typing import TypeAlias
 from billing.model import Intent, IntentKind, IntentState, Status
 from billing.rules.charges import decide_charges
 from billing.use_cases.execute_intent import why_held
-from cogs import cards
-from cogs.replies import NOT_AGAIN, day, escaped, moment
-from cogs.shown import Place, Shown, back_button
-from cogs.sums import sums_words
+from cogs.views import layout
+from cogs.views.charges import sums_words
+from cogs.views.subscription import Place, Shown, back_button
+from cogs.views.text import NOT_AGAIN, day, escaped, moment
 
 OwnPage: TypeAlias = "tuple[str, cards.Row | None]"
 
@@ -29,13 +29,13 @@ OFF = (
 )
 
 
-def receipt_card(intent: Intent, shown: Shown, place: Place, own: OwnPage = ("", None)) -> cards.Card:
+def receipt_card(intent: Intent, shown: Shown, place: Place, own: OwnPage = ("", None)) -> layout.Card:
     """What was wished, what came of it, and the way back while there is one. `own`: the provider's own page,
     where the bot could not do it."""
     said, link = own
-    colour = {IntentState.DONE: cards.GOOD, IntentState.PENDING: cards.WARN}.get(intent.state, cards.BAD)
-    rows = [link, cards.row(back_button(shown))]
-    return cards.note(receipt_text(intent, shown, place, said), *rows, colour=colour)
+    colour = {IntentState.DONE: layout.GOOD, IntentState.PENDING: layout.WARN}.get(intent.state, layout.BAD)
+    rows = [link, layout.row(back_button(shown))]
+    return layout.note(receipt_text(intent, shown, place, said), *rows, colour=colour)
 
 
 def receipt_text(intent: Intent, shown: Shown, place: Place, own: str = "") -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import discord
 
-from cogs.gateway import GatewayState
+from cogs.core.gateway_recovery import GatewayState
 
 
 class TimedLimit(discord.http.Ratelimit):

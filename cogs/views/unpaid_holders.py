@@ -9,10 +9,10 @@ import discord
 
 from billing.model import Finding, Plan
 from billing.use_cases.unpaid_holders import unaccounted
-from cogs.messenger import FAULTS
+from cogs.core.discord_errors import FAULTS
 
 if TYPE_CHECKING:
-    from cogs.client import DuesBot
+    from cogs.bot import DuesBot
 
 LOOKED_AT = 10_000  # members, in ten calls
 NAMED = 10

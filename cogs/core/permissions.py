@@ -15,11 +15,11 @@ from billing.errors import (
     RolesNotPermitted,
 )
 from billing.model import Plan
-from cogs.context import Interaction
-from cogs.messenger import FAULTS, translate
+from cogs.core.discord_errors import FAULTS, translate
+from cogs.core.interactions import Interaction
 
 if TYPE_CHECKING:
-    from cogs.client import DuesBot
+    from cogs.bot import DuesBot
 
 ADMINISTRATOR = "Administrator"
 # Discord, 'Permissions': what acts on the server, on other members or on what they wrote. In the order that

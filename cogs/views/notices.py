@@ -53,59 +53,59 @@ from billing.model import (
 from billing.ports import Ports
 from billing.provider_names import title_of
 from billing.use_cases.execute_intent import STOPPED_ALREADY, why_held
-from cogs import cards, charges, ledgers, payers
 from cogs.brake import brake_card
-from cogs.buttons import ID_LIMIT
-from cogs.member_notices import MemberBody, member_button, member_text, roles_text
-from cogs.receipts import receipt_text
-from cogs.replies import INTENTS, day, escaped, money
-from cogs.shown import Place, Shown, buttons, look_up
-from cogs.sums import sums_words
+from cogs.core.components import ID_LIMIT
+from cogs.views import layout, ledger_notices, ownership_notices, payment_notices
+from cogs.views.charges import sums_words
+from cogs.views.member_notices import MemberBody, member_button, member_text, roles_text
+from cogs.views.receipt import receipt_text
+from cogs.views.subscription import Place, Shown, buttons, look_up
+from cogs.views.text import INTENTS, day, escaped, money
 
 ROLES_MENDED = "Once it is mended the bot tries again by itself; `/doctor fix:True` tries at once."
 
 BRAKE_OFF = "### Nothing is held back any more\nIt was decided, or nobody would lose roles now."
 
 
-async def notice_card(ports: Ports, notice: Notice, place: Place) -> cards.Card:
+async def notice_card(ports: Ports, notice: Notice, place: Place) -> layout.Card:
     """A notice as a message."""
     if isinstance(notice.body, Braked):
-        return await brake_card(ports, notice.guild_id) or cards.note(BRAKE_OFF)
+        return await brake_card(ports, notice.guild_id) or layout.note(BRAKE_OFF)
     text = await notice_text(ports, notice, place)
-    return cards.note(text, *await _rows(ports, notice), colour=_COLOURS.get(type(notice.body), cards.CALM))
+    return layout.note(text, *await _rows(ports, notice), colour=_COLOURS.get(type(notice.body), layout.CALM))
 
 
 _COLOURS: dict[type[NoticeBody], int] = {
-    Started: cards.GOOD,
-    PaymentFailed: cards.WARN,
-    PaymentWaits: cards.WARN,
-    GraceReminder: cards.WARN,
-    PaymentRecovered: cards.GOOD,
-    PaymentDisputed: cards.WARN,
-    Revoked: cards.BAD,
-    Lifted: cards.GOOD,
-    Granted: cards.GOOD,
-    Disputed: cards.WARN,
-    UnmappedProduct: cards.WARN,
-    UnboundPayers: cards.WARN,
-    Linked: cards.GOOD,
-    RoleRefused: cards.WARN,
-    RoleWaits: cards.WARN,
-    Screening: cards.WARN,
-    PaidWhileBlocked: cards.WARN,
-    PaidTwice: cards.WARN,
-    ChargedLate: cards.WARN,
-    RefundedByHand: cards.WARN,
-    TakenBack: cards.WARN,
-    Vanished: cards.WARN,
-    Unheard: cards.BAD,
-    SweepFailing: cards.BAD,
-    WrongClock: cards.BAD,
-    GatewayClosed: cards.BAD,
-    LedgerRestored: cards.WARN,
-    LedgerNew: cards.BAD,
-    NotRepeated: cards.WARN,
-    BackupFailed: cards.WARN,
+    Started: layout.GOOD,
+    PaymentFailed: layout.WARN,
+    PaymentWaits: layout.WARN,
+    GraceReminder: layout.WARN,
+    PaymentRecovered: layout.GOOD,
+    PaymentDisputed: layout.WARN,
+    Revoked: layout.BAD,
+    Lifted: layout.GOOD,
+    Granted: layout.GOOD,
+    Disputed: layout.WARN,
+    UnmappedProduct: layout.WARN,
+    UnboundPayers: layout.WARN,
+    Linked: layout.GOOD,
+    RoleRefused: layout.WARN,
+    RoleWaits: layout.WARN,
+    Screening: layout.WARN,
+    PaidWhileBlocked: layout.WARN,
+    PaidTwice: layout.WARN,
+    ChargedLate: layout.WARN,
+    RefundedByHand: layout.WARN,
+    TakenBack: layout.WARN,
+    Vanished: layout.WARN,
+    Unheard: layout.BAD,
+    SweepFailing: layout.BAD,
+    WrongClock: layout.BAD,
+    GatewayClosed: layout.BAD,
+    LedgerRestored: layout.WARN,
+    LedgerNew: layout.BAD,
+    NotRepeated: layout.WARN,
+    BackupFailed: layout.WARN,
 }
 
 
@@ -130,33 +130,35 @@ async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
         case UnmappedProduct() as body:
             return _unmapped(body)
         case UnboundPayers() as body:
-            return payers.unbound(notice, body, place)
+            return ownership_notices.unbound(notice, body, place)
         case PayerProposed() as body:
-            return payers.proposed(body)
+            return ownership_notices.proposed(body)
         case Linked() as body:
-            return payers.linked(notice, body, await _shown(ports, body.subscription), place)
+            return ownership_notices.linked(notice, body, await _shown(ports, body.subscription), place)
         case RoleRefused() as body:
             return _refused(notice, body, place)
         case IntentOutcome() as body:
             return await _outcome(ports, notice, body, place)
         case Disputed() as body:
-            return charges.disputed(body)
+            return payment_notices.disputed(body)
         case PaidWhileBlocked() as body:
-            return charges.paid_while_blocked(notice, body, await _shown(ports, body.subscription), place)
+            return payment_notices.paid_while_blocked(
+                notice, body, await _shown(ports, body.subscription), place
+            )
         case PaidTwice() as body:
-            return charges.paid_twice(notice, body, place)
+            return payment_notices.paid_twice(notice, body, place)
         case ChargedLate() as body:
-            return charges.charged_late(body, await _shown(ports, body.subscription), place)
+            return payment_notices.charged_late(body, await _shown(ports, body.subscription), place)
         case RefundedByHand() as body:
-            return charges.refunded_by_hand(body, await _shown(ports, body.subscription), place)
+            return payment_notices.refunded_by_hand(body, await _shown(ports, body.subscription), place)
         case TakenBack() as body:
-            return charges.taken_back(body)
+            return payment_notices.taken_back(body)
         case Unreadable() as body:
-            return charges.unreadable(body, await _shown(ports, body.subscription), place)
+            return payment_notices.unreadable(body, await _shown(ports, body.subscription), place)
         case Vanished() as body:
-            return charges.vanished(body, await _shown(ports, body.subscription), place)
+            return payment_notices.vanished(body, await _shown(ports, body.subscription), place)
         case Lifted() as body:
-            return charges.lifted(notice, body, await _shown(ports, body.subscription), place)
+            return payment_notices.lifted(notice, body, await _shown(ports, body.subscription), place)
         case Screening() as body:
             return _screening(notice, body, place)
         case Granted() as body:
@@ -164,25 +166,25 @@ async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
         case GrantEnded() as body:
             return _grant_ended(notice, body, place)
         case RoleWaits() as body:
-            return charges.role_waits(body)
+            return payment_notices.role_waits(body)
         case Braked():
             return BRAKE_OFF
         case Unheard() as body:
             return _unheard(ports, body)
         case SweepFailing() as body:
-            return ledgers.sweep_failing(body)
+            return ledger_notices.sweep_failing(body)
         case WrongClock() as body:
-            return ledgers.wrong_clock(body)
+            return ledger_notices.wrong_clock(body)
         case GatewayClosed() as body:
-            return ledgers.gateway_closed(body)
+            return ledger_notices.gateway_closed(body)
         case LedgerRestored() as body:
-            return ledgers.restored(body)
+            return ledger_notices.restored(body)
         case LedgerNew() as body:
-            return ledgers.new(body)
+            return ledger_notices.new(body)
         case BackupFailed():
-            return ledgers.BACKUP_FAILED
+            return ledger_notices.BACKUP_FAILED
         case NotRepeated() as body:
-            return await ledgers.not_repeated(ports, notice, body)
+            return await ledger_notices.not_repeated(ports, notice, body)
         case Unknown():
             return "Something about a subscription changed. /subscriptions shows how it stands."
         case body:
@@ -257,7 +259,7 @@ def _refund(body: Revoked, place: Place) -> str:
     """It is under way when this is told; should it be refused, the admins hear of it."""
     if body.refunds > 1:
         return "Your last payments are being refunded."
-    amount = f" of{charges.amount_words(body.amount, place)}" if body.amount else ""
+    amount = f" of{payment_notices.amount_words(body.amount, place)}" if body.amount else ""
     return f"Your last payment{amount} is being refunded." if body.refunds else ""
 
 
@@ -334,7 +336,7 @@ def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = Tru
 
 async def _rows(  # noqa: C901, PLR0911, PLR0912 - one case a kind
     ports: Ports, notice: Notice
-) -> list[cards.Row | None]:
+) -> list[layout.Row | None]:
     to_member = notice.member_id is not None
     match notice.body:
         case body if isinstance(body, MemberBody):
@@ -343,7 +345,7 @@ async def _rows(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return await _own_buttons(ports, key)
         case Lifted(again=int() as plan_id) if to_member:
             rest = f"{notice.guild_id}:{plan_id}"
-            return [cards.row(cards.button("Subscribe again", "buy", notice.member_id or 0, rest))]
+            return [layout.row(layout.button("Subscribe again", "buy", notice.member_id or 0, rest))]
         case Lifted(subscription=SubscriptionKey() as key) if to_member:
             return await _own_buttons(ports, key)
         case Granted(pays=SubscriptionKey() as key):
@@ -352,39 +354,41 @@ async def _rows(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             intent = await ports.ledger.load_intent(intent_id)
             return await _own_buttons(ports, intent.key) if intent else []
         case Revoked(decision=decision) | PaidWhileBlocked(decision=decision) if to_member:
-            asks = cards.button(
+            asks = layout.button(
                 "Ask the admins", "ask", notice.member_id or 0, f"{notice.guild_id}:{decision}"
             )
-            return [cards.row(asks)]
+            return [layout.row(asks)]
         case Asked(decision=decision) | PaidWhileBlocked(decision=decision):
             rest = f"{notice.guild_id}:{decision}"
-            return [cards.row(cards.button("Lift the revocation", "lift", 0, rest))]
+            return [layout.row(layout.button("Lift the revocation", "lift", 0, rest))]
         case Disputed(decision=str() as decision):
             rest = f"{notice.guild_id}:{decision}"
-            return [cards.row(cards.button("Let them subscribe again", "lift", 0, rest))]
+            return [layout.row(layout.button("Let them subscribe again", "lift", 0, rest))]
         case UnmappedProduct() as body:
             return [await _mapping(ports, notice, body)]
         case PayerProposed() as body:
-            return [payers.link_button(notice.guild_id, body)]
+            return [ownership_notices.link_button(notice.guild_id, body)]
         case Linked(subscription=key):
             return await _own_buttons(ports, key)
         case NotRepeated(subscription=key) if to_member:
             return await _own_buttons(ports, key)
         case LedgerNew():
-            return [cards.row(cards.button("It is right, start anew", "newledger", 0, str(notice.guild_id)))]
+            return [
+                layout.row(layout.button("It is right, start anew", "newledger", 0, str(notice.guild_id)))
+            ]
         case _:
             return []
 
 
-async def _own_buttons(ports: Ports, key: SubscriptionKey) -> list[cards.Row | None]:
+async def _own_buttons(ports: Ports, key: SubscriptionKey) -> list[layout.Row | None]:
     shown = await _shown(ports, key)
     return [buttons(shown)] if shown else []
 
 
-async def _mapping(ports: Ports, notice: Notice, body: UnmappedProduct) -> cards.Row | None:
+async def _mapping(ports: Ports, notice: Notice, body: UnmappedProduct) -> layout.Row | None:
     plans: list[Plan] = await ports.ledger.load_plans(notice.guild_id)
     rest = f"{notice.guild_id}:{body.provider}:{body.price}"
     if not plans or len(f"dues:map:0:{rest}") > ID_LIMIT:
         return None
     options = [(plan.name, str(plan.id), plan.description) for plan in plans]
-    return cards.select("It counts as…", "map", 0, rest, options)
+    return layout.select("It counts as…", "map", 0, rest, options)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from billing.model import Linked, Notice, PayerProposed, UnboundPayers
 from billing.provider_names import title_of
 from billing.use_cases.unowned_subscriptions import NOBODYS_CURE, nobodys_words
-from cogs import cards
-from cogs.buttons import ID_LIMIT, key_text
-from cogs.replies import escaped
-from cogs.shown import Place, Shown, describe
+from cogs.core.components import ID_LIMIT
+from cogs.core.keys import key_text
+from cogs.views import layout
+from cogs.views.subscription import Place, Shown, describe
+from cogs.views.text import escaped
 
 # Nobody reads that nothing is charged: the bot may only not know of it.
 NONE_KNOWN = (
@@ -37,12 +38,12 @@ def proposed(body: PayerProposed) -> str:
     )
 
 
-def link_button(guild_id: int, body: PayerProposed) -> cards.Row | None:
+def link_button(guild_id: int, body: PayerProposed) -> layout.Row | None:
     """The admin's yes; None where its subscription's id is too long for a button."""
     rest = f"{guild_id}:{body.member}:{key_text(body.subscription)}"
     if len(f"dues:linkthis:0:{rest}") > ID_LIMIT:
         return None
-    return cards.row(cards.button("Link it", "linkthis", 0, rest))
+    return layout.row(layout.button("Link it", "linkthis", 0, rest))
 
 
 def linked(notice: Notice, body: Linked, shown: Shown | None, place: Place) -> str:

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import discord
 from discord import ui
 
-from cogs.buttons import custom_id
-from cogs.replies import plain
+from cogs.core.components import custom_id
+from cogs.views.text import plain
 
 CALM = 0x5865F2
 GOOD = 0x248046

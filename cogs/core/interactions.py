@@ -9,8 +9,8 @@ import discord
 from billing.errors import GuildGone, NotAllowed
 
 if TYPE_CHECKING:
-    from cogs.cards import Card
-    from cogs.client import DuesBot
+    from cogs.bot import DuesBot
+    from cogs.views.layout import Card
 
 Interaction: TypeAlias = "discord.Interaction[DuesBot]"
 

@@ -29,12 +29,12 @@ from billing.ports import Ports
 from billing.provider_names import title_of
 from billing.rules.access import decide
 from billing.rules.roles import roles_of
-from cogs import cards
-from cogs.buttons import key_text
-from cogs.receipts import others
-from cogs.replies import NOT_AGAIN, day, escaped, moment, money
-from cogs.shown import Place, Shown, ask_button, back_button, buttons, describe
-from cogs.sums import sums_words
+from cogs.core.keys import key_text
+from cogs.views import layout
+from cogs.views.charges import sums_words
+from cogs.views.receipt import others
+from cogs.views.subscription import Place, Shown, ask_button, back_button, buttons, describe
+from cogs.views.text import NOT_AGAIN, day, escaped, moment, money
 
 MemberBody: TypeAlias = (
     RolesChanged
@@ -260,45 +260,45 @@ async def _left(ports: Ports, notice: Notice) -> set[int]:
 
 async def member_button(  # noqa: PLR0911 - one case a kind
     ports: Ports, notice: Notice, body: MemberBody, shown: Shown | None
-) -> cards.Row | None:
+) -> layout.Row | None:
     """What the member can do about it, with one button; below the thanks for a new one, all of its own."""
     if isinstance(body, Started):
         return buttons(shown) if shown else None
     if shown is not None and shown.block is not None:
-        return cards.row(ask_button(shown.block, shown.binding.member_id))
+        return layout.row(ask_button(shown.block, shown.binding.member_id))
     if shown is None:
-        return cards.row(await _again(ports, notice, body))
+        return layout.row(await _again(ports, notice, body))
     match body:
         case RenewalStopped():
-            return cards.row(back_button(shown))
+            return layout.row(back_button(shown))
         case RenewalResumed() | Refunded() if shown.can_cancel:
-            return cards.row(_own_button("Cancel", "cancel", shown))
+            return layout.row(_own_button("Cancel", "cancel", shown))
         case Ended() | PaymentDisputed(state=DisputeState.LOST):
-            return cards.row(None if shown.elsewhere.charging else await _again(ports, notice, body))
+            return layout.row(None if shown.elsewhere.charging else await _again(ports, notice, body))
         case RolesChanged() if shown.subscription.status is Status.ENDED:
-            return cards.row(await _again(ports, notice, body))
+            return layout.row(await _again(ports, notice, body))
         case (
             PaymentFailed()
             | PaymentWaits()
             | GraceReminder()
             | RolesChanged(cause=Cause.PAST_GRACE | Cause.UNPAID)
         ):
-            return cards.row(_own_button("Update payment", "manage", shown))
+            return layout.row(_own_button("Update payment", "manage", shown))
         case Switched() | RolesChanged(cause=Cause.PAUSED | Cause.SWITCHED):
-            return cards.row(_own_button("Manage", "manage", shown))
+            return layout.row(_own_button("Manage", "manage", shown))
         case _:
             return None
 
 
 def _own_button(label: str, action: str, shown: Shown) -> ui.Item[Any]:
-    return cards.button(label, action, shown.binding.member_id, key_text(shown.subscription.key))
+    return layout.button(label, action, shown.binding.member_id, key_text(shown.subscription.key))
 
 
 async def _again(ports: Ports, notice: Notice, body: MemberBody) -> ui.Item[Any] | None:
     """The way to buy it, where it is on sale; or to the admins, whose decision it was."""
     who, names = notice.member_id or 0, set(body.plan.split(", "))
     if isinstance(body, RolesChanged) and body.cause is Cause.REVOKED:
-        return cards.button("Ask the admins", "ask", who, f"{notice.guild_id}:{body.decision}")
+        return layout.button("Ask the admins", "ask", who, f"{notice.guild_id}:{body.decision}")
     if isinstance(body, RolesChanged) and body.given:
         return None
     plans = await ports.ledger.load_plans(notice.guild_id)
@@ -306,4 +306,4 @@ async def _again(ports: Ports, notice: Notice, body: MemberBody) -> ui.Item[Any]
     if plan is None:
         return None
     label = "Subscribe" if isinstance(body, RolesChanged) and body.subscription is None else "Subscribe again"
-    return cards.button(label, "buy", who, f"{plan.guild_id}:{plan.id}")
+    return layout.button(label, "buy", who, f"{plan.guild_id}:{plan.id}")

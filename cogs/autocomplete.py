@@ -18,13 +18,13 @@ from billing.ports import Ports
 from billing.rules.access import plans_of
 from billing.use_cases.plans import load_plan_of
 from billing.use_cases.subscribe import load_sale
-from cogs.buttons import parse_key
-from cogs.context import Interaction, locale_of, require_admin
-from cogs.replies import plain
-from cogs.shown import Place, look_up, option_of
+from cogs.core.interactions import Interaction, locale_of, require_admin
+from cogs.core.keys import parse_key
+from cogs.views.subscription import Place, look_up, option_of
+from cogs.views.text import plain
 
 if TYPE_CHECKING:
-    from cogs.client import DuesBot
+    from cogs.bot import DuesBot
 
 log = logging.getLogger(__name__)
 

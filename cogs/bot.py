@@ -19,13 +19,9 @@ from discord.ext import commands
 from billing.errors import DuesError
 from billing.use_cases.operators import tell_gateway_closed
 from cogs.brake import Brakes
-from cogs.buttons import Action, act, is_press
 from cogs.cancel import Cancel
-from cogs.connect import TokenRefused
-from cogs.context import NOBODY
-from cogs.doctor import Doctor
-from cogs.errors import LATE, is_worth_a_trace, tell_fault
-from cogs.gateway import (
+from cogs.core.components import Action, act, is_press
+from cogs.core.gateway_recovery import (
     TRIED_HOURLY,
     GatewayState,
     IdentifiesLow,
@@ -35,13 +31,17 @@ from cogs.gateway import (
     tell_of_updates,
     why_closed,
 )
+from cogs.core.interactions import NOBODY
+from cogs.core.rate_limits import time_limits
+from cogs.core.startup import TokenRefused
+from cogs.doctor import Doctor
+from cogs.error_handler import LATE, is_worth_a_trace, tell_fault
 from cogs.grant import Grants
-from cogs.limits import time_limits
 from cogs.manage import Manage
 from cogs.members import Members
 from cogs.plans import Plans
+from cogs.rejoin import RoleSync
 from cogs.revoke import Revoke
-from cogs.role_sync import RoleSync
 from cogs.subscribe import Subscribe
 from cogs.subscriptions import Subscriptions
 

@@ -20,9 +20,9 @@ from billing.model import (
     Vanished,
 )
 from billing.provider_names import title_of
-from cogs.replies import day, escaped, moment, money
-from cogs.shown import Place, Shown
-from cogs.sums import sums_words
+from cogs.views.charges import sums_words
+from cogs.views.subscription import Place, Shown
+from cogs.views.text import day, escaped, moment, money
 
 SLACK = 900  # seconds: the longest rest between two tries
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from billing.model import Money, NextCharge, Price, Status, Step, Subscription, Unsure
 from billing.provider_names import title_of
 from billing.rules.charges import decide_charges, decide_prices
-from cogs.replies import day, money
+from cogs.views.text import day, money
 
 
 def counted(number: int, noun: str) -> str:

@@ -19,7 +19,7 @@ from billing.errors import DiscordUnavailable, DuesError
 from billing.fd_limit import kind_of
 from billing.model import Finding
 from billing.ports import Clock
-from cogs.gateway import ClosingWebSocket
+from cogs.core.gateway_recovery import ClosingWebSocket
 
 log = logging.getLogger(__name__)
 

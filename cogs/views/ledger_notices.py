@@ -14,8 +14,8 @@ from billing.model import (
 from billing.ports import Ports
 from billing.provider_names import title_of
 from billing.use_cases.doctor import find_wrong_clock
-from cogs.gateway import why_closed
-from cogs.replies import INTENTS, day, moment
+from cogs.core.gateway_recovery import why_closed
+from cogs.views.text import INTENTS, day, moment
 
 BACKUP_FAILED = (
     "### The daily backup failed\nThe bot works, but its ledger was not copied. The log names the folder and "

@@ -28,10 +28,10 @@ from billing.rules.charges import decide_charges
 from billing.use_cases.execute_intent import why_held
 from billing.use_cases.member_charges import Sums, load_sums
 from billing.use_cases.subscribe import is_on_sale
-from cogs import cards
-from cogs.buttons import key_text
-from cogs.replies import INTENTS, escaped, plain, roles, state_words, within
-from cogs.sums import is_paused, sums_words
+from cogs.core.keys import key_text
+from cogs.views import layout
+from cogs.views.charges import is_paused, sums_words
+from cogs.views.text import INTENTS, escaped, plain, roles, state_words, within
 
 RESUMABLE = (Status.TRIALING, Status.ACTIVE)
 
@@ -181,12 +181,14 @@ def _elsewhere(
     return Elsewhere(tuple(kept), tuple(named))
 
 
-def subscription_box(shown: Shown, place: Place, room: int = cards.TEXT_LIMIT) -> ui.Container[ui.LayoutView]:
+def subscription_box(
+    shown: Shown, place: Place, room: int = layout.TEXT_LIMIT
+) -> ui.Container[ui.LayoutView]:
     """The card of one subscription in at most `room` characters, with what its member can do about it."""
-    return cards.box(describe(shown, place, room), buttons(shown), colour=_colour(shown))
+    return layout.box(describe(shown, place, room), buttons(shown), colour=_colour(shown))
 
 
-def describe(shown: Shown, place: Place, room: int = cards.TEXT_LIMIT) -> str:
+def describe(shown: Shown, place: Place, room: int = layout.TEXT_LIMIT) -> str:
     """Plan, server, roles, state, price, and whatever else the member should know."""
     sub = shown.subscription
     lines = [
@@ -229,14 +231,14 @@ def _waiting(shown: Shown, intent: Intent) -> str:
     return f"{shown.title} has not confirmed yet: {INTENTS[intent.kind][1]}. It is tried again."
 
 
-def buttons(shown: Shown) -> cards.Row | None:
+def buttons(shown: Shown) -> layout.Row | None:
     """Manage, cancel or resume, and the way to the admins."""
     who, key = shown.binding.member_id, key_text(shown.subscription.key)
     own = shown.subscription.is_payers
     ended = shown.subscription.status is Status.ENDED
-    return cards.row(
-        cards.button("Manage", "manage", who, key) if own and not ended else None,
-        cards.button("Cancel", "cancel", who, key) if own and shown.can_cancel else None,
+    return layout.row(
+        layout.button("Manage", "manage", who, key) if own and not ended else None,
+        layout.button("Cancel", "cancel", who, key) if own and shown.can_cancel else None,
         back_button(shown),
         ask_button(shown.block, who),
     )
@@ -245,7 +247,7 @@ def buttons(shown: Shown) -> cards.Row | None:
 def back_button(shown: Shown) -> ui.Item[ui.LayoutView] | None:
     """The way back from a cancellation, while there is one."""
     if shown.can_resume and shown.subscription.is_payers:
-        return cards.button("Resume", "resume", shown.binding.member_id, key_text(shown.subscription.key))
+        return layout.button("Resume", "resume", shown.binding.member_id, key_text(shown.subscription.key))
     return again_button(shown)
 
 
@@ -254,7 +256,7 @@ def again_button(shown: Shown) -> ui.Item[ui.LayoutView] | None:
     plan = next((plan for plan in shown.plans if is_on_sale(plan)), None)
     if plan is None or not shown.outlived:
         return None
-    return cards.button("Subscribe again", "buy", shown.binding.member_id, f"{plan.guild_id}:{plan.id}")
+    return layout.button("Subscribe again", "buy", shown.binding.member_id, f"{plan.guild_id}:{plan.id}")
 
 
 def block_words(block: Override) -> str:
@@ -272,7 +274,7 @@ def ask_button(block: Override | None, who: int) -> ui.Item[ui.LayoutView] | Non
     """The way to the admins for somebody whose access they revoked."""
     if block is None:
         return None
-    return cards.button("Ask the admins", "ask", who, f"{block.guild_id}:{block.decision_id}")
+    return layout.button("Ask the admins", "ask", who, f"{block.guild_id}:{block.decision_id}")
 
 
 def option_of(shown: Shown, place: Place) -> tuple[str, str, str]:
@@ -283,7 +285,7 @@ def option_of(shown: Shown, place: Place) -> tuple[str, str, str]:
 
 def _colour(shown: Shown) -> int:
     if shown.block is not None or shown.subscription.status in (Status.UNPAID, Status.ENDED):
-        return cards.BAD if shown.block is not None else cards.CALM
+        return layout.BAD if shown.block is not None else layout.CALM
     if shown.right is None or shown.subscription.status is Status.PAST_DUE:
-        return cards.WARN
-    return cards.GOOD
+        return layout.WARN
+    return layout.GOOD

@@ -14,8 +14,7 @@ from typing import Any, cast
 import discord
 
 from billing.errors import Conflict, NotAllowed
-from billing.model import SubscriptionKey
-from cogs.context import Interaction
+from cogs.core.interactions import Interaction
 
 ID_LIMIT = 100  # Discord, 'Component Reference': custom_id
 OURS = "dues"
@@ -81,17 +80,3 @@ async def act(interaction: Interaction) -> None:
     if action is None:
         raise Conflict(FOREIGN)
     await action(interaction, Pressed(who, rest, tuple(data.get("values", ()))))
-
-
-def key_text(key: SubscriptionKey) -> str:
-    """A subscription's key as options and custom ids carry it."""
-    return f"{key.provider}:{key.account}:{key.id}"
-
-
-def parse_key(text: str) -> SubscriptionKey | None:
-    """The key again; None for what is none."""
-    provider, _, rest = text.partition(":")
-    account, _, subscription_id = rest.rpartition(":")
-    if not (provider and account and subscription_id):
-        return None
-    return SubscriptionKey(provider, account, subscription_id)

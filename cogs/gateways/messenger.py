@@ -5,25 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import aiohttp
-import discord
-
-from billing.errors import DiscordError, DiscordUnavailable, GuildGone, MessagesClosed
-from billing.fd_limit import kind_of, lacks_descriptors
+from billing.errors import MessagesClosed
 from billing.model import Notice
 from billing.ports import Ledger
-from cogs.context import NOBODY
-from cogs.notices import notice_card
-from cogs.shown import Place
+from cogs.core.direct_messages import PATIENCE, send_direct
+from cogs.core.discord_errors import FAULTS, UNWRITABLE, is_of_discord, translate
+from cogs.core.interactions import NOBODY
+from cogs.views.notices import notice_card
+from cogs.views.subscription import Place
 
 if TYPE_CHECKING:
-    from cogs.cards import Card
-    from cogs.client import DuesBot
-
-PATIENCE = 60  # seconds; discord.py tries again for 25 and waits up to 30 for a limit
-# Discord, 'JSON Error Codes': the person, or the channel, takes no message of ours.
-CLOSED = frozenset({50007, 50278, 50009, 10013, 20026})
-UNWRITABLE = (discord.Forbidden, discord.NotFound)
+    from cogs.bot import DuesBot
 
 
 class DiscordMessenger:
@@ -72,36 +64,3 @@ class DiscordMessenger:
         await send_direct(
             self._bot, guild.owner_id, await notice_card(self._bot.ports, notice, Place(self._bot))
         )
-
-
-async def send_direct(bot: discord.Client, user_id: int, card: Card) -> None:
-    """A direct message; MessagesClosed where the person takes none."""
-    try:
-        async with asyncio.timeout(PATIENCE):
-            channel = await bot.create_dm(discord.Object(user_id))
-            await channel.send(view=card, allowed_mentions=NOBODY)
-    except FAULTS as error:
-        raise translate(error) from error
-
-
-FAULTS = (discord.DiscordException, aiohttp.ClientError, OSError)  # TimeoutError is an OSError
-
-
-def is_of_discord(error: discord.HTTPException) -> bool:
-    """Whether Discord said it: what stands before it, and blocks an address now and then, answers with a page
-    of its own under any status."""
-    return error.response.headers.get("Content-Type", "").startswith("application/json")
-
-
-def translate(error: BaseException) -> DiscordError:
-    """What discord.py or the network raised, in our words."""
-    if isinstance(error, discord.HTTPException) and is_of_discord(error):
-        if error.code in CLOSED:
-            return MessagesClosed(detail=f"code {error.code}")
-        if error.code in (10004, 50001):
-            return GuildGone(detail=f"code {error.code}")
-        if error.status not in (429, 401) and error.status < 500:
-            return DiscordError("Discord refused this.", detail=f"status {error.status}, code {error.code}")
-    if lacks_descriptors(error):
-        return DiscordUnavailable(detail=kind_of(error))
-    return DiscordUnavailable(detail=f"{type(error).__name__}: {error}")

@@ -11,9 +11,9 @@ from discord import app_commands
 
 from billing.errors import DiscordUnavailable, DuesError, NotAllowed, PersonError
 from billing.fd_limit import lacks_descriptors
-from cogs.cards import note
-from cogs.context import Interaction, add, answer
-from cogs.messenger import translate
+from cogs.core.discord_errors import translate
+from cogs.core.interactions import Interaction, add, answer
+from cogs.views.layout import note
 
 log = logging.getLogger(__name__)
 

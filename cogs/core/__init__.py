@@ -1,0 +1,1 @@
+"""What every command and view builds on: interactions, components, permissions, the start."""

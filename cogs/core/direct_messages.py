@@ -1,0 +1,27 @@
+"""Direct messages to one person."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import discord
+
+from cogs.core.discord_errors import FAULTS, translate
+from cogs.core.interactions import NOBODY
+
+if TYPE_CHECKING:
+    from cogs.views.layout import Card
+
+
+PATIENCE = 60  # seconds; discord.py tries again for 25 and waits up to 30 for a limit
+
+
+async def send_direct(bot: discord.Client, user_id: int, card: Card) -> None:
+    """A direct message; MessagesClosed where the person takes none."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            channel = await bot.create_dm(discord.Object(user_id))
+            await channel.send(view=card, allowed_mentions=NOBODY)
+    except FAULTS as error:
+        raise translate(error) from error

@@ -1,0 +1,44 @@
+"""What discord.py and the network raise, as the program's own errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+import discord
+
+from billing.errors import DiscordError, DiscordUnavailable, GuildGone, MessagesClosed
+from billing.fd_limit import kind_of, lacks_descriptors
+
+if TYPE_CHECKING:
+    pass
+
+
+# Discord, 'JSON Error Codes': the person, or the channel, takes no message of ours.
+CLOSED = frozenset({50007, 50278, 50009, 10013, 20026})
+
+
+UNWRITABLE = (discord.Forbidden, discord.NotFound)
+
+
+FAULTS = (discord.DiscordException, aiohttp.ClientError, OSError)  # TimeoutError is an OSError
+
+
+def is_of_discord(error: discord.HTTPException) -> bool:
+    """Whether Discord said it: what stands before it, and blocks an address now and then, answers with a page
+    of its own under any status."""
+    return error.response.headers.get("Content-Type", "").startswith("application/json")
+
+
+def translate(error: BaseException) -> DiscordError:
+    """What discord.py or the network raised, in our words."""
+    if isinstance(error, discord.HTTPException) and is_of_discord(error):
+        if error.code in CLOSED:
+            return MessagesClosed(detail=f"code {error.code}")
+        if error.code in (10004, 50001):
+            return GuildGone(detail=f"code {error.code}")
+        if error.status not in (429, 401) and error.status < 500:
+            return DiscordError("Discord refused this.", detail=f"status {error.status}, code {error.code}")
+    if lacks_descriptors(error):
+        return DiscordUnavailable(detail=kind_of(error))
+    return DiscordUnavailable(detail=f"{type(error).__name__}: {error}")

@@ -1,0 +1,1 @@
+"""The rules' Discord ports: members' roles and messages."""

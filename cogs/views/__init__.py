@@ -1,0 +1,1 @@
+"""What people see: cards and the words on them."""
