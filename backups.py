@@ -14,8 +14,8 @@ from typing import Protocol
 from billing.errors import DuesError
 from billing.ports import Clock
 from config import Settings
-from db.backup import back_up, restore
-from db.private import make_folder
+from db.sqlite.backup import back_up, restore
+from db.sqlite.private_files import make_folder
 
 log = logging.getLogger(__name__)
 

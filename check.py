@@ -21,8 +21,8 @@ from billing.use_cases.webhook_health import find_kept
 from cogs.core.startup import check_discord, use_discord
 from config import Settings
 from config_addresses import is_loopback
-from db.backup import last_backup
-from db.looking import SeenLedger, looking
+from db.sqlite.backup import last_backup
+from db.sqlite.inspection import SeenLedger, looking
 from logs import visible
 from providers.registry import make_providers
 from web.reach import check_port, check_public

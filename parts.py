@@ -10,7 +10,7 @@ from pathlib import Path
 from billing.ports import Work
 from billing.worker.runner import Worker
 from cogs.bot import DuesBot
-from db.schema import load_migrations
+from db.sqlite.schema import load_migrations
 from web.metrics import Readings
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from billing.model import Item, Plan, Price
-from db.plans import record_plan
-from db.rows import to_json
-from db.schema import prepare_writer
-from db.subscriptions import sale_of
+from db.queries.plans import record_plan
+from db.queries.rows import to_json
+from db.queries.subscriptions import sale_of
+from db.sqlite.schema import prepare_writer
 
 GUILD = 100_000_000_000_000_001
 ACCOUNT = "test"

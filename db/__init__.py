@@ -1,5 +1,5 @@
 """The ledger, over SQLite: everything that Dues remembers (docs/ledger.md)."""
 
-from db.ledger import SqliteLedger
+from db.sqlite.ledger import SqliteLedger
 
 __all__ = ["SqliteLedger"]

@@ -63,7 +63,7 @@ def main() -> int:
     # discord.py warns at every start of what text commands and voice would need.
     logging.getLogger("discord").setLevel(logging.ERROR)
     # The stage makes a new ledger each time, and means to.
-    logging.getLogger("db.lock").setLevel(logging.ERROR)
+    logging.getLogger("db.sqlite.lock").setLevel(logging.ERROR)
     try:
         return asyncio.run(run(choice))
     except NotReadyError as error:

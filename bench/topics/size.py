@@ -20,7 +20,7 @@ from bench.table import Figure
 from billing.model import Item
 from cogs.bot import DuesBot
 from db import SqliteLedger
-from db.rows import sold
+from db.queries.rows import sold
 
 SMALL, LARGE, LARGEST = 1_000, 1_000_000, 3_000_000
 BATCHES = 12  # of 64 events, a round

@@ -14,7 +14,7 @@ from billing.model import Status, Subscription
 from billing.ports import Ports, Work
 from billing.use_cases.ingest import ingest
 from billing.worker.runner import Worker
-from db.ledger import SqliteLedger
+from db.sqlite.ledger import SqliteLedger
 from sandbox.clock import MovableClock
 from tests.billing.builders import (
     GRACE,

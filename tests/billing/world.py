@@ -13,7 +13,7 @@ from billing.model import Binding, Notice, NoticeBody, Plan, Status, Subscriptio
 from billing.ports import Arrivals, Ports
 from billing.use_cases.ingest import ingest
 from billing.worker.runner import lanes
-from db.ledger import SqliteLedger
+from db.sqlite.ledger import SqliteLedger
 from tests.billing.builders import GRACE, GUILD, MEMBER, make_checkout, make_key, make_plan, make_subscription
 from tests.billing.fakes import FakeMessenger, FakeProvider, FakeRoles
 

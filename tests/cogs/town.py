@@ -21,7 +21,7 @@ from cogs.gateways.messenger import DiscordMessenger
 from cogs.gateways.roles import DiscordRoles
 from cogs.rejoin import RoleSync
 from db import SqliteLedger
-from db.lane import OnChange
+from db.sqlite.group_commit import OnChange
 from providers.paypal.client import PayPalProvider
 from providers.stripe.client import StripeProvider
 from sandbox.clock import MovableClock

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from billing.model import Binding, Override, Plan, Subscription, SubscriptionKey
 from billing.rules.access import decide
 from billing.rules.roles import roles_of
-from db import astray
-from db.marks import mark, record_granting
-from db.members import record_overrides
-from db.plans import load_plans, record_plan
-from db.schema import load_migrations, prepare
-from db.subscriptions import put
+from db.queries.members import record_overrides
+from db.queries.plans import load_plans, record_plan
+from db.queries.reconcile_queue import mark, record_granting
+from db.queries.subscriptions import put
+from db.sqlite import role_drift
+from db.sqlite.schema import load_migrations, prepare
 from tests.billing.builders import GUILD, OTHER_GUILD
 from tests.billing.strategies import GRACES, MOMENTS, OVERRIDES, plan_lists, subscriptions
 
@@ -63,11 +63,11 @@ def fill(
 
 
 def found(db: sqlite3.Connection, at: int, grace: int, size: int) -> set[int]:
-    look, members = astray.Round.begin(db, GUILD, at, grace), set[int]()
+    look, members = role_drift.Round.begin(db, GUILD, at, grace), set[int]()
     after: int | None = 0
-    with patch.object(astray, "SLICE", size):
+    with patch.object(role_drift, "SLICE", size):
         while after is not None:
-            part, after = astray.load_slice(db, look, after)
+            part, after = role_drift.load_slice(db, look, after)
             members |= part
     return members
 
@@ -119,11 +119,11 @@ def test_slices_stay_small_where_ids_lie_closer_than_before() -> None:
     )
     for member in members:
         record_granting(db, 8, member, 71, 0)
-    look, slices = astray.Round.begin(db, 8, 20, 0), list[int]()
+    look, slices = role_drift.Round.begin(db, 8, 20, 0), list[int]()
     after: int | None = 0
-    with patch.object(astray, "SLICE", 10):
+    with patch.object(role_drift, "SLICE", 10):
         while after is not None:
-            part, after = astray.load_slice(db, look, after)
+            part, after = role_drift.load_slice(db, look, after)
             slices.append(len(part))
     assert sum(slices) == len(members)
     assert len(slices) > len(members) / 15

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from billing.model import SubscriptionKey
-from db.members import load_decision
-from db.schema import load_migrations, prepare
+from db.queries.members import load_decision
+from db.sqlite.schema import load_migrations, prepare
 
 BLOCK = (
     "INSERT INTO overrides (decision_id, guild_id, member_id, plan_id, kind, starts_at, reason, decided_by,"

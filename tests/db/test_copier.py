@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from db import SqliteLedger, copier
+from db import SqliteLedger
+from db.sqlite import checkpointer
 from tests.contract.ledger.nouns import event
 
 MANY = 40
@@ -17,7 +18,7 @@ MANY = 40
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copier, "MANY", MANY)
+    monkeypatch.setattr(checkpointer, "MANY", MANY)
 
 
 async def store(ledger: SqliteLedger, first: int, count: int) -> None:

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from billing.model import PLAIN, Binding, Item, Subscription
 from billing.ports import Synced
 from billing.rules.access import decide, next_change
-from db.marks import load_marked
-from db.plans import load_plans, record_plan
-from db.schema import load_migrations, prepare
-from db.subscriptions import load_subscription
-from db.sync import record_synced
+from db.queries.plans import load_plans, record_plan
+from db.queries.reconcile_queue import load_marked
+from db.queries.snapshots import record_synced
+from db.queries.subscriptions import load_subscription
+from db.sqlite.schema import load_migrations, prepare
 from tests.billing.builders import GUILD, MEMBER, make_key, make_plan, make_price, make_subscription
 from tests.billing.strategies import GRACES, MAYBE, MOMENTS, PRICES
 

@@ -16,7 +16,7 @@ import pytest
 from billing.errors import Conflict, LedgerUnavailable
 from billing.model import Change
 from db import SqliteLedger
-from db.copy import settle
+from db.sqlite.copy import settle
 from tests.contract.ledger.nouns import ANNA, GUILD, KEY, event, override, subscription, sync
 
 ROOT = Path(__file__).parents[2]
@@ -144,7 +144,7 @@ async def test_a_backup_is_the_owners_alone_while_it_is_written(
         modes.extend(stat.S_IMODE(p.stat().st_mode) for p in tmp_path.glob("*.part"))
         settle(part, target)
 
-    monkeypatch.setattr("db.copy.settle", seen)
+    monkeypatch.setattr("db.sqlite.copy.settle", seen)
     before = os.umask(0)
     try:
         await ledger.backup(tmp_path / "backup.db")

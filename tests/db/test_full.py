@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from billing.errors import LedgerUnavailable
-from db.ledger import SqliteLedger
+from db.sqlite.ledger import SqliteLedger
 from tests.contract.ledger.nouns import plan
 
 

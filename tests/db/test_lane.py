@@ -14,8 +14,8 @@ import pytest
 
 from billing.errors import LedgerError, LedgerUnavailable, NotFound
 from billing.ports import Work
-from db.lane import AT_ONCE, Lane, Operation
-from db.schema import prepare_reader, prepare_writer
+from db.sqlite.group_commit import AT_ONCE, Lane, Operation
+from db.sqlite.schema import prepare_reader, prepare_writer
 
 STATEMENTS: list[str] = []
 

@@ -12,8 +12,8 @@ import pytest
 from billing.errors import LedgerDamaged, LedgerError, LedgerHeld, LedgerTooNew, LedgerUnavailable
 from billing.model import Plan
 from db import SqliteLedger
-from db.looking import looking
-from db.schema import load_migrations, prepare
+from db.sqlite.inspection import looking
+from db.sqlite.schema import load_migrations, prepare
 from tests.contract.ledger.nouns import plan
 
 NAME = "ledger.db"

@@ -15,8 +15,8 @@ import pytest
 from billing.errors import LedgerNoRoom
 from billing.model import Item, Price
 from db import SqliteLedger
-from db.rows import sold, to_json
-from db.schema import load_migrations, prepare, version_of
+from db.queries.rows import sold, to_json
+from db.sqlite.schema import load_migrations, prepare, version_of
 from tests.contract.ledger.nouns import event
 
 ROOT = Path(__file__).parents[2]

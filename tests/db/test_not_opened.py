@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-import db.lock
+import db.sqlite.lock
 from billing.errors import LedgerUnavailable
 from db import SqliteLedger
-from db.faults import PASSES
+from db.sqlite.errors import PASSES
 
 
 async def opened(path: Path) -> LedgerUnavailable:
@@ -39,7 +39,7 @@ async def test_a_folder_that_cannot_be_made(
     def refuse(folder: Path) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(db.lock, "make_folder", refuse)
+    monkeypatch.setattr(db.sqlite.lock, "make_folder", refuse)
     fault = await opened(tmp_path / "ledger.db")
     assert fault.exit_code == code
     assert words in fault.tell
@@ -55,7 +55,7 @@ async def test_what_sqlite_meets_may_pass(
         error.sqlite_errorcode = number
         raise error
 
-    monkeypatch.setattr("db.ledger.prepare_writer", refuse)
+    monkeypatch.setattr("db.sqlite.ledger.prepare_writer", refuse)
     fault = await opened(tmp_path / "ledger.db")
     assert fault.exit_code == PASSES
     assert ("is full" in fault.tell) == (number == sqlite3.SQLITE_FULL)

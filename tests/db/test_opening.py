@@ -15,8 +15,8 @@ import pytest
 from billing.errors import LedgerDamaged, LedgerHeld, LedgerTooNew, LedgerUnavailable
 from billing.model import Item, Plan, Price
 from db import SqliteLedger
-from db.rows import sold, to_json
-from db.schema import CHECKED_WHOLE, load_migrations, prepare, version_of
+from db.queries.rows import sold, to_json
+from db.sqlite.schema import CHECKED_WHOLE, load_migrations, prepare, version_of
 from tests.contract.ledger.nouns import event
 
 ROOT = Path(__file__).parents[2]
@@ -130,7 +130,7 @@ def test_a_migration_that_fails_leaves_the_earlier_schema(path: Path) -> None:
 
 DIE_HALFWAY = """
 import os, sqlite3, sys
-from db.schema import load_migrations, prepare
+from db.sqlite.schema import load_migrations, prepare
 db = sqlite3.connect(sys.argv[1], isolation_level=None)
 db.create_function("die", 0, lambda: os._exit(9))
 prepare(db, [*load_migrations(), "CREATE TABLE half (a); DELETE FROM inbox; SELECT die();"])
@@ -174,7 +174,7 @@ async def test_what_is_no_database_is_refused(path: Path) -> None:
 async def test_a_ledger_that_was_cut_off_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch, checked_whole: int
 ) -> None:
-    monkeypatch.setattr("db.schema.CHECKED_WHOLE", checked_whole)
+    monkeypatch.setattr("db.sqlite.schema.CHECKED_WHOLE", checked_whole)
     await make(path, 500)
     with path.open("rb+") as file:
         file.truncate(path.stat().st_size // 2 // 4096 * 4096)

@@ -9,10 +9,10 @@ from unittest.mock import Mock
 import pytest
 
 from billing.model import Binding, Item, Price
-from db import plans
-from db.rows import sold_prices
-from db.schema import load_migrations, prepare
-from db.subscriptions import put
+from db.queries import plans
+from db.queries.rows import sold_prices
+from db.queries.subscriptions import put
+from db.sqlite.schema import load_migrations, prepare
 from tests.contract.ledger.nouns import GUILD, OTHER_GUILD, plan, price, subscription
 
 PAYING = 200  # members, for each of two other plans

@@ -10,7 +10,7 @@ import pytest
 from billing.errors import LedgerError
 from billing.model import Item
 from db import SqliteLedger
-from db.rows import sold
+from db.queries.rows import sold
 from tests.contract.ledger.nouns import ANNA, BERT, GUILD, KEY, plan, price, settle, subscription, sync
 
 SILVER = (Item(price("price_2", "prod_2")),)

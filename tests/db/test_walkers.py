@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from billing.errors import LedgerError
-from db import SqliteLedger, astray
-from db.lane import Lane
-from db.marks import record_granting
+from db import SqliteLedger
+from db.queries.reconcile_queue import record_granting
+from db.sqlite import role_drift
+from db.sqlite.group_commit import Lane
 from tests.contract.ledger.nouns import GUILD
 
 # Close together at first and far apart then, as members of an old server are.
@@ -34,32 +35,32 @@ async def large(ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> Sqlite
             record_granting(db, GUILD, member, 71, 0)
 
     await ledger._write(fill)
-    monkeypatch.setattr(astray, "SLICE", 10)
+    monkeypatch.setattr(role_drift, "SLICE", 10)
     return ledger
 
 
 def noting(monkeypatch: pytest.MonkeyPatch, name: str, note: Callable[[sqlite3.Connection], object]) -> None:
-    work = getattr(astray, name)
+    work = getattr(role_drift, name)
 
     def noted(db: sqlite3.Connection, *args: object, **kwargs: object) -> object:
         note(db)
         return work(db, *args, **kwargs)
 
-    monkeypatch.setattr(astray, name, noted)
+    monkeypatch.setattr(role_drift, name, noted)
 
 
 async def test_everybody_is_found_once_whoever_walks_there(
     large: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    met, walkers = threading.Barrier(astray.WALKERS), set[int]()
+    met, walkers = threading.Barrier(role_drift.WALKERS), set[int]()
     noting(monkeypatch, "load_slice", lambda db: walkers.add(threading.get_ident()))
     # Each begins only once all have: without the others this would wait in vain.
-    begin = astray.Round.begin
+    begin = role_drift.Round.begin
     monkeypatch.setattr(
-        astray.Round, "begin", lambda *args, **kwargs: (met.wait(10), begin(*args, **kwargs))[1]
+        role_drift.Round, "begin", lambda *args, **kwargs: (met.wait(10), begin(*args, **kwargs))[1]
     )
     assert sorted(await large.load_astray(GUILD, 20, 0)) == ASTRAY
-    assert len(walkers) == astray.WALKERS
+    assert len(walkers) == role_drift.WALKERS
 
 
 async def test_other_loads_do_not_wait_for_it(large: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +77,7 @@ async def test_other_loads_do_not_wait_for_it(large: SqliteLedger, monkeypatch: 
 async def test_a_small_server_is_walked_by_the_reader(
     large: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(astray, "SLICE", len(MEMBERS))
+    monkeypatch.setattr(role_drift, "SLICE", len(MEMBERS))
     monkeypatch.setattr(Lane, "open", None)
     assert sorted(await large.load_astray(GUILD, 20, 0)) == ASTRAY
 

@@ -14,7 +14,7 @@ import pytest
 from billing.errors import LedgerDamaged
 from billing.webhook_arrivals import Arrivals
 from db import SqliteLedger
-from db.whole import WholeCheck
+from db.sqlite.integrity_check import WholeCheck
 from sandbox.clock import MovableClock
 from tests.contract.ledger.nouns import event
 from web.readiness import Readiness
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("large")
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every ledger counts as one."""
-    monkeypatch.setattr("db.schema.CHECKED_WHOLE", 0)
+    monkeypatch.setattr("db.sqlite.schema.CHECKED_WHOLE", 0)
 
 
 async def damaged(path: Path) -> None:
@@ -86,7 +86,9 @@ async def test_it_is_given_up_when_the_ledger_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     forever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-    monkeypatch.setattr("db.whole.quick_check", lambda db: str(db.execute(forever).fetchone()[0]))
+    monkeypatch.setattr(
+        "db.sqlite.integrity_check.quick_check", lambda db: str(db.execute(forever).fetchone()[0])
+    )
     async with await SqliteLedger.open(tmp_path / "ledger.db"):
         await asyncio.sleep(0.1)
     assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -17,8 +17,8 @@ import backups
 import bot
 from billing.errors import LedgerUnavailable
 from db import SqliteLedger
-from db.backup import last_backup
-from db.schema import load_migrations, prepare
+from db.sqlite.backup import last_backup
+from db.sqlite.schema import load_migrations, prepare
 from sandbox.clock import MovableClock
 from tests.cogs.town import Town
 from tests.contract.ledger.nouns import ANNA, KEY, event, subscription, sync

@@ -14,7 +14,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 
 from db import SqliteLedger
-from db.schema import load_migrations, prepare
+from db.sqlite.schema import load_migrations, prepare
 from sandbox.paypal.certs import issue, key
 from tests.cogs.town import Town
 from tests.contract.ledger.nouns import plan

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from db.backup import backup
+from db.sqlite.backup import backup
 from sandbox.discord import Reply
 from sandbox.paypal.errors import PayPalRefusal
 from sandbox.stripe import faults

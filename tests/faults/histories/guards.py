@@ -21,16 +21,16 @@ import billing.use_cases.ownership
 import billing.use_cases.reconcile
 import billing.use_cases.sweep
 import billing.use_cases.sync
-import db.inbox
-import db.marks
-import db.subscriptions
-import db.sync
+import db.queries.inbox
+import db.queries.reconcile_queue
+import db.queries.snapshots
+import db.queries.subscriptions
 from billing.model import MemberMark, Override, OverrideKind, Status, Subscription
 from billing.rules.access import Access
 from billing.rules.roles import Changes, diff, roles_of
 from db import SqliteLedger
-from db.ledger import _writes
-from db.rows import EVENT, event_row, marks
+from db.queries.rows import EVENT, event_row, marks
+from db.sqlite.ledger import _writes
 
 Removal = Callable[[ExitStack], None]
 GUARDS: dict[str, Removal] = {}
@@ -61,13 +61,13 @@ def _(stack: ExitStack) -> None:
         columns = f"{EVENT}, received_at, next_try_at, done_at"
         return conn.executemany(f"INSERT INTO inbox ({columns}) VALUES ({marks(columns)})", rows).rowcount  # noqa: S608 - names of columns
 
-    stack.enter_context(patch.object(db.inbox, "record_events", record))
+    stack.enter_context(patch.object(db.queries.inbox, "record_events", record))
 
 
 @guard("what has ended never comes back")
 def _(stack: ExitStack) -> None:
     blind = SimpleNamespace(**{status.name: status for status in Status} | {"ENDED": object()})
-    stack.enter_context(patch.object(db.sync, "Status", blind))
+    stack.enter_context(patch.object(db.queries.snapshots, "Status", blind))
 
 
 @guard("roles are read back after they were set")
@@ -100,7 +100,7 @@ def _(stack: ExitStack) -> None:
 
 @guard("a member's mark is cleared only at the version that was read")
 def _(stack: ExitStack) -> None:
-    record = db.marks.record_converged
+    record = db.queries.reconcile_queue.record_converged
 
     def clear(conn: sqlite3.Connection, mark: MemberMark, *rest: Any, **more: Any) -> None:
         record(conn, mark, *rest, **more)
@@ -109,12 +109,12 @@ def _(stack: ExitStack) -> None:
             (mark.guild_id, mark.member_id),
         )
 
-    stack.enter_context(patch.object(db.marks, "record_converged", clear))
+    stack.enter_context(patch.object(db.queries.reconcile_queue, "record_converged", clear))
 
 
 @guard("a subscription's mark is cleared only at the version that was read")
 def _(stack: ExitStack) -> None:
-    finish = db.inbox.finish
+    finish = db.queries.inbox.finish
 
     def clear(conn: sqlite3.Connection, key: Any, version: int, at: int) -> None:
         latest = conn.execute(
@@ -122,7 +122,7 @@ def _(stack: ExitStack) -> None:
         ).fetchone()
         finish(conn, key, latest[0] if latest else version, at)
 
-    stack.enter_context(patch.object(db.sync, "finish", clear))
+    stack.enter_context(patch.object(db.queries.snapshots, "finish", clear))
 
 
 @guard("a failed payment keeps its roles for the days of grace")
@@ -190,7 +190,7 @@ def _(stack: ExitStack) -> None:
 
 @guard("time alone marks a member")
 def _(stack: ExitStack) -> None:
-    stack.enter_context(patch.object(db.marks, "record_due", lambda conn, at: 0))
+    stack.enter_context(patch.object(db.queries.reconcile_queue, "record_due", lambda conn, at: 0))
 
 
 @guard("a role goes with the last thing that pays for it")
@@ -203,18 +203,20 @@ def _(stack: ExitStack) -> None:
 
 @guard("a dispute stays until there is word of it")
 def _(stack: ExitStack) -> None:
-    merge = db.sync.merge
+    merge = db.queries.snapshots.merge
 
     def forget(old: Any, new: Subscription, *rest: Any, **more: Any) -> Subscription:
         return replace(merge(old, new, *rest, **more), dispute=new.dispute)
 
-    stack.enter_context(patch.object(db.sync, "merge", forget))
+    stack.enter_context(patch.object(db.queries.snapshots, "merge", forget))
 
 
 @guard("a member whom Discord failed is tried again")
 def _(stack: ExitStack) -> None:
     def give_up(conn: sqlite3.Connection, mark: MemberMark, error: str, next_try_at: int) -> None:
-        db.marks.record_converged(conn, mark, [], None, None, [], [], next_try_at, braked=False)
+        db.queries.reconcile_queue.record_converged(
+            conn, mark, [], None, None, [], [], next_try_at, braked=False
+        )
 
     stack.enter_context(patch.object(SqliteLedger, "record_converge_failed", _writes(give_up)))
 
@@ -222,7 +224,7 @@ def _(stack: ExitStack) -> None:
 @guard("a subscription that could not be fetched is tried again")
 def _(stack: ExitStack) -> None:
     def give_up(conn: sqlite3.Connection, stale: Any, error: str, next_try_at: int) -> None:
-        db.inbox.finish(conn, stale.key, stale.version, next_try_at)
+        db.queries.inbox.finish(conn, stale.key, stale.version, next_try_at)
 
     stack.enter_context(patch.object(SqliteLedger, "record_fetch_failed", _writes(give_up)))
 

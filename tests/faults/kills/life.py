@@ -22,7 +22,7 @@ import bot
 from cogs import bot
 from cogs.gateways import roles
 from config import load
-from db import lane, schema
+from db.sqlite import group_commit, schema
 from logs import set_up_logging
 from providers.paypal import client as paypal_client
 from sandbox.clock import MovableClock
@@ -56,7 +56,7 @@ class Commits:
         """On every connection of the ledger."""
         execute = sqlite3.Connection.execute
 
-        def seen(db: lane._Grouping, statement: str, *values: Any) -> sqlite3.Cursor:
+        def seen(db: group_commit._Grouping, statement: str, *values: Any) -> sqlite3.Cursor:
             writes = not db.only_reads
             if statement == "BEGIN IMMEDIATE":
                 self._changes = db.total_changes
@@ -67,7 +67,7 @@ class Commits:
             self._passes()
             return done
 
-        lane._Grouping.execute = seen  # type: ignore[method-assign, assignment]  # looked at from outside
+        group_commit._Grouping.execute = seen  # type: ignore[method-assign, assignment]  # looked at from outside
 
     def _passes(self) -> None:
         self._left -= 1

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from db import SqliteLedger
-from db.schema import load_migrations, prepare, version_of
+from db.sqlite.schema import load_migrations, prepare, version_of
 from tests.faults.kills import workbench
 
 ROOT = Path(__file__).parents[3]

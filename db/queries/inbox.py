@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from billing.model import Event, SubscriptionKey
 from billing.ports import StaleSubscription
-from db.rows import EVENT, event, event_row, key_row, marks, to_json
+from db.queries.rows import EVENT, event, event_row, key_row, marks, to_json
 
 # How long a finished event is remembered. Stripe delivers for 3 days and lists events for 30; later, a
 # double would only lead to one more fetch.

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from billing.model import BODIES, BackupFailed, Change, Notice, NoticeBody, RoleNews, Unknown
-from db.rows import CHANGE, NOTICE, Row, change, marks, to_json
-from db.values import BACKUP_FAILED, load_value, record_value
+from db.queries.rows import CHANGE, NOTICE, Row, change, marks, to_json
+from db.queries.values import BACKUP_FAILED, load_value, record_value
 
 # So long (seconds) a notice waits for the roles of its member to be set, to tell of both together.
 WAITS_FOR_ROLES = 120

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from billing.errors import LedgerDamaged, LedgerNoRoom, LedgerTooNew
-from db.copy import copy_into
-from db.private import beside
+from db.sqlite.copy import copy_into
+from db.sqlite.private_files import beside
 
 _FOLDER = Path(__file__).parent / "migrations"
 
-# Bytes. Beyond, a full check would take seconds at every start, so it is made after it (db/whole.py); SQLite
+# Bytes. Beyond, a full check would take seconds at every start, so it is made after it (db/sqlite/integrity_check.py); SQLite
 # itself looks at the header, the schema and the length of the file.
 CHECKED_WHOLE = 128 * 2**20
 
@@ -25,7 +25,7 @@ def load_migrations() -> list[str]:
 
 
 # A commit is on disk when it returns (FULL). The write-ahead log is copied beside the commits
-# (db/copier.py), within one only where one change fills it, as when a plan is sold to a million; a cache of
+# (db/sqlite/checkpointer.py), within one only where one change fills it, as when a plan is sold to a million; a cache of
 # 64 MiB holds the upper levels of every index of some million subscriptions.
 _WRITER = (
     "PRAGMA journal_mode = WAL",

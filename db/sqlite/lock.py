@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from billing.errors import LedgerHeld, LedgerUnavailable
-from db.private import beside, keep_all_private, make_folder, open_private
+from db.sqlite.private_files import beside, keep_all_private, make_folder, open_private
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import sqlite3
 
 from billing.model import DisputeState, SubscriptionKey
 from billing.ports import Dispute
-from db.rows import key_row
+from db.queries.rows import key_row
 
 # The first of these that any dispute has counts: lost bars access for good, open while it lasts.
 _WORST_FIRST = (DisputeState.LOST, DisputeState.OPEN, DisputeState.WON)

@@ -19,15 +19,15 @@ from billing.model import (
 from billing.paid import paid_through
 from billing.ports import Synced
 from billing.rules.access import decides, plans_of
-from db import disputes, older
-from db.inbox import finish
-from db.intents import record_intent, record_outcome
-from db.marks import mark, try_again
-from db.members import is_decided, record_barred, record_overrides
-from db.notices import record_notice
-from db.plans import load_plans
-from db.rows import add_changes
-from db.subscriptions import load_subscription, note_free_days, put, subject_of, tie
+from db.queries import disputes, restored
+from db.queries.inbox import finish
+from db.queries.intents import record_intent, record_outcome
+from db.queries.members import is_decided, record_barred, record_overrides
+from db.queries.notices import record_notice
+from db.queries.plans import load_plans
+from db.queries.reconcile_queue import mark, try_again
+from db.queries.rows import add_changes
+from db.queries.subscriptions import load_subscription, note_free_days, put, subject_of, tie
 
 
 def record_synced(db: sqlite3.Connection, synced: Synced) -> bool:
@@ -42,7 +42,7 @@ def record_synced(db: sqlite3.Connection, synced: Synced) -> bool:
         return False  # older truth, and so is all that was concluded from it
     changed = new is not None and _record_snapshot(db, old, new, synced)
     if new is not None:
-        older.look(db, new.key, synced.at)
+        restored.look(db, new.key, synced.at)
     add_changes(db, synced.changes)
     for notice in synced.notices:
         record_notice(db, notice)
@@ -110,7 +110,7 @@ def _as_known(db: sqlite3.Connection, old: Subscription | None, new: Subscriptio
     since = old.unpaid_since if old else None
     if old is None or since is None or (new.unpaid_since or 0) <= since:
         return old
-    return replace(old, unpaid_since=None) if older.is_unasked(db, old.key) else old
+    return replace(old, unpaid_since=None) if restored.is_unasked(db, old.key) else old
 
 
 def _bound_by(old: Subscription | None, new: Subscription) -> BoundBy:

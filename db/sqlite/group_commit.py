@@ -14,8 +14,8 @@ import aiosqlite
 
 from billing.errors import LedgerUnavailable
 from billing.ports import Work
-from db.count import Count
-from db.faults import fault_of, is_of_file
+from db.sqlite.errors import fault_of, is_of_file
+from db.sqlite.write_count import Count
 
 # So many are answered in one turn of the event loop: what each then does would hold up all others.
 AT_ONCE = 16

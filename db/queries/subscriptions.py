@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from billing.errors import Conflict, NotFound
 from billing.model import Binding, BoundBy, Change, Checkout, Item, Notice, Subscription, SubscriptionKey
 from billing.ports import Known
-from db.marks import mark
-from db.notices import record_notice
-from db.rows import (
+from db.queries.notices import record_notice
+from db.queries.reconcile_queue import mark
+from db.queries.rows import (
     CHECKOUT,
     SUBSCRIPTION,
     add_changes,

@@ -17,30 +17,30 @@ from billing.model import (
     Notice,
 )
 from billing.ports import Health, Ledger, Synced, Work
-from db import (
-    astray,
+from db.queries import (
     brake,
     disputes,
     health,
     inbox,
     intents,
-    marks,
     members,
     notices,
-    older,
     plans,
+    reconcile_queue,
+    restored,
+    snapshots,
     subscriptions,
-    sync,
     values,
 )
-from db.backup import backup, last_backup
-from db.copier import Copier
-from db.count import Count
-from db.faults import opening
-from db.lane import ALL, Lane, OnChange
-from db.lock import hold, make
-from db.schema import is_large, prepare_reader, prepare_writer
-from db.whole import WholeCheck
+from db.sqlite import files, role_drift
+from db.sqlite.backup import backup, last_backup
+from db.sqlite.checkpointer import Copier
+from db.sqlite.errors import opening
+from db.sqlite.group_commit import ALL, Lane, OnChange
+from db.sqlite.integrity_check import WholeCheck
+from db.sqlite.lock import hold, make
+from db.sqlite.schema import is_large, prepare_reader, prepare_writer
+from db.sqlite.write_count import Count
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -180,9 +180,9 @@ class SqliteLedger(Ledger):
     async def record_synced(self, synced: Synced) -> bool:
         follow = {Work.TELL: synced.notices, Work.CARRY_OUT: synced.intents}
         works = {Work.CONVERGE, *(work for work, pieces in follow.items() if pieces)}
-        return await self._leave(works, sync.record_synced, synced)
+        return await self._leave(works, snapshots.record_synced, synced)
 
-    record_retry = _writes(marks.record_retry)
+    record_retry = _writes(reconcile_queue.record_retry)
     load_dispute = _reads(disputes.load_dispute)
 
     # -- subscriptions and who they belong to --------------------------------------------------------
@@ -208,10 +208,10 @@ class SqliteLedger(Ledger):
     load_open_checkouts = _reads(subscriptions.load_open_checkouts)
 
     # -- members -------------------------------------------------------------------------------------
-    record_marks = _writes(marks.record_marks)
-    load_marked = _reads(marks.load_marked)
+    record_marks = _writes(reconcile_queue.record_marks)
+    load_marked = _reads(reconcile_queue.load_marked)
     load_member_state = _reads(members.load_member_state)
-    record_granting = _writes(marks.record_granting, set())
+    record_granting = _writes(reconcile_queue.record_granting, set())
 
     async def record_converged(
         self,
@@ -227,7 +227,7 @@ class SqliteLedger(Ledger):
     ) -> None:
         await self._leave(
             {Work.TELL},
-            marks.record_converged,
+            reconcile_queue.record_converged,
             mark,
             gone,
             due_at,
@@ -238,23 +238,23 @@ class SqliteLedger(Ledger):
             braked=braked,
         )
 
-    record_converge_failed = _writes(marks.record_converge_failed)
+    record_converge_failed = _writes(reconcile_queue.record_converge_failed)
 
     async def record_due(self, at: int) -> int:
-        marked = [await self._write(marks.record_due, at)]
-        while marked[-1] == marks.AT_ONCE:
-            marked.append(await self._write(marks.record_due, at))
+        marked = [await self._write(reconcile_queue.record_due, at)]
+        while marked[-1] == reconcile_queue.AT_ONCE:
+            marked.append(await self._write(reconcile_queue.record_due, at))
         return sum(marked)
 
-    load_next_due = _reads(marks.load_next_due)
-    load_members_to_check = _reads(marks.load_members_to_check)
-    record_checked = _writes(marks.record_checked, set())
+    load_next_due = _reads(reconcile_queue.load_next_due)
+    load_members_to_check = _reads(reconcile_queue.load_members_to_check)
+    record_checked = _writes(reconcile_queue.record_checked, set())
 
     async def load_astray(self, guild_id: int, at: int, grace: int) -> list[int]:
-        return await astray.load_astray(self._path, self._reader, guild_id, at, grace)
+        return await role_drift.load_astray(self._path, self._reader, guild_id, at, grace)
 
-    load_parked = _reads(marks.load_parked)
-    load_retried = _reads(marks.load_retried)
+    load_parked = _reads(reconcile_queue.load_parked)
+    load_retried = _reads(reconcile_queue.load_retried)
 
     # -- the brake -----------------------------------------------------------------------------------
     record_taking = _writes(brake.record_taking)
@@ -274,7 +274,7 @@ class SqliteLedger(Ledger):
     load_intents = _reads(intents.load_intents)
     load_intents_of = _reads(intents.load_intents_of)
     load_intent = _reads(intents.load_intent)
-    record_intent_outcome = _writes(sync.record_intent_outcome)
+    record_intent_outcome = _writes(snapshots.record_intent_outcome)
 
     # -- plans and servers ---------------------------------------------------------------------------
     record_plan = _writes(plans.record_plan)
@@ -285,14 +285,14 @@ class SqliteLedger(Ledger):
     record_guild_settings = _writes(plans.record_guild_settings)
 
     # -- what an older ledger has not asked for yet --------------------------------------------------
-    record_started = _writes(older.record_started)
-    load_unswept = _reads(older.load_unswept)
-    record_looked = _writes(older.record_looked, {Work.CONVERGE})
-    record_disputes_listed = _writes(older.record_disputes_listed, {Work.CONVERGE})
-    record_swept = _writes(older.record_swept)
-    record_waiting = _writes(older.record_waiting, {Work.SYNC})
-    load_unasked_intent = _reads(older.load_unasked_intent)
-    load_sold_before = _reads(older.load_sold_before)
+    record_started = _writes(restored.record_started)
+    load_unswept = _reads(restored.load_unswept)
+    record_looked = _writes(restored.record_looked, {Work.CONVERGE})
+    record_disputes_listed = _writes(restored.record_disputes_listed, {Work.CONVERGE})
+    record_swept = _writes(restored.record_swept)
+    record_waiting = _writes(restored.record_waiting, {Work.SYNC})
+    load_unasked_intent = _reads(restored.load_unasked_intent)
+    load_sold_before = _reads(restored.load_sold_before)
 
     # -- notices, history, small things --------------------------------------------------------------
     record_notice = _writes(notices.record_notice)
@@ -319,6 +319,6 @@ class SqliteLedger(Ledger):
             await self._write(values.record_value, "written", str(at))
         found = await self._read(health.load_health, at)
         backed_up_at = await asyncio.to_thread(last_backup, self._path)
-        size = await asyncio.to_thread(health.size_of, self._path)
+        size = await asyncio.to_thread(files.size_of, self._path)
         age = health.age_of(backed_up_at, at)
         return replace(found, backup_age=age, damage=self._whole.damage, size=size)

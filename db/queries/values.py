@@ -19,3 +19,15 @@ def record_value(db: sqlite3.Connection, name: str, value: str) -> None:
         " ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value <> excluded.value",
         (name, value),
     )
+
+
+COUNT = "count"  # in the ledger, by name
+
+
+OLDER = "older"  # why, until that was taken up
+
+
+MADE = "made"  # when a new ledger was made; NOT_TOLD until somebody with a clock says so
+
+
+NOT_TOLD = "0"

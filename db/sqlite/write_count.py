@@ -12,13 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from billing.errors import LedgerUnavailable
-from db.private import beside, open_private
-from db.values import load_value, record_value
-
-COUNT = "count"  # in the ledger, by name
-OLDER = "older"  # why, until that was taken up
-MADE = "made"  # when a new ledger was made; NOT_TOLD until somebody with a clock says so
-NOT_TOLD = "0"
+from db.queries.values import COUNT, MADE, NOT_TOLD, OLDER, load_value, record_value
+from db.sqlite.private_files import beside, open_private
 
 
 class Count:

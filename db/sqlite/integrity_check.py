@@ -9,8 +9,8 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
-from db.lane import address
-from db.schema import prepare_walker, quick_check
+from db.sqlite.group_commit import address
+from db.sqlite.schema import prepare_walker, quick_check
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiosqlite
 
-from db.lane import Lane, address
+from db.sqlite.group_commit import Lane, address
 
 # Operations that were written since the last time: some 4,000 pages of the log, of which many are the same.
 MANY = 1_500

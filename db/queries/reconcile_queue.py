@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from billing.model import Binding, Change, MemberMark, Notice, SubscriptionKey
-from db.inbox import forget_old, record_stale
-from db.notices import WAITS_FOR_ROLES, record_notice
-from db.rows import add_changes, key_row
+from db.queries.inbox import forget_old, record_stale
+from db.queries.notices import WAITS_FOR_ROLES, record_notice
+from db.queries.rows import add_changes, key_row
 
 # So many members become due in one transaction at most: the writer is not kept from others for long.
 AT_ONCE = 1000

@@ -11,12 +11,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from billing.errors import LedgerDamaged, LedgerUnavailable
-from db.faults import opening
-from db.lane import Lane
-from db.ledger import SqliteLedger
-from db.lock import hold_if_there
-from db.private import beside
-from db.schema import load_migrations, prepare_reader, quick_check, require_known, require_room
+from db.sqlite.errors import opening
+from db.sqlite.group_commit import Lane
+from db.sqlite.ledger import SqliteLedger
+from db.sqlite.lock import hold_if_there
+from db.sqlite.private_files import beside
+from db.sqlite.schema import (
+    load_migrations,
+    prepare_reader,
+    quick_check,
+    require_known,
+    require_room,
+)
 
 
 class SeenLedger(SqliteLedger):

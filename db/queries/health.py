@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import replace
-from pathlib import Path
 
 from billing.ports import Health
 from billing.rules.parked_members import reason_of
-from db.plans import load_plans
-from db.private import beside
-from db.rows import sold_prices
-from db.values import BACKUP_FAILED, load_value
+from db.queries.plans import load_plans
+from db.queries.rows import sold_prices
+from db.queries.values import BACKUP_FAILED, load_value
 
 # Each is counted over an index that holds nothing but what waits.
 _WAITING = """
@@ -82,12 +80,6 @@ def _count_unbound(db: sqlite3.Connection) -> int:
         for many, text in counted
         if any((p.provider, p.account, p.product_id) in products for p in sold_prices(text))
     )
-
-
-def size_of(path: Path) -> int:
-    """Bytes that the ledger takes, with what was written lately."""
-    parts = (path, beside(path, "-wal"))
-    return sum(part.stat().st_size for part in parts if part.exists())
 
 
 def age_of(since: int | None, at: int) -> float | None:

@@ -9,12 +9,11 @@ from dataclasses import replace
 
 from billing.model import Binding, DisputeState, Status, Subscription, SubscriptionKey
 from billing.rules.access import plan_of
-from db.count import MADE, NOT_TOLD, OLDER
-from db.inbox import record_stale
-from db.marks import mark
-from db.plans import load_plans
-from db.rows import key_row, sold_prices, to_json
-from db.values import COPIED, load_value, record_value
+from db.queries.inbox import record_stale
+from db.queries.plans import load_plans
+from db.queries.reconcile_queue import mark
+from db.queries.rows import key_row, sold_prices, to_json
+from db.queries.values import COPIED, MADE, NOT_TOLD, OLDER, load_value, record_value
 
 _HOME = "provider = ? AND account = ?"
 

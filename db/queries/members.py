@@ -15,14 +15,23 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
-from db import older
-from db.intents import record_intent
-from db.marks import mark
-from db.notices import record_notice
-from db.plans import load_plans
-from db.rows import OVERRIDE, SUBSCRIPTION, add_changes, key_row, marks, override, subscription, to_json
-from db.subscriptions import load_subscription
-from db.values import COPIED, load_value
+from db.queries import restored
+from db.queries.intents import record_intent
+from db.queries.notices import record_notice
+from db.queries.plans import load_plans
+from db.queries.reconcile_queue import mark
+from db.queries.rows import (
+    OVERRIDE,
+    SUBSCRIPTION,
+    add_changes,
+    key_row,
+    marks,
+    override,
+    subscription,
+    to_json,
+)
+from db.queries.subscriptions import load_subscription
+from db.queries.values import COPIED, load_value
 
 _THE_ONE = "guild_id = ? AND member_id = ?"
 
@@ -41,10 +50,10 @@ def load_member_state(db: sqlite3.Connection, guild_id: int, member_id: int) -> 
     )
     roles = db.execute(f"SELECT role_id FROM role_grants WHERE {_THE_ONE}", who)
     member = db.execute(f"SELECT parked, due_at FROM members WHERE {_THE_ONE}", who).fetchone()
-    unasked, unswept = older.unasked_of(db, member_id), older.is_any_unswept(db)
+    unasked, unswept = restored.unasked_of(db, member_id), restored.is_any_unswept(db)
     return MemberState(
         plans=tuple(load_plans(db, guild_id, removed=True)),
-        subscriptions=tuple(older.hold(subscription(row), unasked) for row in subscriptions),
+        subscriptions=tuple(restored.hold(subscription(row), unasked) for row in subscriptions),
         overrides=_load_unlifted(db, guild_id, member_id),
         granted=frozenset(row[0] for row in roles),
         parked=member[0] if member else None,

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from billing.errors import Conflict, LedgerNoRoom, LedgerUnavailable
-from db.private import beside, make_folder, open_private
+from db.sqlite.private_files import beside, make_folder, open_private
 
 
 def copy_into(db: sqlite3.Connection, target: Path, *, replace: bool = False) -> None:

@@ -22,10 +22,10 @@ from pathlib import Path
 
 from billing.model import DisputeState, Plan
 from billing.rules.access import TABLE, Access, plan_of
-from db.lane import Lane
-from db.plans import load_plans
-from db.rows import sold_prices, to_json
-from db.schema import prepare_walker
+from db.queries.plans import load_plans
+from db.queries.rows import sold_prices, to_json
+from db.sqlite.group_commit import Lane
+from db.sqlite.schema import prepare_walker
 
 # Members; about 3 ms of a walker's time, and none of the event loop's. Lists of twice as many are no longer
 # kept by malloc for the next slice, which costs a tenth.

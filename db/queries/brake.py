@@ -6,8 +6,8 @@ import sqlite3
 
 from billing.model import Binding, Change
 from billing.rules.brake import ASKS_AGAIN, FEWEST, RELEASED, WINDOW, Brake, allowed
-from db.marks import record_marks
-from db.rows import add_changes
+from db.queries.reconcile_queue import record_marks
+from db.queries.rows import add_changes
 
 _THE_ONE = "guild_id = ? AND member_id = ?"
 

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from billing.errors import Conflict, LedgerDamaged, LedgerUnavailable
-from db.copy import connect, copy_into, settle, sync_folder
-from db.count import OLDER
-from db.faults import fault_of
-from db.lock import hold
-from db.private import beside, make_folder, open_private
-from db.schema import load_migrations, prepare, require_known, require_room
-from db.values import record_value
+from db.queries.values import OLDER, record_value
+from db.sqlite.copy import connect, copy_into, settle, sync_folder
+from db.sqlite.errors import fault_of
+from db.sqlite.lock import hold
+from db.sqlite.private_files import beside, make_folder, open_private
+from db.sqlite.schema import load_migrations, prepare, require_known, require_room
 
 STEPS = 10_000  # of SQLite's, between two looks at whether a backup is to go on
 

@@ -12,9 +12,9 @@ import orjson
 
 from billing.errors import Conflict, NotFound
 from billing.model import Binding, Change, GuildSettings, Plan, Price
-from db.marks import mark
-from db.rows import PRICE, Row, add_changes, marks, price, price_row, sold_prices, to_json
-from db.subscriptions import SOLD
+from db.queries.reconcile_queue import mark
+from db.queries.rows import PRICE, Row, add_changes, marks, price, price_row, sold_prices, to_json
+from db.queries.subscriptions import SOLD
 
 _PLAN = "id, guild_id, name, role_ids, description, hidden, trial_days, removed_at"
 _PRICE_UPDATES = ", ".join(f"{c} = excluded.{c}" for c in PRICE.split(", ")[3:])

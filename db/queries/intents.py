@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from billing.model import Intent, IntentKind, IntentState, SubscriptionKey
-from db.rows import INTENT, intent, intent_row, key_row, marks
+from db.queries.rows import INTENT, intent, intent_row, key_row, marks
 
 # A pending wish of these kinds makes no sense any more once the other is wished.
 _DROPS: dict[IntentKind, tuple[IntentKind, ...]] = {

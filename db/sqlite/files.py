@@ -1,0 +1,13 @@
+"""The size of a ledger on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from db.sqlite.private_files import beside
+
+
+def size_of(path: Path) -> int:
+    """Bytes that the ledger takes, with what was written lately."""
+    parts = (path, beside(path, "-wal"))
+    return sum(part.stat().st_size for part in parts if part.exists())
