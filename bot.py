@@ -33,8 +33,8 @@ try:
     from config import Settings, SettingsError, load
     from db import SqliteLedger
     from logs import set_up_logging
-    from parts import Parts, build_info
     from providers.registry import make_providers
+    from runtime import Parts, build_info
     from web.app import CannotListen, Listener, listening
     from web.metrics import Metrics
 

@@ -25,7 +25,7 @@ from db.sqlite.backup import last_backup
 from db.sqlite.inspection import SeenLedger, looking
 from logs import visible
 from providers.registry import make_providers
-from web.reach import check_port, check_public
+from web.reachability import check_port, check_public
 
 LATE_BACKUP = 2 * 86_400  # seconds, where one is to be made every day
 _WIDTH = 100

@@ -33,7 +33,7 @@ ROOT_MODULES = (
     "config_addresses.py",
     "config_names.py",
     "logs.py",
-    "parts.py",
+    "runtime.py",
     "terminal.py",
 )
 PROGRAM = (CORE, *EDGES, *ROOT_MODULES)

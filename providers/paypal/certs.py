@@ -36,8 +36,8 @@ from billing.errors import NotAuthentic, ProviderUnavailable
 from billing.fd_limit import kind_of
 from billing.ports import Values
 from providers.paypal.api import bounded_body
-from providers.paypal.bucket import Bucket, crowded
-from providers.paypal.proven import Proven
+from providers.paypal.proven_certificates import Proven
+from providers.paypal.work_budget import Bucket, crowded
 
 T = TypeVar("T")
 

@@ -29,16 +29,16 @@ from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, P
 from billing.ports.values import Values
 from billing.signing import Signer
 from providers.base import Answer, bounded, maybe, member_of, need, returning, server_of
-from providers.paypal import payments, search
+from providers.paypal import payments, transaction_search
 from providers.paypal.api import Api, Limited, Refused, path
-from providers.paypal.arrivals import list_events, unheard
-from providers.paypal.asking import Asking
 from providers.paypal.certs import LIVE, SANDBOX, Certificates, source_of
 from providers.paypal.dates import stamp
+from providers.paypal.event_list import list_events, unheard
 from providers.paypal.failures import map_failure
 from providers.paypal.mapping import lacks_payment, map_checkout, map_subscription
 from providers.paypal.periods import created_of, with_payment
 from providers.paypal.plans import DAY, NAME, ends_with_trial, is_whole, map_price, product_of, with_own
+from providers.paypal.postback import Asking
 from providers.paypal.setup import Setup
 from providers.paypal.webhook import read_event, read_headers, verify_offline
 
@@ -209,11 +209,11 @@ class PayPalProvider:
         return await self.fetch_subscription(subscription_id)
 
     def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
-        """See providers/paypal/arrivals.py."""
+        """See providers/paypal/event_list.py."""
         return list_events(self._api, since, self._clock.now(), self._webhook_ids, self.account)
 
     def unheard(self, *, refused: bool) -> Finding:
-        """See providers/paypal/arrivals.py."""
+        """See providers/paypal/event_list.py."""
         return unheard(refused=refused)
 
     @bounded
@@ -251,9 +251,9 @@ class PayPalProvider:
         return PaymentPage(need(made, "id", str), url, int(now) + _PAGE_LIVES)
 
     async def list_paid(self, since: int) -> AsyncIterator[str]:
-        """See providers/paypal/search.py. Without SECRET_KEY what it finds would be nobody's."""
+        """See providers/paypal/transaction_search.py. Without SECRET_KEY what it finds would be nobody's."""
         if self._signer:
-            async for found in search.list_paid(self._api, since, int(self._clock.now())):
+            async for found in transaction_search.list_paid(self._api, since, int(self._clock.now())):
                 yield found
 
     def lacks_payer(self, subscription: Subscription) -> bool:

@@ -13,7 +13,7 @@ from providers.base import Answer, in_time, longest, maybe, need, of_server
 from providers.paypal.api import Api, Refused, path
 from providers.paypal.certs import Certificates
 from providers.paypal.plans import DAY, NAME, map_price, product_of
-from providers.paypal.search import ask
+from providers.paypal.transaction_search import ask
 
 # The events that lead to a subscription, and no others: each further kind costs the owner look-ups.
 EVENTS = (

@@ -27,10 +27,12 @@ from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, P
 from billing.rules.names import plain_name
 from providers.base import Answer, bounded, called, maybe, member_of, need, returning, server_of
 from providers.stripe import payments
+from providers.stripe.account import Home, account_of
 from providers.stripe.api import Api, Missing, Refused, path
-from providers.stripe.arrivals import list_events, unheard
+from providers.stripe.complete_subscription import Whole
+from providers.stripe.event_list import list_events, unheard
 from providers.stripe.failures import fetch_failure
-from providers.stripe.home import Home, account_of
+from providers.stripe.invoice_previews import Previews
 from providers.stripe.mapping import (
     NAME,
     map_checkout,
@@ -40,10 +42,8 @@ from providers.stripe.mapping import (
     maybe_id,
 )
 from providers.stripe.portal import Portals
-from providers.stripe.previews import Previews
 from providers.stripe.setup import Setup
 from providers.stripe.webhook import HEADER, authenticate, read_header
-from providers.stripe.whole import Whole
 from providers.together import Together
 
 log = logging.getLogger(__name__)
@@ -148,11 +148,11 @@ class StripeProvider:
                     log.warning("Left out subscription %s: %s", called(data), error)
 
     def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
-        """See providers/stripe/arrivals.py."""
+        """See providers/stripe/event_list.py."""
         return list_events(self._api, since, webhook_url, self.account)
 
     def unheard(self, *, refused: bool) -> Finding:
-        """See providers/stripe/arrivals.py."""
+        """See providers/stripe/event_list.py."""
         return unheard(refused=refused)
 
     @bounded
@@ -300,7 +300,7 @@ class StripeProvider:
 
     @bounded
     async def preview_charge(self, subscription: Subscription) -> Money | None:
-        """See providers/stripe/previews.py."""
+        """See providers/stripe/invoice_previews.py."""
         return await self._previews.ask(subscription)
 
     @bounded

@@ -20,7 +20,7 @@ from billing.model import (
 )
 from billing.ports import CheckoutFound
 from providers.base import Answer, maybe, need
-from providers.stripe.claims import read_claim
+from providers.stripe.metadata_claims import read_claim
 from providers.stripe.terms import map_terms
 
 NAME = "stripe"

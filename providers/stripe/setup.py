@@ -9,8 +9,8 @@ from typing import Any
 from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import Finding, Plan, Price
 from providers.base import Answer, in_time, longest, maybe, need, of_server
+from providers.stripe.account import Home
 from providers.stripe.api import Api, Refused, path
-from providers.stripe.home import Home
 from providers.stripe.mapping import NAME
 from providers.stripe.portal import Portals
 

@@ -20,7 +20,7 @@ from tests.cogs.town import Town
 from tests.contract.ledger.nouns import plan
 from tests.db.test_looking import state
 from tests.e2e.process import Program, is_ready, run, settings_of
-from web.reach import check_public
+from web.reachability import check_public
 
 
 async def check(town: Town, folder: Path, **more: str) -> tuple[int, str]:

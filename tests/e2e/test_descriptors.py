@@ -11,7 +11,7 @@ from billing.fd_limit import RAISE_IT
 from tests.cogs.town import Town
 from tests.e2e.process import PATIENCE, Program, is_ready
 from tests.e2e.test_story import buy, open_shop
-from web.app import CROWDED
+from web.connections import CROWDED
 
 LIMIT = 64
 

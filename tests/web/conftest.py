@@ -12,7 +12,8 @@ import web.app
 from db import SqliteLedger
 from providers.stripe.client import StripeProvider
 from sandbox.clock import MovableClock
-from web.app import SPEAKERS, Listener, Speakers, listening
+from web.app import SPEAKERS, Listener, listening
+from web.connections import Speakers
 
 SECRET = "whsec_of_this_test"
 EVENT = {

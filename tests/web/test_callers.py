@@ -13,7 +13,7 @@ from contextlib import suppress
 import pytest
 
 from tests.web.conftest import EVENT, Door
-from web.app import CROWDED
+from web.connections import CROWDED
 
 FILES = 400  # of this process, which has both ends
 MOST = FILES // 4

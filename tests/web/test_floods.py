@@ -17,8 +17,8 @@ import pytest
 
 from sandbox.clock import MovableClock
 from tests.web.conftest import EVENT, Door
-from web.app import Speakers
-from web.bodies import LARGEST_BODY
+from web.connections import Speakers
+from web.request_bodies import LARGEST_BODY
 
 CROWD = 900
 GROWS = 110  # MiB; a bot with an empty ledger has 86 MB

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-import web.sampler
+import web.log_sampler
 from tests.web.conftest import EVENT, Door
 from tests.web.test_strangers import Heard
 
@@ -17,15 +17,15 @@ BODY = json.dumps(EVENT).encode()
 async def test_forgeries_have_a_line_for_the_first_and_a_sum(
     door: Door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(web.sampler, "MINUTE", 1.0)
+    monkeypatch.setattr(web.log_sampler, "MINUTE", 1.0)
     caplog.set_level(logging.INFO)
     heard = Heard("more in the last minute")
-    logging.getLogger("web.sampler").addHandler(heard)
+    logging.getLogger("web.log_sampler").addHandler(heard)
     for _ in range(50):
         assert await door.status(door.notification(BODY, signed=b"another")) == 400
     assert await door.status(door.notification(BODY)) == 200
     await heard.came.wait()
-    logging.getLogger("web.sampler").removeHandler(heard)
+    logging.getLogger("web.log_sampler").removeHandler(heard)
     lines = [r.getMessage() for r in caplog.records if "notification stripe" in r.getMessage()]
     assert sum(": 400 " in line for line in lines) <= 10, "one a second, and a sum"
     assert sum(": 200 " in line for line in lines) == 1, "each true one has its own"

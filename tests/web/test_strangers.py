@@ -9,9 +9,9 @@ import logging
 
 import pytest
 
-import web.bodies
+import web.request_bodies
 from tests.web.conftest import EVENT, Door
-from web.bodies import LARGEST_BODY
+from web.request_bodies import LARGEST_BODY
 
 
 async def test_a_packed_body_is_refused_however_its_header_is_hidden(door: Door) -> None:
@@ -66,7 +66,7 @@ async def test_the_body_silent_longest_makes_room_where_all_are_too_large_togeth
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is to be sent again; the true one, as large as may be, is taken at once."""
-    monkeypatch.setattr(web.bodies, "MOST_UNPROVEN", 3 << 20)
+    monkeypatch.setattr(web.request_bodies, "MOST_UNPROVEN", 3 << 20)
     body = json.dumps(EVENT).encode().ljust(LARGEST_BODY)
     strangers, lines = [], []
     for _ in range(3):

@@ -11,7 +11,7 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 import pytest
 
 import web.app
-import web.bodies
+import web.request_bodies
 from tests.cogs.town import Town, link_of
 from tests.faults.attackers.post import SIGNED, Letter, event, send, written
 from tests.faults.attackers.shop import buy, paypal_of
@@ -68,7 +68,7 @@ async def dial(town: Town, beginning: bytes) -> socket.socket:
 async def test_a_real_one_is_served_while_a_crowd_is_half_open(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web.bodies, "SLOWEST_BODY", 3600.0)
+    monkeypatch.setattr(web.request_bodies, "SLOWEST_BODY", 3600.0)
     monkeypatch.setattr(web.app, "LONGEST_SILENCE", 3600.0)
     with ExitStack() as stack:
         crowd = [await dial(town, BEGINNINGS[n % len(BEGINNINGS)]) for n in range(CROWD)]
@@ -90,7 +90,7 @@ async def test_who_never_ends_a_body_is_shown_out(
     town: Town, monkeypatch: pytest.MonkeyPatch, beginning: bytes
 ) -> None:
     """Without a body begun: tests/web/test_strangers.py."""
-    monkeypatch.setattr(web.bodies, "SLOWEST_BODY", 0.05)
+    monkeypatch.setattr(web.request_bodies, "SLOWEST_BODY", 0.05)
     monkeypatch.setattr(web.app, "LONGEST_LINGER", 0.05)
     async with asyncio.timeout(20):
         reader, writer = await asyncio.open_connection("127.0.0.1", town.port)

@@ -28,7 +28,7 @@ from tests.faults.attackers.post import (
 from tests.faults.attackers.shop import ARRIVING, buy, paypal_of, rows
 from tests.faults.neighbours.test_ledger import locked
 from web.app import Listener, listening
-from web.bodies import LARGEST_BODY
+from web.request_bodies import LARGEST_BODY
 
 PROVIDERS = ("stripe", "paypal")
 MINUTES = 303  # five, and what PayPal's whole seconds leave out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.model import Event, Subject
-from providers.paypal.arrivals import unheard
+from providers.paypal.event_list import unheard
 from providers.paypal.webhook import read_listed
 
 # developer.paypal.com/docs/api/webhooks/v1, webhooks-events.list and subscriptions, 2026-11; what is in them

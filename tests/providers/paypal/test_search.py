@@ -10,7 +10,7 @@ import pytest
 from providers.paypal.api import Refused
 from providers.paypal.dates import moment
 from providers.paypal.plans import DAY
-from providers.paypal.search import APPEARS_WITHIN, LONGEST, OLDEST, list_paid
+from providers.paypal.transaction_search import APPEARS_WITHIN, LONGEST, OLDEST, list_paid
 
 NOW = 1_900_000_000
 

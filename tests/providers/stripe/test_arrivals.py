@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.model import Event, Subject
-from providers.stripe.arrivals import TELLING, unheard
+from providers.stripe.event_list import TELLING, unheard
 from providers.stripe.setup import EVENTS
 from providers.stripe.webhook import read_listed
 

@@ -13,8 +13,8 @@ import stripe
 from billing.errors import ProviderNotFound, ProviderRefused
 from billing.model import DisputeState, Payment, Status, Subject, Subscription, Unsure
 from billing.rules.access import Right, decide_right
+from providers.stripe.account import account_of
 from providers.stripe.client import StripeProvider
-from providers.stripe.home import account_of
 from tests.contract.providers.harness import DAY, GUILD, HOME, MEMBER, buy, order, wish
 from tests.contract.providers.stripe import KEY, StripeSurroundings
 from tests.providers.stripe.responder import Responder

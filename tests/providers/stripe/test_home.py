@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from stripe import WebhookSignature
 
-from providers.stripe.home import account_of
+from providers.stripe.account import account_of
 from sandbox.stripe.notices import account
 from tests.contract.providers.harness import buy
 from tests.contract.providers.stripe import StripeSurroundings

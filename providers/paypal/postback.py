@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from billing.errors import NotAuthentic, ProviderUnavailable
 from providers.paypal.api import Api, Refused, path
-from providers.paypal.bucket import Bucket, crowded
 from providers.paypal.certs import Certificates
 from providers.paypal.webhook import Transmission, verify_offline
+from providers.paypal.work_budget import Bucket, crowded
 
 _VERIFY = path("v1", "notifications", "verify-webhook-signature")
 _AT_ONCE = 8
