@@ -17,9 +17,9 @@ import orjson
 from aiohttp import web
 
 from bench.load import subscription_id
-from sandbox.clock import MovableClock
-from sandbox.discord import DiscordServer, DiscordWorld
-from sandbox.discord.server import API
+from standins.clock import MovableClock
+from standins.discord import DiscordServer, DiscordWorld
+from standins.discord.server import API
 
 TOKEN = "bench.token"  # noqa: S105 - made up
 PRICE = "price_bench"

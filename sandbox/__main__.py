@@ -12,7 +12,7 @@ import time
 
 from sandbox.page import show_page
 from sandbox.stage import NotReadyError, open_stage
-from sandbox.teller import Teller, takes_colour
+from sandbox.terminal import Teller, takes_colour
 from sandbox.tour import Tour
 
 CHOICES = ("", "only", "off")

@@ -17,14 +17,22 @@ import bot
 from config import Settings
 from providers.paypal.setup import EVENTS as PAYPAL_EVENTS
 from providers.stripe.setup import EVENTS
-from sandbox.clock import MovableClock
-from sandbox.discord import Application, Channel, DiscordServer, DiscordWorld, Guild, Person, PersonError
-from sandbox.discord.permissions import MANAGE_ROLES, SEND_MESSAGES, VIEW_CHANNEL
-from sandbox.paypal import PayPalServer
-from sandbox.paypal import Settings as Account
-from sandbox.peek import LedgerPeek
-from sandbox.stripe import Settings as Business
-from sandbox.stripe import StripeServer
+from sandbox.ledger_reader import LedgerPeek
+from standins.clock import MovableClock
+from standins.discord import (
+    Application,
+    Channel,
+    DiscordServer,
+    DiscordWorld,
+    Guild,
+    Person,
+    PersonError,
+)
+from standins.discord.permissions import MANAGE_ROLES, SEND_MESSAGES, VIEW_CHANNEL
+from standins.paypal import PayPalServer
+from standins.paypal import Settings as Account
+from standins.stripe import Settings as Business
+from standins.stripe import StripeServer
 
 SERVER = "Lantern Club"
 TOKEN = "sandbox.bot.token"  # noqa: S105 - the local Discord's, good nowhere else

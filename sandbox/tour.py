@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sandbox import browser
-from sandbox.acting import PATIENCE, Acting, Failed
-from sandbox.discord import Card, PersonError
-from sandbox.paypal import Subscription
+from sandbox.actions import PATIENCE, Acting, Failed
 from sandbox.stage import DAY, NotReadyError, Stage
+from standins import browser
+from standins.discord import Card, PersonError
+from standins.paypal import Subscription
 
 MANY = 20  # rows of history, more than one scene makes
 

@@ -263,5 +263,5 @@ def test_every_library_of_the_program_is_declared_and_used() -> None:
 
 
 def test_every_library_of_the_sandbox_is_declared_and_used() -> None:
-    only_for_tests = {"jsonschema", "referencing"}  # sandbox/discord/conformance.py
+    only_for_tests = {"jsonschema", "referencing"}  # standins/discord/conformance.py
     assert libraries("sandbox") - only_for_tests - set(RUNTIME) == set(SANDBOX)

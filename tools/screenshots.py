@@ -16,9 +16,9 @@ from pathlib import Path
 
 from playwright.async_api import BrowserContext, Locator, Page, async_playwright
 
-from sandbox.clock import MovableClock
 from sandbox.page import PageServer
 from sandbox.stage import open_stage
+from standins.clock import MovableClock
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 BEGIN = 1_796_149_800  # 1 December 2026, 18:30 UTC

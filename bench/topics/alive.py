@@ -19,8 +19,8 @@ from bench.big import GUILD, ROLES, Size, make, member_id
 from bench.machine import ROOT, folder
 from bench.server import API_KEY, NOBODY, SECRET
 from bench.table import Figure
-from sandbox.clock import MovableClock
-from sandbox.discord import DiscordServer, DiscordWorld, Guild, Member, Role, User
+from standins.clock import MovableClock
+from standins.discord import DiscordServer, DiscordWorld, Guild, Member, Role, User
 
 MEMBERS, SUBSCRIPTIONS = 100_000, 1_000_000
 TOKENS = {"small": "small.token", "large": "large.token"}

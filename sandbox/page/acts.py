@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sandbox.discord import Application, Card, Channel, Message, Person, Reply
-from sandbox.discord.commands import (
+from sandbox.page import desk
+from sandbox.page.change_feed import Pulse
+from sandbox.stage import DAY, Stage
+from standins.discord import Application, Card, Channel, Message, Person, Reply
+from standins.discord.commands import (
     BOOLEAN,
     CHANNEL,
     GROUP,
@@ -17,10 +20,7 @@ from sandbox.discord.commands import (
     SUBCOMMAND,
     USER,
 )
-from sandbox.discord.components import SELECTS, STRING_SELECT, walk
-from sandbox.page import desk
-from sandbox.page.pulse import Pulse
-from sandbox.stage import DAY, Stage
+from standins.discord.components import SELECTS, STRING_SELECT, walk
 
 Body = dict[str, Any]
 OPEN_FORMS = 50

@@ -7,13 +7,13 @@ import json
 import re
 from typing import Any
 
+from sandbox.ledger_reader import Row
 from sandbox.page.desk.paypal import plan_words
 from sandbox.page.desk.stripe import price_words
-from sandbox.paypal import words as paypal_words
-from sandbox.peek import Row
 from sandbox.stage import Stage
-from sandbox.stripe import words
-from sandbox.stripe.dates import spoken
+from standins.paypal import words as paypal_words
+from standins.stripe import words
+from standins.stripe.dates import spoken
 
 ROWS = 60
 _SNOWFLAKE = re.compile(r"\d{17,20}")

@@ -6,9 +6,9 @@ import heapq
 from itertools import islice
 from typing import Any
 
-from sandbox.delivery import Delivery
-from sandbox.paypal.times import parse
 from sandbox.stage import Stage
+from standins.delivery import Delivery
+from standins.paypal.times import parse
 
 ROWS = 60
 

@@ -15,13 +15,13 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.discord import PersonError
 from sandbox.page.acts import ACTS, Misuse, Players
-from sandbox.page.picture import draw
-from sandbox.page.pulse import Pulse
-from sandbox.paypal import PayPalRefusal
+from sandbox.page.change_feed import Pulse
+from sandbox.page.snapshot import draw
 from sandbox.stage import Stage
-from sandbox.stripe import StripeRefusal
+from standins.discord import PersonError
+from standins.paypal import PayPalRefusal
+from standins.stripe import StripeRefusal
 
 STATIC = Path(__file__).parent / "static"
 FILES = sorted(path.name for path in STATIC.iterdir())

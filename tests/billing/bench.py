@@ -15,7 +15,7 @@ from billing.ports import Ports, Work
 from billing.use_cases.ingest import ingest
 from billing.worker.runner import Worker
 from db.sqlite.ledger import SqliteLedger
-from sandbox.clock import MovableClock
+from standins.clock import MovableClock
 from tests.billing.builders import (
     GRACE,
     MEMBER,

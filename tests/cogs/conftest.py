@@ -9,7 +9,7 @@ import pytest
 import yarl
 from discord.gateway import DiscordWebSocket
 
-from sandbox.discord.conformance import Conformance
+from standins.discord.conformance import Conformance
 from tests.cogs.town import Town, make_town, running
 
 

@@ -11,7 +11,7 @@ import pytest
 from billing.model import Braked, Notice, Override, OverrideKind
 from billing.rules.brake import ASK_AFTER, ASKS_AGAIN, FEWEST
 from billing.use_cases.sweep import sweep
-from sandbox.discord import Card, Person
+from standins.discord import Card, Person
 from tests.cogs.town import Town
 
 HOUR = 3_600

@@ -20,8 +20,8 @@ from cogs.core.components import act
 from cogs.core.interactions import Interaction
 from cogs.core.startup import TokenRefused
 from cogs.error_handler import UNREACHED
-from sandbox.discord import NoAnswerError
 from sandbox.stage import free_port
+from standins.discord import NoAnswerError
 from tests.cogs import town as parts
 from tests.cogs.town import Town, running
 

@@ -14,12 +14,12 @@ from billing.use_cases.plans import Edit, edit_plan
 from billing.use_cases.sweep import sweep
 from providers.paypal import setup as paypal_setup
 from providers.stripe import setup as stripe_setup
-from sandbox.discord import Person, Reply
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.api import Exchange as PayPalExchange
-from sandbox.stripe import StripeServer
-from sandbox.stripe.api import Exchange as StripeExchange
-from sandbox.stripe.subscriptions import pause, resume
+from standins.discord import Person, Reply
+from standins.paypal import PayPalServer
+from standins.paypal.api import Exchange as PayPalExchange
+from standins.stripe import StripeServer
+from standins.stripe.api import Exchange as StripeExchange
+from standins.stripe.subscriptions import pause, resume
 from tests.cogs.town import DAY, MONTH, Town, running
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"

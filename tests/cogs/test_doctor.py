@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from billing.model import Disputed, DisputeState, Notice, SubscriptionKey
-from sandbox.discord import Reply
+from standins.discord import Reply
 from tests.cogs.town import Town
 
 

@@ -17,7 +17,7 @@ from billing.model import Seen
 from cogs.bot import DuesBot
 from cogs.core.gateway_recovery import ClosingWebSocket
 from cogs.core.startup import use_discord, use_gateway
-from sandbox.discord import routes_apps
+from standins.discord import routes_apps
 from tests.cogs import town as parts
 from tests.cogs.town import Town, running
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from sandbox.discord import Reply
-from sandbox.discord.permissions import MANAGE_GUILD
+from standins.discord import Reply
+from standins.discord.permissions import MANAGE_GUILD
 from tests.cogs.town import DAY, MONTH, Town, link_of
 
 BAN_MEMBERS = 1 << 2

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from billing.model import Ended, Notice, SubscriptionKey
-from sandbox.discord import Reply
+from standins.discord import Reply
 from tests.cogs.town import DAY, MONTH, Town, link_of, running
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from billing.model import BoundBy, SubscriptionKey
 from billing.use_cases.sweep import sweep
-from sandbox.discord import Reply
+from standins.discord import Reply
 from tests.cogs.town import Town, link_of, running
 from tests.faults.attackers.hands import press
 

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from billing.use_cases.sweep import sweep
-from sandbox.discord import Person
+from standins.discord import Person
 from tests.cogs.town import Town, running
 from tests.faults.neighbours.ways import newcomer
 

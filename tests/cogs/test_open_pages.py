@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from billing.use_cases.plans import Edit, edit_plan
-from sandbox.stripe.errors import StripeRefusal
+from standins.stripe.errors import StripeRefusal
 from tests.cogs.town import Town, link_of
 
 OPTIONS: list[tuple[str, dict[str, Any]]] = [

@@ -11,8 +11,8 @@ import pytest
 
 from billing.use_cases.plans import Edit, edit_plan
 from billing.use_cases.sweep import sweep
-from sandbox.discord import Reply
-from sandbox.paypal import PayPalServer
+from standins.discord import Reply
+from standins.paypal import PayPalServer
 from tests.cogs.town import DAY, MONTH, Town, running
 
 pytestmark = pytest.mark.parametrize("still_town", ["paypal"], indirect=True)

@@ -11,7 +11,7 @@ from billing.model import DisputeState, Status, Subscription, SubscriptionKey
 from billing.use_cases.plans import Edit, edit_plan
 from billing.use_cases.sweep import sweep
 from providers.paypal import api
-from sandbox.faults import Kind
+from standins.faults import Kind
 from tests.cogs.test_paypal import buy, paypal_of, until
 from tests.cogs.town import DAY, MONTH, Town, running
 

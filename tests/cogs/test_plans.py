@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.discord import Role
-from sandbox.discord.permissions import (
+from standins.discord import Role
+from standins.discord.permissions import (
     ADMINISTRATOR,
     EVERYONE,
     MANAGE_GUILD,

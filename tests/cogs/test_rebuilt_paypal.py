@@ -12,8 +12,8 @@ from billing.model import Binding, BoundBy, Subscription, SubscriptionKey
 from billing.signing import Signer
 from billing.use_cases.plans import Edit, edit_plan
 from billing.use_cases.sweep import sweep
-from sandbox.discord import Person
-from sandbox.paypal import PayPalServer, people, subscriptions
+from standins.discord import Person
+from standins.paypal import PayPalServer, people, subscriptions
 from tests.cogs.test_paypal import approve_link, paypal_of
 from tests.cogs.town import MONTH, Town, running
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 
-from sandbox.discord import Reply
+from standins.discord import Reply
 from tests.cogs.town import Town, running
 from tests.faults.attackers.shop import open_shop, paypal_of
 

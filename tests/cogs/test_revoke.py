@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.discord import Reply
-from sandbox.discord.permissions import MANAGE_GUILD
-from sandbox.stripe.errors import StripeRefusal
+from standins.discord import Reply
+from standins.discord.permissions import MANAGE_GUILD
+from standins.stripe.errors import StripeRefusal
 from tests.cogs.town import MONTH, Town, link_of, running
 
 

@@ -17,7 +17,7 @@ from billing.errors import (
     RolesNotPermitted,
 )
 from cogs.gateways import roles
-from sandbox.discord import gateway
+from standins.discord import gateway
 from tests.cogs.town import DAY, Town, running
 
 

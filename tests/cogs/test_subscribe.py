@@ -5,7 +5,7 @@ from dataclasses import replace
 from billing.model import Money, Plan, Price, Step
 from billing.use_cases.subscribe import Offer, Way
 from cogs.subscribe import _label, _price_line
-from sandbox.discord import Person
+from standins.discord import Person
 from tests.cogs.town import Town, link_of
 
 

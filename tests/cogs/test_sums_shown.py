@@ -7,11 +7,11 @@ from billing.use_cases.sweep import sweep
 from cogs.views.charges import sums_words
 from cogs.views.text import state_words
 from providers.stripe.mapping import map_subscription
-from sandbox.stripe.cards import ASKS_EACH_TIME
-from sandbox.stripe.discounts import give_customer, take_from_customer
-from sandbox.stripe.expand import expand
-from sandbox.stripe.state import present
-from sandbox.stripe.subscriptions import create
+from standins.stripe.cards import ASKS_EACH_TIME
+from standins.stripe.discounts import give_customer, take_from_customer
+from standins.stripe.expand import expand
+from standins.stripe.state import present
+from standins.stripe.subscriptions import create
 from tests.cogs.town import DAY, MONTH, Town, link_of
 
 

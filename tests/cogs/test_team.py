@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.discord.model import User
+from standins.discord.model import User
 from tests.cogs.town import Town
 
 OWNERS_VIEW = "Nothing is waiting."

@@ -24,11 +24,20 @@ from db import SqliteLedger
 from db.sqlite.group_commit import OnChange
 from providers.paypal.client import PayPalProvider
 from providers.stripe.client import StripeProvider
-from sandbox.clock import MovableClock
-from sandbox.discord import Application, Card, DiscordServer, DiscordWorld, Guild, Person, Reply, Role
-from sandbox.discord.conformance import Conformance
-from sandbox.paypal import PayPalServer
-from sandbox.stripe import StripeServer
+from standins.clock import MovableClock
+from standins.discord import (
+    Application,
+    Card,
+    DiscordServer,
+    DiscordWorld,
+    Guild,
+    Person,
+    Reply,
+    Role,
+)
+from standins.discord.conformance import Conformance
+from standins.paypal import PayPalServer
+from standins.stripe import StripeServer
 from tests.ports import held_port
 from web.app import Listener, listening
 from web.metrics import Metrics

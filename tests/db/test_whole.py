@@ -15,7 +15,7 @@ from billing.errors import LedgerDamaged
 from billing.webhook_arrivals import Arrivals
 from db import SqliteLedger
 from db.sqlite.integrity_check import WholeCheck
-from sandbox.clock import MovableClock
+from standins.clock import MovableClock
 from tests.contract.ledger.nouns import event
 from web.readiness import Readiness
 

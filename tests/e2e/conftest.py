@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.discord.conformance import Conformance
+from standins.discord.conformance import Conformance
 from tests.cogs.town import Town, make_town
 from tests.e2e.process import Program, is_ready, settings_of
 

@@ -7,10 +7,10 @@ import sqlite3
 
 import aiohttp
 
-from sandbox.discord import Reply
-from sandbox.faults import Fault, Faults
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.signing import Message
+from standins.discord import Reply
+from standins.faults import Fault, Faults
+from standins.paypal import PayPalServer
+from standins.paypal.signing import Message
 from tests.cogs.town import Town, link_of
 from tests.e2e.process import PATIENCE, until
 

@@ -19,7 +19,7 @@ from billing.errors import LedgerUnavailable
 from db import SqliteLedger
 from db.sqlite.backup import last_backup
 from db.sqlite.schema import load_migrations, prepare
-from sandbox.clock import MovableClock
+from standins.clock import MovableClock
 from tests.cogs.town import Town
 from tests.contract.ledger.nouns import ANNA, KEY, event, subscription, sync
 from tests.e2e.process import Program, is_ready, run, settings_of

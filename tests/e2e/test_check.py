@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from db import SqliteLedger
 from db.sqlite.schema import load_migrations, prepare
-from sandbox.paypal.certs import issue, key
+from standins.paypal.certs import issue, key
 from tests.cogs.town import Town
 from tests.contract.ledger.nouns import plan
 from tests.db.test_looking import state

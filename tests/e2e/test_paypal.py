@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.faults import Kind
+from standins.faults import Kind
 from tests.cogs.town import Town, link_of
 from tests.e2e.paypal import buy, open_shop, paypal_of, quiet, reached, read, shown
 from tests.e2e.process import Program, is_ready, run, settings_of, until

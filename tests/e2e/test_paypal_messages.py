@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.paypal.forgery import KINDS
+from standins.paypal.forgery import KINDS
 from tests.cogs.town import Town
 from tests.e2e.paypal import buy, open_shop, paypal_of, quiet, recorded, send, shown
 from tests.e2e.process import Program, is_ready, settings_of

@@ -14,7 +14,7 @@ import pytest
 
 from billing.ports import Ledger
 from db import SqliteLedger
-from sandbox.clock import MovableClock
+from standins.clock import MovableClock
 from tests.cogs.town import TOKEN, Town
 from tests.contract.ledger.nouns import ANNA, plan, subscription, sync
 from tests.e2e.process import Program, is_ready, run, settings_of

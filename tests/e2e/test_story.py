@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.discord import Person
+from standins.discord import Person
 from tests.cogs.town import Town, link_of
 from tests.e2e.process import Program, is_ready, settings_of, until
 

@@ -11,7 +11,7 @@ from billing.rules.access import TABLE
 from providers.paypal.mapping import DISPUTES as PAYPAL_DISPUTES
 from providers.paypal.mapping import STATUS as PAYPAL_STATUS
 from providers.stripe.mapping import DISPUTES, STATUS
-from sandbox.discord.conformance import specs_folder
+from standins.discord.conformance import specs_folder
 from tests.providers.stripe.package import literals
 from tools.access_table import PAGE, page
 

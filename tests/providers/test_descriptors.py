@@ -15,7 +15,7 @@ from billing.fd_limit import RAISE_IT, lacks_descriptors
 from cogs.core.discord_errors import translate
 from providers.paypal import api as paypal
 from providers.stripe import api as stripe_api
-from sandbox.clock import MovableClock
+from standins.clock import MovableClock
 
 NOWHERE = "http://127.0.0.1:9"
 

@@ -10,7 +10,7 @@ import pytest
 
 from config import Settings
 from providers.registry import PROVIDERS, make_providers
-from sandbox.clock import MovableClock
+from standins.clock import MovableClock
 
 ROOT = Path(__file__).parents[2]
 BARE = {"DISCORD_TOKEN": "x.y.z"}

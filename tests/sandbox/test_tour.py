@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from sandbox.stage import Stage, open_stage
-from sandbox.teller import Teller, plain
+from sandbox.terminal import Teller, plain
 from sandbox.tour import Tour
 
 ROOT = Path(__file__).parents[2]
 # Runs the tour in a world that is broken in one place.
 BROKEN = "import sys\nfrom sandbox.__main__ import main\n{}\nsys.exit(main())"
 FORGETFUL = """
-from sandbox.discord import DiscordWorld
+from standins.discord import DiscordWorld
 DiscordWorld.give_role = lambda *args, **kwargs: None
 """
 DEAF = """
@@ -76,9 +76,9 @@ def test_a_choice_that_there_is_not_is_refused() -> None:
 )
 async def test_each_claim_is_looked_at(broken: str, claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two checks of different kinds, each with what it looks at taken away."""
-    monkeypatch.setattr("sandbox.acting.PATIENCE", 0.5)
+    monkeypatch.setattr("sandbox.actions.PATIENCE", 0.5)
     if broken == "subscribe":
-        monkeypatch.setattr("sandbox.discord.Reply.ephemeral", False)
+        monkeypatch.setattr("standins.discord.Reply.ephemeral", False)
     else:
         monkeypatch.setattr("cogs.cancel.receipt_card", _silent)
     lines: list[str] = []
@@ -88,7 +88,7 @@ async def test_each_claim_is_looked_at(broken: str, claim: str, monkeypatch: pyt
 
 
 async def test_a_return_page_that_rings_no_bell_makes_it_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.acting.PATIENCE", 2.0)
+    monkeypatch.setattr("sandbox.actions.PATIENCE", 2.0)
     monkeypatch.setattr("billing.webhook_arrivals.Arrivals.come_back", _silent)
     monkeypatch.setattr(Tour, "scenes", lambda tour: [tour.opening, tour.returning])
     lines: list[str] = []

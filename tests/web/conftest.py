@@ -11,7 +11,7 @@ import pytest
 import web.app
 from db import SqliteLedger
 from providers.stripe.client import StripeProvider
-from sandbox.clock import MovableClock
+from standins.clock import MovableClock
 from web.app import SPEAKERS, Listener, listening
 from web.connections import Speakers
 

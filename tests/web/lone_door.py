@@ -12,7 +12,7 @@ import uvloop
 
 from db import SqliteLedger
 from providers.stripe.client import StripeProvider
-from sandbox.clock import MovableClock
+from standins.clock import MovableClock
 from tests.web.conftest import SECRET
 from web.app import Listener, listening
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.clock import MovableClock
+from standins.clock import MovableClock
 from tests.web.conftest import EVENT, Door
 from web.connections import Speakers
 from web.request_bodies import LARGEST_BODY

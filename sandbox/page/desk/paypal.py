@@ -5,14 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sandbox.page.desk.base import Button, Desk, Row
-from sandbox.paypal import PayPalRefusal, Subscription, words
-from sandbox.paypal.agreement import cycles_of
-from sandbox.paypal.billing import OVER
-from sandbox.paypal.money import spoken as money
-from sandbox.paypal.payments import Sale
-from sandbox.paypal.state import Obj
-from sandbox.paypal.times import spoken
 from sandbox.stage import Stage
+from standins.paypal import PayPalRefusal, Subscription, words
+from standins.paypal.agreement import cycles_of
+from standins.paypal.billing import OVER
+from standins.paypal.money import spoken as money
+from standins.paypal.payments import Sale
+from standins.paypal.state import Obj
+from standins.paypal.times import spoken
 
 AFTER_END = 60
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from sandbox.page.desk.base import Button, Desk, Row
 from sandbox.stage import Stage
-from sandbox.stripe import StripeRefusal, words
-from sandbox.stripe.billing import period_end
-from sandbox.stripe.cancel import OVER
+from standins.stripe import StripeRefusal, words
+from standins.stripe.billing import period_end
+from standins.stripe.cancel import OVER
 
 Json = dict[str, Any]
 # A renewal leaves its invoice a draft for an hour (docs.stripe.com/billing/invoices/subscription): a jump

@@ -14,7 +14,7 @@ from billing.use_cases.link_member import Ask, find_linkable, had_mask, link, op
 from billing.use_cases.manage import manage_link
 from billing.use_cases.subscribe import offer
 from providers.paypal.client import PayPalProvider
-from sandbox.clock import MovableClock
+from standins.clock import MovableClock
 from tests.billing.builders import (
     ADMIN,
     GUILD,

@@ -11,8 +11,8 @@ import pytest
 from billing.ports import Provider
 from providers.paypal.client import PayPalProvider
 from providers.stripe.client import StripeProvider
-from sandbox.fake import FakeProvider
 from tests.contract.providers.fake import fake_surroundings
+from tests.contract.providers.fake_provider import FakeProvider
 from tests.contract.providers.harness import CustomersToo, Surroundings
 from tests.contract.providers.paypal import paypal_surroundings, sparse_paypal_surroundings
 from tests.contract.providers.stripe import stripe_surroundings

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 from billing.model import Subscription
 from billing.ports import Provider
-from sandbox.clock import MovableClock
-from sandbox.fake import FakeProvider
+from standins.clock import MovableClock
+from tests.contract.providers.fake_provider import FakeProvider
 
 
 class FakeSurroundings:

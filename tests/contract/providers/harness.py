@@ -11,7 +11,7 @@ from aiohttp import web
 from billing.model import Checkout, GuildSettings, Price, Subscription, SubscriptionKey
 from billing.ports import CheckoutOrder, PortalWish, Provider
 from billing.rules.names import Names
-from sandbox.clock import MovableClock
+from standins.clock import MovableClock
 
 GUILD, MEMBER = 2**62 + 1, 2**62 + 2
 DAY = 86_400

@@ -9,10 +9,10 @@ from typing import Any
 from billing.model import Subscription
 from billing.ports import Provider
 from providers.paypal.client import PayPalProvider
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.conformance import Conformance
-from sandbox.paypal.state import Settings
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
+from standins.paypal.conformance import Conformance
+from standins.paypal.state import Settings
 from tests.contract.providers.harness import Sink
 
 CLIENT, SECRET = "contract-client", "contract-secret"

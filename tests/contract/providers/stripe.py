@@ -9,9 +9,9 @@ from typing import Any
 from billing.model import Subscription
 from billing.ports import Provider
 from providers.stripe.client import StripeProvider
-from sandbox.clock import MovableClock
-from sandbox.stripe import StripeServer
-from sandbox.stripe.conformance import Conformance
+from standins.clock import MovableClock
+from standins.stripe import StripeServer
+from standins.stripe.conformance import Conformance
 from tests.contract.providers.harness import Sink
 
 KEY = "sk_test_contract"

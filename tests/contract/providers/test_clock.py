@@ -29,7 +29,7 @@ async def test_a_nap_between_an_answer_and_its_reading_is_no_wrong_clock(
         there.clock.advance(600)
         return formatdate(now, usegmt=usegmt)
 
-    monkeypatch.setattr("sandbox.clock.formatdate", dated)
+    monkeypatch.setattr("standins.clock.formatdate", dated)
     with pytest.raises(ProviderNotFound):
         await there.provider.fetch_subscription("I-NOTHING")
     assert abs(there.provider.clock_skew or 0.0) < 60

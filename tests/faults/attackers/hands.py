@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox.discord import Person, Reply
-from sandbox.discord.cards import answered
-from sandbox.discord.interactions import COMPONENT, start
-from sandbox.discord.model import Message
+from standins.discord import Person, Reply
+from standins.discord.cards import answered
+from standins.discord.interactions import COMPONENT, start
+from standins.discord.model import Message
 from tests.cogs.town import Town
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox.paypal.signing import Message
+from standins.paypal.signing import Message
 from tests.cogs.town import Town
 from tests.faults.attackers.shop import paypal_of
 

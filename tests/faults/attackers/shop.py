@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from contextlib import closing
 
 from billing.use_cases.plans import Edit, edit_plan
-from sandbox.discord import Person
-from sandbox.paypal import PayPalServer
+from standins.discord import Person
+from standins.paypal import PayPalServer
 from tests.cogs.town import Town
 
 

@@ -16,9 +16,9 @@ import aiohttp
 import pytest
 
 from db.sqlite.backup import backup
-from sandbox.discord import Reply
-from sandbox.paypal.errors import PayPalRefusal
-from sandbox.stripe import faults
+from standins.discord import Reply
+from standins.paypal.errors import PayPalRefusal
+from standins.stripe import faults
 from tests.cogs.town import TOKEN, Town
 from tests.e2e.process import Program, is_ready, run, settings_of, until
 from tests.faults.attackers.hands import ADMINS, MEMBERS, leaves, something

@@ -82,7 +82,7 @@ def forged_stripe(town: Town, told: dict[str, Any]) -> Cases:
 
 
 def forged_paypal(town: Town, told: dict[str, Any]) -> Cases:
-    """What `sandbox.paypal.forgery` does not know; its kinds are sent in tests/e2e/test_paypal.py."""
+    """What `standins.paypal.forgery` does not know; its kinds are sent in tests/e2e/test_paypal.py."""
     body = written(told)
     good = by_paypal(town, body)
     yield "a bar in the id", good.but("PAYPAL-TRANSMISSION-ID", b"a|b"), 400

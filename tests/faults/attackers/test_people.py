@@ -9,7 +9,7 @@ import pytest
 from billing.model import SubscriptionKey
 from cogs.core.components import FOREIGN
 from cogs.core.keys import key_text
-from sandbox.discord import Guild, Person, Role
+from standins.discord import Guild, Person, Role
 from tests.cogs.town import Town
 from tests.faults.attackers.hands import ADMINS, MEMBERS, leaves, press, something
 from tests.faults.attackers.shop import buy, rows

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from logs import TextFormatter
-from sandbox.discord import Person
+from standins.discord import Person
 from tests.cogs.town import DAY, Town
 from tests.faults.attackers.post import by_paypal, by_stripe, event, send, written
 from tests.faults.attackers.shop import buy, paypal_of

@@ -19,8 +19,8 @@ from check import table
 from cogs.views import layout
 from db import SqliteLedger
 from logs import JsonFormatter, TextFormatter
-from sandbox.clock import MovableClock
-from sandbox.discord.components import TEXT, walk
+from standins.clock import MovableClock
+from standins.discord.components import TEXT, walk
 from tests.cogs.town import Town
 from tests.contract.ledger.nouns import plan
 from tests.e2e.process import run, settings_of

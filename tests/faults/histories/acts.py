@@ -19,11 +19,11 @@ from billing.use_cases.manage import manage_link
 from billing.use_cases.plans import Edit, edit_plan, remove_plan
 from billing.use_cases.revoke import Order, revoke
 from billing.use_cases.subscribe import offer
-from sandbox.discord import Person
-from sandbox.paypal import PayPalRefusal, people
-from sandbox.stripe.cards import DECLINES_LATER, GOOD
-from sandbox.stripe.errors import StripeRefusal
-from sandbox.stripe.state import Obj
+from standins.discord import Person
+from standins.paypal import PayPalRefusal, people
+from standins.stripe.cards import DECLINES_LATER, GOOD
+from standins.stripe.errors import StripeRefusal
+from standins.stripe.state import Obj
 from tests.faults.histories import paypal_rules
 from tests.faults.histories.stage import Page, Stage
 

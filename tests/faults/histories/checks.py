@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from billing.model import Ended, IntentOutcome, Notice, SubscriptionKey
-from sandbox.discord.permissions import MANAGE_ROLES, guild_permissions, top_position
-from sandbox.stripe.state import Obj
+from standins.discord.permissions import MANAGE_ROLES, guild_permissions, top_position
+from standins.stripe.state import Obj
 from tests.faults.histories import paypal_rules
 from tests.faults.histories.model import Decision, PlanFacts
 from tests.faults.histories.stage import Stage

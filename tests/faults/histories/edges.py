@@ -22,14 +22,14 @@ import discord
 import stripe
 from multidict import CIMultiDict
 
-from sandbox.discord import Application, DiscordWorld, Guild
-from sandbox.discord import faults as discord_faults
-from sandbox.discord.errors import ApiError
-from sandbox.discord.rest import Answer, Call
-from sandbox.discord.routes_guilds import get_member, give_role, list_roles, take_role
-from sandbox.faults import Fault
-from sandbox.stripe import StripeServer
-from sandbox.stripe.state import Obj
+from standins.discord import Application, DiscordWorld, Guild
+from standins.discord import faults as discord_faults
+from standins.discord.errors import ApiError
+from standins.discord.rest import Answer, Call
+from standins.discord.routes_guilds import get_member, give_role, list_roles, take_role
+from standins.faults import Fault
+from standins.stripe import StripeServer
+from standins.stripe.state import Obj
 from tests.faults.histories.paypal_rules import OVER, view_in
 
 Pause = Callable[[], Awaitable[None]]

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from billing.errors import LedgerError
-from sandbox.paypal import delivery as paypal
-from sandbox.stripe import delivery as stripe
-from sandbox.stripe.older_shapes import as_version
-from sandbox.stripe.state import Obj, World
-from sandbox.stripe.thin import thin_event
+from standins.paypal import delivery as paypal
+from standins.stripe import delivery as stripe
+from standins.stripe.older_shapes import as_version
+from standins.stripe.state import Obj, World
+from standins.stripe.thin import thin_event
 from tests.faults.histories.paypal_edge import signed
 
 SECRET = "whsec_history"

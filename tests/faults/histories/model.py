@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.stripe.state import Obj, World
+from standins.stripe.state import Obj, World
 from tests.faults.histories.paypal_rules import OVER, PayPalRules
 
 DAY = 86_400

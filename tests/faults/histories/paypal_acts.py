@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.paypal import Subscription, people, subscriptions
+from standins.paypal import Subscription, people, subscriptions
 from tests.faults.histories.acts import act, mail_of, pick
 from tests.faults.histories.paypal_rules import OVER
 from tests.faults.histories.stage import Stage

@@ -17,11 +17,11 @@ from multidict import CIMultiDict
 
 from billing.ports import Clock
 from providers.paypal.client import PayPalProvider
-from sandbox.faults import Fault
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.certs import Authority, Holder
-from sandbox.paypal.forgery import PLACE
-from sandbox.paypal.signing import Message
+from standins.faults import Fault
+from standins.paypal import PayPalServer
+from standins.paypal.certs import Authority, Holder
+from standins.paypal.forgery import PLACE
+from standins.paypal.signing import Message
 from tests.faults.histories.edges import LOST_ANSWER, NO_ANSWER, START, Heard, Pause
 from tests.faults.histories.paypal_rules import PayPalRules
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.paypal.agreement import cycles_of, period_end
-from sandbox.paypal.state import Obj, Subscription, World
-from sandbox.paypal.times import after, parse
+from standins.paypal.agreement import cycles_of, period_end
+from standins.paypal.state import Obj, Subscription, World
+from standins.paypal.times import after, parse
 
 DAY = 86_400
 SHORT_MONTH = 3 * DAY

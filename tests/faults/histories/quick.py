@@ -32,10 +32,10 @@ from db import SqliteLedger
 from providers.paypal.client import PayPalProvider
 from providers.stripe.api import RETRIES
 from providers.stripe.client import StripeProvider
-from sandbox.discord import Guild, Person
-from sandbox.paypal import clockwork
-from sandbox.paypal import state as paypal_state
-from sandbox.stripe import state
+from standins.discord import Guild, Person
+from standins.paypal import clockwork
+from standins.paypal import state as paypal_state
+from standins.stripe import state
 from tests.faults.histories.disk import Disk
 from tests.faults.histories.edges import START, DiscordWire, HandClock, StripeWire, pauses
 from tests.faults.histories.mail import SECRET, Mail

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from billing.model import Notice, Plan
 from billing.ports import Clock, Ports
 from billing.use_cases.plans import Edit, add_plan, edit_plan
-from sandbox.discord import Application, DiscordWorld, Guild, Person, Role
-from sandbox.discord.faults import Faults
-from sandbox.paypal import PayPalServer
-from sandbox.stripe import StripeServer
+from standins.discord import Application, DiscordWorld, Guild, Person, Role
+from standins.discord.faults import Faults
+from standins.paypal import PayPalServer
+from standins.stripe import StripeServer
 from tests.faults.histories.edges import Heard
 from tests.faults.histories.model import Model, PlanFacts
 from tests.faults.histories.paypal_rules import PayPalRules

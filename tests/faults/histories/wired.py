@@ -15,10 +15,10 @@ from discord.gateway import DiscordWebSocket
 import cogs.gateways.roles
 from billing.errors import LedgerUnavailable
 from billing.ports import Ports
-from sandbox.clock import MovableClock
-from sandbox.discord import DiscordServer, Guild
-from sandbox.paypal import Exchange as PayPalExchange
-from sandbox.stripe.api import Exchange
+from standins.clock import MovableClock
+from standins.discord import DiscordServer, Guild
+from standins.paypal import Exchange as PayPalExchange
+from standins.stripe.api import Exchange
 from tests.cogs.town import Town, running
 from tests.faults.histories.mail import OLD
 from tests.faults.histories.stage import Stage

@@ -25,7 +25,7 @@ from config import load
 from db.sqlite import group_commit, schema
 from logs import set_up_logging
 from providers.paypal import client as paypal_client
-from sandbox.clock import MovableClock
+from standins.clock import MovableClock
 from tests.faults.kills.files import Files
 
 # The SDK loads most of itself when this is first named: once, before the fork, and not in every life.

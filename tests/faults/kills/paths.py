@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from sandbox.discord import Person, Reply
+from standins.discord import Person, Reply
 from tests.cogs.town import DAY, MONTH, Town
 from tests.faults.kills.reaper import Reaper
 from tests.faults.kills.tills import PAYPAL, STRIPE, Till

@@ -16,14 +16,14 @@ from typing import Any, TypeVar
 
 from providers.paypal.setup import EVENTS as PAYPAL_EVENTS
 from providers.stripe.setup import EVENTS as STRIPE_EVENTS
-from sandbox.delivery import Delivery
-from sandbox.discord.faults import HANG_UP
-from sandbox.discord.faults import Fault as DiscordFault
-from sandbox.discord.faults import Faults as DiscordFaults
-from sandbox.discord.rest import Answer, Route
-from sandbox.faults import Fault, Faults
-from sandbox.paypal import PayPalServer
-from sandbox.stripe import StripeServer
+from standins.delivery import Delivery
+from standins.discord.faults import HANG_UP
+from standins.discord.faults import Fault as DiscordFault
+from standins.discord.faults import Faults as DiscordFaults
+from standins.discord.rest import Answer, Route
+from standins.faults import Fault, Faults
+from standins.paypal import PayPalServer
+from standins.stripe import StripeServer
 from tests.cogs.town import DAY, Town
 from tests.e2e.process import settings_of
 from tests.faults.kills.life import Life, live

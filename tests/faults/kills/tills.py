@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from sandbox.discord import Person, Reply
+from standins.discord import Person, Reply
 from tests.cogs.town import Town
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from cogs.gateways import roles
-from sandbox.discord import NoAnswerError
+from standins.discord import NoAnswerError
 from tests.cogs.town import MONTH, Town
 from tests.faults.neighbours.ways import (
     GIVES,

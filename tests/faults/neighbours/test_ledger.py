@@ -14,7 +14,7 @@ import pytest
 
 from billing.errors import LedgerDamaged, LedgerHeld, LedgerTooNew, LedgerUnavailable
 from db import SqliteLedger
-from sandbox.stripe.state import Obj
+from standins.stripe.state import Obj
 from tests.cogs.town import DAY, Town, link_of, make_town, running
 from tests.faults.kills.reaper import stand_between
 from tests.faults.neighbours.ways import changes_of, comes_to_rest, patiently, pay, subscription_of

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from billing.model import Binding, Notice, Unknown
-from sandbox.discord import Person
+from standins.discord import Person
 from tests.cogs.town import DAY, MONTH, Town, link_of, running
 from tests.faults.neighbours.test_restored import keep_backup, paypal_of, sell_by_paypal
 from tests.faults.neighbours.ways import changes_of, comes, comes_to_rest, newcomer, subscription_of

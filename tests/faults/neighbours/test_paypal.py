@@ -14,9 +14,9 @@ from billing.use_cases.plans import Edit, add_plan
 from providers.paypal import api
 from providers.paypal import client as paypal_client
 from providers.paypal.api import KEY_AT_FAULT
-from sandbox.discord import Person
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.state import Subscription
+from standins.discord import Person
+from standins.paypal import PayPalServer
+from standins.paypal.state import Subscription
 from tests.cogs.town import DAY, MONTH, Town, link_of, running
 from tests.faults.neighbours.troubles import FAULTS, SILENT, Trouble, said_truly
 from tests.faults.neighbours.ways import cards, changes_of, comes_to_rest, newcomer, patiently, swept

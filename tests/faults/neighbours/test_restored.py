@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from billing.use_cases.plans import Edit, add_plan
-from sandbox.paypal import PayPalServer
+from standins.paypal import PayPalServer
 from tests.cogs.town import DAY, MONTH, Town, link_of, running
 from tests.faults.neighbours.ways import changes_of, comes, comes_to_rest, newcomer, subscription_of
 

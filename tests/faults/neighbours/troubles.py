@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import pytest
 
 from providers import base
-from sandbox.discord import Reply
-from sandbox.faults import Faults
+from standins.discord import Reply
+from standins.faults import Faults
 
 # Real seconds for a call that hangs, with all its tries: it is given up soon, and tried again by the clock.
 SOON = 0.3

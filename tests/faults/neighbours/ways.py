@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from billing.ports import Health
-from sandbox.discord import Person
-from sandbox.stripe.state import Obj
+from standins.discord import Person
+from standins.stripe.state import Obj
 from tests.cogs.town import Town, link_of
 
 MEMBER = "/guilds/*/members/*"

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from providers.paypal.client import PayPalProvider
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.conformance import Conformance
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
+from standins.paypal.conformance import Conformance
 from tests.contract.providers.harness import Sink
 
 CLIENT, SECRET = "client-of-tests", "hush-hush-secret"

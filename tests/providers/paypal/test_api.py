@@ -14,8 +14,8 @@ from aiohttp import web
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from providers.paypal import api as module
 from providers.paypal.api import KEY_AT_FAULT, Api, Limited, Missing, Refused, path, quiet_of, read, translate
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
 from tests.providers.paypal.conftest import CLIENT, SECRET
 
 PLANS = "/v1/billing/plans/P-1"

@@ -9,8 +9,8 @@ import pytest
 
 from billing.rules.charges import decide_charges
 from providers.paypal.client import PayPalProvider
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
 from tests.contract.providers.harness import order
 
 DAY = 86_400

@@ -17,9 +17,9 @@ from billing.errors import (
 from billing.model import DisputeState, Status, Subject, Subscription
 from providers.paypal.client import PayPalProvider, account_of
 from providers.paypal.dates import stamp
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.state import Settings
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
+from standins.paypal.state import Settings
 from tests.contract.providers.harness import order, wish
 from tests.providers.paypal.conftest import hook_of
 

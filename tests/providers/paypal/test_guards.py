@@ -17,10 +17,10 @@ from billing.errors import NotificationError, ProviderUnavailable
 from providers.paypal import certs, client, webhook
 from providers.paypal.api import Api
 from providers.paypal.certs import Certificates, Signer, read_certificates
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.delivery import written
-from sandbox.paypal.forgery import KINDS, SPOILT, forge
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
+from standins.paypal.delivery import written
+from standins.paypal.forgery import KINDS, SPOILT, forge
 from tests.providers.paypal.conftest import hook_of, provider_at
 
 Patch = pytest.MonkeyPatch

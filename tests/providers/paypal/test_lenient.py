@@ -14,9 +14,9 @@ from providers.paypal.api import Refused
 from providers.paypal.client import PayPalProvider
 from providers.paypal.mapping import map_subscription, map_transaction
 from providers.paypal.plans import product_of
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.state import Settings
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
+from standins.paypal.state import Settings
 from tests.contract.providers.harness import order
 from tests.providers.paypal.samples import NOW, plan, subscription
 

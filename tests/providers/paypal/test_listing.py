@@ -11,8 +11,8 @@ from billing.model import Subscription
 from providers.paypal import client as module
 from providers.paypal.client import PayPalProvider
 from providers.paypal.mapping import map_subscription
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
 from tests.providers.paypal.conftest import provider_at
 from tests.providers.paypal.test_client import buy, sell
 

@@ -11,8 +11,8 @@ from billing.model import Payment, Subject
 from providers.paypal.client import PayPalProvider
 from providers.paypal.payments import given_back, payment_of
 from providers.paypal.webhook import _Notification, find_subject
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
 from tests.providers.paypal import recorded
 from tests.providers.paypal.samples import NOW
 from tests.providers.paypal.test_client import buy, sell

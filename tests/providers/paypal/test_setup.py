@@ -12,9 +12,9 @@ from billing.errors import ProviderRefused
 from billing.model import Finding, Plan, Price
 from providers.paypal.client import PayPalProvider
 from providers.paypal.setup import EVENTS
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.notices import EVENT_TYPES
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
+from standins.paypal.notices import EVENT_TYPES
 from tests.contract.providers.harness import Sink
 from tests.providers.paypal.conftest import CLIENT, hook_of, provider_at
 

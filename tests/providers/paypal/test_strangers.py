@@ -11,10 +11,10 @@ import pytest
 
 from billing.errors import LedgerUnavailable, NotAuthentic, ProviderUnavailable
 from providers.paypal.client import PayPalProvider
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.certs import Authority
-from sandbox.paypal.signing import Message
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
+from standins.paypal.certs import Authority
+from standins.paypal.signing import Message
 from tests.providers.paypal.conftest import provider_at
 from tests.providers.paypal.test_webhook import body_of, lower, signed
 

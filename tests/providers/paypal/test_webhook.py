@@ -15,11 +15,11 @@ from billing.model import Event, Subject
 from providers.paypal.certs import LOOK_AGAIN_SECONDS
 from providers.paypal.client import PayPalProvider
 from providers.paypal.webhook import TOLERANCE
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.certs import NAME, issue
-from sandbox.paypal.forgery import forge
-from sandbox.paypal.signing import Message
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
+from standins.paypal.certs import NAME, issue
+from standins.paypal.forgery import forge
+from standins.paypal.signing import Message
 from tests.contract.providers.harness import Sink
 from tests.providers.paypal.conftest import hook_of, provider_at
 

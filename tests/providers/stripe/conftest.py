@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from providers.stripe.client import StripeProvider
-from sandbox.clock import MovableClock
+from standins.clock import MovableClock
 from tests.contract.providers.stripe import StripeSurroundings, stripe_surroundings
 from tests.providers.stripe.responder import Responder
 

@@ -19,7 +19,7 @@ from billing.errors import (
 )
 from billing.model import Status, Subject
 from providers.stripe.client import StripeProvider
-from sandbox.clock import MovableClock
+from standins.clock import MovableClock
 from tests.contract.providers.harness import buy, order, wish
 from tests.contract.providers.stripe import StripeSurroundings
 from tests.providers.stripe.responder import Responder

@@ -9,7 +9,7 @@ import pytest
 from stripe import WebhookSignature
 
 from providers.stripe.account import account_of
-from sandbox.stripe.notices import account
+from standins.stripe.notices import account
 from tests.contract.providers.harness import buy
 from tests.contract.providers.stripe import StripeSurroundings
 

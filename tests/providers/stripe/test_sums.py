@@ -11,10 +11,18 @@ from hypothesis import strategies as st
 from billing.model import NextCharge, Subscription
 from billing.rules.charges import decide_charges
 from providers.stripe.mapping import map_subscription
-from sandbox.clock import MovableClock
-from sandbox.stripe import catalog, clockwork, customers, discounts, invoices, subscriptions, taxes
-from sandbox.stripe.expand import expand
-from sandbox.stripe.state import Obj, World, present
+from standins.clock import MovableClock
+from standins.stripe import (
+    catalog,
+    clockwork,
+    customers,
+    discounts,
+    invoices,
+    subscriptions,
+    taxes,
+)
+from standins.stripe.expand import expand
+from standins.stripe.state import Obj, World, present
 
 DAY = 86_400
 PARTS = ["latest_invoice", "customer", "discounts.source.coupon.applies_to", "items.data.discounts"]

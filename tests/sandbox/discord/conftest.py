@@ -10,9 +10,9 @@ import pytest
 import yarl
 from discord.gateway import DiscordWebSocket
 
-from sandbox.clock import MovableClock
-from sandbox.discord import Application, DiscordServer, DiscordWorld, Guild, Person, Role
-from sandbox.discord.conformance import Conformance
+from standins.clock import MovableClock
+from standins.discord import Application, DiscordServer, DiscordWorld, Guild, Person, Role
+from standins.discord.conformance import Conformance
 from tests.sandbox.discord.small_bot import SmallBot
 
 TOKEN = "right.token"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.discord import wire
-from sandbox.discord.conformance import Conformance
-from sandbox.discord.rest import NO_CONTENT, ROUTES, Answer, Route
+from standins.discord import wire
+from standins.discord.conformance import Conformance
+from standins.discord.rest import NO_CONTENT, ROUTES, Answer, Route
 from tests.sandbox.discord.conftest import Town
 
 ROLE = Route("GET", "/guilds/{guild_id}/roles/{role_id}", lambda call: NO_CONTENT)

@@ -8,7 +8,7 @@ import aiohttp
 import discord
 import pytest
 
-from sandbox.discord import DiscordServer
+from standins.discord import DiscordServer
 from tests.sandbox.discord.conftest import TOKEN, Town
 from tests.sandbox.discord.small_bot import SmallBot
 

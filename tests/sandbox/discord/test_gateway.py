@@ -11,8 +11,8 @@ import aiohttp
 import discord
 import pytest
 
-from sandbox.discord import DiscordServer
-from sandbox.discord.packing import packer
+from standins.discord import DiscordServer
+from standins.discord.packing import packer
 from tests.sandbox.discord.conftest import TOKEN, Login, Town
 from tests.sandbox.discord.small_bot import SmallBot
 

@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.discord import CannotUseError, DiscordServer, NoAnswerError, cards, interactions
-from sandbox.discord.model import Interaction
+from standins.discord import CannotUseError, DiscordServer, NoAnswerError, cards, interactions
+from standins.discord.model import Interaction
 from tests.sandbox.discord.conftest import TOKEN, Town
 
 Request = Callable[..., Awaitable[tuple[int, Any]]]

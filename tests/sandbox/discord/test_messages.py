@@ -10,7 +10,7 @@ import aiohttp
 import discord
 import pytest
 
-from sandbox.discord import CannotUseError, DiscordServer, permissions
+from standins.discord import CannotUseError, DiscordServer, permissions
 from tests.sandbox.discord.conftest import TOKEN, Town
 from tests.sandbox.discord.small_bot import SmallBot, counter
 

@@ -7,7 +7,14 @@ import asyncio
 import discord
 import pytest
 
-from sandbox.discord import CannotUseError, Card, DiscordServer, NoAnswerError, NotOfferedError, permissions
+from standins.discord import (
+    CannotUseError,
+    Card,
+    DiscordServer,
+    NoAnswerError,
+    NotOfferedError,
+    permissions,
+)
 from tests.sandbox.discord.conftest import Login, Town
 from tests.sandbox.discord.small_bot import SmallBot
 

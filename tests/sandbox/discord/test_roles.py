@@ -5,7 +5,7 @@ from __future__ import annotations
 import discord
 import pytest
 
-from sandbox.discord import DiscordServer, permissions
+from standins.discord import DiscordServer, permissions
 from tests.sandbox.discord.conftest import TOKEN, Login, Town
 from tests.sandbox.discord.small_bot import SmallBot
 

@@ -7,9 +7,9 @@ import re
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
-from sandbox.discord.model import COMPONENTS_V2, Message
 from sandbox.page import PageServer
 from sandbox.stage import DAY, Stage
+from standins.discord.model import COMPONENTS_V2, Message
 from tests.sandbox.page.hands import be, begin, fill_option, newest, send, type_command
 
 pytestmark = pytest.mark.browser

@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.conformance import Conformance
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
+from standins.paypal.conformance import Conformance
 from tests.sandbox.paypal.helpers import Client, Receiver
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.times import stamp
+from standins.paypal import PayPalServer
+from standins.paypal.times import stamp
 
 DAY = 86_400
 RETURN, CANCEL = "http://127.0.0.1:1/paypal/return?way=1", "http://127.0.0.1:1/paypal/cancel"

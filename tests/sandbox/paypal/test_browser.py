@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import async_playwright
 
-from sandbox.paypal import PayPalServer
+from standins.paypal import PayPalServer
 from tests.sandbox.paypal.helpers import Client, link
 
 ARGUMENTS = (

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.paypal import Exchange, PayPalServer
-from sandbox.paypal.api import ROUTES
-from sandbox.paypal.conformance import Conformance
-from sandbox.paypal.times import stamp
+from standins.paypal import Exchange, PayPalServer
+from standins.paypal.api import ROUTES
+from standins.paypal.conformance import Conformance
+from standins.paypal.times import stamp
 from tests.sandbox.paypal.helpers import Client, path_of
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.forgery import FORGERIES, KINDS, SPOILT
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
+from standins.paypal.forgery import FORGERIES, KINDS, SPOILT
 from tests.sandbox.paypal.helpers import DAY, Client, Receiver
 from tests.sandbox.paypal.verifier import NotGenuineError, verify
 

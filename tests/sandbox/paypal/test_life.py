@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.times import parse, stamp
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
+from standins.paypal.times import parse, stamp
 from tests.sandbox.paypal.helpers import DAY, Client, kinds, link, path_of
 
 START = parse("2027-03-05T14:30:00Z")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.paypal import PayPalServer
+from standins.paypal import PayPalServer
 from tests.sandbox.paypal.helpers import Client, kinds
 
 SALE, CAPTURE, DISPUTES = "/v1/payments/sale", "/v2/payments/captures", "/v1/customer/disputes"

@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
 from tests.sandbox.paypal.helpers import CANCEL, DAY, RETURN, Client, kinds, link
 
 Browser = aiohttp.ClientSession

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalRefusal, PayPalServer
-from sandbox.paypal.errors import NO_PART
+from standins.clock import MovableClock
+from standins.paypal import PayPalRefusal, PayPalServer
+from standins.paypal.errors import NO_PART
 from tests.sandbox.paypal.helpers import CONTEXT, Client, link, path_of
 
 SUBSCRIPTIONS, PLANS, PRODUCTS = "/v1/billing/subscriptions", "/v1/billing/plans", "/v1/catalogs/products"

@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
 from tests.sandbox.paypal.helpers import DAY, Client, kinds, path_of
 
 SUBSCRIPTIONS, PLANS, PRODUCTS = "/v1/billing/subscriptions", "/v1/billing/plans", "/v1/catalogs/products"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.clock import MovableClock
-from sandbox.paypal import PayPalServer
-from sandbox.paypal.delivery import BACKOFF
+from standins.clock import MovableClock
+from standins.paypal import PayPalServer
+from standins.paypal.delivery import BACKOFF
 from tests.sandbox.paypal.helpers import DAY, Client, Receiver, path_of
 from tests.sandbox.paypal.verifier import NotGenuineError, verify
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from sandbox.paypal import PayPalServer
+from standins.paypal import PayPalServer
 
 NAME = "messageverificationcerts.paypal.com"
 OLDEST, NEWEST = 3 * 86_400, 300

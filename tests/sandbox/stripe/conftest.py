@@ -11,9 +11,9 @@ import pytest
 import stripe
 from aiohttp import web
 
-from sandbox.clock import MovableClock
-from sandbox.stripe import StripeServer
-from sandbox.stripe.conformance import Conformance
+from standins.clock import MovableClock
+from standins.stripe import StripeServer
+from standins.stripe.conformance import Conformance
 from tests.sandbox.stripe.helpers import KEY, Receiver, close
 
 SPECS = Path(os.environ.get("DUES_SPECS") or Path(__file__).parents[4] / "shared" / "specs")

@@ -9,7 +9,7 @@ from typing import Any
 import stripe
 from aiohttp import web
 
-from sandbox.stripe import StripeServer
+from standins.stripe import StripeServer
 
 KEY = "sk_test_local"
 

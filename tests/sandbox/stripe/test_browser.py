@@ -8,7 +8,7 @@ import pytest
 import stripe
 from playwright.async_api import async_playwright
 
-from sandbox.stripe import StripeServer
+from standins.stripe import StripeServer
 
 ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "

@@ -6,8 +6,8 @@ from typing import Any
 
 import stripe
 
-from sandbox.clock import MovableClock
-from sandbox.stripe import StripeServer
+from standins.clock import MovableClock
+from standins.stripe import StripeServer
 from tests.sandbox.stripe.helpers import subscribe
 
 Client = stripe.StripeClient

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.stripe.dates import after, period_from
+from standins.stripe.dates import after, period_from
 
 
 def at(text: str) -> int:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import stripe
 
-from sandbox.clock import MovableClock
-from sandbox.stripe import StripeServer
-from sandbox.stripe.cards import ASKS_EACH_TIME
-from sandbox.stripe.errors import StripeRefusal
+from standins.clock import MovableClock
+from standins.stripe import StripeServer
+from standins.stripe.cards import ASKS_EACH_TIME
+from standins.stripe.errors import StripeRefusal
 from tests.sandbox.stripe.helpers import subscribe
 
 DAY = 86_400

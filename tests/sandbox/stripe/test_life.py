@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import stripe
 
-from sandbox.clock import MovableClock
-from sandbox.stripe import StripeServer
+from standins.clock import MovableClock
+from standins.stripe import StripeServer
 from tests.sandbox.stripe.helpers import subscribe
 
 DAY = 86_400

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import stripe
 
-from sandbox.stripe import StripeServer
+from standins.stripe import StripeServer
 from tests.sandbox.stripe.helpers import subscribe
 
 Client = stripe.StripeClient

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import stripe
 
-from sandbox.clock import MovableClock
-from sandbox.stripe import StripeRefusal, StripeServer
+from standins.clock import MovableClock
+from standins.stripe import StripeRefusal, StripeServer
 from tests.sandbox.stripe.helpers import close, subscribe
 
 Client = stripe.StripeClient

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 import stripe
 
-from sandbox.clock import MovableClock
-from sandbox.stripe import StripeServer
+from standins.clock import MovableClock
+from standins.stripe import StripeServer
 from tests.sandbox.stripe.helpers import KEY, close
 
 Client = stripe.StripeClient

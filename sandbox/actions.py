@@ -1,0 +1,117 @@
+"""Acting: what people do at the club, told while it happens, and what is looked up to check a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.stage import Stage
+from sandbox.terminal import Teller, date
+from standins import browser
+from standins.discord import Card, Person, PersonError, Reply
+
+PATIENCE = 8.0  # real seconds that anything may take to happen
+
+
+class Failed(Exception):  # noqa: N818 - named by what happened
+    """A check that went wrong; what comes after would make no sense."""
+
+
+class Acting:
+    """Mia, Tom and Ada on their stage; counts what was checked."""
+
+    def __init__(self, stage: Stage, teller: Teller) -> None:
+        self.stage, self.tell = stage, teller
+        self.mia, self.tom, self.ada = stage.people
+        self.checks = 0
+
+    # What people do, told while it happens
+
+    async def types(
+        self,
+        who: Person,
+        command: str,
+        options: dict[str, Any] | None = None,
+        shown: dict[str, Any] | None = None,
+    ) -> Reply:
+        """Use a slash command; `shown` is how its options look to the person."""
+        self.tell.types(who, command, shown or options or {})
+        return await who.run(self.stage.general, command, options)
+
+    async def pay(self, who: Person, url: str | None) -> None:
+        """Open the payment page, fill it in, and come back."""
+        page = await browser.look(str(url))
+        self.check("the link leads to the payment page", page.status == 200 and "Due today" in page.text)
+        self.tell.does(who, f"pays on Stripe's page with {browser.CARD}")
+        done = await browser.pay(str(url), who.name)
+        self.check("and comes back with thanks", done.status == 200 and "/return" in done.url)
+
+    async def agree(self, who: Person, url: str | None) -> None:
+        """The same at PayPal."""
+        review = await browser.review(str(url), who.name)
+        self.check("the link leads to PayPal, to agree", "Agree & Subscribe" in review.buttons)
+        self.tell.does(who, "logs in at PayPal, reads what it costs, and presses [ Agree & Subscribe ]")
+        done = await browser.agree(str(url), who.name)
+        self.tell.note(done.text)
+        self.check("and comes back to a page that says what happens now", "/return" in done.url)
+
+    async def asks_to_cancel(self) -> Reply:
+        """Mia's /cancel, which asks one question."""
+        question = await self.types(self.mia, "cancel")
+        self.tell.reads(question)
+        return question
+
+    async def confirms(self, question: Reply) -> Reply:
+        """Her answer, and the receipt."""
+        self.tell.does(self.mia, "presses [ Cancel subscription ]")
+        button = question.button("Cancel subscription")
+        self.check("it is asked once, with a red button", button.style == "danger")
+        receipt = await question.press("Cancel subscription")
+        await self.happens("the renewal is stopped", lambda: "### Cancelled" in receipt.text or None)
+        self.tell.reads(receipt)
+        return receipt
+
+    async def turn_to(self, moment: float) -> None:
+        """Turn the clock."""
+        self.tell.note(f"… the clock turns to {date(moment)} …")
+        await self.stage.turn(max(moment - self.stage.clock.now(), 0))
+
+    async def gets(self, who: Person, text: str, *, quietly: bool = False) -> Card:
+        """Wait for a direct message and show it."""
+        card = await who.dm_containing(text, PATIENCE)
+        if quietly:
+            self.check(f"{who.name} is told in a direct message too", ok=True)
+        else:
+            self.tell.does(who, "gets a direct message")
+            self.tell.reads(card)
+        return card
+
+    # What is checked
+
+    def check(self, claim: str, ok: bool) -> None:
+        """Say whether it is so; Failed when it is not."""
+        self.tell.checked(claim, ok)
+        self.checks += 1
+        if not ok:
+            raise Failed(claim)
+
+    async def happens(self, claim: str, probe: Callable[[], Any]) -> None:
+        """The same for what may take a moment."""
+        try:
+            await self.stage.world.until(probe, claim, PATIENCE)
+        except PersonError:
+            self.check(claim, ok=False)
+        self.check(claim, ok=True)
+
+    async def has(self, who: Person, role: str) -> None:
+        """The role comes."""
+        await self.happens(f"{who.name} has the role {role}", lambda: role in self.stage.roles_of(who))
+
+    async def has_not(self, who: Person, role: str) -> None:
+        """The role goes."""
+        await self.happens(f"{who.name}'s role {role} is gone", lambda: role not in self.stage.roles_of(who))
+
+    async def keeps(self, who: Person, role: str) -> None:
+        """The role is still there once nothing is left to be done."""
+        await self.stage.settle()
+        self.check(f"{who.name} keeps the role {role}", role in self.stage.roles_of(who))

@@ -1,0 +1,139 @@
+"""How the tour speaks in a terminal: who types what, what they read, what was checked."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from standins.discord import Card, Guild, Person, Role
+from standins.discord.components import BUTTON, LINK, text_of, walk
+
+WIDTH = 96
+LONGEST_TYPED = 32  # characters of a typed value; what an id holds beyond that says nothing to a reader
+DIM, BOLD, RED, GREEN, GOLD, BLUE, VIOLET = "2", "1", "31;1", "32;1", "33;1", "36;1", "35;1"
+HUES = (BLUE, VIOLET, GOLD)
+
+_STAMP = re.compile(r"<t:(\d+)(?::(\w))?>")
+_USER, _ROLE, _CHANNEL = re.compile(r"<@!?(\d+)>"), re.compile(r"<@&(\d+)>"), re.compile(r"<#(\d+)>")
+_LINK = re.compile(r"\[([^\]]+)\]\((https?://[^)\s]+)\)")
+_HEAD = re.compile(r"^(#{1,3}|-#) ", re.MULTILINE)
+_MARKS, _ESCAPED = re.compile(r"(?<!\\)(\*\*|`)"), re.compile(r"\\([\\*_~`|\[\]<@])")
+
+
+def date(at: float) -> str:
+    """A day as people write it, UTC: 22 November 2026."""
+    day = datetime.fromtimestamp(at, UTC)
+    return f"{day.day} {day:%B %Y}"
+
+
+def plain(text: str, guild: Guild, names: dict[int, str], *, direct: bool = False) -> str:
+    """A message's markdown as a terminal shows it; mentions by name, timestamps as dates. In a `direct`
+    message a role's mention does not resolve."""
+    text = _STAMP.sub(lambda m: date(int(m[1])), text)
+    roles, lost = ({}, "unknown-role") if direct else (guild.roles, "deleted role")
+    text = _ROLE.sub(lambda m: "@" + _name(roles.get(int(m[1])), lost), text)
+    text = _USER.sub(lambda m: "@" + names.get(int(m[1]), "somebody"), text)
+    text = _CHANNEL.sub(lambda m: "#" + _name(guild.channels.get(int(m[1])), "deleted channel"), text)
+    text = _MARKS.sub("", _HEAD.sub("", _LINK.sub(r"\1: \2", text)))
+    return _ESCAPED.sub(r"\1", text)
+
+
+def _name(thing: Any, otherwise: str) -> str:
+    return str(thing.name) if thing is not None else otherwise
+
+
+def blocks(card: Card) -> Iterator[tuple[str, list[str]]]:
+    """A message top to bottom: the text of each of its boxes, and the labels of the buttons in it."""
+    if card.message.content:
+        yield card.message.content, []
+    for box in card.components:
+        buttons = [part for part in walk([box]) if part["type"] == BUTTON]
+        yield (
+            text_of([box]),
+            [f"[ {b.get('label', '')}{' ↗' if b['style'] == LINK else ''} ]" for b in buttons],
+        )
+
+
+class Teller:
+    """Prints the story, in colour where `colour` says so; `write` takes one line without its end.
+
+    `pace`: how many real seconds a line may be looked at before the next one comes.
+    """
+
+    def __init__(
+        self,
+        guild: Guild,
+        people: tuple[Person, ...],
+        write: Callable[[str], object] = print,
+        *,
+        colour: bool = False,
+        pace: float = 0.0,
+    ) -> None:
+        self._guild = guild
+        self._names = {person.id: person.name for person in people}
+        self._hues = {person.id: hue for person, hue in zip(people, HUES, strict=False)}
+        self._put, self._colour, self._pace = write, colour, pace
+
+    def _write(self, line: str) -> None:
+        self._put(line)
+        time.sleep(self._pace)
+
+    def _paint(self, text: str, style: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self._colour and text else text
+
+    def scene(self, title: str) -> None:
+        """A new part of the story."""
+        self._write("")
+        self._write(self._paint(f"── {title} ".ljust(WIDTH, "─"), BOLD))
+
+    def note(self, text: str) -> None:
+        """What happens besides."""
+        for line in textwrap.wrap(text, WIDTH - 7, break_on_hyphens=False):
+            self._write(self._paint(f"       {line}", DIM))
+
+    def does(self, person: Person, text: str) -> None:
+        """What somebody does."""
+        name = self._paint(f"{person.name:>5}", self._hues[person.id])
+        first, *more = textwrap.wrap(text, WIDTH - 7, break_on_hyphens=False)
+        self._write(f"{name}  {self._paint(first, BOLD)}")
+        for line in more:
+            self._write(f"         {self._paint(line, BOLD)}")
+
+    def types(self, person: Person, command: str, options: dict[str, Any]) -> None:
+        """A slash command, as it looks while it is typed."""
+        given = "".join(f" {name}:{_typed(value)}" for name, value in options.items())
+        self.does(person, f"/{command}{given}")
+
+    def reads(self, card: Card) -> None:
+        """What a person sees of a message."""
+        bar = self._paint("│", DIM)
+        for text, labels in blocks(card):
+            direct = card.message.channel.guild_id is None
+            for line in plain(text, self._guild, self._names, direct=direct).splitlines():
+                for part in textwrap.wrap(line, WIDTH - 9, break_on_hyphens=False):
+                    self._write(f"       {bar} {part}")
+            if labels:
+                self._write(f"       {bar} {self._paint('  '.join(labels), BLUE)}")
+
+    def checked(self, claim: str, ok: bool) -> None:
+        """Whether something that was claimed is so."""
+        mark, style = ("✓", GREEN) if ok else ("✗", RED)
+        self._write(f"       {self._paint(f'{mark} {claim}', style)}")
+
+
+def _typed(value: Any) -> str:
+    if hasattr(value, "name"):
+        return ("@" if isinstance(value, (Role, Person)) else "#") + str(value.name)
+    text = str(value)
+    return text if len(text) <= LONGEST_TYPED else text[: LONGEST_TYPED - 1] + "…"
+
+
+def takes_colour() -> bool:
+    """Whether standard output is a terminal that is not told to do without (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,24 @@
+"""The task that keeps a stand-in playing as its clock moves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from standins.delivery import Clock
+
+FAR = 3600.0  # seconds; how long to sleep at most
+
+
+async def turn(clock: Clock, play: Callable[[], float], wake: asyncio.Event) -> None:
+    """Until cancelled: `play`, which answers when it is due next (unix seconds), and sleep till then."""
+    while True:
+        due = play()
+        seconds = min(max(due - clock.now(), 0.05), FAR)
+        wake.clear()
+        sleepers = [asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(wake.wait())]
+        try:
+            await asyncio.wait(sleepers, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for sleeper in sleepers:
+                sleeper.cancel()

@@ -1,0 +1,102 @@
+"""The REST API's skeleton: a call, an answer, and the table of routes that the routes_*.py files fill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from standins.discord.errors import ApiError, refusal
+from standins.discord.model import Application, Json
+from standins.discord.world import DiscordWorld
+
+
+@dataclass(frozen=True)
+class Call:
+    """One authorised request. `app` is None on routes that need no bot token."""
+
+    world: DiscordWorld
+    app: Application | None
+    args: dict[str, str]
+    query: dict[str, str]
+    body: Any
+    reason: str
+    gateway_url: str
+
+    @property
+    def bot(self) -> Application:
+        """The application that calls; 401 when the request carried no bot token."""
+        if self.app is None:
+            raise refusal(0)
+        return self.app
+
+    def id(self, name: str) -> int:
+        """A snowflake from the path; 50035 when it is none."""
+        return snowflake(self.args[name], name)
+
+    def object(self) -> Json:
+        """The body as a JSON object; 50035 when it is something else."""
+        if not isinstance(self.body, dict):
+            raise ApiError(400, 50035, "Invalid Form Body", _dict_only())
+        return self.body
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status and JSON body; None for no body at all."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True)
+class Route:
+    """Method, path below /api/v10 and handler. `token_in_path` routes need no Authorization header."""
+
+    method: str
+    path: str
+    handler: Handler
+    token_in_path: bool = False
+
+
+NO_CONTENT = Answer(204)
+ROUTES: list[Route] = []
+
+
+def route(method: str, path: str, *, token_in_path: bool = False) -> Callable[[Handler], Handler]:
+    """Enter the decorated handler into the table."""
+
+    def enter(handler: Handler) -> Handler:
+        ROUTES.append(Route(method, path, handler, token_in_path))
+        return handler
+
+    return enter
+
+
+def snowflake(text: object, name: str) -> int:
+    """An id as a number; 50035 when the text is no snowflake."""
+    if not str(text).isdigit():
+        message = f'Value "{text}" is not snowflake.'
+        tree = {name: {"_errors": [{"code": "NUMBER_TYPE_COERCE", "message": message}]}}
+        raise ApiError(400, 50035, "Invalid Form Body", tree)
+    return int(str(text))
+
+
+def reason_of(header: str) -> str:
+    """The audit log reason of an X-Audit-Log-Reason header; at most 512 characters."""
+    reason = unquote(header)
+    if len(reason) > 512:
+        message = "Must be 512 or fewer in length."
+        tree = {"reason": {"_errors": [{"code": "BASE_TYPE_MAX_LENGTH", "message": message}]}}
+        raise ApiError(400, 50035, "Invalid Form Body", tree)
+    return reason
+
+
+def _dict_only() -> Json:
+    message = "Only dictionaries may be used in a DictType"
+    return {"_errors": [{"code": "DICT_TYPE_CONVERT", "message": message}]}

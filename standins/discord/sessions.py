@@ -1,0 +1,112 @@
+"""Gateway sessions: what each connected application is told, numbered, and kept for a resume."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from standins.discord.model import Application, Json
+
+GUILDS, GUILD_MEMBERS, PRESENCES, GUILD_MESSAGES = 1 << 0, 1 << 1, 1 << 8, 1 << 9
+DIRECT_MESSAGES, MESSAGE_CONTENT = 1 << 12, 1 << 15
+HIGHEST_INTENT = 1 << 25
+KEPT_FOR_RESUME = 1000
+
+Frame = tuple[str, int]
+
+
+@dataclass(eq=False)
+class Session:
+    """One IDENTIFY's life, over all its connections. `outbox` is the present connection's queue, if any.
+
+    The queue's entries are (text frame, 0), or ("", close code) to hang up. `tap` sees every event.
+    """
+
+    app: Application
+    intents: int
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    seq: int = 0
+    sent: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT_FOR_RESUME))
+    outbox: asyncio.Queue[Frame] | None = None
+    tap: Callable[[str, Json], None] | None = None
+
+    def dispatch(self, event: str, data: Json) -> None:
+        """Number an event, keep it, and send it if connected."""
+        if self.tap is not None:
+            self.tap(event, data)
+        self.seq += 1
+        text = frame(0, data, event, self.seq)
+        self.sent.append((self.seq, text))
+        self._put(text)
+
+    def control(self, op: int, data: object = None) -> None:
+        """Send a frame that is no event (op 7, 9, 11)."""
+        self._put(frame(op, data))
+
+    def hang_up(self, code: int) -> None:
+        """Close the connection with a WebSocket close code; 1006 cuts it without a close frame."""
+        self._put("", code)
+
+    def missed_since(self, seq: int) -> list[str] | None:
+        """The frames after `seq`; None when they are no longer kept, or were never sent."""
+        oldest = self.sent[0][0] if self.sent else self.seq + 1
+        if seq > self.seq or seq < oldest - 1:
+            return None
+        return [text for number, text in self.sent if number > seq]
+
+    def _put(self, text: str, code: int = 0) -> None:
+        if self.outbox is not None:
+            self.outbox.put_nowait((text, code))
+
+
+def frame(op: int, data: object, event: str | None = None, seq: int | None = None) -> str:
+    """A gateway frame as text."""
+    return json.dumps({"op": op, "d": data, "s": seq, "t": event})
+
+
+class Hub:
+    """All sessions of one Discord."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, Session] = {}
+
+    def of(self, app: Application) -> list[Session]:
+        """The application's sessions, connected or waiting for a resume."""
+        return [session for session in self.sessions.values() if session.app is app]
+
+    def connected(self, app: Application) -> list[Session]:
+        """The application's sessions that have a connection now."""
+        return [session for session in self.of(app) if session.outbox is not None]
+
+    def dispatch(self, app: Application, event: str, data: Json, intent: int = 0) -> None:
+        """Tell the application's sessions; those that did not ask for `intent` are left out."""
+        for session in self.of(app):
+            if intent == 0 or session.intents & intent:
+                session.dispatch(event, data)
+
+    def drop(self, app: Application, code: int = 1006) -> None:
+        """Lose the application's connections; its sessions can be resumed."""
+        for session in self.connected(app):
+            session.hang_up(code)
+
+    def ask_to_reconnect(self, app: Application) -> None:
+        """Send op 7, on which a client reconnects and resumes."""
+        for session in self.connected(app):
+            session.control(7)
+
+    def invalidate(self, app: Application, *, resumable: bool = False) -> None:
+        """Send op 9; unless resumable the sessions are forgotten too."""
+        for session in self.of(app):
+            session.control(9, resumable)
+            if not resumable:
+                del self.sessions[session.id]
+
+    def forget(self, app: Application) -> None:
+        """Forget the application's sessions without a word, so that the next RESUME is refused."""
+        for session in self.of(app):
+            session.hang_up(1006)
+            del self.sessions[session.id]

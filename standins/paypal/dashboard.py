@@ -1,0 +1,80 @@
+"""What the merchant, the buyer's bank or PayPal does by hand; synchronous, takes effect at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from standins.paypal import catalog, disputes, payments, subscriptions
+from standins.paypal.errors import PayPalRefusal
+from standins.paypal.payments import Sale
+from standins.paypal.state import Obj, World
+
+
+@dataclass
+class Dashboard:
+    world: World
+    acted: Callable[[], None]  # lets the clockwork look again
+
+    def suspend(self, subscription_id: str, reason: str = "Suspended by the merchant") -> None:
+        subscriptions.suspend(self.world, subscription_id, reason)
+        self.acted()
+
+    def activate(self, subscription_id: str, reason: str = "Activated by the merchant") -> None:
+        subscriptions.activate(self.world, subscription_id, reason)
+        self.acted()
+
+    def cancel(self, subscription_id: str, reason: str = "Cancelled by the merchant") -> None:
+        subscriptions.cancel(self.world, subscription_id, reason)
+        self.acted()
+
+    def change_price(self, plan_id: str, amount: str) -> None:
+        """The regular price of a plan, for those who pay it too."""
+        catalog.change_price(self.world, plan_id, amount)
+
+    def turn_plan(self, plan_id: str, action: str) -> None:
+        """`action`: activate or deactivate."""
+        catalog.turn_plan(self.world, plan_id, action)
+
+    def last_sale(self, subscription_id: str) -> Sale:
+        """The newest payment that was made; PayPalRefusal 404 when there is none."""
+        made = [one for one in payments.sales_of(self.world, subscription_id) if one.status != "DECLINED"]
+        if not made:
+            raise PayPalRefusal(404, message=f"Nothing was paid for {subscription_id} yet.")
+        return made[-1]
+
+    def refund(self, sale_id: str, amount: str | None = None) -> Obj:
+        """All that is left, or `amount` ("2.50"); ValueError when it is more than that."""
+        sale = self.world.get("sale", sale_id)
+        refund = payments.give_back(self.world, sale, Decimal(amount) if amount else None)
+        return payments.show_refund(self.world, refund)
+
+    def reverse(self, sale_id: str) -> None:
+        payments.reverse(self.world, self.world.get("sale", sale_id))
+
+    def fail_next_payment(self, times: int = 1) -> None:
+        """The next charges are declined, whoever pays."""
+        self.world.settings.decline_next = times
+
+    def fund(self, email: str, *, good: bool) -> None:
+        """Whether anything can be taken from a buyer's account."""
+        self.world.buyer(email).funded = good
+
+    def next_charge(self, subscription_id: str) -> int | None:
+        """When money is taken next, whatever the API shows: unix seconds."""
+        found = self.world.subscription(subscription_id)
+        times = [at for at in (found.retry_at, found.next_at) if at is not None]
+        return min(times, default=None)
+
+    def dispute(self, sale_id: str, reason: str = "MERCHANDISE_OR_SERVICE_NOT_RECEIVED") -> Obj:
+        return disputes.open_dispute(self.world, self.world.get("sale", sale_id), reason)
+
+    def escalate(self, dispute_id: str) -> None:
+        disputes.update_dispute(self.world, self.world.get("dispute", dispute_id))
+
+    def win(self, dispute_id: str) -> None:
+        disputes.resolve(self.world, self.world.get("dispute", dispute_id), won=True)
+
+    def lose(self, dispute_id: str) -> None:
+        disputes.resolve(self.world, self.world.get("dispute", dispute_id), won=False)

@@ -1,0 +1,45 @@
+"""PayPal-Request-Id: the same request again has the first one's answer, with 200 in place of 201.
+
+Kept for 72 hours (Subscriptions v1), if it succeeded; the same id on another request is a conflict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from standins.paypal.errors import PayPalRefusal
+
+KEPT = 72 * 3600
+LONGEST = 108
+
+
+@dataclass
+class Saved:
+    request: tuple[str, Any]  # address and body
+    at: float
+    answer: tuple[int, Any] | None = None  # None while it is being made
+
+
+@dataclass
+class Keys:
+    saved: dict[str, Saved] = field(default_factory=dict)
+
+    def begin(self, key: str, request: tuple[str, Any], now: float) -> tuple[int, Any] | None:
+        """The earlier answer, or None: then the caller makes one and calls finish or forget."""
+        if len(key) > LONGEST:
+            raise PayPalRefusal(400)
+        earlier = self.saved.get(key)
+        if earlier is None or earlier.at < now - KEPT:
+            self.saved[key] = Saved(request, now)
+            return None
+        if earlier.request != request or earlier.answer is None:
+            raise PayPalRefusal(409)
+        status, body = earlier.answer
+        return (200 if status == 201 else status), body
+
+    def finish(self, key: str, status: int, body: Any) -> None:
+        self.saved[key].answer = (status, body)
+
+    def forget(self, key: str) -> None:
+        self.saved.pop(key, None)

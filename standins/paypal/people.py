@@ -1,0 +1,79 @@
+"""What buyers do: agree, decline, look at their automatic payments, stop one."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from standins.paypal import billing, subscriptions
+from standins.paypal.errors import missing, unfit
+from standins.paypal.state import Buyer, Obj, Subscription, World, new_id
+
+Request = tuple[Subscription, Obj | None]  # the second: what a revision would change
+
+
+def asked(world: World, link: str) -> Request:
+    """What an approval link is about; `link`: the address or its ba_token. PayPalRefusal 404 when nothing."""
+    found: Request | None = world.find("ba_token", _token(link))
+    if found is None:
+        raise missing()
+    return found
+
+
+def is_open(request: Request) -> bool:
+    """Whether there is still something to agree to."""
+    subscription, revision = request
+    return subscription.status in (("ACTIVE", "SUSPENDED") if revision is not None else ("APPROVAL_PENDING",))
+
+
+def approve(world: World, link: str, buyer: Buyer) -> str:
+    """Agree; returns where the browser is sent. PayPalRefusal when there is nothing to agree to."""
+    request = asked(world, link)
+    if not is_open(request):
+        raise unfit("SUBSCRIPTION_STATUS_INVALID", "This agreement was closed already.")
+    subscription, revision = request
+    back = way_back(request, link, "return_url")
+    if revision is not None:
+        subscriptions.accept_revision(world, subscription, revision)
+        world.tables["ba_token"].pop(_token(link))
+        return back
+    subscription.buyer = buyer
+    if subscription.context.get("user_action") == "CONTINUE":
+        billing.set_status(world, subscription, "APPROVED")
+    else:
+        billing.begin(world, subscription)
+    return back
+
+
+def decline(world: World, link: str) -> str:
+    """Go back without agreeing; returns where the browser is sent."""
+    return way_back(asked(world, link), link, "cancel_url")
+
+
+def _token(link: str) -> str:
+    return str(dict(parse_qsl(urlsplit(link).query)).get("ba_token", link))
+
+
+def way_back(request: Request, link: str, name: str) -> str:
+    """The merchant's address with PayPal's parameters; empty where the merchant gave none."""
+    subscription, revision = request
+    context = (revision or {}).get("application_context") or subscription.context
+    if name not in context:
+        return ""
+    parts = urlsplit(context[name])
+    told = {"subscription_id": subscription.id, "ba_token": _token(link), "token": new_id()}
+    query = "&".join(one for one in (parts.query, urlencode(told)) if one)
+    return str(urlunsplit(parts._replace(query=query)))
+
+
+def automatic_payments(world: World, buyer: Buyer) -> list[Subscription]:
+    """Newest first."""
+    return [one for one in reversed(world.all("subscription")) if one.buyer is buyer]
+
+
+def cancel_automatic(world: World, buyer: Buyer, subscription_id: str) -> Subscription:
+    """PayPalRefusal when it is not theirs, or over already."""
+    found = world.subscription(subscription_id)
+    if found.buyer is not buyer:
+        raise missing()
+    subscriptions.cancel(world, found.id, "Cancelled by the buyer")
+    return found

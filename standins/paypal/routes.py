@@ -1,0 +1,71 @@
+"""How a resource module says what it answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import ceil
+from typing import Any
+
+from standins.paypal.errors import bad, no_part
+from standins.paypal.shapes import Check
+from standins.paypal.state import Obj, World
+
+Answer = tuple[int, Any]  # status, body; None: no body
+
+
+@dataclass
+class Call:
+    """A request as handlers get it: checked."""
+
+    body: Any = None
+    query: Obj = field(default_factory=dict)
+    full: bool = False  # Prefer: return=representation
+    raw: bytes = b""  # the body as it came
+
+
+Handler = Callable[..., Answer]
+
+
+@dataclass(frozen=True)
+class Route:
+    """`path` holds {ids}; `spec` names the OpenAPI document that has it, empty when none at hand does."""
+
+    method: str
+    path: str
+    handler: Handler
+    body: Check | None = None
+    query: Mapping[str, Check] = field(default_factory=dict)
+    needed: str = ""  # of the query
+    spec: str = ""
+    keyed: bool = False  # takes PayPal-Request-Id
+    bodyless: bool = False  # the body may be left out
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\{\w+\}", "([^/]+)", self.path) + "$")
+
+    def read_query(self, given: Mapping[str, str]) -> Obj:
+        for name in self.needed.split():
+            if name not in given:
+                raise bad("MISSING_REQUIRED_PARAMETER", name, "query")
+        for name in given:
+            if name not in self.query:
+                raise no_part(name)
+        return {name: self.query[name](value, name) for name, value in given.items()}
+
+
+def page(world: World, rows: list[Obj], name: str, query: Obj, path: str) -> Obj:
+    """A collection as PayPal pages it: `page` and `page_size`, totals on request."""
+    size, number = query.get("page_size", 10), query.get("page", 1)
+    total = max(ceil(len(rows) / size), 1)
+    body: Obj = {name: rows[(number - 1) * size : number * size]}
+    if query.get("total_required"):
+        body |= {"total_items": len(rows), "total_pages": total}
+    places = {"self": number, "first": 1, "last": total}
+    places |= {"next": number + 1} if number < total else {}
+    places |= {"prev": number - 1} if number > 1 else {}
+    links = [world.link(f"{path}?page_size={size}&page={n}", rel) for rel, n in places.items()]
+    return {**body, "links": links}

@@ -1,0 +1,283 @@
+"""The server: sockets, the clockwork's task, deliveries, and the Python API around them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from standins import clock_task
+from standins.clock import date_answers
+from standins.delivery import Delivery, DeliveryFaults
+from standins.faults import Faults
+from standins.paypal import catalog, clockwork, notices, people
+from standins.paypal.api import Api, Exchange
+from standins.paypal.auth import Desk
+from standins.paypal.certs import Authority
+from standins.paypal.dashboard import Dashboard
+from standins.paypal.delivery import Deliverer
+from standins.paypal.forgery import PLACE, Forger, Trap, forge
+from standins.paypal.pages import Pages
+from standins.paypal.plans import make_plan
+from standins.paypal.state import Clock, Obj, Settings, Subscription, World
+
+Watcher = Callable[[Exchange], None]
+LONGEST_BODY = 4 * 1024 * 1024
+
+
+class PayPalServer:
+    """One merchant's account. `watch` sees every exchange."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        client_id: str = "local-client",
+        client_secret: str = "local-secret",  # noqa: S107 - good at this server only
+        *,
+        settings: Settings | None = None,
+        watch: Watcher | None = None,
+    ) -> None:
+        self.clock = clock
+        self.client_id, self.client_secret = client_id, client_secret
+        self.world = World(clock, settings=settings or Settings())
+        self.faults = Faults()
+        self.dashboard = Dashboard(self.world, self.acted)
+        self.trap = Trap()
+        self.exchanges: deque[Exchange] = deque(maxlen=1000)
+        self._watchers: list[Watcher] = [self.exchanges.append, *([watch] if watch else [])]
+        self._deliverer = Deliverer(self.world, self._tell, self._sign)
+        self._feeds: list[asyncio.Queue[tuple[str, object]]] = []
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._down = False
+        self._runner: web.AppRunner | None = None
+        self._clockwork: asyncio.Task[None] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._desk = Desk(self.world, client_id, client_secret)
+        self._api = Api(self.world, self._desk, self.faults, self.catch_up, self._watched, self._stopping)
+        self._pages = Pages(self.world, self.acted)
+        self.world.send = self._deliverer.resend
+        self.world.listeners += [self._deliverer.on_event, lambda event: self._tell("event", event)]
+        self.certificate_asks: list[str] = []  # ids of the certificates that were fetched, in order
+
+    # Life
+
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> str:
+        """Listen; returns the base address, which PAYPAL_API_URL takes. PAYPAL_CA_FILE is `ca_file`."""
+        app = web.Application(middlewares=[self._gate], client_max_size=LONGEST_BODY)
+        date_answers(app, self.clock.now)
+        self._pages.add_to(app)
+        app.router.add_post("/v1/oauth2/token", self._api.token)
+        app.router.add_get(f"{PLACE}{{id}}", self._certificate)
+        app.router.add_route("*", "/{version:v[12]}/{rest:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        self._site = web.TCPSite(self._runner, host, port)
+        await self._site.start()
+        self.host, self.port = host, self._runner.addresses[0][1]
+        self.world.url = f"http://{self.host}:{self.port}"
+        await self.trap.start()
+        self._make_certificates()
+        await self._deliverer.start()
+        self._clockwork = asyncio.create_task(
+            clock_task.turn(self.clock, lambda: clockwork.play(self.world), self._wake)
+        )
+        return self.url
+
+    def _make_certificates(self) -> None:
+        self.authority = Authority("Local PayPal", self.clock.now())
+        self._folder = tempfile.TemporaryDirectory(prefix="local-paypal-")
+        self.ca_file = Path(self._folder.name) / "root.pem"
+        self.ca_file.write_bytes(self.authority.root.pem())
+        self.rotate_certificate()
+
+    def rotate_certificate(self, name: str = "leaf") -> str:
+        """Sign with a new certificate from now on, at a new address; the old one stays served."""
+        leaf = self.authority.leaf(own_key=name)
+        self.cert_url = (
+            f"{self.url}{PLACE}{self.world.shelf.put([leaf, self.authority.between], genuine=True)}"
+        )
+        self.forger = Forger(
+            self.url, self.world.shelf, self.authority, leaf, self.cert_url, self.trap, self.clock.now
+        )
+        return self.cert_url
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        if self._clockwork:
+            self._clockwork.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._clockwork
+        await self._deliverer.stop()
+        if self._runner:
+            await self._runner.cleanup()
+        await self.trap.stop()
+        if self._folder:
+            self._folder.cleanup()
+
+    async def __aenter__(self) -> PayPalServer:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        return self.world.url
+
+    async def go_down(self) -> None:
+        """Refuse connections and cut those that stand, until come_back()."""
+        self._down = True
+        await self._site.stop()
+
+    async def come_back(self) -> None:
+        assert self._runner is not None, "Start the server first."  # noqa: S101 - a caller's mistake
+        self._site = web.TCPSite(self._runner, self.host, self.port, reuse_address=True)
+        await self._site.start()
+        self._down = False
+
+    @web.middleware
+    async def _gate(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if self._down:
+            if request.transport:
+                request.transport.abort()
+            return web.Response(status=503)
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        answer = await self._api.handle(request)
+        self.acted()
+        return answer
+
+    async def _certificate(self, request: web.Request) -> web.StreamResponse:
+        """Open to everybody, without a token, as PayPal's are."""
+        cert_id = request.match_info["id"]
+        self.certificate_asks.append(cert_id)
+        if cert_id in self.forger.redirects:
+            raise web.HTTPFound(self.forger.redirects[cert_id])
+        pem = self.world.shelf.pems.get(cert_id)
+        return web.Response(status=200 if pem else 404, body=pem, content_type="application/x-pem-file")
+
+    # Time
+
+    def catch_up(self) -> int:
+        """Play everything due by now; how many things happened."""
+        return clockwork.catch_up(self.world)
+
+    def acted(self) -> None:
+        self._wake.set()
+
+    async def settle(self) -> None:
+        """Wait until all that is due was played and delivered; deliveries that wait to retry are left out."""
+        self.catch_up()
+        await self._deliverer.quiet()
+
+    # People and the owner
+
+    def add_product(self, name: str, **more: Any) -> Obj:
+        return catalog.create_product(self.world, {"name": name, "type": "DIGITAL", **more})
+
+    def add_plan(
+        self, product: str | Obj, price: str, interval: str = "MONTH", currency: str = "USD", **more: Any
+    ) -> Obj:
+        """A plan at `price` ("5.00") an interval. Further: `count` of intervals, `total_cycles`, `trials` as
+        (price, interval, cycles) with "0" for free, `threshold`, `setup_fee`, and what the API names."""
+        plan = make_plan(
+            product if isinstance(product, str) else product["id"], price, interval, currency, more
+        )
+        return catalog.create_plan(self.world, catalog.PLAN(plan, ""))
+
+    def add_webhook(self, url: str, events: list[str] | None = None) -> Obj:
+        """All events unless some are named; its id is what PAYPAL_WEBHOOK_ID takes."""
+        given = {"url": url, "event_types": [{"name": one} for one in events or ["*"]]}
+        return notices.create_webhook(self.world, given)
+
+    def approve(
+        self, link: str, email: str = "ada@example.com", given_name: str = "Ada", surname: str = "Member"
+    ) -> str:
+        """As a buyer on the approval page; returns where the browser is sent. PayPalRefusal if it is over."""
+        self.catch_up()
+        back = people.approve(self.world, link, self.world.buyer(email, given_name, surname))
+        self.acted()
+        return back
+
+    def decline(self, link: str) -> str:
+        """As a buyer who goes back without agreeing; returns where the browser is sent."""
+        return people.decline(self.world, link)
+
+    def cancel_automatic_payment(self, subscription_id: str, email: str = "ada@example.com") -> None:
+        """As a buyer on the automatic payments page."""
+        self.catch_up()
+        people.cancel_automatic(self.world, self.world.buyer(email), subscription_id)
+        self.acted()
+
+    @property
+    def autopay_url(self) -> str:
+        return f"{self.url}/myaccount/autopay/"
+
+    def subscription(self, subscription_id: str) -> Subscription:
+        return self.world.subscription(subscription_id)
+
+    def revoke_token(self) -> None:
+        """The token in use is good no longer, though it was promised to be."""
+        self._desk.revoke()
+
+    # What happened
+
+    @property
+    def events(self) -> list[Obj]:
+        """Every event, oldest first."""
+        return self.world.all("event")
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        return self._deliverer.log
+
+    @property
+    def delivery_faults(self) -> DeliveryFaults:
+        return self._deliverer.faults
+
+    def release(self, *, backwards: bool = False) -> None:
+        """Let held deliveries go."""
+        self._deliverer.release(backwards=backwards)
+
+    def resend(self, event_id: str) -> None:
+        self._deliverer.resend(self.world.get("event", event_id), self.world.all("webhook"))
+
+    async def forge(self, kind: str, webhook: Obj, event: Obj) -> int | None:
+        """Send a forgery (`forgery.KINDS`) of an event to a webhook; the answer's status, if any came."""
+        body, headers = forge(self.forger, kind, event, webhook["id"])
+        status, _ = await self._deliverer.post(webhook["url"], body, headers)
+        return status
+
+    def _sign(self, body: bytes, webhook_id: str) -> Any:
+        return self.forger.genuine(body, webhook_id)
+
+    def subscribe(self) -> asyncio.Queue[tuple[str, object]]:
+        """A feed of ("event", event), ("delivery", Delivery) and ("exchange", Exchange)."""
+        feed: asyncio.Queue[tuple[str, object]] = asyncio.Queue()
+        self._feeds.append(feed)
+        return feed
+
+    def unsubscribe(self, feed: asyncio.Queue[tuple[str, object]]) -> None:
+        self._feeds.remove(feed)
+
+    def watch(self, watcher: Watcher) -> None:
+        self._watchers.append(watcher)
+
+    def _watched(self, exchange: Exchange) -> None:
+        for watcher in self._watchers:
+            watcher(exchange)
+        self._tell("exchange", exchange)
+
+    def _tell(self, kind: str, what: object) -> None:
+        for feed in self._feeds:
+            feed.put_nowait((kind, what))

@@ -1,0 +1,178 @@
+"""Everything the server remembers, and how changes become events."""
+
+from __future__ import annotations
+
+import random
+import string
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol
+
+from standins.paypal.certs import Shelf
+from standins.paypal.errors import missing
+from standins.paypal.times import stamp_ms
+
+Obj = dict[str, Any]
+
+LETTERS = string.ascii_uppercase + string.digits
+PAYER = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+DAY = 86_400
+
+
+class Clock(Protocol):
+    def now(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass
+class Settings:
+    """What the account is like, and what goes wrong in it."""
+
+    business_name: str = "Local shop"
+    business_email: str = "shop@example.com"
+    merchant_id: str = "LCALSHQPTEST2"
+    token_seconds: int = 32_400
+    retry_days: tuple[int, ...] = (5, 5)  # payment-failure-retry: every 5 days, up to twice
+    # This long after activation `next_billing_time` shows the start instead (seen in live notifications).
+    stale_billing_seconds: int = 0
+    # A set-up fee is taken at once and the first cycle begins so much later (seen in live subscriptions:
+    # `last_payment` is set, while every `cycles_completed` is 0).
+    fee_first_seconds: int = 4 * 3600
+    # Notifications of reversals carry the sale, as merchants have published, or the reversal alone, as
+    # PayPal's webhook simulator sends it: under an id of its own, which is a refund's.
+    bare_reversals: bool = False
+    # Subscriptions' webhook page names only ACTIVATED; the list of event names has RE-ACTIVATED too.
+    reactivated_event: str = "BILLING.SUBSCRIPTION.ACTIVATED"
+    decline_next: int = 0  # this many charges are declined, whoever pays
+    search_allowed: bool = True  # the application may use Transaction Search
+    search_lag_seconds: int = 0  # up to three hours until a payment appears there
+    sparse: bool = False  # what the document calls optional, and a reader might count on, is left out
+
+
+@dataclass
+class Buyer:
+    """A person with a PayPal account; `funded` is False while nothing can be taken from it."""
+
+    email: str
+    given_name: str = "Ada"
+    surname: str = "Member"
+    funded: bool = True
+    payer_id: str = field(default_factory=lambda: pick(PAYER, 13))
+
+
+@dataclass
+class Subscription:
+    id: str
+    plan_id: str
+    created: int
+    start: int
+    changed: int
+    updated: int
+    status: str = "APPROVAL_PENDING"
+    note: str | None = None
+    custom_id: str | None = None
+    quantity: str | None = None
+    shipping: Decimal = Decimal(0)
+    override: Obj = field(default_factory=dict)
+    context: Obj = field(default_factory=dict)
+    wanted: Obj = field(default_factory=dict)  # the subscriber as the merchant foretold them
+    ba_token: str = ""
+    buyer: Buyer | None = None
+    activated: int | None = None
+    anchor: int = 0  # the periods of the current cycle are counted from here
+    periods: int = 0  # billed since the anchor
+    cycles: dict[int, int] = field(default_factory=dict)  # billed, by sequence
+    next_at: int | None = None
+    retry_at: int | None = None
+    tries: int = 0  # retries made for the amount that is due
+    due: Decimal = Decimal(0)
+    failed: int = 0
+    outstanding: Decimal = Decimal(0)
+    last_payment: tuple[Decimal, int] | None = None
+    last_failed: Obj | None = None
+
+
+@dataclass
+class World:
+    clock: Clock
+    url: str = ""
+    settings: Settings = field(default_factory=Settings)
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    moment: int | None = None  # the time being played while the clockwork catches up
+    listeners: list[Callable[[Obj], None]] = field(default_factory=list)
+    shelf: Shelf = field(default_factory=Shelf)
+    # Sends an event to webhooks, whether they asked for it or not; set by the server.
+    send: Callable[[Obj, list[Obj]], None] = lambda event, webhooks: None
+
+    def now(self) -> int:
+        """Unix seconds: the moment being played, else the clock's."""
+        return int(self.clock.now()) if self.moment is None else self.moment
+
+    def add(self, kind: str, key: str, thing: Any) -> Any:
+        self.tables.setdefault(kind, {})[key] = thing
+        return thing
+
+    def find(self, kind: str, key: str) -> Any:
+        """None when there is none."""
+        return self.tables.get(kind, {}).get(key)
+
+    def get(self, kind: str, key: str) -> Any:
+        """PayPalRefusal 404 when there is none."""
+        found = self.find(kind, key)
+        if found is None:
+            raise missing()
+        return found
+
+    def all(self, kind: str) -> list[Any]:
+        """Oldest first."""
+        return list(self.tables.get(kind, {}).values())
+
+    def subscription(self, key: str) -> Subscription:
+        found: Subscription = self.get("subscription", key)
+        return found
+
+    def buyer(self, email: str, given_name: str = "", surname: str = "") -> Buyer:
+        """The account of that address, opened when there is none."""
+        found: Buyer | None = self.find("buyer", email.lower())
+        if found is None:
+            found = self.add("buyer", email.lower(), Buyer(email))
+        found.given_name, found.surname = given_name or found.given_name, surname or found.surname
+        return found
+
+    def link(self, path: str, rel: str = "self", method: str = "GET") -> Obj:
+        return {"href": f"{self.url}{path}", "rel": rel, "method": method}
+
+    def emit(self, kind: str, resource_type: str, summary: str, resource: Obj) -> Obj:
+        """Record an event and tell the listeners. `resource` is a snapshot."""
+        event = self.event(kind, resource_type, summary, resource)
+        self.add("event", event["id"], event)
+        for listener in self.listeners:
+            listener(event)
+        return event
+
+    def event(self, kind: str, resource_type: str, summary: str, resource: Obj) -> Obj:
+        event_id = f"WH-{pick(LETTERS, 17)}-{pick(LETTERS, 17)}"
+        path = f"/v1/notifications/webhooks-events/{event_id}"
+        moment = self.clock.now() if self.moment is None else float(self.moment)
+        version = {"resource_version": "2.0"} if resource_type in ("subscription", "plan") else {}
+        return {
+            "id": event_id,
+            "event_version": "1.0",
+            "create_time": stamp_ms(moment),
+            "resource_type": resource_type,
+            **version,
+            "event_type": kind,
+            "summary": summary,
+            "resource": resource,
+            "links": [self.link(path), self.link(f"{path}/resend", "resend", "POST")],
+        }
+
+
+def pick(letters: str, length: int) -> str:
+    return "".join(random.choices(letters, k=length))
+
+
+def new_id(prefix: str = "", length: int = 17) -> str:
+    return prefix + pick(LETTERS, length)

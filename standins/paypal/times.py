@@ -1,0 +1,33 @@
+"""PayPal's times: ISO 8601 outside, unix seconds inside; renewals fall on ten o'clock, UTC."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from standins.stripe.dates import after, spoken
+
+__all__ = ["after", "billing_day", "parse", "spoken", "stamp", "stamp_ms"]
+
+SHAPE = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def stamp(moment: float) -> str:
+    return datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def stamp_ms(moment: float) -> str:
+    """Events carry milliseconds."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse(text: str) -> int:
+    """Unix seconds; ValueError when it is no time, or has no zone."""
+    if not SHAPE.fullmatch(text):
+        raise ValueError(text)
+    return int(datetime.fromisoformat(text.upper()).timestamp())
+
+
+def billing_day(moment: int) -> int:
+    """Ten o'clock UTC on the day of `moment`: live subscriptions renew at that hour, whenever they began."""
+    return int(datetime.fromtimestamp(moment, UTC).replace(hour=10, minute=0, second=0).timestamp())

@@ -1,0 +1,39 @@
+"""Credit for unused time and the price of what is left, to the second.
+
+docs.stripe.com/billing/subscriptions/prorations (read 2026-11).
+"""
+
+from __future__ import annotations
+
+from standins.stripe.catalog import amount_of
+from standins.stripe.invoices import line_for
+from standins.stripe.state import Obj, World, new_id
+
+
+def share(amount: int, item: Obj, moment: int) -> int:
+    """The part of `amount` (minor units) for what remains of the item's period."""
+    start, end = item["current_period_start"], item["current_period_end"]
+    remains: float = max(end - moment, 0) / (end - start)
+    return round(amount * remains)
+
+
+def credit_unused(world: World, subscription: Obj) -> None:
+    for item in subscription["items"]["data"]:
+        add_line(world, subscription, item, -1)
+
+
+def add_line(world: World, subscription: Obj, item: Obj, sign: int) -> None:
+    """Put a proration line aside for the next invoice; a trial has nothing to prorate."""
+    if subscription["status"] == "trialing":
+        return
+    price = world.by_id[item["price"]]
+    amount = sign * share(
+        amount_of(world, price, item["quantity"], subscription["currency"]), item, world.now()
+    )
+    line = line_for(world, subscription, item, amount)
+    product = world.by_id[price["product"]]["name"]
+    line["discountable"] = False  # the discount stands in its amount already
+    line["description"] = f"{'Unused time on' if sign < 0 else 'Remaining time on'} {product}"
+    line["period"] = {"start": world.now(), "end": item["current_period_end"]}
+    line["parent"]["subscription_item_details"].update(invoice_item=new_id("ii"), proration=True)
+    world.hidden.setdefault(("pending", subscription["id"]), []).append(line)

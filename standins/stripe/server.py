@@ -1,0 +1,283 @@
+"""The server: sockets, the clockwork's task, deliveries, and the Python API around them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from standins import clock_task
+from standins.clock import date_answers
+from standins.delivery import Delivery
+from standins.faults import Faults
+from standins.stripe import catalog, clockwork, discounts, notices, people, portal, taxes
+from standins.stripe.api import Api, Exchange
+from standins.stripe.cards import GOOD
+from standins.stripe.dashboard import Dashboard
+from standins.stripe.delivery import Deliverer, DeliveryFaults
+from standins.stripe.pages import Pages
+from standins.stripe.state import Clock, Obj, Settings, World
+
+Watcher = Callable[[Exchange], None]
+EXPIRY = "12/40"
+
+
+class StripeServer:
+    """One account. `api_key` decides its mode (sk_test_… or sk_live_…); `watch` sees every exchange."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        api_key: str = "sk_test_local",
+        *,
+        settings: Settings | None = None,
+        watch: Watcher | None = None,
+    ) -> None:
+        self.clock = clock
+        self.api_key = api_key
+        live = api_key.startswith(("sk_live_", "rk_live_"))
+        self.world = World(clock, live, settings=settings or Settings())
+        self.faults = Faults()
+        self.dashboard = Dashboard(self.world, self.acted)
+        self.exchanges: deque[Exchange] = deque(maxlen=1000)
+        self._watchers: list[Watcher] = [self.exchanges.append, *([watch] if watch else [])]
+        self._deliverer = Deliverer(self.world, self._tell)
+        self._feeds: list[asyncio.Queue[tuple[str, object]]] = []
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._down = False
+        self._runner: web.AppRunner | None = None
+        self._clockwork: asyncio.Task[None] | None = None
+        self._api = Api(self.world, api_key, self.faults, self.catch_up, self._watched, self._stopping)
+        self._pages = Pages(self.world, self.acted)
+        self.world.listeners += [self._deliverer.on_event, lambda event: self._tell("event", event)]
+
+    # Life
+
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> str:
+        """Listen; returns the base address, which `base_addresses={"api": …}` takes."""
+        app = web.Application(middlewares=[self._gate])
+        date_answers(app, self.clock.now)
+        self._pages.add_to(app)
+        app.router.add_get("/v2/core/events/{id}", self._thin)
+        app.router.add_route("*", "/v1/{rest:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        self._site = web.TCPSite(self._runner, host, port)
+        await self._site.start()
+        bound = self._runner.addresses[0][1]
+        self.host, self.port = host, bound
+        self.world.url = f"http://{host}:{bound}"
+        await self._deliverer.start()
+        self._clockwork = asyncio.create_task(
+            clock_task.turn(self.clock, lambda: clockwork.play(self.world), self._wake)
+        )
+        return self.url
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        if self._clockwork:
+            self._clockwork.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._clockwork
+        await self._deliverer.stop()
+        if self._runner:
+            await self._runner.cleanup()
+
+    async def __aenter__(self) -> StripeServer:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        return self.world.url
+
+    async def go_down(self) -> None:
+        """Refuse connections and cut those that stand, until come_back()."""
+        self._down = True
+        await self._site.stop()
+
+    async def come_back(self) -> None:
+        assert self._runner is not None, "Start the server first."  # noqa: S101 - the caller's own mistake
+        self._site = web.TCPSite(self._runner, self.host, self.port, reuse_address=True)
+        await self._site.start()
+        self._down = False
+
+    @web.middleware
+    async def _gate(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if self._down:
+            if request.transport:
+                request.transport.abort()
+            return web.Response(status=503)
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        answer = await self._api.handle(request)
+        self.acted()
+        return answer
+
+    async def _thin(self, request: web.Request) -> web.StreamResponse:
+        found = self.world.hidden.get(request.match_info["id"])
+        if found is None:
+            return web.json_response(
+                {"error": {"code": "not_found", "message": "No such event."}}, status=404
+            )
+        return web.json_response(found)
+
+    # Time
+
+    def catch_up(self) -> int:
+        """Play everything due by now; how many things happened."""
+        return clockwork.catch_up(self.world)
+
+    def acted(self) -> None:
+        self._wake.set()
+
+    async def settle(self) -> None:
+        """Wait until all that is due was played and delivered; deliveries that wait to retry are left out."""
+        self.catch_up()
+        await self._deliverer.quiet()
+
+    # People and the owner
+
+    def add_product(self, name: str, **more: Any) -> Obj:
+        return catalog.create_product(self.world, {"name": name, **more})
+
+    def add_price(
+        self,
+        product: str | Obj,
+        unit_amount: int,
+        interval: str = "month",
+        currency: str = "usd",
+        **more: Any,
+    ) -> Obj:
+        """A recurring price in minor units; `more` as the API names it, and interval_count."""
+        product_id = product if isinstance(product, str) else product["id"]
+        recurring = {"interval": interval} | {
+            k: more.pop(k) for k in ("interval_count", "trial_period_days") if k in more
+        }
+        given = {"product": product_id, "unit_amount": unit_amount, "currency": currency, **more}
+        return catalog.create_price(self.world, {**given, "recurring": recurring})
+
+    def add_code(self, code: str, **coupon: Any) -> Obj:
+        """A coupon, as the API names it, behind a code that people can type; the coupon's answer."""
+        made = discounts.create_coupon(self.world, coupon)
+        discounts.create_code(
+            self.world, {"code": code, "promotion": {"type": "coupon", "coupon": made["id"]}}
+        )
+        return made
+
+    def add_tax(self, percentage: float, *, inclusive: bool) -> Obj:
+        """A tax rate."""
+        given = {"display_name": "VAT", "percentage": percentage, "inclusive": inclusive}
+        return taxes.create_rate(self.world, given)
+
+    def add_endpoint(self, url: str, events: list[str] | None = None, api_version: str | None = None) -> Obj:
+        """A webhook endpoint; its `secret` is in the answer, this once."""
+        given: Obj = {"url": url, "enabled_events": events or ["*"], "api_version": api_version}
+        return notices.create_endpoint(self.world, given)
+
+    def pay_checkout(
+        self,
+        session: str,
+        card: str = GOOD,
+        name: str = "Ada Member",
+        email: str = "ada@example.com",
+        expiry: str = EXPIRY,
+        code: str = "",
+    ) -> Obj:
+        """As a person on the checkout page; `session`: its id or address, `code`: a promotion code.
+        StripeRefusal 402 on a decline."""
+        self.catch_up()
+        found = self.world.get("checkout.session", session.rsplit("/", 1)[-1].partition("#")[0])
+        paid = people.pay(self.world, found, number=card, expiry=expiry, name=name, email=email, code=code)
+        self.acted()
+        return paid
+
+    def portal(self, url: str) -> Obj:
+        """The portal session behind a link; KeyError when the link is not good (any more)."""
+        self.catch_up()
+        session = people.open_portal(self.world, url.rsplit("/", 1)[-1])
+        if session is None:
+            raise KeyError("This portal link has expired.")
+        return session
+
+    def portal_cancel(self, url: str, subscription_id: str) -> Obj:
+        return self._acting(people.portal_cancel(self.world, self.portal(url), subscription_id))
+
+    def portal_renew(self, url: str, subscription_id: str) -> Obj:
+        return self._acting(people.portal_renew(self.world, self.portal(url), subscription_id))
+
+    def portal_switch(self, url: str, subscription_id: str, price_id: str) -> Obj:
+        return self._acting(people.portal_switch(self.world, self.portal(url), subscription_id, price_id))
+
+    def portal_card(self, url: str, card: str = GOOD, expiry: str = EXPIRY) -> Obj:
+        return self._acting(people.portal_card(self.world, self.portal(url), number=card, expiry=expiry))
+
+    def portal_link(self, customer_id: str) -> str:
+        """A portal link from the owner's default configuration, saved in the dashboard if it was not yet."""
+        if not self.world.all("billing_portal.configuration", is_default=True):
+            self.dashboard.save_portal_settings()
+        return str(portal.create_portal_session(self.world, {"customer": customer_id})["url"])
+
+    def _acting(self, found: Obj) -> Obj:
+        self.acted()
+        return found
+
+    # What happened
+
+    @property
+    def events(self) -> list[Obj]:
+        """Every event, oldest first."""
+        return self.world.all("event")
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        return self._deliverer.log
+
+    @property
+    def delivery_faults(self) -> DeliveryFaults:
+        return self._deliverer.faults
+
+    def release(self, *, backwards: bool = False) -> None:
+        """Let held deliveries go."""
+        self._deliverer.release(backwards=backwards)
+
+    def resend(self, event_id: str) -> None:
+        self._deliverer.resend(self.world.get("event", event_id))
+
+    async def forge(self, url: str, event: Obj, key: str = "whsec_forged", age: float = 0.0) -> int | None:
+        """Post an event signed with the wrong key, or `age` seconds ago; the answer's status if any."""
+        moment = self.clock.now() - age
+        status, _ = await self._deliverer.post_signed(url, json.dumps(event).encode(), [key], moment)
+        return status
+
+    def subscribe(self) -> asyncio.Queue[tuple[str, object]]:
+        """A feed of ("event", event), ("delivery", Delivery) and ("exchange", Exchange)."""
+        feed: asyncio.Queue[tuple[str, object]] = asyncio.Queue()
+        self._feeds.append(feed)
+        return feed
+
+    def unsubscribe(self, feed: asyncio.Queue[tuple[str, object]]) -> None:
+        self._feeds.remove(feed)
+
+    def watch(self, watcher: Watcher) -> None:
+        self._watchers.append(watcher)
+
+    def _watched(self, exchange: Exchange) -> None:
+        for watcher in self._watchers:
+            watcher(exchange)
+        self._tell("exchange", exchange)
+
+    def _tell(self, kind: str, what: object) -> None:
+        for feed in self._feeds:
+            feed.put_nowait((kind, what))

@@ -1,0 +1,226 @@
+"""Everything the server remembers, and how changes become events.
+
+Objects are plain dicts as the API shows them, with ids where Stripe has expandable fields; what the API never
+shows (secrets, how a card behaves) lies in `World.hidden`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from standins.stripe.errors import missing
+
+API_VERSION = "2026-10-28.endive"
+DAY = 86_400
+ALPHABET = string.ascii_letters + string.digits
+
+Obj = dict[str, Any]
+
+NAMES = {  # How refusals call a kind, where that is not its `object` value.
+    "checkout.session": "checkout.session",
+    "billing_portal.configuration": "configuration",
+    "payment_method": "PaymentMethod",
+    "subscription_schedule": "subscription schedule",
+    "webhook_endpoint": "webhook endpoint",
+}
+
+
+class Clock(Protocol):
+    def now(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass
+class Settings:
+    """What an owner sets in Stripe's dashboard."""
+
+    business_name: str = "Local Stripe"
+    country: str = "US"
+    # New subscriptions are flexible since 2025-09-30.clover unless the request says classic.
+    billing_mode: str = "flexible"
+    retry_days: tuple[int, ...] = (1, 3, 5, 7)
+    after_retries: str = "cancel"  # or "unpaid", or "past_due": leave it as it is
+    draft_seconds: int = 3600  # how long a renewal's invoice stays a draft
+    tax_percent: float = 20.0  # what Stripe Tax works out, for everybody
+    decline_next: int = 0  # this many charges are declined whatever the card
+    delay_next: int = 0  # this many take days, as bank debits do; Dashboard.settle_debit ends the wait
+
+
+@dataclass
+class RequestInfo:
+    id: str
+    idempotency_key: str | None = None
+
+
+@dataclass
+class World:
+    clock: Clock
+    livemode: bool = False
+    url: str = ""
+    settings: Settings = field(default_factory=Settings)
+    tables: dict[str, dict[str, Obj]] = field(default_factory=dict)
+    by_id: dict[str, Obj] = field(default_factory=dict)
+    hidden: dict[Any, Any] = field(default_factory=dict)
+    moment: int | None = None  # the time being played while the clockwork catches up
+    request: RequestInfo | None = None
+    listeners: list[Callable[[Obj], None]] = field(default_factory=list)
+    # When something is due next; None: not known, for something has changed since it was looked up.
+    next_due: float | None = None
+
+    def now(self) -> int:
+        """Unix seconds: the moment being played, else the clock's."""
+        return int(self.clock.now()) if self.moment is None else self.moment
+
+    def add(self, obj: Obj) -> Obj:
+        self.tables.setdefault(obj["object"], {})[obj["id"]] = obj
+        self.by_id[obj["id"]] = obj
+        self.next_due = None
+        return obj
+
+    def drop(self, obj: Obj) -> None:
+        del self.tables[obj["object"]][obj["id"]]
+        del self.by_id[obj["id"]]
+
+    def all(self, kind: str, **equal: Any) -> list[Obj]:
+        """Oldest first."""
+        rows = self.tables.get(kind, {}).values()
+        return [row for row in rows if all(row.get(key) == value for key, value in equal.items())]
+
+    def get(self, kind: str, object_id: str, param: str = "id") -> Obj:
+        """StripeRefusal 404 (400 when `param` names a parameter) if there is none."""
+        found = self.tables.get(kind, {}).get(object_id)
+        if found is None:
+            raise missing(NAMES.get(kind, kind), object_id, param)
+        return found
+
+    def emit(self, kind: str, obj: Obj, previous: Obj | None = None) -> Obj:
+        """Record an event with the object's snapshot and tell the listeners."""
+        data: Obj = {"object": present(self, obj)}
+        if previous is not None:
+            data["previous_attributes"] = previous
+        event = self.add(
+            {
+                "id": new_id("evt", 24),
+                "object": "event",
+                "api_version": API_VERSION,
+                "created": self.now(),
+                "data": data,
+                "livemode": self.livemode,
+                "pending_webhooks": 0,
+                "request": {
+                    "id": self.request.id if self.request else None,
+                    "idempotency_key": self.request.idempotency_key if self.request else None,
+                },
+                "type": kind,
+            }
+        )
+        for listener in self.listeners:
+            listener(event)
+        return event
+
+    @contextmanager
+    def changing(self, obj: Obj, event: str) -> Iterator[Obj]:
+        """Emit `event` afterwards with what changed; nothing when nothing did."""
+        before = present(self, obj)
+        yield obj
+        previous = changed(before, present(self, obj))
+        if previous:
+            self.emit(event, obj, previous)
+
+
+def new_id(prefix: str, length: int = 24) -> str:
+    return f"{prefix}_{token(length)}"
+
+
+def token(length: int) -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+def blank(names: str) -> Obj:
+    """The named fields, null."""
+    return dict.fromkeys(names.split())
+
+
+def changed(before: Obj, after: Obj) -> Obj:
+    """Stripe's previous_attributes: the old values, hashes cut down to what differs in them."""
+    previous: Obj = {}
+    for key in {**before, **after}:
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        inner = changed(old, new) if isinstance(old, dict) and isinstance(new, dict) else old
+        previous[key] = inner
+    return previous
+
+
+def present(world: World, obj: Obj) -> Obj:
+    """A copy to show: prices written out where Stripe always writes them out."""
+    shown: Obj = _shown(world, obj)
+    return shown
+
+
+def _shown(world: World, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_shown(world, one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    shown = {key: _shown(world, inner) for key, inner in value.items()}
+    kind = shown.get("object")
+    if kind == "billing_portal.configuration":  # shown on request only, see expand.py
+        shown["features"]["subscription_update"].pop("products", None)
+    _write_out(world, shown, kind)
+    if kind in ("subscription_item", "item") and isinstance(shown["price"], str):
+        price = shown["price"] = _shown(world, world.by_id[shown["price"]])
+        if kind == "subscription_item":
+            shown["plan"] = plan_of(price)
+    return shown
+
+
+def _write_out(world: World, shown: Obj, kind: Any) -> None:
+    """A customer's discount and tax rates are never mere ids."""
+    rates = {"subscription": "default_tax_rates", "subscription_item": "tax_rates"}.get(str(kind))
+    if rates and shown.get(rates):
+        shown[rates] = [dict(world.by_id[r]) if isinstance(r, str) else r for r in shown[rates]]
+    if kind == "customer" and isinstance(shown.get("discount"), str):
+        shown["discount"] = _shown(world, world.by_id[shown["discount"]])
+
+
+def plan_of(price: Obj) -> Obj:
+    """The price in its older dress, which subscription items still carry."""
+    recurring = price["recurring"]
+    return {
+        **{
+            k: price[k]
+            for k in ("id", "active", "billing_scheme", "created", "currency", "livemode", "metadata")
+        },
+        **{k: price[k] for k in ("nickname", "product", "tiers_mode")},
+        **{
+            k: recurring[k]
+            for k in ("interval", "interval_count", "meter", "trial_period_days", "usage_type")
+        },
+        "object": "plan",
+        "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"],
+        "transform_usage": None,
+    }
+
+
+def merge_metadata(obj: Obj, given: Any) -> None:
+    """An empty string unsets: one key, or all of them."""
+    if given == "":
+        obj["metadata"] = {}
+    for key, value in (given or {}).items():
+        if value == "":
+            obj["metadata"].pop(key, None)
+        else:
+            obj["metadata"][key] = value
+
+
+def listing(data: list[Obj], url: str) -> Obj:
+    return {"object": "list", "data": data, "has_more": False, "url": url}
