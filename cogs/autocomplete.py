@@ -18,13 +18,14 @@ from billing.ports import Ports
 from billing.rules.access import plans_of
 from billing.use_cases.plans import load_plan_of
 from billing.use_cases.subscribe import load_sale
-from cogs.core.interactions import Interaction, locale_of, require_admin
+from cogs.core.base import Interaction
+from cogs.core.interactions import locale_of, require_admin
 from cogs.core.keys import parse_key
 from cogs.views.subscription import Place, look_up, option_of
 from cogs.views.text import plain
 
 if TYPE_CHECKING:
-    from cogs.bot import DuesBot
+    from cogs.core.base import BaseBot
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ async def shared_servers(interaction: Interaction) -> list[int]:
     return there
 
 
-async def _is_member(client: DuesBot, guild_id: int, user_id: int) -> bool:
+async def _is_member(client: BaseBot, guild_id: int, user_id: int) -> bool:
     """Whether Discord knows the member; its last answer will do for a minute, as every key asks this."""
     known, until = client.memberships.get((guild_id, user_id), (False, 0.0))
     if client.ports.clock.now() < until:

@@ -20,6 +20,7 @@ from billing.errors import DuesError
 from billing.use_cases.operators import tell_gateway_closed
 from cogs.brake import Brakes
 from cogs.cancel import Cancel
+from cogs.core.base import BaseBot, Interaction
 from cogs.core.components import Action, act, is_press
 from cogs.core.gateway_recovery import (
     TRIED_HOURLY,
@@ -65,20 +66,16 @@ CLOSE_PATIENCE = 2  # seconds
 ANSWERING = frozenset({"CommandTree-invoker", "discord.py: on_interaction"})
 
 
-class Tree(app_commands.CommandTree["DuesBot"]):
+class Tree(app_commands.CommandTree[BaseBot]):
     """The commands, with the one error handler."""
 
-    async def on_error(
-        self, interaction: discord.Interaction[DuesBot], error: app_commands.AppCommandError, /
-    ) -> None:
+    async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         """Tell the person."""
         await tell_fault(interaction, error)
 
 
-class DuesBot(commands.Bot):
+class DuesBot(BaseBot):
     """`serve` runs it. The ports named DiscordRoles and DiscordMessenger work once it is logged in."""
-
-    ports: Ports
 
     def __init__(self, *, members_intent: bool = False) -> None:
         super().__init__(
@@ -251,11 +248,11 @@ class DuesBot(commands.Bot):
         """The bot's user id; 0 before login."""
         return self.user.id if self.user is not None else 0
 
-    async def on_interaction(self, interaction: discord.Interaction[DuesBot]) -> None:
+    async def on_interaction(self, interaction: Interaction) -> None:
         """Buttons and menus; commands go through the tree."""
         if is_press(interaction):
             try:
-                await act(interaction)
+                await act(interaction, self.actions)
             except Exception as error:  # noqa: BLE001 -- the handler of last resort: it logs and tells
                 await tell_fault(interaction, error)
 

@@ -13,9 +13,10 @@ from billing.use_cases.cancel import Preview, Receipt, cancel, preview_cancel, r
 from billing.use_cases.execute_intent import why_held
 from billing.use_cases.refresh_subscription import refresh
 from cogs.autocomplete import find_own, suggest_own
+from cogs.core.base import Interaction
 from cogs.core.components import Action, Pressed
 from cogs.core.direct_messages import send_direct
-from cogs.core.interactions import Interaction, answer, locale_of, think
+from cogs.core.interactions import answer, locale_of, think
 from cogs.core.keys import key_text
 from cogs.manage import choice_card, key_of, own_page
 from cogs.views import layout

@@ -10,11 +10,12 @@ from billing.errors import GuildGone, RoleAboveBot, RoleGone, RolesNotPermitted
 from billing.model import Finding, GuildSettings, Plan
 from billing.use_cases.doctor import diagnose, find_key, fix
 from billing.use_cases.new_ledger import answer_new_ledger
-from cogs.brake import brake_card
+from cogs.core.base import Interaction
 from cogs.core.components import Action, Pressed, number
-from cogs.core.interactions import Interaction, add, answer, locale_of, require_admin, think
+from cogs.core.interactions import add, answer, locale_of, require_admin, think
 from cogs.core.permissions import can_write, is_owner, powers_of, require_seen
 from cogs.views import layout
+from cogs.views.brake import brake_card
 from cogs.views.layout import Card
 from cogs.views.notices import notice_card
 from cogs.views.subscription import Place

@@ -11,8 +11,9 @@ from discord import app_commands
 
 from billing.errors import DiscordUnavailable, DuesError, NotAllowed, PersonError
 from billing.fd_limit import lacks_descriptors
+from cogs.core.base import Interaction
 from cogs.core.discord_errors import translate
-from cogs.core.interactions import Interaction, add, answer
+from cogs.core.interactions import add, answer
 from cogs.views.layout import note
 
 log = logging.getLogger(__name__)

@@ -18,8 +18,9 @@ from billing.use_cases.grant import (
     take_grant_back,
 )
 from cogs.autocomplete import find_admin_plan, suggest_plans
+from cogs.core.base import Interaction
 from cogs.core.components import Action, Pressed, number
-from cogs.core.interactions import Interaction, answer, locale_of, require_admin, think
+from cogs.core.interactions import answer, locale_of, require_admin, think
 from cogs.core.permissions import cannot_give, require_plan_sellable
 from cogs.views import layout
 from cogs.views.charges import sums_words

@@ -10,8 +10,9 @@ from billing.model import Status, Subscription, SubscriptionKey
 from billing.ports import Ports
 from billing.use_cases.manage import manage_link
 from cogs.autocomplete import NO_SUBSCRIPTION, find_own, suggest_own
+from cogs.core.base import Interaction
 from cogs.core.components import Action, Pressed
-from cogs.core.interactions import Interaction, answer, locale_of, think
+from cogs.core.interactions import answer, locale_of, think
 from cogs.core.keys import parse_key
 from cogs.views import layout
 from cogs.views.ownership_notices import NONE_KNOWN

@@ -23,8 +23,9 @@ from billing.use_cases.link_member import (
     unlink,
 )
 from cogs.autocomplete import Choice, matching
+from cogs.core.base import Interaction
 from cogs.core.components import ID_LIMIT, Action, Pressed, number
-from cogs.core.interactions import Interaction, answer, locale_of, require_admin, think
+from cogs.core.interactions import answer, locale_of, require_admin, think
 from cogs.core.keys import key_text, parse_key
 from cogs.core.permissions import is_owner, require_plan_sellable
 from cogs.views import layout

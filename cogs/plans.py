@@ -26,8 +26,9 @@ from billing.use_cases.plans import (
     remove_plan,
 )
 from cogs.autocomplete import find_admin_plan, suggest_all_plans, suggest_plans
+from cogs.core.base import Interaction
 from cogs.core.components import Action, Pressed, number
-from cogs.core.interactions import Interaction, answer, locale_of, require_admin, think
+from cogs.core.interactions import answer, locale_of, require_admin, think
 from cogs.core.permissions import (
     can_write,
     cannot_give,

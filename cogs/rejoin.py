@@ -17,14 +17,14 @@ from billing.model import Binding
 from billing.rules.access import decide
 
 if TYPE_CHECKING:
-    from cogs.bot import DuesBot
+    from cogs.core.base import BaseBot
 from cogs.gateways.roles import RESTORING, SETTLING, log
 
 
 class RoleSync(commands.Cog):
     """Members who come back, and servers in which a role may be settable again."""
 
-    def __init__(self, bot: DuesBot) -> None:
+    def __init__(self, bot: BaseBot) -> None:
         self._bot = bot
         self._waking: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()

@@ -29,8 +29,9 @@ from billing.use_cases.revoke import (
     stop_of,
 )
 from cogs.autocomplete import find_admin_plan, suggest_all_plans
+from cogs.core.base import Interaction
 from cogs.core.components import Action, Pressed, number
-from cogs.core.interactions import Interaction, answer, locale_of, require_admin, think
+from cogs.core.interactions import answer, locale_of, require_admin, think
 from cogs.views import layout
 from cogs.views.charges import sums_words
 from cogs.views.notices import intent_words

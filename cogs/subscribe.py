@@ -15,8 +15,9 @@ from billing.rules.names import Names
 from billing.use_cases.look_up_checkout import look_at_open
 from billing.use_cases.subscribe import Offer, Way, offer
 from cogs.autocomplete import find_offered, find_plan, on_sale, suggest_sale
+from cogs.core.base import Interaction
 from cogs.core.components import Action, Pressed, number
-from cogs.core.interactions import Interaction, answer, locale_of, think
+from cogs.core.interactions import answer, locale_of, think
 from cogs.core.keys import key_text
 from cogs.views import layout
 from cogs.views.charges import counted, sale_words, steps_words, sums_words

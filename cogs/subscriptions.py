@@ -12,8 +12,9 @@ from billing.model import Binding, Status, Subscription
 from billing.ports import Ports
 from billing.use_cases.grant import Held, load_held
 from billing.use_cases.look_up_checkout import look_at_open
+from cogs.core.base import Interaction
 from cogs.core.components import Action, Pressed, number
-from cogs.core.interactions import Interaction, add, answer, locale_of, think
+from cogs.core.interactions import add, answer, locale_of, think
 from cogs.grant import held_box
 from cogs.views import layout
 from cogs.views.layout import Card

@@ -7,14 +7,14 @@ that message and swallows what its callback raises.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import discord
 
 from billing.errors import Conflict, NotAllowed
-from cogs.core.interactions import Interaction
+from cogs.core.base import Interaction
 
 ID_LIMIT = 100  # Discord, 'Component Reference': custom_id
 OURS = "dues"
@@ -69,14 +69,14 @@ def is_press(interaction: Interaction) -> bool:
     return is_component and str(data.get("custom_id", "")).startswith(f"{OURS}:")
 
 
-async def act(interaction: Interaction) -> None:
+async def act(interaction: Interaction, actions: Mapping[str, Action]) -> None:
     """Carry out what was pressed; NotAllowed for somebody else's button."""
     data = cast("dict[str, Any]", interaction.data)
     _, name, whose, rest = [*data["custom_id"].split(":", 3), "", "", ""][:4]
     who = number(whose)
     if who not in (0, interaction.user.id):
         raise NotAllowed("This button was made for somebody else. /subscriptions shows yours.")
-    action = interaction.client.actions.get(name)
+    action = actions.get(name)
     if action is None:
         raise Conflict(FOREIGN)
     await action(interaction, Pressed(who, rest, tuple(data.get("values", ()))))

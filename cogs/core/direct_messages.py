@@ -11,13 +11,13 @@ from cogs.core.discord_errors import FAULTS, translate
 from cogs.core.interactions import NOBODY
 
 if TYPE_CHECKING:
-    from cogs.views.layout import Card
+    from discord.ui import LayoutView
 
 
 PATIENCE = 60  # seconds; discord.py tries again for 25 and waits up to 30 for a limit
 
 
-async def send_direct(bot: discord.Client, user_id: int, card: Card) -> None:
+async def send_direct(bot: discord.Client, user_id: int, card: LayoutView) -> None:
     """A direct message; MessagesClosed where the person takes none."""
     try:
         async with asyncio.timeout(PATIENCE):

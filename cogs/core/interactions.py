@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import discord
 
 from billing.errors import GuildGone, NotAllowed
 
 if TYPE_CHECKING:
-    from cogs.bot import DuesBot
-    from cogs.views.layout import Card
+    from discord.ui import LayoutView
 
-Interaction: TypeAlias = "discord.Interaction[DuesBot]"
+    from cogs.core.base import Interaction
 
 NOBODY = discord.AllowedMentions.none()
 
@@ -26,7 +25,7 @@ async def think(interaction: Interaction, *, replace: bool = False) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
 
 
-async def answer(interaction: Interaction, card: Card, *, replace: bool = False) -> None:
+async def answer(interaction: Interaction, card: LayoutView, *, replace: bool = False) -> None:
     """Show a card: in the place of what `think` announced, else as the first answer."""
     if interaction.response.is_done():
         await interaction.edit_original_response(view=card, allowed_mentions=NOBODY)
@@ -36,7 +35,7 @@ async def answer(interaction: Interaction, card: Card, *, replace: bool = False)
         await interaction.response.send_message(view=card, ephemeral=True, allowed_mentions=NOBODY)
 
 
-async def add(interaction: Interaction, card: Card) -> None:
+async def add(interaction: Interaction, card: LayoutView) -> None:
     """Another message below the answer, for the caller alone."""
     await interaction.followup.send(view=card, ephemeral=True, allowed_mentions=NOBODY)
 

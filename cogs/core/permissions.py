@@ -15,11 +15,11 @@ from billing.errors import (
     RolesNotPermitted,
 )
 from billing.model import Plan
+from cogs.core.base import Interaction
 from cogs.core.discord_errors import FAULTS, translate
-from cogs.core.interactions import Interaction
 
 if TYPE_CHECKING:
-    from cogs.bot import DuesBot
+    from cogs.core.base import BaseBot
 
 ADMINISTRATOR = "Administrator"
 # Discord, 'Permissions': what acts on the server, on other members or on what they wrote. In the order that
@@ -141,7 +141,7 @@ OWNERS_FRESH = 300  # seconds
 MAY_CHANGE = (discord.TeamMemberRole.admin, discord.TeamMemberRole.developer)
 
 
-async def load_owners(client: DuesBot) -> frozenset[int]:
+async def load_owners(client: BaseBot) -> frozenset[int]:
     """The application's owner, or who of its team may change it, as Discord's Developer Portal has it."""
     known, until = client.owners
     if client.ports.clock.now() < until:

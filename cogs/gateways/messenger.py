@@ -15,13 +15,13 @@ from cogs.views.notices import notice_card
 from cogs.views.subscription import Place
 
 if TYPE_CHECKING:
-    from cogs.bot import DuesBot
+    from cogs.core.base import BaseBot
 
 
 class DiscordMessenger:
     """The Messenger port. It can tell only once the bot has been set up."""
 
-    def __init__(self, bot: DuesBot, ledger: Ledger) -> None:
+    def __init__(self, bot: BaseBot, ledger: Ledger) -> None:
         self._bot = bot
         self._ledger = ledger
 

@@ -25,7 +25,7 @@ from cogs.core.discord_errors import FAULTS, translate
 from cogs.core.permissions import load_owners
 
 if TYPE_CHECKING:
-    from cogs.bot import DuesBot
+    from cogs.core.base import BaseBot
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ NO_2FA = (
 class DiscordRoles:
     """The RoleGateway port: one role a call, one call a member at a time."""
 
-    def __init__(self, bot: DuesBot) -> None:
+    def __init__(self, bot: BaseBot) -> None:
         self._bot = bot
         self._queues: WeakValueDictionary[tuple[int, int], asyncio.Lock] = WeakValueDictionary()
         self._told, self._to_skip = False, 0

@@ -53,9 +53,9 @@ from billing.model import (
 from billing.ports import Ports
 from billing.provider_names import title_of
 from billing.use_cases.execute_intent import STOPPED_ALREADY, why_held
-from cogs.brake import brake_card
 from cogs.core.components import ID_LIMIT
 from cogs.views import layout, ledger_notices, ownership_notices, payment_notices
+from cogs.views.brake import brake_card
 from cogs.views.charges import sums_words
 from cogs.views.member_notices import MemberBody, member_button, member_text, roles_text
 from cogs.views.receipt import receipt_text

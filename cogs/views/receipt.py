@@ -12,7 +12,7 @@ from cogs.views.charges import sums_words
 from cogs.views.subscription import Place, Shown, back_button
 from cogs.views.text import NOT_AGAIN, day, escaped, moment
 
-OwnPage: TypeAlias = "tuple[str, cards.Row | None]"
+OwnPage: TypeAlias = "tuple[str, layout.Row | None]"
 
 WAITING = (
     "is not answering just now. Your wish is kept and carried out as soon as it answers; you will hear from "

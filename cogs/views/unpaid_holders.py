@@ -12,7 +12,7 @@ from billing.use_cases.unpaid_holders import unaccounted
 from cogs.core.discord_errors import FAULTS
 
 if TYPE_CHECKING:
-    from cogs.bot import DuesBot
+    from cogs.core.base import BaseBot
 
 LOOKED_AT = 10_000  # members, in ten calls
 NAMED = 10
@@ -23,7 +23,7 @@ NOT_SEEN = (
 )
 
 
-async def find_holders(bot: DuesBot, guild: discord.Guild, plans: Sequence[Plan]) -> Finding:
+async def find_holders(bot: BaseBot, guild: discord.Guild, plans: Sequence[Plan]) -> Finding:
     """Of the first LOOKED_AT members; it says where there are more."""
     if not bot.intents.members:
         return Finding(WHAT, True, NOT_SEEN)

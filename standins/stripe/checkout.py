@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from standins.stripe.billing import after_payment
-from standins.stripe.customers import create_customer, living
+from standins.stripe.customer_lookup import living
+from standins.stripe.customers import create_customer
 from standins.stripe.discounts import code_typed
 from standins.stripe.errors import DECLINES, StripeRefusal, invalid, required, unsupported
 from standins.stripe.invoices import intent_of, mark_paid
@@ -11,7 +12,8 @@ from standins.stripe.payment_methods import attach_to
 from standins.stripe.payments import on_page, refusal_of, settle_intent
 from standins.stripe.routes import PAGING, Route, get, page, post, retrieve
 from standins.stripe.state import DAY, Obj, World, blank, listing, merge_metadata, token
-from standins.stripe.subscriptions import begin, check_prices, new_subscription, trial_end_of
+from standins.stripe.subscription_items import check_prices
+from standins.stripe.subscriptions import begin, new_subscription, trial_end_of
 
 HALF_HOUR = 1800
 LONGEST_TEXT, LONGEST_DESCRIPTION = 1200, 500

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from standins.stripe.errors import invalid, missing
+from standins.stripe.customer_lookup import living
+from standins.stripe.errors import invalid
 from standins.stripe.payment_methods import attach_to, payment_method_for
 from standins.stripe.routes import PAGING, Route, delete, get, page, post
 from standins.stripe.state import Obj, World, blank, merge_metadata, new_id, token
@@ -79,14 +80,6 @@ def own_method(world: World, customer_id: str, method_id: str) -> Obj:
             "resource_missing",
         )
     return method
-
-
-def living(world: World, customer_id: str, param: str = "id") -> Obj:
-    """The customer, unless it was deleted: then it is missing to every write."""
-    customer = world.get("customer", customer_id, param)
-    if customer.get("deleted"):
-        raise missing("customer", customer_id, param)
-    return customer
 
 
 def retrieve_customer(world: World, given: Obj, customer_id: str) -> Obj:

@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-import jinja2
 from aiohttp import web
 
-from standins.stripe import billing, invoices, people, words
-from standins.stripe.cards import DECLINES_LATER, GOOD
+from standins.stripe import billing, invoice_api, invoices, page_shell, people, words
 from standins.stripe.checkout import line_items
 from standins.stripe.clockwork import catch_up
 from standins.stripe.dates import spoken
 from standins.stripe.errors import StripeRefusal
+from standins.stripe.page_shell import PageShell
 from standins.stripe.payment_methods import attach_to
 from standins.stripe.payments import on_page
 from standins.stripe.portal_pages import PortalPages
-from standins.stripe.state import Obj, World
-
-# No scripts at all; nothing leaves the page but the person.
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
-}
+from standins.stripe.state import Obj
 
 
-class Pages:
-    def __init__(self, world: World, acted: Callable[[], None]) -> None:
-        self.world, self.acted = world, acted
-        self.templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self.templates.globals.update(
-            business=world.settings,
-            money=words.money,
-            every=words.every,
-            spoken=spoken,
-            state=words.state,
-            good_card=words.spaced(GOOD),
-            later_card=words.spaced(DECLINES_LATER),
-        )
+class Pages(PageShell):
+    """Checkout, invoice and receipt."""
 
     def add_to(self, app: web.Application) -> None:
         app.router.add_get("/c/pay/{id}", self.checkout)
@@ -55,13 +26,6 @@ class Pages:
         app.router.add_post("/i/{id}/{token}", self.pay_invoice)
         app.router.add_get("/receipts/{id}", self.receipt)
         PortalPages(self).add_to(app)
-
-    def show(self, template: str, status: int = 200, **values: Any) -> web.Response:
-        text = self.templates.get_template(template).render(**values)
-        return web.Response(text=text, content_type="text/html", status=status, headers=HEADERS)
-
-    def sorry(self, status: int, title: str, text: str, back: str | None = None) -> web.Response:
-        return self.show("notice.html", status, title=title, text=text, back=back, good=False)
 
     async def checkout(self, request: web.Request) -> web.Response:
         catch_up(self.world)
@@ -136,7 +100,7 @@ class Pages:
     def _thanks(self, session: Obj) -> web.Response:
         if session["success_url"]:
             place = session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"])
-            return web.Response(status=303, headers={"Location": place, **HEADERS})
+            return web.Response(status=303, headers={"Location": place, **page_shell.HEADERS})
         text = "Your subscription has begun. You can close this page."
         return self.show("notice.html", title="Thank you", text=text, back=None, good=True)
 
@@ -170,7 +134,7 @@ class Pages:
         method = people.typed_card(self.world, number, expiry)
         attach_to(self.world, method, self.world.get("customer", invoice["customer"]))
         with on_page(self.world):
-            invoices.pay(self.world, {"payment_method": method["id"]}, invoice["id"])
+            invoice_api.pay(self.world, {"payment_method": method["id"]}, invoice["id"])
         subscription = self.world.get("subscription", invoices.subscription_id(invoice))
         with self.world.changing(subscription, billing.UPDATED):
             subscription["default_payment_method"] = method["id"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from standins.stripe.cards import TOKENS, Card, read_card, refused_at_attach
+from standins.stripe.customer_lookup import living
 from standins.stripe.dates import year_of
 from standins.stripe.errors import StripeRefusal, invalid, required
 from standins.stripe.routes import PAGING, Route, get, page, post, retrieve
@@ -120,8 +121,6 @@ def update_method(world: World, given: Obj, method_id: str) -> Obj:
 
 
 def attach(world: World, given: Obj, method_id: str) -> Obj:
-    from standins.stripe.customers import living  # noqa: PLC0415  the two resources know each other
-
     if "customer" not in given:
         raise required("customer")
     customer = living(world, given["customer"], "customer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from standins.stripe.cancel import OVER
-from standins.stripe.customers import living
+from standins.stripe.customer_lookup import living
 from standins.stripe.errors import StripeRefusal, invalid, required
 from standins.stripe.routes import PAGING, Route, get, page, post, retrieve
 from standins.stripe.state import Obj, World, blank, merge_metadata, new_id, token

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
@@ -12,10 +12,8 @@ from standins.stripe.billing import method_for
 from standins.stripe.cancel import OVER
 from standins.stripe.clockwork import catch_up
 from standins.stripe.errors import StripeRefusal
+from standins.stripe.page_shell import PageShell
 from standins.stripe.state import Obj
-
-if TYPE_CHECKING:
-    from standins.stripe.pages import Pages
 
 REASONS = {
     "too_expensive": "It's too expensive",
@@ -46,7 +44,7 @@ NEEDS = {  # view: the feature it needs
 
 
 class PortalPages:
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: PageShell) -> None:
         self.pages, self.world = pages, pages.world
         self.acts: dict[str, Callable[[Obj, str, dict[str, str]], object]] = {
             "cancel": lambda s, sub, f: people.portal_cancel(self.world, s, sub, f.get("feedback") or None),

@@ -11,6 +11,7 @@ from standins.stripe.errors import StripeRefusal, declined, invalid, missing, un
 from standins.stripe.payments import refusal_of
 from standins.stripe.prorate import add_line
 from standins.stripe.state import Obj, World, merge_metadata
+from standins.stripe.subscription_items import check_prices, new_item
 
 AFTER_THE_END = {"metadata", "cancellation_details", "expand"}
 
@@ -98,8 +99,6 @@ def _pause(world: World, subscription: Obj, wanted: Obj | str) -> None:
 
 def switch(world: World, subscription: Obj, given: Obj) -> Due:
     """Apply `items`; a new interval begins a new period."""
-    from standins.stripe.subscriptions import check_prices  # noqa: PLC0415  creation and change share it
-
     rows = _next_rows(world, subscription, given["items"])
     if not rows:
         raise invalid("A subscription must have at least one active plan.", "items")
@@ -121,8 +120,6 @@ def _prices(subscription: Obj) -> set[str]:
 
 def _next_rows(world: World, subscription: Obj, wanted: list[Obj]) -> list[Obj]:
     """The items after the change; one without an id is one more, as many a caller finds out late."""
-    from standins.stripe.subscriptions import new_item  # noqa: PLC0415 - the two resources know each other
-
     rows = {item["id"]: dict(item) for item in billing.items_of(subscription)}
     first = billing.items_of(subscription)[0]
     for n, change in enumerate(wanted):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from standins.stripe import billing, catalog, discounts, invoices
 from standins.stripe.cancel import OVER, cancel, plan_end
-from standins.stripe.customers import living, own_method
+from standins.stripe.customer_lookup import living
+from standins.stripe.customers import own_method
 from standins.stripe.errors import StripeRefusal, invalid, required
+from standins.stripe.invoice_api import no_method
 from standins.stripe.payments import refusal_of
 from standins.stripe.routes import PAGING, Route, delete, get, page, post, retrieve, within
 from standins.stripe.state import DAY, Obj, World, blank, listing, merge_metadata, new_id
+from standins.stripe.subscription_items import check_prices, new_item
 from standins.stripe.subscription_update import update
 
 
@@ -25,7 +28,7 @@ def create(world: World, given: Obj) -> Obj:
         _refuse_now(world, subscription)
     charged = subscription["status"] != "trialing" and behavior != "default_incomplete"
     if charged and price_of(world, subscription) and billing.method_for(world, subscription) is None:
-        raise invoices.no_method()
+        raise no_method()
     return begin(world, subscription, given, attempt=behavior != "default_incomplete")
 
 
@@ -65,41 +68,6 @@ def begin(world: World, subscription: Obj, given: Obj | None = None, *, attempt:
         invoices.finalize(world, invoice)
         billing.after_payment(world, subscription, invoice, paid=invoice["status"] == "paid")
     return subscription
-
-
-def check_prices(world: World, items: list[Obj], param: str = "items") -> list[Obj]:
-    """The prices of the items: all recurring, active and of one currency."""
-    prices = []
-    for n, item in enumerate(items):
-        if "price" not in item:
-            raise required(f"{param}[{n}][price]")
-        price = world.get("price", item["price"], f"{param}[{n}][price]")
-        if price["recurring"] is None:
-            raise invalid(
-                "The price specified is set to `type=one_time` but this field only accepts prices with "
-                "`type=recurring`.",
-                f"{param}[{n}][price]",
-            )
-        refuse_inactive(world, price, f"{param}[{n}][price]")
-        prices.append(price)
-    if len({price["currency"] for price in prices}) > 1:
-        raise invalid("All prices on a subscription must have the same currency.", param)
-    return prices
-
-
-def refuse_inactive(world: World, price: Obj, param: str) -> None:
-    if not price["active"]:
-        raise invalid(
-            "The price specified is inactive. This field only accepts active prices.",
-            param,
-            "price_inactive",
-        )
-    product = world.by_id[price["product"]]
-    if not product["active"]:
-        raise invalid(
-            f"Price `{price['id']}` is not available to be purchased because its product is not active.",
-            param,
-        )
 
 
 def trial_end_of(world: World, given: Obj, prices: list[Obj]) -> int | None:
@@ -192,25 +160,6 @@ def _blank_subscription(world: World, given: Obj, trial_end: int | None) -> Obj:
 def _billing_mode(world: World, given: Obj | None) -> Obj:
     kind = (given or {}).get("type", world.settings.billing_mode)
     return {"flexible": {"proration_discounts": "included"} if kind == "flexible" else None, "type": kind}
-
-
-def new_item(world: World, subscription_id: str, given: Obj) -> Obj:
-    item: Obj = {
-        "id": new_id("si", 14),
-        "object": "subscription_item",
-        "billing_thresholds": None,
-        "created": world.now(),
-        "current_period_start": world.now(),
-        "current_period_end": world.now(),
-        "discounts": [],
-        "metadata": {},
-        "price": given["price"],
-        "quantity": given.get("quantity", 1),
-        "subscription": subscription_id,
-        "tax_rates": given.get("tax_rates") or [],
-    }
-    merge_metadata(item, given.get("metadata"))
-    return item
 
 
 def list_subscriptions(world: World, given: Obj) -> Obj:

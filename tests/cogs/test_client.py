@@ -16,8 +16,8 @@ import yarl
 
 from billing.errors import Conflict, LedgerUnavailable
 from cogs.bot import ANSWERING, CLOSE_PATIENCE, DuesBot
+from cogs.core.base import Interaction
 from cogs.core.components import act
-from cogs.core.interactions import Interaction
 from cogs.core.startup import TokenRefused
 from cogs.error_handler import UNREACHED
 from sandbox.stage import free_port
@@ -362,7 +362,6 @@ def _leaves(town: Town) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("forged", ["dues:x", "dues:cancel:abc:x", "dues:nothing:0:x"])
 async def test_a_custom_id_that_is_none_of_ours_is_told_so(forged: str) -> None:
-    bot = SimpleNamespace(actions={})
-    interaction = SimpleNamespace(data={"custom_id": forged}, user=SimpleNamespace(id=1), client=bot)
+    interaction = SimpleNamespace(data={"custom_id": forged}, user=SimpleNamespace(id=1))
     with pytest.raises(Conflict):
-        await act(cast("Interaction", interaction))
+        await act(cast("Interaction", interaction), {})

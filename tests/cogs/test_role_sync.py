@@ -97,15 +97,15 @@ async def test_a_gateway_that_tells_of_nobody_is_left_alone_for_some_rounds(
     """Each question that stays open holds up a sweep."""
     assert town.process is not None
     monkeypatch.setattr(roles, "FIRST_PATIENCE", 0.2)
-    roles = roles.DiscordRoles(town.process.bot)
+    looking = roles.DiscordRoles(town.process.bot)
     before = town.discord.calls["gateway members"]
     with monkeypatch.context() as silent:
         silent.setattr(gateway._Connection, "_send_members", lambda *_: None)
         for _ in range(1 + roles.SKIPPED):
             with pytest.raises(DiscordUnavailable):
-                await roles.look(town.guild.id, [town.bob.id])
+                await looking.look(town.guild.id, [town.bob.id])
     assert town.discord.calls["gateway members"] == before + 1
-    assert set(await roles.look(town.guild.id, [town.bob.id])) == {town.bob.id}
+    assert set(await looking.look(town.guild.id, [town.bob.id])) == {town.bob.id}
     assert town.discord.calls["gateway members"] == before + 2
 
 

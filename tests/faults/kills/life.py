@@ -19,7 +19,7 @@ import stripe
 import uvloop
 
 import bot
-from cogs import bot
+from cogs import bot as cogs_bot
 from cogs.gateways import roles
 from config import load
 from db.sqlite import group_commit, schema
@@ -102,7 +102,7 @@ def live(life: Life, link: Connection) -> None:
 
 def _hurry() -> None:
     """Neither wait for further servers, nor between two looks at PayPal, nor for roles to settle."""
-    bot.STREAM_PAUSE = 0.02
+    cogs_bot.STREAM_PAUSE = 0.02
     roles.SETTLING = 0.02
     paypal_client.PACE = 0.0
 

@@ -1,0 +1,52 @@
+"""The frame of every hosted page: its templates, its headers, and a page that says one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from aiohttp import web
+
+from standins.stripe import words
+from standins.stripe.cards import DECLINES_LATER, GOOD
+from standins.stripe.dates import spoken
+from standins.stripe.state import World
+
+# No scripts at all; nothing leaves the page but the person.
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class PageShell:
+    """What every hosted page needs: the world, the templates, and how a page is answered."""
+
+    def __init__(self, world: World, acted: Callable[[], None]) -> None:
+        self.world, self.acted = world, acted
+        self.templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.templates.globals.update(
+            business=world.settings,
+            money=words.money,
+            every=words.every,
+            spoken=spoken,
+            state=words.state,
+            good_card=words.spaced(GOOD),
+            later_card=words.spaced(DECLINES_LATER),
+        )
+
+    def show(self, template: str, status: int = 200, **values: Any) -> web.Response:
+        text = self.templates.get_template(template).render(**values)
+        return web.Response(text=text, content_type="text/html", status=status, headers=HEADERS)
+
+    def sorry(self, status: int, title: str, text: str, back: str | None = None) -> web.Response:
+        return self.show("notice.html", status, title=title, text=text, back=back, good=False)
