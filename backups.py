@@ -92,7 +92,7 @@ async def _back_up(ledger: Kept, name: str, folder: Path, many: int, now: int) -
         prune(folder, name, many)
         await ledger.record_backup_failed("", now)
     except (DuesError, OSError) as error:
-        why = error.tell if isinstance(error, DuesError) else f"{folder}: {error.strerror}"
+        why = error.user_message if isinstance(error, DuesError) else f"{folder}: {error.strerror}"
         log.error("The daily backup failed, and is tried again in an hour: %s", why)  # noqa: TRY400 - `why` says all
         with suppress(DuesError):
             await ledger.record_backup_failed(why, now)

@@ -34,7 +34,7 @@ try:
     from db import SqliteLedger
     from logs import set_up_logging
     from providers.registry import make_providers
-    from runtime import Parts, build_info
+    from runtime import Runtime, build_info
     from web.app import CannotListen, Listener, listening
     from web.metrics import Metrics
 
@@ -57,7 +57,7 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
     TokenRefused, CannotListen, or LedgerError where it cannot begin.
     """
     use_discord(settings.discord_api_url, settings.discord_gateway_url)
-    parts = Parts()
+    parts = Runtime()
     async with AsyncExitStack() as stack:
         ledger = await SqliteLedger.open(settings.ledger_path, parts.wake)
         stack.push_async_callback(ledger.close)
@@ -132,7 +132,7 @@ def main(arguments: list[str]) -> int:
     except SettingsError as error:
         return tell_refused(error.faults) if arguments == ["check"] else refuse(2, *error.faults)
     except (LedgerError, CannotListen, TokenRefused, Conflict) as error:
-        return refuse(getattr(error, "exit_code", 2), error.tell)
+        return refuse(getattr(error, "exit_code", 2), error.user_message)
     print(USAGE, file=sys.stderr)
     return 2
 

@@ -22,7 +22,7 @@ from cogs.core.startup import check_discord, use_discord
 from config import Settings
 from config_addresses import is_loopback
 from db.sqlite.backup import last_backup
-from db.sqlite.inspection import SeenLedger, looking
+from db.sqlite.inspection import InspectedLedger, looking
 from logs import visible
 from providers.registry import make_providers
 from web.reachability import check_port, check_public
@@ -94,7 +94,7 @@ async def _look_at_ledger(settings: Settings, providers: Collection[Provider], n
         says = "In use by a running bot, so its plans are not looked at here; /doctor does."
         return _Seen([Finding("Ledger", True, says), *await _ask_running(settings)], running=True)
     except LedgerError as error:
-        return _Seen([Finding("Ledger", False, error.tell, "See docs/operations.md.")])
+        return _Seen([Finding("Ledger", False, error.user_message, "See docs/operations.md.")])
 
 
 def _no_ledger(path: Path) -> Finding:
@@ -106,7 +106,7 @@ def _no_ledger(path: Path) -> Finding:
     return Finding("Ledger", True, says, note=True)
 
 
-async def _look_inside(ledger: SeenLedger, providers: Collection[Provider], now: int) -> _Seen:
+async def _look_inside(ledger: InspectedLedger, providers: Collection[Provider], now: int) -> _Seen:
     if ledger.schema < ledger.newest:
         says = (
             f"It has schema {ledger.schema} and will be brought to schema {ledger.newest} at the start. Its "
@@ -168,7 +168,11 @@ async def _check_provider(provider: Provider, plans: list[Plan], public_url: str
         findings = await provider.check(plans, f"{public_url}/webhooks/{provider.name}")
         return findings + find_wrong_clock(provider.clock_skew or 0.0)
     except ProviderError as error:
-        return [Finding(provider.title, False, error.tell, "Check the key and the provider's status page.")]
+        return [
+            Finding(
+                provider.title, False, error.user_message, "Check the key and the provider's status page."
+            )
+        ]
 
 
 def table(findings: list[Finding]) -> str:
@@ -177,7 +181,7 @@ def table(findings: list[Finding]) -> str:
     lines = []
     for finding in findings:
         start = f"{_mark(finding)}  {visible(finding.what):<{wide}}  "
-        text = visible(finding.says if finding.ok else f"{finding.says} {finding.cure}")
+        text = visible(finding.message if finding.ok else f"{finding.message} {finding.cure}")
         # A path or an address stays whole, to be copied.
         whole = TextWrapper(width=_WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
         whole.break_long_words = whole.break_on_hyphens = False

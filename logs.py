@@ -84,7 +84,7 @@ class Stream(Protocol):
         """Pass on what was taken."""
 
 
-class Unhurried:
+class NonBlockingStream:
     """A file by its number, written to without ever waiting for who reads it: a pipe whose reader has
     stopped, or a terminal that is held, would hold up everything. What it does not take waits, up to LONGEST
     bytes; beyond that lines are lost, and said to be.
@@ -122,7 +122,7 @@ class Unhurried:
             raise
 
 
-class Lines(logging.Handler):
+class BatchingHandler(logging.Handler):
     """Writes what an event loop logs within GATHER together; warnings, and what is logged where no loop runs,
     at once. So a line for each notification takes 5 µs instead of 27 (bench/); a process that is killed loses
     that much of its log and nothing else.
@@ -178,7 +178,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 def set_up_logging(level: str, form: str) -> None:
     """Log to standard error. Libraries speak from warning on: what they say below that quotes addresses."""
     _open_missing()
-    handler = Lines(_standard_error())
+    handler = BatchingHandler(_standard_error())
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # No line names its caller, thread or process, and looking them up would take longer than all the rest
@@ -202,6 +202,6 @@ def _standard_error() -> Stream:
     if sys.platform == "win32":
         return sys.stderr
     try:
-        return Unhurried(sys.stderr.fileno())
+        return NonBlockingStream(sys.stderr.fileno())
     except (OSError, ValueError):  # a test's, which is no file
         return sys.stderr

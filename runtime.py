@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Collection
 from pathlib import Path
 
-from billing.ports import Work
+from billing.ports import QueueName
 from billing.worker.runner import Worker
 from cogs.bot import DuesBot
 from db.sqlite.schema import load_migrations
@@ -22,13 +22,13 @@ def build_info() -> dict[str, str]:
     return {"version": found.get("version", "unknown"), "schema": schema, "python": platform.python_version()}
 
 
-class Parts:
+class Runtime:
     """What is there only once Discord has answered, for those who start before."""
 
     worker: Worker | None = None
     bot: DuesBot | None = None
 
-    def wake(self, works: Collection[Work]) -> None:
+    def wake(self, works: Collection[QueueName]) -> None:
         """There may be new work."""
         if self.worker is not None:
             self.worker.wake(works)

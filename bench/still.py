@@ -11,7 +11,7 @@ from typing import Any, cast
 from bench.big import ACCOUNT, DAY, NOW, member_id
 from billing.model import Event, Seen, Status, Subject, Subscription, SubscriptionKey
 from billing.ports import Messenger, Ports, Provider
-from billing.use_cases.reconcile import converge_member
+from billing.use_cases.reconcile import reconcile_member
 from billing.use_cases.sync import locate_event, sync_subscription
 from db import SqliteLedger
 
@@ -110,7 +110,7 @@ class Still:
         stale = await led.load_stale(at, TOGETHER)
         await asyncio.gather(*(sync_subscription(self.ports, one) for one in stale))
         marked = await led.load_marked(at, TOGETHER)
-        await asyncio.gather(*(converge_member(self.ports, mark) for mark in marked))
+        await asyncio.gather(*(reconcile_member(self.ports, mark) for mark in marked))
 
     def random_member(self, members: int) -> int:
         """A member's id."""

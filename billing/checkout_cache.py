@@ -20,7 +20,7 @@ class PaymentPage:
     expires_at: int | None
 
 
-class OpenPages:
+class CheckoutCache:
     """By what a page is for: member, plan, price, and the terms it was made with."""
 
     def __init__(self) -> None:

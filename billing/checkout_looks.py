@@ -10,7 +10,7 @@ REST = 10  # seconds between two looks at one page
 _MANY = 1_000
 
 
-class Seen(Enum):
+class LookAnswer(Enum):
     """What came of a page: something is agreed and recorded; nothing final yet; the provider did not say."""
 
     DONE = "done"
@@ -18,13 +18,15 @@ class Seen(Enum):
     UNSURE = "unsure"
 
 
-class Looks:
+class RecentLooks:
     """By a checkout's id. In memory alone: after a start each may be looked at again."""
 
     def __init__(self) -> None:
-        self._taken: dict[str, tuple[float, asyncio.Task[Seen]]] = {}
+        self._taken: dict[str, tuple[float, asyncio.Task[LookAnswer]]] = {}
 
-    async def take(self, what: str, at: float, look: Callable[[], Coroutine[object, object, Seen]]) -> Seen:
+    async def take(
+        self, what: str, at: float, look: Callable[[], Coroutine[object, object, LookAnswer]]
+    ) -> LookAnswer:
         """The answer of this look, or of the one that was begun less than REST seconds ago."""
         known = self._taken.get(what)
         if known is None or at >= known[0] + REST:

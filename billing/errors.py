@@ -29,7 +29,7 @@
         ├── LedgerDamaged
         └── LedgerTooNew        written by a later program
 
-`retry` says whether trying again later can help without anybody acting; `tell` is the sentence for the
+`retry` says whether trying again later can help without anybody acting; `user_message` is the sentence for the
 person who meets the fault.
 """
 
@@ -37,15 +37,15 @@ from __future__ import annotations
 
 
 class DuesError(Exception):
-    """`tell`: what happened and what to do, for a person. `detail`: for the log, never a secret."""
+    """`user_message`: what happened and what to do, for a person. `detail`: for the log, never a secret."""
 
     retry = False
-    tell = "Something went wrong. Please try again; if it stays, tell the server's admins."
+    user_message = "Something went wrong. Please try again; if it stays, tell the server's admins."
 
-    def __init__(self, tell: str | None = None, *, detail: str = "") -> None:
-        if tell is not None:
-            self.tell = tell
-        super().__init__(detail or self.tell)
+    def __init__(self, user_message: str | None = None, *, detail: str = "") -> None:
+        if user_message is not None:
+            self.user_message = user_message
+        super().__init__(detail or self.user_message)
 
 
 class PersonError(DuesError):
@@ -59,7 +59,7 @@ class NotFound(PersonError):
 class NotAllowed(PersonError):
     """The permission is missing."""
 
-    tell = "You need the Manage Server permission for this."
+    user_message = "You need the Manage Server permission for this."
 
 
 class Conflict(PersonError):
@@ -73,32 +73,32 @@ class NotificationError(DuesError):
 class NotAuthentic(NotificationError):
     """No valid signature, or its time lies outside the window."""
 
-    tell = "The signature does not fit. Check the webhook secret."
+    user_message = "The signature does not fit. Check the webhook secret."
 
 
 class Malformed(NotificationError):
     """Signed, but not readable as an event."""
 
-    tell = "This is not an event."
+    user_message = "This is not an event."
 
 
 class ProviderError(DuesError):
     """The payment provider could not do what was asked."""
 
-    tell = "The payment provider could not do this. Please try again in a few minutes."
+    user_message = "The payment provider could not do this. Please try again in a few minutes."
 
 
 class ProviderUnavailable(ProviderError):
     """Down, slow, limiting, or its answer was lost. Whether it acted is unknown until fetched."""
 
     retry = True
-    tell = "The payment provider is not answering just now. Please try again in a few minutes."
+    user_message = "The payment provider is not answering just now. Please try again in a few minutes."
 
 
 class ProviderRefused(ProviderError):
     """It understood and said no; asking the same again will not help."""
 
-    tell = (
+    user_message = (
         "The payment provider refused this, so nothing was changed there. Please tell the server's admins; "
         "the bot's log names the reason."
     )
@@ -107,7 +107,7 @@ class ProviderRefused(ProviderError):
 class ProviderNotFound(ProviderRefused):
     """It does not know the object: another account's, or mistyped."""
 
-    tell = (
+    user_message = (
         "The payment provider does not know this, so nothing was changed there. It may belong to another "
         "account: please tell the server's admins."
     )
@@ -117,7 +117,9 @@ class ProviderMisread(ProviderError):
     """Its answer lacks what the mapping needs, so nothing is concluded from it."""
 
     retry = True
-    tell = "The payment provider answered in a way this version does not understand. Nothing was changed."
+    user_message = (
+        "The payment provider answered in a way this version does not understand. Nothing was changed."
+    )
 
 
 class DiscordError(DuesError):
@@ -128,7 +130,7 @@ class DiscordUnavailable(DiscordError):
     """Down, limiting, or unclear; try again."""
 
     retry = True
-    tell = "Discord is not answering just now; this is tried again by itself."
+    user_message = "Discord is not answering just now; this is tried again by itself."
 
 
 class GuildOutage(DiscordUnavailable):
@@ -138,14 +140,14 @@ class GuildOutage(DiscordUnavailable):
 class MemberGone(DiscordError):
     """Discord code 10007."""
 
-    tell = "This person is not in the server; the roles follow when they are back."
+    user_message = "This person is not in the server; the roles follow when they are back."
 
 
 class MembershipPending(DiscordError):
     """Not refused by Discord: a role given to somebody who has not passed the server's membership screening
     would let them past it."""
 
-    tell = (
+    user_message = (
         "This server asks new members to accept its rules first. The roles follow as soon as that is done in "
         "Discord."
     )
@@ -154,31 +156,33 @@ class MembershipPending(DiscordError):
 class RoleGone(DiscordError):
     """Discord code 10011."""
 
-    tell = "The role was deleted. The server's admins set another one with /plans edit."
+    user_message = "The role was deleted. The server's admins set another one with /plans edit."
 
 
 class RoleAboveBot(DiscordError):
     """Discord code 50013 with Manage Roles granted: the role stands above the bot's."""
 
-    tell = "The role stands above the bot's own. Drag the bot's role higher in Server Settings > Roles."
+    user_message = (
+        "The role stands above the bot's own. Drag the bot's role higher in Server Settings > Roles."
+    )
 
 
 class RolesNotPermitted(DiscordError):
     """Discord code 50013 without Manage Roles."""
 
-    tell = "The bot lacks Manage Roles. Give its role that permission in Server Settings > Roles."
+    user_message = "The bot lacks Manage Roles. Give its role that permission in Server Settings > Roles."
 
 
 class GuildGone(DiscordError):
     """Discord codes 10004 and 50001: the bot is not in that server."""
 
-    tell = "The bot is not in the server. Invite it again."
+    user_message = "The bot is not in the server. Invite it again."
 
 
 class MessagesClosed(DiscordError):
     """Discord codes 50007 and 50278."""
 
-    tell = "This person takes no direct messages."
+    user_message = "This person takes no direct messages."
 
 
 class LedgerError(DuesError):
@@ -191,7 +195,9 @@ class LedgerUnavailable(LedgerError):
     """Full, locked or read-only just now; nothing was recorded."""
 
     retry = True
-    tell = "The bot cannot save anything just now, so nothing was changed. Please try again in a minute."
+    user_message = (
+        "The bot cannot save anything just now, so nothing was changed. Please try again in a minute."
+    )
 
 
 class LedgerNoRoom(LedgerUnavailable):
@@ -204,18 +210,20 @@ class LedgerHeld(LedgerError):
     """Another process has it."""
 
     exit_code = 3
-    tell = "Another process holds the ledger. Stop it first, or point DATABASE_URL elsewhere."
+    user_message = "Another process holds the ledger. Stop it first, or point DATABASE_URL elsewhere."
 
 
 class LedgerDamaged(LedgerError):
     """It cannot be read, or is no ledger."""
 
     exit_code = 4
-    tell = "The ledger is damaged. Restore a backup, as docs/operations.md tells."
+    user_message = "The ledger is damaged. Restore a backup, as docs/operations.md tells."
 
 
 class LedgerTooNew(LedgerError):
     """A later program wrote it."""
 
     exit_code = 4
-    tell = "The ledger was written by a later version of Dues. Start that version, or restore a backup."
+    user_message = (
+        "The ledger was written by a later version of Dues. Start that version, or restore a backup."
+    )

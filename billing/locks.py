@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from weakref import WeakValueDictionary
 
 
-class Turns:
+class KeyedLocks:
     """A lock for each key, kept as long as somebody holds it or waits for it.
 
     Two looks at the provider's same object that overlap could be recorded the wrong way round, and the
@@ -17,7 +17,7 @@ class Turns:
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
-    def of(self, key: Hashable) -> asyncio.Lock:
+    def lock(self, key: Hashable) -> asyncio.Lock:
         """To be entered with `async with`; never while one's own turn for another key lasts, but for that of
         a subscription within that of its dispute."""
         lock = self._locks.get(key)

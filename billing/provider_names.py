@@ -5,6 +5,6 @@ from __future__ import annotations
 _ODD = {"paypal": "PayPal"}
 
 
-def title_of(provider: str) -> str:
+def display_name(provider: str) -> str:
     """From the name that keys and webhook paths carry."""
     return _ODD.get(provider, provider.title())

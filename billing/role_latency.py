@@ -15,7 +15,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Pace:
+class RoleLatency:
     """Follows a notification by the ids of its event, of the subscription, and of the member."""
 
     def __init__(self) -> None:

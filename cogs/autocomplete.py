@@ -21,7 +21,7 @@ from billing.use_cases.subscribe import load_sale
 from cogs.core.base import Interaction
 from cogs.core.interactions import locale_of, require_admin
 from cogs.core.keys import parse_key
-from cogs.views.subscription import Place, look_up, option_of
+from cogs.views.subscription import Audience, load_views, option_of
 from cogs.views.text import plain
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ async def suggest_sale(interaction: Interaction, typed: str) -> list[Choice]:
     except DuesError as error:
         log.info("no suggestions: %s", error)
         return []
-    place = Place(interaction.client, interaction.guild_id)
+    place = Audience(interaction.client, interaction.guild_id)
     labels = [
         plan.name if plan.guild_id == interaction.guild_id else f"{plan.name} — {place.server(plan.guild_id)}"
         for plan in plans
@@ -196,11 +196,11 @@ async def suggest_own(interaction: Interaction, typed: str) -> list[Choice]:
     ports = interaction.client.ports
     try:
         own = await ports.ledger.load_subscriptions_of(interaction.user.id)
-        shown = await look_up(ports, own)
+        shown = await load_views(ports, own)
     except DuesError as error:
         log.info("no suggestions: %s", error)
         return []
-    place = Place(interaction.client, interaction.guild_id, locale_of(interaction))
+    place = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
     options = (option_of(s, place) for s in shown)
     return matching(((f"{label} · {price}", value) for label, value, price in options), typed)
 
@@ -212,7 +212,7 @@ async def find_own(ports: Ports, member_id: int, text: str) -> Subscription:
     exact = [s for s in own if s.key == key or s.key.id == text.strip()]
     if exact:
         return exact[0]
-    named = [s for s in await look_up(ports, own) if s.name.casefold() == wanted]
+    named = [s for s in await load_views(ports, own) if s.name.casefold() == wanted]
     alive = [s for s in named if s.right is not None] or named
     if len(alive) > 1:
         raise NotFound("You have several of that name. Choose one from the list that appears while you type.")

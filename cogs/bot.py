@@ -21,7 +21,7 @@ from billing.use_cases.operators import tell_gateway_closed
 from cogs.brake import Brakes
 from cogs.cancel import Cancel
 from cogs.core.base import BaseBot, Interaction
-from cogs.core.components import Action, act, is_press
+from cogs.core.components import Action, dispatch, is_press
 from cogs.core.gateway_recovery import (
     TRIED_HOURLY,
     GatewayState,
@@ -36,7 +36,7 @@ from cogs.core.interactions import NOBODY
 from cogs.core.rate_limits import time_limits
 from cogs.core.startup import TokenRefused
 from cogs.doctor import Doctor
-from cogs.error_handler import LATE, is_worth_a_trace, tell_fault
+from cogs.error_handler import LATE, is_worth_a_trace, report_error
 from cogs.grant import Grants
 from cogs.manage import Manage
 from cogs.members import Members
@@ -71,7 +71,7 @@ class Tree(app_commands.CommandTree[BaseBot]):
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         """Tell the person."""
-        await tell_fault(interaction, error)
+        await report_error(interaction, error)
 
 
 class DuesBot(BaseBot):
@@ -252,9 +252,9 @@ class DuesBot(BaseBot):
         """Buttons and menus; commands go through the tree."""
         if is_press(interaction):
             try:
-                await act(interaction, self.actions)
+                await dispatch(interaction, self.actions)
             except Exception as error:  # noqa: BLE001 -- the handler of last resort: it logs and tells
-                await tell_fault(interaction, error)
+                await report_error(interaction, error)
 
     async def on_connect(self) -> None:
         """The gateway has let us in."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from discord.ext import commands
 
 from billing.rules.brake import RELEASED
-from billing.use_cases.release_brake import keep, release
+from billing.use_cases.release_brake import keep_braked_roles, release_brake
 from cogs.core.base import Interaction
-from cogs.core.components import Action, Pressed, number
-from cogs.core.interactions import answer, require_admin, think
+from cogs.core.components import Action, ComponentPress, parse_id
+from cogs.core.interactions import defer, require_admin, respond
 from cogs.views import layout
 from cogs.views.text import moment
 
@@ -19,30 +19,30 @@ class Brakes(commands.Cog):
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"braketake": self.taken, "brakekeep": self.kept}
 
-    async def taken(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def taken(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """The danger button."""
         guild_id, asked_at = await _question(interaction, pressed)
         ports = interaction.client.ports
-        waiting = await release(ports, guild_id, asked_at, interaction.user.id)
+        waiting = await release_brake(ports, guild_id, asked_at, interaction.user.id)
         said = (
             f"### The roles go now\nOf {_members(waiting)}; others that are to go follow unasked until "
             f"{moment(ports.now() + RELEASED)}. Who pays again gets them back by itself."
         )
-        await answer(interaction, layout.note(said, colour=layout.WARN))
+        await respond(interaction, layout.note(said, colour=layout.WARN))
 
-    async def kept(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def kept(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """The other button."""
         guild_id, asked_at = await _question(interaction, pressed)
-        again = await keep(interaction.client.ports, guild_id, asked_at, interaction.user.id)
+        again = await keep_braked_roles(interaction.client.ports, guild_id, asked_at, interaction.user.id)
         said = f"### The roles stay for now\nIf it is still open, you are asked again after {moment(again)}."
-        await answer(interaction, layout.note(said, colour=layout.GOOD))
+        await respond(interaction, layout.note(said, colour=layout.GOOD))
 
 
-async def _question(interaction: Interaction, pressed: Pressed) -> tuple[int, int]:
+async def _question(interaction: Interaction, pressed: ComponentPress) -> tuple[int, int]:
     """The server, which the caller may manage, and the question that the button stands below."""
-    await think(interaction)
+    await defer(interaction)
     guild, _, asked_at = pressed.rest.partition(":")
-    return await require_admin(interaction, number(guild)), number(asked_at)
+    return await require_admin(interaction, parse_id(guild)), parse_id(asked_at)
 
 
 def _members(number: int) -> str:

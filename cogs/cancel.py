@@ -14,16 +14,16 @@ from billing.use_cases.execute_intent import why_held
 from billing.use_cases.refresh_subscription import refresh
 from cogs.autocomplete import find_own, suggest_own
 from cogs.core.base import Interaction
-from cogs.core.components import Action, Pressed
+from cogs.core.components import Action, ComponentPress
 from cogs.core.direct_messages import send_direct
-from cogs.core.interactions import answer, locale_of, think
+from cogs.core.interactions import defer, locale_of, respond
 from cogs.core.keys import key_text
 from cogs.manage import choice_card, key_of, own_page
 from cogs.views import layout
 from cogs.views.charges import sums_words
 from cogs.views.ownership_notices import NONE_KNOWN
 from cogs.views.receipt import OwnPage, others, receipt_card, stays
-from cogs.views.subscription import Place, Shown, back_button, look_up
+from cogs.views.subscription import Audience, SubscriptionView, back_button, load_views
 from cogs.views.text import NOT_AGAIN, day, escaped
 
 
@@ -46,7 +46,7 @@ class Cancel(commands.Cog):
     @app_commands.allowed_installs(guilds=True, users=True)
     async def cancel(self, interaction: Interaction, subscription: str | None = None) -> None:
         """Say what would stop and when, and ask."""
-        await think(interaction)
+        await defer(interaction)
         ports, member_id = interaction.client.ports, interaction.user.id
         if subscription is not None:
             candidates = [await find_own(ports, member_id, subscription)]
@@ -57,24 +57,24 @@ class Cancel(commands.Cog):
         if len(candidates) == 1:
             await _ask(interaction, candidates[0].key)
         else:
-            await answer(interaction, await choice_card(interaction, candidates, "cancelwhich"))
+            await respond(interaction, await choice_card(interaction, candidates, "cancelwhich"))
 
-    async def pressed(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def pressed(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """The button Cancel of a card."""
-        await think(interaction)
+        await defer(interaction)
         await _ask(interaction, key_of(pressed.rest))
 
-    async def chosen(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def chosen(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """One of several."""
-        await think(interaction, replace=True)
+        await defer(interaction, replace=True)
         await _ask(interaction, key_of(pressed.chosen))
 
-    async def confirmed(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def confirmed(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """The danger button: what it said is done, and where that has changed it is asked anew."""
         ports, member_id = interaction.client.ports, interaction.user.id
         agreed, _, key_part = pressed.rest.partition(":")
         key = key_of(key_part)
-        await think(interaction, replace=True)
+        await defer(interaction, replace=True)
         try:
             as_agreed = _terms(await preview_cancel(ports, member_id, key)) == agreed
         except Conflict:
@@ -86,13 +86,13 @@ class Cancel(commands.Cog):
         receipt = await cancel(ports, member_id, key)
         await _hand(interaction, receipt)
 
-    async def kept(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def kept(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """The other button."""
-        await answer(interaction, layout.note("Nothing was changed."), replace=True)
+        await respond(interaction, layout.note("Nothing was changed."), replace=True)
 
-    async def resumed(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def resumed(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """The way back."""
-        await think(interaction)
+        await defer(interaction)
         receipt = await resume(interaction.client.ports, interaction.user.id, key_of(pressed.rest))
         await _hand(interaction, receipt)
 
@@ -110,22 +110,24 @@ async def _ask(interaction: Interaction, key: SubscriptionKey, before: str = "")
     try:
         preview = await preview_cancel(interaction.client.ports, interaction.user.id, key)
     except Conflict as done:
-        await answer(interaction, layout.note(before + done.tell, layout.row(back_button(shown))))
+        await respond(interaction, layout.note(before + done.user_message, layout.row(back_button(shown))))
         return
     who, rest = interaction.user.id, f"{_terms(preview)}:{key_text(key)}"
     row = layout.row(
         layout.button("Cancel subscription", "cancelyes", who, rest, style=layout.Style.danger),
         layout.button("Keep it", "keep", who),
     )
-    await answer(interaction, layout.note(before + _question(shown, preview, place), row, colour=layout.WARN))
+    await respond(
+        interaction, layout.note(before + _question(shown, preview, place), row, colour=layout.WARN)
+    )
 
 
-async def _shown(interaction: Interaction, key: SubscriptionKey) -> tuple[Shown, Place, bool]:
+async def _shown(interaction: Interaction, key: SubscriptionKey) -> tuple[SubscriptionView, Audience, bool]:
     """As the provider has it now; False at the end where it gave no answer."""
     ports = interaction.client.ports
     own, fresh = await refresh(ports, await find_own(ports, interaction.user.id, key_text(key)))
-    (shown,) = await look_up(ports, [own], closely=True)
-    return shown, Place(interaction.client, interaction.guild_id, locale_of(interaction)), fresh
+    (shown,) = await load_views(ports, [own], closely=True)
+    return shown, Audience(interaction.client, interaction.guild_id, locale_of(interaction)), fresh
 
 
 def _terms(preview: Preview) -> str:
@@ -133,7 +135,7 @@ def _terms(preview: Preview) -> str:
     return f"{'end' if preview.kind is IntentKind.CANCEL_AT_PERIOD_END else 'now'}{preview.stays_until or ''}"
 
 
-def _question(shown: Shown, preview: Preview, place: Place) -> str:
+def _question(shown: SubscriptionView, preview: Preview, place: Audience) -> str:
     said = [f"### Cancel {escaped(shown.name)}?", f"in **{escaped(place.server(shown.guild_id))}**"]
     if shown.subscription.renews:
         said.append(f"Now: {sums_words(shown.subscription, place.locale, shown.sums.charges)}.")
@@ -165,14 +167,14 @@ def _question(shown: Shown, preview: Preview, place: Place) -> str:
 
 async def _hand(interaction: Interaction, receipt: Receipt) -> None:
     """The receipt, here and, where direct messages are open, there, be it too late for here."""
-    (shown,) = await look_up(interaction.client.ports, [receipt.subscription])
-    place = Place(interaction.client, interaction.guild_id, locale_of(interaction))
+    (shown,) = await load_views(interaction.client.ports, [receipt.subscription])
+    place = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
     try:
         own = await _own_page(interaction, receipt.intent)
-        await answer(interaction, receipt_card(receipt.intent, shown, place, own))
+        await respond(interaction, receipt_card(receipt.intent, shown, place, own))
     finally:
         if receipt.intent.state is IntentState.DONE:
-            there = Place(interaction.client, None, place.locale)
+            there = Audience(interaction.client, None, place.locale)
             with suppress(DiscordError):
                 card = receipt_card(receipt.intent, shown, there)
                 await send_direct(interaction.client, interaction.user.id, card)

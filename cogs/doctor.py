@@ -11,14 +11,14 @@ from billing.model import Finding, GuildSettings, Plan
 from billing.use_cases.doctor import diagnose, find_key, fix
 from billing.use_cases.new_ledger import answer_new_ledger
 from cogs.core.base import Interaction
-from cogs.core.components import Action, Pressed, number
-from cogs.core.interactions import add, answer, locale_of, require_admin, think
+from cogs.core.components import Action, ComponentPress, parse_id
+from cogs.core.interactions import defer, follow_up, locale_of, require_admin, respond
 from cogs.core.permissions import can_write, is_owner, powers_of, require_seen
 from cogs.views import layout
 from cogs.views.brake import brake_card
 from cogs.views.layout import Card
 from cogs.views.notices import notice_card
-from cogs.views.subscription import Place
+from cogs.views.subscription import Audience
 from cogs.views.text import escaped
 from cogs.views.unpaid_holders import find_holders
 
@@ -43,39 +43,39 @@ class Doctor(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def doctor(self, interaction: Interaction, fix: bool = False) -> None:
         """Check; with `fix` mend, and check again."""
-        await think(interaction)
+        await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         findings = await examine(interaction, guild_id)
         done = await _mend(interaction, guild_id, findings) if fix else []
         if done:
             findings = await examine(interaction, guild_id)
         first, *more = report(findings, done, asked=fix)
-        await answer(interaction, first)
+        await respond(interaction, first)
         for card in more:
-            await add(interaction, card)
+            await follow_up(interaction, card)
         question = await brake_card(interaction.client.ports, guild_id)
         if question is not None:
-            await add(interaction, question)
+            await follow_up(interaction, question)
         for card in await _untold(interaction, guild_id):
-            await add(interaction, card)
+            await follow_up(interaction, card)
 
-    async def answered(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def answered(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """An admin says that a new ledger is right."""
-        await think(interaction)
-        guild_id = await require_admin(interaction, number(pressed.rest))
+        await defer(interaction)
+        guild_id = await require_admin(interaction, parse_id(pressed.rest))
         await answer_new_ledger(interaction.client.ports, guild_id, interaction.user.id)
         said = (
             "### The bot goes on with its new ledger\nIts older subscriptions give roles again once you add "
             "their plans with the same prices (`/plans add`)."
         )
-        await answer(interaction, layout.note(said, colour=layout.GOOD))
+        await respond(interaction, layout.note(said, colour=layout.GOOD))
 
 
 async def _untold(interaction: Interaction, guild_id: int) -> list[Card]:
     """What reached no admin: neither in a channel nor by the owner's direct messages."""
     ports = interaction.client.ports
     notices = await ports.ledger.load_untold_to_admins(guild_id, ports.now(), NOTICES)
-    place = Place(interaction.client, guild_id, locale_of(interaction))
+    place = Audience(interaction.client, guild_id, locale_of(interaction))
     shown = [await notice_card(ports, n, place) for n in notices if n.kind != "brake"]  # it is asked above
     if not shown:
         return []
@@ -96,7 +96,7 @@ async def examine(interaction: Interaction, guild_id: int) -> list[Finding]:
     require_seen(guild)
     plans = await ports.ledger.load_plans(guild_id, removed=True)
     settings = await ports.ledger.load_guild_settings(guild_id)
-    missed = any(RoleGone.tell in why for _, why in await ports.ledger.load_parked(guild_id))
+    missed = any(RoleGone.user_message in why for _, why in await ports.ledger.load_parked(guild_id))
     found = [
         _manage_roles(guild),
         *_roles(guild, plans, missed=missed),
@@ -113,7 +113,7 @@ def _manage_roles(guild: discord.Guild) -> Finding:
     says = (
         "The bot may manage roles." if ok else "The bot lacks Manage Roles, so it can give nobody anything."
     )
-    return Finding("Manage Roles", ok, says, RolesNotPermitted.tell)
+    return Finding("Manage Roles", ok, says, RolesNotPermitted.user_message)
 
 
 def _roles(guild: discord.Guild, plans: list[Plan], *, missed: bool) -> list[Finding]:
@@ -139,7 +139,7 @@ def _role(guild: discord.Guild, plan: Plan, role_id: int) -> Finding:
         return Finding("role", False, f"A role of {name} (`{role_id}`) was deleted.", cure)
     if role >= guild.me.top_role:
         return Finding(
-            "role", False, f"{role.mention} of {name} stands above the bot's role.", RoleAboveBot.tell
+            "role", False, f"{role.mention} of {name} stands above the bot's role.", RoleAboveBot.user_message
         )
     power = ", ".join(powers_of(role))
     return Finding(
@@ -191,13 +191,13 @@ def report(findings: list[Finding], done: list[str], *, asked: bool) -> list[Car
 
 def _wrong(finding: Finding) -> str:
     own = " *(the bot can mend this: fix)*" if finding.fix else ""
-    cure = f"\n-# {finding.cure}" if finding.cure and finding.cure not in finding.says else ""
+    cure = f"\n-# {finding.cure}" if finding.cure and finding.cure not in finding.message else ""
     return f"❌ {_says(finding)}{own}{cure}"
 
 
 def _says(finding: Finding) -> str:
     what = escaped(finding.what)  # a plan's name may stand in it
-    return f"**{what[:1].upper()}{what[1:]}**: {finding.says}"
+    return f"**{what[:1].upper()}{what[1:]}**: {finding.message}"
 
 
 def _blocks(lines: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from billing.errors import DiscordUnavailable, DuesError, NotAllowed, PersonErro
 from billing.fd_limit import lacks_descriptors
 from cogs.core.base import Interaction
 from cogs.core.discord_errors import translate
-from cogs.core.interactions import add, answer
+from cogs.core.interactions import follow_up, respond
 from cogs.views.layout import note
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ UNREACHED = (
 )
 
 
-async def tell_fault(interaction: Interaction, error: BaseException) -> None:
+async def report_error(interaction: Interaction, error: BaseException) -> None:
     """Tell the person what happened and what to do, and the log what they cannot mend."""
     error = _cause(error)
     if isinstance(error, discord.HTTPException) and error.code in LATE:
@@ -78,9 +78,9 @@ def _sentence(interaction: Interaction, error: BaseException) -> str:
     if isinstance(error, DuesError):
         if not isinstance(error, PersonError):
             log.warning("%s: %s", type(error).__name__, error)
-        return error.tell
+        return error.user_message
     if isinstance(error, app_commands.CheckFailure):
-        return NotAllowed.tell
+        return NotAllowed.user_message
     if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
         return OUTDATED
     if isinstance(error, app_commands.TransformerError):
@@ -102,9 +102,9 @@ def _name(interaction: Interaction) -> str:
 async def _show(interaction: Interaction, sentence: str) -> None:
     """In the place of what waits for an answer; a message that others see too stays, and it comes below."""
     if interaction.response.is_done() and not _waits(interaction):
-        await add(interaction, note(sentence))
+        await follow_up(interaction, note(sentence))
     else:
-        await answer(interaction, note(sentence))
+        await respond(interaction, note(sentence))
 
 
 def _waits(interaction: Interaction) -> bool:

@@ -11,7 +11,7 @@ from billing.model import Plan
 from billing.use_cases.grant import (
     DAYS_LIMIT,
     Grant,
-    GrantOrder,
+    GrantRequest,
     Held,
     grant,
     load_grant_block,
@@ -19,12 +19,12 @@ from billing.use_cases.grant import (
 )
 from cogs.autocomplete import find_admin_plan, suggest_plans
 from cogs.core.base import Interaction
-from cogs.core.components import Action, Pressed, number
-from cogs.core.interactions import answer, locale_of, require_admin, think
+from cogs.core.components import Action, ComponentPress, parse_id
+from cogs.core.interactions import defer, locale_of, require_admin, respond
 from cogs.core.permissions import cannot_give, require_plan_sellable
 from cogs.views import layout
 from cogs.views.charges import sums_words
-from cogs.views.subscription import Place
+from cogs.views.subscription import Audience
 from cogs.views.text import day, escaped
 
 REASON_LIMIT = 300
@@ -56,7 +56,7 @@ class Grants(commands.Cog):
         reason: app_commands.Range[str, 1, REASON_LIMIT] | None = None,
     ) -> None:
         """Needs what selling each of the plan's roles needs: it gives them away."""
-        await think(interaction)
+        await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         ports = interaction.client.ports
         chosen = await find_admin_plan(ports, guild_id, plan, removed=True)
@@ -69,26 +69,26 @@ class Grants(commands.Cog):
                 f"The admins revoked **{escaped(chosen.name)}** for <@{member.id}>, so a grant would give "
                 "them nothing. Lift the revocation first, then use /grant again."
             )
-            await answer(interaction, layout.note(said, layout.row(lift), colour=layout.WARN))
+            await respond(interaction, layout.note(said, layout.row(lift), colour=layout.WARN))
             return
-        order = GrantOrder(guild_id, member.id, chosen, days, (reason or "").strip(), interaction.user.id)
+        order = GrantRequest(guild_id, member.id, chosen, days, (reason or "").strip(), interaction.user.id)
         made = await grant(ports, order)
-        place = Place(interaction.client, guild_id, locale_of(interaction))
+        place = Audience(interaction.client, guild_id, locale_of(interaction))
         undo = layout.button("Undo", "ungrant", 0, f"{guild_id}:{made.override.decision_id}")
         said = "\n".join([_granted(made, place), *_cannot_give(interaction.guild, chosen)])
-        await answer(interaction, layout.note(said, layout.row(undo), colour=layout.GOOD))
+        await respond(interaction, layout.note(said, layout.row(undo), colour=layout.GOOD))
 
-    async def undone(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def undone(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """Undo. To take away needs no more than managing the server."""
-        await think(interaction)
+        await defer(interaction)
         guild, _, decision = pressed.rest.partition(":")
-        guild_id = await require_admin(interaction, number(guild))
+        guild_id = await require_admin(interaction, parse_id(guild))
         ended = await take_grant_back(interaction.client.ports, guild_id, decision, interaction.user.id)
         said = (
             f"### Grant undone\n<@{ended.member_id}> keeps the roles only where something else gives them, "
             "such as a subscription. The member is told."
         )
-        await answer(interaction, layout.note(said, colour=layout.GOOD))
+        await respond(interaction, layout.note(said, colour=layout.GOOD))
 
 
 def _require_present(member: discord.User | discord.Member) -> None:
@@ -104,7 +104,7 @@ def _cannot_give(guild: discord.Guild | None, plan: Plan) -> list[str]:
     return [f"**Note:** {fault}" for fault in dict.fromkeys(faults)]
 
 
-def _granted(made: Grant, place: Place) -> str:
+def _granted(made: Grant, place: Audience) -> str:
     one, name = made.override, escaped(made.plan.name)
     until = f"until {day(one.until)}" if one.until else "for good"
     roles = place.roles(made.plan.guild_id, made.plan.role_ids)
@@ -121,7 +121,7 @@ def _granted(made: Grant, place: Place) -> str:
     return "\n".join(said)
 
 
-def held_box(held: Held, place: Place, who: int) -> ui.Container[ui.LayoutView]:
+def held_box(held: Held, place: Audience, who: int) -> ui.Container[ui.LayoutView]:
     """The card of a plan that somebody has without a running subscription."""
     plan, until = held.plan, f"until {day(held.until)}" if held.until else "for good"
     if held.paid:

@@ -11,13 +11,13 @@ from billing.ports import Ports
 from billing.use_cases.manage import manage_link
 from cogs.autocomplete import NO_SUBSCRIPTION, find_own, suggest_own
 from cogs.core.base import Interaction
-from cogs.core.components import Action, Pressed
-from cogs.core.interactions import answer, locale_of, think
+from cogs.core.components import Action, ComponentPress
+from cogs.core.interactions import defer, locale_of, respond
 from cogs.core.keys import parse_key
 from cogs.views import layout
 from cogs.views.ownership_notices import NONE_KNOWN
 from cogs.views.receipt import OwnPage
-from cogs.views.subscription import Place, look_up, option_of
+from cogs.views.subscription import Audience, load_views, option_of
 
 OWN_LINK = (
     "Here you can change how you pay, see your invoices and cancel. The link is yours alone and works for a "
@@ -44,7 +44,7 @@ class Manage(commands.Cog):
     @app_commands.allowed_installs(guilds=True, users=True)
     async def manage(self, interaction: Interaction, subscription: str | None = None) -> None:
         """One subscription is taken at once; of several one is chosen."""
-        await think(interaction)
+        await defer(interaction)
         ports, member_id = interaction.client.ports, interaction.user.id
         if subscription is not None:
             candidates = [await find_own(ports, member_id, subscription)]
@@ -55,16 +55,16 @@ class Manage(commands.Cog):
         if len(candidates) == 1:
             await _show_link(interaction, candidates[0].key)
         else:
-            await answer(interaction, await choice_card(interaction, candidates, "managewhich"))
+            await respond(interaction, await choice_card(interaction, candidates, "managewhich"))
 
-    async def pressed(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def pressed(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """The button Manage of a card."""
-        await think(interaction)
+        await defer(interaction)
         await _show_link(interaction, key_of(pressed.rest))
 
-    async def chosen(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def chosen(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """One of several."""
-        await think(interaction, replace=True)
+        await defer(interaction, replace=True)
         await _show_link(interaction, key_of(pressed.chosen))
 
 
@@ -83,8 +83,8 @@ def key_of(text: str) -> SubscriptionKey:
 
 async def choice_card(interaction: Interaction, candidates: list[Subscription], action: str) -> layout.Card:
     """Ask which one is meant."""
-    place = Place(interaction.client, interaction.guild_id, locale_of(interaction))
-    options = [option_of(shown, place) for shown in await look_up(interaction.client.ports, candidates)]
+    place = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
+    options = [option_of(shown, place) for shown in await load_views(interaction.client.ports, candidates)]
     if not options:
         raise Conflict(NO_SUBSCRIPTION)
     asked = "Which subscription do you mean?"
@@ -95,7 +95,7 @@ async def choice_card(interaction: Interaction, candidates: list[Subscription], 
 
 async def _show_link(interaction: Interaction, key: SubscriptionKey) -> None:
     said, row = await own_page(interaction.client.ports, interaction.user.id, key)
-    await answer(interaction, layout.note(said, row))
+    await respond(interaction, layout.note(said, row))
 
 
 async def own_page(ports: Ports, member_id: int, key: SubscriptionKey) -> OwnPage:

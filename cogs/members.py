@@ -24,13 +24,13 @@ from billing.use_cases.link_member import (
 )
 from cogs.autocomplete import Choice, matching
 from cogs.core.base import Interaction
-from cogs.core.components import ID_LIMIT, Action, Pressed, number
-from cogs.core.interactions import answer, locale_of, require_admin, think
+from cogs.core.components import ID_LIMIT, Action, ComponentPress, parse_id
+from cogs.core.interactions import defer, locale_of, require_admin, respond
 from cogs.core.keys import key_text, parse_key
 from cogs.core.permissions import is_owner, require_plan_sellable
 from cogs.views import layout
 from cogs.views.charges import price_words
-from cogs.views.subscription import Place
+from cogs.views.subscription import Audience
 from cogs.views.text import escaped
 
 log = logging.getLogger(__name__)
@@ -79,36 +79,36 @@ class Members(commands.GroupCog, group_name="members", group_description="Who pa
         subscription: app_commands.Range[str, 1, 300],
     ) -> None:
         """Tie it; the member gets its roles."""
-        await think(interaction)
+        await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         if member.bot:
             raise Conflict("A bot pays for nothing. Choose a person.")
         key = await _find_key(interaction, subscription)
         await _link(interaction, await _asked(interaction, guild_id, member.id, key))
 
-    async def accepted(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def accepted(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """The button of a notice that names the member."""
-        await think(interaction)
+        await defer(interaction)
         guild, member, key = [*pressed.rest.split(":", 2), "", ""][:3]
-        guild_id = await require_admin(interaction, number(guild))
-        ask = await _asked(interaction, guild_id, number(member), _key_of(key), proposed=True)
+        guild_id = await require_admin(interaction, parse_id(guild))
+        ask = await _asked(interaction, guild_id, parse_id(member), _key_of(key), proposed=True)
         await _link(interaction, ask)
 
-    async def undone(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def undone(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """The link is taken back, and the roles go with it."""
-        await think(interaction)
+        await defer(interaction)
         guild, had, key = [*pressed.rest.split(":", 2), "", ""][:3]
-        guild_id = await require_admin(interaction, number(guild))
+        guild_id = await require_admin(interaction, parse_id(guild))
         ports, by = interaction.client.ports, interaction.user.id
-        whose = await unlink(ports, guild_id, _key_of(key), by, number(had))
+        whose = await unlink(ports, guild_id, _key_of(key), by, parse_id(had))
         said = f"### Link undone\n<@{whose.member_id}> no longer has this subscription or its roles."
-        await answer(interaction, layout.note(said))
+        await respond(interaction, layout.note(said))
 
-    async def opened(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def opened(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """The application's owner says that the member is who pays."""
-        await think(interaction)
+        await defer(interaction)
         guild, _, key = pressed.rest.partition(":")
-        guild_id = await require_admin(interaction, number(guild))
+        guild_id = await require_admin(interaction, parse_id(guild))
         whose = await open_page(
             interaction.client.ports,
             guild_id,
@@ -117,7 +117,7 @@ class Members(commands.GroupCog, group_name="members", group_description="Who pa
             owner=await is_owner(interaction),
         )
         said = f"### Confirmed\n<@{whose.member_id}> can now manage and cancel this subscription themselves."
-        await answer(interaction, layout.note(said, colour=layout.GOOD))
+        await respond(interaction, layout.note(said, colour=layout.GOOD))
 
 
 def _key_of(text: str) -> SubscriptionKey:
@@ -159,13 +159,13 @@ async def _link(interaction: Interaction, ask: Ask) -> None:
     if ask.owner and known and known.binding == whose and known.bound_by is BoundBy.ADMIN:
         said = f"### Linked already\n<@{ask.member_id}> has this subscription. {CLOSED_PAGE}"
         row = layout.row(_pays_button(ask))
-        await answer(interaction, layout.note(said.format(member=ask.member_id), row))
+        await respond(interaction, layout.note(said.format(member=ask.member_id), row))
         return
     subscription, plans = await find_linkable(ports, ask)
     for plan in plans:
         _require_sellable(interaction, ask.guild_id, plan)
     made = await link(ports, ask, subscription, plans)
-    place = Place(interaction.client, ask.guild_id, locale_of(interaction))
+    place = Audience(interaction.client, ask.guild_id, locale_of(interaction))
     names = " + ".join(escaped(plan.name) for plan in plans)
     roles = place.roles(ask.guild_id, list(dict.fromkeys(r for plan in plans for r in plan.role_ids)))
     said = (
@@ -180,7 +180,7 @@ async def _link(interaction: Interaction, ask: Ask) -> None:
         layout.button("Undo", "unlink", 0, undo) if _fits("unlink", undo) else None,
         _pays_button(ask) if ask.owner else None,
     )
-    await answer(interaction, layout.note(said, row, colour=layout.GOOD))
+    await respond(interaction, layout.note(said, row, colour=layout.GOOD))
 
 
 def _require_sellable(interaction: Interaction, guild_id: int, plan: Plan) -> None:

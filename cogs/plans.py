@@ -11,14 +11,14 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from billing.model import GuildSettings, Plan, Price
-from billing.provider_names import title_of
-from billing.use_cases.expire_checkouts import close_pages
-from billing.use_cases.guild_settings import LINK_LIMIT, Choice, edit_settings
+from billing.provider_names import display_name
+from billing.use_cases.expire_checkouts import expire_checkouts
+from billing.use_cases.guild_settings import LINK_LIMIT, SettingsUpdate, edit_settings
 from billing.use_cases.plans import (
     DESCRIPTION_LIMIT,
     NAME_LIMIT,
     TRIAL_LIMIT,
-    Edit,
+    PlanUpdate,
     add_plan,
     edit_plan,
     load_plan_of,
@@ -27,8 +27,8 @@ from billing.use_cases.plans import (
 )
 from cogs.autocomplete import find_admin_plan, suggest_all_plans, suggest_plans
 from cogs.core.base import Interaction
-from cogs.core.components import Action, Pressed, number
-from cogs.core.interactions import answer, locale_of, require_admin, think
+from cogs.core.components import Action, ComponentPress, parse_id
+from cogs.core.interactions import defer, locale_of, require_admin, respond
 from cogs.core.permissions import (
     can_write,
     cannot_give,
@@ -40,8 +40,8 @@ from cogs.core.permissions import (
 from cogs.views import layout
 from cogs.views.charges import counted, sale_words
 from cogs.views.layout import Card
-from cogs.views.subscription import Place
-from cogs.views.text import TEXT_LIMIT, escaped, within
+from cogs.views.subscription import Audience
+from cogs.views.text import TEXT_LIMIT, escaped, fit_lines
 
 PAGE = 6
 ROOM = 640  # characters a plan, so that six stay below Discord's 4000
@@ -83,10 +83,10 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         hidden: bool | None = None,
     ) -> None:
         """A new plan."""
-        await think(interaction)
+        await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         require_sellable(interaction, role)
-        edit = Edit(
+        edit = PlanUpdate(
             name=name,
             description=description,
             hidden=hidden,
@@ -94,18 +94,18 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
             price_ids=_price_ids(stripe_price, paypal_plan),
         )
         plan = await add_plan(interaction.client.ports, guild_id, edit, interaction.user.id)
-        await answer(interaction, _saved(interaction, plan, "Now on sale", role))
+        await respond(interaction, _saved(interaction, plan, "Now on sale", role))
 
     @app_commands.command(name="list", description="All plans of this server, hidden ones too")
     async def list_(self, interaction: Interaction) -> None:
         """What is sold."""
-        await think(interaction)
-        await answer(interaction, await _listing(interaction, 0))
+        await defer(interaction)
+        await respond(interaction, await _listing(interaction, 0))
 
-    async def turn(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def turn(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """Another page of it."""
-        await think(interaction, replace=True)
-        await answer(interaction, await _listing(interaction, number(pressed.rest)))
+        await defer(interaction, replace=True)
+        await respond(interaction, await _listing(interaction, parse_id(pressed.rest)))
 
     @app_commands.command(description="Change a plan; who has paid an earlier price keeps it")
     @app_commands.describe(
@@ -134,7 +134,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         paypal_plan: PriceId | None = None,
     ) -> None:
         """Change what is given; the rest stays."""
-        await think(interaction)
+        await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         if add_role is not None:
             require_sellable(interaction, add_role)
@@ -143,7 +143,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         reworded = name is not None or description is not None or hidden is False
         if repriced or reworded:
             require_plan_sellable(interaction, chosen)
-        edit = Edit(
+        edit = PlanUpdate(
             name=name,
             description=description,
             hidden=hidden,
@@ -157,15 +157,15 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         headline = "Changed" if saved.removed_at is None else "Changed for those who still pay; not on sale"
         open_still = Counter[str]()
         if repriced:
-            open_still = await close_pages(interaction.client.ports, guild_id, None, [saved.id])
-        await answer(interaction, _saved(interaction, saved, headline, add_role, open_still))
+            open_still = await expire_checkouts(interaction.client.ports, guild_id, None, [saved.id])
+        await respond(interaction, _saved(interaction, saved, headline, add_role, open_still))
 
     @app_commands.command(description="End a plan's sale; who has paid keeps the roles")
     @app_commands.describe(plan="Which plan")
     @app_commands.autocomplete(plan=suggest_plans)
     async def remove(self, interaction: Interaction, plan: str) -> None:
         """Nobody can buy it any more."""
-        await think(interaction)
+        await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         chosen = await find_admin_plan(interaction.client.ports, guild_id, plan)
         ports = interaction.client.ports
@@ -175,8 +175,8 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
             "subscriptions go on. To end somebody's use /revoke; to sell it again use "
             "/plans add with the same price."
         )
-        open_still = await close_pages(ports, guild_id, None, [gone.id])
-        await answer(interaction, layout.note("\n".join([said, *_open_words(open_still)])))
+        open_still = await expire_checkouts(ports, guild_id, None, [gone.id])
+        await respond(interaction, layout.note("\n".join([said, *_open_words(open_still)])))
 
     @app_commands.command(
         description="Where notices go, your legal links, and whether members may switch plans"
@@ -196,9 +196,9 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         plan_switching: bool | None = None,
     ) -> None:
         """Change what is given, and show all of it."""
-        await think(interaction)
+        await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
-        choice = Choice(
+        choice = SettingsUpdate(
             notice_channel_id=notice_channel.id if notice_channel else None,
             terms_url=_or_none(terms_url),
             privacy_url=_or_none(privacy_url),
@@ -206,18 +206,18 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         )
         chosen = await edit_settings(interaction.client.ports, guild_id, choice, interaction.user.id)
         closed = notice_channel is not None and not can_write(notice_channel)
-        await answer(interaction, _settings_card(chosen, closed=closed))
+        await respond(interaction, _settings_card(chosen, closed=closed))
 
-    async def mapped(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def mapped(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """The menu in the notice about a product that no plan sells."""
-        await think(interaction)
+        await defer(interaction)
         guild, provider, price = [*pressed.rest.split(":", 2), "", ""][:3]
-        guild_id = await require_admin(interaction, number(guild))
-        ports, plan_id = interaction.client.ports, number(pressed.chosen)
+        guild_id = await require_admin(interaction, parse_id(guild))
+        ports, plan_id = interaction.client.ports, parse_id(pressed.chosen)
         require_plan_sellable(interaction, await load_plan_of(ports, guild_id, plan_id))
         plan = await map_product(ports, guild_id, plan_id, provider, price, interaction.user.id)
         said = f"Whoever pays `{price}` now has **{escaped(plan.name)}**; the roles follow in a moment."
-        await answer(interaction, layout.note(said, colour=layout.GOOD))
+        await respond(interaction, layout.note(said, colour=layout.GOOD))
 
 
 def _price_ids(stripe_price: str | None, paypal_plan: str | None) -> dict[str, str]:
@@ -260,26 +260,26 @@ def _saved(
     return layout.note("\n".join(told), colour=layout.WARN if warnings else layout.GOOD)
 
 
-def _place(interaction: Interaction) -> Place:
-    return Place(interaction.client, interaction.guild_id, locale_of(interaction))
+def _place(interaction: Interaction) -> Audience:
+    return Audience(interaction.client, interaction.guild_id, locale_of(interaction))
 
 
-def _plan_text(plan: Plan, place: Place, room: int = layout.TEXT_LIMIT) -> str:
+def _plan_text(plan: Plan, place: Audience, room: int = layout.TEXT_LIMIT) -> str:
     trial = counted(plan.trial_days, "free day") if plan.trial_days else ""
     notes = ", ".join(n for n in (trial, "hidden" if plan.hidden else "") if n)
     lines = [
         (0, f"### {escaped(plan.name)}"),
         (2, escaped(plan.description, TEXT_LIMIT)),
         (1, f"Roles: {place.roles(plan.guild_id, plan.role_ids)}"),
-        *((0, f"{title_of(p.provider)}: {_asked(plan, p, place)} (`{p.id}`)") for p in plan.prices),
+        *((0, f"{display_name(p.provider)}: {_asked(plan, p, place)} (`{p.id}`)") for p in plan.prices),
         *((0, _archived(p)) for p in plan.prices if not p.active),
         (0, "" if plan.prices else "Not on sale: it has no price."),
         (0, notes.capitalize()),
     ]
-    return within(room, lines)
+    return fit_lines(room, lines)
 
 
-def _asked(plan: Plan, price: Price, place: Place) -> str:
+def _asked(plan: Plan, price: Price, place: Audience) -> str:
     """With the free days of the price itself, unless the plan has its own."""
     free = price.trial_days if plan.trial_days is None else 0
     said = sale_words(price, place.locale)
@@ -287,7 +287,7 @@ def _asked(plan: Plan, price: Price, place: Place) -> str:
 
 
 def _archived(price: Price) -> str:
-    where = title_of(price.provider)
+    where = display_name(price.provider)
     return (
         f"**Nobody can subscribe through {where}:** the price is archived there. Activate it at {where}, or "
         "choose another one with /plans edit. Whoever pays it keeps the roles."

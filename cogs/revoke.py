@@ -13,13 +13,13 @@ from discord.ext import commands
 from billing.errors import Conflict
 from billing.model import IntentKind, IntentState, Override, Status
 from billing.ports import Ports
-from billing.provider_names import title_of
-from billing.use_cases.appeal import ask_admins
+from billing.provider_names import display_name
+from billing.use_cases.appeal import appeal
 from billing.use_cases.lift import Undone, lift
 from billing.use_cases.revoke import (
-    Affected,
-    Order,
+    AffectedSubscription,
     Revocation,
+    RevokeRequest,
     end_of_paid,
     is_refund_changed,
     load_grants,
@@ -30,12 +30,12 @@ from billing.use_cases.revoke import (
 )
 from cogs.autocomplete import find_admin_plan, suggest_all_plans
 from cogs.core.base import Interaction
-from cogs.core.components import Action, Pressed, number
-from cogs.core.interactions import answer, locale_of, require_admin, think
+from cogs.core.components import Action, ComponentPress, parse_id
+from cogs.core.interactions import defer, locale_of, require_admin, respond
 from cogs.views import layout
 from cogs.views.charges import sums_words
 from cogs.views.notices import intent_words
-from cogs.views.subscription import Place
+from cogs.views.subscription import Audience
 from cogs.views.text import day, escaped, money
 
 QUESTION_OPEN = 15 * 60  # seconds; as long as Discord lets the question be edited
@@ -53,8 +53,8 @@ CHANGED = "**The refund would be another one by now,** so nothing was done yet. 
 class Question:
     """An order that waits for its yes. Kept in memory only: after a restart it is asked anew."""
 
-    order: Order
-    affected: list[Affected]
+    order: RevokeRequest
+    affected: list[AffectedSubscription]
     until: float
 
 
@@ -102,11 +102,11 @@ class Revoke(commands.Cog):
         reason: app_commands.Range[str, 1, REASON_LIMIT] | None = None,
     ) -> None:
         """Say whom it would hit and how, and ask."""
-        await think(interaction)
+        await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         ports = interaction.client.ports
         chosen = await find_admin_plan(ports, guild_id, plan, removed=True) if plan is not None else None
-        order = Order(
+        order = RevokeRequest(
             guild_id=guild_id,
             member_id=member.id,
             plan_id=chosen.id if chosen else None,
@@ -116,10 +116,14 @@ class Revoke(commands.Cog):
             by=interaction.user.id,
         )
         affected = await preview_revoke(ports, order)
-        await answer(interaction, await self._ask(interaction, order, affected))
+        await respond(interaction, await self._ask(interaction, order, affected))
 
     async def _ask(
-        self, interaction: Interaction, order: Order, affected: list[Affected], before: str = ""
+        self,
+        interaction: Interaction,
+        order: RevokeRequest,
+        affected: list[AffectedSubscription],
+        before: str = "",
     ) -> layout.Card:
         now = interaction.client.ports.clock.now()
         self._open = {key: q for key, q in self._open.items() if q.until > now}
@@ -129,58 +133,60 @@ class Revoke(commands.Cog):
             layout.button("Revoke access", "revokeyes", order.by, number, style=layout.Style.danger),
             layout.button("Leave it", "revokeno", order.by, number),
         )
-        place = Place(interaction.client, order.guild_id, locale_of(interaction))
+        place = Audience(interaction.client, order.guild_id, locale_of(interaction))
         said = before + await _question(order, affected, place, interaction.client.ports)
         return layout.note(said, row, colour=layout.WARN)
 
-    async def confirmed(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def confirmed(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """The danger button, good for one press."""
         guild_id = await require_admin(interaction, interaction.guild_id)
         question, now = self._own(interaction, pressed), interaction.client.ports.clock.now()
         if question is None or question.until <= now or question.order.guild_id != guild_id:
             raise Conflict(CLOSED)
         del self._open[pressed.rest]
-        await think(interaction, replace=True)
+        await defer(interaction, replace=True)
         ports, order = interaction.client.ports, question.order
         if await is_refund_changed(ports, order, question.affected):
             anew = await self._ask(interaction, order, await preview_revoke(ports, order), CHANGED)
-            await answer(interaction, anew, replace=True)
+            await respond(interaction, anew, replace=True)
             return
         done = await revoke(ports, order, question.affected)
-        place = Place(interaction.client, guild_id, locale_of(interaction))
-        await answer(interaction, outcome_card(done, place, ports), replace=True)
+        place = Audience(interaction.client, guild_id, locale_of(interaction))
+        await respond(interaction, outcome_card(done, place, ports), replace=True)
 
-    async def dropped(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def dropped(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """The other button."""
         if self._own(interaction, pressed):
             del self._open[pressed.rest]
-        await answer(interaction, layout.note("Nothing was changed."), replace=True)
+        await respond(interaction, layout.note("Nothing was changed."), replace=True)
 
-    def _own(self, interaction: Interaction, pressed: Pressed) -> Question | None:
+    def _own(self, interaction: Interaction, pressed: ComponentPress) -> Question | None:
         """What was asked of the presser, and of nobody else."""
         question = self._open.get(pressed.rest)
         return question if question and question.order.by == interaction.user.id else None
 
-    async def lifted(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def lifted(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """Undo, or the button in a notice."""
-        await think(interaction)
+        await defer(interaction)
         guild, _, decision = pressed.rest.partition(":")
-        guild_id = await require_admin(interaction, number(guild))
+        guild_id = await require_admin(interaction, parse_id(guild))
         ports = interaction.client.ports
         done = await lift(ports, guild_id, decision, interaction.user.id)
-        place = Place(interaction.client, guild_id, locale_of(interaction))
-        await answer(interaction, lifted_card(done, guild_id, place, ports))
+        place = Audience(interaction.client, guild_id, locale_of(interaction))
+        await respond(interaction, lifted_card(done, guild_id, place, ports))
 
-    async def asked(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def asked(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """A member asks the admins to look again."""
-        await think(interaction)
+        await defer(interaction)
         guild, _, decision = pressed.rest.partition(":")
-        fresh = await ask_admins(interaction.client.ports, number(guild), interaction.user.id, decision)
+        fresh = await appeal(interaction.client.ports, parse_id(guild), interaction.user.id, decision)
         said = "The admins have been told that you ask." if fresh else "The admins have been told already."
-        await answer(interaction, layout.note(f"{said} They decide, and may write to you."))
+        await respond(interaction, layout.note(f"{said} They decide, and may write to you."))
 
 
-async def _question(order: Order, affected: list[Affected], place: Place, ports: Ports) -> str:
+async def _question(
+    order: RevokeRequest, affected: list[AffectedSubscription], place: Audience, ports: Ports
+) -> str:
     grants = await load_grants(ports, order)
     plans = {plan.id: plan.name for plan in await ports.ledger.load_plans(order.guild_id, removed=True)}
     said = [f"### Revoke access of <@{order.member_id}>?"]
@@ -211,7 +217,7 @@ async def _question(order: Order, affected: list[Affected], place: Place, ports:
     return "\n".join(said)
 
 
-def _grant_line(grant: Override, plans: Mapping[int, str], order: Order) -> str:
+def _grant_line(grant: Override, plans: Mapping[int, str], order: RevokeRequest) -> str:
     name = escaped(plans.get(grant.plan_id or 0, "")) or "every plan"
     until = f"until {day(grant.until)}" if grant.until else "for good"
     if not grant.is_paid:
@@ -219,7 +225,7 @@ def _grant_line(grant: Override, plans: Mapping[int, str], order: Order) -> str:
     return f"- **{name}**, paid {until} and given back by an earlier undo"
 
 
-def _final(affected: list[Affected], order: Order, ports: Ports) -> list[str]:
+def _final(affected: list[AffectedSubscription], order: RevokeRequest, ports: Ports) -> list[str]:
     """What cannot be undone, before it is done."""
     said = []
     stops = [stop_of(a.subscription, order) for a in affected]
@@ -231,7 +237,7 @@ def _final(affected: list[Affected], order: Order, ports: Ports) -> list[str]:
     kinds = zip(affected, stops, strict=True)
     titles = sorted(
         {
-            title_of(a.subscription.key.provider)
+            display_name(a.subscription.key.provider)
             for a, stop in kinds
             if stop is IntentKind.CANCEL_AT_PERIOD_END and not _keeps_period(ports, a)
         }
@@ -242,25 +248,25 @@ def _final(affected: list[Affected], order: Order, ports: Ports) -> list[str]:
     return said
 
 
-def _keeps_period(ports: Ports, affected: Affected) -> bool:
+def _keeps_period(ports: Ports, affected: AffectedSubscription) -> bool:
     provider = ports.providers.get(affected.subscription.key.provider)
     return provider is None or provider.keeps_period
 
 
-def _name(affected: Affected) -> str:
+def _name(affected: AffectedSubscription) -> str:
     return escaped(" + ".join(plan.name for plan in affected.plans)) or f"`{affected.subscription.key.id}`"
 
 
-def _affected_line(affected: Affected, order: Order, place: Place, now: int) -> str:
+def _affected_line(affected: AffectedSubscription, order: RevokeRequest, place: Audience, now: int) -> str:
     sub = affected.subscription
     end, had = end_of_paid(sub, now), "free" if sub.status is Status.TRIALING else "paid"
     until = f", {had} until {day(end)}" if end > now and not order.at_once else ""
     return f"- **{_name(affected)}**: {sums_words(sub, place.locale)}{until}"
 
 
-def _unconnected(affected: list[Affected], ports: Ports) -> list[str]:
+def _unconnected(affected: list[AffectedSubscription], ports: Ports) -> list[str]:
     keys = [a.subscription.key for a in affected]
-    where = {f"{title_of(key.provider)} ({key.account})" for key in keys if not ports.connects(key)}
+    where = {f"{display_name(key.provider)} ({key.account})" for key in keys if not ports.connects(key)}
     return [
         f"**Note:** the bot is not connected to {one}, so it cannot stop the billing there. The roles are "
         "taken all the same; end the subscription in the provider's dashboard."
@@ -268,7 +274,7 @@ def _unconnected(affected: list[Affected], ports: Ports) -> list[str]:
     ]
 
 
-def _refund_line(affected: Affected, place: Place) -> str:
+def _refund_line(affected: AffectedSubscription, place: Audience) -> str:
     if affected.fault:
         return f"Refund for {_name(affected)}: the last payment could not be looked up; it is tried again."
     if affected.refundable is None:
@@ -276,7 +282,7 @@ def _refund_line(affected: Affected, place: Place) -> str:
     return f"Refund for {_name(affected)}: **{money(affected.refundable, place.locale)}**"
 
 
-def outcome_card(done: Revocation, place: Place, ports: Ports) -> layout.Card:
+def outcome_card(done: Revocation, place: Audience, ports: Ports) -> layout.Card:
     """What came of it so far, with the way back."""
     order = done.order
     said = [f"### Access of <@{order.member_id}> revoked"]
@@ -297,7 +303,7 @@ def outcome_card(done: Revocation, place: Place, ports: Ports) -> layout.Card:
     return layout.note("\n".join(said), layout.row(undo), colour=layout.WARN if open_still else layout.GOOD)
 
 
-def lifted_card(done: Undone, guild_id: int, place: Place, ports: Ports) -> layout.Card:
+def lifted_card(done: Undone, guild_id: int, place: Audience, ports: Ports) -> layout.Card:
     """What an Undo gave back, and what it could not."""
     who = f"<@{done.member_id}>"
     said = ["### Revocation lifted"]

@@ -16,14 +16,14 @@ from billing.use_cases.look_up_checkout import look_at_open
 from billing.use_cases.subscribe import Offer, Way, offer
 from cogs.autocomplete import find_offered, find_plan, on_sale, suggest_sale
 from cogs.core.base import Interaction
-from cogs.core.components import Action, Pressed, number
-from cogs.core.interactions import answer, locale_of, think
+from cogs.core.components import Action, ComponentPress, parse_id
+from cogs.core.interactions import defer, locale_of, respond
 from cogs.core.keys import key_text
 from cogs.views import layout
 from cogs.views.charges import counted, sale_words, steps_words, sums_words
 from cogs.views.layout import Card
-from cogs.views.subscription import Place, ask_button, block_words
-from cogs.views.text import TEXT_LIMIT, day, escaped, money, state_words, unsure_note, within
+from cogs.views.subscription import Audience, ask_button, block_words
+from cogs.views.text import TEXT_LIMIT, day, escaped, fit_lines, money, status_text, unsure_note
 
 PAGE = 5
 ROOM = 3_900  # characters for all plans of a page, a little below Discord's 4000
@@ -43,36 +43,36 @@ class Subscribe(commands.Cog):
     @app_commands.allowed_installs(guilds=True, users=True)
     async def subscribe(self, interaction: Interaction, plan: str | None = None) -> None:
         """One plan with its links, or all of them."""
-        await think(interaction)
+        await defer(interaction)
         if plan is not None:
             await _show_one(interaction, await find_plan(interaction, plan))
             return
         plans = await on_sale(interaction)
         if not plans:
             raise NotFound(NOTHING)
-        await answer(interaction, await _window(interaction, plans, 0))
+        await respond(interaction, await _window(interaction, plans, 0))
 
-    async def pressed(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def pressed(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """The button Subscribe of one plan among many."""
-        await think(interaction)
+        await defer(interaction)
         guild_id, _, plan_id = pressed.rest.partition(":")
-        plan = await find_offered(interaction, number(guild_id), number(plan_id))
+        plan = await find_offered(interaction, parse_id(guild_id), parse_id(plan_id))
         await _show_one(interaction, plan)
 
-    async def turn(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def turn(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """Another page of the window."""
-        await think(interaction, replace=True)
+        await defer(interaction, replace=True)
         plans = await on_sale(interaction)
         if not plans:
             raise NotFound(NOTHING)
-        await answer(interaction, await _window(interaction, plans, number(pressed.rest)))
+        await respond(interaction, await _window(interaction, plans, parse_id(pressed.rest)))
 
 
 async def _show_one(interaction: Interaction, plan: Plan) -> None:
     ports, who = interaction.client.ports, interaction.user.id
     unsure = await _unsure(interaction)
     made = await offer(ports, plan.guild_id, who, plan, names=_names(interaction, plan.guild_id))
-    await answer(interaction, Card(*unsure, offer_box(interaction, made)))
+    await respond(interaction, Card(*unsure, offer_box(interaction, made)))
 
 
 async def _unsure(interaction: Interaction) -> list[ui.Container[ui.LayoutView]]:
@@ -110,12 +110,12 @@ def offer_box(
     interaction: Interaction, made: Offer, *, linked: bool = True, room: int = ROOM
 ) -> ui.Container[ui.LayoutView]:
     """A plan as this member may have it. `linked` false: a button that makes the links stands for them."""
-    place = Place(interaction.client, interaction.guild_id, locale_of(interaction))
+    place = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
     text, row = _actions(interaction, made, linked=linked)
-    return layout.box(within(room, [*_about(made, place), (0, text)]), row)
+    return layout.box(fit_lines(room, [*_about(made, place), (0, text)]), row)
 
 
-def _about(made: Offer, place: Place) -> list[tuple[int, str]]:
+def _about(made: Offer, place: Audience) -> list[tuple[int, str]]:
     plan = made.plan
     prices = (_price_line(made, price, place.locale) for price in plan.prices if price.active)
     return [
@@ -128,7 +128,7 @@ def _about(made: Offer, place: Place) -> list[tuple[int, str]]:
     ]
 
 
-def _beside(made: Offer, place: Place) -> str:
+def _beside(made: Offer, place: Audience) -> str:
     """Nobody pays twice for the same roles without knowing it."""
     if made.beside is None or made.beside_plan is None:
         return ""
@@ -179,7 +179,7 @@ def _actions(interaction: Interaction, made: Offer, *, linked: bool) -> tuple[st
         manage = layout.row(layout.button("Manage", "manage", who, key_text(made.has.key)))
         ports = interaction.client.ports
         if decide_right(made.has, ports.now(), ports.grace) is None:
-            return f"You subscribe to this. {state_words(made.has, None)}", manage
+            return f"You subscribe to this. {status_text(made.has, None)}", manage
         until = f" until {day(made.has.ends_at)}" if made.has.ends_at else ""
         return f"You have this{until}.", manage
     if made.entitled:

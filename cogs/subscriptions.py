@@ -13,14 +13,14 @@ from billing.ports import Ports
 from billing.use_cases.grant import Held, load_held
 from billing.use_cases.look_up_checkout import look_at_open
 from cogs.core.base import Interaction
-from cogs.core.components import Action, Pressed, number
-from cogs.core.interactions import add, answer, locale_of, think
+from cogs.core.components import Action, ComponentPress, parse_id
+from cogs.core.interactions import defer, follow_up, locale_of, respond
 from cogs.grant import held_box
 from cogs.views import layout
 from cogs.views.layout import Card
 from cogs.views.notices import notice_text
 from cogs.views.ownership_notices import NONE_KNOWN
-from cogs.views.subscription import Place, look_up, subscription_box
+from cogs.views.subscription import Audience, load_views, subscription_box
 from cogs.views.text import unsure_note
 
 Listed: TypeAlias = Subscription | Held
@@ -42,7 +42,7 @@ class Subscriptions(commands.Cog):
     @app_commands.allowed_installs(guilds=True, users=True)
     async def subscriptions(self, interaction: Interaction) -> None:
         """List them; what could not be told by message is told now, and the roles are looked at again."""
-        await think(interaction)
+        await defer(interaction)
         ports, member_id = interaction.client.ports, interaction.user.id
         unsure = unsure_note(await look_at_open(ports, member_id))
         listed = await load_listed(ports, member_id, interaction.guild_id)
@@ -51,20 +51,20 @@ class Subscriptions(commands.Cog):
         first, *more = _news([unsure, *told] if unsure else told)
         card = await _overview(interaction, listed, 0, first)
         await _mark(interaction, listed)  # which takes them out of parking
-        await answer(interaction, card)
+        await respond(interaction, card)
         for text in more:
-            await add(interaction, layout.note(text))
+            await follow_up(interaction, layout.note(text))
 
-    async def turn(self, interaction: Interaction, pressed: Pressed) -> None:
+    async def turn(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """Another page of it."""
-        await think(interaction, replace=True)
+        await defer(interaction, replace=True)
         listed = await load_listed(interaction.client.ports, interaction.user.id, interaction.guild_id)
-        card = await _overview(interaction, listed, number(pressed.rest), "")
-        await answer(interaction, card)
+        card = await _overview(interaction, listed, parse_id(pressed.rest), "")
+        await respond(interaction, card)
 
 
-def _place(interaction: Interaction) -> Place:
-    return Place(interaction.client, interaction.guild_id, locale_of(interaction))
+def _place(interaction: Interaction) -> Audience:
+    return Audience(interaction.client, interaction.guild_id, locale_of(interaction))
 
 
 async def load_listed(ports: Ports, member_id: int, here: int | None) -> list[Listed]:
@@ -111,7 +111,7 @@ async def _overview(interaction: Interaction, listed: Sequence[Listed], page: in
     page, pages = layout.leaf(listed, page, PAGE)
     part = listed[page * PAGE : (page + 1) * PAGE]
     own = [each for each in part if isinstance(each, Subscription)]
-    shown = await look_up(interaction.client.ports, own, closely=True)
+    shown = await load_views(interaction.client.ports, own, closely=True)
     cards_of = {each.subscription.key: subscription_box(each, place, ROOM) for each in shown}
     boxes = [layout.box(f"### News\n{news}", colour=layout.WARN)] if news else []
     if not part:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from logs import GATHER, JsonFormatter, Lines, TextFormatter, Unhurried
+from logs import GATHER, BatchingHandler, JsonFormatter, NonBlockingStream, TextFormatter
 
 
 class Log:
@@ -25,7 +25,7 @@ class Log:
 
     def __init__(self, formatter: logging.Formatter) -> None:
         self.stream = io.StringIO()
-        self.handler = Lines(self.stream)
+        self.handler = BatchingHandler(self.stream)
         self.handler.setFormatter(formatter)
         self.logger = logging.getLogger("test.lines")
         self.logger.propagate = False
@@ -127,7 +127,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 def test_a_reader_that_reads_nothing_holds_up_nobody(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
-    handler = Lines(Unhurried(writer))
+    handler = BatchingHandler(NonBlockingStream(writer))
     log = logging.getLogger("test.unread")
     log.propagate = False
     log.setLevel(logging.INFO)
@@ -143,7 +143,7 @@ def test_a_reader_that_reads_nothing_holds_up_nobody(pipe: tuple[int, int]) -> N
     said += read_all(reader)
     *kept, lost, last = said.splitlines()
     assert kept == [f"{number:06d} {line}" for number in range(len(kept))]
-    assert Unhurried.LONGEST < len("\n".join(kept)) < 2 * Unhurried.LONGEST
+    assert NonBlockingStream.LONGEST < len("\n".join(kept)) < 2 * NonBlockingStream.LONGEST
     assert str(25_000 - len(kept)) in lost
     assert last == "later"
 
@@ -151,7 +151,7 @@ def test_a_reader_that_reads_nothing_holds_up_nobody(pipe: tuple[int, int]) -> N
 def test_a_reader_that_went_away_is_no_fault(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     os.close(reader)
-    stream = Unhurried(writer)
+    stream = NonBlockingStream(writer)
     stream.write("one\n")
     with pytest.raises(BrokenPipeError):
         stream.flush()
@@ -160,7 +160,7 @@ def test_a_reader_that_went_away_is_no_fault(pipe: tuple[int, int]) -> None:
 
 def test_a_file_gets_all_of_it(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as file:
-        stream = Unhurried(file.fileno())
+        stream = NonBlockingStream(file.fileno())
         stream.write("öne \ud83d\n" * 50_000)
         stream.flush()
     assert (tmp_path / "log").read_text() == "öne \\ud83d\n" * 50_000

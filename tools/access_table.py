@@ -15,8 +15,8 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "access.md"
 
 _HEAD = """# Who has access
 
-Made by `python -m tools.access_table` from `billing/rules/access.py` and the providers' mapping tables; a test
-holds this page to them. What a subscription gives is decided by its status, then narrowed by what stands
+Made by `python -m tools.access_table` from `billing/rules/access.py` and the providers' mapping tables; a
+test holds this page to them. What a subscription gives is decided by its status, then narrowed by what stands
 under "What else counts". Several sources of one role add up: it goes with the last of them.
 """
 

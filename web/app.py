@@ -16,10 +16,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from billing.errors import DuesError, LedgerError, NotificationError, ProviderError
 from billing.model import Event
-from billing.ports import Clock, Ledger, Pace, Provider
+from billing.ports import Clock, Ledger, Provider, RoleLatency
 from billing.use_cases.ingest import ingest
 from billing.webhook_arrivals import Arrivals
-from web.connections import PIECE, Handler, Speakers
+from web.connections import PIECE, ConnectionLimiter, Handler
 from web.heads import bound_heads, invite_later
 from web.log_sampler import Sampler
 from web.metrics import Metrics, Readings
@@ -67,16 +67,16 @@ class Listener:
         self._ledger, self._providers, self._clock = ledger, providers, clock
         self.arrivals = arrivals or Arrivals(clock.now())
         self._readiness = Readiness(ledger, clock, discord_fault, providers, self.arrivals, sync_interval)
-        self._metrics, self.pace = metrics or Metrics(), Pace()
+        self._metrics, self.pace = metrics or Metrics(), RoleLatency()
         self._discord_readings = discord_readings
         self._bodies, self._sampler = Bodies(), Sampler()
 
     def application(self) -> web.Application:
         """Routes for every provider that is on; the others answer 404."""
         app = web.Application(client_max_size=LARGEST_BODY)
-        speakers = app[SPEAKERS] = Speakers()
+        speakers = app[LIMITER] = ConnectionLimiter()
         for provider in self._providers.values():
-            receive = speakers.noted(self._receiver(provider))
+            receive = speakers.track(self._receiver(provider))
             app.router.add_post(f"/webhooks/{provider.name}", receive, expect_handler=invite_later)
         pages: dict[str, Handler] = {
             "/healthz": _healthz,
@@ -85,7 +85,7 @@ class Listener:
             "/return": self._return,
         }
         for path, page in pages.items():
-            app.router.add_get(path, speakers.noted(page), expect_handler=invite_later)
+            app.router.add_get(path, speakers.track(page), expect_handler=invite_later)
         app.cleanup_ctx.append(self._metrics.lag.running)
         return app
 
@@ -130,12 +130,12 @@ class Listener:
         except NotTaken as refusal:
             return refusal.status, refusal.outcome, []
         except NotificationError as error:
-            return 400, error.tell, []
+            return 400, error.user_message, []
         except LedgerError as error:
             self.arrivals.fail_to_store(provider.name, self._clock.now())
-            return 503, error.tell, []
+            return 503, error.user_message, []
         except ProviderError as error:
-            return 503, error.tell, []
+            return 503, error.user_message, []
         if new:
             self.pace.arrive(event.id for event in events)
         if events:  # none: it belongs to another mode or account, and says nothing of ours
@@ -161,7 +161,7 @@ class Listener:
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
-SPEAKERS = web.AppKey("speakers", Speakers)
+LIMITER = web.AppKey("speakers", ConnectionLimiter)
 
 
 @asynccontextmanager
@@ -181,8 +181,8 @@ async def listening(application: web.Application, host: str, port: int, drain: f
     runner = web.AppRunner(application, access_log=None, auto_decompress=False, **patience)
     logging.getLogger("aiohttp.server").addFilter(_is_ours)
     await runner.setup()
-    application[SPEAKERS].watch(cast("web.Server", runner.server))
-    closing = asyncio.create_task(application[SPEAKERS].show_out())
+    application[LIMITER].watch(cast("web.Server", runner.server))
+    closing = asyncio.create_task(application[LIMITER].close_idle())
     try:
         await _bind(runner, host, port)
         log.info("Listening on %s", runner.addresses)
@@ -201,7 +201,7 @@ async def _bind(runner: web.AppRunner, host: str, port: int) -> None:
             fault = CannotListen(host, port, error)
             if pause is None or fault.exit_code == 2:
                 raise fault from None
-            log.warning("%s Trying again in %d s", fault.tell, pause)
+            log.warning("%s Trying again in %d s", fault.user_message, pause)
             await asyncio.sleep(pause)
         else:
             return

@@ -46,7 +46,7 @@ def most_callers() -> int:
     return MOST_CALLERS if soft == resource.RLIM_INFINITY else min(MOST_CALLERS, soft // 4)
 
 
-class Speakers:
+class ConnectionLimiter:
     """Which connections are held, and which brought a request of late. aiohttp takes as many as come, and
     waits for ever for a request to begin, or its headers to end, each time with one of the files that a
     process may have open."""
@@ -85,7 +85,7 @@ class Speakers:
         silent = (one for one in older if one not in self._spoke and one not in self._spoke_before)
         self._held.pop(next(silent, older[0])).abort()
 
-    def noted(self, handler: Handler) -> Handler:
+    def track(self, handler: Handler) -> Handler:
         """Hear of each request that comes in, and is answered. A middleware, with the one that aiohttp then
         lays around it, would cost 3 µs more."""
 
@@ -100,7 +100,7 @@ class Speakers:
 
         return note
 
-    async def show_out(self) -> None:
+    async def close_idle(self) -> None:
         """Close, again and again, what has been silent for LONGEST_SILENCE. What it was still being sent is
         dropped: who never reads it would keep the connection."""
         before: set[web.RequestHandler] = set()

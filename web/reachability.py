@@ -24,7 +24,7 @@ async def check_port(host: str, port: int) -> Finding:
     try:
         server = await loop.create_server(asyncio.Protocol, host, port)
     except OSError as error:
-        return Finding(what, False, CannotListen(host, port, error).tell)
+        return Finding(what, False, CannotListen(host, port, error).user_message)
     server.close()
     await server.wait_closed()
     return Finding(what, True, f"{host}:{port} is free for it.")

@@ -21,7 +21,7 @@ from bench.server import SECRET, Server, serving
 from bench.standins import PRICE, StandIns, member_of
 from bench.table import Figure
 from billing.model import Binding, Plan, Price
-from billing.ports import Synced
+from billing.ports import SyncResult
 from db import SqliteLedger
 from providers.stripe.mapping import map_subscription
 
@@ -42,11 +42,11 @@ async def seed(path: Path, standins: StandIns) -> None:
         async def add(number: int) -> None:
             fetched = map_subscription(standins.subscription(number), "test")
             bound = replace(fetched, binding=Binding(guild, member_of(number)))
-            await ledger.record_synced(Synced(bound, "provider", "fetched", "bench", now))
+            await ledger.record_synced(SyncResult(bound, "provider", "fetched", "bench", now))
 
         await asyncio.gather(*map(add, range(standins.seeded)))
         for mark in await ledger.load_marked(now, standins.seeded):
-            await ledger.record_converged(mark, [], None, None, [], [], now)
+            await ledger.record_reconciled(mark, [], None, None, [], [], now)
 
 
 class Stage:

@@ -100,7 +100,7 @@ async def _rates(stills: dict[int, Still], taken: Rows) -> None:
 
 
 async def _sweeps(still: Still, path: Path, taken: Rows, *, compared: bool) -> None:
-    took, late = await still.lags(still.ledger.load_astray(GUILD, NOW, 7 * DAY))
+    took, late = await still.lags(still.ledger.load_drifted_members(GUILD, NOW, 7 * DAY))
     taken.sweep.append(took / LARGE * 1e6)
     taken.lag.append(quantiles(late, n=100)[-1] * 1e3)
     if compared:  # it takes seconds

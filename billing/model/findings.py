@@ -14,7 +14,7 @@ class Finding:
 
     what: str
     ok: bool
-    says: str
+    message: str
     cure: str = ""
     fix: str | None = None
     guild_id: int | None = None

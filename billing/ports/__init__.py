@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from billing.checkout_cache import OpenPages, PaymentPage
-from billing.checkout_looks import Looks
+from billing.checkout_cache import CheckoutCache, PaymentPage
+from billing.checkout_looks import RecentLooks
 from billing.errors import ProviderRefused
-from billing.locks import Turns
+from billing.locks import KeyedLocks
 from billing.model import SubscriptionKey
 from billing.ports.clock import Clock
 from billing.ports.discord import Messenger, RoleGateway
 from billing.ports.ledger import Ledger
 from billing.ports.meter import Meter, Unmeasured
-from billing.ports.provider import CheckoutFound, CheckoutOrder, Failure, PortalWish, Provider
-from billing.ports.records import Dispute, Health, Known, StaleSubscription, Synced, Work
+from billing.ports.provider import CheckoutFound, CheckoutOrder, Failure, PortalOptions, Provider
+from billing.ports.records import (
+    Dispute,
+    Health,
+    QueueName,
+    RecordedSubscription,
+    StaleSubscription,
+    SyncResult,
+)
 from billing.ports.values import Values
-from billing.provider_names import title_of
-from billing.role_latency import Pace
+from billing.provider_names import display_name
+from billing.role_latency import RoleLatency
 from billing.signing import Signer
 from billing.webhook_arrivals import Arrivals
 
@@ -30,22 +37,22 @@ __all__ = [
     "Dispute",
     "Failure",
     "Health",
-    "Known",
     "Ledger",
     "Messenger",
     "Meter",
-    "Pace",
     "PaymentPage",
-    "PortalWish",
+    "PortalOptions",
     "Ports",
     "Provider",
+    "QueueName",
+    "RecordedSubscription",
     "RoleGateway",
+    "RoleLatency",
     "Signer",
     "StaleSubscription",
-    "Synced",
+    "SyncResult",
     "Unmeasured",
     "Values",
-    "Work",
 ]
 
 
@@ -65,13 +72,13 @@ class Ports:
     clock: Clock
     grace: int
     public_url: str
-    turns: Turns = field(default_factory=Turns)
-    pages: OpenPages = field(default_factory=OpenPages)
+    turns: KeyedLocks = field(default_factory=KeyedLocks)
+    pages: CheckoutCache = field(default_factory=CheckoutCache)
     signer: Signer = field(default_factory=Signer)
     arrivals: Arrivals = field(default_factory=Arrivals)
-    looks: Looks = field(default_factory=Looks)
+    looks: RecentLooks = field(default_factory=RecentLooks)
     meter: Meter = field(default_factory=Unmeasured)
-    pace: Pace = field(default_factory=Pace)
+    pace: RoleLatency = field(default_factory=RoleLatency)
     sync_interval: float = 3600.0
 
     def now(self) -> int:
@@ -92,7 +99,7 @@ class Ports:
     def provider_of(self, key: SubscriptionKey) -> Provider:
         """The provider that a subscription lives at; ProviderRefused when the owner has turned it off."""
         if not self.connects(key):
-            where = f"{title_of(key.provider)} ({key.account})"
+            where = f"{display_name(key.provider)} ({key.account})"
             off = ProviderRefused(
                 f"This subscription is paid through {where}, which the bot is not connected to just now. "
                 "Please tell the server's admins.",

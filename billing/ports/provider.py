@@ -43,7 +43,7 @@ class CheckoutOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class PortalWish:
+class PortalOptions:
     """How a server wants the provider's own management page to be."""
 
     settings: GuildSettings
@@ -153,7 +153,7 @@ class Provider(Protocol):
         """Let a payment page take no payment any more, where the provider can do that. One that was paid or
         is over is no error."""
 
-    async def manage_link(self, subscription: Subscription, wish: PortalWish) -> str:
+    async def manage_link(self, subscription: Subscription, wish: PortalOptions) -> str:
         """The provider's own page for this subscription's customer, made for this moment."""
 
     async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:

@@ -9,15 +9,15 @@ from enum import StrEnum
 from billing.model import Change, DisputeState, Intent, Notice, Override, Subscription, SubscriptionKey
 
 
-class Work(StrEnum):
+class QueueName(StrEnum):
     """What may wait in the ledger, each for a lane of the worker: events, stale subscriptions, marked
     members, wishes, notices."""
 
     LOCATE = "locate"
     SYNC = "sync"
-    CONVERGE = "converge"
-    CARRY_OUT = "carry out"
-    TELL = "tell"
+    RECONCILE = "reconcile"
+    EXECUTE_INTENT = "execute intent"
+    DELIVER = "deliver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True)
-class Synced:
+class SyncResult:
     """Everything that one look at the provider changes in the ledger, recorded in one transaction.
 
     `snapshot` is None where there was nothing to fetch. What the ledger knows beside the provider stays
@@ -71,7 +71,7 @@ class StaleSubscription:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RecordedSubscription:
     """A recorded subscription. `number` is its own within the ledger, counted up from 1; `overruled`: an
     admin's word on its member stands."""
 
@@ -86,8 +86,8 @@ class Health:
     where no backup is known. `unasked`: subscriptions that are held until their provider was asked
     (billing/use_cases/restored_ledger.py); `backup_failed`: why the last daily one did; `lacks`: what a
     new ledger misses (billing/use_cases/new_ledger.py); `damage`: what the check after the start found.
-    `parked`: members by billing.rules.parked_members.REASONS; `unreached_members` and `_admins`: notices that could not be
-    delivered; `size`: bytes on disk."""
+    `parked`: members by billing.rules.parked_members.REASONS; `unreached_members` and `_admins`: notices that
+    could not be delivered; `size`: bytes on disk."""
 
     oldest_event_age: float | None
     oldest_member_age: float | None

@@ -55,7 +55,7 @@ BY_ADMIN: dict[OverrideKind, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Right:
+class SubscriptionAccess:
     """What one subscription gives: `until` None is open-ended; `held` as in Entitlement."""
 
     until: int | None
@@ -63,7 +63,7 @@ class Right:
     held: bool = False
 
 
-def decide_right(subscription: Subscription, now: float, grace: int) -> Right | None:
+def decide_right(subscription: Subscription, now: float, grace: int) -> SubscriptionAccess | None:
     """What this subscription gives at that moment, or None; nothing where nothing is bought any more."""
     if not any(item.quantity for item in subscription.items):
         return None
@@ -75,17 +75,17 @@ def decide_right(subscription: Subscription, now: float, grace: int) -> Right | 
     return right
 
 
-def _by_status(sub: Subscription, grace: int) -> Right | None:
+def _by_status(sub: Subscription, grace: int) -> SubscriptionAccess | None:
     match TABLE[sub.status]:
         case Access.FULL:
-            return Right(sub.ends_at, "paid")
+            return SubscriptionAccess(sub.ends_at, "paid")
         case Access.GRACE if sub.unpaid_since is not None:
             grace_ends = sub.unpaid_since + grace
-            return Right(_earliest(grace_ends, sub.ends_at), "grace after a failed payment")
+            return SubscriptionAccess(_earliest(grace_ends, sub.ends_at), "grace after a failed payment")
         case Access.PAID_THROUGH if sub.paid_through is not None:
-            return Right(sub.paid_through, "paid until then")
+            return SubscriptionAccess(sub.paid_through, "paid until then")
         case Access.HOLD | Access.GRACE:
-            return Right(None, "not known just now", held=True)
+            return SubscriptionAccess(None, "not known just now", held=True)
         case _:
             return None
 

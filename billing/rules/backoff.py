@@ -11,7 +11,7 @@ def next_try(now: int, attempts: int) -> int:
     return now + min(FIRST << min(attempts, 20), LONGEST)
 
 
-def next_try_of(since: int, now: int) -> int:
+def next_try_by_age(since: int, now: int) -> int:
     """The same for what has been waiting since a moment: half its age again."""
     return now + max(FIRST, min((now - since) // 2, LONGEST))
 
@@ -20,5 +20,5 @@ def tries_by_age(since: int, now: int) -> int:
     """How many tries `next_try_of` has led to before this one."""
     at, tries = since, 0
     while at < now:
-        at, tries = next_try_of(since, at), tries + 1
+        at, tries = next_try_by_age(since, at), tries + 1
     return tries

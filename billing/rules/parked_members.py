@@ -21,7 +21,7 @@ _FAULTS: dict[str, type[DiscordError]] = {
     "not_permitted": RolesNotPermitted,
     "bot_removed": GuildGone,
 }
-_TOLD = {"brake": TELL, **{reason: fault.tell for reason, fault in _FAULTS.items()}}
+_TOLD = {"brake": TELL, **{reason: fault.user_message for reason, fault in _FAULTS.items()}}
 REASONS = (*_TOLD, "other")
 
 

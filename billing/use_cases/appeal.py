@@ -7,7 +7,7 @@ from billing.model import Asked, Notice
 from billing.ports import Ports
 
 
-async def ask_admins(ports: Ports, guild_id: int, member_id: int, decision_id: str) -> bool:
+async def appeal(ports: Ports, guild_id: int, member_id: int, decision_id: str) -> bool:
     """Tell the server's admins; False when they were told already. Conflict when nothing is to be asked."""
     rows = await ports.ledger.load_decision(decision_id)
     own = [row for row in rows if (row.guild_id, row.member_id) == (guild_id, member_id)]

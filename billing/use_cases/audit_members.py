@@ -21,7 +21,7 @@ ASKED_SINGLY = 2_000  # members a round where the connection does not tell: a ca
 PLACE = "astray up to"  # in the ledger: where a round ended that had too many
 
 
-async def check_members(ports: Ports) -> None:
+async def audit_members(ports: Ports) -> None:
     """Look at the members whose grants are not what they pay for, and at those longest unchecked.
 
     Who turns out to lack a role, or to have one too many, is marked; so is who could not be looked at. In
@@ -54,7 +54,7 @@ async def _load_astray(ports: Ports, now: int) -> list[Binding]:
     astray = [
         (guild_id, member)
         for guild_id in {plan.guild_id for plan in plans}
-        for member in await ports.ledger.load_astray(guild_id, now, ports.grace)
+        for member in await ports.ledger.load_drifted_members(guild_id, now, ports.grace)
     ]
     astray.sort()
     guild, _, member = (await ports.ledger.load_value(PLACE) or "0:0").partition(":")

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from billing.errors import Conflict
 from billing.model import Intent, IntentKind, IntentState, Status, Subscription, SubscriptionKey
 from billing.ports import Ports
-from billing.rules.access import Right, decide_right
+from billing.rules.access import SubscriptionAccess, decide_right
 from billing.use_cases.blocks import load_block
-from billing.use_cases.execute_intent import carry_out_kept, stopping
-from billing.use_cases.ownership import load_own
+from billing.use_cases.execute_intent import execute_intent_shielded, stopping
+from billing.use_cases.ownership import load_owned
 from billing.use_cases.renewal_stops import is_of_admins, stopped_by_admins
 
 PATIENCE = 60
@@ -51,7 +51,9 @@ def preview(subscription: Subscription, now: int, grace: int) -> Preview:
     return Preview(subscription, kind, min(ends, default=None))
 
 
-def _final(subscription: Subscription, kind: IntentKind, right: Right | None, now: int) -> Preview:
+def _final(
+    subscription: Subscription, kind: IntentKind, right: SubscriptionAccess | None, now: int
+) -> Preview:
     """At a provider that ends it at once: the roles stay for what is paid, if anything is."""
     if kind is IntentKind.CANCEL_NOW or right is None:
         return Preview(subscription, IntentKind.CANCEL_NOW, None)
@@ -63,7 +65,7 @@ def _final(subscription: Subscription, kind: IntentKind, right: Right | None, no
 
 async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Preview:
     """What to ask the member; Conflict when there is nothing left to cancel."""
-    subscription = await load_own(ports, member_id, key)
+    subscription = await load_owned(ports, member_id, key)
     if subscription.status is Status.ENDED:
         raise Conflict("This subscription has ended already. You won't be charged for it again.")
     by_admins = stopped_by_admins(subscription, await ports.ledger.load_intents_of(key))
@@ -83,13 +85,15 @@ async def cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
     done = shown.by_admins and shown.subscription.ends_with_period
     if shown.by_admins:
         await _take_over(ports, key)
-    return await wish(ports, shown.kind, shown.subscription, member_id, "cancelled by the member", done=done)
+    return await submit_intent(
+        ports, shown.kind, shown.subscription, member_id, "cancelled by the member", done=done
+    )
 
 
 async def _take_over(ports: Ports, key: SubscriptionKey) -> None:
     """The ledger keeps one pending stop of a kind: the member's own takes the place of an admin's, which
     would go with its revocation."""
-    async with ports.turns.of(key):
+    async with ports.turns.lock(key):
         for intent in await ports.ledger.load_intents_of(key):
             if intent.kind is IntentKind.CANCEL_AT_PERIOD_END and is_open(intent) and is_of_admins(intent):
                 await ports.ledger.record_intent_outcome(replace(intent, state=IntentState.DROPPED), None, [])
@@ -98,7 +102,7 @@ async def _take_over(ports: Ports, key: SubscriptionKey) -> None:
 async def resume(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
     """Let it renew again, or take back a cancellation that the provider has not confirmed yet; Conflict when
     an admin revoked it or it is too late."""
-    subscription = await load_own(ports, member_id, key)
+    subscription = await load_owned(ports, member_id, key)
     if await load_block(ports, subscription):
         raise Conflict("The server's admins revoked this access, so it cannot be resumed. Please ask them.")
     right = decide_right(subscription, ports.now(), ports.grace)
@@ -109,7 +113,7 @@ async def resume(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
         raise Conflict("This subscription is not cancelled; it renews as it is.")
     if not waits and not ports.provider_of(key).keeps_period:
         raise Conflict("This provider cannot take a cancellation back. Use /subscribe to start a new one.")
-    return await wish(ports, IntentKind.RESUME, subscription, member_id, "resumed by the member")
+    return await submit_intent(ports, IntentKind.RESUME, subscription, member_id, "resumed by the member")
 
 
 async def _cancel_waits(ports: Ports, key: SubscriptionKey) -> bool:
@@ -117,7 +121,7 @@ async def _cancel_waits(ports: Ports, key: SubscriptionKey) -> bool:
     return any(i.kind is IntentKind.CANCEL_AT_PERIOD_END and is_open(i) for i in intents)
 
 
-async def wish(
+async def submit_intent(
     ports: Ports, kind: IntentKind, subscription: Subscription, by: int, reason: str, *, done: bool = False
 ) -> Receipt:
     """Keep a wish, then try it at once. While somebody waits for the answer no worker takes it up. `done`:
@@ -136,7 +140,7 @@ async def wish(
     )
     kept = await ports.ledger.record_intent(intent)
     if kept.id == intent.id and not done:
-        kept = await carry_out_kept(ports, kept)
+        kept = await execute_intent_shielded(ports, kept)
     latest = await ports.ledger.load_subscription(subscription.key) or subscription
     return Receipt(kept, latest, stays_until(latest, ports.now(), ports.grace))
 

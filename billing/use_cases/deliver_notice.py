@@ -5,12 +5,12 @@ from __future__ import annotations
 from billing.errors import DiscordError, GuildGone, MessagesClosed
 from billing.model import GraceReminder, Notice
 from billing.ports import Ports
-from billing.rules.backoff import next_try_of, tries_by_age
+from billing.rules.backoff import next_try_by_age, tries_by_age
 from billing.use_cases.subscription_news import is_moot
 from billing.work_outcome import WorkOutcome, put_off
 
 
-async def tell_notice(ports: Ports, notice: Notice) -> WorkOutcome:
+async def deliver_notice(ports: Ports, notice: Notice) -> WorkOutcome:
     """By message; where that is closed, at the person's next command. A failure keeps it for later."""
     now = ports.now()
     if isinstance(notice.body, GraceReminder):
@@ -25,7 +25,7 @@ async def tell_notice(ports: Ports, notice: Notice) -> WorkOutcome:
         return WorkOutcome("closed, shown at the next command")
     except DiscordError as error:
         if error.retry:
-            await ports.ledger.record_notice_failed(notice.key, next_try_of(notice.created_at, now))
+            await ports.ledger.record_notice_failed(notice.key, next_try_by_age(notice.created_at, now))
             return put_off(error, tries_by_age(notice.created_at, now))
         await ports.ledger.record_told(notice.key, now, delivered=False)
         return WorkOutcome(f"refused, {error}")

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable
 from billing.errors import DuesError, LedgerDamaged, ProviderError
 from billing.model import Binding, Finding, Intent, Plan, SubscriptionKey
 from billing.ports import Ledger, Ports, Provider
-from billing.provider_names import title_of
+from billing.provider_names import display_name
 from billing.rules.access import block_on, plans_of
 from billing.rules.brake import TELL, allowed
 from billing.sweep_state import SweepState, load_sweep
@@ -71,7 +71,11 @@ async def check_provider(ports: Ports, provider: Provider, guild_id: int | None)
     try:
         return await provider.check(plans, f"{ports.public_url}/webhooks/{provider.name}")
     except ProviderError as error:
-        return [Finding(provider.title, False, error.tell, "Check the key and the provider's status page.")]
+        return [
+            Finding(
+                provider.title, False, error.user_message, "Check the key and the provider's status page."
+            )
+        ]
 
 
 def find_failing_sweep(title: str, state: SweepState, now: int, interval: float) -> list[Finding]:
@@ -136,7 +140,9 @@ async def find_strays(
             home = (key.provider, key.account)
             if home not in connected and not await _is_revoked(ledger, guild_id, member, key, now):
                 strays.setdefault(home, []).append(member)
-    return [_stray(f"{title_of(name)} ({account})", members) for (name, account), members in strays.items()]
+    return [
+        _stray(f"{display_name(name)} ({account})", members) for (name, account), members in strays.items()
+    ]
 
 
 async def _is_revoked(ledger: Ledger, guild_id: int, member: int, key: SubscriptionKey, now: int) -> bool:
@@ -182,7 +188,7 @@ async def _fixed(ports: Ports, provider: Provider, finding: Finding, plans: list
     try:
         await provider.fix(finding.fix, plans, f"{ports.public_url}/webhooks/{provider.name}")
     except DuesError as error:
-        return f"{finding.what}: {error.tell}"
+        return f"{finding.what}: {error.user_message}"
     return f"{finding.what}: mended."
 
 
@@ -191,7 +197,7 @@ async def _ledger(ports: Ports, *, owner: bool) -> list[Finding]:
     health = await ports.ledger.load_health(ports.now())
     if health.damage:
         cure = "Whoever runs the bot stops it and restores a backup. The log names the damage."
-        return [Finding("ledger", False, LedgerDamaged.tell, cure)]
+        return [Finding("ledger", False, LedgerDamaged.user_message, cure)]
     waits = max(health.oldest_event_age or 0, health.oldest_member_age or 0)
     late = waits >= WAITS_TOO_LONG
     says = "The bot is behind with its work." if late else "The bot is up to date with its work."
@@ -260,7 +266,7 @@ async def _held(ports: Ports, guild_id: int) -> list[Finding]:
             subscription = await ports.ledger.load_subscription(intent.key)
             if subscription and subscription.binding and subscription.binding.guild_id == guild_id:
                 held.setdefault(intent.key.provider, []).append(intent)
-    return [_held_at(title_of(provider), intents) for provider, intents in held.items()]
+    return [_held_at(display_name(provider), intents) for provider, intents in held.items()]
 
 
 def _held_at(title: str, intents: list[Intent]) -> Finding:

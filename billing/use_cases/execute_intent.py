@@ -26,10 +26,10 @@ from billing.model import (
     Status,
     Subscription,
 )
-from billing.ports import Ports, Provider, Synced
-from billing.rules.backoff import next_try, next_try_of
+from billing.ports import Ports, Provider, SyncResult
+from billing.rules.backoff import next_try, next_try_by_age
 from billing.use_cases.blocks import load_block
-from billing.use_cases.intent_fulfilment import already
+from billing.use_cases.intent_fulfilment import is_fulfilled
 from billing.use_cases.late_cancellation import at_once_if_late, charged_late
 from billing.use_cases.renewal_stops import is_of_admins
 from billing.use_cases.restored_intents import settle_unseen
@@ -37,16 +37,16 @@ from billing.use_cases.restored_intents import settle_unseen
 log = logging.getLogger(__name__)
 
 STOPPED_ALREADY = "It was cancelled already, so an Undo will not let it renew."
-_UNCLEAR = ("", ProviderUnavailable.tell, ProviderMisread.tell)
+_UNCLEAR = ("", ProviderUnavailable.user_message, ProviderMisread.user_message)
 
 
-async def carry_out(ports: Ports, intent: Intent, *, tell: bool = True) -> Intent:
+async def execute_intent(ports: Ports, intent: Intent, *, tell: bool = True) -> Intent:
     """One attempt; the intent as it stands afterwards.
 
     PENDING: the provider gave no clear answer, and it is tried again. `tell`: whoever wished it hears of
     the outcome by message, as nobody waits for the answer.
     """
-    async with ports.turns.of(intent.key):
+    async with ports.turns.lock(intent.key):
         latest = await ports.ledger.load_intent(intent.id) or intent
         if latest.state is not IntentState.PENDING:
             return latest
@@ -59,11 +59,11 @@ async def carry_out(ports: Ports, intent: Intent, *, tell: bool = True) -> Inten
         return await _found_stopped(ports, latest) or await _attempt(ports, latest, tell=tell)
 
 
-async def carry_out_kept(ports: Ports, intent: Intent) -> Intent:
+async def execute_intent_shielded(ports: Ports, intent: Intent) -> Intent:
     """The first attempt at a wish that is kept already, while somebody waits for the answer. A ledger that
     cannot be written just now leaves it PENDING: whatever the provider did is found out by the next try."""
     try:
-        return await carry_out(ports, intent, tell=False)
+        return await execute_intent(ports, intent, tell=False)
     except LedgerError:
         return intent
 
@@ -86,17 +86,17 @@ async def _found_stopped(ports: Ports, intent: Intent) -> Intent | None:
     try:
         latest = await ports.provider_of(intent.key).fetch_subscription(intent.key.id)
     except ProviderUnavailable as error:
-        at = next_try_of(intent.created_at, ports.now())
-        found = replace(intent, next_attempt_at=at, outcome=error.tell)
+        at = next_try_by_age(intent.created_at, ports.now())
+        found = replace(intent, next_attempt_at=at, outcome=error.user_message)
         await ports.ledger.record_intent_outcome(found, None, [])
         return found
     except ProviderError:
         return None  # the attempt meets it too, and says what is against it
-    if not already(intent.kind, latest):
+    if not is_fulfilled(intent.kind, latest):
         return None
     found = replace(intent, state=IntentState.DROPPED, outcome=STOPPED_ALREADY)
     latest, evidence = replace(latest, binding=known.binding), f"intent {intent.id}"
-    synced = Synced(latest, "provider", "fetched", evidence, ports.now())
+    synced = SyncResult(latest, "provider", "fetched", evidence, ports.now())
     await ports.ledger.record_intent_outcome(found, synced, [])
     return found
 
@@ -112,7 +112,7 @@ async def _settle(ports: Ports, intent: Intent) -> Intent:
         attempt = replace(intent, attempts=intent.attempts + 1)
         if error.retry:
             return await _keep(ports, attempt, error)
-        failed = replace(attempt, state=IntentState.FAILED, outcome=error.tell)
+        failed = replace(attempt, state=IntentState.FAILED, outcome=error.user_message)
         await ports.ledger.record_intent_outcome(failed, None, _told(ports, failed, subscription))
         return failed
 
@@ -146,7 +146,7 @@ async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:
         attempt = await _with_payment(ports, provider, attempt, subscription)
         await _keep_what_is_paid(ports, provider, attempt, subscription)
         done, snapshot = await _act(provider, attempt, subscription, f"{intent.id}.{intent.attempts}")
-        if snapshot is not None and not already(intent.kind, snapshot):
+        if snapshot is not None and not is_fulfilled(intent.kind, snapshot):
             raise ProviderUnavailable(detail=f"{intent.kind}: accepted, and nothing changed")
     except ProviderError as error:
         barred = error.retry and isinstance(error, ProviderRefused)
@@ -156,7 +156,7 @@ async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:
         if snapshot is not None:
             done = replace(attempt, state=IntentState.DONE, outcome="")
         elif not error.retry:
-            done = replace(attempt, state=IntentState.FAILED, outcome=error.tell)
+            done = replace(attempt, state=IntentState.FAILED, outcome=error.user_message)
         else:
             return await _keep(ports, attempt, error)
     notices = _told(ports, done, subscription) if tell or done.state is IntentState.FAILED else []
@@ -170,7 +170,9 @@ async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:
 
 
 async def _keep(ports: Ports, attempt: Intent, error: ProviderError) -> Intent:
-    waiting = replace(attempt, next_attempt_at=next_try(ports.now(), attempt.attempts), outcome=error.tell)
+    waiting = replace(
+        attempt, next_attempt_at=next_try(ports.now(), attempt.attempts), outcome=error.user_message
+    )
     await ports.ledger.record_intent_outcome(waiting, None, [])
     return waiting
 
@@ -183,7 +185,7 @@ async def _keep_what_is_paid(
         latest = await provider.fetch_subscription(intent.key.id)
         latest = replace(latest, binding=subscription.binding)
         evidence = f"intent {intent.id}"
-        await ports.ledger.record_synced(Synced(latest, "provider", "fetched", evidence, ports.now()))
+        await ports.ledger.record_synced(SyncResult(latest, "provider", "fetched", evidence, ports.now()))
 
 
 async def _fetch_if_done(ports: Ports, intent: Intent) -> Subscription | None:
@@ -194,7 +196,7 @@ async def _fetch_if_done(ports: Ports, intent: Intent) -> Subscription | None:
         snapshot = await ports.provider_of(intent.key).fetch_subscription(intent.key.id)
     except ProviderError:
         return None
-    return snapshot if already(intent.kind, snapshot) else None
+    return snapshot if is_fulfilled(intent.kind, snapshot) else None
 
 
 async def _act(
@@ -234,8 +236,8 @@ async def _refund(provider: Provider, done: Intent, subscription: Subscription, 
     return replace(done, refunded=Money(after.refunded, after.currency))
 
 
-def _synced(ports: Ports, intent: Intent, snapshot: Subscription) -> Synced:
-    return Synced(
+def _synced(ports: Ports, intent: Intent, snapshot: Subscription) -> SyncResult:
+    return SyncResult(
         snapshot=snapshot,
         who="rule" if intent.by == RULE else str(intent.by),
         why=intent.reason or str(intent.kind),

@@ -16,7 +16,7 @@ PAGE_LIVES = 3 * 86_400
 AT_ONCE = 16  # calls to a provider
 
 
-async def close_pages(
+async def expire_checkouts(
     ports: Ports, guild_id: int, member_id: int | None, plan_ids: Collection[int] | None
 ) -> Counter[str]:
     """Close the open pages of a member (None: of everybody) for these plans, or for all of that server. How
@@ -34,7 +34,7 @@ async def close_pages(
     return +open_still
 
 
-async def close_others(ports: Ports, paid: Subscription) -> None:
+async def expire_other_checkouts(ports: Ports, paid: Subscription) -> None:
     """Somebody has paid: their other pages for the same roles would be paid beside it, or give free days a
     second time."""
     if paid.binding is None:
@@ -43,7 +43,7 @@ async def close_others(ports: Ports, paid: Subscription) -> None:
     plans = await ports.ledger.load_plans(guild_id, removed=True)
     roles = {role for plan in plans_of(paid, plans) for role in plan.role_ids}
     same = [plan.id for plan in plans if roles & {*plan.role_ids}]
-    await close_pages(ports, guild_id, member_id, same)
+    await expire_checkouts(ports, guild_id, member_id, same)
 
 
 async def _close(ports: Ports, page: Checkout, turns: asyncio.Semaphore) -> bool:

@@ -24,7 +24,7 @@ DAYS_LIMIT = 3_650
 
 
 @dataclass(frozen=True, slots=True)
-class GrantOrder:
+class GrantRequest:
     """What the admin asked for. `days` None: for good."""
 
     guild_id: int
@@ -62,7 +62,7 @@ async def load_grant_block(ports: Ports, guild_id: int, member_id: int, plan: Pl
     return block_on([plan.id], standing)
 
 
-async def grant(ports: Ports, order: GrantOrder) -> Grant:
+async def grant(ports: Ports, order: GrantRequest) -> Grant:
     """Record the grant; the roles follow. Conflict for a plan that was removed, a revoked member, or one who
     has it for good already."""
     plan, now = order.plan, ports.now()

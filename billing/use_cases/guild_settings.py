@@ -13,7 +13,7 @@ LINK_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SettingsUpdate:
     """What is to change; None leaves a thing as it is, an empty link takes it away."""
 
     notice_channel_id: int | None = None
@@ -22,7 +22,7 @@ class Choice:
     plan_switching: bool | None = None
 
 
-async def edit_settings(ports: Ports, guild_id: int, choice: Choice, by: int) -> GuildSettings:
+async def edit_settings(ports: Ports, guild_id: int, choice: SettingsUpdate, by: int) -> GuildSettings:
     """Record the choice; Conflict for a link that is no https address."""
     before = await ports.ledger.load_guild_settings(guild_id)
     after = replace(

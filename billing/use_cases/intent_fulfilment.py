@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.model import IntentKind, Status, Subscription
 
 
-def already(kind: IntentKind, subscription: Subscription) -> bool:
+def is_fulfilled(kind: IntentKind, subscription: Subscription) -> bool:
     """Whether the subscription is as the wish would make it, so that nothing need be asked."""
     match kind:
         case IntentKind.CANCEL_AT_PERIOD_END:

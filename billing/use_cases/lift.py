@@ -158,7 +158,7 @@ def _lifted(
 async def _let_go(ports: Ports, subscription: Subscription, decision_id: str, *, stops: bool) -> None:
     """Drop what waits for the provider on account of this decision, a refund included; `stops`: whether no
     other decision wants the billing to stop."""
-    async with ports.turns.of(subscription.key):
+    async with ports.turns.lock(subscription.key):
         for intent in await ports.ledger.load_intents_of(subscription.key):
             waits = intent.state is IntentState.PENDING and is_of_admins(intent)
             own = intent.id.startswith(f"{decision_id}-")

@@ -55,7 +55,7 @@ async def find_linkable(ports: Ports, ask: Ask) -> tuple[Subscription, list[Plan
         raise NotFound(NOT_HERE)
     if len(sellers) > 1 and not ask.owner and not ask.proposed:
         raise NotAllowed(SHARED)
-    async with ports.turns.of(ask.key):
+    async with ports.turns.lock(ask.key):
         try:
             snapshot = await provider.fetch_subscription(ask.key.id)
         except ProviderNotFound:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from billing.checkout_looks import Seen
+from billing.checkout_looks import LookAnswer
 from billing.errors import DuesError
 from billing.model import Checkout, Status, SubscriptionKey
 from billing.ports import Ports
@@ -26,28 +26,28 @@ MOST = 10  # pages of one member
 PATIENCE = 4.0  # real seconds that a command waits for
 
 
-async def look(ports: Ports, checkout: Checkout) -> Seen:
+async def look(ports: Ports, checkout: Checkout) -> LookAnswer:
     """Fetch what this page led to and record it, at most once in ten seconds."""
     return await ports.looks.take(checkout.id, ports.clock.now(), lambda: _look(ports, checkout))
 
 
-async def _look(ports: Ports, checkout: Checkout) -> Seen:
+async def _look(ports: Ports, checkout: Checkout) -> LookAnswer:
     provider = ports.providers.get(checkout.provider)
     if provider is None or provider.account != checkout.account or checkout.session_id is None:
-        return Seen.UNSURE
+        return LookAnswer.UNSURE
     try:
         subscription_id = await provider.fetch_page(checkout.session_id)
         if subscription_id is None:
-            return Seen.OPEN
-        async with ports.turns.of(SubscriptionKey(provider.name, provider.account, subscription_id)):
+            return LookAnswer.OPEN
+        async with ports.turns.lock(SubscriptionKey(provider.name, provider.account, subscription_id)):
             snapshot = await provider.fetch_subscription(subscription_id)
             if not snapshot.customer_id:
-                return Seen.OPEN  # nobody has agreed to it
+                return LookAnswer.OPEN  # nobody has agreed to it
             await record_snapshot(ports, provider, snapshot, "provider", "fetched", "return")
     except DuesError as error:
         log.warning("payment page of plan %s: %s", checkout.plan_id, error)
-        return Seen.UNSURE
-    return Seen.OPEN if snapshot.status is Status.PENDING else Seen.DONE
+        return LookAnswer.UNSURE
+    return LookAnswer.OPEN if snapshot.status is Status.PENDING else LookAnswer.DONE
 
 
 async def look_at_open(ports: Ports, member_id: int) -> list[Checkout]:
@@ -57,7 +57,7 @@ async def look_at_open(ports: Ports, member_id: int) -> list[Checkout]:
         return []
     looks = {asyncio.ensure_future(look(ports, checkout)): checkout for checkout in opened}
     done, late = await asyncio.wait(looks, timeout=PATIENCE)
-    return [looks[one] for one in (*done, *late) if one in late or one.result() is Seen.UNSURE]
+    return [looks[one] for one in (*done, *late) if one in late or one.result() is LookAnswer.UNSURE]
 
 
 async def watch_returns(ports: Ports) -> None:
@@ -90,7 +90,7 @@ async def _load(ports: Ports, ids: Sequence[str]) -> list[Checkout]:
 async def _follow(ports: Ports, checkout: Checkout) -> None:
     try:
         for pause in AGAIN:
-            if await look(ports, checkout) is Seen.DONE:
+            if await look(ports, checkout) is LookAnswer.DONE:
                 return
             await ports.clock.sleep(pause)
         await look(ports, checkout)

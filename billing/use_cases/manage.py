@@ -6,8 +6,8 @@ import logging
 
 from billing.errors import LedgerUnavailable
 from billing.model import SubscriptionKey
-from billing.ports import PortalWish, Ports
-from billing.use_cases.ownership import load_own
+from billing.ports import PortalOptions, Ports
+from billing.use_cases.ownership import load_owned
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 async def manage_link(ports: Ports, member_id: int, key: SubscriptionKey) -> str:
     """The link, a bearer secret: shown to the caller alone, never stored or logged. That it was made is a
     fact which lets their next payment be the same customer's."""
-    subscription = await load_own(ports, member_id, key)
+    subscription = await load_owned(ports, member_id, key)
     assert subscription.binding is not None
     guild_id = subscription.binding.guild_id
     settings = await ports.ledger.load_guild_settings(guild_id)
@@ -24,7 +24,7 @@ async def manage_link(ports: Ports, member_id: int, key: SubscriptionKey) -> str
     prices = tuple(
         p for plan in plans if not plan.hidden for p in plan.prices if (p.provider, p.account) == here
     )
-    wish = PortalWish(settings, prices, f"{ports.public_url}/return?from=portal")
+    wish = PortalOptions(settings, prices, f"{ports.public_url}/return?from=portal")
     url = await ports.provider_of(key).manage_link(subscription, wish)
     try:
         await ports.ledger.record_managed(key, member_id, ports.now())

@@ -13,7 +13,7 @@ NOT_LISTED, MISSING_TRIES = "not in the provider's list", 1
 RETELL = 30 * 86_400
 
 
-async def give_up_vanished(ports: Ports, stale: StaleSubscription) -> bool:
+async def give_up_missing(ports: Ports, stale: StaleSubscription) -> bool:
     """Whether it is asked for no further just now. It takes no role; of one that gives any the admins are
     told, once a month, server and account: as a rule one cause makes many vanish."""
     if stale.attempts < (MISSING_TRIES if stale.evidence == NOT_LISTED else UNKNOWN_TRIES):

@@ -13,7 +13,7 @@ NOT_THE_PAYER = (
 )
 
 
-async def load_own(ports: Ports, member_id: int, key: SubscriptionKey) -> Subscription:
+async def load_owned(ports: Ports, member_id: int, key: SubscriptionKey) -> Subscription:
     """The caller's own subscription; NotFound for anything else, whether it exists or not. NotAllowed where
     an admin only said that it is theirs: who pays it may be somebody else, and so is the billing."""
     subscription = await ports.ledger.load_subscription(key)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from billing.errors import Conflict, NotFound
 from billing.model import Plan, Price
 from billing.ports import Ports
-from billing.provider_names import title_of
+from billing.provider_names import display_name
 from billing.rules.names import find_unseen, twin_key
 
 NAME_LIMIT = 60
@@ -18,7 +18,7 @@ TRIAL_LIMIT = 730  # days; Stripe's own limit, 'Checkout Session: subscription_d
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class PlanUpdate:
     """What an admin wants changed; None leaves a thing as it is. `price_ids` maps a provider's name to
     the id of its price; an empty id takes the plan off sale there. `deleted`: roles that Discord no longer
     has, which nobody can choose to remove."""
@@ -42,7 +42,7 @@ async def load_plan_of(ports: Ports, guild_id: int, plan_id: int, *, removed: bo
     return plan
 
 
-async def add_plan(ports: Ports, guild_id: int, edit: Edit, by: int) -> Plan:
+async def add_plan(ports: Ports, guild_id: int, edit: PlanUpdate, by: int) -> Plan:
     """A new plan; needs a name, a role and at least one price that its provider knows."""
     if not edit.name or edit.add_role is None:
         raise Conflict("A plan needs a name and a role.")
@@ -53,7 +53,7 @@ async def add_plan(ports: Ports, guild_id: int, edit: Edit, by: int) -> Plan:
         return await ports.ledger.record_plan(plan, str(by), ports.now())
 
 
-async def edit_plan(ports: Ports, guild_id: int, plan_id: int, edit: Edit, by: int) -> Plan:
+async def edit_plan(ports: Ports, guild_id: int, plan_id: int, edit: PlanUpdate, by: int) -> Plan:
     """Change a plan; whoever paid an earlier price of it keeps it. Of one that was removed only roles, for
     who still pays for it."""
     async with _turn(ports, guild_id):
@@ -63,9 +63,9 @@ async def edit_plan(ports: Ports, guild_id: int, plan_id: int, edit: Edit, by: i
         return await ports.ledger.record_plan(await _edited(ports, plan, edit), str(by), ports.now())
 
 
-def _require_roles_only(plan: Plan, edit: Edit) -> None:
+def _require_roles_only(plan: Plan, edit: PlanUpdate) -> None:
     rest = replace(edit, add_role=None, remove_role=None, deleted=frozenset(), price_ids=None)
-    if rest != Edit() or edit.price_ids:
+    if rest != PlanUpdate() or edit.price_ids:
         raise Conflict(
             f"{plan.name} is no longer on sale, so only its roles can be changed, for those who pay for it "
             "still. To sell it again use /plans add with the same price."
@@ -93,10 +93,10 @@ async def map_product(
 
 def _turn(ports: Ports, guild_id: int) -> asyncio.Lock:
     """One change at a time: two plans made at once must not get the same price."""
-    return ports.turns.of(("plans", guild_id))
+    return ports.turns.lock(("plans", guild_id))
 
 
-async def _edited(ports: Ports, plan: Plan, edit: Edit) -> Plan:
+async def _edited(ports: Ports, plan: Plan, edit: PlanUpdate) -> Plan:
     plan = replace(
         plan,
         name=plan.name if edit.name is None else await _name(ports, plan, edit.name),
@@ -118,17 +118,17 @@ async def _edited(ports: Ports, plan: Plan, edit: Edit) -> Plan:
 def _require_payable(price: Price) -> None:
     if price.amount is None:
         raise Conflict(
-            f"`{price.id}` has no one amount at {title_of(price.provider)}: it goes by tiers or by what was "
+            f"`{price.id}` has no one amount at {display_name(price.provider)}: it goes by tiers or by what was "
             "used. A plan is sold at a fixed price: make one there, and use its id."
         )
     if price.amount == 0:
         raise Conflict(
-            f"`{price.id}` costs nothing at {title_of(price.provider)}, so there is nothing to sell. Choose "
+            f"`{price.id}` costs nothing at {display_name(price.provider)}, so there is nothing to sell. Choose "
             "a price above zero, or give the role with /grant."
         )
     if not price.active:
         raise Conflict(
-            f"`{price.id}` is switched off at {title_of(price.provider)}, so nobody could pay it. Activate "
+            f"`{price.id}` is switched off at {display_name(price.provider)}, so nobody could pay it. Activate "
             "it there, or choose another one."
         )
 
@@ -140,7 +140,7 @@ async def _require_free(ports: Ports, plan: Plan, price: Price) -> None:
         if other.id != plan.id and price.key in {p.key for p in (*other.prices, *other.former_prices)}:
             raise Conflict(
                 f"Whoever pays `{price.id}` has the plan {other.name}. Make another price at "
-                f"{title_of(price.provider)}, or end that plan with /plans remove: this one takes its payers "
+                f"{display_name(price.provider)}, or end that plan with /plans remove: this one takes its payers "
                 "over then."
             )
 
@@ -178,7 +178,7 @@ def _trial(days: int | None) -> int | None:
     return days
 
 
-def _roles(plan: Plan, edit: Edit) -> tuple[int, ...]:
+def _roles(plan: Plan, edit: PlanUpdate) -> tuple[int, ...]:
     roles = [r for r in plan.role_ids if r != edit.remove_role and r not in edit.deleted]
     if edit.add_role is not None and edit.add_role not in roles:
         roles.append(edit.add_role)
@@ -192,5 +192,7 @@ def _roles(plan: Plan, edit: Edit) -> tuple[int, ...]:
 async def _fetch_price(ports: Ports, provider_name: str, price_id: str) -> Price:
     provider = ports.providers.get(provider_name)
     if provider is None:
-        raise Conflict(f"{title_of(provider_name)} is not set up for this bot, so its prices cannot be used.")
+        raise Conflict(
+            f"{display_name(provider_name)} is not set up for this bot, so its prices cannot be used."
+        )
     return await provider.fetch_price(price_id)

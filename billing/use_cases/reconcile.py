@@ -26,7 +26,7 @@ from billing.model import (
     RoleWaits,
     Screening,
 )
-from billing.ports import Ports, Synced
+from billing.ports import Ports, SyncResult
 from billing.rules.access import decide, ended_by_time, next_change
 from billing.rules.backoff import next_try
 from billing.rules.brake import ASK_AFTER, TELL, ordered_roles
@@ -82,14 +82,14 @@ class Look:
 Changed: TypeAlias = tuple[tuple[Change, ...], tuple[Notice, ...]]
 
 
-async def converge_member(ports: Ports, mark: MemberMark) -> WorkOutcome:
+async def reconcile_member(ports: Ports, mark: MemberMark) -> WorkOutcome:
     """Bring one marked member's roles in step; a failure that may pass keeps the mark for another try. What
     came of it, for the log."""
     try:
         return await _converge(ports, mark)
     except DiscordError as error:
         at = next_try(ports.now(), mark.attempts)
-        await ports.ledger.record_converge_failed(mark, str(error), at)
+        await ports.ledger.record_reconcile_failed(mark, str(error), at)
         return put_off(error, mark.attempts)
 
 
@@ -136,14 +136,14 @@ async def _converge(ports: Ports, mark: MemberMark) -> WorkOutcome:
     if outcome.waits:
         await _keep(ports, mark, await _what_changed(ports, mark, look, after, outcome))
         at = next_try(now, mark.attempts)
-        await ports.ledger.record_converge_failed(mark, outcome.waits, at)
+        await ports.ledger.record_reconcile_failed(mark, outcome.waits, at)
         if outcome.waits == WAITS and now >= mark.since + TELL_AFTER:
             await ports.ledger.record_notice(_waiting(mark, now))
         return put_off(outcome.waits, mark.attempts, ordinary=ANSWERED_BY * (outcome.waits == WAITS))
     due_at = next_change(state.subscriptions, state.overrides, now, ports.grace)
     missed = state.granted - actual - desired - held
     history, news = await _what_changed(ports, mark, look, after, outcome, missed)
-    await ports.ledger.record_converged(
+    await ports.ledger.record_reconciled(
         mark,
         gone=sorted((state.granted | set(outcome.given) | set(outcome.refused)) - after),
         due_at=due_at,
@@ -220,7 +220,7 @@ async def _ask_brake(
 
 
 def _why_parked(outcome: Outcome) -> str | None:
-    reasons = [error.tell for error in outcome.refused.values()]
+    reasons = [error.user_message for error in outcome.refused.values()]
     return " ".join(dict.fromkeys(reasons + [TELL] * bool(outcome.kept))) or None
 
 
@@ -244,7 +244,7 @@ async def _keep(ports: Ports, mark: MemberMark, changed: Changed) -> None:
     if changes:
         first = changes[0]
         evidence = f"mark {mark.version}"
-        kept = Synced(None, first.who, first.why, evidence, first.at, changes=changes, notices=notices)
+        kept = SyncResult(None, first.who, first.why, evidence, first.at, changes=changes, notices=notices)
         await ports.ledger.record_synced(kept)
 
 
@@ -299,11 +299,11 @@ async def _park(
     roles back by then. The first look at somebody who is there again decides. `never`: roles that were to be
     given just now, and were not.
     """
-    await ports.ledger.record_converged(
+    await ports.ledger.record_reconciled(
         mark,
         gone=sorted(never),
         due_at=next_change(state.subscriptions, state.overrides, now, ports.grace),
-        parked=error.tell if entitled else None,
+        parked=error.user_message if entitled else None,
         changes=[],
         notices=[_refusal(mark, None, error, now)] if entitled and isinstance(error, MemberGone) else [],
         at=now,
@@ -321,7 +321,7 @@ def _refusal(mark: MemberMark, role_id: int | None, error: DiscordError, now: in
         key=f"refused:{mark.guild_id}:{type(error).__name__}:{whom}:{month}",
         guild_id=mark.guild_id,
         member_id=None,
-        body=RoleRefused(mark.member_id, error.tell, role_id),
+        body=RoleRefused(mark.member_id, error.user_message, role_id),
         created_at=now,
     )
 

@@ -11,7 +11,7 @@ OVER = (
 )
 
 
-async def release(ports: Ports, guild_id: int, asked_at: int, by: int) -> int:
+async def release_brake(ports: Ports, guild_id: int, asked_at: int, by: int) -> int:
     """Let the roles go, and for a day all others that are to; how many members were waiting.
 
     `asked_at` names the question. Conflict when it is no longer the one that stands.
@@ -22,7 +22,7 @@ async def release(ports: Ports, guild_id: int, asked_at: int, by: int) -> int:
     return waiting
 
 
-async def keep(ports: Ports, guild_id: int, asked_at: int, by: int) -> int:
+async def keep_braked_roles(ports: Ports, guild_id: int, asked_at: int, by: int) -> int:
     """Leave the roles; when it is asked again. Conflict as in `release`."""
     again = await ports.ledger.record_kept(guild_id, asked_at, by, ports.now())
     if again is None:

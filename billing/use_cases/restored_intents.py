@@ -14,8 +14,8 @@ from billing.model import (
     Payment,
     Subscription,
 )
-from billing.ports import Ports, Provider, Synced
-from billing.use_cases.intent_fulfilment import already
+from billing.ports import Ports, Provider, SyncResult
+from billing.use_cases.intent_fulfilment import is_fulfilled
 
 OUTCOME = "It was asked for before the bot's ledger was restored from a backup, so it was not done again."
 
@@ -26,7 +26,7 @@ async def settle_unseen(ports: Ports, intent: Intent, subscription: Subscription
     provider = ports.provider_of(intent.key)
     snapshot = await provider.fetch_subscription(intent.key.id)
     attempt = replace(intent, attempts=intent.attempts + 1)
-    synced = Synced(
+    synced = SyncResult(
         replace(snapshot, binding=subscription.binding, bound_by=subscription.bound_by),
         "provider",
         "fetched",
@@ -44,7 +44,7 @@ async def settle_unseen(ports: Ports, intent: Intent, subscription: Subscription
 
 async def _is_done(provider: Provider, intent: Intent, snapshot: Subscription) -> bool:
     if intent.kind is not IntentKind.REFUND_LAST_PAYMENT:
-        return already(intent.kind, snapshot)
+        return is_fulfilled(intent.kind, snapshot)
     try:
         payment: Payment | None = await provider.fetch_last_payment(snapshot)
     except ProviderError as error:

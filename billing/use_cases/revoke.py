@@ -27,8 +27,8 @@ from billing.model import (
 from billing.ports import Ports
 from billing.rules.access import decide_paid, plans_of
 from billing.use_cases.cancel import PATIENCE
-from billing.use_cases.execute_intent import carry_out, carry_out_kept, stopping
-from billing.use_cases.expire_checkouts import close_pages
+from billing.use_cases.execute_intent import execute_intent, execute_intent_shielded, stopping
+from billing.use_cases.expire_checkouts import expire_checkouts
 from billing.use_cases.sync import record_snapshot
 
 LOOK_AGAIN = 5.0  # real seconds
@@ -36,7 +36,7 @@ PAID_DAYS = "paid before a revocation"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RevokeRequest:
     """What the admin asked for. `plan_id` None: every plan of the server. `at_once`: `when:now`."""
 
     guild_id: int
@@ -49,7 +49,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Affected:
+class AffectedSubscription:
     """A subscription that a revocation would stop. `payment` is the last one, where a refund was asked
     for; `fault` says why it could not be looked up."""
 
@@ -72,14 +72,14 @@ class Revocation:
     something stays until then; None where nothing does."""
 
     decision_id: str
-    order: Order
-    affected: tuple[Affected, ...]
+    order: RevokeRequest
+    affected: tuple[AffectedSubscription, ...]
     intents: tuple[Intent, ...]
     ended_grants: bool = False
     until: int | None = None
 
 
-async def preview_revoke(ports: Ports, order: Order) -> list[Affected]:
+async def preview_revoke(ports: Ports, order: RevokeRequest) -> list[AffectedSubscription]:
     """The subscriptions it would stop, with what a refund would give back; none where the member has none:
     then it only shuts them out.
 
@@ -95,18 +95,18 @@ async def preview_revoke(ports: Ports, order: Order) -> list[Affected]:
     return list(await asyncio.gather(*(_with_payment(ports, one) for one in affected)))
 
 
-async def _load_affected(ports: Ports, order: Order) -> list[Affected]:
+async def _load_affected(ports: Ports, order: RevokeRequest) -> list[AffectedSubscription]:
     state = await ports.ledger.load_member_state(order.guild_id, order.member_id)
     affected = []
     for subscription in state.subscriptions:
         plans = tuple(plans_of(subscription, state.plans))
         wanted = order.plan_id is None or order.plan_id in {p.id for p in plans}
         if wanted and _has_time_left(subscription, ports.now()):
-            affected.append(Affected(subscription, plans))
+            affected.append(AffectedSubscription(subscription, plans))
     return affected
 
 
-async def load_grants(ports: Ports, order: Order) -> list[Override]:
+async def load_grants(ports: Ports, order: RevokeRequest) -> list[Override]:
     """The member's grants that it would end, or shorten where their days were paid."""
     standing = await ports.ledger.load_overrides(order.guild_id, order.member_id, ports.now())
     return [o for o in standing if o.kind is OverrideKind.GRANT and order.plan_id in (None, o.plan_id)]
@@ -114,7 +114,7 @@ async def load_grants(ports: Ports, order: Order) -> list[Override]:
 
 async def _look_again(ports: Ports, key: SubscriptionKey) -> None:
     try:
-        async with ports.turns.of(key):
+        async with ports.turns.lock(key):
             provider = ports.provider_of(key)
             snapshot = await provider.fetch_subscription(key.id)
             await record_snapshot(ports, provider, snapshot, "provider", "fetched", "/revoke")
@@ -126,16 +126,18 @@ def _has_time_left(subscription: Subscription, now: int) -> bool:
     return subscription.status is not Status.ENDED or (subscription.paid_through or 0) > now
 
 
-async def _with_payment(ports: Ports, affected: Affected) -> Affected:
+async def _with_payment(ports: Ports, affected: AffectedSubscription) -> AffectedSubscription:
     subscription = affected.subscription
     try:
         payment = await ports.provider_of(subscription.key).fetch_last_payment(subscription)
     except ProviderError as error:
-        return replace(affected, fault=error.tell)
+        return replace(affected, fault=error.user_message)
     return replace(affected, payment=payment)
 
 
-async def _as_seen(ports: Ports, order: Order, seen: Sequence[Affected]) -> list[Affected]:
+async def _as_seen(
+    ports: Ports, order: RevokeRequest, seen: Sequence[AffectedSubscription]
+) -> list[AffectedSubscription]:
     """What it would stop as things stand, with the payments that were shown. A payment that was not shown is
     looked up when it is given back."""
     unseen = "" if not order.refund else "The last payment was not looked up."
@@ -147,7 +149,7 @@ async def _as_seen(ports: Ports, order: Order, seen: Sequence[Affected]) -> list
     return affected
 
 
-async def is_refund_changed(ports: Ports, order: Order, seen: Sequence[Affected]) -> bool:
+async def is_refund_changed(ports: Ports, order: RevokeRequest, seen: Sequence[AffectedSubscription]) -> bool:
     """Whether something else would be given back now than was shown. A provider that does not answer soon
     holds up no decision: what was shown counts then."""
     if not order.refund:
@@ -161,7 +163,9 @@ async def is_refund_changed(ports: Ports, order: Order, seen: Sequence[Affected]
     return any(not new.fault and not old.fault and new.payment != old.payment for old, new in pairs)
 
 
-async def revoke(ports: Ports, order: Order, seen: Sequence[Affected] | None = None) -> Revocation:
+async def revoke(
+    ports: Ports, order: RevokeRequest, seen: Sequence[AffectedSubscription] | None = None
+) -> Revocation:
     """Record the decision, which alone ends the access; then stop the billing and refund, now or as soon as
     the provider answers.
 
@@ -192,24 +196,28 @@ async def revoke(ports: Ports, order: Order, seen: Sequence[Affected] | None = N
     await ports.ledger.record_overrides(decided, intents, [notice], now, replaces=free)
     done = [await carry_out_or_join(ports, intent) for intent in intents]
     plan_ids = None if order.plan_id is None else [order.plan_id]
-    await close_pages(ports, order.guild_id, order.member_id, plan_ids)
+    await expire_checkouts(ports, order.guild_id, order.member_id, plan_ids)
     return Revocation(decision, order, tuple(affected), tuple(done), bool(grants), _until(blocks, now))
 
 
 def stays_until(
-    order: Order, affected: Sequence[Affected], grants: Sequence[Override], now: int
+    order: RevokeRequest, affected: Sequence[AffectedSubscription], grants: Sequence[Override], now: int
 ) -> int | None:
     """Until when something would stay; None where all would go at once."""
     return _until(_blocks(order, affected, "", now, grants), now)
 
 
-async def _names(ports: Ports, order: Order, affected: Sequence[Affected], grants: Sequence[Override]) -> str:
+async def _names(
+    ports: Ports, order: RevokeRequest, affected: Sequence[AffectedSubscription], grants: Sequence[Override]
+) -> str:
     touched = {order.plan_id, *(p.id for a in affected for p in a.plans), *(o.plan_id for o in grants)}
     plans = await ports.ledger.load_plans(order.guild_id, removed=True)
     return ", ".join(plan.name for plan in plans if plan.id in touched)
 
 
-def _given_back(intents: Sequence[Intent], affected: Sequence[Affected]) -> tuple[int, Money | None]:
+def _given_back(
+    intents: Sequence[Intent], affected: Sequence[AffectedSubscription]
+) -> tuple[int, Money | None]:
     """How many payments the member gets back; of a single one, how much, where that was looked up."""
     keys = [i.key for i in intents if i.kind is IntentKind.REFUND_LAST_PAYMENT]
     amounts = [a.refundable for a in affected if a.subscription.key in keys and a.refundable is not None]
@@ -221,12 +229,16 @@ async def carry_out_or_join(ports: Ports, intent: Intent) -> Intent:
     if await ports.ledger.load_intent(intent.id) is None:
         others = await ports.ledger.load_intents_of(intent.key)
         waits = (i for i in others if i.kind is intent.kind and i.state is IntentState.PENDING)
-        return await carry_out(ports, next(waits, intent))
-    return await carry_out_kept(ports, intent)
+        return await execute_intent(ports, next(waits, intent))
+    return await execute_intent_shielded(ports, intent)
 
 
 def _blocks(
-    order: Order, affected: Sequence[Affected], decision: str, now: int, grants: Sequence[Override] = ()
+    order: RevokeRequest,
+    affected: Sequence[AffectedSubscription],
+    decision: str,
+    now: int,
+    grants: Sequence[Override] = (),
 ) -> list[Override]:
     """At once: one block. At the period's end: one for each plan from the last end of what is paid for it
     on, and, where every plan is meant, one over all from the last of these ends on."""
@@ -246,13 +258,15 @@ def _blocks(
     return [_barring(block, affected) for block in blocks]
 
 
-def _barring(block: Override, affected: Sequence[Affected]) -> Override:
+def _barring(block: Override, affected: Sequence[AffectedSubscription]) -> Override:
     """Of one plan, it covers what pays for that plan now, also once that is switched to another one."""
     keys = (one.subscription.key for one in affected if block.plan_id in {p.id for p in one.plans})
     return replace(block, subscriptions=tuple(keys))
 
 
-def _paid_days(order: Order, affected: Sequence[Affected], decision: str, now: int) -> list[Override]:
+def _paid_days(
+    order: RevokeRequest, affected: Sequence[AffectedSubscription], decision: str, now: int
+) -> list[Override]:
     """The days that are paid of what is ended at once, as grants: those below the block wait for an Undo.
     A plan that the order does not name, and that the same subscription paid for, keeps its days meanwhile."""
     grants = []
@@ -266,7 +280,7 @@ def _paid_days(order: Order, affected: Sequence[Affected], decision: str, now: i
     return grants
 
 
-def _block(order: Order, decision: str, plan_id: int | None, starts_at: int, now: int) -> Override:
+def _block(order: RevokeRequest, decision: str, plan_id: int | None, starts_at: int, now: int) -> Override:
     return Override(
         id=0,
         decision_id=decision,
@@ -298,7 +312,7 @@ def _until(blocks: Sequence[Override], now: int) -> int | None:
     return last if last > now else None
 
 
-def stop_of(subscription: Subscription, order: Order) -> IntentKind | None:
+def stop_of(subscription: Subscription, order: RevokeRequest) -> IntentKind | None:
     """How the order stops its billing; None where that is ending already."""
     if order.at_once and subscription.status is not Status.ENDED:
         return IntentKind.CANCEL_NOW
@@ -307,7 +321,7 @@ def stop_of(subscription: Subscription, order: Order) -> IntentKind | None:
     return None
 
 
-def _intents(order: Order, affected: Affected, decision: str, now: int) -> list[Intent]:
+def _intents(order: RevokeRequest, affected: AffectedSubscription, decision: str, now: int) -> list[Intent]:
     subscription = affected.subscription
     stop = stop_of(subscription, order)
     kinds = [stop] if stop is not None else []

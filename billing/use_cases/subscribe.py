@@ -210,12 +210,12 @@ def _way(ports: Ports, plan: Plan, price: Price, starts: int | None, *, first_ti
 
 async def _with_page(ports: Ports, member_id: int, plan: Plan, way: Way, names: Names) -> Way:
     try:
-        async with ports.turns.of((member_id, plan.id, way.provider)):  # asked twice at once: one page
+        async with ports.turns.lock((member_id, plan.id, way.provider)):  # asked twice at once: one page
             url = await _page(ports, ports.providers[way.provider], member_id, plan, way, names)
             return replace(way, url=url)
     except ProviderError as error:
         log.warning("no page to pay on for plan %s: %s", plan.id, error)
-        return replace(way, fault=error.tell)
+        return replace(way, fault=error.user_message)
 
 
 async def _page(ports: Ports, provider: Provider, member_id: int, plan: Plan, way: Way, names: Names) -> str:

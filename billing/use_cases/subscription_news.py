@@ -27,7 +27,7 @@ from billing.model import (
     Switched,
 )
 from billing.ports import Failure, Ports, Provider
-from billing.rules.access import Right, decide_right, paid_plans
+from billing.rules.access import SubscriptionAccess, decide_right, paid_plans
 
 DAY = 86_400
 OWED = (Status.PAST_DUE, Status.UNPAID)
@@ -156,7 +156,9 @@ def _is_over(ports: Ports, known: Subscription, snapshot: Subscription, now: int
     return had and snapshot.status is Status.ENDED and _right_left(ports, known, snapshot, now) is None
 
 
-def _right_left(ports: Ports, known: Subscription, snapshot: Subscription, now: int) -> Right | None:
+def _right_left(
+    ports: Ports, known: Subscription, snapshot: Subscription, now: int
+) -> SubscriptionAccess | None:
     """What an ended subscription still gives: until the moment that its member was told, once they were."""
     told = known.paid_through if known.status is Status.ENDED else None
     kept = snapshot if told is None else replace(snapshot, paid_through=told)

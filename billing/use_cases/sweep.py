@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from billing.errors import LedgerError, ProviderError, ProviderUnavailable
 from billing.model import DisputeState, Plan, Status, Subscription, SubscriptionKey, SweepFailing
-from billing.ports import Known, Ports, Provider
+from billing.ports import Ports, Provider, RecordedSubscription
 from billing.rules.access import plans_of
 from billing.sweep_state import SweepState, load_sweep, record_sweep
-from billing.use_cases.audit_members import check_members
+from billing.use_cases.audit_members import audit_members
 from billing.use_cases.bind import is_proven, is_to_propose
 from billing.use_cases.blocks import load_block
 from billing.use_cases.missing_subscription import NOT_LISTED
@@ -60,7 +60,7 @@ async def sweep(ports: Ports) -> list[str]:
     await tell_wrong_clock(ports)
     await tell_backup_failed(ports)
     await look_for_lacks(ports)
-    await check_members(ports)
+    await audit_members(ports)
     return faults
 
 
@@ -233,7 +233,7 @@ async def _load_to_look_up(ports: Ports, provider: Provider, name: str) -> list[
 
 
 async def _record_new(ports: Ports, provider: Provider, listed: Subscription) -> None:
-    async with ports.turns.of(listed.key):
+    async with ports.turns.lock(listed.key):
         if await ports.ledger.load_subscription(listed.key) is None:
             try:
                 await record_snapshot(ports, provider, listed, "sweep", "compared", "sweep")
@@ -241,7 +241,9 @@ async def _record_new(ports: Ports, provider: Provider, listed: Subscription) ->
                 await ports.ledger.record_stale([listed.key], "sweep", ports.now())
 
 
-async def _needs_look(ports: Ports, provider: Provider, known: Known, listed: Subscription) -> bool:
+async def _needs_look(
+    ports: Ports, provider: Provider, known: RecordedSubscription, listed: Subscription
+) -> bool:
     """It changed; or its payer may be found, or written to it, by now; or it should have been stopped."""
     ours = known.subscription
     if _facts(ours) != _facts(listed):

@@ -31,20 +31,20 @@ from billing.model import (
     SubscriptionKey,
     UnmappedProduct,
 )
-from billing.ports import Dispute, Ports, Provider, StaleSubscription, Synced
+from billing.ports import Dispute, Ports, Provider, StaleSubscription, SyncResult
 from billing.rules.access import decide_right, plans_of
-from billing.rules.backoff import next_try, next_try_of, tries_by_age
+from billing.rules.backoff import next_try, next_try_by_age, tries_by_age
 from billing.use_cases.bind import confirm, find_payer, propose, write_payer
 from billing.use_cases.blocks import block_in
 from billing.use_cases.chargebacks import bar_payer
 from billing.use_cases.execute_intent import stopping
-from billing.use_cases.expire_checkouts import close_others
-from billing.use_cases.missing_subscription import give_up_vanished
+from billing.use_cases.expire_checkouts import expire_other_checkouts
+from billing.use_cases.missing_subscription import give_up_missing
 from billing.use_cases.payment_alerts import paid_twice, paid_while_blocked
 from billing.use_cases.refresh_prices import refresh_price, refresh_product
 from billing.use_cases.refunds import is_refund, is_reversal, tell_refund, tell_taken_back
 from billing.use_cases.subscription_news import milestones, plan_names
-from billing.use_cases.unparsable_subscription import give_up_unreadable
+from billing.use_cases.unparsable_subscription import give_up_unparsable
 from billing.work_outcome import WorkOutcome, ids_of, put_off
 
 # The same time as UNKNOWN_TRIES take.
@@ -79,7 +79,7 @@ async def locate_event(ports: Ports, event: Event) -> WorkOutcome | None:
         now = ports.now()
         young = not isinstance(error, ProviderNotFound) or now < event.occurred_at + UNKNOWN_SECONDS
         if young or (is_reversal(event) and not await tell_taken_back(ports, event)):
-            at = next_try_of(event.occurred_at, now)
+            at = next_try_by_age(event.occurred_at, now)
             await ports.ledger.record_event_failed(event, str(error), at)
             return put_off(error, tries_by_age(event.occurred_at, now), {"event": event.id})
         keys = []
@@ -117,7 +117,7 @@ async def _located(ports: Ports, event: Event) -> list[SubscriptionKey]:
 async def record_dispute(ports: Ports, provider: Provider, dispute_id: str, evidence: str) -> None:
     """Look at one dispute and at its subscription, and record where they stand."""
     where = (provider.name, provider.account)
-    async with ports.turns.of(("dispute", *where, dispute_id)):
+    async with ports.turns.lock(("dispute", *where, dispute_id)):
         subscription_id, state = await provider.fetch_dispute(dispute_id)
         before = await ports.ledger.load_dispute(*where, dispute_id)
         if state is DisputeState.NONE and before is not None:
@@ -130,10 +130,10 @@ async def record_dispute(ports: Ports, provider: Provider, dispute_id: str, evid
 async def _record_disputed(ports: Ports, provider: Provider, dispute: Dispute, evidence: str) -> None:
     why = f"dispute {dispute.state}"
     if dispute.key is None:
-        heard = Synced(None, "provider", why, evidence, ports.now(), dispute=dispute)
+        heard = SyncResult(None, "provider", why, evidence, ports.now(), dispute=dispute)
         await ports.ledger.record_synced(heard)
         return
-    async with ports.turns.of(dispute.key):
+    async with ports.turns.lock(dispute.key):
         fetched = await provider.fetch_subscription(dispute.key.id)
         snapshot = replace(fetched, dispute=dispute.state)
         synced = await _conclude(ports, provider, snapshot, "provider", why, evidence)
@@ -144,7 +144,7 @@ async def _record_disputed(ports: Ports, provider: Provider, dispute: Dispute, e
         await ports.ledger.record_synced(replace(synced, dispute=dispute))
 
 
-async def _disputed(ports: Ports, synced: Synced, dispute_id: str) -> Synced:
+async def _disputed(ports: Ports, synced: SyncResult, dispute_id: str) -> SyncResult:
     """With what follows from a dispute: the admins and the member hear of it, and a lost one ends the
     billing."""
     snapshot = synced.snapshot
@@ -172,11 +172,11 @@ def _stop_lost(key: SubscriptionKey, dispute_id: str, now: int) -> Intent:
 
 async def sync_subscription(ports: Ports, stale: StaleSubscription) -> WorkOutcome:
     """Fetch one subscription and record it; a failure keeps the mark for another try and changes nothing."""
-    async with ports.turns.of(stale.key):
+    async with ports.turns.lock(stale.key):
         try:
             provider = ports.provider_of(stale.key)
             snapshot = await provider.fetch_subscription(stale.key.id)
-            synced = Synced(None, "provider", "nobody has agreed to it yet", stale.evidence, ports.now())
+            synced = SyncResult(None, "provider", "nobody has agreed to it yet", stale.evidence, ports.now())
             if snapshot.customer_id:
                 synced = await _conclude(ports, provider, snapshot, "provider", "fetched", stale.evidence)
         except ProviderError as error:
@@ -184,7 +184,7 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> WorkOutco
                 at = next_try(ports.now(), stale.attempts)
                 await ports.ledger.record_fetch_failed(stale, str(error), at)
                 return put_off(error, stale.attempts)
-            synced = Synced(None, "provider", str(error), stale.evidence, ports.now())
+            synced = SyncResult(None, "provider", str(error), stale.evidence, ports.now())
         changed = await ports.ledger.record_synced(replace(synced, stale_version=stale.version))
         if synced.snapshot is None:
             return WorkOutcome(f"given up, {synced.why}")
@@ -194,16 +194,16 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> WorkOutco
     return WorkOutcome("changed" if changed else "unchanged", ids_of(synced.snapshot.binding))
 
 
-async def _close_others(ports: Ports, synced: Synced) -> None:
+async def _close_others(ports: Ports, synced: SyncResult) -> None:
     """Once somebody has paid on a page of theirs."""
     if synced.snapshot is not None and any(isinstance(notice.body, Started) for notice in synced.notices):
-        await close_others(ports, synced.snapshot)
+        await expire_other_checkouts(ports, synced.snapshot)
 
 
 async def _gives_up(ports: Ports, stale: StaleSubscription, error: ProviderError) -> bool:
     if isinstance(error, ProviderMisread):
-        return await give_up_unreadable(ports, stale, error)
-    return isinstance(error, ProviderNotFound) and await give_up_vanished(ports, stale)
+        return await give_up_unparsable(ports, stale, error)
+    return isinstance(error, ProviderNotFound) and await give_up_missing(ports, stale)
 
 
 async def record_snapshot(
@@ -220,7 +220,7 @@ async def record_snapshot(
 
 async def _conclude(
     ports: Ports, provider: Provider, snapshot: Subscription, who: str, why: str, evidence: str
-) -> Synced:
+) -> SyncResult:
     known, state = await ports.ledger.load_with_member(snapshot.key)
     if known is None:
         ports.arrivals.see_sold(provider.name, snapshot.created_at, ports.clock.now())
@@ -229,7 +229,7 @@ async def _conclude(
     else:
         snapshot = confirm(known, snapshot)
     binding = snapshot.binding
-    synced = Synced(snapshot, who, why, evidence, ports.now())
+    synced = SyncResult(snapshot, who, why, evidence, ports.now())
     if binding is None:
         return replace(synced, notices=await propose(ports, snapshot))
     if state is None:

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 UNREADABLE_TRIES = 8
 
 
-async def give_up_unreadable(ports: Ports, stale: StaleSubscription, error: ProviderMisread) -> bool:
+async def give_up_unparsable(ports: Ports, stale: StaleSubscription, error: ProviderMisread) -> bool:
     """Whether it is let go of: after some tries, where it is nobody's here and not sold here, as far as the
     ledger and its checkout tell. One that is a member's is told to the admins, and stays."""
     if stale.attempts < UNREADABLE_TRIES:

@@ -73,7 +73,7 @@ async def _ask(ports: Ports, provider: Provider, arrival: Arrival) -> None:
         missing = [event async for event in _missing(ports, provider, arrival)]
     except ProviderError as error:
         log.warning("%s could not be asked whether what was refused is true: %s", provider.title, error)
-        arrival.blind, arrival.young = error.tell, isinstance(error, ProviderUnavailable)
+        arrival.blind, arrival.young = error.user_message, isinstance(error, ProviderUnavailable)
         return
     arrival.blind = ""
     if any(event.occurred_at <= now - MINUTE for event in missing):
@@ -110,7 +110,7 @@ async def _grouped(listed: AsyncIterator[Event]) -> AsyncIterator[list[Event]]:
 def _declare(ports: Ports, provider: Provider, arrival: Arrival) -> None:
     """A fault begins."""
     arrival.lost_since, arrival.lost_refused = ports.now(), arrival.refused > 0
-    log.error("%s", provider.unheard(refused=arrival.lost_refused).says)
+    log.error("%s", provider.unheard(refused=arrival.lost_refused).message)
 
 
 async def _tell(ports: Ports, provider: Provider, since: int, *, refused: bool) -> bool:
@@ -140,8 +140,10 @@ async def find_kept(ledger: Values, provider: Provider) -> list[Finding]:
     if kept is None or not kept[2]:
         return []
     found, since = provider.unheard(refused=bool(kept[3])), datetime.fromtimestamp(kept[2], UTC)
-    says = f"{found.says} The bot has seen this since {since:%Y-%m-%d %H:%M} UTC, and until it was stopped."
-    return [replace(found, says=says)]
+    says = (
+        f"{found.message} The bot has seen this since {since:%Y-%m-%d %H:%M} UTC, and until it was stopped."
+    )
+    return [replace(found, message=says)]
 
 
 async def _keep(ports: Ports, provider: Provider, arrival: Arrival) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 
 from billing.errors import DuesError
 from billing.model import Event, Intent, IntentState, MemberMark, Notice
-from billing.ports import Ports, StaleSubscription, Work
-from billing.rules.backoff import next_try, next_try_of
+from billing.ports import Ports, QueueName, StaleSubscription
+from billing.rules.backoff import next_try, next_try_by_age
 from billing.use_cases.cancel import PATIENCE
-from billing.use_cases.deliver_notice import tell_notice
-from billing.use_cases.execute_intent import carry_out
+from billing.use_cases.deliver_notice import deliver_notice
+from billing.use_cases.execute_intent import execute_intent
 from billing.use_cases.look_up_checkout import watch_returns
-from billing.use_cases.reconcile import converge_member
+from billing.use_cases.reconcile import reconcile_member
 from billing.use_cases.refresh_prices import refresh_prices
 from billing.use_cases.restored_ledger import begin
 from billing.use_cases.sweep import sweep
@@ -47,14 +47,14 @@ _Key = Callable[[Any], Hashable]
 
 
 @dataclass(frozen=True)
-class Lane:
+class WorkQueue:
     """One kind of work: where it waits, how one piece is done, and how many at a time.
 
     `key` tells pieces that must not run side by side; a piece in the works is not taken up again.
     `postpone` keeps a piece that could not be done, with why, behind the others.
     """
 
-    name: Work
+    name: QueueName
     load: _Load
     handle: Callable[[Any], Awaitable[WorkOutcome]]
     key: _Key
@@ -62,32 +62,34 @@ class Lane:
     postpone: Callable[[Any, str], Awaitable[None]]
 
 
-def lanes(ports: Ports) -> list[Lane]:
+def work_queues(ports: Ports) -> list[WorkQueue]:
     """From a stored event to a role, and what people are told of it."""
 
     def lane(
-        name: Work,
+        name: QueueName,
         width: int,
         load: _Load,
         key: _Key,
         handle: Callable[..., Any],
         postpone: Callable[..., Any],
-    ) -> Lane:
-        return Lane(name, load, partial(handle, ports), key, width, partial(postpone, ports))
+    ) -> WorkQueue:
+        return WorkQueue(name, load, partial(handle, ports), key, width, partial(postpone, ports))
 
     ledger = ports.ledger
     return [
-        lane(Work.LOCATE, 4, partial(_load_events, ports), _events, locate_events, _postpone_events),
-        lane(Work.SYNC, 16, ledger.load_stale, attrgetter("key"), sync_subscription, _postpone_fetch),
-        lane(Work.CONVERGE, 16, ledger.load_marked, _member, converge_member, _postpone_member),
-        lane(Work.CARRY_OUT, 4, ledger.load_intents, attrgetter("key"), _carry_out, _postpone_intent),
-        lane(Work.TELL, 4, ledger.load_notices, _recipient, tell_notice, _postpone_notice),
+        lane(QueueName.LOCATE, 4, partial(_load_events, ports), _events, locate_events, _postpone_events),
+        lane(QueueName.SYNC, 16, ledger.load_stale, attrgetter("key"), sync_subscription, _postpone_fetch),
+        lane(QueueName.RECONCILE, 16, ledger.load_marked, _member, reconcile_member, _postpone_member),
+        lane(
+            QueueName.EXECUTE_INTENT, 4, ledger.load_intents, attrgetter("key"), _carry_out, _postpone_intent
+        ),
+        lane(QueueName.DELIVER, 4, ledger.load_notices, _recipient, deliver_notice, _postpone_notice),
     ]
 
 
 async def _carry_out(ports: Ports, intent: Intent) -> WorkOutcome:
     """The log is told no more of a wish: its reason is somebody's own words."""
-    done = await carry_out(ports, intent)
+    done = await execute_intent(ports, intent)
     words = f"{done.kind}, {done.state}"
     return put_off(words, intent.attempts) if done.state is IntentState.PENDING else WorkOutcome(words)
 
@@ -102,7 +104,7 @@ async def _load_events(ports: Ports, at: int, limit: int) -> list[list[Event]]:
 async def _postpone_events(ports: Ports, events: Sequence[Event], why: str) -> None:
     """Those that were located after all are left as they are."""
     for event in events:
-        at = next_try_of(event.occurred_at, ports.now())
+        at = next_try_by_age(event.occurred_at, ports.now())
         await ports.ledger.record_event_failed(event, why, at)
 
 
@@ -111,7 +113,7 @@ async def _postpone_fetch(ports: Ports, stale: StaleSubscription, why: str) -> N
 
 
 async def _postpone_member(ports: Ports, mark: MemberMark, why: str) -> None:
-    await ports.ledger.record_converge_failed(mark, why, next_try(ports.now(), mark.attempts))
+    await ports.ledger.record_reconcile_failed(mark, why, next_try(ports.now(), mark.attempts))
 
 
 async def _postpone_intent(ports: Ports, intent: Intent, why: str) -> None:
@@ -123,7 +125,7 @@ async def _postpone_intent(ports: Ports, intent: Intent, why: str) -> None:
 
 
 async def _postpone_notice(ports: Ports, notice: Notice, why: str) -> None:
-    await ports.ledger.record_notice_failed(notice.key, next_try_of(notice.created_at, ports.now()))
+    await ports.ledger.record_notice_failed(notice.key, next_try_by_age(notice.created_at, ports.now()))
 
 
 def _events(events: Sequence[Event]) -> Hashable:
@@ -177,12 +179,12 @@ class Worker:
     def __init__(self, ports: Ports, sync_interval: float) -> None:
         self._ports = ports
         self._sync_interval = sync_interval
-        self._wakes = {lane.name: asyncio.Event() for lane in lanes(ports)}
+        self._wakes = {lane.name: asyncio.Event() for lane in work_queues(ports)}
         self._timer = asyncio.Event()
         self._begun = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    def wake(self, works: Collection[Work] = tuple(Work)) -> None:
+    def wake(self, works: Collection[QueueName] = tuple(QueueName)) -> None:
         """To be called on the event loop after any commit, with what it may have left waiting: lanes that
         look in vain cost an event a tenth of its way to a role (bench/). The timer hears of every commit, and
         wakes them all within a second."""
@@ -192,7 +194,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin; Discord must be ready to take calls."""
-        runs = [self._run_lane(lane) for lane in lanes(self._ports)]
+        runs = [self._run_lane(lane) for lane in work_queues(self._ports)]
         runs += [
             self._begin(),
             self._run_timer(),
@@ -233,7 +235,7 @@ class Worker:
                 task.cancel()  # and with it, what it still waits for
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _run_lane(self, lane: Lane) -> None:
+    async def _run_lane(self, lane: WorkQueue) -> None:
         await self._begun.wait()
         wake = self._wakes[lane.name]
         running: dict[Hashable, asyncio.Task[None]] = {}
@@ -246,7 +248,7 @@ class Worker:
             await asyncio.gather(*running.values(), return_exceptions=True)
 
     async def _fill(
-        self, lane: Lane, running: dict[Hashable, asyncio.Task[None]], wake: asyncio.Event
+        self, lane: WorkQueue, running: dict[Hashable, asyncio.Task[None]], wake: asyncio.Event
     ) -> None:
         """Take up pieces until the lane is full or nothing waits.
 
@@ -269,7 +271,7 @@ class Worker:
                         wake.set()
                         return
 
-    async def _load(self, lane: Lane, limit: int) -> list[Any]:
+    async def _load(self, lane: WorkQueue, limit: int) -> list[Any]:
         try:
             return await lane.load(self._ports.now(), limit)
         except DuesError as error:
@@ -278,7 +280,7 @@ class Worker:
             self._wakes[lane.name].set()
             return []
 
-    async def _handle(self, lane: Lane, piece: Any) -> None:
+    async def _handle(self, lane: WorkQueue, piece: Any) -> None:
         started = asyncio.get_running_loop().time()
         try:
             outcome = await lane.handle(piece)
@@ -295,7 +297,7 @@ class Worker:
         ids = {"ids": _ids(piece) | outcome.ids}
         log.log(level, "%s: %s in %.1f ms", lane.name, outcome.words, took, extra=ids)
 
-    async def _postpone(self, lane: Lane, piece: Any, why: str) -> None:
+    async def _postpone(self, lane: WorkQueue, piece: Any, why: str) -> None:
         """Behind the others, or a few pieces at fault would fill the lane for good."""
         try:
             await lane.postpone(piece, why)

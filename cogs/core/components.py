@@ -21,7 +21,7 @@ OURS = "dues"
 
 
 @dataclass(frozen=True, slots=True)
-class Pressed:
+class ComponentPress:
     """What a custom id carried; `values` is what was chosen in a menu."""
 
     who: int
@@ -41,14 +41,14 @@ FOREIGN = "This button is of another version of the bot. Please use the command 
 _LARGEST = 1 << 63  # of what Discord and the ledger count with
 
 
-def number(text: str) -> int:
+def parse_id(text: str) -> int:
     """A number that a custom id carried; Conflict for what is none."""
     if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) < _LARGEST):
         raise Conflict(FOREIGN)
     return int(text)
 
 
-Action = Callable[[Interaction, Pressed], Awaitable[None]]
+Action = Callable[[Interaction, ComponentPress], Awaitable[None]]
 
 
 def custom_id(action: str, who: int, rest: str = "") -> str:
@@ -69,14 +69,14 @@ def is_press(interaction: Interaction) -> bool:
     return is_component and str(data.get("custom_id", "")).startswith(f"{OURS}:")
 
 
-async def act(interaction: Interaction, actions: Mapping[str, Action]) -> None:
+async def dispatch(interaction: Interaction, actions: Mapping[str, Action]) -> None:
     """Carry out what was pressed; NotAllowed for somebody else's button."""
     data = cast("dict[str, Any]", interaction.data)
     _, name, whose, rest = [*data["custom_id"].split(":", 3), "", "", ""][:4]
-    who = number(whose)
+    who = parse_id(whose)
     if who not in (0, interaction.user.id):
         raise NotAllowed("This button was made for somebody else. /subscriptions shows yours.")
     action = actions.get(name)
     if action is None:
         raise Conflict(FOREIGN)
-    await action(interaction, Pressed(who, rest, tuple(data.get("values", ()))))
+    await action(interaction, ComponentPress(who, rest, tuple(data.get("values", ()))))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 NOBODY = discord.AllowedMentions.none()
 
 
-async def think(interaction: Interaction, *, replace: bool = False) -> None:
+async def defer(interaction: Interaction, *, replace: bool = False) -> None:
     """Acknowledge within Discord's three seconds. `replace`: the answer will take the place of the message
     whose button was pressed; otherwise it is a new one that the caller alone sees."""
     if replace:
@@ -25,7 +25,7 @@ async def think(interaction: Interaction, *, replace: bool = False) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
 
 
-async def answer(interaction: Interaction, card: LayoutView, *, replace: bool = False) -> None:
+async def respond(interaction: Interaction, card: LayoutView, *, replace: bool = False) -> None:
     """Show a card: in the place of what `think` announced, else as the first answer."""
     if interaction.response.is_done():
         await interaction.edit_original_response(view=card, allowed_mentions=NOBODY)
@@ -35,7 +35,7 @@ async def answer(interaction: Interaction, card: LayoutView, *, replace: bool = 
         await interaction.response.send_message(view=card, ephemeral=True, allowed_mentions=NOBODY)
 
 
-async def add(interaction: Interaction, card: LayoutView) -> None:
+async def follow_up(interaction: Interaction, card: LayoutView) -> None:
     """Another message below the answer, for the caller alone."""
     await interaction.followup.send(view=card, ephemeral=True, allowed_mentions=NOBODY)
 

@@ -173,8 +173,8 @@ def require_seen(guild: discord.Guild) -> None:
 def cannot_give(guild: discord.Guild, role: discord.Role) -> list[str]:
     """Why the bot could not give this role as things stand."""
     me = guild.me
-    said = [] if me.guild_permissions.manage_roles else [RolesNotPermitted.tell]
-    return said if role < me.top_role else [*said, RoleAboveBot.tell]
+    said = [] if me.guild_permissions.manage_roles else [RolesNotPermitted.user_message]
+    return said if role < me.top_role else [*said, RoleAboveBot.user_message]
 
 
 def can_write(channel: discord.TextChannel) -> bool:

@@ -37,7 +37,7 @@ class TokenRefused(DuesError):  # noqa: N818 - named by what happened, like the 
 
 
 @dataclass(frozen=True)
-class Introduction:
+class ApplicationInfo:
     """What Discord says of the application. `gateway_url` None where it names none."""
 
     name: str
@@ -59,7 +59,7 @@ def use_gateway(url: str | None) -> None:
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = ClosingWebSocket.fixed or yarl.URL(url)
 
 
-async def introduce(token: str) -> Introduction:
+async def fetch_application(token: str) -> ApplicationInfo:
     """Ask once. TokenRefused, or DiscordUnavailable for anything that may pass."""
     async with _logged_in(token) as client:
         return await _ask(client)
@@ -78,10 +78,10 @@ async def _logged_in(token: str) -> AsyncIterator[discord.Client]:
         raise DiscordUnavailable(detail=f"login: {kind_of(error)}") from None
 
 
-async def _ask(client: discord.Client) -> Introduction:
+async def _ask(client: discord.Client) -> ApplicationInfo:
     flags = client.application_flags
     members = flags.gateway_guild_members or flags.gateway_guild_members_limited
-    return Introduction(str(client.user), members, await _ask_gateway(client))
+    return ApplicationInfo(str(client.user), members, await _ask_gateway(client))
 
 
 async def _ask_gateway(client: discord.Client) -> str | None:
@@ -94,11 +94,11 @@ async def _ask_gateway(client: discord.Client) -> str | None:
     return url if isinstance(url, str) and url else None
 
 
-async def wait_for_discord(token: str, clock: Clock) -> Introduction:
+async def wait_for_discord(token: str, clock: Clock) -> ApplicationInfo:
     """Ask until Discord answers, more and more seldom. TokenRefused ends it."""
     for attempt in range(1 << 30):
         try:
-            return await introduce(token)
+            return await fetch_application(token)
         except DiscordUnavailable as error:
             pause = _AGAIN[min(attempt, len(_AGAIN) - 1)]
             log.warning("Discord does not answer (%s); next try in %d s", error, pause)
@@ -110,9 +110,9 @@ async def check_discord(token: str, sellers: Collection[int]) -> list[Finding]:
     """Whether the token logs in, what the application may do, and whether the bot is in a server, and in
     those that plans are sold in (`sellers`)."""
     try:
-        found = await introduce(token)
+        found = await fetch_application(token)
     except DuesError as error:
-        says, cure = error.tell, "See docs/setup-discord.md."
+        says, cure = error.user_message, "See docs/setup-discord.md."
         if error.retry:
             says = "Discord is not answering just now."
             cure = "Check again in a few minutes; discordstatus.com tells of outages."

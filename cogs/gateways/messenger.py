@@ -12,7 +12,7 @@ from cogs.core.direct_messages import PATIENCE, send_direct
 from cogs.core.discord_errors import FAULTS, UNWRITABLE, is_of_discord, translate
 from cogs.core.interactions import NOBODY
 from cogs.views.notices import notice_card
-from cogs.views.subscription import Place
+from cogs.views.subscription import Audience
 
 if TYPE_CHECKING:
     from cogs.core.base import BaseBot
@@ -28,7 +28,7 @@ class DiscordMessenger:
     async def tell(self, notice: Notice) -> None:
         """See the port. A server that is gone can be told nothing: MessagesClosed."""
         if notice.member_id is not None:
-            card = await notice_card(self._bot.ports, notice, Place(self._bot))
+            card = await notice_card(self._bot.ports, notice, Audience(self._bot))
             await send_direct(self._bot, notice.member_id, card)
             return
         settings = await self._ledger.load_guild_settings(notice.guild_id)
@@ -37,7 +37,7 @@ class DiscordMessenger:
 
     async def _post(self, notice: Notice, channel_id: int) -> bool:
         """False when the channel is gone or closed to the bot."""
-        card = await notice_card(self._bot.ports, notice, Place(self._bot, notice.guild_id))
+        card = await notice_card(self._bot.ports, notice, Audience(self._bot, notice.guild_id))
         try:
             async with asyncio.timeout(PATIENCE):
                 channel = self._bot.get_partial_messageable(channel_id, guild_id=notice.guild_id)
@@ -62,5 +62,5 @@ class DiscordMessenger:
         if guild.owner_id is None:
             raise MessagesClosed(detail=f"the owner of server {notice.guild_id} is not known")
         await send_direct(
-            self._bot, guild.owner_id, await notice_card(self._bot.ports, notice, Place(self._bot))
+            self._bot, guild.owner_id, await notice_card(self._bot.ports, notice, Audience(self._bot))
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from billing.model import Money, NextCharge, Price, Status, Step, Subscription, Unsure
-from billing.provider_names import title_of
+from billing.provider_names import display_name
 from billing.rules.charges import decide_charges, decide_prices
 from cogs.views.text import day, money
 
@@ -15,7 +15,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def often(interval: str, count: int) -> str:
+def recurring_price(interval: str, count: int) -> str:
     """'a month', 'every 3 months'."""
     return f"a {interval}" if count == 1 else f"every {count} {interval}s"
 
@@ -25,7 +25,7 @@ def price_words(price: Price, locale: str = "en-US") -> str:
     if price.amount is None:
         return works_out(price.provider)
     amount = money(Money(price.amount, price.currency), locale)
-    return f"{amount} {often(price.interval, price.interval_count)}"
+    return f"{amount} {recurring_price(price.interval, price.interval_count)}"
 
 
 def sale_words(price: Price, locale: str = "en-US") -> str:
@@ -37,7 +37,7 @@ def sale_words(price: Price, locale: str = "en-US") -> str:
 
 def works_out(provider: str) -> str:
     """Where only the provider can tell the sum."""
-    return f"an amount that {title_of(provider)} works out"
+    return f"an amount that {display_name(provider)} works out"
 
 
 def steps_words(steps: Sequence[Step], unit: Price | NextCharge, locale: str, *, more: str = "more ") -> str:
@@ -48,7 +48,7 @@ def steps_words(steps: Sequence[Step], unit: Price | NextCharge, locale: str, *,
         amount = money(Money(step.amount, unit.currency), locale)
         own = step if step.interval else unit
         if step.times is None:
-            said.append(f"{amount} {often(own.interval, own.interval_count)}")
+            said.append(f"{amount} {recurring_price(own.interval, own.interval_count)}")
         elif step is steps[-1]:  # and nothing after it
             said.append(f"{amount} {_times(step.times, own.interval, own.interval_count, more)}".rstrip())
         else:
@@ -72,7 +72,7 @@ def charge_words(charge: NextCharge, provider: str, locale: str = "en-US") -> st
 
 def _times(times: int, interval: str, count: int, more: str) -> str:
     """'once more', 'a month, 3 more times'."""
-    return f"once {more}" if times == 1 else f"{often(interval, count)}, {times} {more}times"
+    return f"once {more}" if times == 1 else f"{recurring_price(interval, count)}, {times} {more}times"
 
 
 MAY_APPLY = "a discount or tax may apply"

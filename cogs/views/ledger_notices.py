@@ -12,7 +12,7 @@ from billing.model import (
     WrongClock,
 )
 from billing.ports import Ports
-from billing.provider_names import title_of
+from billing.provider_names import display_name
 from billing.use_cases.doctor import find_wrong_clock
 from cogs.core.gateway_recovery import why_closed
 from cogs.views.text import INTENTS, day, moment
@@ -49,7 +49,7 @@ def new(body: LedgerNew) -> str:
 
 def sweep_failing(body: SweepFailing) -> str:
     """For the admins: what was missed does not heal."""
-    title = title_of(body.provider)
+    title = display_name(body.provider)
     return (
         f"### The bot cannot compare its records with {title}\nIt has failed since {moment(body.since)}. "
         "Nobody loses a role because of this. But if a notification was missed, a new payment or a "
@@ -62,7 +62,7 @@ def sweep_failing(body: SweepFailing) -> str:
 def wrong_clock(body: WrongClock) -> str:
     """For whoever runs the bot: how far off it is, and how to set it."""
     (found,) = find_wrong_clock(body.skew)
-    return f"### The clock of the bot's machine is wrong\n{found.says}\n{found.cure}"
+    return f"### The clock of the bot's machine is wrong\n{found.message}\n{found.cure}"
 
 
 def gateway_closed(body: GatewayClosed) -> str:
@@ -77,7 +77,7 @@ async def not_repeated(ports: Ports, notice: Notice, body: NotRepeated) -> str:
     """For whoever asked: it was not done."""
     intent = await ports.ledger.load_intent(body.intent)
     doing = INTENTS[intent.kind][1] if intent else "what was asked"
-    provider = title_of(body.subscription.provider)
+    provider = display_name(body.subscription.provider)
     whose = "your subscription" if notice.member_id is not None else f"the subscription of <@{body.member}>"
     return (
         f"### Please look at this again\nThe bot was restored from a backup, in which {doing} was still to "

@@ -26,14 +26,14 @@ from billing.model import (
     Switched,
 )
 from billing.ports import Ports
-from billing.provider_names import title_of
+from billing.provider_names import display_name
 from billing.rules.access import decide
 from billing.rules.roles import roles_of
 from cogs.core.keys import key_text
 from cogs.views import layout
 from cogs.views.charges import sums_words
 from cogs.views.receipt import others
-from cogs.views.subscription import Place, Shown, ask_button, back_button, buttons, describe
+from cogs.views.subscription import Audience, SubscriptionView, ask_button, back_button, buttons, describe
 from cogs.views.text import NOT_AGAIN, day, escaped, moment, money
 
 MemberBody: TypeAlias = (
@@ -53,7 +53,7 @@ MemberBody: TypeAlias = (
 
 
 def member_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
-    notice: Notice, body: MemberBody, shown: Shown | None, place: Place
+    notice: Notice, body: MemberBody, shown: SubscriptionView | None, place: Audience
 ) -> str:
     """What happened, without the roles that came or went (`roles_text`)."""
     plan, server = escaped(body.plan, 300) or "your plan", escaped(place.server(notice.guild_id))
@@ -97,10 +97,10 @@ def member_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
 
 
 def _title(body: PaymentFailed | RenewalStopped | RenewalResumed | Refunded | Ended) -> str:
-    return title_of(body.subscription.provider)
+    return display_name(body.subscription.provider)
 
 
-def _its_roles(notice: Notice, shown: Shown | None, place: Place) -> str:
+def _its_roles(notice: Notice, shown: SubscriptionView | None, place: Audience) -> str:
     return place.roles(notice.guild_id, shown.role_ids) if shown and shown.role_ids else "your access"
 
 
@@ -131,7 +131,7 @@ _CAUSES = {
 }
 
 
-def _roles_changed(notice: Notice, body: RolesChanged, plan: str, place: Place) -> str:
+def _roles_changed(notice: Notice, body: RolesChanged, plan: str, place: Audience) -> str:
     """The heading names the roles."""
     if body.given:
         back = "back" if body.cause is Cause.RESTORED else "now"
@@ -143,7 +143,9 @@ def _roles_changed(notice: Notice, body: RolesChanged, plan: str, place: Place) 
     return f"{heading}\n{_CAUSES[body.cause].format(plan=plan, sub=sub, server=server)}"
 
 
-def _payment_failed(notice: Notice, body: PaymentFailed, plan: str, shown: Shown | None, place: Place) -> str:
+def _payment_failed(
+    notice: Notice, body: PaymentFailed, plan: str, shown: SubscriptionView | None, place: Audience
+) -> str:
     server, title = escaped(place.server(notice.guild_id)), _title(body)
     amount = f" of {money(body.amount, place.locale)}" if body.amount else ""
     reason = f" {escaped(body.reason, 200)}" if body.reason else ""
@@ -159,7 +161,9 @@ def _payment_failed(notice: Notice, body: PaymentFailed, plan: str, shown: Shown
     )
 
 
-def _payment_waits(notice: Notice, body: PaymentWaits, plan: str, shown: Shown | None, place: Place) -> str:
+def _payment_waits(
+    notice: Notice, body: PaymentWaits, plan: str, shown: SubscriptionView | None, place: Audience
+) -> str:
     roles, server = _its_roles(notice, shown, place), escaped(place.server(notice.guild_id))
     how = "Press Update payment and pay the open invoice there."
     if shown is not None and shown.sums.pay_url is not None:
@@ -170,7 +174,7 @@ def _payment_waits(notice: Notice, body: PaymentWaits, plan: str, shown: Shown |
     return f"### Your bank wants you to confirm a payment\nIt is for {plan} in **{server}**. {stay}\n{how}"
 
 
-def _switched(body: Switched, plan: str, server: str, shown: Shown | None, place: Place) -> str:
+def _switched(body: Switched, plan: str, server: str, shown: SubscriptionView | None, place: Audience) -> str:
     before = escaped(body.before, 300)
     sums = f" It costs {sums_words(shown.subscription, place.locale)}." if shown else ""
     if not body.plan:
@@ -180,13 +184,15 @@ def _switched(body: Switched, plan: str, server: str, shown: Shown | None, place
     return f"### You switched from {before} to {plan}\nThis is your plan in **{server}** now.{sums}"
 
 
-def _not_again(shown: Shown | None, place: Place) -> str:
+def _not_again(shown: SubscriptionView | None, place: Audience) -> str:
     """Of this one; another one for the same roles may go on."""
     goes_on = others(shown, place) if shown else []
     return " ".join([NOT_AGAIN, *goes_on]) if goes_on else "You won't be charged again."
 
 
-def _stopped(notice: Notice, body: RenewalStopped, sub: str, shown: Shown | None, place: Place) -> str:
+def _stopped(
+    notice: Notice, body: RenewalStopped, sub: str, shown: SubscriptionView | None, place: Audience
+) -> str:
     """A receipt like that of /cancel."""
     server = escaped(place.server(notice.guild_id))
     renews = shown is not None and shown.subscription.renews
@@ -218,7 +224,7 @@ _DISPUTES = {
 }
 
 
-def _refunded(body: Refunded, plan: str, server: str, shown: Shown | None) -> str:
+def _refunded(body: Refunded, plan: str, server: str, shown: SubscriptionView | None) -> str:
     amount = f" of {money(body.amount)} in all" if body.amount else ""
     stands = ""
     if shown is not None and shown.subscription.renews:
@@ -233,7 +239,7 @@ def _refunded(body: Refunded, plan: str, server: str, shown: Shown | None) -> st
     )
 
 
-async def roles_text(ports: Ports, notice: Notice, place: Place) -> str:
+async def roles_text(ports: Ports, notice: Notice, place: Audience) -> str:
     """Which roles came and went with it, and which are left."""
     body = notice.body
     if not isinstance(body, RoleNews):
@@ -259,7 +265,7 @@ async def _left(ports: Ports, notice: Notice) -> set[int]:
 
 
 async def member_button(  # noqa: PLR0911 - one case a kind
-    ports: Ports, notice: Notice, body: MemberBody, shown: Shown | None
+    ports: Ports, notice: Notice, body: MemberBody, shown: SubscriptionView | None
 ) -> layout.Row | None:
     """What the member can do about it, with one button; below the thanks for a new one, all of its own."""
     if isinstance(body, Started):
@@ -290,7 +296,7 @@ async def member_button(  # noqa: PLR0911 - one case a kind
             return None
 
 
-def _own_button(label: str, action: str, shown: Shown) -> ui.Item[Any]:
+def _own_button(label: str, action: str, shown: SubscriptionView) -> ui.Item[Any]:
     return layout.button(label, action, shown.binding.member_id, key_text(shown.subscription.key))
 
 

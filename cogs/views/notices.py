@@ -51,7 +51,7 @@ from billing.model import (
     WrongClock,
 )
 from billing.ports import Ports
-from billing.provider_names import title_of
+from billing.provider_names import display_name
 from billing.use_cases.execute_intent import STOPPED_ALREADY, why_held
 from cogs.core.components import ID_LIMIT
 from cogs.views import layout, ledger_notices, ownership_notices, payment_notices
@@ -59,7 +59,7 @@ from cogs.views.brake import brake_card
 from cogs.views.charges import sums_words
 from cogs.views.member_notices import MemberBody, member_button, member_text, roles_text
 from cogs.views.receipt import receipt_text
-from cogs.views.subscription import Place, Shown, buttons, look_up
+from cogs.views.subscription import Audience, SubscriptionView, buttons, load_views
 from cogs.views.text import INTENTS, day, escaped, money
 
 ROLES_MENDED = "Once it is mended the bot tries again by itself; `/doctor fix:True` tries at once."
@@ -67,7 +67,7 @@ ROLES_MENDED = "Once it is mended the bot tries again by itself; `/doctor fix:Tr
 BRAKE_OFF = "### Nothing is held back any more\nIt was decided, or nobody would lose roles now."
 
 
-async def notice_card(ports: Ports, notice: Notice, place: Place) -> layout.Card:
+async def notice_card(ports: Ports, notice: Notice, place: Audience) -> layout.Card:
     """A notice as a message."""
     if isinstance(notice.body, Braked):
         return await brake_card(ports, notice.guild_id) or layout.note(BRAKE_OFF)
@@ -109,14 +109,14 @@ _COLOURS: dict[type[NoticeBody], int] = {
 }
 
 
-async def notice_text(ports: Ports, notice: Notice, place: Place) -> str:
+async def notice_text(ports: Ports, notice: Notice, place: Audience) -> str:
     """A notice in words."""
     said = [await _what_happened(ports, notice, place), await roles_text(ports, notice, place)]
     return "\n".join(line for line in said if line)
 
 
 async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
-    ports: Ports, notice: Notice, place: Place
+    ports: Ports, notice: Notice, place: Audience
 ) -> str:
     """What happened, in words."""
     match notice.body:
@@ -194,12 +194,12 @@ async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
 def _unheard(ports: Ports, body: Unheard) -> str:
     provider = ports.providers.get(body.provider)
     if provider is None:
-        return f"### Payments through {title_of(body.provider)}\nThe bot is not connected to it any more."
+        return f"### Payments through {display_name(body.provider)}\nThe bot is not connected to it any more."
     fault = provider.unheard(refused=body.refused)
-    return f"### Notifications from {provider.title} do not get through\n{fault.says}\n{fault.cure}"
+    return f"### Notifications from {provider.title} do not get through\n{fault.message}\n{fault.cure}"
 
 
-def _screening(notice: Notice, body: Screening, place: Place) -> str:
+def _screening(notice: Notice, body: Screening, place: Audience) -> str:
     role = place.roles(notice.guild_id, [body.role]) if body.role is not None else "Your roles"
     return (
         f"### One more step in {escaped(place.server(notice.guild_id))}\n"
@@ -208,17 +208,19 @@ def _screening(notice: Notice, body: Screening, place: Place) -> str:
     )
 
 
-def _where(notice: Notice, place: Place) -> str:
+def _where(notice: Notice, place: Audience) -> str:
     return f"**{escaped(place.server(notice.guild_id))}**"
 
 
-async def _shown(ports: Ports, key: SubscriptionKey | None, *, closely: bool = False) -> Shown | None:
+async def _shown(
+    ports: Ports, key: SubscriptionKey | None, *, closely: bool = False
+) -> SubscriptionView | None:
     subscription = await ports.ledger.load_subscription(key) if key else None
-    shown = await look_up(ports, [subscription] if subscription else [], closely=closely)
+    shown = await load_views(ports, [subscription] if subscription else [], closely=closely)
     return shown[0] if shown else None
 
 
-def _revoked(notice: Notice, body: Revoked, place: Place) -> str:
+def _revoked(notice: Notice, body: Revoked, place: Audience) -> str:
     plans = escaped(body.plans, 300) or "your access"
     when = f"It does not renew and ends on {day(body.until)}." if body.until else "It has ended at once."
     reason = escaped(body.reason, 300)
@@ -236,7 +238,7 @@ def _revoked(notice: Notice, body: Revoked, place: Place) -> str:
     return "\n".join(line for line in said if line)
 
 
-def _granted(notice: Notice, body: Granted, pays: Shown | None, place: Place) -> str:
+def _granted(notice: Notice, body: Granted, pays: SubscriptionView | None, place: Audience) -> str:
     until = f"until {day(body.until)}" if body.until else "for good"
     said = [
         f"### You got {escaped(body.plan)}",
@@ -249,13 +251,13 @@ def _granted(notice: Notice, body: Granted, pays: Shown | None, place: Place) ->
     return "\n".join(line for line in said if line)
 
 
-def _grant_ended(notice: Notice, body: GrantEnded, place: Place) -> str:
+def _grant_ended(notice: Notice, body: GrantEnded, place: Audience) -> str:
     what = escaped(body.plan) or "what they gave you"
     left = "You still have it, as you pay for it." if body.has else "You can subscribe to it with /subscribe."
     return f"### Grant ended: {what}\nThe admins of {_where(notice, place)} took it back. {left}"
 
 
-def _refund(body: Revoked, place: Place) -> str:
+def _refund(body: Revoked, place: Audience) -> str:
     """It is under way when this is told; should it be refused, the admins hear of it."""
     if body.refunds > 1:
         return "Your last payments are being refunded."
@@ -277,13 +279,13 @@ def _asked(body: Asked) -> str:
 def _unmapped(body: UnmappedProduct) -> str:
     return (
         "### A member pays for something that no plan here sells\n"
-        f"<@{body.member}> pays the {title_of(body.provider)} price "
+        f"<@{body.member}> pays the {display_name(body.provider)} price "
         f"`{body.price}` of product `{body.product}`, and gets no role for it.\n"
         "Choose the plan that it shall count as; if there is none yet, make one with /plans add."
     )
 
 
-def _refused(notice: Notice, body: RoleRefused, place: Place) -> str:
+def _refused(notice: Notice, body: RoleRefused, place: Audience) -> str:
     which = f"the role {place.roles(notice.guild_id, [body.role])}" if body.role else "the roles"
     return (
         f"### A role could not be set\nOf <@{body.member}>, and perhaps of others: {which}.\n"
@@ -291,7 +293,7 @@ def _refused(notice: Notice, body: RoleRefused, place: Place) -> str:
     )
 
 
-async def _outcome(ports: Ports, notice: Notice, body: IntentOutcome, place: Place) -> str:
+async def _outcome(ports: Ports, notice: Notice, body: IntentOutcome, place: Audience) -> str:
     intent = await ports.ledger.load_intent(body.intent)
     if intent is None:
         return "A wish was carried out. /subscriptions shows how things stand."
@@ -304,7 +306,7 @@ async def _outcome(ports: Ports, notice: Notice, body: IntentOutcome, place: Pla
 def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = True) -> str:
     """How something asked of the provider stands, for an admin. `connected`: whether the bot can ask."""
     done, doing = INTENTS[intent.kind]
-    provider = title_of(intent.key.provider)
+    provider = display_name(intent.key.provider)
     match intent.state:
         case IntentState.DONE if intent.kind is IntentKind.REFUND_LAST_PAYMENT and intent.refunded:
             return f"{done}: {money(intent.refunded, locale)}."

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from billing.model import Linked, Notice, PayerProposed, UnboundPayers
-from billing.provider_names import title_of
+from billing.provider_names import display_name
 from billing.use_cases.unowned_subscriptions import NOBODYS_CURE, nobodys_words
 from cogs.core.components import ID_LIMIT
 from cogs.core.keys import key_text
 from cogs.views import layout
-from cogs.views.subscription import Place, Shown, describe
+from cogs.views.subscription import Audience, SubscriptionView, describe
 from cogs.views.text import escaped
 
 # Nobody reads that nothing is charged: the bot may only not know of it.
@@ -18,18 +18,18 @@ NONE_KNOWN = (
 )
 
 
-def unbound(notice: Notice, body: UnboundPayers, place: Place) -> str:
+def unbound(notice: Notice, body: UnboundPayers, place: Audience) -> str:
     """Somebody pays, and gets nothing for it."""
     return (
         f"### Unknown payers in {escaped(place.server(notice.guild_id))}\n"
-        f"{nobodys_words(body.many, title_of(body.provider))} They may be from before the bot, or bought in "
+        f"{nobodys_words(body.many, display_name(body.provider))} They may be from before the bot, or bought in "
         f"another way.\n{NOBODYS_CURE} /doctor shows how many are left."
     )
 
 
 def proposed(body: PayerProposed) -> str:
     """An admin decides."""
-    title = title_of(body.subscription.provider)
+    title = display_name(body.subscription.provider)
     return (
         f"### Is this <@{body.member}>'s subscription?\n"
         f"Somebody pays for **{escaped(body.plan)}** with `{body.subscription.id}`, and it gives nobody a "
@@ -46,7 +46,7 @@ def link_button(guild_id: int, body: PayerProposed) -> layout.Row | None:
     return layout.row(layout.button("Link it", "linkthis", 0, rest))
 
 
-def linked(notice: Notice, body: Linked, shown: Shown | None, place: Place) -> str:
+def linked(notice: Notice, body: Linked, shown: SubscriptionView | None, place: Audience) -> str:
     """The member hears why they have roles."""
     where = f"**{escaped(place.server(notice.guild_id))}**"
     head = f"### You have {escaped(body.plan)}\nAn admin of {where} linked a running subscription to you."

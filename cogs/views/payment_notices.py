@@ -19,15 +19,15 @@ from billing.model import (
     Unreadable,
     Vanished,
 )
-from billing.provider_names import title_of
+from billing.provider_names import display_name
 from cogs.views.charges import sums_words
-from cogs.views.subscription import Place, Shown
+from cogs.views.subscription import Audience, SubscriptionView
 from cogs.views.text import day, escaped, moment, money
 
 SLACK = 900  # seconds: the longest rest between two tries
 
 
-def _sold(key: SubscriptionKey, shown: Shown | None, place: Place) -> str:
+def _sold(key: SubscriptionKey, shown: SubscriptionView | None, place: Audience) -> str:
     if shown is None:
         return f"subscription `{key.id}`"
     return (
@@ -55,12 +55,12 @@ def disputed(body: Disputed) -> str:
 
 def through(key: SubscriptionKey) -> str:
     """Who decides a dispute: the bank behind a card; PayPal itself, whatever the payment was made with."""
-    return "their bank" if key.provider == "stripe" else title_of(key.provider)
+    return "their bank" if key.provider == "stripe" else display_name(key.provider)
 
 
 def taken_back(body: TakenBack) -> str:
     """For the admins: a payment was taken back that could not be matched."""
-    provider = title_of(body.provider)
+    provider = display_name(body.provider)
     return (
         f"### A payment was taken back\n{provider} took a payment back (`{body.reference}`) and does not say "
         "which subscription it was for, so nobody has lost a role for it. Find it in your account there by "
@@ -68,7 +68,9 @@ def taken_back(body: TakenBack) -> str:
     )
 
 
-def paid_while_blocked(notice: Notice, body: PaidWhileBlocked, shown: Shown | None, place: Place) -> str:
+def paid_while_blocked(
+    notice: Notice, body: PaidWhileBlocked, shown: SubscriptionView | None, place: Audience
+) -> str:
     """For the member or the admins: somebody paid for what is revoked."""
     trial = shown is not None and shown.subscription.status is Status.TRIALING
     if notice.member_id is not None:
@@ -83,7 +85,9 @@ def paid_while_blocked(notice: Notice, body: PaidWhileBlocked, shown: Shown | No
     )
 
 
-def _paid_in_vain(notice: Notice, body: PaidWhileBlocked, shown: Shown | None, place: Place) -> str:
+def _paid_in_vain(
+    notice: Notice, body: PaidWhileBlocked, shown: SubscriptionView | None, place: Audience
+) -> str:
     gives = f"gives its roles until {day(body.starts_at)} only" if body.starts_at else "gives you no role"
     return (
         f"### This is revoked for you\nYou signed up for {_sold(body.subscription, shown, place)} in "
@@ -93,10 +97,10 @@ def _paid_in_vain(notice: Notice, body: PaidWhileBlocked, shown: Shown | None, p
     )
 
 
-def paid_twice(notice: Notice, body: PaidTwice, place: Place) -> str:
+def paid_twice(notice: Notice, body: PaidTwice, place: Audience) -> str:
     """For the member or the admins: two subscriptions renew for one plan."""
     plan, server = escaped(body.plan), escaped(place.server(notice.guild_id))
-    first, second = (title_of(key.provider) for key in (body.other, body.subscription))
+    first, second = (display_name(key.provider) for key in (body.other, body.subscription))
     ways = f"both through {first}" if first == second else f"one through {first}, one through {second}"
     if notice.member_id is not None:
         return (
@@ -111,37 +115,37 @@ def paid_twice(notice: Notice, body: PaidTwice, place: Place) -> str:
     )
 
 
-def charged_late(body: ChargedLate, shown: Shown | None, place: Place) -> str:
+def charged_late(body: ChargedLate, shown: SubscriptionView | None, place: Audience) -> str:
     """For the admins: a renewal that could not be stopped in time."""
     key = body.subscription
     return (
         f"### A renewal was charged after a revocation\n<@{body.member}> was charged"
-        f"{amount_words(body.amount, place)} for {_sold(key, shown, place)}: {title_of(key.provider)} "
+        f"{amount_words(body.amount, place)} for {_sold(key, shown, place)}: {display_name(key.provider)} "
         "did not answer when the paid period ended, so that the renewal could not be stopped in time. The "
         "billing has ended now. Give the money back in the provider's dashboard: subscription "
         f"`{key.id}`."
     )
 
 
-def amount_words(amount: Money | None, place: Place) -> str:
+def amount_words(amount: Money | None, place: Audience) -> str:
     """The money that a notice is about, with a blank before it; empty where it names none."""
     return "" if amount is None else f" {money(amount, place.locale)}"
 
 
-def refunded_by_hand(body: RefundedByHand, shown: Shown | None, place: Place) -> str:
+def refunded_by_hand(body: RefundedByHand, shown: SubscriptionView | None, place: Audience) -> str:
     """For the admins: a refund in the dashboard, after which the subscription goes on."""
     key = body.subscription
     return (
         f"### A payment was given back\n<@{body.member}> was refunded{amount_words(body.amount, place)} "
-        f"for {_sold(key, shown, place)}, in {title_of(key.provider)}'s dashboard. That alone "
+        f"for {_sold(key, shown, place)}, in {display_name(key.provider)}'s dashboard. That alone "
         "ends nothing: the subscription renews, and the roles stay. To end it, use /revoke."
     )
 
 
-def unreadable(body: Unreadable, shown: Shown | None, place: Place) -> str:
+def unreadable(body: Unreadable, shown: SubscriptionView | None, place: Audience) -> str:
     """For the admins: the provider's answer lacks what the bot needs."""
     key = body.subscription
-    provider = title_of(key.provider)
+    provider = display_name(key.provider)
     return (
         f"### A subscription cannot be read\n{provider}'s answer about <@{body.member}>'s "
         f"{_sold(key, shown, place)} lacks what the bot needs, so it changes no roles for it until it can "
@@ -150,10 +154,10 @@ def unreadable(body: Unreadable, shown: Shown | None, place: Place) -> str:
     )
 
 
-def vanished(body: Vanished, shown: Shown | None, place: Place) -> str:
+def vanished(body: Vanished, shown: SubscriptionView | None, place: Audience) -> str:
     """For the admins: the provider does not know a subscription."""
     key = body.subscription
-    provider = title_of(key.provider)
+    provider = display_name(key.provider)
     return (
         f"### {provider} does not know a subscription any more\nIt is <@{body.member}>'s "
         f"{_sold(key, shown, place)}, `{key.id}`; there may be others. The roles "
@@ -163,7 +167,7 @@ def vanished(body: Vanished, shown: Shown | None, place: Place) -> str:
     )
 
 
-def lifted(notice: Notice, body: Lifted, shown: Shown | None, place: Place) -> str:
+def lifted(notice: Notice, body: Lifted, shown: SubscriptionView | None, place: Audience) -> str:
     """For the member: a revocation was taken back."""
     plans = escaped(body.plans, 300)
     said = [

@@ -9,7 +9,7 @@ from billing.rules.charges import decide_charges
 from billing.use_cases.execute_intent import why_held
 from cogs.views import layout
 from cogs.views.charges import sums_words
-from cogs.views.subscription import Place, Shown, back_button
+from cogs.views.subscription import Audience, SubscriptionView, back_button
 from cogs.views.text import NOT_AGAIN, day, escaped, moment
 
 OwnPage: TypeAlias = "tuple[str, layout.Row | None]"
@@ -29,7 +29,9 @@ OFF = (
 )
 
 
-def receipt_card(intent: Intent, shown: Shown, place: Place, own: OwnPage = ("", None)) -> layout.Card:
+def receipt_card(
+    intent: Intent, shown: SubscriptionView, place: Audience, own: OwnPage = ("", None)
+) -> layout.Card:
     """What was wished, what came of it, and the way back while there is one. `own`: the provider's own page,
     where the bot could not do it."""
     said, link = own
@@ -38,7 +40,7 @@ def receipt_card(intent: Intent, shown: Shown, place: Place, own: OwnPage = ("",
     return layout.note(receipt_text(intent, shown, place, said), *rows, colour=colour)
 
 
-def receipt_text(intent: Intent, shown: Shown, place: Place, own: str = "") -> str:
+def receipt_text(intent: Intent, shown: SubscriptionView, place: Audience, own: str = "") -> str:
     """The receipt's words. `own`: what to say of the provider's own page."""
     where = f"{escaped(shown.name)} in **{escaped(place.server(shown.guild_id))}**"
     if intent.state is IntentState.DONE:
@@ -53,7 +55,7 @@ def receipt_text(intent: Intent, shown: Shown, place: Place, own: str = "") -> s
     return "\n".join(said)
 
 
-def _waits(intent: Intent, shown: Shown) -> str:
+def _waits(intent: Intent, shown: SubscriptionView) -> str:
     if not shown.connected:
         return f"{shown.title} {OFF}"
     if why := why_held(intent):
@@ -69,7 +71,7 @@ def _wished(intent: Intent) -> str:
     return "resumed" if intent.kind is IntentKind.RESUME else "cancelled"
 
 
-def _agreed(intent: Intent, shown: Shown, place: Place) -> str:
+def _agreed(intent: Intent, shown: SubscriptionView, place: Audience) -> str:
     sub = shown.subscription
     if intent.kind is IntentKind.RESUME:
         due = next((charge.at for charge in shown.sums.charges), sub.period_end)
@@ -90,7 +92,7 @@ def _agreed(intent: Intent, shown: Shown, place: Place) -> str:
     return " ".join([*kept, "Until it ends you can resume it."])
 
 
-def stays(shown: Shown, place: Place, end: int | None) -> list[str]:
+def stays(shown: SubscriptionView, place: Audience, end: int | None) -> list[str]:
     """Which roles stay until `end` (None: they go now), and which stay after that by what else there is."""
     beyond = shown.elsewhere.beyond(end)
     ending = [role for role in shown.role_ids if role not in beyond]
@@ -103,7 +105,7 @@ def stays(shown: Shown, place: Place, end: int | None) -> list[str]:
     return said + others(shown, place)
 
 
-def others(shown: Shown, place: Place) -> list[str]:
+def others(shown: SubscriptionView, place: Audience) -> list[str]:
     """The member's other subscriptions for the same roles, which go on."""
     said = []
     for name, sub in shown.elsewhere.charging:

@@ -22,8 +22,8 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import Ports
-from billing.provider_names import title_of
-from billing.rules.access import Right, block_on, decide, decide_right, plans_of
+from billing.provider_names import display_name
+from billing.rules.access import SubscriptionAccess, block_on, decide, decide_right, plans_of
 from billing.rules.charges import decide_charges
 from billing.use_cases.execute_intent import why_held
 from billing.use_cases.member_charges import Sums, load_sums
@@ -31,13 +31,13 @@ from billing.use_cases.subscribe import is_on_sale
 from cogs.core.keys import key_text
 from cogs.views import layout
 from cogs.views.charges import is_paused, sums_words
-from cogs.views.text import INTENTS, escaped, plain, roles, state_words, within
+from cogs.views.text import INTENTS, escaped, fit_lines, plain, roles, status_text
 
 RESUMABLE = (Status.TRIALING, Status.ACTIVE)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Audience:
     """Where a card is read. Role mentions resolve in their own server only, elsewhere names are shown."""
 
     client: discord.Client
@@ -73,14 +73,14 @@ class Elsewhere:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class SubscriptionView:
     """A subscription with all that its card tells. `right`: what it gives now; `connected`: whether the bot
     can reach the account it lives at; `elsewhere`: what else gives its member the same roles."""
 
     subscription: Subscription
     binding: Binding
     plans: tuple[Plan, ...]
-    right: Right | None
+    right: SubscriptionAccess | None
     block: Override | None
     parked: str | None
     waiting: tuple[Intent, ...]
@@ -125,9 +125,9 @@ class Shown:
         return self.subscription.status is not Status.ENDED and not self.subscription.ends_with_period
 
 
-async def look_up(
+async def load_views(
     ports: Ports, subscriptions: Iterable[Subscription], *, closely: bool = False
-) -> list[Shown]:
+) -> list[SubscriptionView]:
     """What their cards tell, in the same order. Unbound ones are left out. `closely`: the provider is asked
     for sums that the ledger does not tell."""
     states: dict[Binding, MemberState] = {}
@@ -144,11 +144,13 @@ async def look_up(
     return [replace(each, sums=found) for each, found in zip(shown, sums, strict=True)]
 
 
-async def _look_up(ports: Ports, subscription: Subscription, whose: Binding, state: MemberState) -> Shown:
+async def _look_up(
+    ports: Ports, subscription: Subscription, whose: Binding, state: MemberState
+) -> SubscriptionView:
     plans = tuple(plans_of(subscription, state.plans))
     provider = ports.providers.get(subscription.key.provider)
     intents = await ports.ledger.load_intents_of(subscription.key)
-    return Shown(
+    return SubscriptionView(
         subscription=subscription,
         binding=whose,
         plans=plans,
@@ -158,7 +160,7 @@ async def _look_up(ports: Ports, subscription: Subscription, whose: Binding, sta
         waiting=tuple(i for i in intents if i.state is IntentState.PENDING),
         keeps_period=provider is not None and provider.keeps_period,
         connected=ports.connects(subscription.key),
-        title=title_of(subscription.key.provider),
+        title=display_name(subscription.key.provider),
         sums=Sums(decide_charges(subscription)),
         elsewhere=_elsewhere(ports, subscription, plans, state),
     )
@@ -182,34 +184,34 @@ def _elsewhere(
 
 
 def subscription_box(
-    shown: Shown, place: Place, room: int = layout.TEXT_LIMIT
+    shown: SubscriptionView, place: Audience, room: int = layout.TEXT_LIMIT
 ) -> ui.Container[ui.LayoutView]:
     """The card of one subscription in at most `room` characters, with what its member can do about it."""
     return layout.box(describe(shown, place, room), buttons(shown), colour=_colour(shown))
 
 
-def describe(shown: Shown, place: Place, room: int = layout.TEXT_LIMIT) -> str:
+def describe(shown: SubscriptionView, place: Audience, room: int = layout.TEXT_LIMIT) -> str:
     """Plan, server, roles, state, price, and whatever else the member should know."""
     sub = shown.subscription
     lines = [
         (0, f"### {escaped(shown.name, 60)}"),
         (2, f"in **{escaped(place.server(shown.guild_id))}**"),
         (3, f"Roles: {place.roles(shown.guild_id, shown.role_ids)}" if shown.role_ids else ""),
-        (0, state_words(sub, shown.right)),
+        (0, status_text(sub, shown.right)),
         (1, _sums_line(shown, place)),
         *((0, trouble) for trouble in _troubles(shown)),
     ]
-    return within(room, lines)
+    return fit_lines(room, lines)
 
 
-def _sums_line(shown: Shown, place: Place) -> str:
+def _sums_line(shown: SubscriptionView, place: Audience) -> str:
     sub = shown.subscription
     if is_paused(sub) and not shown.sums.charges:
         return f"Through {shown.title}"
     return f"{sums_words(sub, place.locale, shown.sums.charges)}, through {shown.title}"
 
 
-def _troubles(shown: Shown) -> list[str]:
+def _troubles(shown: SubscriptionView) -> list[str]:
     said = []
     if shown.subscription.terms.by_invoice and shown.subscription.renews:
         said.append(f"{shown.title} sends you an invoice each time; nothing is taken by itself.")
@@ -225,13 +227,13 @@ def _troubles(shown: Shown) -> list[str]:
     return said + [_waiting(shown, intent) for intent in shown.waiting]
 
 
-def _waiting(shown: Shown, intent: Intent) -> str:
+def _waiting(shown: SubscriptionView, intent: Intent) -> str:
     if why := why_held(intent):
         return f"**Still to be done: {INTENTS[intent.kind][1]}.** {escaped(why, 200)}"
     return f"{shown.title} has not confirmed yet: {INTENTS[intent.kind][1]}. It is tried again."
 
 
-def buttons(shown: Shown) -> layout.Row | None:
+def buttons(shown: SubscriptionView) -> layout.Row | None:
     """Manage, cancel or resume, and the way to the admins."""
     who, key = shown.binding.member_id, key_text(shown.subscription.key)
     own = shown.subscription.is_payers
@@ -244,14 +246,14 @@ def buttons(shown: Shown) -> layout.Row | None:
     )
 
 
-def back_button(shown: Shown) -> ui.Item[ui.LayoutView] | None:
+def back_button(shown: SubscriptionView) -> ui.Item[ui.LayoutView] | None:
     """The way back from a cancellation, while there is one."""
     if shown.can_resume and shown.subscription.is_payers:
         return layout.button("Resume", "resume", shown.binding.member_id, key_text(shown.subscription.key))
     return again_button(shown)
 
 
-def again_button(shown: Shown) -> ui.Item[ui.LayoutView] | None:
+def again_button(shown: SubscriptionView) -> ui.Item[ui.LayoutView] | None:
     """The way to a new one for somebody whose paid time runs on after the end."""
     plan = next((plan for plan in shown.plans if is_on_sale(plan)), None)
     if plan is None or not shown.outlived:
@@ -277,13 +279,13 @@ def ask_button(block: Override | None, who: int) -> ui.Item[ui.LayoutView] | Non
     return layout.button("Ask the admins", "ask", who, f"{block.guild_id}:{block.decision_id}")
 
 
-def option_of(shown: Shown, place: Place) -> tuple[str, str, str]:
+def option_of(shown: SubscriptionView, place: Audience) -> tuple[str, str, str]:
     """Label, value and description of a subscription in a menu."""
     label = f"{plain(shown.name, 60)} — {plain(place.server(shown.guild_id), 37)}"
     return label, key_text(shown.subscription.key), sums_words(shown.subscription, place.locale, dated=False)
 
 
-def _colour(shown: Shown) -> int:
+def _colour(shown: SubscriptionView) -> int:
     if shown.block is not None or shown.subscription.status in (Status.UNPAID, Status.ENDED):
         return layout.BAD if shown.block is not None else layout.CALM
     if shown.right is None or shown.subscription.status is Status.PAST_DUE:

@@ -15,8 +15,8 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency, get_currency_precision
 
 from billing.model import Checkout, DisputeState, IntentKind, Money, Status, Subscription
-from billing.provider_names import title_of
-from billing.rules.access import Right
+from billing.provider_names import display_name
+from billing.rules.access import SubscriptionAccess
 from billing.rules.charges import decide_charges
 
 NAME_LIMIT = 100
@@ -93,7 +93,7 @@ def _role(role_id: int, names: dict[int, str] | None) -> str:
     return f"**{escaped(names[role_id], 40)}**" if role_id in names else "a deleted role"
 
 
-def within(room: int, lines: Iterable[tuple[int, str]]) -> str:
+def fit_lines(room: int, lines: Iterable[tuple[int, str]]) -> str:
     """Lines with their rank; where they are more than `room` characters, those of the highest rank go first.
     Rank 0 stays in any case."""
     kept = [(rank, line) for rank, line in lines if line]
@@ -102,11 +102,11 @@ def within(room: int, lines: Iterable[tuple[int, str]]) -> str:
     return "\n".join(line for _, line in kept)
 
 
-def state_words(subscription: Subscription, right: Right | None) -> str:
+def status_text(subscription: Subscription, right: SubscriptionAccess | None) -> str:
     """How a subscription stands, in plain words. `right`: what it gives now."""
     if subscription.dispute in _DISPUTES:
         paypal = subscription.key.provider != "stripe"
-        who = title_of(subscription.key.provider) if paypal else "the payer's bank"
+        who = display_name(subscription.key.provider) if paypal else "the payer's bank"
         return _DISPUTES[subscription.dispute].format(who)
     match subscription.status:
         case Status.ACTIVE:
@@ -172,7 +172,7 @@ def _trial(subscription: Subscription) -> str:
     return f"Free{until}; the first payment is taken then."
 
 
-def _past_due(right: Right | None, *, waits: bool) -> str:
+def _past_due(right: SubscriptionAccess | None, *, waits: bool) -> str:
     """`waits`: it did not fail, the customer has to confirm it."""
     said, mend = "The last payment failed", "Check the way you pay with Manage"
     if waits:
@@ -184,7 +184,7 @@ def _past_due(right: Right | None, *, waits: bool) -> str:
     return f"{said}. {mend}: the roles stay until {day(right.until)}."
 
 
-def _paid_until(right: Right | None) -> str:
+def _paid_until(right: SubscriptionAccess | None) -> str:
     return (
         f" It is paid until {day(right.until)}, and the roles stay until then."
         if right and right.until
@@ -205,7 +205,7 @@ def unsure_note(pages: Sequence[Checkout]) -> str:
     """Nobody pays twice because a provider did not answer in time. Empty for no pages."""
     if not pages:
         return ""
-    titles = " and ".join(dict.fromkeys(title_of(page.provider) for page in pages))
+    titles = " and ".join(dict.fromkeys(display_name(page.provider) for page in pages))
     return (
         f"**{titles} did not say whether a payment page that you opened earlier was paid.** If you paid "
         "there, don't pay again: your roles come as soon as it answers."

@@ -19,7 +19,7 @@ from db.queries import restored
 from db.queries.intents import record_intent
 from db.queries.notices import record_notice
 from db.queries.plans import load_plans
-from db.queries.reconcile_queue import mark
+from db.queries.reconcile_queue import enqueue_members
 from db.queries.rows import (
     OVERRIDE,
     SUBSCRIPTION,
@@ -92,7 +92,7 @@ def record_overrides(
     for notice in notices:
         record_notice(db, notice)
     add_changes(db, [_change(o, at, o.by, o.reason, "", _words(o)) for o in overrides])
-    mark(db, _members(overrides), "override", at)
+    enqueue_members(db, _members(overrides), "override", at)
 
 
 def record_lifted(  # noqa: PLR0913 - the port's parameters and the connection
@@ -124,7 +124,7 @@ def _lift(db: sqlite3.Connection, decision_id: str, by: int, reason: str, at: in
         (at, by, reason, decision_id),
     )
     add_changes(db, [_change(o, at, by, reason, _words(o), "lifted") for o in lifted])
-    mark(db, _members(lifted), "override lifted", at)
+    enqueue_members(db, _members(lifted), "override lifted", at)
     return lifted
 
 

@@ -47,7 +47,7 @@ _WATCHED = """
 """
 
 
-def mark(db: sqlite3.Connection, members: Iterable[Binding], why: str, at: int) -> None:
+def enqueue_members(db: sqlite3.Connection, members: Iterable[Binding], why: str, at: int) -> None:
     """A new reason is tried at once, also while an older one waits for its next try."""
     db.executemany(
         "INSERT INTO members (guild_id, member_id, version, why, marked_at, next_try_at)"
@@ -59,7 +59,7 @@ def mark(db: sqlite3.Connection, members: Iterable[Binding], why: str, at: int) 
 
 
 def record_marks(db: sqlite3.Connection, members: Sequence[Binding], why: str, at: int) -> None:
-    mark(db, members, why, at)
+    enqueue_members(db, members, why, at)
     db.executemany(
         f"UPDATE members SET parked = NULL WHERE {_THE_ONE} AND parked IS NOT NULL",
         [(m.guild_id, m.member_id) for m in members],
@@ -83,7 +83,7 @@ def record_granting(db: sqlite3.Connection, guild_id: int, member_id: int, role_
     )
 
 
-def record_converged(  # noqa: PLR0913 - the port's parameters and the connection
+def record_reconciled(  # noqa: PLR0913 - the port's parameters and the connection
     db: sqlite3.Connection,
     mark: MemberMark,
     gone: Sequence[int],
@@ -120,7 +120,7 @@ def _is_watched(db: sqlite3.Connection, mark: MemberMark, at: int) -> bool:
     return bool(db.execute(_WATCHED, who).fetchone()[0])
 
 
-def record_converge_failed(db: sqlite3.Connection, mark: MemberMark, error: str, next_try_at: int) -> None:
+def record_reconcile_failed(db: sqlite3.Connection, mark: MemberMark, error: str, next_try_at: int) -> None:
     """A reason that came meanwhile keeps its own, earlier moment."""
     db.execute(
         "UPDATE members SET attempts = attempts + 1, error = ?,"
@@ -153,7 +153,7 @@ def record_due(db: sqlite3.Connection, at: int) -> int:
     db.executemany(
         f"UPDATE members SET due_at = NULL WHERE {_THE_ONE}", [(m.guild_id, m.member_id) for m in due]
     )
-    mark(db, due, "time", at)
+    enqueue_members(db, due, "time", at)
     for member in due:
         record_stale(db, _living(db, member, since[member]), "timer", at)
     return len(due)

@@ -17,7 +17,7 @@ from billing.model import (
     Subscription,
 )
 from billing.paid import paid_through
-from billing.ports import Synced
+from billing.ports import SyncResult
 from billing.rules.access import decides, plans_of
 from db.queries import disputes, restored
 from db.queries.inbox import finish
@@ -25,12 +25,12 @@ from db.queries.intents import record_intent, record_outcome
 from db.queries.members import is_decided, record_barred, record_overrides
 from db.queries.notices import record_notice
 from db.queries.plans import load_plans
-from db.queries.reconcile_queue import mark, try_again
+from db.queries.reconcile_queue import enqueue_members, try_again
 from db.queries.rows import add_changes
 from db.queries.subscriptions import load_subscription, note_free_days, put, subject_of, tie
 
 
-def record_synced(db: sqlite3.Connection, synced: Synced) -> bool:
+def record_synced(db: sqlite3.Connection, synced: SyncResult) -> bool:
     new = synced.snapshot
     if synced.stale_version is not None:
         finished = finish(db, new.key if new else None, synced.stale_version, synced.at)
@@ -56,7 +56,7 @@ def record_synced(db: sqlite3.Connection, synced: Synced) -> bool:
 
 
 def _record_snapshot(
-    db: sqlite3.Connection, old: Subscription | None, fetched: Subscription, synced: Synced
+    db: sqlite3.Connection, old: Subscription | None, fetched: Subscription, synced: SyncResult
 ) -> bool:
     new = merge(_as_known(db, old, fetched), fetched, synced.at, at_once=synced.at_once)
     if synced.dispute is not None:
@@ -72,7 +72,7 @@ def _record_snapshot(
         plans = plans_of(new, load_plans(db, new.binding.guild_id, removed=True))
         note_free_days(db, new.binding, {role for plan in plans for role in plan.role_ids})
     if new.binding and (old is None or _is_decided_otherwise(db, old, new, new.binding)):
-        mark(db, [new.binding], synced.why, synced.at)
+        enqueue_members(db, [new.binding], synced.why, synced.at)
     return True
 
 
@@ -132,7 +132,7 @@ def _visible(sub: Subscription) -> str:
     return " ".join((sub.status, prices, *(f"{k}={v}" for k, v in facts.items() if v is not None)))
 
 
-def _change(old: Subscription | None, new: Subscription, synced: Synced) -> Change:
+def _change(old: Subscription | None, new: Subscription, synced: SyncResult) -> Change:
     return Change(
         synced.at,
         new.binding.guild_id if new.binding else None,
@@ -147,7 +147,7 @@ def _change(old: Subscription | None, new: Subscription, synced: Synced) -> Chan
 
 
 def record_intent_outcome(
-    db: sqlite3.Connection, intent: Intent, synced: Synced | None, notices: Sequence[Notice]
+    db: sqlite3.Connection, intent: Intent, synced: SyncResult | None, notices: Sequence[Notice]
 ) -> None:
     record_outcome(db, intent)
     if synced is not None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from billing.errors import Conflict, NotFound
 from billing.model import Binding, BoundBy, Change, Checkout, Item, Notice, Subscription, SubscriptionKey
-from billing.ports import Known
+from billing.ports import RecordedSubscription
 from db.queries.notices import record_notice
-from db.queries.reconcile_queue import mark
+from db.queries.reconcile_queue import enqueue_members
 from db.queries.rows import (
     CHECKOUT,
     SUBSCRIPTION,
@@ -112,9 +112,14 @@ def load_unbound(db: sqlite3.Connection, provider: str, account: str) -> list[Su
     return [subscription(row) for row in rows]
 
 
-def load_known(db: sqlite3.Connection, provider: str, account: str, ids: Sequence[str]) -> list[Known]:
+def load_known(
+    db: sqlite3.Connection, provider: str, account: str, ids: Sequence[str]
+) -> list[RecordedSubscription]:
     rows = db.execute(_KNOWN, (provider, account, to_json(ids)))
-    return [Known(number, subscription(tuple(row)), bool(overruled)) for number, overruled, *row in rows]
+    return [
+        RecordedSubscription(number, subscription(tuple(row)), bool(overruled))
+        for number, overruled, *row in rows
+    ]
 
 
 def load_living(
@@ -189,7 +194,7 @@ def record_binding(
     add_changes(db, [what])
     for notice in notices:
         record_notice(db, notice)
-    mark(db, [binding], "linked", at)
+    enqueue_members(db, [binding], "linked", at)
 
 
 def record_unbound(
@@ -208,7 +213,7 @@ def record_unbound(
     before, subject = f"member {whose.member_id}", subject_of(key)
     what = Change(at, guild_id, whose.member_id, subject, who, "link undone", "button", before, "nobody")
     add_changes(db, [what])
-    mark(db, [whose], "link undone", at)
+    enqueue_members(db, [whose], "link undone", at)
     return whose
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiosqlite
 
-from db.sqlite.group_commit import Lane, address
+from db.sqlite.group_commit import GroupCommitConnection, address
 
 # Operations that were written since the last time: some 4,000 pages of the log, of which many are the same.
 MANY = 1_500
@@ -17,7 +17,7 @@ MANY = 1_500
 _COPY = "PRAGMA wal_checkpoint(PASSIVE)"
 
 
-class Copier:
+class WalCheckpointer:
     """Copies what was committed into the ledger's file, on a connection of its own.
 
     Left to itself SQLite does so within some commit, which then takes 4 to 8 ms in place of 0.3, and all who
@@ -31,7 +31,7 @@ class Copier:
         self._next: float = MANY
         self._copying: asyncio.Task[None] | None = None
 
-    def changed(self, writer: Lane) -> None:
+    def changed(self, writer: GroupCommitConnection) -> None:
         """To be called on the event loop after every commit."""
         if writer.done >= self._next:
             self._next = writer.done + MANY
@@ -44,7 +44,7 @@ class Copier:
         if self._copying is not None:
             await self._copying
 
-    async def _copy(self, writer: Lane) -> None:
+    async def _copy(self, writer: GroupCommitConnection) -> None:
         try:
             async with aiosqlite.connect(address(self._path, "rw"), uri=True, isolation_level=None) as db:
                 await db.execute_fetchall(_COPY)

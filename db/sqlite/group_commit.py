@@ -13,29 +13,29 @@ from typing import Any
 import aiosqlite
 
 from billing.errors import LedgerUnavailable
-from billing.ports import Work
+from billing.ports import QueueName
 from db.sqlite.errors import fault_of, is_of_file
-from db.sqlite.write_count import Count
+from db.sqlite.write_count import WriteCount
 
 # So many are answered in one turn of the event loop: what each then does would hold up all others.
 AT_ONCE = 16
 
 Operation = Callable[[sqlite3.Connection], Any]
-OnChange = Callable[[Set[Work]], None]
+OnChange = Callable[[Set[QueueName]], None]
 
-ALL = frozenset(Work)
+ALL = frozenset(QueueName)
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting:
+class _PendingOperation:
     operation: Operation
-    leaves: Set[Work]
+    leaves: Set[QueueName]
     answer: asyncio.Future[Any]
     result: Any = None
     error: Exception | None = None
 
 
-class _Grouping(sqlite3.Connection):
+class _BatchingConnection(sqlite3.Connection):
     """A connection whose `commit` runs all that waits as one transaction, all or nothing, and `answer`s it.
 
     aiosqlite runs `commit` on its thread; that makes one hop of a whole group. Taken and answered there, and
@@ -44,9 +44,9 @@ class _Grouping(sqlite3.Connection):
     """
 
     only_reads = False
-    count: Count | None = None
-    waiting: deque[_Waiting]
-    answer: Callable[[tuple[_Waiting, ...], Exception | None, bool], object]
+    count: WriteCount | None = None
+    waiting: deque[_PendingOperation]
+    answer: Callable[[tuple[_PendingOperation, ...], Exception | None, bool], object]
 
     def commit(self) -> None:
         changes = self.total_changes
@@ -61,7 +61,7 @@ class _Grouping(sqlite3.Connection):
             self.count.keep()
         self.answer(group, failed, changed)
 
-    def _run_group(self, group: tuple[_Waiting, ...]) -> None:
+    def _run_group(self, group: tuple[_PendingOperation, ...]) -> None:
         """First as if no operation failed: savepoints for all of them cost the way in a tenth of its rate."""
         try:
             try:
@@ -76,7 +76,9 @@ class _Grouping(sqlite3.Connection):
             raise
 
     def _transact(
-        self, group: tuple[_Waiting, ...], run: Callable[[sqlite3.Connection, _Waiting], None]
+        self,
+        group: tuple[_PendingOperation, ...],
+        run: Callable[[sqlite3.Connection, _PendingOperation], None],
     ) -> None:
         self.execute("BEGIN" if self.only_reads else "BEGIN IMMEDIATE")
         changes = self.total_changes
@@ -91,11 +93,11 @@ class _Grouping(sqlite3.Connection):
             self.execute("ROLLBACK")
 
 
-def _run(db: sqlite3.Connection, waiting: _Waiting) -> None:
+def _run(db: sqlite3.Connection, waiting: _PendingOperation) -> None:
     waiting.result = waiting.operation(db)
 
 
-def _run_apart(db: sqlite3.Connection, waiting: _Waiting) -> None:
+def _run_apart(db: sqlite3.Connection, waiting: _PendingOperation) -> None:
     """An operation that fails is undone, and the others are not."""
     db.execute("SAVEPOINT operation")
     try:
@@ -113,13 +115,13 @@ def address(path: Path, mode: str) -> str:
     return f"{path.absolute().as_uri()}?mode={mode}"
 
 
-class Lane:
+class GroupCommitConnection:
     """One connection. `run` waits its turn, and answers once the transaction is over."""
 
-    def __init__(self, db: aiosqlite.Connection, raw: _Grouping, on_change: OnChange) -> None:
+    def __init__(self, db: aiosqlite.Connection, raw: _BatchingConnection, on_change: OnChange) -> None:
         self._db = db
         self._on_change = on_change
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_PendingOperation] = deque()
         self._loop = asyncio.get_running_loop()
         raw.waiting = self._waiting
         raw.answer = lambda *done: self._loop.call_soon_threadsafe(self._answer, *done)
@@ -137,15 +139,15 @@ class Lane:
         *,
         mode: str = "rw",
         on_change: OnChange = lambda works: None,
-        count: Count | None = None,
-    ) -> Lane:
+        count: WriteCount | None = None,
+    ) -> GroupCommitConnection:
         """Connect, and `prepare` the connection on its own thread before anything else. What changes anything
         is counted by `count`. `mode`: as for `address`."""
-        made: list[_Grouping] = []
+        made: list[_BatchingConnection] = []
         failed: list[Exception] = []
 
-        def connect(*args: Any, **options: Any) -> _Grouping:
-            raw = _Grouping(*args, **options)
+        def connect(*args: Any, **options: Any) -> _BatchingConnection:
+            raw = _BatchingConnection(*args, **options)
             raw.only_reads = mode != "rw"
             raw.count = count
             made.append(raw)
@@ -168,14 +170,14 @@ class Lane:
             raise fault_of(failed[0])
         return cls(db, made[0], on_change)
 
-    async def run(self, operation: Operation, leaves: Set[Work] = ALL) -> Any:
+    async def run(self, operation: Operation, leaves: Set[QueueName] = ALL) -> Any:
         """The operation's answer, once durable. Its own error, or the transaction's as a LedgerError.
 
         `leaves`: the work that it may leave waiting, for `on_change`.
         """
         if not self._open:
             raise LedgerUnavailable(detail="the ledger is closed")
-        waiting = _Waiting(operation, leaves, self._loop.create_future())
+        waiting = _PendingOperation(operation, leaves, self._loop.create_future())
         self._waiting.append(waiting)
         self._called.set()
         return await waiting.answer
@@ -198,7 +200,7 @@ class Lane:
             while self._waiting:
                 await self._db.commit()
 
-    def _answer(self, group: tuple[_Waiting, ...], failed: Exception | None, changed: bool) -> None:
+    def _answer(self, group: tuple[_PendingOperation, ...], failed: Exception | None, changed: bool) -> None:
         _answer_some(self._loop, group, failed)
         if failed:
             self.failed = True
@@ -209,7 +211,7 @@ class Lane:
 
 
 def _answer_some(
-    loop: asyncio.AbstractEventLoop, group: tuple[_Waiting, ...], failed: Exception | None
+    loop: asyncio.AbstractEventLoop, group: tuple[_PendingOperation, ...], failed: Exception | None
 ) -> None:
     """The first AT_ONCE now, the others a turn of the loop later each time."""
     for waiting in group[:AT_ONCE]:
@@ -218,7 +220,7 @@ def _answer_some(
         loop.call_soon(_answer_some, loop, group[AT_ONCE:], failed)
 
 
-def _answer(waiting: _Waiting, failed: Exception | None) -> None:
+def _answer(waiting: _PendingOperation, failed: Exception | None) -> None:
     if waiting.answer.done():  # nobody waits any more
         return
     error = failed or waiting.error

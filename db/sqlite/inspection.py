@@ -12,7 +12,7 @@ from typing import Any
 
 from billing.errors import LedgerDamaged, LedgerUnavailable
 from db.sqlite.errors import opening
-from db.sqlite.group_commit import Lane
+from db.sqlite.group_commit import GroupCommitConnection
 from db.sqlite.ledger import SqliteLedger
 from db.sqlite.lock import hold_if_there
 from db.sqlite.private_files import beside
@@ -25,11 +25,11 @@ from db.sqlite.schema import (
 )
 
 
-class SeenLedger(SqliteLedger):
+class InspectedLedger(SqliteLedger):
     """What is committed, to read. `schema`: of the file, 0 where it is empty; `newest`: what this program
     would bring it to. Before it has, nothing else may be read."""
 
-    def __init__(self, path: Path, reader: Lane, schema: int) -> None:
+    def __init__(self, path: Path, reader: GroupCommitConnection, schema: int) -> None:
         self._path, self._reader = path, reader
         self.schema, self.newest = schema, len(load_migrations())
 
@@ -42,14 +42,14 @@ class SeenLedger(SqliteLedger):
 
 
 @asynccontextmanager
-async def looking(path: Path) -> AsyncIterator[SeenLedger]:
+async def looking(path: Path) -> AsyncIterator[InspectedLedger]:
     """LedgerHeld where a bot has it; LedgerDamaged, LedgerTooNew, LedgerNoRoom where a migration would not
     fit on the disk, LedgerUnavailable where it cannot be read."""
     with opening(path), hold_if_there(path), TemporaryDirectory() as folder:
         where, mode = _readable(path, Path(folder))
         found: list[int] = []
-        reader = await Lane.open(where, _prepare(path, found.append), mode=mode)
-        ledger = SeenLedger(where, reader, found[0])
+        reader = await GroupCommitConnection.open(where, _prepare(path, found.append), mode=mode)
+        ledger = InspectedLedger(where, reader, found[0])
         try:
             yield ledger
         finally:

@@ -10,14 +10,14 @@ from contextlib import closing
 from pathlib import Path
 
 from db.sqlite.group_commit import address
-from db.sqlite.schema import prepare_walker, quick_check
+from db.sqlite.schema import prepare_scanner, quick_check
 
 log = logging.getLogger(__name__)
 
 _STEPS = 10_000  # of SQLite's, between two looks at whether to go on
 
 
-class WholeCheck:
+class IntegrityCheck:
     """Reads on a thread and a connection of its own: no commit waits for it."""
 
     def __init__(self, path: Path) -> None:
@@ -56,5 +56,5 @@ class WholeCheck:
     def _check(self) -> str:
         with closing(sqlite3.connect(address(self._path, "ro"), uri=True)) as db:
             db.set_progress_handler(self._ended.is_set, _STEPS)
-            prepare_walker(db)
+            prepare_scanner(db)
             return quick_check(db)

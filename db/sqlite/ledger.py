@@ -16,7 +16,7 @@ from billing.model import (
     MemberMark,
     Notice,
 )
-from billing.ports import Health, Ledger, Synced, Work
+from billing.ports import Health, Ledger, QueueName, SyncResult
 from db.queries import (
     brake,
     disputes,
@@ -34,13 +34,13 @@ from db.queries import (
 )
 from db.sqlite import files, role_drift
 from db.sqlite.backup import backup, last_backup
-from db.sqlite.checkpointer import Copier
+from db.sqlite.checkpointer import WalCheckpointer
 from db.sqlite.errors import opening
-from db.sqlite.group_commit import ALL, Lane, OnChange
-from db.sqlite.integrity_check import WholeCheck
+from db.sqlite.group_commit import ALL, GroupCommitConnection, OnChange
+from db.sqlite.integrity_check import IntegrityCheck
 from db.sqlite.lock import hold, make
 from db.sqlite.schema import is_large, prepare_reader, prepare_writer
-from db.sqlite.write_count import Count
+from db.sqlite.write_count import WriteCount
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,7 +58,7 @@ def _reads(
 
 
 def _writes(
-    operation: Callable[Concatenate[sqlite3.Connection, P], T], works: Set[Work] = ALL
+    operation: Callable[Concatenate[sqlite3.Connection, P], T], works: Set[QueueName] = ALL
 ) -> Callable[Concatenate[SqliteLedger, P], Coroutine[Any, Any, T]]:
     """The ledger's method that carries out this operation in one transaction, which may leave no other work
     waiting than `works`."""
@@ -73,7 +73,13 @@ class SqliteLedger(Ledger):
     """One file, one process. Made by `open`, let go by `close` or at the end of `async with`."""
 
     def __init__(
-        self, path: Path, lock: IO[bytes], count: Count, writer: Lane, reader: Lane, copier: Copier
+        self,
+        path: Path,
+        lock: IO[bytes],
+        count: WriteCount,
+        writer: GroupCommitConnection,
+        reader: GroupCommitConnection,
+        copier: WalCheckpointer,
     ) -> None:
         self._path = path
         self._lock = lock
@@ -81,7 +87,7 @@ class SqliteLedger(Ledger):
         self._writer = writer
         self._reader = reader
         self._copier = copier
-        self._whole = WholeCheck(path)
+        self._whole = IntegrityCheck(path)
         self._arriving = 0
 
     @classmethod
@@ -96,18 +102,18 @@ class SqliteLedger(Ledger):
             undo.enter_context(opening(path))
             lock = undo.enter_context(hold(path))
             make(path)
-            count = Count(path)
+            count = WriteCount(path)
             undo.callback(count.close)
-            copier = Copier(path)
+            copier = WalCheckpointer(path)
 
-            def changed(works: Set[Work]) -> None:
+            def changed(works: Set[QueueName]) -> None:
                 copier.changed(writer)
                 on_change(works)
 
-            writer = await Lane.open(path, prepare_writer, on_change=changed, count=count)
+            writer = await GroupCommitConnection.open(path, prepare_writer, on_change=changed, count=count)
             undo.push_async_callback(writer.close)
             await writer.run(count.begin)
-            reader = await Lane.open(path, prepare_reader, mode="ro")
+            reader = await GroupCommitConnection.open(path, prepare_reader, mode="ro")
             large = await reader.run(is_large)
             undo.pop_all()
         ledger = cls(path, lock, count, writer, reader, copier)
@@ -144,7 +150,7 @@ class SqliteLedger(Ledger):
 
     def _leave(
         self,
-        works: Set[Work],
+        works: Set[QueueName],
         operation: Callable[Concatenate[sqlite3.Connection, P], T],
         *args: P.args,
         **kwargs: P.kwargs,
@@ -165,21 +171,21 @@ class SqliteLedger(Ledger):
     async def record_events(self, events: Sequence[Event], at: int) -> int:
         self._arriving += 1
         try:
-            return await self._leave({Work.LOCATE}, inbox.record_events, events, at)
+            return await self._leave({QueueName.LOCATE}, inbox.record_events, events, at)
         finally:
             self._arriving -= 1
 
     load_known_events = _reads(inbox.load_known_events)
     load_pending_events = _reads(inbox.load_pending_events)
-    record_located = _writes(inbox.record_located, {Work.SYNC})
+    record_located = _writes(inbox.record_located, {QueueName.SYNC})
     record_event_failed = _writes(inbox.record_event_failed)
     load_stale = _reads(inbox.load_stale)
     record_stale = _writes(inbox.record_stale)
     record_fetch_failed = _writes(inbox.record_fetch_failed)
 
-    async def record_synced(self, synced: Synced) -> bool:
-        follow = {Work.TELL: synced.notices, Work.CARRY_OUT: synced.intents}
-        works = {Work.CONVERGE, *(work for work, pieces in follow.items() if pieces)}
+    async def record_synced(self, synced: SyncResult) -> bool:
+        follow = {QueueName.DELIVER: synced.notices, QueueName.EXECUTE_INTENT: synced.intents}
+        works = {QueueName.RECONCILE, *(work for work, pieces in follow.items() if pieces)}
         return await self._leave(works, snapshots.record_synced, synced)
 
     record_retry = _writes(reconcile_queue.record_retry)
@@ -213,7 +219,7 @@ class SqliteLedger(Ledger):
     load_member_state = _reads(members.load_member_state)
     record_granting = _writes(reconcile_queue.record_granting, set())
 
-    async def record_converged(
+    async def record_reconciled(
         self,
         mark: MemberMark,
         gone: Sequence[int],
@@ -226,8 +232,8 @@ class SqliteLedger(Ledger):
         braked: bool = False,
     ) -> None:
         await self._leave(
-            {Work.TELL},
-            reconcile_queue.record_converged,
+            {QueueName.DELIVER},
+            reconcile_queue.record_reconciled,
             mark,
             gone,
             due_at,
@@ -238,7 +244,7 @@ class SqliteLedger(Ledger):
             braked=braked,
         )
 
-    record_converge_failed = _writes(reconcile_queue.record_converge_failed)
+    record_reconcile_failed = _writes(reconcile_queue.record_reconcile_failed)
 
     async def record_due(self, at: int) -> int:
         marked = [await self._write(reconcile_queue.record_due, at)]
@@ -250,8 +256,8 @@ class SqliteLedger(Ledger):
     load_members_to_check = _reads(reconcile_queue.load_members_to_check)
     record_checked = _writes(reconcile_queue.record_checked, set())
 
-    async def load_astray(self, guild_id: int, at: int, grace: int) -> list[int]:
-        return await role_drift.load_astray(self._path, self._reader, guild_id, at, grace)
+    async def load_drifted_members(self, guild_id: int, at: int, grace: int) -> list[int]:
+        return await role_drift.load_drifted_members(self._path, self._reader, guild_id, at, grace)
 
     load_parked = _reads(reconcile_queue.load_parked)
     load_retried = _reads(reconcile_queue.load_retried)
@@ -287,10 +293,10 @@ class SqliteLedger(Ledger):
     # -- what an older ledger has not asked for yet --------------------------------------------------
     record_started = _writes(restored.record_started)
     load_unswept = _reads(restored.load_unswept)
-    record_looked = _writes(restored.record_looked, {Work.CONVERGE})
-    record_disputes_listed = _writes(restored.record_disputes_listed, {Work.CONVERGE})
+    record_looked = _writes(restored.record_looked, {QueueName.RECONCILE})
+    record_disputes_listed = _writes(restored.record_disputes_listed, {QueueName.RECONCILE})
     record_swept = _writes(restored.record_swept)
-    record_waiting = _writes(restored.record_waiting, {Work.SYNC})
+    record_waiting = _writes(restored.record_waiting, {QueueName.SYNC})
     load_unasked_intent = _reads(restored.load_unasked_intent)
     load_sold_before = _reads(restored.load_sold_before)
 
@@ -312,7 +318,7 @@ class SqliteLedger(Ledger):
     load_value = _reads(values.load_value)
     record_value = _writes(values.record_value)
 
-    record_backup_failed = _writes(notices.record_backup_failed, {Work.TELL})
+    record_backup_failed = _writes(notices.record_backup_failed, {QueueName.DELIVER})
 
     async def load_health(self, at: int) -> Health:
         if self._writer.failed:  # tried out, for nothing else may be written for long

@@ -5,8 +5,8 @@ it, in order, as two texts; where they are equal, nobody in the slice is astray.
 two threads, each on a connection of its own, so that no other load waits behind a slice. A million
 subscriptions take about half a second on one core so, six times less than EXCEPT (docs/performance.md).
 
-The statement repeats the cases of `billing.rules.access`; a property test holds the two together. What it leaves
-out (overrides, rights that are merely held) only makes it name more members than there are astray.
+The statement repeats the cases of `billing.rules.access`; a property test holds the two together. What it
+leaves out (overrides, rights that are merely held) only makes it name more members than there are astray.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from billing.model import DisputeState, Plan
 from billing.rules.access import TABLE, Access, plan_of
 from db.queries.plans import load_plans
 from db.queries.rows import sold_prices, to_json
-from db.sqlite.group_commit import Lane
-from db.sqlite.schema import prepare_walker
+from db.sqlite.group_commit import GroupCommitConnection
+from db.sqlite.schema import prepare_scanner
 
 # Members; about 3 ms of a walker's time, and none of the event loop's. Lists of twice as many are no longer
 # kept by malloc for the next slice, which costs a tenth.
 SLICE = 5_000
 # So many walk a large server, and share so many stretches of it: ids lie more densely in some.
-WALKERS = 2
-STRETCHES = 16
+SCANNERS = 2
+ID_RANGES = 16
 _LAST = 2**63 - 1
 
 _BARRED = (DisputeState.OPEN, DisputeState.LOST)
@@ -74,7 +74,7 @@ _OPEN = """
 
 
 @dataclass
-class Round:
+class DriftScan:
     """One look through a server. `roles_of`: what each of `sales`, as far as it was met here, gives. `width`:
     how far the ids of a slice reach, once counted, and `held`, how much was listed then."""
 
@@ -87,23 +87,25 @@ class Round:
     held: int = 0
 
     @classmethod
-    def begin(cls, db: sqlite3.Connection, guild_id: int, at: int, grace: int) -> Round:
+    def begin(cls, db: sqlite3.Connection, guild_id: int, at: int, grace: int) -> DriftScan:
         """With the plans as they are now."""
         return cls(guild_id, at, grace, load_plans(db, guild_id, removed=True))
 
 
-Stretch = tuple[int, int]
+IdRange = tuple[int, int]
 
 
-async def load_astray(path: Path, reader: Lane, guild_id: int, at: int, grace: int) -> list[int]:
+async def load_drifted_members(
+    path: Path, reader: GroupCommitConnection, guild_id: int, at: int, grace: int
+) -> list[int]:
     """Who is to be looked at in a server; by `reader` itself where it is small."""
-    stretches = iter(await reader.run(partial(load_stretches, guild_id=guild_id)))
+    stretches = iter(await reader.run(partial(load_id_ranges, guild_id=guild_id)))
     first = next(stretches)
     if first[1] == _LAST:
-        return await _walk(reader, iter([first]), guild_id, at, grace)
+        return await _scan(reader, iter([first]), guild_id, at, grace)
     rest = itertools.chain([first], stretches)
     done = await asyncio.gather(
-        *(_walk_aside(path, rest, guild_id, at, grace) for _ in range(WALKERS)), return_exceptions=True
+        *(_scan_beside(path, rest, guild_id, at, grace) for _ in range(SCANNERS)), return_exceptions=True
     )
     found: list[int] = []
     for part in done:
@@ -113,28 +115,30 @@ async def load_astray(path: Path, reader: Lane, guild_id: int, at: int, grace: i
     return found
 
 
-def load_stretches(db: sqlite3.Connection, guild_id: int) -> list[Stretch]:
+def load_id_ranges(db: sqlite3.Connection, guild_id: int) -> list[IdRange]:
     """Beyond which id and up to which; one where a slice holds all."""
     if db.execute(_END, (guild_id, 0, SLICE)).fetchone() is None:
         return [(0, _LAST)]
     low, high = db.execute(_ENDS, {"guild": guild_id}).fetchone()
-    cuts = [low + (high - low) * part // STRETCHES for part in range(1, STRETCHES)]
+    cuts = [low + (high - low) * part // ID_RANGES for part in range(1, ID_RANGES)]
     return list(itertools.pairwise([0, *cuts, _LAST]))
 
 
-async def _walk_aside(
-    path: Path, stretches: Iterator[Stretch], guild_id: int, at: int, grace: int
+async def _scan_beside(
+    path: Path, stretches: Iterator[IdRange], guild_id: int, at: int, grace: int
 ) -> list[int]:
-    lane = await Lane.open(path, prepare_walker, mode="ro")
+    lane = await GroupCommitConnection.open(path, prepare_scanner, mode="ro")
     try:
-        return await _walk(lane, stretches, guild_id, at, grace)
+        return await _scan(lane, stretches, guild_id, at, grace)
     finally:
         await lane.close()
 
 
-async def _walk(lane: Lane, stretches: Iterator[Stretch], guild_id: int, at: int, grace: int) -> list[int]:
+async def _scan(
+    lane: GroupCommitConnection, stretches: Iterator[IdRange], guild_id: int, at: int, grace: int
+) -> list[int]:
     """Each takes the next stretch once it is through with one."""
-    look = await lane.run(partial(Round.begin, guild_id=guild_id, at=at, grace=grace))
+    look = await lane.run(partial(DriftScan.begin, guild_id=guild_id, at=at, grace=grace))
     found: list[int] = []
     for begin, last in stretches:
         after: int | None = begin
@@ -145,7 +149,7 @@ async def _walk(lane: Lane, stretches: Iterator[Stretch], guild_id: int, at: int
 
 
 def load_slice(
-    db: sqlite3.Connection, look: Round, after: int, last: int = _LAST
+    db: sqlite3.Connection, look: DriftScan, after: int, last: int = _LAST
 ) -> tuple[set[int], int | None]:
     """Who is to be looked at among the members beyond `after`, and where the next slice begins; None after
     that which ends with `last`."""
@@ -165,7 +169,7 @@ def load_slice(
     return {row[0] for row in db.execute(_OPEN, waiting)}, end
 
 
-def _load_end(db: sqlite3.Connection, look: Round, after: int) -> int | None:
+def _load_end(db: sqlite3.Connection, look: DriftScan, after: int) -> int | None:
     """The last member of the slice; None where it is the last slice. Counting to it takes a tenth of the time
     of a slice, so a width that was counted serves again while ids lie about as densely."""
     if look.width:
@@ -174,7 +178,7 @@ def _load_end(db: sqlite3.Connection, look: Round, after: int) -> int | None:
     return found[0] if found else None
 
 
-def _learn_width(look: Round, width: int, held: int) -> None:
+def _learn_width(look: DriftScan, width: int, held: int) -> None:
     if not look.width:
         look.width, look.held = width, held
     elif not look.held < 2 * held < 4 * look.held:
@@ -188,7 +192,7 @@ def _apart(one: str, other: str) -> set[int]:
     return {int(member) for member in set(one.split(",")) ^ set(other.split(",")) if member}
 
 
-def _load_entitled(db: sqlite3.Connection, look: Round, asked: dict[str, int]) -> defaultdict[int, str]:
+def _load_entitled(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> defaultdict[int, str]:
     """The members' ids by role. What is met for the first time is learned, and the slice read again."""
     while True:
         kinds = _kinds(look)
@@ -200,7 +204,7 @@ def _load_entitled(db: sqlite3.Connection, look: Round, asked: dict[str, int]) -
         _learn(db, look, asked)
 
 
-def _kinds(look: Round) -> dict[tuple[int, ...], list[int]]:
+def _kinds(look: DriftScan) -> dict[tuple[int, ...], list[int]]:
     """Things sold that give the same roles, together."""
     kinds: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
     for sale, roles in look.roles_of.items():
@@ -224,7 +228,7 @@ def _by_role(listed: dict[tuple[int, ...], str | None]) -> defaultdict[int, str]
     return found
 
 
-def _learn(db: sqlite3.Connection, look: Round, asked: dict[str, int]) -> None:
+def _learn(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> None:
     """Where nearly every subscription has a price of its own, what earlier slices taught is only a burden."""
     if len(look.roles_of) > SLICE:
         look.roles_of.clear()
@@ -233,7 +237,7 @@ def _learn(db: sqlite3.Connection, look: Round, asked: dict[str, int]) -> None:
         look.roles_of[sale] = tuple(sorted({role for plan in plans if plan for role in plan.role_ids}))
 
 
-def _load_granted(db: sqlite3.Connection, look: Round, asked: dict[str, int]) -> defaultdict[int, str]:
+def _load_granted(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> defaultdict[int, str]:
     """The members' ids by role; those with any other role too, as a list of its own."""
     roles = sorted({role for plan in look.plans for role in plan.role_ids})
     listed = [f"group_concat(member_id) FILTER (WHERE role_id = {role})" for role in roles]

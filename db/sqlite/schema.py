@@ -14,8 +14,8 @@ from db.sqlite.private_files import beside
 
 _FOLDER = Path(__file__).parent / "migrations"
 
-# Bytes. Beyond, a full check would take seconds at every start, so it is made after it (db/sqlite/integrity_check.py); SQLite
-# itself looks at the header, the schema and the length of the file.
+# Bytes. Beyond, a full check would take seconds at every start, so it is made after it
+# (db/sqlite/integrity_check.py); SQLite itself looks at the header, the schema and the length of the file.
 CHECKED_WHOLE = 128 * 2**20
 
 
@@ -25,8 +25,8 @@ def load_migrations() -> list[str]:
 
 
 # A commit is on disk when it returns (FULL). The write-ahead log is copied beside the commits
-# (db/sqlite/checkpointer.py), within one only where one change fills it, as when a plan is sold to a million; a cache of
-# 64 MiB holds the upper levels of every index of some million subscriptions.
+# (db/sqlite/checkpointer.py), within one only where one change fills it, as when a plan is sold to a million;
+# a cache of 64 MiB holds the upper levels of every index of some million subscriptions.
 _WRITER = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -50,7 +50,7 @@ def prepare_reader(db: sqlite3.Connection) -> None:
         db.execute(pragma)
 
 
-def prepare_walker(db: sqlite3.Connection) -> None:
+def prepare_scanner(db: sqlite3.Connection) -> None:
     """Settings of one that goes through everything once: pages that it has read are of no use to it."""
     prepare_reader(db)
     db.execute("PRAGMA cache_size = -2048")

@@ -1,7 +1,8 @@
 """How often the ledger was written: in the ledger, and after each commit in a file beside it.
 
 A ledger that counts less than its file is older than itself: a backup was put in its place. So is one without
-its file: it was brought from elsewhere. What happened since is unknown (billing/use_cases/restored_ledger.py).
+its file: it was brought from elsewhere. What happened since is unknown
+(billing/use_cases/restored_ledger.py).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from db.queries.values import COUNT, MADE, NOT_TOLD, OLDER, load_value, record_v
 from db.sqlite.private_files import beside, open_private
 
 
-class Count:
+class WriteCount:
     """The file is kept open; each write to it is one small call and waits for no disk."""
 
     def __init__(self, path: Path) -> None:

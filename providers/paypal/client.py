@@ -25,7 +25,7 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalWish
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalOptions
 from billing.ports.values import Values
 from billing.signing import Signer
 from providers.base import Answer, bounded, maybe, member_of, need, returning, server_of
@@ -282,7 +282,7 @@ class PayPalProvider:
     async def close_page(self, page_id: str) -> None:
         """PayPal takes back no page: it lapses, or the payer agrees on it."""
 
-    async def manage_link(self, subscription: Subscription, wish: PortalWish) -> str:
+    async def manage_link(self, subscription: Subscription, wish: PortalOptions) -> str:
         """The payer's automatic payments, after they have signed in; there is no address for one of them."""
         return f"{self._site}{_AUTOPAY}"
 

@@ -23,7 +23,7 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalWish
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalOptions
 from billing.rules.names import plain_name
 from providers.base import Answer, bounded, called, maybe, member_of, need, returning, server_of
 from providers.stripe import payments
@@ -216,7 +216,7 @@ class StripeProvider:
                 raise
 
     @bounded
-    async def manage_link(self, subscription: Subscription, wish: PortalWish) -> str:
+    async def manage_link(self, subscription: Subscription, wish: PortalOptions) -> str:
         """A session of the billing portal, on its home page: it lists the customer's subscriptions, each with
         its own buttons. Stripe's deep links lead to one subscription, but to one action of it only, and hide
         the rest (docs.stripe.com/customer-management/portal-deep-links, 2026-11). Where Stripe refuses the
@@ -240,11 +240,11 @@ class StripeProvider:
             )
             return await self._portal_session(subscription, wish)
 
-    async def _portal_link(self, subscription: Subscription, wish: PortalWish) -> str:
+    async def _portal_link(self, subscription: Subscription, wish: PortalOptions) -> str:
         configuration = await self._portals.ensure(wish)
         return await self._portal_session(subscription, wish, configuration=configuration)
 
-    async def _portal_session(self, subscription: Subscription, wish: PortalWish, **more: str) -> str:
+    async def _portal_session(self, subscription: Subscription, wish: PortalOptions, **more: str) -> str:
         customer, back = subscription.customer_id, wish.return_url
         session = await self._api.post("billing_portal/sessions", customer=customer, return_url=back, **more)
         return need(session, "url", str)

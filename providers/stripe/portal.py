@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from billing.model import GuildSettings, Price
-from billing.ports import Clock, PortalWish
+from billing.ports import Clock, PortalOptions
 from providers.base import Answer, maybe, need
 from providers.stripe.api import Api, path
 
@@ -42,7 +42,7 @@ class Portals:
         self._kept: dict[int, _Kept] = {}
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def ensure(self, wish: PortalWish) -> str:
+    async def ensure(self, wish: PortalOptions) -> str:
         """The id of the server's configuration, which is as wished when this returns."""
         guild_id, wanted = wish.settings.guild_id, configuration(wish.settings, wish.prices, wish.return_url)
         async with self._locks[guild_id]:

@@ -45,8 +45,8 @@ Trouble is ordered by `server.faults`; a path is below /api/v10, and * stands fo
     world.close_guild(guild)           # an outage of one server; await server.stop() one of all of Discord
 
 Time comes from the clock alone, except that an application has 3 real seconds (`world.ack_seconds`) for its
-first answer. `standins.discord.conformance.Conformance.load()`, given to the server as `recorder`, holds every
-exchange to Discord's OpenAPI document and collects `violations`.
+first answer. `standins.discord.conformance.Conformance.load()`, given to the server as `recorder`, holds
+every exchange to Discord's OpenAPI document and collects `violations`.
 """
 
 from standins.discord.cards import Button, Card, Reply, Select

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from billing.model import Status, Subscription
-from billing.ports import Ports, Work
+from billing.ports import Ports, QueueName
 from billing.use_cases.ingest import ingest
 from billing.worker.runner import Worker
 from db.sqlite.ledger import SqliteLedger
@@ -106,7 +106,7 @@ async def quiet(bench: Bench) -> None:
 async def run(path: Path, *, interval: float = INTERVAL, start: bool = True) -> AsyncIterator[Bench]:
     benches: list[Bench] = []
 
-    def wake(works: Set[Work]) -> None:
+    def wake(works: Set[QueueName]) -> None:
         for bench in benches:
             bench.worker.wake(works)
 

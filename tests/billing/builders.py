@@ -17,7 +17,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
-from billing.use_cases.revoke import Order
+from billing.use_cases.revoke import RevokeRequest
 
 GUILD, OTHER_GUILD = 100, 200
 MEMBER, OTHER_MEMBER, ADMIN = 11, 12, 99
@@ -62,9 +62,9 @@ def make_override(
     return Override(guild_id=GUILD, member_id=MEMBER, plan_id=plan_id, kind=kind, **facts)
 
 
-def make_order(**more: Any) -> Order:
+def make_order(**more: Any) -> RevokeRequest:
     facts: dict[str, Any] = {"plan_id": None, "at_once": False, "refund": False, "reason": "", "by": ADMIN}
-    return Order(**{"guild_id": GUILD, "member_id": MEMBER, **facts, **more})
+    return RevokeRequest(**{"guild_id": GUILD, "member_id": MEMBER, **facts, **more})
 
 
 NOW = make_order(at_once=True, reason="spam")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.rules.backoff import FIRST, LONGEST, next_try, next_try_of
+from billing.rules.backoff import FIRST, LONGEST, next_try, next_try_by_age
 
 
 def test_the_first_tries() -> None:
@@ -31,9 +31,9 @@ def test_tries_stay_between_two_seconds_and_a_quarter_of_an_hour(now: int, attem
 
 @given(st.integers(0, 10**10), st.integers(0, 10**10))
 def test_what_waits_is_tried_again_later_even_when_it_comes_from_the_future(since: int, now: int) -> None:
-    assert FIRST <= next_try_of(since, now) - now <= LONGEST
+    assert FIRST <= next_try_by_age(since, now) - now <= LONGEST
 
 
 def test_half_its_age_again() -> None:
-    assert next_try_of(1_000, 1_100) == 1_150
-    assert next_try_of(1_100, 1_000) == 1_002
+    assert next_try_by_age(1_000, 1_100) == 1_150
+    assert next_try_by_age(1_100, 1_000) == 1_002

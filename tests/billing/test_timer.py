@@ -10,7 +10,7 @@ import pytest
 
 from billing.errors import DiscordUnavailable
 from billing.model import Binding, Intent, IntentKind
-from billing.ports import Synced, Work
+from billing.ports import QueueName, SyncResult
 from tests.billing.bench import Bench, quiet, run, until
 from tests.billing.builders import GUILD, MEMBER
 
@@ -74,7 +74,7 @@ async def test_the_log_of_a_wish_holds_no_words_of_a_person_s(
         await bench.sell()
         sub = await bench.offer("sub_1")
         now = bench.ports.now()
-        found = Synced(replace(sub, binding=Binding(GUILD, MEMBER)), "test", "fetched", "test", now)
+        found = SyncResult(replace(sub, binding=Binding(GUILD, MEMBER)), "test", "fetched", "test", now)
         await bench.ledger.record_synced(found)
         wish = Intent("wish", IntentKind.CANCEL_NOW, sub.key, 7, "rude", now, next_attempt_at=now)
         await bench.ledger.record_intent(wish)
@@ -91,7 +91,9 @@ async def test_work_that_no_commit_told_of_is_found_within_a_second(
     async with run(tmp_path / "ledger.db", start=False) as bench:
         wake = bench.worker.wake
         monkeypatch.setattr(
-            bench.worker, "wake", lambda works=tuple(Work): wake(() if works != tuple(Work) else works)
+            bench.worker,
+            "wake",
+            lambda works=tuple(QueueName): wake(() if works != tuple(QueueName) else works),
         )
         await bench.sell()
         await bench.offer("sub_1")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from billing.provider_names import title_of
+from billing.provider_names import display_name
 
 
 def test_providers_are_called_as_they_call_themselves() -> None:
-    assert [title_of(name) for name in ("stripe", "paypal", "acme")] == ["Stripe", "PayPal", "Acme"]
+    assert [display_name(name) for name in ("stripe", "paypal", "acme")] == ["Stripe", "PayPal", "Acme"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import gc
 
-from billing.locks import Turns
+from billing.locks import KeyedLocks
 
 
 async def test_one_after_the_other_for_a_key_and_side_by_side_for_others() -> None:
-    turns, log = Turns(), list[str]()
+    turns, log = KeyedLocks(), list[str]()
     go = asyncio.Event()
 
     async def work(key: str, name: str) -> None:
-        async with turns.of(key):
+        async with turns.lock(key):
             log.append(f"{name} in")
             await go.wait()
             log.append(f"{name} out")
@@ -27,19 +27,19 @@ async def test_one_after_the_other_for_a_key_and_side_by_side_for_others() -> No
 
 
 async def test_a_turn_ends_with_a_fault_too() -> None:
-    turns = Turns()
+    turns = KeyedLocks()
     for _ in range(2):
         try:
-            async with turns.of("a"):
+            async with turns.lock("a"):
                 raise ValueError  # noqa: TRY301 - the fault is the test
         except ValueError:
             pass
 
 
 async def test_keys_that_nobody_holds_are_forgotten() -> None:
-    turns = Turns()
+    turns = KeyedLocks()
     for number in range(1_000):
-        async with turns.of(number):
+        async with turns.lock(number):
             pass
     gc.collect()
     assert len(turns._locks) == 0

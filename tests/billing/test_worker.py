@@ -14,7 +14,7 @@ from billing.errors import DiscordUnavailable, LedgerUnavailable, ProviderUnavai
 from billing.model import Binding, DisputeState, Event, Intent, IntentKind, Notice, Subject, Subscription
 from billing.model.members import Seen
 from billing.model.notices import Unknown
-from billing.ports import Synced
+from billing.ports import SyncResult
 from billing.use_cases.cancel import PATIENCE
 from billing.worker.runner import LONGEST_WAIT, SWEEP_AGAIN
 from tests.billing.bench import INTERVAL, Bench, quiet, run, until
@@ -145,7 +145,7 @@ async def test_a_wish_that_was_kept_before_is_carried_out_at_the_start(tmp_path:
     """Its own moment is a minute away: somebody was waiting for it when the program ended."""
     async with run(tmp_path / "ledger.db", start=False) as bench:
         sub = await bench.offer("sub_1")
-        await bench.ledger.record_synced(Synced(sub, "test", "", "", bench.ports.now()))
+        await bench.ledger.record_synced(SyncResult(sub, "test", "", "", bench.ports.now()))
         await bench.ledger.record_intent(wish(sub, bench.ports.now() - 1))
         bench.provider.fail("list_subscriptions", ProviderUnavailable())
         bench.worker.start()

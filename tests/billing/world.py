@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from billing.model import Binding, Notice, NoticeBody, Plan, Status, Subscription
 from billing.ports import Arrivals, Ports
 from billing.use_cases.ingest import ingest
-from billing.worker.runner import lanes
+from billing.worker.runner import work_queues
 from db.sqlite.ledger import SqliteLedger
 from tests.billing.builders import GRACE, GUILD, MEMBER, make_checkout, make_key, make_plan, make_subscription
 from tests.billing.fakes import FakeMessenger, FakeProvider, FakeRoles
@@ -99,7 +99,7 @@ class World:
 
     async def _round(self) -> int:
         done = 0
-        for lane in lanes(self.ports):
+        for lane in work_queues(self.ports):
             for piece in await lane.load(self.now, 100):
                 await lane.handle(piece)
                 done += 1

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from billing.use_cases.plans import Edit, add_plan
+from billing.use_cases.plans import PlanUpdate, add_plan
 from tests.cogs.town import Town, link_of, running
 
 CHANGES = {"stripe": "subscriptions/sub_", "paypal": "/cancel$"}
@@ -31,7 +31,7 @@ async def paid(still_town: Town, provider: str) -> AsyncIterator[Town]:
         else:
             assert town.paypal is not None
             sold = town.paypal.add_plan(town.paypal.add_product("Gold"), "5.00")["id"]
-            wanted = Edit("Gold", add_role=town.gold.id, price_ids={"paypal": sold})
+            wanted = PlanUpdate("Gold", add_role=town.gold.id, price_ids={"paypal": sold})
             await add_plan(town.ports, town.guild.id, wanted, town.ada.id)
             town.paypal.approve(link_of(await town.bob.run(town.guild, "subscribe")))
             await town.settled()

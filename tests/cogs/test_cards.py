@@ -9,12 +9,12 @@ import discord
 import pytest
 
 from billing.model import Binding, Override, OverrideKind, Plan
-from billing.rules.access import Right
+from billing.rules.access import SubscriptionAccess
 from cogs.core.components import custom_id
 from cogs.core.keys import key_text, parse_key
 from cogs.subscriptions import NEWS_IN_FRONT, PAGE, ROOM
 from cogs.views import layout
-from cogs.views.subscription import Place, Shown, subscription_box
+from cogs.views.subscription import Audience, SubscriptionView, subscription_box
 from tests.cogs.test_replies import NOW, PAID, PRICE
 
 SNOWFLAKE = (1 << 63) - 1
@@ -27,17 +27,17 @@ class Nowhere:
         """None."""
 
 
-def largest() -> Shown:
+def largest() -> SubscriptionView:
     """A subscription whose every part is as long as it may be."""
     name = "*" * 60
     plan = Plan(1, SNOWFLAKE, name, tuple(SNOWFLAKE - n for n in range(50)), (PRICE,), description="_" * 300)
     block = Override(1, "d" * 16, SNOWFLAKE, SNOWFLAKE, None, OverrideKind.BLOCK, 0, None, "*" * 300, 1, 0)
     key = replace(PAID.key, id="sub_" + "x" * 28)
-    return Shown(
+    return SubscriptionView(
         subscription=replace(PAID, key=key),
         binding=Binding(SNOWFLAKE, SNOWFLAKE),
         plans=(plan, replace(plan, id=2)),
-        right=Right(NOW, ""),
+        right=SubscriptionAccess(NOW, ""),
         block=block,
         parked="p" * 300,
         waiting=(),
@@ -53,7 +53,7 @@ def count(components: list[dict[str, Any]]) -> int:
 
 
 def test_a_full_page_of_subscriptions_fits() -> None:
-    place = Place(cast("discord.Client", Nowhere()))
+    place = Audience(cast("discord.Client", Nowhere()))
     news = layout.box("### News\n" + "n" * NEWS_IN_FRONT)
     boxes = [subscription_box(largest(), place, ROOM) for _ in range(PAGE)]
     pager = layout.pager("page", SNOWFLAKE, "", 1, 3)

@@ -17,7 +17,7 @@ import yarl
 from billing.errors import Conflict, LedgerUnavailable
 from cogs.bot import ANSWERING, CLOSE_PATIENCE, DuesBot
 from cogs.core.base import Interaction
-from cogs.core.components import act
+from cogs.core.components import dispatch
 from cogs.core.startup import TokenRefused
 from cogs.error_handler import UNREACHED
 from sandbox.stage import free_port
@@ -227,7 +227,7 @@ async def test_a_ledger_that_cannot_answer_is_said(town: Town, monkeypatch: pyte
         raise LedgerUnavailable
 
     monkeypatch.setattr(type(town.ports.ledger), "load_subscriptions_of", full)
-    assert (await town.bob.run(town.guild, "cancel")).text == LedgerUnavailable.tell
+    assert (await town.bob.run(town.guild, "cancel")).text == LedgerUnavailable.user_message
     assert await town.bob.autocomplete(town.guild, "cancel", "subscription", "") == []
 
 
@@ -364,4 +364,4 @@ def _leaves(town: Town) -> dict[str, list[str]]:
 async def test_a_custom_id_that_is_none_of_ours_is_told_so(forged: str) -> None:
     interaction = SimpleNamespace(data={"custom_id": forged}, user=SimpleNamespace(id=1))
     with pytest.raises(Conflict):
-        await act(cast("Interaction", interaction), {})
+        await dispatch(cast("Interaction", interaction), {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from billing.use_cases.audit_members import check_members
+from billing.use_cases.audit_members import audit_members
 from cogs.gateways import roles
 from tests.cogs.town import DAY, Town
 
@@ -17,7 +17,7 @@ async def roles_become(town: Town, wanted: list[str]) -> None:
 
 async def sweep(town: Town) -> None:
     town.clock.advance(60)
-    await check_members(town.ports)
+    await audit_members(town.ports)
     await town.settled()
 
 

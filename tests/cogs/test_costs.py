@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from billing.model import SubscriptionKey
-from billing.use_cases.plans import Edit, edit_plan
+from billing.use_cases.plans import PlanUpdate, edit_plan
 from billing.use_cases.sweep import sweep
 from providers.paypal import setup as paypal_setup
 from providers.stripe import setup as stripe_setup
@@ -241,7 +241,7 @@ async def _sell_through_paypal(town: Town) -> PayPalServer:
     assert town.paypal is not None
     sold = town.paypal.add_plan(town.paypal.add_product("Gold"), "5.00")["id"]
     (plan,) = await town.ports.ledger.load_plans(town.guild.id)
-    await edit_plan(town.ports, plan.guild_id, plan.id, Edit(price_ids={"paypal": sold}), town.ada.id)
+    await edit_plan(town.ports, plan.guild_id, plan.id, PlanUpdate(price_ids={"paypal": sold}), town.ada.id)
     return town.paypal
 
 

@@ -20,7 +20,7 @@ from billing.model import (
     Unknown,
 )
 from cogs.views.notices import intent_words, notice_text
-from cogs.views.subscription import Place
+from cogs.views.subscription import Audience
 from tests.cogs.town import Town
 from tests.db.old_notices import OLD
 
@@ -115,7 +115,7 @@ async def test_an_outcome_for_admins(town: Town) -> None:
 async def test_a_wish_that_nobody_knows_any_more(town: Town) -> None:
     assert town.process is not None
     gone = notice(town, IntentOutcome("gone", town.bob.id), town.bob.id)
-    assert "/subscriptions" in await notice_text(town.ports, gone, Place(town.process.bot))
+    assert "/subscriptions" in await notice_text(town.ports, gone, Audience(town.process.bot))
 
 
 @pytest.mark.parametrize("state", IntentState)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing.use_cases.plans import Edit, edit_plan
+from billing.use_cases.plans import PlanUpdate, edit_plan
 from standins.stripe.errors import StripeRefusal
 from tests.cogs.town import Town, link_of
 
@@ -48,7 +48,7 @@ async def test_a_page_of_paypal_s_stays_and_the_admin_is_told(
     sold = town.paypal.add_plan(town.paypal.add_product("Gold"), "5.00")["id"]
     plan = await town.sell()
     prices = {"paypal": sold}
-    await edit_plan(town.ports, plan.guild_id, plan.id, Edit(price_ids=prices), town.ada.id)
+    await edit_plan(town.ports, plan.guild_id, plan.id, PlanUpdate(price_ids=prices), town.ada.id)
     await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
     reply = await town.ada.run(town.guild, command, options)
     assert "1 payment page opened before at PayPal could not be closed" in reply.text

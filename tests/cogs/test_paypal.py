@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from billing.use_cases.plans import Edit, edit_plan
+from billing.use_cases.plans import PlanUpdate, edit_plan
 from billing.use_cases.sweep import sweep
 from standins.discord import Reply
 from standins.paypal import PayPalServer
@@ -25,7 +25,7 @@ async def town(still_town: Town) -> AsyncIterator[Town]:
     sold = paypal.add_plan(paypal.add_product("Gold"), "5.00")["id"]
     async with running(still_town):
         plan = await still_town.sell()
-        edit = Edit(price_ids={"paypal": sold})
+        edit = PlanUpdate(price_ids={"paypal": sold})
         await edit_plan(still_town.ports, plan.guild_id, plan.id, edit, still_town.ada.id)
         yield still_town
 
@@ -123,7 +123,7 @@ async def test_cancelling_says_beforehand_that_it_is_final_and_keeps_what_is_pai
 async def test_what_is_paid_is_listed_for_as_long_as_it_gives_its_roles(town: Town) -> None:
     """An agreement by the year is over most of a year before what it paid for."""
     yearly = paypal_of(town).add_plan(paypal_of(town).add_product("Silver"), "50.00", "YEAR")["id"]
-    edit = Edit(price_ids={"paypal": yearly})
+    edit = PlanUpdate(price_ids={"paypal": yearly})
     await edit_plan(town.ports, town.guild.id, 1, edit, town.ada.id)
     subscription_id = await buy(town)
     paypal_of(town).cancel_automatic_payment(subscription_id)

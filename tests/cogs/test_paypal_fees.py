@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from billing.use_cases.plans import Edit, edit_plan
+from billing.use_cases.plans import PlanUpdate, edit_plan
 from tests.cogs.test_paypal import approve_link, paypal_of
 from tests.cogs.town import DAY, Town, running
 
@@ -27,7 +27,7 @@ async def sell(town: Town, price: str, interval: str = "MONTH", **more: Any) -> 
     """Gold costs this at PayPal from now on."""
     paypal = paypal_of(town)
     sold = paypal.add_plan(paypal.add_product("Gold"), price, interval, **more)["id"]
-    await edit_plan(town.ports, town.guild.id, 1, Edit(price_ids={"paypal": sold}), town.ada.id)
+    await edit_plan(town.ports, town.guild.id, 1, PlanUpdate(price_ids={"paypal": sold}), town.ada.id)
 
 
 async def buy(town: Town) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from billing.model import DisputeState, Status, Subscription, SubscriptionKey
-from billing.use_cases.plans import Edit, edit_plan
+from billing.use_cases.plans import PlanUpdate, edit_plan
 from billing.use_cases.sweep import sweep
 from providers.paypal import api
 from standins.faults import Kind
@@ -26,7 +26,7 @@ async def town(still_town: Town, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     sold = paypal.add_plan(paypal.add_product("Gold"), "5.00")["id"]
     async with running(still_town):
         plan = await still_town.sell()
-        edit = Edit(price_ids={"paypal": sold})
+        edit = PlanUpdate(price_ids={"paypal": sold})
         await edit_plan(still_town.ports, plan.guild_id, plan.id, edit, still_town.ada.id)
         yield still_town
 

@@ -10,7 +10,7 @@ import pytest
 
 from billing.model import Binding, BoundBy, Subscription, SubscriptionKey
 from billing.signing import Signer
-from billing.use_cases.plans import Edit, edit_plan
+from billing.use_cases.plans import PlanUpdate, edit_plan
 from billing.use_cases.sweep import sweep
 from standins.discord import Person
 from standins.paypal import PayPalServer, people, subscriptions
@@ -31,7 +31,7 @@ def sold(town: Town) -> str:
 
 async def sell(town: Town) -> None:
     plan = await town.sell()
-    edit = Edit(price_ids={"paypal": sold(town)})
+    edit = PlanUpdate(price_ids={"paypal": sold(town)})
     await edit_plan(town.ports, plan.guild_id, plan.id, edit, town.ada.id)
 
 

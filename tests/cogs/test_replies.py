@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.model import DisputeState, Item, Money, Price, Status, Subscription, SubscriptionKey
-from billing.rules.access import Right, decide_right
+from billing.rules.access import SubscriptionAccess, decide_right
 from cogs.views.charges import price_words, sums_words
-from cogs.views.text import NO_DECIMALS, THREE_DECIMALS, escaped, money, plain, roles, state_words
+from cogs.views.text import NO_DECIMALS, THREE_DECIMALS, escaped, money, plain, roles, status_text
 
 PRICE = Price("stripe", "test", "price_1", "prod_1", 500, "eur", "month")
 NOW = 1_800_000_000
@@ -136,9 +136,9 @@ def test_a_role_is_a_mention_or_a_name() -> None:
 )
 def test_the_state_in_plain_words(change: dict[str, object], said: str) -> None:
     subscription = replace(PAID, **change)  # type: ignore[arg-type]  # built from parts
-    assert said in state_words(subscription, decide_right(subscription, NOW, grace=100))
+    assert said in status_text(subscription, decide_right(subscription, NOW, grace=100))
 
 
 @pytest.mark.parametrize("status", Status)
 def test_every_status_has_words(status: Status) -> None:
-    assert state_words(replace(PAID, status=status), Right(None, "")) != ""
+    assert status_text(replace(PAID, status=status), SubscriptionAccess(None, "")) != ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.model import Subscription
 from billing.use_cases.sweep import sweep
 from cogs.views.charges import sums_words
-from cogs.views.text import state_words
+from cogs.views.text import status_text
 from providers.stripe.mapping import map_subscription
 from standins.stripe.cards import ASKS_EACH_TIME
 from standins.stripe.discounts import give_customer, take_from_customer
@@ -283,7 +283,7 @@ async def test_items_of_two_intervals_are_shown_each_by_its_own(town: Town) -> N
     said = sums_words(map_subscription(shown, "test"))
     month, year = (item["current_period_end"] for item in made["items"]["data"])
     assert said == f"€5.00 a month (next on <t:{month}:D>) and €100.00 a year (next on <t:{year}:D>)"
-    assert f"Renews on <t:{month}:D>." in state_words(map_subscription(shown, "test"), None)
+    assert f"Renews on <t:{month}:D>." in status_text(map_subscription(shown, "test"), None)
     await town.turn(MONTH)
     await town.turn(3700)
     (bill,) = [

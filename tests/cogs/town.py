@@ -12,9 +12,9 @@ from unittest.mock import patch
 import cogs.bot
 import cogs.gateways.roles
 from billing.model import Plan
-from billing.ports import Arrivals, Pace, Ports, Provider, Work
+from billing.ports import Arrivals, Ports, Provider, QueueName, RoleLatency
 from billing.signing import Signer
-from billing.use_cases.plans import Edit, add_plan
+from billing.use_cases.plans import PlanUpdate, add_plan
 from billing.worker.runner import Worker
 from cogs.bot import DuesBot
 from cogs.gateways.messenger import DiscordMessenger
@@ -103,7 +103,7 @@ class Town:
         role = role or self.gold
         if price is None and await self.ports.ledger.load_plans(role.guild_id):
             price = self.stripe.add_price(self.product, 500, currency="eur")["id"]
-        wanted = Edit(name, add_role=role.id, price_ids={"stripe": price or self.price}, **edit)  # type: ignore[arg-type]  # built from parts
+        wanted = PlanUpdate(name, add_role=role.id, price_ids={"stripe": price or self.price}, **edit)  # type: ignore[arg-type]  # built from parts
         return await add_plan(self.ports, role.guild_id, wanted, self.ada.id)
 
     async def invite(self, guild: Guild) -> None:
@@ -256,7 +256,7 @@ async def running(town: Town, *, sweeps: float = 3600.0) -> AsyncIterator[Proces
             signer=town.signer,
             arrivals=Arrivals(town.clock.now()),
             meter=metrics,
-            pace=Pace(),
+            pace=RoleLatency(),
             sync_interval=sweeps,
         )
         worker = Worker(ports, sweeps)
@@ -294,7 +294,7 @@ def _waking(bot: DuesBot) -> set[asyncio.Task[None]]:
     return set(found._tasks) if isinstance(found, RoleSync) else set()
 
 
-def _wake(woken: list[OnChange], works: Set[Work]) -> None:
+def _wake(woken: list[OnChange], works: Set[QueueName]) -> None:
     for wake in woken:
         wake(works)
 

@@ -14,7 +14,7 @@ from billing.rules.access import decide
 from billing.rules.roles import roles_of
 from db.queries.members import record_overrides
 from db.queries.plans import load_plans, record_plan
-from db.queries.reconcile_queue import mark, record_granting
+from db.queries.reconcile_queue import enqueue_members, record_granting
 from db.queries.subscriptions import put
 from db.sqlite import role_drift
 from db.sqlite.schema import load_migrations, prepare
@@ -63,7 +63,7 @@ def fill(
 
 
 def found(db: sqlite3.Connection, at: int, grace: int, size: int) -> set[int]:
-    look, members = role_drift.Round.begin(db, GUILD, at, grace), set[int]()
+    look, members = role_drift.DriftScan.begin(db, GUILD, at, grace), set[int]()
     after: int | None = 0
     with patch.object(role_drift, "SLICE", size):
         while after is not None:
@@ -105,7 +105,7 @@ def test_who_is_marked_or_parked_is_taken_care_of_already() -> None:
     db = a_ledger()
     for member in (1, 2, 3, 9):
         record_granting(db, GUILD, member, 71, 0)
-    mark(db, [Binding(GUILD, 1)], "event", 10)
+    enqueue_members(db, [Binding(GUILD, 1)], "event", 10)
     db.execute("UPDATE members SET parked = 'Gone.' WHERE member_id = 2")
     assert found(db, 20, 0, 2) == {3, 9}
     db.close()
@@ -119,7 +119,7 @@ def test_slices_stay_small_where_ids_lie_closer_than_before() -> None:
     )
     for member in members:
         record_granting(db, 8, member, 71, 0)
-    look, slices = role_drift.Round.begin(db, 8, 20, 0), list[int]()
+    look, slices = role_drift.DriftScan.begin(db, 8, 20, 0), list[int]()
     after: int | None = 0
     with patch.object(role_drift, "SLICE", 10):
         while after is not None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.model import PLAIN, Binding, Item, Subscription
-from billing.ports import Synced
+from billing.ports import SyncResult
 from billing.rules.access import decide, next_change
 from db.queries.plans import load_plans, record_plan
 from db.queries.reconcile_queue import load_marked
@@ -47,7 +47,7 @@ LATER: dict[str, st.SearchStrategy[Any]] = {
 
 
 def recorded(db: sqlite3.Connection, sub: Subscription, at: int) -> Subscription:
-    record_synced(db, Synced(sub, "provider", "fetched", "evt", at))
+    record_synced(db, SyncResult(sub, "provider", "fetched", "evt", at))
     found = load_subscription(db, sub.key)
     assert found is not None
     return found

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from billing.errors import LedgerError, LedgerUnavailable, NotFound
-from billing.ports import Work
-from db.sqlite.group_commit import AT_ONCE, Lane, Operation
+from billing.ports import QueueName
+from db.sqlite.group_commit import AT_ONCE, GroupCommitConnection, Operation
 from db.sqlite.schema import prepare_reader, prepare_writer
 
 STATEMENTS: list[str] = []
@@ -26,9 +26,9 @@ def traced(db: sqlite3.Connection) -> None:
 
 
 @asynccontextmanager
-async def opened(path: Path, prepare: Operation, **options: Any) -> AsyncIterator[Lane]:
+async def opened(path: Path, prepare: Operation, **options: Any) -> AsyncIterator[GroupCommitConnection]:
     """Closed whatever happens: a connection left open keeps the test run from ending."""
-    lane = await Lane.open(path, prepare, **options)
+    lane = await GroupCommitConnection.open(path, prepare, **options)
     try:
         yield lane
     finally:
@@ -36,7 +36,7 @@ async def opened(path: Path, prepare: Operation, **options: Any) -> AsyncIterato
 
 
 @pytest.fixture
-async def lane(empty: Path) -> AsyncIterator[Lane]:
+async def lane(empty: Path) -> AsyncIterator[GroupCommitConnection]:
     STATEMENTS.clear()
     async with opened(empty, traced) as found:
         yield found
@@ -58,14 +58,14 @@ def count(statement: str) -> int:
     return STATEMENTS.count(statement)
 
 
-async def test_operations_that_wait_together_share_a_commit(lane: Lane) -> None:
+async def test_operations_that_wait_together_share_a_commit(lane: GroupCommitConnection) -> None:
     wanted = [f"n{n:03}" for n in range(64)]
     assert await asyncio.gather(*(lane.run(put(name)) for name in wanted)) == wanted
     assert (count("BEGIN IMMEDIATE"), count("COMMIT")) == (1, 1)
     assert await lane.run(names) == wanted
 
 
-async def test_what_comes_while_a_commit_runs_goes_with_the_next_one(lane: Lane) -> None:
+async def test_what_comes_while_a_commit_runs_goes_with_the_next_one(lane: GroupCommitConnection) -> None:
     entered, go_on = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -82,7 +82,7 @@ async def test_what_comes_while_a_commit_runs_goes_with_the_next_one(lane: Lane)
     assert count("COMMIT") == 2
 
 
-async def test_what_comes_while_the_thread_is_busy_goes_with_the_group(lane: Lane) -> None:
+async def test_what_comes_while_the_thread_is_busy_goes_with_the_group(lane: GroupCommitConnection) -> None:
     free = threading.Event()
     await lane.run(lambda db: db.create_function("held", 0, lambda: free.wait(30)))
     holding = asyncio.create_task(lane._db.execute("SELECT held()"))  # before the commit in the thread's line
@@ -97,13 +97,13 @@ async def test_what_comes_while_the_thread_is_busy_goes_with_the_group(lane: Lan
     assert count("COMMIT") == 1
 
 
-async def test_one_alone_does_not_wait_for_others(lane: Lane) -> None:
+async def test_one_alone_does_not_wait_for_others(lane: GroupCommitConnection) -> None:
     await lane.run(put("a"))
     await lane.run(put("b"))
     assert count("COMMIT") == 2
 
 
-async def test_nobody_hears_of_it_before_it_is_committed(lane: Lane, path: Path) -> None:
+async def test_nobody_hears_of_it_before_it_is_committed(lane: GroupCommitConnection, path: Path) -> None:
     async def put_and_look(name: str) -> bool:
         await lane.run(put(name))
         beside = sqlite3.connect(path)
@@ -114,7 +114,7 @@ async def test_nobody_hears_of_it_before_it_is_committed(lane: Lane, path: Path)
     assert all(await asyncio.gather(*(put_and_look(f"n{n}") for n in range(8))))
 
 
-async def test_a_poison_operation_sinks_itself_alone(lane: Lane) -> None:
+async def test_a_poison_operation_sinks_itself_alone(lane: GroupCommitConnection) -> None:
     def half(db: sqlite3.Connection) -> None:
         put("half")(db)
         put("a")(db)  # there is one already
@@ -134,7 +134,9 @@ async def test_a_poison_operation_sinks_itself_alone(lane: Lane) -> None:
     assert await lane.run(names) == ["a", "b"]
 
 
-async def test_all_hear_of_a_group_that_failed_and_the_next_goes_on(lane: Lane, path: Path) -> None:
+async def test_all_hear_of_a_group_that_failed_and_the_next_goes_on(
+    lane: GroupCommitConnection, path: Path
+) -> None:
     holder = sqlite3.connect(path, isolation_level=None)
     await lane.run(lambda db: db.execute("PRAGMA busy_timeout = 0").fetchall())
     holder.execute("BEGIN IMMEDIATE")
@@ -146,7 +148,7 @@ async def test_all_hear_of_a_group_that_failed_and_the_next_goes_on(lane: Lane, 
     assert await lane.run(names) == ["d"]
 
 
-async def test_a_full_disk_fails_whole_groups_until_there_is_room(lane: Lane) -> None:
+async def test_a_full_disk_fails_whole_groups_until_there_is_room(lane: GroupCommitConnection) -> None:
     await lane.run(put("before"))
     room = await lane.run(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
     await lane.run(lambda db: db.execute(f"PRAGMA max_page_count = {room}").fetchall())
@@ -159,7 +161,7 @@ async def test_a_full_disk_fails_whole_groups_until_there_is_room(lane: Lane) ->
     assert await lane.run(names) == ["before", big]
 
 
-async def test_a_commit_that_fails_is_rolled_back_for_all(lane: Lane) -> None:
+async def test_a_commit_that_fails_is_rolled_back_for_all(lane: GroupCommitConnection) -> None:
     def owing(db: sqlite3.Connection) -> None:
         db.execute("PRAGMA defer_foreign_keys = ON")
         db.execute("INSERT INTO rings VALUES ('stripe', 'acct', 'sub_1', 99, 1)")  # there is no event 99
@@ -171,7 +173,7 @@ async def test_a_commit_that_fails_is_rolled_back_for_all(lane: Lane) -> None:
     assert await lane.run(names) == ["c"]
 
 
-async def test_a_waiter_who_gave_up_stops_no_other(lane: Lane) -> None:
+async def test_a_waiter_who_gave_up_stops_no_other(lane: GroupCommitConnection) -> None:
     gone = asyncio.create_task(lane.run(put("a")))
     stays = asyncio.create_task(lane.run(put("b")))
     await asyncio.sleep(0)
@@ -188,7 +190,7 @@ async def test_closing_finishes_what_waits(empty: Path) -> None:
     assert await asyncio.gather(*waiting) == ["a", "b", "c"]
 
 
-async def test_a_large_group_is_answered_a_few_a_turn_of_the_loop(lane: Lane) -> None:
+async def test_a_large_group_is_answered_a_few_a_turn_of_the_loop(lane: GroupCommitConnection) -> None:
     waiting = [asyncio.create_task(lane.run(put(f"n{n:03}"))) for n in range(3 * AT_ONCE)]
     answered, most = 0, 0
     while answered < len(waiting):
@@ -215,7 +217,7 @@ async def test_a_listener_that_fails_stops_no_commit(empty: Path) -> None:
     faults: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
 
-    def fail(works: Set[Work]) -> None:
+    def fail(works: Set[QueueName]) -> None:
         raise ZeroDivisionError
 
     async with opened(empty, prepare_writer, on_change=fail) as lane:
@@ -223,7 +225,7 @@ async def test_a_listener_that_fails_stops_no_commit(empty: Path) -> None:
     assert len(faults) == 2
 
 
-async def test_a_reader_sees_one_moment_and_writes_nothing(lane: Lane, path: Path) -> None:
+async def test_a_reader_sees_one_moment_and_writes_nothing(lane: GroupCommitConnection, path: Path) -> None:
     await lane.run(put("a"))
     loop = asyncio.get_running_loop()
 

@@ -20,7 +20,7 @@ from db.sqlite.schema import load_migrations, prepare, version_of
 from tests.contract.ledger.nouns import event
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "db" / "migrations"
+FOLDER = ROOT / "db" / "sqlite" / "migrations"
 EARLIER = Path(__file__).with_name("earlier")
 MIGRATIONS = load_migrations()
 NUMBERS = (1, 5, 6)
@@ -140,8 +140,8 @@ async def test_a_migration_is_refused_where_a_copy_has_no_room(
     monkeypatch.setattr(shutil, "disk_usage", lambda where: usage)
     with pytest.raises(LedgerNoRoom) as refused:
         await SqliteLedger.open(path)
-    assert f"{free:,}" in refused.value.tell
-    assert f"{size:,}" in refused.value.tell
+    assert f"{free:,}" in refused.value.user_message
+    assert f"{size:,}" in refused.value.user_message
     assert path.read_bytes() == before
     monkeypatch.undo()
     async with await SqliteLedger.open(path):

@@ -114,7 +114,7 @@ async def test_a_pause_of_collection_that_was_recorded_before_hides_nobody(path:
     async with await SqliteLedger.open(path) as ledger:
         await ledger.record_plan(Plan(0, 7, "Gold", (71,), (item.price,)), "test", 10)
         await ledger._write(lambda db: db.execute("UPDATE members SET next_try_at = NULL"))
-        assert await ledger.load_astray(7, 100, 0) == [8]
+        assert await ledger.load_drifted_members(7, 100, 0) == [8]
 
 
 def test_a_migration_that_fails_leaves_the_earlier_schema(path: Path) -> None:

@@ -71,7 +71,7 @@ async def everything(ledger: Ledger) -> None:
     await ledger.record_overrides([grant], [intent("now", IntentKind.CANCEL_NOW)], [], 10)
     await ledger.record_granting(GUILD, ANNA.member_id, 71, 10)
     mark = (await marks(ledger))[ANNA]
-    await ledger.record_converge_failed(mark, "down", 40)
+    await ledger.record_reconcile_failed(mark, "down", 40)
     await converge(ledger, mark, gone=(71,), due_at=50, parked="Gone.")
     await ledger.record_retry(13, 13)
     await ledger.record_due(60)
@@ -112,7 +112,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_with_member(KEY)
     await ledger.load_known("stripe", "acct", [KEY.id])
     await ledger.load_living("stripe", "acct", 0, 9)
-    await ledger.load_astray(GUILD, 20, 9)
+    await ledger.load_drifted_members(GUILD, 20, 9)
     await ledger.load_to_look_up("stripe", "acct", 0)
     await ledger.load_retried(GUILD, 99)
     await ledger.load_open_checkouts("stripe", "acct", GUILD, 1, 0)

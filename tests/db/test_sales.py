@@ -46,7 +46,7 @@ async def test_a_switch_to_another_price_is_compared_with_that_plan_s_roles(
     await sync(ledger, subscription(items=SILVER))
     assert sale(beside) == sales(beside)[sold(SILVER)]
     await settle(ledger)
-    assert await ledger.load_astray(GUILD, 20, 0) == [ANNA.member_id]
+    assert await ledger.load_drifted_members(GUILD, 20, 0) == [ANNA.member_id]
 
 
 async def test_a_plain_renewal_writes_to_no_index(ledger: SqliteLedger, beside: sqlite3.Connection) -> None:
@@ -66,4 +66,4 @@ async def test_a_number_that_stands_for_nothing_is_a_fault_and_not_looked_for_fo
     await sync(ledger, subscription(binding=ANNA))
     beside.execute("DELETE FROM sales")
     with pytest.raises(LedgerError, match="JSONDecodeError"):
-        await ledger.load_astray(GUILD, 20, 0)
+        await ledger.load_drifted_members(GUILD, 20, 0)

@@ -14,7 +14,7 @@ from billing.errors import LedgerError
 from db import SqliteLedger
 from db.queries.reconcile_queue import record_granting
 from db.sqlite import role_drift
-from db.sqlite.group_commit import Lane
+from db.sqlite.group_commit import GroupCommitConnection
 from tests.contract.ledger.nouns import GUILD
 
 # Close together at first and far apart then, as members of an old server are.
@@ -52,21 +52,21 @@ def noting(monkeypatch: pytest.MonkeyPatch, name: str, note: Callable[[sqlite3.C
 async def test_everybody_is_found_once_whoever_walks_there(
     large: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    met, walkers = threading.Barrier(role_drift.WALKERS), set[int]()
+    met, walkers = threading.Barrier(role_drift.SCANNERS), set[int]()
     noting(monkeypatch, "load_slice", lambda db: walkers.add(threading.get_ident()))
     # Each begins only once all have: without the others this would wait in vain.
-    begin = role_drift.Round.begin
+    begin = role_drift.DriftScan.begin
     monkeypatch.setattr(
-        role_drift.Round, "begin", lambda *args, **kwargs: (met.wait(10), begin(*args, **kwargs))[1]
+        role_drift.DriftScan, "begin", lambda *args, **kwargs: (met.wait(10), begin(*args, **kwargs))[1]
     )
-    assert sorted(await large.load_astray(GUILD, 20, 0)) == ASTRAY
-    assert len(walkers) == role_drift.WALKERS
+    assert sorted(await large.load_drifted_members(GUILD, 20, 0)) == ASTRAY
+    assert len(walkers) == role_drift.SCANNERS
 
 
 async def test_other_loads_do_not_wait_for_it(large: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> None:
     held = threading.Event()
     noting(monkeypatch, "load_slice", lambda db: held.wait(10))
-    walking = asyncio.ensure_future(large.load_astray(GUILD, 20, 0))
+    walking = asyncio.ensure_future(large.load_drifted_members(GUILD, 20, 0))
     await large.load_plans(GUILD)
     await large.load_plans(GUILD)
     assert not walking.done()
@@ -78,8 +78,8 @@ async def test_a_small_server_is_walked_by_the_reader(
     large: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(role_drift, "SLICE", len(MEMBERS))
-    monkeypatch.setattr(Lane, "open", None)
-    assert sorted(await large.load_astray(GUILD, 20, 0)) == ASTRAY
+    monkeypatch.setattr(GroupCommitConnection, "open", None)
+    assert sorted(await large.load_drifted_members(GUILD, 20, 0)) == ASTRAY
 
 
 async def test_where_one_cannot_read_on_the_ledger_says_so(
@@ -95,7 +95,7 @@ async def test_where_one_cannot_read_on_the_ledger_says_so(
 
     noting(monkeypatch, "load_slice", fail)
     with pytest.raises(LedgerError):
-        await large.load_astray(GUILD, 20, 0)
+        await large.load_drifted_members(GUILD, 20, 0)
     for walker in set(threading.enumerate()) - before:
         walker.join(5)
         assert not walker.is_alive(), "a walker's thread was left over"

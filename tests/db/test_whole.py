@@ -14,7 +14,7 @@ import pytest
 from billing.errors import LedgerDamaged
 from billing.webhook_arrivals import Arrivals
 from db import SqliteLedger
-from db.sqlite.integrity_check import WholeCheck
+from db.sqlite.integrity_check import IntegrityCheck
 from standins.clock import MovableClock
 from tests.contract.ledger.nouns import event
 from web.readiness import Readiness
@@ -55,7 +55,7 @@ async def test_damage_is_told_everywhere(tmp_path: Path, caplog: pytest.LogCaptu
         await done(ledger)
         assert (await ledger.load_health(10)).damage
         ready = Readiness(ledger, MovableClock(), lambda: None, {}, Arrivals(0))
-        assert (await ready.faults())[0]["ledger"].startswith(LedgerDamaged.tell)
+        assert (await ready.faults())[0]["ledger"].startswith(LedgerDamaged.user_message)
     (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert f"The ledger at {path} is damaged" in told
 
@@ -69,11 +69,11 @@ async def test_a_whole_one_is_read_once(tmp_path: Path, caplog: pytest.LogCaptur
 
 
 async def test_nothing_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def slowly(check: WholeCheck) -> str:
+    def slowly(check: IntegrityCheck) -> str:
         check._ended.wait(20)
         return "ok"
 
-    monkeypatch.setattr(WholeCheck, "_check", slowly)
+    monkeypatch.setattr(IntegrityCheck, "_check", slowly)
     started = time.monotonic()
     async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
         assert await ledger.record_events([event()], 10) == 1

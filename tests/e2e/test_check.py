@@ -208,7 +208,7 @@ async def test_what_answers_at_the_public_address(
         found = await check_public(f"https://localhost:{port}", loopback=False, running=True)
     assert found.ok is ok
     assert not found.note
-    assert says in found.says
+    assert says in found.message
     assert ok or found.cure
 
 
@@ -219,7 +219,7 @@ async def test_a_certificate_that_nobody_trusts(
     async with answering(200, "ok", certified) as port:
         found = await check_public(f"https://localhost:{port}", loopback=False, running=True)
     assert not found.ok
-    assert "certificate" in found.says
+    assert "certificate" in found.message
 
 
 @pytest.mark.parametrize("host", ["dues.invalid", "127.0.0.1:9"])
@@ -227,7 +227,7 @@ async def test_an_address_that_cannot_be_tried_from_here_is_no_fault(host: str) 
     found = await check_public(f"https://{host}", loopback=False, running=True)
     assert found.ok
     assert found.note
-    assert "could not be tried from here" in found.says
+    assert "could not be tried from here" in found.message
 
 
 async def test_plain_http_is_a_fault_but_for_this_machine_alone() -> None:

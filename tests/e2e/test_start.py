@@ -108,7 +108,7 @@ async def test_an_address_that_the_machine_lacks_may_come_up_later(
         async with listening(application, "192.0.2.1", 0, 1.0):
             pass
     assert met.value.exit_code == 75
-    assert "192.0.2.1" in met.value.tell
+    assert "192.0.2.1" in met.value.user_message
 
 
 async def test_sighup_is_logged_and_ignored(town: Town, program: Program) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 import web.app
+import web.connections
 from db import SqliteLedger
 from providers.stripe.client import StripeProvider
 from standins.clock import MovableClock
-from web.app import SPEAKERS, Listener, listening
-from web.connections import Speakers
+from web.app import LIMITER, Listener, listening
+from web.connections import ConnectionLimiter
 
 SECRET = "whsec_of_this_test"
 EVENT = {
@@ -27,7 +28,7 @@ EVENT = {
 class Door:
     """A listener that runs, and its clock."""
 
-    def __init__(self, port: int, clock: MovableClock, speakers: Speakers) -> None:
+    def __init__(self, port: int, clock: MovableClock, speakers: ConnectionLimiter) -> None:
         self.port, self.clock, self.speakers = port, clock, speakers
 
     async def knock(self, sent: bytes) -> asyncio.StreamReader:
@@ -65,7 +66,7 @@ class Door:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked for before the door: it looks for the silent often."""
-    monkeypatch.setattr(web.app, "LONGEST_SILENCE", 0.2)
+    monkeypatch.setattr(web.connections, "LONGEST_SILENCE", 0.2)
 
 
 @pytest.fixture
@@ -75,5 +76,5 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
         provider = StripeProvider("sk_test_1", (SECRET,), "http://127.0.0.1:9", clock)
         application = Listener(ledger, {"stripe": provider}, clock, lambda: None).application()
         async with listening(application, "127.0.0.1", 0, 1.0) as port:
-            yield Door(port, clock, application[SPEAKERS])
+            yield Door(port, clock, application[LIMITER])
         await provider.close()

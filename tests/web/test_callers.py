@@ -99,7 +99,7 @@ async def test_who_speaks_now_and_then_stays(door: Door, crowd: Crowd, looks: in
     await reader.readuntil(b"\r\n\r\nstored 1")
     for _ in range(looks):
         with suppress(TimeoutError):
-            await asyncio.wait_for(door.speakers.show_out(), 0.01)
+            await asyncio.wait_for(door.speakers.close_idle(), 0.01)
     await crowd.grow(MOST + 50)
     door.writer.write(letter)
     assert b" 200 " in await reader.readline()

@@ -17,7 +17,7 @@ import pytest
 
 from standins.clock import MovableClock
 from tests.web.conftest import EVENT, Door
-from web.connections import Speakers
+from web.connections import ConnectionLimiter
 from web.request_bodies import LARGEST_BODY
 
 CROWD = 900
@@ -58,7 +58,7 @@ async def lone(tmp_path: Path) -> AsyncIterator[Lone]:
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
     assert process.stdin is not None
     assert process.stdout is not None
-    door = Lone(int(await process.stdout.readline()), MovableClock(), Speakers())
+    door = Lone(int(await process.stdout.readline()), MovableClock(), ConnectionLimiter())
     door.process = process
     yield door
     process.stdin.close()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from billing.model import Intent, Notice, Override, SubscriptionKey
-from billing.ports.records import Synced
+from billing.ports.records import SyncResult
 
 
 class DecisionLedger(Protocol):
@@ -65,6 +65,6 @@ class DecisionLedger(Protocol):
         """By its id."""
 
     async def record_intent_outcome(
-        self, intent: Intent, synced: Synced | None, notices: Sequence[Notice]
+        self, intent: Intent, synced: SyncResult | None, notices: Sequence[Notice]
     ) -> None:
         """The new state of an intent, with the snapshot and the notices that go with it."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from billing.model import DisputeState, Event, SubscriptionKey
-from billing.ports.records import StaleSubscription, Synced
+from billing.ports.records import StaleSubscription, SyncResult
 
 
 class InboxLedger(Protocol):
@@ -40,7 +40,7 @@ class InboxLedger(Protocol):
     async def record_fetch_failed(self, stale: StaleSubscription, error: str, next_try_at: int) -> None:
         """Keep the mark for another try."""
 
-    async def record_synced(self, synced: Synced) -> bool:
+    async def record_synced(self, synced: SyncResult) -> bool:
         """Record a snapshot with its history row, mark the member, finish the events that rang for it.
 
         The history row is written where something a person would notice changed. An ENDED snapshot is

@@ -24,7 +24,7 @@ class MemberLedger(Protocol):
     async def record_granting(self, guild_id: int, member_id: int, role_id: int, at: int) -> None:
         """Before a role is given: from now on it is ours to take."""
 
-    async def record_converged(
+    async def record_reconciled(
         self,
         mark: MemberMark,
         gone: Sequence[int],
@@ -43,7 +43,7 @@ class MemberLedger(Protocol):
         The mark is cleared only where its version is still that of `mark`.
         """
 
-    async def record_converge_failed(self, mark: MemberMark, error: str, next_try_at: int) -> None:
+    async def record_reconcile_failed(self, mark: MemberMark, error: str, next_try_at: int) -> None:
         """Keep the mark for another try."""
 
     async def record_due(self, at: int) -> int:
@@ -61,7 +61,7 @@ class MemberLedger(Protocol):
     async def record_checked(self, members: Sequence[Binding], at: int) -> None:
         """These were looked at and are as they should be, or as was known."""
 
-    async def load_astray(self, guild_id: int, at: int, grace: int) -> list[int]:
+    async def load_drifted_members(self, guild_id: int, at: int, grace: int) -> list[int]:
         """Member ids whose granted roles are not what their subscriptions give at that moment, and those with
         overrides; the marked and the parked left out. Some have a reason that is not looked at here: who is
         named is to be looked at, who is not named needs no look."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from billing.model import Binding, BoundBy, Checkout, MemberState, Notice, Subscription, SubscriptionKey
-from billing.ports.records import Known
+from billing.ports.records import RecordedSubscription
 
 
 class SubscriptionLedger(Protocol):
@@ -19,7 +19,7 @@ class SubscriptionLedger(Protocol):
         """The subscription, and all that decides its member's roles where it is somebody's, in one consistent
         read."""
 
-    async def load_known(self, provider: str, account: str, ids: Sequence[str]) -> list[Known]:
+    async def load_known(self, provider: str, account: str, ids: Sequence[str]) -> list[RecordedSubscription]:
         """Those of these subscriptions that are recorded, in no order."""
 
     async def load_subscriptions_of(self, member_id: int) -> list[Subscription]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from billing.model import Status
-from billing.use_cases.audit_members import check_members
+from billing.use_cases.audit_members import audit_members
 from tests.billing.builders import DAY, GUILD, MEMBER, ROLE
 from tests.billing.world import World
 
@@ -26,7 +26,7 @@ async def leave(world: World, *, ended: bool = True) -> None:
 async def sweep(world: World) -> None:
     """Look at everybody without an event."""
     world.clock.advance(60)
-    await check_members(world.ports)
+    await audit_members(world.ports)
     await world.settle()
 
 

@@ -79,7 +79,7 @@ async def test_forgeries_are_counted_and_asked_about_once_a_minute(world: World)
     assert world.provider.count("list_events") <= 4
     finding = found(world)
     assert (finding.ok, is_lost(world)) == (True, False)
-    assert finding.says.startswith("10000 were refused since the bot started.")
+    assert finding.message.startswith("10000 were refused since the bot started.")
 
 
 async def test_a_true_event_that_is_refused_is_a_fault_after_a_minute(world: World) -> None:
@@ -90,7 +90,7 @@ async def test_a_true_event_that_is_refused_is_a_fault_after_a_minute(world: Wor
     assert not is_lost(world)
     await look_for(world, 2)
     assert is_lost(world)
-    assert found(world).says == "Refused."
+    assert found(world).message == "Refused."
 
 
 async def test_the_admins_of_each_server_that_sells_are_told_once(world: World) -> None:
@@ -189,7 +189,7 @@ async def test_a_key_that_may_not_look_is_named_and_never_called_well(world: Wor
     await look_for(world, 300)
     finding = found(world)
     assert (finding.ok, is_lost(world)) == (False, False)
-    assert "cannot be asked whether they were true" in finding.says
+    assert "cannot be asked whether they were true" in finding.message
     assert "The key lacks a permission." in finding.cure
 
 
@@ -201,7 +201,7 @@ async def test_a_subscription_that_nothing_told_of_is_a_fault_after_a_minute(wor
     assert not is_lost(world)
     await look_for(world, 2)
     assert is_lost(world)
-    assert found(world).says == "None arrives."
+    assert found(world).message == "None arrives."
 
 
 async def find(world: World, name: str, *, ago: int = 0) -> None:

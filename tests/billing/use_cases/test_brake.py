@@ -11,10 +11,10 @@ from billing.errors import Conflict, DiscordUnavailable
 from billing.model import Braked, OverrideKind, Plan, Status, Subscription
 from billing.rules.brake import ASK_AFTER, ASKS_AGAIN, RELEASED, TELL, WINDOW
 from billing.use_cases.doctor import diagnose, fix
-from billing.use_cases.reconcile import converge_member
-from billing.use_cases.release_brake import keep, release
+from billing.use_cases.reconcile import reconcile_member
+from billing.use_cases.release_brake import keep_braked_roles, release_brake
 from billing.use_cases.sweep import sweep
-from billing.worker.runner import lanes
+from billing.worker.runner import work_queues
 from tests.billing.builders import (
     ADMIN,
     DAY,
@@ -111,13 +111,13 @@ async def test_sixteen_at_once_do_not_overrun_it(crowd: World) -> None:
     await _sync_all(crowd)
     marks = await crowd.ledger.load_marked(crowd.now, 99)
     assert len(marks) == len(CROWD)
-    await asyncio.gather(*(converge_member(crowd.ports, mark) for mark in marks))
+    await asyncio.gather(*(reconcile_member(crowd.ports, mark) for mark in marks))
     assert len(holders(crowd)) == len(CROWD) - 5
 
 
 async def _sync_all(world: World) -> None:
     """Fetch what is stale, and leave the members to the test."""
-    (lane,) = [lane for lane in lanes(world.ports) if lane.name == "sync"]
+    (lane,) = [lane for lane in work_queues(world.ports) if lane.name == "sync"]
     for stale in await lane.load(world.now, 99):
         await lane.handle(stale)
 
@@ -185,11 +185,11 @@ async def test_who_turns_out_to_be_paying_is_simply_converged(crowd: World) -> N
     assert await braked(crowd) == 0
     assert await crowd.ledger.load_parked(GUILD) == []
     with pytest.raises(Conflict):
-        await release(crowd.ports, GUILD, crowd.now, ADMIN)
+        await release_brake(crowd.ports, GUILD, crowd.now, ADMIN)
 
 
 async def test_taken_they_all_go(struck: World) -> None:
-    assert await release(struck.ports, GUILD, question(struck), ADMIN) == 10
+    assert await release_brake(struck.ports, GUILD, question(struck), ADMIN) == 10
     await struck.settle()
     assert holders(struck) == set(CROWD[15:])
     assert await struck.ledger.load_parked(GUILD) == []
@@ -197,7 +197,7 @@ async def test_taken_they_all_go(struck: World) -> None:
 
 
 async def test_a_release_holds_for_a_day_and_no_longer(struck: World) -> None:
-    await release(struck.ports, GUILD, question(struck), ADMIN)
+    await release_brake(struck.ports, GUILD, question(struck), ADMIN)
     await struck.pass_time(RELEASED - 60)
     more = range(3_000, 3_007)
     await pay(struck, *more)
@@ -212,7 +212,7 @@ async def test_a_release_holds_for_a_day_and_no_longer(struck: World) -> None:
 
 async def test_kept_they_stay_and_the_admins_are_asked_the_next_day(struck: World) -> None:
     struck.clock.advance(500)
-    again = await keep(struck.ports, GUILD, question(struck), ADMIN)
+    again = await keep_braked_roles(struck.ports, GUILD, question(struck), ADMIN)
     assert again == struck.now + ASKS_AGAIN
     await struck.pass_time(ASKS_AGAIN - 1)
     await sweep(struck.ports)
@@ -229,11 +229,11 @@ async def test_an_old_question_decides_nothing(struck: World) -> None:
     await struck.pass_time(DAY)
     await sweep(struck.ports)
     await struck.pass_time(ASK_AFTER)
-    for decide in (release, keep):
+    for decide in (release_brake, keep_braked_roles):
         with pytest.raises(Conflict):
             await decide(struck.ports, GUILD, old, ADMIN)
     assert len(holders(struck)) == 15
-    assert await release(struck.ports, GUILD, question(struck), ADMIN) == 10
+    assert await release_brake(struck.ports, GUILD, question(struck), ADMIN) == 10
 
 
 async def test_a_crash_between_counting_and_taking_does_no_harm(crowd: World) -> None:
@@ -270,7 +270,7 @@ async def test_ends_spread_over_a_day_need_no_admin(world: World) -> None:
 async def test_the_doctor_tells_it_with_numbers_and_in_one_line(struck: World) -> None:
     findings = [f for f in await diagnose(struck.ports, GUILD) if not f.ok]
     assert [f.what for f in findings] == ["brake"]
-    assert "5 of 20 members" in findings[0].says
-    assert "10 more" in findings[0].says
+    assert "5 of 20 members" in findings[0].message
+    assert "10 more" in findings[0].message
     assert await fix(struck.ports, GUILD, findings) == []
     assert len(holders(struck)) == 15

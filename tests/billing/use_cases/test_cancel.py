@@ -23,7 +23,7 @@ from billing.model import IntentKind, IntentOutcome, IntentState, Status, Subscr
 from billing.rules.access import decide_right
 from billing.use_cases.cancel import PATIENCE, cancel, is_open, preview, preview_cancel, resume
 from billing.use_cases.execute_intent import stopping
-from billing.use_cases.intent_fulfilment import already
+from billing.use_cases.intent_fulfilment import is_fulfilled
 from tests.billing.builders import (
     DAY,
     GRACE,
@@ -106,7 +106,7 @@ async def test_nobody_reaches_anothers_subscription(paying: World, act: Any, key
     """Whether it exists or not, the answer is the same."""
     with pytest.raises(NotFound) as met:
         await act(paying.ports, OTHER_MEMBER, key)
-    assert met.value.tell == "You have no such subscription. /subscriptions lists yours."
+    assert met.value.user_message == "You have no such subscription. /subscriptions lists yours."
     assert paying.provider.count("cancel_at_period_end", "cancel_now", "resume") == 0
 
 
@@ -171,7 +171,7 @@ class TestDown:
         paying.provider.fail("*", ProviderUnavailable())
         receipt = await cancel(paying.ports, MEMBER, make_key())
         assert is_open(receipt.intent)
-        assert receipt.intent.outcome == ProviderUnavailable().tell
+        assert receipt.intent.outcome == ProviderUnavailable().user_message
         assert receipt.subscription.ends_at is None
         assert receipt.stays_until is None
         paying.provider.heal()
@@ -363,10 +363,10 @@ def test_what_is_as_wished_already() -> None:
     ending, ended = make_subscription(ends_at=5), make_subscription(status=Status.ENDED)
     paused = make_subscription(status=Status.PAUSED)
     at_end, now, again = IntentKind.CANCEL_AT_PERIOD_END, IntentKind.CANCEL_NOW, IntentKind.RESUME
-    assert [already(at_end, s) for s in (paid, ending, ended, paused)] == [False, True, True, False]
-    assert [already(now, s) for s in (paid, ending, ended, paused)] == [False, False, True, False]
-    assert [already(again, s) for s in (paid, ending, ended, paused)] == [True, False, False, False]
-    assert not already(IntentKind.REFUND_LAST_PAYMENT, ended)
+    assert [is_fulfilled(at_end, s) for s in (paid, ending, ended, paused)] == [False, True, True, False]
+    assert [is_fulfilled(now, s) for s in (paid, ending, ended, paused)] == [False, False, True, False]
+    assert [is_fulfilled(again, s) for s in (paid, ending, ended, paused)] == [True, False, False, False]
+    assert not is_fulfilled(IntentKind.REFUND_LAST_PAYMENT, ended)
 
 
 @given(subscriptions())

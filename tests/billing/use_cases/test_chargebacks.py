@@ -8,7 +8,7 @@ import pytest
 
 from billing.model import RULE, BoundBy, Disputed, DisputeState, Item, OverrideKind
 from billing.rules.brake import ordered_roles
-from billing.use_cases.appeal import ask_admins
+from billing.use_cases.appeal import appeal
 from billing.use_cases.lift import lift
 from billing.use_cases.subscribe import Offer, offer
 from tests.billing.builders import (
@@ -56,7 +56,7 @@ async def test_who_paid_it_themselves_can_buy_nothing_until_an_admin_lifts_it(
     assert block.by == RULE
     notice = selling.said(Disputed)[-1]
     assert notice.decision == block.decision_id
-    assert await ask_admins(selling.ports, GUILD, MEMBER, block.decision_id)
+    assert await appeal(selling.ports, GUILD, MEMBER, block.decision_id)
     await lift(selling.ports, GUILD, block.decision_id, ADMIN)
     assert (await offered(selling, plan_id)).block is None
 

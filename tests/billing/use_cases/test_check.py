@@ -8,8 +8,8 @@ import pytest
 
 from billing.errors import DiscordUnavailable, GuildGone, GuildOutage, LedgerUnavailable
 from billing.model import OverrideKind
-from billing.use_cases import audit_members
-from billing.use_cases.audit_members import check_members
+from billing.use_cases import audit_members as audit_module
+from billing.use_cases.audit_members import audit_members
 from tests.billing.builders import (
     FOREIGN_ROLE,
     GUILD,
@@ -26,7 +26,7 @@ async def checked(world: World) -> list[tuple[str, int]]:
     """What Discord was asked and told to do because of it."""
     world.clock.advance(60)
     before = len(world.roles.log)
-    await check_members(world.ports)
+    await audit_members(world.ports)
     await world.settle()
     return world.roles.log[before:]
 
@@ -54,7 +54,7 @@ async def test_a_role_that_somebody_took_is_given_back(paying: World) -> None:
 async def test_whose_mark_was_lost_is_found_at_once(paying: World) -> None:
     """By the rotation they would not come up: they were looked at in this very second."""
     await paying.ledger._write(lambda db: db.execute("UPDATE subscriptions SET status = 'ended'"))
-    await check_members(paying.ports)
+    await audit_members(paying.ports)
     await paying.settle()
     assert paying.roles.changes()[-1] == ("take", ROLE)
 
@@ -89,10 +89,10 @@ async def crowd(world: World, size: int, guild_id: int = GUILD) -> None:
 async def test_without_the_gateway_so_many_are_asked_for_singly(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_members, "ASKED_SINGLY", 102)
+    monkeypatch.setattr(audit_module, "ASKED_SINGLY", 102)
     await crowd(world, 120)
     world.roles.faults["look"] = DiscordUnavailable()
-    await check_members(world.ports)
+    await audit_members(world.ports)
     assert len(await world.ledger.load_marked(world.now, 999)) == 102
 
 
@@ -112,12 +112,12 @@ async def test_who_is_named_in_every_round_keeps_nobody_behind_from_a_look(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert GUILD < OTHER_GUILD
-    monkeypatch.setattr(audit_members, "LOOKED_AT", 10)
+    monkeypatch.setattr(audit_module, "LOOKED_AT", 10)
     await named_always(world, 25)
     await crowd(world, 12, OTHER_GUILD)
     found = []
     for _ in range(4):
-        await check_members(world.ports)
+        await audit_members(world.ports)
         found.append(len(await world.ledger.load_marked(world.now, 999)))
         await world.settle()
     assert found == [0, 0, 5, 7]
@@ -126,24 +126,24 @@ async def test_who_is_named_in_every_round_keeps_nobody_behind_from_a_look(
 async def test_nor_does_it_where_each_is_asked_for_singly(
     paying: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_members, "ASKED_SINGLY", 10)
+    monkeypatch.setattr(audit_module, "ASKED_SINGLY", 10)
     await crowd(paying, 12, OTHER_GUILD)
     await paying.ledger._write(lambda db: db.execute("UPDATE members SET checked_at = 1"))
     paying.roles_of().clear()
     paying.roles.faults["look"] = DiscordUnavailable()
-    await check_members(paying.ports)
+    await audit_members(paying.ports)
     first = await paying.ledger.load_marked(paying.now, 999)
     assert (GUILD, MEMBER) in {(mark.guild_id, mark.member_id) for mark in first}
     assert len(first) == 10
     await paying.settle()
-    await check_members(paying.ports)
+    await audit_members(paying.ports)
     both = [*first, *await paying.ledger.load_marked(paying.now, 999)]
     assert {mark.member_id for mark in both if mark.guild_id == OTHER_GUILD} == set(range(1, 13))
 
 
 async def test_a_large_server_is_asked_for_a_hundred_at_a_time(world: World) -> None:
     await crowd(world, 251)
-    await check_members(world.ports)
+    await audit_members(world.ports)
     assert len(await world.ledger.load_marked(world.now, 999)) == 251
 
 
@@ -151,10 +151,10 @@ async def test_a_server_s_outage_keeps_nobody_from_the_others(world: World) -> N
     await crowd(world, 120)
     await crowd(world, 30, OTHER_GUILD)
     world.roles.faults[f"look {GUILD}"] = GuildOutage()
-    await check_members(world.ports)
+    await audit_members(world.ports)
     assert {mark.guild_id for mark in await world.ledger.load_marked(world.now, 999)} == {OTHER_GUILD}
     world.roles.faults.clear()
-    await check_members(world.ports)
+    await audit_members(world.ports)
     assert len(await world.ledger.load_marked(world.now, 999)) == 150
 
 
@@ -168,5 +168,5 @@ async def test_who_differs_is_marked_before_they_count_as_looked_at(
     paying.clock.advance(60)
     monkeypatch.setattr(paying.ledger, "record_checked", full_disk)
     with pytest.raises(LedgerUnavailable):
-        await check_members(paying.ports)
+        await audit_members(paying.ports)
     assert [mark.member_id for mark in await paying.ledger.load_marked(paying.now, 9)] == [MEMBER]

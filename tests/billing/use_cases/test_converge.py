@@ -16,8 +16,8 @@ from billing.errors import (
     RolesNotPermitted,
 )
 from billing.model import OverrideKind, RoleRefused, Status
-from billing.use_cases.audit_members import check_members
-from billing.use_cases.reconcile import RETELL_DAYS, converge_member
+from billing.use_cases.audit_members import audit_members
+from billing.use_cases.reconcile import RETELL_DAYS, reconcile_member
 from tests.billing.builders import (
     ADMIN,
     DAY,
@@ -212,13 +212,13 @@ class TestRefused:
         await world.add_plan()
         world.roles.faults[ROLE] = error
         await world.subscribe()
-        assert await parked(world) == [(MEMBER, error.tell)]
+        assert await parked(world) == [(MEMBER, error.user_message)]
         for _ in range(3):
             await world.mark()
             await world.pass_time(60)
         (notice,) = world.told("role_refused")
         assert notice.member_id is None
-        assert notice.body == RoleRefused(MEMBER, error.tell, ROLE)
+        assert notice.body == RoleRefused(MEMBER, error.user_message, ROLE)
         assert (await world.ledger.load_health(world.now)).members == 0
 
     async def test_a_hundred_members_are_one_thing_to_mend(self, world: World) -> None:
@@ -282,7 +282,7 @@ class TestRefused:
         sub = await world.subscribe()
         world.roles.faults[ROLE] = RoleAboveBot()
         await world.change(replace(sub, status=Status.ENDED))
-        assert await parked(world) == [(MEMBER, RoleAboveBot().tell)]
+        assert await parked(world) == [(MEMBER, RoleAboveBot().user_message)]
         world.roles.faults.clear()
         await world.mark()
         await world.settle()
@@ -294,8 +294,8 @@ class TestGone:
         await world.add_plan()
         world.roles.gone.add((GUILD, MEMBER))
         await world.subscribe()
-        assert await parked(world) == [(MEMBER, MemberGone().tell)]
-        assert world.said(RoleRefused) == [RoleRefused(MEMBER, MemberGone().tell)]
+        assert await parked(world) == [(MEMBER, MemberGone().user_message)]
+        assert world.said(RoleRefused) == [RoleRefused(MEMBER, MemberGone().user_message)]
 
     async def test_who_left_and_is_owed_nothing_is_not_worth_a_word(self, world: World) -> None:
         await world.add_plan()
@@ -327,11 +327,11 @@ class TestGone:
         await world.add_plan()
         world.roles.faults[ROLE] = MemberGone()
         await world.subscribe()
-        assert await parked(world) == [(MEMBER, MemberGone().tell)]
+        assert await parked(world) == [(MEMBER, MemberGone().user_message)]
         assert await granted(world) == frozenset()
         world.roles.faults.clear()
         world.clock.advance(60)
-        await check_members(world.ports)
+        await audit_members(world.ports)
         await world.settle()
         assert world.roles_of() == {ROLE}
 
@@ -351,7 +351,7 @@ class TestGone:
         await world.add_plan()
         world.roles.faults["fetch"] = GuildGone()
         await world.subscribe()
-        assert await parked(world) == [(MEMBER, GuildGone().tell)]
+        assert await parked(world) == [(MEMBER, GuildGone().user_message)]
         assert world.told("role_refused") == []
 
     async def test_the_end_of_a_right_is_seen_while_the_member_is_gone(self, world: World) -> None:
@@ -370,7 +370,7 @@ async def test_a_reason_that_comes_meanwhile_keeps_the_mark(world: World) -> Non
     await world.mark()
     (mark,) = await world.ledger.load_marked(world.now, 9)
     await world.mark(why="something new")
-    await converge_member(world.ports, mark)
+    await reconcile_member(world.ports, mark)
     (left,) = await world.ledger.load_marked(world.now, 9)
     assert left.version == mark.version + 1
 

@@ -10,7 +10,7 @@ from billing.errors import DiscordUnavailable, ProviderUnavailable
 from billing.model import RoleWaits, Status, Subscription
 from billing.rules.backoff import next_try
 from billing.use_cases.doctor import diagnose
-from billing.use_cases.reconcile import UNSURE_FOR, UNSURE_TRIES, WAITS, converge_member
+from billing.use_cases.reconcile import UNSURE_FOR, UNSURE_TRIES, WAITS, reconcile_member
 from tests.billing.builders import DAY, GUILD, MEMBER, ROLE, make_override
 from tests.billing.world import World
 
@@ -20,7 +20,7 @@ HOUR = 3_600
 async def converge_first(world: World) -> None:
     """The roles are looked at before the provider is."""
     (mark,) = await world.ledger.load_marked(world.now, 9)
-    await converge_member(world.ports, mark)
+    await reconcile_member(world.ports, mark)
 
 
 async def scheduled(world: World) -> Subscription:
@@ -86,7 +86,7 @@ async def test_a_wait_for_the_provider_is_news_only_once_it_lasts(world: World) 
     news = []
     for _ in range(UNSURE_TRIES - 1):
         (mark,) = await world.ledger.load_marked(world.now, 9)
-        outcome = await converge_member(world.ports, mark)
+        outcome = await reconcile_member(world.ports, mark)
         assert outcome.words == f"put off, {WAITS}"
         news.append(outcome.is_news)
         world.clock.advance(next_try(world.now, mark.attempts) - world.now)
@@ -99,7 +99,7 @@ async def test_a_refusal_of_discord_is_news_at_once(world: World) -> None:
     world.roles.faults["fetch"] = DiscordUnavailable()
     await world.mark()
     (mark,) = await world.ledger.load_marked(world.now, 9)
-    assert (await converge_member(world.ports, mark)).is_news
+    assert (await reconcile_member(world.ports, mark)).is_news
 
 
 async def test_commands_do_not_shorten_the_wait(world: World) -> None:
@@ -125,7 +125,7 @@ async def test_the_admins_hear_of_roles_that_wait(world: World) -> None:
     assert notice.member_id is None
     assert [body.member for body in world.said(RoleWaits)] == [MEMBER]
     (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"]
-    assert f"<@{MEMBER}>" in found.says
+    assert f"<@{MEMBER}>" in found.message
     world.provider.heal()
     await world.pass_time(HOUR)
     assert world.roles_of() == set()

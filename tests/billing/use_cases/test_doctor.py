@@ -14,7 +14,7 @@ from billing.use_cases.sweep import sweep
 from tests.billing.builders import GUILD, MEMBER, NOW, OTHER_GUILD, ROLE
 from tests.billing.world import World
 
-WEBHOOK = Finding("webhook", ok=False, says="There is none.", cure="Make one.", fix="stripe:webhook")
+WEBHOOK = Finding("webhook", ok=False, message="There is none.", cure="Make one.", fix="stripe:webhook")
 
 
 def faults(findings: list[Finding]) -> list[str]:
@@ -24,7 +24,7 @@ def faults(findings: list[Finding]) -> list[str]:
 async def test_all_is_well(world: World) -> None:
     await world.add_plan()
     await world.subscribe()
-    world.provider.findings = [Finding("key", ok=True, says="Good.")]
+    world.provider.findings = [Finding("key", ok=True, message="Good.")]
     findings = await diagnose(world.ports, GUILD, owner=True)
     assert [finding.what for finding in findings] == ["key", "ledger", "backups"]
     assert faults(findings) == []
@@ -34,7 +34,7 @@ async def test_all_is_well(world: World) -> None:
 async def test_a_provider_that_cannot_be_asked_is_a_finding(world: World) -> None:
     world.provider.fail("check", ProviderUnavailable())
     (found, *_) = await diagnose(world.ports, GUILD, owner=True)
-    assert (found.what, found.ok, found.says) == ("Stripe", False, ProviderUnavailable().tell)
+    assert (found.what, found.ok, found.message) == ("Stripe", False, ProviderUnavailable().user_message)
     assert found.cure
 
 
@@ -59,8 +59,8 @@ async def test_parked_members_stand_under_their_reason(world: World) -> None:
     await world.subscribe()
     (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"]
     assert not found.ok
-    assert f"<@{MEMBER}>" in found.says
-    assert RoleAboveBot().tell in found.says
+    assert f"<@{MEMBER}>" in found.message
+    assert RoleAboveBot().user_message in found.message
     assert "roles" not in faults(await diagnose(world.ports, OTHER_GUILD))
 
 
@@ -96,8 +96,8 @@ async def test_what_runs_at_an_account_that_was_left_is_named(paying: World) -> 
     """The owner tried it in test mode, and went live."""
     paying.provider.account = "live"
     (found,) = [f for f in await diagnose(paying.ports, GUILD) if not f.ok]
-    assert "Stripe (test), where one subscription was running" in found.says
-    assert f"<@{MEMBER}>" in found.says
+    assert "Stripe (test), where one subscription was running" in found.message
+    assert f"<@{MEMBER}>" in found.message
     assert "/revoke" in found.cure
     assert faults(await diagnose(paying.ports, OTHER_GUILD)) == []
     await revoke(paying.ports, NOW)
@@ -116,24 +116,24 @@ async def test_what_ended_at_an_account_that_was_left_is_not(paying: World) -> N
 
 
 async def test_others_than_the_owner_are_told_of_their_server_alone(world: World) -> None:
-    here = Finding("Price of Gold", ok=False, says="It is archived.", guild_id=GUILD)
-    there = Finding("Price of Silver", ok=False, says="It is archived.", guild_id=OTHER_GUILD)
+    here = Finding("Price of Gold", ok=False, message="It is archived.", guild_id=GUILD)
+    there = Finding("Price of Silver", ok=False, message="It is archived.", guild_id=OTHER_GUILD)
     world.provider.findings = [WEBHOOK, here, there]
     found = await diagnose(world.ports, GUILD)
     assert [f.what for f in found if not f.ok] == ["Price of Gold", "payment account"]
-    assert WEBHOOK.says not in "".join(f.says for f in found)
+    assert WEBHOOK.message not in "".join(f.message for f in found)
     assert await fix(world.ports, GUILD, found) == []
     assert world.provider.fixed == []
     assert WEBHOOK in await diagnose(world.ports, GUILD, owner=True)
 
 
 async def test_how_much_waits_is_the_owners_to_read(world: World) -> None:
-    (told,) = [f.says for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "ledger"]
+    (told,) = [f.message for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "ledger"]
     assert told == "Nothing is waiting."
     await world.ring("subscription", "sub_1")
-    (said,) = [f.says for f in await diagnose(world.ports, OTHER_GUILD) if f.what == "ledger"]
+    (said,) = [f.message for f in await diagnose(world.ports, OTHER_GUILD) if f.what == "ledger"]
     assert said == "The bot is up to date with its work."
-    (told,) = [f.says for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "ledger"]
+    (told,) = [f.message for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "ledger"]
     assert told == "Waiting: events 1."
 
 
@@ -142,7 +142,7 @@ async def test_damage_that_was_found_after_the_start_is_told(
 ) -> None:
     monkeypatch.setattr(world.ledger._whole, "damage", "row 3 missing from index")
     (found,) = [one for one in await diagnose(world.ports, GUILD) if one.what == "ledger"]
-    assert (found.ok, found.says) == (False, LedgerDamaged.tell)
+    assert (found.ok, found.message) == (False, LedgerDamaged.user_message)
     assert "backup" in found.cure
 
 
@@ -155,11 +155,11 @@ async def test_a_comparison_that_fails_is_told_and_is_a_fault_once_it_lasts(worl
     world.clock.advance(2 * 3600 + 1)
     (found,) = [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "Stripe comparison"]
     assert not found.ok
-    assert "has failed since 2027-01-15 08:00 UTC" in found.says
-    assert "401" in found.says
+    assert "has failed since 2027-01-15 08:00 UTC" in found.message
+    assert "401" in found.message
     (told,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "payment account"]
     assert not told.ok
-    assert "401" not in told.says
+    assert "401" not in told.message
     world.provider.heal()
     await sweep(world.ports)
     assert not [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "Stripe comparison"]

@@ -9,7 +9,7 @@ import pytest
 from billing.errors import Conflict
 from billing.model import IntentState
 from billing.use_cases.cancel import cancel, preview_cancel
-from cogs.views.text import state_words
+from cogs.views.text import status_text
 from tests.billing.builders import MEMBER, MONTH, make_key
 from tests.billing.world import World
 
@@ -32,5 +32,5 @@ async def test_nobody_is_told_that_nothing_more_is_charged(paying: World) -> Non
     known = await paying.recorded()
     assert known.period_end is not None
     far = replace(known, ends_at=known.period_end + MONTH)
-    assert state_words(far, None) == f"Renews on <t:{known.period_end}:D>. Ends on <t:{far.ends_at}:D>."
-    assert "You won't be charged for it again" in state_words(replace(known, ends_at=known.period_end), None)
+    assert status_text(far, None) == f"Renews on <t:{known.period_end}:D>. Ends on <t:{far.ends_at}:D>."
+    assert "You won't be charged for it again" in status_text(replace(known, ends_at=known.period_end), None)

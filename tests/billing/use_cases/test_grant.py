@@ -8,7 +8,7 @@ import pytest
 
 from billing.errors import Conflict, NotFound
 from billing.model import Granted, GrantEnded, Plan
-from billing.use_cases.grant import GrantOrder, Held, grant, load_held, take_grant_back
+from billing.use_cases.grant import GrantRequest, Held, grant, load_held, take_grant_back
 from billing.use_cases.lift import lift
 from billing.use_cases.revoke import load_grants, revoke
 from tests.billing.builders import (
@@ -30,8 +30,8 @@ async def plan(world: World) -> Plan:
     return await world.add_plan()
 
 
-def order(plan: Plan, days: int | None = 10, reason: str = "helper") -> GrantOrder:
-    return GrantOrder(GUILD, MEMBER, plan, days, reason, ADMIN)
+def order(plan: Plan, days: int | None = 10, reason: str = "helper") -> GrantRequest:
+    return GrantRequest(GUILD, MEMBER, plan, days, reason, ADMIN)
 
 
 class TestGrant:

@@ -26,7 +26,7 @@ async def swept(world: World) -> None:
 
 async def said(world: World, guild_id: int = GUILD, *, owner: bool = False) -> list[str]:
     found = await diagnose(world.ports, guild_id, owner=owner)
-    return [finding.says for finding in found if finding.what == "payers" and not finding.ok]
+    return [finding.message for finding in found if finding.what == "payers" and not finding.ok]
 
 
 @pytest.fixture
@@ -97,9 +97,9 @@ def test_a_missing_key_is_a_note_that_says_what_it_costs() -> None:
     note = find_key(["stripe"], signed=False)
     assert note.ok
     assert note.note
-    assert "SECRET_KEY is not set" in note.says
-    assert "PayPal" not in note.says
-    assert "PayPal's must be linked by hand" in find_key(["stripe", "paypal"], signed=False).says
+    assert "SECRET_KEY is not set" in note.message
+    assert "PayPal" not in note.message
+    assert "PayPal's must be linked by hand" in find_key(["stripe", "paypal"], signed=False).message
     set_up = find_key(["stripe", "paypal"], signed=True)
-    assert "is not set" not in set_up.says
+    assert "is not set" not in set_up.message
     assert not set_up.note

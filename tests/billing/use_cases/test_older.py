@@ -8,7 +8,7 @@ import pytest
 
 from billing.errors import ProviderUnavailable
 from billing.model import DisputeState, OverrideKind, Status
-from billing.use_cases.reconcile import converge_member
+from billing.use_cases.reconcile import reconcile_member
 from billing.use_cases.restored_ledger import begin
 from billing.use_cases.sweep import sweep
 from tests.billing.builders import GRACE, MEMBER, ROLE, make_key, make_override
@@ -45,7 +45,7 @@ async def test_who_waits_for_a_role_is_fetched_before_all_others(world: World) -
     await world.ledger.record_marks([(await world.recorded()).binding], "test", world.now)  # type: ignore[list-item]  # it is bound
     (mark,) = await world.ledger.load_marked(world.now, 9)
     assert mark.member_id == MEMBER
-    await converge_member(world.ports, mark)
+    await reconcile_member(world.ports, mark)
     assert world.roles_of() == set()
     assert [stale.key.id for stale in await world.ledger.load_stale(world.now, 9)] == ["sub_1", "other"]
 

@@ -9,8 +9,8 @@ import pytest
 
 from billing.errors import ProviderUnavailable
 from billing.model import Item, Plan, Status, Subscription
-from billing.use_cases.expire_checkouts import close_pages
-from billing.use_cases.plans import Edit, edit_plan, remove_plan
+from billing.use_cases.expire_checkouts import expire_checkouts
+from billing.use_cases.plans import PlanUpdate, edit_plan, remove_plan
 from billing.use_cases.subscribe import offer
 from tests.billing.builders import (
     ADMIN,
@@ -65,27 +65,27 @@ async def test_everybody_s_pages_of_a_plan_are_closed_and_no_other_s(shop: World
     for member in (MEMBER, OTHER_MEMBER):
         await free_days(shop, 1, member)
     await free_days(shop, 3)
-    assert await close_pages(shop.ports, GUILD, None, [1]) == {}
+    assert await expire_checkouts(shop.ports, GUILD, None, [1]) == {}
     assert sorted(closed(shop)) == ["cs_1", "cs_2"]
 
 
 async def test_what_cannot_be_closed_is_counted(shop: World) -> None:
     await free_days(shop, 1)
     shop.provider.fail("close_page", ProviderUnavailable())
-    assert await close_pages(shop.ports, GUILD, None, [1]) == {"Stripe": 1}
+    assert await expire_checkouts(shop.ports, GUILD, None, [1]) == {"Stripe": 1}
     shop.provider.closes_pages = False
-    assert await close_pages(shop.ports, GUILD, None, [1]) == {"Stripe": 1}
+    assert await expire_checkouts(shop.ports, GUILD, None, [1]) == {"Stripe": 1}
 
 
 async def test_pages_are_known_after_a_restart_and_old_ones_left_alone(shop: World) -> None:
     await free_days(shop, 1)
     shop.ports.pages.__init__()  # type: ignore[misc]  # what was in memory is gone
     shop.clock.advance(2 * DAY)
-    assert await close_pages(shop.ports, GUILD, None, [1]) == {}
+    assert await expire_checkouts(shop.ports, GUILD, None, [1]) == {}
     assert closed(shop) == [], "it has lapsed by itself"
     await free_days(shop, 1)
     shop.ports.pages.__init__()  # type: ignore[misc]  # again
-    await close_pages(shop.ports, GUILD, None, [1])
+    await expire_checkouts(shop.ports, GUILD, None, [1])
     assert closed(shop) == ["cs_2"]
 
 
@@ -120,7 +120,7 @@ async def test_at_another_provider_neither(shop: World) -> None:
 async def test_nor_after_the_plan_they_were_of_was_edited_or_removed(shop: World) -> None:
     sub = await tried(shop)
     await shop.change(replace(sub, status=Status.ENDED, trial_end=None))
-    await edit_plan(shop.ports, GUILD, 1, Edit(add_role=SECOND_ROLE, remove_role=ROLE), ADMIN)
+    await edit_plan(shop.ports, GUILD, 1, PlanUpdate(add_role=SECOND_ROLE, remove_role=ROLE), ADMIN)
     await remove_plan(shop.ports, GUILD, 1, ADMIN)
     assert await free_days(shop, 2) == 0
 

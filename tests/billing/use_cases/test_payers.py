@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from billing.model import Binding, BoundBy, Claim, Status, Subscription
-from billing.ports import Synced
+from billing.ports import SyncResult
 from billing.use_cases.sweep import sweep
 from tests.billing.builders import (
     DAY,
@@ -156,7 +156,7 @@ async def test_an_admins_word_gives_way_to_proof_of_the_same(world: World) -> No
     await world.add_plan()
     await found(world, None)
     linked = replace(make_subscription(at=world.now), binding=Binding(GUILD, MEMBER), bound_by=BoundBy.ADMIN)
-    await world.ledger.record_synced(Synced(linked, "99", "linked", "test", world.now))
+    await world.ledger.record_synced(SyncResult(linked, "99", "linked", "test", world.now))
     assert not (await world.recorded()).is_payers
     again = await found(world, replace(OURS, member_id=OTHER_MEMBER))
     assert (again.binding, again.bound_by) == (Binding(GUILD, MEMBER), BoundBy.ADMIN)

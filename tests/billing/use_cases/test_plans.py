@@ -14,7 +14,7 @@ from billing.use_cases.plans import (
     DESCRIPTION_LIMIT,
     NAME_LIMIT,
     TRIAL_LIMIT,
-    Edit,
+    PlanUpdate,
     add_plan,
     edit_plan,
     load_plan_of,
@@ -24,7 +24,7 @@ from billing.use_cases.plans import (
 from tests.billing.builders import ADMIN, GUILD, OTHER_GUILD, ROLE, SECOND_ROLE, make_plan, make_price
 from tests.billing.world import World
 
-SUPPORTER = Edit(name="Supporter", add_role=ROLE, price_ids={"stripe": "price_1"})
+SUPPORTER = PlanUpdate(name="Supporter", add_role=ROLE, price_ids={"stripe": "price_1"})
 
 
 @pytest.fixture
@@ -67,9 +67,13 @@ async def test_what_cannot_be_sold_is_refused(
 
 
 @pytest.mark.parametrize(
-    "edit", [Edit(description="x" * DESCRIPTION_LIMIT, trial_days=TRIAL_LIMIT), Edit(name="y" * NAME_LIMIT)]
+    "edit",
+    [
+        PlanUpdate(description="x" * DESCRIPTION_LIMIT, trial_days=TRIAL_LIMIT),
+        PlanUpdate(name="y" * NAME_LIMIT),
+    ],
 )
-async def test_limits_are_reached(world: World, plan: Plan, edit: Edit) -> None:
+async def test_limits_are_reached(world: World, plan: Plan, edit: PlanUpdate) -> None:
     await edit_plan(world.ports, GUILD, plan.id, edit, ADMIN)
 
 
@@ -84,14 +88,14 @@ async def test_a_price_that_cannot_be_fetched_is_not_sold(world: World, error: P
 async def test_a_price_that_is_switched_off_is_not_sold(world: World, plan: Plan) -> None:
     world.provider.prices["price_3"] = make_price("price_3", active=False)
     with pytest.raises(Conflict, match="switched off at Stripe"):
-        await edit_plan(world.ports, GUILD, plan.id, Edit(price_ids={"stripe": "price_3"}), ADMIN)
+        await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(price_ids={"stripe": "price_3"}), ADMIN)
     assert await world.ledger.load_plans(GUILD) == [plan]
 
 
 async def test_a_price_without_one_amount_is_not_sold_but_may_be_mapped(world: World, plan: Plan) -> None:
     world.provider.prices["price_3"] = replace(make_price("price_3"), amount=None)
     with pytest.raises(Conflict, match="no one amount at Stripe"):
-        await edit_plan(world.ports, GUILD, plan.id, Edit(price_ids={"stripe": "price_3"}), ADMIN)
+        await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(price_ids={"stripe": "price_3"}), ADMIN)
     assert await world.ledger.load_plans(GUILD) == [plan]
     mapped = await map_product(world.ports, GUILD, plan.id, "stripe", "price_3", ADMIN)
     assert [price.id for price in mapped.former_prices] == ["price_3"]
@@ -100,44 +104,46 @@ async def test_a_price_without_one_amount_is_not_sold_but_may_be_mapped(world: W
 
 async def test_an_edit_changes_only_what_it_names(world: World, plan: Plan) -> None:
     await edit_plan(
-        world.ports, GUILD, plan.id, Edit(description=" Thanks ", hidden=True, trial_days=3), ADMIN
+        world.ports, GUILD, plan.id, PlanUpdate(description=" Thanks ", hidden=True, trial_days=3), ADMIN
     )
-    edited = await edit_plan(world.ports, GUILD, plan.id, Edit(name=" Big   Supporter "), ADMIN)
+    edited = await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(name=" Big   Supporter "), ADMIN)
     assert edited == replace(plan, name="Big Supporter", description="Thanks", hidden=True, trial_days=3)
 
 
 async def test_roles_come_and_go(world: World, plan: Plan) -> None:
-    both = await edit_plan(world.ports, GUILD, plan.id, Edit(add_role=SECOND_ROLE), ADMIN)
+    both = await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(add_role=SECOND_ROLE), ADMIN)
     assert both.role_ids == (ROLE, SECOND_ROLE)
-    again = await edit_plan(world.ports, GUILD, plan.id, Edit(add_role=SECOND_ROLE), ADMIN)
+    again = await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(add_role=SECOND_ROLE), ADMIN)
     assert again.role_ids == (ROLE, SECOND_ROLE)
-    one = await edit_plan(world.ports, GUILD, plan.id, Edit(remove_role=ROLE), ADMIN)
+    one = await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(remove_role=ROLE), ADMIN)
     assert one.role_ids == (SECOND_ROLE,)
     with pytest.raises(Conflict, match="at least one role"):
-        await edit_plan(world.ports, GUILD, plan.id, Edit(remove_role=SECOND_ROLE), ADMIN)
+        await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(remove_role=SECOND_ROLE), ADMIN)
 
 
 async def test_deleted_roles_leave_once_there_are_others(world: World, plan: Plan) -> None:
     deleted = frozenset({ROLE})
-    kept = await edit_plan(world.ports, GUILD, plan.id, Edit(name="Other", deleted=deleted), ADMIN)
+    kept = await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(name="Other", deleted=deleted), ADMIN)
     assert (kept.name, kept.role_ids) == ("Other", (ROLE,))
-    new = await edit_plan(world.ports, GUILD, plan.id, Edit(add_role=SECOND_ROLE, deleted=deleted), ADMIN)
+    new = await edit_plan(
+        world.ports, GUILD, plan.id, PlanUpdate(add_role=SECOND_ROLE, deleted=deleted), ADMIN
+    )
     assert new.role_ids == (SECOND_ROLE,)
 
 
 async def test_changed_roles_reach_the_payers(world: World, plan: Plan) -> None:
     await world.subscribe()
-    await edit_plan(world.ports, GUILD, plan.id, Edit(add_role=SECOND_ROLE), ADMIN)
+    await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(add_role=SECOND_ROLE), ADMIN)
     await world.settle()
     assert world.roles_of() == {ROLE, SECOND_ROLE}
-    await edit_plan(world.ports, GUILD, plan.id, Edit(remove_role=ROLE), ADMIN)
+    await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(remove_role=ROLE), ADMIN)
     await world.settle()
     assert world.roles_of() == {SECOND_ROLE}
 
 
 async def test_who_paid_an_earlier_price_keeps_the_plan(world: World, plan: Plan) -> None:
     await world.subscribe()
-    edited = await edit_plan(world.ports, GUILD, plan.id, Edit(price_ids={"stripe": "price_3"}), ADMIN)
+    edited = await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(price_ids={"stripe": "price_3"}), ADMIN)
     assert [p.id for p in edited.prices] == ["price_3"]
     assert [p.id for p in edited.former_prices] == ["price_1"]
     await world.settle()
@@ -145,7 +151,7 @@ async def test_who_paid_an_earlier_price_keeps_the_plan(world: World, plan: Plan
 
 
 async def test_an_empty_price_takes_it_off_sale(world: World, plan: Plan) -> None:
-    edited = await edit_plan(world.ports, GUILD, plan.id, Edit(price_ids={"stripe": ""}), ADMIN)
+    edited = await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(price_ids={"stripe": ""}), ADMIN)
     assert edited.prices == ()
     assert [p.id for p in edited.former_prices] == ["price_1"]
 
@@ -164,7 +170,7 @@ async def test_a_removed_plan_is_gone_for_admins_and_kept_for_payers(world: Worl
 async def test_another_servers_plan_is_not_to_be_had(world: World, plan: Plan) -> None:
     for act in (
         load_plan_of(world.ports, OTHER_GUILD, plan.id),
-        edit_plan(world.ports, OTHER_GUILD, plan.id, Edit(name="Stolen"), ADMIN),
+        edit_plan(world.ports, OTHER_GUILD, plan.id, PlanUpdate(name="Stolen"), ADMIN),
         remove_plan(world.ports, OTHER_GUILD, plan.id, ADMIN),
         map_product(world.ports, OTHER_GUILD, plan.id, "stripe", "price_3", ADMIN),
         load_plan_of(world.ports, GUILD, 77),
@@ -188,16 +194,16 @@ class TestOnePriceForOnePlan:
     """What was bought is known by its price alone."""
 
     async def test_an_edit_takes_no_other_plans_price(self, world: World, plan: Plan) -> None:
-        other = Edit(name="Other", add_role=SECOND_ROLE, price_ids={"stripe": "price_2"})
+        other = PlanUpdate(name="Other", add_role=SECOND_ROLE, price_ids={"stripe": "price_2"})
         second = await add_plan(world.ports, GUILD, other, ADMIN)
         with pytest.raises(Conflict, match="has the plan Supporter"):
-            await edit_plan(world.ports, GUILD, second.id, Edit(price_ids={"stripe": "price_1"}), ADMIN)
+            await edit_plan(world.ports, GUILD, second.id, PlanUpdate(price_ids={"stripe": "price_1"}), ADMIN)
         with pytest.raises(Conflict, match="has the plan Other"):
             await map_product(world.ports, GUILD, plan.id, "stripe", "price_2", ADMIN)
         assert await world.ledger.load_plans(GUILD) == [plan, second]
 
     async def test_nor_one_that_still_gives_another(self, world: World, plan: Plan) -> None:
-        await edit_plan(world.ports, GUILD, plan.id, Edit(price_ids={"stripe": "price_3"}), ADMIN)
+        await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(price_ids={"stripe": "price_3"}), ADMIN)
         with pytest.raises(Conflict, match="has the plan Supporter"):
             await add_plan(world.ports, GUILD, replace(SUPPORTER, name="Other"), ADMIN)
 
@@ -210,7 +216,7 @@ class TestOnePriceForOnePlan:
         assert {type(one) for one in made} == {Plan, Conflict}
 
     async def test_its_own_price_and_another_servers_are_free(self, world: World, plan: Plan) -> None:
-        same = Edit(description="More words", price_ids={"stripe": "price_1"})
+        same = PlanUpdate(description="More words", price_ids={"stripe": "price_1"})
         assert (await edit_plan(world.ports, GUILD, plan.id, same, ADMIN)).prices == plan.prices
         assert (await add_plan(world.ports, OTHER_GUILD, SUPPORTER, ADMIN)).prices == plan.prices
 
@@ -222,23 +228,25 @@ async def test_mapping_a_price_that_is_on_sale_leaves_it_on_sale(world: World, p
 @pytest.mark.parametrize(
     "edit",
     [
-        Edit(name="New"),
-        Edit(description="x"),
-        Edit(hidden=False),
-        Edit(trial_days=0),
-        Edit(price_ids={"stripe": "price_1"}),
-        Edit(price_ids={"stripe": ""}, add_role=7),
+        PlanUpdate(name="New"),
+        PlanUpdate(description="x"),
+        PlanUpdate(hidden=False),
+        PlanUpdate(trial_days=0),
+        PlanUpdate(price_ids={"stripe": "price_1"}),
+        PlanUpdate(price_ids={"stripe": ""}, add_role=7),
     ],
 )
-async def test_of_a_removed_plan_only_the_roles_can_be_changed(world: World, plan: Plan, edit: Edit) -> None:
+async def test_of_a_removed_plan_only_the_roles_can_be_changed(
+    world: World, plan: Plan, edit: PlanUpdate
+) -> None:
     await remove_plan(world.ports, GUILD, plan.id, ADMIN)
     with pytest.raises(Conflict, match="no longer on sale"):
         await edit_plan(world.ports, GUILD, plan.id, edit, ADMIN)
-    changed = await edit_plan(world.ports, GUILD, plan.id, Edit(add_role=7, price_ids={}), ADMIN)
+    changed = await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(add_role=7, price_ids={}), ADMIN)
     assert changed.role_ids == (*plan.role_ids, 7)
     assert changed.removed_at is not None
     with pytest.raises(NotFound):
-        await edit_plan(world.ports, OTHER_GUILD, plan.id, Edit(add_role=7), ADMIN)
+        await edit_plan(world.ports, OTHER_GUILD, plan.id, PlanUpdate(add_role=7), ADMIN)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +269,7 @@ async def test_a_name_that_hides_or_looks_like_anothers_is_refused(
         await add_plan(world.ports, GUILD, replace(second, name=name), ADMIN)
     other = await add_plan(world.ports, GUILD, replace(second, name="Other"), ADMIN)
     with pytest.raises(Conflict, match=said):
-        await edit_plan(world.ports, GUILD, other.id, Edit(name), ADMIN)
+        await edit_plan(world.ports, GUILD, other.id, PlanUpdate(name), ADMIN)
     assert {p.name for p in await world.ledger.load_plans(GUILD)} == {plan.name, "Other"}
 
 
@@ -271,6 +279,6 @@ async def test_a_name_of_before_stays_whatever_it_is(world: World) -> None:
     await world.add_plan(replace(make_plan(1), name=composed))
     second = replace(make_plan(2, prices=(make_price("price_2", "prod_2"),)), name=apart)
     await world.add_plan(second)
-    edited = await edit_plan(world.ports, GUILD, 2, Edit(description="Still here", hidden=True), ADMIN)
+    edited = await edit_plan(world.ports, GUILD, 2, PlanUpdate(description="Still here", hidden=True), ADMIN)
     assert (edited.name, edited.description) == (apart, "Still here")
-    assert (await edit_plan(world.ports, GUILD, 2, Edit(apart), ADMIN)).name == apart
+    assert (await edit_plan(world.ports, GUILD, 2, PlanUpdate(apart), ADMIN)).name == apart

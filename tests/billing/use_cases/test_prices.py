@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from billing.errors import Conflict
-from billing.use_cases.plans import Edit, add_plan, edit_plan
+from billing.use_cases.plans import PlanUpdate, add_plan, edit_plan
 from billing.use_cases.refresh_prices import AT_ONCE, refresh_price, refresh_product
 from billing.use_cases.subscribe import load_sale, offer
 from tests.billing.builders import ADMIN, GUILD, MEMBER, OTHER_MEMBER, ROLE, make_price
@@ -61,7 +61,7 @@ async def test_and_one_whose_product_was_archived(paying: World) -> None:
 
 async def test_a_price_of_nothing_is_not_sold_and_a_plan_that_has_one_goes_on(world: World) -> None:
     world.provider.prices["price_0"] = make_price("price_0", "prod_0", amount=0)
-    free = Edit(name="Free", add_role=ROLE, price_ids={"stripe": "price_0"})
+    free = PlanUpdate(name="Free", add_role=ROLE, price_ids={"stripe": "price_0"})
     with pytest.raises(Conflict, match="costs nothing"):
         await add_plan(world.ports, GUILD, free, ADMIN)
     old = await world.add_plan()
@@ -69,8 +69,8 @@ async def test_a_price_of_nothing_is_not_sold_and_a_plan_that_has_one_goes_on(wo
         replace(old, prices=(world.provider.prices["price_0"],)), str(ADMIN), world.now
     )
     with pytest.raises(Conflict, match="costs nothing"):
-        await edit_plan(world.ports, GUILD, old.id, Edit(price_ids={"stripe": "price_0"}), ADMIN)
-    renamed = await edit_plan(world.ports, GUILD, old.id, Edit(name="Still here"), ADMIN)
+        await edit_plan(world.ports, GUILD, old.id, PlanUpdate(price_ids={"stripe": "price_0"}), ADMIN)
+    renamed = await edit_plan(world.ports, GUILD, old.id, PlanUpdate(name="Still here"), ADMIN)
     assert renamed.prices[0].amount == 0
     (way,) = (await offer(world.ports, GUILD, MEMBER, renamed)).ways
     assert way.url

@@ -24,9 +24,9 @@ from billing.model import (
 )
 from billing.rules.access import decide, plans_of
 from billing.use_cases.cancel import PATIENCE, cancel, resume
-from billing.use_cases.execute_intent import carry_out
+from billing.use_cases.execute_intent import execute_intent
 from billing.use_cases.lift import lift
-from billing.use_cases.revoke import Affected, _blocks, preview_revoke, revoke
+from billing.use_cases.revoke import AffectedSubscription, _blocks, preview_revoke, revoke
 from tests.billing.builders import (
     ADMIN,
     DAY,
@@ -325,12 +325,12 @@ async def test_what_is_settled_is_not_carried_out_again(paying: World) -> None:
     """The worker read it before somebody else carried it out."""
     done = await revoke(paying.ports, replace(NOW, refund=True))
     old = [replace(i, state=IntentState.PENDING) for i in done.intents]
-    assert [await carry_out(paying.ports, i) for i in old] == list(done.intents)
+    assert [await execute_intent(paying.ports, i) for i in old] == list(done.intents)
     assert paying.provider.count("cancel_now", "refund") == 2
 
 
-def affected_by(subs: list[Subscription], plans: list[Plan]) -> list[Affected]:
-    return [Affected(s, tuple(plans_of(s, plans))) for s in subs]
+def affected_by(subs: list[Subscription], plans: list[Plan]) -> list[AffectedSubscription]:
+    return [AffectedSubscription(s, tuple(plans_of(s, plans))) for s in subs]
 
 
 SUBSCRIPTIONS = st.lists(subscriptions(), min_size=1, max_size=3)

@@ -76,7 +76,7 @@ class TestRefund:
     async def test_a_payment_not_seen_when_deciding_is_fixed_by_the_first_try(self, paying: World) -> None:
         paying.provider.fail("*", ProviderUnavailable())
         (affected,) = await preview_revoke(paying.ports, make_order(refund=True))
-        assert affected.fault == ProviderUnavailable().tell
+        assert affected.fault == ProviderUnavailable().user_message
         await revoke(paying.ports, make_order(refund=True))
         paying.provider.heal()
         paying.provider.fail("refund", ProviderUnavailable(), after=True, times=1)

@@ -31,7 +31,7 @@ from billing.model import (
 from billing.model.money import Money
 from billing.ports import Failure
 from billing.use_cases.cancel import cancel
-from billing.use_cases.plans import Edit, edit_plan
+from billing.use_cases.plans import PlanUpdate, edit_plan
 from billing.use_cases.revoke import revoke
 from tests.billing.builders import (
     ADMIN,
@@ -231,10 +231,10 @@ class TestAdmins:
 
     async def test_a_plan_is_edited(self, paying: World) -> None:
         (plan,) = await paying.ledger.load_plans(GUILD)
-        await edit_plan(paying.ports, GUILD, plan.id, Edit(add_role=SECOND_ROLE), ADMIN)
+        await edit_plan(paying.ports, GUILD, plan.id, PlanUpdate(add_role=SECOND_ROLE), ADMIN)
         await paying.settle()
         assert own(paying) == [RolesChanged(Cause.PAID, "Plan 1", KEY, given=(SECOND_ROLE,))]
-        await edit_plan(paying.ports, GUILD, plan.id, Edit(remove_role=ROLE), ADMIN)
+        await edit_plan(paying.ports, GUILD, plan.id, PlanUpdate(remove_role=ROLE), ADMIN)
         await paying.settle()
         assert own(paying)[1:] == [RolesChanged(Cause.PLAN_EDITED, taken=(ROLE,))]
 

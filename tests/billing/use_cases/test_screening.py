@@ -8,7 +8,7 @@ import pytest
 
 from billing.errors import MembershipPending
 from billing.model import Status
-from billing.use_cases.audit_members import check_members
+from billing.use_cases.audit_members import audit_members
 from tests.billing.builders import GUILD, MEMBER, ROLE
 from tests.billing.world import World
 
@@ -17,7 +17,7 @@ WHO = (GUILD, MEMBER)
 
 async def sweep(world: World) -> None:
     world.clock.advance(60)
-    await check_members(world.ports)
+    await audit_members(world.ports)
     await world.settle()
 
 
@@ -32,7 +32,7 @@ async def pending(world: World) -> World:
 
 async def test_who_pays_gets_no_role_before_they_are_screened(pending: World) -> None:
     assert pending.roles.changes() == []
-    assert await pending.ledger.load_parked(GUILD) == [(MEMBER, MembershipPending.tell)]
+    assert await pending.ledger.load_parked(GUILD) == [(MEMBER, MembershipPending.user_message)]
     assert (await pending.ledger.load_member_state(*WHO)).granted == frozenset()
     assert pending.told("role_refused") == []
 

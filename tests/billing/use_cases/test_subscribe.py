@@ -10,7 +10,7 @@ import pytest
 from billing.errors import ProviderRefused, ProviderUnavailable
 from billing.model import Intent, IntentKind, Item, OverrideKind, Plan, Status
 from billing.use_cases.cancel import cancel
-from billing.use_cases.expire_checkouts import close_pages
+from billing.use_cases.expire_checkouts import expire_checkouts
 from billing.use_cases.manage import manage_link
 from billing.use_cases.subscribe import STALE_BEFORE_EXPIRY, load_sale, offer
 from tests.billing.builders import (
@@ -278,7 +278,7 @@ class TestFaults:
         world.provider.fail("start_checkout", ProviderUnavailable(), after=after)
         (way,) = (await offer(world.ports, GUILD, MEMBER, plan)).ways
         assert way.url is None
-        assert way.fault == ProviderUnavailable().tell
+        assert way.fault == ProviderUnavailable().user_message
         world.provider.heal()
         assert (await offer(world.ports, GUILD, MEMBER, plan)).ways[0].url is not None
 
@@ -322,11 +322,11 @@ async def test_closed_pages_are_of_the_plan_that_was_meant_and_found_no_more(
     world: World, plan: Plan
 ) -> None:
     await offer(world.ports, GUILD, MEMBER, plan)
-    await close_pages(world.ports, GUILD, MEMBER, [plan.id + 1])
-    await close_pages(world.ports, OTHER_GUILD, MEMBER, None)
+    await expire_checkouts(world.ports, GUILD, MEMBER, [plan.id + 1])
+    await expire_checkouts(world.ports, OTHER_GUILD, MEMBER, None)
     assert world.provider.count("close_page") == 0
     world.provider.fail("close_page", ProviderUnavailable())
-    await close_pages(world.ports, GUILD, MEMBER, [plan.id])
+    await expire_checkouts(world.ports, GUILD, MEMBER, [plan.id])
     assert world.provider.calls[-1] == ("close_page", "cs_1")
     assert (await offer(world.ports, GUILD, MEMBER, plan)).ways[0].url == "https://pay.example/2"
 

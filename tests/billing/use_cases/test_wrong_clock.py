@@ -88,7 +88,7 @@ async def test_the_check_says_how_wrong_the_clock_is(world: World) -> None:
     world.provider.clock_skew = -7200.0
     (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "clock"]
     assert not found.ok
-    assert "2 hours behind" in found.says
+    assert "2 hours behind" in found.message
     world.provider.clock_skew = None
     assert not [f for f in await diagnose(world.ports, GUILD) if f.what == "clock"]
 

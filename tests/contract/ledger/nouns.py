@@ -25,7 +25,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
-from billing.ports import Dispute, Ledger, StaleSubscription, Synced
+from billing.ports import Dispute, Ledger, StaleSubscription, SyncResult
 
 GUILD, OTHER_GUILD = 2**62 + 1, 2**62 + 2
 ANNA, BERT = Binding(GUILD, 2**62 + 11), Binding(GUILD, 2**62 + 12)
@@ -85,7 +85,9 @@ async def sync(
     ledger: Ledger, snapshot: Subscription | None, at: int = 20, version: int | None = None, **fields: Any
 ) -> bool:
     """Record a look at the provider."""
-    return await ledger.record_synced(Synced(snapshot, "provider", "fetched", "evt_1", at, version, **fields))
+    return await ledger.record_synced(
+        SyncResult(snapshot, "provider", "fetched", "evt_1", at, version, **fields)
+    )
 
 
 async def ring(ledger: Ledger, event: Event, keys: list[SubscriptionKey], at: int) -> None:
@@ -110,7 +112,7 @@ async def converge(
 ) -> None:
     """The member's roles are as they should be."""
     said = {"due_at": None, "parked": None, "changes": (), "notices": (), **fields}
-    await ledger.record_converged(mark, gone, at=at, **said)
+    await ledger.record_reconciled(mark, gone, at=at, **said)
 
 
 async def settle(ledger: Ledger, at: int = 30) -> None:

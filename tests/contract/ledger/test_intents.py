@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from billing.model import IntentKind, IntentState, Money, SubscriptionKey
-from billing.ports import Ledger, Synced
+from billing.ports import Ledger, SyncResult
 from tests.contract.ledger.nouns import FAR, KEY, intent, notice, subscription
 
 CANCEL, NOW = IntentKind.CANCEL_AT_PERIOD_END, IntentKind.CANCEL_NOW
@@ -86,7 +86,7 @@ async def test_an_outcome_is_recorded_with_its_snapshot_and_notices(ledger: Ledg
         state=IntentState.DONE, attempts=1, refunded=Money(5, "eur"), outcome="Cancelled.", receipt=True
     )
     after = subscription(ends_at=99)
-    await ledger.record_intent_outcome(done, Synced(after, "1", "cancelled", "wish_1", 20), [notice()])
+    await ledger.record_intent_outcome(done, SyncResult(after, "1", "cancelled", "wish_1", 20), [notice()])
     assert await ledger.load_intent("wish_1") == done
     assert await ledger.load_subscription(KEY) == after
     assert await ledger.load_notices(20, 9) == [notice()]

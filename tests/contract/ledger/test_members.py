@@ -71,7 +71,7 @@ async def test_the_longest_waiting_comes_first_and_keeps_its_place(ledger: Ledge
 
 async def test_a_failure_waits_and_counts_until_a_new_reason(ledger: Ledger) -> None:
     await mark(ledger, ANNA)
-    await ledger.record_converge_failed((await marks(ledger))[ANNA], "down", 60)
+    await ledger.record_reconcile_failed((await marks(ledger))[ANNA], "down", 60)
     assert await marks(ledger, 59) == {}
     assert (await marks(ledger, 60))[ANNA].attempts == 1
     assert await ledger.load_next_due(10) == 60
@@ -83,13 +83,13 @@ async def test_a_failure_does_not_put_off_a_reason_that_came_meanwhile(ledger: L
     await mark(ledger, ANNA)
     taken = (await marks(ledger))[ANNA]
     await mark(ledger, ANNA, at=11)
-    await ledger.record_converge_failed(taken, "down", 60)
+    await ledger.record_reconcile_failed(taken, "down", 60)
     assert (await marks(ledger, 11))[ANNA].attempts == 1
 
 
 async def test_converging_starts_the_count_of_tries_anew(ledger: Ledger) -> None:
     await mark(ledger, ANNA)
-    await ledger.record_converge_failed((await marks(ledger))[ANNA], "down", 60)
+    await ledger.record_reconcile_failed((await marks(ledger))[ANNA], "down", 60)
     await settle(ledger)
     await mark(ledger, ANNA)
     assert (await marks(ledger))[ANNA].attempts == 0

@@ -16,7 +16,7 @@ async def failed(ledger: Ledger) -> None:
     await ledger.record_stale([KEY], "sweep", 10)
     await ledger.record_fetch_failed(await the_stale(ledger), "down", WAITS_UNTIL)
     await ledger.record_marks([ANNA], "sweep", 10)
-    await ledger.record_converge_failed((await marks(ledger))[ANNA], "down", WAITS_UNTIL)
+    await ledger.record_reconcile_failed((await marks(ledger))[ANNA], "down", WAITS_UNTIL)
     await ledger.record_intent(intent(next_attempt_at=WAITS_UNTIL))
 
 
@@ -45,7 +45,7 @@ async def test_a_wish_that_somebody_may_be_waiting_for_is_left_to_them(ledger: L
 async def test_what_is_due_already_keeps_its_place(ledger: Ledger) -> None:
     early = Binding(GUILD, 5)
     await ledger.record_marks([early], "sweep", 10)
-    await ledger.record_converge_failed((await marks(ledger))[early], "down", 15)
+    await ledger.record_reconcile_failed((await marks(ledger))[early], "down", 15)
     await failed(ledger)
     await ledger.record_retry(20, 20)
     assert [mark.member_id for mark in await ledger.load_marked(20, 9)] == [5, ANNA.member_id]

@@ -237,7 +237,7 @@ async def put_off(ledger: Ledger, until: int) -> None:
     """Bound and marked; the provider is to be asked first."""
     await sync(ledger, subscription(binding=ANNA), at=10)
     await ledger.record_stale([KEY], "timer", 20)
-    await ledger.record_converge_failed((await marks(ledger))[ANNA], "the provider is asked first", until)
+    await ledger.record_reconcile_failed((await marks(ledger))[ANNA], "the provider is asked first", until)
 
 
 async def test_who_waits_for_the_providers_word_waits_no_longer_than_that(ledger: Ledger) -> None:
@@ -253,7 +253,7 @@ async def test_a_word_that_comes_during_the_next_try_brings_another(ledger: Ledg
     await put_off(ledger, until=21)
     taken = (await marks(ledger, 21))[ANNA]
     await sync(ledger, subscription(binding=ANNA), at=22, version=(await the_stale(ledger)).version)
-    await ledger.record_converge_failed(taken, "the provider is asked first", 90)
+    await ledger.record_reconcile_failed(taken, "the provider is asked first", 90)
     assert set(await marks(ledger, 22)) == {ANNA}
 
 

@@ -36,7 +36,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentPage, PortalWish
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentPage, PortalOptions
 
 T = TypeVar("T")
 
@@ -295,7 +295,7 @@ class FakeProvider:
         self._ask()
         self._closed.add(page_id)
 
-    async def manage_link(self, subscription: Subscription, wish: PortalWish) -> str:
+    async def manage_link(self, subscription: Subscription, wish: PortalOptions) -> str:
         """A new one every time."""
         self._ask()
         return f"{_HOME}/manage/{self._new('link')}"

@@ -9,7 +9,7 @@ from typing import Protocol
 from aiohttp import web
 
 from billing.model import Checkout, GuildSettings, Price, Subscription, SubscriptionKey
-from billing.ports import CheckoutOrder, PortalWish, Provider
+from billing.ports import CheckoutOrder, PortalOptions, Provider
 from billing.rules.names import Names
 from standins.clock import MovableClock
 
@@ -94,9 +94,9 @@ def order(
     return CheckoutOrder(checkout, "Gold", price, trial_days, customer, HOME, names=NAMES)
 
 
-def wish(*prices: Price, switching: bool = False) -> PortalWish:
+def wish(*prices: Price, switching: bool = False) -> PortalOptions:
     """How this server wants the provider's own page."""
-    return PortalWish(GuildSettings(GUILD, plan_switching=switching), prices, HOME)
+    return PortalOptions(GuildSettings(GUILD, plan_switching=switching), prices, HOME)
 
 
 async def buy(

@@ -85,7 +85,7 @@ async def test_ending_now_is_final(there: Surroundings) -> None:
     assert await there.provider.fetch_subscription(bought.key.id) == ended
     with pytest.raises(ProviderRefused) as refused:
         await there.provider.resume(ended, "wish-3")
-    assert "ended" in refused.value.tell
+    assert "ended" in refused.value.user_message
 
 
 async def test_a_trial_can_be_cancelled_too(keeping: Surroundings) -> None:

@@ -39,7 +39,7 @@ async def test_a_price_is_read_as_it_is_sold(there: Surroundings) -> None:
 async def test_a_price_that_is_not_there_is_not_found(there: Surroundings, price_id: str) -> None:
     with pytest.raises(ProviderNotFound) as refused:
         await there.provider.fetch_price(price_id)
-    assert refused.value.tell
+    assert refused.value.user_message
 
 
 async def test_what_was_bought_is_found_by_its_opaque_id(there: Surroundings) -> None:
@@ -206,7 +206,7 @@ async def test_the_way_to_manage_is_a_fresh_link(there: Surroundings) -> None:
 async def test_a_check_says_for_each_fault_what_to_do(there: Surroundings) -> None:
     findings = await there.provider.check([], "http://127.0.0.1:9/elsewhere")
     assert findings
-    assert all(finding.says for finding in findings)
+    assert all(finding.message for finding in findings)
     faults = [finding for finding in findings if not finding.ok]
     assert faults, "no notifications reach that address"
     assert all(finding.cure for finding in faults)

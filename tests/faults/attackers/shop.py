@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 
-from billing.use_cases.plans import Edit, edit_plan
+from billing.use_cases.plans import PlanUpdate, edit_plan
 from standins.discord import Person
 from standins.paypal import PayPalServer
 from tests.cogs.town import Town
@@ -23,7 +23,7 @@ async def open_shop(town: Town, name: str = "Gold") -> None:
     paypal = paypal_of(town)
     sold = paypal.add_plan(paypal.add_product(name), "5.00")["id"]
     plan = await town.sell(name)
-    await edit_plan(town.ports, plan.guild_id, plan.id, Edit(price_ids={"paypal": sold}), town.ada.id)
+    await edit_plan(town.ports, plan.guild_id, plan.id, PlanUpdate(price_ids={"paypal": sold}), town.ada.id)
 
 
 async def buy(town: Town, provider: str, who: Person | None = None) -> str:

@@ -11,6 +11,7 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 import pytest
 
 import web.app
+import web.connections
 import web.request_bodies
 from tests.cogs.town import Town, link_of
 from tests.faults.attackers.post import SIGNED, Letter, event, send, written
@@ -69,7 +70,7 @@ async def test_a_real_one_is_served_while_a_crowd_is_half_open(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web.request_bodies, "SLOWEST_BODY", 3600.0)
-    monkeypatch.setattr(web.app, "LONGEST_SILENCE", 3600.0)
+    monkeypatch.setattr(web.connections, "LONGEST_SILENCE", 3600.0)
     with ExitStack() as stack:
         crowd = [await dial(town, BEGINNINGS[n % len(BEGINNINGS)]) for n in range(CROWD)]
         for line in crowd:

@@ -16,8 +16,8 @@ from billing.model import SubscriptionKey
 from billing.use_cases.cancel import Receipt, cancel, resume
 from billing.use_cases.lift import lift
 from billing.use_cases.manage import manage_link
-from billing.use_cases.plans import Edit, edit_plan, remove_plan
-from billing.use_cases.revoke import Order, revoke
+from billing.use_cases.plans import PlanUpdate, edit_plan, remove_plan
+from billing.use_cases.revoke import RevokeRequest, revoke
 from billing.use_cases.subscribe import offer
 from standins.discord import Person
 from standins.paypal import PayPalRefusal, people
@@ -203,7 +203,7 @@ async def revoke_member(stage: Stage, a: int, b: int, c: int) -> None:
     plan = stage.plans[b % len(stage.plans)]
     who, now = member_of(stage, a), stage.ports.now()
     one = plan.id if b % 2 else None
-    order = Order(plan.guild_id, who.id, one, c % 2 == 0, c % 3 == 0, "because", stage.owner.id)
+    order = RevokeRequest(plan.guild_id, who.id, one, c % 2 == 0, c % 3 == 0, "because", stage.owner.id)
     own = [s for s, o in stage.model.owners.items() if o == (plan.guild_id, who.id)]
     stage.model.wished |= {*own}
     stage.model.refunds_ordered += len(own) if order.refund else 0
@@ -223,7 +223,7 @@ async def revoke_member(stage: Stage, a: int, b: int, c: int) -> None:
                 made.paid, made.gone = paid if _is_calm(stage) else {}, gone
 
 
-def _decisions(stage: Stage, order: Order) -> list[Any]:
+def _decisions(stage: Stage, order: RevokeRequest) -> list[Any]:
     """Those about that member which stand: another revocation may run beside this one."""
     return stage.rows(
         "SELECT DISTINCT decision_id FROM overrides WHERE guild_id = ? AND member_id = ?"
@@ -266,7 +266,7 @@ async def change_plan(stage: Stage, a: int, b: int, c: int) -> None:
         await remove_plan(stage.ports, guild, plan.id, stage.owner.id)
         return
     more = role not in facts.roles
-    edit = Edit(add_role=role) if more else Edit(remove_role=role)
+    edit = PlanUpdate(add_role=role) if more else PlanUpdate(remove_role=role)
     try:
         await edit_plan(stage.ports, guild, plan.id, edit, stage.owner.id)
     finally:

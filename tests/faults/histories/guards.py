@@ -90,17 +90,17 @@ def _(stack: ExitStack) -> None:
 
 @guard("what was refused is not kept as ours")
 def _(stack: ExitStack) -> None:
-    record = SqliteLedger.record_converged
+    record = SqliteLedger.record_reconciled
 
     async def keep(self: SqliteLedger, mark: MemberMark, **facts: Any) -> None:
         await record(self, mark, **(facts | {"gone": [] if facts["parked"] else facts["gone"]}))
 
-    stack.enter_context(patch.object(SqliteLedger, "record_converged", keep))
+    stack.enter_context(patch.object(SqliteLedger, "record_reconciled", keep))
 
 
 @guard("a member's mark is cleared only at the version that was read")
 def _(stack: ExitStack) -> None:
-    record = db.queries.reconcile_queue.record_converged
+    record = db.queries.reconcile_queue.record_reconciled
 
     def clear(conn: sqlite3.Connection, mark: MemberMark, *rest: Any, **more: Any) -> None:
         record(conn, mark, *rest, **more)
@@ -109,7 +109,7 @@ def _(stack: ExitStack) -> None:
             (mark.guild_id, mark.member_id),
         )
 
-    stack.enter_context(patch.object(db.queries.reconcile_queue, "record_converged", clear))
+    stack.enter_context(patch.object(db.queries.reconcile_queue, "record_reconciled", clear))
 
 
 @guard("a subscription's mark is cleared only at the version that was read")
@@ -169,7 +169,7 @@ def _(stack: ExitStack) -> None:
         found: Subscription = await ports.ledger.load_subscription(key)
         return found
 
-    stack.enter_context(patch.object(billing.use_cases.ownership, "load_own", any_of_them))
+    stack.enter_context(patch.object(billing.use_cases.ownership, "load_owned", any_of_them))
     for name in ("cancel", "manage"):
         module = __import__(f"billing.use_cases.{name}", fromlist=["load_own"])
         stack.enter_context(patch.object(module, "load_own", any_of_them))
@@ -177,7 +177,9 @@ def _(stack: ExitStack) -> None:
 
 @guard("nothing is done before the provider shows it")
 def _(stack: ExitStack) -> None:
-    stack.enter_context(patch.object(billing.use_cases.execute_intent, "already", lambda kind, sub: True))
+    stack.enter_context(
+        patch.object(billing.use_cases.execute_intent, "is_fulfilled", lambda kind, sub: True)
+    )
 
 
 @guard("the sweep finds what was missed")
@@ -214,11 +216,11 @@ def _(stack: ExitStack) -> None:
 @guard("a member whom Discord failed is tried again")
 def _(stack: ExitStack) -> None:
     def give_up(conn: sqlite3.Connection, mark: MemberMark, error: str, next_try_at: int) -> None:
-        db.queries.reconcile_queue.record_converged(
+        db.queries.reconcile_queue.record_reconciled(
             conn, mark, [], None, None, [], [], next_try_at, braked=False
         )
 
-    stack.enter_context(patch.object(SqliteLedger, "record_converge_failed", _writes(give_up)))
+    stack.enter_context(patch.object(SqliteLedger, "record_reconcile_failed", _writes(give_up)))
 
 
 @guard("a subscription that could not be fetched is tried again")

@@ -23,7 +23,7 @@ import providers.paypal.api
 import providers.paypal.client
 from billing.errors import LedgerUnavailable
 from billing.model import Notice, Plan
-from billing.ports import Ports, Provider, Work
+from billing.ports import Ports, Provider, QueueName
 from billing.use_cases.ingest import ingest
 from billing.worker.runner import Worker
 from cogs.gateways.roles import DiscordRoles
@@ -115,7 +115,7 @@ class QuickStage(Stage):
         """What bot.py composes, with the network taken out."""
         worker: list[Worker] = []
 
-        def wake(works: Set[Work]) -> None:
+        def wake(works: Set[QueueName]) -> None:
             for one in worker:
                 one.wake(works)
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from billing.model import Notice, Plan
 from billing.ports import Clock, Ports
-from billing.use_cases.plans import Edit, add_plan, edit_plan
+from billing.use_cases.plans import PlanUpdate, add_plan, edit_plan
 from standins.discord import Application, DiscordWorld, Guild, Person, Role
 from standins.discord.faults import Faults
 from standins.paypal import PayPalServer
@@ -146,10 +146,10 @@ class Stage(ABC):
         place = self.guilds[guild].id
         ids = [self.roles[guild][n].id for n in roles]
         prices = {"stripe": self.prices[product], "paypal": self.paypal_plans[product]}
-        edit = Edit(name, add_role=ids[0], price_ids=prices)
+        edit = PlanUpdate(name, add_role=ids[0], price_ids=prices)
         plan = await add_plan(self.ports, place, edit, self.owner.id)
         for role in ids[1:]:
-            plan = await edit_plan(self.ports, place, plan.id, Edit(add_role=role), self.owner.id)
+            plan = await edit_plan(self.ports, place, plan.id, PlanUpdate(add_role=role), self.owner.id)
         return plan
 
     def know(self, plans: list[Plan]) -> None:

@@ -56,7 +56,7 @@ class Commits:
         """On every connection of the ledger."""
         execute = sqlite3.Connection.execute
 
-        def seen(db: group_commit._Grouping, statement: str, *values: Any) -> sqlite3.Cursor:
+        def seen(db: group_commit._BatchingConnection, statement: str, *values: Any) -> sqlite3.Cursor:
             writes = not db.only_reads
             if statement == "BEGIN IMMEDIATE":
                 self._changes = db.total_changes
@@ -67,7 +67,7 @@ class Commits:
             self._passes()
             return done
 
-        group_commit._Grouping.execute = seen  # type: ignore[method-assign, assignment]  # looked at from outside
+        group_commit._BatchingConnection.execute = seen  # type: ignore[method-assign, assignment]  # looked at from outside
 
     def _passes(self) -> None:
         self._left -= 1

@@ -96,8 +96,8 @@ async def test_a_person_is_told_that_nothing_was_changed(town: Town, trouble: ob
     order = {"member": town.bob, "when": "now", "refund": "last_payment"}
     decision = await town.ada.run(town.guild, "revoke", order)
     async with trouble(town):  # type: ignore[operator]  # one of TROUBLES
-        assert LedgerUnavailable.tell in (await question.press("Cancel subscription")).text
-        assert LedgerUnavailable.tell in (await decision.press("Revoke access")).text
+        assert LedgerUnavailable.user_message in (await question.press("Cancel subscription")).text
+        assert LedgerUnavailable.user_message in (await decision.press("Revoke access")).text
         assert subscription_of(town)["cancel_at_period_end"] is False
         assert subscription_of(town)["status"] == "active"
     assert (
@@ -144,7 +144,10 @@ async def test_a_disk_that_is_full_under_the_running_program(tmp_path: Path) -> 
         town.stripe.pay_checkout(link)
         await town.stripe.settle()
         assert {*statuses(town)} == {503}
-        assert LedgerUnavailable.tell in (await town.cleo.run(town.guild, "subscribe", {"plan": "Gold"})).text
+        assert (
+            LedgerUnavailable.user_message
+            in (await town.cleo.run(town.guild, "subscribe", {"plan": "Gold"})).text
+        )
         limit(reaper.process.pid, resource.RLIM_INFINITY)
         await reaper.settle()
         assert town.roles() == ["Gold"]
@@ -191,7 +194,7 @@ async def test_a_second_process_is_refused_and_the_first_goes_on(town: Town) -> 
     with pytest.raises(LedgerHeld) as refused:
         async with await SqliteLedger.open(town.path):
             pass
-    assert "another" in refused.value.tell.lower()
+    assert "another" in refused.value.user_message.lower()
     await town.buy()
     assert town.roles() == ["Gold"]
 
@@ -206,7 +209,7 @@ async def test_an_older_program_refuses_a_newer_ledger_and_changes_nothing(still
     with pytest.raises(LedgerTooNew) as refused:
         async with running(town):
             pass
-    assert "later version" in refused.value.tell
+    assert "later version" in refused.value.user_message
     assert town.path.read_bytes() == newer
     assert number_of_schema(town, add=-1) == version + 1
     async with running(town):
@@ -240,7 +243,7 @@ async def test_pages_that_are_wiped_under_the_running_program(town: Town) -> Non
         session.get(f"http://127.0.0.1:{town.port}/readyz") as answer,
     ):
         assert answer.status == 503
-        assert (await answer.json())["ledger"] == LedgerDamaged.tell
-    assert LedgerDamaged.tell in (await town.bob.run(town.guild, "subscriptions")).text
+        assert (await answer.json())["ledger"] == LedgerDamaged.user_message
+    assert LedgerDamaged.user_message in (await town.bob.run(town.guild, "subscriptions")).text
     town.clock.advance(60)
     assert town.roles() == ["Gold"]

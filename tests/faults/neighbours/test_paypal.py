@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from billing.use_cases.plans import Edit, add_plan
+from billing.use_cases.plans import PlanUpdate, add_plan
 from providers.paypal import api
 from providers.paypal import client as paypal_client
 from providers.paypal.api import KEY_AT_FAULT
@@ -42,7 +42,7 @@ async def town(still_town: Town) -> AsyncIterator[Town]:
     paypal = paypal_of(still_town)
     sold = paypal.add_plan(paypal.add_product("Gold"), "5.00")["id"]
     async with running(still_town):
-        wanted = Edit("Gold", add_role=still_town.gold.id, price_ids={"paypal": sold})
+        wanted = PlanUpdate("Gold", add_role=still_town.gold.id, price_ids={"paypal": sold})
         await add_plan(still_town.ports, still_town.guild.id, wanted, still_town.ada.id)
         yield still_town
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from billing.use_cases.plans import Edit, add_plan
+from billing.use_cases.plans import PlanUpdate, add_plan
 from standins.paypal import PayPalServer
 from tests.cogs.town import DAY, MONTH, Town, link_of, running
 from tests.faults.neighbours.ways import changes_of, comes, comes_to_rest, newcomer, subscription_of
@@ -170,7 +170,7 @@ def paypal_of(town: Town) -> PayPalServer:
 
 async def sell_by_paypal(town: Town) -> None:
     sold = paypal_of(town).add_plan(paypal_of(town).add_product("Gold"), "5.00")["id"]
-    wanted = Edit("Gold", add_role=town.gold.id, price_ids={"paypal": sold})
+    wanted = PlanUpdate("Gold", add_role=town.gold.id, price_ids={"paypal": sold})
     await add_plan(town.ports, town.guild.id, wanted, town.ada.id)
 
 

@@ -234,7 +234,7 @@ ERRORS: list[tuple[int, dict[str, Any], type[Exception]]] = [
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_key_at_fault_is_for_the_admins_to_mend(status: int) -> None:
     found = translate(status, b"{}", "GET /x")
-    assert found.tell == KEY_AT_FAULT
+    assert found.user_message == KEY_AT_FAULT
     assert found.retry
 
 

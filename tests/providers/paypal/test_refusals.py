@@ -17,7 +17,7 @@ ORDERS = ("tell the", "look", "find", "Answer", "Add some", "Send", "Open", "Ref
 
 def told(status: int, *issues: str) -> str:
     body = {"name": "UNPROCESSABLE_ENTITY", "details": [{"issue": issue} for issue in issues]}
-    return translate(status, json.dumps(body).encode(), "POST /x").tell
+    return translate(status, json.dumps(body).encode(), "POST /x").user_message
 
 
 @pytest.mark.parametrize("issue", WORDS)
@@ -31,11 +31,11 @@ def test_a_known_one_has_a_sentence_that_fits_a_card(issue: str) -> None:
 
 def test_an_older_refusal_has_its_name_for_a_reason() -> None:
     found = translate(400, b'{"name": "TRANSACTION_REFUSED"}', "POST /x")
-    assert found.tell == WORDS["TRANSACTION_REFUSED"]
+    assert found.user_message == WORDS["TRANSACTION_REFUSED"]
 
 
 def test_an_unknown_one_sends_to_the_admins() -> None:
-    assert told(422, "BRAND_NEW") == told(400) == ProviderRefused.tell
-    assert told(404, "INVALID_RESOURCE_ID") == ProviderNotFound.tell
-    for sentence in (ProviderRefused.tell, ProviderNotFound.tell):
+    assert told(422, "BRAND_NEW") == told(400) == ProviderRefused.user_message
+    assert told(404, "INVALID_RESOURCE_ID") == ProviderNotFound.user_message
+    for sentence in (ProviderRefused.user_message, ProviderNotFound.user_message):
         assert "tell the server's admins" in sentence

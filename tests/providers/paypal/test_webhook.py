@@ -169,7 +169,7 @@ async def test_its_time_is_bounded_on_both_sides(
     assert await read(provider, signed(fake, body, clock.now() + inside), clock.now())
     with pytest.raises(NotAuthentic) as refused:
         await read(provider, signed(fake, body, clock.now() + off), clock.now())
-    assert "clock" in refused.value.tell
+    assert "clock" in refused.value.user_message
 
 
 async def test_a_certificate_is_fetched_once(

@@ -61,7 +61,7 @@ async def test_a_refusal_is_named_and_its_message_is_not_repeated(
     assert str(status) in str(met.value)
     assert "req_77" in str(met.value)
     assert error.get("code", "") in str(met.value)
-    assert "secret" not in f"{met.value!r} {met.value.__cause__!r} {met.value.tell}"
+    assert "secret" not in f"{met.value!r} {met.value.__cause__!r} {met.value.user_message}"
     assert met.value.__suppress_context__
     assert met.value.retry == (kind is ProviderUnavailable or status in (401, 403))
 

@@ -12,7 +12,7 @@ import stripe
 
 from billing.errors import ProviderNotFound, ProviderRefused
 from billing.model import DisputeState, Payment, Status, Subject, Subscription, Unsure
-from billing.rules.access import Right, decide_right
+from billing.rules.access import SubscriptionAccess, decide_right
 from providers.stripe.account import account_of
 from providers.stripe.client import StripeProvider
 from tests.contract.providers.harness import DAY, GUILD, HOME, MEMBER, buy, order, wish
@@ -110,7 +110,7 @@ async def test_who_need_not_pay_for_a_time_has_access_all_the_same(there: Stripe
     await there.settle()
     paused = await there.provider.fetch_subscription(bought.key.id)
     assert paused.status is Status.ACTIVE
-    assert decide_right(paused, there.clock.now(), 0) == Right(None, "paid")
+    assert decide_right(paused, there.clock.now(), 0) == SubscriptionAccess(None, "paid")
 
 
 async def test_a_paused_subscription_is_paused(there: StripeSurroundings) -> None:
@@ -277,7 +277,7 @@ async def test_a_refund_that_stripe_refuses_is_explained(
     responder.refuse("POST /v1/refunds", 400, code=code)
     with pytest.raises(ProviderRefused) as met:
         await stripe_at.refund(Payment("ch_1", 500, 0, "eur", NOW), "wish-1")
-    assert says in met.value.tell
+    assert says in met.value.user_message
     assert code in str(met.value)
 
 
@@ -347,7 +347,7 @@ async def test_a_dispute_of_something_else_is_nobody_s(
 async def test_an_unknown_price_is_explained(there: StripeSurroundings) -> None:
     with pytest.raises(ProviderNotFound) as met:
         await there.provider.fetch_price("prod_gold")
-    assert "price_" in met.value.tell
+    assert "price_" in met.value.user_message
 
 
 async def test_each_answer_costs_as_few_calls_as_it_can(there: StripeSurroundings) -> None:

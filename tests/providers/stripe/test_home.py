@@ -61,8 +61,8 @@ async def test_other_accounts_are_passed_over_and_named(
     assert home in told[0]
     (note,) = [found for found in await there.provider.check([], HOOK) if found.what == "Stripe account"]
     assert (note.ok, note.note) == (True, True)
-    assert "acct_other, acct_connected" in note.says
-    assert home in note.says
+    assert "acct_other, acct_connected" in note.message
+    assert home in note.message
 
 
 @pytest.mark.parametrize("status", [403, 500])
@@ -84,7 +84,7 @@ async def test_an_organisation_s_destination_is_no_missing_endpoint(
     await taken(there, context=home)
     found = [one for one in await there.provider.check([], HOOK) if one.what == "Stripe webhook"]
     assert [one.ok for one in found] == [True]
-    assert "organisation" in found[0].says
+    assert "organisation" in found[0].message
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from billing.errors import ProviderNotFound, ProviderRefused
 from billing.model import Finding, GuildSettings, Plan, Price
-from billing.ports import PortalWish
+from billing.ports import PortalOptions
 from providers.stripe.client import StripeProvider
 from providers.stripe.portal import configuration, differences
 from providers.stripe.setup import EVENTS
@@ -105,7 +105,7 @@ async def test_one_configuration_is_made_and_used_from_then_on(there: StripeSurr
 async def test_each_server_has_its_own(there: StripeSurroundings) -> None:
     bought = await buy(there)
     for guild in (GUILD, GUILD + 1):
-        await there.provider.manage_link(bought, PortalWish(GuildSettings(guild), (), HOME))
+        await there.provider.manage_link(bought, PortalOptions(GuildSettings(guild), (), HOME))
     assert len(configurations(there)) == 2
 
 
@@ -128,7 +128,7 @@ async def test_what_was_changed_by_hand_is_found_and_put_right(there: StripeSurr
     (made,) = configurations(there)
     made["features"]["subscription_cancel"]["enabled"] = False
     finding = await only_fault(there, "Stripe portal")
-    assert "subscription_cancel.enabled" in finding.says
+    assert "subscription_cancel.enabled" in finding.message
     assert finding.fix is not None
     await there.provider.fix(finding.fix, [PLAN], "")
     assert made["features"]["subscription_cancel"]["enabled"]
@@ -159,7 +159,7 @@ async def test_a_deleted_customer_has_nothing_to_manage(there: StripeSurrounding
     there.forget_customer(bought.customer_id)
     with pytest.raises(ProviderNotFound) as met:
         await there.provider.manage_link(bought, wish(bought.price))
-    assert "customer" in met.value.tell
+    assert "customer" in met.value.user_message
 
 
 HOOK = "http://127.0.0.1:9/webhooks/stripe"
@@ -189,14 +189,14 @@ async def test_a_set_up_that_is_right_has_no_fault(there: StripeSurroundings) ->
 async def test_a_missing_endpoint_is_told_with_its_cure(there: StripeSurroundings) -> None:
     fault = await only_fault(there, "Stripe webhook")
     assert fault.fix is None, "its secret would have to be copied"
-    assert HOOK in fault.says
+    assert HOOK in fault.message
     assert all(event in fault.cure for event in EVENTS)
 
 
 async def test_missing_events_are_added_and_others_kept(there: StripeSurroundings) -> None:
     endpoint = there.server.add_endpoint(HOOK, ["invoice.paid", "payout.paid"])
     fault = await only_fault(there, "Stripe webhook")
-    assert "charge.dispute.created" in fault.says
+    assert "charge.dispute.created" in fault.message
     assert fault.fix is not None
     await there.provider.fix(fault.fix, [PLAN], HOOK)
     changed = there.server.world.get("webhook_endpoint", endpoint["id"])
@@ -217,18 +217,18 @@ async def test_a_price_that_cannot_be_bought_is_told(there: StripeSurroundings) 
     gold = await there.provider.fetch_price(there.sell())
     plan = replace(PLAN, prices=(gold,))
     there.server.dashboard.archive_price(gold.id)
-    assert "archived" in (await only_fault(there, "Price of Gold", plan)).says
+    assert "archived" in (await only_fault(there, "Price of Gold", plan)).message
     gone = replace(PLAN, prices=(replace(gold, id="price_gone"),))
-    assert "price_gone" in (await only_fault(there, "Price of Gold", gone)).says
+    assert "price_gone" in (await only_fault(there, "Price of Gold", gone)).message
     live = replace(PLAN, prices=(replace(gold, account="live"),))
-    assert "live mode" in (await only_fault(there, "Price of Gold", live)).says
+    assert "live mode" in (await only_fault(there, "Price of Gold", live)).message
 
 
 async def test_an_archived_product_is_told(there: StripeSurroundings) -> None:
     gold = await there.provider.fetch_price(there.sell())
     there.server.world.get("product", gold.product_id)["active"] = False
     fault = await only_fault(there, "Price of Gold", replace(PLAN, prices=(gold,)))
-    assert "product" in fault.says
+    assert "product" in fault.message
 
 
 async def test_a_wrong_key_is_the_only_finding(there: StripeSurroundings) -> None:
