@@ -31,10 +31,10 @@ test: lint types imports ## linters, types and the whole suite
 	@$(PYTEST)
 
 quick: $(VENV)/.dev ## rules, ledger, providers and listener; without slow tests, whole programs and the sandbox
-	@$(PYTEST) -m 'not browser and not slow' $(addprefix --ignore=tests/,cogs e2e faults sandbox)
+	@$(PYTEST) -m 'not browser and not slow' $(addprefix --ignore=tests/,app attackers crashes e2e outages sandbox simulation standins)
 
 histories: $(VENV)/.dev ## play N histories of people, money and faults (N=2000; SEED=17: that one)
-	@N=$(N) SEED=$(SEED) $(BIN)/python -m tests.faults.histories
+	@N=$(N) SEED=$(SEED) $(BIN)/python -m tests.simulation
 
 bench: $(VENV)/.dev ## what the program costs, a quarter of an hour; writes docs/performance.md (TOPIC=name: one part)
 	@$(BIN)/python -m bench $(TOPIC)

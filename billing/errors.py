@@ -29,8 +29,8 @@
         ├── LedgerDamaged
         └── LedgerTooNew        written by a later program
 
-`retry` says whether trying again later can help without anybody acting; `user_message` is the sentence for the
-person who meets the fault.
+`retry` says whether trying again later can help without anybody acting; `user_message` is the sentence for
+the person who meets the fault.
 """
 
 from __future__ import annotations

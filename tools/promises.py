@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.histories.test_histories import COUNT as PLAYED
+from tests.simulation.test_histories import COUNT as PLAYED
 from tools import mutants
 from tools.mutants import ROOT, Guard, load_guards
 

@@ -20,8 +20,8 @@ from db.queries.reconcile_queue import load_marked
 from db.queries.snapshots import record_synced
 from db.queries.subscriptions import load_subscription
 from db.sqlite.schema import load_migrations, prepare
-from tests.billing.builders import GUILD, MEMBER, make_key, make_plan, make_price, make_subscription
-from tests.billing.strategies import GRACES, MAYBE, MOMENTS, PRICES
+from tests.rules.builders import GUILD, MEMBER, make_key, make_plan, make_price, make_subscription
+from tests.rules.strategies import GRACES, MAYBE, MOMENTS, PRICES
 
 ANNA = Binding(GUILD, MEMBER)
 ITEMS = st.lists(st.builds(Item, PRICES, st.integers(0, 2)), min_size=1, max_size=3).map(tuple)

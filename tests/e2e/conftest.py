@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from standins.discord.conformance import Conformance
-from tests.cogs.town import Town, make_town
-from tests.e2e.process import Program, is_ready, settings_of
+from tests.app.harness import AppHarness, make_app
+from tests.app.program_process import Program, is_ready, settings_of
 
 
 @pytest.fixture
-async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Town]:
+async def app(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AppHarness]:
     """The stand-ins, every exchange with Discord held to its document; no program runs yet."""
     watch = Conformance.load()
     marks = {mark.name for mark in request.node.iter_markers()}
     async with AsyncExitStack() as stack:
-        yield await make_town(
+        yield await make_app(
             stack,
             tmp_path / "ledger.db",
             watch,
@@ -28,11 +28,11 @@ async def town(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 
 @pytest.fixture
-async def program(town: Town, tmp_path: Path) -> AsyncIterator[Program]:
+async def program(app: AppHarness, tmp_path: Path) -> AsyncIterator[Program]:
     """The program, running and ready. Its log must hold no fault in the end."""
-    running = Program(tmp_path, settings_of(town))
+    running = Program(tmp_path, settings_of(app))
     await running.start()
-    await is_ready(town)
+    await is_ready(app)
     yield running
     assert await running.stop() == 0
     assert "Traceback" not in running.output

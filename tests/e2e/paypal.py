@@ -11,39 +11,37 @@ from standins.discord import Reply
 from standins.faults import Fault, Faults
 from standins.paypal import PayPalServer
 from standins.paypal.signing import Message
-from tests.cogs.town import Town, link_of
-from tests.e2e.process import PATIENCE, until
+from tests.app.harness import AppHarness, link_of
+from tests.app.program_process import PATIENCE, until
 
 
-def paypal_of(town: Town) -> PayPalServer:
-    assert town.paypal is not None
-    return town.paypal
+def paypal_of(app: AppHarness) -> PayPalServer:
+    assert app.paypal is not None
+    return app.paypal
 
 
-async def open_shop(town: Town) -> None:
-    paypal = paypal_of(town)
+async def open_shop(app: AppHarness) -> None:
+    paypal = paypal_of(app)
     sold = paypal.add_plan(paypal.add_product("Gold"), "5.00")["id"]
-    reply = await town.ada.run(
-        town.guild, "plans add", {"name": "Gold", "role": town.gold, "paypal_plan": sold}
-    )
+    reply = await app.ada.run(app.guild, "plans add", {"name": "Gold", "role": app.gold, "paypal_plan": sold})
     assert "PayPal: $5.00 a month" in reply.text
 
 
-async def buy(town: Town) -> str:
+async def buy(app: AppHarness) -> str:
     """Bob agrees, comes back and gets the role; the subscription's id."""
-    reply: Reply = await town.bob.run(town.guild, "subscribe", {"plan": "Gold"})
-    back = paypal_of(town).approve(link_of(reply))
+    reply: Reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
+    back = paypal_of(app).approve(link_of(reply))
     async with aiohttp.ClientSession() as session, session.get(back) as page:
         assert page.status == 200
         assert "roles appear" in await page.text()
-    await until(town, lambda: town.roles() == ["Gold"])
-    found: str = paypal_of(town).world.all("subscription")[-1].id
+    await until(app, lambda: app.roles() == ["Gold"])
+    found: str = paypal_of(app).world.all("subscription")[-1].id
     return found
 
 
-async def send(town: Town, message: Message) -> int:
+async def send(app: AppHarness, message: Message) -> int:
     """A notification, byte for byte; the answer's status."""
-    url = f"http://127.0.0.1:{town.port}/webhooks/paypal"
+    url = f"http://127.0.0.1:{app.port}/webhooks/paypal"
     async with (
         aiohttp.ClientSession() as session,
         session.post(url, data=message.body, headers=message.headers) as answer,
@@ -51,33 +49,33 @@ async def send(town: Town, message: Message) -> int:
         return answer.status
 
 
-async def shown(town: Town, words: str) -> None:
+async def shown(app: AppHarness, words: str) -> None:
     """Wait until Bob's subscriptions say so; a process tells nobody but those who ask."""
     async with asyncio.timeout(PATIENCE):
         while True:
-            if words in (await town.bob.run(town.guild, "subscriptions")).text:
+            if words in (await app.bob.run(app.guild, "subscriptions")).text:
                 return
             await asyncio.sleep(0.1)
 
 
-def read(town: Town, query: str) -> list[str]:
+def read(app: AppHarness, query: str) -> list[str]:
     """Rows of the ledger's file, as text."""
-    db = sqlite3.connect(f"file:{town.path}?mode=ro", uri=True)
+    db = sqlite3.connect(f"file:{app.path}?mode=ro", uri=True)
     found = [str(row) for row in db.execute(query)]
     db.close()
     return found
 
 
-def recorded(town: Town) -> dict[str, list[str]]:
+def recorded(app: AppHarness) -> dict[str, list[str]]:
     """All that the ledger holds, table by table."""
-    db = sqlite3.connect(f"file:{town.path}?mode=ro", uri=True)
+    db = sqlite3.connect(f"file:{app.path}?mode=ro", uri=True)
     tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     found = {name: [str(row) for row in db.execute(f"SELECT * FROM {name}")] for name in tables}  # noqa: S608 - names from the file itself
     db.close()
     return found
 
 
-async def quiet(town: Town) -> None:
+async def quiet(app: AppHarness) -> None:
     """Wait until the ledger holds no open work."""
     waiting = (
         "SELECT 1 FROM inbox WHERE done_at IS NULL UNION ALL SELECT 1 FROM stale"
@@ -86,7 +84,7 @@ async def quiet(town: Town) -> None:
     )
     async with asyncio.timeout(PATIENCE):
         while True:
-            if not read(town, waiting):
+            if not read(app, waiting):
                 return
             await asyncio.sleep(0.05)
 

@@ -20,9 +20,9 @@ from db import SqliteLedger
 from db.sqlite.backup import last_backup
 from db.sqlite.schema import load_migrations, prepare
 from standins.clock import MovableClock
-from tests.cogs.town import Town
+from tests.app.harness import AppHarness
+from tests.app.program_process import Program, is_ready, run, settings_of
 from tests.contract.ledger.nouns import ANNA, KEY, event, subscription, sync
-from tests.e2e.process import Program, is_ready, run, settings_of
 
 DAY = 86_400
 
@@ -46,27 +46,27 @@ async def settings(tmp_path: Path) -> dict[str, str]:
 
 
 async def test_a_running_ledger_is_backed_up_and_an_existing_file_is_not_touched(
-    town: Town, program: Program, tmp_path: Path
+    app: AppHarness, program: Program, tmp_path: Path
 ) -> None:
     (tmp_path / "other").mkdir()
     target = tmp_path / "backup.db"
-    code, output = await run(tmp_path / "other", settings_of(town), "backup", str(target))
+    code, output = await run(tmp_path / "other", settings_of(app), "backup", str(target))
     assert code == 0, output
     assert mode(target) == 0o600
     with closing(sqlite3.connect(target)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert db.execute("PRAGMA user_version").fetchone() == (len(load_migrations()),)
-    assert last_backup(town.path) is not None
+    assert last_backup(app.path) is not None
     before = target.read_bytes()
-    assert (await run(tmp_path / "other", settings_of(town), "backup", str(target)))[0] == 2
+    assert (await run(tmp_path / "other", settings_of(app), "backup", str(target)))[0] == 2
     assert target.read_bytes() == before
 
 
-async def test_a_running_ledger_is_not_replaced(town: Town, program: Program, tmp_path: Path) -> None:
+async def test_a_running_ledger_is_not_replaced(app: AppHarness, program: Program, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     target = tmp_path / "backup.db"
-    assert (await run(tmp_path / "other", settings_of(town), "backup", str(target)))[0] == 0
-    assert (await run(tmp_path / "other", settings_of(town), "restore", str(target)))[0] == 3
+    assert (await run(tmp_path / "other", settings_of(app), "backup", str(target)))[0] == 0
+    assert (await run(tmp_path / "other", settings_of(app), "restore", str(target)))[0] == 3
 
 
 async def test_a_stopped_ledger_is_put_back_marked_and_the_old_one_kept(
@@ -200,16 +200,16 @@ async def test_a_backup_that_fails_is_kept_in_mind_until_one_is_made(tmp_path: P
     assert ledger.failed == ["The disk is full.", ""]
 
 
-async def test_the_program_itself_backs_up_and_says_how_old_that_is(town: Town, tmp_path: Path) -> None:
+async def test_the_program_itself_backs_up_and_says_how_old_that_is(app: AppHarness, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
-    program = Program(tmp_path, settings_of(town, BACKUP_DIR=str(folder)))
+    program = Program(tmp_path, settings_of(app, BACKUP_DIR=str(folder)))
     await program.start()
     try:
-        await is_ready(town)
+        await is_ready(app)
         text = ""
         async with aiohttp.ClientSession() as session:
             while "dues_backup_age_seconds" not in text or "dues_backup_age_seconds NaN" in text:
-                async with session.get(f"http://127.0.0.1:{town.port}/metrics") as answer:
+                async with session.get(f"http://127.0.0.1:{app.port}/metrics") as answer:
                     text = await answer.text()
     finally:
         assert await program.stop() == 0

@@ -16,34 +16,34 @@ from cryptography.hazmat.primitives import serialization
 from db import SqliteLedger
 from db.sqlite.schema import load_migrations, prepare
 from standins.paypal.certs import issue, key
-from tests.cogs.town import Town
+from tests.app.harness import AppHarness
+from tests.app.program_process import Program, is_ready, run, settings_of
 from tests.contract.ledger.nouns import plan
-from tests.db.test_looking import state
-from tests.e2e.process import Program, is_ready, run, settings_of
+from tests.db.test_inspection import state
 from web.reachability import check_public
 
 
-async def check(town: Town, folder: Path, **more: str) -> tuple[int, str]:
+async def check(app: AppHarness, folder: Path, **more: str) -> tuple[int, str]:
     """Exit code, and the table as one line."""
-    code, output = await run(folder, settings_of(town, **more), "check")
+    code, output = await run(folder, settings_of(app, **more), "check")
     return code, " ".join(output.split())
 
 
-async def test_it_makes_no_ledger_and_no_folder(town: Town, tmp_path: Path) -> None:
+async def test_it_makes_no_ledger_and_no_folder(app: AppHarness, tmp_path: Path) -> None:
     place = tmp_path / "new" / "folder"
-    code, output = await check(town, tmp_path, DATABASE_URL=f"sqlite:///{place}/ledger.db")
+    code, output = await check(app, tmp_path, DATABASE_URL=f"sqlite:///{place}/ledger.db")
     assert code == 0, output
     assert f"note Ledger There is none yet at {place}/ledger.db" in output
     assert [path.name for path in tmp_path.iterdir()] == ["output.txt"]
 
 
-async def test_it_migrates_nothing(town: Town, tmp_path: Path) -> None:
+async def test_it_migrates_nothing(app: AppHarness, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with closing(sqlite3.connect(home / "old.db", isolation_level=None)) as db:
         prepare(db, load_migrations()[:6])
     before = state(home)
-    code, output = await check(town, tmp_path, DATABASE_URL=f"sqlite:///{home}/old.db")
+    code, output = await check(app, tmp_path, DATABASE_URL=f"sqlite:///{home}/old.db")
     assert code == 0, output
     assert f"It has schema 6 and will be brought to schema {len(load_migrations())} at the start" in output
     assert state(home) == before
@@ -51,7 +51,7 @@ async def test_it_migrates_nothing(town: Town, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("version", "says"), [(9999, "later version"), (None, "damaged")])
 async def test_a_ledger_that_cannot_be_read_is_a_finding(
-    town: Town, tmp_path: Path, version: int | None, says: str
+    app: AppHarness, tmp_path: Path, version: int | None, says: str
 ) -> None:
     path = tmp_path / "home" / "odd.db"
     path.parent.mkdir()
@@ -60,61 +60,63 @@ async def test_a_ledger_that_cannot_be_read_is_a_finding(
     if version is None:
         path.write_bytes(b"this is no ledger at all" * 1000)
     before = state(path.parent)
-    code, output = await check(town, tmp_path, DATABASE_URL=f"sqlite:///{path}")
+    code, output = await check(app, tmp_path, DATABASE_URL=f"sqlite:///{path}")
     assert code == 1
     assert "FAIL Ledger" in output
     assert says in output
     assert state(path.parent) == before
 
 
-async def test_a_name_that_the_terminal_cannot_show_hides_nothing(town: Town, tmp_path: Path) -> None:
+async def test_a_name_that_the_terminal_cannot_show_hides_nothing(app: AppHarness, tmp_path: Path) -> None:
     async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
         await ledger.record_plan(plan(name="Gold \N{GLOWING STAR}"), "1", 10)
     for encoding in ("ascii", "latin-1", "cp1252"):
-        _, output = await check(town, tmp_path, PYTHONIOENCODING=encoding)
+        _, output = await check(app, tmp_path, PYTHONIOENCODING=encoding)
         assert "Price of Gold \\U0001f31f" in output
         assert "Traceback" not in output
 
 
-async def test_notes_are_no_faults(town: Town, tmp_path: Path) -> None:
-    code, output = await check(town, tmp_path)
+async def test_notes_are_no_faults(app: AppHarness, tmp_path: Path) -> None:
+    code, output = await check(app, tmp_path)
     assert code == 0, output
     assert "FAIL" not in output
     for note in ("PUBLIC_URL http://127.0.0.1", "secret key SECRET_KEY is not set", "Backups No backup"):
         assert f"note {note}" in output
 
 
-async def test_whether_the_bot_is_in_a_server(town: Town, tmp_path: Path) -> None:
-    _, output = await check(town, tmp_path)
+async def test_whether_the_bot_is_in_a_server(app: AppHarness, tmp_path: Path) -> None:
+    _, output = await check(app, tmp_path)
     assert "ok Discord servers The bot is in Pottery" in output
-    async with await SqliteLedger.open(town.path) as ledger:
+    async with await SqliteLedger.open(app.path) as ledger:
         await ledger.record_plan(plan(guild_id=77), "1", 10)
-    code, output = await check(town, tmp_path)
+    code, output = await check(app, tmp_path)
     assert code == 1
     assert "Plans are on sale in server 77, and the bot is not in it." in output
 
 
-async def test_a_bot_in_no_server_is_told_its_link(town: Town, tmp_path: Path) -> None:
-    town.world.uninstall(town.app, town.guild)
-    code, output = await check(town, tmp_path)
+async def test_a_bot_in_no_server_is_told_its_link(app: AppHarness, tmp_path: Path) -> None:
+    app.world.uninstall(app.application, app.guild)
+    code, output = await check(app, tmp_path)
     assert code == 1
     assert "FAIL Discord servers The bot is in no server" in output
-    assert f"client_id={town.app.id}" in output
+    assert f"client_id={app.application.id}" in output
 
 
-async def test_a_port_that_is_taken(town: Town, tmp_path: Path) -> None:
-    _, output = await check(town, tmp_path)
-    assert f"ok Listener 127.0.0.1:{town.port} is free" in output
+async def test_a_port_that_is_taken(app: AppHarness, tmp_path: Path) -> None:
+    _, output = await check(app, tmp_path)
+    assert f"ok Listener 127.0.0.1:{app.port} is free" in output
     async with answering(200, "not ours") as port:
-        code, output = await check(town, tmp_path, HTTP_PORT=str(port))
+        code, output = await check(app, tmp_path, HTTP_PORT=str(port))
     assert code == 1
     assert "FAIL Listener Another program listens at" in output
 
 
-async def test_while_a_bot_runs_its_port_is_its_own(town: Town, program: Program, tmp_path: Path) -> None:
+async def test_while_a_bot_runs_its_port_is_its_own(
+    app: AppHarness, program: Program, tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    code, output = await check(town, other, PUBLIC_URL="https://dues.invalid")
+    code, output = await check(app, other, PUBLIC_URL="https://dues.invalid")
     assert "ok Ledger In use by a running bot" in output
     assert "Listener" not in output
     assert "note PUBLIC_URL https://dues.invalid/healthz could not be tried from here" in output
@@ -122,9 +124,9 @@ async def test_while_a_bot_runs_its_port_is_its_own(town: Town, program: Program
 
 
 async def test_a_misspelt_setting_is_a_fault_here_and_a_warning_at_the_start(
-    town: Town, tmp_path: Path
+    app: AppHarness, tmp_path: Path
 ) -> None:
-    lines = {**settings_of(town), "GRACE_DAY": "3", "MY_OWN": "x"}
+    lines = {**settings_of(app), "GRACE_DAY": "3", "MY_OWN": "x"}
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
     code, output = await run(tmp_path, {}, "check")
     assert code == 1
@@ -135,13 +137,15 @@ async def test_a_misspelt_setting_is_a_fault_here_and_a_warning_at_the_start(
     assert "MY_OWN" not in output
     program = Program(tmp_path, {})
     await program.start()
-    await is_ready(town)
+    await is_ready(app)
     assert await program.stop() == 0
     assert "WARNING dues: GRACE_DAY in .env is no setting" in program.output
 
 
-async def test_a_misspelt_setting_is_named_where_the_start_is_refused(town: Town, tmp_path: Path) -> None:
-    lines = settings_of(town)
+async def test_a_misspelt_setting_is_named_where_the_start_is_refused(
+    app: AppHarness, tmp_path: Path
+) -> None:
+    lines = settings_of(app)
     lines["STRIPE_WEBHOK_SECRET"] = lines.pop("STRIPE_WEBHOOK_SECRET")
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
     code, output = await run(tmp_path, {})

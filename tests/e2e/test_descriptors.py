@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from billing.fd_limit import RAISE_IT
-from tests.cogs.town import Town
-from tests.e2e.process import PATIENCE, Program, is_ready
+from tests.app.harness import AppHarness
+from tests.app.program_process import PATIENCE, Program, is_ready
 from tests.e2e.test_story import buy, open_shop
 from web.connections import CROWDED
 
@@ -29,27 +29,27 @@ def open_files(program: Program) -> list[int]:
     return [int(one.name) for one in Path(f"/proc/{program.pid}/fd").iterdir()]
 
 
-async def test_idle_callers_leave_enough_for_all_else(town: Town, program: Program) -> None:
+async def test_idle_callers_leave_enough_for_all_else(app: AppHarness, program: Program) -> None:
     """Commands, calls of the provider and its notifications go on; the log says in one line what happens."""
     resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (LIMIT, LIMIT))
-    callers = [await asyncio.open_connection("127.0.0.1", town.port) for _ in range(100)]
-    await is_ready(town)  # and so all of them were let in before
-    await open_shop(town)
-    await buy(town)
-    cards = await asyncio.gather(*(town.bob.run(town.guild, "subscriptions") for _ in range(9)))
+    callers = [await asyncio.open_connection("127.0.0.1", app.port) for _ in range(100)]
+    await is_ready(app)  # and so all of them were let in before
+    await open_shop(app)
+    await buy(app)
+    cards = await asyncio.gather(*(app.bob.run(app.guild, "subscriptions") for _ in range(9)))
     assert all("Gold" in card.text for card in cards)
-    assert {one.attempts[0].status for one in town.stripe.deliveries} == {200}
+    assert {one.attempts[0].status for one in app.stripe.deliveries} == {200}
     assert program.output.count(CROWDED % (LIMIT // 4)) == program.output.count("Callers hold all") == 1
     assert RAISE_IT not in program.output
     for _, writer in callers:
         writer.close()
 
 
-async def test_a_limit_that_is_too_low_all_the_same(town: Town, program: Program) -> None:
+async def test_a_limit_that_is_too_low_all_the_same(app: AppHarness, program: Program) -> None:
     """The log says in one line what to raise, and all goes on once it is."""
     _, hard = resource.prlimit(program.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (max(open_files(program)) + 1, hard))
-    typed = [asyncio.create_task(town.bob.run(town.guild, "subscriptions")) for _ in range(9)]
+    typed = [asyncio.create_task(app.bob.run(app.guild, "subscriptions")) for _ in range(9)]
     await until(lambda: RAISE_IT in program.output)  # more than there are connections kept open
     for one in typed:
         one.cancel()
@@ -58,5 +58,5 @@ async def test_a_limit_that_is_too_low_all_the_same(town: Town, program: Program
     resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (hard, hard))
     assert (
         "The bot knows of no running subscription of yours"
-        in (await town.bob.run(town.guild, "subscriptions")).text
+        in (await app.bob.run(app.guild, "subscriptions")).text
     )

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.e2e.process import ROOT
+from tests.app.program_process import ROOT
 
 OLD = "import runpy, sys; sys.version_info = (3, 9); runpy.run_path('bot.py', run_name='__main__')"
 

@@ -6,33 +6,33 @@ from pathlib import Path
 
 import pytest
 
-from tests.cogs.town import Town
+from tests.app.harness import AppHarness
+from tests.app.program_process import Program, is_ready, settings_of, until
 from tests.e2e.paypal import buy, open_shop, paypal_of, shown
-from tests.e2e.process import Program, is_ready, settings_of, until
 
 pytestmark = pytest.mark.paypal
 
 
-async def test_the_comparison_alone_keeps_everything_in_step(town: Town, tmp_path: Path) -> None:
-    program = Program(tmp_path, settings_of(town, SYNC_INTERVAL_MINUTES="0.02"))
+async def test_the_comparison_alone_keeps_everything_in_step(app: AppHarness, tmp_path: Path) -> None:
+    program = Program(tmp_path, settings_of(app, SYNC_INTERVAL_MINUTES="0.02"))
     await program.start()
-    await is_ready(town)
-    await open_shop(town)
-    paypal = paypal_of(town)
+    await is_ready(app)
+    await open_shop(app)
+    paypal = paypal_of(app)
     paypal.delivery_faults.drop = 1_000_000
-    subscription_id = await buy(town)
+    subscription_id = await buy(app)
     paypal.dashboard.suspend(subscription_id)
-    await shown(town, "Paused")
-    assert town.roles() == ["Gold"]
+    await shown(app, "Paused")
+    assert app.roles() == ["Gold"]
     paypal.dashboard.activate(subscription_id)
-    await shown(town, "Renews")
+    await shown(app, "Renews")
     dispute = paypal.dashboard.dispute(paypal.dashboard.last_sale(subscription_id).id)
-    await until(town, lambda: town.roles() == [])
+    await until(app, lambda: app.roles() == [])
     paypal.dashboard.win(dispute["dispute_id"])
-    await until(town, lambda: town.roles() == ["Gold"])
+    await until(app, lambda: app.roles() == ["Gold"])
     paypal.cancel_automatic_payment(subscription_id)
-    await shown(town, "paid until")
-    assert town.roles() == ["Gold"]
+    await shown(app, "paid until")
+    assert app.roles() == ["Gold"]
     assert {delivery.state for delivery in paypal.deliveries} <= {"dropped", "delivered"}
     assert await program.stop() == 0
     assert "Traceback" not in program.output

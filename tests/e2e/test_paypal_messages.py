@@ -7,52 +7,52 @@ from pathlib import Path
 import pytest
 
 from standins.paypal.forgery import KINDS
-from tests.cogs.town import Town
+from tests.app.harness import AppHarness
+from tests.app.program_process import Program, is_ready, settings_of
 from tests.e2e.paypal import buy, open_shop, paypal_of, quiet, recorded, send, shown
-from tests.e2e.process import Program, is_ready, settings_of
 
 pytestmark = pytest.mark.paypal
 
 
-async def started(town: Town, folder: Path, verify: str) -> Program:
-    program = Program(folder, settings_of(town, PAYPAL_VERIFY=verify))
+async def started(app: AppHarness, folder: Path, verify: str) -> Program:
+    program = Program(folder, settings_of(app, PAYPAL_VERIFY=verify))
     await program.start()
-    await is_ready(town)
-    await open_shop(town)
+    await is_ready(app)
+    await open_shop(app)
     return program
 
 
 @pytest.mark.parametrize("verify", ["offline", "postback"])
 async def test_forged_messages_change_nothing_and_lead_nowhere(
-    town: Town, tmp_path: Path, verify: str
+    app: AppHarness, tmp_path: Path, verify: str
 ) -> None:
-    program = await started(town, tmp_path, verify)
-    subscription_id = await buy(town)
-    paypal = paypal_of(town)
+    program = await started(app, tmp_path, verify)
+    subscription_id = await buy(app)
+    paypal = paypal_of(app)
     paypal.dashboard.suspend(subscription_id)
     paypal.dashboard.activate(subscription_id)
     await paypal.settle()
     assert {delivery.state for delivery in paypal.deliveries} == {"delivered"}
-    await shown(town, "Renews")
-    await quiet(town)
-    before, asks = recorded(town), len(paypal.certificate_asks)
+    await shown(app, "Renews")
+    await quiet(app)
+    before, asks = recorded(app), len(paypal.certificate_asks)
     event = next(one for one in paypal.events if one["event_type"] == "BILLING.SUBSCRIPTION.SUSPENDED")
     forged = {**event, "id": "WH-NEVER-SENT"}
     for kind in KINDS:
-        assert await paypal.forge(kind, paypal.world.get("webhook", town.hook), forged) == 400, kind
-        assert recorded(town) == before, kind
+        assert await paypal.forge(kind, paypal.world.get("webhook", app.hook), forged) == 400, kind
+        assert recorded(app) == before, kind
     assert paypal.trap.hits == []
     assert verify == "offline" or len(paypal.certificate_asks) == asks == 0
-    assert town.roles() == ["Gold"]
+    assert app.roles() == ["Gold"]
     # A replay of what was sent is taken, and changes nothing.
     paypal.resend(event["id"])
     await paypal.settle()
     assert {delivery.state for delivery in paypal.deliveries} == {"delivered"}
-    assert recorded(town) == before
+    assert recorded(app) == before
     # What PayPal itself sends next is taken as ever.
     paypal.dashboard.suspend(subscription_id)
-    await shown(town, "Paused")
-    assert len(recorded(town)["inbox"]) == len(before["inbox"]) + 1
+    await shown(app, "Paused")
+    assert len(recorded(app)["inbox"]) == len(before["inbox"]) + 1
     assert await program.stop() == 0
     assert "Traceback" not in program.output
     assert paypal.client_secret not in program.output
@@ -67,56 +67,58 @@ ODD = """{
 
 
 @pytest.mark.parametrize("verify", ["offline", "postback"])
-async def test_a_body_is_judged_byte_for_byte(town: Town, tmp_path: Path, verify: str) -> None:
-    program = await started(town, tmp_path, verify)
-    subscription_id = await buy(town)
-    paypal = paypal_of(town)
+async def test_a_body_is_judged_byte_for_byte(app: AppHarness, tmp_path: Path, verify: str) -> None:
+    program = await started(app, tmp_path, verify)
+    subscription_id = await buy(app)
+    paypal = paypal_of(app)
     await paypal.settle()
     paypal.delivery_faults.drop = 1000
     paypal.dashboard.suspend(subscription_id)
     # What stands around the object cannot be sent back within another.
     around = ("", "") if verify == "postback" else (" ", "\n")
     body = (ODD % subscription_id).join(around).encode()
-    message = paypal.forger.genuine(body, town.hook)
+    message = paypal.forger.genuine(body, app.hook)
     message.body = body.replace(b"1.50", b"1.5")
-    assert await send(town, message) == 400
+    assert await send(app, message) == 400
     message.body = body
-    assert await send(town, message) == 200
-    await shown(town, "Paused")
-    assert await send(town, message) == 200
+    assert await send(app, message) == 200
+    await shown(app, "Paused")
+    assert await send(app, message) == 200
     assert await program.stop() == 0
 
 
-async def test_while_paypal_cannot_be_asked_it_sends_again(town: Town, tmp_path: Path) -> None:
-    program = await started(town, tmp_path, "postback")
-    subscription_id = await buy(town)
-    paypal = paypal_of(town)
+async def test_while_paypal_cannot_be_asked_it_sends_again(app: AppHarness, tmp_path: Path) -> None:
+    program = await started(app, tmp_path, "postback")
+    subscription_id = await buy(app)
+    paypal = paypal_of(app)
     await paypal.settle()
-    await quiet(town)  # or a fetch from before would find it suspended
+    await quiet(app)  # or a fetch from before would find it suspended
     paypal.faults.add("status", "/verify-webhook-signature", status=503, times=3)
     paypal.dashboard.suspend(subscription_id)
     await paypal.settle()
     delivery = paypal.deliveries[-1]
     assert [(one.status, delivery.state) for one in delivery.attempts] == [(503, "pending")]
-    assert "Renews" in (await town.bob.run(town.guild, "subscriptions")).text
-    town.clock.advance(61)
-    await shown(town, "Paused")
+    assert "Renews" in (await app.bob.run(app.guild, "subscriptions")).text
+    app.clock.advance(61)
+    await shown(app, "Paused")
     assert delivery.state == "delivered"
     # A slow answer is waited for.
     paypal.faults.add("slow", "/verify-webhook-signature", seconds=2)
     paypal.dashboard.activate(subscription_id)
-    await shown(town, "Renews")
+    await shown(app, "Renews")
     assert {one.state for one in paypal.deliveries} == {"delivered"}
     assert await program.stop() == 0
     assert "Traceback" not in program.output
 
 
-async def test_while_the_certificate_cannot_be_had_notifications_wait(town: Town, program: Program) -> None:
+async def test_while_the_certificate_cannot_be_had_notifications_wait(
+    app: AppHarness, program: Program
+) -> None:
     """They are answered so that PayPal sends them again; nothing is believed meanwhile."""
-    await open_shop(town)
-    paypal = paypal_of(town)
+    await open_shop(app)
+    paypal = paypal_of(app)
     paypal.rotate_certificate("second")  # one that is not known yet
-    message = paypal.forger.genuine(b'{"id": "WH-1"}', town.hook)
+    message = paypal.forger.genuine(b'{"id": "WH-1"}', app.hook)
     await paypal.go_down()
-    assert await send(town, message) == 503
+    assert await send(app, message) == 503
     await paypal.come_back()

@@ -15,9 +15,9 @@ import pytest
 from billing.ports import Ledger
 from db import SqliteLedger
 from standins.clock import MovableClock
-from tests.cogs.town import TOKEN, Town
+from tests.app.harness import TOKEN, AppHarness
+from tests.app.program_process import Program, is_ready, run, settings_of
 from tests.contract.ledger.nouns import ANNA, plan, subscription, sync
-from tests.e2e.process import Program, is_ready, run, settings_of
 from web.app import CannotListen, Listener, listening
 
 
@@ -51,52 +51,56 @@ async def test_arguments_that_are_not_known_start_nothing(tmp_path: Path, argume
     assert "DISCORD_TOKEN" not in output
 
 
-async def test_a_refused_token_is_a_wrong_setting(town: Town, tmp_path: Path) -> None:
-    code, output = await run(tmp_path, settings_of(town, DISCORD_TOKEN="wrong.token"))
+async def test_a_refused_token_is_a_wrong_setting(app: AppHarness, tmp_path: Path) -> None:
+    code, output = await run(tmp_path, settings_of(app, DISCORD_TOKEN="wrong.token"))
     assert code == 2
     assert "DISCORD_TOKEN" in output
     assert "wrong.token" not in output
 
 
-async def test_a_port_that_is_taken_may_be_free_later(town: Town, program: Program, tmp_path: Path) -> None:
+async def test_a_port_that_is_taken_may_be_free_later(
+    app: AppHarness, program: Program, tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    code, output = await run(other, settings_of(town, DATABASE_URL="sqlite:///other.db"))
+    code, output = await run(other, settings_of(app, DATABASE_URL="sqlite:///other.db"))
     assert code == 75
     assert output.count("Trying again") == 4
     assert "Another program listens" in output
 
 
-async def test_the_dotenv_file_is_read_and_the_environment_wins(town: Town, tmp_path: Path) -> None:
-    lines = settings_of(town, DISCORD_TOKEN="wrong.token")
+async def test_the_dotenv_file_is_read_and_the_environment_wins(app: AppHarness, tmp_path: Path) -> None:
+    lines = settings_of(app, DISCORD_TOKEN="wrong.token")
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
     assert (await run(tmp_path, {}))[0] == 2
     program = Program(tmp_path, {"DISCORD_TOKEN": TOKEN})
     await program.start()
-    await is_ready(town)
+    await is_ready(app)
     assert await program.stop() == 0
 
 
-async def test_a_second_process_is_refused_the_ledger(town: Town, program: Program, tmp_path: Path) -> None:
+async def test_a_second_process_is_refused_the_ledger(
+    app: AppHarness, program: Program, tmp_path: Path
+) -> None:
     second = tmp_path / "second"
     second.mkdir()
-    code, output = await run(second, settings_of(town, HTTP_PORT="0"))
+    code, output = await run(second, settings_of(app, HTTP_PORT="0"))
     assert code == 3
     assert "Another process" in output
 
 
 @pytest.mark.parametrize("kind", ["damaged", "newer"])
-async def test_a_ledger_that_cannot_be_read_is_left_alone(town: Town, tmp_path: Path, kind: str) -> None:
+async def test_a_ledger_that_cannot_be_read_is_left_alone(app: AppHarness, tmp_path: Path, kind: str) -> None:
     if kind == "damaged":
-        town.path.write_bytes(b"this is no ledger at all" * 1000)
+        app.path.write_bytes(b"this is no ledger at all" * 1000)
     else:
-        with sqlite3.connect(town.path) as db:
+        with sqlite3.connect(app.path) as db:
             db.execute("PRAGMA user_version = 9999")
         db.close()
-    before = town.path.read_bytes()
-    code, _ = await run(tmp_path, settings_of(town))
+    before = app.path.read_bytes()
+    code, _ = await run(tmp_path, settings_of(app))
     assert code == 4
-    assert town.path.read_bytes() == before
+    assert app.path.read_bytes() == before
 
 
 async def test_an_address_that_the_machine_lacks_may_come_up_later(
@@ -111,24 +115,24 @@ async def test_an_address_that_the_machine_lacks_may_come_up_later(
     assert "192.0.2.1" in met.value.user_message
 
 
-async def test_sighup_is_logged_and_ignored(town: Town, program: Program) -> None:
+async def test_sighup_is_logged_and_ignored(app: AppHarness, program: Program) -> None:
     os.kill(program.pid, signal.SIGHUP)
     async with asyncio.timeout(20):
         while "SIGHUP is ignored" not in program.output:  # noqa: ASYNC110 - a process tells nobody
             await asyncio.sleep(0.05)
-    await is_ready(town)
+    await is_ready(app)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_it_well(town: Town, tmp_path: Path, number: int) -> None:
-    program = Program(tmp_path, settings_of(town))
+async def test_a_signal_ends_it_well(app: AppHarness, tmp_path: Path, number: int) -> None:
+    program = Program(tmp_path, settings_of(app))
     await program.start()
-    await is_ready(town)
+    await is_ready(app)
     assert await program.stop(number) == 0
 
 
-async def test_health_is_told_apart_from_readiness(town: Town, program: Program) -> None:
-    base = f"http://127.0.0.1:{town.port}"
+async def test_health_is_told_apart_from_readiness(app: AppHarness, program: Program) -> None:
+    base = f"http://127.0.0.1:{app.port}"
     async with aiohttp.ClientSession() as session:
         async with session.get(f"{base}/healthz") as answer:
             assert answer.status == 200
@@ -140,12 +144,12 @@ async def test_health_is_told_apart_from_readiness(town: Town, program: Program)
             assert answer.status == 404
 
 
-async def test_without_discord_it_lives_and_is_not_ready(town: Town, tmp_path: Path) -> None:
-    program = Program(tmp_path, settings_of(town))
+async def test_without_discord_it_lives_and_is_not_ready(app: AppHarness, tmp_path: Path) -> None:
+    program = Program(tmp_path, settings_of(app))
     await program.start()
-    await is_ready(town)
-    await town.discord.stop()
-    base, status, told = f"http://127.0.0.1:{town.port}", 200, {"discord": "ok"}
+    await is_ready(app)
+    await app.discord.stop()
+    base, status, told = f"http://127.0.0.1:{app.port}", 200, {"discord": "ok"}
     async with aiohttp.ClientSession() as session:
         while told["discord"] == "ok":
             async with session.get(f"{base}/readyz") as answer:
@@ -156,22 +160,22 @@ async def test_without_discord_it_lives_and_is_not_ready(town: Town, tmp_path: P
     assert await program.stop() == 0
 
 
-async def test_check_finds_everything_well(town: Town, tmp_path: Path) -> None:
-    code, output = await run(tmp_path, settings_of(town), "check")
+async def test_check_finds_everything_well(app: AppHarness, tmp_path: Path) -> None:
+    code, output = await run(tmp_path, settings_of(app), "check")
     assert code == 0, output
     assert "Logged in as" in output
     assert "Stripe accepts the key" in output
 
 
-async def test_check_does_not_promise_to_try_again(town: Town, tmp_path: Path) -> None:
-    town.discord.faults.fail(status=503, times=None)
-    code, output = await run(tmp_path, settings_of(town), "check")
+async def test_check_does_not_promise_to_try_again(app: AppHarness, tmp_path: Path) -> None:
+    app.discord.faults.fail(status=503, times=None)
+    code, output = await run(tmp_path, settings_of(app), "check")
     assert code == 1
     assert "Discord is not answering just now. Check again in a few minutes" in " ".join(output.split())
 
 
-async def test_check_says_what_to_do(town: Town, tmp_path: Path) -> None:
-    settings = settings_of(town, STRIPE_API_KEY="sk_test_canary", DISCORD_TOKEN="wrong.token")
+async def test_check_says_what_to_do(app: AppHarness, tmp_path: Path) -> None:
+    settings = settings_of(app, STRIPE_API_KEY="sk_test_canary", DISCORD_TOKEN="wrong.token")
     code, output = await run(tmp_path, settings, "check")
     assert code == 1
     assert output.count("FAIL") >= 2
@@ -180,35 +184,35 @@ async def test_check_says_what_to_do(town: Town, tmp_path: Path) -> None:
     assert "canary" not in output
 
 
-async def test_check_names_what_runs_at_an_account_that_was_left(town: Town, tmp_path: Path) -> None:
+async def test_check_names_what_runs_at_an_account_that_was_left(app: AppHarness, tmp_path: Path) -> None:
     async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
         await ledger.record_plan(plan(), "1", 10)
         await sync(ledger, subscription(binding=ANNA))
-    code, output = await run(tmp_path, settings_of(town, DATABASE_URL="sqlite:///ledger.db"), "check")
+    code, output = await run(tmp_path, settings_of(app, DATABASE_URL="sqlite:///ledger.db"), "check")
     assert code == 1
     assert "FAIL  payments elsewhere" in output
     assert "not connected to Stripe (acct)" in " ".join(output.split())
 
 
 async def test_commands_are_registered_when_they_changed_and_not_at_every_start(
-    town: Town, tmp_path: Path
+    app: AppHarness, tmp_path: Path
 ) -> None:
-    feed = town.world.subscribe()
+    feed = app.world.subscribe()
     for _ in range(2):
-        program = Program(tmp_path, settings_of(town))
+        program = Program(tmp_path, settings_of(app))
         await program.start()
-        await is_ready(town)
+        await is_ready(app)
         assert await program.stop() == 0
     seen = [feed.get_nowait()["kind"] for _ in range(feed.qsize())]
     assert seen.count("commands_registered") == 1
 
 
-async def test_a_start_says_nothing_to_worry_about(town: Town, tmp_path: Path) -> None:
-    program = Program(tmp_path, settings_of(town))
+async def test_a_start_says_nothing_to_worry_about(app: AppHarness, tmp_path: Path) -> None:
+    program = Program(tmp_path, settings_of(app))
     await program.start()
-    await is_ready(town)
+    await is_ready(app)
     assert await program.stop() == 0
     assert "INFO" in program.output
     warned = [line for line in program.output.splitlines() if "WARNING" in line or "ERROR" in line]
     assert len(warned) == 1
-    assert f"There was no ledger at {town.path}, so a new and empty one was made" in warned[0]
+    assert f"There was no ledger at {app.path}, so a new and empty one was made" in warned[0]

@@ -14,100 +14,100 @@ import aiohttp
 import pytest
 
 from standins.discord import Person
-from tests.cogs.town import Town, link_of
-from tests.e2e.process import Program, is_ready, settings_of, until
+from tests.app.harness import AppHarness, link_of
+from tests.app.program_process import Program, is_ready, settings_of, until
 
 
-async def open_shop(town: Town) -> None:
-    options = {"name": "Gold", "role": town.gold, "stripe_price": town.price}
-    reply = await town.ada.run(town.guild, "plans add", options)
+async def open_shop(app: AppHarness) -> None:
+    options = {"name": "Gold", "role": app.gold, "stripe_price": app.price}
+    reply = await app.ada.run(app.guild, "plans add", options)
     assert "Gold" in reply.text
 
 
-async def buy(town: Town, who: Person | None = None) -> dict[str, Any]:
-    who = who or town.bob
-    reply = await who.run(town.guild, "subscribe", {"plan": "Gold"})
-    paid: dict[str, Any] = town.stripe.pay_checkout(link_of(reply))
-    await until(town, lambda: town.roles(who) == ["Gold"])
+async def buy(app: AppHarness, who: Person | None = None) -> dict[str, Any]:
+    who = who or app.bob
+    reply = await who.run(app.guild, "subscribe", {"plan": "Gold"})
+    paid: dict[str, Any] = app.stripe.pay_checkout(link_of(reply))
+    await until(app, lambda: app.roles(who) == ["Gold"])
     return paid
 
 
-async def test_a_payment_becomes_a_role_and_a_revocation_takes_it(town: Town, program: Program) -> None:
-    await open_shop(town)
-    await buy(town)
+async def test_a_payment_becomes_a_role_and_a_revocation_takes_it(app: AppHarness, program: Program) -> None:
+    await open_shop(app)
+    await buy(app)
 
-    card = await town.bob.run(town.guild, "subscriptions")
+    card = await app.bob.run(app.guild, "subscriptions")
     assert card.ephemeral
     assert not card.pings
-    assert f"<@&{town.gold.id}>" in card.text
+    assert f"<@&{app.gold.id}>" in card.text
     assert re.search(r"<t:\d+:D>", card.text)
 
-    portal = link_of(await town.bob.run(town.guild, "manage"))
-    assert portal.startswith(f"{town.stripe.url}/p/session/")
+    portal = link_of(await app.bob.run(app.guild, "manage"))
+    assert portal.startswith(f"{app.stripe.url}/p/session/")
 
-    asked = await town.bob.run(town.guild, "cancel")
+    asked = await app.bob.run(app.guild, "cancel")
     receipt = await asked.press("Cancel subscription")
     assert "Cancelled" in receipt.text
-    await town.bob.dm_containing("Cancelled")
-    assert town.roles() == ["Gold"]
+    await app.bob.dm_containing("Cancelled")
+    assert app.roles() == ["Gold"]
     resumed = await receipt.press("Resume")
     assert "renews" in resumed.text
 
-    question = await town.ada.run(
-        town.guild, "revoke", {"member": town.bob, "when": "now", "refund": "last_payment", "reason": "spam"}
+    question = await app.ada.run(
+        app.guild, "revoke", {"member": app.bob, "when": "now", "refund": "last_payment", "reason": "spam"}
     )
     done = await question.press("Revoke access")
     assert "€5.00" in done.text
-    await until(town, lambda: town.roles() == [])
-    assert "spam" in (await town.bob.dm_containing("revoked")).text
-    assert "revoked" in (await town.bob.run(town.guild, "subscribe")).text
+    await until(app, lambda: app.roles() == [])
+    assert "spam" in (await app.bob.dm_containing("revoked")).text
+    assert "revoked" in (await app.bob.run(app.guild, "subscribe")).text
 
 
-async def test_buttons_made_before_a_restart_work_after_it(town: Town, tmp_path: Path) -> None:
-    first = Program(tmp_path, settings_of(town))
+async def test_buttons_made_before_a_restart_work_after_it(app: AppHarness, tmp_path: Path) -> None:
+    first = Program(tmp_path, settings_of(app))
     await first.start()
-    await is_ready(town)
-    await open_shop(town)
-    await buy(town)
-    question = await town.bob.run(town.guild, "cancel")
+    await is_ready(app)
+    await open_shop(app)
+    await buy(app)
+    question = await app.bob.run(app.guild, "cancel")
     assert await first.stop() == 0
 
-    second = Program(tmp_path, settings_of(town))
+    second = Program(tmp_path, settings_of(app))
     await second.start()
-    await is_ready(town)
+    await is_ready(app)
     assert "Cancelled" in (await question.press("Cancel subscription")).text
     assert await second.stop() == 0
 
 
-async def test_what_is_paid_while_the_program_is_away_is_found(town: Town, tmp_path: Path) -> None:
-    first = Program(tmp_path, settings_of(town))
+async def test_what_is_paid_while_the_program_is_away_is_found(app: AppHarness, tmp_path: Path) -> None:
+    first = Program(tmp_path, settings_of(app))
     await first.start()
-    await is_ready(town)
-    await open_shop(town)
-    link = link_of(await town.bob.run(town.guild, "subscribe", {"plan": "Gold"}))
+    await is_ready(app)
+    await open_shop(app)
+    link = link_of(await app.bob.run(app.guild, "subscribe", {"plan": "Gold"}))
     assert await first.stop() == 0
-    town.stripe.delivery_faults.drop = 1000
-    town.stripe.pay_checkout(link)
+    app.stripe.delivery_faults.drop = 1000
+    app.stripe.pay_checkout(link)
 
-    second = Program(tmp_path, settings_of(town))
+    second = Program(tmp_path, settings_of(app))
     await second.start()
-    await until(town, lambda: town.roles() == ["Gold"])
+    await until(app, lambda: app.roles() == ["Gold"])
     assert await second.stop() == 0
 
 
-async def test_doubled_and_turned_deliveries_end_in_the_truth(town: Town, program: Program) -> None:
-    await open_shop(town)
-    faults = town.stripe.delivery_faults
+async def test_doubled_and_turned_deliveries_end_in_the_truth(app: AppHarness, program: Program) -> None:
+    await open_shop(app)
+    faults = app.stripe.delivery_faults
     faults.hold = True
-    link = link_of(await town.bob.run(town.guild, "subscribe", {"plan": "Gold"}))
-    paid = town.stripe.pay_checkout(link)
-    town.stripe.release(backwards=True)
-    await until(town, lambda: town.roles() == ["Gold"])
+    link = link_of(await app.bob.run(app.guild, "subscribe", {"plan": "Gold"}))
+    paid = app.stripe.pay_checkout(link)
+    app.stripe.release(backwards=True)
+    await until(app, lambda: app.roles() == ["Gold"])
     faults.hold, faults.double = False, True
-    town.stripe.dashboard.cancel_now(paid["subscription"])
-    await until(town, lambda: town.roles() == [])
-    await town.stripe.settle()
-    assert {d.state for d in town.stripe.deliveries} == {"delivered"}
+    app.stripe.dashboard.cancel_now(paid["subscription"])
+    await until(app, lambda: app.roles() == [])
+    await app.stripe.settle()
+    assert {d.state for d in app.stripe.deliveries} == {"delivered"}
 
 
 def signed(body: bytes, secret: str, moment: float) -> dict[str, str]:
@@ -115,57 +115,57 @@ def signed(body: bytes, secret: str, moment: float) -> dict[str, str]:
     return {"Stripe-Signature": f"t={moment:.0f},v1={mac}"}
 
 
-async def test_forged_notifications_are_refused(town: Town, program: Program) -> None:
-    await open_shop(town)
-    paid = await buy(town)
+async def test_forged_notifications_are_refused(app: AppHarness, program: Program) -> None:
+    await open_shop(app)
+    paid = await buy(app)
     event = {
         "id": "evt_forged",
         "object": "event",
         "type": "customer.subscription.deleted",
-        "created": int(town.clock.now()),
+        "created": int(app.clock.now()),
         "livemode": False,
         "data": {"object": {"id": paid["subscription"], "object": "subscription", "status": "canceled"}},
     }
-    body, now = json.dumps(event).encode(), town.clock.now()
+    body, now = json.dumps(event).encode(), app.clock.now()
     forged = [
         {},
         {"Stripe-Signature": "t=1,v1=00"},
         signed(body, "whsec_other", now),
-        signed(body, town.secret, now - 3600),
-        signed(body, town.secret, now + 3600),
-        signed(body + b" ", town.secret, now),
+        signed(body, app.secret, now - 3600),
+        signed(body, app.secret, now + 3600),
+        signed(body + b" ", app.secret, now),
     ]
-    url = f"http://127.0.0.1:{town.port}/webhooks/stripe"
+    url = f"http://127.0.0.1:{app.port}/webhooks/stripe"
     async with aiohttp.ClientSession() as session:
         for headers in forged:
             async with session.post(url, data=body, headers=headers) as answer:
                 assert answer.status == 400
         async with session.post(
-            url, data=io.BytesIO(b"x" * (1 << 20 | 1)), headers=signed(body, town.secret, now)
+            url, data=io.BytesIO(b"x" * (1 << 20 | 1)), headers=signed(body, app.secret, now)
         ) as answer:
             assert answer.status == 413
         # Rightly signed, and yet no truth: Stripe is asked, and says that it runs.
-        async with session.post(url, data=body, headers=signed(body, town.secret, now)) as answer:
+        async with session.post(url, data=body, headers=signed(body, app.secret, now)) as answer:
             assert answer.status == 200
-    card = await town.bob.run(town.guild, "subscriptions")
+    card = await app.bob.run(app.guild, "subscriptions")
     assert "Renews" in card.text
-    assert town.roles() == ["Gold"]
+    assert app.roles() == ["Gold"]
 
 
 @pytest.mark.members_intent
-async def test_with_the_members_intent_a_rejoin_is_noticed_at_once(town: Town, program: Program) -> None:
-    await open_shop(town)
-    await buy(town)
-    town.world.remove_member(town.guild, town.bob)
-    town.world.rejoin(town.guild, town.bob)
-    await until(town, lambda: town.roles() == ["Gold"])
+async def test_with_the_members_intent_a_rejoin_is_noticed_at_once(app: AppHarness, program: Program) -> None:
+    await open_shop(app)
+    await buy(app)
+    app.world.remove_member(app.guild, app.bob)
+    app.world.rejoin(app.guild, app.bob)
+    await until(app, lambda: app.roles() == ["Gold"])
 
 
-async def test_without_it_by_the_next_command(town: Town, program: Program) -> None:
-    await open_shop(town)
-    await buy(town)
-    town.world.remove_member(town.guild, town.bob)
-    town.world.rejoin(town.guild, town.bob)
-    assert town.roles() == []
-    await town.bob.run(town.guild, "subscriptions")
-    await until(town, lambda: town.roles() == ["Gold"])
+async def test_without_it_by_the_next_command(app: AppHarness, program: Program) -> None:
+    await open_shop(app)
+    await buy(app)
+    app.world.remove_member(app.guild, app.bob)
+    app.world.rejoin(app.guild, app.bob)
+    assert app.roles() == []
+    await app.bob.run(app.guild, "subscriptions")
+    await until(app, lambda: app.roles() == ["Gold"])

@@ -53,7 +53,7 @@ class Lone(Door):
 
 @pytest.fixture
 async def lone(tmp_path: Path) -> AsyncIterator[Lone]:
-    command = (sys.executable, "-m", "tests.web.lone_door", str(tmp_path / "ledger.db"))
+    command = (sys.executable, "-m", "tests.web.listener_process", str(tmp_path / "ledger.db"))
     pipe = subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
     assert process.stdin is not None

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import discord
+import pytest
+import yarl
+from discord.gateway import DiscordWebSocket
+
+from standins.discord.conformance import Conformance
+from tests.app.harness import AppHarness, make_app, running
+
+
+@pytest.fixture(scope="session")
+def shared_conformance() -> Conformance | None:
+    return Conformance.load()
+
+
+@pytest.fixture
+def conformance(shared_conformance: Conformance | None) -> Iterator[Conformance | None]:
+    """Holds the test's exchanges to Discord's document, where that is at hand."""
+    if shared_conformance is not None:
+        shared_conformance.violations.clear()
+    yield shared_conformance
+    assert shared_conformance is None or shared_conformance.violations == []
+
+
+@pytest.fixture
+async def idle_app(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    conformance: Conformance | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[AppHarness]:
+    """The stand-ins and a ledger's place; the program does not run yet."""
+    wish = getattr(request, "param", None)
+    wishes = {"members_intent": wish == "members intent", "paypal": wish == "paypal"}
+    async with AsyncExitStack() as stack:
+        app = await make_app(stack, tmp_path / "ledger.db", conformance, **wishes)
+        monkeypatch.setattr(discord.http.Route, "BASE", app.discord.rest_url)
+        monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(app.discord.gateway_url))
+        yield app
+
+
+@pytest.fixture
+async def app(idle_app: AppHarness) -> AsyncIterator[AppHarness]:
+    """With the program running."""
+    async with running(idle_app):
+        yield idle_app

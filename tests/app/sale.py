@@ -1,0 +1,53 @@
+"""A shop that sells through both providers, and what its ledger holds."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+
+from billing.use_cases.plans import PlanUpdate, edit_plan
+from standins.discord import Person
+from standins.paypal import PayPalServer
+from tests.app.harness import AppHarness
+
+
+def paypal_of(app: AppHarness) -> PayPalServer:
+    assert app.paypal is not None
+    return app.paypal
+
+
+async def open_shop(app: AppHarness, name: str = "Gold") -> None:
+    """Gold for €5 and for $5 a month."""
+    paypal = paypal_of(app)
+    sold = paypal.add_plan(paypal.add_product(name), "5.00")["id"]
+    plan = await app.sell(name)
+    await edit_plan(app.ports, plan.guild_id, plan.id, PlanUpdate(price_ids={"paypal": sold}), app.ada.id)
+
+
+async def buy(app: AppHarness, provider: str, who: Person | None = None) -> str:
+    """Pay for Gold, and wait for the role; the subscription's id."""
+    who = who or app.bob
+    reply = await who.run(app.guild, "subscribe", {"plan": "Gold"})
+    (link,) = [b.url for b in reply.buttons if b.url and provider in b.label.casefold()]
+    if provider == "stripe":
+        paid = str(app.stripe.pay_checkout(link)["subscription"])
+    else:
+        found = re.search(r"subscription_id=(I-\w+)", paypal_of(app).approve(link))
+        assert found
+        paid = found.group(1)
+    await app.settled()
+    assert "Gold" in app.roles(who)
+    return paid
+
+
+def rows(app: AppHarness, leave_out: Iterable[str] = ()) -> list[str]:
+    """Every row of the ledger, as SQL, but for how often and when it was last written."""
+    with closing(sqlite3.connect(f"file:{app.path}?mode=ro", uri=True)) as db:
+        dump = list(db.iterdump())
+    left_out = (*leave_out, *(f"named_values\" VALUES('{name}'" for name in ("count", "written")))
+    return [line for line in dump if not any(f'INSERT INTO "{begin}' in line for begin in left_out)]
+
+
+ARRIVING = ("inbox", "rings", "stale", "sqlite_sequence", "named_values")

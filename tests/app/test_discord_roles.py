@@ -1,0 +1,252 @@
+"""RoleGateway and what wakes parked members."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from billing.errors import (
+    DiscordError,
+    DiscordUnavailable,
+    GuildGone,
+    GuildOutage,
+    MemberGone,
+    RoleAboveBot,
+    RoleGone,
+    RolesNotPermitted,
+)
+from cogs.gateways import roles
+from standins.discord import gateway
+from tests.app.harness import DAY, AppHarness, running
+
+
+async def give(app: AppHarness, *, take: bool = False) -> None:
+    """One role of Bob's."""
+    await app.ports.roles.apply_role(
+        app.guild.id, app.bob.id, app.gold.id, give=not take, reason="Dues: paid äöü\n"
+    )
+
+
+async def test_one_role_is_given_and_taken_with_its_reason(app: AppHarness) -> None:
+    app.world.give_role(app.guild, app.bob, app.silver)
+    await give(app)
+    assert sorted(app.roles()) == ["Gold", "Silver"]
+    seen = await app.ports.roles.fetch_member(app.guild.id, app.bob.id)
+    assert seen.roles == {app.gold.id, app.silver.id}
+    await give(app, take=True)
+    assert app.roles() == ["Silver"]
+    assert "paid äöü" in app.world.audit[-1]["reason"]
+
+
+async def test_a_member_who_is_gone(app: AppHarness) -> None:
+    app.world.remove_member(app.guild, app.bob)
+    with pytest.raises(MemberGone):
+        await give(app)
+    with pytest.raises(MemberGone):
+        await app.ports.roles.fetch_member(app.guild.id, app.bob.id)
+
+
+async def test_a_role_that_was_deleted(app: AppHarness) -> None:
+    app.world.delete_role(app.gold)
+    with pytest.raises(RoleGone):
+        await give(app)
+
+
+async def test_the_two_causes_of_50013_are_told_apart(app: AppHarness) -> None:
+    app.world.set_role_position(app.gold, 99)
+    with pytest.raises(RoleAboveBot):
+        await give(app)
+    app.world.edit_role(app.bot_role, bits=0)
+    with pytest.raises(RolesNotPermitted):
+        await give(app)
+
+
+async def test_a_server_without_the_bot(app: AppHarness) -> None:
+    app.world.uninstall(app.application, app.guild)
+    with pytest.raises(GuildGone):
+        await app.ports.roles.fetch_member(app.guild.id, app.bob.id)
+
+
+async def test_many_are_looked_at_over_the_gateway(app: AppHarness) -> None:
+    before = app.discord.calls.total()
+    app.world.give_role(app.guild, app.bob, app.silver)
+    app.world.remove_member(app.guild, app.cleo)
+    everybody = [app.ada.id, app.bob.id, app.cleo.id]
+    found = await app.ports.roles.look(app.guild.id, everybody)
+    assert {member: seen.roles - {app.guild.id} for member, seen in found.items()} == {
+        app.ada.id: frozenset(),
+        app.bob.id: {app.silver.id},
+    }
+    assert app.discord.calls.total() == before + 1
+    assert app.discord.calls["gateway members"] == 1
+
+
+async def test_nobody_can_be_looked_at(app: AppHarness) -> None:
+    with pytest.raises(GuildGone):
+        await app.ports.roles.look(1, [app.bob.id])
+    assert app.process is not None
+    await app.process.bot.on_disconnect()
+    with pytest.raises(DiscordUnavailable):
+        await app.ports.roles.look(app.guild.id, [app.bob.id])
+
+
+async def test_a_gateway_that_tells_of_nobody_is_left_alone_for_some_rounds(
+    app: AppHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question that stays open holds up a sweep."""
+    assert app.process is not None
+    monkeypatch.setattr(roles, "FIRST_PATIENCE", 0.2)
+    looking = roles.DiscordRoles(app.process.bot)
+    before = app.discord.calls["gateway members"]
+    with monkeypatch.context() as silent:
+        silent.setattr(gateway._Connection, "_send_members", lambda *_: None)
+        for _ in range(1 + roles.SKIPPED):
+            with pytest.raises(DiscordUnavailable):
+                await looking.look(app.guild.id, [app.bob.id])
+    assert app.discord.calls["gateway members"] == before + 1
+    assert set(await looking.look(app.guild.id, [app.bob.id])) == {app.bob.id}
+    assert app.discord.calls["gateway members"] == before + 2
+
+
+async def test_a_server_with_an_outage_is_not_asked_about(app: AppHarness) -> None:
+    assert app.process is not None
+    told = app.process.bot.wait_for("guild_unavailable")
+    app.world.close_guild(app.guild)
+    await told
+    with pytest.raises(GuildOutage):
+        await app.ports.roles.look(app.guild.id, [app.bob.id])
+    assert app.discord.calls["gateway members"] == 0
+
+
+async def test_trouble_that_passes(app: AppHarness) -> None:
+    app.discord.faults.fail("PUT", "/guilds/*", 503)
+    with pytest.raises(DiscordUnavailable):
+        await give(app)
+    app.discord.faults.hang_up("PUT", "/guilds/*", times=None)  # aiohttp tries a PUT once more by itself
+    with pytest.raises(DiscordUnavailable):
+        await give(app)
+    app.discord.faults.clear()
+    app.discord.faults.rate_limit("PUT", "/guilds/*", retry_after=0.01)
+    await give(app)
+    app.discord.faults.rate_limit("GET", "/guilds/*", retry_after=1, via=False)
+    with pytest.raises(DiscordUnavailable):
+        await app.ports.roles.fetch_member(app.guild.id, app.bob.id)
+    app.discord.faults.rate_limit("GET", "/guilds/*", retry_after=3600)
+    with pytest.raises(DiscordUnavailable):
+        await app.ports.roles.fetch_member(app.guild.id, app.bob.id)
+
+
+@pytest.mark.parametrize("status", [200, 403, 404])
+async def test_a_page_that_is_not_discord_s_is_no_answer(app: AppHarness, status: int) -> None:
+    app.discord.faults.fail("*", "/guilds/*", status, times=None)
+    with pytest.raises(DiscordUnavailable):
+        await app.ports.roles.fetch_member(app.guild.id, app.bob.id)
+    if status != 200:
+        with pytest.raises(DiscordUnavailable):
+            await give(app)
+
+
+async def test_a_call_that_hangs_is_given_up(app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roles, "PATIENCE", 0.05)
+    app.discord.faults.hold("PUT", "/guilds/*")
+    with pytest.raises(DiscordUnavailable):
+        await give(app)
+    app.discord.faults.clear()
+
+
+async def test_calls_for_one_member_stand_in_line(app: AppHarness) -> None:
+    held = app.discord.faults.hold("PUT", "/guilds/*")
+    first = asyncio.create_task(give(app))
+    await held.wait_struck()
+    second = asyncio.create_task(give(app, take=True))
+    other = await app.ports.roles.fetch_member(app.guild.id, app.cleo.id)
+    assert other.roles
+    assert not second.done()
+    app.discord.faults.clear()
+    await asyncio.gather(first, second)
+    assert app.roles() == []
+
+
+async def test_other_refusals_are_no_reason_to_try_again(app: AppHarness) -> None:
+    with pytest.raises(DiscordError) as caught:
+        await app.ports.roles.apply_role(app.guild.id, app.bob.id, 0, give=True, reason="x")
+    assert not caught.value.retry
+
+
+async def parked(app: AppHarness) -> list[str]:
+    """The reasons why roles could not be set."""
+    return [reason for _, reason in await app.ports.ledger.load_parked(app.guild.id)]
+
+
+async def until_roles(app: AppHarness, wanted: list[str]) -> None:
+    """Wait for Bob's roles."""
+    await app.world.until(lambda: app.roles() == wanted, f"the roles {wanted}")
+
+
+async def test_a_role_above_the_bot_follows_when_it_was_moved(app: AppHarness) -> None:
+    app.world.set_role_position(app.gold, 99)
+    await app.sell()
+    await app.buy()
+    assert app.roles() == []
+    assert "stands above the bot" in (await parked(app))[0]
+    note = await app.ada.dm_containing("A role could not be set")
+    assert "Drag the bot's role higher" in note.text
+    assert "roles could not be set" in (await app.bob.run(app.guild, "subscriptions")).text
+    app.world.set_role_position(app.bot_role, 99)
+    await until_roles(app, ["Gold"])
+
+
+async def test_a_missing_permission_follows_when_it_was_given(app: AppHarness) -> None:
+    app.world.edit_role(app.bot_role, bits=0)
+    await app.sell()
+    await app.buy()
+    assert "lacks Manage Roles" in (await parked(app))[0]
+    app.world.edit_role(app.bot_role, bits=1 << 28)
+    await until_roles(app, ["Gold"])
+
+
+async def test_the_bots_own_new_role_counts_too(app: AppHarness) -> None:
+    app.world.set_role_position(app.gold, 99)
+    await app.sell()
+    await app.buy()
+    boss = app.world.add_role(app.guild, "Boss", position=100)
+    await app.settled()
+    assert app.roles() == []
+    app.world.give_role(app.guild, app.application.bot, boss)
+    await until_roles(app, ["Gold"])
+
+
+async def test_a_member_who_comes_back_is_noticed_by_their_command(app: AppHarness) -> None:
+    await app.sell()
+    await app.buy()
+    app.world.remove_member(app.guild, app.bob)
+    app.world.rejoin(app.guild, app.bob)
+    assert app.roles() == []
+    await app.bob.run(app.guild, "subscriptions")
+    await until_roles(app, ["Gold"])
+
+
+@pytest.mark.parametrize("idle_app", ["members intent"], indirect=True)
+async def test_with_the_members_intent_a_rejoin_is_noticed_at_once(app: AppHarness) -> None:
+    await app.sell()
+    await app.buy()
+    app.world.remove_member(app.guild, app.bob)
+    app.world.rejoin(app.guild, app.bob)
+    await until_roles(app, ["Gold"])
+    stranger = app.world.add_user("eve")
+    app.world.add_member(app.guild, stranger)
+    await app.settled()
+    assert await app.ports.ledger.load_members_to_check(app.ports.now() + DAY, 100) != []
+
+
+async def test_a_bot_that_was_away_looks_again(idle_app: AppHarness) -> None:
+    app = idle_app
+    async with running(app):
+        app.world.set_role_position(app.gold, 99)
+        await app.sell()
+        await app.buy()
+        assert app.roles() == []
+    app.world.set_role_position(app.bot_role, 100)
+    async with running(app):
+        await until_roles(app, ["Gold"])

@@ -1,0 +1,35 @@
+"""/doctor names who holds a sold role for nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.app.harness import AppHarness
+
+WITH_INTENT = pytest.mark.parametrize("idle_app", ["members intent"], indirect=True)
+
+
+@WITH_INTENT
+async def test_a_role_that_was_given_by_hand_is_named_until_it_is_gone(app: AppHarness) -> None:
+    await app.sell()
+    app.world.give_role(app.guild, app.bob, app.gold)
+    card = await app.ada.run(app.guild, "doctor")
+    assert f"<@{app.bob.id}> holds a sold role" in card.text
+    app.world.take_role(app.guild, app.bob, app.gold)
+    assert "holds a sold role that" not in (await app.ada.run(app.guild, "doctor")).text
+
+
+@WITH_INTENT
+async def test_who_pays_or_was_granted_it_is_not_named(app: AppHarness) -> None:
+    await app.sell()
+    await app.buy()
+    app.world.give_role(app.guild, app.cleo, app.gold)
+    await app.ada.run(app.guild, "grant", {"member": app.cleo, "plan": "Gold"})
+    await app.settled()
+    assert "Nobody holds a sold role without paying" in (await app.ada.run(app.guild, "doctor")).text
+
+
+async def test_without_the_intent_it_says_that_it_could_not_look(app: AppHarness) -> None:
+    await app.sell()
+    app.world.give_role(app.guild, app.bob, app.gold)
+    assert "could not be looked for" in (await app.ada.run(app.guild, "doctor")).text

@@ -1,0 +1,200 @@
+"""PayPal loses some of its notifications: one sweep brings ledger and roles right, and no fault takes any."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from billing.model import DisputeState, Status, Subscription, SubscriptionKey
+from billing.use_cases.plans import PlanUpdate, edit_plan
+from billing.use_cases.sweep import sweep
+from providers.paypal import api
+from standins.faults import Kind
+from tests.app.harness import DAY, MONTH, AppHarness, running
+from tests.app.test_paypal import buy, paypal_of, until
+
+pytestmark = pytest.mark.parametrize("idle_app", ["paypal"], indirect=True)
+
+
+@pytest.fixture
+async def app(idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AppHarness]:
+    """Gold is sold through both."""
+    monkeypatch.setattr(api, "PAUSES", (0.0, 0.0))
+    paypal = paypal_of(idle_app)
+    sold = paypal.add_plan(paypal.add_product("Gold"), "5.00")["id"]
+    async with running(idle_app):
+        plan = await idle_app.sell()
+        edit = PlanUpdate(price_ids={"paypal": sold})
+        await edit_plan(idle_app.ports, plan.guild_id, plan.id, edit, idle_app.ada.id)
+        yield idle_app
+
+
+async def swept(app: AppHarness) -> None:
+    """One round, which met no fault."""
+    assert await sweep(app.ports) == []
+    await app.settled()
+
+
+async def held(app: AppHarness, subscription_id: str) -> Subscription:
+    """What the ledger holds."""
+    key = SubscriptionKey("paypal", "sandbox", subscription_id)
+    found = await app.ports.ledger.load_subscription(key)
+    assert found is not None
+    return found
+
+
+def lose(app: AppHarness, *, losing: bool = True) -> None:
+    """From now on no notification arrives, or every one does."""
+    paypal_of(app).delivery_faults.drop = 1_000_000 if losing else 0
+
+
+async def test_that_it_began(app: AppHarness) -> None:
+    lose(app)
+    subscription_id = await buy(app)
+    assert app.roles() == []
+    await swept(app)
+    assert app.roles() == ["Gold"]
+    assert (await held(app, subscription_id)).status is Status.ACTIVE
+
+
+async def test_that_it_was_suspended_and_activated_again(app: AppHarness) -> None:
+    subscription_id = await buy(app)
+    lose(app)
+    paypal_of(app).dashboard.suspend(subscription_id)
+    await swept(app)
+    paused = await held(app, subscription_id)
+    assert (paused.status, app.roles()) == (Status.PAUSED, ["Gold"])
+    assert paused.paid_through is not None
+    await app.turn(MONTH + DAY)
+    await until(app, lambda: app.roles() == [])
+    paypal_of(app).dashboard.activate(subscription_id)
+    await swept(app)
+    assert app.roles() == ["Gold"]
+    assert (await held(app, subscription_id)).status is Status.ACTIVE
+
+
+async def test_that_it_was_cancelled_at_paypal(app: AppHarness) -> None:
+    subscription_id = await buy(app)
+    paid = (await held(app, subscription_id)).paid_through
+    lose(app)
+    paypal_of(app).cancel_automatic_payment(subscription_id)
+    await swept(app)
+    ended = await held(app, subscription_id)
+    assert (ended.status, app.roles()) == (Status.ENDED, ["Gold"])
+    assert ended.paid_through is not None
+    assert paid is not None
+    assert abs(ended.paid_through - paid) < DAY
+    await app.turn(MONTH + DAY)
+    await until(app, lambda: app.roles() == [])
+
+
+async def test_that_a_payment_failed_and_that_it_was_made_good(app: AppHarness) -> None:
+    subscription_id = await buy(app)
+    lose(app)
+    paypal_of(app).dashboard.fail_next_payment(times=1)
+    app.clock.advance(MONTH + DAY)
+    await paypal_of(app).settle()
+    await swept(app)
+    owing = await held(app, subscription_id)
+    assert (owing.status, app.roles()) == (Status.PAST_DUE, ["Gold"])
+    assert owing.unpaid_since is not None
+    app.clock.advance(6 * DAY)
+    await paypal_of(app).settle()
+    await swept(app)
+    assert ((await held(app, subscription_id)).status, app.roles()) == (Status.ACTIVE, ["Gold"])
+
+
+async def test_that_payments_failed_for_longer_than_the_grace(app: AppHarness) -> None:
+    subscription_id = await buy(app)
+    lose(app)
+    paypal_of(app).dashboard.fail_next_payment(times=9)
+    app.clock.advance(MONTH + 9 * DAY)
+    await paypal_of(app).settle()
+    await swept(app)
+    assert (await held(app, subscription_id)).status is Status.PAST_DUE
+    await until(app, lambda: app.roles() == [])
+
+
+async def test_that_a_payment_was_disputed_and_how_that_ended(app: AppHarness) -> None:
+    subscription_id = await buy(app)
+    lose(app)
+    paypal = paypal_of(app)
+    dispute = paypal.dashboard.dispute(paypal.dashboard.last_sale(subscription_id).id)
+    await swept(app)
+    assert ((await held(app, subscription_id)).dispute, app.roles()) == (DisputeState.OPEN, [])
+    paypal.dashboard.win(dispute["dispute_id"])
+    await swept(app)
+    assert ((await held(app, subscription_id)).dispute, app.roles()) == (DisputeState.WON, ["Gold"])
+
+
+async def test_that_a_dispute_was_lost(app: AppHarness) -> None:
+    subscription_id = await buy(app)
+    lose(app)
+    paypal = paypal_of(app)
+    dispute = paypal.dashboard.dispute(paypal.dashboard.last_sale(subscription_id).id)
+    paypal.dashboard.lose(dispute["dispute_id"])
+    await swept(app)
+    assert app.roles() == []
+    assert paypal.subscription(subscription_id).status == "CANCELLED"
+
+
+async def test_that_a_payment_was_given_back(app: AppHarness) -> None:
+    """Which ends nothing."""
+    subscription_id = await buy(app)
+    lose(app)
+    paypal_of(app).dashboard.refund(paypal_of(app).dashboard.last_sale(subscription_id).id)
+    await swept(app)
+    assert ((await held(app, subscription_id)).status, app.roles()) == (Status.ACTIVE, ["Gold"])
+
+
+# By kind, where, with what, and whether the sweep has a fault to tell of.
+FAULTS: list[tuple[Kind, str, int, bool]] = [
+    ("status", "", 500, True),
+    ("status", "", 503, True),
+    ("status", "", 429, True),
+    ("status", "", 401, True),
+    ("status", "", 403, True),
+    ("status", "", 404, True),
+    ("status", "/subscriptions/", 404, False),
+    ("cut_before", "", 0, True),
+    ("cut_after", "", 0, True),
+    ("empty", "", 0, False),
+]
+
+
+@pytest.mark.parametrize(("kind", "where", "status", "told"), FAULTS)
+async def test_a_sweep_that_meets_faults_or_nothing_takes_nothing(
+    app: AppHarness, kind: Kind, where: str, status: int, *, told: bool
+) -> None:
+    subscription_id = await buy(app)
+    before = await held(app, subscription_id)
+    paypal_of(app).faults.add(kind, where, times=None, status=status)
+    faults = await sweep(app.ports)
+    assert bool(faults) == told
+    assert (await held(app, subscription_id), app.roles()) == (before, ["Gold"])
+    paypal_of(app).faults.clear()
+    await swept(app)
+    assert (await held(app, subscription_id), app.roles()) == (before, ["Gold"])
+
+
+async def test_a_sweep_keeps_the_quiet_that_paypal_asks_for(app: AppHarness) -> None:
+    lose(app)
+    await buy(app)
+    paypal = paypal_of(app)
+    fault = paypal.faults.add("status", "/v1/billing/subscriptions", status=429, retry_after=40)
+    round_ = asyncio.create_task(sweep(app.ports))
+    while True:
+        if fault not in paypal.faults.waiting:
+            break
+        await asyncio.sleep(0.01)  # a request that meets a fault tells nobody
+    asked = len(paypal.exchanges)
+    app.clock.advance(35)
+    await app.settled()
+    assert not round_.done()
+    assert len(paypal.exchanges) - asked <= 1  # that one itself
+    app.clock.advance(10)
+    assert await round_ == []
+    await app.settled()
+    assert app.roles() == ["Gold"]

@@ -1,0 +1,34 @@
+"""The main job, over the wire: subscribe, look, manage, cancel, resume, end."""
+
+from __future__ import annotations
+
+from tests.app.harness import MONTH, AppHarness, link_of
+
+
+async def test_a_member_subscribes_looks_and_cancels(app: AppHarness) -> None:
+    await app.sell()
+    reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
+    assert reply.ephemeral
+    assert reply.pings == []
+    assert "€5.00 a month" in reply.text
+    assert f"<@&{app.gold.id}>" in reply.text
+    app.stripe.pay_checkout(link_of(reply))
+    await app.settled()
+    assert app.roles() == ["Gold"]
+    look = await app.bob.run(app.guild, "subscriptions")
+    assert "Renews on <t:" in look.text
+    asked = await app.bob.run(app.guild, "cancel")
+    done = await asked.press("Cancel subscription")
+    await done.until(lambda r: "Receipt" in r.text)
+    assert "Cancelled" in done.text
+    assert [b.label for b in done.buttons] == ["Resume"]
+    await app.settled()
+    assert app.roles() == ["Gold"]
+    note = await app.bob.dm_containing("Receipt")
+    back = await note.press("Resume")
+    assert "renews on" in back.text
+    await app.settled()
+    again = await (await app.bob.run(app.guild, "cancel")).press("Cancel subscription")
+    await again.until(lambda r: "Receipt" in r.text)
+    await app.turn(MONTH)
+    assert app.roles() == []

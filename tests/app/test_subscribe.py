@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from billing.model import Money, Plan, Price, Step
+from billing.use_cases.subscribe import Offer, Way
+from cogs.subscribe import _label, _price_line
+from standins.discord import Person
+from tests.app.harness import AppHarness, link_of
+
+
+async def test_what_is_on_sale_with_links(app: AppHarness) -> None:
+    await app.sell(description="Clay [here](https://evil.example) @everyone")
+    await app.sell("Silver", app.silver)
+    await app.sell("Secret", hidden=True)
+    reply = await app.bob.run(app.guild, "subscribe")
+    assert reply.ephemeral
+    assert reply.pings == []
+    assert [b.style for b in reply.buttons] == ["link", "link"]
+    assert r"\[here\](https://evil.example) \@everyone" in reply.text
+    assert "Secret" not in reply.text
+
+
+async def test_a_hidden_plan_is_had_by_its_whole_name(app: AppHarness) -> None:
+    await app.sell("Secret", hidden=True)
+    assert await app.bob.autocomplete(app.guild, "subscribe", "plan", "sec") == []
+    assert link_of(await app.bob.run(app.guild, "subscribe", {"plan": "secret"}))
+
+
+async def test_many_plans_come_on_pages_and_make_links_when_asked(app: AppHarness) -> None:
+    for number in range(12):
+        await app.sell(f"Plan {number}")
+    reply = await app.bob.run(app.guild, "subscribe")
+    assert [b.label for b in reply.buttons] == ["Subscribe"] * 5 + ["‹ Back", "Next ›"]
+    assert not any("checkout/sessions" in e.path for e in app.stripe.exchanges)
+    turned = await reply.press("Next ›")
+    assert turned.updated
+    assert "Plan 5" in turned.text
+    one = await reply.press(str(turned.buttons[0].custom_id))
+    assert "Plan 5" in one.text
+    assert link_of(one)
+
+
+async def test_suggestions_hold_what_was_typed_and_25_at_most(app: AppHarness) -> None:
+    plan = await app.sell("Gold")
+    for number in range(30):
+        await app.ports.ledger.record_plan(_copy(plan, f"Plan {number:02}"), "test", 1)
+    assert len(await app.bob.autocomplete(app.guild, "subscribe", "plan", "")) == 25
+    assert [c["name"] for c in await app.bob.autocomplete(app.guild, "subscribe", "plan", "GOL")] == ["Gold"]
+
+
+def _copy(plan: Plan, name: str) -> Plan:
+    return replace(plan, id=0, name=name)
+
+
+async def test_in_a_dm_the_plans_of_shared_servers(app: AppHarness) -> None:
+    await app.sell()
+    chess = app.world.add_guild("Chess", app.ada)
+    await app.invite(chess)
+    role = app.world.add_role(chess, "Rook")
+    await app.sell("Rook", role)
+    assert [c["name"] for c in await app.bob.autocomplete(None, "subscribe", "plan", "")] == [
+        "Gold — Pottery"
+    ]
+    reply = await app.bob.run(None, "subscribe")
+    assert "Pottery" in reply.text
+    assert "Rook" not in reply.text
+    stranger = await app.bob.run(None, "subscribe", {"plan": "Rook"})
+    assert "no such plan" in stranger.text
+
+
+async def test_another_servers_plan_is_not_found(app: AppHarness) -> None:
+    plan = await app.sell()
+    chess = app.world.add_guild("Chess", app.ada)
+    app.world.add_member(chess, app.bob)
+    await app.invite(chess)
+    for typed in ("Gold", f"plan:{plan.id}"):
+        reply = await app.bob.run(chess, "subscribe", {"plan": typed})
+        assert "no such plan" in reply.text
+        assert reply.buttons == []
+
+
+async def test_a_plan_already_had_is_managed_not_paid_again(app: AppHarness) -> None:
+    await app.sell()
+    await app.buy()
+    reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
+    assert [b.label for b in reply.buttons] == ["Manage"]
+    assert "You have this" in reply.text
+
+
+async def test_free_days_stand_on_the_card_of_many_plans_too(app: AppHarness) -> None:
+    for number in range(6):
+        await app.sell(f"Plan {number}", trial_days=9)
+    reply = await app.bob.run(app.guild, "subscribe")
+    assert reply.text.count("9 days free, then **€5.00 a month**") == 5
+
+
+async def test_the_same_roles_are_not_paid_twice_unknowingly(app: AppHarness) -> None:
+    await app.sell()
+    yearly = app.stripe.add_price(app.product, 5000, "year", currency="eur")["id"]
+    await app.sell("Gold for a year", app.gold, yearly)
+    assert "Note:" not in (await app.bob.run(app.guild, "subscribe")).text
+    await app.buy()
+    for options in ({}, {"plan": "Gold for a year"}):
+        reply = await app.bob.run(app.guild, "subscribe", options)
+        assert "you have these roles already, with **Gold** (€5.00 a month)" in reply.text
+        assert "Pay €50.00 a year with Stripe" in [b.label for b in reply.buttons]
+    await (await app.bob.run(app.guild, "cancel")).press("Cancel subscription")
+    assert "you have these roles until <t:" in (await app.bob.run(app.guild, "subscribe")).text
+
+
+async def test_a_server_that_sells_nothing(app: AppHarness) -> None:
+    assert "Nothing is on sale here" in (await app.bob.run(app.guild, "subscribe")).text
+
+
+async def test_a_provider_that_is_down_is_named_on_the_card(app: AppHarness) -> None:
+    await app.sell()
+    app.stripe.faults.add("status", "checkout/sessions", status=503, times=None)
+    reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
+    assert reply.buttons == []
+    assert "Stripe" in reply.text
+    assert "not answering" in reply.text
+
+
+async def test_used_where_the_bot_is_not_it_shows_the_shared_servers(app: AppHarness) -> None:
+    await app.sell()
+    app.world.install_to_user(app.application, app.bob)
+    elsewhere = app.world.add_guild("Elsewhere", app.ada)
+    app.world.add_member(elsewhere, app.bob)
+    reply = await app.bob.run(elsewhere, "subscribe")
+    assert "Pottery" in reply.text
+    assert link_of(reply)
+    assert link_of(await app.bob.run(elsewhere, "subscribe", {"plan": "Gold"}))
+
+
+async def test_prices_in_the_readers_language(app: AppHarness) -> None:
+    await app.sell()
+    german: Person = app.world.add_user("dora", locale="de")
+    app.world.add_member(app.guild, german)
+    assert "5,00\xa0€" in (await german.run(app.guild, "subscribe")).text
+
+
+async def test_hidden_plans_cannot_be_counted_up(app: AppHarness) -> None:
+    shown, hidden = await app.sell(), await app.sell("Staff", app.silver, hidden=True)
+    for plan, said in ((shown, "### Gold"), (hidden, "no such plan here")):
+        assert said in (await app.bob.run(app.guild, "subscribe", {"plan": f"plan:{plan.id}"})).text
+    assert "### Staff" in (await app.bob.run(app.guild, "subscribe", {"plan": "staff"})).text
+
+
+async def test_a_single_free_day_is_no_plural(app: AppHarness) -> None:
+    await app.sell(trial_days=1)
+    reply = await app.bob.run(app.guild, "subscribe")
+    assert "1 day free, then **€5.00 a month**" in reply.text
+    assert [b.label for b in reply.buttons] == ["Try 1 day free with Stripe"]
+
+
+def test_what_is_due_today_is_said_where_it_is_not_the_price_of_a_period() -> None:
+    price = Price("paypal", "live", "P-1", "PROD-1", 1_000, "usd", "month")
+    way = Way(
+        "paypal", "PayPal", price, 7, "https://pay.example", "", None, Money(100, "usd"), (Step(3_600),)
+    )
+    made = Offer(Plan(1, 1, "Gold", (1,), (price,)), (way,))
+    assert _price_line(made, price, "en-US") == "**$1.00 today** and 7 days free, then **$36.00 a month**"
+    assert _label(way, "en-US") == "Pay $1.00 today with PayPal"
+    plain = replace(way, trial_days=0, due_today=Money(3_600, "usd"))
+    assert _label(plain, "en-US") == "Pay $36.00 a month with PayPal"
+
+
+async def test_what_gives_nothing_just_now_is_not_called_had(app: AppHarness) -> None:
+    await app.sell()
+    await app.buy()
+    (own,) = await app.ports.ledger.load_subscriptions_of(app.bob.id)
+    for status, said in (("unpaid", "Unpaid: the provider"), ("paused", "Paused: nothing is charged.")):
+        app.stripe.world.by_id[own.key.id]["status"] = status
+        await app.ports.ledger.record_stale([own.key], "test", app.ports.now())
+        await app.settled()
+        reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
+        assert f"You subscribe to this. {said}" in reply.text
+        assert "You have this" not in reply.text
+        assert [button.label for button in reply.buttons] == ["Manage"]
+
+
+async def test_of_what_nothing_is_bought_nothing_is_had(app: AppHarness) -> None:
+    await app.sell()
+    await app.buy()
+    (own,) = await app.ports.ledger.load_subscriptions_of(app.bob.id)
+    item = app.stripe.world.by_id[own.key.id]["items"]["data"][0]["id"]
+    app.stripe.dashboard.change(own.key.id, {"items": [{"id": item, "quantity": 0}]})
+    await app.settled()
+    reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
+    assert "You have" not in reply.text
+    assert link_of(reply)
+    asked = await app.bob.run(app.guild, "cancel")
+    assert "You keep" not in asked.text

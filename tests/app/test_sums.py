@@ -1,0 +1,73 @@
+"""Sums in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from billing.model import Discount, Item, NextCharge, Step, Tax, Terms, Unsure
+from cogs.views.charges import charge_words, counted, sums_words
+from tests.app.test_text import NOW, PAID, PRICE
+
+DAY = 86_400
+
+
+def words(**terms: Any) -> str:
+    return sums_words(replace(PAID, terms=Terms(**terms)))
+
+
+def test_a_discount_that_ends_says_how_long_it_lasts_and_what_follows() -> None:
+    half = Discount(percent="50", ends_at=NOW + 80 * DAY)
+    assert words(discounts=(half,)) == "€2.50 for 3 more months, then €5.00 a month"
+
+
+def test_a_discount_for_one_charge_is_one_more_month() -> None:
+    once = Discount(percent="50", once=True)
+    assert words(discounts=(once,)) == "€2.50 for 1 more month, then €5.00 a month"
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ((Step(500, 3),), "€5.00 a month, 3 more times"),
+        ((Step(500, 1),), "€5.00 once more"),
+        ((Step(250, 2), Step(500, 12)), "€2.50 for 2 more months, then €5.00 a month, 12 more times"),
+    ],
+)
+def test_so_many_payments_and_none_after_them(steps: tuple[Step, ...], said: str) -> None:
+    assert words(steps=steps) == said
+
+
+def test_several_months_at_once_are_counted_in_months() -> None:
+    quarterly = replace(PAID, items=(Item(replace(PRICE, interval_count=3)),))
+    once = replace(quarterly, terms=Terms(discounts=(Discount(amount=100, once=True),)))
+    assert sums_words(once) == "€4.00 for 3 more months, then €5.00 every 3 months"
+
+
+def test_a_discount_without_an_end_and_a_tax_are_the_sum() -> None:
+    assert words(discounts=(Discount(percent="50"),), taxes=(Tax("20", False),)) == "€3.00 a month"
+
+
+@pytest.mark.parametrize("reason", [Unsure.DISCOUNT, Unsure.TAX, Unsure.ROUNDING])
+def test_what_is_not_known_is_said_beside_the_price(reason: Unsure) -> None:
+    assert words(unsure=(reason,)) == "€5.00 a month; a discount or tax may apply"
+
+
+def test_what_the_provider_named_is_the_next_sum() -> None:
+    named = NextCharge(NOW, "eur", "month", 1, (Step(595, 1),), 500, (Unsure.TAX,))
+    said = charge_words(named, "stripe")
+    assert said == "€5.95 next time (the price is €5.00 a month; a discount or tax may apply)"
+
+
+def test_each_interval_has_its_own_sum_and_date() -> None:
+    yearly = Item(replace(PRICE, id="price_2", amount=10_000, interval="year"), period_end=NOW + 200 * DAY)
+    said = sums_words(replace(PAID, items=(Item(PRICE), yearly)))
+    assert said == (
+        f"€5.00 a month (next on <t:{NOW + DAY}:D>) and €100.00 a year (next on <t:{NOW + 200 * DAY}:D>)"
+    )
+
+
+def test_one_of_a_kind_is_no_plural() -> None:
+    assert (counted(1, "day"), counted(2, "day"), counted(0, "day")) == ("1 day", "2 days", "0 days")

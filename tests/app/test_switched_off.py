@@ -1,0 +1,60 @@
+"""The owner has switched a provider off, or gone live, while members still pay there."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from tests.app.harness import AppHarness
+
+
+async def switch_off(app: AppHarness) -> None:
+    await app.sell()
+    await app.buy()
+    cast("dict[str, Any]", app.ports.providers).clear()
+
+
+async def test_manage_says_whom_to_tell(app: AppHarness) -> None:
+    await switch_off(app)
+    reply = await app.bob.run(app.guild, "manage")
+    assert "paid through Stripe (test), which the bot is not connected to" in reply.text
+    assert "tell the server's admins" in reply.text
+    assert reply.buttons == []
+
+
+async def test_cancel_keeps_the_wish_and_promises_nothing(app: AppHarness) -> None:
+    await switch_off(app)
+    asked = await app.bob.run(app.guild, "cancel")
+    done = await asked.press("Cancel subscription")
+    assert "Not cancelled yet" in done.text
+    assert "Stripe is not connected to this bot just now, so nothing has changed there" in done.text
+    assert "need not do anything" not in done.text
+    assert "Gold" in (await app.bob.run(app.guild, "subscriptions")).text
+
+
+@pytest.mark.parametrize("when", ["now", "period_end"])
+async def test_a_revocation_says_what_it_cannot_stop(app: AppHarness, when: str) -> None:
+    await switch_off(app)
+    asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user, "when": when})
+    assert "the bot is not connected to Stripe (test), so it cannot stop the billing there" in asked.text
+    done = await asked.press("Revoke access")
+    assert "not connected to Stripe (test),** so" in done.text
+    assert (
+        "waits until its settings are back. Do it in the provider's dashboard: subscription `sub_"
+        in done.text
+    )
+    assert "has not answered yet" not in done.text
+    await app.world.until(lambda: app.roles() == ([] if when == "now" else ["Gold"]), "the roles")
+
+
+async def test_what_is_connected_again_is_asked(app: AppHarness) -> None:
+    providers = dict(app.ports.providers)
+    await switch_off(app)
+    asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user, "when": "now"})
+    undo = await asked.press("Revoke access")
+    cast("dict[str, Any]", app.ports.providers).update(providers)
+    await app.turn(3600)
+    (own,) = await app.ports.ledger.load_subscriptions_of(app.bob.id)
+    assert own.status == "ended"
+    assert "not connected" not in (await undo.press("Undo")).text

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import discord
+import pytest
+import yarl
+from discord.gateway import DiscordWebSocket
+
+from tests.app.harness import AppHarness, make_app, running
+from tests.app.sale import open_shop
+
+# The number of open files is raised and the size of one is limited, as POSIX lets a process do.
+collect_ignore = ["test_crowds.py", "test_notifications.py"] if sys.platform == "win32" else []
+
+
+@pytest.fixture
+async def idle_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AppHarness]:
+    """The stand-ins, PayPal's among them; the program does not run yet."""
+    async with AsyncExitStack() as stack:
+        app = await make_app(stack, tmp_path / "ledger.db", None, paypal=True)
+        monkeypatch.setattr(discord.http.Route, "BASE", app.discord.rest_url)
+        monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(app.discord.gateway_url))
+        yield app
+
+
+@pytest.fixture
+async def app(idle_app: AppHarness) -> AsyncIterator[AppHarness]:
+    """With the program running and Gold on sale through both."""
+    async with running(idle_app):
+        await open_shop(idle_app)
+        yield idle_app

@@ -1,0 +1,132 @@
+"""One life of the program in a process of its own, which can be told to die around a certain commit.
+
+The program is run as it is, but for pauses that only cost time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import stripe
+import uvloop
+
+import bot
+from cogs import bot as cogs_bot
+from cogs.gateways import roles
+from config import load
+from db.sqlite import group_commit, schema
+from logs import set_up_logging
+from providers.paypal import client as paypal_client
+from standins.clock import MovableClock
+from tests.crashes.files import Files
+
+# The SDK loads most of itself when this is first named: once, before the fork, and not in every life.
+STRIPE_CLIENT = stripe.StripeClient
+
+
+@dataclass(frozen=True)
+class Life:
+    """What it begins with. `offset`: seconds by which its clock is ahead of the machine's. `trail`: where to
+    write down what goes to disk and out. `synchronous`: the ledger's setting, else the program's own."""
+
+    settings: Mapping[str, str]
+    folder: Path
+    offset: float
+    trail: Path | None = None
+    synchronous: str | None = None
+
+
+class Commits:
+    """Counts the moments before and after each commit that changes something, and kills the process at the
+    one it was told."""
+
+    def __init__(self) -> None:
+        self._left = 0
+        self._changes = 0
+
+    def stand_around(self) -> None:
+        """On every connection of the ledger."""
+        execute = sqlite3.Connection.execute
+
+        def seen(db: group_commit._BatchingConnection, statement: str, *values: Any) -> sqlite3.Cursor:
+            writes = not db.only_reads
+            if statement == "BEGIN IMMEDIATE":
+                self._changes = db.total_changes
+            if not writes or statement != "COMMIT" or db.total_changes == self._changes:
+                return execute(db, statement, *values)
+            self._passes()
+            done = execute(db, statement, *values)
+            self._passes()
+            return done
+
+        group_commit._BatchingConnection.execute = seen  # type: ignore[method-assign, assignment]  # looked at from outside
+
+    def _passes(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def arm(self, dies_at: int | None) -> None:
+        """Count from here; die at the moment of that number."""
+        self._left = dies_at or 0
+
+
+def live(life: Life, link: Connection) -> None:
+    """Run the program until it is killed. `link` takes ("turn", seconds) and ("arm", number or None), which
+    is answered once it is so."""
+    os.chdir(life.folder)
+    with Path("output.txt").open("ab") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    os.environ.clear()
+    os.environ.update(life.settings)
+    _hurry()
+    if life.synchronous is not None:
+        _loosen(life.synchronous)
+    if life.trail is not None:
+        files = Files(life.trail)
+        files.stand_before_sqlite()
+        files.stand_before_listener()
+    commits, clock = Commits(), MovableClock(life.offset)
+    commits.stand_around()
+    uvloop.run(_serve(commits, clock, link))
+
+
+def _hurry() -> None:
+    """Neither wait for further servers, nor between two looks at PayPal, nor for roles to settle."""
+    cogs_bot.STREAM_PAUSE = 0.02
+    roles.SETTLING = 0.02
+    paypal_client.PACE = 0.0
+
+
+def _loosen(synchronous: str) -> None:
+    ours, theirs = "PRAGMA synchronous = FULL", f"PRAGMA synchronous = {synchronous}"
+    settings: Any = schema
+    assert ours in settings._WRITER
+    settings._WRITER = tuple(theirs if one == ours else one for one in settings._WRITER)
+
+
+async def _serve(commits: Commits, clock: MovableClock, link: Connection) -> None:
+    def told() -> None:
+        try:
+            what, value = link.recv()
+        except EOFError:  # nobody is there any more who would end it
+            os._exit(1)
+        if what == "turn":
+            clock.advance(value)
+        else:
+            commits.arm(value)
+            link.send(what)
+
+    asyncio.get_running_loop().add_reader(link.fileno(), told)
+    settings = load()
+    set_up_logging(settings.log_level, settings.log_format)
+    await bot.serve(settings, clock)

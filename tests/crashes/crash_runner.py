@@ -1,0 +1,338 @@
+"""Kills the program at a chosen point of what it does, looked at from outside, and brings it up again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import sqlite3
+import time
+from collections.abc import Coroutine
+from contextlib import closing
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, TypeVar
+
+from providers.paypal.setup import EVENTS as PAYPAL_EVENTS
+from providers.stripe.setup import EVENTS as STRIPE_EVENTS
+from standins.delivery import Delivery
+from standins.discord.faults import HANG_UP
+from standins.discord.faults import Fault as DiscordFault
+from standins.discord.faults import Faults as DiscordFaults
+from standins.discord.rest import Answer, Route
+from standins.faults import Fault, Faults
+from standins.paypal import PayPalServer
+from standins.stripe import StripeServer
+from tests.app.harness import DAY, AppHarness
+from tests.app.program_process import settings_of
+from tests.crashes.child_process import Life, live
+
+T = TypeVar("T")
+
+# Modules are imported once, in a process that forks; a life then begins within hundredths of a second.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([live.__module__])
+
+PATIENCE = 40  # real seconds, for whatever must come
+STEP = 61  # seconds on the clock, where something waits for a later moment
+PAUSE = 0.02  # real seconds between two looks at a file, which wakes nobody
+# A sweep goes through the providers by name's order of setting up, and asks each for its disputes last.
+LAST_OF_SWEEP = {"Stripe": "/v1/disputes", "PayPal": "/v1/customer/disputes"}
+
+# Everything that is not finished, whether its moment has come or not; but for what time alone will bring.
+_WAITING = """
+    SELECT (SELECT count(*) FROM inbox WHERE done_at IS NULL) + (SELECT count(*) FROM stale)
+        + (SELECT count(*) FROM members WHERE next_try_at IS NOT NULL)
+        + (SELECT count(*) FROM intents WHERE state = 'pending')
+        + (SELECT count(*) FROM notices WHERE next_try_at IS NOT NULL)
+"""
+_DUE = """
+    SELECT (SELECT count(*) FROM inbox WHERE done_at IS NULL AND ifnull(next_try_at, 0) <= :now)
+        + (SELECT count(*) FROM stale WHERE next_try_at <= :now)
+        + (SELECT count(*) FROM members WHERE next_try_at <= :now OR due_at <= :now)
+        + (SELECT count(*) FROM intents WHERE state = 'pending' AND next_attempt_at <= :now)
+        + (SELECT count(*) FROM notices WHERE next_try_at <= :now)
+"""
+
+
+class Killed(Exception):  # noqa: N818 - what happened, not what went wrong
+    """The program died while somebody waited for it."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where to kill: at the n-th moment around a commit, or the n-th passing of the wire."""
+
+    kind: str  # "commit" or "wire"
+    number: int
+
+
+@dataclass
+class Reaper:
+    """Stands between the program and its neighbours. Whatever passes is counted once it is armed."""
+
+    app: AppHarness
+    folder: Path
+    disk_trail: Path | None = None
+    synchronous: str | None = None
+    trail: list[str] = field(default_factory=list)
+    dies_at: int | None = None
+    armed: bool = False
+    process: Any = None
+    link: Connection | None = None
+    died: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def servers(self) -> dict[str, StripeServer | PayPalServer]:
+        """The providers' stand-ins."""
+        found: dict[str, StripeServer | PayPalServer] = {"Stripe": self.app.stripe}
+        return found if self.app.paypal is None else {**found, "PayPal": self.app.paypal}
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Of all providers."""
+        return [one for server in self.servers.values() for one in server.deliveries]
+
+    # -- life and death ------------------------------------------------------------------------------
+    async def start(self) -> None:
+        """A new life; returns once the sweep at its start is through and all is quiet."""
+        self.died = asyncio.Event()
+        self.link, theirs = FORKS.Pipe()
+        settings = settings_of(self.app, SYNC_INTERVAL_MINUTES="100000", LOG_LEVEL="warning")
+        offset = self.app.clock.now() - time.time()
+        life = Life(settings, self.folder, offset, self.disk_trail, self.synchronous)
+        self.process = FORKS.Process(target=live, args=(life, theirs))
+        name, server = list(self.servers.items())[-1]
+        feed = server.subscribe()
+        self.process.start()
+        theirs.close()
+        asyncio.get_running_loop().add_reader(self.process.sentinel, self._noticed)
+        await self.alive(_asked(feed, LAST_OF_SWEEP[name]))
+        server.unsubscribe(feed)
+        await self.settle()
+
+    def _noticed(self) -> None:
+        self._forget()
+        self.died.set()
+
+    def _forget(self) -> None:
+        assert self.process is not None
+        assert self.link is not None
+        asyncio.get_running_loop().remove_reader(self.process.sentinel)
+        self.process.join()
+        self.link.close()
+
+    def kill(self) -> None:
+        """SIGKILL; it is gone when this returns."""
+        if self.process is not None and not self.died.is_set():
+            self.process.kill()
+            self._forget()
+            self.died.set()
+
+    async def alive(self, doing: Coroutine[Any, Any, T]) -> T:
+        """What comes of it; Killed where the program dies meanwhile."""
+        task, death = asyncio.create_task(doing), asyncio.create_task(self.died.wait())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.wait({task, death}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Killed
+            return await task
+        finally:
+            task.cancel()
+            death.cancel()
+            await asyncio.gather(task, death, return_exceptions=True)
+
+    def say(self, what: str, value: object = None) -> None:
+        """Tell the process something, as `live` lists it."""
+        assert self.link is not None
+        if not self.died.is_set():
+            try:
+                self.link.send((what, value))
+            except OSError:
+                self.kill()
+
+    # -- points --------------------------------------------------------------------------------------
+    async def arm(self, point: Point | None) -> None:
+        """Count from now on, and kill at that point; None: from here on it lives, if it does."""
+        self.trail.clear()
+        self.armed = point is not None
+        self.dies_at = point.number if point and point.kind == "wire" else None
+        self.say("arm", point.number if point and point.kind == "commit" else None)
+        await self._heard()
+
+    async def _heard(self) -> None:
+        """It has done what it was told, or is dead."""
+        async with asyncio.timeout(PATIENCE):
+            while not self.died.is_set():
+                assert self.link is not None
+                try:
+                    if self.link.poll():
+                        self.link.recv()
+                        return
+                except (EOFError, OSError):
+                    self.kill()
+                await asyncio.sleep(0.001)
+
+    def passes(self, label: str) -> bool:
+        """Note it; True where the program was killed for it, just now or before."""
+        if self.armed:
+            self.trail.append(label)
+            if len(self.trail) == self.dies_at:
+                self.kill()
+        return self.died.is_set()
+
+    def did(self, who: str, done: Any) -> None:
+        """After each request to a provider took effect, before it is answered."""
+        self.passes(f"{who} did {done.method} {done.path}")
+
+    # -- time ----------------------------------------------------------------------------------------
+    def turn(self, seconds: float) -> None:
+        """Move everybody's clock forward."""
+        self.app.clock.advance(seconds)
+        self.say("turn", seconds)
+
+    async def settle(self) -> None:
+        """Until nothing is on its way and nothing is left undone; the clock is turned where that waits."""
+        for _ in range(200):
+            await self.alive(self._quiet())
+            if not self.rows(_WAITING)[0][0] and not self._undelivered():
+                return
+            self.turn(STEP)
+        raise AssertionError(f"it does not come to rest: {self.open_work()}")
+
+    async def _quiet(self) -> None:
+        while True:
+            for server in self.servers.values():
+                await server.settle()
+            if not self.rows(_DUE, now=int(self.app.clock.now()))[0][0]:
+                return
+            await asyncio.sleep(PAUSE)
+
+    def _undelivered(self) -> bool:
+        return any(one.state == "pending" for one in self.deliveries)
+
+    # -- what the ledger holds -----------------------------------------------------------------------
+    def rows(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
+        """Read beside the program, or after it."""
+        with closing(sqlite3.connect(f"file:{self.app.path}?mode=ro", uri=True)) as db:
+            return db.execute(statement, values).fetchall()
+
+    def open_work(self) -> str:
+        """For whoever reads a failure."""
+        left = (
+            "SELECT * FROM inbox WHERE done_at IS NULL",
+            "SELECT * FROM stale",
+            "SELECT * FROM members WHERE next_try_at IS NOT NULL",
+            "SELECT * FROM intents WHERE state = 'pending'",
+            "SELECT * FROM notices WHERE next_try_at IS NOT NULL",
+        )
+        return json.dumps({query: self.rows(query) for query in left}, indent=1)
+
+    def lost_events(self) -> set[str]:
+        """Notifications that were acknowledged and do not stand in the ledger as done, which it knows for 90
+        days."""
+        since = self.app.clock.now() - 60 * DAY
+        taken = {
+            d.event["id"] for d in self.deliveries if d.state == "delivered" and d.attempts[-1].at > since
+        }
+        done = {row[0] for row in self.rows("SELECT event_id FROM inbox WHERE done_at IS NOT NULL")}
+        return taken - done
+
+
+async def _asked(feed: asyncio.Queue[tuple[str, Any]], path: str) -> None:
+    while True:
+        kind, what = await feed.get()
+        if kind == "exchange" and what.path == path:
+            return
+
+
+# -- the wire ----------------------------------------------------------------------------------------
+
+
+class ProviderWire(Faults):
+    """Before each request to a provider takes effect."""
+
+    def __init__(self, reaper: Reaper, who: str) -> None:
+        super().__init__()
+        self._reaper, self._who = reaper, who
+
+    def take(self, method: str, path: str) -> Fault | None:
+        if self._reaper.passes(f"{self._who} hears {method} {path}"):
+            return Fault("cut_before")
+        return super().take(method, path)
+
+
+class CertificateWire(list[str]):
+    """Before PayPal's certificate is handed out; it is fetched once in a life."""
+
+    def __init__(self, reaper: Reaper) -> None:
+        super().__init__()
+        self._reaper = reaper
+
+    def append(self, certificate: str) -> None:
+        super().append(certificate)
+        self._reaper.passes("PayPal hears GET of its certificate")
+
+
+class DiscordWire(DiscordFaults):
+    """Before each request to Discord takes effect."""
+
+    def __init__(self, reaper: Reaper) -> None:
+        super().__init__()
+        self._reaper = reaper
+
+    def take(self, method: str, path: str) -> DiscordFault | None:
+        if self._reaper.passes(f"Discord hears {method} {path}"):
+            return DiscordFault(HANG_UP, method, path, None)
+        return super().take(method, path)
+
+
+class DiscordWitness:
+    """After each request to Discord took effect, before it is answered."""
+
+    def __init__(self, reaper: Reaper) -> None:
+        self._reaper = reaper
+
+    def exchange(self, route: Route, asked: Any, content_type: str, answer: Answer) -> None:
+        self._reaper.passes(f"Discord did {route.method} {route.path}")
+
+    def event(self, name: str, data: Any) -> None:
+        pass
+
+
+def stand_between(app: AppHarness, folder: Path) -> Reaper:
+    """A reaper on every wire of the app: all APIs, before and after the effect, and the notifications."""
+    reaper = Reaper(app, folder)
+    for who, server in reaper.servers.items():
+        wire = ProviderWire(reaper, who)
+        server.faults = server._api.faults = wire
+        server.watch(lambda done, who=who: reaper.did(who, done))  # type: ignore[misc]  # its own of each
+        _stand_before_listener(reaper, server)
+    app.discord.faults = DiscordWire(reaper)
+    app.discord._recorder = DiscordWitness(reaper)
+    (endpoint,) = app.stripe.world.all("webhook_endpoint")
+    endpoint["enabled_events"] = list(STRIPE_EVENTS)
+    if app.paypal is not None:
+        app.paypal.certificate_asks = CertificateWire(reaper)
+        for hook in app.paypal.world.all("webhook"):
+            hook["event_types"] = [{"name": name} for name in PAYPAL_EVENTS]
+    return reaper
+
+
+def _stand_before_listener(reaper: Reaper, server: StripeServer | PayPalServer) -> None:
+    post = server._deliverer.post
+
+    async def carried(url: str, body: bytes, headers: dict[str, str]) -> tuple[int | None, str | None]:
+        told = json.loads(body)
+        kind = told.get("type") or told["event_type"]
+        reaper.passes(f"notified of {kind}")
+        status, error = await post(url, body, headers)
+        if status is not None and reaper.armed and reaper.passes(f"acknowledges {kind}, unheard"):
+            return None, "killed"
+        if status is not None:
+            reaper.passes(f"acknowledged {kind}")
+        return status, error
+
+    server._deliverer.post = carried  # type: ignore[method-assign]  # a wire of our own in its place

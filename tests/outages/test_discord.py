@@ -1,0 +1,298 @@
+"""What Discord can do to the bot: in the end the roles are right, and whoever must know was told."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from cogs.gateways import roles
+from standins.discord import NoAnswerError
+from tests.app.harness import MONTH, AppHarness
+from tests.outages.helpers import (
+    GIVES,
+    MEMBER,
+    TAKES,
+    cards,
+    changes_of,
+    comes_to_rest,
+    is_at_rest,
+    patiently,
+    pay,
+    subscription_of,
+)
+
+
+async def buys(app: AppHarness) -> None:
+    """To the role, however long Discord makes it take."""
+    await app.sell()
+    await pay(app)
+    await patiently(app, lambda: app.roles() == ["Gold"])
+    assert changes_of(app) == ["+Gold"]
+
+
+async def ends(app: AppHarness) -> None:
+    """To the end of what was bought."""
+    app.stripe.dashboard.cancel_now(subscription_of(app)["id"])
+    await patiently(app, lambda: app.roles() == [])
+    assert changes_of(app) == ["+Gold", "-Gold"]
+
+
+# -- limits ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", [GIVES, ("GET", MEMBER)], ids=["give", "look"])
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"retry_after": 0.5},
+        {"retry_after": 600.0},
+        {"retry_after": 0.5, "is_global": True},
+        {"retry_after": 5.0, "via": False},
+    ],
+    ids=["0.5 s", "600 s", "global", "without Via"],
+)
+async def test_a_limit(app: AppHarness, call: tuple[str, str], limit: dict[str, float]) -> None:
+    fault = app.discord.faults.rate_limit(*call, **limit)  # type: ignore[arg-type]  # flags among numbers
+    await buys(app)
+    assert fault.struck == 1
+    assert len(cards(app.bob, "Thank you")) == 1
+    await comes_to_rest(app)
+
+
+async def test_a_limit_that_lasts_is_not_run_against(app: AppHarness) -> None:
+    """Each further request during a ban lengthens it: three tries in ten minutes, not hundreds."""
+    fault = app.discord.faults.rate_limit("*", "/guilds/*", retry_after=600, via=False, times=None)
+    await app.sell()
+    await pay(app)
+    await app.settled()
+    for _ in range(10):
+        await app.turn(60)
+    assert 1 <= fault.struck <= 10
+    app.discord.faults.clear()
+    await patiently(app, lambda: app.roles() == ["Gold"])
+
+
+# -- errors ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_an_error_that_passes(app: AppHarness, status: int) -> None:
+    given = app.discord.faults.fail(*GIVES, status)
+    await buys(app)
+    taken = app.discord.faults.fail(*TAKES, status)
+    await ends(app)
+    assert given.struck == taken.struck == 1
+    await comes_to_rest(app)
+
+
+async def test_an_error_that_lasts(app: AppHarness) -> None:
+    await app.sell()
+    fault = app.discord.faults.fail(*GIVES, 503, times=None)
+    await pay(app)
+    await app.settled()
+    for _ in range(5):
+        await app.turn(60)
+    assert app.roles() == []
+    assert fault.struck > 2
+    assert not await is_at_rest(app)
+    assert "### Gold" in (await app.bob.run(app.guild, "subscriptions")).text
+    app.discord.faults.clear()
+    await patiently(app, lambda: app.roles() == ["Gold"])
+    assert changes_of(app) == ["+Gold"]
+
+
+@pytest.mark.parametrize("status", [500, 502])
+async def test_an_answer_that_is_lost_although_it_was_done(app: AppHarness, status: int) -> None:
+    app.discord.faults.lose_answer(*GIVES, status)
+    await buys(app)
+    app.discord.faults.lose_answer(*TAKES, status)
+    await ends(app)
+    await comes_to_rest(app)
+
+
+async def test_a_line_that_is_cut(app: AppHarness) -> None:
+    app.discord.faults.hang_up(*GIVES, times=3)
+    await buys(app)
+    app.discord.faults.hang_up(*TAKES, times=3)
+    await ends(app)
+
+
+async def test_a_call_that_is_never_answered(app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roles, "PATIENCE", 0.1)
+    held = app.discord.faults.hold(*GIVES)
+    await app.sell()
+    await pay(app)
+    await held.wait_struck()
+    await patiently(app, lambda: app.roles() == ["Gold"])
+
+
+async def test_a_204_that_did_nothing(app: AppHarness) -> None:
+    given = app.discord.faults.swallow(*GIVES)
+    await buys(app)
+    taken = app.discord.faults.swallow(*TAKES, times=2)
+    await ends(app)
+    assert (given.struck, taken.struck) == (1, 2)
+    await comes_to_rest(app)
+
+
+async def test_204s_that_never_do_anything_are_no_success(app: AppHarness) -> None:
+    app.discord.faults.swallow(*GIVES, times=None)
+    await app.sell()
+    await pay(app)
+    await app.settled()
+    await app.turn(600)
+    assert app.roles() == []
+    assert not await is_at_rest(app)
+    app.discord.faults.clear()
+    await patiently(app, lambda: app.roles() == ["Gold"])
+
+
+# -- refusals ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cause", ["hierarchy", "permission"])
+async def test_a_403(app: AppHarness, cause: str) -> None:
+    """To give: told to the admins, and done once it is mended. To take: the same."""
+
+    def break_it() -> None:
+        if cause == "hierarchy":
+            app.world.set_role_position(app.bot_role, 1)
+        else:
+            app.world.edit_role(app.bot_role, bits=0)
+
+    def mend_it() -> None:
+        if cause == "hierarchy":
+            app.world.set_role_position(app.bot_role, 90)
+        else:
+            app.world.edit_role(app.bot_role, bits=1 << 28)
+
+    await app.sell()
+    break_it()
+    await pay(app)
+    await app.settled()
+    assert app.roles() == []
+    assert len(cards(app.ada, "A role could not be set")) == 1
+    mend_it()
+    await app.world.until(lambda: app.roles() == ["Gold"], "the role")
+    await app.settled()
+    break_it()
+    app.stripe.dashboard.cancel_now(subscription_of(app)["id"])
+    await app.settled()
+    await app.turn(60)
+    assert app.roles() == ["Gold"]
+    assert await app.ports.ledger.load_parked(app.guild.id) != []
+    mend_it()
+    await app.world.until(lambda: app.roles() == [], "the role to go")
+    assert changes_of(app) == ["+Gold", "-Gold"]
+
+
+async def test_10007_a_member_who_left(app: AppHarness) -> None:
+    await app.sell()
+    await pay(app)
+    app.world.remove_member(app.guild, app.bob)
+    await app.settled()
+    await app.turn(60)
+    await comes_to_rest(app)
+    app.world.rejoin(app.guild, app.bob)
+    await app.bob.run(app.guild, "subscriptions")
+    await patiently(app, lambda: app.roles() == ["Gold"])
+
+
+async def test_10007_a_member_who_left_and_whose_time_ran_out(app: AppHarness) -> None:
+    await buys(app)
+    app.world.remove_member(app.guild, app.bob)
+    app.stripe.dashboard.cancel_now(subscription_of(app)["id"])
+    await patiently(app, lambda: True)
+    await comes_to_rest(app)
+    app.world.rejoin(app.guild, app.bob)
+    await app.bob.run(app.guild, "subscriptions")
+    await app.turn(60)
+    app.world.give_role(app.guild, app.bob, app.gold)  # by an admin's hand, after the first look
+    await app.bob.run(app.guild, "subscriptions")
+    await app.turn(60)
+    assert app.roles() == ["Gold"]
+
+
+async def test_10011_a_role_that_was_deleted(app: AppHarness) -> None:
+    await app.sell()
+    app.world.delete_role(app.gold)
+    await pay(app)
+    await app.settled()
+    assert len(cards(app.ada, "was deleted")) == 1
+    await app.ada.run(app.guild, "plans edit", {"plan": "Gold", "add_role": app.silver})
+    await patiently(app, lambda: app.roles() == ["Silver"])
+
+
+# -- the gateway -------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow  # discord.py waits for seconds before it begins anew
+@pytest.mark.parametrize("how", ["drop", "ask_to_reconnect", "invalidate", "forget"])
+async def test_the_gateway(app: AppHarness, how: str) -> None:
+    """Dropped, asked to reconnect, the session invalid, or forgotten: roles go on, and commands come back."""
+    await app.sell()
+    reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
+    feed = app.world.subscribe()
+    getattr(app.world.hub, how)(app.application)
+    (url,) = [button.url for button in reply.buttons if button.url]
+    app.stripe.pay_checkout(url)
+    await app.settled()
+    assert app.roles() == ["Gold"]
+    while (await asyncio.wait_for(feed.get(), 30))["kind"] != "bot_connected":
+        pass
+    assert "Renews" in (await app.bob.run(app.guild, "subscriptions")).text
+
+
+async def test_an_interaction_that_expired_before_it_was_heard(app: AppHarness) -> None:
+    """Nothing is done for somebody who was shown that it failed."""
+    await buys(app)
+    question = await app.bob.run(app.guild, "cancel")
+    app.world.ack_seconds = 0.1
+    held = app.discord.faults.hold("POST", "/interactions/*")
+    with pytest.raises(NoAnswerError):
+        await question.press("Cancel subscription")
+    held.release()
+    app.world.ack_seconds = 30
+    assert "Renews" in (await app.bob.run(app.guild, "subscriptions")).text
+    assert subscription_of(app)["cancel_at_period_end"] is False
+    again = await (await app.bob.run(app.guild, "cancel")).press("Cancel subscription")
+    assert "### Cancelled" in again.text
+
+
+async def test_an_interaction_that_expired_before_it_was_answered(app: AppHarness) -> None:
+    """It was done, and its answer came too late: the receipt comes by message all the same."""
+    await buys(app)
+    question = await app.bob.run(app.guild, "cancel")
+    held = app.discord.faults.hold("PATCH", "/webhooks/*")
+    await question.press("Cancel subscription", wait=False)
+    await held.wait_struck()
+    assert subscription_of(app)["cancel_at_period_end"] is True
+    app.clock.advance(16 * 60)
+    held.release()
+    await app.bob.dm_containing("### Cancelled")
+
+
+async def test_closed_messages_are_told_at_the_next_command(app: AppHarness) -> None:
+    app.world.close_dms(app.bob)
+    await buys(app)
+    await comes_to_rest(app)
+    assert cards(app.bob, "Thank you") == []
+    assert "Thank you" in (await app.bob.run(app.guild, "subscriptions")).text
+    assert "Thank you" not in (await app.bob.run(app.guild, "subscriptions")).text
+
+
+async def test_an_outage_over_the_end_of_a_period(app: AppHarness) -> None:
+    """Nothing of Discord works while a month ends; afterwards all is as it should be."""
+    await buys(app)
+    await (await app.bob.run(app.guild, "cancel")).press("Cancel subscription")
+    await app.settled()
+    app.discord.faults.fail("*", "/guilds/*", 503, times=None)
+    app.discord.faults.fail("*", "/users/*", 503, times=None)
+    await app.turn(MONTH)
+    await app.turn(3600)
+    assert app.roles() == ["Gold"]
+    app.discord.faults.clear()
+    await patiently(app, lambda: app.roles() == [])
+    await patiently(app, lambda: cards(app.bob, "has ended") != [])
+    assert changes_of(app) == ["+Gold", "-Gold"]

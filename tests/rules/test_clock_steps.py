@@ -1,0 +1,78 @@
+"""A machine slept, or its clock was set: what is due by the clock is done within half a minute of work."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from billing.model import Status
+from tests.rules.builders import MONTH
+from tests.rules.worker_harness import Bench, quiet, run, until
+from tests.rules.world import START
+
+FAST = 100  # of its seconds pass in one of ours
+
+
+class SteppingClock:
+    """Its sleeps go by time that passed while the machine was awake, so a step shortens none of them."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self.steps = 0.0
+
+    @property
+    def at(self) -> float:
+        return START + (time.monotonic() - self._begun) * FAST + self.steps
+
+    def now(self) -> float:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / FAST)
+
+
+def at(bench: Bench, clock: SteppingClock) -> None:
+    """Let everything in the bench go by this clock."""
+    object.__setattr__(bench.ports, "clock", clock)
+    bench.clock = bench.provider.clock = clock  # type: ignore[assignment]  # it is turned by itself
+
+
+async def test_what_falls_due_while_the_machine_sleeps_is_done_half_a_minute_after_it_wakes(
+    tmp_path: Path,
+) -> None:
+    clock = SteppingClock()
+    async with run(tmp_path / "ledger.db", interval=10 * MONTH, start=False) as bench:
+        at(bench, clock)
+        await bench.sell()
+        await bench.offer("sub_1", Status.ACTIVE, ends_at=START + MONTH)
+        await bench.ring("sub_1")
+        bench.worker.start()
+        await until(lambda: bench.holders() == 1)
+        await quiet(bench)
+        bench.provider.subscriptions["sub_1"] = await bench.offer("sub_1", Status.ENDED)
+        clock.steps = woke = MONTH + 1  # it slept
+        await until(lambda: bench.holders() == 0)
+        assert clock.at < START + woke + 300
+
+
+async def test_a_sweep_is_not_late_by_the_time_that_the_machine_slept(tmp_path: Path) -> None:
+    clock = SteppingClock()
+    async with run(tmp_path / "ledger.db", interval=MONTH, start=False) as bench:
+        at(bench, clock)
+        bench.worker.start()
+        await until(lambda: bench.retries == 2)
+        clock.steps = MONTH
+        await until(lambda: bench.retries == 3)
+        assert clock.at < START + MONTH + 300
+
+
+async def test_a_clock_that_is_set_back_puts_off_no_sweep(tmp_path: Path) -> None:
+    clock = SteppingClock()
+    async with run(tmp_path / "ledger.db", interval=3_600, start=False) as bench:
+        at(bench, clock)
+        bench.worker.start()
+        await until(lambda: bench.retries == 2)
+        clock.steps = -MONTH
+        await until(lambda: bench.retries == 3)
+        assert clock.at < START - MONTH + 300

@@ -1,0 +1,276 @@
+"""A mistake cannot strip a server: removals beyond a share stop and ask, grants go on."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from billing.errors import Conflict, DiscordUnavailable
+from billing.model import Braked, OverrideKind, Plan, Status, Subscription
+from billing.rules.brake import ASK_AFTER, ASKS_AGAIN, RELEASED, TELL, WINDOW
+from billing.use_cases.doctor import diagnose, fix
+from billing.use_cases.reconcile import reconcile_member
+from billing.use_cases.release_brake import keep_braked_roles, release_brake
+from billing.use_cases.sweep import sweep
+from billing.worker.runner import work_queues
+from tests.rules.builders import (
+    ADMIN,
+    DAY,
+    GUILD,
+    ROLE,
+    SECOND_ROLE,
+    make_checkout,
+    make_override,
+    make_plan,
+    make_price,
+    make_subscription,
+)
+from tests.rules.world import World
+
+CROWD = range(1_000, 1_020)
+
+
+async def pay(world: World, *members: int) -> None:
+    """Each has a subscription and the role of the one plan."""
+    for member in members:
+        checkout = replace(make_checkout(f"ours_{member}", created_at=world.now), member_id=member)
+        await world.ledger.record_checkout(checkout)
+        await world.change(make_subscription(f"sub_{member}", at=world.now, checkout_id=checkout.id))
+
+
+async def strike(world: World, status: Status, *members: int) -> None:
+    """The provider says this of all of them at once."""
+    for member in members:
+        known = world.provider.subscriptions[f"sub_{member}"]
+        world.provider.subscriptions[f"sub_{member}"] = replace(known, status=status)
+        await world.ring("subscription", f"sub_{member}", f"evt_{member}_{status}_{world.now}")
+    await world.settle()
+
+
+def holders(world: World, role: int = ROLE) -> set[int]:
+    return {member for (_, member), roles in world.roles.members.items() if role in roles}
+
+
+@pytest.fixture
+async def crowd(world: World) -> World:
+    """Twenty members who pay."""
+    await world.add_plan()
+    await pay(world, *CROWD)
+    assert holders(world) == set(CROWD)
+    return world
+
+
+@pytest.fixture
+async def struck(crowd: World) -> World:
+    """The provider lost fifteen of them, the admins were asked."""
+    await strike(crowd, Status.ENDED, *CROWD[:15])
+    await crowd.pass_time(ASK_AFTER)
+    return crowd
+
+
+def question(world: World) -> int:
+    """The last one that was asked."""
+    return world.said(Braked)[-1].asked_at
+
+
+async def braked(world: World) -> int:
+    return (await world.ledger.load_health(world.now)).braked
+
+
+async def test_five_of_twenty_may_lose_their_roles_at_once(crowd: World) -> None:
+    await strike(crowd, Status.ENDED, *CROWD[:5])
+    assert holders(crowd) == set(CROWD[5:])
+    assert crowd.told("brake") == []
+
+
+async def test_beyond_that_nobody_does_and_the_admins_are_asked_once(struck: World) -> None:
+    assert len(holders(struck)) == 15
+    assert await braked(struck) == 10
+    (notice,) = struck.told("brake")
+    assert notice.member_id is None
+    parked = await struck.ledger.load_parked(GUILD)
+    assert len(parked) == 10
+    assert {why for _, why in parked} == {TELL}
+
+
+async def test_it_is_asked_once_all_are_counted(crowd: World) -> None:
+    await strike(crowd, Status.ENDED, *CROWD[:15])
+    assert crowd.told("brake") == []
+    await crowd.pass_time(ASK_AFTER)
+    assert len(crowd.told("brake")) == 1
+
+
+async def test_sixteen_at_once_do_not_overrun_it(crowd: World) -> None:
+    for member in CROWD:
+        known = crowd.provider.subscriptions[f"sub_{member}"]
+        ended = replace(known, status=Status.ENDED)
+        await crowd.ledger.record_stale([known.key], "test", crowd.now)
+        crowd.provider.subscriptions[f"sub_{member}"] = ended
+    await _sync_all(crowd)
+    marks = await crowd.ledger.load_marked(crowd.now, 99)
+    assert len(marks) == len(CROWD)
+    await asyncio.gather(*(reconcile_member(crowd.ports, mark) for mark in marks))
+    assert len(holders(crowd)) == len(CROWD) - 5
+
+
+async def _sync_all(world: World) -> None:
+    """Fetch what is stale, and leave the members to the test."""
+    (lane,) = [lane for lane in work_queues(world.ports) if lane.name == "sync"]
+    for stale in await lane.load(world.now, 99):
+        await lane.handle(stale)
+
+
+async def test_grants_go_on(struck: World) -> None:
+    await pay(struck, 2_000)
+    assert 2_000 in holders(struck)
+
+
+async def test_a_member_who_is_kept_still_gets_what_they_bought(struck: World) -> None:
+    """A switch of plans: the new role comes, the old one waits."""
+    await struck.add_plan(make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),)))
+    name = f"sub_{CROWD[19]}"
+    sub: Subscription = struck.provider.subscriptions[name]
+    items = (replace(sub.items[0], price=make_price("price_2", "prod_2")),)
+    await struck.change(replace(sub, items=items))
+    assert struck.roles_of(CROWD[19]) == {ROLE, SECOND_ROLE}
+    assert CROWD[19] in {member for member, _ in await struck.ledger.load_parked(GUILD)}
+
+
+async def test_what_an_admin_revoked_is_taken_and_does_not_count(crowd: World) -> None:
+    blocks = [replace(make_override(), member_id=member) for member in CROWD[:8]]
+    await crowd.ledger.record_overrides(blocks, [], [], crowd.now)
+    await crowd.settle()
+    assert holders(crowd) == set(CROWD[8:])
+    await strike(crowd, Status.ENDED, *CROWD[8:13])
+    assert holders(crowd) == set(CROWD[13:])
+    assert await braked(crowd) == 0
+
+
+async def test_a_revocation_is_carried_out_while_the_brake_is_on(struck: World) -> None:
+    kept = min(holders(struck) & set(CROWD[:15]))
+    blocks = [replace(make_override(), member_id=member) for member in (kept, CROWD[19])]
+    await struck.ledger.record_overrides(blocks, [], [], struck.now)
+    await struck.settle()
+    assert not holders(struck) & {kept, CROWD[19]}
+    assert await braked(struck) == 9
+
+
+async def test_who_leaves_does_not_count(crowd: World) -> None:
+    crowd.roles.gone.update((GUILD, member) for member in CROWD[:8])
+    await strike(crowd, Status.ENDED, *CROWD[:8])
+    await strike(crowd, Status.ENDED, *CROWD[8:13])
+    assert await braked(crowd) == 0
+    assert not holders(crowd) & set(CROWD[8:13])
+
+
+async def test_sweeps_neither_take_nor_ask_again(struck: World) -> None:
+    for _ in range(6):
+        struck.clock.advance(WINDOW + 1)
+        await sweep(struck.ports)
+        await struck.settle()
+    assert len(holders(struck)) == 15
+    assert await braked(struck) == 10
+    assert len(struck.told("brake")) == 1
+    assert (await struck.ledger.load_health(struck.now)).members == 0
+
+
+async def test_who_turns_out_to_be_paying_is_simply_converged(crowd: World) -> None:
+    """The provider said 'unpaid' of everybody, and took it back."""
+    await strike(crowd, Status.UNPAID, *CROWD)
+    assert await braked(crowd) == 15
+    await strike(crowd, Status.ACTIVE, *CROWD)
+    assert holders(crowd) == set(CROWD)
+    assert await braked(crowd) == 0
+    assert await crowd.ledger.load_parked(GUILD) == []
+    with pytest.raises(Conflict):
+        await release_brake(crowd.ports, GUILD, crowd.now, ADMIN)
+
+
+async def test_taken_they_all_go(struck: World) -> None:
+    assert await release_brake(struck.ports, GUILD, question(struck), ADMIN) == 10
+    await struck.settle()
+    assert holders(struck) == set(CROWD[15:])
+    assert await struck.ledger.load_parked(GUILD) == []
+    assert await braked(struck) == 0
+
+
+async def test_a_release_holds_for_a_day_and_no_longer(struck: World) -> None:
+    await release_brake(struck.ports, GUILD, question(struck), ADMIN)
+    await struck.pass_time(RELEASED - 60)
+    more = range(3_000, 3_007)
+    await pay(struck, *more)
+    await strike(struck, Status.ENDED, *more)
+    assert not holders(struck) & set(more)
+    await struck.pass_time(60)
+    again = range(4_000, 4_007)
+    await pay(struck, *again)
+    await strike(struck, Status.ENDED, *again)
+    assert await braked(struck) == 2
+
+
+async def test_kept_they_stay_and_the_admins_are_asked_the_next_day(struck: World) -> None:
+    struck.clock.advance(500)
+    again = await keep_braked_roles(struck.ports, GUILD, question(struck), ADMIN)
+    assert again == struck.now + ASKS_AGAIN
+    await struck.pass_time(ASKS_AGAIN - 1)
+    await sweep(struck.ports)
+    await struck.pass_time(ASK_AFTER)
+    assert len(struck.told("brake")) == 1
+    await sweep(struck.ports)
+    await struck.pass_time(ASK_AFTER)
+    assert len(holders(struck)) == 15
+    assert len(struck.told("brake")) == 2
+
+
+async def test_an_old_question_decides_nothing(struck: World) -> None:
+    old = question(struck)
+    await struck.pass_time(DAY)
+    await sweep(struck.ports)
+    await struck.pass_time(ASK_AFTER)
+    for decide in (release_brake, keep_braked_roles):
+        with pytest.raises(Conflict):
+            await decide(struck.ports, GUILD, old, ADMIN)
+    assert len(holders(struck)) == 15
+    assert await release_brake(struck.ports, GUILD, question(struck), ADMIN) == 10
+
+
+async def test_a_crash_between_counting_and_taking_does_no_harm(crowd: World) -> None:
+    crowd.roles.faults[ROLE] = DiscordUnavailable()
+    await strike(crowd, Status.ENDED, *CROWD[:5])
+    assert holders(crowd) == set(CROWD)
+    crowd.roles.faults.clear()
+    await crowd.pass_time(3 * WINDOW)
+    assert holders(crowd) == set(CROWD[5:])
+    assert await braked(crowd) == 0
+
+
+async def test_a_plan_that_loses_its_role_asks_too(crowd: World) -> None:
+    (plan,) = await crowd.ledger.load_plans(GUILD)
+    emptied: Plan = replace(plan, role_ids=(SECOND_ROLE,))
+    await crowd.ledger.record_plan(emptied, str(ADMIN), crowd.now)
+    await crowd.settle()
+    assert holders(crowd, SECOND_ROLE) == set(CROWD)
+    assert len(holders(crowd)) == 15
+
+
+async def test_ends_spread_over_a_day_need_no_admin(world: World) -> None:
+    await world.add_plan()
+    grants = [
+        replace(make_override(1, OverrideKind.GRANT, until=world.now + (n + 1) * 1_000), member_id=member)
+        for n, member in enumerate(CROWD)
+    ]
+    await world.ledger.record_overrides(grants, [], [], world.now)
+    await world.pass_time(DAY)
+    assert holders(world) == set()
+    assert world.told("brake") == []
+
+
+async def test_the_doctor_tells_it_with_numbers_and_in_one_line(struck: World) -> None:
+    findings = [f for f in await diagnose(struck.ports, GUILD) if not f.ok]
+    assert [f.what for f in findings] == ["brake"]
+    assert "5 of 20 members" in findings[0].message
+    assert "10 more" in findings[0].message
+    assert await fix(struck.ports, GUILD, findings) == []
+    assert len(holders(struck)) == 15

@@ -1,0 +1,142 @@
+"""What is to be taken waits until the provider was asked: it may have been paid meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from billing.errors import DiscordUnavailable, ProviderUnavailable
+from billing.model import RoleWaits, Status, Subscription
+from billing.rules.backoff import next_try
+from billing.use_cases.doctor import diagnose
+from billing.use_cases.reconcile import UNSURE_FOR, UNSURE_TRIES, WAITS, reconcile_member
+from tests.rules.builders import DAY, GUILD, MEMBER, ROLE, make_override
+from tests.rules.world import World
+
+HOUR = 3_600
+
+
+async def converge_first(world: World) -> None:
+    """The roles are looked at before the provider is."""
+    (mark,) = await world.ledger.load_marked(world.now, 9)
+    await reconcile_member(world.ports, mark)
+
+
+async def scheduled(world: World) -> Subscription:
+    """A member whose subscription is to end tomorrow, as far as the ledger knows."""
+    await world.add_plan()
+    sub = await world.subscribe()
+    return await world.change(replace(sub, ends_at=world.now + DAY))
+
+
+def prolong(world: World, sub: Subscription) -> None:
+    """Resumed at the provider, and nobody tells."""
+    world.provider.subscriptions[sub.key.id] = replace(sub, ends_at=None, binding=None)
+
+
+@pytest.mark.parametrize("timer_first", [True, False])
+async def test_what_was_prolonged_unheard_is_not_taken(world: World, timer_first: bool) -> None:
+    sub = await scheduled(world)
+    prolong(world, sub)
+    world.clock.advance(2 * DAY)
+    if timer_first:
+        await world.ledger.record_due(world.now)
+    else:
+        await world.mark()
+    await converge_first(world)
+    assert world.roles_of() == {ROLE}
+    await world.settle()
+    await world.pass_time(HOUR)
+    assert world.roles_of() == {ROLE}
+
+
+async def test_what_ended_goes_once_the_provider_was_asked(world: World) -> None:
+    sub = await scheduled(world)
+    world.provider.subscriptions[sub.key.id] = replace(sub, status=Status.ENDED, binding=None)
+    world.clock.advance(DAY)
+    await world.ledger.record_due(world.now)
+    await converge_first(world)
+    assert world.roles_of() == {ROLE}
+    await world.settle()
+    assert world.roles_of() == set()
+
+
+async def test_it_goes_too_where_the_provider_has_nothing_new_to_say(world: World) -> None:
+    await scheduled(world)
+    await world.pass_time(DAY + 10)
+    assert world.roles_of() == set()
+
+
+async def test_a_provider_that_is_silent_for_long_is_waited_for_an_hour(world: World) -> None:
+    await scheduled(world)
+    world.provider.fail("*", ProviderUnavailable())
+    await world.pass_time(DAY + HOUR // 2)
+    assert world.roles_of() == {ROLE}
+    (mark,) = await world.ledger.load_marked(world.now + HOUR, 9)
+    assert mark.attempts < UNSURE_TRIES
+    await world.pass_time(HOUR)
+    assert world.roles_of() == set()
+
+
+async def test_a_wait_for_the_provider_is_news_only_once_it_lasts(world: World) -> None:
+    await scheduled(world)
+    world.clock.advance(DAY)
+    await world.ledger.record_due(world.now)
+    news = []
+    for _ in range(UNSURE_TRIES - 1):
+        (mark,) = await world.ledger.load_marked(world.now, 9)
+        outcome = await reconcile_member(world.ports, mark)
+        assert outcome.words == f"put off, {WAITS}"
+        news.append(outcome.is_news)
+        world.clock.advance(next_try(world.now, mark.attempts) - world.now)
+    assert [tries for tries, is_news in enumerate(news, 1) if is_news] == [8]
+
+
+async def test_a_refusal_of_discord_is_news_at_once(world: World) -> None:
+    await world.add_plan()
+    await world.subscribe()
+    world.roles.faults["fetch"] = DiscordUnavailable()
+    await world.mark()
+    (mark,) = await world.ledger.load_marked(world.now, 9)
+    assert (await reconcile_member(world.ports, mark)).is_news
+
+
+async def test_commands_do_not_shorten_the_wait(world: World) -> None:
+    await scheduled(world)
+    world.provider.fail("*", ProviderUnavailable())
+    await world.pass_time(DAY + 10)
+    for _ in range(2 * UNSURE_TRIES):
+        await world.mark()
+        await world.settle()
+    assert world.roles_of() == {ROLE}
+    await world.pass_time(UNSURE_FOR + 900)
+    assert world.roles_of() == set()
+
+
+async def test_the_admins_hear_of_roles_that_wait(world: World) -> None:
+    await scheduled(world)
+    world.provider.fail("*", ProviderUnavailable())
+    await world.pass_time(DAY + 60)
+    assert world.told("role_waits") == []
+    assert [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"] == []
+    await world.pass_time(HOUR // 2)
+    (notice,) = world.told("role_waits")
+    assert notice.member_id is None
+    assert [body.member for body in world.said(RoleWaits)] == [MEMBER]
+    (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"]
+    assert f"<@{MEMBER}>" in found.message
+    world.provider.heal()
+    await world.pass_time(HOUR)
+    assert world.roles_of() == set()
+    assert [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"] == []
+
+
+async def test_an_admins_block_waits_for_nobody(world: World) -> None:
+    sub = await scheduled(world)
+    world.provider.fail("*", ProviderUnavailable())
+    await world.ledger.record_stale([sub.key], "test", world.now)
+    block = make_override(created_at=world.now, starts_at=world.now)
+    await world.ledger.record_overrides([block], [], [], world.now)
+    await converge_first(world)
+    assert world.roles_of() == set()

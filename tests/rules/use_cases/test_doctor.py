@@ -1,0 +1,165 @@
+"""What is wrong with the set-up, and what of it the bot can mend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from billing.errors import LedgerDamaged, ProviderRefused, ProviderUnavailable, RoleAboveBot
+from billing.model import Finding, Status
+from billing.use_cases.doctor import WAITS_TOO_LONG, diagnose, fix
+from billing.use_cases.revoke import revoke
+from billing.use_cases.sweep import sweep
+from tests.rules.builders import GUILD, MEMBER, NOW, OTHER_GUILD, ROLE
+from tests.rules.world import World
+
+WEBHOOK = Finding("webhook", ok=False, message="There is none.", cure="Make one.", fix="stripe:webhook")
+
+
+def faults(findings: list[Finding]) -> list[str]:
+    return [finding.what for finding in findings if not finding.ok]
+
+
+async def test_all_is_well(world: World) -> None:
+    await world.add_plan()
+    await world.subscribe()
+    world.provider.findings = [Finding("key", ok=True, message="Good.")]
+    findings = await diagnose(world.ports, GUILD, owner=True)
+    assert [finding.what for finding in findings] == ["key", "ledger", "backups"]
+    assert faults(findings) == []
+    assert ("check", "http://dues.example/webhooks/stripe") in world.provider.calls
+
+
+async def test_a_provider_that_cannot_be_asked_is_a_finding(world: World) -> None:
+    world.provider.fail("check", ProviderUnavailable())
+    (found, *_) = await diagnose(world.ports, GUILD, owner=True)
+    assert (found.what, found.ok, found.message) == ("Stripe", False, ProviderUnavailable().user_message)
+    assert found.cure
+
+
+async def test_no_provider_at_all_says_what_to_set(world: World) -> None:
+    found = (await diagnose(replace(world.ports, providers={}), GUILD))[0]
+    assert not found.ok
+    assert "STRIPE_API_KEY" in found.cure
+
+
+async def test_what_waits_too_long_is_told(world: World) -> None:
+    world.provider.fail("fetch_subscription", ProviderUnavailable())
+    await world.ring("subscription", "sub_1")
+    world.clock.advance(WAITS_TOO_LONG - 1)
+    assert faults(await diagnose(world.ports, GUILD)) == []
+    world.clock.advance(1)
+    assert faults(await diagnose(world.ports, GUILD)) == ["ledger"]
+
+
+async def test_parked_members_stand_under_their_reason(world: World) -> None:
+    await world.add_plan()
+    world.roles.faults[ROLE] = RoleAboveBot()
+    await world.subscribe()
+    (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"]
+    assert not found.ok
+    assert f"<@{MEMBER}>" in found.message
+    assert RoleAboveBot().user_message in found.message
+    assert "roles" not in faults(await diagnose(world.ports, OTHER_GUILD))
+
+
+async def test_only_what_is_wrong_and_can_be_mended_is_mended(world: World) -> None:
+    findings = [
+        WEBHOOK,
+        replace(WEBHOOK, what="fine", ok=True),
+        replace(WEBHOOK, what="by hand", fix=None),
+        replace(WEBHOOK, what="another's", fix="paypal:webhook"),
+    ]
+    assert await fix(world.ports, GUILD, findings) == ["webhook: mended."]
+    assert world.provider.fixed == ["stripe:webhook"]
+
+
+async def test_what_could_not_be_mended_says_why(world: World) -> None:
+    world.provider.fail("fix", ProviderRefused("The key may not."))
+    assert await fix(world.ports, GUILD, [WEBHOOK]) == ["webhook: The key may not."]
+
+
+async def test_waiting_members_are_tried_again(world: World) -> None:
+    await world.add_plan()
+    world.roles.faults[ROLE] = RoleAboveBot()
+    await world.subscribe()
+    world.roles.faults.clear()
+    (said,) = await fix(world.ports, GUILD, [])
+    assert "1 waiting" in said
+    await world.settle()
+    assert world.roles_of() == {ROLE}
+    assert await fix(world.ports, GUILD, []) == []
+
+
+async def test_what_runs_at_an_account_that_was_left_is_named(paying: World) -> None:
+    """The owner tried it in test mode, and went live."""
+    paying.provider.account = "live"
+    (found,) = [f for f in await diagnose(paying.ports, GUILD) if not f.ok]
+    assert "Stripe (test), where one subscription was running" in found.message
+    assert f"<@{MEMBER}>" in found.message
+    assert "/revoke" in found.cure
+    assert faults(await diagnose(paying.ports, OTHER_GUILD)) == []
+    await revoke(paying.ports, NOW)
+    assert faults(await diagnose(paying.ports, GUILD)) == []
+
+
+async def test_what_runs_at_a_provider_that_was_switched_off_is_named(paying: World) -> None:
+    found = await diagnose(replace(paying.ports, providers={}), GUILD)
+    assert faults(found) == ["providers", "payments elsewhere"]
+
+
+async def test_what_ended_at_an_account_that_was_left_is_not(paying: World) -> None:
+    await paying.change(replace(await paying.recorded(), status=Status.ENDED))
+    paying.provider.account = "live"
+    assert faults(await diagnose(paying.ports, GUILD)) == []
+
+
+async def test_others_than_the_owner_are_told_of_their_server_alone(world: World) -> None:
+    here = Finding("Price of Gold", ok=False, message="It is archived.", guild_id=GUILD)
+    there = Finding("Price of Silver", ok=False, message="It is archived.", guild_id=OTHER_GUILD)
+    world.provider.findings = [WEBHOOK, here, there]
+    found = await diagnose(world.ports, GUILD)
+    assert [f.what for f in found if not f.ok] == ["Price of Gold", "payment account"]
+    assert WEBHOOK.message not in "".join(f.message for f in found)
+    assert await fix(world.ports, GUILD, found) == []
+    assert world.provider.fixed == []
+    assert WEBHOOK in await diagnose(world.ports, GUILD, owner=True)
+
+
+async def test_how_much_waits_is_the_owners_to_read(world: World) -> None:
+    (told,) = [f.message for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "ledger"]
+    assert told == "Nothing is waiting."
+    await world.ring("subscription", "sub_1")
+    (said,) = [f.message for f in await diagnose(world.ports, OTHER_GUILD) if f.what == "ledger"]
+    assert said == "The bot is up to date with its work."
+    (told,) = [f.message for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "ledger"]
+    assert told == "Waiting: events 1."
+
+
+async def test_damage_that_was_found_after_the_start_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.ledger._whole, "damage", "row 3 missing from index")
+    (found,) = [one for one in await diagnose(world.ports, GUILD) if one.what == "ledger"]
+    assert (found.ok, found.message) == (False, LedgerDamaged.user_message)
+    assert "backup" in found.cure
+
+
+async def test_a_comparison_that_fails_is_told_and_is_a_fault_once_it_lasts(world: World) -> None:
+    await world.add_plan()
+    world.provider.fail("list_subscriptions", ProviderRefused("The key may not.", detail="status 401"))
+    await sweep(world.ports)
+    (found,) = [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "Stripe comparison"]
+    assert (found.ok, found.note) == (True, True)
+    world.clock.advance(2 * 3600 + 1)
+    (found,) = [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "Stripe comparison"]
+    assert not found.ok
+    assert "has failed since 2027-01-15 08:00 UTC" in found.message
+    assert "401" in found.message
+    (told,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "payment account"]
+    assert not told.ok
+    assert "401" not in told.message
+    world.provider.heal()
+    await sweep(world.ports)
+    assert not [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "Stripe comparison"]

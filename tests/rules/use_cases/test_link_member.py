@@ -1,0 +1,127 @@
+"""What an admin's link changes in the ledger, and what it does not open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from billing.errors import Conflict, NotAllowed, NotFound
+from billing.model import Binding, BoundBy
+from billing.signing import Signer
+from billing.use_cases.link_member import Ask, find_linkable, had_mask, link, open_page, unlink
+from billing.use_cases.manage import manage_link
+from billing.use_cases.subscribe import offer
+from providers.paypal.client import PayPalProvider
+from standins.clock import MovableClock
+from tests.rules.builders import (
+    ADMIN,
+    GUILD,
+    MEMBER,
+    OTHER_MEMBER,
+    ROLE,
+    SECOND_ROLE,
+    make_key,
+    make_plan,
+    make_price,
+    make_subscription,
+)
+from tests.rules.world import World
+
+ASK = Ask(GUILD, MEMBER, make_key(), ADMIN, owner=False)
+
+
+@pytest.fixture
+async def before(world: World) -> World:
+    """Somebody pays since before the bot; the plan has two roles, one of which the member has."""
+    await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
+    world.roles_of().add(SECOND_ROLE)
+    await world.change(make_subscription(at=world.now))
+    return world
+
+
+async def linked(world: World, ask: Ask = ASK) -> int:
+    made = await link(world.ports, ask, *await find_linkable(world.ports, ask))
+    await world.settle()
+    return had_mask(made)
+
+
+async def test_it_is_theirs_and_its_page_is_not(before: World) -> None:
+    await linked(before)
+    found = await before.recorded()
+    assert (found.binding, found.bound_by) == (Binding(GUILD, MEMBER), BoundBy.ADMIN)
+    assert before.roles_of() == {ROLE, SECOND_ROLE}
+    with pytest.raises(NotAllowed):
+        await manage_link(before.ports, MEMBER, make_key())
+    assert before.provider.count("manage_link") == 0
+
+
+async def test_one_customer_may_pay_for_others(before: World) -> None:
+    """Whose customer it is stays as it was: a link says nothing of it."""
+    await before.subscribe("sub_2")  # MEMBER's own, by the same customer
+    await linked(before, replace(ASK, member_id=OTHER_MEMBER))
+    assert (await before.recorded()).binding == Binding(GUILD, OTHER_MEMBER)
+
+
+async def test_a_customer_is_not_used_again_for_who_was_only_linked(before: World) -> None:
+    await linked(before)
+    second = make_plan(2, 900, prices=(make_price("price_2", "prod_2"),))
+    await offer(before.ports, GUILD, MEMBER, await before.add_plan(second))
+    assert before.provider.orders[-1].customer_id is None
+    await open_page(before.ports, GUILD, make_key(), ADMIN, owner=True)
+    await manage_link(before.ports, MEMBER, make_key())
+    third = make_plan(3, 901, prices=(make_price("price_3", "prod_3"),))
+    await offer(before.ports, GUILD, MEMBER, await before.add_plan(third))
+    assert before.provider.orders[-1].customer_id == "cus_1"
+
+
+async def test_undoing_takes_what_the_link_gave(before: World) -> None:
+    had = await linked(before)
+    await unlink(before.ports, GUILD, make_key(), ADMIN, had)
+    await before.settle()
+    assert before.roles_of() == {SECOND_ROLE}
+    with pytest.raises(Conflict):
+        await unlink(before.ports, GUILD, make_key(), ADMIN, had)
+
+
+async def test_what_was_bought_here_cannot_be_taken_away_by_an_undo(world: World) -> None:
+    await world.add_plan()
+    await world.subscribe()
+    with pytest.raises(Conflict):
+        await unlink(world.ports, GUILD, make_key(), ADMIN, 0)
+    assert world.roles_of() == {ROLE}
+
+
+async def test_what_the_provider_does_not_know_is_not_here(before: World) -> None:
+    with pytest.raises(NotFound):
+        await find_linkable(before.ports, replace(ASK, key=make_key("sub_9")))
+
+
+async def test_only_the_owner_opens_the_page(before: World) -> None:
+    await linked(before)
+    with pytest.raises(NotAllowed):
+        await open_page(before.ports, GUILD, make_key(), ADMIN, owner=False)
+    await open_page(before.ports, GUILD, make_key(), ADMIN, owner=True)
+    assert await manage_link(before.ports, MEMBER, make_key())
+    history = await before.ledger.load_history(GUILD, MEMBER, 9)
+    assert [one.who for one in history if one.why == "linked"] == [str(ADMIN), str(ADMIN)]
+
+
+@pytest.mark.parametrize("bound_by", list(BoundBy))
+async def test_paypal_shows_only_whom_dues_sold_it_to(bound_by: BoundBy) -> None:
+    """A link is no evidence; signed at PayPal it would pass for some once the ledger is lost."""
+    paypal = PayPalProvider(
+        "id",
+        "secret",
+        ("hook",),
+        "http://127.0.0.1:9",
+        MovableClock(),
+        ca_file=Path("x"),
+        signer=Signer([bytes(32)]),
+    )
+    theirs = replace(
+        make_subscription(), provider_status="ACTIVE", binding=Binding(GUILD, MEMBER), bound_by=bound_by
+    )
+    assert paypal.lacks_payer(theirs) is (bound_by in (BoundBy.PAGE, BoundBy.PROVIDER))
+    await paypal.close()

@@ -1,0 +1,132 @@
+"""What servers may share is told to the admins where one alone sells, else to the application's owner."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from billing.errors import DiscordUnavailable, ProviderNotFound, ProviderRefused
+from billing.model import BackupFailed, Event, Subject, WrongClock
+from billing.use_cases.sweep import sweep
+from billing.use_cases.webhook_health import look_at_arrivals
+from tests.rules.builders import DAY, GUILD, OTHER_GUILD, make_plan
+from tests.rules.world import World
+
+OWNER = 99
+HOUR = 3_600
+
+
+async def lose_notifications(world: World) -> None:
+    world.provider.events = [
+        Event("stripe", "test", "evt_true", "invoice.paid", Subject("subscription", "sub_1"), world.now)
+    ]
+    world.ports.arrivals.refuse("stripe", world.now)
+    world.clock.advance(61)
+    await look_at_arrivals(world.ports, world.provider)
+
+
+async def fail_to_sweep(world: World) -> None:
+    world.provider.fail("list_subscriptions", ProviderRefused("The key may not."))
+    await sweep(world.ports)
+    world.clock.advance(2 * HOUR + 1)
+    await sweep(world.ports)
+
+
+async def reverse_what_nobody_knows(world: World) -> None:
+    world.provider.fail("locate", ProviderNotFound())
+    await world.ring("sale.reversed", "pay_1")
+    await world.pass_time(HOUR)
+
+
+@pytest.fixture(params=[lose_notifications, fail_to_sweep, reverse_what_nobody_knows])
+def fault(request: pytest.FixtureRequest) -> Callable[[World], Awaitable[None]]:
+    found: Callable[[World], Awaitable[None]] = request.param
+    return found
+
+
+async def readers(world: World) -> list[tuple[int, int | None]]:
+    await world.settle()
+    return [(notice.guild_id, notice.member_id) for notice in world.messenger.told]
+
+
+async def test_the_admins_of_the_one_server_that_sells_are_told(
+    world: World, fault: Callable[[World], Awaitable[None]]
+) -> None:
+    await world.add_plan()
+    await fault(world)
+    assert await readers(world) == [(GUILD, None)]
+
+
+async def test_where_servers_share_the_account_its_owner_is_told_and_no_admin(
+    world: World, fault: Callable[[World], Awaitable[None]]
+) -> None:
+    await world.add_plan()
+    await world.add_plan(replace(make_plan(2), guild_id=OTHER_GUILD))
+    await fault(world)
+    assert await readers(world) == [(GUILD, OWNER)]
+
+
+async def test_an_owner_who_is_not_known_just_now_is_told_later(
+    world: World, fault: Callable[[World], Awaitable[None]]
+) -> None:
+    await world.add_plan()
+    await world.add_plan(replace(make_plan(2), guild_id=OTHER_GUILD))
+    world.roles.faults["owners"] = DiscordUnavailable()
+    await fault(world)
+    assert await readers(world) == []
+    world.roles.faults.clear()
+    await look_at_arrivals(world.ports, world.provider)
+    await sweep(world.ports)
+    await world.pass_time(HOUR)
+    assert await readers(world) == [(GUILD, OWNER)]
+
+
+@pytest.mark.parametrize("skew", [301.0, -31.0 * DAY])
+async def test_a_wrong_clock_is_told_once_until_it_is_right_again(world: World, skew: float) -> None:
+    await world.add_plan()
+    await sweep(world.ports)
+    assert await readers(world) == []
+    world.provider.clock_skew = skew
+    for _ in range(30):
+        await sweep(world.ports)
+        world.clock.advance(HOUR)
+    assert await readers(world) == [(GUILD, None)]
+    assert world.said(WrongClock) == [WrongClock(int(skew))]
+    world.provider.clock_skew = 300.0
+    await sweep(world.ports)
+    world.provider.clock_skew = skew
+    await sweep(world.ports)
+    assert len(await readers(world)) == 2
+
+
+async def test_a_wrong_clock_of_a_bot_of_several_servers_is_its_owner_s_to_hear_of(world: World) -> None:
+    await world.add_plan()
+    await world.add_plan(replace(make_plan(2), guild_id=OTHER_GUILD))
+    world.provider.clock_skew = 3_600.0
+    await sweep(world.ports)
+    assert await readers(world) == [(GUILD, OWNER)]
+
+
+async def test_a_failed_backup_of_a_bot_of_several_servers_is_told_to_its_owner(world: World) -> None:
+    await world.add_plan()
+    await world.add_plan(replace(make_plan(2), guild_id=OTHER_GUILD))
+    await world.ledger.record_backup_failed("The disk is full.", world.now)
+    for _ in range(3):
+        await sweep(world.ports)
+    assert await readers(world) == [(GUILD, OWNER)]
+    assert world.said(BackupFailed) == [BackupFailed()]
+    await world.ledger.record_backup_failed("", world.now)
+    await sweep(world.ports)
+    world.clock.advance(DAY)
+    await world.ledger.record_backup_failed("The disk is full.", world.now)
+    await sweep(world.ports)
+    assert len(await readers(world)) == 2
+
+
+async def test_a_failed_backup_is_told_once_where_one_server_sells(world: World) -> None:
+    await world.add_plan()
+    await world.ledger.record_backup_failed("The disk is full.", world.now)
+    await sweep(world.ports)
+    assert await readers(world) == [(GUILD, None)]

@@ -1,0 +1,118 @@
+"""A member's own word to cancel outlives an admin's stop, whoever was first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from billing.errors import Conflict, ProviderUnavailable
+from billing.model import IntentKind, IntentState
+from billing.use_cases.cancel import PATIENCE, cancel, preview_cancel, resume
+from billing.use_cases.execute_intent import STOPPED_ALREADY
+from billing.use_cases.lift import lift
+from billing.use_cases.revoke import Revocation, preview_revoke, revoke
+from tests.rules.builders import ADMIN, DAY, GUILD, MEMBER, NOW, make_key, make_order
+from tests.rules.world import World
+
+
+async def lifted(world: World, decision: str) -> None:
+    undone = await lift(world.ports, GUILD, decision, ADMIN)
+    await world.pass_time(PATIENCE)
+    assert undone.intents == ()
+    assert world.provider.count("resume") == 0
+
+
+def ends(world: World) -> bool:
+    return world.provider.subscriptions["sub_1"].ends_with_period
+
+
+async def test_cancelled_while_the_admins_stop_stands_it_stays_cancelled(paying: World) -> None:
+    decision = (await revoke(paying.ports, make_order())).decision_id
+    assert (await preview_cancel(paying.ports, MEMBER, make_key())).by_admins
+    receipt = await cancel(paying.ports, MEMBER, make_key())
+    assert receipt.intent.state is IntentState.DONE
+    assert paying.provider.count("cancel_at_period_end") == 1
+    with pytest.raises(Conflict, match="cancelled already"):
+        await preview_cancel(paying.ports, MEMBER, make_key())
+    await lifted(paying, decision)
+    assert ends(paying)
+
+
+async def test_cancelled_while_the_admins_stop_waits_for_the_provider(paying: World) -> None:
+    paying.provider.fail("*", ProviderUnavailable())
+    decision = (await revoke(paying.ports, make_order())).decision_id
+    own = await cancel(paying.ports, MEMBER, make_key())
+    assert own.intent.by == MEMBER
+    paying.provider.heal()
+    await lifted(paying, decision)
+    assert ends(paying)
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_a_stop_at_once_that_the_provider_never_heard_of(paying: World, *, before: bool) -> None:
+    paying.provider.fail("*", ProviderUnavailable())
+    if before:
+        await cancel(paying.ports, MEMBER, make_key())
+    decision = (await revoke(paying.ports, NOW)).decision_id
+    if not before:
+        await cancel(paying.ports, MEMBER, make_key())
+    paying.provider.heal()
+    await lifted(paying, decision)
+    assert ends(paying)
+
+
+async def test_cancelled_first_it_stays_cancelled(paying: World) -> None:
+    await cancel(paying.ports, MEMBER, make_key())
+    await lifted(paying, (await revoke(paying.ports, make_order())).decision_id)
+    assert ends(paying)
+
+
+async def test_cancelled_on_the_providers_page_while_the_stop_waits(paying: World) -> None:
+    paying.provider.fail("*", ProviderUnavailable())
+    done = await revoke(paying.ports, make_order())
+    paying.provider.heal()
+    await stays_cancelled_by_hand(paying, done)
+
+
+async def test_cancelled_on_the_providers_page_while_the_question_stands(paying: World) -> None:
+    seen = await preview_revoke(paying.ports, make_order())
+    await cancel_by_hand(paying)
+    done = await revoke(paying.ports, make_order(), seen)
+    assert [i.outcome for i in done.intents] == [STOPPED_ALREADY]
+    await stays_cancelled_by_hand(paying, done)
+
+
+async def cancel_by_hand(world: World) -> None:
+    seen = await world.recorded()
+    world.provider.subscriptions["sub_1"] = replace(seen, ends_at=seen.period_end, binding=None)
+
+
+async def stays_cancelled_by_hand(world: World, done: Revocation) -> None:
+    await cancel_by_hand(world)
+    await world.pass_time(DAY)
+    assert world.provider.count("cancel_at_period_end") == 0
+    await lifted(world, done.decision_id)
+    assert ends(world)
+
+
+async def test_resumed_and_revoked_later_it_is_resumed_again(paying: World) -> None:
+    """An old word to cancel that the member took back, here or on the provider's page, counts no more."""
+    await cancel(paying.ports, MEMBER, make_key())
+    await resume(paying.ports, MEMBER, make_key())
+    await cancel(paying.ports, MEMBER, make_key())
+    await paying.change(replace(await paying.recorded(), ends_at=None))
+    done = await revoke(paying.ports, make_order())
+    (back,) = (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents
+    assert (back.kind, back.state) == (IntentKind.RESUME, IntentState.DONE)
+    assert not ends(paying)
+
+
+async def test_an_earlier_undone_stop_is_no_reason_to_resume(paying: World) -> None:
+    first = await revoke(paying.ports, make_order())
+    await lift(paying.ports, GUILD, first.decision_id, ADMIN)
+    own = await paying.recorded()
+    await paying.change(replace(own, ends_at=own.period_end))
+    second = await revoke(paying.ports, make_order())
+    assert (await lift(paying.ports, GUILD, second.decision_id, ADMIN)).intents == ()
+    assert ends(paying)

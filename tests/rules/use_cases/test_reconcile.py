@@ -1,0 +1,383 @@
+"""From the ledger to a member's roles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from billing.errors import (
+    DiscordError,
+    DiscordUnavailable,
+    GuildGone,
+    MemberGone,
+    RoleAboveBot,
+    RoleGone,
+    RolesNotPermitted,
+)
+from billing.model import OverrideKind, RoleRefused, Status
+from billing.use_cases.audit_members import audit_members
+from billing.use_cases.reconcile import RETELL_DAYS, reconcile_member
+from tests.rules.builders import (
+    ADMIN,
+    DAY,
+    FOREIGN_ROLE,
+    GRACE,
+    GUILD,
+    MEMBER,
+    OTHER_MEMBER,
+    ROLE,
+    SECOND_ROLE,
+    make_override,
+    make_plan,
+    make_price,
+)
+from tests.rules.world import World
+
+
+async def granted(world: World) -> frozenset[int]:
+    """The roles that the ledger knows as given by us."""
+    return (await world.ledger.load_member_state(GUILD, MEMBER)).granted
+
+
+async def parked(world: World) -> list[tuple[int, str]]:
+    return await world.ledger.load_parked(GUILD)
+
+
+async def test_every_role_of_the_plan_is_given_and_remembered(world: World) -> None:
+    await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
+    await world.subscribe()
+    assert world.roles_of() == {ROLE, SECOND_ROLE}
+    assert await granted(world) == {ROLE, SECOND_ROLE}
+
+
+async def test_the_ledger_knows_of_a_role_before_it_is_given(world: World) -> None:
+    """A crash in between must not leave a role that nobody takes again."""
+    await world.add_plan()
+    world.roles.faults[ROLE] = DiscordUnavailable()
+    await world.subscribe()
+    assert world.roles_of() == set()
+    assert await granted(world) == {ROLE}
+
+
+async def test_grants_come_before_takes(world: World) -> None:
+    await world.add_plan(make_plan(1, 700))
+    await world.add_plan(make_plan(2, 600, 800, prices=(make_price("price_2", "prod_2"),)))
+    sub = await world.subscribe()
+    await world.change(replace(sub, items=(replace(sub.items[0], price=make_price("price_2", "prod_2")),)))
+    assert world.roles.changes() == [("give", 700), ("give", 600), ("give", 800), ("take", 700)]
+
+
+async def test_a_role_that_others_gave_is_never_taken(world: World) -> None:
+    await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
+    world.roles_of().update({FOREIGN_ROLE, SECOND_ROLE})
+    sub = await world.subscribe()
+    assert await granted(world) == {ROLE}
+    await world.change(replace(sub, status=Status.ENDED))
+    assert world.roles_of() == {FOREIGN_ROLE, SECOND_ROLE}
+
+
+async def test_a_role_of_several_sources_goes_with_the_last(world: World) -> None:
+    await world.add_plan()
+    await world.add_plan(make_plan(2, ROLE, prices=(make_price("price_2", "prod_2"),)))
+    first = await world.subscribe()
+    second = await world.subscribe(
+        "sub_2", items=(replace(first.items[0], price=make_price("price_2", "prod_2")),)
+    )
+    await world.change(replace(first, status=Status.ENDED))
+    assert world.roles_of() == {ROLE}
+    await world.change(replace(second, status=Status.ENDED))
+    assert world.roles_of() == set()
+
+
+async def test_several_sources_give_the_roles_of_all(world: World) -> None:
+    await world.add_plan()
+    await world.add_plan(make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),)))
+    first = await world.subscribe()
+    await world.subscribe("sub_2", items=(replace(first.items[0], price=make_price("price_2", "prod_2")),))
+    assert world.roles_of() == {ROLE, SECOND_ROLE}
+    await world.change(replace(first, status=Status.ENDED))
+    assert world.roles_of() == {SECOND_ROLE}
+
+
+async def test_what_is_unknown_neither_gives_nor_takes(world: World) -> None:
+    await world.add_plan()
+    sub = await world.subscribe()
+    await world.change(replace(sub, status=Status.UNKNOWN, provider_status="new_word"))
+    await world.pass_time(2 * GRACE)
+    assert world.roles_of() == {ROLE}
+    world.roles_of().clear()
+    await world.mark()
+    await world.settle()
+    assert world.roles_of() == set()
+
+
+async def test_a_role_taken_by_hand_is_given_again(world: World) -> None:
+    await world.add_plan()
+    await world.subscribe()
+    world.roles_of().clear()
+    await world.mark()
+    await world.settle()
+    assert world.roles_of() == {ROLE}
+
+
+async def test_a_grant_gives_and_runs_out_by_time(world: World) -> None:
+    plan = await world.add_plan()
+    grant = make_override(plan.id, OverrideKind.GRANT, until=world.now + DAY)
+    await world.ledger.record_overrides([grant], [], [], world.now)
+    await world.settle()
+    assert world.roles_of() == {ROLE}
+    await world.pass_time(DAY)
+    assert world.roles_of() == set()
+
+
+async def test_a_removed_plan_keeps_the_roles_of_its_payers(world: World) -> None:
+    plan = await world.add_plan()
+    await world.subscribe()
+    await world.ledger.record_plan(replace(plan, removed_at=world.now), str(ADMIN), world.now)
+    await world.settle()
+    assert world.roles_of() == {ROLE}
+
+
+async def test_history_tells_what_changed_and_why(world: World) -> None:
+    await world.add_plan()
+    sub = await world.subscribe()
+    await world.change(replace(sub, status=Status.ENDED))
+    rows = [c for c in await world.ledger.load_history(GUILD, MEMBER, 99) if c.subject == "roles"]
+    assert [(c.before, c.after, c.why) for c in rows] == [
+        (str(ROLE), "", "no entitlement left"),
+        ("", str(ROLE), "paid"),
+    ]
+
+
+async def test_history_tells_of_a_change_whose_end_was_not_seen(world: World) -> None:
+    """One role was given, then Discord went down: the next try finds it there."""
+    await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
+    world.roles.faults[SECOND_ROLE] = DiscordUnavailable()
+    await world.subscribe()
+    world.roles.faults.clear()
+    await world.pass_time(5)
+    rows = [c for c in await world.ledger.load_history(GUILD, MEMBER, 99) if c.subject == "roles"]
+    assert [c.after for c in rows] == [str(SECOND_ROLE), str(ROLE)]
+
+
+async def test_nothing_to_change_writes_no_history(world: World) -> None:
+    await world.add_plan()
+    await world.subscribe()
+    before = len(await world.ledger.load_history(GUILD, MEMBER, 99))
+    await world.mark()
+    await world.settle()
+    assert len(await world.ledger.load_history(GUILD, MEMBER, 99)) == before
+    assert world.roles.changes() == [("give", ROLE)]
+
+
+@pytest.mark.parametrize("give", [True, False])
+async def test_a_change_that_does_not_read_back_is_tried_again(world: World, *, give: bool) -> None:
+    await world.add_plan()
+    if give:
+        world.roles.deaf.add(ROLE)
+        await world.subscribe()
+    else:
+        sub = await world.subscribe()
+        world.roles.deaf.add(ROLE)
+        await world.change(replace(sub, status=Status.ENDED))
+    tries = len(world.roles.changes())
+    assert world.roles_of() == (set() if give else {ROLE})
+    assert (await world.ledger.load_health(world.now)).members == 1
+    world.roles.deaf.clear()
+    await world.pass_time(5)
+    assert world.roles_of() == ({ROLE} if give else set())
+    assert len(world.roles.changes()) == tries + 1
+
+
+async def test_tries_grow_apart_while_discord_is_down(world: World) -> None:
+    await world.add_plan()
+    world.roles.faults["fetch"] = DiscordUnavailable()
+    await world.subscribe()
+    await world.pass_time(DAY)
+    assert 90 < len(world.roles.log) < 115
+    world.roles.faults.clear()
+    await world.pass_time(900)
+    assert world.roles_of() == {ROLE}
+
+
+REFUSALS: list[DiscordError] = [RoleAboveBot(), RolesNotPermitted(), RoleGone()]
+
+
+class TestRefused:
+    """A cause that a person must mend: parked with the reason, told once, tried when it may have gone."""
+
+    @pytest.mark.parametrize("error", REFUSALS)
+    async def test_it_is_parked_and_told_once(self, world: World, error: DiscordError) -> None:
+        await world.add_plan()
+        world.roles.faults[ROLE] = error
+        await world.subscribe()
+        assert await parked(world) == [(MEMBER, error.user_message)]
+        for _ in range(3):
+            await world.mark()
+            await world.pass_time(60)
+        (notice,) = world.told("role_refused")
+        assert notice.member_id is None
+        assert notice.body == RoleRefused(MEMBER, error.user_message, ROLE)
+        assert (await world.ledger.load_health(world.now)).members == 0
+
+    async def test_a_hundred_members_are_one_thing_to_mend(self, world: World) -> None:
+        await world.add_plan()
+        grants = [
+            replace(make_override(1, OverrideKind.GRANT), member_id=member) for member in range(1_000, 1_100)
+        ]
+        world.roles.faults[ROLE] = RoleAboveBot()
+        await world.ledger.record_overrides(grants, [], [], world.now)
+        await world.settle()
+        assert len(await parked(world)) == 100
+        assert len(world.told("role_refused")) == 1
+
+    async def test_it_is_told_again_when_a_month_has_passed(self, world: World) -> None:
+        await world.add_plan()
+        world.roles.faults[ROLE] = RoleAboveBot()
+        await world.subscribe()
+        await world.pass_time(RETELL_DAYS * DAY)
+        await world.mark()
+        await world.settle()
+        assert len(world.told("role_refused")) == 2
+
+    async def test_one_role_refused_does_not_keep_the_others(self, world: World) -> None:
+        await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
+        world.roles.faults[ROLE] = RoleAboveBot()
+        await world.subscribe()
+        assert world.roles_of() == {SECOND_ROLE}
+
+    async def test_a_give_refused_does_not_keep_the_takes(self, world: World) -> None:
+        await world.add_plan()
+        await world.add_plan(make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),)))
+        sub = await world.subscribe()
+        world.roles.faults[SECOND_ROLE] = RoleGone()
+        await world.change(
+            replace(sub, items=(replace(sub.items[0], price=make_price("price_2", "prod_2")),))
+        )
+        assert world.roles_of() == set()
+
+    async def test_mended_it_leaves_parking(self, world: World) -> None:
+        await world.add_plan()
+        world.roles.faults[ROLE] = RoleAboveBot()
+        await world.subscribe()
+        world.roles.faults.clear()
+        await world.mark()
+        await world.settle()
+        assert await parked(world) == []
+        assert world.roles_of() == {ROLE}
+
+    async def test_a_give_refused_is_not_ours_to_take(self, world: World) -> None:
+        await world.add_plan()
+        world.roles.faults[ROLE] = RoleAboveBot()
+        sub = await world.subscribe()
+        assert await granted(world) == set()
+        world.roles.faults.clear()
+        world.roles_of().add(ROLE)  # an admin helps out by hand
+        await world.change(replace(sub, status=Status.ENDED))
+        assert world.roles_of() == {ROLE}
+
+    async def test_a_take_refused_stays_ours_to_take(self, world: World) -> None:
+        await world.add_plan()
+        sub = await world.subscribe()
+        world.roles.faults[ROLE] = RoleAboveBot()
+        await world.change(replace(sub, status=Status.ENDED))
+        assert await parked(world) == [(MEMBER, RoleAboveBot().user_message)]
+        world.roles.faults.clear()
+        await world.mark()
+        await world.settle()
+        assert world.roles_of() == set()
+
+
+class TestGone:
+    async def test_a_member_who_left_while_paying_is_parked_and_told(self, world: World) -> None:
+        await world.add_plan()
+        world.roles.gone.add((GUILD, MEMBER))
+        await world.subscribe()
+        assert await parked(world) == [(MEMBER, MemberGone().user_message)]
+        assert world.said(RoleRefused) == [RoleRefused(MEMBER, MemberGone().user_message)]
+
+    async def test_who_left_and_is_owed_nothing_is_not_worth_a_word(self, world: World) -> None:
+        await world.add_plan()
+        sub = await world.subscribe()
+        world.roles.gone.add((GUILD, MEMBER))
+        await world.change(replace(sub, status=Status.ENDED))
+        assert await parked(world) == []
+        assert world.told("role_refused") == []
+        world.roles_of().clear()
+        world.roles.gone.clear()
+        await world.mark()
+        await world.settle()
+        assert await granted(world) == frozenset()
+
+    async def test_who_comes_back_gets_the_roles_back(self, world: World) -> None:
+        await world.add_plan()
+        await world.subscribe()
+        world.roles.gone.add((GUILD, MEMBER))
+        world.roles_of().clear()
+        await world.mark()
+        await world.settle()
+        world.roles.gone.clear()
+        await world.mark(why="joined")
+        await world.settle()
+        assert world.roles_of() == {ROLE}
+        assert await parked(world) == []
+
+    async def test_a_role_that_was_not_given_as_they_left_is_not_ours(self, world: World) -> None:
+        await world.add_plan()
+        world.roles.faults[ROLE] = MemberGone()
+        await world.subscribe()
+        assert await parked(world) == [(MEMBER, MemberGone().user_message)]
+        assert await granted(world) == frozenset()
+        world.roles.faults.clear()
+        world.clock.advance(60)
+        await audit_members(world.ports)
+        await world.settle()
+        assert world.roles_of() == {ROLE}
+
+    async def test_roles_stay_ours_while_the_bot_is_away(self, world: World) -> None:
+        """Who kicks the bot and invites it again must not keep members with roles for nothing."""
+        await world.add_plan()
+        sub = await world.subscribe()
+        world.roles.faults["fetch"] = GuildGone()
+        await world.change(replace(sub, status=Status.ENDED))
+        assert world.roles_of() == {ROLE}
+        world.roles.faults.clear()
+        await world.mark()
+        await world.settle()
+        assert world.roles_of() == set()
+
+    async def test_a_server_that_put_the_bot_out_is_not_told_so(self, world: World) -> None:
+        await world.add_plan()
+        world.roles.faults["fetch"] = GuildGone()
+        await world.subscribe()
+        assert await parked(world) == [(MEMBER, GuildGone().user_message)]
+        assert world.told("role_refused") == []
+
+    async def test_the_end_of_a_right_is_seen_while_the_member_is_gone(self, world: World) -> None:
+        await world.add_plan()
+        sub = await world.subscribe()
+        world.roles.gone.add((GUILD, MEMBER))
+        await world.change(replace(sub, ends_at=world.now + DAY))
+        assert len(await parked(world)) == 1
+        await world.pass_time(DAY)
+        assert await parked(world) == []
+
+
+async def test_a_reason_that_comes_meanwhile_keeps_the_mark(world: World) -> None:
+    await world.add_plan()
+    await world.subscribe()
+    await world.mark()
+    (mark,) = await world.ledger.load_marked(world.now, 9)
+    await world.mark(why="something new")
+    await reconcile_member(world.ports, mark)
+    (left,) = await world.ledger.load_marked(world.now, 9)
+    assert left.version == mark.version + 1
+
+
+async def test_members_do_not_touch_one_another(world: World) -> None:
+    await world.add_plan()
+    world.roles.members[GUILD, OTHER_MEMBER].add(ROLE)
+    sub = await world.subscribe()
+    await world.change(replace(sub, status=Status.ENDED))
+    assert world.roles_of(OTHER_MEMBER) == {ROLE}

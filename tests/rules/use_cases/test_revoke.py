@@ -1,0 +1,377 @@
+"""An admin ends a member's access and stops the billing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.errors import Conflict, ProviderRefused, ProviderUnavailable
+from billing.model import (
+    IntentState,
+    Item,
+    Money,
+    Override,
+    OverrideKind,
+    Plan,
+    Revoked,
+    Status,
+    Subscription,
+)
+from billing.rules.access import decide, plans_of
+from billing.use_cases.cancel import PATIENCE, cancel, resume
+from billing.use_cases.execute_intent import execute_intent
+from billing.use_cases.lift import lift
+from billing.use_cases.revoke import AffectedSubscription, _blocks, preview_revoke, revoke
+from tests.rules.builders import (
+    ADMIN,
+    DAY,
+    GUILD,
+    MEMBER,
+    NOW,
+    OTHER_GUILD,
+    OTHER_MEMBER,
+    ROLE,
+    SECOND_ROLE,
+    make_key,
+    make_order,
+    make_override,
+    make_plan,
+    make_price,
+    make_subscription,
+)
+from tests.rules.strategies import MOMENTS, plan_lists, subscriptions
+from tests.rules.world import World
+
+SECOND = make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),))
+
+
+def status(world: World) -> Status:
+    return world.provider.subscriptions["sub_1"].status
+
+
+class TestLookedAtFirst:
+    """What the admin is shown, and decides about, is what the provider says now."""
+
+    async def renewed_unheard(self, world: World) -> int:
+        """The period went by and was paid anew, and no event of it has come; when the new one ends."""
+        sub = await world.recorded()
+        assert sub.period_end is not None
+        world.clock.at = sub.period_end + DAY
+        end = sub.period_end + 30 * DAY
+        renewed = replace(sub, period_start=sub.period_end, period_end=end, binding=None)
+        world.provider.subscriptions["sub_1"] = renewed
+        return end
+
+    async def test_a_renewal_that_nobody_told_of_counts(self, paying: World) -> None:
+        end = await self.renewed_unheard(paying)
+        (affected,) = await preview_revoke(paying.ports, make_order())
+        assert affected.subscription.period_end == end
+        done = await revoke(paying.ports, make_order(), [affected])
+        blocks = await paying.ledger.load_decision(done.decision_id)
+        assert {block.starts_at for block in blocks} == {end}
+        await paying.settle()
+        assert paying.roles_of() == {ROLE}
+
+    async def test_one_that_ended_unheard_is_not_revoked(self, paying: World) -> None:
+        paying.provider.subscriptions["sub_1"] = replace(await paying.recorded(), status=Status.ENDED)
+        assert await preview_revoke(paying.ports, make_order()) == []
+
+    async def test_while_the_provider_is_down_what_is_recorded_counts(self, paying: World) -> None:
+        await self.renewed_unheard(paying)
+        paying.provider.fail("*", ProviderUnavailable())
+        (affected,) = await preview_revoke(paying.ports, make_order())
+        assert affected.subscription == await paying.recorded()
+
+    async def test_all_are_asked_for_at_once(self, paying: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        await paying.add_plan(SECOND)
+        await paying.subscribe("sub_2", items=(Item(make_price("price_2", "prod_2")),))
+        fetch, together = paying.provider.fetch_subscription, asyncio.Barrier(2)
+
+        async def fetch_with_the_other(subscription_id: str) -> Subscription:
+            async with together:
+                return await fetch(subscription_id)
+
+        monkeypatch.setattr(paying.provider, "fetch_subscription", fetch_with_the_other)
+        assert len(await preview_revoke(paying.ports, make_order())) == 2
+
+    async def test_at_once_nobody_is_asked(self, paying: World) -> None:
+        before = paying.provider.count("fetch_subscription")
+        await preview_revoke(paying.ports, NOW)
+        assert paying.provider.count("fetch_subscription") == before
+
+
+class TestNow:
+    async def test_access_and_billing_end(self, paying: World) -> None:
+        done = await revoke(paying.ports, NOW)
+        assert [i.state for i in done.intents] == [IntentState.DONE]
+        assert paying.provider.subscriptions["sub_1"].status is Status.ENDED
+        await paying.settle()
+        assert paying.roles_of() == set()
+
+    async def test_the_member_is_told_with_the_reason(self, paying: World) -> None:
+        done = await revoke(paying.ports, NOW)
+        await paying.settle()
+        (notice,) = paying.told("revoked")
+        assert notice.member_id == MEMBER
+        assert notice.body == Revoked(done.decision_id, "spam", "Plan 1", taken=(ROLE,))
+
+    async def test_the_role_goes_even_while_the_provider_is_down(self, paying: World) -> None:
+        paying.provider.fail("*", ProviderUnavailable())
+        done = await revoke(paying.ports, NOW)
+        assert [i.state for i in done.intents] == [IntentState.PENDING]
+        await paying.settle()
+        assert paying.roles_of() == set()
+        assert status(paying) is Status.ACTIVE
+        paying.provider.heal()
+        await paying.pass_time(PATIENCE)
+        assert status(paying) is Status.ENDED
+
+    async def test_nobody_is_asked_before_the_decision_is_kept(
+        self, paying: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        order = replace(NOW, refund=True)
+        paying.provider.pay("sub_1", "pay_1")
+        seen = await preview_revoke(paying.ports, order)
+        calls = len(paying.provider.calls)
+        record = paying.ledger.record_overrides
+
+        async def recorded(*args: Any, **more: Any) -> None:
+            assert len(paying.provider.calls) == calls
+            await record(*args, **more)
+
+        monkeypatch.setattr(paying.ledger, "record_overrides", recorded)
+        done = await revoke(paying.ports, order, seen)
+        assert {i.state for i in done.intents} == {IntentState.DONE}
+        assert paying.provider.payments["pay_1"].refunded == 500
+
+    async def test_one_that_came_after_the_question_is_stopped_and_refunded_too(self, paying: World) -> None:
+        seen = await preview_revoke(paying.ports, replace(NOW, refund=True))
+        await paying.subscribe("sub_2")
+        paying.provider.pay("sub_2", "pay_2")
+        await revoke(paying.ports, replace(NOW, refund=True), seen)
+        assert {s.status for s in paying.provider.subscriptions.values()} == {Status.ENDED}
+        assert paying.provider.payments["pay_2"].refunded == 500
+
+    async def test_an_answer_that_was_lost_is_looked_up(self, paying: World) -> None:
+        paying.provider.fail("cancel_now", ProviderUnavailable(), after=True)
+        done = await revoke(paying.ports, NOW)
+        assert [i.state for i in done.intents] == [IntentState.DONE]
+        await paying.pass_time(DAY)
+        assert paying.provider.count("cancel_now") == 1
+
+    async def test_a_refusal_is_told_to_the_admins(self, paying: World) -> None:
+        paying.provider.fail("cancel_now", ProviderRefused())
+        done = await revoke(paying.ports, NOW)
+        assert [i.state for i in done.intents] == [IntentState.FAILED]
+        await paying.settle()
+        (notice,) = paying.told("intent_outcome")
+        assert notice.member_id is None
+        assert paying.roles_of() == set()
+
+    async def test_it_outlives_a_later_payment(self, paying: World) -> None:
+        await revoke(paying.ports, NOW)
+        await paying.settle()
+        new = await paying.subscribe("sub_2")
+        assert paying.roles_of() == set()
+        assert paying.provider.subscriptions["sub_2"].ends_at == new.period_end
+
+    async def test_of_one_plan_the_others_stay(self, paying: World) -> None:
+        second = await paying.add_plan(SECOND)
+        await paying.subscribe("sub_2", items=(Item(SECOND.prices[0]),))
+        await revoke(paying.ports, replace(NOW, plan_id=second.id))
+        await paying.settle()
+        assert paying.roles_of() == {ROLE}
+        assert paying.provider.subscriptions["sub_1"].status is Status.ACTIVE
+        assert paying.provider.subscriptions["sub_2"].status is Status.ENDED
+
+    async def test_of_all_every_subscription_ends(self, paying: World) -> None:
+        await paying.add_plan(SECOND)
+        await paying.subscribe("sub_2", items=(Item(SECOND.prices[0]),))
+        await revoke(paying.ports, NOW)
+        await paying.settle()
+        assert paying.roles_of() == set()
+        assert {s.status for s in paying.provider.subscriptions.values()} == {Status.ENDED}
+
+    async def test_a_grant_ends_too(self, world: World) -> None:
+        plan = await world.add_plan()
+        await world.ledger.record_overrides([make_override(plan.id, OverrideKind.GRANT)], [], [], world.now)
+        await world.settle()
+        assert world.roles_of() == {ROLE}
+        await revoke(world.ports, make_order(plan_id=plan.id))
+        await world.settle()
+        assert world.roles_of() == set()
+
+    async def test_a_crash_after_the_decision_loses_nothing(
+        self, paying: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def crash(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(paying.provider, "cancel_now", crash)
+        with pytest.raises(KeyboardInterrupt):
+            await revoke(paying.ports, replace(NOW, refund=True))
+        monkeypatch.undo()
+        await paying.pass_time(PATIENCE)
+        assert paying.roles_of() == set()
+        assert paying.provider.subscriptions["sub_1"].status is Status.ENDED
+        assert paying.provider.payments["pay_1"].refunded == 500
+        assert len(paying.told("revoked")) == 1
+
+
+class TestPeriodEnd:
+    async def test_roles_stay_until_the_end_and_nothing_renews(self, paying: World) -> None:
+        done = await revoke(paying.ports, make_order())
+        (affected,) = done.affected
+        end = affected.subscription.period_end or 0
+        await paying.settle()
+        assert paying.roles_of() == {ROLE}
+        assert paying.provider.subscriptions["sub_1"].ends_at == end
+        assert paying.said(Revoked)[0].until == end
+        await paying.pass_time(end - paying.now)
+        assert paying.roles_of() == set()
+
+    async def test_it_stands_when_the_member_resumes_at_the_provider(self, paying: World) -> None:
+        await revoke(paying.ports, make_order())
+        await paying.settle()
+        await paying.change(replace(await paying.recorded(), ends_at=None))
+        assert paying.provider.subscriptions["sub_1"].ends_at is not None
+        with pytest.raises(Conflict, match="admins"):
+            await resume(paying.ports, MEMBER, make_key())
+
+    async def test_it_stands_when_the_provider_was_down_until_after_the_end(self, paying: World) -> None:
+        paying.provider.fail("*", ProviderUnavailable())
+        await revoke(paying.ports, make_order())
+        await paying.settle()
+        paying.clock.at = (await paying.recorded()).period_end or 0
+        await paying.settle()
+        assert paying.roles_of() == set()
+
+    async def test_one_that_is_cancelled_already_is_only_blocked(self, paying: World) -> None:
+        await cancel(paying.ports, MEMBER, make_key())
+        done = await revoke(paying.ports, make_order())
+        assert done.intents == ()
+        assert paying.provider.count("cancel_at_period_end") == 1
+
+    async def test_what_is_owed_ends_at_once(self, paying: World) -> None:
+        await paying.change(replace(await paying.recorded(), status=Status.PAST_DUE, unpaid_since=paying.now))
+        await revoke(paying.ports, make_order())
+        await paying.settle()
+        assert paying.roles_of() == set()
+        assert paying.provider.subscriptions["sub_1"].status is Status.ENDED
+        assert paying.said(Revoked)[0].until is None
+
+    async def test_of_two_subscriptions_of_a_plan_the_longer_is_kept(self, paying: World) -> None:
+        """Both are paid; the role goes when the last of it is used up."""
+        await paying.pass_time(10 * DAY)
+        longer = await paying.subscribe("sub_2")
+        await revoke(paying.ports, make_order())
+        first = await paying.recorded()
+        await paying.pass_time((first.period_end or 0) - paying.now)
+        await paying.change(replace(paying.provider.subscriptions["sub_1"], status=Status.ENDED))
+        assert paying.roles_of() == {ROLE}
+        await paying.pass_time((longer.period_end or 0) - paying.now)
+        assert paying.roles_of() == set()
+
+    async def test_a_wish_of_the_members_own_stays_theirs(self, paying: World) -> None:
+        """It waits for the provider already; the member hears of it, and lifting does not undo it."""
+        paying.provider.fail("cancel_at_period_end", ProviderUnavailable())
+        own = await cancel(paying.ports, MEMBER, make_key())
+        paying.provider.heal()
+        done = await revoke(paying.ports, make_order())
+        assert [i.id for i in done.intents] == [own.intent.id]
+        assert done.intents[0].state is IntentState.DONE
+        await paying.settle()
+        assert paying.told("intent_outcome")[0].member_id == MEMBER
+        assert (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents == ()
+
+
+class TestPreview:
+    async def test_it_shows_what_would_stop_and_changes_nothing(self, paying: World) -> None:
+        (affected,) = await preview_revoke(paying.ports, make_order(refund=True))
+        assert affected.subscription.key == make_key()
+        assert [plan.id for plan in affected.plans] == [1]
+        assert affected.refundable == Money(500, "eur")
+        assert await paying.ledger.load_overrides(GUILD, MEMBER, paying.now) == []
+        assert paying.provider.count("cancel_now", "cancel_at_period_end", "refund") == 0
+
+    @pytest.mark.parametrize(
+        "other", [{"member_id": OTHER_MEMBER}, {"guild_id": OTHER_GUILD}, {"plan_id": 77}]
+    )
+    async def test_nothing_of_that_kind_is_stopped(self, paying: World, other: dict[str, int]) -> None:
+        done = await revoke(paying.ports, replace(NOW, **other))  # type: ignore[arg-type]  # all ints
+        assert (done.affected, done.intents) == ((), ())
+        await paying.settle()
+        assert paying.roles_of() == {ROLE}
+
+    async def test_an_ended_one_is_nothing(self, paying: World) -> None:
+        await paying.change(replace(await paying.recorded(), status=Status.ENDED))
+        assert await preview_revoke(paying.ports, make_order()) == []
+
+    async def test_one_that_ended_with_time_left_is_something(self, paying: World) -> None:
+        ended = replace(await paying.recorded(), status=Status.ENDED, paid_through=paying.now + DAY)
+        await paying.change(ended)
+        assert paying.roles_of() == {ROLE}
+        assert (await revoke(paying.ports, NOW)).intents == ()
+        await paying.settle()
+        assert paying.roles_of() == set()
+
+
+async def test_what_is_settled_is_not_carried_out_again(paying: World) -> None:
+    """The worker read it before somebody else carried it out."""
+    done = await revoke(paying.ports, replace(NOW, refund=True))
+    old = [replace(i, state=IntentState.PENDING) for i in done.intents]
+    assert [await execute_intent(paying.ports, i) for i in old] == list(done.intents)
+    assert paying.provider.count("cancel_now", "refund") == 2
+
+
+def affected_by(subs: list[Subscription], plans: list[Plan]) -> list[AffectedSubscription]:
+    return [AffectedSubscription(s, tuple(plans_of(s, plans))) for s in subs]
+
+
+SUBSCRIPTIONS = st.lists(subscriptions(), min_size=1, max_size=3)
+
+
+@given(SUBSCRIPTIONS, plan_lists(), MOMENTS, st.none() | st.integers(1, 4), MOMENTS)
+def test_blocks_at_once_leave_nothing_of_what_was_meant(
+    subs: list[Subscription], plans: list[Plan], now: int, plan_id: int | None, later: int
+) -> None:
+    blocks = _blocks(make_order(plan_id=plan_id, at_once=True), affected_by(subs, plans), "d", now)
+    left = decide(subs, blocks, plans, now + later, 5)
+    assert all(plan_id not in (None, e.plan_id) for e in left)
+
+
+@given(SUBSCRIPTIONS, plan_lists(), MOMENTS, st.none() | st.integers(1, 4))
+def test_blocks_at_the_periods_end_begin_no_earlier_and_then_hold(
+    subs: list[Subscription], plans: list[Plan], now: int, plan_id: int | None
+) -> None:
+    affected = [a for a in affected_by(subs, plans) if plan_id in (None, *(p.id for p in a.plans))]
+    if not affected:
+        return
+    blocks = _blocks(make_order(plan_id=plan_id), affected, "d", now)
+    for block in blocks:
+        assert block.starts_at >= now
+        assert block.until is None
+        assert plan_id in (None, block.plan_id)
+    for one in affected:
+        for plan in one.plans:
+            assert_kept_while_paid(one.subscription, plan.id, blocks, now)
+    if plan_id is None:
+        assert decide(subs, blocks, plans, max(b.starts_at for b in blocks), 5) == []
+
+
+def assert_kept_while_paid(sub: Subscription, plan_id: int, blocks: list[Override], now: int) -> None:
+    """`paid_through` speaks before the period where there is one: the provider ends it at once."""
+    end = sub.period_end if sub.paid_through is None else sub.paid_through
+    if sub.status in (Status.TRIALING, Status.ACTIVE) and sub.ends_at is None and end is not None:
+        before_the_end = max(now, end) - 1
+        assert not any(b.covers(plan_id, before_the_end) for b in blocks)
+
+
+def test_an_order_for_all_rules_plans_that_come_later() -> None:
+    blocks = _blocks(make_order(), affected_by([make_subscription()], [make_plan()]), "d", 0)
+    assert any(block.covers(77, 10**10) for block in blocks)

@@ -1,0 +1,226 @@
+"""A revocation gives money back, once, and is taken back while it can."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from billing.errors import Conflict, LedgerUnavailable, NotFound, ProviderUnavailable
+from billing.model import IntentKind, IntentState, Lifted, Money, Status
+from billing.use_cases.cancel import PATIENCE, cancel
+from billing.use_cases.lift import lift
+from billing.use_cases.revoke import preview_revoke, revoke
+from tests.rules.builders import (
+    ADMIN,
+    DAY,
+    GUILD,
+    MEMBER,
+    NOW,
+    OTHER_GUILD,
+    ROLE,
+    SECOND_ROLE,
+    make_key,
+    make_order,
+    make_override,
+    make_plan,
+    make_price,
+)
+from tests.rules.world import World
+
+SECOND = make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),))
+
+
+async def intents(world: World, name: str = "sub_1") -> dict[str, IntentState]:
+    return {str(i.kind): i.state for i in await world.ledger.load_intents_of(make_key(name))}
+
+
+async def unavailable(*_: Any) -> None:
+    raise LedgerUnavailable
+
+
+class TestRefund:
+    async def test_it_gives_the_last_payment_back_and_says_how_much(self, paying: World) -> None:
+        done = await revoke(paying.ports, replace(NOW, refund=True))
+        assert [(i.kind, i.state) for i in done.intents] == [
+            (IntentKind.CANCEL_NOW, IntentState.DONE),
+            (IntentKind.REFUND_LAST_PAYMENT, IntentState.DONE),
+        ]
+        assert done.intents[1].refunded == Money(500, "eur")
+        assert paying.provider.payments["pay_1"].refunded == 500
+
+    @pytest.mark.parametrize("paid", [False, True])
+    async def test_nothing_to_give_back_is_not_tried(self, paying: World, *, paid: bool) -> None:
+        if paid:
+            paying.provider.payments["pay_1"] = replace(paying.provider.payments["pay_1"], refunded=500)
+        else:
+            paying.provider.last_payment.clear()
+        done = await revoke(paying.ports, replace(NOW, refund=True))
+        assert [i.kind for i in done.intents] == [IntentKind.CANCEL_NOW]
+
+    @pytest.mark.parametrize("after", [False, True])
+    async def test_a_later_payment_is_not_given_back_too(self, paying: World, *, after: bool) -> None:
+        """Whether or not the provider acted: the admin decided about the payment they saw."""
+        paying.provider.fail("refund", ProviderUnavailable(), after=after)
+        await revoke(paying.ports, make_order(refund=True))
+        paying.provider.heal()
+        paying.provider.pay("sub_1", "pay_2")
+        await paying.pass_time(PATIENCE)
+        assert paying.provider.payments["pay_1"].refunded == 500
+        assert paying.provider.payments["pay_2"].refunded == 0
+        assert paying.provider.count("fetch_last_payment") == 1
+        assert (await intents(paying))["refund_last_payment"] is IntentState.DONE
+
+    async def test_a_payment_not_seen_when_deciding_is_fixed_by_the_first_try(self, paying: World) -> None:
+        paying.provider.fail("*", ProviderUnavailable())
+        (affected,) = await preview_revoke(paying.ports, make_order(refund=True))
+        assert affected.fault == ProviderUnavailable().user_message
+        await revoke(paying.ports, make_order(refund=True))
+        paying.provider.heal()
+        paying.provider.fail("refund", ProviderUnavailable(), after=True, times=1)
+        await paying.pass_time(PATIENCE)
+        assert paying.provider.payments["pay_1"].refunded == 500
+        paying.provider.pay("sub_1", "pay_2")
+        await paying.pass_time(DAY)
+        assert paying.provider.payments["pay_2"].refunded == 0
+        assert (await intents(paying))["refund_last_payment"] is IntentState.DONE
+
+    async def test_a_crash_after_the_refund_gives_back_once(
+        self, paying: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        paying.provider.fail("fetch_last_payment", ProviderUnavailable(), times=1)
+        refund = paying.provider.refund
+
+        async def refund_and_crash(*args: Any) -> None:
+            await refund(*args)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(paying.provider, "refund", refund_and_crash)
+        with pytest.raises(KeyboardInterrupt):
+            await revoke(paying.ports, make_order(refund=True))
+        monkeypatch.undo()
+        paying.provider.pay("sub_1", "pay_2")
+        await paying.pass_time(PATIENCE)
+        assert paying.provider.payments["pay_2"].refunded == 0
+
+    async def test_there_was_no_payment_after_all(self, paying: World) -> None:
+        paying.provider.fail("fetch_last_payment", ProviderUnavailable(), times=1)
+        paying.provider.last_payment.clear()
+        done = await revoke(paying.ports, replace(NOW, refund=True))
+        assert done.intents[1].state is IntentState.FAILED
+        assert done.intents[1].outcome == "There was no payment to refund."
+
+    async def test_a_refund_that_came_late_is_told_to_the_admins(self, paying: World) -> None:
+        paying.provider.fail("*", ProviderUnavailable())
+        await revoke(paying.ports, replace(NOW, refund=True))
+        paying.provider.heal()
+        await paying.pass_time(PATIENCE)
+        (notice,) = paying.told("intent_outcome")
+        assert notice.member_id is None
+
+
+class TestLift:
+    async def test_a_stop_at_the_periods_end_is_undone(self, paying: World) -> None:
+        done = await revoke(paying.ports, make_order())
+        (undone,) = (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents
+        assert undone.state is IntentState.DONE
+        assert paying.provider.subscriptions["sub_1"].ends_at is None
+        await paying.pass_time(40 * DAY)
+        assert paying.roles_of() == {ROLE}
+
+    async def test_the_member_is_told_what_renews_again(self, paying: World) -> None:
+        done = await revoke(paying.ports, make_order())
+        await lift(paying.ports, GUILD, done.decision_id, ADMIN)
+        await paying.settle()
+        (notice,) = paying.told("lifted")
+        assert (notice.member_id, notice.body) == (MEMBER, Lifted("Plan 1", subscription=make_key()))
+
+    async def test_and_what_does_not(self, paying: World) -> None:
+        first = await revoke(paying.ports, replace(NOW, plan_id=1))
+        await paying.ledger.record_overrides([make_override()], [], [], paying.now)
+        await lift(paying.ports, GUILD, first.decision_id, ADMIN)
+        await paying.settle()
+        (body,) = paying.said(Lifted)
+        assert (body.still, body.subscription, body.again) == (True, None, None)
+
+    async def test_twice_is_too_late(self, paying: World) -> None:
+        done = await revoke(paying.ports, make_order())
+        await lift(paying.ports, GUILD, done.decision_id, ADMIN)
+        with pytest.raises(Conflict, match="already"):
+            await lift(paying.ports, GUILD, done.decision_id, ADMIN)
+        assert paying.provider.count("resume") == 1
+
+    async def test_twice_at_once_is_once(self, paying: World) -> None:
+        done = await revoke(paying.ports, make_order())
+        both = [lift(paying.ports, GUILD, done.decision_id, ADMIN) for _ in range(2)]
+        answers = await asyncio.gather(*both, return_exceptions=True)
+        assert sorted(type(answer).__name__ for answer in answers) == ["Conflict", "Undone"]
+        assert paying.provider.count("resume") == 1
+
+    async def test_another_server_cannot(self, paying: World) -> None:
+        done = await revoke(paying.ports, make_order())
+        with pytest.raises(NotFound):
+            await lift(paying.ports, OTHER_GUILD, done.decision_id, ADMIN)
+        assert await paying.ledger.load_decision(done.decision_id) != []
+
+    async def test_what_the_provider_has_not_heard_of_is_let_go(self, paying: World) -> None:
+        """Else the billing of a member with access would be ended, and the money given back."""
+        paying.provider.fail("*", ProviderUnavailable())
+        done = await revoke(paying.ports, replace(NOW, refund=True))
+        await lift(paying.ports, GUILD, done.decision_id, ADMIN)
+        paying.provider.heal()
+        await paying.pass_time(DAY)
+        assert paying.roles_of() == {ROLE}
+        assert paying.provider.subscriptions["sub_1"].status is Status.ACTIVE
+        assert paying.provider.payments["pay_1"].refunded == 0
+        assert set((await intents(paying)).values()) == {IntentState.DROPPED}
+
+    async def test_lifted_while_the_provider_is_down_it_is_resumed_later(self, paying: World) -> None:
+        done = await revoke(paying.ports, make_order())
+        paying.provider.fail("*", ProviderUnavailable())
+        (undone,) = (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents
+        assert undone.state is IntentState.PENDING
+        paying.provider.heal()
+        await paying.pass_time(PATIENCE)
+        assert paying.provider.subscriptions["sub_1"].ends_at is None
+
+    async def test_the_wish_to_resume_is_kept_along_with_the_decision(
+        self, paying: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else a crash in between would leave a member with access whose subscription ends."""
+        done = await revoke(paying.ports, make_order())
+        monkeypatch.setattr(paying.ledger, "load_intent", unavailable)
+        with pytest.raises(LedgerUnavailable):
+            await lift(paying.ports, GUILD, done.decision_id, ADMIN)
+        monkeypatch.undo()
+        assert await paying.ledger.load_decision(done.decision_id) == []
+        await paying.pass_time(PATIENCE)
+        assert paying.provider.subscriptions["sub_1"].ends_at is None
+
+    async def test_what_the_member_ended_stays_ended(self, paying: World) -> None:
+        await cancel(paying.ports, MEMBER, make_key())
+        done = await revoke(paying.ports, make_order())
+        assert (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents == ()
+        assert paying.provider.subscriptions["sub_1"].ends_at is not None
+
+    async def test_what_another_decision_bars_is_not_resumed(self, paying: World) -> None:
+        first = await revoke(paying.ports, make_order())
+        await paying.ledger.record_overrides([make_override(1, decision_id="second")], [], [], paying.now)
+        assert (await lift(paying.ports, GUILD, first.decision_id, ADMIN)).intents == ()
+        assert paying.provider.count("resume") == 0
+
+    async def test_a_stop_made_after_a_resumption_is_undone_too(self, paying: World) -> None:
+        done = await revoke(paying.ports, make_order())
+        await paying.settle()
+        await paying.change(replace(await paying.recorded(), ends_at=None))
+        await lift(paying.ports, GUILD, done.decision_id, ADMIN)
+        assert paying.provider.subscriptions["sub_1"].ends_at is None
+
+    async def test_ended_for_good_only_the_way_back_is_free(self, paying: World) -> None:
+        done = await revoke(paying.ports, NOW)
+        await paying.settle()
+        assert (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents == ()
+        await paying.subscribe("sub_2")
+        assert paying.roles_of() == {ROLE}

@@ -1,0 +1,75 @@
+"""Members who have yet to pass the server's membership screening: no role lets them past it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from billing.errors import MembershipPending
+from billing.model import Status
+from billing.use_cases.audit_members import audit_members
+from tests.rules.builders import GUILD, MEMBER, ROLE
+from tests.rules.world import World
+
+WHO = (GUILD, MEMBER)
+
+
+async def sweep(world: World) -> None:
+    world.clock.advance(60)
+    await audit_members(world.ports)
+    await world.settle()
+
+
+@pytest.fixture
+async def pending(world: World) -> World:
+    """Somebody has paid before they accepted the server's rules."""
+    await world.add_plan()
+    world.roles.pending.add(WHO)
+    await world.subscribe()
+    return world
+
+
+async def test_who_pays_gets_no_role_before_they_are_screened(pending: World) -> None:
+    assert pending.roles.changes() == []
+    assert await pending.ledger.load_parked(GUILD) == [(MEMBER, MembershipPending.user_message)]
+    assert (await pending.ledger.load_member_state(*WHO)).granted == frozenset()
+    assert pending.told("role_refused") == []
+
+
+async def test_they_are_told_once_what_to_do(pending: World) -> None:
+    await pending.mark()
+    await pending.settle()
+    (notice,) = pending.told("screening")
+    assert notice.member_id == MEMBER
+
+
+async def test_the_next_look_after_the_screening_gives_it(pending: World) -> None:
+    pending.roles.pending.clear()
+    await sweep(pending)
+    assert pending.roles_of() == {ROLE}
+    assert await pending.ledger.load_parked(GUILD) == []
+
+
+async def test_while_it_is_pending_no_round_costs_a_call(pending: World) -> None:
+    before = len(pending.roles.log)
+    for _ in range(3):
+        await sweep(pending)
+    assert len(pending.roles.log) == before
+
+
+async def test_a_role_that_is_there_already_stays_while_it_is_paid(paying: World) -> None:
+    paying.roles.pending.add(WHO)
+    await paying.mark()
+    await sweep(paying)
+    assert paying.roles_of() == {ROLE}
+    await paying.change(replace(await paying.recorded(), status=Status.ENDED))
+    assert paying.roles_of() == set()
+
+
+async def test_a_payment_that_ends_meanwhile_leaves_nothing_to_wait_for(pending: World) -> None:
+    await pending.change(replace(await pending.recorded(), status=Status.ENDED))
+    assert await pending.ledger.load_parked(GUILD) == []
+    pending.roles.pending.clear()
+    await sweep(pending)
+    assert pending.roles.changes() == []

@@ -1,0 +1,105 @@
+"""Running subscriptions on prices that are sold here and that belong to nobody: said, never passed over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from billing.model import Item, Status, Subscription, UnboundPayers
+from billing.use_cases.doctor import diagnose, find_key
+from billing.use_cases.sweep import sweep
+from tests.rules.builders import GUILD, OTHER_GUILD, make_plan, make_price, make_subscription
+from tests.rules.world import World
+
+
+def stand(world: World, *subscriptions: Subscription) -> None:
+    """At the provider, from before the bot."""
+    for one in subscriptions:
+        world.provider.subscriptions[one.key.id] = one
+
+
+async def swept(world: World) -> None:
+    assert await sweep(world.ports) == []
+    await world.settle()
+
+
+async def said(world: World, guild_id: int = GUILD, *, owner: bool = False) -> list[str]:
+    found = await diagnose(world.ports, guild_id, owner=owner)
+    return [finding.message for finding in found if finding.what == "payers" and not finding.ok]
+
+
+@pytest.fixture
+async def two(world: World) -> World:
+    """Two of them run, and others do not count."""
+    await world.add_plan()
+    foreign = (Item(make_price("price_9", "prod_9")),)
+    stand(
+        world,
+        make_subscription("sub_1", at=world.now),
+        make_subscription("sub_2", Status.PAST_DUE, at=world.now),
+        make_subscription("sub_3", Status.ENDED, at=world.now),
+        make_subscription("sub_4", Status.PENDING, at=world.now),
+        make_subscription("sub_5", at=world.now, items=foreign),
+    )
+    await world.subscribe("sub_6")
+    await swept(world)
+    return world
+
+
+async def test_the_admins_are_told_once_and_the_doctor_counts(two: World) -> None:
+    (line,) = await said(two)
+    assert line.startswith("2 running subscriptions at Stripe on this server's prices belong to no member")
+    for _ in range(3):
+        await swept(two)
+    (notice,) = two.told("unbound_payers")
+    assert (notice.guild_id, notice.member_id) == (GUILD, None)
+    assert notice.body == UnboundPayers("stripe", 2)
+
+
+async def test_the_metric_counts_all_that_are_sold_here(two: World) -> None:
+    assert (await two.ledger.load_health(two.now)).unbound == 2
+    await two.change(make_subscription("sub_1", Status.ENDED, at=two.now))
+    assert (await two.ledger.load_health(two.now)).unbound == 1
+
+
+async def test_where_none_is_nobodys_nothing_is_said(world: World) -> None:
+    await world.add_plan()
+    await world.subscribe()
+    await swept(world)
+    assert await said(world) == []
+    assert world.told("unbound_payers") == []
+    assert (await world.ledger.load_health(world.now)).unbound == 0
+
+
+async def test_where_servers_share_the_account_only_the_owner_reads_the_count(two: World) -> None:
+    """A second server's admin learns nothing of the first one's payers by selling their price."""
+    other = replace(make_plan(2), guild_id=OTHER_GUILD)
+    await two.add_plan(other)
+    for guild_id in (GUILD, OTHER_GUILD):
+        assert await said(two, guild_id) == []
+        assert len(await said(two, guild_id, owner=True)) == 1
+    two.messenger.told.clear()
+    await swept(two)
+    assert {(notice.guild_id, notice.member_id) for notice in two.told("unbound_payers")} == {
+        (GUILD, 99),
+        (OTHER_GUILD, 99),
+    }
+
+
+async def test_of_a_removed_plan_too(two: World) -> None:
+    (plan,) = await two.ledger.load_plans(GUILD)
+    await two.ledger.record_plan(replace(plan, removed_at=two.now), "test", two.now)
+    assert len(await said(two)) == 1
+
+
+def test_a_missing_key_is_a_note_that_says_what_it_costs() -> None:
+    note = find_key(["stripe"], signed=False)
+    assert note.ok
+    assert note.note
+    assert "SECRET_KEY is not set" in note.message
+    assert "PayPal" not in note.message
+    assert "PayPal's must be linked by hand" in find_key(["stripe", "paypal"], signed=False).message
+    set_up = find_key(["stripe", "paypal"], signed=True)
+    assert "is not set" not in set_up.message
+    assert not set_up.note

@@ -1,0 +1,101 @@
+"""A machine whose clock is wrong: time takes nobody's roles until it is right again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from billing.model import OverrideKind, Status
+from billing.use_cases.doctor import diagnose, duration
+from billing.use_cases.reconcile import MOST_SKEW
+from tests.rules.builders import DAY, GUILD, MEMBER, ROLE, make_override
+from tests.rules.world import World
+
+YEAR = 365 * DAY
+
+
+async def decide(world: World, kind: OverrideKind, starts_in: int, until: int | None) -> None:
+    one = make_override(None, kind, starts_at=world.now + starts_in, until=until, created_at=world.now)
+    await world.ledger.record_overrides([one], [], [], world.now)
+
+
+async def ending(world: World) -> None:
+    await world.subscribe(ends_at=world.now + 30 * DAY)
+
+
+async def final(world: World) -> None:
+    await world.subscribe(status=Status.ENDED, paid_through=world.now + 30 * DAY)
+
+
+async def owing(world: World) -> None:
+    await world.subscribe(status=Status.PAST_DUE, unpaid_since=world.now)
+
+
+async def granted(world: World) -> None:
+    await decide(world, OverrideKind.GRANT, 0, world.now + 30 * DAY)
+    await world.settle()
+
+
+async def to_be_blocked(world: World) -> None:
+    await world.subscribe()
+    await decide(world, OverrideKind.BLOCK, 30 * DAY, None)
+
+
+@pytest.mark.parametrize("has", [ending, final, owing, granted, to_be_blocked])
+async def test_a_clock_that_is_wrong_takes_no_role_and_a_right_one_does(world: World, has: Any) -> None:
+    await world.add_plan()
+    await has(world)
+    assert world.roles_of() == {ROLE}
+    world.provider.clock_skew = float(YEAR)
+    await world.pass_time(31 * DAY)
+    assert world.roles_of() == {ROLE}
+    assert MEMBER in dict(await world.ledger.load_retried(GUILD, world.now))
+    world.provider.clock_skew = 2.0
+    await world.pass_time(2 * 3600)
+    assert world.roles_of() == set()
+
+
+async def test_a_clock_that_is_off_by_less_than_five_minutes_is_believed(world: World) -> None:
+    await world.add_plan()
+    await ending(world)
+    world.provider.clock_skew = -float(MOST_SKEW)
+    await world.pass_time(31 * DAY)
+    assert world.roles_of() == set()
+
+
+async def test_what_an_admin_takes_at_once_goes_under_any_clock(world: World) -> None:
+    await world.add_plan()
+    await ending(world)
+    world.provider.clock_skew = float(YEAR)
+    await world.pass_time(31 * DAY)
+    assert world.roles_of() == {ROLE}
+    await decide(world, OverrideKind.BLOCK, 0, None)
+    await world.settle()
+    assert world.roles_of() == set()
+
+
+async def test_what_ended_at_the_provider_goes_under_any_clock(world: World) -> None:
+    await world.add_plan()
+    subscription = await world.subscribe()
+    world.provider.clock_skew = float(YEAR)
+    await world.change(replace(subscription, status=Status.ENDED, ended_at=world.now))
+    assert world.roles_of() == set()
+
+
+async def test_the_check_says_how_wrong_the_clock_is(world: World) -> None:
+    world.provider.clock_skew = -7200.0
+    (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "clock"]
+    assert not found.ok
+    assert "2 hours behind" in found.message
+    world.provider.clock_skew = None
+    assert not [f for f in await diagnose(world.ports, GUILD) if f.what == "clock"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(59, "59 seconds"), (60, "1 minute"), (3600, "1 hour"), (86_400, "1 day"), (YEAR, "365 days")],
+)
+def test_a_length_of_time_in_words(seconds: int, words: str) -> None:
+    assert duration(seconds) == words
