@@ -36,7 +36,8 @@ from cogs.views import layout
 from cogs.views.charges import sums_words
 from cogs.views.notices import intent_words
 from cogs.views.subscription import Audience
-from cogs.views.text import day, escaped, money
+from cogs.views.text import day, escaped
+from i18n.money import format_money
 
 QUESTION_OPEN = 15 * 60  # seconds; as long as Discord lets the question be edited
 LISTED = 8
@@ -279,7 +280,7 @@ def _refund_line(affected: AffectedSubscription, place: Audience) -> str:
         return f"Refund for {_name(affected)}: the last payment could not be looked up; it is tried again."
     if affected.refundable is None:
         return f"Refund for {_name(affected)}: nothing to refund."
-    return f"Refund for {_name(affected)}: **{money(affected.refundable, place.locale)}**"
+    return f"Refund for {_name(affected)}: **{format_money(affected.refundable, place.locale)}**"
 
 
 def outcome_card(done: Revocation, place: Audience, ports: Ports) -> layout.Card:

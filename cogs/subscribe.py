@@ -23,7 +23,8 @@ from cogs.views import layout
 from cogs.views.charges import counted, sale_words, steps_words, sums_words
 from cogs.views.layout import Card
 from cogs.views.subscription import Audience, ask_button, block_words
-from cogs.views.text import TEXT_LIMIT, day, escaped, fit_lines, money, status_text, unsure_note
+from cogs.views.text import TEXT_LIMIT, day, escaped, fit_lines, status_text, unsure_note
+from i18n.money import format_money
 
 PAGE = 5
 ROOM = 3_900  # characters for all plans of a page, a little below Discord's 4000
@@ -152,7 +153,7 @@ def _price_line(made: Offer, price: Price, locale: str) -> str:
         return f"**{sale_words(price, locale)}**"
     first = []
     if _is_special(way) and way.due_today is not None:
-        first.append(f"**{money(way.due_today, locale)} today**")
+        first.append(f"**{format_money(way.due_today, locale)} today**")
     if way.trial_days:
         first.append(f"{counted(way.trial_days, 'day')} free")
     regular = f"**{steps_words(way.then, price, locale, more='')}**"
@@ -241,7 +242,7 @@ def _links(interaction: Interaction, made: Offer) -> list[layout.Link]:
 
 def _label(way: Way, locale: str) -> str:
     if _is_special(way) and way.due_today is not None:
-        return f"Pay {money(way.due_today, locale)} today with {way.title}"
+        return f"Pay {format_money(way.due_today, locale)} today with {way.title}"
     if way.trial_days:
         return f"Try {counted(way.trial_days, 'day')} free with {way.title}"
     if not way.then:

@@ -23,7 +23,7 @@ from tools.mutants import Guard, load_guards, without
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES: list[str] = PYPROJECT["tool"]["importlinter"]["root_packages"]
-CORE, EDGES = "billing", ("cogs", "db", "providers", "web")
+CORE, EDGES = "billing", ("cogs", "db", "i18n", "providers", "web")
 ROOT_MODULES = (
     "backups.py",
     "bot.py",

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from billing.model import Money, NextCharge, Price, Status, Step, Subscription, Unsure
 from billing.provider_names import display_name
 from billing.rules.charges import decide_charges, decide_prices
-from cogs.views.text import day, money
+from cogs.views.text import day
+from i18n.money import format_money
 
 
 def counted(number: int, noun: str) -> str:
@@ -24,7 +25,7 @@ def price_words(price: Price, locale: str = "en-US") -> str:
     """What one period of a price costs: '€5.00 a month'."""
     if price.amount is None:
         return works_out(price.provider)
-    amount = money(Money(price.amount, price.currency), locale)
+    amount = format_money(Money(price.amount, price.currency), locale)
     return f"{amount} {recurring_price(price.interval, price.interval_count)}"
 
 
@@ -32,7 +33,7 @@ def sale_words(price: Price, locale: str = "en-US") -> str:
     """All that a price asks: '$12.00 a month, and $24.00 once at the start'."""
     fee = Money(price.setup_fee, price.currency)
     regular = steps_words(price.steps, price, locale, more="") if price.steps else price_words(price, locale)
-    return f"{regular}, and {money(fee, locale)} once at the start" if fee.amount else regular
+    return f"{regular}, and {format_money(fee, locale)} once at the start" if fee.amount else regular
 
 
 def works_out(provider: str) -> str:
@@ -45,7 +46,7 @@ def steps_words(steps: Sequence[Step], unit: Price | NextCharge, locale: str, *,
     they have."""
     said = []
     for step in steps:
-        amount = money(Money(step.amount, unit.currency), locale)
+        amount = format_money(Money(step.amount, unit.currency), locale)
         own = step if step.interval else unit
         if step.times is None:
             said.append(f"{amount} {recurring_price(own.interval, own.interval_count)}")
@@ -66,7 +67,7 @@ def charge_words(charge: NextCharge, provider: str, locale: str = "en-US") -> st
     doubt = "" if charge.listed is None else f"; {_DOUBTS.get(charge.unsure[0], MAY_APPLY)}"
     if not charge.steps:
         return f"{price}{doubt}"
-    named = money(Money(charge.steps[0].amount, charge.currency), locale)
+    named = format_money(Money(charge.steps[0].amount, charge.currency), locale)
     return f"{named} next time (the price is {price}{doubt})"
 
 

@@ -34,7 +34,8 @@ from cogs.views import layout
 from cogs.views.charges import sums_words
 from cogs.views.receipt import others
 from cogs.views.subscription import Audience, SubscriptionView, ask_button, back_button, buttons, describe
-from cogs.views.text import NOT_AGAIN, day, escaped, moment, money
+from cogs.views.text import NOT_AGAIN, day, escaped, moment
+from i18n.money import format_money
 
 MemberBody: TypeAlias = (
     RolesChanged
@@ -147,7 +148,7 @@ def _payment_failed(
     notice: Notice, body: PaymentFailed, plan: str, shown: SubscriptionView | None, place: Audience
 ) -> str:
     server, title = escaped(place.server(notice.guild_id)), _title(body)
-    amount = f" of {money(body.amount, place.locale)}" if body.amount else ""
+    amount = f" of {format_money(body.amount, place.locale)}" if body.amount else ""
     reason = f" {escaped(body.reason, 200)}" if body.reason else ""
     again = f"{title} tries again on {day(body.next_try_at)}. " if body.next_try_at else ""
     stay = (
@@ -225,7 +226,7 @@ _DISPUTES = {
 
 
 def _refunded(body: Refunded, plan: str, server: str, shown: SubscriptionView | None) -> str:
-    amount = f" of {money(body.amount)} in all" if body.amount else ""
+    amount = f" of {format_money(body.amount)} in all" if body.amount else ""
     stands = ""
     if shown is not None and shown.subscription.renews:
         at = shown.subscription.period_end

@@ -60,7 +60,8 @@ from cogs.views.charges import sums_words
 from cogs.views.member_notices import MemberBody, member_button, member_text, roles_text
 from cogs.views.receipt import receipt_text
 from cogs.views.subscription import Audience, SubscriptionView, buttons, load_views
-from cogs.views.text import INTENTS, day, escaped, money
+from cogs.views.text import INTENTS, day, escaped
+from i18n.money import format_money
 
 ROLES_MENDED = "Once it is mended the bot tries again by itself; `/doctor fix:True` tries at once."
 
@@ -309,7 +310,7 @@ def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = Tru
     provider = display_name(intent.key.provider)
     match intent.state:
         case IntentState.DONE if intent.kind is IntentKind.REFUND_LAST_PAYMENT and intent.refunded:
-            return f"{done}: {money(intent.refunded, locale)}."
+            return f"{done}: {format_money(intent.refunded, locale)}."
         case IntentState.DONE:
             return f"{done}."
         case IntentState.PENDING if not connected:

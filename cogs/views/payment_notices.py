@@ -22,7 +22,8 @@ from billing.model import (
 from billing.provider_names import display_name
 from cogs.views.charges import sums_words
 from cogs.views.subscription import Audience, SubscriptionView
-from cogs.views.text import day, escaped, moment, money
+from cogs.views.text import day, escaped, moment
+from i18n.money import format_money
 
 SLACK = 900  # seconds: the longest rest between two tries
 
@@ -129,7 +130,7 @@ def charged_late(body: ChargedLate, shown: SubscriptionView | None, place: Audie
 
 def amount_words(amount: Money | None, place: Audience) -> str:
     """The money that a notice is about, with a blank before it; empty where it names none."""
-    return "" if amount is None else f" {money(amount, place.locale)}"
+    return "" if amount is None else f" {format_money(amount, place.locale)}"
 
 
 def refunded_by_hand(body: RefundedByHand, shown: SubscriptionView | None, place: Audience) -> str:

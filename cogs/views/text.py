@@ -9,12 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 
-from babel import Locale, UnknownLocaleError
-from babel.numbers import format_currency, get_currency_precision
-
-from billing.model import Checkout, DisputeState, IntentKind, Money, Status, Subscription
+from billing.model import Checkout, DisputeState, IntentKind, Status, Subscription
 from billing.provider_names import display_name
 from billing.rules.access import SubscriptionAccess
 from billing.rules.charges import decide_charges
@@ -23,15 +19,6 @@ NAME_LIMIT = 100
 TEXT_LIMIT = 300
 ROLES_SHOWN = 8
 
-# Stripe, 'Supported currencies' (docs.stripe.com/currencies): amounts without decimals, and with three.
-# ISK and UGX have none in life, yet the API takes them with two.
-NO_DECIMALS = frozenset(
-    {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"}
-)
-THREE_DECIMALS = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
-# Written without decimals, and charged without any by PayPal (developer.paypal.com/reference/currency-codes,
-# 2026-11); Stripe may charge some.
-WHOLE = frozenset({"huf", "twd"})
 
 _MARKDOWN = re.compile(r"([\\*_~`|\[\]<@]|^[#>+-])")
 # Cc control, Cf invisible (bidirectional and zero-width ones are among them), Co private, Cs half characters,
@@ -49,25 +36,6 @@ def plain(text: str, limit: int = NAME_LIMIT) -> str:
 def escaped(text: str, limit: int = NAME_LIMIT) -> str:
     """The same, so that Discord shows it as it is: no mention, no formatting, no masked link."""
     return _MARKDOWN.sub(r"\\\1", plain(text, limit))
-
-
-def money(amount: Money, locale: str = "en-US") -> str:
-    """The amount in its currency, as readers of that locale write it."""
-    digits = 0 if amount.currency in NO_DECIMALS else 3 if amount.currency in THREE_DECIMALS else 2
-    value, name, where = Decimal(amount.amount).scaleb(-digits), amount.currency.upper(), _locale(locale)
-    if amount.currency in WHOLE and value == int(value):
-        plain_pattern = where.currency_formats["standard"].pattern.replace(".00", "")
-        return format_currency(value, name, plain_pattern, where, currency_digits=False)
-    # Of a currency that is written without decimals in life, such as RSD, what is charged may have some.
-    whole = value == round(value, get_currency_precision(name))
-    return format_currency(value, name, locale=where, currency_digits=whole)
-
-
-def _locale(name: str) -> Locale:
-    try:
-        return Locale.parse(name, sep="-")
-    except (UnknownLocaleError, ValueError):
-        return Locale("en")
 
 
 def day(at: int) -> str:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from billing.model import DisputeState, Item, Money, Price, Status, Subscription, SubscriptionKey
 from billing.rules.access import SubscriptionAccess, decide_right
 from cogs.views.charges import price_words, sums_words
-from cogs.views.text import NO_DECIMALS, THREE_DECIMALS, escaped, money, plain, roles, status_text
+from cogs.views.text import escaped, plain, roles, status_text
+from i18n.money import NO_DECIMALS, THREE_DECIMALS, format_money
 
 PRICE = Price("stripe", "test", "price_1", "prod_1", 500, "eur", "month")
 NOW = 1_800_000_000
@@ -74,22 +75,22 @@ def test_tricks_are_shown_as_text(typed: str, shown: str) -> None:
     ],
 )
 def test_money_is_written_in_its_currency(amount: int, currency: str, locale: str, shown: str) -> None:
-    assert money(Money(amount, currency), locale) == shown
+    assert format_money(Money(amount, currency), locale) == shown
 
 
 @pytest.mark.parametrize("currency", sorted(NO_DECIMALS))
 def test_a_currency_without_decimals_shows_none(currency: str) -> None:
-    assert money(Money(1_234, currency)).endswith("1,234")
+    assert format_money(Money(1_234, currency)).endswith("1,234")
 
 
 @pytest.mark.parametrize("currency", sorted(THREE_DECIMALS))
 def test_a_currency_with_three_decimals_shows_three(currency: str) -> None:
-    assert money(Money(1_234_560, currency)).endswith("1,234.560")
+    assert format_money(Money(1_234_560, currency)).endswith("1,234.560")
 
 
 @pytest.mark.parametrize("currency", ["eur", "usd", "huf", "twd", "rsd", "isk", "ugx", "all"])
 def test_a_currency_with_two_decimals_never_hides_them(currency: str) -> None:
-    assert money(Money(123_450, currency)).endswith("1,234.50")
+    assert format_money(Money(123_450, currency)).endswith("1,234.50")
 
 
 def test_how_often_a_price_is_paid() -> None:

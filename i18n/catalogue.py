@@ -1,0 +1,85 @@
+"""The catalogue: from a text's code to its words in the reader's language.
+
+A code such as `cancel.done` is the msgid of locales/*.po, so that a rewording touches no code and no
+translation is lost by it. English is complete by definition; a test holds every other language to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from gettext import c2py
+from pathlib import Path
+
+from babel.messages.pofile import read_po
+
+ENGLISH = "en"
+_FOLDER = Path(__file__).parent / "locales"
+LANGUAGES = tuple(sorted(file.stem for file in _FOLDER.glob("*.po")))
+
+_spoken: ContextVar[str] = ContextVar("language", default=ENGLISH)
+
+
+class Catalogue:
+    """One language's texts. A text that depends on a number has a form for each plural of the language."""
+
+    def __init__(self, language: str) -> None:
+        with (_FOLDER / f"{language}.po").open("rb") as file:
+            found = read_po(file, locale=language, abort_invalid=True)
+        self._plural = c2py(found.plural_expr)
+        self.texts: dict[str, tuple[str, ...]] = {}
+        for message in found:
+            if message.id:
+                code = message.id if isinstance(message.id, str) else message.id[0]
+                forms = message.string if isinstance(message.string, tuple) else (message.string,)
+                self.texts[code] = tuple(str(form) for form in forms)
+
+    def form(self, code: str, n: object) -> str | None:
+        """The words with their placeholders; None where the language lacks this text."""
+        forms = self.texts.get(code)
+        if not forms or not all(forms):
+            return None
+        if len(forms) == 1:
+            return forms[0]
+        if not isinstance(n, int):
+            raise TypeError(f"{code} depends on a number: give it as n")
+        return forms[self._plural(n)]
+
+
+@cache
+def load_catalogue(language: str) -> Catalogue:
+    """Read once; some hundred texts."""
+    return Catalogue(language)
+
+
+def best_language(locale: str) -> str:
+    """The language in which a reader with that locale, such as 'de' or 'en-US', is served."""
+    language = locale.partition("-")[0].lower()
+    return language if language in LANGUAGES else ENGLISH
+
+
+def spoken_language() -> str:
+    """The language that `tr` uses here and now."""
+    return _spoken.get()
+
+
+@contextmanager
+def use_language(locale: str) -> Iterator[None]:
+    """Texts made within, in this task and those that it starts, are for a reader with that locale."""
+    token = _spoken.set(best_language(locale))
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
+
+
+def tr(code: str, /, **args: object) -> str:
+    """The text in the reader's language, with its placeholders filled; English where that lacks it. `n` is
+    the number that decides between singular and plural. KeyError for an unknown code."""
+    n = args.get("n")
+    found = load_catalogue(_spoken.get()).form(code, n) or load_catalogue(ENGLISH).form(code, n)
+    if found is None:
+        raise KeyError(code)
+    return found.format(**args)

@@ -1,0 +1,43 @@
+"""Sums in words, as readers of each locale write them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import format_currency, get_currency_precision
+
+from billing.model import Money
+
+# Stripe, 'Supported currencies' (docs.stripe.com/currencies): amounts without decimals, and with three.
+# ISK and UGX have none in life, yet the API takes them with two.
+NO_DECIMALS = frozenset(
+    {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"}
+)
+
+
+THREE_DECIMALS = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
+
+
+# Written without decimals, and charged without any by PayPal (developer.paypal.com/reference/currency-codes,
+# 2026-11); Stripe may charge some.
+WHOLE = frozenset({"huf", "twd"})
+
+
+def format_money(amount: Money, locale: str = "en-US") -> str:
+    """The amount in its currency, as readers of that locale write it."""
+    digits = 0 if amount.currency in NO_DECIMALS else 3 if amount.currency in THREE_DECIMALS else 2
+    value, name, where = Decimal(amount.amount).scaleb(-digits), amount.currency.upper(), _locale(locale)
+    if amount.currency in WHOLE and value == int(value):
+        plain_pattern = where.currency_formats["standard"].pattern.replace(".00", "")
+        return format_currency(value, name, plain_pattern, where, currency_digits=False)
+    # Of a currency that is written without decimals in life, such as RSD, what is charged may have some.
+    whole = value == round(value, get_currency_precision(name))
+    return format_currency(value, name, locale=where, currency_digits=whole)
+
+
+def _locale(name: str) -> Locale:
+    try:
+        return Locale.parse(name, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")

@@ -1,0 +1,46 @@
+"""How a terminal, a log or a plain e-mail shows what fills a text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from babel.dates import format_date, format_datetime
+
+from billing.model import Money
+from billing.model.texts import Text
+from i18n.catalogue import spoken_language
+from i18n.money import format_money
+from i18n.render import render
+
+
+class PlainFormats:
+    """Words alone: no markup, times in UTC, people and roles by their ids."""
+
+    def name(self, typed: str) -> str:
+        return typed
+
+    def verbatim(self, text: str) -> str:
+        return text
+
+    def money(self, amount: Money) -> str:
+        return format_money(amount, spoken_language())
+
+    def day(self, at: int) -> str:
+        return format_date(datetime.fromtimestamp(at, UTC), "long", locale=spoken_language())
+
+    def moment(self, at: int) -> str:
+        return f"{format_datetime(datetime.fromtimestamp(at, UTC), 'long', locale=spoken_language())}"
+
+    def member(self, member_id: int) -> str:
+        return str(member_id)
+
+    def role(self, role_id: int) -> str:
+        return str(role_id)
+
+
+PLAIN = PlainFormats()
+
+
+def plain_words(text: Text | str) -> str:
+    """A text for a terminal, a log or a plain e-mail."""
+    return render(text, PLAIN)

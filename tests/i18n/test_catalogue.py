@@ -1,0 +1,122 @@
+"""Every text stands in the catalogue, in every language, within Discord's limits."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from i18n import LANGUAGES, best_language, tr, use_language
+from i18n.catalogue import ENGLISH, load_catalogue
+from tests.i18n.outside import literals_of, sentences_outside
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = [
+    *(path for folder in ("billing", "cogs", "providers", "web") for path in (ROOT / folder).rglob("*.py")),
+    *ROOT.glob("*.py"),
+]
+OTHERS = [language for language in LANGUAGES if language != ENGLISH]
+# Files whose texts still stand in the code.
+STILL_INSIDE = set((ROOT / "tests" / "i18n" / "still_inside.txt").read_text("utf-8").split())
+
+
+def placeholders(form: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(form) if name}
+
+
+def files() -> Iterator[tuple[str, ast.Module]]:
+    for path in PROGRAM:
+        yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text("utf-8"))
+
+
+def test_the_reader_s_language_is_spoken_within() -> None:
+    with use_language("de-AT"):
+        assert tr("count.days", n=1) == "1 Tag"
+    assert tr("count.days", n=2) == "2 days"
+
+
+@pytest.mark.parametrize(("locale", "language"), [("de", "de"), ("en-GB", "en"), ("pt-BR", "en"), ("", "en")])
+def test_a_language_that_is_missing_falls_back_to_english(locale: str, language: str) -> None:
+    assert best_language(locale) == language
+
+
+def test_an_unknown_code_is_a_fault() -> None:
+    with pytest.raises(KeyError):
+        tr("nothing.like.that")
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_each_language_has_every_text_with_its_placeholders(language: str) -> None:
+    english, other = load_catalogue(ENGLISH).texts, load_catalogue(language).texts
+    assert set(other) == set(english)
+    for code, forms in other.items():
+        assert all(form.strip() for form in forms), code
+        wanted = set.union(*map(placeholders, english[code]))
+        for form in forms:
+            # A form for one may do without the number.
+            assert wanted - {"n"} <= placeholders(form) <= wanted, code
+
+
+def codes_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """What `tr` and `Text` are called with, with the line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"tr", "Text"}:
+            code = node.args[0]
+            if isinstance(code, ast.Constant) and isinstance(code.value, str):
+                yield node.lineno, code.value
+
+
+def test_every_code_that_is_used_exists() -> None:
+    texts = load_catalogue(ENGLISH).texts
+    unknown = [
+        (name, line, code) for name, tree in files() for line, code in codes_in(tree) if code not in texts
+    ]
+    assert unknown == []
+
+
+def test_every_text_is_used() -> None:
+    said = {literal for _, tree in files() for literal in literals_of(tree)}
+    assert set(load_catalogue(ENGLISH).texts) - said - {"count.days"} == set()
+
+
+def test_every_code_says_where_and_what() -> None:
+    looks_like_one = re.compile(r"[a-z][a-z_0-9]*(\.[a-z][a-z_0-9]*)+")
+    assert [code for code in load_catalogue(ENGLISH).texts if not looks_like_one.fullmatch(code)] == []
+
+
+# Discord, 'Application Command Object' and 'Component Reference': characters, placeholders not filled.
+LIMITS = {"description": 100, "option": 100, "choice": 100, "button": 80, "modal": 45, "placeholder": 150}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_text_is_longer_than_discord_takes(language: str) -> None:
+    for code, forms in load_catalogue(language).texts.items():
+        limit = LIMITS.get(code.partition(".")[0], 2_000)
+        assert max(map(len, forms)) <= limit, code
+
+
+def test_no_sentence_stands_outside_the_catalogue() -> None:
+    found = {name: outside for name, tree in files() if (outside := sentences_outside(tree))}
+    assert {name: outside for name, outside in found.items() if name not in STILL_INSIDE} == {}
+    assert set(found) >= STILL_INSIDE, "take those without sentences out of still_inside.txt"
+
+
+OUTSIDE = '''
+"""A docstring of words."""
+log = None
+def f(x):
+    """Another one."""
+    log.warning("the log is for %s", x)
+    raise ValueError("a fault of the program")
+    return Conflict("Somebody reads this.")
+def g(n):
+    return f"You have {n} days left."
+'''
+
+
+def test_a_sentence_outside_is_seen() -> None:
+    assert sentences_outside(ast.parse(OUTSIDE)) == ["Somebody reads this.", "You have  days left."]
