@@ -91,7 +91,7 @@ def test_the_walls_stand() -> None:
 @pytest.fixture
 def model_house(tmp_path: Path) -> Path:
     """A tree of the same packages in which everything is where it belongs."""
-    for package in (*PACKAGES, "providers/stripe"):
+    for package in (*PACKAGES, "providers/stripe", "billing/ports", "billing/rules", "billing/use_cases"):
         (tmp_path / package).mkdir(parents=True)
         (tmp_path / package / "__init__.py").touch()
     (tmp_path / "db" / "good.py").write_text("import aiosqlite, sqlite3\nimport billing\n")
@@ -122,6 +122,10 @@ BREACHES = [
     ("providers", "bench", "program"),
     ("sandbox", "tests", "sandbox"),
     ("sandbox", "bench", "sandbox"),
+    ("standins", "billing", "stand-ins"),
+    ("standins", "sandbox", "stand-ins"),
+    ("i18n", "cogs", "catalogue"),
+    ("billing", "i18n", "rules"),
     ("cogs", "aiosqlite", "SQL"),
     ("web", "sqlite3", "SQL"),
     ("web", "discord", "discord.py"),
@@ -138,6 +142,14 @@ def test_each_breach_of_a_wall_is_seen(model_house: Path) -> None:
     assert done.returncode == 1
     for number, (importer, imported, wall) in enumerate(BREACHES):
         assert f"{importer}.breach_{number} -> {imported}" in done.stdout.replace("\n", " "), wall
+
+
+def test_a_circle_of_imports_is_seen(model_house: Path) -> None:
+    (model_house / "web" / "one.py").write_text("import web.other\n")
+    (model_house / "web" / "other.py").write_text("import web.one\n")
+    done = lint_imports(model_house)
+    assert done.returncode == 1
+    assert "No cycles are allowed in web" in done.stdout
 
 
 def test_the_rules_know_the_standard_library_and_themselves() -> None:
