@@ -2,10 +2,13 @@
 
 A test that cannot fail proves nothing. Each guard of tools/guards.toml is taken from a copy of the tree, and
 the tests named for it are run there; at the end those that noticed are run on an untouched copy.
+
+A guard names the function or constant that it stands in, so it survives a move of its file.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -14,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,16 +32,21 @@ LONGEST_TEST = 40
 LEFT_OUT = shutil.ignore_patterns(
     ".venv", ".git", ".*_cache", ".hypothesis", "__pycache__", "build", "data", "images"
 )
+NOT_GUARDED = {".venv", "bench", "build", "sandbox", "standins", "tests", "tools"}
 FAILED = re.compile(r"^FAILED ([^\s\[]+::[^\s\[]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """`old` in `file` becomes `new`, and one of `tests` must fail; `promise` is the one it would break."""
+    """`old` becomes `new`, and one of `tests` must fail; `promise` is the one it would break.
+
+    `within` names a function, class or constant of the program by the end of its dotted path, as in
+    `webhook.verify`, or a file, as in `0001.sql`. `old` stands there exactly once.
+    """
 
     name: str
     promise: int
-    file: str
+    within: str
     old: str
     new: str
     tests: tuple[str, ...]
@@ -60,11 +68,60 @@ def load_guards() -> list[Guard]:
     return [Guard(**{**row, "tests": tuple(row["tests"])}) for row in rows]
 
 
-def without(guard: Guard, text: str) -> str:
-    """The file's text when the guard is gone; ValueError where it does not stand there exactly once."""
-    if (found := text.count(guard.old)) != 1:
-        raise ValueError(f"{guard.name}: its text stands {found} times in {guard.file}, not once")
-    return text.replace(guard.old, guard.new)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a definition stands: its file, from the tree's root, and its lines, the first and the one behind
+    the last, from 0."""
+
+    file: Path
+    first: int
+    end: int
+
+
+def find_places(tree: Path) -> dict[str, Place]:
+    """Every function, class and constant of the program by its dotted path, and every file by its path."""
+    places = {}
+    for path in sorted([*tree.rglob("*.py"), *tree.rglob("*.sql")]):
+        file, text = path.relative_to(tree), path.read_text("utf-8")
+        if file.parts[0] in NOT_GUARDED:
+            continue
+        places[f"/{file.as_posix()}"] = Place(file, 0, len(text.splitlines()))
+        if file.suffix == ".py":
+            for name, node in definitions_of(ast.parse(text), ".".join(("", *file.with_suffix("").parts))):
+                first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))]) - 1
+                places[name] = Place(file, first, node.end_lineno or node.lineno)
+    return places
+
+
+def definitions_of(node: ast.AST, path: str) -> Iterator[tuple[str, ast.stmt]]:
+    """What is defined in a module or class, with its dotted path, and what is defined within that."""
+    functions = ast.FunctionDef | ast.AsyncFunctionDef
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, functions | ast.ClassDef):
+            yield f"{path}.{child.name}", child
+            yield from definitions_of(child, f"{path}.{child.name}")
+        elif isinstance(child, ast.Assign | ast.AnnAssign) and not isinstance(node, functions):
+            target = child.targets[0] if isinstance(child, ast.Assign) else child.target
+            if isinstance(target, ast.Name):
+                yield f"{path}.{target.id}", child
+
+
+def find_place(guard: Guard, places: dict[str, Place]) -> Place:
+    """ValueError where nothing, or more than one thing, has that name."""
+    endings = (f".{guard.within}", f"/{guard.within}")
+    found = [place for name, place in places.items() if name.endswith(endings)]
+    if len(found) != 1:
+        raise ValueError(f"{guard.name}: {len(found)} definitions are called {guard.within}, not one")
+    return found[0]
+
+
+def without(guard: Guard, text: str, place: Place) -> str:
+    """The text without the guard; ValueError where that stands in its place not exactly once."""
+    lines = text.splitlines(keepends=True)
+    body = "".join(lines[place.first : place.end])
+    if (found := body.count(guard.old)) != 1:
+        raise ValueError(f"{guard.name}: its text stands {found} times in {guard.within}, not once")
+    return "".join([*lines[: place.first], body.replace(guard.old, guard.new), *lines[place.end :]])
 
 
 def run_tests(tree: Path, tests: Iterable[str], *options: str) -> tuple[int, str]:
@@ -90,9 +147,10 @@ def run_tests(tree: Path, tests: Iterable[str], *options: str) -> tuple[int, str
 
 def try_without(guard: Guard, tree: Path) -> Verdict:
     """Take it away, run its tests until one fails, put it back."""
-    path, began = tree / guard.file, perf_counter()
+    place, began = find_place(guard, find_places(tree)), perf_counter()
+    path = tree / place.file
     whole = path.read_text("utf-8")
-    path.write_text(without(guard, whole), "utf-8")
+    path.write_text(without(guard, whole, place), "utf-8")
     try:
         code, says = run_tests(tree, guard.tests, "-x")
     finally:

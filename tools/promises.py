@@ -145,7 +145,7 @@ def _section(promise: Promise) -> str:
 
 def _guard(guard: Guard) -> str:
     tests = ", ".join(_link(test.partition("::")[0]) for test in guard.tests)
-    return f"| {guard.name} | {guard.promise} | `{guard.file}` | {tests} |"
+    return f"| {guard.name} | {guard.promise} | `{guard.within}` | {tests} |"
 
 
 def _link(file: str) -> str:

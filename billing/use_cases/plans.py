@@ -118,18 +118,18 @@ async def _edited(ports: Ports, plan: Plan, edit: PlanUpdate) -> Plan:
 def _require_payable(price: Price) -> None:
     if price.amount is None:
         raise Conflict(
-            f"`{price.id}` has no one amount at {display_name(price.provider)}: it goes by tiers or by what was "
-            "used. A plan is sold at a fixed price: make one there, and use its id."
+            f"`{price.id}` has no one amount at {display_name(price.provider)}: it goes by tiers or by what "
+            "was used. A plan is sold at a fixed price: make one there, and use its id."
         )
     if price.amount == 0:
         raise Conflict(
-            f"`{price.id}` costs nothing at {display_name(price.provider)}, so there is nothing to sell. Choose "
-            "a price above zero, or give the role with /grant."
+            f"`{price.id}` costs nothing at {display_name(price.provider)}, so there is nothing to sell. "
+            "Choose a price above zero, or give the role with /grant."
         )
     if not price.active:
         raise Conflict(
-            f"`{price.id}` is switched off at {display_name(price.provider)}, so nobody could pay it. Activate "
-            "it there, or choose another one."
+            f"`{price.id}` is switched off at {display_name(price.provider)}, so nobody could pay it. "
+            "Activate it there, or choose another one."
         )
 
 
@@ -140,8 +140,8 @@ async def _require_free(ports: Ports, plan: Plan, price: Price) -> None:
         if other.id != plan.id and price.key in {p.key for p in (*other.prices, *other.former_prices)}:
             raise Conflict(
                 f"Whoever pays `{price.id}` has the plan {other.name}. Make another price at "
-                f"{display_name(price.provider)}, or end that plan with /plans remove: this one takes its payers "
-                "over then."
+                f"{display_name(price.provider)}, or end that plan with /plans remove: this one takes its "
+                "payers over then."
             )
 
 

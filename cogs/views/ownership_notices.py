@@ -22,8 +22,8 @@ def unbound(notice: Notice, body: UnboundPayers, place: Audience) -> str:
     """Somebody pays, and gets nothing for it."""
     return (
         f"### Unknown payers in {escaped(place.server(notice.guild_id))}\n"
-        f"{nobodys_words(body.many, display_name(body.provider))} They may be from before the bot, or bought in "
-        f"another way.\n{NOBODYS_CURE} /doctor shows how many are left."
+        f"{nobodys_words(body.many, display_name(body.provider))} They may be from before the bot, or bought "
+        f"in another way.\n{NOBODYS_CURE} /doctor shows how many are left."
     )
 
 

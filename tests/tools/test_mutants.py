@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tools import mutants
-from tools.mutants import Guard, load_guards, try_without, without
+from tools.mutants import Guard, Place, find_place, find_places, load_guards, try_without, without
 
 GUARDS = load_guards()
-GUARD = Guard("adding", 1, "program.py", "a + b", "a - b", ("test_program.py",))
+GUARD = Guard("adding", 1, "program.add", "a + b", "a - b", ("test_program.py",))
 
 
 def test_there_are_many_each_of_its_own_name() -> None:
@@ -24,7 +24,20 @@ def test_there_are_many_each_of_its_own_name() -> None:
 @pytest.mark.parametrize("text", ["a * b", "a + b + (a + b)"])
 def test_a_table_that_has_rotted_is_told(text: str) -> None:
     with pytest.raises(ValueError, match="adding"):
-        without(GUARD, text)
+        without(GUARD, text, Place(Path("program.py"), 0, 1))
+
+
+def test_a_guard_is_found_by_the_function_that_it_stands_in(tree: Path) -> None:
+    (tree / "folder").mkdir()
+    (tree / "program.py").rename(tree / "folder" / "program.py")
+    assert find_place(GUARD, find_places(tree)) == Place(Path("folder/program.py"), 0, 2)
+
+
+def test_a_name_that_two_functions_have_is_told(tree: Path) -> None:
+    (tree / "folder").mkdir()
+    (tree / "folder" / "program.py").write_text("def add(a, b): ...\n")
+    with pytest.raises(ValueError, match="2 definitions"):
+        find_place(GUARD, find_places(tree))
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""A listener in a process of its own, whose memory can be looked at: `python -m tests.web.listener_process LEDGER`.
+"""A listener in a process of its own: `python -m tests.web.listener_process LEDGER`.
+
+Its memory can be looked at from outside.
 
 It prints its port, and ends when its input does."""
 
