@@ -6,7 +6,6 @@ import hashlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
@@ -44,7 +43,6 @@ from providers.stripe.mapping import (
 from providers.stripe.portal import Portals
 from providers.stripe.setup import Setup
 from providers.stripe.webhook import HEADER, authenticate, read_header
-from providers.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +68,7 @@ class StripeProvider:
     ) -> None:
         self.account = account_of(api_key)
         self.webhook_print = hashlib.sha256(",".join(sorted(webhook_secrets)).encode()).hexdigest()[:16]
-        self._authenticate = Together(partial(authenticate, secrets=webhook_secrets, account=self.account))
+        self._webhook_secrets = webhook_secrets
         self._api = Api(api_key, api_url, clock, meter)
         self._portals, self._whole = Portals(self._api, clock), Whole(self._api, clock)
         self._previews, self._home = Previews(self._api, clock), Home(self._api, clock)
@@ -87,7 +85,7 @@ class StripeProvider:
 
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """See providers/stripe/webhook.py. None where it is of another account than the key's."""
-        signed = await self._authenticate(body, headers, now)
+        signed = authenticate(body, headers, now, self._webhook_secrets, self.account)
         return [
             one.event
             for one in signed
