@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -45,6 +45,7 @@ from cogs.rejoin import RoleSync
 from cogs.revoke import Revoke
 from cogs.subscribe import Subscribe
 from cogs.subscriptions import Subscriptions
+from cogs.translator import Translator
 
 if TYPE_CHECKING:
     from billing.ports import Ports
@@ -106,6 +107,7 @@ class DuesBot(BaseBot):
     async def setup(self, ports: Ports) -> None:
         """Take what the commands work with; once, before login."""
         self.ports = ports
+        await self.tree.set_translator(Translator())
         members = (Subscriptions(), Manage(), Cancel(), Subscribe())
         for cog in (*members, Revoke(), Grants(), Plans(), Members(), Doctor(), Brakes()):
             await self.add_cog(cog)
@@ -234,7 +236,9 @@ class DuesBot(BaseBot):
     async def sync_commands(self) -> bool:
         """Register the commands where they changed, or where Discord has lost some; whether it was needed."""
         name = f"commands:{self.application_id}"
-        wanted = fingerprint(self.tree.get_commands(), self.tree)
+        translator = self.tree.translator or Translator()
+        known = self.tree.get_commands()
+        wanted = fingerprint([await each.get_translated_payload(self.tree, translator) for each in known])
         if await self.ports.ledger.load_value(name) == wanted:
             registered = {command.name for command in await self.tree.fetch_commands()}
             if registered == {command.name for command in self.tree.get_commands()}:
@@ -277,8 +281,8 @@ class DuesBot(BaseBot):
             log.error("the handler of %s failed", event, exc_info=error)
 
 
-def fingerprint(registered: Sequence[Any], tree: app_commands.CommandTree[Any]) -> str:
-    """The same as long as Discord would be told the same."""
-    payload = [command.to_dict(tree) for command in registered]
-    text = json.dumps(sorted(payload, key=lambda c: str(c["name"])), sort_keys=True, default=str)
+def fingerprint(payload: Sequence[Mapping[str, Any]]) -> str:
+    """A hash of the commands' definitions, translations included: it changes when Discord has to learn them
+    again."""
+    text = json.dumps(sorted(payload, key=lambda command: str(command["name"])), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -19,6 +19,7 @@ from cogs.core.direct_messages import send_direct
 from cogs.core.interactions import defer, locale_of, respond
 from cogs.core.keys import key_text
 from cogs.manage import choice_card, key_of, own_page
+from cogs.translator import described
 from cogs.views import layout
 from cogs.views.charges import sums_words
 from cogs.views.ownership_notices import NONE_KNOWN
@@ -39,8 +40,8 @@ class Cancel(commands.Cog):
             "resume": self.resumed,
         }
 
-    @app_commands.command(description="Stop the renewal of a subscription; you keep what you paid for")
-    @app_commands.describe(subscription="Which one, if you have several")
+    @app_commands.command(description=described("description.cancel"))
+    @app_commands.describe(subscription=described("description.which_subscription"))
     @app_commands.autocomplete(subscription=suggest_own)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)

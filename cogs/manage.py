@@ -14,6 +14,7 @@ from cogs.core.base import Interaction
 from cogs.core.components import Action, ComponentPress
 from cogs.core.interactions import defer, locale_of, respond
 from cogs.core.keys import parse_key
+from cogs.translator import described
 from cogs.views import layout
 from cogs.views.ownership_notices import NONE_KNOWN
 from cogs.views.receipt import OwnPage
@@ -35,10 +36,8 @@ class Manage(commands.Cog):
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"manage": self.pressed, "managewhich": self.chosen}
 
-    @app_commands.command(
-        description="Change how you pay, see invoices, switch or cancel at the payment provider"
-    )
-    @app_commands.describe(subscription="Which one, if you have several")
+    @app_commands.command(description=described("description.manage"))
+    @app_commands.describe(subscription=described("description.which_subscription"))
     @app_commands.autocomplete(subscription=suggest_own)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)

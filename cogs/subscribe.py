@@ -19,6 +19,7 @@ from cogs.core.base import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, locale_of, respond
 from cogs.core.keys import key_text
+from cogs.translator import described
 from cogs.views import layout
 from cogs.views.charges import counted, sale_words, steps_words, sums_words
 from cogs.views.layout import Card
@@ -37,8 +38,8 @@ class Subscribe(commands.Cog):
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"buy": self.pressed, "sale": self.turn}
 
-    @app_commands.command(description="See what is on sale here, and subscribe")
-    @app_commands.describe(plan="Which plan; leave it out to see all")
+    @app_commands.command(description=described("description.subscribe"))
+    @app_commands.describe(plan=described("description.which_plan"))
     @app_commands.autocomplete(plan=suggest_sale)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)

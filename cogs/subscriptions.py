@@ -16,6 +16,7 @@ from cogs.core.base import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, follow_up, locale_of, respond
 from cogs.grant import held_box
+from cogs.translator import described
 from cogs.views import layout
 from cogs.views.layout import Card
 from cogs.views.notices import notice_text
@@ -37,7 +38,7 @@ class Subscriptions(commands.Cog):
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"page": self.turn}
 
-    @app_commands.command(description="Your subscriptions: status, dates, and how to manage each")
+    @app_commands.command(description=described("description.subscriptions"))
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)
     async def subscriptions(self, interaction: Interaction) -> None:

@@ -20,6 +20,7 @@ from cogs.core.base import Interaction
 from cogs.core.components import dispatch
 from cogs.core.startup import TokenRefused
 from cogs.error_handler import UNREACHED
+from i18n import tr, use_language
 from sandbox.stage import free_port
 from standins.discord import NoAnswerError
 from tests.app import harness as parts
@@ -72,6 +73,17 @@ async def test_options_as_the_contract_says(app: AppHarness) -> None:
     assert plans["list"] == []
     assert plans["remove"] == ["plan"]
     assert set(plans) == {"add", "list", "edit", "remove", "settings"}
+
+
+async def test_member_commands_are_described_in_german_and_keep_their_names(app: AppHarness) -> None:
+    commands = registered(app)
+    for name in MEMBER_COMMANDS:
+        with use_language("de"):
+            german = tr(f"description.{name}")
+        assert commands[name]["description_localizations"] == {"de": german}
+        assert not commands[name]["name_localizations"]
+    (which,) = commands["cancel"]["options"]
+    assert which["description_localizations"] == {"de": "Welches Abo, falls du mehrere hast"}
 
 
 async def lives(app: AppHarness) -> int:
