@@ -32,7 +32,7 @@ from cogs.core.gateway_recovery import (
     tell_of_updates,
     why_closed,
 )
-from cogs.core.interactions import NOBODY
+from cogs.core.interactions import NOBODY, remember_locale
 from cogs.core.rate_limits import time_limits
 from cogs.core.startup import TokenRefused
 from cogs.doctor import Doctor
@@ -253,12 +253,14 @@ class DuesBot(BaseBot):
         return self.user.id if self.user is not None else 0
 
     async def on_interaction(self, interaction: Interaction) -> None:
-        """Buttons and menus; commands go through the tree."""
+        """Carry out buttons and menus, while the tree carries out commands; then remember the caller's
+        language."""
         if is_press(interaction):
             try:
                 await dispatch(interaction, self.actions)
             except Exception as error:  # noqa: BLE001 -- the handler of last resort: it logs and tells
                 await report_error(interaction, error)
+        await remember_locale(interaction)
 
     async def on_connect(self) -> None:
         """The gateway has let us in."""

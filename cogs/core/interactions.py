@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import discord
 
-from billing.errors import GuildGone, NotAllowed
+from billing.errors import GuildGone, LedgerError, NotAllowed
 
 if TYPE_CHECKING:
     from discord.ui import LayoutView
 
     from cogs.core.base import Interaction
+
+log = logging.getLogger(__name__)
 
 NOBODY = discord.AllowedMentions.none()
 
@@ -43,6 +46,17 @@ async def follow_up(interaction: Interaction, card: LayoutView) -> None:
 def locale_of(interaction: Interaction) -> str:
     """The reader's language, as 'de' or 'en-US'."""
     return str(interaction.locale)
+
+
+async def remember_locale(interaction: Interaction) -> None:
+    """Keep the caller's locale, in whose language later notices to them are written. If the ledger cannot be
+    written, the notices keep the language that they had."""
+    if interaction.type is discord.InteractionType.autocomplete:  # one at each keystroke
+        return
+    try:
+        await interaction.client.ports.ledger.record_locale(interaction.user.id, locale_of(interaction))
+    except LedgerError as error:
+        log.warning("the locale of user %d was not recorded: %s", interaction.user.id, error)
 
 
 async def require_admin(interaction: Interaction, guild_id: int | None) -> int:

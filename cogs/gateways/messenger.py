@@ -1,4 +1,5 @@
-"""Messenger over Discord: members by direct message, admins in their notice channel or by the owner's."""
+"""Sends notices over Discord: to members by direct message, to admins in their notice channel or, where that
+is not set or closed to the bot, to the server's owner by direct message."""
 
 from __future__ import annotations
 
@@ -11,33 +12,49 @@ from billing.ports import Ledger
 from cogs.core.direct_messages import PATIENCE, send_direct
 from cogs.core.discord_errors import FAULTS, UNWRITABLE, is_of_discord, translate
 from cogs.core.interactions import NOBODY
+from cogs.views.layout import Card
 from cogs.views.notices import notice_card
 from cogs.views.subscription import Audience
+from i18n import use_language
 
 if TYPE_CHECKING:
+    import discord
+
     from cogs.core.base import BaseBot
 
 
+# For somebody who never used the bot, and for a server that the bot does not see.
+UNSEEN = "en-US"
+
+
 class DiscordMessenger:
-    """The Messenger port. It can tell only once the bot has been set up."""
+    """The Messenger port over Discord. It works once the bot has been set up."""
 
     def __init__(self, bot: BaseBot, ledger: Ledger) -> None:
         self._bot = bot
         self._ledger = ledger
 
     async def tell(self, notice: Notice) -> None:
-        """See the port. A server that is gone can be told nothing: MessagesClosed."""
+        """Send the notice, in the reader's language. MessagesClosed if nobody can be reached, as in a server
+        that the bot has left."""
         if notice.member_id is not None:
-            card = await notice_card(self._bot.ports, notice, Audience(self._bot))
-            await send_direct(self._bot, notice.member_id, card)
+            locale = await self._ledger.load_locale(notice.member_id) or UNSEEN
+            await send_direct(self._bot, notice.member_id, await self._card(notice, None, locale))
             return
         settings = await self._ledger.load_guild_settings(notice.guild_id)
         if settings.notice_channel_id is None or not await self._post(notice, settings.notice_channel_id):
             await self._tell_owner(notice)
 
+    async def _card(self, notice: Notice, guild_id: int | None, locale: str) -> Card:
+        """The notice for a reader with that locale. `guild_id`: the server it is read in; None: a DM."""
+        with use_language(locale):
+            return await notice_card(self._bot.ports, notice, Audience(self._bot, guild_id, locale))
+
     async def _post(self, notice: Notice, channel_id: int) -> bool:
-        """False when the channel is gone or closed to the bot."""
-        card = await notice_card(self._bot.ports, notice, Audience(self._bot, notice.guild_id))
+        """Post the notice in the server's channel, in the server's language. False when the channel is gone
+        or closed to the bot."""
+        locale = _locale_of(self._bot.get_guild(notice.guild_id))
+        card = await self._card(notice, notice.guild_id, locale)
         try:
             async with asyncio.timeout(PATIENCE):
                 channel = self._bot.get_partial_messageable(channel_id, guild_id=notice.guild_id)
@@ -51,6 +68,8 @@ class DiscordMessenger:
         return True
 
     async def _tell_owner(self, notice: Notice) -> None:
+        """Send the notice to the server's owner, in the owner's language where that is known, else in the
+        server's."""
         try:
             guild = self._bot.get_guild(notice.guild_id) or await self._bot.fetch_guild(notice.guild_id)
         except UNWRITABLE as error:
@@ -61,6 +80,10 @@ class DiscordMessenger:
             raise translate(error) from error
         if guild.owner_id is None:
             raise MessagesClosed(detail=f"the owner of server {notice.guild_id} is not known")
-        await send_direct(
-            self._bot, guild.owner_id, await notice_card(self._bot.ports, notice, Audience(self._bot))
-        )
+        locale = await self._ledger.load_locale(guild.owner_id) or _locale_of(guild)
+        await send_direct(self._bot, guild.owner_id, await self._card(notice, None, locale))
+
+
+def _locale_of(guild: discord.Guild | None) -> str:
+    """The language that a server's admins chose for it."""
+    return UNSEEN if guild is None else str(guild.preferred_locale)

@@ -23,6 +23,7 @@ from db.queries import (
     health,
     inbox,
     intents,
+    locales,
     members,
     notices,
     plans,
@@ -313,6 +314,11 @@ class SqliteLedger(Ledger):
             return []
         return await self._write(notices.take_untold, member_id, at)
 
+    async def record_locale(self, user_id: int, locale: str) -> None:
+        if await self.load_locale(user_id) != locale:
+            await self._leave(set(), locales.record_locale, user_id, locale)
+
+    load_locale = _reads(locales.load_locale)
     load_untold_to_admins = _writes(notices.take_untold_to_admins)
     load_history = _reads(notices.load_history)
     load_value = _reads(values.load_value)

@@ -37,6 +37,13 @@ class NoticeLedger(Protocol):
     async def load_untold_to_admins(self, guild_id: int, at: int, limit: int) -> list[Notice]:
         """The oldest of those that a server's admins could not be told; they count as told from now on."""
 
+    async def record_locale(self, user_id: int, locale: str) -> None:
+        """Keep the locale, such as 'de' or 'en-US', in which this person last used Discord: notices to them
+        are written in its language. Writes nothing while it stays the same."""
+
+    async def load_locale(self, user_id: int) -> str | None:
+        """The locale in which this person last used Discord; None for somebody who never used the bot."""
+
     async def load_history(self, guild_id: int, member_id: int, limit: int) -> list[Change]:
         """Newest first."""
 
