@@ -17,7 +17,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install sandbox test quick histories mutants promises bench bench-peers lint types imports lock screenshots clean
+.PHONY: help install sandbox test quick histories mutants promises trace bench bench-peers lint types imports lock screenshots clean
 
 help: ## list what make can do
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -35,6 +35,9 @@ quick: $(VENV)/.dev ## rules, ledger, providers and listener; without slow tests
 
 histories: $(VENV)/.dev ## play N histories of people, money and faults (N=2000; SEED=17: that one)
 	@N=$(N) SEED=$(SEED) $(BIN)/python -m tests.simulation
+
+trace: $(VENV)/.dev ## count the functions that a webhook and a press of Cancel pass (V=1: list them)
+	@V=$(V) $(BIN)/python -m tools.trace
 
 bench: $(VENV)/.dev ## what the program costs, a quarter of an hour; writes docs/performance.md (TOPIC=name: one part)
 	@$(BIN)/python -m bench $(TOPIC)

@@ -4,13 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import discord
 import pytest
-import yarl
-from discord.gateway import DiscordWebSocket
 
 from standins.discord.conformance import Conformance
-from tests.app.harness import AppHarness, make_app, running
+from tests.app.harness import AppHarness, calling, make_app, running
 
 
 @pytest.fixture(scope="session")
@@ -32,15 +29,13 @@ async def idle_app(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     conformance: Conformance | None,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[AppHarness]:
     """The stand-ins and a ledger's place; the program does not run yet."""
     wish = getattr(request, "param", None)
     wishes = {"members_intent": wish == "members intent", "paypal": wish == "paypal"}
     async with AsyncExitStack() as stack:
         app = await make_app(stack, tmp_path / "ledger.db", conformance, **wishes)
-        monkeypatch.setattr(discord.http.Route, "BASE", app.discord.rest_url)
-        monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(app.discord.gateway_url))
+        stack.enter_context(calling(app.discord))
         yield app
 
 

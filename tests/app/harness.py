@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Set
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Set
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
+
+import discord
+import yarl
+from discord.gateway import DiscordWebSocket
 
 import cogs.bot
 import cogs.gateways.roles
@@ -215,6 +219,16 @@ async def make_app(
         paypal=second,
         hook=hook,
     )
+
+
+@contextmanager
+def calling(server: DiscordServer) -> Iterator[None]:
+    """Let discord.py in this process call this Discord."""
+    with (
+        patch.object(discord.http.Route, "BASE", server.rest_url),
+        patch.object(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(server.gateway_url)),
+    ):
+        yield
 
 
 @asynccontextmanager

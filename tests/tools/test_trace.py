@@ -1,0 +1,19 @@
+"""The way through the code does not grow: how many functions a webhook and a press of Cancel pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from tools.trace import CANCEL, WEBHOOK, trace
+
+# The aim is 110 and 125. Lower these whenever `make trace` counts fewer.
+MOST = {WEBHOOK: 234, CANCEL: 202}
+
+
+@pytest.mark.slow
+async def test_a_webhook_and_a_press_of_cancel_pass_no_more_functions_than_before() -> None:
+    ways = await trace()
+    counts = {name: len(way.functions) for name, way in ways.items()}
+    longer = {name: count for name, count in counts.items() if count > MOST[name]}
+    assert longer == {}, "make trace V=1 lists them"
+    assert "db/queries/inbox.py" in ways[WEBHOOK].files, "the ledger's threads are traced too"
