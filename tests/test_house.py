@@ -264,6 +264,11 @@ def test_the_locks_hold_what_is_declared(lock: str, wanted: dict[str, Requiremen
     assert not re.search(r"https?://|^-", text, re.MULTILINE)
 
 
+def test_the_hooks_before_a_commit_use_the_locked_ruff() -> None:
+    (pinned,) = re.findall(r"^ruff==(\S+)", (ROOT / "requirements-dev.lock").read_text(), re.MULTILINE)
+    assert f"rev: v{pinned}\n" in (ROOT / ".pre-commit-config.yaml").read_text()
+
+
 def libraries(*tops: str) -> set[str]:
     """The distributions that these parts of the project import."""
     known = packages_distributions()
