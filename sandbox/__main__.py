@@ -1,4 +1,7 @@
-"""`python -m sandbox`: the tour, then the page. TOUR=only: the tour alone. TOUR=off: the page alone."""
+"""`python -m sandbox`: the tour, then the page. TOUR=only: the tour alone. TOUR=off: the page alone.
+
+LOCALE=de: the people on the page speak German. The tour is in English.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import sys
 import time
 
 from sandbox.page import show_page
-from sandbox.stage import NotReadyError, open_stage
+from sandbox.stage import ENGLISH, NotReadyError, open_stage
 from sandbox.terminal import Teller, takes_colour
 from sandbox.tour import Tour
 
@@ -42,7 +45,7 @@ async def run(choice: str) -> int:
     if choice != "off" and not await play_tour(PACE if watched else 0.0):
         return 1
     if choice != "only":
-        await show_page()
+        await show_page(os.environ.get("LOCALE") or ENGLISH)
     return 0
 
 

@@ -34,6 +34,7 @@ from standins.paypal import Settings as Account
 from standins.stripe import Settings as Business
 from standins.stripe import StripeServer
 
+ENGLISH = "en-US"
 SERVER = "Lantern Club"
 TOKEN = "sandbox.bot.token"  # noqa: S105 - the local Discord's, good nowhere else
 API_KEY = "sk_test_sandbox"
@@ -153,11 +154,12 @@ def _plan(name: str, role: object, description: str, prices: dict[str, str]) -> 
 
 
 @asynccontextmanager
-async def open_stage(clock: MovableClock | None = None) -> AsyncIterator[Stage]:
-    """Start everything, on free loopback ports and in a folder that goes again; stop it all on leaving.
+async def open_stage(clock: MovableClock | None = None, *, locale: str = ENGLISH) -> AsyncIterator[Stage]:
+    """Start everything on free loopback ports and in a temporary folder; stop and remove it on leaving.
 
-    The clock shows the real time unless another one is given.
-    NotReadyError when the bot does not come up; what the bot itself raises comes through.
+    The clock shows the real time unless another one is given. `locale` is the language that all people have
+    chosen in Discord, such as 'de'. Raises NotReadyError when the bot does not come up, and passes on what
+    the bot itself raises.
     """
     async with AsyncExitStack() as stack:
         clock = clock or MovableClock()
@@ -172,7 +174,7 @@ async def open_stage(clock: MovableClock | None = None) -> AsyncIterator[Stage]:
             PayPalServer(clock, CLIENT_ID, CLIENT_SECRET, settings=Account(SERVER))
         )
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dues-")))
-        mia, tom, ada, guild, app = _populate(world)
+        mia, tom, ada, guild, app = _populate(world, locale)
         shop = _furnish(stripe, paypal)
         settings = _settings(discord, stripe, paypal, folder)
         await _start_bot(stack, settings, world, app, clock)
@@ -181,10 +183,10 @@ async def open_stage(clock: MovableClock | None = None) -> AsyncIterator[Stage]:
         yield Stage(clock, world, discord, stripe, paypal, guild, app, mia, tom, ada, shop, peek)
 
 
-def _populate(world: DiscordWorld) -> tuple[Person, Person, Person, Guild, Application]:
+def _populate(world: DiscordWorld, locale: str) -> tuple[Person, Person, Person, Guild, Application]:
     """The owner, two members, the bot, the roles below the bot's, a private channel that the bot may use."""
-    ada, mia, tom = (world.add_user(name) for name in ("Ada", "Mia", "Tom"))
-    guild = world.add_guild(SERVER, owner=ada)
+    ada, mia, tom = (world.add_user(name, locale=locale) for name in ("Ada", "Mia", "Tom"))
+    guild = world.add_guild(SERVER, owner=ada, locale=locale)
     app = world.add_application(TOKEN, name="Dues", owner=ada, members_intent=True)
     own = world.install(app, guild, bits=MANAGE_ROLES)
     for name, colour in (("Silver", 0xB4BCCB), ("Gold", 0xE9B949), ("Platinum", 0x7FD1E8)):

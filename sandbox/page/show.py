@@ -10,17 +10,20 @@ import sys
 import webbrowser
 
 from sandbox.page.server import PageServer
-from sandbox.stage import open_stage
+from sandbox.stage import ENGLISH, open_stage
 
 
-async def show_page() -> None:
-    """A fresh stage with the shop open, its page served and opened in the browser; returns at Ctrl-C."""
+async def show_page(locale: str = ENGLISH) -> None:
+    """Open the shop on a new stage, serve its page and open it in the browser; return at Ctrl-C.
+
+    `locale` is the language that the people of the stage have chosen in Discord.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt instead
             loop.add_signal_handler(number, stop.set)
-    async with open_stage() as stage:
+    async with open_stage(locale=locale) as stage:
         await stage.open_shop()
         async with PageServer(stage) as page:
             print(f"\nNow it is your turn: {page.url}")

@@ -66,6 +66,23 @@ def find(app: Application, guild_id: int | None, command_id: int) -> Json:
     return command
 
 
+def localized(part: Json, locale: str) -> Json:
+    """A copy of a command, option or choice with its descriptions, and the names of its choices, in the
+    language of that locale where it was registered with them."""
+    shown = dict(part)
+    words = (part.get("description_localizations") or {}).get(locale)
+    if words is not None:
+        shown["description"] = words
+    if "options" in part:
+        shown["options"] = [localized(option, locale) for option in part["options"]]
+    if "choices" in part:
+        shown["choices"] = [
+            choice | {"name": (choice.get("name_localizations") or {}).get(locale, choice["name"])}
+            for choice in part["choices"]
+        ]
+    return shown
+
+
 def _published(state: State, app: Application, guild_id: int | None) -> None:
     names = [command["name"] for command in app.commands[guild_id].values()]
     state.publish("commands_registered", application_id=app.id, guild_id=guild_id, names=names)

@@ -7,7 +7,7 @@ from typing import Any
 
 from standins.discord import chat, permissions
 from standins.discord.cards import Card, Reply, answered
-from standins.discord.commands import named, offered, require_offered
+from standins.discord.commands import localized, named, offered, require_offered
 from standins.discord.errors import CannotUseError
 from standins.discord.interactions import AUTOCOMPLETE, COMMAND, start
 from standins.discord.model import Application, Channel, Guild, Json, Message, User
@@ -86,12 +86,12 @@ class Person:
         return app, channel, command_data(self.state, guild, registered, words, options, focus)
 
     def commands(self, place: Place) -> list[Json]:
-        """The registered commands that the client offers in this place."""
+        """The registered commands that the client offers in this place, in the person's language."""
         found: list[Json] = []
         for app in self.state.applications.values():
             channel = self._channel(place, app)
             listed = offered(self.state, self.user, self._guild(place), channel)
-            found += [command for owner, command in listed if owner is app]
+            found += [localized(command, self.user.locale) for owner, command in listed if owner is app]
         return found
 
     def _guild(self, place: Place) -> Guild | None:

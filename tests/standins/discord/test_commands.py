@@ -123,3 +123,20 @@ async def test_another_applications_commands_are_not_touched(scene: DiscordScene
     other = scene.world.add_application("other.token", name="Other")
     status, body = await commands("GET", path=f"/../{other.id}/commands")
     assert (status, body["code"]) == (403, 20012)
+
+
+async def test_a_client_in_german_shows_german_descriptions_and_choices(
+    scene: DiscordScene, commands: Request
+) -> None:
+    choice = {"name": "now", "name_localizations": {"de": "sofort"}, "value": "now"}
+    when = option("when", choices=[choice], description_localizations={"de": "wann"})
+    body = command(options=[when], description_localizations={"de": "beenden"})
+    await commands("POST", body)
+    german = scene.world.add_user("Eva", locale="de")
+    scene.world.add_member(scene.guild, german)
+    for person, words in ((german, ("beenden", "wann", "sofort")), (scene.bob, ("d", "d", "now"))):
+        (shown,) = person.commands(scene.guild)
+        (shown_option,) = shown["options"]
+        (shown_choice,) = shown_option["choices"]
+        assert (shown["description"], shown_option["description"], shown_choice["name"]) == words
+        assert shown_choice["value"] == "now"
