@@ -1,1 +1,1 @@
-"""The payment edge: a folder for each provider, and what they share in base.py."""
+"""Adapters to the payment providers: a folder for each, shared helpers in base.py."""

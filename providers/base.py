@@ -1,4 +1,4 @@
-"""What every provider's folder uses: the bound on a call's time, and reading an answer's fields strictly."""
+"""Shared by every provider's folder: the time limit of a call, and strict reading of an answer's fields."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from billing.model import Finding
 from billing.ports import CheckoutOrder, Meter
 from billing.rules.names import plain_name
 
-# A little under the 15 s that the port promises, so that telling of it fits in too.
-LONGEST_CALL = 14.5
+# A little under the 15 s that the port promises, so that the error is raised within them.
+CALL_SECONDS = 14.5
 # Providers' ids are a few dozen characters; Stripe promises no more than 255 (docs.stripe.com/upgrades, 'What
 # changes does Stripe consider to be backward compatible?', 2026-11).
 _ID = re.compile(r"[\x21-\x7e]{1,255}")
 
-# Of which the addresses that Dues asks for are made.
-_WORDS = frozenset(
+# The fixed parts of the paths that Dues requests; anything else in a path may be an id.
+_PATH_WORDS = frozenset(
     """v1 v2 billing billing_portal cancel captures charges checkout configurations coupons create_preview
     customer customers disputes events expire invoice_payments invoices notifications oauth2 payment_intents
     payments plans prices products refund refunds release reporting resend sale sessions setup_intents
@@ -38,15 +38,19 @@ Answer = Mapping[str, Any]
 
 
 def is_id(found: object) -> TypeGuard[str]:
-    """Whether it may be an id of a provider's: no other could be asked for, and none other is kept."""
+    """True for a string that can be a provider's id. Dues neither requests nor stores anything else as an
+    id."""
     return isinstance(found, str) and _ID.fullmatch(found) is not None
 
 
 def clock_skew(date: str | None, asked: float, now: float) -> float | None:
-    """Seconds that this machine's clock, which says `now`, is ahead of an answer's Date header (RFC 9110,
-    6.6.1); None where there is none that can be read, or where the clock was set or the machine slept after
-    it `asked`: the header may be from before that."""
-    if date is None or abs(now - asked) > LONGEST_CALL:
+    """Seconds by which this machine's clock is ahead of an answer's Date header (RFC 9110, 6.6.1).
+
+    `asked`, `now`: this machine's unix seconds when the request was sent and when the answer arrived. None
+    where the header is missing or unreadable, and where the two lie so far apart that the clock was set or
+    the machine slept in between: the header may then be from before that.
+    """
+    if date is None or abs(now - asked) > CALL_SECONDS:
         return None
     try:
         return now - parsedate_to_datetime(date).timestamp()
@@ -56,24 +60,27 @@ def clock_skew(date: str | None, asked: float, now: float) -> float | None:
 
 @asynccontextmanager
 async def in_time(what: str, ends: float | None = None) -> AsyncIterator[None]:
-    """Give up after LONGEST_CALL, all tries together: ProviderUnavailable, the effect unknown. `ends`: of
-    several calls that are one to the port, by the event loop's clock."""
+    """Raise ProviderUnavailable after CALL_SECONDS, retries included; the call may still have had its effect.
+
+    `what`: names the call in the error's detail. `ends`: a deadline on the event loop's clock, for several
+    calls that share one time limit.
+    """
     try:
-        async with asyncio.timeout_at(longest() if ends is None else ends):
+        async with asyncio.timeout_at(call_deadline() if ends is None else ends):
             yield
     except TimeoutError:
-        raise ProviderUnavailable(detail=f"{what}: no answer within {LONGEST_CALL:g} s") from None
+        raise ProviderUnavailable(detail=f"{what}: no answer within {CALL_SECONDS:g} s") from None
 
 
-def longest() -> float:
-    """When a call that begins now is given up, by the event loop's clock."""
-    return asyncio.get_running_loop().time() + LONGEST_CALL
+def call_deadline() -> float:
+    """The deadline of a call that starts now, on the event loop's clock."""
+    return asyncio.get_running_loop().time() + CALL_SECONDS
 
 
 @contextmanager
 def measured(meter: Meter, provider: str, method: str, path: str) -> Iterator[None]:
-    """Count and time one request."""
-    began, outcome = perf_counter(), "broken_off"  # given up after LONGEST_CALL, or with the program
+    """Report one request to the meter: its outcome and how long it took."""
+    began, outcome = perf_counter(), "broken_off"  # timed out after CALL_SECONDS, or the program stopped
     try:
         yield
         outcome = "ok"
@@ -81,11 +88,11 @@ def measured(meter: Meter, provider: str, method: str, path: str) -> Iterator[No
         outcome = outcome_of(error)
         raise
     finally:
-        meter.answered(provider, f"{method} {outline(path)}", outcome, perf_counter() - began)
+        meter.answered(provider, f"{method} {path_template(path)}", outcome, perf_counter() - began)
 
 
 def outcome_of(error: ProviderError) -> str:
-    """'refused': the same again would be refused again."""
+    """The error's name in the metrics. 'refused' means that repeating the request would be refused again."""
     match error:
         case ProviderUnavailable():
             return "unavailable"
@@ -97,13 +104,13 @@ def outcome_of(error: ProviderError) -> str:
             return "refused"
 
 
-def outline(path: str) -> str:
-    """A path without ids: what is not one of the services' own words may be anything."""
-    return "/".join(part if part in _WORDS else "{id}" for part in path.strip("/").split("/"))
+def path_template(path: str) -> str:
+    """The path with `{id}` in place of every part that is not one of the services' own words."""
+    return "/".join(part if part in _PATH_WORDS else "{id}" for part in path.strip("/").split("/"))
 
 
 def bounded(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """A provider's method, held to the time that the port promises."""
+    """Decorate a provider's method so that it ends within the time that the port promises."""
 
     @wraps(method)
     async def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -116,7 +123,7 @@ def bounded(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutin
 def maybe(data: Answer, path: str, kind: type[T]) -> T | None:
     """The field at a dotted path, or None where it is null or absent.
 
-    ProviderMisread, with the path in its detail, where it is there but of another kind.
+    Raises ProviderMisread, with the path in its detail, where the field has another type.
     """
     value: Any = data
     for name in path.split("."):
@@ -125,29 +132,36 @@ def maybe(data: Answer, path: str, kind: type[T]) -> T | None:
         if not isinstance(value, dict):
             raise _misread(data, path, "is not where it should be")
         value = value.get(name)
-    # True is an int to Python, and would pass for the amount 1.
+    # Python counts True as an int, so it would pass for the amount 1.
     if value is None or (isinstance(value, kind) and not (kind is int and isinstance(value, bool))):
         return value
     raise _misread(data, path, f"is {type(value).__name__}, not {kind.__name__}")
 
 
 def need(data: Answer, path: str, kind: type[T]) -> T:
-    """The field at a dotted path; ProviderMisread, with the path in its detail, where there is none."""
+    """The field at a dotted path. Raises ProviderMisread, with the path in its detail, where it is absent."""
     value = maybe(data, path, kind)
     if value is None:
         raise _misread(data, path, "is missing")
     return value
 
 
-def returning(order: CheckoutOrder, came_from: str) -> str:
-    """Where a payment page leads back to, with what tells the bot which one it was."""
+def return_address(order: CheckoutOrder, came_from: str) -> str:
+    """The address that a payment page sends the buyer back to.
+
+    `came_from`: 'paid' or 'cancelled'. The checkout's return id, where it has one, tells the bot which page
+    the buyer comes from.
+    """
     back = f"{order.return_url}{'&' if '?' in order.return_url else '?'}from={came_from}"
     return_id = order.checkout.return_id
     return back if return_id is None else f"{back}&checkout={return_id}"
 
 
-def member_of(order: CheckoutOrder, units: int = 60) -> str:
-    """Whom the payment is for: the name that people see, and the handle that nobody else has. Plain text."""
+def describe_member(order: CheckoutOrder, units: int = 60) -> str:
+    """The member whom the payment is for: display name and unique handle, as plain text.
+
+    `units`: the most UTF-16 units that the display name may take.
+    """
     name, handle = (
         plain_name(order.names.member, units),
         re.sub(r"[^a-zA-Z0-9_.]", "", order.names.handle)[:32],
@@ -155,18 +169,18 @@ def member_of(order: CheckoutOrder, units: int = 60) -> str:
     return " ".join(filter(None, (name, handle and f"(@{handle})"))) or f"member {order.checkout.member_id}"
 
 
-def server_of(order: CheckoutOrder, units: int = 100) -> str:
-    """The server that it is for, as plain text."""
+def describe_server(order: CheckoutOrder, units: int = 100) -> str:
+    """The server that the payment is for, as plain text of at most `units` UTF-16 units."""
     return plain_name(order.names.server, units) or f"server {order.checkout.guild_id}"
 
 
-async def of_server(guild_id: int, look: Awaitable[list[Finding]]) -> list[Finding]:
-    """What a look at one server's plan or page found; other findings are about the whole account."""
+async def for_guild(guild_id: int, look: Awaitable[list[Finding]]) -> list[Finding]:
+    """The findings of `look`, marked as being about this server. Unmarked ones concern the whole account."""
     return [replace(finding, guild_id=guild_id) for finding in await look]
 
 
-def called(data: object) -> str:
-    """What an answer that cannot be read calls itself, for the log."""
+def id_for_log(data: object) -> str:
+    """The id in an answer that cannot be read otherwise, for the log; 'without an id' where there is none."""
     found = data.get("id") if isinstance(data, Mapping) else None
     return found if is_id(found) else "without an id"
 

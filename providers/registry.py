@@ -1,4 +1,4 @@
-"""The providers that Dues knows. A further one is a folder beside these and a line here."""
+"""The providers that Dues knows. To add one, add a folder to this package and a line to PROVIDERS."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from billing.ports import Clock, Meter, Provider, Signer, Unmeasured, Values
 
 
 def _stripe(settings: Any, clock: Clock, signer: Signer, kept: Values | None, meter: Meter) -> Provider:
-    from providers.stripe.client import StripeProvider  # noqa: PLC0415 - 7 MB that only its owners need
+    from providers.stripe.client import StripeProvider  # noqa: PLC0415 - 7 MB, needed only where Stripe is on
 
     return StripeProvider(settings.api_key, settings.webhook_secrets, settings.api_url, clock, meter)
 
 
 def _paypal(settings: Any, clock: Clock, signer: Signer, kept: Values | None, meter: Meter) -> Provider:
-    from providers.paypal.client import PayPalProvider  # noqa: PLC0415 - 9 MB that only its owners need
+    from providers.paypal.client import PayPalProvider  # noqa: PLC0415 - 9 MB, needed only where PayPal is on
 
     return PayPalProvider(
         settings.client_id,
@@ -31,7 +31,7 @@ def _paypal(settings: Any, clock: Clock, signer: Signer, kept: Values | None, me
     )
 
 
-# By the name of the part of Settings that turns it on; that part is None while the provider is off.
+# By the name of the field of Settings that configures the provider; it is None while the provider is off.
 PROVIDERS: Mapping[str, Callable[[Any, Clock, Signer, Values | None, Meter], Provider]] = {
     "stripe": _stripe,
     "paypal": _paypal,
@@ -41,7 +41,10 @@ PROVIDERS: Mapping[str, Callable[[Any, Clock, Signer, Values | None, Meter], Pro
 def make_providers(
     settings: Any, clock: Clock, kept: Values | None = None, meter: Meter | None = None
 ) -> dict[str, Provider]:
-    """Those that the settings turn on, by name. `kept`: where they may keep small facts over restarts."""
+    """The providers that the settings turn on, by name.
+
+    `kept`: a store for small values that must survive a restart, such as PayPal's certificates.
+    """
     parts, signer = {name: getattr(settings, name) for name in PROVIDERS}, Signer(settings.secret_keys)
     used = meter or Unmeasured()
     on = {name: part for name, part in parts.items() if part is not None}

@@ -153,7 +153,7 @@ class Provider(Protocol):
         """Let a payment page take no payment any more, where the provider can do that. One that was paid or
         is over is no error."""
 
-    async def manage_link(self, subscription: Subscription, wish: PortalOptions) -> str:
+    async def manage_link(self, subscription: Subscription, options: PortalOptions) -> str:
         """The provider's own page for this subscription's customer, made for this moment."""
 
     async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:

@@ -1,1 +1,1 @@
-"""PayPal."""
+"""PayPal: subscriptions, plans and webhooks behind the Provider port."""

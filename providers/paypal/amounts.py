@@ -23,7 +23,7 @@ def currency_of(money: Answer) -> str:
     return need(money, "currency_code", str).lower()
 
 
-def either_minor(money: Answer, currency: str) -> int | None:
+def amount_of_either_version(money: Answer, currency: str) -> int | None:
     """An amount that is named `value` by one generation of PayPal's API and `total` by the other. A refund's
     may stand there as what it takes away, below nothing."""
     text = maybe(money, "value", str) or maybe(money, "total", str)
@@ -36,7 +36,7 @@ def with_percent(minor: int, percent: Decimal, currency: str) -> int:
     return minor + int((minor * percent / 100 / step).quantize(Decimal(1), ROUND_HALF_UP)) * step
 
 
-def number(text: str, what: str) -> Decimal:
+def parse_decimal(text: str, what: str) -> Decimal:
     """A decimal number; ProviderMisread where it is none."""
     try:
         found = Decimal(text)
@@ -49,7 +49,7 @@ def number(text: str, what: str) -> Decimal:
 
 def _minor(text: str, currency: str) -> int:
     try:
-        value = number(text, "an amount").scaleb(0 if currency in _NO_DECIMALS else 2)
+        value = parse_decimal(text, "an amount").scaleb(0 if currency in _NO_DECIMALS else 2)
         return int(value.quantize(Decimal(1), ROUND_HALF_UP))
     except InvalidOperation:
         raise ProviderMisread(detail="an amount is no number") from None

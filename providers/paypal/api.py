@@ -26,7 +26,7 @@ from billing.errors import (
 from billing.fd_limit import kind_of
 from billing.ports import Clock, Meter, Unmeasured
 from providers.base import Answer, clock_skew, measured, need
-from providers.paypal.refusals import words_of
+from providers.paypal.refusals import text_for
 
 # A slow answer uses up a method's time; tries again are for what fails fast: a refused connection, a 5xx.
 PAUSES = (0.5, 1.0)
@@ -55,7 +55,7 @@ class Refused(ProviderRefused):
         self.retry = status in (401, 403)
 
 
-class Missing(Refused, ProviderNotFound):
+class NotKnown(Refused, ProviderNotFound):
     """PayPal does not know an object."""
 
 
@@ -275,9 +275,9 @@ def translate(status: int, body: bytes, what: str) -> ProviderError:
     if status == 403:
         detail = f"The application at PayPal lacks a permission. {detail}"
     if status == 404:
-        return Missing(detail=detail, status=status, issues=issues)
+        return NotKnown(detail=detail, status=status, issues=issues)
     if 400 <= status < 500:
-        tell = KEY_AT_FAULT if status in (401, 403) else words_of(issues)
+        tell = KEY_AT_FAULT if status in (401, 403) else text_for(issues)
         return Refused(tell, detail=detail, status=status, issues=issues)
     return ProviderMisread(detail=detail)
 

@@ -36,8 +36,8 @@ from billing.errors import NotAuthentic, ProviderUnavailable
 from billing.fd_limit import kind_of
 from billing.ports import Values
 from providers.paypal.api import bounded_body
-from providers.paypal.proven_certificates import Proven
-from providers.paypal.work_budget import Bucket, crowded
+from providers.paypal.proven_certificates import ProvenCertificates
+from providers.paypal.work_budget import TokenBucket, over_budget
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ _PLACE = r"/v1/notifications/certs/[\w-]{1,100}"
 _ANY_PLACE = r"/[\w./-]{1,200}"
 
 _TIMEOUT = aiohttp.ClientTimeout(total=6, sock_connect=3)
-_LARGEST = 64 << 10  # a chain is a few KiB
+_LARGEST_CHAIN = 64 << 10  # a chain is a few KiB
 _DEEPEST = 4
 # A refusal is remembered so long, so that a forged message makes a connection once and not at every try.
 _REFUSED_SECONDS = 60
@@ -95,7 +95,7 @@ class Signer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fault:
+class _FailedLookup:
     """Why there is no key, for so long."""
 
     error: NotAuthentic | ProviderUnavailable
@@ -112,13 +112,13 @@ class Certificates:
         self._store: Store | None = None
         # Apart, so that forged messages cannot push out the real ones, of which there are few.
         self._signers: dict[str, Signer] = {}
-        self._faults: dict[str, _Fault] = {}
+        self._faults: dict[str, _FailedLookup] = {}
         self._looked_at: dict[str, float] = {}
-        self._looks: dict[str, asyncio.Task[Signer | _Fault]] = {}
+        self._looks: dict[str, asyncio.Task[Signer | _FailedLookup]] = {}
         self._waiting = 0
-        self._bucket = Bucket(_MOST_LOOKS, _LOOK_PAUSE)
+        self._bucket = TokenBucket(_MOST_LOOKS, _LOOK_PAUSE)
         self._session: aiohttp.ClientSession | None = None
-        self._proven = Proven(kept)
+        self._proven = ProvenCertificates(kept)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -138,7 +138,7 @@ class Certificates:
         self.admit(url)
         await self._read_proven(now)
         found = self._recall(url, now) or await self._look_once(url, now)
-        if isinstance(found, _Fault):
+        if isinstance(found, _FailedLookup):
             raise found.error
         return found
 
@@ -170,11 +170,11 @@ class Certificates:
                 self._signers[url] = verify(text, self.trusted(), self._source.names, now)
                 self._looked_at[url] = now - LOOK_AGAIN_SECONDS
 
-    async def _look_once(self, url: str, now: float) -> Signer | _Fault:
+    async def _look_once(self, url: str, now: float) -> Signer | _FailedLookup:
         """Notifications that name the same address wait for the same look. One that was not proven before
         takes a token, as anybody can make up addresses."""
         if self._waiting >= _MOST_WAITING:
-            raise crowded()
+            raise over_budget()
         look = self._looks.get(url)
         if look is None:
             if url not in self._proven.texts:
@@ -187,26 +187,26 @@ class Certificates:
         finally:
             self._waiting -= 1
 
-    def _recall(self, url: str, now: float) -> Signer | _Fault | None:
+    def _recall(self, url: str, now: float) -> Signer | _FailedLookup | None:
         known = self._signers.get(url)
         if known is not None and known.valid_from <= now <= known.valid_until:
             return known
         fault = self._faults.get(url)
         return fault if fault is not None and now < fault.until else None
 
-    async def _look(self, url: str, now: float) -> Signer | _Fault:
+    async def _look(self, url: str, now: float) -> Signer | _FailedLookup:
         if url in self._signers:
             self._looked_at[url] = now
         try:
             found = verify(await self._fetch(url), self.trusted(), self._source.names, now)
         except NotAuthentic as error:
-            return self._keep(url, _Fault(error, now + _REFUSED_SECONDS))
+            return self._keep(url, _FailedLookup(error, now + _REFUSED_SECONDS))
         except ProviderUnavailable as error:
-            return self._keep(url, _Fault(error, now + _DOWN_SECONDS))
+            return self._keep(url, _FailedLookup(error, now + _DOWN_SECONDS))
         self._signers[url], self._looked_at[url] = found, now
         return found
 
-    def _keep(self, url: str, fault: _Fault) -> _Fault:
+    def _keep(self, url: str, fault: _FailedLookup) -> _FailedLookup:
         self._faults.pop(url, None)
         while len(self._faults) >= _MOST_FAULTS:
             del self._faults[next(iter(self._faults))]
@@ -219,7 +219,7 @@ class Certificates:
         try:
             async with self._session.get(url, allow_redirects=False) as answer:
                 if answer.status == 200:
-                    return await bounded_body(answer, _LARGEST)
+                    return await bounded_body(answer, _LARGEST_CHAIN)
                 status = answer.status
         except aiohttp.ClientPayloadError:
             raise NotAuthentic(detail="no certificate is so long") from None
@@ -259,7 +259,9 @@ def verify(text: bytes, trusted: Store, names: frozenset[str], now: float) -> Si
             PolicyBuilder().store(trusted).time(datetime.fromtimestamp(now, UTC)).max_chain_depth(_DEEPEST)
         )
         # As a client's, since a server's would have to be good for one fixed name.
-        verifier = policy.extension_policies(ca_policy=_AUTHORITY, ee_policy=_LEAF).build_client_verifier()
+        verifier = policy.extension_policies(
+            ca_policy=_ISSUER_POLICY, ee_policy=_LEAF_POLICY
+        ).build_client_verifier()
         chain = verifier.verify(leaf, between).chain
         key, borne = leaf.public_key(), _names_of(leaf)
     except (VerificationError, ValueError, OverflowError, x509.DuplicateExtension) as error:
@@ -286,7 +288,7 @@ def _names_of(leaf: x509.Certificate) -> set[str]:
     return {name.lower() for name in found.get_values_for_type(x509.DNSName)}
 
 
-def _may(holds: Callable[[T], bool]) -> Callable[[Policy, x509.Certificate, T | None], None]:
+def _unless_absent(holds: Callable[[T], bool]) -> Callable[[Policy, x509.Certificate, T | None], None]:
     def check(_policy: Policy, _certificate: x509.Certificate, extension: T | None) -> None:
         if extension is not None and not holds(extension):
             raise ValueError("not good for this")
@@ -296,13 +298,15 @@ def _may(holds: Callable[[T], bool]) -> Callable[[Policy, x509.Certificate, T | 
 
 # What decides is asked for; key identifiers and purposes, which browsers ask for too, are left to the issuer:
 # that of a message's certificate is no web server.
-_AUTHORITY = (
+_ISSUER_POLICY = (
     ExtensionPolicy.permit_all()
     .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
-    .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _may(lambda usage: usage.key_cert_sign))
+    .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _unless_absent(lambda usage: usage.key_cert_sign))
 )
-_LEAF = (
+_LEAF_POLICY = (
     ExtensionPolicy.permit_all()
-    .may_be_present(x509.BasicConstraints, Criticality.AGNOSTIC, _may(lambda limits: not limits.ca))
-    .may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, _may(lambda usage: usage.digital_signature))
+    .may_be_present(x509.BasicConstraints, Criticality.AGNOSTIC, _unless_absent(lambda limits: not limits.ca))
+    .may_be_present(
+        x509.KeyUsage, Criticality.AGNOSTIC, _unless_absent(lambda usage: usage.digital_signature)
+    )
 )

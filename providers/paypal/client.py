@@ -28,7 +28,7 @@ from billing.model import (
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalOptions
 from billing.ports.values import Values
 from billing.signing import Signer
-from providers.base import Answer, bounded, maybe, member_of, need, returning, server_of
+from providers.base import Answer, bounded, describe_member, describe_server, maybe, need, return_address
 from providers.paypal import payments, transaction_search
 from providers.paypal.api import Api, Limited, Refused, path
 from providers.paypal.certs import LIVE, SANDBOX, Certificates, source_of
@@ -38,7 +38,7 @@ from providers.paypal.failures import map_failure
 from providers.paypal.mapping import lacks_payment, map_checkout, map_subscription
 from providers.paypal.periods import created_of, with_payment
 from providers.paypal.plans import DAY, NAME, ends_with_trial, is_whole, map_price, product_of, with_own
-from providers.paypal.postback import Asking
+from providers.paypal.postback import PostbackVerifier
 from providers.paypal.setup import Setup
 from providers.paypal.webhook import read_event, read_headers, verify_offline
 
@@ -103,7 +103,7 @@ class PayPalProvider:
         self._products: dict[str, str] = {}
         self._looked_at = ""
         self._settled: dict[str, tuple[str, DisputeState]] = {}
-        self._asking = Asking(self._api, self._certificates, webhook_ids) if postback else None
+        self._postback = PostbackVerifier(self._api, self._certificates, webhook_ids) if postback else None
         self._signer = signer or Signer()
 
     @property
@@ -119,12 +119,12 @@ class PayPalProvider:
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """See providers/paypal/webhook.py. ProviderUnavailable where it cannot be told just now."""
         sent = read_headers(headers, now)
-        if self._asking is None:
+        if self._postback is None:
             await verify_offline(body, sent, self._webhook_ids, now, self._certificates)
             return [read_event(body, self.account, sent)]
         self._certificates.admit(sent.cert_url)
         event = read_event(body, self.account, sent)
-        await self._asking.verify(body, sent, now)
+        await self._postback.verify(body, sent, now)
         return [event]
 
     @bounded
@@ -282,7 +282,7 @@ class PayPalProvider:
     async def close_page(self, page_id: str) -> None:
         """PayPal takes back no page: it lapses, or the payer agrees on it."""
 
-    async def manage_link(self, subscription: Subscription, wish: PortalOptions) -> str:
+    async def manage_link(self, subscription: Subscription, options: PortalOptions) -> str:
         """The payer's automatic payments, after they have signed in; there is no address for one of them."""
         return f"{self._site}{_AUTOPAY}"
 
@@ -374,11 +374,11 @@ def _subscription(order: CheckoutOrder, now: float) -> dict[str, Any]:
         "custom_id": order.checkout.id,
         "application_context": {
             # Shown in place of the owner's name, of which PayPal takes 127 characters.
-            "brand_name": f"{server_of(order, 45)}, for {member_of(order, 38)}",
+            "brand_name": f"{describe_server(order, 45)}, for {describe_member(order, 38)}",
             "user_action": "SUBSCRIBE_NOW",
             "shipping_preference": "NO_SHIPPING",
-            "return_url": returning(order, "paid"),
-            "cancel_url": returning(order, "cancelled"),
+            "return_url": return_address(order, "paid"),
+            "cancel_url": return_address(order, "cancelled"),
         },
     }
     start, more = order.starts_at, order.trial_days - order.price.trial_days

@@ -14,22 +14,22 @@ from urllib.parse import parse_qs, urlsplit
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
 from billing.model import DisputeState, Payment, Subject, Subscription
 from providers.base import Answer, in_time, maybe, need
-from providers.paypal.amounts import either_minor
+from providers.paypal.amounts import amount_of_either_version
 from providers.paypal.api import Api, Refused, path
 from providers.paypal.dates import stamp
 from providers.paypal.mapping import map_capture, map_dispute, map_sale, map_transaction
 from providers.paypal.plans import DAY
-from providers.paypal.webhook import LINKED
+from providers.paypal.webhook import PAYMENT_LINK
 
 log = logging.getLogger(__name__)
 
 _DISPUTES = ("v1", "customer", "disputes")
 # PayPal's dispute ids begin so; a payment's id in their place stands for whatever disputes it is in.
-_DISPUTE = "PP-"
-_CAME_TO_NOTHING = ("FAILED", "CANCELLED")
+_DISPUTE_PREFIX = "PP-"
+_FAILED_STATES = ("FAILED", "CANCELLED")
 # What was given back of a payment, all refunds together: by version 2 of the API, and by version 1.
-_TOTALS = ("seller_payable_breakdown.total_refunded_amount", "total_refunded_amount")
-_GIVEN_BACK = {"CAPTURE_FULLY_REFUNDED", "TRANSACTION_ALREADY_REFUNDED"}
+_REFUND_TOTALS = ("seller_payable_breakdown.total_refunded_amount", "total_refunded_amount")
+_ALREADY_REFUNDED = {"CAPTURE_FULLY_REFUNDED", "TRANSACTION_ALREADY_REFUNDED"}
 
 
 async def locate(api: Api, subject: Subject) -> list[str]:
@@ -86,7 +86,7 @@ async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeS
     try:
         dispute = await api.get(path(*_DISPUTES, dispute_id))
     except Refused:
-        if dispute_id.startswith(_DISPUTE):
+        if dispute_id.startswith(_DISPUTE_PREFIX):
             raise
         return await _fetch_reversal(api, dispute_id)
     for transaction in need(dispute, "disputed_transactions", list):
@@ -102,7 +102,7 @@ async def was_charged_back(api: Api, dispute_id: str) -> bool:
     try:
         dispute = await api.get(path(*_DISPUTES, dispute_id))
     except Refused:
-        if dispute_id.startswith(_DISPUTE):
+        if dispute_id.startswith(_DISPUTE_PREFIX):
             raise
         return True
     return maybe(dispute, "dispute_life_cycle_stage", str) != "INQUIRY"
@@ -181,7 +181,7 @@ async def fetch_last_payment(api: Api, subscription: Subscription, now: float) -
     for first in sorted({lately, subscription.created_at}, reverse=True):
         newest = await _fetch_newest(api, subscription.key.id, first, now, regular)
         if newest is not None:
-            return await _whole(api, *newest)
+            return await _with_refunded(api, *newest)
     return None
 
 
@@ -215,10 +215,10 @@ async def fetch_payment(api: Api, payment_id: str) -> Payment:
         found = map_capture(await api.get(path("v2", "payments", "captures", payment_id)))
     except ProviderNotFound:
         found = map_sale(await api.get(path("v1", "payments", "sale", payment_id)))
-    return await _whole(api, *found)
+    return await _with_refunded(api, *found)
 
 
-async def _whole(api: Api, payment: Payment, partly: bool) -> Payment:
+async def _with_refunded(api: Api, payment: Payment, partly: bool) -> Payment:
     """PayPal names what was given back of a payment on the refunds alone, and lists these nowhere but among
     the notifications it sent. Where it does not tell of these, it still gives back what is left."""
     if not partly:
@@ -233,11 +233,11 @@ async def _whole(api: Api, payment: Payment, partly: bool) -> Payment:
     except Refused as refused:
         log.info("What was given back of payment %s is not told: %s", payment.id, refused)
         return replace(payment, partly=True)
-    given = given_back(maybe(sent, "events", list) or [], payment)
+    given = sum_refunds(maybe(sent, "events", list) or [], payment)
     return replace(payment, refunded=min(given, payment.amount), partly=not given)
 
 
-def given_back(events: Sequence[Answer], payment: Payment) -> int:
+def sum_refunds(events: Sequence[Answer], payment: Payment) -> int:
     """How much of a payment was, as notifications told: the sum that the newest of its refunds names, or all
     that they gave back together, where none names a sum."""
     total, each = 0, dict[str, int]()
@@ -247,11 +247,11 @@ def given_back(events: Sequence[Answer], payment: Payment) -> int:
         kind = (maybe(event, "event_type", str) or "").rpartition(".")[2]
         if (
             kind in ("REFUNDED", "REVERSED")
-            and ended not in _CAME_TO_NOTHING
+            and ended not in _FAILED_STATES
             and payment_of(refund) == payment.id
         ):
-            total = max(total, _named(refund, _TOTALS, payment.currency) or 0)
-            each[need(refund, "id", str)] = _named(refund, ("amount",), payment.currency) or 0
+            total = max(total, _first_amount(refund, _REFUND_TOTALS, payment.currency) or 0)
+            each[need(refund, "id", str)] = _first_amount(refund, ("amount",), payment.currency) or 0
     return max(total, sum(each.values()))
 
 
@@ -267,16 +267,16 @@ def payment_of(refund: Answer) -> str | None:
     """The payment that a refund or reversal is about: version 1 names it, version 2 links to it."""
     named = maybe(refund, "sale_id", str)
     links = (one for one in maybe(refund, "links", list) or [] if isinstance(one, dict))
-    linked = (LINKED.fullmatch(maybe(one, "href", str) or "") for one in links)
+    linked = (PAYMENT_LINK.fullmatch(maybe(one, "href", str) or "") for one in links)
     return named or next((found[1] for found in linked if found), None)
 
 
-def _named(refund: Answer, fields: Sequence[str], currency: str) -> int | None:
+def _first_amount(refund: Answer, fields: Sequence[str], currency: str) -> int | None:
     """The first of these amounts that is there. Each generation of the API has its own names, and a refund's
     may stand there as what it takes away, below nothing."""
     for field in fields:
         money = maybe(refund, field, dict)
-        found = None if money is None else either_minor(money, currency)
+        found = None if money is None else amount_of_either_version(money, currency)
         if found is not None:
             return found
     return None
@@ -289,23 +289,23 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
     try:
         answer = await _refund(api, payment.id, key)
     except Refused as refused:
-        if not refused.issues & _GIVEN_BACK:
+        if not refused.issues & _ALREADY_REFUNDED:
             raise
-    if _state_of_refund(answer) in _CAME_TO_NOTHING:
+    if _state_of_refund(answer) in _FAILED_STATES:
         raise ProviderRefused("PayPal could not give the money back. See the payment in your account there.")
     try:
         after = await fetch_payment(api, payment.id)
     except ProviderNotFound:  # it is given back, and shown nowhere
-        told = _told(answer, payment)
+        told = _refunded_sum(answer, payment)
         return replace(payment, amount=max(payment.amount, told), refunded=told)
-    told = _told(answer, after)
+    told = _refunded_sum(answer, after)
     return replace(after, refunded=min(max(after.refunded, told), after.amount), partly=False)
 
 
-def _told(answer: Answer, payment: Payment) -> int:
+def _refunded_sum(answer: Answer, payment: Payment) -> int:
     """How much is given back, with this refund; all of it where PayPal said that it had been already. What is
     read right afterwards, or while a refund waits for the payer's bank, may not show it yet."""
-    found = _named(answer, (*_TOTALS, "amount"), payment.currency)
+    found = _first_amount(answer, (*_REFUND_TOTALS, "amount"), payment.currency)
     return payment.amount if found is None else found
 
 

@@ -9,7 +9,7 @@ from decimal import InvalidOperation
 from billing.errors import ProviderMisread
 from billing.model import PLAIN, Payment, Step, Terms
 from providers.base import Answer, maybe, need
-from providers.paypal.amounts import number, to_minor
+from providers.paypal.amounts import parse_decimal, to_minor
 from providers.paypal.dates import after, day_of, moment, stamp
 from providers.paypal.plans import DAY, Cycle, Tariff, after_free, after_trials
 
@@ -158,7 +158,7 @@ def _amount(data: Answer) -> int | None:
 def quantity_of(data: Answer) -> int:
     """How many were bought, 1 where PayPal does not say."""
     try:
-        return int(number(maybe(data, "quantity", str) or "1", "subscription.quantity")) or 1
+        return int(parse_decimal(maybe(data, "quantity", str) or "1", "subscription.quantity")) or 1
     except (InvalidOperation, ValueError, OverflowError):
         raise ProviderMisread(detail="subscription.quantity is no number") from None
 

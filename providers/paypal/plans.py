@@ -10,7 +10,7 @@ from typing import Any
 from billing.errors import ProviderMisread
 from billing.model import Price, Step
 from providers.base import Answer, maybe, need
-from providers.paypal.amounts import currency_of, number, to_minor, with_percent
+from providers.paypal.amounts import currency_of, parse_decimal, to_minor, with_percent
 from providers.paypal.dates import after
 
 NAME = "paypal"
@@ -107,7 +107,7 @@ def tariff_of(plan: Answer) -> Tariff:
     return Tariff(
         cycles=tuple(cycles),
         fee=0 if fee is None else max(to_minor(fee), 0),
-        tax=number(percent or "", "plan.taxes.percentage") if on_top else Decimal(0),
+        tax=parse_decimal(percent or "", "plan.taxes.percentage") if on_top else Decimal(0),
         currency=currency_of(regular.price or regular.tier or {}),
         bills_owed=maybe(plan, "payment_preferences.auto_bill_outstanding", bool) is not False,
     )

@@ -10,7 +10,7 @@ from billing.errors import NotAuthentic, ProviderUnavailable
 from providers.paypal.api import Api, Refused, path
 from providers.paypal.certs import Certificates
 from providers.paypal.webhook import Transmission, verify_offline
-from providers.paypal.work_budget import Bucket, crowded
+from providers.paypal.work_budget import TokenBucket, over_budget
 
 _VERIFY = path("v1", "notifications", "verify-webhook-signature")
 _AT_ONCE = 8
@@ -21,12 +21,12 @@ _MOST_WAITING = 40
 _MOST_UNKNOWN, _MOST_KNOWN, _PAUSE = 20, 30, 5.0
 
 
-class Asking:
+class PostbackVerifier:
     """Asks PayPal about notifications, as few at a time and as few forged ones as it can."""
 
     def __init__(self, api: Api, certificates: Certificates, webhook_ids: Sequence[str]) -> None:
         self._api, self._certificates, self._webhook_ids = api, certificates, webhook_ids
-        self._buckets = {True: Bucket(_MOST_KNOWN, _PAUSE), False: Bucket(_MOST_UNKNOWN, _PAUSE)}
+        self._buckets = {True: TokenBucket(_MOST_KNOWN, _PAUSE), False: TokenBucket(_MOST_UNKNOWN, _PAUSE)}
         self._slots, self._slots_of_true = asyncio.Semaphore(_AT_ONCE), asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
 
@@ -42,7 +42,7 @@ class Asking:
             return
         bucket = self._buckets[known]
         if self._waiting >= _MOST_WAITING:
-            raise crowded()
+            raise over_budget()
         self._waiting += 1
         try:
             async with self._slots:

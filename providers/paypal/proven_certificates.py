@@ -14,7 +14,7 @@ _NAME = "paypal certificates"
 _MOST = 4  # PayPal uses one for about a year
 
 
-class Proven:
+class ProvenCertificates:
     """`texts`: the certificates as they were served, by address; empty where PayPal itself was asked."""
 
     def __init__(self, kept: Values | None) -> None:

@@ -34,7 +34,7 @@ _NOT_THIS_ONE = (
 )
 _BY_HAND = "PayPal does not let the bot give this payment back. Refund it in the seller's PayPal account."
 
-WORDS = {
+TEXTS = {
     "SUBSCRIPTION_STATUS_INVALID": (
         "PayPal does not do this as the subscription stands there, as while it is still being set up. Please "
         "look at /subscriptions and try again in a few minutes; if it stays, tell the server's admins."
@@ -73,6 +73,6 @@ WORDS = {
 }
 
 
-def words_of(issues: Collection[str]) -> str | None:
+def text_for(issues: Collection[str]) -> str | None:
     """The sentence for what PayPal named; None where the bot knows none of it."""
-    return next((WORDS[issue] for issue in sorted(issues) if issue in WORDS), None)
+    return next((TEXTS[issue] for issue in sorted(issues) if issue in TEXTS), None)

@@ -9,7 +9,7 @@ from typing import Any
 from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import Finding, Plan, Price
 from billing.ports import Clock
-from providers.base import Answer, in_time, longest, maybe, need, of_server
+from providers.base import Answer, call_deadline, for_guild, in_time, maybe, need
 from providers.paypal.api import Api, Refused, path
 from providers.paypal.certs import Certificates
 from providers.paypal.plans import DAY, NAME, map_price, product_of
@@ -62,20 +62,22 @@ class Setup:
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
         """Each look by itself: what one of them met takes nothing from what the others found."""
-        ends = longest()
+        ends = call_deadline()
         credentials = await self._check_credentials(ends)
         if not credentials.ok:
             return [credentials]
         on_sale = [(p, price) for p in plans if not p.removed_at and (price := p.price_at(NAME))]
         found = await asyncio.gather(
             *(
-                _look("PayPal webhook", self._check_webhook(one, webhook_url), ends)
+                _findings_of("PayPal webhook", self._check_webhook(one, webhook_url), ends)
                 for one in self._webhook_ids
             ),
-            _look("PayPal disputes", self._check_disputes(), ends),
-            _look("PayPal transaction search", self._check_search(), ends),
+            _findings_of("PayPal disputes", self._check_disputes(), ends),
+            _findings_of("PayPal transaction search", self._check_search(), ends),
             *(
-                of_server(p.guild_id, _look(f"PayPal plan of {p.name}", self._check_plan(p, price), ends))
+                for_guild(
+                    p.guild_id, _findings_of(f"PayPal plan of {p.name}", self._check_plan(p, price), ends)
+                )
                 for p, price in on_sale
             ),
         )
@@ -110,12 +112,12 @@ class Setup:
                 await self._api.sign_in()
         except Refused as refused:
             if refused.status not in (400, 401, 403):
-                return _cannot_tell(what, refused)
+                return _unreachable(what, refused)
             cure = f"Copy client id and secret from {APPS} once more; the mode there must be {self._account}."
             says = f"PayPal does not accept them ({self._account})."
             return Finding(what, False, says, cure)
         except ProviderError as error:
-            return _cannot_tell(what, error)
+            return _unreachable(what, error)
         mode = "live: payments are real" if self._account == "live" else "sandbox: no money moves"
         return Finding(what, True, f"PayPal accepts them, in {mode}.")
 
@@ -194,7 +196,7 @@ class Setup:
         if not now.active:
             cure = "Activate it at PayPal, or choose another one with /plans edit."
             return [Finding(what, False, "The plan is switched off at PayPal, nobody can subscribe.", cure)]
-        if _sums(now) != _sums(known):
+        if _shown_price(now) != _shown_price(known):
             says = "It costs something else at PayPal than shown here."
             return [Finding(what, False, says, "Set the same plan again with /plans edit.")]
         if now.trial_days and plan.trial_days not in (None, now.trial_days):
@@ -205,7 +207,7 @@ class Setup:
         return [Finding(what, True, "The plan is on sale at PayPal.")]
 
 
-def _sums(price: Price) -> tuple[object, ...]:
+def _shown_price(price: Price) -> tuple[object, ...]:
     """What members read of it before they pay."""
     period = (price.interval, price.interval_count)
     return price.amount, price.currency, period, price.setup_fee, price.steps
@@ -216,16 +218,16 @@ def _names(webhook: Answer) -> set[str]:
     return {need(one, "name", str) for one in found}
 
 
-async def _look(what: str, look: Awaitable[list[Finding]], ends: float) -> list[Finding]:
+async def _findings_of(what: str, look: Awaitable[list[Finding]], ends: float) -> list[Finding]:
     """What one look found, or why it could not be done."""
     try:
         async with in_time(what, ends):
             return await look
     except ProviderError as error:
-        return [_cannot_tell(what, error)]
+        return [_unreachable(what, error)]
 
 
-def _cannot_tell(what: str, error: ProviderError) -> Finding:
+def _unreachable(what: str, error: ProviderError) -> Finding:
     says = f"This could not be looked at: {error}."
     cure = f"Check PAYPAL_API_URL; if it is right, {_CALLS} shows the call and PayPal's reason."
     if isinstance(error, ProviderUnavailable):

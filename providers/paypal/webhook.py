@@ -57,7 +57,7 @@ class _Resource(msgspec.Struct):
         """The payment that a refund or reversal is about: version 1 of the API names it, version 2 links."""
         links = self.links if isinstance(self.links, list) else []
         hrefs = [one.get("href") for one in links if isinstance(one, dict)]
-        linked = (LINKED.fullmatch(href) for href in hrefs if isinstance(href, str))
+        linked = (PAYMENT_LINK.fullmatch(href) for href in hrefs if isinstance(href, str))
         return self.sale_id or next((found[1] for found in linked if found), None)
 
 
@@ -71,11 +71,11 @@ class _Notification(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Notification)
 
 # The address of a payment, as a refund or reversal of it links to it.
-LINKED = re.compile(r".*/payments/(?:sale|captures)/([^/?]+)")
+PAYMENT_LINK = re.compile(r".*/payments/(?:sale|captures)/([^/?]+)")
 # What an event is about: the kind of subject, and the resource's fields that name it, the first that is
 # filled. The longest beginning of its type decides; a type that is not here is needed by nobody.
 # developer.paypal.com/api/rest/webhooks/event-names, 2026-11.
-_LEADS: Mapping[str, tuple[tuple[str, str], ...]] = {
+_SUBJECT_FIELDS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "BILLING.PLAN.": (("price", "id"),),
     "BILLING.PLAN.CREATED": (),
     "BILLING.SUBSCRIPTION.": (("subscription", "id"),),
@@ -184,8 +184,8 @@ def _read(body: bytes) -> _Notification:
 
 def find_subject(note: _Notification) -> Subject | None:
     """What to look at because of this event; None where nobody needs it."""
-    beginnings = [start for start in _LEADS if note.event_type.startswith(start)]
-    leads = _LEADS[max(beginnings, key=len)] if beginnings else ()
+    beginnings = [start for start in _SUBJECT_FIELDS if note.event_type.startswith(start)]
+    leads = _SUBJECT_FIELDS[max(beginnings, key=len)] if beginnings else ()
     for kind, field in leads:
         found = getattr(note.resource, field, None)
         if is_id(found):

@@ -7,7 +7,7 @@ from billing.errors import ProviderUnavailable
 _LATE = 60
 
 
-class Bucket:
+class TokenBucket:
     """Holds `size` tokens, and gets a new one every `pause` seconds. What a stranger can ask for takes one;
     it comes back once the notification has turned out to be true."""
 
@@ -22,7 +22,7 @@ class Bucket:
         # Some come a little late, as they waited; a clock that was set back by far counts from there.
         self._filled_at = now if now < self._filled_at - _LATE else max(now, self._filled_at)
         if self._left < 1:
-            raise crowded()
+            raise over_budget()
         self._left -= 1
 
     def give_back(self) -> None:
@@ -30,6 +30,6 @@ class Bucket:
         self._left = min(self._left + 1, self._size)
 
 
-def crowded() -> ProviderUnavailable:
+def over_budget() -> ProviderUnavailable:
     """Says nothing of whether the notification is true."""
     return ProviderUnavailable(detail="too many notifications that nobody can vouch for")

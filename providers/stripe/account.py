@@ -1,5 +1,8 @@
-"""Which account the key is of. An organisation's destination sends the events of all its accounts here, each
-with the account in `context`, signed with the same secret."""
+"""Tells events of the key's own Stripe account from those of others.
+
+An organisation's event destination sends the events of all its accounts here, each with the account in
+`context`, all signed with the same secret.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,20 @@ from providers.stripe.api import Api
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 4.0  # seconds; Stripe waits for the answer to its notification
-_AGAIN = 60.0
-_NAMED = 20  # accounts that are remembered
+_ASK_SECONDS = 4.0  # seconds; meanwhile Stripe waits for the answer to its notification
+_RETRY_AFTER = 60.0  # seconds
+_MOST_OTHERS = 20  # other accounts that are remembered
 _LIVE_KEY = re.compile(r"[a-z]+_(org_)?live_")
 
 
 def account_of(api_key: str) -> str:
-    """'live' or 'test', as the key's prefix says (docs.stripe.com/keys, 2026-11)."""
+    """'live' or 'test', by the key's prefix (docs.stripe.com/keys, 2026-11)."""
     return "live" if _LIVE_KEY.match(api_key) else "test"
 
 
-class Home:
-    """Asks once, when the first event names an account."""
+class OwnAccount:
+    """The account that STRIPE_API_KEY belongs to. Stripe is asked once, when the first event names an
+    account."""
 
     def __init__(self, api: Api, clock: Clock) -> None:
         self._api, self._clock = api, clock
@@ -35,11 +39,14 @@ class Home:
         self._next = 0.0
         self._asking = asyncio.Lock()
         self._others: list[str] = []
-        self.heard = False  # an event that named this account
+        self.heard = False  # True once an event named this account
 
     async def owns(self, origin: str, *, connected: bool) -> bool:
-        """Whether an event of this account is ours. While that is not known, it is taken, as looking at its
-        subject tells; unless it is of a `connected` account, which is not asked for with our key."""
+        """True where `origin` is the key's own account.
+
+        While Stripe has not said which account that is, True for all but a `connected` account: the event's
+        subject is fetched with our key anyway, which cannot fetch a connected account's.
+        """
         own = await self._ask()
         if own is None:
             return not connected
@@ -49,7 +56,7 @@ class Home:
         return origin == own
 
     def findings(self) -> list[Finding]:
-        """What came of other accounts since the start."""
+        """A note where events of other accounts have arrived since the start."""
         if not self._others:
             return []
         says = (
@@ -59,18 +66,18 @@ class Home:
         return [Finding("Stripe account", True, says, note=True)]
 
     def _pass_over(self, origin: str) -> None:
-        if origin in self._others or len(self._others) == _NAMED:
+        if origin in self._others or len(self._others) == _MOST_OTHERS:
             return
         self._others.append(origin)
-        log.warning("Stripe sends events of account %s; STRIPE_API_KEY is of %s: not ours", origin, self._id)
+        log.warning("Ignoring events of Stripe account %s: STRIPE_API_KEY belongs to %s", origin, self._id)
 
     async def _ask(self) -> str | None:
         async with self._asking:
             if self._id is None and self._clock.now() >= self._next:
                 try:
-                    async with asyncio.timeout(_PATIENCE):
+                    async with asyncio.timeout(_ASK_SECONDS):
                         self._id = need(await self._api.get("account"), "id", str)
                 except (ProviderError, TimeoutError) as error:
-                    self._next = self._clock.now() + _AGAIN
-                    log.warning("Which account STRIPE_API_KEY is of cannot be told: %s", error)
+                    self._next = self._clock.now() + _RETRY_AFTER
+                    log.warning("Cannot tell which account STRIPE_API_KEY belongs to: %s", error)
         return self._id

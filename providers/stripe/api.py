@@ -1,8 +1,8 @@
-"""Calls to Stripe's API: one place that knows the SDK, its errors and its retries.
+"""Calls to Stripe's API. Only this module knows the SDK, its errors and its retries.
 
-Requests go through `StripeClient.raw_request_async`, whose answer is plain JSON. The typed methods build an
-object for every nested field, 3.3 ms for one subscription with its invoice where parsing takes 0.07 ms
-(stripe 16.1): a page of a hundred would hold up everything else for a third of a second.
+Requests go through `StripeClient.raw_request_async`, which returns plain JSON. The SDK's typed methods build
+an object for every nested field: 3.3 ms for one subscription with its invoice, where parsing takes 0.07 ms
+(stripe 16.1). A page of a hundred would block the event loop for a third of a second.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from providers.base import Answer, clock_skew, in_time, measured, need
 
 # At info the SDK logs Stripe's messages, at debug whole bodies, links to pay and manage among them.
 logging.getLogger("stripe").setLevel(logging.WARNING)
-# Else every request reports the machine's platform and the last request's time.
+# Otherwise every request reports the machine's platform and the duration of the last request.
 stripe.enable_telemetry = False
 
-# A slow answer uses up a method's time; tries again are for what fails fast: a refused connection, a 409
-# lock, a 5xx. The SDK waits 0.5 s and then up to 1 s between them.
+# A slow answer uses up the call's time limit, so only fast failures are retried: a refused connection, a 409
+# lock, a 5xx. The SDK waits 0.5 s before the first retry and up to 1 s before the second.
 RETRIES = 2
 _TIMEOUT = aiohttp.ClientTimeout(total=12, sock_connect=4)
 _PAGE = 100
@@ -43,17 +43,17 @@ KEY_AT_FAULT = (
 
 
 class Refused(ProviderRefused):
-    """A refusal with what Stripe named as its reason: `code` and `param`, empty where it named none."""
+    """A refusal with the reason that Stripe named: `code` and `param`, both empty where it named none."""
 
     def __init__(self, tell: str | None = None, *, detail: str, status: int, code: str, param: str) -> None:
         super().__init__(tell, detail=detail)
         self.status, self.code, self.param = status, code, param
-        # A key that is put right makes the very same wish possible.
+        # The same request succeeds once the owner corrects the key.
         self.retry = status in (401, 403)
 
 
 class Api:
-    """One account at Stripe, or at `url`. `close` when done."""
+    """One Stripe account, at Stripe's own address or at `url`. Call `close` when done."""
 
     def __init__(self, key: str, url: str | None, clock: Clock, meter: Meter | None = None) -> None:
         self.clock_skew: float | None = None
@@ -71,15 +71,16 @@ class Api:
         await self._http.close_async()  # type: ignore[no-untyped-call]  # the SDK left this one out
 
     async def get(self, path: str, **params: Any) -> Answer:
-        """One object."""
+        """Fetch one object."""
         return await self._request("get", path, **params)
 
     async def post(self, path: str, key: str | None = None, **params: Any) -> Answer:
-        """A change. `key` makes it happen once however often it is asked; the SDK invents one otherwise."""
+        """Make a change. With an idempotency `key` it happens once however often it is sent; the SDK makes
+        one up where it is None."""
         return await self._request("post", path, idempotency_key=key, **params)
 
     async def delete(self, path: str, **params: Any) -> Answer:
-        """A deletion, tried once: DELETE takes no idempotency key."""
+        """Delete. Tried once, because Stripe takes no idempotency key for DELETE."""
         return await self._request("delete", path, max_network_retries=0, **params)
 
     async def first(self, path: str, **params: Any) -> list[Any]:
@@ -88,7 +89,7 @@ class Api:
         return found
 
     async def pages(self, path: str, **params: Any) -> AsyncIterator[list[Any]]:
-        """Every page of a list; each page has the time of one call."""
+        """Yield every page of a list. Each page has its own time limit."""
         while True:
             async with in_time(f"GET {path}"):
                 page = await self.get(path, **{"limit": _PAGE, **params})
@@ -113,16 +114,16 @@ class Api:
             answer = await self._client.raw_request_async(method, f"/v1/{path}", **params)
         except stripe.StripeError as error:
             self._compare_clocks(error.headers, asked)
-            # Without the cause, whose text and arguments may hold the answer's body.
+            # `from None`, because the cause's text and arguments may hold the answer's body.
             raise translate(error, what) from None
         except (aiohttp.ClientError, OSError) as error:
-            # Reading the body fails outside of what the SDK translates. TimeoutError is an OSError.
+            # The SDK does not translate errors while it reads the body. TimeoutError is an OSError.
             raise ProviderUnavailable(detail=f"{what}: {kind_of(error)}") from None
         except ValueError:
             raise ProviderMisread(detail=f"{what}: the answer is no text") from None
         except (AttributeError, TypeError):
-            # What stands between may say its faults in other words than Stripe: {"error": "..."}. The SDK
-            # reads into them unseen.
+            # A proxy may answer with an error of another shape, {"error": "..."}, which the SDK reads without
+            # checking.
             raise ProviderMisread(detail=f"{what}: the refusal is not of Stripe's shape") from None
         self._compare_clocks(answer.headers, asked)
         if not isinstance(answer.data, dict):
@@ -130,21 +131,26 @@ class Api:
         return answer.data
 
     def _compare_clocks(self, headers: Mapping[str, str] | None, asked: float) -> None:
-        """The SDK hands on the headers with the names that were sent."""
+        """Update `clock_skew` by the Date header. The SDK passes header names on in the case in which they
+        came."""
         named = {name.lower(): value for name, value in (headers or {}).items()}
         skew = clock_skew(named.get("date"), asked, self._clock.now())
         self.clock_skew = self.clock_skew if skew is None else skew
 
 
 def path(*parts: str) -> str:
-    """A path below /v1/ with ids in it. An empty id, or dots alone, would name what is above: not found."""
+    """A path below /v1/ with its ids quoted.
+
+    Raises ProviderNotFound for an empty id or one of dots alone, which would address the parent.
+    """
     if not all(part.strip(".") for part in parts):
         raise ProviderNotFound(detail="an empty id")
     return "/".join(quote(part, safe="") for part in parts)
 
 
 def translate(error: stripe.StripeError, what: str) -> ProviderError:
-    """Stripe's fault as ours. The detail holds status, code, parameter and request id, never a message.
+    """Stripe's error as a ProviderError. Its detail holds status, code, parameter and request id, never a
+    message.
 
     docs.stripe.com/api/errors, docs.stripe.com/error-low-level, 2026-11.
     """
@@ -161,19 +167,19 @@ def translate(error: stripe.StripeError, what: str) -> ProviderError:
         detail = f"STRIPE_API_KEY lacks a permission. {detail}"
     tell = KEY_AT_FAULT if status in (401, 403) else None
     if status == 404 or code == "resource_missing":
-        return Missing(detail=detail, status=status, code=code, param=param)
+        return NotKnown(detail=detail, status=status, code=code, param=param)
     if 400 <= status < 500:
         return Refused(tell, detail=detail, status=status, code=code, param=param)
     return ProviderMisread(detail=detail)
 
 
 def _named(error: stripe.StripeError, field: str) -> str:
-    """The SDK hands these on for some kinds of errors only, so they are read from the answer."""
+    """A field of the answer's `error`, or ''. The SDK passes these on for some kinds of errors only."""
     body = error.json_body
     named = body.get("error") if isinstance(body, dict) else None
     found = named.get(field) if isinstance(named, dict) else None
     return found if isinstance(found, str) else ""
 
 
-class Missing(Refused, ProviderNotFound):
-    """Stripe does not know an object; `param` says which of those named."""
+class NotKnown(Refused, ProviderNotFound):
+    """Stripe does not know an object; `param` says which of the request's parameters named it."""

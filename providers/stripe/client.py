@@ -1,4 +1,4 @@
-"""Stripe behind the Provider port."""
+"""Implements the Provider port for Stripe."""
 
 from __future__ import annotations
 
@@ -24,14 +24,23 @@ from billing.model import (
 )
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalOptions
 from billing.rules.names import plain_name
-from providers.base import Answer, bounded, called, maybe, member_of, need, returning, server_of
+from providers.base import (
+    Answer,
+    bounded,
+    describe_member,
+    describe_server,
+    id_for_log,
+    maybe,
+    need,
+    return_address,
+)
 from providers.stripe import payments
-from providers.stripe.account import Home, account_of
-from providers.stripe.api import Api, Missing, Refused, path
-from providers.stripe.complete_subscription import Whole
+from providers.stripe.account import OwnAccount, account_of
+from providers.stripe.api import Api, NotKnown, Refused, path
+from providers.stripe.complete_subscription import SubscriptionLoader
 from providers.stripe.event_list import list_events, unheard
 from providers.stripe.failures import fetch_failure
-from providers.stripe.invoice_previews import Previews
+from providers.stripe.invoice_previews import InvoicePreviews
 from providers.stripe.mapping import (
     NAME,
     map_checkout,
@@ -50,7 +59,7 @@ _INVOICE = ["latest_invoice"]
 
 
 class StripeProvider:
-    """One account at Stripe, in the mode of its key. `close` when done."""
+    """One Stripe account, in the mode of its key. Call `close` when done."""
 
     name = NAME
     title = "Stripe"
@@ -70,57 +79,65 @@ class StripeProvider:
         self.webhook_print = hashlib.sha256(",".join(sorted(webhook_secrets)).encode()).hexdigest()[:16]
         self._webhook_secrets = webhook_secrets
         self._api = Api(api_key, api_url, clock, meter)
-        self._portals, self._whole = Portals(self._api, clock), Whole(self._api, clock)
-        self._previews, self._home = Previews(self._api, clock), Home(self._api, clock)
-        self._setup = Setup(self._api, self._portals, self.account, self._home)
+        self._portals, self._loader = Portals(self._api, clock), SubscriptionLoader(self._api, clock)
+        self._previews, self._own_account = InvoicePreviews(self._api, clock), OwnAccount(self._api, clock)
+        self._setup = Setup(self._api, self._portals, self.account, self._own_account)
 
     @property
     def clock_skew(self) -> float | None:
-        """By Stripe's last answer."""
+        """Seconds that this machine's clock is ahead of Stripe's last answer; None before the first
+        answer."""
         return self._api.clock_skew
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
-        """By `Stripe-Signature` alone."""
+        """Raise NotAuthentic where `Stripe-Signature` is unreadable or too old; the body is not looked at."""
         read_header(headers.get(HEADER, ""), now)
 
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
-        """See providers/stripe/webhook.py. None where it is of another account than the key's."""
+        """The events in a notification; empty where they belong to another mode or another account.
+
+        Raises NotAuthentic and Malformed as `webhook.authenticate` does.
+        """
         signed = authenticate(body, headers, now, self._webhook_secrets, self.account)
         return [
             one.event
             for one in signed
-            if not one.origin or await self._home.owns(one.origin, connected=one.connected)
+            if not one.origin or await self._own_account.owns(one.origin, connected=one.connected)
         ]
 
     @bounded
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
-        """One call; a second where the subscription has more than one page of items, a coupon that was not
-        seen before, or a payment that is owed."""
-        data = await self._whole.fetch(subscription_id)
+        """Fetch a subscription in one call.
+
+        Further calls are made where it has more than one page of items, a coupon that was not seen before,
+        or an unpaid invoice.
+        """
+        data = await self._loader.fetch(subscription_id)
         needs_action = await payments.needs_action(self._api, data)
         return replace(self._map(data), needs_action=needs_action)
 
     @bounded
     async def locate(self, subject: Subject) -> list[str]:
-        """By the object's own links. Prices and products are found in the ledger, not here."""
+        """Follow the object's links. Empty for prices and products, whose subscriptions the ledger knows."""
         return await payments.locate(self._api, subject)
 
     @bounded
     async def fetch_checkout(self, subscription_id: str) -> CheckoutFound | None:
-        """The Checkout Session that made it; None for one made by hand or through the API.
+        """The Checkout Session that created it; None where it was created by hand or through the API.
 
-        What the list holds is looked at again: it decides who gets the roles."""
+        Each listed session is checked again for this subscription, because it decides who gets the roles.
+        """
         listed = await self._api.first("checkout/sessions", subscription=subscription_id)
         found = (map_checkout(one) for one in listed)
         return next((one for one in found if one.subscription_id == subscription_id), None)
 
     async def was_charged_back(self, dispute_id: str) -> bool:
-        """Always: an inquiry is never `lost` at Stripe."""
+        """Always True: at Stripe a dispute that is only an inquiry never becomes `lost`."""
         return True
 
     @bounded
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
-        """The first subscription that the disputed payment was for, and where the dispute stands."""
+        """The first subscription that the disputed payment was for, and the dispute's state."""
         dispute = await self._api.get(path("disputes", dispute_id))
         found = await payments.locate_payment(self._api, dispute)
         if not found and maybe_id(dispute, "payment_intent") is None:
@@ -128,34 +145,34 @@ class StripeProvider:
         return (found[0] if found else None), map_dispute(dispute)
 
     async def list_disputes(self) -> AsyncIterator[tuple[str, DisputeState]]:
-        """A hundred a call."""
+        """Yield every dispute, a hundred per call. Unreadable ones are logged and left out."""
         async for page in self._api.pages("disputes"):
             for data in page:
                 try:
                     yield need(data, "id", str), map_dispute(data)
                 except ProviderMisread as error:
-                    log.warning("Left out dispute %s: %s", called(data), error)
+                    log.warning("Left out dispute %s: %s", id_for_log(data), error)
 
     async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
-        """A hundred a call. One that cannot be read is left out, and said so in the log."""
-        async for page in self._whole.pages():
+        """Yield every subscription, a hundred per call. Unreadable ones are logged and left out."""
+        async for page in self._loader.pages():
             for data in page:
                 try:
-                    yield self._map(await self._whole.complete(data))
+                    yield self._map(await self._loader.complete(data))
                 except ProviderMisread as error:
-                    log.warning("Left out subscription %s: %s", called(data), error)
+                    log.warning("Left out subscription %s: %s", id_for_log(data), error)
 
     def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
-        """See providers/stripe/event_list.py."""
+        """Yield the account's relevant events since then, newest first: see `event_list.list_events`."""
         return list_events(self._api, since, webhook_url, self.account)
 
     def unheard(self, *, refused: bool) -> Finding:
-        """See providers/stripe/event_list.py."""
+        """The finding that notifications do not arrive: see `event_list.unheard`."""
         return unheard(refused=refused)
 
     @bounded
     async def fetch_price(self, price_id: str) -> Price:
-        """ProviderRefused where the price is paid only once."""
+        """Fetch a price. Raises ProviderRefused for a one-time price, ProviderNotFound for an unknown id."""
         try:
             found = await self._api.get(path("prices", price_id), expand=["product"])
             return map_price(found, self.account)
@@ -168,8 +185,11 @@ class StripeProvider:
 
     @bounded
     async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:
-        """A Checkout Session. A customer whom Stripe does not take for it is left out: deleted, or tied to
-        another currency by a running subscription."""
+        """Create a Checkout Session.
+
+        Where Stripe refuses the known customer, who may be deleted or bound to another currency by a running
+        subscription, the session is created without a customer.
+        """
         params, key = _checkout_params(order), order.checkout.id
         if order.customer_id is not None:
             try:
@@ -177,7 +197,7 @@ class StripeProvider:
             except Refused as refused:
                 if refused.status not in (400, 404):
                     raise
-                log.info("Checkout without the known customer: %s", refused)
+                log.info("Creating the checkout without the known customer: %s", refused)
                 key = f"{key}-anew"
         return await self._open_page(key, params)
 
@@ -188,25 +208,25 @@ class StripeProvider:
         )
 
     async def list_paid(self, since: int) -> AsyncIterator[str]:
-        """Its list has all."""
+        """Empty: Stripe lists every subscription, so payments need not be searched."""
         for found in list[str]():
             yield found
 
     def lacks_payer(self, subscription: Subscription) -> bool:
-        """The metadata shows it from the purchase on."""
+        """Always False: the metadata names the member from the purchase on."""
         return False
 
     async def write_payer(self, subscription_id: str, whose: Binding) -> None:
-        """Nothing is left to write."""
+        """Nothing to write: the metadata names the member already."""
 
     @bounded
     async def fetch_page(self, page_id: str) -> str | None:
-        """The Checkout Session's own word."""
+        """The subscription that a Checkout Session led to; None while it led to none."""
         return maybe_id(await self._api.get(path("checkout", "sessions", page_id)), "subscription")
 
     @bounded
     async def close_page(self, page_id: str) -> None:
-        """Expire the Checkout Session; Stripe refuses it for one that is complete or expired."""
+        """Expire the Checkout Session. One that is complete or expired already is no error."""
         try:
             await self._api.post(path("checkout", "sessions", page_id, "expire"), f"close-{page_id}")
         except Refused as refused:
@@ -214,13 +234,15 @@ class StripeProvider:
                 raise
 
     @bounded
-    async def manage_link(self, subscription: Subscription, wish: PortalOptions) -> str:
-        """A session of the billing portal, on its home page: it lists the customer's subscriptions, each with
-        its own buttons. Stripe's deep links lead to one subscription, but to one action of it only, and hide
-        the rest (docs.stripe.com/customer-management/portal-deep-links, 2026-11). Where Stripe refuses the
-        server's own settings, the page comes with the account's: a way to cancel all the same."""
+    async def manage_link(self, subscription: Subscription, options: PortalOptions) -> str:
+        """A link to the home page of the billing portal, which lists all the customer's subscriptions.
+
+        Stripe's deep links lead to a single action of one subscription and hide everything else
+        (docs.stripe.com/customer-management/portal-deep-links, 2026-11). Where Stripe refuses the server's
+        own settings, the page opens with the account's default ones, so that members can always cancel.
+        """
         try:
-            return await self._portal_link(subscription, wish)
+            return await self._portal_link(subscription, options)
         except Refused as refused:
             if refused.param == "customer":
                 raise ProviderNotFound(
@@ -229,27 +251,29 @@ class StripeProvider:
                 ) from None
             if refused.status not in (400, 403, 404):
                 raise
-        self._portals.forget(wish.settings.guild_id)  # its configuration may have been switched off meanwhile
+        self._portals.forget(options.settings.guild_id)  # somebody may have switched its configuration off
         try:
-            return await self._portal_link(subscription, wish)
+            return await self._portal_link(subscription, options)
         except Refused as refused:
             log.warning(
-                "Portal of server %s with Stripe's default settings: %s", wish.settings.guild_id, refused
+                "Opening the portal of server %s with Stripe's default settings: %s",
+                options.settings.guild_id,
+                refused,
             )
-            return await self._portal_session(subscription, wish)
+            return await self._portal_session(subscription, options)
 
-    async def _portal_link(self, subscription: Subscription, wish: PortalOptions) -> str:
-        configuration = await self._portals.ensure(wish)
-        return await self._portal_session(subscription, wish, configuration=configuration)
+    async def _portal_link(self, subscription: Subscription, options: PortalOptions) -> str:
+        configuration = await self._portals.ensure(options)
+        return await self._portal_session(subscription, options, configuration=configuration)
 
-    async def _portal_session(self, subscription: Subscription, wish: PortalOptions, **more: str) -> str:
-        customer, back = subscription.customer_id, wish.return_url
+    async def _portal_session(self, subscription: Subscription, options: PortalOptions, **more: str) -> str:
+        customer, back = subscription.customer_id, options.return_url
         session = await self._api.post("billing_portal/sessions", customer=customer, return_url=back, **more)
         return need(session, "url", str)
 
     @bounded
     async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
-        """One that was never paid has no period to keep, and Stripe takes no schedule for it: it ends now."""
+        """Stop renewal. A subscription that was never paid has no period to keep, so it ends now."""
         data, now = await self._look(subscription)
         if now.status is Status.ENDED or now.ends_with_period:
             return now
@@ -260,7 +284,7 @@ class StripeProvider:
 
     @bounded
     async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
-        """Neither a final invoice nor a credit for the rest of the period."""
+        """End it at once, without a final invoice and without a credit for the rest of the period."""
         data, now = await self._look(subscription)
         if now.status is Status.ENDED:
             return now
@@ -269,7 +293,7 @@ class StripeProvider:
 
     @bounded
     async def resume(self, subscription: Subscription, key: str) -> Subscription:
-        """ProviderRefused where it has ended: Stripe brings none back."""
+        """Let it renew again. Raises ProviderRefused where it has ended, because Stripe cannot revive it."""
         data, now = await self._look(subscription)
         if now.status is Status.ENDED:
             raise ProviderRefused(
@@ -278,7 +302,7 @@ class StripeProvider:
             )
         if now.ends_at is None:
             return now
-        if await self._release_schedule(data, key):  # which may have been all that set an end
+        if await self._release_schedule(data, key):  # the schedule alone may have set the end
             data, now = await self._look(subscription)
             if now.ends_at is None:
                 return now
@@ -288,59 +312,60 @@ class StripeProvider:
 
     @bounded
     async def fetch_failure(self, subscription: Subscription) -> Failure | None:
-        """See providers/stripe/failures.py."""
+        """Why the newest open invoice was not paid; None where there is none."""
         return await fetch_failure(self._api, subscription.key.id)
 
     @bounded
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
-        """None where nothing was paid yet, or the last invoice was paid outside of Stripe."""
+        """The last payment; None where nothing was paid yet, or the last invoice was paid outside of
+        Stripe."""
         return await payments.fetch_last_payment(self._api, subscription.key.id)
 
     @bounded
     async def preview_charge(self, subscription: Subscription) -> Money | None:
-        """See providers/stripe/invoice_previews.py."""
+        """The amount of the next invoice by Stripe's preview; None where the key may not make one."""
         return await self._previews.ask(subscription)
 
     @bounded
     async def fetch_payment_link(self, subscription: Subscription) -> str | None:
-        """Stripe's page of the last invoice, while that is open."""
+        """Stripe's page for paying the last invoice; None unless that invoice is open."""
         data = await self._api.get(path("subscriptions", subscription.key.id), expand=_INVOICE)
         invoice = maybe(data, "latest_invoice", dict) or {}
         return maybe(invoice, "hosted_invoice_url", str) if maybe(invoice, "status", str) == "open" else None
 
     @bounded
     async def refund(self, payment: Payment, key: str) -> Payment:
-        """The whole rest, to where it came from."""
+        """Refund all that is left of the payment, to the original payment method."""
         return await payments.refund(self._api, payment, key)
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
-        """Key, permissions, webhook endpoint, prices, portal."""
+        """Check the key, its permissions, the webhook endpoint, the prices and the portal."""
         return await self._setup.check(plans, webhook_url)
 
     @bounded
     async def fix(self, what: str, plans: Sequence[Plan], webhook_url: str) -> None:
-        """Endpoint's events, a switched-off endpoint, portal configurations."""
+        """Repair what a finding named: the endpoint's events, a disabled endpoint, a portal configuration."""
         await self._setup.fix(what)
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections to Stripe."""
         await self._api.close()
 
     async def _look(self, subscription: Subscription) -> tuple[Answer, Subscription]:
-        data = await self._whole.fetch(subscription.key.id)
+        data = await self._loader.fetch(subscription.key.id)
         return data, self._map(data)
 
     def _map(self, data: Answer) -> Subscription:
-        return map_subscription(data, self.account, self._whole.coupons)
+        return map_subscription(data, self.account, self._loader.coupons)
 
     async def _change(self, before: Answer, key: str, **params: Any) -> Subscription:
         where = path("subscriptions", need(before, "id", str))
         return await self._after(before, await self._api.post(where, key, expand=_INVOICE, **params))
 
     async def _after(self, before: Answer, data: Answer) -> Subscription:
-        """After a change, with what it leaves as it was."""
+        """Map the answer to a change, with the expanded fields of `before` that a change does not affect."""
         kept = {name: before[name] for name in ("customer", "discounts", "items") if name in before}
-        return self._map(await self._whole.complete({**data, **kept}))
+        return self._map(await self._loader.complete({**data, **kept}))
 
     async def _end(self, before: Answer) -> Subscription:
         name = need(before, "id", str)
@@ -348,16 +373,19 @@ class StripeProvider:
             return await self._after(
                 before, await self._api.delete(path("subscriptions", name), expand=_INVOICE)
             )
-        except Missing:
-            # Stripe says so of one that has ended already, too.
-            now = self._map(await self._whole.fetch(name))
+        except NotKnown:
+            # Stripe answers so for one that has ended already, too.
+            now = self._map(await self._loader.fetch(name))
             if now.status is not Status.ENDED:
                 raise
             return now
 
     async def _release_schedule(self, data: Answer, key: str) -> bool:
-        """A schedule owns its subscription's end, and Stripe refuses to change it past the schedule
-        (docs.stripe.com/billing/subscriptions/subscription-schedules, 2026-11)."""
+        """Detach the subscription's schedule; False where it has none.
+
+        Stripe refuses to change the end of a subscription that a schedule manages
+        (docs.stripe.com/billing/subscriptions/subscription-schedules, 2026-11).
+        """
         schedule = maybe_id(data, "schedule")
         if schedule is None:
             return False
@@ -373,7 +401,7 @@ def _checkout_params(order: CheckoutOrder) -> dict[str, Any]:
         "plan": order.plan_name,
         "dues_checkout": checkout.id,
     }
-    member, server = member_of(order), server_of(order)
+    member, server = describe_member(order), describe_server(order)
     about: dict[str, Any] = {
         "metadata": metadata,
         "description": f"{plain_name(order.plan_name, 100)} for {member} in {server}",
@@ -390,8 +418,8 @@ def _checkout_params(order: CheckoutOrder) -> dict[str, Any]:
         "metadata": metadata,
         "custom_text": {"submit": {"message": f"You pay for {member} in {server} on Discord."}},
         "allow_promotion_codes": True,
-        # Else the Dashboard decides whether somebody pays in another currency than is shown here.
+        # Otherwise the Dashboard decides whether buyers pay in another currency than the one shown here.
         "adaptive_pricing": {"enabled": False},
-        "success_url": returning(order, "paid"),
-        "cancel_url": returning(order, "cancelled"),
+        "success_url": return_address(order, "paid"),
+        "cancel_url": return_address(order, "cancelled"),
     }

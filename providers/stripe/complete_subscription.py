@@ -1,4 +1,4 @@
-"""What an answer about a subscription leaves out and its charges depend on, looked up."""
+"""Fetches subscriptions together with the coupons, items, invoices and prices that decide their charges."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ from typing import Any
 from billing.errors import ProviderRefused
 from billing.ports import Clock
 from providers.base import Answer, maybe, need
-from providers.stripe.api import Api, Missing, Refused, path
+from providers.stripe.api import Api, NotKnown, Refused, path
 from providers.stripe.terms import coupon_of, discounts_of
 
 # Stripe expands four levels and no more (docs.stripe.com/expand, 2026-11).
-_BARE = ("latest_invoice",)
-_ONE = ("latest_invoice.payments", "customer", "discounts.source.coupon.applies_to", "items.data.discounts")
-_LIST = (*_BARE, "customer", "discounts.source.coupon", "items.data.discounts")
+_EXPAND_LEAST = ("latest_invoice",)
+_EXPAND_ONE = (
+    "latest_invoice.payments",
+    "customer",
+    "discounts.source.coupon.applies_to",
+    "items.data.discounts",
+)
+_EXPAND_LIST = (*_EXPAND_LEAST, "customer", "discounts.source.coupon", "items.data.discounts")
 _HOUR = 3600.0
 
 
-class Whole:
-    """Subscriptions with all that decides their charges.
+class SubscriptionLoader:
+    """Loads subscriptions with everything that decides their charges.
 
-    A key that may not read coupons or customers is refused the whole answer; the bare one is asked for then,
-    for an hour, and the sums of discounted subscriptions are unknown. What a coupon gives never changes
-    (docs.stripe.com/api/coupons/update), so it is looked up once.
+    Stripe refuses the whole answer to a key that may not read coupons or customers. For an hour only the
+    least is then expanded, and the charges of discounted subscriptions are unknown. A coupon's terms never
+    change (docs.stripe.com/api/coupons/update), so each coupon is fetched once.
     """
 
     def __init__(self, api: Api, clock: Clock) -> None:
@@ -35,35 +40,36 @@ class Whole:
 
     @property
     def coupons(self) -> dict[str, Answer]:
-        """Those that were looked up, by id."""
+        """The coupons that were fetched so far, by id."""
         return self._coupons
 
     async def fetch(self, subscription_id: str) -> Answer:
-        """One subscription."""
+        """One subscription, completed."""
         where = path("subscriptions", subscription_id)
         if self._bare:
-            return await self.complete(await self._api.get(where, expand=list(_BARE)))
+            return await self.complete(await self._api.get(where, expand=list(_EXPAND_LEAST)))
         try:
-            data = await self._api.get(where, expand=list(_ONE))
+            data = await self._api.get(where, expand=list(_EXPAND_ONE))
         except Refused as refused:
             self._refused(refused)
-            return await self.complete(await self._api.get(where, expand=list(_BARE)))
+            return await self.complete(await self._api.get(where, expand=list(_EXPAND_LEAST)))
         for discount in maybe(data, "discounts", list) or []:
             if isinstance(coupon := coupon_of(discount), dict):
                 self._coupons[need(coupon, "id", str)] = coupon
         return await self.complete(data)
 
     async def pages(self) -> AsyncIterator[list[Answer]]:
-        """Every subscription of the account, a hundred a call, not completed yet."""
+        """Yield every subscription of the account, a hundred per call. Pass each to `complete` before
+        mapping."""
         if not self._bare:
             try:
-                async for page in self._list(_LIST):
+                async for page in self._list(_EXPAND_LIST):
                     yield page
             except Refused as refused:
                 self._refused(refused)
             else:
                 return
-        async for page in self._list(_BARE):
+        async for page in self._list(_EXPAND_LEAST):
             yield page
 
     def _list(self, parts: Iterable[str]) -> AsyncIterator[list[Any]]:
@@ -74,15 +80,18 @@ class Whole:
         return self._clock.now() < self._bare_until
 
     def _refused(self, refused: Refused) -> None:
-        """Raise it again unless it may be the expanding that is not allowed."""
+        """Switch to the least expansion for an hour where the key lacks a permission (403); raise anything
+        else."""
         if refused.status != 403:
             raise refused
         self._bare_until = self._clock.now() + _HOUR
 
     async def complete(self, data: Answer) -> Answer:
-        """One of a list, or the answer to a change, with further items, with an invoice that was not expanded
-        although it decides since when a payment is owed, with coupons known, and with prices in the currency
-        that they are charged in."""
+        """Add what a listed subscription, or the answer to a change, lacks.
+
+        That is: further pages of items; the invoice that decides since when a payment is overdue; the coupons
+        of its discounts; and prices in the currency in which they are charged.
+        """
         more: dict[str, Any] = {}
         if maybe(data, "items.has_more", bool):
             items = await self._api.every("subscription_items", subscription=need(data, "id", str))
@@ -98,25 +107,25 @@ class Whole:
     async def _invoice(self, invoice_id: str) -> Answer | None:
         try:
             return await self._api.get(path("invoices", invoice_id))
-        except Missing:
-            return None  # deleted; what is owed is owed since it was first seen
+        except NotKnown:
+            return None  # deleted; the payment counts as overdue from when the bot first saw it
 
     async def _learn(self, coupon: Answer | str | None) -> None:
-        """Of a coupon that is shown in a list its limits to products are not; of a deleted one nothing else
-        can be had."""
+        """Fetch a coupon, whose products lists do not show. A deleted one is kept as the list shows it."""
         shown = coupon if isinstance(coupon, dict) else {}
         name = coupon if isinstance(coupon, str) else maybe(shown, "id", str)
         if name is None or name in self._coupons or self._bare:
             return
         try:
             self._coupons[name] = await self._api.get(path("coupons", name), expand=["applies_to"])
-        except Missing:
+        except NotKnown:
             self._coupons[name] = shown
         except Refused as refused:
             self._refused(refused)
 
     async def _in_currency(self, data: Answer) -> Answer:
-        """Prices are shown in their own currency, whatever the subscription is charged in."""
+        """The subscription with its prices in the currency it is charged in; Stripe shows them in their
+        own."""
         currency = maybe(data, "currency", str)
         items = need(data, "items.data", list)
         if currency is None or all(maybe(i, "price.currency", str) in (currency, None) for i in items):

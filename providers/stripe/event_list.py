@@ -1,4 +1,4 @@
-"""What Stripe itself says of the events that should have arrived."""
+"""Lists the events that Stripe sent, so that the bot notices when notifications do not arrive."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from providers.stripe.api import Api, Refused
 from providers.stripe.setup import HOOKS_PAGE
 from providers.stripe.webhook import read_listed
 
-# Those that tell of access or money. Stripe takes twenty together at most (docs.stripe.com/api/events/list,
-# `types`, 2026-11), and one call is to do.
-TELLING = frozenset(
+# The types that affect access or money. Stripe takes at most twenty in one call
+# (docs.stripe.com/api/events/list, `types`, 2026-11).
+RELEVANT_EVENTS = frozenset(
     {
         "charge.dispute.closed",
         "charge.dispute.created",
@@ -33,7 +33,10 @@ TELLING = frozenset(
 
 
 async def list_events(api: Api, since: int, webhook_url: str, account: str) -> AsyncIterator[Event]:
-    """A hundred a call."""
+    """Yield the relevant events since `since` (unix seconds), newest first, a hundred per call.
+
+    Types that the endpoint at `webhook_url` does not send are left out.
+    """
     kinds = sorted(await _kinds(api, webhook_url))
     if not kinds:
         return
@@ -45,21 +48,28 @@ async def list_events(api: Api, since: int, webhook_url: str, account: str) -> A
 
 
 async def _kinds(api: Api, webhook_url: str) -> set[str]:
-    """The telling kinds, as far as the endpoint sends them: nobody is accused of what no endpoint sends here.
-    All of them where no endpoint can be seen, as a proxy may give it another address."""
+    """The relevant types that the endpoint sends, so that its owner is not warned about types it does not
+    send.
+
+    All of them where no endpoint has this address or the key may not list endpoints: a proxy may give it
+    another address.
+    """
     try:
         known = await api.every("webhook_endpoints")
     except Refused:
-        return set(TELLING)
+        return set(RELEVANT_EVENTS)
     ours = [
         maybe(one, "enabled_events", list) or [] for one in known if maybe(one, "url", str) == webhook_url
     ]
     sent = {kind for kinds in ours for kind in kinds}
-    return set(TELLING) if not ours or "*" in sent else sent & TELLING
+    return set(RELEVANT_EVENTS) if not ours or "*" in sent else sent & RELEVANT_EVENTS
 
 
 def unheard(*, refused: bool) -> Finding:
-    """The fault with its cure."""
+    """The finding that notifications do not arrive, with its cure.
+
+    `refused`: some arrived and the bot refused their signature.
+    """
     if refused:
         says = (
             "Stripe sends notifications here and the bot refuses them: STRIPE_WEBHOOK_SECRET is not the "

@@ -1,7 +1,7 @@
-"""Stripe's own word on what a subscription is charged next, asked when a person looks.
+"""Asks Stripe for the amount of a subscription's next invoice, when somebody looks at it.
 
-Making a preview is a POST, which a key that may only read invoices is refused (docs.stripe.com/api/invoices/
-create_preview, 2026-11); that answer, too, is kept for an hour.
+A preview is made by POST, which Stripe refuses to a key that may only read invoices (docs.stripe.com/api/
+invoices/create_preview, 2026-11). That answer is cached for an hour as well.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _HOUR = 3600.0
 _MOST = 10_000
 
 
-class Previews:
-    """What was answered, for an hour, while the subscription stays as it is."""
+class InvoicePreviews:
+    """Caches each preview for an hour, as long as the subscription does not change."""
 
     def __init__(self, api: Api, clock: Clock) -> None:
         self._api = api
@@ -27,7 +27,7 @@ class Previews:
         self._kept: dict[Hashable, tuple[float, Money | None]] = {}
 
     async def ask(self, subscription: Subscription) -> Money | None:
-        """None where Stripe does not say."""
+        """The next charge; None where Stripe refuses to preview it."""
         about = (subscription.key.id, subscription.items, subscription.terms, subscription.period_end)
         now = self._clock.now()
         until, found = self._kept.get(about, (0.0, None))

@@ -1,4 +1,4 @@
-"""Stripe's answers in our words: pure tables and functions. What is missing raises ProviderMisread."""
+"""Maps Stripe's answers to the model. Pure tables and functions; a missing field raises ProviderMisread."""
 
 from __future__ import annotations
 
@@ -25,19 +25,21 @@ from providers.stripe.terms import map_terms
 
 NAME = "stripe"
 
-# docs.stripe.com/api/subscriptions/object, `status`, API 2026-10-28. A status that is not here is UNKNOWN.
+# docs.stripe.com/api/subscriptions/object, `status`, API 2026-10-28. A status that is missing here maps to
+# UNKNOWN.
 STATUS: dict[str, Status] = {
-    "incomplete": Status.PENDING,  # the first payment has 23 hours to arrive
+    "incomplete": Status.PENDING,  # the first payment must arrive within 23 hours
     "incomplete_expired": Status.ENDED,
     "trialing": Status.TRIALING,
     "active": Status.ACTIVE,
     "past_due": Status.PAST_DUE,
     "unpaid": Status.UNPAID,
     "canceled": Status.ENDED,
-    "paused": Status.PAUSED,  # paused by hand, or a trial that ended without a payment method
+    "paused": Status.PAUSED,  # paused by hand, or its trial ended without a payment method
 }
-# `pause_collection` takes no access: whatever becomes of the invoices, the customer keeps the service; who
-# is to lose it is paused or cancelled instead (docs.stripe.com/billing/subscriptions/pause-payment, 2026-11).
+# `pause_collection` does not end access: the customer keeps the service whatever happens to the invoices. To
+# end it, the owner pauses or cancels the subscription (docs.stripe.com/billing/subscriptions/pause-payment,
+# 2026-11).
 _RUNNING = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
 
 # docs.stripe.com/api/disputes/object, `status`, API 2026-10-28. A warning is an inquiry before a dispute.
@@ -56,7 +58,7 @@ DISPUTES: dict[str, DisputeState] = {
 
 
 def id_of(data: Answer, path: str) -> str:
-    """The id of the object at a path, expanded or not."""
+    """The id of the object at a path, expanded or not. Raises ProviderMisread where it is absent."""
     found = maybe_id(data, path)
     if found is None:
         return need(data, path, str)
@@ -64,14 +66,17 @@ def id_of(data: Answer, path: str) -> str:
 
 
 def maybe_id(data: Answer, path: str) -> str | None:
-    """As `id_of`; None where there is none."""
+    """The id of the object at a path, expanded or not; None where the path is null or absent."""
     found = maybe(data, path, object)
     return maybe(data, f"{path}.id", str) if isinstance(found, dict) else maybe(data, path, str)
 
 
 def map_subscription(data: Answer, account: str, coupons: Mapping[str, Answer] | None = None) -> Subscription:
-    """A subscription as the API answers it, `latest_invoice` expanded where that decides anything. `coupons`:
-    as `map_terms` wants them."""
+    """Map a subscription from the API.
+
+    `data`: with `latest_invoice` expanded where the subscription is past due. `coupons`: by id, as in
+    `map_terms`.
+    """
     raw = need(data, "status", str)
     status = STATUS.get(raw, Status.UNKNOWN)
     start, end = _period(data, status)
@@ -95,7 +100,7 @@ def map_subscription(data: Answer, account: str, coupons: Mapping[str, Answer] |
 
 
 def _terms(data: Answer, status: Status, coupons: Mapping[str, Answer]) -> Terms:
-    """What cannot be read of them must not keep access from being decided: the sum is unknown then."""
+    """The terms; where they cannot be read the next charge is unknown, and access is decided all the same."""
     try:
         return map_terms(data, status, coupons)
     except ProviderMisread:
@@ -110,8 +115,8 @@ def _items(data: Answer) -> list[Any]:
 
 
 def _map_item(item: Answer, currency: str | None, period_end: int | None, account: str) -> Item:
-    """`currency` and `period_end`: the subscription's."""
-    # Metered prices have no quantity; what is used is charged afterwards.
+    """Map one item. `currency` and `period_end` are the subscription's."""
+    # Metered prices have no quantity: usage is charged afterwards.
     found = maybe(item, "quantity", int)
     quantity = 1 if found is None else found
     data = need(item, "price", dict)
@@ -123,7 +128,10 @@ def _map_item(item: Answer, currency: str | None, period_end: int | None, accoun
 
 
 def _line(data: Answer, price: Price, quantity: int) -> int | None:
-    """What so many of a price cost; it may be sold by the package, and for fractions of a minor unit."""
+    """The amount for `quantity` of a price, in minor units; None where the price has no fixed amount.
+
+    A price may be sold by the package and may have fractions of a minor unit.
+    """
     unit = _unit(_in_currency(data, price.currency))
     if price.amount is None or unit is None:
         return None
@@ -135,9 +143,10 @@ def _line(data: Answer, price: Price, quantity: int) -> int | None:
 
 
 def _period(data: Answer, status: Status) -> tuple[int | None, int | None]:
-    """On the items since API 2025-03-31 ('Deprecates subscription current period'), above them before.
+    """Start and end of the current period, in unix seconds.
 
-    Of items with periods of their own the one that is paid longest counts.
+    They stand on the items since API 2025-03-31 ('Deprecates subscription current period'), on the
+    subscription before. Where items differ, the one whose period ends last counts.
     """
     items = [i for i in _items(data) if maybe(i, "current_period_end", int) is not None]
     longest = max(items, key=lambda i: need(i, "current_period_end", int), default=data)
@@ -146,7 +155,7 @@ def _period(data: Answer, status: Status) -> tuple[int | None, int | None]:
 
 
 def _ends_at(data: Answer, period_end: int | None) -> int | None:
-    """Scheduled either way: the portal sets `cancel_at` alone under flexible billing."""
+    """When the subscription is scheduled to end. Under flexible billing the portal sets `cancel_at` alone."""
     moments = [maybe(data, "cancel_at", int)]
     if maybe(data, "cancel_at_period_end", bool):
         moments.append(period_end)
@@ -161,8 +170,10 @@ def _unpaid_since(data: Answer) -> int | None:
 
 
 def map_price(data: Answer, account: str, currency: str | None = None) -> Price:
-    """A recurring price, in its own currency unless another one of its `currency_options` is wanted;
-    ProviderRefused, with a sentence, for one that is paid once."""
+    """Map a recurring price, in its own currency or in `currency`, which must be one of its options.
+
+    Raises ProviderRefused for a one-time price.
+    """
     if maybe(data, "type", str) == "one_time":
         raise ProviderRefused(
             "This price is paid only once. A plan needs a recurring price: in Stripe, add one to the product "
@@ -185,20 +196,20 @@ def map_price(data: Answer, account: str, currency: str | None = None) -> Price:
 
 
 def _is_archived(price: Answer) -> bool:
-    """Whether its product is, where it was expanded."""
+    """True where the price's product is expanded and archived."""
     product = maybe(price, "product", object)
     return isinstance(product, dict) and maybe(product, "active", bool) is False
 
 
 def _in_currency(data: Answer, currency: str) -> Answer:
-    """The amounts of a price in one of its currencies; empty where they are not shown."""
+    """The amounts of a price in one of its currencies; empty where the answer does not show them."""
     if need(data, "currency", str).lower() == currency:
         return data
     return maybe(data, f"currency_options.{currency}", dict) or {}
 
 
 def _amount(data: Answer, currency: str) -> int | None:
-    """Minor units; None for prices by tiers, by use or of the customer's choice, which have no one amount."""
+    """Minor units; None for tiered, usage-based and customer-chosen prices, which have no fixed amount."""
     if maybe(data, "recurring.usage_type", str) == "metered":
         return None
     unit = _unit(_in_currency(data, currency))
@@ -206,8 +217,11 @@ def _amount(data: Answer, currency: str) -> int | None:
 
 
 def _unit(amounts: Answer) -> Decimal | None:
-    """Where an amount has fractions of a minor unit only `unit_amount_decimal` is set (docs.stripe.com/api/
-    prices/object, 2026-11)."""
+    """The amount per unit in minor units; None where there is no fixed one.
+
+    With fractions of a minor unit Stripe sets `unit_amount_decimal` alone (docs.stripe.com/api/prices/object,
+    2026-11).
+    """
     whole = maybe(amounts, "unit_amount", int)
     exact = maybe(amounts, "unit_amount_decimal", str)
     if whole is not None or exact is None:
@@ -219,12 +233,12 @@ def _unit(amounts: Answer) -> Decimal | None:
 
 
 def invoice_subscription(invoice: Answer) -> str | None:
-    """Under `parent` since API 2025-03-31, directly on the invoice before."""
+    """The id of an invoice's subscription: under `parent` since API 2025-03-31, on the invoice before."""
     return maybe_id(invoice, "parent.subscription_details.subscription") or maybe_id(invoice, "subscription")
 
 
 def map_dispute(data: Answer) -> DisputeState:
-    """Where a dispute stands; a status that is not in the table is no reason to take anything away."""
+    """A dispute's state. An unknown status raises ProviderMisread, so that nobody loses access by it."""
     raw = need(data, "status", str)
     if raw not in DISPUTES:
         raise ProviderMisread(detail=f"dispute.status is {raw}")
@@ -232,7 +246,7 @@ def map_dispute(data: Answer) -> DisputeState:
 
 
 def map_checkout(data: Answer) -> CheckoutFound:
-    """A Checkout Session that was finished."""
+    """Map a finished Checkout Session."""
     return CheckoutFound(
         session_id=need(data, "id", str),
         checkout_id=maybe(data, "client_reference_id", str),
@@ -242,7 +256,10 @@ def map_checkout(data: Answer) -> CheckoutFound:
 
 
 def map_intent_payment(intent: Answer, charge: Answer | None, paid_at: int) -> Payment:
-    """A payment by its PaymentIntent; what was given back stands on the intent's charge."""
+    """Map a payment by its PaymentIntent, and the refunded amount by the intent's charge.
+
+    `paid_at`: unix seconds.
+    """
     return Payment(
         id=need(intent, "id", str),
         amount=need(intent, "amount_received", int),
@@ -253,7 +270,7 @@ def map_intent_payment(intent: Answer, charge: Answer | None, paid_at: int) -> P
 
 
 def map_charge_payment(charge: Answer, paid_at: int) -> Payment:
-    """A payment made by a charge of its own, without a PaymentIntent."""
+    """Map a payment made by a charge without a PaymentIntent. `paid_at`: unix seconds."""
     captured = maybe(charge, "amount_captured", int)
     return Payment(
         id=need(charge, "id", str),

@@ -1,4 +1,4 @@
-"""Whose a subscription at Stripe is, by its metadata."""
+"""Reads from a Stripe subscription's metadata which member and server it belongs to."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from billing.model import Claim
 from providers.base import Answer
 
-# What other programs call the ids of a member and of a server, without case and marks.
+# The metadata keys that other programs use for member and server ids, in lower case and without punctuation.
 _MEMBER = ("discorduserid", "discordid", "discordmemberid", "discorduser", "discord")
 _GUILD = ("discordguildid", "discordserverid", "discordguild", "discordserver", "guildid", "serverid")
 
 
 def read_claim(metadata: Answer) -> Claim | None:
-    """Whose a subscription is by its metadata, which only the account's owner can write.
+    """The member and server that the metadata names; None where it names no member.
 
-    Where `dues_checkout` stands beside both ids, Dues wrote them when the subscription was bought.
+    Only the account's owner can write metadata. The claim is proven where it holds `dues_checkout` with both
+    ids, because Dues wrote these when the subscription was bought.
     """
     plain = {re.sub(r"[^a-z]", "", name.lower()): value for name, value in metadata.items()}
     member, guild = _snowflake(plain, _MEMBER), _snowflake(plain, _GUILD)
@@ -28,6 +29,6 @@ def read_claim(metadata: Answer) -> Claim | None:
 
 
 def _snowflake(metadata: Answer, names: Sequence[str]) -> int | None:
-    """The first of these that is an id of Discord's."""
+    """The first of these fields that holds a Discord id."""
     found = (str(metadata.get(name, "")).strip() for name in names)
     return next((int(text) for text in found if re.fullmatch(r"[1-9][0-9]{14,19}", text, re.ASCII)), None)

@@ -1,4 +1,4 @@
-"""From payments to subscriptions and back: which payment was the last, and which agreement it was for.
+"""Finds the subscriptions of a payment and the last payment of a subscription, and refunds it.
 
 Since API 2025-03-31 an invoice names no payment; InvoicePayments stand between the two
 (docs.stripe.com/api/invoice-payment, 2026-11).
@@ -9,21 +9,22 @@ from __future__ import annotations
 from billing.errors import ProviderError, ProviderRefused
 from billing.model import Payment, Subject
 from providers.base import Answer, maybe, need
-from providers.stripe.api import Api, Missing, Refused, path
+from providers.stripe.api import Api, NotKnown, Refused, path
 from providers.stripe.mapping import invoice_subscription, map_charge_payment, map_intent_payment, maybe_id
 
 
 async def locate_payment(api: Api, payment: Answer) -> list[str]:
-    """Subscriptions that a charge, refund or dispute is about, by the PaymentIntent that it names."""
+    """Ids of the subscriptions that a charge, refund or dispute is about, by the PaymentIntent that it
+    names."""
     intent = maybe_id(payment, "payment_intent")
     if intent is not None:
         return await locate_intent(api, intent)
-    invoice = maybe_id(payment, "invoice")  # charges named theirs before API 2025-03-31
+    invoice = maybe_id(payment, "invoice")  # charges named their invoice before API 2025-03-31
     return await locate_invoice(api, invoice) if invoice is not None else []
 
 
 async def locate_intent(api: Api, intent: str) -> list[str]:
-    """Subscriptions whose invoices a PaymentIntent paid, or was to pay."""
+    """Ids of the subscriptions whose invoices a PaymentIntent paid or tried to pay."""
     by = {"type": "payment_intent", "payment_intent": intent}
     links = await api.first("invoice_payments", payment=by, expand=["data.invoice"])
     found: list[str] = []
@@ -37,7 +38,7 @@ async def locate_intent(api: Api, intent: str) -> list[str]:
 
 
 async def locate_invoice(api: Api, invoice: str) -> list[str]:
-    """The subscription that an invoice is for, if it is for one."""
+    """The id of the subscription that an invoice is for; empty where it is for none."""
     return _subscription_of(await api.get(path("invoices", invoice)))
 
 
@@ -68,17 +69,19 @@ async def locate(api: Api, subject: Subject) -> list[str]:
 
 
 async def _locate_customer(api: Api, customer: str) -> list[str]:
-    """None for one that was deleted: which were theirs stands in the ledger."""
+    """Empty for a deleted customer, whose subscriptions the ledger knows."""
     try:
         found = await api.every("subscriptions", customer=customer, status="all")
-    except Missing:
+    except NotKnown:
         return []
     return [need(one, "id", str) for one in found]
 
 
 async def needs_action(api: Api, subscription: Answer) -> bool:
-    """Whether the payment of its open invoice, which is shown with it, waits for the customer, who has to
-    confirm it with their bank (docs.stripe.com/billing/subscriptions/overview, 2026-11)."""
+    """True where the open invoice's payment waits for the customer to confirm it with their bank.
+
+    The invoice must be expanded in `subscription`. docs.stripe.com/billing/subscriptions/overview, 2026-11.
+    """
     if maybe(subscription, "status", str) not in ("incomplete", "past_due"):
         return False
     invoice = maybe(subscription, "latest_invoice", object)
@@ -114,7 +117,8 @@ async def _fetch_invoice_payment(api: Api, invoice: Answer) -> Payment | None:
 
 
 async def fetch_payment(api: Api, payment_id: str, paid_at: int) -> Payment:
-    """A payment as it is now, by the id of its PaymentIntent or of its lone charge."""
+    """A payment as it is now, by the id of its PaymentIntent, or of its charge where it has no
+    PaymentIntent."""
     if not payment_id.startswith("pi_"):
         return map_charge_payment(await api.get(path("charges", payment_id)), paid_at)
     intent = await api.get(path("payment_intents", payment_id), expand=["latest_charge"])
@@ -125,8 +129,11 @@ async def fetch_payment(api: Api, payment_id: str, paid_at: int) -> Payment:
 
 
 async def refund(api: Api, payment: Payment, key: str) -> Payment:
-    """Give back what is left. No amount is named: Stripe then takes all that is left, so that asking again
-    under the same key stays the same request whatever was given back in between."""
+    """Refund what is left of a payment and return it as it is afterwards.
+
+    The request names no amount, so that Stripe refunds the rest, and so that a repetition under the same key
+    is the same request whatever was refunded in between. Raises ProviderRefused where Stripe cannot refund.
+    """
     now = await fetch_payment(api, payment.id, payment.paid_at)
     if now.refundable.amount <= 0:
         return now
@@ -135,14 +142,14 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
         answer = await api.post("refunds", key, **named)
     except Refused as refused:
         if refused.code != "charge_already_refunded":
-            raise _explain(refused) from None
+            raise _translate_refusal(refused) from None
     else:
         if maybe(answer, "status", str) in ("failed", "canceled"):
             raise ProviderRefused("Stripe could not give the money back. See the payment in its Dashboard.")
     return await fetch_payment(api, payment.id, payment.paid_at)
 
 
-def _explain(refused: Refused) -> ProviderError:
+def _translate_refusal(refused: Refused) -> ProviderError:
     if refused.code == "charge_disputed":
         return ProviderRefused(
             "The payer's bank is already asking this payment back, so it cannot be refunded as well.",

@@ -1,6 +1,6 @@
-"""The billing portal's settings, one configuration for each server, made and kept right by us.
+"""Creates and repairs the billing portal's settings, one configuration per server.
 
-A configuration is found again by its metadata, so nothing about it is stored here
+Each configuration carries the server's id in its metadata, so the bot stores nothing about it
 (docs.stripe.com/api/customer_portal/configurations, 2026-11).
 """
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 GUILD = "dues_guild"
 _MOST_PRODUCTS = 10
-# After this long a configuration is looked at again: somebody may have changed it in the Dashboard.
+# Seconds until a configuration is checked again, as somebody may have changed it in the Dashboard.
 _TRUSTED_FOR = 3600.0
 
 
@@ -34,7 +34,7 @@ class _Kept:
 
 
 class Portals:
-    """Configurations by server, remembered for an hour."""
+    """The servers' portal configurations, each trusted for an hour after it was checked."""
 
     def __init__(self, api: Api, clock: Clock) -> None:
         self._api = api
@@ -42,9 +42,12 @@ class Portals:
         self._kept: dict[int, _Kept] = {}
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def ensure(self, wish: PortalOptions) -> str:
-        """The id of the server's configuration, which is as wished when this returns."""
-        guild_id, wanted = wish.settings.guild_id, configuration(wish.settings, wish.prices, wish.return_url)
+    async def ensure(self, options: PortalOptions) -> str:
+        """Create or repair the server's configuration as `options` ask for it, and return its id."""
+        guild_id, wanted = (
+            options.settings.guild_id,
+            configuration(options.settings, options.prices, options.return_url),
+        )
         async with self._locks[guild_id]:
             kept = self._kept.get(guild_id)
             if kept and kept.wanted == wanted and self._clock.now() - kept.seen_at < _TRUSTED_FOR:
@@ -55,26 +58,27 @@ class Portals:
             return kept.id
 
     async def wrong(self, guild_id: int) -> list[str] | None:
-        """What differs from how it should be; None where there is no configuration yet."""
+        """Dotted names of the settings that differ from what they should be; None before there is a
+        configuration."""
         found = await self._find(guild_id)
         return None if found is None else differences(self._wanted(guild_id), found)
 
     async def repair(self, guild_id: int) -> None:
-        """Make the configuration right again."""
+        """Create the server's configuration, or set it back to what it should be."""
         async with self._locks[guild_id]:
             await self._settle(guild_id, await self._find(guild_id), self._wanted(guild_id))
 
     def forget(self, guild_id: int) -> None:
-        """Look again before the next use."""
+        """Check the server's configuration again before its next use."""
         self._kept.pop(guild_id, None)
 
     def _wanted(self, guild_id: int) -> Mapping[str, Any]:
-        """As last wished; before any wish, what holds for every server."""
+        """The settings last asked for; those that every server shares where none were asked for yet."""
         kept = self._kept.get(guild_id)
         return kept.wanted if kept else {"features": _features((), switching=None)}
 
     async def _find(self, guild_id: int) -> Answer | None:
-        # `products` is left out of answers unless it is asked for.
+        # Stripe leaves `products` out unless it is expanded.
         expand = ["data.features.subscription_update.products"]
         async for page in self._api.pages("billing_portal/configurations", active=True, expand=expand):
             for one in page:
@@ -92,13 +96,13 @@ class Portals:
             return need(made, "id", str)
         changed = differences(wanted, found)
         if changed:
-            log.info("Put the portal of server %s right in %s", guild_id, ", ".join(changed))
+            log.info("Resetting the portal of server %s: %s", guild_id, ", ".join(changed))
             await self._api.post(path("billing_portal", "configurations", need(found, "id", str)), **wanted)
         return need(found, "id", str)
 
 
 def configuration(settings: GuildSettings, prices: Iterable[Price], return_url: str) -> dict[str, Any]:
-    """How a server's configuration should be: the parameters that make it so."""
+    """The parameters for a server's portal configuration."""
     links = {"terms_of_service_url": settings.terms_url, "privacy_policy_url": settings.privacy_url}
     return {
         "features": _features(prices, switching=settings.plan_switching),
@@ -120,7 +124,10 @@ def _features(prices: Iterable[Price], *, switching: bool | None) -> dict[str, A
 
 
 def _products(prices: Iterable[Price]) -> list[dict[str, Any]]:
-    """Up to ten products. The portal refuses two prices of one product with one interval and currency."""
+    """Up to ten products with their prices.
+
+    Of prices with the same product, interval and currency only the first is taken: the portal refuses two.
+    """
     chosen: dict[tuple[str, str, str, int], Price] = {}
     for price in prices:
         chosen.setdefault((price.product_id, price.currency, price.interval, price.interval_count), price)
@@ -131,8 +138,11 @@ def _products(prices: Iterable[Price]) -> list[dict[str, Any]]:
 
 
 def _switching(products: list[dict[str, Any]]) -> dict[str, Any]:
-    """The difference is charged at once: with `create_prorations` a member would have the dearer plan's
-    roles until the next invoice for nothing, and for good nothing by cancelling before it."""
+    """Switching between these products; off where there are not at least two prices.
+
+    Stripe charges the difference at once. With `create_prorations` a member would get the dearer plan's roles
+    for free until the next invoice, and would never pay for them by cancelling before it.
+    """
     if sum(len(product["prices"]) for product in products) < 2:
         return {"enabled": False}
     return {
@@ -144,7 +154,8 @@ def _switching(products: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def differences(wanted: Mapping[str, Any], actual: Mapping[str, Any], at: str = "") -> list[str]:
-    """Dotted names of what is not as wanted; what `wanted` does not name may be as it likes."""
+    """Dotted names of the settings in `wanted` that `actual` has otherwise; settings not in `wanted` are
+    ignored."""
     found: list[str] = []
     for name, value in wanted.items():
         there, where = actual.get(name), f"{at}{name}"
@@ -156,7 +167,7 @@ def differences(wanted: Mapping[str, Any], actual: Mapping[str, Any], at: str = 
 
 
 def _plain(value: Any) -> Any:
-    """Lists without their order, and products by what we set of them."""
+    """A value to compare: lists without their order, products reduced to the fields that the bot sets."""
     if not isinstance(value, list):
         return value
     if all(isinstance(one, Mapping) for one in value):

@@ -1,4 +1,4 @@
-"""What is right and wrong with an account's set-up, and the cures that need no person."""
+"""Checks the set-up of the Stripe account, and repairs what the bot can repair itself."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import Finding, Plan, Price
-from providers.base import Answer, in_time, longest, maybe, need, of_server
-from providers.stripe.account import Home
+from providers.base import Answer, call_deadline, for_guild, in_time, maybe, need
+from providers.stripe.account import OwnAccount
 from providers.stripe.api import Api, Refused, path
 from providers.stripe.mapping import NAME
 from providers.stripe.portal import Portals
 
-# The events that lead to a subscription, and no others: each further kind costs the owner look-ups.
+# The events that can change a subscription. Any other type would cost requests for nothing.
 EVENTS = (
     "charge.dispute.closed",
     "charge.dispute.created",
@@ -46,7 +46,7 @@ _KEYS_PAGE = "Stripe Dashboard > Developers > API keys"
 HOOKS_PAGE = "Stripe Dashboard > Developers > Webhooks"
 _LOGS_PAGE = "Stripe Dashboard > Developers > Logs"
 
-# What a restricted key must be allowed, by the list that shows whether it is.
+# The permissions that a restricted key needs, each with the list that the bot requests to test it.
 PERMISSIONS = (
     ("subscriptions", "Subscriptions: write"),
     ("customers", "Customers: read"),
@@ -63,42 +63,47 @@ PERMISSIONS = (
 
 
 class Setup:
-    """Looks at one account."""
+    """Checks and repairs the set-up of one account."""
 
-    def __init__(self, api: Api, portals: Portals, account: str, home: Home) -> None:
+    def __init__(self, api: Api, portals: Portals, account: str, own_account: OwnAccount) -> None:
         self._api = api
         self._portals = portals
         self._account = account
-        self._home = home
+        self._own_account = own_account
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
-        """Each look by itself: what one of them met takes nothing from what the others found."""
-        ends = longest()
+        """Check everything. The checks run side by side, and one that fails does not stop the others."""
+        ends = call_deadline()
         key = await self._check_key(ends)
         if not key[0].ok:
             return key
         guilds = sorted({plan.guild_id for plan in plans})
         on_sale = [(p, price) for p in plans if not p.removed_at and (price := p.price_at(NAME))]
         found = await asyncio.gather(
-            _look("Stripe webhook", "Webhook Endpoints: read", self._check_endpoints(webhook_url), ends),
+            _findings_of(
+                "Stripe webhook", "Webhook Endpoints: read", self._check_endpoints(webhook_url), ends
+            ),
             *(
-                of_server(
+                for_guild(
                     plan.guild_id,
-                    _look(f"Price of {plan.name}", "Prices: read", self._check_price(plan, price), ends),
+                    _findings_of(
+                        f"Price of {plan.name}", "Prices: read", self._check_price(plan, price), ends
+                    ),
                 )
                 for plan, price in on_sale
             ),
             *(
-                of_server(
-                    guild, _look("Stripe portal", "Customer portal: write", self._check_portal(guild), ends)
+                for_guild(
+                    guild,
+                    _findings_of("Stripe portal", "Customer portal: write", self._check_portal(guild), ends),
                 )
                 for guild in guilds
             ),
         )
-        return [*key, *self._home.findings(), *(finding for findings in found for finding in findings)]
+        return [*key, *self._own_account.findings(), *(finding for findings in found for finding in findings)]
 
     async def fix(self, what: str) -> None:
-        """Carry out a cure by the name that `check` gave it."""
+        """Carry out the cure that a finding named in `fix`. Raises ProviderRefused for an unknown name."""
         kind, _, of = what.rpartition(":")
         match kind:
             case "stripe:portal" if of.isdigit():
@@ -118,7 +123,7 @@ class Setup:
         if 401 in statuses:
             return [_bad_key()]
         if None not in met and 403 not in statuses:
-            return [_cannot_tell("Stripe key", "", met[0])]
+            return [_unreachable("Stripe key", "", met[0])]
         mode = "live mode: payments are real" if self._account == "live" else "test mode: no money moves"
         found = [Finding("Stripe key", True, f"Stripe accepts the key, in {mode}.")]
         missing = [name for (_, name), status in zip(PERMISSIONS, statuses, strict=True) if status == 403]
@@ -129,11 +134,12 @@ class Setup:
         if unclear:
             name, error = unclear[0]
             more = f" and {len(unclear) - 1} more" if len(unclear) > 1 else ""
-            found.append(_cannot_tell("Stripe permissions", f"{name}{more}", error))
+            found.append(_unreachable("Stripe permissions", f"{name}{more}", error))
         return found
 
     async def _probe(self, where: str, ends: float) -> ProviderError | None:
-        """What looking at a list met: a refusal with 403 says that the key may not."""
+        """The error that requesting a list raised, if any. A refusal with 403 means that the key may not read
+        it."""
         try:
             async with in_time(f"GET {where}", ends):
                 await self._api.first(where, limit=1)
@@ -144,7 +150,7 @@ class Setup:
     async def _check_endpoints(self, webhook_url: str) -> list[Finding]:
         known = await self._api.every("webhook_endpoints")
         ours = [one for one in known if maybe(one, "url", str) == webhook_url]
-        if not ours and self._home.heard:
+        if not ours and self._own_account.heard:
             return [
                 Finding("Stripe webhook", True, "An organisation's destination sends this account's events.")
             ]
@@ -155,7 +161,7 @@ class Setup:
             )
             says = f"No webhook endpoint leads to {webhook_url}, so payments are noticed only by the sweep."
             return [Finding("Stripe webhook", False, says, cure)]
-        return [_judge_endpoint(one) for one in ours]
+        return [_endpoint_finding(one) for one in ours]
 
     async def _check_price(self, plan: Plan, known: Price) -> list[Finding]:
         what, cure = f"Price of {plan.name}", "Choose another price with /plans edit."
@@ -185,17 +191,17 @@ class Setup:
         return [Finding(what, False, says, "Let the bot put them right.", f"stripe:portal:{guild_id}")]
 
 
-async def _look(what: str, needed: str, look: Awaitable[list[Finding]], ends: float) -> list[Finding]:
-    """What one look found, or why it could not be done. `needed`: the permission that it takes."""
+async def _findings_of(what: str, needed: str, look: Awaitable[list[Finding]], ends: float) -> list[Finding]:
+    """The findings of `look`, or one that says why it failed. `needed`: the permission that it takes."""
     try:
         async with in_time(what, ends):
             return await look
     except Refused as refused:
         if refused.status == 403:
             return [_not_allowed(what, needed)]
-        return [_cannot_tell(what, "", refused)]
+        return [_unreachable(what, "", refused)]
     except ProviderError as error:
-        return [_cannot_tell(what, "", error)]
+        return [_unreachable(what, "", error)]
 
 
 def _bad_key() -> Finding:
@@ -208,8 +214,8 @@ def _not_allowed(what: str, needed: str) -> Finding:
     return Finding(what, False, "The key may not do all that is needed.", cure)
 
 
-def _cannot_tell(what: str, of: str, error: ProviderError | None) -> Finding:
-    """`of`: the part of it that could not be looked at; empty for all."""
+def _unreachable(what: str, of: str, error: ProviderError | None) -> Finding:
+    """The finding that a check failed. `of`: the part that failed; '' for all of it."""
     says = f"This could not be looked at{f' ({of})' if of else ''}: {error}."
     cure = f"Check STRIPE_API_URL; if it is right, {_LOGS_PAGE} shows the request and Stripe's reason."
     if isinstance(error, ProviderUnavailable):
@@ -217,7 +223,7 @@ def _cannot_tell(what: str, of: str, error: ProviderError | None) -> Finding:
     return Finding(what, False, says, cure)
 
 
-def _judge_endpoint(endpoint: Answer) -> Finding:
+def _endpoint_finding(endpoint: Answer) -> Finding:
     what, id_ = "Stripe webhook", need(endpoint, "id", str)
     cure = f"Change it in {HOOKS_PAGE}, or let the bot do it."
     if need(endpoint, "status", str) != "enabled":

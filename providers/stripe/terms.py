@@ -1,6 +1,7 @@
-"""What decides a Stripe subscription's charges beside its prices: discounts, taxes, pauses. Pure.
+"""Maps discounts, taxes and pauses, which decide a Stripe subscription's charges along with its prices. Pure.
 
-What an answer shows too little of is named as a reason to be unsure, so that nobody is shown a wrong sum.
+Where an answer shows too little, the terms name a reason to be unsure, so that nobody is shown a wrong
+amount.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ EXEMPT = ("exempt", "reverse")  # docs.stripe.com/api/customers/object, `tax_exe
 
 
 def map_terms(data: Answer, status: Status, coupons: Mapping[str, Answer]) -> Terms:
-    """From a subscription with its discounts and its customer expanded. `coupons`: those
-    that were looked up, by id, as discounts may not show them whole."""
+    """Map the terms of a subscription whose discounts and customer are expanded.
+
+    `coupons`: the fetched coupons by id, because discounts may show them only in part.
+    """
     items = _items(data)
     discounts = tuple(_discounts(data, items, coupons))
     pause = maybe(data, "pause_collection", dict)
@@ -31,18 +34,18 @@ def map_terms(data: Answer, status: Status, coupons: Mapping[str, Answer]) -> Te
         paused=pause is not None,
         resumes_at=resumes_at,
         by_invoice=maybe(data, "collection_method", str) == "send_invoice",
-        unsure=tuple(_unsure(data, items, status)),
+        unsure=tuple(_reasons_unsure(data, items, status)),
     )
 
 
 def discounts_of(data: Answer) -> list[Answer | str]:
-    """Every discount that may reduce a charge, as an object or, where it was not expanded, as its id."""
+    """Every discount that may reduce a charge: as an object, or as its id where it is not expanded."""
     found: list[Answer | str] = [d for item in _items(data) for d in maybe(item, "discounts", list) or []]
-    return [*found, *_above_items(data)]
+    return [*found, *_subscription_discounts(data)]
 
 
-def _above_items(data: Answer) -> list[Answer | str]:
-    """The subscription's own; the customer's where it has none."""
+def _subscription_discounts(data: Answer) -> list[Answer | str]:
+    """The subscription's own discounts, or the customer's where it has none."""
     own: list[Answer | str] = maybe(data, "discounts", list) or []
     customer = maybe(data, "customer", object)
     whose = maybe(customer, "discount", dict) if isinstance(customer, dict) else None
@@ -50,7 +53,7 @@ def _above_items(data: Answer) -> list[Answer | str]:
 
 
 def coupon_of(discount: Answer | str) -> str | Answer | None:
-    """The coupon that a discount came from, or its id. Before API 2025-09-30 it stood in `coupon`."""
+    """A discount's coupon or its id, None where it is unknown. Before API 2025-09-30 it stood in `coupon`."""
     if isinstance(discount, str):
         return None
     found = maybe(discount, "source.coupon", object) or maybe(discount, "coupon", object)
@@ -63,12 +66,12 @@ def _items(data: Answer) -> list[Any]:
 
 
 def _discounts(data: Answer, items: Sequence[Answer], coupons: Mapping[str, Answer]) -> Iterable[Discount]:
-    """In the order in which Stripe applies them: those of items first (docs.stripe.com/api/subscriptions/
-    object, `discounts`)."""
+    """The discounts in the order in which Stripe applies them, those of items first (docs.stripe.com/api/
+    subscriptions/object, `discounts`)."""
     for position, item in enumerate(items):
         for one in maybe(item, "discounts", list) or []:
             yield from _discount(one, [position], items, coupons)
-    for one in _above_items(data):
+    for one in _subscription_discounts(data):
         yield from _discount(one, range(len(items)), items, coupons)
 
 
@@ -102,7 +105,7 @@ def _product(item: Answer) -> str | None:
 
 
 def _decimal(data: Answer, field: str) -> str | None:
-    """A number of the answer as text, without noughts at its end."""
+    """A decimal number as text, without trailing zeros; None where the field is absent."""
     found = maybe(data, field, object)
     if found is None:
         return None
@@ -126,12 +129,12 @@ def _taxes(data: Answer, items: Sequence[Answer]) -> Iterable[Tax]:
         yield Tax(percent, inclusive, () if len(places) == len(items) else tuple(places))
 
 
-def _unsure(data: Answer, items: Sequence[Answer], status: Status) -> Iterable[Unsure]:
+def _reasons_unsure(data: Answer, items: Sequence[Answer], status: Status) -> Iterable[Unsure]:
     customer = maybe(data, "customer", object)
     known = customer if isinstance(customer, dict) else {}
     exempt = maybe(known, "tax_exempt", str) in EXEMPT
     if maybe(data, "discounts", list) and maybe(known, "discount", dict) is not None:
-        # The customer's own may apply once those of the subscription are used up.
+        # The customer's own discount may apply once the subscription's are used up.
         yield Unsure.DISCOUNT
     if _tax_is_open(data, items, exempt=exempt):
         yield Unsure.TAX
@@ -141,12 +144,12 @@ def _unsure(data: Answer, items: Sequence[Answer], status: Status) -> Iterable[U
         yield Unsure.USAGE
     scheduled = maybe(data, "schedule", object) is not None
     waits = maybe(data, "pending_update", dict) is not None
-    if scheduled or waits or (status is not Status.TRIALING and _is_unsettled(data, items)):
+    if scheduled or waits or (status is not Status.TRIALING and _settles_difference(data, items)):
         yield Unsure.CHANGE
 
 
 def _tax_is_open(data: Answer, items: Sequence[Answer], *, exempt: bool) -> bool:
-    """Whether a tax may be added whose sum the answer does not show."""
+    """True where Stripe may add a tax whose amount the answer does not show."""
     if maybe(data, "automatic_tax.enabled", bool):
         contained = all(maybe(item, "price.tax_behavior", str) == "inclusive" for item in items)
         return exempt or not contained
@@ -154,9 +157,11 @@ def _tax_is_open(data: Answer, items: Sequence[Answer], *, exempt: bool) -> bool
     return bool(rates) and (exempt or any(maybe(r, "rate_type", str) == "flat_amount" for r in rates))
 
 
-def _is_unsettled(data: Answer, items: Sequence[Answer]) -> bool:
-    """Whether the last invoice billed the running period for something else than is subscribed to now: the
-    next one may then settle the difference."""
+def _settles_difference(data: Answer, items: Sequence[Answer]) -> bool:
+    """True where the last invoice billed the current period for other prices or quantities than today's.
+
+    The next invoice may then settle the difference.
+    """
     invoice = maybe(data, "latest_invoice", object)
     lines = maybe(invoice, "lines.data", list) if isinstance(invoice, dict) else None
     for item in items:

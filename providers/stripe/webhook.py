@@ -1,8 +1,8 @@
-"""Who a notification comes from, and which object it is about. No I/O.
+"""Verifies Stripe's notifications and finds the object that each is about. No I/O.
 
-Written by hand rather than with the SDK's `construct_event`, which reads the wall clock, takes any time in
-the future, and builds an object for every field: 0.5 ms an event, where reading the few fields that decide
-takes a hundredth of that (bench/).
+The SDK's `construct_event` is not used: it reads the wall clock, accepts any time in the future, and builds
+an object for every field, 0.5 ms an event. Reading only the fields that matter takes a hundredth of that
+(bench/).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from providers.base import is_id
 log = logging.getLogger(__name__)
 
 HEADER = "stripe-signature"
-# Stripe's own libraries take five minutes (docs.stripe.com/webhooks, 'Verify webhook signatures', 2026-11).
+# Seconds. Stripe's own libraries allow five minutes (docs.stripe.com/webhooks, 'Verify webhook signatures',
+# 2026-11).
 TOLERANCE = 300
 _LONGEST_HEADER = 4096
 _LATEST = 1 << 48
@@ -44,7 +45,7 @@ class _Object(msgspec.Struct):
 
     @property
     def of_parent(self) -> object:
-        """An invoice's subscription, since API 2025-03-31; before, it stood in `subscription`."""
+        """An invoice's subscription since API 2025-03-31; before, it stood in `subscription`."""
         details = self.parent.get("subscription_details") if isinstance(self.parent, dict) else None
         return details.get("subscription") if isinstance(details, dict) else None
 
@@ -71,7 +72,8 @@ class _Notification(msgspec.Struct):
 
 
 class Signed(NamedTuple):
-    """An event, and the account that it names: empty where it names none. `connected`: by `account`."""
+    """A verified event. `origin`: the account that it names, or ''. `connected`: True where `account` names
+    it."""
 
     event: Event
     origin: str
@@ -80,7 +82,7 @@ class Signed(NamedTuple):
 
 _DECODER = msgspec.json.Decoder(_Notification)
 
-# Which kind of object a type of event carries, for bodies whose object does not say so itself.
+# The kind of object that each type of event carries, for objects that do not name their kind.
 _KIND_OF_TYPE = (
     ("customer.subscription.", "subscription"),
     ("checkout.session.", "checkout.session"),
@@ -95,8 +97,8 @@ _KIND_OF_TYPE = (
     ("price.", "price"),
     ("product.", "product"),
 )
-# Which fields lead on, the first that is filled: the kind of what it names, and the field.
-_LEADS: Mapping[str, tuple[tuple[str, str], ...]] = {
+# By kind of object: the subject's kind and the field with its id, in order; the first non-empty field counts.
+_SUBJECT_FIELDS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "subscription": (("subscription", "id"), ("customer", "customer")),
     "invoice": (("subscription", "of_parent"), ("subscription", "subscription")),
     "checkout.session": (("subscription", "subscription"),),
@@ -109,9 +111,9 @@ _LEADS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "price": (("price", "id"),),
     "product": (("product", "id"),),
 }
-# Of these kinds the other events say nothing that one of these, or one of the subscription itself, does not
-# say too, and each would cost a look at the subscription.
-_TELLING: Mapping[str, frozenset[str]] = {
+# By kind of object: the types that are needed. The other types of these kinds add nothing to these or to the
+# subscription's own events, and each would cost a request.
+_RELEVANT_TYPES: Mapping[str, frozenset[str]] = {
     "invoice": frozenset(
         {
             "invoice.paid",
@@ -131,23 +133,24 @@ _TELLING: Mapping[str, frozenset[str]] = {
 def authenticate(
     body: bytes, headers: Mapping[str, str], now: float, secrets: Sequence[str], account: str
 ) -> list[Signed]:
-    """The event in a notification; none where it belongs to another mode.
+    """The event in a notification; empty where it belongs to the other mode, test or live.
 
-    Snapshots of any API version and thin events (docs.stripe.com/event-destinations, 2026-11) are read.
-    NotAuthentic where no secret signed it or its time lies outside ±300 s; Malformed where it is no event.
+    `now`: unix seconds. Reads snapshots of any API version and thin events
+    (docs.stripe.com/event-destinations, 2026-11). Raises NotAuthentic where no secret signed it or its time
+    is off by more than 300 s, and Malformed where it is not an event.
     """
     verify(body, headers.get(HEADER, ""), now, secrets)
     note = _read(body)
     if note.livemode is not None and note.livemode is not (account == "live"):
-        log.warning("Stripe sent event %s of the other mode; its endpoint and STRIPE_API_KEY differ", note.id)
+        log.warning("Event %s is of Stripe's other mode: its endpoint and STRIPE_API_KEY differ", note.id)
         return []
-    # Of `acct_platform/acct_connected` the last one is where it happened (docs.stripe.com/context, 2026-11).
+    # In `acct_platform/acct_connected` the last part is the event's account (docs.stripe.com/context).
     origin = note.account or (note.context or "").rpartition("/")[2]
     return [Signed(_event(note, account), origin, bool(note.account))]
 
 
 def read_listed(data: Mapping[str, Any], account: str) -> Event | None:
-    """An event from the account's own list; None where it is of a connected account, or not readable."""
+    """An event from the account's list of events; None where it is a connected account's or unreadable."""
     try:
         note = msgspec.convert(data, _Notification)
         return None if note.account or not is_id(note.id) else _event(note, account)
@@ -162,7 +165,8 @@ def _event(note: _Notification, account: str) -> Event:
 def verify(body: bytes, header: str, now: float, secrets: Sequence[str]) -> None:
     """Check `Stripe-Signature` (docs.stripe.com/webhooks, 'Verify manually', 2026-11).
 
-    While a secret is rotated a header holds several `v1`, and we several secrets; any pair will do.
+    While a secret is rotated, the header holds several `v1` and the settings several secrets; one matching
+    pair is enough. Raises NotAuthentic where none matches.
     """
     stamp, signatures = read_header(header, now)
     signed = b"%b.%b" % (stamp.encode(), body)
@@ -176,7 +180,10 @@ def verify(body: bytes, header: str, now: float, secrets: Sequence[str]) -> None
 
 
 def read_header(header: str, now: float) -> tuple[str, list[str]]:
-    """The time and the signatures in `Stripe-Signature`; NotAuthentic where one of them cannot be right."""
+    """The time and the signatures in `Stripe-Signature`.
+
+    Raises NotAuthentic where the header is unreadable or its time is off by more than TOLERANCE seconds.
+    """
     stamp, signatures = _parse_header(header)
     if abs(now - int(stamp)) > TOLERANCE:
         raise NotAuthentic(
@@ -208,7 +215,7 @@ def _is_stamp(text: str) -> bool:
 def _read(body: bytes) -> _Notification:
     try:
         if not body.isascii():
-            body.decode()  # the decoder does not look into the strings that it skips
+            body.decode()  # the decoder does not validate the strings that it skips
         note = _DECODER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise Malformed(detail="signed by Stripe, but not an event") from None
@@ -218,7 +225,7 @@ def _read(body: bytes) -> _Notification:
 
 
 def _moment(created: int | str) -> int:
-    """Unix seconds; thin events carry an ISO 8601 text instead."""
+    """An event's time in unix seconds. Thin events carry it as ISO 8601 text."""
     try:
         moment = created if isinstance(created, int) else int(datetime.fromisoformat(created).timestamp())
     except (ValueError, OverflowError):
@@ -229,19 +236,19 @@ def _moment(created: int | str) -> int:
 
 
 def find_subject(note: _Notification) -> Subject | None:
-    """What to look at because of this event; None where nobody needs it."""
+    """The object to fetch because of this event; None where the event is not needed."""
     if note.related_object is not None:
-        # A thin event names its object and says no more, so what that leads to is looked up later.
+        # A thin event only names its object, so the subscription is looked up later.
         kind = note.related_object.type
-        known = isinstance(kind, str) and kind in _LEADS
+        known = isinstance(kind, str) and kind in _SUBJECT_FIELDS
         return _subject(kind, note.related_object.id) if known else None
     found = note.data.object if note.data is not None else None
     if found is None:
         return None
     kind = found.object if isinstance(found.object, str) else _kind_of(note.type)
-    if kind not in _LEADS or note.type not in _TELLING.get(kind, (note.type,)):
+    if kind not in _SUBJECT_FIELDS or note.type not in _RELEVANT_TYPES.get(kind, (note.type,)):
         return None
-    for to, field in _LEADS[kind]:
+    for to, field in _SUBJECT_FIELDS[kind]:
         if (subject := _subject(to, getattr(found, field))) is not None:
             return subject
     return None
@@ -252,7 +259,7 @@ def _kind_of(event_type: str) -> str:
 
 
 def _subject(kind: str, found: object) -> Subject | None:
-    """`found` is an id, or the object itself where the sender expanded it."""
+    """The subject that `found` names: an id, or an object with an id. None where it has none."""
     if isinstance(found, dict):
         found = found.get("id")
     return Subject(kind, found) if is_id(found) else None

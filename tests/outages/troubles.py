@@ -51,7 +51,7 @@ class Trouble:
         kind = fault.pop("kind")
         self._faults.add(kind, path, method=method, times=self._times, **fault)
         if kind in LATE:
-            self._patch.setattr(base, "LONGEST_CALL", SOON)
+            self._patch.setattr(base, "CALL_SECONDS", SOON)
 
     def end(self) -> None:
         """What was not struck by then never will be."""

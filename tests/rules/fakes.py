@@ -191,7 +191,7 @@ class FakeProvider:
     async def close_page(self, page_id: str) -> None:
         self._meet("close_page", page_id, after=False)
 
-    async def manage_link(self, subscription: Subscription, wish: PortalOptions) -> str:
+    async def manage_link(self, subscription: Subscription, options: PortalOptions) -> str:
         self._meet("manage_link", subscription.customer_id, after=False)
         return f"https://portal.example/{subscription.customer_id}/{len(self.calls)}"
 

@@ -295,7 +295,7 @@ class FakeProvider:
         self._ask()
         self._closed.add(page_id)
 
-    async def manage_link(self, subscription: Subscription, wish: PortalOptions) -> str:
+    async def manage_link(self, subscription: Subscription, options: PortalOptions) -> str:
         """A new one every time."""
         self._ask()
         return f"{_HOME}/manage/{self._new('link')}"

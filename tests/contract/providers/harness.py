@@ -89,12 +89,12 @@ class Sink:
 def order(
     price: Price, checkout_id: str = "opaque-1", *, trial_days: int = 0, customer: str | None = None
 ) -> CheckoutOrder:
-    """A wish to buy."""
+    """An order for the plan Gold at this price."""
     checkout = Checkout(checkout_id, price.provider, price.account, GUILD, MEMBER, 7, price.id, 0)
     return CheckoutOrder(checkout, "Gold", price, trial_days, customer, HOME, names=NAMES)
 
 
-def wish(*prices: Price, switching: bool = False) -> PortalOptions:
+def portal_options(*prices: Price, switching: bool = False) -> PortalOptions:
     """How this server wants the provider's own page."""
     return PortalOptions(GuildSettings(GUILD, plan_switching=switching), prices, HOME)
 

@@ -1,4 +1,5 @@
-"""What every provider does on a wish, once however often it is asked, and says truly how it stands."""
+"""What every provider does on a portal_options, once however often it is asked, and says truly how it
+stands."""
 
 from __future__ import annotations
 
@@ -13,14 +14,14 @@ from tests.contract.providers.harness import DAY, Surroundings, buy, find, order
 
 async def test_cancelling_keeps_the_period_and_can_be_taken_back(keeping: Surroundings) -> None:
     bought = await buy(keeping)
-    cancelled = await keeping.provider.cancel_at_period_end(bought, "wish-1")
+    cancelled = await keeping.provider.cancel_at_period_end(bought, "intent-1")
     assert cancelled.status is Status.ACTIVE
     assert cancelled.ends_at == bought.period_end
     assert not cancelled.renews
-    assert await keeping.provider.cancel_at_period_end(bought, "wish-2") == cancelled
-    resumed = await keeping.provider.resume(cancelled, "wish-3")
+    assert await keeping.provider.cancel_at_period_end(bought, "intent-2") == cancelled
+    resumed = await keeping.provider.resume(cancelled, "intent-3")
     assert resumed == bought
-    assert await keeping.provider.resume(cancelled, "wish-4") == bought
+    assert await keeping.provider.resume(cancelled, "intent-4") == bought
     assert await keeping.provider.fetch_subscription(bought.key.id) == bought
 
 
@@ -28,11 +29,11 @@ async def test_where_cancelling_ends_it_at_once_the_answer_says_what_is_paid(end
     bought = await buy(ending)
     assert bought.paid_through is not None
     assert bought.paid_through > ending.clock.now() + 27 * DAY
-    ended = await ending.provider.cancel_at_period_end(bought, "wish-1")
+    ended = await ending.provider.cancel_at_period_end(bought, "intent-1")
     assert ended.status is Status.ENDED
     assert ended.paid_through is not None
     assert abs(ended.paid_through - bought.paid_through) < DAY
-    assert await ending.provider.cancel_at_period_end(bought, "wish-2") == ended
+    assert await ending.provider.cancel_at_period_end(bought, "intent-2") == ended
     assert await ending.provider.fetch_subscription(bought.key.id) == ended
 
 
@@ -68,35 +69,35 @@ async def test_a_page_is_closed_paid_on_or_not(there: Surroundings) -> None:
 
 async def test_what_is_cancelled_ends_with_its_period(there: Surroundings) -> None:
     bought = await buy(there)
-    await there.provider.cancel_at_period_end(bought, "wish-1")
+    await there.provider.cancel_at_period_end(bought, "intent-1")
     there.clock.advance(32 * DAY)
     await there.settle()
     found = await there.provider.fetch_subscription(bought.key.id)
     assert found.status is Status.ENDED
-    assert await there.provider.cancel_at_period_end(bought, "wish-2") == found
+    assert await there.provider.cancel_at_period_end(bought, "intent-2") == found
 
 
 async def test_ending_now_is_final(there: Surroundings) -> None:
     bought = await buy(there)
-    ended = await there.provider.cancel_now(bought, "wish-1")
+    ended = await there.provider.cancel_now(bought, "intent-1")
     assert ended.status is Status.ENDED
     assert not ended.renews
-    assert await there.provider.cancel_now(bought, "wish-2") == ended
+    assert await there.provider.cancel_now(bought, "intent-2") == ended
     assert await there.provider.fetch_subscription(bought.key.id) == ended
     with pytest.raises(ProviderRefused) as refused:
-        await there.provider.resume(ended, "wish-3")
+        await there.provider.resume(ended, "intent-3")
     assert "ended" in refused.value.user_message
 
 
 async def test_a_trial_can_be_cancelled_too(keeping: Surroundings) -> None:
     bought = await buy(keeping, trial_days=7)
-    cancelled = await keeping.provider.cancel_at_period_end(bought, "wish-1")
+    cancelled = await keeping.provider.cancel_at_period_end(bought, "intent-1")
     assert (cancelled.status, cancelled.ends_at) == (Status.TRIALING, bought.trial_end)
 
 
 async def test_a_trial_that_is_ended_at_once_is_kept_until_its_end(ending: Surroundings) -> None:
     bought = await buy(ending, trial_days=7)
-    ended = await ending.provider.cancel_at_period_end(bought, "wish-1")
+    ended = await ending.provider.cancel_at_period_end(bought, "intent-1")
     assert ended.status is Status.ENDED
     assert ended.paid_through is not None
     assert bought.trial_end is not None
@@ -110,17 +111,17 @@ async def test_a_lost_answer_is_said_to_be_unknown_and_asking_again_settles_it(
     bought = await buy(there)
     there.lose_answer_to_change()
     with pytest.raises(ProviderUnavailable):
-        await getattr(there.provider, change)(bought, "wish-1")
+        await getattr(there.provider, change)(bought, "intent-1")
     meanwhile = await there.provider.fetch_subscription(bought.key.id)
     assert not meanwhile.renews
-    assert await getattr(there.provider, change)(bought, "wish-1") == meanwhile
+    assert await getattr(there.provider, change)(bought, "intent-1") == meanwhile
 
 
 async def test_what_is_not_there_cannot_be_changed(there: Surroundings) -> None:
     ghost = unknown(there.provider, await buy(there))
     for change in (there.provider.cancel_at_period_end, there.provider.cancel_now, there.provider.resume):
         with pytest.raises(ProviderNotFound):
-            await change(ghost, "wish-1")
+            await change(ghost, "intent-1")
 
 
 async def test_a_payment_is_given_back_once(there: Surroundings) -> None:
@@ -129,10 +130,10 @@ async def test_a_payment_is_given_back_once(there: Surroundings) -> None:
     assert payment is not None
     assert (payment.amount, payment.refunded) == (500, 0)
     assert payment.currency == bought.price.currency
-    after = await there.provider.refund(payment, "wish-1")
+    after = await there.provider.refund(payment, "intent-1")
     assert (after.id, after.refunded, after.refundable.amount) == (payment.id, 500, 0)
-    assert await there.provider.refund(payment, "wish-1") == after
-    assert await there.provider.refund(payment, "wish-2") == after
+    assert await there.provider.refund(payment, "intent-1") == after
+    assert await there.provider.refund(payment, "intent-2") == after
     assert await there.provider.fetch_last_payment(bought) == after
 
 
@@ -142,7 +143,7 @@ async def test_of_a_payment_given_back_in_part_the_rest_is(there: Surroundings) 
     payment = await there.provider.fetch_last_payment(bought)
     assert payment is not None
     assert payment.refundable.amount == 380
-    assert (await there.provider.refund(payment, "wish-1")).refunded == 500
+    assert (await there.provider.refund(payment, "intent-1")).refunded == 500
 
 
 async def test_a_refund_whose_answer_was_lost_is_not_made_twice(there: Surroundings) -> None:
@@ -151,13 +152,13 @@ async def test_a_refund_whose_answer_was_lost_is_not_made_twice(there: Surroundi
     assert payment is not None
     there.lose_answer_to_change()
     with pytest.raises(ProviderUnavailable):
-        await there.provider.refund(payment, "wish-1")
-    assert (await there.provider.refund(payment, "wish-2")).refunded == 500
+        await there.provider.refund(payment, "intent-1")
+    assert (await there.provider.refund(payment, "intent-2")).refunded == 500
 
 
 async def test_a_refund_ends_nothing(there: Surroundings) -> None:
     bought = await buy(there)
     payment = await there.provider.fetch_last_payment(bought)
     assert payment is not None
-    await there.provider.refund(payment, "wish-1")
+    await there.provider.refund(payment, "intent-1")
     assert (await there.provider.fetch_subscription(bought.key.id)).status is Status.ACTIVE

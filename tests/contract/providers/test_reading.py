@@ -19,8 +19,8 @@ from tests.contract.providers.harness import (
     buy,
     find,
     order,
+    portal_options,
     unknown,
-    wish,
 )
 
 HOOK = "https://dues.example/webhooks/of-nobody"
@@ -118,7 +118,7 @@ async def test_a_subscription_that_is_not_there_is_not_found(there: Surroundings
 
 async def test_every_subscription_is_listed_ended_ones_too(there: Surroundings) -> None:
     kept = [await buy(there, f"opaque-{n}") for n in range(3)]
-    ended = await there.provider.cancel_now(kept[1], "wish-1")
+    ended = await there.provider.cancel_now(kept[1], "intent-1")
     listed = {s.key: s async for s in there.provider.list_subscriptions(there.known())}
     assert listed.keys() == {s.key for s in kept}
     assert listed[ended.key] == ended
@@ -199,7 +199,7 @@ async def listed_disputes(there: Surroundings) -> list[tuple[str, DisputeState]]
 
 async def test_the_way_to_manage_is_a_fresh_link(there: Surroundings) -> None:
     bought = await buy(there)
-    link = await there.provider.manage_link(bought, wish(bought.price))
+    link = await there.provider.manage_link(bought, portal_options(bought.price))
     assert link.startswith("http")
 
 
@@ -225,17 +225,17 @@ async def test_a_provider_that_does_not_answer_is_unavailable(there: Surrounding
         there.provider.fetch_dispute("PP-D-1"),
         there.provider.fetch_price(price.id),
         there.provider.start_checkout(order(price, "opaque-9")),
-        there.provider.cancel_at_period_end(bought, "wish-1"),
-        there.provider.cancel_now(bought, "wish-2"),
-        there.provider.resume(replace(bought, ends_at=bought.period_end), "wish-3"),
+        there.provider.cancel_at_period_end(bought, "intent-1"),
+        there.provider.cancel_now(bought, "intent-2"),
+        there.provider.resume(replace(bought, ends_at=bought.period_end), "intent-3"),
         there.provider.fetch_last_payment(bought),
-        there.provider.refund(payment, "wish-4"),
+        there.provider.refund(payment, "intent-4"),
         find(there),
     ]
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [ProviderUnavailable] * len(calls)
     with suppress(ProviderUnavailable):  # the address may be known without asking
-        assert (await there.provider.manage_link(bought, wish(price))).startswith("http")
+        assert (await there.provider.manage_link(bought, portal_options(price))).startswith("http")
 
 
 def test_the_suite_uses_ids_as_large_as_discord_s() -> None:

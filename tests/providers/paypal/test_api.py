@@ -13,7 +13,17 @@ from aiohttp import web
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from providers.paypal import api as module
-from providers.paypal.api import KEY_AT_FAULT, Api, Limited, Missing, Refused, path, quiet_of, read, translate
+from providers.paypal.api import (
+    KEY_AT_FAULT,
+    Api,
+    Limited,
+    NotKnown,
+    Refused,
+    path,
+    quiet_of,
+    read,
+    translate,
+)
 from standins.clock import MovableClock
 from standins.paypal import PayPalServer
 from tests.providers.paypal.conftest import CLIENT, SECRET
@@ -220,7 +230,7 @@ ERRORS: list[tuple[int, dict[str, Any], type[Exception]]] = [
     (400, {"name": "INVALID_REQUEST", "details": [{"issue": "MISSING"}]}, Refused),
     (401, {"error": "invalid_client"}, Refused),
     (403, {"name": "NOT_AUTHORIZED"}, Refused),
-    (404, {"name": "RESOURCE_NOT_FOUND"}, Missing),
+    (404, {"name": "RESOURCE_NOT_FOUND"}, NotKnown),
     (409, {"name": "RESOURCE_CONFLICT"}, ProviderUnavailable),
     (422, {"name": "UNPROCESSABLE_ENTITY", "details": [{"issue": "PLAN_STATUS_INVALID"}]}, Refused),
     (422, {"details": [{"issue": "PREVIOUS_REQUEST_IN_PROGRESS"}]}, ProviderUnavailable),
@@ -243,7 +253,7 @@ def test_each_error_is_one_of_ours(status: int, body: dict[str, Any], kind: type
     found = translate(status, json.dumps(body).encode(), "GET /x")
     assert type(found) is kind or isinstance(found, kind)
     assert str(status) in str(found)
-    assert isinstance(found, Missing) == (status == 404)
+    assert isinstance(found, NotKnown) == (status == 404)
     assert found.retry == (status in (401, 403) or not isinstance(found, ProviderRefused))
 
 
@@ -270,7 +280,7 @@ def test_the_quiet_that_is_asked_for_is_bounded(said: str, seconds: float) -> No
     "body", [b'{"debug_id": 5}', b"", b"<html>", b"[]", b'{"details": "x", "name": 5}', b'{"details": [1]}']
 )
 def test_an_error_without_a_readable_body_is_judged_by_its_status(body: bytes) -> None:
-    assert isinstance(translate(404, body, "GET /x"), Missing)
+    assert isinstance(translate(404, body, "GET /x"), NotKnown)
 
 
 def test_what_was_sent_is_not_quoted() -> None:

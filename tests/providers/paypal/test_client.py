@@ -20,7 +20,7 @@ from providers.paypal.dates import stamp
 from standins.clock import MovableClock
 from standins.paypal import PayPalServer
 from standins.paypal.state import Settings
-from tests.contract.providers.harness import order, wish
+from tests.contract.providers.harness import order, portal_options
 from tests.providers.paypal.conftest import hook_of
 
 DAY = 86_400
@@ -73,7 +73,7 @@ def test_the_account_is_told_by_the_address(url: str, account: str) -> None:
 async def test_the_way_to_manage(url: str, link: str, clock: MovableClock, fake: PayPalServer) -> None:
     found = PayPalProvider("c", "s", ("H",), url, clock, ca_file=fake.ca_file)
     bought: Any = None
-    assert await found.manage_link(bought, wish()) == link
+    assert await found.manage_link(bought, portal_options()) == link
     await found.close()
 
 
@@ -168,7 +168,7 @@ async def test_a_page_that_nobody_agreed_on_has_no_customer(
     page = await provider.start_checkout(order(price))
     found = await provider.fetch_subscription(page.id)
     assert (found.status, found.customer_id, found.paid_through) == (Status.PENDING, "", None)
-    assert await provider.cancel_now(found, "wish-1") == found
+    assert await provider.cancel_now(found, "intent-1") == found
 
 
 async def test_the_opaque_id_is_told_by_the_page_alone(fake: PayPalServer, provider: PayPalProvider) -> None:
@@ -213,17 +213,17 @@ async def test_one_that_somebody_else_ended_meanwhile_is_ended(
         return await post(where, *args, **more)
 
     monkeypatch.setattr(provider._api, "post", late)
-    assert (await provider.cancel_now(bought, "wish-1")).status is Status.ENDED
+    assert (await provider.cancel_now(bought, "intent-1")).status is Status.ENDED
 
 
 async def test_what_runs_resumes_and_what_is_suspended_does_not(
     fake: PayPalServer, provider: PayPalProvider
 ) -> None:
     bought = await buy(fake, provider)
-    assert await provider.resume(bought, "wish-1") == bought
+    assert await provider.resume(bought, "intent-1") == bought
     fake.dashboard.suspend(bought.key.id)
     with pytest.raises(ProviderRefused) as refused:
-        await provider.resume(bought, "wish-2")
+        await provider.resume(bought, "intent-2")
     assert "seller" in refused.value.user_message
 
 
@@ -254,7 +254,7 @@ class TestPayments:
             return {**answer, "status": "COMPLETED"} if "/captures/" in where else answer
 
         monkeypatch.setattr(provider._api, "get", old)
-        assert (await provider.refund(payment, "wish-1")).refunded == 500
+        assert (await provider.refund(payment, "intent-1")).refunded == 500
 
     async def test_one_that_only_the_older_api_knows_is_refunded_there(
         self, fake: PayPalServer, provider: PayPalProvider
@@ -263,13 +263,13 @@ class TestPayments:
         payment = await provider.fetch_last_payment(bought)
         assert payment is not None
         fake.faults.add("status", "/v2/payments", status=404, times=None)
-        assert (await provider.refund(payment, "wish-1")).refunded == 500
+        assert (await provider.refund(payment, "intent-1")).refunded == 500
         assert fake.dashboard.last_sale(bought.key.id).status == "REFUNDED"
 
     async def test_a_payment_that_is_not_there_cannot_be_refunded(self, provider: PayPalProvider) -> None:
         payment: Any = type("Payment", (), {"id": "NOTHINGLIKETHAT1", "currency": "usd"})()
         with pytest.raises(ProviderNotFound):
-            await provider.refund(payment, "wish-1")
+            await provider.refund(payment, "intent-1")
 
     async def test_the_newest_payment_is_the_last(
         self, fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
@@ -339,11 +339,11 @@ async def test_every_method_ends_in_time(
     fake: PayPalServer, provider: PayPalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bought = await buy(fake, provider)
-    monkeypatch.setattr("providers.base.LONGEST_CALL", 0.2)
+    monkeypatch.setattr("providers.base.CALL_SECONDS", 0.2)
     fake.faults.add("hang_before", times=None, seconds=5)
     calls = [
         provider.fetch_subscription(bought.key.id),
-        provider.cancel_now(bought, "wish-1"),
+        provider.cancel_now(bought, "intent-1"),
         provider.fetch_last_payment(bought),
         provider.fetch_price("P-1"),
         provider.fix(f"paypal:webhook:{hook_of(fake)['id']}", [], "https://x.example"),

@@ -101,7 +101,7 @@ async def test_a_refund_of_a_payment_that_is_shown_nowhere_is_one(
     bought = await buy(fake, provider)
     sale = fake.dashboard.last_sale(bought.key.id)
     fake.faults.add("status", "/v[12]/payments", method="GET", status=404, times=None)
-    after = await provider.refund(Payment(sale.id, 0, 0, "usd", 0), "wish-1")
+    after = await provider.refund(Payment(sale.id, 0, 0, "usd", 0), "intent-1")
     assert (after.amount, after.refunded) == (500, 500)
 
 
@@ -115,7 +115,7 @@ async def test_where_paypal_tells_of_no_refunds_the_rest_is_given_back_all_the_s
     payment = await provider.fetch_last_payment(bought)
     assert payment is not None
     assert payment.amount == 500
-    assert (await provider.refund(payment, "wish-1")).refunded == 500
+    assert (await provider.refund(payment, "intent-1")).refunded == 500
     again = await provider.fetch_last_payment(bought)
     assert again is not None
     assert again.refunded == 500
@@ -131,14 +131,14 @@ async def test_what_has_ended_meanwhile_is_ended_however_paypal_puts_it(
 
     monkeypatch.setattr(provider._api, "post", refuse)
     with pytest.raises(ProviderRefused):
-        await provider.cancel_now(bought, "wish-1")
+        await provider.cancel_now(bought, "intent-1")
 
     async def too_late(*_: Any, **__: Any) -> Any:
         fake.dashboard.cancel(bought.key.id)
         return await refuse()
 
     monkeypatch.setattr(provider._api, "post", too_late)
-    assert (await provider.cancel_now(bought, "wish-2")).status is Status.ENDED
+    assert (await provider.cancel_now(bought, "intent-2")).status is Status.ENDED
 
 
 @pytest.mark.parametrize(("rel", "found"), [("approve", True), ("payer-action", True), ("self", False)])

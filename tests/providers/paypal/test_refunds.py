@@ -9,7 +9,7 @@ import pytest
 
 from billing.model import Payment, Subject
 from providers.paypal.client import PayPalProvider
-from providers.paypal.payments import given_back, payment_of
+from providers.paypal.payments import payment_of, sum_refunds
 from providers.paypal.webhook import _Notification, find_subject
 from standins.clock import MovableClock
 from standins.paypal import PayPalServer
@@ -56,7 +56,7 @@ def amount(value: str) -> dict[str, Any]:
     ],
 )
 def test_what_was_given_back(events: list[dict[str, Any]], given: int) -> None:
-    assert given_back(events, PAID) == given
+    assert sum_refunds(events, PAID) == given
 
 
 @pytest.mark.parametrize("event", [recorded.SALE_REFUNDED, recorded.CAPTURE_REFUNDED])

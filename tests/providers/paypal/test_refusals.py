@@ -9,7 +9,7 @@ import pytest
 from billing.errors import ProviderNotFound, ProviderRefused
 from cogs.views.text import TEXT_LIMIT
 from providers.paypal.api import translate
-from providers.paypal.refusals import WORDS
+from providers.paypal.refusals import TEXTS
 
 # Words that tell somebody what to do.
 ORDERS = ("tell the", "look", "find", "Answer", "Add some", "Send", "Open", "Refund")
@@ -20,10 +20,10 @@ def told(status: int, *issues: str) -> str:
     return translate(status, json.dumps(body).encode(), "POST /x").user_message
 
 
-@pytest.mark.parametrize("issue", WORDS)
+@pytest.mark.parametrize("issue", TEXTS)
 def test_a_known_one_has_a_sentence_that_fits_a_card(issue: str) -> None:
     sentence = told(422, "SOMETHING_ELSE", issue)
-    assert sentence == WORDS[issue]
+    assert sentence == TEXTS[issue]
     assert len(sentence) <= TEXT_LIMIT
     assert sentence.endswith(".")
     assert any(order in sentence for order in ORDERS)
@@ -31,7 +31,7 @@ def test_a_known_one_has_a_sentence_that_fits_a_card(issue: str) -> None:
 
 def test_an_older_refusal_has_its_name_for_a_reason() -> None:
     found = translate(400, b'{"name": "TRANSACTION_REFUSED"}', "POST /x")
-    assert found.user_message == WORDS["TRANSACTION_REFUSED"]
+    assert found.user_message == TEXTS["TRANSACTION_REFUSED"]
 
 
 def test_an_unknown_one_sends_to_the_admins() -> None:

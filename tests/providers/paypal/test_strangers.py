@@ -178,15 +178,15 @@ async def test_a_true_one_waits_for_no_forgery_that_paypal_is_asked_about(
     """As many as may wait name PayPal's own certificate, and PayPal is slow about them."""
     asking = provider_at(fake, clock, postback=True)
     assert await outcome(asking, signed(fake, BODY), clock) == "believed"
-    assert asking._asking is not None
-    answered, ask = asyncio.Event(), asking._asking._is_signed
+    assert asking._postback is not None
+    answered, ask = asyncio.Event(), asking._postback._is_signed
 
     async def slow(body: bytes, *about: Any) -> bool:
         if b"I-2" in body:
             await answered.wait()
         return await ask(body, *about)
 
-    monkeypatch.setattr(asking._asking, "_is_signed", slow)
+    monkeypatch.setattr(asking._postback, "_is_signed", slow)
     letters = [asyncio.create_task(outcome(asking, forged(fake), clock)) for _ in range(60)]
     await asyncio.wait(letters, return_when=asyncio.FIRST_COMPLETED)  # for whom there is no room
     assert await outcome(asking, signed(fake, BODY), clock) == "believed"

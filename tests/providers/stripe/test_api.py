@@ -20,7 +20,7 @@ from billing.errors import (
 from billing.model import Status, Subject
 from providers.stripe.client import StripeProvider
 from standins.clock import MovableClock
-from tests.contract.providers.harness import buy, order, wish
+from tests.contract.providers.harness import buy, order, portal_options
 from tests.contract.providers.stripe import StripeSurroundings
 from tests.providers.stripe.responder import Responder
 from tests.providers.stripe.samples import listed, price, subscription
@@ -137,9 +137,9 @@ async def test_a_change_is_tried_again_under_its_own_key(
     responder.refuse("POST /v1/subscriptions/sub_1", 500)
     responder.say("POST /v1/subscriptions/sub_1", subscription(cancel_at_period_end=True))
     found = await stripe_at.fetch_subscription("sub_1")
-    assert not (await stripe_at.cancel_at_period_end(found, "wish-1")).renews
+    assert not (await stripe_at.cancel_at_period_end(found, "intent-1")).renews
     posts = [asked for asked in responder.asked if asked.method == "POST"]
-    assert [post.headers["idempotency-key"] for post in posts] == ["wish-1", "wish-1"]
+    assert [post.headers["idempotency-key"] for post in posts] == ["intent-1", "intent-1"]
     assert posts[0].params == {"cancel_at_period_end": "true", "expand[0]": "latest_invoice"}
 
 
@@ -148,7 +148,7 @@ async def test_a_deletion_is_tried_once(responder: Responder, stripe_at: StripeP
     responder.refuse("DELETE /v1/subscriptions/sub_1", 500)
     found = await stripe_at.fetch_subscription("sub_1")
     with pytest.raises(ProviderUnavailable):
-        await stripe_at.cancel_now(found, "wish-1")
+        await stripe_at.cancel_now(found, "intent-1")
     deletes = [asked for asked in responder.asked if asked.method == "DELETE"]
     assert len(deletes) == 1
     assert "idempotency-key" not in deletes[0].headers
@@ -166,17 +166,17 @@ def calls() -> list[Callable[[StripeSurroundings], Awaitable[object]]]:
         lambda at: anext(at.provider.list_disputes()),
         lambda at: at.provider.fetch_price("price_gold"),
         lambda at: at.provider.start_checkout(order(gold)),
-        lambda at: at.provider.manage_link(found, wish(gold)),
-        lambda at: at.provider.cancel_at_period_end(found, "wish-1"),
-        lambda at: at.provider.cancel_now(found, "wish-1"),
-        lambda at: at.provider.resume(found, "wish-1"),
+        lambda at: at.provider.manage_link(found, portal_options(gold)),
+        lambda at: at.provider.cancel_at_period_end(found, "intent-1"),
+        lambda at: at.provider.cancel_now(found, "intent-1"),
+        lambda at: at.provider.resume(found, "intent-1"),
         lambda at: at.provider.fetch_last_payment(found),
         lambda at: at.provider.fix("stripe:enable:we_1", [], ""),
     ]
 
 
 async def test_no_call_outlasts_its_time(there: StripeSurroundings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(providers.base, "LONGEST_CALL", 0.2)
+    monkeypatch.setattr(providers.base, "CALL_SECONDS", 0.2)
     there.server.faults.add("hang_before", times=None)
     outcomes = await asyncio.gather(*(call(there) for call in calls()), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [ProviderUnavailable] * len(outcomes)
@@ -186,7 +186,7 @@ async def test_no_call_outlasts_its_time(there: StripeSurroundings, monkeypatch:
 
 
 def test_the_time_of_a_call_is_what_the_port_promises() -> None:
-    assert providers.base.LONGEST_CALL < 15
+    assert providers.base.CALL_SECONDS < 15
 
 
 async def test_nothing_secret_reaches_the_log(
@@ -194,7 +194,7 @@ async def test_nothing_secret_reaches_the_log(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     bought = await buy(there)
-    link = await there.provider.manage_link(bought, wish(bought.price))
+    link = await there.provider.manage_link(bought, portal_options(bought.price))
     await buy(there, "opaque-2", customer="cus_nobody")
     for body, headers in there.arrived:
         await there.provider.authenticate(body, headers, there.clock.now())

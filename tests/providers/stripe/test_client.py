@@ -15,7 +15,7 @@ from billing.model import DisputeState, Payment, Status, Subject, Subscription, 
 from billing.rules.access import SubscriptionAccess, decide_right
 from providers.stripe.account import account_of
 from providers.stripe.client import StripeProvider
-from tests.contract.providers.harness import DAY, GUILD, HOME, MEMBER, buy, order, wish
+from tests.contract.providers.harness import DAY, GUILD, HOME, MEMBER, buy, order, portal_options
 from tests.contract.providers.stripe import KEY, StripeSurroundings
 from tests.providers.stripe.responder import Responder
 from tests.providers.stripe.samples import NOW, invoice, item, listed, price, subscription
@@ -46,7 +46,7 @@ async def put_under_schedule(there: StripeSurroundings, bought: Subscription) ->
 async def test_a_schedule_is_let_go_before_the_end_is_set(there: StripeSurroundings, change: str) -> None:
     bought = await buy(there)
     schedule = await put_under_schedule(there, bought)
-    after = await getattr(there.provider, change)(bought, "wish-1")
+    after = await getattr(there.provider, change)(bought, "intent-1")
     assert not after.renews
     assert there.server.world.get("subscription_schedule", schedule)["status"] == "released"
 
@@ -54,7 +54,7 @@ async def test_a_schedule_is_let_go_before_the_end_is_set(there: StripeSurroundi
 async def test_a_schedule_stays_where_nothing_is_to_be_changed(there: StripeSurroundings) -> None:
     bought = await buy(there)
     schedule = await put_under_schedule(there, bought)
-    after = await there.provider.resume(bought, "wish-1")
+    after = await there.provider.resume(bought, "intent-1")
     assert replace(after, terms=bought.terms) == bought
     assert after.terms.unsure == (Unsure.CHANGE,)
     assert there.server.world.get("subscription_schedule", schedule)["status"] == "active"
@@ -62,12 +62,12 @@ async def test_a_schedule_stays_where_nothing_is_to_be_changed(there: StripeSurr
 
 async def test_what_was_cancelled_in_the_portal_is_seen_and_can_be_resumed(there: StripeSurroundings) -> None:
     bought = await buy(there)
-    link = await there.provider.manage_link(bought, wish(bought.price))
+    link = await there.provider.manage_link(bought, portal_options(bought.price))
     there.server.portal_cancel(link, bought.key.id)
     seen = await there.provider.fetch_subscription(bought.key.id)
     assert seen.ends_at == bought.period_end
-    assert await there.provider.cancel_at_period_end(bought, "wish-1") == seen
-    assert await there.provider.resume(seen, "wish-2") == bought
+    assert await there.provider.cancel_at_period_end(bought, "intent-1") == seen
+    assert await there.provider.resume(seen, "intent-2") == bought
 
 
 async def test_a_far_end_is_brought_forward_to_the_period_s(there: StripeSurroundings) -> None:
@@ -76,7 +76,7 @@ async def test_a_far_end_is_brought_forward_to_the_period_s(there: StripeSurroun
     there.server.dashboard.change(bought.key.id, {"cancel_at": bought.period_end + 300 * DAY})
     seen = await there.provider.fetch_subscription(bought.key.id)
     assert seen.ends_at == bought.period_end + 300 * DAY
-    cancelled = await there.provider.cancel_at_period_end(seen, "wish-1")
+    cancelled = await there.provider.cancel_at_period_end(seen, "intent-1")
     assert cancelled.ends_at == bought.period_end
 
 
@@ -85,7 +85,7 @@ async def test_one_that_was_never_paid_ends_at_once(responder: Responder, stripe
     responder.say(f"GET {what}", subscription(status="incomplete"))
     responder.say(f"DELETE {what}", subscription(status="canceled", ended_at=NOW))
     found = await stripe_at.fetch_subscription("sub_1")
-    assert (await stripe_at.cancel_at_period_end(found, "wish-1")).status is Status.ENDED
+    assert (await stripe_at.cancel_at_period_end(found, "intent-1")).status is Status.ENDED
 
 
 async def test_not_found_on_ending_is_believed_only_of_what_has_ended(
@@ -96,11 +96,11 @@ async def test_not_found_on_ending_is_believed_only_of_what_has_ended(
     responder.refuse(f"DELETE {what}", 404, code="resource_missing")
     found = await stripe_at.fetch_subscription("sub_1")
     with pytest.raises(ProviderNotFound):
-        await stripe_at.cancel_now(found, "wish-1")
+        await stripe_at.cancel_now(found, "intent-1")
     responder.replies[f"GET {what}"][:] = []
     responder.say(f"GET {what}", subscription())
     responder.say(f"GET {what}", subscription(status="canceled", ended_at=NOW))
-    assert (await stripe_at.cancel_now(found, "wish-1")).status is Status.ENDED
+    assert (await stripe_at.cancel_now(found, "intent-1")).status is Status.ENDED
 
 
 async def test_who_need_not_pay_for_a_time_has_access_all_the_same(there: StripeSurroundings) -> None:
@@ -263,10 +263,10 @@ async def test_a_lone_charge_is_a_payment_too(responder: Responder, stripe_at: S
     responder.say("POST /v1/refunds", {"id": "re_1", "object": "refund", "status": "succeeded"})
     payment = await stripe_at.fetch_last_payment(found)
     assert payment == Payment("ch_1", 500, 0, "eur", NOW + 60)
-    assert (await stripe_at.refund(payment, "wish-1")).refunded == 500
+    assert (await stripe_at.refund(payment, "intent-1")).refunded == 500
     (asked,) = [one for one in responder.asked if one.method == "POST"]
     assert asked.params == {"charge": "ch_1"}
-    assert asked.headers["idempotency-key"] == "wish-1"
+    assert asked.headers["idempotency-key"] == "intent-1"
 
 
 @pytest.mark.parametrize(("code", "says"), [("charge_disputed", "bank"), ("insufficient_funds", "refused")])
@@ -276,7 +276,7 @@ async def test_a_refund_that_stripe_refuses_is_explained(
     responder.say("GET /v1/charges/ch_1", charge())
     responder.refuse("POST /v1/refunds", 400, code=code)
     with pytest.raises(ProviderRefused) as met:
-        await stripe_at.refund(Payment("ch_1", 500, 0, "eur", NOW), "wish-1")
+        await stripe_at.refund(Payment("ch_1", 500, 0, "eur", NOW), "intent-1")
     assert says in met.value.user_message
     assert code in str(met.value)
 
@@ -285,14 +285,14 @@ async def test_a_refund_made_meanwhile_is_no_error(responder: Responder, stripe_
     responder.say("GET /v1/charges/ch_1", charge())
     responder.say("GET /v1/charges/ch_1", charge(amount_refunded=500))
     responder.refuse("POST /v1/refunds", 400, code="charge_already_refunded")
-    assert (await stripe_at.refund(Payment("ch_1", 500, 0, "eur", NOW), "wish-1")).refunded == 500
+    assert (await stripe_at.refund(Payment("ch_1", 500, 0, "eur", NOW), "intent-1")).refunded == 500
 
 
 async def test_a_refund_that_failed_is_said_to_have(responder: Responder, stripe_at: StripeProvider) -> None:
     responder.say("GET /v1/charges/ch_1", charge())
     responder.say("POST /v1/refunds", {"id": "re_1", "object": "refund", "status": "failed"})
     with pytest.raises(ProviderRefused, match="could not give the money back"):
-        await stripe_at.refund(Payment("ch_1", 500, 0, "eur", NOW), "wish-1")
+        await stripe_at.refund(Payment("ch_1", 500, 0, "eur", NOW), "intent-1")
 
 
 @pytest.mark.parametrize(
@@ -352,8 +352,8 @@ async def test_an_unknown_price_is_explained(there: StripeSurroundings) -> None:
 
 async def test_each_answer_costs_as_few_calls_as_it_can(there: StripeSurroundings) -> None:
     bought = await buy(there)
-    link_wish = wish(bought.price)
-    await there.provider.manage_link(bought, link_wish)
+    link_options = portal_options(bought.price)
+    await there.provider.manage_link(bought, link_options)
     payment = await there.provider.fetch_last_payment(bought)
     assert payment is not None
     costs = {
@@ -361,16 +361,16 @@ async def test_each_answer_costs_as_few_calls_as_it_can(there: StripeSurrounding
         "list": (collect(there.provider), 1),
         "price": (there.provider.fetch_price(bought.price.id), 1),
         "checkout": (there.provider.start_checkout(order(bought.price, "opaque-3")), 1),
-        "manage again": (there.provider.manage_link(bought, link_wish), 1),
-        "cancel": (there.provider.cancel_at_period_end(bought, "wish-1"), 2),
-        "cancel again": (there.provider.cancel_at_period_end(bought, "wish-1"), 1),
-        "resume": (there.provider.resume(bought, "wish-2"), 2),
-        "resume again": (there.provider.resume(bought, "wish-2"), 1),
+        "manage again": (there.provider.manage_link(bought, link_options), 1),
+        "cancel": (there.provider.cancel_at_period_end(bought, "intent-1"), 2),
+        "cancel again": (there.provider.cancel_at_period_end(bought, "intent-1"), 1),
+        "resume": (there.provider.resume(bought, "intent-2"), 2),
+        "resume again": (there.provider.resume(bought, "intent-2"), 1),
         "last payment": (there.provider.fetch_last_payment(bought), 3),
-        "refund": (there.provider.refund(payment, "wish-4"), 3),
-        "refund again": (there.provider.refund(payment, "wish-5"), 1),
-        "end": (there.provider.cancel_now(bought, "wish-3"), 2),
-        "end again": (there.provider.cancel_now(bought, "wish-3"), 1),
+        "refund": (there.provider.refund(payment, "intent-4"), 3),
+        "refund again": (there.provider.refund(payment, "intent-5"), 1),
+        "end": (there.provider.cancel_now(bought, "intent-3"), 2),
+        "end again": (there.provider.cancel_now(bought, "intent-3"), 1),
     }
     counted = {}
     for name, (call, _) in costs.items():

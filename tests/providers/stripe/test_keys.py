@@ -15,17 +15,17 @@ Change = Callable[[Provider, Subscription], Awaitable[object]]
 
 
 async def cancel(provider: Provider, bought: Subscription) -> None:
-    await provider.cancel_at_period_end(bought, "wish-1")
+    await provider.cancel_at_period_end(bought, "intent-1")
 
 
 async def resume(provider: Provider, bought: Subscription) -> None:
-    await provider.resume(await provider.cancel_at_period_end(bought, "wish-0"), "wish-1")
+    await provider.resume(await provider.cancel_at_period_end(bought, "intent-0"), "intent-1")
 
 
 async def refund(provider: Provider, bought: Subscription) -> None:
     paid = await provider.fetch_last_payment(bought)
     assert isinstance(paid, Payment)
-    await provider.refund(paid, "wish-1")
+    await provider.refund(paid, "intent-1")
 
 
 def under(there: StripeSurroundings, key: str) -> str:
@@ -34,11 +34,13 @@ def under(there: StripeSurroundings, key: str) -> str:
 
 
 @pytest.mark.parametrize("change", [cancel, resume, refund])
-async def test_a_change_bears_its_wish_s_key(there: StripeSurroundings, change: Change) -> None:
+async def test_a_change_is_sent_with_its_intents_idempotency_key(
+    there: StripeSurroundings, change: Change
+) -> None:
     bought = await buy(there)
     await change(there.provider, bought)
     expected = "/v1/refunds" if change is refund else f"/v1/subscriptions/{bought.key.id}"
-    assert under(there, "wish-1") == expected
+    assert under(there, "intent-1") == expected
 
 
 async def test_a_page_to_pay_on_bears_its_checkout_s_id(there: StripeSurroundings) -> None:

@@ -8,8 +8,8 @@ from tests.providers.stripe.test_client import put_under_schedule
 
 
 async def test_a_schedule_is_let_go_before_the_end_is_lifted(there: StripeSurroundings) -> None:
-    ending = await there.provider.cancel_at_period_end(await buy(there), "wish-1")
+    ending = await there.provider.cancel_at_period_end(await buy(there), "intent-1")
     schedule = await put_under_schedule(there, ending)
-    after = await there.provider.resume(ending, "wish-2")
+    after = await there.provider.resume(ending, "intent-2")
     assert after.renews
     assert there.server.world.get("subscription_schedule", schedule)["status"] == "released"

@@ -13,7 +13,7 @@ from billing.ports import PortalOptions
 from providers.stripe.client import StripeProvider
 from providers.stripe.portal import configuration, differences
 from providers.stripe.setup import EVENTS
-from tests.contract.providers.harness import GUILD, HOME, buy, wish
+from tests.contract.providers.harness import GUILD, HOME, buy, portal_options
 from tests.contract.providers.stripe import KEY, StripeSurroundings
 from tests.providers.stripe.responder import Responder
 
@@ -95,7 +95,7 @@ async def test_one_configuration_is_made_and_used_from_then_on(there: StripeSurr
     bought = await buy(there)
     other = StripeProvider(KEY, ("whsec_one",), there.server.url, there.clock)
     for provider in (there.provider, there.provider, other):
-        await provider.manage_link(bought, wish(bought.price))
+        await provider.manage_link(bought, portal_options(bought.price))
     await other.close()
     (made,) = configurations(there)
     assert made["metadata"] == {"dues_guild": str(GUILD)}
@@ -109,14 +109,14 @@ async def test_each_server_has_its_own(there: StripeSurroundings) -> None:
     assert len(configurations(there)) == 2
 
 
-async def test_a_new_wish_changes_the_configuration(there: StripeSurroundings) -> None:
+async def test_other_portal_options_change_the_configuration(there: StripeSurroundings) -> None:
     first, second = await buy(there), await buy(there, "opaque-2")
-    await there.provider.manage_link(first, wish(first.price, second.price))
-    await there.provider.manage_link(first, wish(first.price, second.price, switching=True))
+    await there.provider.manage_link(first, portal_options(first.price, second.price))
+    await there.provider.manage_link(first, portal_options(first.price, second.price, switching=True))
     (made,) = configurations(there)
     assert made["features"]["subscription_update"]["enabled"]
     assert changes(there) == 2
-    link = await there.provider.manage_link(first, wish(first.price, second.price, switching=True))
+    link = await there.provider.manage_link(first, portal_options(first.price, second.price, switching=True))
     there.server.portal_switch(link, first.key.id, second.price.id)
     assert (await there.provider.fetch_subscription(first.key.id)).price == second.price
     assert changes(there) == 2
@@ -124,7 +124,7 @@ async def test_a_new_wish_changes_the_configuration(there: StripeSurroundings) -
 
 async def test_what_was_changed_by_hand_is_found_and_put_right(there: StripeSurroundings) -> None:
     bought = await buy(there)
-    await there.provider.manage_link(bought, wish(bought.price))
+    await there.provider.manage_link(bought, portal_options(bought.price))
     (made,) = configurations(there)
     made["features"]["subscription_cancel"]["enabled"] = False
     finding = await only_fault(there, "Stripe portal")
@@ -137,20 +137,20 @@ async def test_what_was_changed_by_hand_is_found_and_put_right(there: StripeSurr
 
 async def test_after_an_hour_the_next_link_puts_it_right(there: StripeSurroundings) -> None:
     bought = await buy(there)
-    await there.provider.manage_link(bought, wish(bought.price))
+    await there.provider.manage_link(bought, portal_options(bought.price))
     (made,) = configurations(there)
     made["features"]["invoice_history"]["enabled"] = False
     there.clock.advance(3601)
-    await there.provider.manage_link(bought, wish(bought.price))
+    await there.provider.manage_link(bought, portal_options(bought.price))
     assert made["features"]["invoice_history"]["enabled"]
 
 
 async def test_a_configuration_that_went_away_is_made_anew(there: StripeSurroundings) -> None:
     bought = await buy(there)
-    await there.provider.manage_link(bought, wish(bought.price))
+    await there.provider.manage_link(bought, portal_options(bought.price))
     (made,) = configurations(there)
     made["active"] = False
-    assert (await there.provider.manage_link(bought, wish(bought.price))).startswith("http")
+    assert (await there.provider.manage_link(bought, portal_options(bought.price))).startswith("http")
     assert len(configurations(there)) == 1
 
 
@@ -158,7 +158,7 @@ async def test_a_deleted_customer_has_nothing_to_manage(there: StripeSurrounding
     bought = await buy(there)
     there.forget_customer(bought.customer_id)
     with pytest.raises(ProviderNotFound) as met:
-        await there.provider.manage_link(bought, wish(bought.price))
+        await there.provider.manage_link(bought, portal_options(bought.price))
     assert "customer" in met.value.user_message
 
 
@@ -315,6 +315,6 @@ async def test_settings_of_the_portal_that_are_refused_leave_a_plain_page(
     bought = await buy(there)
     plain = there.server.dashboard.save_portal_settings()
     there.server.faults.add("status", "portal/configurations", status=status, times=None)
-    await there.provider.manage_link(bought, wish(bought.price))
+    await there.provider.manage_link(bought, portal_options(bought.price))
     (session,) = there.server.world.all("billing_portal.session")
     assert (session["configuration"], session["customer"]) == (plain["id"], bought.customer_id)

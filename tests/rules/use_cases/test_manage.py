@@ -49,15 +49,15 @@ async def test_the_page_is_as_the_server_wants_it(paying: World, monkeypatch: py
     await paying.add_plan(make_plan(3, prices=(replace(make_price("live", "x"), account="live"),)))
     settings = GuildSettings(GUILD, terms_url="https://terms.example", plan_switching=True)
     await paying.ledger.record_guild_settings(settings, "admin", paying.now)
-    wishes: list[PortalOptions] = []
+    orders: list[PortalOptions] = []
 
-    async def remember(_: Subscription, wish: PortalOptions) -> str:
-        wishes.append(wish)
+    async def remember(_: Subscription, options: PortalOptions) -> str:
+        orders.append(options)
         return "https://portal.example"
 
     monkeypatch.setattr(paying.provider, "manage_link", remember)
     await manage_link(paying.ports, MEMBER, make_key())
-    assert wishes == [PortalOptions(settings, (make_price(),), "http://dues.example/return?from=portal")]
+    assert orders == [PortalOptions(settings, (make_price(),), "http://dues.example/return?from=portal")]
 
 
 async def test_the_link_is_never_stored(paying: World, tmp_path: Path) -> None:
