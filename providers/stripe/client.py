@@ -23,20 +23,11 @@ from billing.model import (
     Subscription,
 )
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalOptions
-from billing.rules.names import plain_name
-from providers.base import (
-    Answer,
-    bounded,
-    describe_member,
-    describe_server,
-    id_for_log,
-    maybe,
-    need,
-    return_address,
-)
+from providers.base import Answer, bounded, id_for_log, maybe, need
 from providers.stripe import payments
 from providers.stripe.account import OwnAccount, account_of
 from providers.stripe.api import Api, NotKnown, Refused, path
+from providers.stripe.checkout import checkout_params
 from providers.stripe.complete_subscription import SubscriptionLoader
 from providers.stripe.event_list import list_events, unheard
 from providers.stripe.failures import fetch_failure
@@ -190,7 +181,7 @@ class StripeProvider:
         Where Stripe refuses the known customer, who may be deleted or bound to another currency by a running
         subscription, the session is created without a customer.
         """
-        params, key = _checkout_params(order), order.checkout.id
+        params, key = checkout_params(order), order.checkout.id
         if order.customer_id is not None:
             try:
                 return await self._open_page(key, {"customer": order.customer_id, **params})
@@ -391,35 +382,3 @@ class StripeProvider:
             return False
         await self._api.post(path("subscription_schedules", schedule, "release"), f"{key}-release")
         return True
-
-
-def _checkout_params(order: CheckoutOrder) -> dict[str, Any]:
-    checkout = order.checkout
-    metadata = {
-        "discord_user_id": str(checkout.member_id),
-        "discord_guild_id": str(checkout.guild_id),
-        "plan": order.plan_name,
-        "dues_checkout": checkout.id,
-    }
-    member, server = describe_member(order), describe_server(order)
-    about: dict[str, Any] = {
-        "metadata": metadata,
-        "description": f"{plain_name(order.plan_name, 100)} for {member} in {server}",
-    }
-    if order.starts_at is not None:
-        about["trial_end"] = order.starts_at
-    elif order.trial_days > 0:
-        about["trial_period_days"] = order.trial_days
-    return {
-        "mode": "subscription",
-        "client_reference_id": checkout.id,
-        "line_items": [{"price": order.price.id, "quantity": 1}],
-        "subscription_data": about,
-        "metadata": metadata,
-        "custom_text": {"submit": {"message": f"You pay for {member} in {server} on Discord."}},
-        "allow_promotion_codes": True,
-        # Otherwise the Dashboard decides whether buyers pay in another currency than the one shown here.
-        "adaptive_pricing": {"enabled": False},
-        "success_url": return_address(order, "paid"),
-        "cancel_url": return_address(order, "cancelled"),
-    }

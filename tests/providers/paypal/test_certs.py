@@ -164,7 +164,7 @@ def test_live_ones_come_from_the_live_hosts(url: str) -> None:
     assert LIVE.addresses.fullmatch(url)
     assert not SANDBOX.addresses.fullmatch(url)
     assert not LOCAL.addresses.fullmatch(url)
-    other = url.replace("paypal.com", "standins.paypal.com")
+    other = url.replace("paypal.com", "sandbox.paypal.com")
     assert SANDBOX.addresses.fullmatch(other)
     assert not LIVE.addresses.fullmatch(other)
 
