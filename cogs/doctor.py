@@ -14,6 +14,7 @@ from cogs.core.base import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, follow_up, locale_of, require_admin, respond
 from cogs.core.permissions import can_write, is_owner, powers_of, require_seen
+from cogs.translator import described
 from cogs.views import layout
 from cogs.views.brake import brake_card
 from cogs.views.layout import Card
@@ -36,8 +37,8 @@ class Doctor(commands.Cog):
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"newledger": self.answered}
 
-    @app_commands.command(description="What is wrong with the set-up, and how to mend it")
-    @app_commands.describe(fix="Mend at once what the bot can mend itself")
+    @app_commands.command(description=described("description.doctor"))
+    @app_commands.describe(fix=described("option.doctor.fix"))
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.allowed_installs(guilds=True, users=False)
     @app_commands.default_permissions(manage_guild=True)

@@ -22,26 +22,28 @@ from cogs.core.base import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, locale_of, require_admin, respond
 from cogs.core.permissions import cannot_give, require_plan_sellable
+from cogs.translator import described
 from cogs.views import layout
 from cogs.views.charges import sums_words
 from cogs.views.subscription import Audience
 from cogs.views.text import day, escaped
+from i18n import tr
 
 REASON_LIMIT = 300
 
 
 class Grants(commands.Cog):
-    """Give a plan at once, and hand the way back."""
+    """Give a plan at once, with a button to undo it."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"ungrant": self.undone}
 
-    @app_commands.command(description="Give a member a plan without payment; can be undone")
+    @app_commands.command(description=described("description.grant"))
     @app_commands.describe(
-        member="Who gets it",
-        plan="Which plan",
-        days="For how many days; left out: for good",
-        reason="The member is told this",
+        member=described("option.grant.member"),
+        plan=described("option.plan"),
+        days=described("option.grant.days"),
+        reason=described("option.reason"),
     )
     @app_commands.autocomplete(plan=suggest_plans)
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
@@ -55,7 +57,8 @@ class Grants(commands.Cog):
         days: app_commands.Range[int, 1, DAYS_LIMIT] | None = None,
         reason: app_commands.Range[str, 1, REASON_LIMIT] | None = None,
     ) -> None:
-        """Needs what selling each of the plan's roles needs: it gives them away."""
+        """Grant the plan. The admin needs the permissions that selling each of its roles takes, as a grant
+        gives these roles away."""
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         ports = interaction.client.ports
@@ -64,77 +67,74 @@ class Grants(commands.Cog):
         _require_present(member)
         block = await load_grant_block(ports, guild_id, member.id, chosen)
         if block is not None:
-            lift = layout.button("Lift the revocation", "lift", 0, f"{guild_id}:{block.decision_id}")
-            said = (
-                f"The admins revoked **{escaped(chosen.name)}** for <@{member.id}>, so a grant would give "
-                "them nothing. Lift the revocation first, then use /grant again."
-            )
+            lift = layout.button(tr("button.lift_revocation"), "lift", 0, f"{guild_id}:{block.decision_id}")
+            said = tr("grant.revoked", plan=escaped(chosen.name), member=f"<@{member.id}>")
             await respond(interaction, layout.note(said, layout.row(lift), colour=layout.WARN))
             return
         order = GrantRequest(guild_id, member.id, chosen, days, (reason or "").strip(), interaction.user.id)
         made = await grant(ports, order)
         place = Audience(interaction.client, guild_id, locale_of(interaction))
-        undo = layout.button("Undo", "ungrant", 0, f"{guild_id}:{made.override.decision_id}")
+        undo = layout.button(tr("button.undo"), "ungrant", 0, f"{guild_id}:{made.override.decision_id}")
         said = "\n".join([_granted(made, place), *_cannot_give(interaction.guild, chosen)])
         await respond(interaction, layout.note(said, layout.row(undo), colour=layout.GOOD))
 
     async def undone(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Undo. To take away needs no more than managing the server."""
+        """Undo a grant. Taking roles away needs no permission but Manage Server."""
         await defer(interaction)
         guild, _, decision = pressed.rest.partition(":")
         guild_id = await require_admin(interaction, parse_id(guild))
         ended = await take_grant_back(interaction.client.ports, guild_id, decision, interaction.user.id)
-        said = (
-            f"### Grant undone\n<@{ended.member_id}> keeps the roles only where something else gives them, "
-            "such as a subscription. The member is told."
-        )
+        said = tr("grant.undone", member=f"<@{ended.member_id}>")
         await respond(interaction, layout.note(said, colour=layout.GOOD))
 
 
 def _require_present(member: discord.User | discord.Member) -> None:
     if member.bot:
-        raise Conflict("Bots get no plans. Choose a person.")
+        raise Conflict(tr("error.no_plan_for_bots"))
     if not isinstance(member, discord.Member):
-        raise Conflict(f"<@{member.id}> is not in this server, so they can get no roles. Invite them first.")
+        raise Conflict(tr("error.not_in_server", member=f"<@{member.id}>"))
 
 
 def _cannot_give(guild: discord.Guild | None, plan: Plan) -> list[str]:
     found = [guild.get_role(role_id) for role_id in plan.role_ids] if guild else []
     faults = [fault for role in found if role is not None for fault in cannot_give(role.guild, role)]
-    return [f"**Note:** {fault}" for fault in dict.fromkeys(faults)]
+    return [tr("plans.note", text=fault) for fault in dict.fromkeys(faults)]
 
 
 def _granted(made: Grant, place: Audience) -> str:
     one, name = made.override, escaped(made.plan.name)
-    until = f"until {day(one.until)}" if one.until else "for good"
-    roles = place.roles(made.plan.guild_id, made.plan.role_ids)
+    member, roles = f"<@{one.member_id}>", place.roles(made.plan.guild_id, made.plan.role_ids)
     said = [
-        f"### {name} granted",
-        f"<@{one.member_id}> has {roles} {until}, without payment. The roles come in a moment.",
+        tr("grant.granted", plan=name),
+        tr("grant.until", member=member, roles=roles, day=day(one.until))
+        if one.until
+        else tr("grant.for_good", member=member, roles=roles),
     ]
     if made.earlier is not None and made.earlier.until is not None:
-        said.append(f"They have it until {day(made.earlier.until)} already, by an earlier grant; that stays.")
+        said.append(tr("grant.earlier", day=day(made.earlier.until)))
     if made.pays is not None:
-        paid = sums_words(made.pays, place.locale)
-        said.append(f"**Note:** they pay for {name} ({paid}), and that goes on. The grant stops no billing.")
-    said.append("The member is told, with the reason." if one.reason else "The member is told.")
+        said.append(tr("grant.pays", plan=name, sums=sums_words(made.pays, place.locale)))
+    said.append(tr("grant.member_told_why") if one.reason else tr("grant.member_told"))
     return "\n".join(said)
 
 
 def held_box(held: Held, place: Audience, who: int) -> ui.Container[ui.LayoutView]:
-    """The card of a plan that somebody has without a running subscription."""
-    plan, until = held.plan, f"until {day(held.until)}" if held.until else "for good"
-    if held.paid:
-        how = f"Paid {until}. The admins ended the subscription and gave you these days back."
+    """The card of a plan that a member has without an active subscription. `who`: the member's id, who alone
+    may press its button."""
+    plan = held.plan
+    if held.until is None:
+        how = tr("grant.held_for_good")
+    elif held.paid:
+        how = tr("grant.held_paid", day=day(held.until))
     else:
-        how = f"Granted by the admins {until}. It costs you nothing."
+        how = tr("grant.held_until", day=day(held.until))
     said = [
         f"### {escaped(plan.name, 60)}",
-        f"in **{escaped(place.server(plan.guild_id))}**",
-        f"Roles: {place.roles(plan.guild_id, plan.role_ids)}",
+        tr("grant.server", server=escaped(place.server(plan.guild_id))),
+        tr("grant.roles", roles=place.roles(plan.guild_id, plan.role_ids)),
         how,
     ]
     again = None
     if held.until and plan.prices and not plan.removed_at and (held.paid or not plan.hidden):
-        again = layout.button("Subscribe from then", "buy", who, f"{plan.guild_id}:{plan.id}")
+        again = layout.button(tr("button.subscribe_from_then"), "buy", who, f"{plan.guild_id}:{plan.id}")
     return layout.box("\n".join(said), layout.row(again), colour=layout.GOOD)

@@ -1,4 +1,4 @@
-"""/members: whose the subscriptions are that the bot knows no member of."""
+"""/members: link subscriptions that belong to no known member to their members."""
 
 from __future__ import annotations
 
@@ -28,21 +28,18 @@ from cogs.core.components import ID_LIMIT, Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, locale_of, require_admin, respond
 from cogs.core.keys import key_text, parse_key
 from cogs.core.permissions import is_owner, require_plan_sellable
+from cogs.translator import described
 from cogs.views import layout
 from cogs.views.charges import price_words
 from cogs.views.subscription import Audience
 from cogs.views.text import escaped
+from i18n import tr
 
 log = logging.getLogger(__name__)
 
-CLOSED_PAGE = (
-    "Somebody else may be paying for it, so <@{member}> cannot change or cancel it here. If they pay it "
-    "themselves, the bot's owner can say so with this command."
-)
-
 
 async def suggest_nobodys(interaction: Interaction, typed: str) -> list[Choice]:
-    """Nobody's subscriptions on this server's prices, for who may link them."""
+    """Suggest the subscriptions on this server's prices that belong to nobody, to those who may link them."""
     ports = interaction.client.ports
     try:
         guild_id = await require_admin(interaction, interaction.guild_id)
@@ -59,7 +56,7 @@ async def suggest_nobodys(interaction: Interaction, typed: str) -> list[Choice]:
 @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_guild=True)
-class Members(commands.GroupCog, group_name="members", group_description="Who pays, and for what"):
+class Members(commands.GroupCog, group_name="members", group_description=described("description.members")):
     """Link a subscription to a member, and undo that."""
 
     def __init__(self) -> None:
@@ -69,8 +66,10 @@ class Members(commands.GroupCog, group_name="members", group_description="Who pa
             "theypay": self.opened,
         }
 
-    @app_commands.command(description="Tie a running subscription that belongs to nobody to its member")
-    @app_commands.describe(member="Who gets its roles", subscription="Its id at the payment provider")
+    @app_commands.command(description=described("description.members.link"))
+    @app_commands.describe(
+        member=described("option.members.member"), subscription=described("option.members.subscription")
+    )
     @app_commands.autocomplete(subscription=suggest_nobodys)
     async def link(
         self,
@@ -78,16 +77,16 @@ class Members(commands.GroupCog, group_name="members", group_description="Who pa
         member: discord.User,
         subscription: app_commands.Range[str, 1, 300],
     ) -> None:
-        """Tie it; the member gets its roles."""
+        """Link a subscription to a member, who gets its roles."""
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         if member.bot:
-            raise Conflict("A bot pays for nothing. Choose a person.")
+            raise Conflict(tr("error.bot_pays_nothing"))
         key = await _find_key(interaction, subscription)
         await _link(interaction, await _asked(interaction, guild_id, member.id, key))
 
     async def accepted(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """The button of a notice that names the member."""
+        """Link the subscription to the member that a notice proposed."""
         await defer(interaction)
         guild, member, key = [*pressed.rest.split(":", 2), "", ""][:3]
         guild_id = await require_admin(interaction, parse_id(guild))
@@ -95,17 +94,17 @@ class Members(commands.GroupCog, group_name="members", group_description="Who pa
         await _link(interaction, ask)
 
     async def undone(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """The link is taken back, and the roles go with it."""
+        """Undo a link; the member loses the roles that it gave."""
         await defer(interaction)
         guild, had, key = [*pressed.rest.split(":", 2), "", ""][:3]
         guild_id = await require_admin(interaction, parse_id(guild))
         ports, by = interaction.client.ports, interaction.user.id
         whose = await unlink(ports, guild_id, _key_of(key), by, parse_id(had))
-        said = f"### Link undone\n<@{whose.member_id}> no longer has this subscription or its roles."
+        said = tr("members.undone", member=f"<@{whose.member_id}>")
         await respond(interaction, layout.note(said))
 
     async def opened(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """The application's owner says that the member is who pays."""
+        """Record that, as the application's owner says, the member is the one who pays."""
         await defer(interaction)
         guild, _, key = pressed.rest.partition(":")
         guild_id = await require_admin(interaction, parse_id(guild))
@@ -116,7 +115,7 @@ class Members(commands.GroupCog, group_name="members", group_description="Who pa
             interaction.user.id,
             owner=await is_owner(interaction),
         )
-        said = f"### Confirmed\n<@{whose.member_id}> can now manage and cancel this subscription themselves."
+        said = tr("members.confirmed", member=f"<@{whose.member_id}>")
         await respond(interaction, layout.note(said, colour=layout.GOOD))
 
 
@@ -128,7 +127,8 @@ def _key_of(text: str) -> SubscriptionKey:
 
 
 async def _find_key(interaction: Interaction, text: str) -> SubscriptionKey:
-    """By a suggestion, or by the id alone, wherever that is known."""
+    """Find a subscription by a suggestion's key, or by its id alone: in the ledger, then at each provider.
+    NotFound if none knows it."""
     ports, typed = interaction.client.ports, text.strip()
     key = parse_key(typed)
     if key is not None:
@@ -155,11 +155,11 @@ async def _asked(
 async def _link(interaction: Interaction, ask: Ask) -> None:
     ports = interaction.client.ports
     known = await ports.ledger.load_subscription(ask.key)
-    whose = Binding(ask.guild_id, ask.member_id)
+    member, whose = f"<@{ask.member_id}>", Binding(ask.guild_id, ask.member_id)
     if ask.owner and known and known.binding == whose and known.bound_by is BoundBy.ADMIN:
-        said = f"### Linked already\n<@{ask.member_id}> has this subscription. {CLOSED_PAGE}"
+        said = f"{tr('members.linked_already', member=member)} {tr('members.page_closed', member=member)}"
         row = layout.row(_pays_button(ask))
-        await respond(interaction, layout.note(said.format(member=ask.member_id), row))
+        await respond(interaction, layout.note(said, row))
         return
     subscription, plans = await find_linkable(ports, ask)
     for plan in plans:
@@ -168,24 +168,22 @@ async def _link(interaction: Interaction, ask: Ask) -> None:
     place = Audience(interaction.client, ask.guild_id, locale_of(interaction))
     names = " + ".join(escaped(plan.name) for plan in plans)
     roles = place.roles(ask.guild_id, list(dict.fromkeys(r for plan in plans for r in plan.role_ids)))
-    said = (
-        f"### Linked: {names}\n<@{ask.member_id}> now has `{ask.key.id}` and gets {roles}. The roles go when "
-        f"it ends. {CLOSED_PAGE.format(member=ask.member_id)}"
-    )
+    linked = tr("members.linked", plans=names, member=member, subscription=ask.key.id, roles=roles)
+    said = f"{linked} {tr('members.page_closed', member=member)}"
     if made.had:
         had = place.roles(ask.guild_id, made.had)
-        said += f"\n**Note:** they have {had} already. From now on that goes with the subscription."
+        said += "\n" + tr("members.had_roles", roles=had)
     undo = f"{ask.guild_id}:{had_mask(made)}:{key_text(ask.key)}"
     row = layout.row(
-        layout.button("Undo", "unlink", 0, undo) if _fits("unlink", undo) else None,
+        layout.button(tr("button.undo"), "unlink", 0, undo) if _fits("unlink", undo) else None,
         _pays_button(ask) if ask.owner else None,
     )
     await respond(interaction, layout.note(said, row, colour=layout.GOOD))
 
 
 def _require_sellable(interaction: Interaction, guild_id: int, plan: Plan) -> None:
-    """To link gives the plan's roles away as well. Elsewhere than in the server nothing but who owns it shows
-    what somebody may give there."""
+    """Refuse a caller who may not give away the roles of the plan, as a link does. Outside of the server only
+    its owner may, because a member's permissions are not known there."""
     if interaction.guild_id == guild_id:
         require_plan_sellable(interaction, plan)
         return
@@ -193,12 +191,12 @@ def _require_sellable(interaction: Interaction, guild_id: int, plan: Plan) -> No
     if guild is None:
         raise GuildGone
     if guild.owner_id != interaction.user.id:
-        raise Conflict("Please use /members link in the server itself.")
+        raise Conflict(tr("error.link_in_the_server"))
 
 
 def _pays_button(ask: Ask) -> Item[Any] | None:
     rest = f"{ask.guild_id}:{key_text(ask.key)}"
-    return layout.button("They pay it themselves", "theypay", 0, rest) if _fits("theypay", rest) else None
+    return layout.button(tr("button.they_pay"), "theypay", 0, rest) if _fits("theypay", rest) else None
 
 
 def _fits(action: str, rest: str) -> bool:

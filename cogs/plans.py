@@ -37,17 +37,19 @@ from cogs.core.permissions import (
     require_sellable,
     unseen_words,
 )
+from cogs.translator import described
 from cogs.views import layout
-from cogs.views.charges import counted, sale_words
+from cogs.views.charges import sale_words
 from cogs.views.layout import Card
 from cogs.views.subscription import Audience
 from cogs.views.text import TEXT_LIMIT, escaped, fit_lines
+from i18n import tr
 
 PAGE = 6
 ROOM = 640  # characters a plan, so that six stay below Discord's 4000
 NONE = "none"  # what an admin types to take something away; Discord sends no empty option
 
-Text = app_commands.Range[str, 1, NAME_LIMIT]
+Name = app_commands.Range[str, 1, NAME_LIMIT]
 Long = app_commands.Range[str, 1, DESCRIPTION_LIMIT]
 PriceId = app_commands.Range[str, 1, 64]
 Url = app_commands.Range[str, 1, LINK_LIMIT]
@@ -57,32 +59,32 @@ Days = app_commands.Range[int, 0, TRIAL_LIMIT]
 @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_guild=True)
-class Plans(commands.GroupCog, group_name="plans", group_description="What this server sells"):
-    """Add, list, edit and remove plans; and the server's settings."""
+class Plans(commands.GroupCog, group_name="plans", group_description=described("description.plans")):
+    """Add, list, edit and remove plans, and change the server's settings."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"plans": self.turn, "map": self.mapped}
 
-    @app_commands.command(description="Sell a role; further roles with /plans edit")
+    @app_commands.command(description=described("description.plans.add"))
     @app_commands.describe(
-        name="What members read",
-        role="What they get",
-        stripe_price="The price's id at Stripe, price_…",
-        paypal_plan="The plan's id at PayPal, P-…",
-        description="A line or two for members",
-        hidden="Not listed; to be had by its name only",
+        name=described("option.plans.name"),
+        role=described("option.plans.role"),
+        stripe_price=described("option.plans.stripe_price"),
+        paypal_plan=described("option.plans.paypal_plan"),
+        description=described("option.plans.description"),
+        hidden=described("option.plans.hidden"),
     )
     async def add(  # noqa: PLR0917 -- an argument an option
         self,
         interaction: Interaction,
-        name: Text,
+        name: Name,
         role: discord.Role,
         stripe_price: PriceId | None = None,
         paypal_plan: PriceId | None = None,
         description: Long | None = None,
         hidden: bool | None = None,
     ) -> None:
-        """A new plan."""
+        """Put a new plan on sale."""
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         require_sellable(interaction, role)
@@ -94,37 +96,37 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
             price_ids=_price_ids(stripe_price, paypal_plan),
         )
         plan = await add_plan(interaction.client.ports, guild_id, edit, interaction.user.id)
-        await respond(interaction, _saved(interaction, plan, "Now on sale", role))
+        await respond(interaction, _saved(interaction, plan, tr("plans.added"), role))
 
-    @app_commands.command(name="list", description="All plans of this server, hidden ones too")
+    @app_commands.command(name="list", description=described("description.plans.list"))
     async def list_(self, interaction: Interaction) -> None:
-        """What is sold."""
+        """Show the plans of this server."""
         await defer(interaction)
         await respond(interaction, await _listing(interaction, 0))
 
     async def turn(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Another page of it."""
+        """Show another page of the list of plans."""
         await defer(interaction, replace=True)
         await respond(interaction, await _listing(interaction, parse_id(pressed.rest)))
 
-    @app_commands.command(description="Change a plan; who has paid an earlier price keeps it")
+    @app_commands.command(description=described("description.plans.edit"))
     @app_commands.describe(
-        plan="Which plan",
-        name="Another name",
-        description="Another description",
-        hidden="Not listed; to be had by its name only",
-        trial_days="Free days for those who never had it",
-        add_role="One more role",
-        remove_role="A role that it gives no longer",
-        stripe_price=f"Another price at Stripe; '{NONE}': not sold there",
-        paypal_plan=f"Another plan at PayPal; '{NONE}': not sold there",
+        plan=described("option.plan"),
+        name=described("option.plans.new_name"),
+        description=described("option.plans.new_description"),
+        hidden=described("option.plans.hidden"),
+        trial_days=described("option.plans.trial_days"),
+        add_role=described("option.plans.add_role"),
+        remove_role=described("option.plans.remove_role"),
+        stripe_price=described("option.plans.new_stripe_price"),
+        paypal_plan=described("option.plans.new_paypal_plan"),
     )
     @app_commands.autocomplete(plan=suggest_all_plans)
     async def edit(  # noqa: PLR0913, PLR0917 -- an argument an option
         self,
         interaction: Interaction,
         plan: str,
-        name: Text | None = None,
+        name: Name | None = None,
         description: Long | None = None,
         hidden: bool | None = None,
         trial_days: Days | None = None,
@@ -133,7 +135,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         stripe_price: PriceId | None = None,
         paypal_plan: PriceId | None = None,
     ) -> None:
-        """Change what is given; the rest stays."""
+        """Change the parts of a plan that are given; the rest stays."""
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         if add_role is not None:
@@ -154,38 +156,32 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
             price_ids=_price_ids(stripe_price, paypal_plan),
         )
         saved = await edit_plan(interaction.client.ports, guild_id, chosen.id, edit, interaction.user.id)
-        headline = "Changed" if saved.removed_at is None else "Changed for those who still pay; not on sale"
+        headline = tr("plans.changed") if saved.removed_at is None else tr("plans.changed_removed")
         open_still = Counter[str]()
         if repriced:
             open_still = await expire_checkouts(interaction.client.ports, guild_id, None, [saved.id])
         await respond(interaction, _saved(interaction, saved, headline, add_role, open_still))
 
-    @app_commands.command(description="End a plan's sale; who has paid keeps the roles")
-    @app_commands.describe(plan="Which plan")
+    @app_commands.command(description=described("description.plans.remove"))
+    @app_commands.describe(plan=described("option.plan"))
     @app_commands.autocomplete(plan=suggest_plans)
     async def remove(self, interaction: Interaction, plan: str) -> None:
-        """Nobody can buy it any more."""
+        """Stop selling a plan. Members who paid keep its roles."""
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         chosen = await find_admin_plan(interaction.client.ports, guild_id, plan)
         ports = interaction.client.ports
         gone = await remove_plan(ports, guild_id, chosen.id, interaction.user.id)
-        said = (
-            f"### {escaped(gone.name)} is no longer on sale\nWhoever has paid keeps the roles, and "
-            "subscriptions go on. To end somebody's use /revoke; to sell it again use "
-            "/plans add with the same price."
-        )
+        said = tr("plans.removed", plan=escaped(gone.name))
         open_still = await expire_checkouts(ports, guild_id, None, [gone.id])
         await respond(interaction, layout.note("\n".join([said, *_open_words(open_still)])))
 
-    @app_commands.command(
-        description="Where notices go, your legal links, and whether members may switch plans"
-    )
+    @app_commands.command(description=described("description.plans.settings"))
     @app_commands.describe(
-        notice_channel="Where the bot tells admins what needs them; else the owner's direct messages",
-        terms_url=f"Your terms of service, https://…; '{NONE}' takes it away",
-        privacy_url=f"Your privacy policy, https://…; '{NONE}' takes it away",
-        plan_switching="Whether members may switch plans on the provider's page",
+        notice_channel=described("option.plans.notice_channel"),
+        terms_url=described("option.plans.terms_url"),
+        privacy_url=described("option.plans.privacy_url"),
+        plan_switching=described("option.plans.plan_switching"),
     )
     async def settings(
         self,
@@ -195,7 +191,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         privacy_url: Url | None = None,
         plan_switching: bool | None = None,
     ) -> None:
-        """Change what is given, and show all of it."""
+        """Change the settings that are given, and show all of them."""
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         choice = SettingsUpdate(
@@ -209,14 +205,14 @@ class Plans(commands.GroupCog, group_name="plans", group_description="What this 
         await respond(interaction, _settings_card(chosen, closed=closed))
 
     async def mapped(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """The menu in the notice about a product that no plan sells."""
+        """Map a product that no plan sells to the plan chosen in the menu below its notice."""
         await defer(interaction)
         guild, provider, price = [*pressed.rest.split(":", 2), "", ""][:3]
         guild_id = await require_admin(interaction, parse_id(guild))
         ports, plan_id = interaction.client.ports, parse_id(pressed.chosen)
         require_plan_sellable(interaction, await load_plan_of(ports, guild_id, plan_id))
         plan = await map_product(ports, guild_id, plan_id, provider, price, interaction.user.id)
-        said = f"Whoever pays `{price}` now has **{escaped(plan.name)}**; the roles follow in a moment."
+        said = tr("plans.mapped", price=price, plan=escaped(plan.name))
         await respond(interaction, layout.note(said, colour=layout.GOOD))
 
 
@@ -226,16 +222,12 @@ def _price_ids(stripe_price: str | None, paypal_plan: str | None) -> dict[str, s
 
 
 def _open_words(open_still: Mapping[str, int]) -> list[str]:
-    """Which pages to pay can still be paid on."""
-    return [
-        f"**Note:** {count} payment page{'s' * (count != 1)} opened before at {title} could not be closed. "
-        "Whoever still pays on one pays what it shows."
-        for title, count in open_still.items()
-    ]
+    """Warn of checkout pages that could not be closed, counted by provider."""
+    return [tr("plans.open_pages", provider=title, n=count) for title, count in open_still.items()]
 
 
 def _or_none(text: str | None) -> str | None:
-    """What Discord cannot send: nothing, said on purpose."""
+    """An empty text where the admin typed NONE, as Discord sends no empty option."""
     return "" if text is not None and text.strip().casefold() == NONE else text
 
 
@@ -255,8 +247,8 @@ def _saved(
     warnings = cannot_give(role.guild, role) if role is not None else []
     if role is not None:
         warnings += filter(None, (power_words(role), unseen_words(role)))
-    text = f"**{headline}**\n{_plan_text(plan, _place(interaction))}"
-    told = [text, *(f"**Note:** {w}" for w in warnings), *_open_words(open_still)]
+    text = f"{headline}\n{_plan_text(plan, _place(interaction))}"
+    told = [text, *(tr("plans.note", text=warning) for warning in warnings), *_open_words(open_still)]
     return layout.note("\n".join(told), colour=layout.WARN if warnings else layout.GOOD)
 
 
@@ -265,40 +257,35 @@ def _place(interaction: Interaction) -> Audience:
 
 
 def _plan_text(plan: Plan, place: Audience, room: int = layout.TEXT_LIMIT) -> str:
-    trial = counted(plan.trial_days, "free day") if plan.trial_days else ""
-    notes = ", ".join(n for n in (trial, "hidden" if plan.hidden else "") if n)
     lines = [
         (0, f"### {escaped(plan.name)}"),
         (2, escaped(plan.description, TEXT_LIMIT)),
-        (1, f"Roles: {place.roles(plan.guild_id, plan.role_ids)}"),
+        (1, tr("plans.roles", roles=place.roles(plan.guild_id, plan.role_ids))),
         *((0, f"{display_name(p.provider)}: {_asked(plan, p, place)} (`{p.id}`)") for p in plan.prices),
         *((0, _archived(p)) for p in plan.prices if not p.active),
-        (0, "" if plan.prices else "Not on sale: it has no price."),
-        (0, notes.capitalize()),
+        (0, "" if plan.prices else tr("plans.no_price")),
+        (0, tr("plans.trial", n=plan.trial_days) if plan.trial_days else ""),
+        (0, tr("plans.hidden") if plan.hidden else ""),
     ]
     return fit_lines(room, lines)
 
 
 def _asked(plan: Plan, price: Price, place: Audience) -> str:
-    """With the free days of the price itself, unless the plan has its own."""
+    """The price in words, with its own free days unless the plan sets some."""
     free = price.trial_days if plan.trial_days is None else 0
     said = sale_words(price, place.locale)
-    return f"{counted(free, 'day')} free, then {said}" if free else said
+    return tr("plans.free_first", n=free, price=said) if free else said
 
 
 def _archived(price: Price) -> str:
-    where = display_name(price.provider)
-    return (
-        f"**Nobody can subscribe through {where}:** the price is archived there. Activate it at {where}, or "
-        "choose another one with /plans edit. Whoever pays it keeps the roles."
-    )
+    return tr("plans.archived", provider=display_name(price.provider))
 
 
 async def _listing(interaction: Interaction, page: int) -> Card:
     guild_id = await require_admin(interaction, interaction.guild_id)
     plans = await interaction.client.ports.ledger.load_plans(guild_id)
     if not plans:
-        return layout.note("This server sells nothing yet. /plans add makes the first plan.")
+        return layout.note(tr("plans.none"))
     page, pages = layout.leaf(plans, page, PAGE)
     place = _place(interaction)
     shown: list[ui.Item[ui.LayoutView]] = [
@@ -309,16 +296,15 @@ async def _listing(interaction: Interaction, page: int) -> Card:
 
 
 def _settings_card(chosen: GuildSettings, *, closed: bool) -> Card:
-    channel = f"<#{chosen.notice_channel_id}>" if chosen.notice_channel_id else "the owner's direct messages"
+    channel = chosen.notice_channel_id
+    terms, privacy = (escaped(u or "", LINK_LIMIT) for u in (chosen.terms_url, chosen.privacy_url))
     said = [
-        "### Settings",
-        f"Notices to admins: {channel}",
-        f"Terms of service: {escaped(chosen.terms_url or 'none', LINK_LIMIT)}",
-        f"Privacy policy: {escaped(chosen.privacy_url or 'none', LINK_LIMIT)}",
-        f"Members may switch plans on the provider's page: {'yes' if chosen.plan_switching else 'no'}",
+        tr("plans.settings"),
+        tr("plans.notices_to_channel", channel=f"<#{channel}>") if channel else tr("plans.notices_to_owner"),
+        tr("plans.terms", url=terms) if terms else tr("plans.no_terms"),
+        tr("plans.privacy", url=privacy) if privacy else tr("plans.no_privacy"),
+        tr("plans.switching_on") if chosen.plan_switching else tr("plans.switching_off"),
     ]
     if closed:
-        said.append(
-            "**Note:** the bot may not write in that channel yet. Allow it View Channel and Send Messages."
-        )
+        said.append(tr("plans.channel_closed"))
     return layout.note("\n".join(said), colour=layout.WARN if closed else layout.GOOD)

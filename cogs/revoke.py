@@ -32,35 +32,31 @@ from cogs.autocomplete import find_admin_plan, suggest_all_plans
 from cogs.core.base import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, locale_of, require_admin, respond
+from cogs.translator import described
 from cogs.views import layout
 from cogs.views.charges import sums_words
 from cogs.views.notices import intent_words
 from cogs.views.subscription import Audience
 from cogs.views.text import day, escaped
+from i18n import tr
 from i18n.money import format_money
 
 QUESTION_OPEN = 15 * 60  # seconds; as long as Discord lets the question be edited
 LISTED = 8
 REASON_LIMIT = 300
-CLOSED = (
-    "This question is no longer open: it was answered, 15 minutes have passed, or the bot was started "
-    "anew. Nothing was done just now. Use /revoke again if it is still wanted."
-)
-
-CHANGED = "**The refund would be another one by now,** so nothing was done yet. Please look again.\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An order that waits for its yes. Kept in memory only: after a restart it is asked anew."""
+    """A request that an admin has to confirm. It is kept in memory only: after a restart they ask again."""
 
-    order: RevokeRequest
+    request: RevokeRequest
     affected: list[AffectedSubscription]
     until: float
 
 
 class Revoke(commands.Cog):
-    """Ask once, revoke, and offer the way back; also what members ask about it."""
+    """Ask the admin to confirm, revoke, and offer the way back; and pass on the appeals of members."""
 
     def __init__(self) -> None:
         self._open: dict[str, Question] = {}
@@ -71,22 +67,22 @@ class Revoke(commands.Cog):
             "ask": self.asked,
         }
 
-    @app_commands.command(description="End a member's access and stop the billing; asks once, can be undone")
+    @app_commands.command(description=described("description.revoke"))
     @app_commands.describe(
-        member="Whose access",
-        plan="Which plan; left out: all of this server's",
-        when="At the end of what is paid, or at once",
-        refund="Whether the last payment is given back",
-        reason="The member is told this",
+        member=described("option.revoke.member"),
+        plan=described("option.revoke.plan"),
+        when=described("option.revoke.when"),
+        refund=described("option.revoke.refund"),
+        reason=described("option.reason"),
     )
     @app_commands.choices(
         when=[
-            app_commands.Choice(name="at the end of the paid period", value="period_end"),
-            app_commands.Choice(name="now", value="now"),
+            app_commands.Choice(name=described("choice.revoke.period_end"), value="period_end"),
+            app_commands.Choice(name=described("choice.revoke.now"), value="now"),
         ],
         refund=[
-            app_commands.Choice(name="none", value="none"),
-            app_commands.Choice(name="the last payment", value="last_payment"),
+            app_commands.Choice(name=described("choice.revoke.no_refund"), value="none"),
+            app_commands.Choice(name=described("choice.revoke.last_payment"), value="last_payment"),
         ],
     )
     @app_commands.autocomplete(plan=suggest_all_plans)
@@ -102,12 +98,12 @@ class Revoke(commands.Cog):
         refund: str = "none",
         reason: app_commands.Range[str, 1, REASON_LIMIT] | None = None,
     ) -> None:
-        """Say whom it would hit and how, and ask."""
+        """Show what the revocation would do, and ask the admin to confirm it."""
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         ports = interaction.client.ports
         chosen = await find_admin_plan(ports, guild_id, plan, removed=True) if plan is not None else None
-        order = RevokeRequest(
+        request = RevokeRequest(
             guild_id=guild_id,
             member_id=member.id,
             plan_id=chosen.id if chosen else None,
@@ -116,58 +112,61 @@ class Revoke(commands.Cog):
             reason=(reason or "").strip(),
             by=interaction.user.id,
         )
-        affected = await preview_revoke(ports, order)
-        await respond(interaction, await self._ask(interaction, order, affected))
+        affected = await preview_revoke(ports, request)
+        await respond(interaction, await self._ask(interaction, request, affected))
 
     async def _ask(
         self,
         interaction: Interaction,
-        order: RevokeRequest,
+        request: RevokeRequest,
         affected: list[AffectedSubscription],
         before: str = "",
     ) -> layout.Card:
         now = interaction.client.ports.clock.now()
         self._open = {key: q for key, q in self._open.items() if q.until > now}
         number = secrets.token_hex(8)
-        self._open[number] = Question(order, affected, now + QUESTION_OPEN)
+        self._open[number] = Question(request, affected, now + QUESTION_OPEN)
         row = layout.row(
-            layout.button("Revoke access", "revokeyes", order.by, number, style=layout.Style.danger),
-            layout.button("Leave it", "revokeno", order.by, number),
+            layout.button(
+                tr("button.revoke_access"), "revokeyes", request.by, number, style=layout.Style.danger
+            ),
+            layout.button(tr("button.keep_access"), "revokeno", request.by, number),
         )
-        place = Audience(interaction.client, order.guild_id, locale_of(interaction))
-        said = before + await _question(order, affected, place, interaction.client.ports)
+        place = Audience(interaction.client, request.guild_id, locale_of(interaction))
+        said = before + await _question(request, affected, place, interaction.client.ports)
         return layout.note(said, row, colour=layout.WARN)
 
     async def confirmed(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """The danger button, good for one press."""
+        """Carry out the revocation that the admin has confirmed. A question is good for one press."""
         guild_id = await require_admin(interaction, interaction.guild_id)
         question, now = self._own(interaction, pressed), interaction.client.ports.clock.now()
-        if question is None or question.until <= now or question.order.guild_id != guild_id:
-            raise Conflict(CLOSED)
+        if question is None or question.until <= now or question.request.guild_id != guild_id:
+            raise Conflict(tr("error.revoke_question_closed"))
         del self._open[pressed.rest]
         await defer(interaction, replace=True)
-        ports, order = interaction.client.ports, question.order
-        if await is_refund_changed(ports, order, question.affected):
-            anew = await self._ask(interaction, order, await preview_revoke(ports, order), CHANGED)
-            await respond(interaction, anew, replace=True)
+        ports, request = interaction.client.ports, question.request
+        if await is_refund_changed(ports, request, question.affected):
+            changed = tr("revoke.refund_changed") + "\n"
+            again = await self._ask(interaction, request, await preview_revoke(ports, request), changed)
+            await respond(interaction, again, replace=True)
             return
-        done = await revoke(ports, order, question.affected)
+        done = await revoke(ports, request, question.affected)
         place = Audience(interaction.client, guild_id, locale_of(interaction))
         await respond(interaction, outcome_card(done, place, ports), replace=True)
 
     async def dropped(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """The other button."""
+        """Forget the question; the access stays as it is."""
         if self._own(interaction, pressed):
             del self._open[pressed.rest]
-        await respond(interaction, layout.note("Nothing was changed."), replace=True)
+        await respond(interaction, layout.note(tr("revoke.nothing_changed")), replace=True)
 
     def _own(self, interaction: Interaction, pressed: ComponentPress) -> Question | None:
-        """What was asked of the presser, and of nobody else."""
+        """The question, if it was put to this user."""
         question = self._open.get(pressed.rest)
-        return question if question and question.order.by == interaction.user.id else None
+        return question if question and question.request.by == interaction.user.id else None
 
     async def lifted(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Undo, or the button in a notice."""
+        """Lift a revocation: the button Undo, and the one below the notice of an appeal."""
         await defer(interaction)
         guild, _, decision = pressed.rest.partition(":")
         guild_id = await require_admin(interaction, parse_id(guild))
@@ -177,64 +176,62 @@ class Revoke(commands.Cog):
         await respond(interaction, lifted_card(done, guild_id, place, ports))
 
     async def asked(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """A member asks the admins to look again."""
+        """Pass on that a member asks the admins to reconsider a revocation."""
         await defer(interaction)
         guild, _, decision = pressed.rest.partition(":")
         fresh = await appeal(interaction.client.ports, parse_id(guild), interaction.user.id, decision)
-        said = "The admins have been told that you ask." if fresh else "The admins have been told already."
-        await respond(interaction, layout.note(f"{said} They decide, and may write to you."))
+        said = tr("revoke.appealed") if fresh else tr("revoke.appealed_already")
+        await respond(interaction, layout.note(said))
 
 
 async def _question(
-    order: RevokeRequest, affected: list[AffectedSubscription], place: Audience, ports: Ports
+    request: RevokeRequest, affected: list[AffectedSubscription], place: Audience, ports: Ports
 ) -> str:
-    grants = await load_grants(ports, order)
-    plans = {plan.id: plan.name for plan in await ports.ledger.load_plans(order.guild_id, removed=True)}
-    said = [f"### Revoke access of <@{order.member_id}>?"]
-    said += [_affected_line(a, order, place, ports.now()) for a in affected[:LISTED]]
+    grants = await load_grants(ports, request)
+    plans = {plan.id: plan.name for plan in await ports.ledger.load_plans(request.guild_id, removed=True)}
+    said = [tr("revoke.question", member=f"<@{request.member_id}>")]
+    said += [_affected_line(a, request, place, ports.now()) for a in affected[:LISTED]]
     if len(affected) > LISTED:
-        said.append(f"…and {len(affected) - LISTED} more.")
-    said += [_grant_line(g, plans, order) for g in grants[:LISTED]]
+        said.append(tr("revoke.more", n=len(affected) - LISTED))
+    said += [_grant_line(g, plans, request) for g in grants[:LISTED]]
     said += _unconnected(affected, ports)
     if not affected and not grants:
-        which = escaped(plans.get(order.plan_id or 0, "")) or "any plan here"
-        said.append(f"They have no running subscription. They will not be able to subscribe to {which}.")
-    elif order.at_once:
-        said.append("**At once:** the roles go now and the billing ends now.")
-    elif stays_until(order, affected, grants, ports.now()) is None:
-        said.append("**Nothing is paid for the time ahead,** so the roles go now and nothing renews.")
+        plan = escaped(plans.get(request.plan_id or 0, ""))
+        said.append(tr("revoke.none_running", plan=plan) if plan else tr("revoke.none_running_at_all"))
+    elif request.at_once:
+        said.append(tr("revoke.now"))
+    elif stays_until(request, affected, grants, ports.now()) is None:
+        said.append(tr("revoke.nothing_paid"))
     else:
-        said.append("**At the end of what is paid:** nothing renews; the roles stay until then.")
-    said += _final(affected, order, ports)
-    said += [_refund_line(a, place) for a in affected[:LISTED]] if order.refund else []
-    if affected and not order.refund:
-        said.append("No refund.")
+        said.append(tr("revoke.at_period_end"))
+    said += _final(affected, request, ports)
+    said += [_refund_line(a, place) for a in affected[:LISTED]] if request.refund else []
+    if affected and not request.refund:
+        said.append(tr("revoke.no_refund"))
     said.append(
-        f"Reason, which the member is told: {escaped(order.reason, REASON_LIMIT)}"
-        if order.reason
-        else "No reason is given."
+        tr("revoke.reason", reason=escaped(request.reason, REASON_LIMIT))
+        if request.reason
+        else tr("revoke.no_reason")
     )
-    said.append("It stays in force even if they subscribe again. Only an admin can undo it.")
+    said.append(tr("revoke.stays_in_force"))
     return "\n".join(said)
 
 
-def _grant_line(grant: Override, plans: Mapping[int, str], order: RevokeRequest) -> str:
-    name = escaped(plans.get(grant.plan_id or 0, "")) or "every plan"
-    until = f"until {day(grant.until)}" if grant.until else "for good"
-    if not grant.is_paid:
-        return f"- **{name}**, granted {until}: the grant ends now. Undo does not bring it back; /grant does."
-    return f"- **{name}**, paid {until} and given back by an earlier undo"
+def _grant_line(grant: Override, plans: Mapping[int, str], request: RevokeRequest) -> str:
+    name = escaped(plans.get(grant.plan_id or 0, "")) or tr("revoke.every_plan")
+    if grant.until is None:
+        return tr("revoke.grant_for_good", name=name)
+    if grant.is_paid:
+        return tr("revoke.paid_days", name=name, day=day(grant.until))
+    return tr("revoke.grant_until", name=name, day=day(grant.until))
 
 
-def _final(affected: list[AffectedSubscription], order: RevokeRequest, ports: Ports) -> list[str]:
-    """What cannot be undone, before it is done."""
+def _final(affected: list[AffectedSubscription], request: RevokeRequest, ports: Ports) -> list[str]:
+    """Say which parts cannot be undone, before they are done."""
     said = []
-    stops = [stop_of(a.subscription, order) for a in affected]
+    stops = [stop_of(a.subscription, request) for a in affected]
     if IntentKind.CANCEL_NOW in stops:
-        said.append(
-            "**The billing that ends now cannot be restarted.** Undo gives back the days that were paid and "
-            "not refunded, free days of a trial aside; to be billed again, the member has to subscribe again."
-        )
+        said.append(tr("revoke.billing_is_final"))
     kinds = zip(affected, stops, strict=True)
     titles = sorted(
         {
@@ -243,9 +240,9 @@ def _final(affected: list[AffectedSubscription], order: RevokeRequest, ports: Po
             if stop is IntentKind.CANCEL_AT_PERIOD_END and not _keeps_period(ports, a)
         }
     )
-    said += [f"**{t} ends the billing for good,** so Undo cannot restart it; paid days stay." for t in titles]
-    if order.refund and affected:
-        said.append("A refund cannot be taken back.")
+    said += [tr("revoke.cancel_is_final", provider=title) for title in titles]
+    if request.refund and affected:
+        said.append(tr("revoke.refund_is_final"))
     return said
 
 
@@ -258,73 +255,72 @@ def _name(affected: AffectedSubscription) -> str:
     return escaped(" + ".join(plan.name for plan in affected.plans)) or f"`{affected.subscription.key.id}`"
 
 
-def _affected_line(affected: AffectedSubscription, order: RevokeRequest, place: Audience, now: int) -> str:
+def _affected_line(affected: AffectedSubscription, request: RevokeRequest, place: Audience, now: int) -> str:
     sub = affected.subscription
-    end, had = end_of_paid(sub, now), "free" if sub.status is Status.TRIALING else "paid"
-    until = f", {had} until {day(end)}" if end > now and not order.at_once else ""
-    return f"- **{_name(affected)}**: {sums_words(sub, place.locale)}{until}"
+    name, sums, end = _name(affected), sums_words(sub, place.locale), end_of_paid(sub, now)
+    if request.at_once or end <= now:
+        return f"- **{name}**: {sums}"
+    if sub.status is Status.TRIALING:
+        return tr("revoke.free_until", name=name, sums=sums, day=day(end))
+    return tr("revoke.paid_until", name=name, sums=sums, day=day(end))
 
 
 def _unconnected(affected: list[AffectedSubscription], ports: Ports) -> list[str]:
     keys = [a.subscription.key for a in affected]
-    where = {f"{display_name(key.provider)} ({key.account})" for key in keys if not ports.connects(key)}
+    where = {(display_name(key.provider), key.account) for key in keys if not ports.connects(key)}
     return [
-        f"**Note:** the bot is not connected to {one}, so it cannot stop the billing there. The roles are "
-        "taken all the same; end the subscription in the provider's dashboard."
-        for one in sorted(where)
+        tr("revoke.unconnected", provider=provider, account=account) for provider, account in sorted(where)
     ]
 
 
 def _refund_line(affected: AffectedSubscription, place: Audience) -> str:
     if affected.fault:
-        return f"Refund for {_name(affected)}: the last payment could not be looked up; it is tried again."
+        return tr("revoke.refund_unknown", name=_name(affected))
     if affected.refundable is None:
-        return f"Refund for {_name(affected)}: nothing to refund."
-    return f"Refund for {_name(affected)}: **{format_money(affected.refundable, place.locale)}**"
+        return tr("revoke.refund_nothing", name=_name(affected))
+    amount = format_money(affected.refundable, place.locale)
+    return tr("revoke.refund", name=_name(affected), amount=amount)
 
 
 def outcome_card(done: Revocation, place: Audience, ports: Ports) -> layout.Card:
-    """What came of it so far, with the way back."""
-    order = done.order
-    said = [f"### Access of <@{order.member_id}> revoked"]
+    """Say what the revocation has done so far, with a button to undo it."""
+    request = done.order
+    said = [tr("revoke.done", member=f"<@{request.member_id}>")]
     if not done.affected and not done.ended_grants:
-        said.append("They cannot subscribe any more.")
+        said.append(tr("revoke.done_barred"))
     else:
-        said.append("The roles stay until the end of what is paid." if done.until else "The roles go now.")
+        said.append(tr("revoke.done_later") if done.until else tr("revoke.done_now"))
     for affected in done.affected[:LISTED]:
         key = affected.subscription.key
         of_this = [i for i in done.intents if i.key == key]
         words = (intent_words(i, place.locale, connected=ports.connects(key)) for i in of_this)
-        told = " ".join(words) or "It was ending already."
+        told = " ".join(words) or tr("revoke.ending_already")
         said.append(f"- **{_name(affected)}**: {told}")
-    said.append("The member is told, with the reason." if order.reason else "The member is told.")
-    undo = layout.button("Undo", "lift", 0, f"{order.guild_id}:{done.decision_id}")
+    said.append(tr("revoke.member_told_why") if request.reason else tr("revoke.member_told"))
+    undo = layout.button(tr("button.undo"), "lift", 0, f"{request.guild_id}:{done.decision_id}")
     settled = (IntentState.DONE, IntentState.DROPPED)
     open_still = any(i.state not in settled for i in done.intents)
     return layout.note("\n".join(said), layout.row(undo), colour=layout.WARN if open_still else layout.GOOD)
 
 
 def lifted_card(done: Undone, guild_id: int, place: Audience, ports: Ports) -> layout.Card:
-    """What an Undo gave back, and what it could not."""
+    """Say what lifting the revocation gave back, and what it could not."""
     who = f"<@{done.member_id}>"
-    said = ["### Revocation lifted"]
+    said = [tr("revoke.lifted")]
     said += [f"- {intent_words(i, place.locale, connected=ports.connects(i.key))}" for i in done.intents]
     row = None
     if done.still is not None:
-        said.append(f"Another revocation of {who} still stands. Until you lift that as well, it rules.")
-        row = layout.row(layout.button("Lift that too", "lift", 0, f"{guild_id}:{done.still}"))
+        said.append(tr("revoke.another", member=who))
+        row = layout.row(layout.button(tr("button.lift_too"), "lift", 0, f"{guild_id}:{done.still}"))
     if done.until is not None:
-        said.append(
-            f"{who} has the paid days back until {day(done.until)} and can subscribe again. The old "
-            "subscription stays ended."
-        )
+        said.append(tr("revoke.days_back", member=who, day=day(done.until)))
     elif done.kept:
-        said.append(f"{who} cancelled it themselves, so it does not renew.")
+        said.append(tr("revoke.cancelled_by_member", member=who))
     elif not done.intents and done.still is None:
-        ended = " The old subscription stays ended, and no paid days are left." if done.ended else ""
-        said.append(f"{who} can subscribe again.{ended}")
-    if done.unasked:
-        said.append(
-            "The provider did not answer, so a refund made in its dashboard was not taken into account."
+        free = (
+            tr("revoke.free_again_ended", member=who) if done.ended else tr("revoke.free_again", member=who)
         )
+        said.append(free)
+    if done.unasked:
+        said.append(tr("revoke.refunds_unasked"))
     return layout.note("\n".join(said), row, colour=layout.GOOD if done.still is None else layout.WARN)

@@ -109,7 +109,7 @@ async def test_an_admin_who_is_not_the_owner_cannot_open_it(app: AppHarness) -> 
     assert "Only the bot's owner" in refused.text
     assert NOT_THE_PAYER in (await app.bob.run(app.guild, "manage")).text
     again = await link(app, name)
-    assert "Linked already" in again.text
+    assert "Already linked" in again.text
     await again.press("They pay it themselves")
     assert link_of(await app.bob.run(app.guild, "manage"))
 

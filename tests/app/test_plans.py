@@ -34,7 +34,7 @@ async def test_add_list_edit_remove(app: AppHarness) -> None:
     assert f"<@&{app.silver.id}>" in edited.text
     listed = await app.ada.run(app.guild, "plans list")
     assert "Golden" in listed.text
-    assert "3 free days, hidden" in listed.text
+    assert "Free trial: 3 days\nHidden:" in listed.text
     await app.cleo.run(app.guild, "plans edit", {"plan": "golden", "remove_role": app.gold})
     assert f"<@&{app.gold.id}>" not in (await app.cleo.run(app.guild, "plans list")).text
     removed = await app.cleo.run(app.guild, "plans remove", {"plan": "Golden"})
@@ -70,7 +70,7 @@ async def test_a_plan_that_was_removed_gets_another_role_for_its_payers(app: App
     refused = await app.cleo.run(app.guild, "plans edit", {"plan": choice["value"], "hidden": True})
     assert "only its roles can be changed" in refused.text
     edited = await app.cleo.run(app.guild, "plans edit", {"plan": choice["value"], "add_role": app.silver})
-    assert "Changed for those who still pay; not on sale" in edited.text
+    assert "Changed for members who still pay. This plan is not on sale." in edited.text
     await app.settled()
     assert app.roles() == ["Silver"]
     assert "All is well" in (await app.cleo.run(app.guild, "doctor")).text
@@ -243,7 +243,7 @@ async def test_free_days_of_a_role_that_one_could_not_sell(app: AppHarness) -> N
     refused = await app.cleo.run(app.guild, "plans edit", {"plan": "High", "trial_days": 700})
     assert "above your own highest" in refused.text
     edited = await app.ada.run(app.guild, "plans edit", {"plan": "High", "trial_days": 700})
-    assert "700 free" in edited.text
+    assert "Free trial: 700 days" in edited.text
 
 
 async def test_a_role_that_the_bot_cannot_give_is_sold_with_a_warning(app: AppHarness) -> None:
@@ -297,7 +297,7 @@ async def test_settings(app: AppHarness) -> None:
     assert "Terms of service: none" in gone.text
     closed = app.world.add_channel(app.guild, "staff", private=True)
     reply = await app.ada.run(app.guild, "plans settings", {"notice_channel": closed})
-    assert "may not write in that channel" in reply.text
+    assert "can't write in that channel" in reply.text
 
 
 async def test_an_unmapped_product_is_mapped_from_its_notice(app: AppHarness) -> None:
@@ -312,7 +312,7 @@ async def test_an_unmapped_product_is_mapped_from_its_notice(app: AppHarness) ->
     notice = await app.cleo.message_containing(app.guild.channel(), "no plan here sells")
     menu = notice.selects[0].custom_id
     assert "Manage Server" in (await app.bob.look_at(notice).choose(menu, "Gold")).text
-    assert "now has **Gold**" in (await notice.choose(menu, "Gold")).text
+    assert "now have **Gold**" in (await notice.choose(menu, "Gold")).text
     await app.settled()
     assert app.roles() == ["Gold"]
 
@@ -341,4 +341,4 @@ async def test_nobody_maps_a_product_to_a_role_that_they_could_not_sell(app: App
     notice = await app.cleo.message_containing(app.guild.channel(), "no plan here sells")
     menu = notice.selects[0].custom_id
     assert "above your own highest" in (await notice.choose(menu, "High")).text
-    assert "now has **High**" in (await app.ada.look_at(notice).choose(menu, "High")).text
+    assert "now have **High**" in (await app.ada.look_at(notice).choose(menu, "High")).text

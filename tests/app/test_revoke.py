@@ -43,7 +43,7 @@ async def test_at_the_period_end_and_undone(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     done = await revoke(app)
-    assert "The roles stay" in done.text
+    assert "They keep the roles until the end of the paid period." in done.text
     assert "Renewal stopped." in done.text
     await app.settled()
     assert app.roles() == ["Gold"]
@@ -68,7 +68,7 @@ async def test_a_member_who_cancels_meanwhile_is_not_billed_after_the_undo(app: 
     assert "It stays cancelled even if the admins take their revocation back." in receipt.text
     assert "cancelled already" in (await app.bob.run(app.guild, "cancel")).text
     back = await done.press("Undo")
-    assert "cancelled it themselves, so it does not renew" in back.text
+    assert "cancelled the subscription too, so it won't renew" in back.text
     assert "You cancelled it yourself" in (await app.bob.dm_containing("Revocation lifted")).text
     charges = len(app.stripe.world.all("charge"))
     await app.turn(MONTH)
@@ -122,7 +122,7 @@ async def test_a_question_is_left_or_goes_stale(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user})
-    assert (await asked.press("Leave it")).text == "Nothing was changed."
+    assert (await asked.press("Keep access")).text == "Nothing was changed."
     again = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user})
     app.clock.advance(14.5 * 60)
     third = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user})
@@ -168,7 +168,7 @@ async def test_a_channels_overwrites_change_nothing_about_who_is_an_admin(app: A
     forced = await app.bob.run(app.guild, "revoke", {"member": app.cleo.user}, force=True)
     assert forced.text == "You need the Manage Server permission for this."
     asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user}, force=True)
-    assert [b.label for b in asked.buttons] == ["Revoke access", "Leave it"]
+    assert [b.label for b in asked.buttons] == ["Revoke access", "Keep access"]
 
 
 async def test_a_removed_plan_can_still_be_revoked(app: AppHarness) -> None:
@@ -200,7 +200,7 @@ async def test_a_refund_that_changed_meanwhile_is_asked_anew(app: AppHarness) ->
     (charge,) = app.stripe.world.all("charge")
     app.stripe.dashboard.refund(charge["id"], 200)
     again = await asked.press("Revoke access")
-    assert "The refund would be another one by now" in again.text
+    assert "The refund has changed since you asked" in again.text
     assert "Refund for Gold: **€3.00**" in again.text
     assert await blocks(app) == []
     done = await again.press("Revoke access")
@@ -259,9 +259,9 @@ async def test_where_nothing_is_paid_the_roles_are_not_said_to_stay(app: AppHarn
     assert app.roles() == ["Gold"]
     asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user})
     assert "paid until" not in asked.text
-    assert "Nothing is paid for the time ahead,** so the roles go now" in asked.text
+    assert "Nothing is paid in advance,** so the bot removes the roles now" in asked.text
     done = await asked.press("Revoke access")
-    assert "The roles go now." in done.text
+    assert "The bot is removing the roles now." in done.text
     await app.settled()
     assert app.roles() == []
 

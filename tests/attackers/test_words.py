@@ -116,7 +116,7 @@ async def look_everywhere(app: AppHarness, name: str) -> list[str]:
             await bob.run(place, command)
         await (await bob.run(place, "cancel")).press("Keep it")
     asked = await cleo.run(here, "revoke", {"member": bob, "when": "now", "reason": name.replace("\x00", "")})
-    await asked.press("Leave it")
+    await asked.press("Keep access")
     for command in ("plans list", "doctor"):
         await cleo.run(here, command)
     suggested = [*await bob.autocomplete(here, "cancel", "subscription", "")]
