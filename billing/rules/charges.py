@@ -6,9 +6,9 @@ Where that does not suffice the sum is unknown: a wrong one is never said.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_FLOOR, ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from itertools import groupby
 
 from billing.model import Discount, Item, Money, NextCharge, Price, Status, Step, Subscription, Terms, Unsure
@@ -213,9 +213,12 @@ def _rounded(
         lines = {n: Decimal(sub.items[n].subtotal or 0) for n in group}
         for discount in discounts:
             here = [n for n in lines if not discount.items or n in discount.items]
-            base = sum((lines[n] for n in here), Decimal(0))
-            for n in here if base else ():
-                lines[n] -= min(_off(discount, lines[n], base, step), lines[n])
+            if discount.percent is not None:
+                offs = [step(lines[n] * Decimal(discount.percent) / 100) for n in here]
+            else:
+                offs = _spread(discount.amount or 0, [lines[n] for n in here], rounding, each=each)
+            for n, off in zip(here, offs, strict=True):
+                lines[n] -= min(off, lines[n])
         total = sum(lines.values(), Decimal(0))
         for tax in sub.terms.taxes:
             if not tax.inclusive:
@@ -224,11 +227,17 @@ def _rounded(
         return int(whole(total))
 
 
-def _off(discount: Discount, line: Decimal, base: Decimal, step: Callable[[Decimal], Decimal]) -> Decimal:
-    """A sum off the whole is spread over its lines by what each costs."""
-    if discount.percent is not None:
-        return step(line * Decimal(discount.percent) / 100)
-    return line * Decimal(discount.amount or 0) / base
+def _spread(amount: int, lines: Sequence[Decimal], rounding: str, *, each: bool) -> list[Decimal]:
+    """A sum off the whole, spread over its lines by what each costs. In whole minor units one line takes what
+    is left over: Stripe does not say which, so it is the last or, with the other rounding, the first."""
+    base = sum(lines, Decimal(0))
+    if not base:
+        return [Decimal(0) for _ in lines]
+    shares = [line * amount / base for line in lines]
+    if each:
+        shares = [share.to_integral_value(ROUND_FLOOR) for share in shares]
+        shares[-1 if rounding == ROUND_HALF_UP else 0] += amount - sum(shares)
+    return shares
 
 
 def named(charge: NextCharge, amount: int) -> NextCharge:
