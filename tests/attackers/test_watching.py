@@ -22,7 +22,7 @@ from web.readiness import WAITS_TOO_LONG
 
 EMAIL, NAME = "canary@mail.example", "Canarina Birdsong"
 NOTIFIED = re.compile(r"notification (stripe|paypal) (\S+): (\d{3}) (.+) in \d+\.\d ms(?: event=(\S+))?")
-CONVERGED = re.compile(r"converge: (.+) in \d+\.\d ms server=(\d+) member=(\d+)")
+CONVERGED = re.compile(r"reconcile: (.+) in \d+\.\d ms server=(\d+) member=(\d+)")
 SYNCED = re.compile(r"sync: (.+) in \d+\.\d ms subscription=(\S+) event=(.+?)(?: server=(\d+) member=(\d+))?")
 LINE = TextFormatter()
 
@@ -108,7 +108,7 @@ async def test_a_line_for_each_that_is_refused(app: AppHarness, lines: pytest.Lo
 def outcomes(app: AppHarness, lines: pytest.LogCaptureFixture, who: Person | None = None) -> list[str]:
     """What came of each look at a member since the last time."""
     mine = (str(app.guild.id), str((who or app.bob).id))
-    found = [outcome for outcome, *whose in said(lines, CONVERGED, "converge") if tuple(whose) == mine]
+    found = [outcome for outcome, *whose in said(lines, CONVERGED, "reconcile") if tuple(whose) == mine]
     lines.clear()
     return found
 

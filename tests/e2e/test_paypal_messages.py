@@ -42,7 +42,7 @@ async def test_forged_messages_change_nothing_and_lead_nowhere(
         assert await paypal.forge(kind, paypal.world.get("webhook", app.hook), forged) == 400, kind
         assert recorded(app) == before, kind
     assert paypal.trap.hits == []
-    assert verify == "offline" or len(paypal.certificate_asks) == asks == 0
+    assert verify == "offline" or len(paypal.certificate_asks) == asks <= 1
     assert app.roles() == ["Gold"]
     # A replay of what was sent is taken, and changes nothing.
     paypal.resend(event["id"])

@@ -79,7 +79,7 @@ async def test_the_log_of_a_wish_holds_no_words_of_a_person_s(
         wish = Intent("wish", IntentKind.CANCEL_NOW, sub.key, 7, "rude", now, next_attempt_at=now)
         await bench.ledger.record_intent(wish)
         bench.worker.start()
-        await until(lambda: "carry out" in caplog.text)
+        await until(lambda: "execute intent" in caplog.text)
     assert "cancel_now, done in" in caplog.text
     assert "rude" not in caplog.text
 
