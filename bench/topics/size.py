@@ -12,10 +12,10 @@ from time import perf_counter
 
 import uvloop
 
-from bench.big import DAY, GUILD, NOW, ROLES, Size, make, price
-from bench.chat import Bare, Wire
+from bench.command_client import Bare, Wire
+from bench.idle import TOGETHER, IdleProgram
+from bench.large_ledger import DAY, GUILD, NOW, ROLES, Size, make, price
 from bench.machine import folder
-from bench.still import TOGETHER, Still
 from bench.table import Figure
 from billing.model import Item
 from cogs.bot import DuesBot
@@ -70,7 +70,7 @@ async def _measure(path: Path, rounds: int, rows: Rows) -> None:
         stills = {}
         for size in (SMALL, LARGE, LARGEST):
             ledger = await stack.enter_async_context(await SqliteLedger.open(path / f"{size}.db"))
-            stills[size] = Still(ledger, size)
+            stills[size] = IdleProgram(ledger, size)
         wire, bare = Wire(), Bare()
         await wire.open(bare)
         bots = {size: DuesBot() for size in (SMALL, LARGEST)}
@@ -87,7 +87,7 @@ async def _measure(path: Path, rounds: int, rows: Rows) -> None:
                     getattr(rows, name).extend(values)
 
 
-async def _rates(stills: dict[int, Still], taken: Rows) -> None:
+async def _rates(stills: dict[int, IdleProgram], taken: Rows) -> None:
     seconds = {SMALL: 0.0, LARGE: 0.0}
     for _ in range(BATCHES):
         for size, still in stills.items():
@@ -99,7 +99,7 @@ async def _rates(stills: dict[int, Still], taken: Rows) -> None:
     taken.rate.append(seconds[SMALL] / seconds[LARGE])
 
 
-async def _sweeps(still: Still, path: Path, taken: Rows, *, compared: bool) -> None:
+async def _sweeps(still: IdleProgram, path: Path, taken: Rows, *, compared: bool) -> None:
     took, late = await still.lags(still.ledger.load_drifted_members(GUILD, NOW, 7 * DAY))
     taken.sweep.append(took / LARGE * 1e6)
     taken.lag.append(quantiles(late, n=100)[-1] * 1e3)
@@ -120,7 +120,7 @@ def _compared_by_sql(path: Path) -> float:
 
 
 async def _commands(
-    wire: Wire, bare: Bare, bots: dict[int, DuesBot], stills: dict[int, Still], taken: Rows
+    wire: Wire, bare: Bare, bots: dict[int, DuesBot], stills: dict[int, IdleProgram], taken: Rows
 ) -> None:
     first, floor = 0.0, 0.0
     whole = dict.fromkeys(bots, 0.0)

@@ -15,7 +15,7 @@ from statistics import median
 
 import aiohttp
 
-from bench.big import GUILD, ROLES, Size, make, member_id
+from bench.large_ledger import GUILD, ROLES, Size, make, member_id
 from bench.machine import ROOT, folder
 from bench.server import API_KEY, NOBODY, SECRET
 from bench.table import Figure

@@ -10,7 +10,7 @@ import discord
 from discord import app_commands
 from discord.webhook.async_ import AsyncWebhookAdapter
 
-from bench.big import GUILD
+from bench.large_ledger import GUILD
 
 _OWN: Any = {"id": "2", "username": "Dues", "discriminator": "0", "avatar": None}
 _MESSAGE: dict[str, Any] = {

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from bench.big import ACCOUNT, DAY, NOW, member_id
+from bench.large_ledger import ACCOUNT, DAY, NOW, member_id
 from billing.model import Event, Seen, Status, Subject, Subscription, SubscriptionKey
 from billing.ports import Messenger, Ports, Provider
 from billing.use_cases.reconcile import reconcile_member
@@ -18,7 +18,7 @@ from db import SqliteLedger
 TOGETHER = 64
 
 
-class Clock:
+class FixedClock:
     """Stands still."""
 
     def now(self) -> float:
@@ -30,7 +30,7 @@ class Clock:
         raise NotImplementedError
 
 
-class Stripe:
+class IdleStripe:
     """Knows the subscriptions that were put in."""
 
     name, title, account, keeps_period, lists_all = "stripe", "Stripe", ACCOUNT, True, True
@@ -45,7 +45,7 @@ class Stripe:
         return self.subscriptions[subscription_id]
 
 
-class Roles:
+class GrantedRoles:
     """Everybody has what the ledger says that they were granted."""
 
     def __init__(self, ledger: SqliteLedger) -> None:
@@ -74,16 +74,22 @@ class Roles:
         raise NotImplementedError
 
 
-class Still:
+class IdleProgram:
     """A ledger with all that works on it."""
 
     def __init__(self, ledger: SqliteLedger, subscriptions: int) -> None:
-        self.ledger, self.stripe = ledger, Stripe()
+        self.ledger, self.stripe = ledger, IdleStripe()
         self._size, self._random, self._events = subscriptions, random.Random(1), 0
         providers = {"stripe": cast(Provider, self.stripe)}
         nobody: Any = None
         self.ports = Ports(
-            ledger, providers, Roles(ledger), cast(Messenger, nobody), Clock(), 7 * DAY, "http://127.0.0.1"
+            ledger,
+            providers,
+            GrantedRoles(ledger),
+            cast(Messenger, nobody),
+            FixedClock(),
+            7 * DAY,
+            "http://127.0.0.1",
         )
 
     async def pick(self) -> Subscription:
