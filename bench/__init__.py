@@ -1,1 +1,1 @@
-"""What the program costs, each figure beside the floor that it is compared with; `make bench` runs all."""
+"""Performance: each figure is compared with a floor measured in the same round. `make bench` runs all."""

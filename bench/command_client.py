@@ -1,4 +1,4 @@
-"""Commands given to a real discord.py client, without a network: answers are timed and thrown away."""
+"""Hands commands to a real discord.py client without a network, and times its answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MESSAGE: dict[str, Any] = {
 
 
 class Wire:
-    """Stands where discord.py would send an interaction's answers; `answers` holds the moment of each."""
+    """Replaces discord.py's HTTP requests for interactions; `answers` holds the time of each answer."""
 
     def __init__(self) -> None:
         self.answers: asyncio.Queue[float] = asyncio.Queue()
@@ -44,12 +44,12 @@ class Wire:
         return {"interaction": {"id": "1", "type": 2}} if route.path.endswith("/callback") else _MESSAGE
 
     async def open(self, client: discord.Client) -> None:
-        """As `login` begins."""
+        """Prepare the client as `login` does."""
         await client._async_setup_hook()  # there is no other way without a network
         client._connection.user = discord.ClientUser(state=client._connection, data=_OWN)
 
     async def give(self, client: discord.Client, command: str, member_id: int, answers: int) -> list[float]:
-        """Seconds from a command's arrival to each of its answers."""
+        """Hand over a command; return the seconds from its arrival to each of its answers."""
         begun = perf_counter()
         client._connection.parse_interaction_create(_payload(command, member_id))  # type: ignore[arg-type]  # as the gateway hands it over
         return [await self.answers.get() - begun for _ in range(answers)]
@@ -80,7 +80,7 @@ def _payload(command: str, member_id: int) -> dict[str, Any]:
 
 
 class Bare(discord.Client):
-    """One command that answers at once: the floor."""
+    """A client with one command that only defers: the floor for a first answer."""
 
     def __init__(self) -> None:
         super().__init__(intents=discord.Intents(guilds=True))

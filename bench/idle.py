@@ -19,19 +19,19 @@ TOGETHER = 64
 
 
 class FixedClock:
-    """Stands still."""
+    """Always shows NOW."""
 
     def now(self) -> float:
         """Unix seconds."""
         return float(NOW)
 
     async def sleep(self, seconds: float) -> None:
-        """Nothing here sleeps."""
+        """Never called: nothing here sleeps."""
         raise NotImplementedError
 
 
 class IdleStripe:
-    """Knows the subscriptions that were put in."""
+    """Answers fetches from the subscriptions put into it, without a network."""
 
     name, title, account, keeps_period, lists_all = "stripe", "Stripe", ACCOUNT, True, True
 
@@ -41,41 +41,42 @@ class IdleStripe:
         self.subscriptions: dict[str, Subscription] = {}
 
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
-        """As it is by now."""
+        """Return the subscription as last changed."""
         return self.subscriptions[subscription_id]
 
 
 class GrantedRoles:
-    """Everybody has what the ledger says that they were granted."""
+    """Reports for every member the roles that the ledger says were granted."""
 
     def __init__(self, ledger: SqliteLedger) -> None:
         self._ledger = ledger
 
     async def fetch_member(self, guild_id: int, member_id: int) -> Seen:
-        """From the ledger."""
+        """Return the granted roles, read from the ledger."""
         return Seen((await self._ledger.load_member_state(guild_id, member_id)).granted)
 
     async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, Seen]:
-        """From the ledger."""
+        """Return the granted roles of several members, read from the ledger."""
         return {one: await self.fetch_member(guild_id, one) for one in member_ids}
 
     async def fetch_owners(self) -> frozenset[int]:
-        """Nobody is asked."""
+        """Nobody owns the application."""
         return frozenset()
 
     def is_in(self, guild_id: int) -> bool:
-        """The bot is everywhere."""
+        """The bot is in every server."""
         return True
 
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
     ) -> None:
-        """Nothing here changes a role."""
+        """Never called: roles are always as granted."""
         raise NotImplementedError
 
 
 class IdleProgram:
-    """A ledger with all that works on it."""
+    """A ledger and the use cases on it, without worker, network or Discord: the caller decides when to
+    work."""
 
     def __init__(self, ledger: SqliteLedger, subscriptions: int) -> None:
         self.ledger, self.stripe = ledger, IdleStripe()
@@ -93,7 +94,7 @@ class IdleProgram:
         )
 
     async def pick(self) -> Subscription:
-        """Any that is paid."""
+        """Return a random active subscription."""
         while True:
             name = f"sub_1Big{10**15 + self._random.randrange(self._size)}"
             found = await self.ledger.load_subscription(SubscriptionKey("stripe", ACCOUNT, name))
@@ -101,7 +102,8 @@ class IdleProgram:
                 return found
 
     async def work(self, picked: Sequence[Subscription]) -> None:
-        """From events to converged members: each subscription is scheduled to end, or no longer."""
+        """Carry one event for each subscription through to its member: schedule its end, or take that
+        back."""
         led, at = self.ledger, NOW
         events = []
         for one in picked:
@@ -119,11 +121,11 @@ class IdleProgram:
         await asyncio.gather(*(reconcile_member(self.ports, mark) for mark in marked))
 
     def random_member(self, members: int) -> int:
-        """A member's id."""
+        """Return the id of a random member of the first `members`."""
         return member_id(self._random.randrange(members))
 
     async def lags(self, work: Any) -> tuple[float, list[float]]:
-        """Seconds that it takes, and how much later than asked the loop came round meanwhile, each time."""
+        """Await `work`; return its seconds, and by how many seconds each 1 ms timer was late meanwhile."""
         loop, late = asyncio.get_running_loop(), list[float]()
 
         async def watch() -> None:

@@ -1,9 +1,9 @@
-"""Ledgers of any size, made fast: real files of the newest schema, filled by SQLite itself.
+"""Makes ledgers of any size quickly: real files of the newest schema, filled by SQLite itself.
 
-One server sells three plans at two prices each. Nine in ten subscriptions are a member's last, the tenth is
-an older one that ended; one in ten thousand pays twice. Who pays for what, and in what state, is spread by a
-fixed hash: two ledgers of one size are the same, and neighbours in one index are strangers in the next.
-Everything is in step: who is entitled to a role has been granted it, and nothing waits.
+One server sells three plans at two prices each. Nine in ten subscriptions are a member's newest, the tenth is
+an older one that has ended; one member in ten thousand pays twice. A fixed hash spreads members, plans and
+states, so that two ledgers of one size are identical, and neighbours in one index are far apart in the next.
+Every entitled member has been granted their roles, and no work is pending.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ _LOOK_AT = """
 
 @dataclass(frozen=True)
 class Size:
-    """How much is in a ledger."""
+    """The number of subscriptions and of members in a ledger."""
 
     subscriptions: int
     members: int
@@ -92,19 +92,19 @@ class Size:
 
 
 def price(number: int) -> Price:
-    """Two prices a plan: by the month and by the year."""
+    """One of a plan's two prices: the even number is billed monthly, the odd one yearly."""
     interval = "year" if number % 2 else "month"
     name = f"price_1Big{number:020d}"
     return Price("stripe", ACCOUNT, name, f"prod_Big{number // 2:010d}", 500, "eur", interval)
 
 
 def member_id(number: int) -> int:
-    """Of the ledger's members, counted from 0."""
+    """The Discord id of the ledger's member with that number, counted from 0."""
     return 100_000_000_000_000_000 + number * MEMBER_STEP
 
 
 def make(path: Path, size: Size, now: int = NOW) -> None:
-    """A ledger in a file that is not there yet, as it would be at that moment (unix seconds)."""
+    """Write a ledger to a new file, as it would be at `now` (unix seconds)."""
     path.touch()
     db = sqlite3.connect(path, isolation_level=None)
     try:

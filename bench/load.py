@@ -29,11 +29,11 @@ PATIENCE = 10.0  # seconds for the last answers
 
 @dataclass(frozen=True)
 class Order:
-    """What to send where, until `seconds` or the bodies are over.
+    """Where to send events, and how: until `seconds` have passed or all bodies are sent.
 
-    `rate` 0: each connection sends again once it is answered; else so many a second, whether answered or
-    not, and waiting for a free connection counts as waiting. `awake`: the sender never sleeps, for to wake it
-    costs the server some 10 µs an answer.
+    With `rate` 0 each connection sends again as soon as it is answered. Otherwise `rate` events a second are
+    due, whether or not earlier ones were answered, and waiting for a free connection counts as waiting. With
+    `awake` the sender never sleeps, because waking it costs the server some 10 µs an answer.
     """
 
     port: int
@@ -48,7 +48,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Tally:
-    """What came of it; times in seconds. `began` on time.perf_counter, which all processes share."""
+    """The result; times in seconds. `began` is a time.perf_counter value, which all processes share."""
 
     answered: int
     refused: int
@@ -64,7 +64,7 @@ class Tally:
 
 
 def send(order: Order) -> Tally:
-    """Have it done in another process."""
+    """Carry out the order in another process. Raises RuntimeError if any notification was refused."""
     command = [sys.executable, "-m", "bench.load"]
     asked = json.dumps(asdict(order))
     done = subprocess.run(
@@ -79,7 +79,7 @@ def send(order: Order) -> Tally:
 
 
 def subscription_id(number: int) -> str:
-    """What the event of that number is about."""
+    """The id of the subscription that the event of that number is about."""
     return f"sub_{number:020d}"
 
 
@@ -111,7 +111,7 @@ def body(number: int, now: int) -> bytes:
 
 
 def requests(order: Order) -> list[bytes]:
-    """Whole requests, signed now."""
+    """Whole HTTP requests, signed now."""
     now = int(time.time())
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{order.port}\r\nAccept: */*\r\n"
@@ -132,7 +132,7 @@ def requests(order: Order) -> list[bytes]:
 
 
 class _Connection(asyncio.Protocol):
-    """One at a time: a request out, its answer in."""
+    """Sends one request at a time and reads its answer."""
 
     def __init__(self, load: _Load) -> None:
         self._load = load
@@ -143,7 +143,7 @@ class _Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own is no subclass of it
 
     def send(self, request: bytes, since: float) -> None:
-        """`since`: when it was due."""
+        """Send a request; `since` is the time at which it was due."""
         self._since = since
         self._transport.write(request)
 
@@ -162,7 +162,7 @@ class _Connection(asyncio.Protocol):
         self._load.refused += 1
 
     def close(self) -> None:
-        """Not to be counted."""
+        """Close without counting it as refused."""
         self._transport.abort()
 
 
@@ -245,7 +245,7 @@ class _Load:
 
 
 def main() -> None:
-    """One order in, one tally out."""
+    """Read one order from stdin and write one tally to stdout."""
     pin(GENERATOR)
     order = Order(**json.loads(sys.stdin.read()))
     json.dump(asdict(uvloop.run(_Load(order).run())), sys.stdout)

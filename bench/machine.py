@@ -1,6 +1,6 @@
-"""Which cores who runs on, and where files go.
+"""Assigns cores to processes, and provides a folder on the disk.
 
-`python -m bench.machine COMMAND …` becomes that command, on a server's cores.
+`python -m bench.machine COMMAND …` runs that command on the cores of a server.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _SYNCS = 100
 
 
 def pin(role: str) -> None:
-    """The generator has a core for itself, a server all others; alone on one core, both share it.
+    """Give the load generator a core of its own and a server all others; with a single core, both share it.
 
-    The generator's is none that the disk's interrupts come to (`find_disk`).
+    The generator's core is one that receives no interrupts of the disk (`find_disk`).
     """
     if sys.platform != "linux":
         return
@@ -37,10 +37,10 @@ def pin(role: str) -> None:
 
 
 def find_disk() -> None:
-    """Find out which core the disk's interrupts come to, for every `pin` from here on.
+    """Find the core that handles the disk's interrupts, for every later `pin`.
 
-    A sync that waits for the generator's core takes 40 % longer there than in a process that runs where the
-    scheduler puts it, which is what owners have.
+    A sync that waits for the generator's core takes 40 % longer than in a process that the scheduler may
+    move, which is how owners run it.
     """
     if not _INTERRUPTS.exists():
         return
@@ -59,7 +59,7 @@ def find_disk() -> None:
 
 
 def _interrupts() -> dict[str, dict[str, int]]:
-    """Of each device's line, how many each core has had."""
+    """The number of interrupts by device and core."""
     head, *lines = _INTERRUPTS.read_text().splitlines()
     cores = [name.removeprefix("CPU") for name in head.split()]
     rows = (line.split() for line in lines)
@@ -72,7 +72,7 @@ def _interrupts() -> dict[str, dict[str, int]]:
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """An empty one on the disk, gone afterwards."""
+    """An empty folder on the disk, removed afterwards."""
     BUILD.mkdir(exist_ok=True)
     path = Path(tempfile.mkdtemp(prefix="bench-", dir=BUILD))
     try:

@@ -1,11 +1,10 @@
-"""What is measured, a process each: `python -m bench.server MODE FOLDER`; its port goes to stdout.
+"""The measured servers, one process each: `python -m bench.server MODE FOLDER` prints its port to stdout.
 
-bare    an aiohttp handler that reads the body and answers 200: the floor of the way in
-verify  the same, which also has the provider tell whose the notification is and what it is about
-sdk     the same with no more than Stripe's own verify_header, and four fields of the body parsed
-nothing the program's listener with a ledger that stores nothing
-dues    the program, as bot.py composes it
-calls   one fetch from Stripe and one PUT to Discord for each line on stdin: the floor of the way to a role
+bare an aiohttp handler that reads the body and answers 200: the floor for ingest verify the bare handler,
+which also lets the provider authenticate the event and read its subject sdk the bare handler with Stripe's
+own verify_header, and four fields of the body parsed nothing the program's listener with a ledger that stores
+nothing dues the program, as bot.py composes it calls one fetch from Stripe and one PUT to Discord for each
+line on stdin: the floor for a role
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ NOBODY = "http://127.0.0.1:9"  # the port to discard to; nothing listens there
 
 
 def settings(folder: Path, discord: str, stripe: str) -> Settings:
-    """Of a program whose neighbours stand in at these addresses."""
+    """Settings of a program whose providers and Discord are at these addresses."""
     read = Settings.from_env(
         {
             "DISCORD_TOKEN": "bench.token",
@@ -61,10 +60,10 @@ def settings(folder: Path, discord: str, stripe: str) -> Settings:
 
 
 class Nothing:
-    """A ledger that takes everything and keeps nothing."""
+    """A ledger that accepts everything and stores nothing."""
 
     async def record_events(self, events: Sequence[Event], at: int) -> int:
-        """As if all were new."""
+        """Report all events as new."""
         return len(events)
 
 
@@ -144,9 +143,10 @@ async def dues(folder: Path, neighbours: str, started: Callable[[int], None]) ->
 
 
 async def watch_lag() -> None:
-    """Answer each line on stdin with how late every millisecond's timer was since the last, in seconds.
+    """For each line on stdin, print how late every 1 ms timer was since the last line, in seconds.
 
-    Nothing is timed before the first, so that it costs those nothing who never ask."""
+    The timers start with the first line, so that servers that are never asked bear no cost.
+    """
     lags: list[float] = []
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
@@ -209,7 +209,7 @@ class Server:
 
 @contextmanager
 def serving(mode: str, folder: Path, neighbours: str = NOBODY) -> Iterator[Server]:
-    """A server in its own process, until left. What it logs goes into `folder`."""
+    """A server in its own process until the context is left. It logs to `folder`."""
     command = [sys.executable, "-m", "bench.server", mode, str(folder), neighbours]
     with running(command, folder, mode) as server:
         yield server

@@ -1,7 +1,7 @@
-"""Discord and Stripe that answer at once, in the process that measures.
+"""Discord and Stripe stand-ins that answer at once, in the measuring process.
 
-What is called for every event has an answer of its own here; the rest of Discord (login, gateway, commands)
-is the sandbox's, handed through.
+Requests made for every event have an answer of their own here; the rest of Discord (login, gateway, commands)
+is handed on to the local Discord.
 """
 
 from __future__ import annotations

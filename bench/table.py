@@ -34,7 +34,7 @@ class Figure:
 
     @property
     def median(self) -> float:
-        """What the marks are compared with."""
+        """The value that is compared with the marks."""
         return median(self.rounds)
 
     @property
@@ -75,7 +75,7 @@ def _amount(value: float) -> str:
 
 
 def machine() -> str:
-    """What the figures were taken on, as far as it matters."""
+    """The cores, Python and SQLite that the figures were taken with."""
     return (
         f"{len(os.sched_getaffinity(0))} cores ({platform.machine()}, {platform.system()}), "
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"

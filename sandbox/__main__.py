@@ -24,7 +24,7 @@ INTERRUPTED = 130  # what shells report for a program that was ended by a signal
 
 
 async def play_tour(pace: float) -> bool:
-    """Set the stage, play the tour on it, and take it down; whether every step came out right."""
+    """Set the stage, play the tour on it, and remove it; return whether every step came out right."""
     print("Starting a local Discord, a local Stripe, a local PayPal, and the bot between them …", flush=True)
     started = time.monotonic()
     async with open_stage() as stage:
@@ -39,7 +39,7 @@ async def play_tour(pace: float) -> bool:
 
 
 async def run(choice: str) -> int:
-    """Tour and page, as chosen; the exit code."""
+    """Play the tour and open the page, as chosen; return the exit code."""
     _end_on_sigterm()
     watched = choice != "only" and sys.stdout.isatty()
     if choice != "off" and not await play_tour(PACE if watched else 0.0):
@@ -50,14 +50,14 @@ async def run(choice: str) -> int:
 
 
 def _end_on_sigterm() -> None:
-    """Like Ctrl-C, so that nothing is left behind then either."""
+    """Treat SIGTERM as Ctrl-C, so that nothing is left behind."""
     if (task := asyncio.current_task()) is not None:
         with contextlib.suppress(NotImplementedError):  # Windows has no such signal
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def main() -> int:
-    """What the process exits with."""
+    """Run the sandbox and return the process's exit code."""
     choice = os.environ.get("TOUR", "")
     if choice not in CHOICES:
         print("TOUR is 'only' (the tour alone), 'off' (the page alone), or left out.", file=sys.stderr)

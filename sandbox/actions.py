@@ -25,7 +25,7 @@ class Acting:
         self.mia, self.tom, self.ada = stage.people
         self.checks = 0
 
-    # What people do, told while it happens
+    # Actions of people, printed as they happen
 
     async def types(
         self,
@@ -86,7 +86,7 @@ class Acting:
             self.tell.reads(card)
         return card
 
-    # What is checked
+    # Checks
 
     def check(self, claim: str, ok: bool) -> None:
         """Say whether it is so; Failed when it is not."""

@@ -11,7 +11,7 @@ _HISTORY = """
 SELECT id, at, member_id, subject, who, why, evidence, before, after FROM history
 WHERE id > ? ORDER BY id DESC LIMIT ?"""
 
-# What is to be done now; what waits for a later moment, or was given up for the time being, does not count.
+# Work that is due now. Postponed work does not count.
 _OPEN_WORK = """
 SELECT (SELECT count(*) FROM inbox WHERE done_at IS NULL)
      + (SELECT count(*) FROM stale WHERE next_try_at <= :now)

@@ -216,7 +216,7 @@ def _agreement(paypal: PayPalServer, name: str, amount: str) -> str:
 
 
 def _settings(discord: DiscordServer, stripe: StripeServer, paypal: PayPalServer, folder: Path) -> Settings:
-    """What an owner would put into .env."""
+    """The settings that an owner would put into .env."""
     port = free_port()
     public = f"http://127.0.0.1:{port}"
     endpoint = stripe.add_endpoint(f"{public}/webhooks/stripe", list(EVENTS))

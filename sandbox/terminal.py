@@ -93,12 +93,12 @@ class Teller:
         self._write(self._paint(f"── {title} ".ljust(WIDTH, "─"), BOLD))
 
     def note(self, text: str) -> None:
-        """What happens besides."""
+        """Print a remark."""
         for line in textwrap.wrap(text, WIDTH - 7, break_on_hyphens=False):
             self._write(self._paint(f"       {line}", DIM))
 
     def does(self, person: Person, text: str) -> None:
-        """What somebody does."""
+        """Print the action of a person."""
         name = self._paint(f"{person.name:>5}", self._hues[person.id])
         first, *more = textwrap.wrap(text, WIDTH - 7, break_on_hyphens=False)
         self._write(f"{name}  {self._paint(first, BOLD)}")
@@ -111,7 +111,7 @@ class Teller:
         self.does(person, f"/{command}{given}")
 
     def reads(self, card: Card) -> None:
-        """What a person sees of a message."""
+        """Print the part of a message that a person sees."""
         bar = self._paint("│", DIM)
         for text, labels in blocks(card):
             direct = card.message.channel.guild_id is None

@@ -131,7 +131,7 @@ class Tour(Acting):
         await self.keeps(self.tom, "Platinum")
 
     async def failing(self) -> None:
-        """Tom's card fails; he keeps the role for some days and mends it."""
+        """Tom's card fails; he keeps the role for some days and saves another card."""
         self.stage.stripe.dashboard.fail_next_payment()
         period_end = self.subscription("Platinum")["items"]["data"][0]["current_period_end"]
         await self.turn_to(period_end + 2 * 3600)
@@ -249,7 +249,7 @@ class Tour(Acting):
         self.check("PayPal gave it back, and takes no more", self.sales()[-1] == "REFUNDED")
         self.check("for the agreement has ended there", self.agreement().status == "CANCELLED")
 
-    # What the providers know
+    # The providers' data
 
     def subscription(self, product: str) -> dict[str, Any]:
         """The newest subscription to a product."""
@@ -272,7 +272,7 @@ class Tour(Acting):
         return [sale.status for sale in self.stage.paypal.world.all("sale")]
 
     def paid(self, product: str) -> list[int]:
-        """What was charged for a product so far, in cents."""
+        """The sum charged for a product so far, in cents."""
         world = self.stage.stripe.world
         bills = [b for b in world.all("invoice", status="paid") if b["amount_paid"]]
         ids = {s["id"] for s in world.all("subscription") if _product(self.stage, s) == product}

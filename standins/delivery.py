@@ -1,4 +1,4 @@
-"""Notifications on their way, of either stand-in: logged, repeated, and going wrong where a test wishes."""
+"""Delivers the notifications of either stand-in: logs them, and repeats, delays or drops them on request."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Deliverer(ABC):
         self._note(delivery)
 
     def plan_again(self, delivery: Delivery) -> None:
-        """What a dashboard's resend button does; no fault but lateness has a say."""
+        """Resend a notification as a dashboard's button does; of the faults, only the delay applies."""
         self.log.append(delivery)
         self._spawn(self._run_batch([delivery]))
 

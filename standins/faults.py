@@ -1,4 +1,4 @@
-"""What can go wrong on the way to either stand-in's API and back, at a test's wish."""
+"""Faults that a test can order: on the way to either stand-in's API, or on the way back."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Find:
 
 
 def find_forms(passage: Passage) -> Iterator[Find]:
-    """Every use of a form in one passage. What stands in backticks is code and does not count."""
+    """Every use of a form in one passage. Text in backticks is code and does not count."""
     text = re.sub(r"`[^`]*`", lambda code: re.sub(r"[^\n]", "`", code[0]), passage.text)
     for form, pattern in (FORMS | (FOR_PEOPLE if passage.file == CATALOGUE else {})).items():
         for found in re.finditer(pattern, text, re.MULTILINE if passage.file.endswith(".md") else 0):

@@ -94,7 +94,7 @@ def find_places(tree: Path) -> dict[str, Place]:
 
 
 def definitions_of(node: ast.AST, path: str) -> Iterator[tuple[str, ast.stmt]]:
-    """What is defined in a module or class, with its dotted path, and what is defined within that."""
+    """The definitions in a module or class, with their dotted paths, and the ones nested in them."""
     functions = ast.FunctionDef | ast.AsyncFunctionDef
     for child in ast.iter_child_nodes(node):
         if isinstance(child, functions | ast.ClassDef):
@@ -161,7 +161,7 @@ def try_without(guard: Guard, tree: Path) -> Verdict:
 
 
 def try_all(guards: Sequence[Guard], folder: Path) -> list[Verdict]:
-    """Every guard, AT_ONCE at a time, each lane in a copy of its own; told as it goes."""
+    """Try every guard, AT_ONCE at a time, each worker in a copy of its own, and report progress."""
     copies: SimpleQueue[Path] = SimpleQueue()
     for number in range(AT_ONCE):
         copies.put(copy_tree(folder / str(number)))

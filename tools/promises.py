@@ -27,9 +27,14 @@ from tools.mutants import ROOT, Guard, load_guards
 TABLE = ROOT / "tools" / "promises.toml"
 PAGE = ROOT / "docs" / "promises.md"
 WORKERS = os.environ.get("PYTEST_WORKERS", "2")
-FAULTS = "tests/faults"
-HISTORIES = f"{FAULTS}/histories/test_histories.py"
-# What a test that plays many cases calls them, and what a reader does.
+ATTACKS = (
+    "attackers",
+    "crashes",
+    "outages",
+    "simulation",
+)  # folders of tests/ whose files all try to break promises
+HISTORIES = "tests/simulation/test_histories.py"
+# Kinds of cases, as tests print them and as the report names them.
 KINDS = {
     "histories": "histories",
     "points": "kills",
@@ -75,7 +80,7 @@ copy of its source, and fails unless the tests notice each:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """`means`: what an owner has of it. `tests`: the files that try to break it."""
+    """`means`: the consequence for an owner. `tests`: the files that try to break it."""
 
     number: int
     title: str
@@ -84,7 +89,7 @@ class Promise:
 
 
 def load_promises() -> list[Promise]:
-    """The table."""
+    """Read the promises, numbered from 1."""
     rows = tomllib.loads(TABLE.read_text("utf-8"))["promise"]
     return [
         Promise(number, row["title"], row["means"].strip(), tuple(row["tests"]))
@@ -93,21 +98,22 @@ def load_promises() -> list[Promise]:
 
 
 def unnamed() -> list[str]:
-    """Files below tests/faults that no promise names: they would prove nothing to a reader."""
+    """Test files of the folders ATTACKS that no promise names, so that no reader would find them."""
     named = {test for promise in load_promises() for test in promise.tests}
-    found = (path.relative_to(ROOT).as_posix() for path in (ROOT / FAULTS).rglob("test_*.py"))
+    files = (file for folder in ATTACKS for file in (ROOT / "tests" / folder).rglob("test_*.py"))
+    found = (file.relative_to(ROOT).as_posix() for file in files)
     return sorted(set(found) - named)
 
 
 def about(file: str) -> str:
-    """What a file says of itself, the first paragraph."""
+    """A file's description of itself: the first paragraph of its docstring."""
     said = ast.get_docstring(ast.parse((ROOT / file).read_text("utf-8"))) or ""
     first = " ".join(said.split("\n\n")[0].split())
     return re.sub(r" \((promises? [\d and,]+|docs/promises\.md)\)", "", first).replace("|", "\\|")
 
 
 def run(files: Iterable[str]) -> Ran | None:
-    """What passed, by file; None where anything did not."""
+    """Passed tests by file; None if any failed."""
     with tempfile.TemporaryDirectory(prefix="dues-promises-") as folder:
         target = Path(folder, "tally.json")
         command = [sys.executable, "-m", "pytest", "-q", "-n", WORKERS, "-p", "tools.tally"]

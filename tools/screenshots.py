@@ -162,7 +162,7 @@ async def _shot(page: Page, name: str, *, height: int = 800) -> Path:
 
 
 def main() -> int:
-    """What the process exits with."""
+    """Take all screenshots and return the process's exit code."""
     logging.basicConfig(level=logging.ERROR)
     named = os.environ.get("CHROMIUM")
     found = next(filter(None, map(shutil.which, (named,) if named else BROWSERS)), None)

@@ -1,7 +1,6 @@
-"""A pytest plugin that writes down what passed: `-p tools.tally --tally FILE`.
+"""A pytest plugin that writes the number of passed tests, by file: `-p tools.tally --tally FILE`.
 
-By file: how many tests passed, and what they say they played. A test that plays many cases prints how many,
-as "killed at each of 41 points".
+A test that plays many cases prints their number, as "killed at each of 41 points"; the plugin adds these up.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ PLAYED = re.compile(r"\b(\d+)(?: of \d+)? (histories|points|statements|calls|mom
 
 
 def played(words: str) -> Counter[str]:
-    """What a test's printed words say that it played, by kind."""
+    """The numbers of played cases that a test printed, by kind."""
     found: Counter[str] = Counter()
     for number, kind in PLAYED.findall(words):
         found[kind] += int(number)
@@ -25,30 +24,30 @@ def played(words: str) -> Counter[str]:
 
 
 class Tally:
-    """Counts on the process that hears of all results."""
+    """Counts in the process that receives all results."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
         self._passed: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """One step of one test; its own, not its fixtures', counts."""
+        """Count a passed test; its fixtures' steps do not count."""
         if report.when == "call" and report.passed:
             file = report.nodeid.partition("::")[0]
             self._passed[file] += Counter(tests=1) + played(report.capstdout)
 
     def pytest_sessionfinish(self) -> None:
-        """Write it down."""
+        """Write the counts."""
         self._target.write_text(json.dumps(self._passed), "utf-8")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Where to write it."""
+    """Add --tally, the file to write to."""
     parser.addoption("--tally", type=Path, help="write down what passed, as JSON")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """xdist's workers report to the one that writes."""
+    """Register with the process that xdist's workers report to."""
     target = config.getoption("--tally")
     if target is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Tally(target))

@@ -1,8 +1,8 @@
-"""Counts how many functions a webhook passes until a role is set, and a press of Cancel until its answer.
+"""Counts the functions that a webhook passes until a role is set, and a press of Cancel until its answer.
 
 `python -m tools.trace` (V=1: with the list) plays both against the stand-ins, in one process, under Python's
-profiler. What counts is each function of the program's own files once, however often it is called; functions
-without a name of their own (lambdas, comprehensions, generator expressions) belong to the one around them.
+profiler. Each function of the program's own files counts once, however often it is called; functions without
+a name of their own (lambdas, comprehensions, generator expressions) belong to the one around them.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Recorder:
 
     @contextmanager
     def recording(self) -> Iterator[set[tuple[str, str]]]:
-        """What is called meanwhile, on every thread that began under this profiler."""
+        """Record calls while the context lasts, on every thread that began under this profiler."""
         found: set[tuple[str, str]] = set()
         self._found = found
         try:
@@ -108,7 +108,7 @@ async def _webhook(app: AppHarness, recorder: Recorder) -> Way:
 
 
 async def _cancel(app: AppHarness, recorder: Recorder) -> Way:
-    """The press that confirms. No worker and no notification is on its way beside it."""
+    """Press the button that confirms. No worker and no notification runs meanwhile."""
     asked = await app.bob.run(app.guild, "cancel")
     await app.settled()
     if app.process is not None:

@@ -1,7 +1,7 @@
-"""`python -m bench.peers`: what others run, installed here and put under the load that Dues gets.
+"""`python -m bench.peers`: installs comparable programs and measures them under the same load as Dues.
 
-Every server starts afresh for each of its turns and runs alone, so that none works off what came in before
-while another is measured.
+Every server is restarted for each of its turns and runs alone, so that none works off earlier events while
+another is measured.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Failed(Exception):  # noqa: N818 - a turn failed
 
 
 def load(port: int) -> tuple[Tally, int]:
-    """Warmed up, then measured; and how many events were answered in all."""
+    """Warm the server up, then measure it; return the tally, and how many events were answered in all."""
     most = int(FASTEST * SECONDS) + CONNECTIONS
     warmed = send(Order(port, CONNECTIONS, WARMING, 0, most, secret=SECRET))
     tally = send(Order(port, CONNECTIONS, SECONDS, most, most, secret=SECRET))
@@ -43,13 +43,13 @@ def load(port: int) -> tuple[Tally, int]:
 
 
 def measure_ours(mode: str) -> Tally:
-    """A server of bench/server.py."""
+    """Measure a server of bench/server.py."""
     with folder() as path, serving(mode, path) as server:
         return load(server.port)[0]
 
 
 def measure_peer(peer: Peer) -> Tally:
-    """RuntimeError where it takes what is forged, or does not hold what it answered for."""
+    """Measure a peer. Raises RuntimeError if it accepts a forged event or lost one it acknowledged."""
     with folder() as path:
         database = path / "events.db"
         command = [sys.executable, "-m", "bench.machine", *peer.command, str(database), SECRET]
@@ -63,7 +63,7 @@ def measure_peer(peer: Peer) -> Tally:
 
 
 def status_of_forged(port: int) -> int:
-    """What is answered to a signature that nobody made."""
+    """The HTTP status of the answer to a forged signature."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
         headers = {"Stripe-Signature": f"t=1,v1={'0' * 64}", "Content-Type": "application/json"}
         connection.request("POST", PATH, '{"id": "evt_forged", "livemode": false}', headers)
@@ -71,13 +71,13 @@ def status_of_forged(port: int) -> int:
 
 
 def count(database: Path, stored: str) -> int:
-    """How many events are in there."""
+    """The number of stored events."""
     with closing(sqlite3.connect(database)) as connection:
         return int(connection.execute(stored).fetchone()[0])
 
 
 def measure(peers: list[Peer], rounds: int) -> list[Figure]:
-    """All in turns, forth and back."""
+    """Measure all in turns, in alternating order."""
     find_disk()
     turns: dict[str, Callable[[], Tally]] = {mode: partial(measure_ours, mode) for mode in ("bare", "dues")}
     turns |= {peer.label: partial(measure_peer, peer) for peer in peers}
@@ -90,7 +90,7 @@ def measure(peers: list[Peer], rounds: int) -> list[Figure]:
 
 
 def take(who: str, turn: Callable[[], Tally]) -> Tally:
-    """Failed, where it came to nothing."""
+    """Measure once. Raises Failed if the turn gives no figures."""
     try:
         return turn()
     except RuntimeError as error:
@@ -98,7 +98,7 @@ def take(who: str, turn: Callable[[], Tally]) -> Tally:
 
 
 def figures(shown: Mapping[str, str], taken: list[dict[str, Tally]]) -> list[Figure]:
-    """Two rows for each that is shown, by the name of its tallies."""
+    """Two rows, rate and p99, for each label; `shown` maps it to the name of its tallies."""
     rates, waits = [], []
     for label, who in shown.items():
         rate = tuple(one[who].rate / one["bare"].rate for one in taken)
@@ -109,7 +109,7 @@ def figures(shown: Mapping[str, str], taken: list[dict[str, Tally]]) -> list[Fig
 
 
 def installed() -> list[Peer]:
-    """Those that can be had; of any other stderr says why not."""
+    """All peers that could be installed; for each other one, stderr gives the reason."""
     found = []
     for peer in PEERS:
         try:
@@ -120,7 +120,7 @@ def installed() -> list[Peer]:
 
 
 def main(arguments: list[str]) -> int:
-    """0, or 1 where there is no peer at all or a turn failed."""
+    """Return 0, or 1 if no peer could be installed or a turn failed."""
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description="Measure what others run.")
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args(arguments).rounds

@@ -23,7 +23,7 @@ QUIET = ("--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
 
 @dataclass(frozen=True)
 class Peer:
-    """One that is there: `command` serves it, given the place of its database and the webhook secret."""
+    """An installed peer. `command` serves it when given the path of its database and the webhook secret."""
 
     label: str
     command: tuple[str, ...]
@@ -31,11 +31,11 @@ class Peer:
 
 
 class Missing(Exception):  # noqa: N818 - something is missing
-    """A peer cannot be had; the sentence says why, and what to do."""
+    """A peer cannot be installed; the message says why, and what to do."""
 
 
 def dj_stripe() -> Peer:
-    """Into an environment of its own."""
+    """Install dj-stripe into a virtual environment of its own."""
     folder = PLACE / "dj_stripe"
     python = str(folder / "bin" / "python")
     wanted = f"{sys.version}\n{WHEELS.read_text()}"
@@ -56,7 +56,7 @@ def dj_stripe() -> Peer:
 
 
 def express() -> Peer:
-    """npm's packages, with better-sqlite3 built from its source."""
+    """Install npm's packages, with better-sqlite3 built from source."""
     folder = PLACE / "express"
     node, npm = _tool("node"), _tool("npm")
     version = _asked(node, "process.versions.node")
@@ -117,7 +117,7 @@ def _tool(name: str) -> str:
 
 
 def _done(command: Sequence[str], folder: Path = HERE, environ: Mapping[str, str] | None = None) -> bool:
-    """Whether it worked; what it says, it says on stderr: the table has stdout for itself."""
+    """Whether the command succeeded. Its output goes to stderr, because the table has stdout for itself."""
     run = subprocess.run(
         command, cwd=folder, env={**os.environ, **(environ or {})}, stdout=sys.stderr.fileno(), check=False
     )

@@ -1,4 +1,4 @@
-"""The way in: from a socket to a durable inbox, beside a handler that only reads and answers."""
+"""Measures ingest, from a socket to a durable inbox, against a handler that only reads and answers."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Round:
         return mine / bare
 
     def p99(self, load: str) -> float:
-        """Times the bare handler's."""
+        """p99 as a multiple of the bare handler's."""
         mine, bare = (median(one.p99 for one in self.tallies[who, load]) for who in ("dues", "bare"))
         return mine / bare
 
 
 @dataclass(frozen=True)
 class Load:
-    """Of so many connections; see bench.load.Order."""
+    """A kind of load; bench.load.Order explains the fields."""
 
     connections: int
     rate: float = 0.0
@@ -66,14 +66,14 @@ MEASURED = [
 
 
 class Stage:
-    """All servers at once, idle but for the one that is asked."""
+    """All servers at once; only the one that is measured works."""
 
     def __init__(self, ports: dict[str, int]) -> None:
         self._ports = ports
         self._next = 0
 
     def measure(self, mode: str, name: str, seconds: float | None = None) -> Tally:
-        """One kind of load on one server, events that it has not seen."""
+        """Send one kind of load to one server, with events that it has not seen."""
         load = LOADS[name]
         seconds = seconds or load.seconds
         most = int((load.rate or FASTEST) * seconds) + load.connections + 1
@@ -84,7 +84,7 @@ class Stage:
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """Servers started and warmed up."""
+    """Start all servers and warm them up."""
     with ExitStack() as stack:
         path = stack.enter_context(folder())
         modes = ("bare", "verify", "sdk", "nothing", "dues")
@@ -95,7 +95,7 @@ def stage() -> Iterator[Stage]:
 
 
 def measure(rounds: int) -> list[Figure]:
-    """Rows 1 to 5."""
+    """The rows about ingest."""
     with stage() as built:
         taken = []
         for number in range(rounds):

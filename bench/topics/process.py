@@ -1,4 +1,4 @@
-"""The program as owners run it: how long until it is ready, and how much memory it takes."""
+"""Measures the program as owners run it: seconds until it is ready, and its memory."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ uvloop.run(run())
 
 
 def measure(rounds: int) -> list[Figure]:
-    """Memory in MB as Linux counts it (VmRSS); starts in turns with an empty bot's."""
+    """Memory in MB as Linux counts it (VmRSS); start times in turns with those of an empty bot."""
     with folder() as path:
         return asyncio.run(_measure(path, rounds))
 
@@ -90,7 +90,7 @@ async def _measure(path: Path, rounds: int) -> list[Figure]:
 
 @asynccontextmanager
 async def _discord(ledger: Path) -> AsyncIterator[DiscordServer]:
-    """A bot in a small server, another in the ledger's; everybody there has the roles that were granted."""
+    """Serve a small guild, and the ledger's large one in which every member has the granted roles."""
     world = DiscordWorld(MovableClock())
     owner = world.add_user("owner")
     large = Guild(GUILD, "Large", owner.id)
@@ -118,7 +118,7 @@ async def _discord(ledger: Path) -> AsyncIterator[DiscordServer]:
 
 
 async def _life(path: Path, settings: Mapping[str, str], *arguments: str) -> tuple[float, float]:
-    """Seconds until it is ready, and MB a while later."""
+    """Run a process once; return the seconds until it is ready, and its MB after SETTLED seconds."""
     begun = time.perf_counter()
     process = await asyncio.create_subprocess_exec(
         sys.executable,

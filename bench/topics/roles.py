@@ -1,4 +1,4 @@
-"""From a notification to a role, by the whole program, beside neighbours that answer at once."""
+"""From a notification to a role, through the whole program, with providers that answer at once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PATIENCE = 60.0
 
 
 async def seed(path: Path, standins: StandIns) -> None:
-    """A plan, and members' subscriptions that are paused."""
+    """Record a plan, and paused subscriptions of members."""
     now = int(time.time())
     guild = standins.guild.id
     async with await SqliteLedger.open(path) as ledger:
@@ -50,7 +50,7 @@ async def seed(path: Path, standins: StandIns) -> None:
 
 
 class Stage:
-    """The program and its neighbours."""
+    """The program, its stand-ins, and a process that makes the same calls without it."""
 
     def __init__(self, standins: StandIns, server: Server, calls: Server) -> None:
         self._standins, self._server, self._calls = standins, server, calls
@@ -59,7 +59,7 @@ class Stage:
         self._strangers = count(standins.seeded, int(RATE * SECONDS) + 100)
 
     async def _quiet(self) -> None:
-        """Nothing goes on any more."""
+        """Wait until no call has been made for QUIET seconds."""
         called_at = -1.0
         while called_at != self._standins.called_at:
             called_at = self._standins.called_at
@@ -72,9 +72,11 @@ class Stage:
         return numbers
 
     async def alone(self) -> float:
-        """Milliseconds from sent to given, the 99th of a hundred, less those of the calls alone.
+        """Milliseconds from a sent event to the given role, p99 of a hundred, less the time of the calls
+        alone.
 
-        The calls are made in turns with it, and their median is taken: their own tail counts as ours.
+        The calls are made in turns with the events and their median is subtracted, so that their own tail
+        counts as the program's.
         """
         await self._quiet()
         numbers = self._take(ALONE)
@@ -100,7 +102,8 @@ class Stage:
         return await self._given(number) - sent
 
     async def carried(self) -> float:
-        """Roles a second, all events at once, from the first that is sent to the last that is given."""
+        """Roles a second when all events are sent at once, from the first event sent to the last role
+        given."""
         await self._quiet()
         numbers = self._take(AT_ONCE)
         order = Order(self._server.port, 16, PATIENCE, numbers.start, AT_ONCE, secret=SECRET)
@@ -108,8 +111,8 @@ class Stage:
         return AT_ONCE / (max([await self._given(number) for number in numbers]) - began)
 
     async def lag(self) -> float:
-        """Milliseconds that the event loop's timers are late, the 99th of a hundred, while the events of the
-        rounds before are worked on, too."""
+        """Milliseconds by which the event loop's timers are late, p99, while earlier events are still
+        worked on."""
         first = next(self._strangers)
         order = Order(self._server.port, 64, SECONDS, first, int(RATE * SECONDS) + 99, RATE, SECRET)
         self._server.lags()
@@ -122,13 +125,13 @@ class Stage:
             return await self._standins.given(member_of(number))
 
     async def _load(self, order: Order) -> Tally:
-        """In a thread, as the neighbours answer from this one."""
+        """Send in a thread, because the stand-ins answer from this one."""
         return await asyncio.to_thread(partial(send, order))
 
 
 @dataclass
 class Taken:
-    """A figure a round."""
+    """One figure for each round."""
 
     alone: list[float] = field(default_factory=list)
     carried: list[float] = field(default_factory=list)
@@ -165,7 +168,7 @@ async def _until_ready(port: int) -> None:
 
 
 def measure(rounds: int) -> list[Figure]:
-    """Rows 6 to 8."""
+    """The rows about roles and the event loop."""
     taken = uvloop.run(_rounds(rounds))
     return [
         Figure(

@@ -1,4 +1,4 @@
-"""What size costs: the same work on small ledgers and on large ones."""
+"""Compares the same work on small ledgers and on large ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _EXCEPT = """
 
 
 class Rows:
-    """The rounds of each row."""
+    """The results of each round, by row."""
 
     def __init__(self) -> None:
         self.rate: list[float] = []

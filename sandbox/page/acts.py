@@ -1,4 +1,4 @@
-"""What somebody at the page does, carried out with the stand-ins' own hands."""
+"""Carries out what the person at the page does, with the helpers of the stand-ins."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ class Players:
         return found
 
     def outcome(self, reply: Reply) -> Body:
-        """What the page must know at once: a form that opened. All else it sees in the next picture."""
+        """The form that the press opened, for the page to show at once; all else arrives in the next
+        snapshot."""
         if reply.modal is None:
             return {}
         key = str(reply.interaction.id)

@@ -11,8 +11,8 @@ from sandbox.ledger_reader import Row
 from sandbox.page.desk.paypal import plan_words
 from sandbox.page.desk.stripe import price_words
 from sandbox.stage import Stage
-from standins.paypal import words as paypal_words
-from standins.stripe import words
+from standins.paypal import formatting as paypal_words
+from standins.stripe import formatting
 from standins.stripe.dates import spoken
 
 ROWS = 60
@@ -21,7 +21,7 @@ _PRICE = re.compile(r"(\+?)(price_[A-Za-z0-9]{24}|P-[A-Z0-9]{17,24})(?:x(\d+))?"
 # A plan's name, as Python writes text.
 _QUOTED = re.compile(r"""\bname=(['"])(.*?)(?<!\\)\1""")
 _MOMENT = re.compile(r"\b(\w+?)(?:_at)?=(\d{10})\b")
-# What is not set, and whose it is, which the row says already.
+# Empty fields, and the owner, whom the row names already.
 _NOTHING = re.compile(r"\s*\b(?:\w+=(?:None|False)?|member=\d+)(?=\s|$)")
 _SUBSCRIPTION = re.compile(r"\w+ subscription (sub_\w+|I-\w+)")
 
@@ -54,7 +54,7 @@ def _subject(stage: Stage, subject: str) -> str:
 def _plan_name(stage: Stage, subscription_id: str) -> str | None:
     stripe, paypal = stage.stripe.world, stage.paypal.world
     if (at_stripe := stripe.tables.get("subscription", {}).get(subscription_id)) is not None:
-        return words.plan_name(stripe, at_stripe)
+        return formatting.plan_name(stripe, at_stripe)
     at_paypal = paypal.find("subscription", subscription_id)
     return None if at_paypal is None else paypal_words.plan_name(paypal, at_paypal)
 

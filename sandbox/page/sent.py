@@ -1,4 +1,4 @@
-"""What the providers sent, and what came of it, as JSON for the page."""
+"""The notifications that the providers sent, with the bot's answers, as JSON for the page."""
 
 from __future__ import annotations
 

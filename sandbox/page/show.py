@@ -36,7 +36,7 @@ async def show_page(locale: str = ENGLISH) -> None:
 
 
 def _has_screen() -> bool:
-    """Without one, webbrowser would take the terminal for a text browser."""
+    """Whether a graphical browser can open; without a screen, webbrowser would use a text browser here."""
     return sys.platform in ("darwin", "win32") or any(
         os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY")
     )

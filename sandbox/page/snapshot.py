@@ -46,7 +46,7 @@ def _about(stage: Stage, person: Person) -> str:
 
 
 def _names(stage: Stage) -> Json:
-    """What mentions and menus are resolved with."""
+    """The names with which the page resolves mentions and menus."""
     guild = stage.guild
     roles = {str(r.id): {"name": r.name, "color": r.color} for r in guild.roles.values()}
     channels = {str(channel.id): channel.name for channel in guild.channels.values()}
@@ -75,7 +75,7 @@ def _member(stage: Stage, member: Member) -> Json:
 
 
 def _spare(stage: Stage) -> list[Json]:
-    """What the owner can try /plans add with, each by the option that takes it."""
+    """The role and prices with which the owner can try /plans add, each with the option that takes it."""
     return [
         {"option": "role", "value": "Silver"},
         {"option": "stripe_price", "value": stage.shop.silver},

@@ -171,7 +171,7 @@ class Card:
 
 
 class Reply(Card):
-    """What an application showed in answer to a command, press, choice or modal."""
+    """The application's answer to a command, press, choice or modal, as the person sees it."""
 
     def __init__(self, state: State, interaction: Interaction) -> None:
         self.interaction = interaction

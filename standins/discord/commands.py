@@ -188,7 +188,7 @@ def _texts(body: Json) -> Iterator[int]:
         yield from _texts(option)
 
 
-# What a person is offered
+# Commands offered to a person
 
 
 def offered(

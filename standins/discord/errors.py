@@ -1,4 +1,4 @@
-"""What goes wrong: refusals that Discord answers a bot with, and refusals that a person meets.
+"""Errors: refusals that Discord answers a bot with, and refusals that a person meets.
 
 ApiError            an HTTP error answer with Discord's JSON code
 PersonError         a person tried something that Discord's client would not let them do

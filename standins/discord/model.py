@@ -1,4 +1,4 @@
-"""What a Discord is made of. Plain data; the rules live in world.py, chat.py and interactions.py."""
+"""The records of a Discord. Plain data; the rules are in world.py, chat.py and interactions.py."""
 
 from __future__ import annotations
 

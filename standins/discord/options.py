@@ -1,4 +1,4 @@
-"""What a person typed after a command, turned into interaction data by the command's registered schema."""
+"""Turns the text that a person typed after a command into interaction data, by the command's schema."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@ Pack = Callable[[bytes], bytes]
 
 
 def packer(asked: str | None) -> Pack | None:
-    """What packs a connection's frames for `?compress=…`; None sends text.
+    """The compressor of a connection's frames for `?compress=…`; None sends text.
 
-    Clients that know zstd take text as well, so text is what they get where this Python has no zstd.
-    KeyError for a compression that Discord does not have.
+    Clients that know zstd also take text, so they get text if this Python has no zstd. Raises KeyError for a
+    compression that Discord does not have.
     """
     return {None: _plain, "zlib-stream": _zlib, "zstd-stream": _zstd}[asked]()
 

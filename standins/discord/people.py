@@ -123,7 +123,7 @@ class Person:
         return sorted(cards, key=lambda card: card.message.id)
 
     def messages(self, place: Channel | Guild) -> list[Card]:
-        """What the person sees in a channel (a server's first one), oldest first."""
+        """The messages that the person sees in a channel (a server's first one), oldest first."""
         seen = [m for m in self._visible(place).messages.values() if m.ephemeral_to in (None, self.id)]
         return [Card(self.state, self.user, message) for message in seen]
 

@@ -268,7 +268,7 @@ def message_json(world: State, message: Message) -> Json:
 
 
 def interaction_metadata_json(interaction: Interaction) -> Json:
-    """What a message says about the interaction that it answers."""
+    """A message's `interaction_metadata`: the interaction that it answers."""
     body: Json = {
         "id": str(interaction.id),
         "type": interaction.type,

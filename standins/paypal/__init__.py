@@ -17,7 +17,7 @@
         fake.events, fake.deliveries, fake.exchanges, fake.subscribe(), fake.trap.hits
 
 These helpers refuse with PayPalRefusal. `conformance.Conformance` given as `watch=` holds every exchange to
-PayPal's OpenAPI documents. What is left out, and where those are silent:
+PayPal's OpenAPI documents. For parts that are left out, and for gaps in those documents, see
 docs/decisions/0010-paypal-stand-in.md.
 """
 

@@ -1,4 +1,4 @@
-"""What a subscription has agreed to, and how it is shown."""
+"""The terms of a subscription, and its JSON."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def period_end(anchor: int, cycle: Obj, periods: int) -> int:
 
 
 def amount_of(plan: Obj, subscription: Subscription, cycle: Obj) -> Decimal:
-    """What a period costs; tax and shipping come on top where the period is not free."""
+    """The cost of a period. Tax and shipping are added unless the period is free."""
     price = price_of(cycle) * Decimal(subscription.quantity or 1)
     return taxed(plan, price) + subscription.shipping if price else price
 

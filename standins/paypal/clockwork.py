@@ -1,4 +1,4 @@
-"""What time does by itself: everything due is played in order, each at its own moment."""
+"""Plays everything that is due as time passes, in order, each at its own moment."""
 
 from __future__ import annotations
 

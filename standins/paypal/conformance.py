@@ -184,8 +184,8 @@ def _issues(node: Any) -> set[tuple[str, str]]:
 
 
 def _correct(transactions: Obj) -> None:
-    """What the document forbids and PayPal does: a subscription's id with its hyphen as a reference, and an
-    empty list where nothing was paid."""
+    """Allow two things that the document forbids and PayPal does: a subscription's id with its hyphen as a
+    reference, and an empty list where no payment was made."""
     schemas = transactions["components"]["schemas"]
     del schemas["transaction_info"]["properties"]["paypal_reference_id"]["pattern"]
     del schemas["search_response"]["properties"]["transaction_details"]["minItems"]

@@ -1,4 +1,4 @@
-"""What the merchant, the buyer's bank or PayPal does by hand; synchronous, takes effect at once."""
+"""Manual actions of the merchant, the buyer's bank or PayPal; synchronous, effective at once."""
 
 from __future__ import annotations
 

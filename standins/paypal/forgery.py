@@ -229,7 +229,7 @@ FORGERIES: dict[str, Forgery] = {
     "time moved": _shifted,
 }
 
-# What a header may become instead.
+# Replacements for a header.
 SPOILT: dict[str, tuple[str, str | None]] = {
     "no signature": ("PAYPAL-TRANSMISSION-SIG", None),
     "no id": ("PAYPAL-TRANSMISSION-ID", None),

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import jinja2
 from aiohttp import web
 
-from standins.paypal import people, words
+from standins.paypal import formatting, people
 from standins.paypal.clockwork import catch_up
 from standins.paypal.errors import PayPalRefusal
 from standins.paypal.state import Buyer, Subscription, World
@@ -39,7 +39,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self.templates.globals.update(
-            world=world, words=words, shop=world.settings, autopay=AUTOPAY, agree=AGREE, day=spoken
+            world=world, words=formatting, shop=world.settings, autopay=AUTOPAY, agree=AGREE, day=spoken
         )
 
     def add_to(self, app: web.Application) -> None:
@@ -194,7 +194,7 @@ class Pages:
 
 
 def _preview(subscription: Subscription, revision: dict[str, Any] | None) -> Subscription:
-    """What it would be after a revision."""
+    """The subscription as it would be after the revision."""
     if not revision:
         return subscription
     changed = {"plan_id": revision.get("plan_id", subscription.plan_id)}

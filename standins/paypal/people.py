@@ -1,4 +1,4 @@
-"""What buyers do: agree, decline, look at their automatic payments, stop one."""
+"""Actions of buyers: agree, decline, view their automatic payments, stop one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ Request = tuple[Subscription, Obj | None]  # the second: what a revision would c
 
 
 def asked(world: World, link: str) -> Request:
-    """What an approval link is about; `link`: the address or its ba_token. PayPalRefusal 404 when nothing."""
+    """The subscription behind an approval link. `link`: the address or its ba_token. Raises PayPalRefusal
+    404 if there is none."""
     found: Request | None = world.find("ba_token", _token(link))
     if found is None:
         raise missing()

@@ -8,7 +8,7 @@ from standins.paypal.state import Obj
 
 
 def make_plan(product_id: str, price: str, interval: str, currency: str, more: Obj) -> Obj:
-    """What POST /v1/billing/plans takes; `more` as PayPalServer.add_plan tells."""
+    """The body of POST /v1/billing/plans; PayPalServer.add_plan explains `more`."""
     cycles = [
         _cycle(currency, trial, unit, total) | {"tenure_type": "TRIAL"}
         for trial, unit, total in more.pop("trials", ())

@@ -230,7 +230,7 @@ class PayPalServer:
         """The token in use is good no longer, though it was promised to be."""
         self._desk.revoke()
 
-    # What happened
+    # Events and deliveries
 
     @property
     def events(self) -> list[Obj]:

@@ -1,6 +1,7 @@
-"""What a request may look like: small checks, put together; each returns the value or refuses with 400.
+"""Small checks of a request's fields, to be combined; each returns the value or refuses with 400.
 
-Limits are those of the OpenAPI documents. A name that the stand-in has no part for is refused, never ignored.
+The limits are those of the OpenAPI documents. A field that the stand-in does not implement is refused, never
+ignored.
 """
 
 from __future__ import annotations

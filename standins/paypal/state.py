@@ -28,7 +28,7 @@ class Clock(Protocol):
 
 @dataclass
 class Settings:
-    """What the account is like, and what goes wrong in it."""
+    """The properties of the account, and the faults of its API."""
 
     business_name: str = "Local shop"
     business_email: str = "shop@example.com"

@@ -125,7 +125,7 @@ def _get(world: World, call: Call, subscription_id: str) -> Answer:
     return 200, show(world, world.subscription(subscription_id), call.query.get("fields", ""))
 
 
-# What becomes of it
+# Later changes
 
 
 def _apt(subscription: Subscription, action: str, statuses: str) -> None:
@@ -225,7 +225,7 @@ def _patch(world: World, call: Call, subscription_id: str) -> Answer:
 
 
 class Patch:
-    """What may be changed without asking the buyer."""
+    """The fields that may be changed without the buyer's approval."""
 
     def __init__(self, world: World, subscription: Subscription) -> None:
         self.world, self.found = world, subscription

@@ -1,4 +1,4 @@
-"""What time and money do to a subscription: first payment, renewals, failures, ends."""
+"""The course of a subscription in time: first payment, renewals, failures, ends."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def currency_options(world: World, price: Obj) -> Obj:
 
 
 def amount_of(world: World, price: Obj, quantity: int, currency: str) -> int:
-    """What so many cost, minor units; fractions are rounded on the line, halves up."""
+    """The amount for a quantity, in minor units; fractions are rounded half up on the line."""
     if price["currency"] != currency:
         unit = Decimal(currency_options(world, price)[currency]["unit_amount"])
     else:

@@ -196,8 +196,8 @@ def run_out(world: World, session: Obj) -> Obj:
 
 
 def complete(world: World, session: Obj, method: Obj | None, name: str, email: str, code: str = "") -> Obj:
-    """What the Pay button does; `code`: a promotion code, if the page takes any. StripeRefusal 402 leaves the
-    session open for another card."""
+    """Pay, as the page's button does. `code`: a promotion code, if the page takes any. Raises
+    StripeRefusal 402 and leaves the session open for another card if the card fails."""
     if session["status"] != "open":
         raise StripeRefusal(400, f"This page has been {session['status']}; ask for a new one.")
     if code and not session["allow_promotion_codes"]:

@@ -1,4 +1,4 @@
-"""What an owner, a bank or bad luck does by hand in Stripe's dashboard; synchronous, takes effect at once."""
+"""Manual actions of an owner or a bank in Stripe's dashboard; synchronous, effective at once."""
 
 from __future__ import annotations
 

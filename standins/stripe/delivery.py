@@ -60,7 +60,7 @@ class Deliverer(shared.Deliverer):
         return json.dumps(shown, indent=2).encode()
 
     def resend(self, event: Obj) -> None:
-        """What the dashboard's resend button does."""
+        """Resend a notification, as the dashboard's button does."""
         for endpoint in self.world.all("webhook_endpoint", status="enabled"):
             self.plan_again(Delivery(event, endpoint, self._body(event, endpoint)))
 

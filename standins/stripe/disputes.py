@@ -18,7 +18,7 @@ EVIDENCE = (
 
 
 def open_dispute(world: World, charge: Obj, reason: str = "fraudulent") -> Obj:
-    """What the customer's bank does; there is no API for it."""
+    """Open a dispute, as the customer's bank does; Stripe has no API for it."""
     if charge["disputed"] or not charge["paid"]:
         raise StripeRefusal(
             400, f"Charge {charge['id']} cannot be disputed: it was not paid, or is disputed already."

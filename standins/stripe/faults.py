@@ -1,4 +1,4 @@
-"""What Stripe says where a fault makes it answer with an error."""
+"""Stripe's error bodies for faults that a test orders."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def _sums(world: World, subscription: Obj, reason: str, lines: list[Obj], invoic
 
 
 def preview(world: World, given: Obj) -> Obj:
-    """What the next invoice would be, stored nowhere (docs.stripe.com/api/invoices/create_preview)."""
+    """The next invoice, not stored (docs.stripe.com/api/invoices/create_preview)."""
     subscription = world.get("subscription", given.get("subscription", ""), "subscription")
     if (
         subscription["status"] not in ("active", "trialing", "past_due")

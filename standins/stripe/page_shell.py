@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from aiohttp import web
 
-from standins.stripe import words
+from standins.stripe import formatting
 from standins.stripe.cards import DECLINES_LATER, GOOD
 from standins.stripe.dates import spoken
 from standins.stripe.state import World
@@ -23,7 +23,7 @@ HEADERS = {
 
 
 class PageShell:
-    """What every hosted page needs: the world, the templates, and how a page is answered."""
+    """The parts that every hosted page needs: the world, the templates, and its HTTP answer."""
 
     def __init__(self, world: World, acted: Callable[[], None]) -> None:
         self.world, self.acted = world, acted
@@ -36,12 +36,12 @@ class PageShell:
         )
         self.templates.globals.update(
             business=world.settings,
-            money=words.money,
-            every=words.every,
+            money=formatting.money,
+            every=formatting.every,
             spoken=spoken,
-            state=words.state,
-            good_card=words.spaced(GOOD),
-            later_card=words.spaced(DECLINES_LATER),
+            state=formatting.state,
+            good_card=formatting.spaced(GOOD),
+            later_card=formatting.spaced(DECLINES_LATER),
         )
 
     def show(self, template: str, status: int = 200, **values: Any) -> web.Response:

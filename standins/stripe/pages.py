@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from standins.stripe import billing, invoice_api, invoices, page_shell, people, words
+from standins.stripe import billing, formatting, invoice_api, invoices, page_shell, people
 from standins.stripe.checkout import line_items
 from standins.stripe.clockwork import catch_up
 from standins.stripe.dates import spoken
@@ -143,9 +143,9 @@ class Pages(PageShell):
         charge = self.world.tables.get("charge", {}).get(request.match_info["id"])
         if charge is None or not charge["paid"]:
             return self.sorry(404, "Nothing here", "There is no such receipt.")
-        paid = words.money(charge["amount"], charge["currency"])
+        paid = formatting.money(charge["amount"], charge["currency"])
         text = f"{paid} paid on {spoken(charge['created'])} with the card ending in "
         text += charge["payment_method_details"]["card"]["last4"] + "."
         if charge["amount_refunded"]:
-            text += f" {words.money(charge['amount_refunded'], charge['currency'])} was refunded."
+            text += f" {formatting.money(charge['amount_refunded'], charge['currency'])} was refunded."
         return self.show("notice.html", title="Receipt", text=text, back=None, good=True)

@@ -1,7 +1,7 @@
-"""What a request may carry: Stripe's names and types from the stripe package's own TypedDicts.
+"""Parameters of requests: Stripe's names and types from the stripe package's own TypedDicts.
 
-Three kinds of parameter: unknown to Stripe (refused as Stripe does), known to Stripe but without a part
-in this stand-in (refused, saying so, never silently ignored), and handled (turned into Python values).
+Three kinds of parameter: unknown to Stripe (refused as Stripe does), known to Stripe but not implemented here
+(refused with that reason, never silently ignored), and handled (turned into Python values).
 """
 
 from __future__ import annotations

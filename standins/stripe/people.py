@@ -1,4 +1,4 @@
-"""What people do on the hosted pages, without the pages: the pages and the tests call the same functions."""
+"""Actions of people on the hosted pages; the pages and the tests call the same functions."""
 
 from __future__ import annotations
 

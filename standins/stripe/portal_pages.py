@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from standins.stripe import people, words
+from standins.stripe import formatting, people
 from standins.stripe.billing import method_for
 from standins.stripe.cancel import OVER
 from standins.stripe.clockwork import catch_up
@@ -113,8 +113,8 @@ class PortalPages:
             rows=[
                 {
                     "subscription": row,
-                    "name": words.plan_name(self.world, row),
-                    "cost": words.cost(self.world, row),
+                    "name": formatting.plan_name(self.world, row),
+                    "cost": formatting.cost(self.world, row),
                     "method": method,
                     "choices": self._others(session, row),
                 }
@@ -148,8 +148,8 @@ class PortalPages:
             row = people.own(self.world, session, name)
             values |= {
                 "row": row,
-                "name": words.plan_name(self.world, row),
-                "cost": words.cost(self.world, row),
+                "name": formatting.plan_name(self.world, row),
+                "cost": formatting.cost(self.world, row),
                 "choices": [
                     (price, self.world.by_id[price["product"]]["name"])
                     for price in self._others(session, row)

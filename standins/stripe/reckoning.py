@@ -1,4 +1,4 @@
-"""What an invoice comes to: discounts in their order, then taxes, each rounded on its line, halves up."""
+"""Computes an invoice's total: discounts in order, then taxes, each rounded half up on its line."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _round(value: Decimal) -> int:
 
 
 def _discount(world: World, subscription: Obj, lines: Sequence[Obj]) -> list[int]:
-    """What each line leaves."""
+    """The amount that remains on each line."""
     left = [int(line["amount"]) for line in lines]
     open_lines = [n for n, line in enumerate(lines) if line["discountable"]]
     by_line = {n: list(in_force(world, subscription, lines[n], world.now())) for n in open_lines}

@@ -233,7 +233,7 @@ class StripeServer:
         self.acted()
         return found
 
-    # What happened
+    # Events and deliveries
 
     @property
     def events(self) -> list[Obj]:

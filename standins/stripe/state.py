@@ -38,7 +38,7 @@ class Clock(Protocol):
 
 @dataclass
 class Settings:
-    """What an owner sets in Stripe's dashboard."""
+    """Settings that an owner makes in Stripe's dashboard."""
 
     business_name: str = "Local Stripe"
     country: str = "US"

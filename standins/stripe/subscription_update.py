@@ -17,7 +17,7 @@ AFTER_THE_END = {"metadata", "cancellation_details", "expand"}
 
 
 class Due(IntEnum):
-    """What a change must bill at once."""
+    """The charges that a change must bill at once."""
 
     NOTHING = 0
     PRORATIONS = 1

@@ -40,7 +40,7 @@ def _refuse_now(world: World, subscription: Obj) -> None:
 
 
 def price_of(world: World, subscription: Obj) -> int:
-    """What a period costs, minor units."""
+    """The cost of a period, in minor units."""
     items = billing.items_of(subscription)
     currency = subscription["currency"]
     return sum(catalog.amount_of(world, world.by_id[i["price"]], i["quantity"], currency) for i in items)
@@ -190,7 +190,7 @@ def pause(world: World, given: Obj, subscription_id: str) -> Obj:
 
 
 def resume(world: World, given: Obj, subscription_id: str) -> Obj:
-    """From status paused; the period starts anew unless told otherwise, and is billed."""
+    """From status paused. A new period starts unless told otherwise, and is billed."""
     subscription = world.get("subscription", subscription_id)
     if subscription["status"] != "paused":
         raise StripeRefusal(400, f"Subscription {subscription_id} is not paused, it cannot be resumed.")

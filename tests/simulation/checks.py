@@ -11,8 +11,8 @@ from standins.discord.permissions import MANAGE_ROLES, guild_permissions, top_po
 from standins.stripe.state import Obj
 from tests.simulation import paypal_rules
 from tests.simulation.model import Decision, PlanFacts
+from tests.simulation.role_notices import RoleNotices
 from tests.simulation.stage import Stage
-from tests.simulation.words import Words
 
 _PENDING = """
     SELECT (SELECT count(*) FROM inbox WHERE done_at IS NULL) + (SELECT count(*) FROM stale)
@@ -32,7 +32,7 @@ class Checks:
         self.stage, self.model = stage, stage.model
         self._ended: set[str] = set()
         self._said: set[tuple[str, object]] = set()
-        self._words = Words(stage)
+        self._words = RoleNotices(stage)
         self._in_step()
         stage.on_roles = self._roles_changed  # a stand-in is opened up
         stage.on_told = self._told  # a stand-in is opened up

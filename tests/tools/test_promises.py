@@ -18,7 +18,7 @@ NAMED = {test for promise in PROMISES for test in promise.tests}
 
 
 def test_the_page_is_made_from_the_tables() -> None:
-    assert page() == TEXT, "make promises N=page writes it anew"
+    assert page() == TEXT, "make promises N=page rewrites it"
 
 
 def test_every_promise_has_tests_and_guards() -> None:
@@ -70,8 +70,10 @@ def test_what_passed_is_counted_and_a_failure_spoils_it_all(small: Path) -> None
     assert run(["test_it.py", "test_red.py"]) is None
 
 
-def test_a_fault_that_no_promise_names_is_told(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (small / "tests" / "faults").mkdir(parents=True)
-    (small / "tests" / "faults" / "test_new.py").touch()
+def test_make_promises_names_an_attack_that_no_promise_lists(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (small / "tests" / "crashes").mkdir(parents=True)
+    (small / "tests" / "crashes" / "test_new.py").touch()
     assert not promises.prove()
-    assert "tests/faults/test_new.py" in capsys.readouterr().out
+    assert "tests/crashes/test_new.py" in capsys.readouterr().out

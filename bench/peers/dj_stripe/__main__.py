@@ -1,8 +1,8 @@
-"""`python -m bench.peers.dj_stripe DATABASE SECRET`: Django with dj-stripe; its port goes to stdout.
+"""`python -m bench.peers.dj_stripe DATABASE SECRET`: Django with dj-stripe; prints its port to stdout.
 
-The cheapest set-up that still checks and keeps every event: one process, connections that stay open, hardly
-any middleware, no log line for each event, and a callback that leaves handling them to somebody later. What
-dj-stripe does without the callback, asking Stripe for objects before it answers, is not measured.
+The cheapest set-up that still verifies and stores every event: one process, persistent connections, hardly
+any middleware, no log line for each event, and a callback that leaves the handling to a later worker. Without
+that callback dj-stripe asks Stripe for objects before it answers; this is not measured.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the club, the banks and the providers do by hand, for one subscription at a time, whoever bills it."""
+"""Manual actions of the club, the banks and the providers, for one subscription at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the dashboards have in common: rows for the page, and buttons that are there when they fit."""
+"""The parts that all dashboards share: rows for the page, and buttons that appear when they apply."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ class Desk(ABC, Generic[S]):
 
     @abstractmethod
     def _facts(self, subscription: S) -> Row:
-        """What the page shows of it: created, product, status, alive, line, next_at, fails_next, others."""
+        """The fields that the page shows: created, product, status, alive, line, next_at, fails_next,
+        others."""
 
     def rows(self) -> list[Row]:
         """Every subscription as the page lists it."""

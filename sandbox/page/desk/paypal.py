@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sandbox.page.desk.base import Button, Desk, Row
 from sandbox.stage import Stage
-from standins.paypal import PayPalRefusal, Subscription, words
+from standins.paypal import PayPalRefusal, Subscription, formatting
 from standins.paypal.agreement import cycles_of
 from standins.paypal.billing import OVER
 from standins.paypal.money import spoken as money
@@ -52,12 +52,16 @@ class PayPalDesk(Desk[Subscription]):
 
     def _facts(self, subscription: Subscription) -> Row:
         alive, paid = _is_alive(subscription), self._paid_through(subscription)
-        line = (words.badge(subscription), words.cost(self.world, subscription), words.sentence(subscription))
-        said = f"{words.badge(subscription)} · paid until {spoken(paid)}" if paid else "Ended"
+        line = (
+            formatting.badge(subscription),
+            formatting.cost(self.world, subscription),
+            formatting.sentence(subscription),
+        )
+        said = f"{formatting.badge(subscription)} · paid until {spoken(paid)}" if paid else "Ended"
         return {
             "created": subscription.created,
-            "product": words.plan_name(self.world, subscription),
-            "status": words.badge(subscription).lower(),
+            "product": formatting.plan_name(self.world, subscription),
+            "status": formatting.badge(subscription).lower(),
             "alive": alive,
             "line": " · ".join(line) if alive else said,
             "next_at": self._next_charge(subscription) or (paid and paid + AFTER_END),
@@ -110,7 +114,7 @@ def plan_words(plan: Obj) -> str:
     cycle = cycles_of(plan)[-1]
     price = cycle["pricing_scheme"]["fixed_price"]
     amount = money(Decimal(price["value"]), price["currency_code"])
-    return f"{plan['name']} at PayPal, {amount} {words.every(cycle)}"
+    return f"{plan['name']} at PayPal, {amount} {formatting.every(cycle)}"
 
 
 def _is_alive(subscription: Subscription) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.page.desk.base import Button, Desk, Row
 from sandbox.stage import Stage
-from standins.stripe import StripeRefusal, words
+from standins.stripe import StripeRefusal, formatting
 from standins.stripe.billing import period_end
 from standins.stripe.cancel import OVER
 
@@ -55,12 +55,12 @@ class StripeDesk(Desk[Json]):
         return int(subscription["metadata"].get("discord_user_id", 0)) or None
 
     def _facts(self, subscription: Json) -> Row:
-        badge, sentence = words.state(subscription)
+        badge, sentence = formatting.state(subscription)
         alive = _alive(subscription)
-        line = " · ".join(filter(None, (badge, words.cost(self.world, subscription), sentence)))
+        line = " · ".join(filter(None, (badge, formatting.cost(self.world, subscription), sentence)))
         return {
             "created": subscription["created"],
-            "product": words.plan_name(self.world, subscription),
+            "product": formatting.plan_name(self.world, subscription),
             "status": subscription["status"].replace("_", " "),
             "alive": alive,
             "line": line if alive else "Ended",
@@ -70,7 +70,7 @@ class StripeDesk(Desk[Json]):
         }
 
     def _others(self, subscription: Json) -> list[Json]:
-        """What it can be switched to."""
+        """The prices that the subscription can be switched to."""
         now = subscription["items"]["data"][0]["price"]
         prices = [price for price in self.world.all("price", active=True) if price["recurring"]]
         return [
@@ -107,7 +107,7 @@ class StripeDesk(Desk[Json]):
 def price_words(stage: Stage, price: Json) -> str:
     """Product, amount and interval: Gold, €5.00 per month."""
     product = stage.stripe.world.get("product", price["product"])["name"]
-    return f"{product}, {words.money(price['unit_amount'], price['currency'])} {words.every(price)}"
+    return f"{product}, {formatting.money(price['unit_amount'], price['currency'])} {formatting.every(price)}"
 
 
 def _next_moment(subscription: Json) -> int:

@@ -16,7 +16,7 @@ _SILENT = (
 )
 
 
-class Words:
+class RoleNotices:
     """Remembers the last change of each role that the bot made to a member."""
 
     def __init__(self, stage: Stage) -> None:

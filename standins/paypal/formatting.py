@@ -46,7 +46,7 @@ def _part(plan: Obj, subscription: Subscription, cycle: Obj) -> tuple[str, str]:
 
 
 def due_today(world: World, subscription: Subscription) -> str:
-    """What agreeing takes at once."""
+    """The sum that agreeing charges at once."""
     plan = plan_of(world, subscription)
     due = fee_of(plan)
     cycle = current_cycle(plan, {})
@@ -76,7 +76,7 @@ def _owes(subscription: Subscription) -> bool:
 
 
 def sentence(subscription: Subscription) -> str:
-    """What happens next, or has happened."""
+    """The next thing that happens to the subscription, or the last that did."""
     if subscription.retry_at is not None:
         return f"The last payment failed. It is tried again on {day(subscription.retry_at)}."
     if subscription.status == "ACTIVE" and subscription.next_at is not None:
