@@ -1,6 +1,6 @@
-"""The options `plan` and `subscription`: what is suggested while typing, and what was meant in the end.
+"""The options `plan` and `subscription`: suggestions while the caller types, and what the caller chose.
 
-A suggestion's value is a key of ours; whatever else is typed is looked for among what the caller may see.
+The value of a suggestion is a key of the ledger; other text is matched with names that the caller may see.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from billing.use_cases.subscribe import load_sale
 from cogs.core.base import Interaction
 from cogs.core.interactions import locale_of, require_admin
 from cogs.core.keys import parse_key
-from cogs.views.subscription import Audience, load_views, option_of
+from cogs.views.audience import Audience
+from cogs.views.subscription import load_views, option_of
 from cogs.views.text import plain
+from i18n import tr
 
 if TYPE_CHECKING:
     from cogs.core.base import BaseBot
@@ -37,12 +39,10 @@ SERVERS_PATIENCE = 2.0  # seconds; Discord waits three for suggestions
 MEMBERSHIP_FRESH = 60  # seconds
 MEMBERSHIPS_KEPT = 10_000
 PLAN = "plan:"
-NO_PLAN = "There is no such plan here. /subscribe shows what is on sale."
-NO_SUBSCRIPTION = "You have no such subscription. /subscriptions lists yours."
 
 
 def matching(choices: Iterable[tuple[str, str]], typed: str) -> list[Choice]:
-    """Of (label, value) those that contain what was typed, as many as Discord shows."""
+    """The (label, value) pairs whose label contains the typed text, at most 25."""
     wanted = typed.casefold().strip()
     fitting = (
         Choice(name=plain(label) or value, value=value)
@@ -53,7 +53,7 @@ def matching(choices: Iterable[tuple[str, str]], typed: str) -> list[Choice]:
 
 
 async def suggest_sale(interaction: Interaction, typed: str) -> list[Choice]:
-    """Plans on sale in this server; in a DM those of the servers that bot and caller share."""
+    """Suggest the plans on sale in this server; in a DM, those of all servers that bot and caller share."""
     try:
         plans = await on_sale(interaction)
     except DuesError as error:
@@ -68,7 +68,7 @@ async def suggest_sale(interaction: Interaction, typed: str) -> list[Choice]:
 
 
 async def on_sale(interaction: Interaction) -> list[Plan]:
-    """The plans that the caller can choose from here."""
+    """The plans on sale in this server; in a DM, those of all servers that bot and caller share."""
     ports = interaction.client.ports
     here = interaction.client.get_guild(interaction.guild_id or 0)
     if here is not None:
@@ -80,8 +80,8 @@ async def on_sale(interaction: Interaction) -> list[Plan]:
 
 
 async def shared_servers(interaction: Interaction) -> list[int]:
-    """Servers with plans that the caller is a member of, as Discord says; those known not to answer in time
-    are left out."""
+    """The ids of servers that sell plans and have the caller as a member, by Discord's answer. Servers for
+    which Discord does not answer in time are left out."""
     client, ports = interaction.client, interaction.client.ports
     selling = {p.guild_id for p in await ports.ledger.load_plans(None) if client.get_guild(p.guild_id)}
     theirs = {
@@ -101,7 +101,8 @@ async def shared_servers(interaction: Interaction) -> list[int]:
 
 
 async def _is_member(client: BaseBot, guild_id: int, user_id: int) -> bool:
-    """Whether Discord knows the member; its last answer will do for a minute, as every key asks this."""
+    """Whether the user is a member of the server; Discord's answer is cached for a minute, because every
+    keystroke asks this."""
     known, until = client.memberships.get((guild_id, user_id), (False, 0.0))
     if client.ports.clock.now() < until:
         return known
@@ -120,48 +121,52 @@ async def _is_member(client: BaseBot, guild_id: int, user_id: int) -> bool:
 
 
 async def find_plan(interaction: Interaction, text: str) -> Plan:
-    """The plan that a member meant; hidden ones only by their whole name, as keys can be counted up."""
+    """The plan that a member chose. Hidden plans are found by their whole name only, because a key can be
+    guessed."""
     ports = interaction.client.ports
     here = interaction.client.get_guild(interaction.guild_id or 0)
     servers = [here.id] if here is not None else await shared_servers(interaction)
     plans = [p for g in servers for p in await ports.ledger.load_plans(g)]
-    return _meant([p for p in plans if not (p.hidden and text == f"{PLAN}{p.id}")], text, NO_PLAN)
+    return _meant(
+        [p for p in plans if not (p.hidden and text == f"{PLAN}{p.id}")], text, "error.no_such_plan"
+    )
 
 
 async def find_offered(interaction: Interaction, guild_id: int, plan_id: int) -> Plan:
-    """The plan of a button. Its numbers can be counted up, so it is found by members of its server only, and
-    a hidden one by those who pay or paid for it."""
+    """The plan of a button. Its ids can be guessed, so only members of its server find it, and a hidden plan
+    only those who pay or have paid for it."""
     ports, who = interaction.client.ports, interaction.user.id
     plan = await load_plan_of(ports, guild_id, plan_id)
     try:
         if interaction.guild_id != guild_id:
             await ports.roles.fetch_member(guild_id, who)
     except MemberGone:
-        raise NotFound(NO_PLAN) from None
+        raise NotFound(tr("error.no_such_plan")) from None
     own = await ports.ledger.load_subscriptions_of(who) if plan.hidden else []
     if plan.hidden and not any(plans_of(s, [plan]) for s in own):
-        raise NotFound(NO_PLAN)
+        raise NotFound(tr("error.no_such_plan"))
     return plan
 
 
-def _meant(plans: Sequence[Plan], text: str, none: str) -> Plan:
+def _meant(plans: Sequence[Plan], text: str, unknown: str) -> Plan:
+    """The plan of that key or name; NotFound with the text of code `unknown` for none, and for several."""
     by_key = [p for p in plans if text == f"{PLAN}{p.id}"]
     by_name = [p for p in plans if p.name.casefold() == text.casefold().strip()]
     found = by_key or by_name
     if len(found) > 1:
-        raise NotFound("Several plans are called that. Choose one from the list that appears while you type.")
+        raise NotFound(tr("error.several_plans"))
     if not found:
-        raise NotFound(none)
+        raise NotFound(tr(unknown))
     return found[0]
 
 
 async def suggest_plans(interaction: Interaction, typed: str) -> list[Choice]:
-    """All plans of the server that its admin can edit."""
+    """Suggest the plans of the server to its admin, without removed ones."""
     return await _suggest_for_admin(interaction, typed, removed=False)
 
 
 async def suggest_all_plans(interaction: Interaction, typed: str) -> list[Choice]:
-    """The same with those that were removed, which members may still pay for."""
+    """Suggest the plans of the server to its admin, with removed ones, which members may still pay for."""
     return await _suggest_for_admin(interaction, typed, removed=True)
 
 
@@ -173,26 +178,26 @@ async def _suggest_for_admin(interaction: Interaction, typed: str, *, removed: b
         log.info("no suggestions: %s", error)
         return []
     plans.sort(key=lambda plan: plan.removed_at is not None)
-    labels = [p.name if p.removed_at is None else f"{p.name} (removed)" for p in plans]
+    labels = [p.name if p.removed_at is None else tr("choice.removed_plan", plan=p.name) for p in plans]
     return matching(zip(labels, (f"{PLAN}{p.id}" for p in plans), strict=True), typed)
 
 
 async def find_admin_plan(ports: Ports, guild_id: int, text: str, *, removed: bool = False) -> Plan:
-    """The plan of this server that its admin meant."""
+    """The plan of this server that its admin chose."""
     plans = await ports.ledger.load_plans(guild_id, removed=removed)
     kept = [p for p in plans if p.removed_at is None]
-    plan = _meant(_preferred(plans, kept, text), text, "There is no such plan here. /plans list shows them.")
+    plan = _meant(_preferred(plans, kept, text), text, "error.no_such_plan_for_admin")
     return plan if removed else await load_plan_of(ports, guild_id, plan.id)
 
 
 def _preferred(plans: list[Plan], kept: list[Plan], text: str) -> list[Plan]:
-    """A removed plan may share its name with one on sale, which is then the one that is meant."""
+    """Prefer plans on sale: a removed plan may have the same name as one of them."""
     named = [p for p in kept if p.name.casefold() == text.casefold().strip()]
     return named or plans
 
 
 async def suggest_own(interaction: Interaction, typed: str) -> list[Choice]:
-    """The caller's own subscriptions."""
+    """Suggest the caller's own subscriptions."""
     ports = interaction.client.ports
     try:
         own = await ports.ledger.load_subscriptions_of(interaction.user.id)
@@ -206,7 +211,7 @@ async def suggest_own(interaction: Interaction, typed: str) -> list[Choice]:
 
 
 async def find_own(ports: Ports, member_id: int, text: str) -> Subscription:
-    """The caller's own subscription of that key, id or plan name; NotFound for anything else."""
+    """The caller's own subscription with that key, id or plan name; NotFound for none and for several."""
     own = await ports.ledger.load_subscriptions_of(member_id)
     key, wanted = parse_key(text), text.casefold().strip()
     exact = [s for s in own if s.key == key or s.key.id == text.strip()]
@@ -215,7 +220,7 @@ async def find_own(ports: Ports, member_id: int, text: str) -> Subscription:
     named = [s for s in await load_views(ports, own) if s.name.casefold() == wanted]
     alive = [s for s in named if s.right is not None] or named
     if len(alive) > 1:
-        raise NotFound("You have several of that name. Choose one from the list that appears while you type.")
+        raise NotFound(tr("error.several_subscriptions"))
     if not alive:
-        raise NotFound(NO_SUBSCRIPTION)
+        raise NotFound(tr("error.no_such_subscription"))
     return alive[0].subscription

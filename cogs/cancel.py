@@ -1,4 +1,4 @@
-"""/cancel: a member ends the renewal of their own subscription, and may take that back until it ends."""
+"""/cancel: a member stops their own subscription from renewing, and can undo that until it ends."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from cogs.core.keys import key_text
 from cogs.manage import choice_card, key_of, own_page
 from cogs.translator import described
 from cogs.views import layout
+from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
-from cogs.views.ownership_notices import NONE_KNOWN
 from cogs.views.receipt import OwnPage, others, receipt_card, stays
-from cogs.views.subscription import Audience, SubscriptionView, back_button, load_views
-from cogs.views.text import NOT_AGAIN, day, escaped
+from cogs.views.subscription import SubscriptionView, back_button, load_views
+from cogs.views.text import day, escaped
+from i18n import tr
 
 
 class Cancel(commands.Cog):
-    """Ask once, cancel, hand a receipt with the way back."""
+    """Ask for a confirmation, cancel, and show a receipt whose button undoes it."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {
@@ -46,7 +47,7 @@ class Cancel(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)
     async def cancel(self, interaction: Interaction, subscription: str | None = None) -> None:
-        """Say what would stop and when, and ask."""
+        """Say what would end and when, and ask for a confirmation."""
         await defer(interaction)
         ports, member_id = interaction.client.ports, interaction.user.id
         if subscription is not None:
@@ -54,24 +55,24 @@ class Cancel(commands.Cog):
         else:
             candidates = cancellable(await ports.ledger.load_subscriptions_of(member_id))
         if not candidates:
-            raise NotFound(NONE_KNOWN)
+            raise NotFound(tr("error.no_known_subscription"))
         if len(candidates) == 1:
             await _ask(interaction, candidates[0].key)
         else:
             await respond(interaction, await choice_card(interaction, candidates, "cancelwhich"))
 
     async def pressed(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """The button Cancel of a card."""
+        """Handle the button Cancel of a card."""
         await defer(interaction)
         await _ask(interaction, key_of(pressed.rest))
 
     async def chosen(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """One of several."""
+        """Handle the choice among several subscriptions."""
         await defer(interaction, replace=True)
         await _ask(interaction, key_of(pressed.chosen))
 
     async def confirmed(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """The danger button: what it said is done, and where that has changed it is asked anew."""
+        """Handle the danger button: cancel on the terms that it showed, or ask again if they have changed."""
         ports, member_id = interaction.client.ports, interaction.user.id
         agreed, _, key_part = pressed.rest.partition(":")
         key = key_of(key_part)
@@ -79,27 +80,27 @@ class Cancel(commands.Cog):
         try:
             as_agreed = _terms(await preview_cancel(ports, member_id, key)) == agreed
         except Conflict:
-            await _ask(interaction, key)  # which says so, with the way back
+            await _ask(interaction, key)  # which says so, with the button to resume
             return
         if not as_agreed:
-            await _ask(interaction, key, "What this would do has changed meanwhile, so please look again.\n")
+            await _ask(interaction, key, tr("cancel.changed") + "\n")
             return
         receipt = await cancel(ports, member_id, key)
         await _hand(interaction, receipt)
 
     async def kept(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """The other button."""
-        await respond(interaction, layout.note("Nothing was changed."), replace=True)
+        """Handle the button that keeps the subscription: nothing changes."""
+        await respond(interaction, layout.note(tr("cancel.kept")), replace=True)
 
     async def resumed(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """The way back."""
+        """Handle the button Resume: undo a cancellation."""
         await defer(interaction)
         receipt = await resume(interaction.client.ports, interaction.user.id, key_of(pressed.rest))
         await _hand(interaction, receipt)
 
 
 def cancellable(own: list[Subscription]) -> list[Subscription]:
-    """Those that would go on; where none would, those that are cancelled already, to say so."""
+    """The subscriptions that would renew; if there are none, those already cancelled, to say so."""
     running = [s for s in own if s.status is not Status.ENDED]
     return [s for s in running if not s.ends_with_period] or running
 
@@ -107,7 +108,7 @@ def cancellable(own: list[Subscription]) -> list[Subscription]:
 async def _ask(interaction: Interaction, key: SubscriptionKey, before: str = "") -> None:
     shown, place, fresh = await _shown(interaction, key)
     if not fresh:
-        before += f"{shown.title} gives no answer just now, so this is what was known last.\n"
+        before += tr("cancel.not_answering", provider=shown.title) + "\n"
     try:
         preview = await preview_cancel(interaction.client.ports, interaction.user.id, key)
     except Conflict as done:
@@ -115,8 +116,8 @@ async def _ask(interaction: Interaction, key: SubscriptionKey, before: str = "")
         return
     who, rest = interaction.user.id, f"{_terms(preview)}:{key_text(key)}"
     row = layout.row(
-        layout.button("Cancel subscription", "cancelyes", who, rest, style=layout.Style.danger),
-        layout.button("Keep it", "keep", who),
+        layout.button(tr("button.cancel_subscription"), "cancelyes", who, rest, style=layout.Style.danger),
+        layout.button(tr("button.keep_subscription"), "keep", who),
     )
     await respond(
         interaction, layout.note(before + _question(shown, preview, place), row, colour=layout.WARN)
@@ -124,7 +125,8 @@ async def _ask(interaction: Interaction, key: SubscriptionKey, before: str = "")
 
 
 async def _shown(interaction: Interaction, key: SubscriptionKey) -> tuple[SubscriptionView, Audience, bool]:
-    """As the provider has it now; False at the end where it gave no answer."""
+    """The subscription as the provider has it now, and True; as the ledger has it, and False, if the provider
+    does not answer."""
     ports = interaction.client.ports
     own, fresh = await refresh(ports, await find_own(ports, interaction.user.id, key_text(key)))
     (shown,) = await load_views(ports, [own], closely=True)
@@ -132,42 +134,39 @@ async def _shown(interaction: Interaction, key: SubscriptionKey) -> tuple[Subscr
 
 
 def _terms(preview: Preview) -> str:
-    """What the member is shown and agrees to, in short: at once, or until when the roles stay."""
+    """The terms that the member agrees to, for a custom id: at once, or until when the roles stay."""
     return f"{'end' if preview.kind is IntentKind.CANCEL_AT_PERIOD_END else 'now'}{preview.stays_until or ''}"
 
 
 def _question(shown: SubscriptionView, preview: Preview, place: Audience) -> str:
-    said = [f"### Cancel {escaped(shown.name)}?", f"in **{escaped(place.server(shown.guild_id))}**"]
+    plan, server = escaped(shown.name), escaped(place.server(shown.guild_id))
+    said = [f"### {tr('cancel.question', plan=plan)}", tr("card.server", server=server)]
     if shown.subscription.renews:
-        said.append(f"Now: {sums_words(shown.subscription, place.locale, shown.sums.charges)}.")
+        price = sums_words(shown.subscription, place.locale, shown.sums.charges)
+        said.append(tr("cancel.price", price=price))
     until = preview.stays_until
     if preview.kind is IntentKind.CANCEL_NOW:
-        said.append(f"It ends **at once**, as nothing is paid for the time ahead. {NOT_AGAIN}")
-        said += stays(shown, place, None)
+        said += [_ends(tr("cancel.ends_at_once")), *stays(shown, place, None)]
     elif until is None:
-        said.append(f"It stops renewing at the end of the paid period. {NOT_AGAIN}")
-        said += others(shown, place)
+        said += [_ends(tr("cancel.ends_with_period")), *others(shown, place)]
     elif preview.final:
-        said.append(f"{shown.title} ends it at once and for good. {NOT_AGAIN}")
-        said += stays(shown, place, until)
-        said.append(
-            "**This cannot be taken back**; if you subscribe again, that starts when the paid time ends."
-        )
+        said += [_ends(tr("cancel.final", provider=shown.title)), *stays(shown, place, until)]
+        said.append(tr("cancel.no_undo"))
     else:
-        said.append(f"It stops renewing and ends on {day(until)}. {NOT_AGAIN}")
-        said += stays(shown, place, until)
+        said += [_ends(tr("cancel.ends_on", day=day(until))), *stays(shown, place, until)]
         if not preview.by_admins:
-            said.append("You can take this back until it ends.")
+            said.append(tr("cancel.undo"))
     if preview.by_admins:
-        said.append(
-            "The server's admins have stopped it already. If you cancel it too, it stays cancelled even if "
-            "they take that back."
-        )
+        said.append(tr("cancel.stopped_by_admins"))
     return "\n".join(said)
 
 
+def _ends(how: str) -> str:
+    return f"{how} {tr('sum.not_again')}"
+
+
 async def _hand(interaction: Interaction, receipt: Receipt) -> None:
-    """The receipt, here and, where direct messages are open, there, be it too late for here."""
+    """Send the receipt as the reply and by DM; the DM is sent even if the interaction has expired."""
     (shown,) = await load_views(interaction.client.ports, [receipt.subscription])
     place = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
     try:
@@ -182,7 +181,7 @@ async def _hand(interaction: Interaction, receipt: Receipt) -> None:
 
 
 async def _own_page(interaction: Interaction, intent: Intent) -> OwnPage:
-    """Where a member can cancel by their own hand what the bot could not, if there is a way."""
+    """The provider's page, if the bot could not cancel and the member can do it there themselves."""
     barred = why_held(intent) or intent.state is IntentState.FAILED
     if barred and intent.kind is not IntentKind.RESUME:
         with suppress(ProviderError):

@@ -16,10 +16,10 @@ from cogs.core.interactions import defer, follow_up, locale_of, require_admin, r
 from cogs.core.permissions import can_write, is_owner, powers_of, require_seen
 from cogs.translator import described
 from cogs.views import layout
+from cogs.views.audience import Audience
 from cogs.views.brake import brake_card
 from cogs.views.layout import Card
 from cogs.views.notices import notice_card
-from cogs.views.subscription import Audience
 from cogs.views.text import escaped
 from cogs.views.unpaid_holders import find_holders
 

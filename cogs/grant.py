@@ -24,8 +24,8 @@ from cogs.core.interactions import defer, locale_of, require_admin, respond
 from cogs.core.permissions import cannot_give, require_plan_sellable
 from cogs.translator import described
 from cogs.views import layout
+from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
-from cogs.views.subscription import Audience
 from cogs.views.text import day, escaped
 from i18n import tr
 

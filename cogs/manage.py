@@ -9,29 +9,21 @@ from billing.errors import Conflict, NotFound
 from billing.model import Status, Subscription, SubscriptionKey
 from billing.ports import Ports
 from billing.use_cases.manage import manage_link
-from cogs.autocomplete import NO_SUBSCRIPTION, find_own, suggest_own
+from cogs.autocomplete import find_own, suggest_own
 from cogs.core.base import Interaction
 from cogs.core.components import Action, ComponentPress
 from cogs.core.interactions import defer, locale_of, respond
 from cogs.core.keys import parse_key
 from cogs.translator import described
 from cogs.views import layout
-from cogs.views.ownership_notices import NONE_KNOWN
+from cogs.views.audience import Audience
 from cogs.views.receipt import OwnPage
-from cogs.views.subscription import Audience, load_views, option_of
-
-OWN_LINK = (
-    "Here you can change how you pay, see your invoices and cancel. The link is yours alone and works for a "
-    "short while: do not pass it on."
-)
-SIGN_IN = (
-    "Sign in at {title} with the account that you pay with. There you can change how you pay, see your "
-    "payments and cancel; cancelling there is final, and you keep what is paid, as with /cancel."
-)
+from cogs.views.subscription import load_views, option_of
+from i18n import tr
 
 
 class Manage(commands.Cog):
-    """The link, made for the caller at that moment and shown to nobody else."""
+    """Show a fresh link to the provider's page, to the caller only."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"manage": self.pressed, "managewhich": self.chosen}
@@ -42,7 +34,7 @@ class Manage(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)
     async def manage(self, interaction: Interaction, subscription: str | None = None) -> None:
-        """One subscription is taken at once; of several one is chosen."""
+        """Show the link of the only subscription at once, or ask which of several is meant."""
         await defer(interaction)
         ports, member_id = interaction.client.ports, interaction.user.id
         if subscription is not None:
@@ -50,46 +42,44 @@ class Manage(commands.Cog):
         else:
             candidates = manageable(await ports.ledger.load_subscriptions_of(member_id))
         if not candidates:
-            raise NotFound(NONE_KNOWN)
+            raise NotFound(tr("error.no_known_subscription"))
         if len(candidates) == 1:
             await _show_link(interaction, candidates[0].key)
         else:
             await respond(interaction, await choice_card(interaction, candidates, "managewhich"))
 
     async def pressed(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """The button Manage of a card."""
+        """Handle the button Manage of a card."""
         await defer(interaction)
         await _show_link(interaction, key_of(pressed.rest))
 
     async def chosen(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """One of several."""
+        """Handle the choice among several subscriptions."""
         await defer(interaction, replace=True)
         await _show_link(interaction, key_of(pressed.chosen))
 
 
 def manageable(own: list[Subscription]) -> list[Subscription]:
-    """Those that run; where none does, those that ended, for their invoices."""
+    """The subscriptions that have not ended; if there are none, the ended ones, for their invoices."""
     return [s for s in own if s.status is not Status.ENDED] or own
 
 
 def key_of(text: str) -> SubscriptionKey:
-    """The key that a button or a menu carried."""
+    """Read a subscription's key from a button or a menu; NotFound if the text is no key."""
     key = parse_key(text)
     if key is None:
-        raise NotFound(NO_SUBSCRIPTION)
+        raise NotFound(tr("error.no_such_subscription"))
     return key
 
 
 async def choice_card(interaction: Interaction, candidates: list[Subscription], action: str) -> layout.Card:
-    """Ask which one is meant."""
+    """A menu that asks which subscription is meant; Conflict if none of them can be shown."""
     place = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
     options = [option_of(shown, place) for shown in await load_views(interaction.client.ports, candidates)]
     if not options:
-        raise Conflict(NO_SUBSCRIPTION)
-    asked = "Which subscription do you mean?"
-    return layout.note(
-        asked, layout.select("Choose a subscription", action, interaction.user.id, "", options)
-    )
+        raise Conflict(tr("error.no_such_subscription"))
+    menu = layout.select(tr("placeholder.subscription"), action, interaction.user.id, "", options)
+    return layout.note(tr("manage.which"), menu)
 
 
 async def _show_link(interaction: Interaction, key: SubscriptionKey) -> None:
@@ -98,9 +88,10 @@ async def _show_link(interaction: Interaction, key: SubscriptionKey) -> None:
 
 
 async def own_page(ports: Ports, member_id: int, key: SubscriptionKey) -> OwnPage:
-    """The provider's own page, made for the caller: what to say of it, and the link."""
+    """The words and the link for the provider's own page, made for this member."""
     url = await manage_link(ports, member_id, key)
     provider = ports.provider_of(key)
-    text, row = layout.links([layout.Link(f"Open {provider.title}", url)])
-    said = OWN_LINK if provider.keeps_period else SIGN_IN.format(title=provider.title)
+    text, row = layout.links([layout.Link(tr("button.open_provider", provider=provider.title), url)])
+    own_link = provider.keeps_period
+    said = tr("manage.own_link") if own_link else tr("manage.sign_in", provider=provider.title)
     return f"{said}\n{text}".strip(), row

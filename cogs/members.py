@@ -30,8 +30,8 @@ from cogs.core.keys import key_text, parse_key
 from cogs.core.permissions import is_owner, require_plan_sellable
 from cogs.translator import described
 from cogs.views import layout
+from cogs.views.audience import Audience
 from cogs.views.charges import price_words
-from cogs.views.subscription import Audience
 from cogs.views.text import escaped
 from i18n import tr
 

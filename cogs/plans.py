@@ -39,9 +39,9 @@ from cogs.core.permissions import (
 )
 from cogs.translator import described
 from cogs.views import layout
+from cogs.views.audience import Audience
 from cogs.views.charges import sale_words
 from cogs.views.layout import Card
-from cogs.views.subscription import Audience
 from cogs.views.text import TEXT_LIMIT, escaped, fit_lines
 from i18n import tr
 

@@ -34,9 +34,9 @@ from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, locale_of, require_admin, respond
 from cogs.translator import described
 from cogs.views import layout
+from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
 from cogs.views.notices import intent_words
-from cogs.views.subscription import Audience
 from cogs.views.text import day, escaped
 from i18n import tr
 from i18n.money import format_money

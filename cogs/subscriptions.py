@@ -1,4 +1,4 @@
-"""/subscriptions: all that a member pays for, whichever server and provider."""
+"""/subscriptions: all subscriptions and passes of a member, from every server and provider."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from cogs.core.interactions import defer, follow_up, locale_of, respond
 from cogs.grant import held_box
 from cogs.translator import described
 from cogs.views import layout
+from cogs.views.audience import Audience
 from cogs.views.layout import Card
 from cogs.views.notices import notice_text
-from cogs.views.ownership_notices import NONE_KNOWN
-from cogs.views.subscription import Audience, load_views, subscription_box
+from cogs.views.subscription import load_views, subscription_box
 from cogs.views.text import unsure_note
+from i18n import tr
 
 Listed: TypeAlias = Subscription | Held
 
@@ -33,7 +34,7 @@ ROOM = 760  # characters a card, so that four and the news stay below Discord's 
 
 
 class Subscriptions(commands.Cog):
-    """The member's overview, and the leafing through it."""
+    """The overview of a member's subscriptions, in pages."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"page": self.turn}
@@ -42,7 +43,7 @@ class Subscriptions(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)
     async def subscriptions(self, interaction: Interaction) -> None:
-        """List them; what could not be told by message is told now, and the roles are looked at again."""
+        """List the subscriptions, show notices that could not be sent by DM, and check the roles again."""
         await defer(interaction)
         ports, member_id = interaction.client.ports, interaction.user.id
         unsure = unsure_note(await look_at_open(ports, member_id))
@@ -51,13 +52,13 @@ class Subscriptions(commands.Cog):
         told = [await notice_text(ports, n, _place(interaction)) for n in untold]
         first, *more = _news([unsure, *told] if unsure else told)
         card = await _overview(interaction, listed, 0, first)
-        await _mark(interaction, listed)  # which takes them out of parking
+        await _mark(interaction, listed)  # so that parked members are checked again
         await respond(interaction, card)
         for text in more:
             await follow_up(interaction, layout.note(text))
 
     async def turn(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Another page of it."""
+        """Handle the buttons Back and Next of the overview."""
         await defer(interaction, replace=True)
         listed = await load_listed(interaction.client.ports, interaction.user.id, interaction.guild_id)
         card = await _overview(interaction, listed, parse_id(pressed.rest), "")
@@ -69,7 +70,7 @@ def _place(interaction: Interaction) -> Audience:
 
 
 async def load_listed(ports: Ports, member_id: int, here: int | None) -> list[Listed]:
-    """What is listed, in order: this server's, the others', what was granted, and what ended lately."""
+    """The listed subscriptions in order: this server's, other servers', grants, and recently ended ones."""
     since = ports.now() - ENDED_SHOWN
     own = await ports.ledger.load_subscriptions_of(member_id)
     recent = [s for s in own if s.status is not Status.ENDED or _over_since(s) >= since]
@@ -80,12 +81,14 @@ async def load_listed(ports: Ports, member_id: int, here: int | None) -> list[Li
 
 
 def _over_since(ended: Subscription) -> int:
-    """What was paid may outlast the agreement by most of a year, and PayPal need not say when that ended."""
+    """The later of its end and its paid time, unix seconds: a paid year may outlast the agreement by months,
+    and PayPal does not always say when that ended."""
     return max(ended.ended_at or 0, ended.paid_through or 0)
 
 
 async def _mark(interaction: Interaction, listed: Sequence[Listed]) -> None:
-    """Without the members intent nobody says that a member has come back; their command does."""
+    """Enqueue the caller for a check of their roles in each server: without the members intent, a command is
+    the only sign that a member has come back."""
     ports = interaction.client.ports
     servers = {s.binding.guild_id for s in listed if isinstance(s, Subscription) and s.binding is not None}
     servers |= {held.plan.guild_id for held in listed if isinstance(held, Held)}
@@ -97,7 +100,7 @@ async def _mark(interaction: Interaction, listed: Sequence[Listed]) -> None:
 
 
 def _news(texts: Sequence[str]) -> list[str]:
-    """Texts gathered into blocks: the first goes above the list, the others below."""
+    """Join texts into blocks within Discord's limits: one to show above the list, the others below it."""
     blocks = [""]
     for text in texts:
         room = NEWS_IN_FRONT if len(blocks) == 1 else layout.TEXT_LIMIT
@@ -114,9 +117,9 @@ async def _overview(interaction: Interaction, listed: Sequence[Listed], page: in
     own = [each for each in part if isinstance(each, Subscription)]
     shown = await load_views(interaction.client.ports, own, closely=True)
     cards_of = {each.subscription.key: subscription_box(each, place, ROOM) for each in shown}
-    boxes = [layout.box(f"### News\n{news}", colour=layout.WARN)] if news else []
+    boxes = [layout.box(f"### {tr('card.news')}\n{news}", colour=layout.WARN)] if news else []
     if not part:
-        boxes.append(layout.box(NONE_KNOWN))
+        boxes.append(layout.box(tr("error.no_known_subscription")))
     for each in part:
         if isinstance(each, Held):
             boxes.append(held_box(each, place, who))

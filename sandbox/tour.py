@@ -212,7 +212,7 @@ class Tour(Acting):
         """Mia cancels: PayPal ends that at once and for good, and says so first"""
         question = await self.asks_to_cancel()
         self.check("she is told beforehand what she keeps", _all(question, "You keep", "until"))
-        self.check("and that it cannot be taken back", "cannot be taken back" in question.text)
+        self.check("and that it cannot be undone", "You can't undo this" in question.text)
         receipt = await self.confirms(question)
         self.check("PayPal takes nothing more", self.agreement().status == "CANCELLED")
         await self.keeps(self.mia, "Gold")

@@ -1,8 +1,8 @@
-"""Buttons and menus that work after a restart, and only for whom they were made.
+"""Buttons and menus that work after a restart, and only for the person they were made for.
 
-Everything an action needs stands in the component's custom id, so a press is understood without the message
-that it stands on, whichever process sent it. discord.py's DynamicItem does the same by rebuilding a view from
-that message and swallows what its callback raises.
+The custom id of a component carries everything that its action needs, so any process of the bot can handle a
+press without the message. discord.py's DynamicItem would rebuild a view from the message instead, and it
+swallows the exceptions of its callback.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import discord
 
 from billing.errors import Conflict, NotAllowed
 from cogs.core.base import Interaction
+from i18n import tr
 
 ID_LIMIT = 100  # Discord, 'Component Reference': custom_id
 OURS = "dues"
@@ -22,7 +23,8 @@ OURS = "dues"
 
 @dataclass(frozen=True, slots=True)
 class ComponentPress:
-    """What a custom id carried; `values` is what was chosen in a menu."""
+    """A press of a button or a choice in a menu. `who`: the user that may press; `rest`: the rest of the
+    custom id; `values`: the chosen values of a menu."""
 
     who: int
     rest: str
@@ -30,21 +32,19 @@ class ComponentPress:
 
     @property
     def chosen(self) -> str:
-        """What was chosen in a menu that takes one."""
+        """The value chosen in a menu that takes one; Conflict for none or several."""
         if len(self.values) != 1:
-            raise Conflict(FOREIGN)
+            raise Conflict(tr("error.outdated_button"))
         return self.values[0]
 
 
-FOREIGN = "This button is of another version of the bot. Please use the command again."
-
-_LARGEST = 1 << 63  # of what Discord and the ledger count with
+_LARGEST = 1 << 63  # ids of Discord and of the ledger are smaller
 
 
 def parse_id(text: str) -> int:
-    """A number that a custom id carried; Conflict for what is none."""
+    """Read a number from a custom id; Conflict if the text is no number."""
     if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) < _LARGEST):
-        raise Conflict(FOREIGN)
+        raise Conflict(tr("error.outdated_button"))
     return int(text)
 
 
@@ -52,9 +52,9 @@ Action = Callable[[Interaction, ComponentPress], Awaitable[None]]
 
 
 def custom_id(action: str, who: int, rest: str = "") -> str:
-    """What a component carries; ValueError when it is longer than Discord takes.
+    """The custom id of a component; ValueError if it is longer than Discord takes.
 
-    `who` may press it; 0 stands for whoever may manage the server, which the action checks.
+    Only user `who` may press it; 0: anybody who may manage the server, which the action checks.
     """
     made = f"{OURS}:{action}:{who}:{rest}"
     if len(made) > ID_LIMIT:
@@ -63,20 +63,21 @@ def custom_id(action: str, who: int, rest: str = "") -> str:
 
 
 def is_press(interaction: Interaction) -> bool:
-    """Whether one of our buttons or menus was used."""
+    """Whether the interaction comes from a button or menu of this bot."""
     data = cast("dict[str, Any]", interaction.data or {})
     is_component = interaction.type is discord.InteractionType.component
     return is_component and str(data.get("custom_id", "")).startswith(f"{OURS}:")
 
 
 async def dispatch(interaction: Interaction, actions: Mapping[str, Action]) -> None:
-    """Carry out what was pressed; NotAllowed for somebody else's button."""
+    """Run the action of a component; NotAllowed if it was made for somebody else, Conflict if this version of
+    the bot has no such action."""
     data = cast("dict[str, Any]", interaction.data)
     _, name, whose, rest = [*data["custom_id"].split(":", 3), "", "", ""][:4]
     who = parse_id(whose)
     if who not in (0, interaction.user.id):
-        raise NotAllowed("This button was made for somebody else. /subscriptions shows yours.")
+        raise NotAllowed(tr("error.not_your_button"))
     action = actions.get(name)
     if action is None:
-        raise Conflict(FOREIGN)
+        raise Conflict(tr("error.outdated_button"))
     await action(interaction, ComponentPress(who, rest, tuple(data.get("values", ()))))

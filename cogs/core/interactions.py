@@ -1,4 +1,4 @@
-"""What every command does with an interaction: waiting visibly, answering, and who may ask."""
+"""Defer and answer interactions, and check whether the caller is an admin."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import discord
 
 from billing.errors import GuildGone, LedgerError, NotAllowed
+from i18n import tr
 
 if TYPE_CHECKING:
     from discord.ui import LayoutView
@@ -20,8 +21,8 @@ NOBODY = discord.AllowedMentions.none()
 
 
 async def defer(interaction: Interaction, *, replace: bool = False) -> None:
-    """Acknowledge within Discord's three seconds. `replace`: the answer will take the place of the message
-    whose button was pressed; otherwise it is a new one that the caller alone sees."""
+    """Acknowledge within Discord's three seconds. `replace`: the answer will replace the message whose button
+    was pressed; otherwise it is a new message that only the caller sees."""
     if replace:
         await interaction.response.defer()
     else:
@@ -29,7 +30,8 @@ async def defer(interaction: Interaction, *, replace: bool = False) -> None:
 
 
 async def respond(interaction: Interaction, card: LayoutView, *, replace: bool = False) -> None:
-    """Show a card: in the place of what `think` announced, else as the first answer."""
+    """Show a card: as the answer that `defer` announced, else as the first answer. `replace`: that first
+    answer replaces the message whose button was pressed."""
     if interaction.response.is_done():
         await interaction.edit_original_response(view=card, allowed_mentions=NOBODY)
     elif replace:
@@ -39,12 +41,12 @@ async def respond(interaction: Interaction, card: LayoutView, *, replace: bool =
 
 
 async def follow_up(interaction: Interaction, card: LayoutView) -> None:
-    """Another message below the answer, for the caller alone."""
+    """Send one more message below the answer, which only the caller sees."""
     await interaction.followup.send(view=card, ephemeral=True, allowed_mentions=NOBODY)
 
 
 def locale_of(interaction: Interaction) -> str:
-    """The reader's language, as 'de' or 'en-US'."""
+    """The caller's locale, such as 'de' or 'en-US'."""
     return str(interaction.locale)
 
 
@@ -60,9 +62,9 @@ async def remember_locale(interaction: Interaction) -> None:
 
 
 async def require_admin(interaction: Interaction, guild_id: int | None) -> int:
-    """The server that the caller may manage; NotAllowed otherwise."""
+    """The id of the server, if the caller may manage it; NotAllowed if not, or in a DM."""
     if guild_id is None:
-        raise NotAllowed("This works in a server only.")
+        raise NotAllowed(tr("error.server_only"))
     allowed = (await _permissions(interaction, guild_id)).manage_guild
     if not allowed:
         raise NotAllowed
@@ -70,10 +72,10 @@ async def require_admin(interaction: Interaction, guild_id: int | None) -> int:
 
 
 async def _permissions(interaction: Interaction, guild_id: int) -> discord.Permissions:
-    """What the caller may do in the whole server, at this moment. The permissions that Discord sends along
-    with an interaction include its channel's overwrites, so they do not count.
+    """The caller's current permissions in the whole server. Those that Discord sends with an interaction
+    include the overwrites of its channel, so they do not count.
 
-    Outside of that server, as with the button of a notice in the owner's DM, the member is looked up.
+    Outside of that server, as with the button of a notice in the owner's DM, Discord is asked for the member.
     """
     guild = interaction.client.get_guild(guild_id)
     if guild is None:

@@ -1,4 +1,4 @@
-"""Sums in words: what is charged next and what follows, and what a purchase costs today. Pure."""
+"""Sums in words: the next charge and those that follow, and what a purchase costs today. Pure."""
 
 from __future__ import annotations
 
@@ -7,85 +7,93 @@ from collections.abc import Sequence
 from billing.model import Money, NextCharge, Price, Status, Step, Subscription, Unsure
 from billing.provider_names import display_name
 from billing.rules.charges import decide_charges, decide_prices
-from cogs.views.text import day
+from cogs.views.text import day, listed
+from i18n import tr
 from i18n.money import format_money
 
+_EVERY = {
+    "day": "sum.every_days",
+    "week": "sum.every_weeks",
+    "month": "sum.every_months",
+    "year": "sum.every_years",
+}
+_FOR = {"day": "sum.for_days", "week": "sum.for_weeks", "month": "sum.for_months", "year": "sum.for_years"}
+_FOR_MORE = {
+    "day": "sum.for_more_days",
+    "week": "sum.for_more_weeks",
+    "month": "sum.for_more_months",
+    "year": "sum.for_more_years",
+}
+_DOUBTS = {Unsure.USAGE: "sum.by_use", Unsure.BALANCE: "sum.balance", Unsure.CHANGE: "sum.change"}
 
-def counted(number: int, noun: str) -> str:
-    """'1 day', '3 days'."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
-
-def recurring_price(interval: str, count: int) -> str:
-    """'a month', 'every 3 months'."""
-    return f"a {interval}" if count == 1 else f"every {count} {interval}s"
+def recurring_price(amount: str, interval: str, count: int) -> str:
+    """'€5.00 a month', '€5.00 every 3 months', from an amount that is formatted already."""
+    return tr(_EVERY[interval], amount=amount, n=count)
 
 
 def price_words(price: Price, locale: str = "en-US") -> str:
-    """What one period of a price costs: '€5.00 a month'."""
+    """The price of one period: '€5.00 a month'."""
     if price.amount is None:
-        return works_out(price.provider)
+        return _provider_decides(price.provider)
     amount = format_money(Money(price.amount, price.currency), locale)
-    return f"{amount} {recurring_price(price.interval, price.interval_count)}"
+    return recurring_price(amount, price.interval, price.interval_count)
 
 
 def sale_words(price: Price, locale: str = "en-US") -> str:
-    """All that a price asks: '$12.00 a month, and $24.00 once at the start'."""
+    """All charges of a price on sale: '$12.00 a month, and $24.00 once at the start'."""
     fee = Money(price.setup_fee, price.currency)
-    regular = steps_words(price.steps, price, locale, more="") if price.steps else price_words(price, locale)
-    return f"{regular}, and {format_money(fee, locale)} once at the start" if fee.amount else regular
+    regular = steps_words(price.steps, price, locale) if price.steps else price_words(price, locale)
+    return tr("sum.with_fee", price=regular, fee=format_money(fee, locale)) if fee.amount else regular
 
 
-def works_out(provider: str) -> str:
-    """Where only the provider can tell the sum."""
-    return f"an amount that {display_name(provider)} works out"
+def _provider_decides(provider: str) -> str:
+    return tr("sum.provider_decides", provider=display_name(provider))
 
 
-def steps_words(steps: Sequence[Step], unit: Price | NextCharge, locale: str, *, more: str = "more ") -> str:
-    """Charges in order: '€2.50 for 3 more months, then €5.00 a month'. `unit`: whose currency and interval
-    they have."""
-    said = []
-    for step in steps:
+def steps_words(
+    steps: Sequence[Step], unit: Price | NextCharge, locale: str, *, running: bool = False
+) -> str:
+    """Charges in order: '€2.50 for 3 months, then €5.00 a month'. `unit` gives their currency and interval.
+    `running` adds 'more', as some of the charges were made already."""
+    said = ""
+    for step in reversed(steps):
         amount = format_money(Money(step.amount, unit.currency), locale)
         own = step if step.interval else unit
+        regular = recurring_price(amount, own.interval, own.interval_count)
         if step.times is None:
-            said.append(f"{amount} {recurring_price(own.interval, own.interval_count)}")
-        elif step is steps[-1]:  # and nothing after it
-            said.append(f"{amount} {_times(step.times, own.interval, own.interval_count, more)}".rstrip())
+            words = regular
+        elif not said:  # no charge comes after the last of these
+            words = _limited(amount, regular, step.times, running=running)
         else:
-            said.append(f"{amount} for {counted(step.times * own.interval_count, f'{more}{own.interval}')}")
-    return ", then ".join(said)
+            codes = _FOR_MORE if running else _FOR
+            words = tr(codes[own.interval], amount=amount, n=step.times * own.interval_count)
+        said = tr("sum.then", first=words, rest=said) if said else words
+    return said
+
+
+def _limited(amount: str, regular: str, times: int, *, running: bool) -> str:
+    if times == 1:
+        return tr("sum.once_more" if running else "sum.once", amount=amount)
+    return tr("sum.times_more" if running else "sum.times", price=regular, n=times)
 
 
 def charge_words(charge: NextCharge, provider: str, locale: str = "en-US") -> str:
-    """What the items that renew together are charged, and what is not known about it."""
-    price = works_out(provider)
-    if charge.listed is not None:
-        price = steps_words([Step(charge.listed)], charge, locale)
+    """The charges of the items that renew together, with the reason where the sum is not certain."""
     if not charge.unsure:
-        return steps_words(charge.steps, charge, locale)
-    doubt = "" if charge.listed is None else f"; {_DOUBTS.get(charge.unsure[0], MAY_APPLY)}"
+        return steps_words(charge.steps, charge, locale, running=True)
+    price = _provider_decides(provider)
+    if charge.listed is not None:
+        listed_price = steps_words([Step(charge.listed)], charge, locale)
+        price = tr(_DOUBTS.get(charge.unsure[0], "sum.may_differ"), price=listed_price)
     if not charge.steps:
-        return f"{price}{doubt}"
+        return price
     named = format_money(Money(charge.steps[0].amount, charge.currency), locale)
-    return f"{named} next time (the price is {price}{doubt})"
-
-
-def _times(times: int, interval: str, count: int, more: str) -> str:
-    """'once more', 'a month, 3 more times'."""
-    return f"once {more}" if times == 1 else f"{recurring_price(interval, count)}, {times} {more}times"
-
-
-MAY_APPLY = "a discount or tax may apply"
-_DOUBTS = {
-    Unsure.USAGE: "it depends on what is used",
-    Unsure.BALANCE: "a credit or an open balance may change the next payment",
-    Unsure.CHANGE: "the next payment may also settle a change",
-}
+    return tr("sum.next_time", amount=named, price=price)
 
 
 def is_paused(subscription: Subscription) -> bool:
-    """Whether it runs, or stands still, without being charged."""
+    """Whether the subscription exists without being charged."""
     ended = subscription.status is Status.ENDED or subscription.ends_with_period
     return subscription.status is Status.PAUSED or (subscription.terms.paused and not ended)
 
@@ -97,16 +105,18 @@ def sums_words(
     *,
     dated: bool = True,
 ) -> str:
-    """What a subscription is charged, each interval by itself; of one that is not charged any more, what it
-    cost; of one that is paused, that nothing is. `charges`: those that are known better than the ledger
-    tells; `dated` false: for where Discord shows no dates."""
+    """The charges of a subscription, each interval by itself; the former price where none comes any more,
+    and 'nothing' while it is paused. `charges`: those that the provider has named, which are better than
+    the ledger's; `dated` false: for a menu, where Discord shows no dates."""
     found = decide_charges(subscription) if charges is None else charges
     if not found and is_paused(subscription):
-        return "nothing while it is paused"
+        return tr("sum.paused")
     said = [
         (charge_words(charge, subscription.key.provider, locale), charge.at)
         for charge in found or decide_prices(subscription)
     ]
     if len(said) == 1:
         return said[0][0]
-    return " and ".join(f"{words} (next on {day(at)})" if at and dated else words for words, at in said)
+    return listed(
+        [tr("sum.next_on", price=words, day=day(at)) if at and dated else words for words, at in said]
+    )

@@ -1,4 +1,4 @@
-"""What a message is built of: Components V2 within Discord's limits (40 components, 4000 characters)."""
+"""The parts of a message: Components V2 within Discord's limits (40 components, 4000 characters)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from discord import ui
 
 from cogs.core.components import custom_id
 from cogs.views.text import plain
+from i18n import tr
 
 CALM = 0x5865F2
 GOOD = 0x248046
@@ -26,9 +27,9 @@ Style = discord.ButtonStyle
 
 
 class Card(ui.LayoutView):
-    """A message. Its buttons are found by their custom ids, so nothing of it is kept in memory.
+    """A message. The bot finds its buttons by their custom ids, so it keeps no view in memory.
 
-    `stop`: discord.py keeps a view that is not finished, with a timer, until it times out.
+    `stop` tells discord.py so, which otherwise keeps each view with a timer.
     """
 
     def __init__(self, *boxes: ui.Item[Any]) -> None:
@@ -39,18 +40,18 @@ class Card(ui.LayoutView):
 
 
 def box(*parts: str | Row | None, colour: int = CALM) -> ui.Container[Any]:
-    """A framed block: texts and rows of buttons, top to bottom; None and empty ones are left out."""
+    """A framed block of texts and rows of buttons, top to bottom; None and empty texts are left out."""
     items = [ui.TextDisplay(p) if isinstance(p, str) else p for p in parts if p]
     return ui.Container(*items, accent_colour=colour)
 
 
 def note(text: str, *rows: Row | None, colour: int = CALM) -> Card:
-    """A message that says one thing."""
+    """A message of one framed block."""
     return Card(box(text[:TEXT_LIMIT], *rows, colour=colour))
 
 
 def row(*buttons: ui.Item[Any] | None) -> Row | None:
-    """A row of up to five buttons; None when there is none."""
+    """A row of up to five buttons; None without any."""
     there = [b for b in buttons if b is not None]
     return ui.ActionRow(*there) if there else None
 
@@ -58,7 +59,7 @@ def row(*buttons: ui.Item[Any] | None) -> Row | None:
 def button(
     label: str, action: str, who: int, rest: str = "", *, style: Style = Style.secondary, off: bool = False
 ) -> ui.Item[Any]:
-    """A button that works after a restart too; `who` may press it, 0 stands for the server's admins."""
+    """A button that works after a restart too. Only user `who` may press it; 0: the server's admins."""
     wanted = custom_id(action, who, rest)
     return ui.Button(label=plain(label, LABEL_LIMIT), style=style, custom_id=wanted, disabled=off)
 
@@ -66,7 +67,7 @@ def button(
 def select(
     placeholder: str, action: str, who: int, rest: str, options: Iterable[tuple[str, str, str]]
 ) -> Row:
-    """A menu; options are label, value and description, the first 25 count."""
+    """A menu. Each option is (label, value, description); Discord takes the first 25."""
     menu: ui.Select[Any] = ui.Select(custom_id=custom_id(action, who, rest), placeholder=placeholder)
     for label, value, description in list(options)[:25]:
         menu.add_option(label=plain(label) or value, value=value, description=plain(description) or None)
@@ -75,14 +76,14 @@ def select(
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The provider's own page: a button, or text where the address is too long for one."""
+    """A link to the provider's page, shown as a button, or as text where its URL is too long for one."""
 
     label: str
     url: str
 
     @property
     def fits(self) -> bool:
-        """Whether Discord takes the address in a button."""
+        """Whether the URL is short enough for a button."""
         return len(self.url) <= URL_LIMIT
 
     def parts(self) -> tuple[str, Row | None]:
@@ -100,16 +101,16 @@ def links(several: Sequence[Link]) -> tuple[str, Row | None]:
 
 
 def pager(action: str, who: int, rest: str, page: int, pages: int) -> Row | None:
-    """The buttons to leaf with; None when all is on one page."""
+    """The buttons Back and Next; None for a single page. `page` counts from 0."""
     if pages <= 1:
         return None
     return row(
-        button("‹ Back", action, who, f"{rest}{page - 1}", off=page == 0),
-        button("Next ›", action, who, f"{rest}{page + 1}", off=page >= pages - 1),
+        button(tr("button.back"), action, who, f"{rest}{page - 1}", off=page == 0),
+        button(tr("button.next"), action, who, f"{rest}{page + 1}", off=page >= pages - 1),
     )
 
 
 def leaf(items: Sequence[Any], page: int, size: int) -> tuple[int, int]:
-    """The page that is shown, within those that there are, and how many there are."""
+    """The page nearest to `page` that exists, counted from 0, and the number of pages."""
     pages = max(1, -(-len(items) // size))
     return min(max(page, 0), pages - 1), pages

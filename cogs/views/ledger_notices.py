@@ -15,7 +15,7 @@ from billing.ports import Ports
 from billing.provider_names import display_name
 from billing.use_cases.doctor import find_wrong_clock
 from cogs.core.gateway_recovery import why_closed
-from cogs.views.text import INTENTS, day, moment
+from cogs.views.text import day, intent_doing, moment
 
 BACKUP_FAILED = (
     "### The daily backup failed\nThe bot works, but its ledger was not copied. The log names the folder and "
@@ -76,7 +76,7 @@ def gateway_closed(body: GatewayClosed) -> str:
 async def not_repeated(ports: Ports, notice: Notice, body: NotRepeated) -> str:
     """For whoever asked: it was not done."""
     intent = await ports.ledger.load_intent(body.intent)
-    doing = INTENTS[intent.kind][1] if intent else "what was asked"
+    doing = intent_doing(intent.kind) if intent else "what was asked"
     provider = display_name(body.subscription.provider)
     whose = "your subscription" if notice.member_id is not None else f"the subscription of <@{body.member}>"
     return (

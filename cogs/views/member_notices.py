@@ -31,10 +31,12 @@ from billing.rules.access import decide
 from billing.rules.roles import roles_of
 from cogs.core.keys import key_text
 from cogs.views import layout
+from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
 from cogs.views.receipt import others
-from cogs.views.subscription import Audience, SubscriptionView, ask_button, back_button, buttons, describe
-from cogs.views.text import NOT_AGAIN, day, escaped, moment
+from cogs.views.subscription import SubscriptionView, ask_button, back_button, buttons, describe
+from cogs.views.text import day, escaped, moment
+from i18n import tr
 from i18n.money import format_money
 
 MemberBody: TypeAlias = (
@@ -188,7 +190,7 @@ def _switched(body: Switched, plan: str, server: str, shown: SubscriptionView | 
 def _not_again(shown: SubscriptionView | None, place: Audience) -> str:
     """Of this one; another one for the same roles may go on."""
     goes_on = others(shown, place) if shown else []
-    return " ".join([NOT_AGAIN, *goes_on]) if goes_on else "You won't be charged again."
+    return " ".join([tr("sum.not_again"), *goes_on]) if goes_on else "You won't be charged again."
 
 
 def _stopped(

@@ -55,12 +55,13 @@ from billing.provider_names import display_name
 from billing.use_cases.execute_intent import STOPPED_ALREADY, why_held
 from cogs.core.components import ID_LIMIT
 from cogs.views import layout, ledger_notices, ownership_notices, payment_notices
+from cogs.views.audience import Audience
 from cogs.views.brake import brake_card
 from cogs.views.charges import sums_words
 from cogs.views.member_notices import MemberBody, member_button, member_text, roles_text
 from cogs.views.receipt import receipt_text
-from cogs.views.subscription import Audience, SubscriptionView, buttons, load_views
-from cogs.views.text import INTENTS, day, escaped
+from cogs.views.subscription import SubscriptionView, buttons, load_views
+from cogs.views.text import day, escaped, intent_doing, intent_done
 from i18n.money import format_money
 
 ROLES_MENDED = "Once it is mended the bot tries again by itself; `/doctor fix:True` tries at once."
@@ -306,7 +307,7 @@ async def _outcome(ports: Ports, notice: Notice, body: IntentOutcome, place: Aud
 
 def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = True) -> str:
     """How something asked of the provider stands, for an admin. `connected`: whether the bot can ask."""
-    done, doing = INTENTS[intent.kind]
+    done, doing = intent_done(intent.kind), intent_doing(intent.kind)
     provider = display_name(intent.key.provider)
     match intent.state:
         case IntentState.DONE if intent.kind is IntentKind.REFUND_LAST_PAYMENT and intent.refunded:

@@ -8,14 +8,9 @@ from billing.use_cases.unowned_subscriptions import NOBODYS_CURE, nobodys_words
 from cogs.core.components import ID_LIMIT
 from cogs.core.keys import key_text
 from cogs.views import layout
-from cogs.views.subscription import Audience, SubscriptionView, describe
+from cogs.views.audience import Audience
+from cogs.views.subscription import SubscriptionView, describe
 from cogs.views.text import escaped
-
-# Nobody reads that nothing is charged: the bot may only not know of it.
-NONE_KNOWN = (
-    "The bot knows of no running subscription of yours. If you pay for one all the same, ask the server's "
-    "admins to link it to you: they can with /members link. /subscribe shows what is on sale."
-)
 
 
 def unbound(notice: Notice, body: UnboundPayers, place: Audience) -> str:

@@ -1,4 +1,4 @@
-"""A subscription as its member sees it: everything that its card tells, looked up once."""
+"""The card of a subscription: the facts that it shows, looked up once, and the words and buttons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-import discord
 from discord import ui
 
 from billing.model import (
@@ -30,52 +29,32 @@ from billing.use_cases.member_charges import Sums, load_sums
 from billing.use_cases.subscribe import is_on_sale
 from cogs.core.keys import key_text
 from cogs.views import layout
+from cogs.views.audience import Audience
 from cogs.views.charges import is_paused, sums_words
-from cogs.views.text import INTENTS, escaped, fit_lines, plain, roles, status_text
+from cogs.views.text import escaped, fit_lines, intent_doing, plain, status_text
+from i18n import tr
 
 RESUMABLE = (Status.TRIALING, Status.ACTIVE)
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
-    """Where a card is read. Role mentions resolve in their own server only, elsewhere names are shown."""
-
-    client: discord.Client
-    guild_id: int | None = None
-    locale: str = "en-US"
-
-    def server(self, guild_id: int) -> str:
-        """The server's name, as far as the bot knows it; not escaped."""
-        guild = self.client.get_guild(guild_id)
-        return guild.name if guild and guild.name else "a server that cannot be seen just now"
-
-    def roles(self, guild_id: int, role_ids: Sequence[int]) -> str:
-        """The roles, for this reader."""
-        if guild_id == self.guild_id:
-            return roles(role_ids)
-        guild = self.client.get_guild(guild_id)
-        if guild is None:  # its roles' names are not known, and a mention does not resolve here
-            return f"{len(role_ids)} roles" if len(role_ids) > 1 else "1 role"
-        return roles(role_ids, {role.id: role.name for role in guild.roles})
-
-
-@dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Roles of a subscription that its member also has by other means, with their end (None: none in sight),
-    and the other subscriptions that give some of them and go on charging, each by its plans' name."""
+    """Other sources of a subscription's roles. `roles`: each such role with its end in unix seconds (None:
+    no end is known); `charging`: the member's other subscriptions that include some of these roles and will
+    be charged again, each with its plans' names."""
 
     roles: tuple[tuple[int, int | None], ...] = ()
     charging: tuple[tuple[str, Subscription], ...] = ()
 
     def beyond(self, end: int | None) -> tuple[int, ...]:
-        """The roles that stay after that moment."""
+        """The roles that their member keeps after `end` (unix seconds; None: now)."""
         return tuple(r for r, until in self.roles if until is None or (end is not None and until > end))
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionView:
-    """A subscription with all that its card tells. `right`: what it gives now; `connected`: whether the bot
-    can reach the account it lives at; `elsewhere`: what else gives its member the same roles."""
+    """A subscription with all facts of its card. `right`: the access that it gives now; `connected`: whether
+    the bot is connected to its provider's account; `elsewhere`: other sources of the same roles."""
 
     subscription: Subscription
     binding: Binding
@@ -92,22 +71,22 @@ class SubscriptionView:
 
     @property
     def guild_id(self) -> int:
-        """The server it was bought in."""
+        """The Discord server in which the subscription was bought."""
         return self.binding.guild_id
 
     @property
     def name(self) -> str:
-        """The plans' names, not escaped."""
-        return " + ".join(plan.name for plan in self.plans) or "A subscription of no plan here"
+        """The names of its plans, not escaped."""
+        return " + ".join(plan.name for plan in self.plans) or tr("card.no_plan")
 
     @property
     def role_ids(self) -> tuple[int, ...]:
-        """The roles it stands for, each once."""
+        """The roles of its plans, each once."""
         return tuple(dict.fromkeys(r for plan in self.plans for r in plan.role_ids))
 
     @property
     def can_resume(self) -> bool:
-        """Whether there is a way back: from an end that is set, or from one that still waits to be set."""
+        """Whether a cancellation, done or still waiting for the provider, can be undone."""
         waits = any(i.kind is IntentKind.CANCEL_AT_PERIOD_END for i in self.waiting)
         ending = (waits or self.subscription.ends_at is not None) and self.subscription.status in RESUMABLE
         possible = waits or self.keeps_period
@@ -115,21 +94,21 @@ class SubscriptionView:
 
     @property
     def outlived(self) -> bool:
-        """Whether what is paid outlives it, with no way back but a new one."""
+        """Whether the subscription has ended before its paid time, and only a new one can follow it."""
         ended = self.subscription.status is Status.ENDED
         return ended and self.right is not None and self.block is None
 
     @property
     def can_cancel(self) -> bool:
-        """Whether there is anything to cancel."""
+        """Whether the subscription would renew."""
         return self.subscription.status is not Status.ENDED and not self.subscription.ends_with_period
 
 
 async def load_views(
     ports: Ports, subscriptions: Iterable[Subscription], *, closely: bool = False
 ) -> list[SubscriptionView]:
-    """What their cards tell, in the same order. Unbound ones are left out. `closely`: the provider is asked
-    for sums that the ledger does not tell."""
+    """Look up the facts of their cards, in the same order; subscriptions without a member are left out.
+    `closely` asks the provider for sums that the ledger does not know."""
     states: dict[Binding, MemberState] = {}
     shown = []
     for subscription in subscriptions:
@@ -186,17 +165,17 @@ def _elsewhere(
 def subscription_box(
     shown: SubscriptionView, place: Audience, room: int = layout.TEXT_LIMIT
 ) -> ui.Container[ui.LayoutView]:
-    """The card of one subscription in at most `room` characters, with what its member can do about it."""
+    """The card of one subscription, its text in at most `room` characters, with its buttons."""
     return layout.box(describe(shown, place, room), buttons(shown), colour=_colour(shown))
 
 
 def describe(shown: SubscriptionView, place: Audience, room: int = layout.TEXT_LIMIT) -> str:
-    """Plan, server, roles, state, price, and whatever else the member should know."""
-    sub = shown.subscription
+    """The text of a card: plan, server, roles, status, price, and open problems."""
+    sub, roles = shown.subscription, place.roles(shown.guild_id, shown.role_ids)
     lines = [
         (0, f"### {escaped(shown.name, 60)}"),
-        (2, f"in **{escaped(place.server(shown.guild_id))}**"),
-        (3, f"Roles: {place.roles(shown.guild_id, shown.role_ids)}" if shown.role_ids else ""),
+        (2, tr("card.server", server=escaped(place.server(shown.guild_id)))),
+        (3, tr("card.roles", roles=roles) if shown.role_ids else ""),
         (0, status_text(sub, shown.right)),
         (1, _sums_line(shown, place)),
         *((0, trouble) for trouble in _troubles(shown)),
@@ -207,76 +186,80 @@ def describe(shown: SubscriptionView, place: Audience, room: int = layout.TEXT_L
 def _sums_line(shown: SubscriptionView, place: Audience) -> str:
     sub = shown.subscription
     if is_paused(sub) and not shown.sums.charges:
-        return f"Through {shown.title}"
-    return f"{sums_words(sub, place.locale, shown.sums.charges)}, through {shown.title}"
+        return tr("card.provider", provider=shown.title)
+    price = sums_words(sub, place.locale, shown.sums.charges)
+    return tr("card.price", price=price, provider=shown.title)
 
 
 def _troubles(shown: SubscriptionView) -> list[str]:
     said = []
     if shown.subscription.terms.by_invoice and shown.subscription.renews:
-        said.append(f"{shown.title} sends you an invoice each time; nothing is taken by itself.")
+        said.append(tr("card.by_invoice", provider=shown.title))
     if not shown.subscription.is_payers:
-        said.append(f"An admin linked it to you. Who pays can change or cancel it at {shown.title}.")
+        said.append(tr("card.linked", provider=shown.title))
     elif shown.sums.pay_url is not None:
-        what = "Confirm the payment" if shown.subscription.needs_action else "Pay the open invoice"
+        what = tr("card.confirm_payment" if shown.subscription.needs_action else "card.pay_invoice")
         said.append(f"[{what}]({shown.sums.pay_url})")
     if shown.block is not None:
         said.append(block_words(shown.block))
     if shown.parked and shown.right is not None:
-        said.append(f"**Your roles could not be set.** {escaped(shown.parked, 150)}")
+        said.append(tr("card.roles_not_set", why=escaped(shown.parked, 150)))
     return said + [_waiting(shown, intent) for intent in shown.waiting]
 
 
 def _waiting(shown: SubscriptionView, intent: Intent) -> str:
     if why := why_held(intent):
-        return f"**Still to be done: {INTENTS[intent.kind][1]}.** {escaped(why, 200)}"
-    return f"{shown.title} has not confirmed yet: {INTENTS[intent.kind][1]}. It is tried again."
+        return tr("card.still_to_do", doing=intent_doing(intent.kind), why=escaped(why, 200))
+    return tr("card.not_confirmed", provider=shown.title, doing=intent_doing(intent.kind))
 
 
 def buttons(shown: SubscriptionView) -> layout.Row | None:
-    """Manage, cancel or resume, and the way to the admins."""
+    """Manage, Cancel or Resume, and Ask the admins, as far as each is possible."""
     who, key = shown.binding.member_id, key_text(shown.subscription.key)
     own = shown.subscription.is_payers
     ended = shown.subscription.status is Status.ENDED
     return layout.row(
-        layout.button("Manage", "manage", who, key) if own and not ended else None,
-        layout.button("Cancel", "cancel", who, key) if own and shown.can_cancel else None,
+        layout.button(tr("button.manage"), "manage", who, key) if own and not ended else None,
+        layout.button(tr("button.cancel"), "cancel", who, key) if own and shown.can_cancel else None,
         back_button(shown),
         ask_button(shown.block, who),
     )
 
 
 def back_button(shown: SubscriptionView) -> ui.Item[ui.LayoutView] | None:
-    """The way back from a cancellation, while there is one."""
+    """Resume while a cancellation can be undone, else Subscribe again where that is possible."""
     if shown.can_resume and shown.subscription.is_payers:
-        return layout.button("Resume", "resume", shown.binding.member_id, key_text(shown.subscription.key))
+        who, key = shown.binding.member_id, key_text(shown.subscription.key)
+        return layout.button(tr("button.resume"), "resume", who, key)
     return again_button(shown)
 
 
 def again_button(shown: SubscriptionView) -> ui.Item[ui.LayoutView] | None:
-    """The way to a new one for somebody whose paid time runs on after the end."""
+    """Subscribe again, for a subscription that has ended although its paid time goes on."""
     plan = next((plan for plan in shown.plans if is_on_sale(plan)), None)
     if plan is None or not shown.outlived:
         return None
-    return layout.button("Subscribe again", "buy", shown.binding.member_id, f"{plan.guild_id}:{plan.id}")
+    who, rest = shown.binding.member_id, f"{plan.guild_id}:{plan.id}"
+    return layout.button(tr("button.subscribe_again"), "buy", who, rest)
 
 
 def block_words(block: Override) -> str:
-    """Why somebody is shut out."""
+    """Explain to a member why they have no access: a payment taken back, or a revocation by the admins."""
     if block.by == RULE:
-        return (
-            "**You took a payment back, so you have no access to this** and can't subscribe again until the "
-            "server's admins allow it."
-        )
-    reason = f" Reason: {escaped(block.reason, 100)}" if block.reason else ""
-    return f"**The server's admins revoked this access.**{reason}"
+        return tr("card.barred")
+    return with_reason(tr("card.revoked"), block)
+
+
+def with_reason(said: str, block: Override) -> str:
+    """The words, followed by the reason that the admins gave, if any."""
+    return f"{said} {tr('card.reason', reason=escaped(block.reason, 100))}" if block.reason else said
 
 
 def ask_button(block: Override | None, who: int) -> ui.Item[ui.LayoutView] | None:
-    """The way to the admins for somebody whose access they revoked."""
+    """The button by which a member whose access was revoked writes to the admins."""
     if block is None:
         return None
-    return layout.button("Ask the admins", "ask", who, f"{block.guild_id}:{block.decision_id}")
+    return layout.button(tr("button.ask_admins"), "ask", who, f"{block.guild_id}:{block.decision_id}")
 
 
 def option_of(shown: SubscriptionView, place: Audience) -> tuple[str, str, str]:

@@ -1,7 +1,7 @@
-"""The words that people see. Pure: no network, no ledger; cards.py puts them into messages.
+"""Words as Discord shows them: dates, roles, names, and the status of a subscription. Pure.
 
-What people typed themselves (names of plans and servers, reasons) goes through `escaped` where Discord reads
-Markdown, and through `plain` where it does not (buttons, menus, suggestions).
+Names and reasons that people typed go through `escaped` where Discord reads Markdown, and through `plain`
+where it does not (buttons, menus, suggestions).
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from babel.lists import format_list
+
 from billing.model import Checkout, DisputeState, IntentKind, Status, Subscription
 from billing.provider_names import display_name
 from billing.rules.access import SubscriptionAccess
 from billing.rules.charges import decide_charges
+from i18n import spoken_language, tr
 
 NAME_LIMIT = 100
 TEXT_LIMIT = 300
@@ -27,43 +30,52 @@ _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 
 
 def plain(text: str, limit: int = NAME_LIMIT) -> str:
-    """One line of what somebody typed, without characters that cannot be seen, at most `limit` long."""
+    """Typed text as one line of at most `limit` characters, without those that cannot be seen."""
     spaced = (" " if c.isspace() else c for c in text)
     line = " ".join("".join(c for c in spaced if unicodedata.category(c) not in _UNSEEN).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def escaped(text: str, limit: int = NAME_LIMIT) -> str:
-    """The same, so that Discord shows it as it is: no mention, no formatting, no masked link."""
+    """Typed text as one line that Discord shows literally: no mention, no formatting, no masked link."""
     return _MARKDOWN.sub(r"\\\1", plain(text, limit))
 
 
+def listed(parts: Sequence[str]) -> str:
+    """'Gold', 'Gold and Silver', 'Gold, Silver, and Bronze', in the reader's language."""
+    return format_list(parts, locale=spoken_language())
+
+
+def either(parts: Sequence[str]) -> str:
+    """'Stripe or PayPal', in the reader's language."""
+    return format_list(parts, style="or", locale=spoken_language())
+
+
 def day(at: int) -> str:
-    """A date that each reader sees in their own language and time zone."""
+    """A date, which Discord shows in each reader's language and time zone; unix seconds UTC."""
     return f"<t:{at}:D>"
 
 
 def moment(at: int) -> str:
-    """A date with its time."""
+    """A date with its time, which Discord shows in each reader's language and time zone; unix seconds UTC."""
     return f"<t:{at}:f>"
 
 
 def roles(role_ids: Sequence[int], names: dict[int, str] | None = None) -> str:
-    """Role mentions; or, with `names`, for where a mention does not resolve, their names."""
-    shown = [_role(r, names) for r in role_ids[:ROLES_SHOWN]]
-    more = len(role_ids) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    """Role mentions; with `names`, the names instead, for where a mention does not resolve."""
+    shown = ", ".join(_role(r, names) for r in role_ids[:ROLES_SHOWN])
+    more = len(role_ids) - ROLES_SHOWN
+    return tr("count.and_more_roles", roles=shown, n=more) if more > 0 else shown
 
 
 def _role(role_id: int, names: dict[int, str] | None) -> str:
     if names is None:
         return f"<@&{role_id}>"
-    return f"**{escaped(names[role_id], 40)}**" if role_id in names else "a deleted role"
+    return f"**{escaped(names[role_id], 40)}**" if role_id in names else tr("card.deleted_role")
 
 
 def fit_lines(room: int, lines: Iterable[tuple[int, str]]) -> str:
-    """Lines with their rank; where they are more than `room` characters, those of the highest rank go first.
-    Rank 0 stays in any case."""
+    """Ranked lines in at most `room` characters: the highest rank is dropped first, rank 0 never."""
     kept = [(rank, line) for rank, line in lines if line]
     while sum(len(line) + 1 for _, line in kept) > room and any(rank for rank, _ in kept):
         kept.remove(max(kept, key=lambda ranked: ranked[0]))
@@ -71,110 +83,122 @@ def fit_lines(room: int, lines: Iterable[tuple[int, str]]) -> str:
 
 
 def status_text(subscription: Subscription, right: SubscriptionAccess | None) -> str:
-    """How a subscription stands, in plain words. `right`: what it gives now."""
-    if subscription.dispute in _DISPUTES:
-        paypal = subscription.key.provider != "stripe"
-        who = display_name(subscription.key.provider) if paypal else "the payer's bank"
-        return _DISPUTES[subscription.dispute].format(who)
+    """The status of a subscription in plain words. `right`: the access that it gives now."""
+    provider = display_name(subscription.key.provider)
+    if subscription.dispute in (DisputeState.OPEN, DisputeState.LOST):
+        return _dispute(subscription, provider)
     match subscription.status:
         case Status.ACTIVE:
-            said = _running(subscription)
+            return _running(subscription)
         case Status.TRIALING:
-            said = _trial(subscription)
+            return _trial(subscription)
         case Status.PAST_DUE:
-            said = _past_due(right, waits=subscription.needs_action)
-        case Status.PENDING if subscription.needs_action:
-            said = "Waiting for you: your bank wants you to confirm the first payment."
+            return _past_due(right, waits=subscription.needs_action)
+        case Status.PENDING:
+            waits = subscription.needs_action
+            return tr("status.first_payment_to_confirm" if waits else "status.first_payment_on_its_way")
         case Status.PAUSED:
-            said = f"Paused: nothing is charged.{_paid_until(right)}"
+            return _sentences(tr("status.paused"), _paid_until(right))
         case Status.ENDED:
-            ended = f" {day(subscription.ended_at)}" if subscription.ended_at else ""
-            said = f"Ended{ended}.{_paid_until(right)}"
+            return _ended(subscription, right)
         case status:
-            said = _STILL[status]
-    return said
+            return tr(_OTHERS[status], provider=provider)
 
 
-NOT_AGAIN = "You won't be charged for it again."
-_DISPUTES = {
-    DisputeState.OPEN: "Disputed: {} looks into a payment. Access is on hold until that is decided.",
-    DisputeState.LOST: "A payment was taken back through {}, so it gives no access.",
-}
-_STILL = {
-    Status.UNPAID: "Unpaid: the provider has stopped trying. Pay the invoice with Manage; the roles return.",
-    Status.PENDING: (
-        "Waiting for the first payment. It is on its way: by bank debit that takes some days. Your roles "
-        "come with it, and you don't need to pay again."
-    ),
-    Status.UNKNOWN: "Not known just now; what you have stays.",
-}
+_OTHERS = {Status.UNPAID: "status.unpaid", Status.UNKNOWN: "status.unknown"}
+
+
+def _ended(subscription: Subscription, right: SubscriptionAccess | None) -> str:
+    ended = subscription.ended_at
+    said = tr("status.ended_on", day=day(ended)) if ended else tr("status.ended")
+    return _sentences(said, _paid_until(right))
+
+
+def _sentences(*several: str) -> str:
+    return " ".join(one for one in several if one)
+
+
+def _dispute(subscription: Subscription, provider: str) -> str:
+    lost = subscription.dispute is DisputeState.LOST
+    if subscription.key.provider == "stripe":  # which only passes on what the payer's bank decides
+        return tr("status.dispute_lost_at_bank" if lost else "status.dispute_open_at_bank")
+    return tr("status.dispute_lost" if lost else "status.dispute_open", provider=provider)
 
 
 def _running(subscription: Subscription) -> str:
-    if subscription.ends_at is not None and subscription.ends_with_period:
-        return f"Ends on {day(subscription.ends_at)} and does not renew. {NOT_AGAIN}"
-    ends = f" Ends on {day(subscription.ends_at)}." if subscription.ends_at else ""
+    ends_at = subscription.ends_at
+    if ends_at is not None and subscription.ends_with_period:
+        return tr("status.ends_without_renewal", day=day(ends_at))
+    ends = tr("status.ends_on", day=day(ends_at)) if ends_at else ""
     if subscription.terms.paused:
-        return f"{_paused(subscription)}{ends}"
+        return _sentences(_paused(subscription), ends)
     due = next((charge.at for charge in decide_charges(subscription)), subscription.period_end)
-    return f"Active.{ends}" if due is None else f"Renews on {day(due)}.{ends}"
+    said = tr("status.active") if due is None else tr("status.renews_on", day=day(due))
+    return _sentences(said, ends)
 
 
 def _paused(subscription: Subscription) -> str:
-    """Collection is paused: the subscription runs on, and nothing is taken for it."""
+    """Its collection is paused: the subscription continues, and the provider charges nothing for it."""
     until = subscription.terms.resumes_at
     if until is None:
-        return "Paused: nothing is being charged."
+        return tr("status.paused")
     due = next((charge.at for charge in decide_charges(subscription)), None)
-    after = f" The next payment is due on {day(due)}." if due else ""
-    return f"Paused: nothing is being charged until {day(until)}.{after}"
+    after = tr("status.next_payment_on", day=day(due)) if due else ""
+    return _sentences(tr("status.paused_until", day=day(until)), after)
 
 
 def _trial(subscription: Subscription) -> str:
     end = subscription.trial_end or subscription.period_end
-    until = f" until {day(end)}" if end else ""
     if subscription.ends_at is not None and subscription.ends_with_period:
-        return f"Free until it ends on {day(subscription.ends_at)}. It does not renew; nothing is charged."
+        return tr("status.trial_ends", day=day(subscription.ends_at))
+    free = tr("status.free_until", day=day(end)) if end else tr("status.free")
     if subscription.terms.paused:
-        return f"Free{until}. {_paused(subscription)}"
-    return f"Free{until}; the first payment is taken then."
+        return _sentences(free, _paused(subscription))
+    return _sentences(free, tr("status.first_payment_then"))
 
 
 def _past_due(right: SubscriptionAccess | None, *, waits: bool) -> str:
-    """`waits`: it did not fail, the customer has to confirm it."""
-    said, mend = "The last payment failed", "Check the way you pay with Manage"
-    if waits:
-        said, mend = "The last payment waits for you", "Your bank wants you to confirm it"
+    """`waits`: the payment did not fail; the customer has to confirm it with their bank."""
+    said = tr("status.payment_to_confirm" if waits else "status.payment_failed")
     if right is None:
-        return f"{said} and the grace is over. {mend}; the roles return once it is paid."
+        return _sentences(said, tr("status.grace_over"))
     if right.until is None:
-        return f"{said}. {mend}; the roles stay meanwhile."
-    return f"{said}. {mend}: the roles stay until {day(right.until)}."
+        return _sentences(said, tr("status.roles_stay"))
+    return _sentences(said, tr("status.roles_stay_until", day=day(right.until)))
 
 
 def _paid_until(right: SubscriptionAccess | None) -> str:
-    return (
-        f" It is paid until {day(right.until)}, and the roles stay until then."
-        if right and right.until
-        else ""
-    )
+    return tr("status.paid_until", day=day(right.until)) if right and right.until else ""
 
 
-# What was asked of the provider, in the words of its outcome: done, still waiting.
-INTENTS: dict[IntentKind, tuple[str, str]] = {
-    IntentKind.CANCEL_AT_PERIOD_END: ("Renewal stopped", "stopping the renewal"),
-    IntentKind.CANCEL_NOW: ("Billing ended at once", "ending the billing"),
-    IntentKind.RESUME: ("Renewal resumed", "resuming the renewal"),
-    IntentKind.REFUND_LAST_PAYMENT: ("Last payment refunded", "refunding the last payment"),
+_DONE = {
+    IntentKind.CANCEL_AT_PERIOD_END: "intent.renewal_stopped",
+    IntentKind.CANCEL_NOW: "intent.billing_ended",
+    IntentKind.RESUME: "intent.renewal_resumed",
+    IntentKind.REFUND_LAST_PAYMENT: "intent.payment_refunded",
+}
+_DOING = {
+    IntentKind.CANCEL_AT_PERIOD_END: "intent.stopping_renewal",
+    IntentKind.CANCEL_NOW: "intent.ending_billing",
+    IntentKind.RESUME: "intent.resuming_renewal",
+    IntentKind.REFUND_LAST_PAYMENT: "intent.refunding_payment",
 }
 
 
+def intent_done(kind: IntentKind) -> str:
+    """A request to the provider that was carried out: 'Renewal stopped'."""
+    return tr(_DONE[kind])
+
+
+def intent_doing(kind: IntentKind) -> str:
+    """A request to the provider that is still open, for after a colon: 'stopping the renewal'."""
+    return tr(_DOING[kind])
+
+
 def unsure_note(pages: Sequence[Checkout]) -> str:
-    """Nobody pays twice because a provider did not answer in time. Empty for no pages."""
+    """A warning against paying twice while a provider does not say whether these pages were paid. Empty for
+    no pages."""
     if not pages:
         return ""
-    titles = " and ".join(dict.fromkeys(display_name(page.provider) for page in pages))
-    return (
-        f"**{titles} did not say whether a payment page that you opened earlier was paid.** If you paid "
-        "there, don't pay again: your roles come as soon as it answers."
-    )
+    titles = list(dict.fromkeys(display_name(page.provider) for page in pages))
+    return tr("sale.payment_unsure", providers=listed(titles), n=len(titles))

@@ -66,7 +66,7 @@ async def test_a_key_that_may_not_cancel(
     assert "### Not cancelled yet" in reply.text
     assert f"{title} does not let the bot do this just now, so nothing was changed there." in reply.text
     assert "tell the server's admins: /doctor" in reply.text
-    assert f"You can do it at {title} yourself." in reply.text
+    assert f"You can do it yourself at {title}." in reply.text
     assert "not answering" not in reply.text
     assert link_of(reply).startswith("http")
     assert "permission" in caplog.text

@@ -38,7 +38,7 @@ async def test_a_grant_gives_the_roles_until_its_end(app: AppHarness) -> None:
     assert "no subscriptions" not in look.text
     sale = await look.press("Subscribe from then on")
     assert f"gave you this until <t:{end}:D>" in sale.text
-    assert "the first payment is taken only then" in sale.text
+    assert "your first payment is only taken then" in sale.text
     assert "You have this until" not in sale.text, "that was said"
     await app.turn(30 * DAY)
     assert app.roles() == []
@@ -146,7 +146,7 @@ async def test_a_revocation_now_says_what_cannot_be_undone_and_undo_gives_the_re
     told = await app.bob.dm_containing("Revocation lifted")
     assert f"until <t:{end}:D>" in told.text
     sale = await told.press("Subscribe again")
-    assert "With Stripe the first payment is taken only then" in sale.text
+    assert "With Stripe, your first payment is only taken then" in sale.text
     assert f"Paid until <t:{end}:D>" in (await app.bob.run(app.guild, "subscriptions")).text
     charges = len(app.stripe.world.all("charge"))
     app.stripe.pay_checkout(link_of(sale))
@@ -176,6 +176,6 @@ async def test_somebody_without_a_subscription_is_shut_out(app: AppHarness, *, t
     if not there:
         app.world.add_member(app.guild, app.bob)
     shop = await app.bob.run(app.guild, "subscribe")
-    assert "admins revoked this for you, so it cannot be bought.** Reason: spam" in shop.text
+    assert "admins revoked your access to this, so you can't buy it.** Reason: spam" in shop.text
     assert f"<@{app.bob.id}> can subscribe again." in (await done.press("Undo")).text
     assert link_of(await app.bob.run(app.guild, "subscribe"))

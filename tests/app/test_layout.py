@@ -14,7 +14,8 @@ from cogs.core.components import custom_id
 from cogs.core.keys import key_text, parse_key
 from cogs.subscriptions import NEWS_IN_FRONT, PAGE, ROOM
 from cogs.views import layout
-from cogs.views.subscription import Audience, SubscriptionView, subscription_box
+from cogs.views.audience import Audience
+from cogs.views.subscription import SubscriptionView, subscription_box
 from tests.app.test_text import NOW, PAID, PRICE
 
 SNOWFLAKE = (1 << 63) - 1

@@ -92,7 +92,7 @@ async def test_this_server_first_then_the_others_then_what_ended(app: AppHarness
     await app.settled()
     here = (await app.bob.run(app.guild, "subscriptions")).text
     assert here.index("Rook") < here.index("Gold")
-    assert "Ended <t:" in here
+    assert "Ended on <t:" in here
     await app.turn(31 * DAY)
     assert "Gold" not in (await app.bob.run(app.guild, "subscriptions")).text
 
@@ -169,7 +169,7 @@ async def test_a_question_that_has_changed_is_asked_anew(app: AppHarness) -> Non
     asked = await app.bob.run(app.guild, "cancel")
     await app.turn(MONTH)
     again = await asked.press("Cancel subscription")
-    assert "has changed meanwhile" in again.text
+    assert "has changed in the meantime" in again.text
     done = await again.press("Cancel subscription")
     assert "Receipt" in done.text
 
@@ -205,7 +205,7 @@ async def test_a_second_press_while_the_first_is_under_way(app: AppHarness) -> N
     first = asyncio.create_task(asked.press("Cancel subscription"))
     await app.stripe.faults.reached.wait()
     told = await second.press("Cancel subscription")
-    assert "Stripe is being asked at this moment" in told.text
+    assert "the bot is asking Stripe right now" in told.text
     app.stripe.faults.release()
     assert "### Cancelled" in (await first).text
 

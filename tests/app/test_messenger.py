@@ -19,8 +19,8 @@ from billing.model import (
     SubscriptionKey,
     Unknown,
 )
+from cogs.views.audience import Audience
 from cogs.views.notices import intent_words, notice_text
-from cogs.views.subscription import Audience
 from tests.app.harness import AppHarness
 from tests.db.old_notices import OLD
 

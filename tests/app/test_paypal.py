@@ -102,7 +102,7 @@ async def test_cancelling_says_beforehand_that_it_is_final_and_keeps_what_is_pai
     subscription_id = await buy(app)
     asked = await app.bob.run(app.guild, "cancel")
     assert "at once and for good" in asked.text
-    assert "cannot be taken back" in asked.text
+    assert "You can't undo this" in asked.text
     (end,) = set(re.findall(r"<t:(\d+):D>", asked.text))
     receipt = await asked.press("Cancel subscription")
     assert f"until <t:{end}:D>" in receipt.text
@@ -156,7 +156,7 @@ async def test_subscribing_again_starts_where_the_paid_time_ends(app: AppHarness
     receipt = await asked.press("Cancel subscription")
     offered = await receipt.press("Subscribe again")
     (end,) = set(re.findall(r"You have this until <t:(\d+):D>", offered.text))
-    assert "first payment is taken only then" in offered.text
+    assert "your first payment is only taken then" in offered.text
     paypal_of(app).approve(approve_link(offered))
     await app.settled()
     live = [s for s in paypal_of(app).world.all("subscription") if s.status == "ACTIVE"]
@@ -346,7 +346,7 @@ async def test_revoked_at_once_and_undone_the_paid_days_are_back_and_the_next_on
     await app.settled()
     assert app.roles() == ["Gold"]
     sale = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
-    assert "the first payment is taken only then" in sale.text
+    assert "your first payment is only taken then" in sale.text
     await app.turn(MONTH)
     assert app.roles() == []
 

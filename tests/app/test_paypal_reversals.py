@@ -67,7 +67,7 @@ async def test_a_dispute_is_paypals_to_decide(app: AppHarness) -> None:
     told = await app.ada.dm_containing("### Dispute")
     assert "disputes a payment through PayPal" in told.text
     card = await app.bob.run(app.guild, "subscriptions")
-    assert "PayPal looks into a payment" in card.text
+    assert "A payment is disputed at PayPal" in card.text
 
 
 async def test_a_part_given_back_by_hand_is_told_though_nobody_names_the_sum(app: AppHarness) -> None:

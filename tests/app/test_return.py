@@ -151,7 +151,7 @@ async def test_a_first_payment_that_takes_days_is_said_and_not_sold_again(
         reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
         assert "Your first payment for this is on its way" in reply.text
         assert [button.label for button in reply.buttons] == ["Manage"]
-        assert "It is on its way" in (await app.bob.run(app.guild, "subscriptions")).text
+        assert "The first payment is on its way" in (await app.bob.run(app.guild, "subscriptions")).text
         assert not app.roles()
         await app.turn(86_400)
     (sub,) = app.stripe.world.all("subscription")
@@ -169,6 +169,6 @@ async def test_a_provider_that_does_not_say_is_named_before_anything_is_offered(
     await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     app.stripe.faults.add("status", status=500, times=None)
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
-    assert "Stripe did not say whether a payment page that you opened earlier was paid" in reply.text
+    assert "Stripe has not said yet whether you paid on a page that you opened earlier" in reply.text
     reply = await app.bob.run(app.guild, "subscriptions")
     assert "don't pay again" in reply.text

@@ -103,7 +103,7 @@ async def test_the_same_roles_are_not_paid_twice_unknowingly(app: AppHarness) ->
     await app.buy()
     for options in ({}, {"plan": "Gold for a year"}):
         reply = await app.bob.run(app.guild, "subscribe", options)
-        assert "you have these roles already, with **Gold** (€5.00 a month)" in reply.text
+        assert "you already have these roles with **Gold** (€5.00 a month)" in reply.text
         assert "Pay €50.00 a year with Stripe" in [b.label for b in reply.buttons]
     await (await app.bob.run(app.guild, "cancel")).press("Cancel subscription")
     assert "you have these roles until <t:" in (await app.bob.run(app.guild, "subscribe")).text
@@ -170,12 +170,12 @@ async def test_what_gives_nothing_just_now_is_not_called_had(app: AppHarness) ->
     await app.sell()
     await app.buy()
     (own,) = await app.ports.ledger.load_subscriptions_of(app.bob.id)
-    for status, said in (("unpaid", "Unpaid: the provider"), ("paused", "Paused: nothing is charged.")):
+    for status, said in (("unpaid", "Unpaid. Stripe has"), ("paused", "Paused. You")):
         app.stripe.world.by_id[own.key.id]["status"] = status
         await app.ports.ledger.record_stale([own.key], "test", app.ports.now())
         await app.settled()
         reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
-        assert f"You subscribe to this. {said}" in reply.text
+        assert f"You are subscribed to this. {said}" in reply.text
         assert "You have this" not in reply.text
         assert [button.label for button in reply.buttons] == ["Manage"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from billing.model import Discount, Item, NextCharge, Step, Tax, Terms, Unsure
-from cogs.views.charges import charge_words, counted, sums_words
+from cogs.views.charges import charge_words, sums_words
 from tests.app.test_text import NOW, PAID, PRICE
 
 DAY = 86_400
@@ -67,7 +67,3 @@ def test_each_interval_has_its_own_sum_and_date() -> None:
     assert said == (
         f"€5.00 a month (next on <t:{NOW + DAY}:D>) and €100.00 a year (next on <t:{NOW + 200 * DAY}:D>)"
     )
-
-
-def test_one_of_a_kind_is_no_plural() -> None:
-    assert (counted(1, "day"), counted(2, "day"), counted(0, "day")) == ("1 day", "2 days", "0 days")

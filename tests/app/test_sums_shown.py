@@ -31,7 +31,7 @@ async def test_paused_collection_says_that_nothing_is_charged(app: AppHarness) -
     app.stripe.dashboard.pause((await own(app)).key.id)
     await app.settled()
     said = await look(app)
-    assert "Paused: nothing is being charged." in said
+    assert "Paused. You aren't being charged." in said
     assert "Renews on" not in said
     assert "€5.00" not in said
 
@@ -45,7 +45,7 @@ async def test_a_pause_with_an_end_says_when_payments_start_again(app: AppHarnes
     app.stripe.dashboard.pause(sub.key.id, resumes_at=until)
     await app.settled()
     said = await look(app)
-    assert f"Paused: nothing is being charged until <t:{until}:D>. The next payment is due on" in said
+    assert f"Paused. You won't be charged until <t:{until}:D>. The next payment is due on" in said
     assert f"<t:{sub.period_end}:D>" not in said
     await app.turn(2 * MONTH)
     paid = [i["period_end"] for i in app.stripe.world.all("invoice") if i["amount_paid"]]
@@ -112,7 +112,7 @@ async def test_cancel_says_that_the_provider_gave_no_answer(app: AppHarness) -> 
     await app.buy()
     app.stripe.faults.add("status", status=503, times=None)
     asked = await app.bob.run(app.guild, "cancel")
-    assert "Stripe gives no answer just now, so this is what was known last." in asked.text
+    assert "Stripe is not answering right now, so this is what the bot last knew." in asked.text
     app.stripe.faults.clear()
 
 
@@ -232,7 +232,7 @@ async def test_a_payment_that_waits_for_the_customer_says_so_with_the_link(app: 
     await app.turn(3700)
     said = await look(app)
     invoice = app.stripe.world.all("invoice")[-1]
-    assert "The last payment waits for you. Your bank wants you to confirm it" in said
+    assert "Your bank wants you to confirm the last payment." in said
     assert f"[Confirm the payment]({invoice['hosted_invoice_url']})" in said
     assert "failed" not in said
     told = await app.bob.dm_containing("### Your bank wants you to confirm a payment")
@@ -247,7 +247,7 @@ async def test_who_is_sent_invoices_is_told_so(app: AppHarness) -> None:
     app.stripe.world.by_id[(await own(app)).key.id]["collection_method"] = "send_invoice"
     await app.ports.ledger.record_stale([(await own(app)).key], "test", app.ports.now())
     await app.settled()
-    assert "Stripe sends you an invoice each time; nothing is taken by itself." in await look(app)
+    assert "Stripe sends you an invoice for each payment." in await look(app)
 
 
 async def test_the_currency_that_is_charged_is_shown(app: AppHarness) -> None:
@@ -302,7 +302,7 @@ async def test_nothing_is_charged_while_it_is_paused_wherever_a_sum_stands(app: 
     app.stripe.dashboard.pause((await own(app)).key.id)
     await app.settled()
     asked = await app.bob.run(app.guild, "cancel", {"subscription": "Gold"})
-    assert "Now: nothing while it is paused." in asked.text
+    assert "Price now: nothing while it is paused." in asked.text
     beside = await app.bob.run(app.guild, "subscribe", {"plan": "Patron"})
     assert "**Gold** (nothing while it is paused)" in beside.text
     admins = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user})

@@ -28,8 +28,8 @@ async def test_cancel_keeps_the_wish_and_promises_nothing(app: AppHarness) -> No
     asked = await app.bob.run(app.guild, "cancel")
     done = await asked.press("Cancel subscription")
     assert "Not cancelled yet" in done.text
-    assert "Stripe is not connected to this bot just now, so nothing has changed there" in done.text
-    assert "need not do anything" not in done.text
+    assert "The bot is not connected to Stripe right now, so nothing has changed there" in done.text
+    assert "don't need to do anything" not in done.text
     assert "Gold" in (await app.bob.run(app.guild, "subscriptions")).text
 
 

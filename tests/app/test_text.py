@@ -100,7 +100,7 @@ def test_how_often_a_price_is_paid() -> None:
 
 def test_what_the_provider_alone_can_tell_is_not_called_free() -> None:
     tiered = replace(PRICE, amount=None)
-    assert price_words(tiered) == "an amount that Stripe works out"
+    assert price_words(tiered) == "an amount that Stripe calculates"
     assert sums_words(replace(PAID, items=(Item(PRICE), Item(tiered)))) == price_words(tiered)
     assert sums_words(replace(PAID, items=(Item(PRICE, 2),))) == "€10.00 a month"
 
@@ -117,18 +117,18 @@ def test_a_role_is_a_mention_or_a_name() -> None:
         ({}, "Renews on <t:1800086400:D>."),
         (
             {"ends_at": NOW + 5},
-            "Ends on <t:1800000005:D> and does not renew. You won't be charged for it again.",
+            "Ends on <t:1800000005:D> and won't renew. You won't be charged for it again.",
         ),
-        ({"status": Status.TRIALING, "trial_end": NOW + 7}, "Free until <t:1800000007:D>;"),
-        ({"status": Status.TRIALING, "ends_at": NOW + 7}, "Free until it ends on <t:1800000007:D>"),
-        ({"status": Status.PAST_DUE, "unpaid_since": NOW - 9}, "the roles stay until <t:1800000091:D>"),
-        ({"status": Status.PAST_DUE, "unpaid_since": NOW - 900}, "the grace is over"),
-        ({"status": Status.PAST_DUE}, "the roles stay meanwhile"),
-        ({"status": Status.UNPAID}, "has stopped trying"),
-        ({"status": Status.PAUSED}, "Paused: nothing is charged."),
-        ({"status": Status.PENDING}, "Waiting for the first payment."),
-        ({"status": Status.UNKNOWN}, "Not known just now; what you have stays."),
-        ({"status": Status.ENDED, "ended_at": NOW - 5}, "Ended <t:1799999995:D>."),
+        ({"status": Status.TRIALING, "trial_end": NOW + 7}, "Free until <t:1800000007:D>. The first"),
+        ({"status": Status.TRIALING, "ends_at": NOW + 7}, "Free until <t:1800000007:D>. It ends then"),
+        ({"status": Status.PAST_DUE, "unpaid_since": NOW - 9}, "You keep your roles until <t:1800000091:D>"),
+        ({"status": Status.PAST_DUE, "unpaid_since": NOW - 900}, "The time to pay it is over."),
+        ({"status": Status.PAST_DUE}, "You keep your roles for now."),
+        ({"status": Status.UNPAID}, "Stripe has stopped retrying."),
+        ({"status": Status.PAUSED}, "Paused. You"),
+        ({"status": Status.PENDING}, "The first payment is on its way."),
+        ({"status": Status.UNKNOWN}, "You keep what you have."),
+        ({"status": Status.ENDED, "ended_at": NOW - 5}, "Ended on <t:1799999995:D>."),
         ({"status": Status.ENDED, "paid_through": NOW + 5}, "paid until <t:1800000005:D>"),
         ({"dispute": DisputeState.OPEN}, "on hold"),
         ({"dispute": DisputeState.LOST}, "taken back"),

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from billing.model import SubscriptionKey
-from cogs.core.components import FOREIGN
 from cogs.core.keys import key_text
+from i18n import tr
 from standins.discord import Guild, Person, Role
 from tests.app.forged_presses import ADMINS, MEMBERS, leaves, press, something
 from tests.app.harness import AppHarness
@@ -135,7 +135,7 @@ async def test_an_admins_button_under_a_members_finger(scene: Scene) -> None:
     here += ["dues:plans:0:0", f"dues:revokeyes:0:{scene.question}"]
     for custom_id in here:
         assert (await press(app, shown, custom_id)).text == NOT_ADMIN
-        assert (await press(app, dm, custom_id)).text == "This works in a server only."
+        assert (await press(app, dm, custom_id)).text == "This only works in a server."
     assert await scene.state() == before
 
 
@@ -245,7 +245,7 @@ async def test_a_hidden_plan_is_not_to_be_had_by_its_number(scene: Scene) -> Non
     assert await scene.state() == before
     own = await scene.bob.run(app.guild, "subscriptions")
     mine = await press(app, own, f"dues:buy:{scene.bob.id}:{app.guild.id}:{gold.id}")
-    assert "revoked this for you" in mine.text
+    assert "revoked your access to this" in mine.text
 
 
 RESTS = [
@@ -266,7 +266,7 @@ RESTS = [
     "a" * 5_000,
 ]
 POLITE = (
-    FOREIGN,
+    tr("error.outdated_button"),
     NOT_YOURS,
     NOT_ADMIN,
     "There is no such plan here.",
@@ -277,7 +277,7 @@ POLITE = (
     "There is no such running subscription on a price that this server sells.",
     "This grant has ended already.",
     "This question is no longer open",
-    "This works in a server only.",
+    "This only works in a server.",
     "The bot knows of no running subscription of yours.",
     "Nothing was changed.",
     "Gold",
@@ -330,7 +330,7 @@ async def test_menus_with_other_choices_than_theirs(scene: Scene, values: list[s
 @pytest.mark.parametrize("custom_id", ["dues:", "dues::", "dues:::", "dues:manage", "dues:manage:x"])
 async def test_ids_that_end_too_early(app: AppHarness, custom_id: str) -> None:
     shown = await app.bob.run(app.guild, "subscriptions")
-    assert (await press(app, shown, custom_id)).text == FOREIGN
+    assert (await press(app, shown, custom_id)).text == tr("error.outdated_button")
 
 
 async def test_what_was_deleted_meanwhile(app: AppHarness) -> None:

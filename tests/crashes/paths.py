@@ -237,7 +237,7 @@ class Again(Pay):
 
     async def is_right(self) -> None:
         assert self.changed_roles() == ["+Gold"]
-        assert "first payment is taken then" in await self.card()
+        assert "The first payment is taken then" in await self.card()
 
 
 class Revoke(Path):

@@ -23,14 +23,14 @@ async def test_the_main_job(app: AppHarness, program: Program) -> None:
     assert link_of(await app.bob.run(app.guild, "manage")) == paypal_of(app).autopay_url
 
     asked = await app.bob.run(app.guild, "cancel")
-    assert "cannot be taken back" in asked.text
+    assert "You can't undo this" in asked.text
     receipt = await asked.press("Cancel subscription")
     assert [button.label for button in receipt.buttons] == ["Subscribe again"]
     assert paypal_of(app).subscription(subscription_id).status == "CANCELLED"
     assert app.roles() == ["Gold"]
 
     offered = await receipt.press("Subscribe again")
-    assert "the first payment is taken only then" in offered.text
+    assert "your first payment is only taken then" in offered.text
     paypal_of(app).approve(link_of(offered))
     await paypal_of(app).settle()
     await quiet(app)

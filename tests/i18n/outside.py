@@ -10,7 +10,7 @@ from collections.abc import Iterator
 NOT_FOR_PEOPLE = {
     "debug", "info", "warning", "error", "exception", "critical", "log",
     "ValueError", "TypeError", "RuntimeError", "AssertionError", "KeyError", "compile", "getLogger",
-    "execute", "Counter", "Gauge", "Histogram", "setattr", "execution", "deprecated",
+    "execute", "Counter", "Gauge", "Histogram", "setattr", "execution", "deprecated", "cast",
 }  # fmt: skip
 NOT_FOR_PEOPLE_AS = {"detail", "documentation", "name", "help"}
 _SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|WHERE|FROM)\b")

@@ -112,7 +112,7 @@ async def test_paying_with_paypal_from_the_first_day_to_the_last(context: Browse
     await paypal.close()
 
     await type_command(page, "/cancel")
-    await expect(newest(page)).to_contain_text("cannot be taken back")
+    await expect(newest(page)).to_contain_text("You can't undo this")
     await newest(page).get_by_role("button", name="Cancel subscription").click()
     await expect(newest(page)).to_contain_text("Receipt")
     await expect(newest(page).get_by_role("button", name="Subscribe again")).to_be_visible()

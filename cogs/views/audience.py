@@ -1,0 +1,35 @@
+"""Where a card is read: the server or the DM, and in which reader's way of writing sums."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import discord
+
+from cogs.views.text import roles
+from i18n import tr
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """The readers of a card. `guild_id`: the server that they read it in, None for a DM; a role mention
+    resolves in its own server only, and elsewhere its name is shown. `locale`: how sums are written."""
+
+    client: discord.Client
+    guild_id: int | None = None
+    locale: str = "en-US"
+
+    def server(self, guild_id: int) -> str:
+        """The server's name, not escaped; words in its place while Discord does not tell it."""
+        guild = self.client.get_guild(guild_id)
+        return guild.name if guild and guild.name else tr("card.unknown_server")
+
+    def roles(self, guild_id: int, role_ids: Sequence[int]) -> str:
+        """The roles as mentions or names; only their number while the server is unknown."""
+        if guild_id == self.guild_id:
+            return roles(role_ids)
+        guild = self.client.get_guild(guild_id)
+        if guild is None:
+            return tr("count.roles", n=len(role_ids))
+        return roles(role_ids, {role.id: role.name for role in guild.roles})
