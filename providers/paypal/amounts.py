@@ -1,4 +1,4 @@
-"""PayPal's amounts, which are decimal numbers as text, in our minor units."""
+"""Converts PayPal's amounts, decimal numbers as text, to minor units."""
 
 from __future__ import annotations
 
@@ -7,37 +7,39 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from billing.errors import ProviderMisread
 from providers.base import Answer, maybe, need
 
-# Of PayPal's currencies (developer.paypal.com/reference/currency-codes, 2026-11) yen have no smaller unit in
-# our amounts. PayPal writes forints and new Taiwan dollars without decimals too; our amounts have two.
+# Yen have no minor unit. PayPal also writes forints and new Taiwan dollars without decimals, but our amounts
+# have two for these (developer.paypal.com/reference/currency-codes, 2026-11).
 _NO_DECIMALS = frozenset({"jpy"})
 _WHOLE = frozenset({"huf", "twd"})
 
 
 def to_minor(money: Answer) -> int:
-    """Version 2's amount, with `currency_code` and `value`."""
+    """An amount of API version 2, `currency_code` and `value`, in minor units."""
     return _minor(need(money, "value", str), currency_of(money))
 
 
 def currency_of(money: Answer) -> str:
-    """In lower case, as everywhere here."""
+    """An amount's currency in lower case, as the model has it."""
     return need(money, "currency_code", str).lower()
 
 
 def amount_of_either_version(money: Answer, currency: str) -> int | None:
-    """An amount that is named `value` by one generation of PayPal's API and `total` by the other. A refund's
-    may stand there as what it takes away, below nothing."""
+    """An amount of API version 1 (`total`) or 2 (`value`) in minor units; None where it has neither.
+
+    Always positive: PayPal writes some refunds as negative amounts.
+    """
     text = maybe(money, "value", str) or maybe(money, "total", str)
     return None if text is None else abs(_minor(text, currency))
 
 
 def with_percent(minor: int, percent: Decimal, currency: str) -> int:
-    """The amount with so much on top, in steps that PayPal can charge in that currency."""
+    """The amount plus `percent`, rounded to what PayPal can charge in that currency."""
     step = 100 if currency in _WHOLE else 1
     return minor + int((minor * percent / 100 / step).quantize(Decimal(1), ROUND_HALF_UP)) * step
 
 
 def parse_decimal(text: str, what: str) -> Decimal:
-    """A decimal number; ProviderMisread where it is none."""
+    """Parse a decimal number. Raises ProviderMisread where `text` is not one; `what` names it there."""
     try:
         found = Decimal(text)
     except InvalidOperation:

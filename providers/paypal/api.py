@@ -1,6 +1,6 @@
-"""Calls to PayPal's REST API: one place that knows its token, its errors and what may be tried again.
+"""Calls to PayPal's REST API. Only this module knows its token, its errors and what may be retried.
 
-Written over aiohttp: PayPal's own package for Python is synchronous and hides outages of the token endpoint.
+It uses aiohttp, because PayPal's own Python package is synchronous and hides outages of the token endpoint.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ from billing.ports import Clock, Meter, Unmeasured
 from providers.base import Answer, clock_skew, measured, need
 from providers.paypal.refusals import text_for
 
-# A slow answer uses up a method's time; tries again are for what fails fast: a refused connection, a 5xx.
+# Seconds before each retry. A slow answer uses up the call's time limit, so only fast failures are retried: a
+# refused connection, a 5xx.
 PAUSES = (0.5, 1.0)
 _TIMEOUT = aiohttp.ClientTimeout(total=12, sock_connect=4)
 _LARGEST_ANSWER = 8 << 20
-# A token is renewed this many seconds before it ends. They live nine hours (developer.paypal.com/api/rest/
-# authentication, 2026-11), and whoever asks again meanwhile gets the same one with less time left.
+# A token is renewed this many seconds before it expires. It lives nine hours (developer.paypal.com/api/rest/
+# authentication, 2026-11), and a request for another one returns the same token with less time left.
 _RENEW_BEFORE = 120
-# Whatever a 429 asks for: people wait, too.
+# Seconds; the longest that a 429 can keep the bot from calling PayPal, because people wait for answers.
 _LONGEST_QUIET = 300.0
 _ID = re.compile(r"[\w-]{1,127}", re.ASCII)
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
@@ -46,21 +47,21 @@ KEY_AT_FAULT = (
 
 
 class Refused(ProviderRefused):
-    """A refusal with PayPal's reasons: `issues` are the names in its details, and the error's own name."""
+    """A refusal with PayPal's reasons: `issues` holds the error's name and the names in its details."""
 
     def __init__(self, tell: str | None = None, *, detail: str, status: int, issues: frozenset[str]) -> None:
         super().__init__(tell, detail=detail)
         self.status, self.issues = status, issues
-        # Credentials that are put right make the very same wish possible.
+        # The same request succeeds once the owner corrects the credentials.
         self.retry = status in (401, 403)
 
 
 class NotKnown(Refused, ProviderNotFound):
-    """PayPal does not know an object."""
+    """PayPal does not know the object that was asked for."""
 
 
 class Limited(ProviderUnavailable):
-    """PayPal asks to be left alone: for `wait` seconds, or 0 where it does not say for how long."""
+    """PayPal limits the rate of calls (429). `wait`: for how many seconds; 0 where PayPal does not say."""
 
     def __init__(self, *, detail: str, wait: float = 0.0) -> None:
         super().__init__(detail=detail)
@@ -68,7 +69,7 @@ class Limited(ProviderUnavailable):
 
 
 class Api:
-    """One application's access to PayPal at `url`. `close` when done."""
+    """One application's access to PayPal at `url`. Call `close` when done."""
 
     def __init__(
         self, client_id: str, client_secret: str, url: str, clock: Clock, meter: Meter | None = None
@@ -84,33 +85,36 @@ class Api:
         self.clock_skew: float | None = None
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections to PayPal."""
         if self._session is not None:
             await self._session.close()
 
     async def get(self, path: str, **query: str) -> Answer:
-        """One object, tried again where PayPal does not answer."""
+        """Fetch one object; retried where PayPal does not answer."""
         return await self._send("GET", path, query=query, again=True)
 
     async def post(
         self, path: str, body: Mapping[str, Any] | None = None, *, key: str | None = None
     ) -> Answer:
-        """A change. With a `key` of ours it happens once however often it is asked, and is tried again;
-        without one it is tried once. Empty where PayPal answers with nothing."""
+        """Make a change and return PayPal's answer, which may be empty.
+
+        With an idempotency `key` it happens once however often it is sent, so it is retried; without one it
+        is tried once.
+        """
         data = b"" if body is None else json.dumps(body).encode()
         headers = {"Prefer": "return=representation"} | ({"PayPal-Request-Id": key} if key else {})
         return await self._send("POST", path, data=data, headers=headers, again=key is not None)
 
     async def ask(self, path: str, data: bytes) -> Answer:
-        """A question that is asked by POST and changes nothing; `data` is sent byte for byte."""
+        """POST a request that changes nothing, so it is retried. `data` is sent byte for byte."""
         return await self._send("POST", path, data=data, again=True)
 
     async def patch(self, path: str, changes: list[dict[str, Any]]) -> Answer:
-        """Fields replaced; the same twice is the same, so it is tried again."""
+        """Replace fields. Retried, because doing it twice has the same effect."""
         return await self._send("PATCH", path, data=json.dumps(changes).encode(), again=True)
 
     async def sign_in(self) -> None:
-        """Fetch a token, whether there is one or not; Refused where PayPal does not take the credentials."""
+        """Fetch a new token. Raises Refused where PayPal does not accept the credentials."""
         self._renew_at = 0.0
         await self._bearer()
 
@@ -131,7 +135,7 @@ class Api:
             try:
                 return await self._exchange(method, path, headers=sent, params=query, data=data)
             except Refused as refused:
-                # A token may be withdrawn before its time; nothing was done then.
+                # PayPal may revoke a token early; the request then had no effect.
                 if refused.status != 401 or renewed:
                     raise
                 renewed = True
@@ -164,7 +168,7 @@ class Api:
                 await asyncio.sleep(pauses.pop(0))
 
     def _forget(self, token: str) -> None:
-        # One that was renewed meanwhile stays, even where PayPal answered with the very same text.
+        # A token renewed in the meantime stays, even where PayPal returned the same text again.
         if token is self._token:
             self._renew_at = 0.0
 
@@ -199,15 +203,17 @@ class Api:
         return read(body, what)
 
     def _refuse_in_quiet(self, what: str) -> None:
-        """Whoever asks on while told to wait is told to wait for longer."""
+        """Raise Limited while PayPal wants no calls; calling all the same would make it wait even longer."""
         left = self._quiet_until - self._clock.now()
         if left > 0:
             raise Limited(detail=f"{what}: 429, PayPal asks for {left:.0f} s of quiet", wait=left)
 
 
 def quiet_of(rest: str, now: float) -> float:
-    """Seconds that a Retry-After asks for, be it a number or a date (RFC 9110, 10.2.3); bounded, and 0 for
-    what cannot be read."""
+    """The seconds that a Retry-After header asks for, as a number or a date (RFC 9110, 10.2.3).
+
+    At most _LONGEST_QUIET; 0 where the header cannot be read. `now`: unix seconds.
+    """
     try:
         asked = float(rest) if rest.isdecimal() else parsedate_to_datetime(rest).timestamp() - now
     except (ValueError, OverflowError):
@@ -216,7 +222,7 @@ def quiet_of(rest: str, now: float) -> float:
 
 
 async def bounded_body(answer: aiohttp.ClientResponse, most: int) -> bytes:
-    """An answer's body; aiohttp.ClientPayloadError where it is longer than `most` bytes."""
+    """Read an answer's body. Raises aiohttp.ClientPayloadError where it is longer than `most` bytes."""
     body = bytearray()
     async for piece in answer.content.iter_any():
         body += piece
@@ -226,14 +232,14 @@ async def bounded_body(answer: aiohttp.ClientResponse, most: int) -> bytes:
 
 
 def path(*parts: str) -> str:
-    """An address with ids in it; ProviderNotFound for what no id of PayPal's looks like."""
+    """A path with ids in it. Raises ProviderNotFound where a part cannot be an id of PayPal's."""
     if not all(_ID.fullmatch(part) for part in parts):
         raise ProviderNotFound(detail="no id of PayPal's looks like that")
     return "/" + "/".join(parts)
 
 
 def read(body: bytes, what: str) -> Answer:
-    """An answer as JSON; empty for no body. ProviderMisread where it is no object."""
+    """Parse an answer; empty for an empty body. Raises ProviderMisread where it is not a JSON object."""
     try:
         return parse(body) if body else {}
     except (ValueError, RecursionError):
@@ -241,14 +247,17 @@ def read(body: bytes, what: str) -> Answer:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """A JSON object; ValueError where it is none. A text that was cut within a character ends in half of one,
-    `\\ud83d`, which JSON allows and the quick reader does not."""
+    """Parse a JSON object. Raises ValueError where `body` is not one.
+
+    PayPal may cut a text within a character and leave half of it, `\\ud83d`. JSON allows that and msgspec
+    does not, so the standard library parses such a body.
+    """
     try:
         return _OBJECT.decode(body)
     except msgspec.MsgspecError:
         found = json.loads(body.decode(), parse_constant=_no_number)
         if not isinstance(found, dict):
-            raise ValueError("no object") from None  # noqa: TRY004 - whoever reads asks whether it is one
+            raise ValueError("no object") from None  # noqa: TRY004 - callers catch ValueError
         return found
 
 
@@ -257,9 +266,10 @@ def _no_number(name: str) -> None:
 
 
 def translate(status: int, body: bytes, what: str) -> ProviderError:
-    """PayPal's fault as ours. The detail holds status, names of issues and debug id, never a message.
+    """PayPal's error as a ProviderError. Its detail holds status, issue names and debug id, never a message.
 
-    developer.paypal.com/api/rest/responses, 2026-11. The token endpoint speaks OAuth's shape instead.
+    developer.paypal.com/api/rest/responses, 2026-11. The token endpoint answers in the shape of OAuth
+    instead.
     """
     answer = _error(body)
     issues = frozenset(_issues(answer))
@@ -293,5 +303,5 @@ def _issues(answer: Answer) -> list[str]:
     details = answer.get("details")
     of_details = [d.get("issue") for d in details if isinstance(d, dict)] if isinstance(details, list) else []
     named = (answer.get("name"), answer.get("error"), *of_details)
-    # Names only: whatever else stands there may quote what was sent.
+    # Names only: other text may quote what was sent.
     return [one for one in named if isinstance(one, str) and one.replace("_", "").isalnum() and len(one) < 80]

@@ -1,8 +1,9 @@
-"""The certificates that PayPal signs its messages with: where they may come from, and whom they must name.
+"""Fetches and verifies the certificates with which PayPal signs its notifications.
 
-The address of the certificate stands in the message's own header, so it is a stranger's word until the end:
-it leads to PayPal or nowhere. developer.paypal.com/api/rest/webhooks/rest, 'Verify the webhook signature',
-and the checks of PayPal's own Java SDK (SSLUtil.validateCertificateChain), 2026-11.
+The certificate's address stands in the notification's own header, which anybody can write, so only PayPal's
+own addresses are fetched, and the certificate must name PayPal. developer.paypal.com/api/rest/webhooks/rest,
+'Verify the webhook signature', and the checks of PayPal's own Java SDK (SSLUtil.validateCertificateChain),
+2026-11.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from providers.paypal.work_budget import TokenBucket, over_budget
 T = TypeVar("T")
 
 LIVE, SANDBOX = "api-m.paypal.com", "api-m.sandbox.paypal.com"
-# By the host of PAYPAL_API_URL: the hosts that its certificates come from, and the names they bear.
+# By the host of PAYPAL_API_URL: the hosts that serve its certificates. Below, the names in the certificates.
 _HOSTS = {LIVE: (LIVE, "api.paypal.com"), SANDBOX: (SANDBOX, "api.sandbox.paypal.com")}
 _NAMES = ("messageverificationcerts.paypal.com", "messageverificationcerts.sandbox.paypal.com")
 _PLACE = r"/v1/notifications/certs/[\w-]{1,100}"
@@ -51,28 +52,30 @@ _ANY_PLACE = r"/[\w./-]{1,200}"
 _TIMEOUT = aiohttp.ClientTimeout(total=6, sock_connect=3)
 _LARGEST_CHAIN = 64 << 10  # a chain is a few KiB
 _DEEPEST = 4
-# A refusal is remembered so long, so that a forged message makes a connection once and not at every try.
+# How long a refusal is remembered, so that a forged notification opens a connection once and not every time.
 _REFUSED_SECONDS = 60
 _DOWN_SECONDS = 5
-# Nor does one with a true address make one sooner than so long after the last.
+# A forged notification with a genuine address cannot cause another fetch before these seconds have passed.
 LOOK_AGAIN_SECONDS = 600
 _MOST_FAULTS = 64
-# Looks at addresses that no true notification has named so far: so many, then one more after each pause.
+# Fetches of addresses that no genuine notification has named: so many, then one more after each pause
+# (seconds).
 _MOST_LOOKS, _LOOK_PAUSE = 20, 5.0
-# Notifications that wait for a certificate, each with its body.
+# The most notifications that may wait for a certificate, each with its body in memory.
 _MOST_WAITING = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where certificates may come from, as a pattern for the whole address, and the names they may bear."""
+    """Which certificates are accepted: a pattern for the whole address, and the names that they may hold."""
 
     addresses: re.Pattern[str]
     names: frozenset[str]
 
 
 def source_of(api_url: str) -> Source:
-    """Of PayPal's own API its own hosts, live and sandbox apart; of a stand-in that very stand-in."""
+    """The source for an API address: PayPal's hosts, live and sandbox apart, or the stand-in at that
+    address."""
     host = urlsplit(api_url).hostname or ""
     if host in _HOSTS:
         hosts = "|".join(re.escape(one) for one in _HOSTS[host])
@@ -85,8 +88,8 @@ def source_of(api_url: str) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A key whose certificate was found good, between which moments (unix seconds) it is, and the whole chain
-    as it was served."""
+    """The key of a verified certificate, from when until when it is valid (unix seconds), and the chain in
+    `text` as it was served."""
 
     key: rsa.RSAPublicKey
     valid_from: float
@@ -96,21 +99,21 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class _FailedLookup:
-    """Why there is no key, for so long."""
+    """Why an address has no key, and until when (unix seconds) that answer is kept."""
 
     error: NotAuthentic | ProviderUnavailable
     until: float
 
 
 class Certificates:
-    """Fetches and keeps them, those that true notifications were signed with over restarts too. `close` when
+    """Fetches and caches certificates. Those of genuine notifications survive restarts. Call `close` when
     done."""
 
     def __init__(self, source: Source, ca_file: Path, kept: Values | None = None) -> None:
         self._source = source
         self._ca_file = ca_file
         self._store: Store | None = None
-        # Apart, so that forged messages cannot push out the real ones, of which there are few.
+        # Two dictionaries, so that forged notifications cannot push out the few genuine certificates.
         self._signers: dict[str, Signer] = {}
         self._faults: dict[str, _FailedLookup] = {}
         self._looked_at: dict[str, float] = {}
@@ -121,20 +124,23 @@ class Certificates:
         self._proven = ProvenCertificates(kept)
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Stop fetching and close the connections."""
         for look in self._looks.values():
             look.cancel()
         if self._session is not None:
             await self._session.close()
 
     def admit(self, url: str) -> None:
-        """NotAuthentic where a certificate must not be looked for at this address."""
+        """Raise NotAuthentic where no certificate may be fetched from this address."""
         if not self._source.addresses.fullmatch(url):
             raise NotAuthentic(detail="the certificate's address is not PayPal's")
 
     async def signer(self, url: str, now: float) -> Signer:
-        """The key of the certificate at an address. NotAuthentic where that is not PayPal's at this moment;
-        ProviderUnavailable where it cannot be had just now."""
+        """The key of the certificate at an address.
+
+        Raises NotAuthentic where it is not a valid certificate of PayPal's at `now` (unix seconds), and
+        ProviderUnavailable where it cannot be fetched at the moment.
+        """
         self.admit(url)
         await self._read_proven(now)
         found = self._recall(url, now) or await self._look_once(url, now)
@@ -143,27 +149,30 @@ class Certificates:
         return found
 
     async def renewed(self, url: str, now: float) -> Signer | None:
-        """What is at an address now whose key fits a signature no longer; None where that is not to be asked
-        yet, or not to be had."""
+        """Fetch the certificate again, for when its key no longer matches the signatures.
+
+        None where the last fetch is too recent, or where fetching fails.
+        """
         if now < self._looked_at.get(url, now) + LOOK_AGAIN_SECONDS:
             return None
         found = await self._look_once(url, now)
         return found if isinstance(found, Signer) else None
 
     async def is_proven(self, url: str, now: float) -> bool:
-        """Whether a true notification named this address."""
+        """True where a genuine notification named this address before."""
         await self._read_proven(now)
         return url in self._proven.texts
 
     async def vouch(self, url: str) -> None:
-        """A true notification named this address."""
+        """Record that a genuine notification named this address, and keep its certificate over restarts."""
         if url not in self._proven.texts:
             self._bucket.give_back()
         signer = self._signers.get(url)
         await self._proven.add(url, signer.text if signer else b"")
 
     async def _read_proven(self, now: float) -> None:
-        """The ledger is trusted no more than a stranger: certificates from it are verified anew."""
+        """Load the certificates from the ledger. They are verified again: the ledger is not trusted
+        either."""
         for url, text in (await self._proven.read()).items():
             with suppress(NotAuthentic, ProviderUnavailable):
                 self.admit(url)
@@ -171,8 +180,11 @@ class Certificates:
                 self._looked_at[url] = now - LOOK_AGAIN_SECONDS
 
     async def _look_once(self, url: str, now: float) -> Signer | _FailedLookup:
-        """Notifications that name the same address wait for the same look. One that was not proven before
-        takes a token, as anybody can make up addresses."""
+        """Fetch an address once for all the notifications that name it at the same time.
+
+        An address that no genuine notification has named takes a token, because anybody can invent addresses.
+        Raises ProviderUnavailable where no token is left or too many notifications wait.
+        """
         if self._waiting >= _MOST_WAITING:
             raise over_budget()
         look = self._looks.get(url)
@@ -230,7 +242,7 @@ class Certificates:
         raise NotAuthentic(detail=f"the certificate: {status}")
 
     def trusted(self) -> Store:
-        """Who may have issued them: PAYPAL_CA_FILE. ProviderUnavailable where that cannot be read."""
+        """The trusted issuers in PAYPAL_CA_FILE. Raises ProviderUnavailable where that cannot be read."""
         if self._store is None:
             try:
                 self._store = Store(read_certificates(self._ca_file.read_bytes()))
@@ -241,9 +253,10 @@ class Certificates:
 
 
 def read_certificates(text: bytes) -> list[x509.Certificate]:
-    """All of a PEM text, or the one of a DER file; ValueError where there is none, or one cannot be read."""
+    """All certificates in a PEM text, or the one in a DER file. Raises ValueError where one cannot be
+    read."""
     with warnings.catch_warnings():
-        # Old authorities in every bundle have serial numbers that are not allowed any more.
+        # Every bundle holds old issuers whose serial numbers are no longer allowed.
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
         if b"-----BEGIN" not in text:
             return [x509.load_der_x509_certificate(text)]
@@ -251,14 +264,17 @@ def read_certificates(text: bytes) -> list[x509.Certificate]:
 
 
 def verify(text: bytes, trusted: Store, names: frozenset[str], now: float) -> Signer:
-    """The key of a chain's first certificate, which must be good at that moment, name PayPal's messages and
-    lead to one that is trusted. NotAuthentic otherwise."""
+    """Verify a chain and return the key of its first certificate.
+
+    That certificate must be valid at `now` (unix seconds), hold one of `names` and lead to a trusted issuer.
+    Raises NotAuthentic otherwise.
+    """
     try:
         leaf, *between = read_certificates(text)
         policy = (
             PolicyBuilder().store(trusted).time(datetime.fromtimestamp(now, UTC)).max_chain_depth(_DEEPEST)
         )
-        # As a client's, since a server's would have to be good for one fixed name.
+        # Verified as a client certificate: a server certificate would have to match one fixed name.
         verifier = policy.extension_policies(
             ca_policy=_ISSUER_POLICY, ee_policy=_LEAF_POLICY
         ).build_client_verifier()
@@ -279,7 +295,7 @@ def verify(text: bytes, trusted: Store, names: frozenset[str], now: float) -> Si
 
 
 def _names_of(leaf: x509.Certificate) -> set[str]:
-    """Those under Subject Alternative Name; the common name counts only where there are none."""
+    """The certificate's subject alternative names, or its common names where it has none; in lower case."""
     try:
         found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -296,8 +312,8 @@ def _unless_absent(holds: Callable[[T], bool]) -> Callable[[Policy, x509.Certifi
     return check
 
 
-# What decides is asked for; key identifiers and purposes, which browsers ask for too, are left to the issuer:
-# that of a message's certificate is no web server.
+# These check what matters for a signature. Key identifiers and purposes, which browsers also check, are left
+# out, because such a certificate is not for a web server.
 _ISSUER_POLICY = (
     ExtensionPolicy.permit_all()
     .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)

@@ -1,4 +1,4 @@
-"""PayPal behind the Provider port."""
+"""Implements the Provider port for PayPal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
@@ -28,16 +27,16 @@ from billing.model import (
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalOptions
 from billing.ports.values import Values
 from billing.signing import Signer
-from providers.base import Answer, bounded, describe_member, describe_server, maybe, need, return_address
+from providers.base import Answer, bounded, maybe, need
 from providers.paypal import payments, transaction_search
 from providers.paypal.api import Api, Limited, Refused, path
 from providers.paypal.certs import LIVE, SANDBOX, Certificates, source_of
-from providers.paypal.dates import stamp
+from providers.paypal.checkout import checkout_body
 from providers.paypal.event_list import list_events, unheard
 from providers.paypal.failures import map_failure
 from providers.paypal.mapping import lacks_payment, map_checkout, map_subscription
 from providers.paypal.periods import created_of, with_payment
-from providers.paypal.plans import DAY, NAME, ends_with_trial, is_whole, map_price, product_of, with_own
+from providers.paypal.plans import NAME, ends_with_trial, is_whole, map_price, product_of, with_own
 from providers.paypal.postback import PostbackVerifier
 from providers.paypal.setup import Setup
 from providers.paypal.webhook import read_event, read_headers, verify_offline
@@ -46,16 +45,15 @@ log = logging.getLogger(__name__)
 
 _SITES = {LIVE: "https://www.paypal.com", SANDBOX: "https://www.sandbox.paypal.com"}
 _AUTOPAY = "/myaccount/autopay/"
-# PayPal names no end of an approval page for subscriptions; those of its other agreements live three hours.
+# Seconds. PayPal documents no expiry of approval pages for subscriptions; other agreements' pages last three
+# hours.
 _PAGE_LIVES = 3 * 3600
-# Between two looks at subscriptions one by one: PayPal publishes no limit, only that there is one
+# Seconds between two subscriptions of a sweep. PayPal has a rate limit but does not publish it
 # (developer.paypal.com/api/rest/responses, RATE_LIMIT_REACHED, 2026-11).
 PACE = 0.2
-# So often PayPal may ask for quiet before one subscription is told.
+# How often PayPal may answer 429 for one subscription before the sweep gives up.
 _QUIETS = 3
-# A start that is nearer may lie in the past by the time PayPal reads it.
-_SOONEST = 300
-# The second is what PayPal's newer answers call the same link.
+# PayPal's newer answers call the same link 'payer-action'.
 _APPROVE = ("approve", "payer-action")
 _SUBSCRIPTIONS = ("v1", "billing", "subscriptions")
 # developer.paypal.com/docs/api/subscriptions/v1, 'Update subscription', 2026-11.
@@ -68,7 +66,7 @@ def account_of(api_url: str) -> str:
 
 
 class PayPalProvider:
-    """One application's account at PayPal. `close` when done."""
+    """One application's PayPal account. Call `close` when done."""
 
     name = NAME
     title = "PayPal"
@@ -76,7 +74,7 @@ class PayPalProvider:
     closes_pages = False
     lists_all = False
 
-    def __init__(  # noqa: PLR0913 - an account takes so many settings
+    def __init__(  # noqa: PLR0913 - an account has this many settings
         self,
         client_id: str,
         client_secret: str,
@@ -93,7 +91,7 @@ class PayPalProvider:
         self.account = account_of(url)
         self._site = _SITES.get(urlsplit(url).hostname or "", url)
         self._webhook_ids = webhook_ids
-        self.webhook_print = ",".join(webhook_ids)  # which is no secret
+        self.webhook_print = ",".join(webhook_ids)  # not a secret
         self._clock = clock
         self._api = Api(client_id, client_secret, url, clock, meter)
         self._certificates = Certificates(source_of(url), ca_file, kept)
@@ -108,16 +106,20 @@ class PayPalProvider:
 
     @property
     def clock_skew(self) -> float | None:
-        """By PayPal's last answer."""
+        """Seconds that this machine's clock is ahead of PayPal's last answer; None before the first
+        answer."""
         return self._api.clock_skew
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
-        """By the five headers and the certificate's address."""
+        """Raise NotAuthentic by the five headers and the certificate's address; the body is not looked at."""
         self._certificates.admit(read_headers(headers, now).cert_url)
 
     @bounded
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
-        """See providers/paypal/webhook.py. ProviderUnavailable where it cannot be told just now."""
+        """The event in a notification.
+
+        Raises NotAuthentic, Malformed, or ProviderUnavailable where it cannot be verified now.
+        """
         sent = read_headers(headers, now)
         if self._postback is None:
             await verify_offline(body, sent, self._webhook_ids, now, self._certificates)
@@ -129,7 +131,7 @@ class PayPalProvider:
 
     @bounded
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
-        """One call; another where a plan is met for the first time, or where no payment is shown."""
+        """Fetch a subscription in one call; a second for a new plan, another where no payment is shown."""
         return await self._fetch(subscription_id)
 
     async def _fetch(self, subscription_id: str) -> Subscription:
@@ -145,21 +147,23 @@ class PayPalProvider:
         return replace(found, claim=self._signer.read(maybe(data, "custom_id", str) or "", found.key.id))
 
     async def _fetch_plan(self, plan_id: str) -> Answer:
-        """A plan never changes its product, which a subscription does not name."""
+        """Fetch a plan and remember its product, which never changes and which subscriptions do not name."""
         plan = await self._api.get(path("v1", "billing", "plans", plan_id))
         self._products[plan_id] = product_of(plan, plan_id)
         return plan
 
     @bounded
     async def locate(self, subject: Subject) -> list[str]:
-        """By the payment's own words on what it was for."""
+        """Ids of the subscriptions that a payment, dispute or refund names."""
         return await payments.locate(self._api, subject)
 
     @bounded
     async def fetch_checkout(self, subscription_id: str) -> CheckoutFound | None:
-        """The page to agree on, which is the subscription itself. Its `custom_id` may also be set by whoever
-        makes a subscription in a browser with the public client id, at a price of their own: it counts only
-        where this very subscription was made by the bot."""
+        """The approval page, which at PayPal is the subscription itself; None where PayPal does not know it.
+
+        With the public client id anybody can create a subscription in a browser, at their own price and with
+        any `custom_id`. So the rules accept a `custom_id` only where the bot created this very subscription.
+        """
         try:
             return map_checkout(await self._api.get(path(*_SUBSCRIPTIONS, subscription_id)))
         except ProviderNotFound:
@@ -167,21 +171,24 @@ class PayPalProvider:
 
     @bounded
     async def was_charged_back(self, dispute_id: str) -> bool:
-        """Not while PayPal had no part in it: buyer and owner agreed by themselves (stage INQUIRY)."""
+        """False where buyer and owner settled by themselves, without PayPal (stage INQUIRY)."""
         return await payments.was_charged_back(self._api, dispute_id)
 
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
-        """By the id of a dispute, or of a payment that was taken back."""
+        """The subscription and state of a dispute, by the dispute's id or by that of a reversed payment."""
         return await payments.fetch_dispute(self._api, dispute_id)
 
     async def list_disputes(self) -> AsyncIterator[tuple[str, DisputeState]]:
-        """See providers/paypal/payments.py."""
+        """Yield the disputes of the last 180 days: see `payments.list_disputes`."""
         async for found in payments.list_disputes(self._api, self._settled):
             yield found
 
     async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
-        """PayPal has no list, so each that is known is looked up, a few a second. One that cannot be read,
-        or that PayPal has forgotten, is left out. A round that was cut short goes on there next time."""
+        """Yield the known subscriptions one by one, a few per second, because PayPal cannot list them.
+
+        Unreadable ones, and those that PayPal no longer knows, are logged and left out. An interrupted round
+        continues at the same place next time.
+        """
         ids = sorted(set(known))
         later = [one for one in ids if one > self._looked_at]
         for number, subscription_id in enumerate((*later, *ids[: len(ids) - len(later)])):
@@ -190,7 +197,7 @@ class PayPalProvider:
             try:
                 found = await self._fetch_patiently(subscription_id)
             except ProviderNotFound:
-                log.info("PayPal knows no subscription %s any more", subscription_id)
+                log.info("PayPal no longer knows subscription %s", subscription_id)
             except ProviderMisread as error:
                 log.warning("Left out subscription %s: %s", subscription_id, error)
             else:
@@ -198,7 +205,7 @@ class PayPalProvider:
             self._looked_at = subscription_id
 
     async def _fetch_patiently(self, subscription_id: str) -> Subscription:
-        """A round takes its time anyway, so the quiet that PayPal asks for is kept, and the round goes on."""
+        """Fetch a subscription, waiting as long as PayPal asks where it limits the rate of calls."""
         for _ in range(_QUIETS):
             try:
                 return await self.fetch_subscription(subscription_id)
@@ -209,16 +216,17 @@ class PayPalProvider:
         return await self.fetch_subscription(subscription_id)
 
     def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
-        """See providers/paypal/event_list.py."""
+        """Yield the account's relevant events since then, newest first: see `event_list.list_events`."""
         return list_events(self._api, since, self._clock.now(), self._webhook_ids, self.account)
 
     def unheard(self, *, refused: bool) -> Finding:
-        """See providers/paypal/event_list.py."""
+        """The finding that notifications do not arrive: see `event_list.unheard`."""
         return unheard(refused=refused)
 
     @bounded
     async def fetch_price(self, price_id: str) -> Price:
-        """A billing plan. ProviderRefused where it costs nothing, or nothing after its trial."""
+        """The price of a billing plan. Raises ProviderRefused where it is free, or has no price after its
+        trial."""
         try:
             plan = await self._fetch_plan(price_id)
         except ProviderNotFound as error:
@@ -243,24 +251,26 @@ class PayPalProvider:
 
     @bounded
     async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:
-        """A subscription that waits for its payer's consent."""
+        """Create a subscription that waits for the buyer's approval, and return its approval page."""
         key, now = order.checkout.id, self._clock.now()
-        made = await self._api.post(path(*_SUBSCRIPTIONS), _subscription(order, now), key=key)
+        made = await self._api.post(path(*_SUBSCRIPTIONS), checkout_body(order, now), key=key)
         links = (one for one in need(made, "links", list) if maybe(one, "rel", str) in _APPROVE)
         url = need(next(links, {}), "href", str)
         return PaymentPage(need(made, "id", str), url, int(now) + _PAGE_LIVES)
 
     async def list_paid(self, since: int) -> AsyncIterator[str]:
-        """See providers/paypal/transaction_search.py. Without SECRET_KEY what it finds would be nobody's."""
+        """Ids of paid subscriptions; empty without SECRET_KEY, as they could not be matched to members
+        then."""
         if self._signer:
             async for found in transaction_search.list_paid(self._api, since, int(self._clock.now())):
                 yield found
 
     def lacks_payer(self, subscription: Subscription) -> bool:
-        """Whether the signature of the subscription's own id, by today's key, is missing in `custom_id`.
+        """True where `custom_id` lacks the subscription's own id, signed with the current key, and can be
+        changed.
 
-        The id of its page alone could be put on another subscription by the member who was given that page.
-        PayPal takes changes only once it is active.
+        The page's id alone is no proof: the member who got the page could put it on another subscription.
+        PayPal accepts changes only once a subscription is active.
         """
         whose, claim = subscription.binding, subscription.claim
         shown = subscription.bound_by in (BoundBy.PAGE, BoundBy.PROVIDER)
@@ -270,34 +280,36 @@ class PayPalProvider:
 
     @bounded
     async def write_payer(self, subscription_id: str, whose: Binding) -> None:
-        """Replace `custom_id`, which has had the page's id until now."""
+        """Replace the page's id in `custom_id` with the signed id of the subscription and its member."""
         signed = self._signer.of_subscription(whose, subscription_id)
         change = {"op": "replace", "path": "/custom_id", "value": signed}
         await self._api.patch(path(*_SUBSCRIPTIONS, subscription_id), [change])
 
     async def fetch_page(self, page_id: str) -> str | None:
-        """At PayPal the page is the subscription, agreed to or not."""
+        """The page's own id: at PayPal the page is the subscription, approved or not."""
         return page_id
 
     async def close_page(self, page_id: str) -> None:
-        """PayPal takes back no page: it lapses, or the payer agrees on it."""
+        """Do nothing: PayPal cannot close a page. It expires, or the buyer approves it."""
 
     async def manage_link(self, subscription: Subscription, options: PortalOptions) -> str:
-        """The payer's automatic payments, after they have signed in; there is no address for one of them."""
+        """PayPal's list of automatic payments; a single one has no address. The customer signs in there."""
         return f"{self._site}{_AUTOPAY}"
 
     @bounded
     async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
-        """PayPal ends it at once, which stops the billing; the answer's `paid_through` tells what is paid."""
+        """End it at once, which stops the billing. `paid_through` in the answer says until when it is
+        paid."""
         return await self._end(subscription, "Cancelled by the member")
 
     @bounded
     async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
-        """The same; PayPal knows only this way."""
+        """End it at once. PayPal has no other way to cancel."""
         return await self._end(subscription, "Ended at once")
 
     async def _end(self, subscription: Subscription, reason: str) -> Subscription:
-        """One whose payer has not agreed yet cannot be cancelled, and costs nobody anything."""
+        """Cancel a subscription. One that was never approved cannot be cancelled and costs nothing, so it
+        stays."""
         now = await self._fetch(subscription.key.id)
         if now.status is Status.ENDED or now.provider_status == "APPROVAL_PENDING":
             return now
@@ -305,7 +317,7 @@ class PayPalProvider:
         try:
             await self._api.post(where, {"reason": reason})
         except Refused:
-            # Somebody else may have been quicker.
+            # Somebody else may have ended it in the meantime.
             after = await self._fetch(subscription.key.id)
             if after.status is not Status.ENDED:
                 raise
@@ -314,7 +326,7 @@ class PayPalProvider:
 
     @bounded
     async def resume(self, subscription: Subscription, key: str) -> Subscription:
-        """What runs, runs; what has ended or is suspended is not the bot's to bring back."""
+        """Return a running subscription as it is. Raises ProviderRefused for an ended or suspended one."""
         now = await self._fetch(subscription.key.id)
         if now.status is Status.ENDED:
             raise ProviderRefused(
@@ -329,67 +341,38 @@ class PayPalProvider:
 
     @bounded
     async def fetch_failure(self, subscription: Subscription) -> Failure | None:
-        """One call."""
+        """Why the last payment failed; None where none failed. One call."""
         where = path(*_SUBSCRIPTIONS, subscription.key.id)
         return map_failure(await self._api.get(where, fields="last_failed_payment"))
 
     @bounded
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
-        """One call, rarely two."""
+        """The last payment above zero, or None. One call, rarely two."""
         return await payments.fetch_last_payment(self._api, subscription, self._clock.now())
 
     async def preview_charge(self, subscription: Subscription) -> Money | None:
-        """PayPal makes none; its plans say all that it charges."""
+        """Always None: PayPal makes no previews, and its plans determine every charge."""
         return None
 
     async def fetch_payment_link(self, subscription: Subscription) -> str | None:
-        """PayPal has no page for one payment."""
+        """Always None: PayPal has no page for a single payment."""
         return None
 
     @bounded
     async def refund(self, payment: Payment, key: str) -> Payment:
-        """See providers/paypal/payments.py."""
+        """Refund all that is left of a payment: see `payments.refund`."""
         return await payments.refund(self._api, payment, key)
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
-        """See providers/paypal/setup.py."""
+        """Check credentials, webhooks, disputes, Transaction Search and plans."""
         return await self._setup.check(plans, webhook_url)
 
     @bounded
     async def fix(self, what: str, plans: Sequence[Plan], webhook_url: str) -> None:
-        """See providers/paypal/setup.py."""
+        """Repair the webhook that a finding named: its address and its events."""
         await self._setup.fix(what, webhook_url)
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections to PayPal."""
         await self._api.close()
         await self._certificates.close()
-
-
-def _subscription(order: CheckoutOrder, now: float) -> dict[str, Any]:
-    """What PayPal is to make. A later start leaves the time until then free: what is paid for already, or a
-    trial that the plan at PayPal does not have itself."""
-    wanted: dict[str, Any] = {
-        "plan_id": order.price.id,
-        "custom_id": order.checkout.id,
-        "application_context": {
-            # Shown in place of the owner's name, of which PayPal takes 127 characters.
-            "brand_name": f"{describe_server(order, 45)}, for {describe_member(order, 38)}",
-            "user_action": "SUBSCRIBE_NOW",
-            "shipping_preference": "NO_SHIPPING",
-            "return_url": return_address(order, "paid"),
-            "cancel_url": return_address(order, "cancelled"),
-        },
-    }
-    start, more = order.starts_at, order.trial_days - order.price.trial_days
-    if more < 0:
-        raise ProviderRefused(
-            "PayPal's plan begins with free days, which are for those who come for the first time. Choose "
-            "another way to pay, or ask the server's admins for a plan without them.",
-            detail=f"the plan's trial is {-more} days too long",
-        )
-    if start is None and more > 0:
-        start = int(now) + more * DAY
-    if start is not None and start >= now + _SOONEST:
-        wanted["start_time"] = stamp(start)
-    return wanted

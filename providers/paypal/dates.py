@@ -1,4 +1,4 @@
-"""PayPal's times in unix seconds and back, and its intervals, which are calendar ones."""
+"""Converts PayPal's times to unix seconds and back, and adds its calendar intervals."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from datetime import UTC, datetime, timedelta
 
 from billing.errors import ProviderMisread
 
-_LATEST = 1 << 37  # some 4000 years ahead; what lies beyond cannot be written as a date
+_LATEST = 1 << 37  # some 4000 years ahead; later times do not fit in a date
 
 
 def moment(text: str) -> int:
-    """Unix seconds of an 'Internet date and time' (RFC 3339); ProviderMisread where it is none."""
+    """The unix seconds of an 'Internet date and time' (RFC 3339). Raises ProviderMisread where it is not
+    one."""
     try:
         found = datetime.fromisoformat(text.upper())
         if found.tzinfo is None:
-            raise ValueError(text)  # noqa: TRY301 - one sentence for all that is no time
+            raise ValueError(text)  # noqa: TRY301 - one error for every unreadable time
         return int(found.timestamp())
     except (ValueError, OverflowError):
         raise ProviderMisread(detail="a time is not readable") from None
 
 
 def stamp(at: float) -> str:
-    """What PayPal takes for a time; whole seconds."""
+    """A time, given in unix seconds, as PayPal reads it; whole seconds."""
     return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def after(at: int, unit: str, count: int, day: int = 0) -> int:
-    """`count` days, weeks, months or years later, in UTC; a day that a month lacks becomes its last one.
+    """The time `count` days, weeks, months or years after `at`, in UTC and unix seconds.
 
-    `day`: of the month, on which it began: after the last of a shorter month that day comes back.
+    A day that a month lacks becomes its last day. `day`: the day of the month on which the cycle began, to
+    which it returns after a shorter month.
     """
     if not 0 <= at < _LATEST:
         raise ProviderMisread(detail="a time is not readable")
@@ -44,5 +46,5 @@ def after(at: int, unit: str, count: int, day: int = 0) -> int:
 
 
 def day_of(at: int) -> int:
-    """The day of the month, in UTC."""
+    """The day of the month of a time in unix seconds, in UTC."""
     return datetime.fromtimestamp(at, UTC).day

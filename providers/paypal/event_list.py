@@ -1,4 +1,4 @@
-"""What PayPal itself says of the events that should have arrived."""
+"""Lists the events that PayPal sent, so that the bot notices when notifications do not arrive."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from providers.paypal.dates import stamp
 from providers.paypal.setup import APPS, EVENTS
 from providers.paypal.webhook import read_listed
 
-# PayPal names no further page of this list (developer.paypal.com/docs/api/webhooks/v1, webhooks-events.list,
-# 2026-11). The newest come first.
+# PayPal documents no further pages of this list (developer.paypal.com/docs/api/webhooks/v1,
+# webhooks-events.list, 2026-11). The newest come first.
 _MOST = "300"
 
 
 async def list_events(
     api: Api, since: int, now: float, webhook_ids: Sequence[str], account: str
 ) -> AsyncIterator[Event]:
-    """Those of one page, which is the newest 300 of all kinds together."""
+    """Yield the relevant events since `since` (unix seconds), newest first, out of the newest 300 of all
+    types.
+
+    Types that the webhooks do not send are left out.
+    """
     async with in_time("list_events"):
         kinds = set[str]().union(*[await _kinds(api, webhook_id) for webhook_id in webhook_ids])
         found = await api.get(
@@ -36,8 +40,10 @@ async def list_events(
 
 
 async def _kinds(api: Api, webhook_id: str) -> set[str]:
-    """The needed kinds, as far as the webhook sends them: nobody is accused of what no webhook sends here.
-    All of them where PayPal has no webhook of that id."""
+    """The needed types that the webhook sends, so that its owner is not warned about types it does not send.
+
+    All of them where PayPal has no webhook with that id.
+    """
     try:
         webhook = await api.get(path("v1", "notifications", "webhooks", webhook_id))
     except (Refused, ProviderNotFound):
@@ -47,7 +53,10 @@ async def _kinds(api: Api, webhook_id: str) -> set[str]:
 
 
 def unheard(*, refused: bool) -> Finding:
-    """The fault with its cure."""
+    """The finding that notifications do not arrive, with its cure.
+
+    `refused`: some arrived and the bot refused their signature.
+    """
     if refused:
         says = (
             "PayPal sends notifications here and the bot refuses them: PAYPAL_WEBHOOK_ID is not the id of "

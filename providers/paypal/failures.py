@@ -1,4 +1,4 @@
-"""What PayPal says about a payment that failed (`last_failed_payment`, Subscriptions API, 2026-11)."""
+"""Reads from PayPal why a payment failed (`last_failed_payment`, Subscriptions API, 2026-11)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REASONS = {
 
 
 def map_failure(data: Answer) -> Failure | None:
-    """From a subscription as the API answers it with `fields=last_failed_payment`."""
+    """The failure in a subscription fetched with `fields=last_failed_payment`; None where none failed."""
     failed = maybe(data, "billing_info.last_failed_payment", dict)
     if failed is None:
         return None

@@ -1,4 +1,4 @@
-"""PayPal's answers in our words: pure tables and functions. What is missing raises ProviderMisread."""
+"""Maps PayPal's answers to the model. Pure tables and functions; a missing field raises ProviderMisread."""
 
 from __future__ import annotations
 
@@ -23,19 +23,21 @@ from providers.paypal.periods import (
 )
 from providers.paypal.plans import DAY, NAME, Tariff, map_price, tariff_of
 
-# A payment that failed is tried again every five days, twice at most (developer.paypal.com/docs/
-# subscriptions/customize/payment-failure-retry, 2026-11); a day more, as PayPal acts at its own hour.
+# Seconds. PayPal retries a failed payment every five days, at most twice
+# (developer.paypal.com/docs/subscriptions/ customize/payment-failure-retry, 2026-11); one day more, because
+# the hour of the retry varies.
 TRIES = 11 * DAY
 
-# developer.paypal.com/docs/api/subscriptions/v1, `subscription_status`, 1.6. A status that is not here is
-# UNKNOWN. What is owed makes PAST_DUE of ACTIVE and SUSPENDED, and a free period TRIALING of ACTIVE.
+# developer.paypal.com/docs/api/subscriptions/v1, `subscription_status`, 1.6. A status that is missing here
+# maps to UNKNOWN. An unpaid amount turns ACTIVE and SUSPENDED into PAST_DUE, a free period turns ACTIVE into
+# TRIALING.
 STATUS: dict[str, Status] = {
     "APPROVAL_PENDING": Status.PENDING,
     "APPROVED": Status.PENDING,
     "ACTIVE": Status.ACTIVE,
     "SUSPENDED": Status.PAUSED,
     "CANCELLED": Status.ENDED,
-    "EXPIRED": Status.ENDED,  # comes with the last payment, not at the end of what it pays for
+    "EXPIRED": Status.ENDED,  # set with the last payment, not at the end of the period that it pays for
 }
 
 # developer.paypal.com/docs/api/customer-disputes/v1, 2026-11: `status`, and once RESOLVED `outcome_code`.
@@ -56,8 +58,10 @@ DISPUTES: dict[str, DisputeState] = {
 
 
 def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, now: float) -> Subscription:
-    """A subscription as the API answers it with `fields=last_failed_payment`, and its plan, which may be its
-    own variant of the one that `plan_id` names."""
+    """Map a subscription fetched with `fields=last_failed_payment`.
+
+    `plan`: its plan, or its own variant of it. `now`: unix seconds.
+    """
     raw = need(data, "status", str)
     plan_id = need(data, "plan_id", str)
     tariff = tariff_of(plan)
@@ -85,19 +89,22 @@ def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, 
 
 
 def _price(plan: Answer, account: str, plan_id: str, product_id: str) -> Price:
-    """What is charged beside it stands in the subscription's own terms."""
+    """The price without set-up fee and steps, which are part of the subscription's own terms."""
     return replace(map_price(plan, account, plan_id, product_id), setup_fee=0, steps=())
 
 
 def _customer(data: Answer, raw: str) -> str:
-    """The payer's account; of a payer who is not named (the field is optional), one of their own."""
+    """The payer's account id. The field is optional: without it the subscription's own id stands for the
+    payer."""
     nobody = "" if raw == "APPROVAL_PENDING" else need(data, "id", str)
     return maybe(data, "subscriber.payer_id", str) or nobody
 
 
 def lacks_payment(data: Answer, plan: Answer, now: float) -> bool:
-    """Whether a payment was due and none is shown: `last_payment` is optional, so there may be one all the
-    same, in the list of transactions."""
+    """True where a payment was due and the answer shows none.
+
+    `last_payment` is optional, so the list of transactions may hold one all the same.
+    """
     if STATUS.get(need(data, "status", str)) in (None, Status.PENDING):
         return False
     times = times_of(data, tariff_of(plan), now)
@@ -105,8 +112,11 @@ def lacks_payment(data: Answer, plan: Answer, now: float) -> bool:
 
 
 def _owed_since(data: Answer, times: Times) -> int | None:
-    """When the payment fell due that failed. PayPal shows the last failure, which may be that of a further
-    try: of one that came so soon after what was paid, the end of that counts."""
+    """When the failed payment fell due, in unix seconds.
+
+    PayPal shows the last failure, which may be a retry's. Where it lies within the retries after the paid
+    period, the end of that period counts.
+    """
     failed = failed_at(data)
     if failed is not None and DAY < failed - times.paid_through <= TRIES:
         return times.paid_through
@@ -118,15 +128,15 @@ def _status(raw: str, data: Answer, tariff: Tariff, times: Times) -> Status:
     if status not in (Status.ACTIVE, Status.PAUSED):
         return status
     if failed is not None or failures_of(data) > 0:
-        # Nothing was had before the very first payment of a period, so there is nothing to keep for days of
-        # grace; a set-up fee is no such payment.
+        # A subscription whose very first period was never paid gives no access, so it gets no grace either. A
+        # set-up fee does not pay for a period.
         at_once = (failed is None or failed - created_of(data) < DAY) and not tariff.cycles[0].free
         return Status.PENDING if times.cycle is None and at_once else Status.PAST_DUE
     return Status.TRIALING if status is Status.ACTIVE and times.free else status
 
 
 def map_checkout(data: Answer) -> CheckoutFound:
-    """The page to agree on and the subscription are one object at PayPal."""
+    """Map a checkout. At PayPal the approval page and the subscription are one object."""
     subscription_id = need(data, "id", str)
     return CheckoutFound(
         session_id=subscription_id,
@@ -137,7 +147,7 @@ def map_checkout(data: Answer) -> CheckoutFound:
 
 
 def map_dispute(data: Answer) -> DisputeState:
-    """Where a dispute stands; what is not in the table is no reason to take anything away."""
+    """A dispute's state. An unknown status raises ProviderMisread, so that nobody loses access by it."""
     raw = need(data, "status", str)
     if raw == "RESOLVED":
         raw = need(data, "dispute_outcome.outcome_code", str)
@@ -146,13 +156,15 @@ def map_dispute(data: Answer) -> DisputeState:
     return DISPUTES[raw]
 
 
-# What a payment's status says of it: of a declined or pending one nothing can be given back.
+# The statuses of payments that were made; a declined or pending one cannot be refunded.
 _PAID = ("COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED")
 
 
 def map_transaction(data: Answer) -> tuple[Payment, bool] | None:
-    """A payment out of a subscription's list, and whether a part of it was given back already; None for one
-    that was not made, or of nothing."""
+    """A payment from a subscription's list of transactions, and whether a part of it was refunded.
+
+    None where the payment was not made, or its amount is not above zero.
+    """
     status = need(data, "status", str)
     if status not in _PAID:
         return None
@@ -165,14 +177,14 @@ def map_transaction(data: Answer) -> tuple[Payment, bool] | None:
 
 
 def map_capture(data: Answer) -> tuple[Payment, bool]:
-    """A payment as version 2 of the API shows it, and whether a part of it was given back already."""
+    """A payment from API version 2, and whether a part of it was refunded."""
     status = need(data, "status", str)
     paid = _payment(need(data, "id", str), need(data, "amount", dict), status, need_time(data, "create_time"))
     return paid, status == "PARTIALLY_REFUNDED"
 
 
 def map_sale(data: Answer) -> tuple[Payment, bool]:
-    """The same as version 1 shows it."""
+    """A payment from API version 1, and whether a part of it was refunded."""
     amount = need(data, "amount", dict)
     money = {"currency_code": need(amount, "currency", str), "value": need(amount, "total", str)}
     state = need(data, "state", str).upper()

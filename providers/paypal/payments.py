@@ -1,7 +1,7 @@
-"""From payments to subscriptions and back: which payment was the last, and which agreement it was for.
+"""Finds the subscriptions of a payment and the last payment of a subscription, and refunds it.
 
-A subscription's payment has one id, under which both generations of the API know it: version 1 as a sale,
-which names its subscription, version 2 as a capture (developer.paypal.com/docs/api/payments, 2026-11).
+A subscription's payment has one id in both versions of the API: in version 1 it is a sale, which names its
+subscription, in version 2 a capture (developer.paypal.com/docs/api/payments, 2026-11).
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ from providers.paypal.webhook import PAYMENT_LINK
 log = logging.getLogger(__name__)
 
 _DISPUTES = ("v1", "customer", "disputes")
-# PayPal's dispute ids begin so; a payment's id in their place stands for whatever disputes it is in.
+# PayPal's dispute ids begin so. A payment's id in place of one stands for the disputes about that payment.
 _DISPUTE_PREFIX = "PP-"
 _FAILED_STATES = ("FAILED", "CANCELLED")
-# What was given back of a payment, all refunds together: by version 2 of the API, and by version 1.
+# The sum of all refunds of a payment, in API version 2 and in version 1.
 _REFUND_TOTALS = ("seller_payable_breakdown.total_refunded_amount", "total_refunded_amount")
 _ALREADY_REFUNDED = {"CAPTURE_FULLY_REFUNDED", "TRANSACTION_ALREADY_REFUNDED"}
 
 
 async def locate(api: Api, subject: Subject) -> list[str]:
-    """Ids of the subscriptions that an event's subject is about. A customer's are in the ledger only."""
+    """Ids of the subscriptions that an event's subject is about. Empty for a customer, whom the ledger
+    knows."""
     match subject.kind:
         case "subscription":
             return [subject.id]
@@ -50,7 +51,7 @@ async def _locate_sale(api: Api, payment_id: str) -> list[str]:
     try:
         sale = await _fetch_sale(api, payment_id)
     except ProviderNotFound:
-        return []  # a payment that was not for a subscription
+        return []  # the payment was not for a subscription
     return _agreement_of(sale)
 
 
@@ -60,7 +61,8 @@ def _agreement_of(sale: Answer) -> list[str]:
 
 
 async def _fetch_sale(api: Api, payment_id: str) -> Answer:
-    """A payment, by its id or by that of a refund or reversal of it; ProviderNotFound where there is none."""
+    """Fetch a payment by its id, or by the id of its refund or reversal. Raises ProviderNotFound for
+    others."""
     try:
         return await api.get(path("v1", "payments", "sale", payment_id))
     except ProviderNotFound:
@@ -78,10 +80,10 @@ async def _fetch_refund(api: Api, refund_id: str) -> Answer:
 
 
 async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeState]:
-    """The subscription that a dispute is about, and where it stands.
+    """The id of the subscription that a dispute is about, None where there is none, and the dispute's state.
 
-    By a payment's id: that payment was taken back, so it is lost, unless there is a dispute about it: that
-    one speaks for itself, and may end otherwise.
+    Where `dispute_id` is a payment's id, that payment was reversed: LOST, unless there is a dispute about it,
+    which is looked at by itself and may end otherwise.
     """
     try:
         dispute = await api.get(path(*_DISPUTES, dispute_id))
@@ -98,7 +100,8 @@ async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeS
 
 
 async def was_charged_back(api: Api, dispute_id: str) -> bool:
-    """True too for a payment's id, which was taken back without a dispute."""
+    """False where buyer and owner settled by themselves (stage INQUIRY). True for a payment's id: it was
+    reversed."""
     try:
         dispute = await api.get(path(*_DISPUTES, dispute_id))
     except Refused:
@@ -109,7 +112,10 @@ async def was_charged_back(api: Api, dispute_id: str) -> bool:
 
 
 async def _fetch_reversal(api: Api, payment_id: str) -> tuple[str | None, DisputeState]:
-    """ProviderNotFound where PayPal knows the id neither as a payment's nor as a refund's."""
+    """The subscription of a reversed payment, and its state.
+
+    Raises ProviderNotFound where the id is neither a payment's nor a refund's.
+    """
     sale = await _fetch_sale(api, payment_id)
     found = _agreement_of(sale)
     if not found:
@@ -132,8 +138,12 @@ async def _state_of_payment(api: Api, sale_id: str) -> DisputeState:
 async def list_disputes(
     api: Api, settled: dict[str, tuple[str, DisputeState]]
 ) -> AsyncIterator[tuple[str, DisputeState]]:
-    """Fifty a call, of the last 180 days. How one was settled is not in the list, so each that is costs one
-    call more, once: `settled` remembers it by when it changed. None where the application may not look."""
+    """Yield the disputes of the last 180 days with their state, fifty per call.
+
+    The list lacks the outcome of a resolved dispute, so each resolved one costs a further call, once:
+    `settled` keeps the outcome by dispute id and time of change. Empty where the application may not read
+    disputes.
+    """
     query = {"page_size": "50"}
     while True:
         try:
@@ -142,7 +152,7 @@ async def list_disputes(
         except Refused as refused:
             if refused.status != 403:
                 raise
-            log.info("PayPal does not let the application look at disputes: %s", refused)
+            log.info("PayPal does not let the application read disputes: %s", refused)
             return
         for one in maybe(page, "items", list) or []:
             try:
@@ -174,7 +184,8 @@ def _next_page(page: Answer) -> str | None:
 
 
 async def fetch_last_payment(api: Api, subscription: Subscription, now: float) -> Payment | None:
-    """The newest of a subscription's payments above zero, looked for lately first."""
+    """The newest payment above zero, or None. The current period is searched first, then all since the
+    start."""
     lately = min(subscription.period_start or subscription.created_at, int(now))
     total = subscription.total
     regular = [step.amount for step in subscription.terms.steps] or ([total.amount] if total else [])
@@ -186,19 +197,22 @@ async def fetch_last_payment(api: Api, subscription: Subscription, now: float) -
 
 
 async def fetch_newest(api: Api, subscription_id: str, since: int, now: float) -> Payment | None:
-    """The newest payment since then, as the list shows it."""
+    """The newest payment since then as the list of transactions shows it; None where there is none."""
     try:
         newest = await _fetch_newest(api, subscription_id, since, now)
     except ProviderNotFound:
-        return None  # there is no list of them
+        return None  # PayPal has no list of its transactions
     return None if newest is None else newest[0]
 
 
 async def _fetch_newest(
     api: Api, subscription_id: str, first: int, now: float, regular: Sequence[int] = ()
 ) -> tuple[Payment, bool] | None:
-    """`regular`: what a period costs. Of payments at the same moment one of these is taken rather than a
-    set-up fee."""
+    """The newest payment since `first`, and whether a part of it was refunded.
+
+    `regular`: the prices of a period in minor units. Of payments made at the same moment, one of these
+    amounts is preferred to a set-up fee.
+    """
     listed = await api.get(
         path("v1", "billing", "subscriptions", subscription_id, "transactions"),
         start_time=stamp(min(first, now) - DAY),
@@ -210,7 +224,7 @@ async def _fetch_newest(
 
 
 async def fetch_payment(api: Api, payment_id: str) -> Payment:
-    """A payment as it is now."""
+    """Fetch a payment as it is now, with the amount refunded."""
     try:
         found = map_capture(await api.get(path("v2", "payments", "captures", payment_id)))
     except ProviderNotFound:
@@ -219,8 +233,11 @@ async def fetch_payment(api: Api, payment_id: str) -> Payment:
 
 
 async def _with_refunded(api: Api, payment: Payment, partly: bool) -> Payment:
-    """PayPal names what was given back of a payment on the refunds alone, and lists these nowhere but among
-    the notifications it sent. Where it does not tell of these, it still gives back what is left."""
+    """The payment with the amount refunded so far.
+
+    Only refunds name that amount, and PayPal lists refunds nowhere but among the notifications that it sent.
+    Where those cannot be read, `partly` stays True: a refund still returns what is left.
+    """
     if not partly:
         return payment
     try:
@@ -231,15 +248,17 @@ async def _with_refunded(api: Api, payment: Payment, partly: bool) -> Payment:
             page_size="100",
         )
     except Refused as refused:
-        log.info("What was given back of payment %s is not told: %s", payment.id, refused)
+        log.info("Cannot tell how much of payment %s was refunded: %s", payment.id, refused)
         return replace(payment, partly=True)
     given = sum_refunds(maybe(sent, "events", list) or [], payment)
     return replace(payment, refunded=min(given, payment.amount), partly=not given)
 
 
 def sum_refunds(events: Sequence[Answer], payment: Payment) -> int:
-    """How much of a payment was, as notifications told: the sum that the newest of its refunds names, or all
-    that they gave back together, where none names a sum."""
+    """How much of a payment was refunded, in minor units, by the notifications about its refunds.
+
+    That is the largest total that one of them names, or the sum of the single refunds where that is more.
+    """
     total, each = 0, dict[str, int]()
     for event in events:
         refund = maybe(event, "resource", dict) or {}
@@ -264,7 +283,8 @@ def _state_of_refund(refund: Answer) -> str:
 
 
 def payment_of(refund: Answer) -> str | None:
-    """The payment that a refund or reversal is about: version 1 names it, version 2 links to it."""
+    """The id of the payment that a refund or reversal is about. API version 1 names it, version 2 links to
+    it."""
     named = maybe(refund, "sale_id", str)
     links = (one for one in maybe(refund, "links", list) or [] if isinstance(one, dict))
     linked = (PAYMENT_LINK.fullmatch(maybe(one, "href", str) or "") for one in links)
@@ -272,8 +292,8 @@ def payment_of(refund: Answer) -> str | None:
 
 
 def _first_amount(refund: Answer, fields: Sequence[str], currency: str) -> int | None:
-    """The first of these amounts that is there. Each generation of the API has its own names, and a refund's
-    may stand there as what it takes away, below nothing."""
+    """The first of these fields that holds an amount, in minor units and always positive; None without
+    any."""
     for field in fields:
         money = maybe(refund, field, dict)
         found = None if money is None else amount_of_either_version(money, currency)
@@ -283,8 +303,11 @@ def _first_amount(refund: Answer, fields: Sequence[str], currency: str) -> int |
 
 
 async def refund(api: Api, payment: Payment, key: str) -> Payment:
-    """Give back what is left. No amount is named: PayPal then takes all that is left, so that asking again
-    stays the same request whatever was given back in between."""
+    """Refund what is left of a payment and return it as it is afterwards.
+
+    The request names no amount, so that PayPal refunds the rest, and so that a repetition is the same request
+    whatever was refunded in between. Raises ProviderRefused where PayPal cannot refund.
+    """
     answer: Answer = {}
     try:
         answer = await _refund(api, payment.id, key)
@@ -295,7 +318,7 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
         raise ProviderRefused("PayPal could not give the money back. See the payment in your account there.")
     try:
         after = await fetch_payment(api, payment.id)
-    except ProviderNotFound:  # it is given back, and shown nowhere
+    except ProviderNotFound:  # refunded, and no longer shown
         told = _refunded_sum(answer, payment)
         return replace(payment, amount=max(payment.amount, told), refunded=told)
     told = _refunded_sum(answer, after)
@@ -303,8 +326,10 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
 
 
 def _refunded_sum(answer: Answer, payment: Payment) -> int:
-    """How much is given back, with this refund; all of it where PayPal said that it had been already. What is
-    read right afterwards, or while a refund waits for the payer's bank, may not show it yet."""
+    """How much is refunded, this refund included; all of it where PayPal said that it was refunded already.
+
+    The payment may not show it yet, right afterwards or while the refund waits for the buyer's bank.
+    """
     found = _first_amount(answer, (*_REFUND_TOTALS, "amount"), payment.currency)
     return payment.amount if found is None else found
 

@@ -1,4 +1,4 @@
-"""Until when a PayPal subscription is paid or free, told by what PayPal shows of it."""
+"""Works out until when a PayPal subscription is paid or free, from the fields that PayPal shows."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from providers.paypal.amounts import parse_decimal, to_minor
 from providers.paypal.dates import after, day_of, moment, stamp
 from providers.paypal.plans import DAY, Cycle, Tariff, after_free, after_trials
 
-# By so much the next payment may be due later than an interval after the last.
+# Seconds by which the next payment may be due later than one interval after the last.
 SHORT_MONTH = 2 * DAY
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When a subscription's running period began and ends, until when something was paid or promised, and
-    whether that period is free. `cycle`: the one that was paid last, None before that. `uncounted`: there was
-    a payment, and PayPal counts none for the plan as it is now, so that payment may be of another plan."""
+    """The current period of a subscription, in unix seconds.
+
+    `paid_through`: until when it is paid or free. `free`: True while a free period runs. `cycle`: the last
+    one that was paid, None before any. `uncounted`: there was a payment, but PayPal counts none for the
+    current plan, so it may have been for another plan.
+    """
 
     start: int
     end: int
@@ -32,14 +35,16 @@ class Times:
 
 
 def times_of(data: Answer, tariff: Tariff, now: float) -> Times:
-    """What is paid lasts from the last payment for one interval of the cycle that it paid; before the first
-    such payment the free time counts: until a later start, and through a free trial.
+    """Work out the current period. `now`: unix seconds.
+
+    A payment pays for one interval of its cycle, from the payment on. Before the first payment the free time
+    counts: until a later start, and through a free trial.
 
     Right after activation `next_billing_time` may still show the start (seen in live notifications), so one
-    that lies within a day of the last payment is not believed. A later one ends the period sooner than an
-    interval after the payment where that came late, and hardly later where a month is too short: what falls
-    on the 30th may be taken on the 1st of March (developer.paypal.com/docs/paypal-payments-standard/
-    integration-guide/subscription-billing-cycles, 2022-04).
+    within a day of the last payment is ignored. A later one ends the period: earlier than an interval after a
+    late payment, and a little later where a month is too short, because a payment due on the 30th may be
+    taken on the 1st of March (developer.paypal.com/docs/paypal-payments-standard/integration-guide/
+    subscription-billing-cycles, 2022-04).
     """
     due = maybe_time(data, "billing_info.next_billing_time")
     start = _start(data)
@@ -65,10 +70,10 @@ def _start(data: Answer) -> int:
 
 
 def _paid_cycle(data: Answer, tariff: Tariff) -> Cycle | None:
-    """The cycle that the last payment paid; None where there was none, or only the set-up fee was paid.
+    """The cycle that the last payment paid for; None where nothing was paid, or only the set-up fee.
 
-    PayPal takes the fee at once and bills the first cycle hours later: until then `last_payment` is the fee,
-    and every `cycles_completed` of a cycle that costs something is 0. A free cycle counts from its beginning.
+    PayPal takes the fee at once and bills the first cycle hours later. Until then `last_payment` is the fee,
+    and `cycles_completed` is 0 for every cycle that costs something. A free cycle counts from its beginning.
     """
     if maybe(data, "billing_info.last_payment", dict) is None:
         return None
@@ -97,8 +102,10 @@ def completed_of(data: Answer) -> Mapping[int, int]:
 
 
 def _is_fee(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
-    """Whether the last payment was the set-up fee although a cycle is counted, as where that one's payment
-    failed: by its amount, or where that may be either, by when it was made."""
+    """True where the last payment was the set-up fee although a cycle is counted, because its payment failed.
+
+    The amount decides, or the time of the payment where fee and cycle cost the same.
+    """
     amount = _amount(data)
     if amount not in (tariff.fee, tariff.taxed(tariff.fee)):
         return False
@@ -110,8 +117,11 @@ def _is_fee(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
 
 
 def _counts_late(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
-    """Whether a payment was for a cycle although none is counted. PayPal may count it minutes later (github.
-    com/paypal/paypal-checkout-components/issues/1383), and counts anew for who has changed the plan."""
+    """True where a payment was for a cycle although PayPal counts none.
+
+    PayPal may count it minutes later (github.com/paypal/paypal-checkout-components/issues/1383), and starts
+    counting again after a change of plan.
+    """
     amount, charge = _amount(data), tariff.charge(cycle, quantity_of(data), shipping_of(data))
     if amount is None or charge is None or amount >= charge:
         return True
@@ -120,7 +130,7 @@ def _counts_late(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
 
 
 def _with_free_after(paid: int, cycle: Cycle, tariff: Tariff, data: Answer) -> int:
-    """A free cycle may follow one that was paid; it lasts as long as it has been counted."""
+    """The end of the paid time plus the free cycles that followed it, as far as PayPal has counted them."""
     done = completed_of(data)
     for later in tariff.cycles:
         if later.free and later.sequence > cycle.sequence:
@@ -129,14 +139,16 @@ def _with_free_after(paid: int, cycle: Cycle, tariff: Tariff, data: Answer) -> i
 
 
 def _as_due(paid: int, due: int | None, unit: str) -> int:
-    """The end of what was paid, or when the next payment is due where that is hardly later."""
+    """The end of the paid time, or the due date of the next payment where that is up to SHORT_MONTH later."""
     late = due is not None and unit in ("month", "year") and paid < due <= paid + SHORT_MONTH
     return due if due is not None and late else paid
 
 
 def with_payment(data: Answer, payment: Payment) -> Answer:
-    """The same subscription with its last payment, out of the list of transactions, shown. Its amount stands
-    under another name: see `payment_shown`."""
+    """The subscription with its last payment added from the list of transactions.
+
+    The amount is stored as `listed`, so that `payment_shown` can tell it from one that PayPal itself shows.
+    """
     digits = 0 if payment.currency == "jpy" else 2
     gross = {"currency_code": payment.currency, "value": f"{payment.amount / 10**digits:.{digits}f}"}
     listed = {"time": stamp(payment.paid_at), "listed": gross}
@@ -144,8 +156,10 @@ def with_payment(data: Answer, payment: Payment) -> Answer:
 
 
 def payment_shown(data: Answer) -> bool:
-    """Whether the subscription itself shows its last payment. The list of transactions may lag behind, and
-    show the one before."""
+    """True where the subscription itself shows its last payment.
+
+    The list of transactions may lag behind and show the payment before.
+    """
     return maybe(data, "billing_info.last_payment.amount", dict) is not None
 
 
@@ -156,7 +170,7 @@ def _amount(data: Answer) -> int | None:
 
 
 def quantity_of(data: Answer) -> int:
-    """How many were bought, 1 where PayPal does not say."""
+    """The quantity that was bought; 1 where PayPal does not say."""
     try:
         return int(parse_decimal(maybe(data, "quantity", str) or "1", "subscription.quantity")) or 1
     except (InvalidOperation, ValueError, OverflowError):
@@ -164,21 +178,23 @@ def quantity_of(data: Answer) -> int:
 
 
 def shipping_of(data: Answer) -> int:
-    """What comes on top of every paid cycle."""
+    """The shipping amount, in minor units, that is added to every paid cycle."""
     money = maybe(data, "shipping_amount", dict)
     return 0 if money is None else to_minor(money)
 
 
 def failed_at(data: Answer) -> int | None:
-    """When a payment failed that was not made good since."""
+    """When the last payment failed, in unix seconds; None where none failed since the last good one."""
     last = maybe_time(data, "billing_info.last_payment.time")
     failed = maybe_time(data, "billing_info.last_failed_payment.time")
     return failed if failed is not None and (last is None or failed > last) else None
 
 
 def terms_of(data: Answer, tariff: Tariff) -> Terms:
-    """What is charged from the next payment on, where that is not simply the price so many times. What is
-    owed from before is taken with it, unless the plan says otherwise."""
+    """The charges from the next payment on; PLAIN where that is simply the price times the quantity.
+
+    PayPal takes an outstanding balance with the next payment unless the plan says otherwise.
+    """
     quantity, shipping = quantity_of(data), shipping_of(data)
     steps = tariff.steps(quantity, shipping, completed_of(data))
     owed = maybe(data, "billing_info.outstanding_balance", dict)
@@ -194,22 +210,22 @@ def terms_of(data: Answer, tariff: Tariff) -> Terms:
 
 
 def failures_of(data: Answer) -> int:
-    """How many payments failed since the last good one."""
+    """The number of payments that failed since the last good one."""
     return maybe(data, "billing_info.failed_payments_count", int) or 0
 
 
 def created_of(data: Answer) -> int:
-    """PayPal's document calls `create_time` optional; without it the start has to do."""
+    """When the subscription was created, in unix seconds; its start where PayPal omits `create_time`."""
     found = maybe_time(data, "create_time")
     return need_time(data, "start_time") if found is None else found
 
 
 def need_time(data: Answer, path: str) -> int:
-    """Unix seconds."""
+    """The time at a dotted path, in unix seconds. Raises ProviderMisread where it is absent."""
     return moment(need(data, path, str))
 
 
 def maybe_time(data: Answer, path: str) -> int | None:
-    """Unix seconds; None where there is none."""
+    """The time at a dotted path, in unix seconds; None where it is absent."""
     found = maybe(data, path, str)
     return None if found is None else moment(found)

@@ -1,4 +1,4 @@
-"""PayPal's billing plans, and a subscription's own variant of one: cycles, set-up fee, tax."""
+"""Maps PayPal's billing plans and a subscription's own variants of them: cycles, set-up fee, tax."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _NONE: Mapping[int, int] = {}
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """A billing cycle of a plan: so many intervals at a price, over and over (`total` 0) or so often."""
+    """A billing cycle of a plan: `count` intervals at a price, repeated `total` times, or for good where it
+    is 0."""
 
     trial: bool
     sequence: int
@@ -28,23 +29,24 @@ class Cycle:
     count: int
     total: int
     price: Answer | None
-    tier: Answer | None = None  # the first amount of a price that goes by quantity
+    tier: Answer | None = None  # the first amount of a tiered price
 
     @property
     def free(self) -> bool:
-        """Whether nothing is charged for it."""
+        """True for a trial cycle that costs nothing."""
         nothing = self.price is None and self.tier is None
         return self.trial and (nothing or (self.price is not None and to_minor(self.price) == 0))
 
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """What is asked, and when: the cycles in the order in which they run, the set-up fee in minor units, and
-    the tax in percent where it comes on top of what a plan names. `bills_owed`: what could not be taken is
-    taken with the next payment.
+    """What a plan charges and when.
 
-    Tax is taken on the fee too and not on shipping: of PayPal's documented plan (a fee of 10.00 USD, 10 % not
-    included) live notifications show a first payment of 11.00, beside a `shipping_amount` of 10.00.
+    `cycles`: in the order in which they run. `fee`: the set-up fee in minor units. `tax`: percent, 0 where
+    the prices include it. `bills_owed`: PayPal adds an unpaid amount to the next payment.
+
+    Tax applies to the fee and not to shipping: for PayPal's documented plan (a fee of 10.00 USD, 10 % not
+    included) live notifications show a first payment of 11.00 along with a `shipping_amount` of 10.00.
     """
 
     cycles: tuple[Cycle, ...]
@@ -55,20 +57,21 @@ class Tariff:
 
     @property
     def regular(self) -> Cycle:
-        """The one that goes on when trials are over."""
+        """The cycle that runs once the trials are over."""
         return next(cycle for cycle in self.cycles if not cycle.trial)
 
     @property
     def paid(self) -> tuple[Cycle, ...]:
-        """Those that cost something."""
+        """The cycles that cost something."""
         return tuple(cycle for cycle in self.cycles if not cycle.free)
 
     def taxed(self, minor: int) -> int:
-        """With the tax that comes on top."""
+        """An amount in minor units plus the tax that the prices do not include."""
         return with_percent(minor, self.tax, self.currency)
 
     def charge(self, cycle: Cycle, quantity: int = 1, shipping: int = 0) -> int | None:
-        """What one interval of a cycle costs, all in all; None for a price that goes by quantity."""
+        """What one interval of a cycle costs with tax and shipping, in minor units; None for a tiered
+        price."""
         if cycle.free:
             return 0
         return None if cycle.price is None else self.taxed(to_minor(cycle.price) * quantity) + shipping
@@ -76,8 +79,10 @@ class Tariff:
     def steps(
         self, quantity: int = 1, shipping: int = 0, billed: Mapping[int, int] = _NONE
     ) -> tuple[Step, ...]:
-        """The charges in order, from the next one on, tax and shipping included; empty where a price goes by
-        quantity. `billed`: how often each cycle was, by its sequence."""
+        """The charges from the next one on, with tax and shipping; empty for a tiered price.
+
+        `billed`: how often each cycle was billed, by its sequence.
+        """
         found: list[Step] = []
         for cycle in self.paid:
             amount, left = self.charge(cycle, quantity, shipping), cycle.total - billed.get(cycle.sequence, 0)
@@ -91,12 +96,12 @@ class Tariff:
         return tuple(found)
 
     def is_complete(self, billed: Mapping[int, int]) -> bool:
-        """Whether it is for so many payments, and the last one was made."""
+        """True where the plan has a fixed number of payments and the last one was made."""
         return 0 < self.regular.total <= billed.get(self.regular.sequence, 0)
 
 
 def tariff_of(plan: Answer) -> Tariff:
-    """ProviderMisread where a plan has no regular cycle."""
+    """Read a plan's tariff. Raises ProviderMisread where the plan has no regular cycle."""
     cycles = sorted(map(_cycle, need(plan, "billing_cycles", list)), key=lambda cycle: cycle.sequence)
     regular = next((cycle for cycle in cycles if not cycle.trial), None)
     if regular is None:
@@ -114,7 +119,7 @@ def tariff_of(plan: Answer) -> Tariff:
 
 
 def is_whole(plan: Answer) -> bool:
-    """Whether it says all that is read; a subscription's own variant may name what differs alone."""
+    """True where a plan has every field that is read. A subscription's variant may hold only what differs."""
     cycles = maybe(plan, "billing_cycles", list) or []
     regular = any(isinstance(one, dict) and one.get("tenure_type") == "REGULAR" for one in cycles)
     told = all(isinstance(one, dict) and one.get("frequency") for one in cycles)
@@ -122,7 +127,7 @@ def is_whole(plan: Answer) -> bool:
 
 
 def with_own(plan: Answer, own: Answer) -> Answer:
-    """A plan with what a subscription has in its place."""
+    """The plan with the fields that a subscription's own variant replaces."""
     cycles = {need(one, "sequence", int): one for one in maybe(own, "billing_cycles", list) or []}
     merged = [
         {**one, **cycles.get(need(one, "sequence", int), {})} for one in need(plan, "billing_cycles", list)
@@ -144,19 +149,19 @@ def _cycle(data: Any) -> Cycle:
         sequence=need(data, "sequence", int),
         unit=need(data, "frequency.interval_unit", str).lower(),
         count=maybe(data, "frequency.interval_count", int) or 1,
-        total=int(trial) if total is None else total,  # no end is made up for one that shows none
+        total=int(trial) if total is None else total,  # without total_cycles a regular cycle runs for good
         price=maybe(data, "pricing_scheme.fixed_price", dict),
         tier=maybe(tiers[0], "amount", dict) if tiers and isinstance(tiers[0], dict) else None,
     )
 
 
 def ends_with_trial(plan: Answer) -> bool:
-    """Whether no regular cycle comes after it."""
+    """True where a plan has no regular cycle after its trials."""
     return all(_cycle(data).trial for data in need(plan, "billing_cycles", list))
 
 
 def map_price(plan: Answer, account: str, plan_id: str, product_id: str) -> Price:
-    """What a plan costs once its trials are over. A price by quantity has no one amount."""
+    """The price of a plan once its trials are over. A tiered price has no fixed amount."""
     tariff = tariff_of(plan)
     regular, steps = tariff.regular, tariff.steps()
     amount = None if regular.price is None else to_minor(regular.price)
@@ -177,12 +182,12 @@ def map_price(plan: Answer, account: str, plan_id: str, product_id: str) -> Pric
 
 
 def product_of(plan: Answer, plan_id: str) -> str:
-    """What the plan is a price of. The field is optional; a plan without it stands for itself."""
+    """The id of the plan's product, or the plan's own id where it names none."""
     return maybe(plan, "product_id", str) or plan_id
 
 
 def after_trials(start: int, cycles: Sequence[Cycle]) -> int:
-    """Where the regular cycle begins."""
+    """When the regular cycle begins, in unix seconds."""
     for cycle in cycles:
         if cycle.trial:
             start = after(start, cycle.unit, cycle.count * cycle.total)
@@ -190,7 +195,7 @@ def after_trials(start: int, cycles: Sequence[Cycle]) -> int:
 
 
 def after_free(start: int, cycles: Sequence[Cycle]) -> int:
-    """The end of the free cycles that a plan begins with."""
+    """When the free cycles at the beginning of a plan end, in unix seconds."""
     for cycle in cycles:
         if not cycle.free:
             break

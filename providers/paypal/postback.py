@@ -1,4 +1,4 @@
-"""PAYPAL_VERIFY=postback: PayPal itself checks each notification, by a call with the owner's credentials."""
+"""Verifies notifications by asking PayPal, with the owner's credentials (PAYPAL_VERIFY=postback)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from providers.paypal.work_budget import TokenBucket, over_budget
 
 _VERIFY = path("v1", "notifications", "verify-webhook-signature")
 _AT_ONCE = 8
-# Notifications that wait for their turn, each with its body.
+# The most notifications that may wait for their turn, each with its body in memory.
 _MOST_WAITING = 40
-# Forgeries that PayPal is asked about: so many, then one more after each pause. Those that name a certificate
-# that true ones named have tokens of their own.
+# PayPal is asked about so many forgeries, then about one more after each pause (seconds). Those that name the
+# certificate of genuine notifications have a budget of their own.
 _MOST_UNKNOWN, _MOST_KNOWN, _PAUSE = 20, 30, 5.0
 
 
 class PostbackVerifier:
-    """Asks PayPal about notifications, as few at a time and as few forged ones as it can."""
+    """Asks PayPal whether it signed a notification, with limits on parallel requests and on forgeries."""
 
     def __init__(self, api: Api, certificates: Certificates, webhook_ids: Sequence[str]) -> None:
         self._api, self._certificates, self._webhook_ids = api, certificates, webhook_ids
@@ -31,9 +31,11 @@ class PostbackVerifier:
         self._waiting = 0
 
     async def verify(self, body: bytes, sent: Transmission, now: float) -> None:
-        """NotAuthentic where PayPal did not sign it; ProviderUnavailable where it cannot be asked now.
+        """Verify one notification.
 
-        Anybody can name PayPal's own certificate: one that its key fits waits behind nobody.
+        Raises NotAuthentic where PayPal did not sign it, and ProviderUnavailable where PayPal cannot be asked
+        now. Anybody can name PayPal's own certificate, so a notification whose signature matches its key does
+        not wait behind others.
         """
         known = await self._certificates.is_proven(sent.cert_url, now)
         if known and await self._fits(body, sent, now):
@@ -61,15 +63,18 @@ class PostbackVerifier:
         return True
 
     async def _ask(self, body: bytes, sent: Transmission) -> None:
-        """About one webhook after the other."""
+        """Ask PayPal about each of the webhooks in turn."""
         for webhook_id in self._webhook_ids:
             if await self._is_signed(body, sent, webhook_id):
                 return
         raise NotAuthentic(detail="PayPal says that it did not sign this")
 
     async def _is_signed(self, body: bytes, sent: Transmission, webhook_id: str) -> bool:
-        """The body, known to be a JSON object, goes back byte for byte: parsed and written again it would no
-        longer fit the signature."""
+        """Ask PayPal whether it signed the notification for this webhook.
+
+        The body, known to be a JSON object, is returned byte for byte: parsed and written again it would no
+        longer match the signature.
+        """
         about = {
             "auth_algo": sent.auth_algo,
             "cert_url": sent.cert_url,
@@ -82,7 +87,7 @@ class PostbackVerifier:
         try:
             answer = await self._api.ask(_VERIFY, question)
         except Refused as refused:
-            # A header that PayPal cannot even read is none of its own.
+            # A header that PayPal cannot read did not come from PayPal.
             if refused.status not in (400, 422):
                 raise
             raise NotAuthentic(detail=f"PayPal cannot read what it should have sent: {refused}") from None

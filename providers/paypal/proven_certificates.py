@@ -1,5 +1,7 @@
-"""The addresses that true notifications named, with their certificates: kept over restarts, so that the first
-notification after one does not wait behind those of strangers."""
+"""Keeps the certificates of genuine notifications over restarts.
+
+The first notification after a restart then does not wait behind forged ones.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ _MOST = 4  # PayPal uses one for about a year
 
 
 class ProvenCertificates:
-    """`texts`: the certificates as they were served, by address; empty where PayPal itself was asked."""
+    """`texts`: the certificates as they were served, by address; b'' where PayPal itself verified the
+    signature."""
 
     def __init__(self, kept: Values | None) -> None:
         self.texts: dict[str, bytes] = {}
@@ -24,8 +27,10 @@ class ProvenCertificates:
         self._was_read = kept is None
 
     async def read(self) -> dict[str, bytes]:
-        """What an earlier process kept, once; then nothing. Where the ledger cannot be read now, it is read
-        at the next call."""
+        """The certificates that an earlier process kept, at the first call; later calls return nothing.
+
+        Where the ledger cannot be read, the next call tries again.
+        """
         if self._was_read:
             return {}
         async with self._reading:
@@ -41,7 +46,8 @@ class ProvenCertificates:
         return {}
 
     async def add(self, address: str, text: bytes) -> None:
-        """Keep it as the newest. What cannot be written is fetched again after a restart."""
+        """Keep a certificate as the newest. Where the ledger cannot be written, a restart fetches it
+        again."""
         if self.texts.get(address) == text:
             return
         self.texts.pop(address, None)

@@ -1,6 +1,6 @@
-"""What PayPal's refusals mean to a person: what happened, and what to do.
+"""The texts for PayPal's refusals: what happened and what the person can do.
 
-Of the calls that the bot makes: developer.paypal.com/docs/api/subscriptions/v1 (create, cancel),
+They cover the calls that the bot makes: developer.paypal.com/docs/api/subscriptions/v1 (create, cancel),
 developer.paypal.com/api/payments/v2/errors and .../deprecated/payments/v1/errors (refund), 2026-11.
 """
 
@@ -74,5 +74,5 @@ TEXTS = {
 
 
 def text_for(issues: Collection[str]) -> str | None:
-    """The sentence for what PayPal named; None where the bot knows none of it."""
+    """The text for the issues that PayPal named; None where none of them has a text."""
     return next((TEXTS[issue] for issue in sorted(issues) if issue in TEXTS), None)

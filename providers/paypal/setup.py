@@ -1,4 +1,4 @@
-"""What is right and wrong with an account's set-up, and the cures that need no person."""
+"""Checks the set-up of the PayPal application, and repairs what the bot can repair itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from providers.paypal.certs import Certificates
 from providers.paypal.plans import DAY, NAME, map_price, product_of
 from providers.paypal.transaction_search import ask
 
-# The events that lead to a subscription, and no others: each further kind costs the owner look-ups.
+# The events that can change a subscription. Any other type would cost requests for nothing.
 EVENTS = (
     "BILLING.PLAN.ACTIVATED",
     "BILLING.PLAN.DEACTIVATED",
@@ -41,7 +41,7 @@ _FIX_WEBHOOK = "paypal:webhook:"
 
 
 class Setup:
-    """Looks at one account."""
+    """Checks and repairs the set-up of one account."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Setup:
         self._search = search
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
-        """Each look by itself: what one of them met takes nothing from what the others found."""
+        """Check everything. The checks run side by side, and one that fails does not stop the others."""
         ends = call_deadline()
         credentials = await self._check_credentials(ends)
         if not credentials.ok:
@@ -85,7 +85,7 @@ class Setup:
         return [credentials, *self._check_authorities(), *seen]
 
     async def fix(self, what: str, webhook_url: str) -> None:
-        """Carry out a cure by the name that `check` gave it."""
+        """Carry out the cure that a finding named in `fix`. Raises ProviderRefused for an unknown name."""
         webhook_id = what.removeprefix(_FIX_WEBHOOK)
         if webhook_id not in self._webhook_ids:
             raise ProviderRefused("There is nothing of that name to put right.")
@@ -155,7 +155,8 @@ class Setup:
         return [Finding(what, True, "The webhook sends all that is needed.")]
 
     async def _check_search(self) -> list[Finding]:
-        """A note, no fault: it costs only whoever loses the ledger."""
+        """Check Transaction Search. Lacking it is a note and not a fault: it only matters after losing the
+        ledger."""
         if not self._search:
             return []
         what, now = "PayPal transaction search", int(self._clock.now())
@@ -208,7 +209,7 @@ class Setup:
 
 
 def _shown_price(price: Price) -> tuple[object, ...]:
-    """What members read of it before they pay."""
+    """The parts of a price that members see before they pay."""
     period = (price.interval, price.interval_count)
     return price.amount, price.currency, period, price.setup_fee, price.steps
 
@@ -219,7 +220,7 @@ def _names(webhook: Answer) -> set[str]:
 
 
 async def _findings_of(what: str, look: Awaitable[list[Finding]], ends: float) -> list[Finding]:
-    """What one look found, or why it could not be done."""
+    """The findings of `look`, or one that says why it failed."""
     try:
         async with in_time(what, ends):
             return await look

@@ -1,7 +1,8 @@
-"""Which subscriptions were paid, by PayPal's Transaction Search: its only list, and a right of its own.
+"""Finds paid subscriptions by PayPal's Transaction Search, its only list, which needs a permission of its
+own.
 
-developer.paypal.com/docs/api/transaction-search/v1, 2026-11: 31 days and 10,000 payments a question, of the
-last three years; a payment may take three hours to appear.
+developer.paypal.com/docs/api/transaction-search/v1, 2026-11: 31 days and 10,000 payments per call, three
+years back; a payment may take three hours to appear.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ _PAGE = 500
 
 
 async def list_paid(api: Api, since: int, now: int) -> AsyncIterator[str]:
-    """Ids of the subscriptions that something was paid for, each once. ProviderRefused where the application
-    may not search."""
+    """Yield the ids of the subscriptions that were paid between two times (unix seconds), each once.
+
+    Raises ProviderRefused where the application may not search.
+    """
     seen: set[str] = set()
     start, span = max(since - APPEARS_WITHIN, now - OLDEST), LONGEST
     while start < now:
@@ -53,7 +56,7 @@ async def _between(api: Api, start: int, end: int) -> AsyncIterator[str]:
 
 
 async def ask(api: Api, start: int, end: int, page: int = 1, size: int = 1) -> Answer:
-    """One page of the account's payments in that time."""
+    """One page of the account's payments between two times (unix seconds)."""
     return await api.get(
         "/v1/reporting/transactions",
         start_date=stamp(start),

@@ -1,4 +1,4 @@
-"""Who a notification comes from, and which object it is about. No I/O but through what it is given."""
+"""Verifies PayPal's notifications and finds the object that each is about. I/O only through its arguments."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from providers.paypal.api import parse
 from providers.paypal.certs import Certificates, Signer
 from providers.paypal.dates import moment
 
-# Each attempt at delivery is a transmission of its own, with its own id and time (developer.paypal.com/docs/
-# api/webhooks/v1, verify-webhook-signature, 2026-11), so that a repeated one is young again.
+# Seconds. Each attempt at delivery is a transmission with its own id and time (developer.paypal.com/docs/api/
+# webhooks/v1, verify-webhook-signature, 2026-11), so a repeated one is not too old.
 TOLERANCE = 300
 ALGORITHM = "SHA256withRSA"
-# PayPal's own bounds; but a signature by a key of 4096 bits has 684 characters, where the document says 500.
+# PayPal's documented limits; but a signature by a 4096-bit key has 684 characters, where the document says
+# 500.
 _LONGEST = {"auth_algo": 100, "cert_url": 500, "transmission_id": 50, "transmission_sig": 700}
 _PLAIN = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Transmission:
-    """What the headers of a notification say."""
+    """The five headers of a notification that belong to its signature."""
 
     auth_algo: str
     cert_url: str
@@ -44,7 +45,7 @@ class Transmission:
 
 
 class _Resource(msgspec.Struct):
-    """The fields that lead to a subscription, whatever the resource is."""
+    """The fields that lead to a subscription, for every kind of resource."""
 
     id: Any = None
     billing_agreement_id: Any = None
@@ -54,7 +55,8 @@ class _Resource(msgspec.Struct):
 
     @property
     def payment(self) -> object:
-        """The payment that a refund or reversal is about: version 1 of the API names it, version 2 links."""
+        """The id of the payment that a refund or reversal is about. API version 1 names it, version 2
+        links."""
         links = self.links if isinstance(self.links, list) else []
         hrefs = [one.get("href") for one in links if isinstance(one, dict)]
         linked = (PAYMENT_LINK.fullmatch(href) for href in hrefs if isinstance(href, str))
@@ -70,30 +72,33 @@ class _Notification(msgspec.Struct):
 
 _DECODER = msgspec.json.Decoder(_Notification)
 
-# The address of a payment, as a refund or reversal of it links to it.
+# The address of a payment, as its refund or reversal links to it.
 PAYMENT_LINK = re.compile(r".*/payments/(?:sale|captures)/([^/?]+)")
-# What an event is about: the kind of subject, and the resource's fields that name it, the first that is
-# filled. The longest beginning of its type decides; a type that is not here is needed by nobody.
+# By the longest matching beginning of an event's type: the subject's kind and the field with its id, in
+# order; the first non-empty field counts. Types without an entry are not needed.
 # developer.paypal.com/api/rest/webhooks/event-names, 2026-11.
 _SUBJECT_FIELDS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "BILLING.PLAN.": (("price", "id"),),
     "BILLING.PLAN.CREATED": (),
     "BILLING.SUBSCRIPTION.": (("subscription", "id"),),
-    # A page to agree on was made, and that was the bot itself.
+    # Sent when an approval page is created, which the bot itself does.
     "BILLING.SUBSCRIPTION.CREATED": (),
     "CUSTOMER.DISPUTE.": (("dispute", "dispute_id"),),
     "PAYMENT.CAPTURE.REFUNDED": (("sale", "payment"), ("sale", "id")),
     "PAYMENT.CAPTURE.REVERSED": (("dispute", "payment"), ("dispute", "id")),
     "PAYMENT.SALE.": (("subscription", "billing_agreement_id"), ("sale", "sale_id")),
     "PAYMENT.SALE.REFUNDED": (("subscription", "billing_agreement_id"), ("sale", "payment"), ("sale", "id")),
-    # The id may be the payment's, or the reversal's own: see payments.fetch_dispute.
+    # The id may be the payment's or the reversal's own: see payments.fetch_dispute.
     "PAYMENT.SALE.REVERSED": (("dispute", "payment"), ("dispute", "id")),
 }
 
 
 def read_headers(headers: Mapping[str, str], now: float) -> Transmission:
-    """The five headers, each in its bounds; NotAuthentic where one is missing or odd, where another algorithm
-    is named, or where the time lies more than five minutes off."""
+    """Read the five headers.
+
+    Raises NotAuthentic where one is missing, too long or unreadable, where another algorithm is named, or
+    where the time is off by more than TOLERANCE seconds.
+    """
     found = {
         "auth_algo": headers.get("paypal-auth-algo", ""),
         "cert_url": headers.get("paypal-cert-url", ""),
@@ -122,8 +127,11 @@ def read_headers(headers: Mapping[str, str], now: float) -> Transmission:
 async def verify_offline(
     body: bytes, sent: Transmission, webhook_ids: Sequence[str], now: float, certificates: Certificates
 ) -> None:
-    """RSA with SHA-256 over `id|time|webhook id|CRC-32 of the body`, by a certificate of PayPal's. The
-    webhook's id is one of those configured. NotAuthentic, or ProviderUnavailable without the certificate."""
+    """Verify the signature with PayPal's certificate, for any of the configured webhook ids.
+
+    It is RSA with SHA-256 over `id|time|webhook id|CRC-32 of the body`. Raises NotAuthentic where it does not
+    match, and ProviderUnavailable where the certificate cannot be fetched.
+    """
     certificates.admit(sent.cert_url)
     try:
         signature = base64.b64decode(sent.transmission_sig, validate=True)
@@ -140,7 +148,7 @@ async def verify_offline(
 
 
 def _fits(signer: Signer, signature: bytes, signed: Sequence[bytes]) -> bool:
-    """Whether it is a signature of one of these."""
+    """True where the signature matches one of the signed texts."""
     for one in signed:
         with suppress(InvalidSignature):
             signer.key.verify(signature, one, padding.PKCS1v15(), hashes.SHA256())
@@ -149,11 +157,13 @@ def _fits(signer: Signer, signature: bytes, signed: Sequence[bytes]) -> bool:
 
 
 def read_event(body: bytes, account: str, sent: Transmission) -> Event:
-    """The event in a body; Malformed where there is none. `create_time` is optional: then it is as old as
-    its transmission."""
+    """Read the event in a body. Raises Malformed where there is none.
+
+    `create_time` is optional; without it the event has the time of its transmission.
+    """
     try:
         if not body.isascii():
-            body.decode()  # the decoder does not look into the strings that it skips
+            body.decode()  # the decoder does not validate the strings that it skips
         note = _read(body)
         at = moment(note.create_time or sent.transmission_time)
     except (msgspec.MsgspecError, ValueError, RecursionError, ProviderMisread):
@@ -164,7 +174,7 @@ def read_event(body: bytes, account: str, sent: Transmission) -> Event:
 
 
 def read_listed(data: Mapping[str, Any], account: str) -> Event | None:
-    """An event from PayPal's own list; None where it is not readable."""
+    """An event from PayPal's list of events; None where it is unreadable."""
     try:
         note = msgspec.convert(data, _Notification)
         at = moment(note.create_time or "")
@@ -183,7 +193,7 @@ def _read(body: bytes) -> _Notification:
 
 
 def find_subject(note: _Notification) -> Subject | None:
-    """What to look at because of this event; None where nobody needs it."""
+    """The object to fetch because of this event; None where the event is not needed."""
     beginnings = [start for start in _SUBJECT_FIELDS if note.event_type.startswith(start)]
     leads = _SUBJECT_FIELDS[max(beginnings, key=len)] if beginnings else ()
     for kind, field in leads:

@@ -1,0 +1,46 @@
+"""The body that creates a subscription (developer.paypal.com/docs/api/subscriptions/v1, 2026-11)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from billing.errors import ProviderRefused
+from billing.ports import CheckoutOrder
+from providers.base import describe_member, describe_server, return_address
+from providers.paypal.dates import stamp
+from providers.paypal.plans import DAY
+
+# Seconds. A nearer start may lie in the past by the time PayPal reads it.
+_SOONEST = 300
+
+
+def checkout_body(order: CheckoutOrder, now: float) -> dict[str, Any]:
+    """The body that creates the subscription.
+
+    A later start keeps the time until then free: it is paid for already, or it is a trial that the plan at
+    PayPal does not have. Raises ProviderRefused where the plan's own trial is longer than the order allows.
+    """
+    wanted: dict[str, Any] = {
+        "plan_id": order.price.id,
+        "custom_id": order.checkout.id,
+        "application_context": {
+            # Shown in place of the owner's name. PayPal takes 127 characters.
+            "brand_name": f"{describe_server(order, 45)}, for {describe_member(order, 38)}",
+            "user_action": "SUBSCRIBE_NOW",
+            "shipping_preference": "NO_SHIPPING",
+            "return_url": return_address(order, "paid"),
+            "cancel_url": return_address(order, "cancelled"),
+        },
+    }
+    start, more = order.starts_at, order.trial_days - order.price.trial_days
+    if more < 0:
+        raise ProviderRefused(
+            "PayPal's plan begins with free days, which are for those who come for the first time. Choose "
+            "another way to pay, or ask the server's admins for a plan without them.",
+            detail=f"the plan's trial is {-more} days too long",
+        )
+    if start is None and more > 0:
+        start = int(now) + more * DAY
+    if start is not None and start >= now + _SOONEST:
+        wanted["start_time"] = stamp(start)
+    return wanted
