@@ -36,7 +36,7 @@ from cogs.translator import described
 from cogs.views import layout
 from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
-from cogs.views.notices import intent_words
+from cogs.views.intent_outcomes import intent_words
 from cogs.views.text import day, escaped
 from i18n import tr
 from i18n.money import format_money

@@ -50,6 +50,11 @@ def note(text: str, *rows: Row | None, colour: int = CALM) -> Card:
     return Card(box(text[:TEXT_LIMIT], *rows, colour=colour))
 
 
+def titled(title: str, *lines: str) -> str:
+    """A message's text: its heading, and below it each line that is not empty."""
+    return "\n".join([f"### {title}", *(line for line in lines if line)])
+
+
 def row(*buttons: ui.Item[Any] | None) -> Row | None:
     """A row of up to five buttons; None without any."""
     there = [b for b in buttons if b is not None]

@@ -1,4 +1,4 @@
-"""What people are told of the ledger itself, and of what keeps the bot from its work as a whole."""
+"""The words of the notices about the ledger, and about troubles that stop the bot as a whole."""
 
 from __future__ import annotations
 
@@ -15,72 +15,60 @@ from billing.ports import Ports
 from billing.provider_names import display_name
 from billing.use_cases.doctor import find_wrong_clock
 from cogs.core.gateway_recovery import why_closed
-from cogs.views.text import day, intent_doing, moment
+from cogs.views.intent_outcomes import task_text
+from cogs.views.layout import titled
+from cogs.views.text import day, moment
+from i18n import tr
 
-BACKUP_FAILED = (
-    "### The daily backup failed\nThe bot works, but its ledger was not copied. The log names the folder and "
-    "the reason. The bot tries again every hour; `/doctor` shows when it worked."
-)
+
+def backup_failed() -> str:
+    """For the admins: the daily backup failed."""
+    return titled(tr("notice.backup_failed_title"), tr("notice.backup_failed"))
 
 
 def restored(body: LedgerRestored) -> str:
-    """For the admins: decisions are missing."""
-    since = f" since {day(body.written)}" if body.written else " since then"
-    return (
-        "### The bot was restored from a backup\nIt asks the payment providers about every subscription "
-        "before it gives or takes a role because of it, so payments come right by themselves.\n"
-        f"What admins decided{since} is missing: plans, grants, revocations, and what was lifted or ended. A "
-        "revocation that was lifted since is in force again and stops the billing; a grant that was ended "
-        "since gives its roles again. Look through this channel and repeat what still holds."
-    )
+    """For the admins: the bot was restored from a backup, so later decisions are missing."""
+    missing = tr("notice.restored_missing")
+    if body.written:
+        missing = tr("notice.restored_missing_since", day=day(body.written))
+    todo = tr("notice.restored_todo")
+    return titled(tr("notice.restored_title"), tr("notice.restored_payments"), f"{missing} {todo}")
 
 
 def new(body: LedgerNew) -> str:
-    """For the admins: the records are missing."""
-    many = "One running subscription" if body.many == 1 else f"{body.many} running subscriptions"
-    return (
-        f"### The bot has a new, empty ledger\n{many} that it sold in this server before that ledger was "
-        "made have no member or no plan in it, so they give no roles.\n"
-        "If the bot should have its old records, whoever runs it stops it and restores a backup, or puts "
-        "`DATABASE_URL` right. If there is none, add the plans again with the same prices (`/plans add`): "
-        "their members are then found by themselves."
-    )
+    """For the admins: the bot's records of running subscriptions are missing."""
+    missing = tr("notice.new_many", n=body.many)
+    return titled(tr("notice.new_title"), missing, tr("notice.new_todo"))
 
 
 def sweep_failing(body: SweepFailing) -> str:
-    """For the admins: what was missed does not heal."""
-    title = display_name(body.provider)
-    return (
-        f"### The bot cannot compare its records with {title}\nIt has failed since {moment(body.since)}. "
-        "Nobody loses a role because of this. But if a notification was missed, a new payment or a "
-        f"cancellation goes unnoticed until it works again.\nLook at {title}'s status page first. If nothing "
-        "is wrong there, `/doctor` says whether the bot's key still works, and whoever runs the bot finds "
-        "the reason in its log. The bot keeps trying."
+    """For the admins: missed notifications are not made up for."""
+    provider = display_name(body.provider)
+    return titled(
+        tr("notice.sweep_title", provider=provider),
+        tr("notice.sweep_since", moment=moment(body.since)),
+        tr("notice.sweep_todo", provider=provider),
     )
 
 
 def wrong_clock(body: WrongClock) -> str:
-    """For whoever runs the bot: how far off it is, and how to set it."""
+    """For the person who runs the bot: how far the clock is off, and how to set it."""
     (found,) = find_wrong_clock(body.skew)
-    return f"### The clock of the bot's machine is wrong\n{found.message}\n{found.cure}"
+    return titled(tr("notice.clock_title"), found.message, found.cure)
 
 
 def gateway_closed(body: GatewayClosed) -> str:
-    """For whoever runs the bot: no command is taken until they act."""
-    return (
-        f"### Discord does not let the bot connect\n{why_closed(body.code)}\nUntil then no command or button "
-        "works. Payments still give and take roles. The bot tries again every hour, and at its next start."
-    )
+    """For the person who runs the bot: no command works until they act."""
+    return titled(tr("notice.gateway_title"), why_closed(body.code), tr("notice.gateway"))
 
 
 async def not_repeated(ports: Ports, notice: Notice, body: NotRepeated) -> str:
-    """For whoever asked: it was not done."""
+    """For the person who asked for it: a request of a restored ledger was not carried out again."""
     intent = await ports.ledger.load_intent(body.intent)
-    doing = intent_doing(intent.kind) if intent else "what was asked"
-    provider = display_name(body.subscription.provider)
-    whose = "your subscription" if notice.member_id is not None else f"the subscription of <@{body.member}>"
-    return (
-        f"### Please look at this again\nThe bot was restored from a backup, in which {doing} was still to "
-        f"be done for {whose} (`{body.subscription.id}`). {provider} does not show it as done. It may have "
-        "been changed back since, so the bot did not do it again. If you still want it, ask for it once more."
-    )
+    task = task_text(intent.kind) if intent else tr("notice.task_unknown")
+    which = f"`{body.subscription.id}`"
+    told = tr("notice.not_repeated", member=f"<@{body.member}>", id=which, task=task)
+    if notice.member_id is not None:
+        told = tr("notice.not_repeated_own", id=which, task=task)
+    todo = tr("notice.not_repeated_todo", provider=display_name(body.subscription.provider))
+    return titled(tr("notice.not_repeated_title"), f"{told} {todo}")

@@ -1,4 +1,4 @@
-"""What members are told about their subscriptions and roles, and the button below it."""
+"""The words of the notices to members about their subscriptions and roles, and the button below them."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from cogs.core.keys import key_text
 from cogs.views import layout
 from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
+from cogs.views.layout import titled
 from cogs.views.receipt import others
 from cogs.views.subscription import SubscriptionView, ask_button, back_button, buttons, describe
 from cogs.views.text import day, escaped, moment
@@ -59,44 +60,54 @@ def member_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
     notice: Notice, body: MemberBody, shown: SubscriptionView | None, place: Audience
 ) -> str:
     """What happened, without the roles that came or went (`roles_text`)."""
-    plan, server = escaped(body.plan, 300) or "your plan", escaped(place.server(notice.guild_id))
-    sub = f"{plan} subscription" if body.plan else "subscription"
+    plan, server = _plan(body), _server(notice, place)
     match body:
         case RolesChanged():
-            return _roles_changed(notice, body, plan, place)
+            return _roles_changed(notice, body, place)
         case Started():
-            what = describe(shown, place) if shown else f"You bought it in **{server}**."
-            return f"### Thank you!\nYour {sub} is active.\n{what}"
+            what = describe(shown, place) if shown else tr("notice.bought_in", server=server)
+            return titled(tr("notice.thanks_title"), tr("notice.started", sub=_sub(body)), what)
         case PaymentFailed():
-            return _payment_failed(notice, body, plan, shown, place)
+            return _payment_failed(notice, body, shown, place)
         case PaymentWaits():
-            return _payment_waits(notice, body, plan, shown, place)
+            return _payment_waits(notice, body, shown, place)
         case GraceReminder():
-            return (
-                f"### Your payment for {plan} is still open\nUnless it is paid by {moment(body.until)}, "
-                f"you lose {_its_roles(notice, shown, place)} in **{server}**."
-            )
+            roles, until = _its_roles(notice, shown, place), moment(body.until)
+            lost = tr("notice.grace", until=until, roles=roles, server=server)
+            return titled(tr("notice.grace_title", plan=plan), lost)
         case PaymentRecovered():
-            return f"### Your payment for {plan} went through\nThank you! Your subscription continues."
+            return titled(tr("notice.recovered_title", plan=plan), tr("notice.recovered"))
         case Switched():
-            return _switched(body, plan, server, shown, place)
+            return _switched(body, server, shown, place)
         case RenewalStopped():
-            return _stopped(notice, body, sub, shown, place)
+            return _stopped(notice, body, shown, place)
         case RenewalResumed():
-            when = f" on {day(body.until)}" if body.until else ""
-            return (
-                f"### {plan} will renew\nYour subscription in **{server}** was resumed at {_title(body)} and "
-                f"renews{when}. If you don't want that, cancel it."
-            )
+            return _resumed(body, server)
         case PaymentDisputed():
-            return _DISPUTES[body.state].format(plan=plan)
+            title, said = _DISPUTES[body.state]
+            return titled(tr(title, plan=plan), tr(said))
         case Refunded():
-            return _refunded(body, plan, server, shown)
+            return _refunded(body, server, shown, place)
         case Ended():
-            why = f" {_title(body)} cancelled it because its payments kept failing." if body.unpaid else ""
-            return f"### Your {sub} in {server} has ended\n{_not_again(shown, place)}{why}"
+            why = tr("notice.ended_unpaid", provider=_title(body)) if body.unpaid else ""
+            title = tr("notice.ended_title", sub=_sub(body), server=escaped(place.server(notice.guild_id)))
+            return titled(title, f"{_not_again(shown, place)} {why}".rstrip())
         case other:
             assert_never(other)
+
+
+def _server(notice: Notice, place: Audience) -> str:
+    return f"**{escaped(place.server(notice.guild_id))}**"
+
+
+def _plan(body: MemberBody) -> str:
+    """The plan by its name, for the middle of a sentence."""
+    return escaped(body.plan, 300) or tr("notice.your_plan")
+
+
+def _sub(body: MemberBody) -> str:
+    """'Gold subscription'."""
+    return tr("notice.sub_of", plan=escaped(body.plan, 300)) if body.plan else tr("notice.sub")
 
 
 def _title(body: PaymentFailed | RenewalStopped | RenewalResumed | Refunded | Ended) -> str:
@@ -104,159 +115,164 @@ def _title(body: PaymentFailed | RenewalStopped | RenewalResumed | Refunded | En
 
 
 def _its_roles(notice: Notice, shown: SubscriptionView | None, place: Audience) -> str:
-    return place.roles(notice.guild_id, shown.role_ids) if shown and shown.role_ids else "your access"
+    if shown is None or not shown.role_ids:
+        return tr("notice.your_access")
+    return place.roles(notice.guild_id, shown.role_ids)
 
 
 _CAUSES = {
-    Cause.PAID: "Your {sub} in **{server}** includes this.",
-    Cause.GRANTED: "The admins of **{server}** gave you {plan}.",
-    Cause.RESTORED: "It was missing in **{server}**. The bot has put it back.",
-    Cause.PAST_GRACE: (
-        "Your payment for {plan} in **{server}** is still open, and the time to pay it is over. Once it "
-        "is paid, you get this back."
-    ),
-    Cause.UNPAID: (
-        "Your payment for {plan} in **{server}** failed and is not tried again. Pay the open invoice to "
-        "get this back."
-    ),
-    Cause.PAUSED: "Your {sub} in **{server}** is paused. You get this back when it continues.",
-    Cause.DISPUTE_OPEN: (
-        "You (or your bank) disputed a payment for {plan} in **{server}**. Your access is on hold until "
-        "that is decided."
-    ),
-    Cause.DISPUTE_LOST: "Your payment for {plan} in **{server}** went back to you after a dispute.",
-    Cause.ENDED: "Your {sub} in **{server}** has ended. You won't be charged for it again.",
-    Cause.SWITCHED: "Your subscription in **{server}** no longer includes {plan}.",
-    Cause.REVOKED: "The admins of **{server}** revoked your access to {plan}.",
-    Cause.GRANT_ENDED: "The admins of **{server}** had given you {plan} for a time, and it is over.",
-    Cause.PLAN_EDITED: "The admins of **{server}** changed what your plan includes.",
-    Cause.OTHER: "Nothing you pay for in **{server}** includes this.",
+    Cause.PAID: "notice.cause_paid",
+    Cause.GRANTED: "notice.cause_granted",
+    Cause.RESTORED: "notice.cause_restored",
+    Cause.PAST_GRACE: "notice.cause_past_grace",
+    Cause.UNPAID: "notice.cause_unpaid",
+    Cause.PAUSED: "notice.cause_paused",
+    Cause.DISPUTE_OPEN: "notice.cause_dispute_open",
+    Cause.DISPUTE_LOST: "notice.cause_dispute_lost",
+    Cause.ENDED: "notice.cause_ended",
+    Cause.SWITCHED: "notice.cause_switched",
+    Cause.REVOKED: "notice.cause_revoked",
+    Cause.GRANT_ENDED: "notice.cause_grant_ended",
+    Cause.PLAN_EDITED: "notice.cause_plan_edited",
+    Cause.OTHER: "notice.cause_other",
 }
 
 
-def _roles_changed(notice: Notice, body: RolesChanged, plan: str, place: Audience) -> str:
-    """The heading names the roles."""
+def _roles_changed(notice: Notice, body: RolesChanged, place: Audience) -> str:
+    """The heading names the roles; below it stands why."""
     if body.given:
-        back = "back" if body.cause is Cause.RESTORED else "now"
-        heading = f"### You have {place.roles(notice.guild_id, body.given)} {back}"
+        code = "notice.roles_back_title" if body.cause is Cause.RESTORED else "notice.roles_given_title"
+        heading = tr(code, roles=place.roles(notice.guild_id, body.given))
     else:
-        heading = f"### You no longer have {place.roles(notice.guild_id, body.taken)}"
-    server = escaped(place.server(notice.guild_id))
-    sub = f"{plan} subscription" if body.plan else "subscription"
-    return f"{heading}\n{_CAUSES[body.cause].format(plan=plan, sub=sub, server=server)}"
+        heading = tr("notice.roles_taken_title", roles=place.roles(notice.guild_id, body.taken))
+    return titled(
+        heading, tr(_CAUSES[body.cause], plan=_plan(body), sub=_sub(body), server=_server(notice, place))
+    )
 
 
 def _payment_failed(
-    notice: Notice, body: PaymentFailed, plan: str, shown: SubscriptionView | None, place: Audience
+    notice: Notice, body: PaymentFailed, shown: SubscriptionView | None, place: Audience
 ) -> str:
-    server, title = escaped(place.server(notice.guild_id)), _title(body)
-    amount = f" of {format_money(body.amount, place.locale)}" if body.amount else ""
-    reason = f" {escaped(body.reason, 200)}" if body.reason else ""
-    again = f"{title} tries again on {day(body.next_try_at)}. " if body.next_try_at else ""
-    stay = (
-        f"You keep {_its_roles(notice, shown, place)} until {moment(body.until)}. "
-        if body.until and not body.taken
-        else ""
-    )
-    return (
-        f"### A payment for {plan} failed\n{title} could not take your payment{amount} in **{server}**."
-        f"{reason}\n{stay}{again}Check your payment method to keep your subscription."
+    server, title = _server(notice, place), _title(body)
+    failed = tr("notice.payment_failed", provider=title, server=server)
+    if body.amount:
+        amount = format_money(body.amount, place.locale)
+        failed = tr("notice.payment_failed_of", provider=title, server=server, amount=amount)
+    next_steps = []
+    if body.until and not body.taken:
+        roles = _its_roles(notice, shown, place)
+        next_steps.append(tr("notice.keep_roles_until", roles=roles, until=moment(body.until)))
+    if body.next_try_at:
+        next_steps.append(tr("notice.next_try", provider=title, day=day(body.next_try_at)))
+    next_steps.append(tr("notice.check_payment_method"))
+    reason = escaped(body.reason, 200)
+    return titled(
+        tr("notice.payment_failed_title", plan=_plan(body)),
+        f"{failed} {reason}".rstrip(),
+        " ".join(next_steps),
     )
 
 
 def _payment_waits(
-    notice: Notice, body: PaymentWaits, plan: str, shown: SubscriptionView | None, place: Audience
+    notice: Notice, body: PaymentWaits, shown: SubscriptionView | None, place: Audience
 ) -> str:
-    roles, server = _its_roles(notice, shown, place), escaped(place.server(notice.guild_id))
-    how = "Press Update payment and pay the open invoice there."
+    roles = _its_roles(notice, shown, place)
+    how = tr("notice.confirm_by_button", button=tr("button.update_payment"))
     if shown is not None and shown.sums.pay_url is not None:
-        how = f"[Confirm the payment]({shown.sums.pay_url})"
-    stay = (
-        f"You keep {roles} until {moment(body.until)}." if body.until else f"You get {roles} once it is paid."
-    )
-    return f"### Your bank wants you to confirm a payment\nIt is for {plan} in **{server}**. {stay}\n{how}"
+        how = f"[{tr('notice.confirm_by_link')}]({shown.sums.pay_url})"
+    stay = tr("notice.get_roles_once_paid", roles=roles)
+    if body.until:
+        stay = tr("notice.keep_roles_until", roles=roles, until=moment(body.until))
+    what = tr("notice.payment_waits_for", plan=_plan(body), server=_server(notice, place))
+    return titled(tr("notice.payment_waits_title"), f"{what} {stay}", how)
 
 
-def _switched(body: Switched, plan: str, server: str, shown: SubscriptionView | None, place: Audience) -> str:
-    before = escaped(body.before, 300)
-    sums = f" It costs {sums_words(shown.subscription, place.locale)}." if shown else ""
+def _switched(body: Switched, server: str, shown: SubscriptionView | None, place: Audience) -> str:
+    plan, before = escaped(body.plan, 300), escaped(body.before, 300)
     if not body.plan:
-        return f"### You no longer have {before}\nYour subscription in **{server}** does not include it."
+        return titled(
+            tr("notice.switched_gone_title", before=before), tr("notice.switched_gone", server=server)
+        )
+    title = tr("notice.switched_title", before=before, plan=plan)
+    said = tr("notice.switched", server=server)
     if plan == before:
-        return f"### Your {plan} subscription has changed\nThe change was made in **{server}**.{sums}"
-    return f"### You switched from {before} to {plan}\nThis is your plan in **{server}** now.{sums}"
+        title = tr("notice.switched_same_title", plan=plan)
+        said = tr("notice.switched_same", server=server)
+    costs = tr("notice.it_costs", price=sums_words(shown.subscription, place.locale)) if shown else ""
+    return titled(title, f"{said} {costs}".rstrip())
+
+
+def _resumed(body: RenewalResumed, server: str) -> str:
+    provider = _title(body)
+    said = tr("notice.resumed", server=server, provider=provider)
+    if body.until:
+        said = tr("notice.resumed_on", server=server, provider=provider, day=day(body.until))
+    return titled(tr("notice.resumed_title", sub=_sub(body)), said)
 
 
 def _not_again(shown: SubscriptionView | None, place: Audience) -> str:
-    """Of this one; another one for the same roles may go on."""
+    """That this subscription is charged no more; another one for the same roles may go on."""
     goes_on = others(shown, place) if shown else []
-    return " ".join([tr("sum.not_again"), *goes_on]) if goes_on else "You won't be charged again."
+    if goes_on:
+        return " ".join([tr("sum.not_again"), *goes_on])
+    return tr("notice.not_charged_again")
 
 
-def _stopped(
-    notice: Notice, body: RenewalStopped, sub: str, shown: SubscriptionView | None, place: Audience
-) -> str:
+def _stopped(notice: Notice, body: RenewalStopped, shown: SubscriptionView | None, place: Audience) -> str:
     """A receipt like that of /cancel."""
-    server = escaped(place.server(notice.guild_id))
-    renews = shown is not None and shown.subscription.renews
-    charged = "" if renews else f" {_not_again(shown, place)}"
-    until = f" until {day(body.until)}" if body.until else ""
-    what = f"### Your {sub} was cancelled\nIt was cancelled at {_title(body)}."
+    roles, server = _its_roles(notice, shown, place), _server(notice, place)
+    title = tr("notice.cancelled_title", sub=_sub(body))
+    said = [tr("notice.cancelled", provider=_title(body))]
     if body.complete:
-        what = f"### Your {sub} does not renew\nIt was for a set number of payments, and all are made."
-    return (
-        f"{what} You keep {_its_roles(notice, shown, place)} in **{server}**{until}.{charged}\n"
-        f"Receipt: subscription `{body.subscription.id}`, {moment(notice.created_at)}"
-    )
+        title, said = tr("notice.complete_title", sub=_sub(body)), [tr("notice.complete")]
+    if body.until:
+        said.append(tr("notice.keep_in_until", roles=roles, server=server, day=day(body.until)))
+    else:
+        said.append(tr("notice.keep_in", roles=roles, server=server))
+    if shown is None or not shown.subscription.renews:
+        said.append(_not_again(shown, place))
+    receipt = tr("notice.receipt", id=f"`{body.subscription.id}`", moment=moment(notice.created_at))
+    return titled(title, " ".join(said), receipt)
 
 
+# Of a dispute in each state: the heading, and the sentence below it.
 _DISPUTES = {
-    DisputeState.NONE: "### Your payment for {plan} was disputed\nThe dispute came to nothing.",
-    DisputeState.OPEN: (
-        "### Your payment for {plan} is disputed\nYou (or your bank) disputed a payment. Your access is on "
-        "hold until that is decided."
-    ),
-    DisputeState.WON: (
-        "### The dispute about {plan} is settled\nIt was decided in the server's favour, so the payment "
-        "stands."
-    ),
-    DisputeState.LOST: (
-        "### The dispute about {plan} is settled\nYour money went back to you, so the payment gives you no "
-        "access. You won't be charged again."
-    ),
+    DisputeState.NONE: ("notice.disputed_closed_title", "notice.disputed_closed"),
+    DisputeState.OPEN: ("notice.disputed_open_title", "notice.disputed_open"),
+    DisputeState.WON: ("notice.disputed_settled_title", "notice.disputed_won"),
+    DisputeState.LOST: ("notice.disputed_settled_title", "notice.disputed_lost"),
 }
 
 
-def _refunded(body: Refunded, plan: str, server: str, shown: SubscriptionView | None) -> str:
-    amount = f" of {format_money(body.amount)} in all" if body.amount else ""
+def _refunded(body: Refunded, server: str, shown: SubscriptionView | None, place: Audience) -> str:
+    said = tr("notice.refunded", server=server)
+    if body.amount:
+        said = tr("notice.refunded_of", server=server, amount=format_money(body.amount, place.locale))
     stands = ""
     if shown is not None and shown.subscription.renews:
         at = shown.subscription.period_end
-        when = f" on {day(at)}" if at else ""
-        stands = f" Your subscription continues and renews{when}. If you don't want that, cancel it."
+        stands = tr("notice.continues_on", day=day(at)) if at else tr("notice.continues")
     elif shown is not None and shown.right is not None:
-        stands = f" You keep your access{f' until {day(shown.right.until)}' if shown.right.until else ''}."
-    return (
-        f"### Your payment for {plan} was refunded\nYou get a refund{amount} for your subscription in "
-        f"**{server}**.{stands}"
-    )
+        until = shown.right.until
+        stands = tr("notice.keep_access_until", day=day(until)) if until else tr("notice.keep_access")
+    return titled(tr("notice.refunded_title", plan=_plan(body)), f"{said} {stands}".rstrip())
 
 
 async def roles_text(ports: Ports, notice: Notice, place: Audience) -> str:
-    """Which roles came and went with it, and which are left."""
+    """The roles that the member got and lost with the change, and those that they still have."""
     body = notice.body
     if not isinstance(body, RoleNews):
         return ""
     lines = []
     if body.given and not isinstance(body, Started | RolesChanged):
-        lines.append(f"You have {place.roles(notice.guild_id, body.given)}.")
+        lines.append(tr("notice.roles_given", roles=place.roles(notice.guild_id, body.given)))
     if body.taken and not (isinstance(body, RolesChanged) and not body.given):
-        lines.append(f"You no longer have {place.roles(notice.guild_id, body.taken)}.")
+        lines.append(tr("notice.roles_taken", roles=place.roles(notice.guild_id, body.taken)))
     if body.taken:
         left = await _left(ports, notice)
         left -= {*body.taken, *body.given}
         if left:
-            lines.append(f"You still have {place.roles(notice.guild_id, sorted(left))}.")
+            lines.append(tr("notice.roles_left", roles=place.roles(notice.guild_id, sorted(left))))
     return "\n".join(lines)
 
 
@@ -270,7 +286,7 @@ async def _left(ports: Ports, notice: Notice) -> set[int]:
 async def member_button(  # noqa: PLR0911 - one case a kind
     ports: Ports, notice: Notice, body: MemberBody, shown: SubscriptionView | None
 ) -> layout.Row | None:
-    """What the member can do about it, with one button; below the thanks for a new one, all of its own."""
+    """The one button for what the member can do about it; below a new subscription, all of its buttons."""
     if isinstance(body, Started):
         return buttons(shown) if shown else None
     if shown is not None and shown.block is not None:
@@ -281,7 +297,7 @@ async def member_button(  # noqa: PLR0911 - one case a kind
         case RenewalStopped():
             return layout.row(back_button(shown))
         case RenewalResumed() | Refunded() if shown.can_cancel:
-            return layout.row(_own_button("Cancel", "cancel", shown))
+            return layout.row(_own_button(tr("button.cancel"), "cancel", shown))
         case Ended() | PaymentDisputed(state=DisputeState.LOST):
             return layout.row(None if shown.elsewhere.charging else await _again(ports, notice, body))
         case RolesChanged() if shown.subscription.status is Status.ENDED:
@@ -292,9 +308,9 @@ async def member_button(  # noqa: PLR0911 - one case a kind
             | GraceReminder()
             | RolesChanged(cause=Cause.PAST_GRACE | Cause.UNPAID)
         ):
-            return layout.row(_own_button("Update payment", "manage", shown))
+            return layout.row(_own_button(tr("button.update_payment"), "manage", shown))
         case Switched() | RolesChanged(cause=Cause.PAUSED | Cause.SWITCHED):
-            return layout.row(_own_button("Manage", "manage", shown))
+            return layout.row(_own_button(tr("button.manage"), "manage", shown))
         case _:
             return None
 
@@ -304,15 +320,16 @@ def _own_button(label: str, action: str, shown: SubscriptionView) -> ui.Item[Any
 
 
 async def _again(ports: Ports, notice: Notice, body: MemberBody) -> ui.Item[Any] | None:
-    """The way to buy it, where it is on sale; or to the admins, whose decision it was."""
+    """The button to buy the plan where it is on sale, or to ask the admins if they took it away."""
     who, names = notice.member_id or 0, set(body.plan.split(", "))
     if isinstance(body, RolesChanged) and body.cause is Cause.REVOKED:
-        return layout.button("Ask the admins", "ask", who, f"{notice.guild_id}:{body.decision}")
+        return layout.button(tr("button.ask_admins"), "ask", who, f"{notice.guild_id}:{body.decision}")
     if isinstance(body, RolesChanged) and body.given:
         return None
     plans = await ports.ledger.load_plans(notice.guild_id)
     plan = next((p for p in plans if p.name in names and p.prices and not p.hidden), None)
     if plan is None:
         return None
-    label = "Subscribe" if isinstance(body, RolesChanged) and body.subscription is None else "Subscribe again"
+    had_none = isinstance(body, RolesChanged) and body.subscription is None
+    label = tr("button.subscribe") if had_none else tr("button.subscribe_again")
     return layout.button(label, "buy", who, f"{plan.guild_id}:{plan.id}")

@@ -1,4 +1,4 @@
-"""What a notice says, and what can be done about it right there."""
+"""A notice as a message: its words, its colour, and the buttons for what the reader can do about it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ from billing.model import (
     GraceReminder,
     Granted,
     GrantEnded,
-    Intent,
-    IntentKind,
     IntentOutcome,
-    IntentState,
     LedgerNew,
     LedgerRestored,
     Lifted,
@@ -52,27 +49,25 @@ from billing.model import (
 )
 from billing.ports import Ports
 from billing.provider_names import display_name
-from billing.use_cases.execute_intent import STOPPED_ALREADY, why_held
 from cogs.core.components import ID_LIMIT
 from cogs.views import layout, ledger_notices, ownership_notices, payment_notices
 from cogs.views.audience import Audience
 from cogs.views.brake import brake_card
 from cogs.views.charges import sums_words
+from cogs.views.intent_outcomes import intent_words
+from cogs.views.layout import titled
 from cogs.views.member_notices import MemberBody, member_button, member_text, roles_text
 from cogs.views.receipt import receipt_text
 from cogs.views.subscription import SubscriptionView, buttons, load_views
-from cogs.views.text import day, escaped, intent_doing, intent_done
+from cogs.views.text import day, escaped
+from i18n import tr
 from i18n.money import format_money
-
-ROLES_MENDED = "Once it is mended the bot tries again by itself; `/doctor fix:True` tries at once."
-
-BRAKE_OFF = "### Nothing is held back any more\nIt was decided, or nobody would lose roles now."
 
 
 async def notice_card(ports: Ports, notice: Notice, place: Audience) -> layout.Card:
     """A notice as a message."""
     if isinstance(notice.body, Braked):
-        return await brake_card(ports, notice.guild_id) or layout.note(BRAKE_OFF)
+        return await brake_card(ports, notice.guild_id) or layout.note(_brake_off())
     text = await notice_text(ports, notice, place)
     return layout.note(text, *await _rows(ports, notice), colour=_COLOURS.get(type(notice.body), layout.CALM))
 
@@ -112,7 +107,7 @@ _COLOURS: dict[type[NoticeBody], int] = {
 
 
 async def notice_text(ports: Ports, notice: Notice, place: Audience) -> str:
-    """A notice in words."""
+    """The words of a notice: what happened, and the roles that came or went with it."""
     said = [await _what_happened(ports, notice, place), await roles_text(ports, notice, place)]
     return "\n".join(line for line in said if line)
 
@@ -120,7 +115,7 @@ async def notice_text(ports: Ports, notice: Notice, place: Audience) -> str:
 async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
     ports: Ports, notice: Notice, place: Audience
 ) -> str:
-    """What happened, in words."""
+    """What happened, without the roles that came or went with it."""
     match notice.body:
         case body if isinstance(body, MemberBody):
             closely = isinstance(body, PaymentWaits)
@@ -170,7 +165,7 @@ async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
         case RoleWaits() as body:
             return payment_notices.role_waits(body)
         case Braked():
-            return BRAKE_OFF
+            return _brake_off()
         case Unheard() as body:
             return _unheard(ports, body)
         case SweepFailing() as body:
@@ -184,33 +179,39 @@ async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
         case LedgerNew() as body:
             return ledger_notices.new(body)
         case BackupFailed():
-            return ledger_notices.BACKUP_FAILED
+            return ledger_notices.backup_failed()
         case NotRepeated() as body:
             return await ledger_notices.not_repeated(ports, notice, body)
         case Unknown():
-            return "Something about a subscription changed. /subscriptions shows how it stands."
+            return tr("notice.unknown")
         case body:
             assert_never(body)
+
+
+def _brake_off() -> str:
+    return titled(tr("notice.brake_off_title"), tr("notice.brake_off"))
 
 
 def _unheard(ports: Ports, body: Unheard) -> str:
     provider = ports.providers.get(body.provider)
     if provider is None:
-        return f"### Payments through {display_name(body.provider)}\nThe bot is not connected to it any more."
+        name = display_name(body.provider)
+        return titled(
+            tr("notice.unheard_gone_title", provider=name), tr("notice.unheard_gone", provider=name)
+        )
     fault = provider.unheard(refused=body.refused)
-    return f"### Notifications from {provider.title} do not get through\n{fault.message}\n{fault.cure}"
+    return titled(tr("notice.unheard_title", provider=provider.title), fault.message, fault.cure)
 
 
 def _screening(notice: Notice, body: Screening, place: Audience) -> str:
-    role = place.roles(notice.guild_id, [body.role]) if body.role is not None else "Your roles"
-    return (
-        f"### One more step in {escaped(place.server(notice.guild_id))}\n"
-        "You have access, but this server asks new members to accept its rules first. Open the server in "
-        f"Discord and press **Complete** at the bottom. {role} follows by itself after that."
-    )
+    follows = tr("notice.screening_roles")
+    if body.role is not None:
+        follows = tr("notice.screening_role", role=place.roles(notice.guild_id, [body.role]))
+    title = tr("notice.screening_title", server=escaped(place.server(notice.guild_id)))
+    return titled(title, f"{tr('notice.screening')} {follows}")
 
 
-def _where(notice: Notice, place: Audience) -> str:
+def _server(notice: Notice, place: Audience) -> str:
     return f"**{escaped(place.server(notice.guild_id))}**"
 
 
@@ -223,119 +224,88 @@ async def _shown(
 
 
 def _revoked(notice: Notice, body: Revoked, place: Audience) -> str:
-    plans = escaped(body.plans, 300) or "your access"
-    when = f"It does not renew and ends on {day(body.until)}." if body.until else "It has ended at once."
+    plans, server = escaped(body.plans, 300), _server(notice, place)
     reason = escaped(body.reason, 300)
-    why = f"Reason: {reason}" if reason else "They gave no reason."
+    why = tr("notice.reason", reason=reason) if reason else tr("notice.no_reason")
     if body.shut_out:
-        which = escaped(body.plans, 300) or "anything there"
-        told = f"The admins of {_where(notice, place)} decided that you cannot subscribe to {which}."
-        return f"### You cannot subscribe\n{told}\n{why}"
-    said = [
-        f"### Access revoked: {plans}",
-        f"The admins of {_where(notice, place)} revoked it. {when} You won't be charged again.",
-        _refund(body, place),
-        why,
-    ]
-    return "\n".join(line for line in said if line)
+        told = tr("notice.shut_out", server=server)
+        if plans:
+            told = tr("notice.shut_out_of", server=server, plans=plans)
+        return titled(tr("notice.shut_out_title"), told, why)
+    title = tr("notice.revoked_title_of", plans=plans) if plans else tr("notice.revoked_title")
+    ends = tr("notice.revoked_now")
+    if body.until:
+        ends = tr("notice.revoked_until", day=day(body.until))
+    said = f"{tr('notice.revoked', server=server)} {ends} {tr('notice.not_charged_again')}"
+    return titled(title, said, _refunding(body, place), why)
 
 
 def _granted(notice: Notice, body: Granted, pays: SubscriptionView | None, place: Audience) -> str:
-    until = f"until {day(body.until)}" if body.until else "for good"
-    said = [
-        f"### You got {escaped(body.plan)}",
-        f"The admins of {_where(notice, place)} gave it to you {until}. It costs you nothing.",
-        f"Reason: {escaped(body.reason, 300)}" if body.reason else "",
-    ]
+    said = tr("notice.granted", server=_server(notice, place))
+    if body.until:
+        said = tr("notice.granted_until", server=_server(notice, place), day=day(body.until))
+    why = tr("notice.reason", reason=escaped(body.reason, 300)) if body.reason else ""
+    paid = ""
     if pays is not None:
-        paid = sums_words(pays.subscription, place.locale)
-        said.append(f"You also pay for it ({paid}), and that goes on. If you don't want that, cancel it.")
-    return "\n".join(line for line in said if line)
+        paid = tr("notice.granted_pays", price=sums_words(pays.subscription, place.locale))
+    return titled(tr("notice.granted_title", plan=escaped(body.plan)), said, why, paid)
 
 
 def _grant_ended(notice: Notice, body: GrantEnded, place: Audience) -> str:
-    what = escaped(body.plan) or "what they gave you"
-    left = "You still have it, as you pay for it." if body.has else "You can subscribe to it with /subscribe."
-    return f"### Grant ended: {what}\nThe admins of {_where(notice, place)} took it back. {left}"
+    plan = escaped(body.plan)
+    title = tr("notice.grant_ended_title_of", plan=plan) if plan else tr("notice.grant_ended_title")
+    left = tr("notice.grant_ended_has" if body.has else "notice.grant_ended_subscribe")
+    return titled(title, f"{tr('notice.grant_ended', server=_server(notice, place))} {left}")
 
 
-def _refund(body: Revoked, place: Audience) -> str:
-    """It is under way when this is told; should it be refused, the admins hear of it."""
+def _refunding(body: Revoked, place: Audience) -> str:
+    """The refund is under way when the member reads this; if it is refused, the admins are told."""
     if body.refunds > 1:
-        return "Your last payments are being refunded."
-    amount = f" of{payment_notices.amount_words(body.amount, place)}" if body.amount else ""
-    return f"Your last payment{amount} is being refunded." if body.refunds else ""
+        return tr("notice.refunding_many")
+    if body.refunds and body.amount:
+        return tr("notice.refunding_of", amount=format_money(body.amount, place.locale))
+    return tr("notice.refunding") if body.refunds else ""
 
 
 def _asked(body: Asked) -> str:
     reason = escaped(body.reason, 300)
-    said = [
-        "### A member asks about a revocation",
-        f"<@{body.member}> asks the admins to look at it again.",
-        f"The reason given was: {reason}" if reason else "No reason had been given.",
-        "Lift it, and they can subscribe again; or talk with them and leave it.",
-    ]
-    return "\n".join(said)
+    return titled(
+        tr("notice.asked_title"),
+        tr("notice.asked", member=f"<@{body.member}>"),
+        tr("notice.asked_reason", reason=reason) if reason else tr("notice.asked_no_reason"),
+        tr("notice.asked_todo"),
+    )
 
 
 def _unmapped(body: UnmappedProduct) -> str:
-    return (
-        "### A member pays for something that no plan here sells\n"
-        f"<@{body.member}> pays the {display_name(body.provider)} price "
-        f"`{body.price}` of product `{body.product}`, and gets no role for it.\n"
-        "Choose the plan that it shall count as; if there is none yet, make one with /plans add."
+    said = tr(
+        "notice.unmapped",
+        member=f"<@{body.member}>",
+        provider=display_name(body.provider),
+        price=f"`{body.price}`",
+        product=f"`{body.product}`",
     )
+    return titled(tr("notice.unmapped_title"), said, tr("notice.unmapped_todo"))
 
 
 def _refused(notice: Notice, body: RoleRefused, place: Audience) -> str:
-    which = f"the role {place.roles(notice.guild_id, [body.role])}" if body.role else "the roles"
-    return (
-        f"### A role could not be set\nOf <@{body.member}>, and perhaps of others: {which}.\n"
-        f"{escaped(body.why, 300)}\n{ROLES_MENDED}"
-    )
+    member = f"<@{body.member}>"
+    said = tr("notice.roles_refused", member=member)
+    if body.role:
+        role = place.roles(notice.guild_id, [body.role])
+        said = tr("notice.role_refused", member=member, role=role)
+    todo = tr("notice.role_refused_todo")
+    return titled(tr("notice.role_refused_title"), said, escaped(body.why, 300), todo)
 
 
 async def _outcome(ports: Ports, notice: Notice, body: IntentOutcome, place: Audience) -> str:
     intent = await ports.ledger.load_intent(body.intent)
     if intent is None:
-        return "A wish was carried out. /subscriptions shows how things stand."
+        return tr("notice.outcome_gone")
     shown = await _shown(ports, intent.key)
     if notice.member_id is not None and shown is not None:
         return receipt_text(intent, shown, place)
-    return f"### For <@{body.member}>\n{intent_words(intent)}"
-
-
-def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = True) -> str:
-    """How something asked of the provider stands, for an admin. `connected`: whether the bot can ask."""
-    done, doing = intent_done(intent.kind), intent_doing(intent.kind)
-    provider = display_name(intent.key.provider)
-    match intent.state:
-        case IntentState.DONE if intent.kind is IntentKind.REFUND_LAST_PAYMENT and intent.refunded:
-            return f"{done}: {format_money(intent.refunded, locale)}."
-        case IntentState.DONE:
-            return f"{done}."
-        case IntentState.PENDING if not connected:
-            return (
-                f"**The bot is not connected to {provider} ({intent.key.account}),** so {doing} waits until "
-                f"its settings are back. Do it in the provider's dashboard: subscription `{intent.key.id}`."
-            )
-        case IntentState.PENDING if why_held(intent):
-            return (
-                f"**{provider} does not let the bot do this just now:** {doing} waits until that is mended; "
-                "/doctor shows what is wrong. If it cannot wait, do it in the provider's dashboard: "
-                f"subscription `{intent.key.id}`."
-            )
-        case IntentState.PENDING:
-            return f"{provider} has not answered yet: {doing} is tried again until it does."
-        case IntentState.DROPPED if intent.outcome == STOPPED_ALREADY:
-            return STOPPED_ALREADY
-        case IntentState.DROPPED:
-            return f"Not done, as somebody decided otherwise meanwhile: {doing}."
-        case IntentState.FAILED:
-            return (
-                f"**{provider} refused {doing}.** {escaped(intent.outcome, 300)} Please do it in the "
-                f"provider's dashboard: subscription `{intent.key.id}`."
-            )
+    return titled(tr("notice.outcome_title", member=f"<@{body.member}>"), intent_words(intent, place.locale))
 
 
 async def _rows(  # noqa: C901, PLR0911, PLR0912 - one case a kind
@@ -349,7 +319,9 @@ async def _rows(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return await _own_buttons(ports, key)
         case Lifted(again=int() as plan_id) if to_member:
             rest = f"{notice.guild_id}:{plan_id}"
-            return [layout.row(layout.button("Subscribe again", "buy", notice.member_id or 0, rest))]
+            return [
+                layout.row(layout.button(tr("button.subscribe_again"), "buy", notice.member_id or 0, rest))
+            ]
         case Lifted(subscription=SubscriptionKey() as key) if to_member:
             return await _own_buttons(ports, key)
         case Granted(pays=SubscriptionKey() as key):
@@ -359,15 +331,15 @@ async def _rows(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return await _own_buttons(ports, intent.key) if intent else []
         case Revoked(decision=decision) | PaidWhileBlocked(decision=decision) if to_member:
             asks = layout.button(
-                "Ask the admins", "ask", notice.member_id or 0, f"{notice.guild_id}:{decision}"
+                tr("button.ask_admins"), "ask", notice.member_id or 0, f"{notice.guild_id}:{decision}"
             )
             return [layout.row(asks)]
         case Asked(decision=decision) | PaidWhileBlocked(decision=decision):
             rest = f"{notice.guild_id}:{decision}"
-            return [layout.row(layout.button("Lift the revocation", "lift", 0, rest))]
+            return [layout.row(layout.button(tr("button.lift_revocation"), "lift", 0, rest))]
         case Disputed(decision=str() as decision):
             rest = f"{notice.guild_id}:{decision}"
-            return [layout.row(layout.button("Let them subscribe again", "lift", 0, rest))]
+            return [layout.row(layout.button(tr("button.allow_subscribing"), "lift", 0, rest))]
         case UnmappedProduct() as body:
             return [await _mapping(ports, notice, body)]
         case PayerProposed() as body:
@@ -378,7 +350,7 @@ async def _rows(  # noqa: C901, PLR0911, PLR0912 - one case a kind
             return await _own_buttons(ports, key)
         case LedgerNew():
             return [
-                layout.row(layout.button("It is right, start anew", "newledger", 0, str(notice.guild_id)))
+                layout.row(layout.button(tr("button.start_new_ledger"), "newledger", 0, str(notice.guild_id)))
             ]
         case _:
             return []
@@ -395,4 +367,4 @@ async def _mapping(ports: Ports, notice: Notice, body: UnmappedProduct) -> layou
     if not plans or len(f"dues:map:0:{rest}") > ID_LIMIT:
         return None
     options = [(plan.name, str(plan.id), plan.description) for plan in plans]
-    return layout.select("It counts as…", "map", 0, rest, options)
+    return layout.select(tr("placeholder.counts_as"), "map", 0, rest, options)

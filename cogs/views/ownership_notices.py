@@ -1,4 +1,4 @@
-"""The words about whose a subscription is."""
+"""The words of the notices about subscriptions that belong to no known member."""
 
 from __future__ import annotations
 
@@ -9,41 +9,48 @@ from cogs.core.components import ID_LIMIT
 from cogs.core.keys import key_text
 from cogs.views import layout
 from cogs.views.audience import Audience
+from cogs.views.layout import titled
 from cogs.views.subscription import SubscriptionView, describe
 from cogs.views.text import escaped
+from i18n import tr
 
 
 def unbound(notice: Notice, body: UnboundPayers, place: Audience) -> str:
-    """Somebody pays, and gets nothing for it."""
-    return (
-        f"### Unknown payers in {escaped(place.server(notice.guild_id))}\n"
-        f"{nobodys_words(body.many, display_name(body.provider))} They may be from before the bot, or bought "
-        f"in another way.\n{NOBODYS_CURE} /doctor shows how many are left."
+    """For the admins: somebody pays for running subscriptions, and no member gets anything for them."""
+    server, provider = escaped(place.server(notice.guild_id)), display_name(body.provider)
+    return titled(
+        tr("notice.unbound_title", server=server),
+        f"{nobodys_words(body.many, provider)} {tr('notice.unbound_why')}",
+        f"{NOBODYS_CURE} {tr('notice.unbound_doctor')}",
     )
 
 
 def proposed(body: PayerProposed) -> str:
-    """An admin decides."""
-    title = display_name(body.subscription.provider)
-    return (
-        f"### Is this <@{body.member}>'s subscription?\n"
-        f"Somebody pays for **{escaped(body.plan)}** with `{body.subscription.id}`, and it gives nobody a "
-        f"role. {title} has <@{body.member}>'s Discord id on it, but that is no proof. If you know that it "
-        "is theirs, link it."
+    """For the admins: a subscription that may be a member's, which an admin decides."""
+    said = tr(
+        "notice.proposed",
+        plan=f"**{escaped(body.plan)}**",
+        id=f"`{body.subscription.id}`",
+        provider=display_name(body.subscription.provider),
+        member=f"<@{body.member}>",
     )
+    return titled(tr("notice.proposed_title", member=f"<@{body.member}>"), said)
 
 
 def link_button(guild_id: int, body: PayerProposed) -> layout.Row | None:
-    """The admin's yes; None where its subscription's id is too long for a button."""
+    """The button by which an admin links it; None if the subscription's id is too long for a button."""
     rest = f"{guild_id}:{body.member}:{key_text(body.subscription)}"
     if len(f"dues:linkthis:0:{rest}") > ID_LIMIT:
         return None
-    return layout.row(layout.button("Link it", "linkthis", 0, rest))
+    return layout.row(layout.button(tr("button.link_subscription"), "linkthis", 0, rest))
 
 
 def linked(notice: Notice, body: Linked, shown: SubscriptionView | None, place: Audience) -> str:
-    """The member hears why they have roles."""
-    where = f"**{escaped(place.server(notice.guild_id))}**"
-    head = f"### You have {escaped(body.plan)}\nAn admin of {where} linked a running subscription to you."
+    """For the member: why they have roles now."""
+    server = f"**{escaped(place.server(notice.guild_id))}**"
     theirs = shown is not None and shown.binding.member_id == notice.member_id
-    return f"{head}\n{describe(shown, place)}" if shown and theirs else head
+    return titled(
+        tr("notice.linked_title", plan=escaped(body.plan)),
+        tr("notice.linked", server=server),
+        describe(shown, place) if shown and theirs else "",
+    )

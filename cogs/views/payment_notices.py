@@ -1,4 +1,4 @@
-"""Notices about money that somebody should look at."""
+"""The words of the notices about money that somebody should look at."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from billing.model import (
     Disputed,
     DisputeState,
     Lifted,
-    Money,
     Notice,
     PaidTwice,
     PaidWhileBlocked,
@@ -22,183 +21,185 @@ from billing.model import (
 from billing.provider_names import display_name
 from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
+from cogs.views.layout import titled
 from cogs.views.subscription import SubscriptionView
 from cogs.views.text import day, escaped, moment
+from i18n import tr
 from i18n.money import format_money
 
-SLACK = 900  # seconds: the longest rest between two tries
+SLACK = 900  # seconds: the longest pause between two tries
+
+
+def _server(notice: Notice, place: Audience) -> str:
+    return f"**{escaped(place.server(notice.guild_id))}**"
 
 
 def _sold(key: SubscriptionKey, shown: SubscriptionView | None, place: Audience) -> str:
     if shown is None:
-        return f"subscription `{key.id}`"
-    return (
-        f"**{escaped(shown.name)}** ({sums_words(shown.subscription, place.locale)}, through {shown.title})"
-    )
+        return tr("notice.sold_unseen", id=f"`{key.id}`")
+    price = sums_words(shown.subscription, place.locale)
+    return tr("notice.sold", plan=f"**{escaped(shown.name)}**", price=price, provider=shown.title)
 
 
 _DISPUTES = {
-    DisputeState.OPEN: "disputes a payment through {}. Access is on hold until that is decided.",
-    DisputeState.WON: "had disputed a payment; it was decided in your favour, and holds up access no longer.",
-    DisputeState.LOST: "got a payment back through {}, so it gives no access.",
+    DisputeState.OPEN: "notice.dispute_open",
+    DisputeState.WON: "notice.dispute_won",
+    DisputeState.LOST: "notice.dispute_lost",
 }
 
 
 def disputed(body: Disputed) -> str:
     """For the admins: where a dispute stands."""
-    said = _DISPUTES.get(body.state, "has a dispute about a payment.").format(through(body.subscription))
-    answer = " Answer it in the provider's dashboard." if body.state is DisputeState.OPEN else ""
+    code = _DISPUTES.get(body.state, "notice.dispute_other")
+    said = [tr(code, member=f"<@{body.member}>", through=through(body.subscription))]
     if body.stops:
-        answer = " Its billing is ended now, so that nothing more is charged for it."
+        said.append(tr("notice.dispute_stops"))
+    elif body.state is DisputeState.OPEN:
+        said.append(tr("notice.dispute_answer"))
     if body.decision:
-        answer += " They can't subscribe here again unless you allow it."
-    return f"### Dispute\n<@{body.member}> {said}{answer}\nSubscription `{body.subscription.id}`"
+        said.append(tr("notice.dispute_barred"))
+    which = tr("notice.subscription_id", id=f"`{body.subscription.id}`")
+    return titled(tr("notice.dispute_title"), " ".join(said), which)
 
 
 def through(key: SubscriptionKey) -> str:
-    """Who decides a dispute: the bank behind a card; PayPal itself, whatever the payment was made with."""
-    return "their bank" if key.provider == "stripe" else display_name(key.provider)
+    """Who decides a dispute: the bank behind a card at Stripe; PayPal itself, whatever paid there."""
+    return tr("notice.their_bank") if key.provider == "stripe" else display_name(key.provider)
 
 
 def taken_back(body: TakenBack) -> str:
-    """For the admins: a payment was taken back that could not be matched."""
-    provider = display_name(body.provider)
-    return (
-        f"### A payment was taken back\n{provider} took a payment back (`{body.reference}`) and does not say "
-        "which subscription it was for, so nobody has lost a role for it. Find it in your account there by "
-        "that number. If it was for a subscription sold here, /revoke ends the access of whoever paid it."
+    """For the admins: a payment was taken back that belongs to no known subscription."""
+    provider, reference = display_name(body.provider), f"`{body.reference}`"
+    return titled(
+        tr("notice.taken_back_title"), tr("notice.taken_back", provider=provider, reference=reference)
     )
 
 
 def paid_while_blocked(
     notice: Notice, body: PaidWhileBlocked, shown: SubscriptionView | None, place: Audience
 ) -> str:
-    """For the member or the admins: somebody paid for what is revoked."""
-    trial = shown is not None and shown.subscription.status is Status.TRIALING
+    """For the member or the admins: a member paid for a plan that is revoked for them."""
     if notice.member_id is not None:
-        return _paid_in_vain(notice, body, shown, place)
-    gives = f"gives its roles until {day(body.starts_at)} only" if body.starts_at else "gives no role"
-    return (
-        "### A member has paid for what is revoked\n"
-        f"<@{body.member}> has {'begun a free trial of' if trial else 'paid for'} "
-        f"{_sold(body.subscription, shown, place)}, on a payment page opened before. It {gives}, and the "
-        "bot stops its renewal.\nLift the revocation, and they have what they paid for; or give the money "
-        "back: /revoke with `refund: the last payment`."
+        return _own_paid_while_blocked(notice, body, shown, place)
+    trial = shown is not None and shown.subscription.status is Status.TRIALING
+    paid = tr(
+        "notice.trial_blocked" if trial else "notice.paid_blocked",
+        member=f"<@{body.member}>",
+        sold=_sold(body.subscription, shown, place),
     )
+    gives = tr("notice.blocked_gives_none")
+    if body.starts_at:
+        gives = tr("notice.blocked_gives_until", day=day(body.starts_at))
+    todo = tr("notice.paid_blocked_todo")
+    return titled(tr("notice.paid_blocked_title"), f"{paid} {gives}", todo)
 
 
-def _paid_in_vain(
+def _own_paid_while_blocked(
     notice: Notice, body: PaidWhileBlocked, shown: SubscriptionView | None, place: Audience
 ) -> str:
-    gives = f"gives its roles until {day(body.starts_at)} only" if body.starts_at else "gives you no role"
-    return (
-        f"### This is revoked for you\nYou signed up for {_sold(body.subscription, shown, place)} in "
-        f"**{escaped(place.server(notice.guild_id))}**, on a payment page opened before its admins revoked "
-        f"it. It {gives}, and the bot stops its renewal. The admins have been told: they can lift the "
-        "revocation, or give back what you paid."
-    )
+    sold, server = _sold(body.subscription, shown, place), _server(notice, place)
+    gives = tr("notice.own_blocked_none")
+    if body.starts_at:
+        gives = tr("notice.own_blocked_until", day=day(body.starts_at))
+    said = [tr("notice.own_blocked", sold=sold, server=server), gives, tr("notice.own_blocked_todo")]
+    return titled(tr("notice.own_blocked_title"), " ".join(said))
 
 
 def paid_twice(notice: Notice, body: PaidTwice, place: Audience) -> str:
     """For the member or the admins: two subscriptions renew for one plan."""
-    plan, server = escaped(body.plan), escaped(place.server(notice.guild_id))
+    plan = escaped(body.plan)
     first, second = (display_name(key.provider) for key in (body.other, body.subscription))
-    ways = f"both through {first}" if first == second else f"one through {first}, one through {second}"
+    ways = tr("notice.twice_each", first=first, second=second)
+    if first == second:
+        ways = tr("notice.twice_both", provider=first)
     if notice.member_id is not None:
-        return (
-            f"### You would pay twice for {plan}\nYou have two subscriptions for it in **{server}**, {ways}, "
-            "and both renew. Cancel one of them: the newer one with the button, either with /cancel. For "
-            "what was paid twice, ask the server's admins for a refund."
+        twice = tr("notice.own_twice", server=_server(notice, place))
+        return titled(
+            tr("notice.own_twice_title", plan=plan), f"{twice} {ways} {tr('notice.own_twice_todo')}"
         )
-    return (
-        f"### A member pays twice for {plan}\n<@{body.member}> has two subscriptions that renew, "
-        f"{ways}: `{body.other.id}` and `{body.subscription.id}`. They have been told to "
-        "cancel one; what was paid twice you can give back in the provider's dashboard."
+    twice = tr(
+        "notice.twice",
+        member=f"<@{body.member}>",
+        other=f"`{body.other.id}`",
+        newer=f"`{body.subscription.id}`",
     )
+    return titled(tr("notice.twice_title", plan=plan), f"{twice} {ways} {tr('notice.twice_todo')}")
 
 
 def charged_late(body: ChargedLate, shown: SubscriptionView | None, place: Audience) -> str:
     """For the admins: a renewal that could not be stopped in time."""
-    key = body.subscription
-    return (
-        f"### A renewal was charged after a revocation\n<@{body.member}> was charged"
-        f"{amount_words(body.amount, place)} for {_sold(key, shown, place)}: {display_name(key.provider)} "
-        "did not answer when the paid period ended, so that the renewal could not be stopped in time. The "
-        "billing has ended now. Give the money back in the provider's dashboard: subscription "
-        f"`{key.id}`."
-    )
-
-
-def amount_words(amount: Money | None, place: Audience) -> str:
-    """The money that a notice is about, with a blank before it; empty where it names none."""
-    return "" if amount is None else f" {format_money(amount, place.locale)}"
+    key, member = body.subscription, f"<@{body.member}>"
+    sold = _sold(key, shown, place)
+    charged = tr("notice.charged_late", member=member, sold=sold)
+    if body.amount is not None:
+        amount = format_money(body.amount, place.locale)
+        charged = tr("notice.charged_late_of", member=member, sold=sold, amount=amount)
+    why = tr("notice.charged_late_why", provider=display_name(key.provider), id=f"`{key.id}`")
+    return titled(tr("notice.charged_late_title"), f"{charged} {why}")
 
 
 def refunded_by_hand(body: RefundedByHand, shown: SubscriptionView | None, place: Audience) -> str:
-    """For the admins: a refund in the dashboard, after which the subscription goes on."""
-    key = body.subscription
-    return (
-        f"### A payment was given back\n<@{body.member}> was refunded{amount_words(body.amount, place)} "
-        f"for {_sold(key, shown, place)}, in {display_name(key.provider)}'s dashboard. That alone "
-        "ends nothing: the subscription renews, and the roles stay. To end it, use /revoke."
-    )
+    """For the admins: a refund in the provider's dashboard, after which the subscription goes on."""
+    key, member = body.subscription, f"<@{body.member}>"
+    sold, provider = _sold(key, shown, place), display_name(key.provider)
+    refunded = tr("notice.refunded_by_hand", member=member, sold=sold, provider=provider)
+    if body.amount is not None:
+        amount = format_money(body.amount, place.locale)
+        refunded = tr(
+            "notice.refunded_by_hand_of", member=member, sold=sold, provider=provider, amount=amount
+        )
+    todo = tr("notice.refunded_by_hand_todo")
+    return titled(tr("notice.refunded_by_hand_title"), f"{refunded} {todo}")
 
 
 def unreadable(body: Unreadable, shown: SubscriptionView | None, place: Audience) -> str:
-    """For the admins: the provider's answer lacks what the bot needs."""
+    """For the admins: the provider's answer about a subscription lacks something that the bot needs."""
     key = body.subscription
-    provider = display_name(key.provider)
-    return (
-        f"### A subscription cannot be read\n{provider}'s answer about <@{body.member}>'s "
-        f"{_sold(key, shown, place)} lacks what the bot needs, so it changes no roles for it until it can "
-        f"be read. Look at `{key.id}` in the provider's dashboard; if it looks right "
-        "there, update the bot, or tell those who make it."
+    said = tr(
+        "notice.unreadable",
+        member=f"<@{body.member}>",
+        sold=_sold(key, shown, place),
+        provider=display_name(key.provider),
+        id=f"`{key.id}`",
     )
+    return titled(tr("notice.unreadable_title"), said)
 
 
 def vanished(body: Vanished, shown: SubscriptionView | None, place: Audience) -> str:
-    """For the admins: the provider does not know a subscription."""
-    key = body.subscription
-    provider = display_name(key.provider)
-    return (
-        f"### {provider} does not know a subscription any more\nIt is <@{body.member}>'s "
-        f"{_sold(key, shown, place)}, `{key.id}`; there may be others. The roles "
-        "stay, as the bot cannot tell whether it is paid. If the bot was connected to another account at "
-        f"{provider} meanwhile, connect it to the former one again. If it is gone for good, /revoke with "
-        "`when: now` ends the access."
+    """For the admins: the provider no longer knows a subscription."""
+    key, provider = body.subscription, display_name(body.subscription.provider)
+    said = tr(
+        "notice.vanished",
+        member=f"<@{body.member}>",
+        sold=_sold(key, shown, place),
+        provider=provider,
+        id=f"`{key.id}`",
     )
+    return titled(tr("notice.vanished_title", provider=provider), said)
 
 
 def lifted(notice: Notice, body: Lifted, shown: SubscriptionView | None, place: Audience) -> str:
-    """For the member: a revocation was taken back."""
+    """For the member: the admins lifted a revocation."""
     plans = escaped(body.plans, 300)
-    said = [
-        f"### Revocation lifted{f': {plans}' if plans else ''}",
-        f"The admins of **{escaped(place.server(notice.guild_id))}** took it back.",
-    ]
+    title = tr("notice.lifted_title_of", plans=plans) if plans else tr("notice.lifted_title")
+    said = [tr("notice.lifted", server=_server(notice, place))]
     if body.still:
-        said.append("Another revocation of theirs still stands; /subscriptions shows what you have.")
+        said.append(tr("notice.lifted_still"))
     if shown is not None:
-        end = shown.subscription.period_end
-        when = f" on {day(end)}" if end else " again"
-        said.append(f"**{escaped(shown.name)}** will renew{when}. If you don't want that, cancel it.")
+        plan, end = f"**{escaped(shown.name)}**", shown.subscription.period_end
+        renews = tr("notice.lifted_renews", plan=plan)
+        said.append(tr("notice.lifted_renews_on", plan=plan, day=day(end)) if end else renews)
     elif body.until is not None:
-        said.append(
-            f"You have what you paid for until {day(body.until)}. The old subscription stays ended, so "
-            "you won't be charged for it again. You can subscribe again, starting then."
-        )
+        said.append(tr("notice.lifted_until", day=day(body.until)))
     elif body.kept:
-        said.append("You cancelled it yourself, so it does not renew and you won't be charged again.")
+        said.append(tr("notice.lifted_kept"))
     elif not body.still:
-        said.append("You can subscribe again.")
-    return "\n".join(said)
+        said.append(tr("notice.lifted_again"))
+    return titled(title, *said)
 
 
 def role_waits(body: RoleWaits) -> str:
     """For the admins: roles stay while the provider does not answer."""
-    return (
-        f"### Roles stay a little longer\nThose of <@{body.member}>, and perhaps of others, are "
-        "to go, as what paid for them has ended. The bot asks the provider first, for it may have been paid "
-        "meanwhile, and gets no answer. Unless it hears that they are paid, they go by "
-        f"{moment(body.until + SLACK)}. To take them now: /revoke with `when: now`."
-    )
+    last = moment(body.until + SLACK)
+    said = tr("notice.role_waits", member=f"<@{body.member}>", moment=last)
+    return titled(tr("notice.role_waits_title"), said)

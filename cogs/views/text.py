@@ -171,23 +171,12 @@ def _paid_until(right: SubscriptionAccess | None) -> str:
     return tr("status.paid_until", day=day(right.until)) if right and right.until else ""
 
 
-_DONE = {
-    IntentKind.CANCEL_AT_PERIOD_END: "intent.renewal_stopped",
-    IntentKind.CANCEL_NOW: "intent.billing_ended",
-    IntentKind.RESUME: "intent.renewal_resumed",
-    IntentKind.REFUND_LAST_PAYMENT: "intent.payment_refunded",
-}
 _DOING = {
     IntentKind.CANCEL_AT_PERIOD_END: "intent.stopping_renewal",
     IntentKind.CANCEL_NOW: "intent.ending_billing",
     IntentKind.RESUME: "intent.resuming_renewal",
     IntentKind.REFUND_LAST_PAYMENT: "intent.refunding_payment",
 }
-
-
-def intent_done(kind: IntentKind) -> str:
-    """A request to the provider that was carried out: 'Renewal stopped'."""
-    return tr(_DONE[kind])
 
 
 def intent_doing(kind: IntentKind) -> str:

@@ -96,7 +96,7 @@ async def test_what_an_admin_is_told(paid: AppHarness, provider: str) -> None:
     asked = await paid.cleo.run(paid.guild, "revoke", order)
     bar(paid, provider, 403, "" if provider == "stripe" else None)
     done = await asked.press("Revoke access")
-    assert "does not let the bot do this just now:** ending the billing waits until that is" in done.text
+    assert "does not let the bot do this at the moment, so it waits until that is" in done.text
     assert "dashboard: subscription `" in done.text
     await paid.world.until(lambda: paid.roles() == [], "the role to go all the same")
 

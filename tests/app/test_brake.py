@@ -123,7 +123,7 @@ async def test_a_notice_that_comes_too_late_says_so(app: AppHarness) -> None:
     """Everybody was found to be paying before it could be told."""
     await app.ports.messenger.tell(Notice("k", app.guild.id, None, Braked(1), 1))
     (note,) = app.ada.dms
-    assert "Nothing is held back any more" in note.text
+    assert "Nothing is on hold any more" in note.text
     assert note.buttons == []
 
 

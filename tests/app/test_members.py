@@ -238,7 +238,7 @@ async def test_a_failed_payment_is_told_with_the_way_to_mend_it(app: AppHarness)
     note = await app.bob.dm_containing("A payment for Gold failed")
     assert "Stripe could not take your payment of €5.00" in note.text
     assert "Your card was declined." in note.text
-    assert "Stripe tries again on <t:" in note.text
+    assert "Stripe will try again on <t:" in note.text
     assert "You keep **Gold** until <t:" in note.text
     assert link_of(await note.press("Update payment"))
     assert "The last payment failed" in (await app.bob.run(app.guild, "subscriptions")).text

@@ -221,9 +221,9 @@ async def test_the_owner_links_and_counts_where_servers_share_the_account(
 ) -> None:
     name = await foreign(app)
     assert "One running subscription at Stripe" in (await app.ada.run(app.guild, "doctor")).text
-    note = await app.ada.dm_containing("Unknown payers in Pottery")
+    note = await app.ada.dm_containing("Unlinked subscriptions in Pottery")
     assert "One running subscription" in note.text
-    assert all("Unknown payers" not in dm.text for dm in app.cleo.dms)
+    assert all("Unlinked subscriptions" not in dm.text for dm in app.cleo.dms)
     assert "Linked: Gold" in (await link(app, name)).text
 
 

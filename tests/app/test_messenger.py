@@ -20,7 +20,8 @@ from billing.model import (
     Unknown,
 )
 from cogs.views.audience import Audience
-from cogs.views.notices import intent_words, notice_text
+from cogs.views.intent_outcomes import intent_words
+from cogs.views.notices import notice_text
 from tests.app.harness import AppHarness
 from tests.db.old_notices import OLD
 

@@ -71,7 +71,7 @@ async def test_an_admin_can_answer_that_it_is_right(idle_app: AppHarness) -> Non
     async with running(app):
         await swept(app)
         (notice,) = notices(app)
-        await notice.press("It is right, start anew")
+        await notice.press("It is right, start over")
         assert (await ready(app))[1]["ledger"] == "ok"
         await swept(app)
         assert (await ready(app))[1]["ledger"] == "ok"

@@ -19,7 +19,7 @@ async def test_paid_on_two_pages(app: AppHarness) -> None:
     app.stripe.pay_checkout(link_of(second))
     await app.settled()
     note = await app.bob.dm_containing("You would pay twice for Gold")
-    assert "both through Stripe" in note.text
+    assert "Both are through Stripe" in note.text
     asked = await note.press("Cancel")
     assert "Cancelled" in (await asked.press("Cancel subscription")).text
     assert "They have been told" in (await app.ada.dm_containing("A member pays twice for Gold")).text
@@ -32,7 +32,7 @@ async def test_a_refund_in_the_dashboard_ends_nothing_and_is_told_once(app: AppH
     for amount in (200, 100):
         app.stripe.dashboard.refund(charge["id"], amount)
         await app.settled()
-    note = await app.ada.dm_containing("A payment was given back")
+    note = await app.ada.dm_containing("A payment was refunded")
     assert f"<@{app.bob.id}> was refunded €2.00 for **Gold**" in note.text
     assert "use /revoke" in note.text
     assert len(app.ada.dms) == 1

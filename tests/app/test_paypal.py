@@ -329,8 +329,8 @@ async def test_a_refund_that_is_refused_says_why(app: AppHarness) -> None:
     issue = "REFUND_FAILED_INSUFFICIENT_FUNDS"
     paypal_of(app).faults.add("status", "/refund$", status=422, issue=issue)
     done = await asked.press("Revoke access")
-    assert "PayPal refused refunding the last payment.** There is too little money" in done.text
-    assert "Billing ended at once." in done.text
+    assert "**Refund the last payment**: PayPal refused. There is too little money" in done.text
+    assert "Billing ended immediately." in done.text
 
 
 async def test_revoked_at_once_and_undone_the_paid_days_are_back_and_the_next_ones_are_sold(

@@ -118,7 +118,7 @@ async def test_a_plan_of_so_many_payments_says_that_it_ends(app: AppHarness) -> 
     assert "Renews" not in card.text
     assert app.roles() == ["Gold"]
     told = app.bob.dms[-1].text
-    assert "It was for a set number of payments, and all are made." in told
+    assert "It had a set number of payments, and all of them are made." in told
     assert "cancelled" not in told
     await app.turn(31 * DAY)
     assert app.roles() == []

@@ -75,5 +75,5 @@ async def test_a_part_given_back_by_hand_is_told_though_nobody_names_the_sum(app
     paypal_of(app).faults.add("status", "/webhooks-events", method="GET", status=403, times=None)
     paypal_of(app).dashboard.refund(sale, "2.00")
     await app.settled()
-    told = await app.ada.dm_containing("A payment was given back")
+    told = await app.ada.dm_containing("A payment was refunded")
     assert "was refunded for" in told.text

@@ -29,7 +29,7 @@ async def test_now_ends_access_and_billing_and_gives_the_payment_back(app: AppHa
     assert r"spam \<\@1>" in asked.text
     assert [b.style for b in asked.buttons] == ["danger", "secondary"]
     done = await asked.press("Revoke access")
-    assert "Billing ended at once. Last payment refunded: €5.00." in done.text
+    assert "Billing ended immediately. Last payment refunded: €5.00." in done.text
     await app.settled()
     assert app.roles() == []
     note = await app.bob.dm_containing("Access revoked: Gold")
@@ -104,7 +104,7 @@ async def test_a_provider_that_is_down_takes_the_role_all_the_same(app: AppHarne
     asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user, "when": "now"})
     app.stripe.faults.add("status", status=503, times=None)
     done = await asked.press("Revoke access")
-    assert "Stripe has not answered yet: ending the billing is tried again" in done.text
+    assert "**End the billing**: Stripe has not answered yet" in done.text
     await app.world.until(lambda: app.roles() == [], "the role to go")
     app.stripe.faults.clear()
     await app.turn(120)
@@ -178,7 +178,7 @@ async def test_a_removed_plan_can_still_be_revoked(app: AppHarness) -> None:
     (choice,) = await app.cleo.autocomplete(app.guild, "revoke", "plan", "", {"member": app.bob.user})
     assert choice["name"] == "Gold (removed)"
     done = await revoke(app, plan=choice["value"], when="now")
-    assert "Billing ended at once." in done.text
+    assert "Billing ended immediately." in done.text
 
 
 async def test_the_owner_lifts_from_their_dm(app: AppHarness) -> None:
@@ -204,7 +204,7 @@ async def test_a_refund_that_changed_meanwhile_is_asked_anew(app: AppHarness) ->
     assert "Refund for Gold: **€3.00**" in again.text
     assert await blocks(app) == []
     done = await again.press("Revoke access")
-    assert "Billing ended at once." in done.text
+    assert "Billing ended immediately." in done.text
     assert len(await blocks(app)) == 1
 
 
@@ -239,7 +239,7 @@ async def test_paid_on_an_old_page_while_revoked(app: AppHarness) -> None:
     app.stripe.pay_checkout(link_of(old_page))
     await app.settled()
     assert app.roles() == []
-    told = await app.ada.dm_containing("paid for what is revoked")
+    told = await app.ada.dm_containing("paid for something that is revoked")
     assert f"<@{app.bob.id}> has paid for **Silver** (€9.00 a month, through Stripe)" in told.text
     assert "gives no role" in told.text
     own = await app.bob.dm_containing("This is revoked for you")
