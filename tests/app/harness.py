@@ -148,7 +148,8 @@ class AppHarness:
                 await self.settled()
 
     async def _idle(self) -> bool:
-        """What is paid until now, too, waits: for the timer to see it."""
+        """Whether no work is due. Members whose paid time has run out count as due, because the timer has
+        to see them."""
         due = await self.ports.ledger.load_next_due(0)
         return due is None or due > self.ports.now()
 
@@ -176,7 +177,7 @@ async def make_app(
     members_intent: bool = False,
     paypal: bool = False,
 ) -> AppHarness:
-    """The stand-ins, populated; with PayPal's beside them if wished."""
+    """Start the stand-ins and populate them; with a local PayPal if asked for."""
     clock = MovableClock()
     # A busy machine must not turn three seconds into a failure.
     world = DiscordWorld(clock, ack_seconds=30)
@@ -303,7 +304,7 @@ async def running(app: AppHarness, *, sweeps: float = 3600.0) -> AsyncIterator[P
 
 
 def _waking(bot: DuesBot) -> set[asyncio.Task[None]]:
-    """What is about to mark the parked members of a server."""
+    """The tasks that are about to queue the parked members of a server."""
     found = bot.get_cog("RoleSync")
     return set(found._tasks) if isinstance(found, RoleSync) else set()
 

@@ -56,7 +56,7 @@ class Letter:
 
 
 def stripe_signature(stamp: bytes, body: bytes, secret: str) -> bytes:
-    """What stands behind `v1=`."""
+    """The value after `v1=` in Stripe's header."""
     return hmac.digest(secret.encode(), stamp + b"." + body, "sha256").hex().encode()
 
 

@@ -31,7 +31,7 @@ STATUSES = (400, 401, 402, 403, 404)
 
 
 def canaries(app: AppHarness) -> dict[str, str]:
-    """What must stand nowhere. An access token of PayPal's begins with A21AA."""
+    """The secrets that must appear nowhere. PayPal's access tokens begin with A21AA."""
     paypal = paypal_of(app)
     pair = f"{paypal.client_id}:{paypal.client_secret}".encode()
     return {
@@ -150,7 +150,7 @@ def seen(feed: asyncio.Queue[dict[str, Any]]) -> Iterator[str]:
 
 @pytest.mark.usefixtures("talkative")
 @pytest.mark.parametrize(("form", "statuses"), [("text", STATUSES), ("json", STATUSES[:1])])
-async def test_no_canary_sings(
+async def test_no_secret_appears_in_log_ledger_replies_metrics_or_check(
     idle_app: AppHarness, tmp_path: Path, form: str, statuses: tuple[int, ...]
 ) -> None:
     app = idle_app
@@ -205,7 +205,7 @@ async def test_no_canary_sings(
 
 
 async def run_check(folder: Path, settings: dict[str, str], app: AppHarness, status: int | None) -> str:
-    """What `bot.py check` prints and logs."""
+    """The output and the log of `bot.py check`."""
     place = folder / f"check {status}"
     place.mkdir()
     for server in (app.stripe, paypal_of(app)):

@@ -1,4 +1,4 @@
-"""What is secret is compared in constant time: read from the program's own text."""
+"""Secrets are compared in constant time: the test reads the program's source."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def sources() -> list[Path]:
     return sorted([*ROOT.glob("*.py"), *(f for part in PARTS for f in (ROOT / part).rglob("*.py"))])
 
 
-def test_no_secret_is_compared_letter_by_letter() -> None:
+def test_no_secret_is_compared_with_an_operator_that_stops_at_the_first_difference() -> None:
     assert len(sources()) > 90
     found = {str(f.relative_to(ROOT)): comparisons(f.read_text()) for f in sources()}
     assert {name: lines for name, lines in found.items() if lines} == {}
@@ -81,12 +81,12 @@ def test_a_signature_of_stripes_is_compared_in_constant_time(monkeypatch: pytest
         "left == right == token",
     ],
 )
-def test_it_would_be_noticed(line: str) -> None:
+def test_a_comparison_of_secrets_by_an_operator_is_found(line: str) -> None:
     assert comparisons(line) == [line]
 
 
 @pytest.mark.parametrize(
     "line", ["hmac.compare_digest(a, signature)", "token is self._token", "secret != ''"]
 )
-def test_what_is_well_is_left_alone(line: str) -> None:
+def test_comparisons_of_other_values_are_not_reported(line: str) -> None:
     assert comparisons(line) == []

@@ -21,7 +21,7 @@ CROWD = 500
 HEAD = b"POST /webhooks/stripe HTTP/1.1\r\nHost: dues.example\r\nStripe-Signature: t=NOW,v1=%b\r\n" % (
     b"0" * 64
 )
-# What each of them sends before it falls silent.
+# The bytes that each of them sends before it falls silent.
 BEGINNINGS = (
     b"",
     b"POST /webhooks/str",
@@ -66,7 +66,7 @@ async def dial(app: AppHarness, beginning: bytes) -> socket.socket:
 
 
 @pytest.mark.usefixtures("many_files")
-async def test_a_real_one_is_served_while_a_crowd_is_half_open(
+async def test_a_true_notification_is_stored_while_strangers_hold_half_open_requests(
     app: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(web.request_bodies, "SLOWEST_BODY", 3600.0)
@@ -87,7 +87,7 @@ async def test_a_real_one_is_served_while_a_crowd_is_half_open(
 
 
 @pytest.mark.parametrize("beginning", BEGINNINGS[3:])
-async def test_who_never_ends_a_body_is_shown_out(
+async def test_a_connection_that_never_ends_its_body_is_closed(
     app: AppHarness, monkeypatch: pytest.MonkeyPatch, beginning: bytes
 ) -> None:
     """Without a body begun: tests/web/test_connections.py."""

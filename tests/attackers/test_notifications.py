@@ -1,4 +1,5 @@
-"""What is not authentic, or no event, changes no row of the ledger and moves nobody's roles."""
+"""An unauthentic notification, or one that is no event, changes no row of the ledger and no member's
+roles."""
 
 from __future__ import annotations
 
@@ -58,7 +59,7 @@ def forged(app: AppHarness, provider: str, told: dict[str, Any]) -> Cases:
 
 
 def forged_stripe(app: AppHarness, told: dict[str, Any]) -> Cases:
-    """What Stripe's header can be made of."""
+    """Variations of Stripe's header."""
     body = written(told)
     stamp = b"%d" % app.clock.now()
     mark = stripe_signature(stamp, body, app.secret)
@@ -82,7 +83,7 @@ def forged_stripe(app: AppHarness, told: dict[str, Any]) -> Cases:
 
 
 def forged_paypal(app: AppHarness, told: dict[str, Any]) -> Cases:
-    """What `standins.paypal.forgery` does not know; its kinds are sent in tests/e2e/test_paypal.py."""
+    """Forgeries that `standins.paypal.forgery` does not make; tests/e2e/test_paypal.py sends those."""
     body = written(told)
     good = by_paypal(app, body)
     yield "a bar in the id", good.but("PAYPAL-TRANSMISSION-ID", b"a|b"), 400
@@ -140,7 +141,7 @@ def no_door(app: AppHarness, body: bytes) -> Cases:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_nothing_of_it_is_believed(
+async def test_a_forged_notification_changes_neither_ledger_nor_roles(
     app: AppHarness, provider: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     told = event(app, provider, await buy(app, provider))
@@ -161,7 +162,9 @@ async def test_nothing_of_it_is_believed(
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_the_very_same_again_is_taken_and_changes_nothing(app: AppHarness, provider: str) -> None:
+async def test_a_replayed_notification_is_answered_200_and_changes_nothing(
+    app: AppHarness, provider: str
+) -> None:
     await buy(app, provider)
     before = rows(app)
     if provider == "stripe":
@@ -176,7 +179,7 @@ async def test_the_very_same_again_is_taken_and_changes_nothing(app: AppHarness,
     assert rows(app) == before
 
 
-async def test_events_of_the_other_mode_or_account_are_not_ours(app: AppHarness) -> None:
+async def test_events_of_the_other_mode_or_of_another_account_are_ignored(app: AppHarness) -> None:
     told = event(app, "stripe", await buy(app, "stripe"))
     before = rows(app)
     for change in ({"livemode": True}, {"account": "acct_other"}, {"context": "acct_other"}):
@@ -228,7 +231,7 @@ ODD = [
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_what_a_signed_event_names_stays_within_its_address(
+async def test_an_id_in_a_signed_event_cannot_lead_to_another_address_of_the_api(
     app: AppHarness, provider: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     await buy(app, provider)
@@ -255,7 +258,7 @@ async def test_what_a_signed_event_names_stays_within_its_address(
     assert [r.getMessage() for r in caplog.records if r.exc_info] == []
 
 
-async def test_doubled_names_in_a_body_are_one_event(app: AppHarness) -> None:
+async def test_a_body_with_doubled_keys_is_stored_as_one_event(app: AppHarness) -> None:
     """The last counts, as for Stripe's and PayPal's own libraries; what is looked at is what was fetched."""
     subscription_id = await buy(app, "stripe")
     body = (
@@ -271,7 +274,7 @@ async def test_doubled_names_in_a_body_are_one_event(app: AppHarness) -> None:
     assert app.roles() == ["Gold"]
 
 
-async def test_the_ports_of_a_switched_off_provider_are_shut(idle_app: AppHarness) -> None:
+async def test_the_webhook_of_a_provider_that_is_off_answers_404(idle_app: AppHarness) -> None:
     app = idle_app
     paypal, app.paypal = app.paypal, None
     async with running(app):
@@ -280,7 +283,9 @@ async def test_the_ports_of_a_switched_off_provider_are_shut(idle_app: AppHarnes
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_what_cannot_be_stored_is_taken_when_it_comes_again(app: AppHarness, provider: str) -> None:
+async def test_a_notification_that_could_not_be_stored_is_stored_when_it_is_resent(
+    app: AppHarness, provider: str
+) -> None:
     """Every way that the file may fail, with Stripe: tests/outages/test_ledger.py."""
     letter = SIGNED[provider](app, written(event(app, provider, await buy(app, provider))))
     before = rows(app, leave_out=("members",))

@@ -38,8 +38,8 @@ class Scene:
         return self.app.bob
 
     async def state(self) -> list[str]:
-        """What must not change: ledger, agreements, roles. That who used a command is looked at, and a page
-        to pay that they asked for, are theirs."""
+        """The ledger, agreements and roles, which must not change. Refreshing the caller's own
+        subscriptions and opening a payment page for them are allowed."""
         await self.app.settled()
         stripe = [(s["id"], s["status"], s["cancel_at_period_end"]) for s in self.subscriptions()]
         assert self.app.paypal is not None
@@ -80,7 +80,7 @@ MENUS = ("managewhich", "cancelwhich")
 ABOUT_ONE = ("manage", "cancel", "resume")
 
 
-async def test_anothers_subscription_in_every_button_and_menu(scene: Scene) -> None:
+async def test_a_member_cannot_reach_anothers_subscription_by_any_button_or_menu(scene: Scene) -> None:
     """By who claims to be its owner, by who names themselves, and by who says that it is anybody's."""
     app, bob = scene.app, scene.bob
     shown = await scene.dan.run(app.guild, "subscriptions")
@@ -97,7 +97,7 @@ async def test_anothers_subscription_in_every_button_and_menu(scene: Scene) -> N
     assert await scene.state() == before
 
 
-async def test_anothers_subscription_in_every_option(scene: Scene) -> None:
+async def test_a_member_cannot_reach_anothers_subscription_by_any_option(scene: Scene) -> None:
     before = await scene.state()
     commands = [name for name, options in leaves(scene.app).items() if _takes(options, "subscription")]
     assert set(commands) == {"manage", "cancel", "members link"}
@@ -114,7 +114,7 @@ def _takes(options: list[dict[str, object]], name: str) -> bool:
     return any(option["name"] == name for option in options)
 
 
-async def test_an_admins_button_under_a_members_finger(scene: Scene) -> None:
+async def test_a_member_who_presses_an_admins_button_is_refused(scene: Scene) -> None:
     app = scene.app
     (plan,) = await app.ports.ledger.load_plans(app.guild.id)
     shown, dm = await scene.dan.run(app.guild, "subscriptions"), await scene.dan.run(None, "subscriptions")
@@ -139,7 +139,9 @@ async def test_an_admins_button_under_a_members_finger(scene: Scene) -> None:
     assert await scene.state() == before
 
 
-async def test_what_an_admin_asks_is_asked_of_nobody_else(scene: Scene) -> None:
+async def test_a_revocation_is_confirmed_only_by_the_admin_who_asked_and_in_their_server(
+    scene: Scene,
+) -> None:
     """Ada's own question, with its number, in the hands of another admin and in another server."""
     app = scene.app
     before = await scene.state()
@@ -159,8 +161,9 @@ async def test_what_an_admin_asks_is_asked_of_nobody_else(scene: Scene) -> None:
     assert "revoked" in (await question.press("Revoke access")).text
 
 
-async def test_a_server_opened_its_admins_commands_to_everyone(scene: Scene) -> None:
-    """Whatever Discord lets them type, with every option given, and while they type it."""
+async def test_admin_commands_that_a_server_opened_to_everyone_still_refuse_members(scene: Scene) -> None:
+    """Members type each admin command that Discord lets them type, with every option, and use its
+    suggestions."""
     app = scene.app
     commands = leaves(app)
     assert commands.keys() == ADMINS | MEMBERS
@@ -176,7 +179,7 @@ async def test_a_server_opened_its_admins_commands_to_everyone(scene: Scene) -> 
     assert await scene.state() == before
 
 
-async def test_another_servers_plan_role_and_channel_in_every_option(scene: Scene) -> None:
+async def test_an_admin_cannot_use_another_servers_plan_role_or_channel_in_any_option(scene: Scene) -> None:
     """Eve may do everything in Chess, and nothing in Pottery."""
     app, eve, chess = scene.app, scene.eve, scene.chess
     (gold,) = await app.ports.ledger.load_plans(app.guild.id)
@@ -204,7 +207,7 @@ async def test_another_servers_plan_role_and_channel_in_every_option(scene: Scen
     assert await scene.state() == before
 
 
-async def test_another_servers_things_in_every_admins_button(scene: Scene) -> None:
+async def test_an_admin_cannot_reach_another_server_by_any_button(scene: Scene) -> None:
     app, eve = scene.app, scene.eve
     (gold,) = await app.ports.ledger.load_plans(app.guild.id)
     (rook,) = await app.ports.ledger.load_plans(scene.chess.id)
@@ -233,7 +236,7 @@ async def test_another_servers_things_in_every_admins_button(scene: Scene) -> No
     assert await scene.state() == before
 
 
-async def test_a_hidden_plan_is_not_to_be_had_by_its_number(scene: Scene) -> None:
+async def test_a_hidden_plan_cannot_be_bought_by_its_number(scene: Scene) -> None:
     app = scene.app
     await app.ada.run(app.guild, "plans edit", {"plan": "Gold", "hidden": True})
     (gold,) = await app.ports.ledger.load_plans(app.guild.id)
@@ -291,7 +294,9 @@ POLITE = (
 
 
 @pytest.mark.parametrize("where", ["in the server", "in a DM"])
-async def test_what_no_card_ever_carried(scene: Scene, caplog: pytest.LogCaptureFixture, where: str) -> None:
+async def test_a_component_id_that_no_card_carried_is_refused(
+    scene: Scene, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
     """Every action there is, by a member and by an admin, with every kind of nonsense behind it."""
     app = scene.app
     assert app.process is not None
@@ -313,7 +318,9 @@ async def test_what_no_card_ever_carried(scene: Scene, caplog: pytest.LogCapture
 
 
 @pytest.mark.parametrize("values", [None, [], [""], ["x"], ["9" * 30], ["a", "b"], ["stripe:test:sub_nope"]])
-async def test_menus_with_other_choices_than_theirs(scene: Scene, values: list[str] | None) -> None:
+async def test_a_menu_with_a_choice_that_it_did_not_offer_is_refused(
+    scene: Scene, values: list[str] | None
+) -> None:
     app = scene.app
     shown = await app.ada.run(app.guild, "subscriptions")
     before = await scene.state()
@@ -328,12 +335,12 @@ async def test_menus_with_other_choices_than_theirs(scene: Scene, values: list[s
 
 
 @pytest.mark.parametrize("custom_id", ["dues:", "dues::", "dues:::", "dues:manage", "dues:manage:x"])
-async def test_ids_that_end_too_early(app: AppHarness, custom_id: str) -> None:
+async def test_a_component_id_that_ends_too_early_is_refused(app: AppHarness, custom_id: str) -> None:
     shown = await app.bob.run(app.guild, "subscriptions")
     assert (await press(app, shown, custom_id)).text == tr("error.outdated_button")
 
 
-async def test_what_was_deleted_meanwhile(app: AppHarness) -> None:
+async def test_a_press_about_something_gone_says_so_and_changes_nothing(app: AppHarness) -> None:
     """Buttons of a plan that was removed, a decision that was lifted, a subscription that is forgotten."""
     window = await app.bob.run(app.guild, "subscribe")
     await buy(app, "stripe")

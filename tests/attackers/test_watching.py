@@ -1,5 +1,5 @@
-"""What an owner can see from outside: a line for each notification and each member looked at, whether it is
-ready, and how long anything has waited."""
+"""Signals that an owner sees from outside: a log line for each notification and each member that was
+checked, readiness, and the age of waiting work."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def said(lines: pytest.LogCaptureFixture, pattern: re.Pattern[str], start: str) 
     return [match.groups() for _, match in matched if match]
 
 
-async def test_a_line_for_each_notification(app: AppHarness, lines: pytest.LogCaptureFixture) -> None:
+async def test_the_log_has_a_line_for_each_notification(
+    app: AppHarness, lines: pytest.LogCaptureFixture
+) -> None:
     paypal = paypal_of(app)
     await app.settled()
     lines.clear()
@@ -89,7 +91,9 @@ async def test_a_fetch_that_is_refused_is_a_warning_at_first_and_at_each_doublin
     assert levels[:4] == ["WARNING", "WARNING", "INFO", "WARNING"]
 
 
-async def test_a_line_for_each_that_is_refused(app: AppHarness, lines: pytest.LogCaptureFixture) -> None:
+async def test_the_log_has_a_line_for_each_refused_notification(
+    app: AppHarness, lines: pytest.LogCaptureFixture
+) -> None:
     await app.settled()
     lines.clear()
     body = written(event(app, "stripe", "sub_1", note=EMAIL))
@@ -106,14 +110,14 @@ async def test_a_line_for_each_that_is_refused(app: AppHarness, lines: pytest.Lo
 
 
 def outcomes(app: AppHarness, lines: pytest.LogCaptureFixture, who: Person | None = None) -> list[str]:
-    """What came of each look at a member since the last time."""
+    """The result of each check of a member since the last call."""
     mine = (str(app.guild.id), str((who or app.bob).id))
     found = [outcome for outcome, *whose in said(lines, CONVERGED, "reconcile") if tuple(whose) == mine]
     lines.clear()
     return found
 
 
-async def test_a_line_for_each_member_that_is_looked_at(
+async def test_the_log_has_a_line_for_each_checked_member(
     app: AppHarness, lines: pytest.LogCaptureFixture
 ) -> None:
     subscription_id = await buy(app, "stripe")
@@ -146,7 +150,7 @@ async def look(app: AppHarness) -> tuple[int, dict[str, Any], dict[str, float]]:
     return status, state, {name: float(value) for name, value in gauges.items()}
 
 
-async def test_not_ready_while_an_event_waits_too_long(app: AppHarness) -> None:
+async def test_the_bot_is_not_ready_while_an_event_waits_too_long(app: AppHarness) -> None:
     status, state, gauges = await look(app)
     assert (status, state["ready"], gauges["dues_ready"]) == (200, True, 1)
     assert gauges["dues_oldest_event_seconds"] == gauges["dues_inbox_events"] == 0
@@ -171,7 +175,7 @@ async def test_not_ready_while_an_event_waits_too_long(app: AppHarness) -> None:
     assert (status, gauges["dues_inbox_events"], gauges["dues_ready"]) == (200, 0, 1)
 
 
-async def test_not_ready_while_a_member_waits_too_long(app: AppHarness) -> None:
+async def test_the_bot_is_not_ready_while_a_member_waits_too_long(app: AppHarness) -> None:
     app.discord.faults.fail(*GIVES, 503, times=None)
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     app.stripe.pay_checkout(next(b.url for b in reply.buttons if b.url and "Stripe" in b.label))
@@ -192,7 +196,7 @@ async def test_not_ready_while_a_member_waits_too_long(app: AppHarness) -> None:
     assert (status, gauges["dues_members_to_converge"]) == (200, 0)
 
 
-async def test_what_waits_for_a_person_is_no_outage(app: AppHarness) -> None:
+async def test_the_bot_is_ready_while_work_waits_only_for_a_person(app: AppHarness) -> None:
     """A role above the bot's is told to the admins, and holds up nobody."""
     app.world.set_role_position(app.bot_role, 1)
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})

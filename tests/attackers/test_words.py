@@ -1,5 +1,5 @@
-"""Whatever people call their plans, servers and roles: what is shown pings nobody, hides nothing, formats
-nothing and begins no line of its own."""
+"""Hostile names of plans, servers and roles: shown, they ping nobody, hide nothing, format nothing and
+begin no line of their own."""
 
 from __future__ import annotations
 
@@ -125,7 +125,9 @@ async def look_everywhere(app: AppHarness, name: str) -> list[str]:
     return [choice["name"] for choice in suggested]
 
 
-async def test_every_card_and_suggestion(app: AppHarness, caplog: pytest.LogCaptureFixture) -> None:
+async def test_hostile_names_format_nothing_in_any_card_or_suggestion(
+    app: AppHarness, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG, "cogs")
     await buy(app, "stripe")
     watch = Watch(app)
@@ -141,7 +143,7 @@ async def test_every_card_and_suggestion(app: AppHarness, caplog: pytest.LogCapt
     assert [r.getMessage() for r in caplog.records if r.levelname == "ERROR"] == []
 
 
-async def test_every_receipt_and_message(app: AppHarness) -> None:
+async def test_hostile_names_format_nothing_in_any_receipt_or_message(app: AppHarness) -> None:
     """From a purchase to the lifting of a revocation, by both providers; and to the admins' channel."""
     await app.ada.run(app.guild, "plans settings", {"notice_channel": app.guild.channel()})
     await call(app, NAME)
@@ -183,7 +185,7 @@ async def buy_named(app: AppHarness) -> None:
 
 
 @pytest.mark.parametrize("typed", [*UNSEEN, "\u200b", "\u202e \u2066", "\x1b"])
-async def test_a_plans_name_is_what_can_be_seen(app: AppHarness, typed: str) -> None:
+async def test_an_invisible_or_unprintable_plan_name_is_never_stored(app: AppHarness, typed: str) -> None:
     await app.ada.run(app.guild, "plans edit", {"plan": "Gold", "name": typed})
     (sold,) = await app.ports.ledger.load_plans(app.guild.id)
     assert sold.name.isprintable()
@@ -191,7 +193,7 @@ async def test_a_plans_name_is_what_can_be_seen(app: AppHarness, typed: str) -> 
 
 
 @pytest.mark.parametrize("typed", NAUGHTY)
-def test_a_line_in_the_log_is_one_line(typed: str) -> None:
+def test_a_name_with_line_breaks_is_one_line_in_the_log(typed: str) -> None:
     record = logging.LogRecord("dues", logging.INFO, "f", 1, "sub %s done", (typed,), None)
     said = TextFormatter().format(record)
     assert said.isprintable()
@@ -209,14 +211,16 @@ def test_a_fault_in_a_strangers_words_is_logged_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("typed", NAUGHTY)
-def test_a_line_in_the_checks_table_is_one_line(typed: str) -> None:
+def test_a_name_with_line_breaks_is_one_line_in_the_table_of_check(typed: str) -> None:
     said = table([Finding(f"Price of {typed}", True, typed), Finding("x", False, typed, typed)])
     lines = said.split("\n")
     assert all(line.isprintable() for line in lines)
     assert len([line for line in lines if line.startswith(("ok", "FAIL"))]) == 2
 
 
-async def test_the_check_speaks_to_a_terminal(idle_app: AppHarness, tmp_path: Path) -> None:
+async def test_check_prints_no_control_characters_of_a_hostile_name(
+    idle_app: AppHarness, tmp_path: Path
+) -> None:
     app = idle_app
     async with await SqliteLedger.open(app.path) as ledger:
         for name in ("\x1b[2J\x1b]0;gone\x07ok", "Gold\nok    Stripe key   All is well"):
@@ -240,7 +244,7 @@ async def door(tmp_path: Path) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("typed", [*NAUGHTY, '"><svg onload=alert(1)>', "{0.__class__}", "%s"])
-async def test_the_page_to_return_to_shows_nothing_of_the_address(door: str, typed: str) -> None:
+async def test_the_return_page_shows_nothing_of_its_address(door: str, typed: str) -> None:
     given = {"from": typed, "subscription_id": typed, "token": typed, typed.replace("\x00", "") or "x": typed}
     async with aiohttp.ClientSession() as session, session.get(f"{door}/return", params=given) as answer:
         said = await answer.text()
@@ -250,7 +254,7 @@ async def test_the_page_to_return_to_shows_nothing_of_the_address(door: str, typ
         assert await answer.text() == said
 
 
-def test_a_name_of_nothing_visible_does_not_spoil_a_menu() -> None:
+def test_an_invisible_name_does_not_break_a_menu() -> None:
     """Discord takes no empty label, and with it not the whole message."""
     menu = layout.select("Which?", "map", 0, "", [("\u200b", "7", "\u200b")])
     assert menu.to_component_dict()["components"][0]["options"][0]["label"] == "7"

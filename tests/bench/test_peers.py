@@ -57,27 +57,27 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def around(page: Path, part: str) -> tuple[str, str, str]:
-    """What stands before a part, in it, and after it."""
+    """The text before a part, the part, and the text after it."""
     before, rest = page.read_text().split(f"<!-- {part} -->\n")
     inside, after = rest.split(f"<!-- end of {part} -->")
     return before, inside, after
 
 
 @pytest.mark.parametrize(("part", "figure"), [("figures", MARKED), ("peers", BARE)])
-def test_each_part_of_the_page_is_written_alone(page: Path, part: str, figure: Figure) -> None:
+def test_writing_one_part_of_the_page_leaves_the_others(page: Path, part: str, figure: Figure) -> None:
     before, old, after = around(page, part)
     table.write([figure], part)
     assert around(page, part)[::2] == (before, after)
     assert table.table([figure]) in around(page, part)[1] != old
 
 
-def test_a_page_without_a_place_is_told(page: Path) -> None:
+def test_writing_to_a_page_without_the_two_comments_fails(page: Path) -> None:
     page.write_text("# Performance\n")
     with pytest.raises(ValueError, match="no place for peers"):
         table.write([BARE], "peers")
 
 
-def test_marks_are_shown_where_there_are_any() -> None:
+def test_a_table_shows_marks_only_for_figures_that_have_them() -> None:
     assert "reach" not in table.table([BARE])
     assert re.search(r"\| theirs +\| 0.06 +\| 0.05 to 0.07 +\|$", table.table([BARE]), re.MULTILINE)
     assert "beyond" in table.table([BARE, MARKED])
@@ -117,18 +117,20 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("name", ["node", "npm", "make", "c++"])
-def test_a_tool_that_is_missing_is_named(tools: Path, name: str) -> None:
+def test_a_missing_tool_is_named(tools: Path, name: str) -> None:
     (tools / name).unlink()
     with pytest.raises(Missing, match=rf"there is no {re.escape(name)} on the PATH.*Install what is missing"):
         install.express()
 
 
-def test_missing_headers_are_told(tools: Path) -> None:
+def test_missing_headers_of_node_are_named(tools: Path) -> None:
     with pytest.raises(Missing, match=r"headers are not in .*libnode-dev"):
         install.express()
 
 
-def test_a_registry_that_is_not_reached_is_told(tools: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_express_is_left_out_with_a_reason_if_its_registry_cannot_be_reached(
+    tools: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     headers = tools.parent / "include" / "node"
     headers.mkdir(parents=True)
     (headers / "node_version.h").touch()
@@ -138,7 +140,9 @@ def test_a_registry_that_is_not_reached_is_told(tools: Path, capfd: pytest.Captu
     assert not (install.PLACE / "express" / "installed").exists()
 
 
-def test_an_index_that_is_not_reached_is_told(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dj_stripe_is_left_out_with_a_reason_if_its_index_cannot_be_reached(
+    tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tool(tools, "python", "exit 1")
     monkeypatch.setattr(sys, "executable", str(tools / "python"))
     with pytest.raises(Missing, match=r"pip could not install it.*reaches its package index"):
@@ -149,7 +153,7 @@ def absent() -> Peer:
     raise Missing("The other is left out.")
 
 
-def test_one_that_is_missing_leaves_the_page_and_shows_the_other(
+def test_one_missing_peer_leaves_the_page_and_shows_the_other(
     page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = page.read_text()
@@ -165,12 +169,12 @@ def test_one_that_is_missing_leaves_the_page_and_shows_the_other(
     assert "| theirs" in around(page, "peers")[1]
 
 
-def test_nothing_is_measured_where_all_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_measured_if_all_peers_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "PEERS", (absent, absent))
     assert peers.main([]) == 1
 
 
-def test_a_turn_that_fails_is_told(
+def test_a_failed_turn_is_reported_and_nothing_is_written(
     page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = page.read_text()
@@ -191,7 +195,7 @@ def careless(tmp_path: Path, kind: str) -> Peer:
     return Peer("it", (sys.executable, str(script), kind), "SELECT count(*) FROM events")
 
 
-def test_a_peer_that_takes_what_is_forged_is_not_measured(tmp_path: Path) -> None:
+def test_a_peer_that_accepts_a_forged_event_is_not_measured(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="it answered 200 to a forged"):
         peers.measure_peer(careless(tmp_path, "credulous"))
 
@@ -204,7 +208,7 @@ def test_a_peer_that_stores_nothing_is_not_measured(tmp_path: Path, monkeypatch:
         peers.measure_peer(careless(tmp_path, "wary"))
 
 
-def test_the_lists_pin_and_hash_everything_and_name_no_place() -> None:
+def test_the_peers_lists_pin_and_hash_everything_and_name_no_index() -> None:
     wanted, lock = (json.loads(path.read_text()) for path in install.PACKAGES)
     packages = lock["packages"]
     assert packages.pop("")["dependencies"] == wanted["dependencies"]

@@ -34,8 +34,9 @@ STRIPE_CLIENT = stripe.StripeClient
 
 @dataclass(frozen=True)
 class Life:
-    """What it begins with. `offset`: seconds by which its clock is ahead of the machine's. `trail`: where to
-    write down what goes to disk and out. `synchronous`: the ledger's setting, else the program's own."""
+    """The arguments of a process. `offset`: seconds by which its clock is ahead of the machine's. `trail`:
+    the file for the log of its writes and messages. `synchronous`: the ledger's setting, or None for the
+    program's own."""
 
     settings: Mapping[str, str]
     folder: Path

@@ -70,7 +70,7 @@ class Point:
 
 @dataclass
 class Reaper:
-    """Stands between the program and its neighbours. Whatever passes is counted once it is armed."""
+    """Intercepts the calls between the program and its neighbours, and counts them once it is armed."""
 
     app: AppHarness
     folder: Path
@@ -131,7 +131,7 @@ class Reaper:
             self.died.set()
 
     async def alive(self, doing: Coroutine[Any, Any, T]) -> T:
-        """What comes of it; Killed where the program dies meanwhile."""
+        """Await the result; raises Killed if the program dies meanwhile."""
         task, death = asyncio.create_task(doing), asyncio.create_task(self.died.wait())
         try:
             async with asyncio.timeout(PATIENCE):

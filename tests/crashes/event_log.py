@@ -1,4 +1,5 @@
-"""What a process did to its ledger and said to others, call by call, and what a power cut would leave."""
+"""Logs a process's writes to its ledger and its messages to others, call by call, and computes the files
+that a power cut would leave."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ def read_trail(path: Path) -> Iterator[Record]:
 
 
 class Disk:
-    """What is on it for certain. Of each file only what was synced counts, and of files made or removed only
-    what the folder's sync has seen; the rest is lost at worst."""
+    """The files as they are on the disk for certain. Only synced content of a file counts, and only files
+    whose creation or removal the folder's sync has seen; in the worst case the rest is lost."""
 
     def __init__(self) -> None:
         self._kept: dict[str, bytearray] = {}

@@ -1,7 +1,7 @@
-"""What people do that must come out right, wherever the program is killed meanwhile.
+"""Actions of people that must come out right wherever the program is killed meanwhile.
 
-A story is a member's; its paths are walked one after another. Each is walked while the program may die, taken
-up again by its person where they were left without an answer, and checked.
+A story is one member's; its paths are walked one after another. The program may die during each; if the
+person got no answer they take it up again, and then the result is checked.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Path:
         raise NotImplementedError
 
     async def take_up(self) -> None:
-        """What the person does after the program is back, who saw what they saw and not more."""
+        """The person's next step after the program is back; they know only what they saw."""
         if self.is_done:
             return
         assert self.story.happened == self.before, "it was done by half"
@@ -75,7 +75,7 @@ class Path:
         await self.is_right()
 
     async def is_right(self) -> None:
-        """What else is so now."""
+        """Further conditions that hold now."""
         raise NotImplementedError
 
     # -- what people do ------------------------------------------------------------------------------
@@ -128,11 +128,11 @@ class Path:
         return any(label.startswith(self.story.till.changes) for label in self.trail)
 
     async def card(self) -> str:
-        """What /subscriptions says now."""
+        """The current answer of /subscriptions."""
         return (await self.run(self.member, "subscriptions")).text
 
     def changed_roles(self) -> list[str]:
-        """What was ever given to them and taken from them."""
+        """All roles ever given to the member and taken from them."""
         mine = [entry for entry in self.app.world.audit if entry["user_id"] == self.member.id]
         return [
             f"{sign}{r}" for e in mine for sign, part in (("+", "added"), ("-", "removed")) for r in e[part]
@@ -226,7 +226,8 @@ class Resume(Path):
 
 
 class Again(Pay):
-    """A member whom the provider lets take nothing back subscribes anew, from the end of what is paid on."""
+    """A member whose provider cannot take a cancellation back subscribes again, from the end of the paid
+    period."""
 
     brings: ClassVar = {PAYPAL: ["began"]}
 
@@ -285,7 +286,7 @@ class RevokeEnd(Revoke):
 
 
 class End(Path):
-    """What was cancelled or revoked runs out."""
+    """A cancelled or revoked subscription runs out."""
 
     brings: ClassVar = {STRIPE: ["ended"], PAYPAL: []}
     words = "has ended"

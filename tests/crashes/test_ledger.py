@@ -99,7 +99,9 @@ async def states(path: Path) -> list[list[str]]:
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("how", HOWS)
-async def test_every_step_is_whole_or_not_there(folder: Path, bench: Workbench, how: str) -> None:
+async def test_a_kill_within_any_ledger_step_leaves_all_or_nothing_of_it(
+    folder: Path, bench: Workbench, how: str
+) -> None:
     template, path = folder / "template.ledger.db", folder / "one" / "ledger.db"
     path.parent.mkdir()
     await open_once(template)
@@ -119,7 +121,9 @@ async def test_every_step_is_whole_or_not_there(folder: Path, bench: Workbench, 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("how", HOWS)
-async def test_every_migration_is_whole_or_not_there(folder: Path, bench: Workbench, how: str) -> None:
+async def test_a_kill_within_any_migration_leaves_all_or_nothing_of_it(
+    folder: Path, bench: Workbench, how: str
+) -> None:
     path = folder / "one" / "ledger.db"
     path.parent.mkdir()
     whole = []

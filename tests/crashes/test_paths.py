@@ -115,7 +115,7 @@ async def play_all(folder: Path, plot: Plot, share: int) -> Counter[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
-async def test_it_recovers_from_every_point(folder: Path, plot: Plot) -> None:
+async def test_the_program_recovers_by_itself_from_a_kill_at_every_point(folder: Path, plot: Plot) -> None:
     async with asyncio.TaskGroup() as group:
         runs = [
             group.create_task(play_all(folder / str(share), plot, share)) for share in range(SIDE_BY_SIDE)

@@ -63,14 +63,14 @@ def lost_by_power_cuts(events: list[str], records: list[Record], folder: Path) -
     assert acknowledged == len(events) > 2
 
 
-async def test_what_was_acknowledged_outlives_a_power_cut(folder: Path) -> None:
+async def test_acknowledged_events_survive_a_power_cut(folder: Path) -> None:
     events, records = await lived(folder)
     syncs = sum(record.kind == "s" for record in records)
     assert list(lost_by_power_cuts(events, records, folder / "after")) == []
     print(f"power cut at {2 * syncs + len(events)} moments")  # pytest -rP shows it
 
 
-async def test_without_the_sync_it_would_not(folder: Path) -> None:
+async def test_without_syncs_a_power_cut_would_lose_acknowledged_events(folder: Path) -> None:
     """The same program with synchronous=NORMAL: what shows that the test above can fail."""
     events, records = await lived(folder, "NORMAL")
     assert next(lost_by_power_cuts(events, records, folder / "after"), None) is not None

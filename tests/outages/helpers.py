@@ -1,4 +1,4 @@
-"""What the tests of this folder ask of a app."""
+"""Helpers of the tests of outages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def subscription_of(app: AppHarness, who: Person | None = None) -> Obj:
 
 
 def changes_of(app: AppHarness, who: Person | None = None) -> list[str]:
-    """What was ever given to somebody and taken from them, in order: "+Gold", "-Gold"."""
+    """All roles ever given to somebody and taken from them, in order: "+Gold", "-Gold"."""
     mine = [entry for entry in app.world.audit if entry["user_id"] == (who or app.bob).id]
     return [
         f"{sign}{role}" for e in mine for sign, part in (("+", "added"), ("-", "removed")) for role in e[part]
@@ -46,7 +46,7 @@ async def patiently(app: AppHarness, holds: Callable[[], bool], within: float = 
 
 
 async def health(app: AppHarness) -> Health:
-    """What waits in the ledger."""
+    """The work that waits in the ledger."""
     return await app.ports.ledger.load_health(app.ports.now())
 
 
@@ -84,8 +84,8 @@ def _rests(app: AppHarness) -> bool:
 
 
 async def swept(app: AppHarness) -> None:
-    """The next sweep: everybody with anything is looked at anew at its end. The one before rests by then, or
-    it would do so from the turned clock on."""
+    """Wait for the next sweep, which checks everybody with a subscription at its end. The sweep before
+    must have ended, because the turned clock would otherwise extend it."""
     async with asyncio.timeout(20):
         while not _rests(app):  # noqa: ASYNC110 - a coroutine tells nobody when it begins to wait
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What Discord can do to the bot: in the end the roles are right, and whoever must know was told."""
+"""Faults of Discord: in the end the roles are right, and everybody who must know was told."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ async def ends(app: AppHarness) -> None:
     ],
     ids=["0.5 s", "600 s", "global", "without Via"],
 )
-async def test_a_limit(app: AppHarness, call: tuple[str, str], limit: dict[str, float]) -> None:
+async def test_a_rate_limit_is_waited_for_and_the_role_is_given(
+    app: AppHarness, call: tuple[str, str], limit: dict[str, float]
+) -> None:
     fault = app.discord.faults.rate_limit(*call, **limit)  # type: ignore[arg-type]  # flags among numbers
     await buys(app)
     assert fault.struck == 1
@@ -60,7 +62,7 @@ async def test_a_limit(app: AppHarness, call: tuple[str, str], limit: dict[str, 
     await comes_to_rest(app)
 
 
-async def test_a_limit_that_lasts_is_not_run_against(app: AppHarness) -> None:
+async def test_a_lasting_rate_limit_causes_few_further_calls(app: AppHarness) -> None:
     """Each further request during a ban lengthens it: three tries in ten minutes, not hundreds."""
     fault = app.discord.faults.rate_limit("*", "/guilds/*", retry_after=600, via=False, times=None)
     await app.sell()
@@ -77,7 +79,7 @@ async def test_a_limit_that_lasts_is_not_run_against(app: AppHarness) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-async def test_an_error_that_passes(app: AppHarness, status: int) -> None:
+async def test_a_role_is_given_after_a_passing_server_error(app: AppHarness, status: int) -> None:
     given = app.discord.faults.fail(*GIVES, status)
     await buys(app)
     taken = app.discord.faults.fail(*TAKES, status)
@@ -86,7 +88,7 @@ async def test_an_error_that_passes(app: AppHarness, status: int) -> None:
     await comes_to_rest(app)
 
 
-async def test_an_error_that_lasts(app: AppHarness) -> None:
+async def test_a_role_is_retried_during_a_lasting_server_error_until_it_is_given(app: AppHarness) -> None:
     await app.sell()
     fault = app.discord.faults.fail(*GIVES, 503, times=None)
     await pay(app)
@@ -103,7 +105,7 @@ async def test_an_error_that_lasts(app: AppHarness) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502])
-async def test_an_answer_that_is_lost_although_it_was_done(app: AppHarness, status: int) -> None:
+async def test_a_role_whose_answer_was_lost_is_found_given(app: AppHarness, status: int) -> None:
     app.discord.faults.lose_answer(*GIVES, status)
     await buys(app)
     app.discord.faults.lose_answer(*TAKES, status)
@@ -111,14 +113,16 @@ async def test_an_answer_that_is_lost_although_it_was_done(app: AppHarness, stat
     await comes_to_rest(app)
 
 
-async def test_a_line_that_is_cut(app: AppHarness) -> None:
+async def test_a_role_is_given_after_the_connection_was_cut(app: AppHarness) -> None:
     app.discord.faults.hang_up(*GIVES, times=3)
     await buys(app)
     app.discord.faults.hang_up(*TAKES, times=3)
     await ends(app)
 
 
-async def test_a_call_that_is_never_answered(app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_call_without_an_answer_times_out_and_the_role_is_given_later(
+    app: AppHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(roles, "PATIENCE", 0.1)
     held = app.discord.faults.hold(*GIVES)
     await app.sell()
@@ -127,7 +131,7 @@ async def test_a_call_that_is_never_answered(app: AppHarness, monkeypatch: pytes
     await patiently(app, lambda: app.roles() == ["Gold"])
 
 
-async def test_a_204_that_did_nothing(app: AppHarness) -> None:
+async def test_a_204_without_effect_is_noticed_and_repeated(app: AppHarness) -> None:
     given = app.discord.faults.swallow(*GIVES)
     await buys(app)
     taken = app.discord.faults.swallow(*TAKES, times=2)
@@ -136,7 +140,7 @@ async def test_a_204_that_did_nothing(app: AppHarness) -> None:
     await comes_to_rest(app)
 
 
-async def test_204s_that_never_do_anything_are_no_success(app: AppHarness) -> None:
+async def test_204s_that_never_have_an_effect_count_as_failures(app: AppHarness) -> None:
     app.discord.faults.swallow(*GIVES, times=None)
     await app.sell()
     await pay(app)
@@ -152,8 +156,11 @@ async def test_204s_that_never_do_anything_are_no_success(app: AppHarness) -> No
 
 
 @pytest.mark.parametrize("cause", ["hierarchy", "permission"])
-async def test_a_403(app: AppHarness, cause: str) -> None:
-    """To give: told to the admins, and done once it is mended. To take: the same."""
+async def test_a_403_is_told_to_the_admins_and_the_role_changes_once_it_is_allowed(
+    app: AppHarness, cause: str
+) -> None:
+    """Giving: the admins are told, and the role is given once the cause is fixed. Taking: the admins are
+    told, and the role is taken then."""
 
     def break_it() -> None:
         if cause == "hierarchy":
@@ -161,7 +168,7 @@ async def test_a_403(app: AppHarness, cause: str) -> None:
         else:
             app.world.edit_role(app.bot_role, bits=0)
 
-    def mend_it() -> None:
+    def fix_it() -> None:
         if cause == "hierarchy":
             app.world.set_role_position(app.bot_role, 90)
         else:
@@ -173,7 +180,7 @@ async def test_a_403(app: AppHarness, cause: str) -> None:
     await app.settled()
     assert app.roles() == []
     assert len(cards(app.ada, "A role could not be set")) == 1
-    mend_it()
+    fix_it()
     await app.world.until(lambda: app.roles() == ["Gold"], "the role")
     await app.settled()
     break_it()
@@ -182,12 +189,12 @@ async def test_a_403(app: AppHarness, cause: str) -> None:
     await app.turn(60)
     assert app.roles() == ["Gold"]
     assert await app.ports.ledger.load_parked(app.guild.id) != []
-    mend_it()
+    fix_it()
     await app.world.until(lambda: app.roles() == [], "the role to go")
     assert changes_of(app) == ["+Gold", "-Gold"]
 
 
-async def test_10007_a_member_who_left(app: AppHarness) -> None:
+async def test_a_member_who_left_gets_the_role_when_they_return(app: AppHarness) -> None:
     await app.sell()
     await pay(app)
     app.world.remove_member(app.guild, app.bob)
@@ -199,7 +206,7 @@ async def test_10007_a_member_who_left(app: AppHarness) -> None:
     await patiently(app, lambda: app.roles() == ["Gold"])
 
 
-async def test_10007_a_member_who_left_and_whose_time_ran_out(app: AppHarness) -> None:
+async def test_a_role_given_by_hand_to_a_returned_member_whose_time_ran_out_stays(app: AppHarness) -> None:
     await buys(app)
     app.world.remove_member(app.guild, app.bob)
     app.stripe.dashboard.cancel_now(subscription_of(app)["id"])
@@ -214,7 +221,7 @@ async def test_10007_a_member_who_left_and_whose_time_ran_out(app: AppHarness) -
     assert app.roles() == ["Gold"]
 
 
-async def test_10011_a_role_that_was_deleted(app: AppHarness) -> None:
+async def test_a_deleted_role_is_told_to_the_admins_and_its_replacement_is_given(app: AppHarness) -> None:
     await app.sell()
     app.world.delete_role(app.gold)
     await pay(app)
@@ -227,9 +234,9 @@ async def test_10011_a_role_that_was_deleted(app: AppHarness) -> None:
 # -- the gateway -------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow  # discord.py waits for seconds before it begins anew
+@pytest.mark.slow  # discord.py waits for seconds before it reconnects
 @pytest.mark.parametrize("how", ["drop", "ask_to_reconnect", "invalidate", "forget"])
-async def test_the_gateway(app: AppHarness, how: str) -> None:
+async def test_roles_and_commands_work_again_after_the_gateway_was_away(app: AppHarness, how: str) -> None:
     """Dropped, asked to reconnect, the session invalid, or forgotten: roles go on, and commands come back."""
     await app.sell()
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
@@ -244,7 +251,7 @@ async def test_the_gateway(app: AppHarness, how: str) -> None:
     assert "Renews" in (await app.bob.run(app.guild, "subscriptions")).text
 
 
-async def test_an_interaction_that_expired_before_it_was_heard(app: AppHarness) -> None:
+async def test_an_interaction_that_expired_before_it_arrived_changes_nothing(app: AppHarness) -> None:
     """Nothing is done for somebody who was shown that it failed."""
     await buys(app)
     question = await app.bob.run(app.guild, "cancel")
@@ -260,7 +267,9 @@ async def test_an_interaction_that_expired_before_it_was_heard(app: AppHarness) 
     assert "### Cancelled" in again.text
 
 
-async def test_an_interaction_that_expired_before_it_was_answered(app: AppHarness) -> None:
+async def test_an_interaction_that_expired_before_the_answer_is_answered_by_direct_message(
+    app: AppHarness,
+) -> None:
     """It was done, and its answer came too late: the receipt comes by message all the same."""
     await buys(app)
     question = await app.bob.run(app.guild, "cancel")
@@ -273,7 +282,9 @@ async def test_an_interaction_that_expired_before_it_was_answered(app: AppHarnes
     await app.bob.dm_containing("### Cancelled")
 
 
-async def test_closed_messages_are_told_at_the_next_command(app: AppHarness) -> None:
+async def test_a_notice_to_a_member_with_closed_messages_is_shown_at_the_next_command(
+    app: AppHarness,
+) -> None:
     app.world.close_dms(app.bob)
     await buys(app)
     await comes_to_rest(app)
@@ -282,7 +293,7 @@ async def test_closed_messages_are_told_at_the_next_command(app: AppHarness) -> 
     assert "Thank you" not in (await app.bob.run(app.guild, "subscriptions")).text
 
 
-async def test_an_outage_over_the_end_of_a_period(app: AppHarness) -> None:
+async def test_roles_are_right_after_an_outage_over_the_end_of_a_period(app: AppHarness) -> None:
     """Nothing of Discord works while a month ends; afterwards all is as it should be."""
     await buys(app)
     await (await app.bob.run(app.guild, "cancel")).press("Cancel subscription")

@@ -1,4 +1,4 @@
-"""What can happen to the ledger's file: nothing is acknowledged that was not stored, and it goes on after."""
+"""Faults of the ledger's file: only stored events are acknowledged, and work continues afterwards."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def statuses(app: AppHarness) -> list[int | None]:
 
 
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
-async def test_what_cannot_be_stored_is_not_acknowledged(app: AppHarness, trouble: object) -> None:
+async def test_an_event_that_cannot_be_stored_is_not_acknowledged(app: AppHarness, trouble: object) -> None:
     """For an hour; then Stripe has sent everything again."""
     await app.sell()
     link = link_of(await app.bob.run(app.guild, "subscribe", {"plan": "Gold"}))
@@ -89,7 +89,9 @@ async def test_what_cannot_be_stored_is_not_acknowledged(app: AppHarness, troubl
 
 
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
-async def test_a_person_is_told_that_nothing_was_changed(app: AppHarness, trouble: object) -> None:
+async def test_a_person_reads_that_nothing_changed_if_the_ledger_cannot_be_written(
+    app: AppHarness, trouble: object
+) -> None:
     await app.sell()
     await app.buy()
     question = await app.bob.run(app.guild, "cancel")
@@ -107,7 +109,7 @@ async def test_a_person_is_told_that_nothing_was_changed(app: AppHarness, troubl
 
 
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
-async def test_no_role_is_given_that_could_not_be_noted(app: AppHarness, trouble: object) -> None:
+async def test_no_role_is_given_if_it_cannot_be_recorded(app: AppHarness, trouble: object) -> None:
     """Else nobody would ever take it again."""
     await app.sell()
     app.stripe.faults.add("stall", r"/subscriptions/sub_", method="GET", times=None)
@@ -127,7 +129,7 @@ async def test_no_role_is_given_that_could_not_be_noted(app: AppHarness, trouble
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prlimit is Linux's")
-async def test_a_disk_that_is_full_under_the_running_program(tmp_path: Path) -> None:
+async def test_work_continues_after_the_disk_was_full(tmp_path: Path) -> None:
     """The system itself refuses to let the file grow, as it does on a full disk."""
     async with AsyncExitStack() as stack:
         app = await make_app(stack, tmp_path / "ledger.db", None)
@@ -163,7 +165,9 @@ def paid(app: AppHarness) -> list[Obj]:
 
 
 @pytest.mark.parametrize("change", [0x00, 0xFF], ids=["wiped", "flipped"])
-async def test_each_page_that_is_damaged_is_noticed_at_the_start(idle_app: AppHarness, change: int) -> None:
+async def test_damage_to_any_page_of_the_ledger_is_noticed_at_start(
+    idle_app: AppHarness, change: int
+) -> None:
     """Nothing is written to it; put in order again, it goes on."""
     app = idle_app
     async with running(app):
@@ -223,7 +227,7 @@ def number_of_schema(app: AppHarness, add: int) -> int:
     return version
 
 
-async def test_pages_that_are_wiped_under_the_running_program(app: AppHarness) -> None:
+async def test_wiped_pages_under_the_running_program_are_noticed(app: AppHarness) -> None:
     """It believes nothing of it: no 200, no role taken, and /readyz says it."""
     await app.sell()
     await app.buy()

@@ -79,7 +79,7 @@ async def marked(app: AppHarness, *people: Person) -> None:
 
 @pytest.mark.parametrize("how", ["stalls", "fails"])
 @pytest.mark.parametrize("put", [put_back, put_back_elsewhere])
-async def test_who_ended_or_was_revoked_since_gets_nothing_back(
+async def test_an_older_ledger_gives_no_role_back_to_ended_or_revoked_members(
     idle_app: AppHarness, put: Callable[[AppHarness], None], how: str
 ) -> None:
     app = idle_app
@@ -104,7 +104,7 @@ async def test_who_ended_or_was_revoked_since_gets_nothing_back(
         assert changes_of(app, amy) == changes_of(app, cat) == ["+Gold", "-Gold"]
 
 
-async def test_a_plain_restart_gives_roles_while_stripe_is_away(idle_app: AppHarness) -> None:
+async def test_a_restart_with_a_current_ledger_gives_roles_while_stripe_is_away(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await app.sell()
@@ -142,7 +142,9 @@ async def test_after_a_weekend_nobody_loses_a_role_and_nothing_is_given_unasked(
         assert changes_of(app) == ["+Gold"]
 
 
-async def test_time_that_ran_out_in_the_old_ledger_takes_no_role_unasked(idle_app: AppHarness) -> None:
+async def test_time_that_ran_out_in_an_older_ledger_takes_no_role_before_the_provider_answered(
+    idle_app: AppHarness,
+) -> None:
     """The backup shows an end that was lifted since, and the moment of it is over."""
     app = idle_app
     async with running(app):
@@ -166,7 +168,7 @@ async def test_time_that_ran_out_in_the_old_ledger_takes_no_role_unasked(idle_ap
         assert changes_of(app) == ["+Gold"]
 
 
-async def test_who_disputed_a_payment_since_has_no_role_until_that_is_known(idle_app: AppHarness) -> None:
+async def test_an_older_ledger_gives_no_role_to_a_member_with_a_later_dispute(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await app.sell()
@@ -188,7 +190,9 @@ async def nothing_held(app: AppHarness) -> bool:
     return await held(app) == 0
 
 
-async def test_who_came_back_since_by_a_new_purchase_keeps_the_role(idle_app: AppHarness) -> None:
+async def test_an_older_ledger_takes_no_role_from_a_member_with_a_later_purchase(
+    idle_app: AppHarness,
+) -> None:
     """The old one has ended, the new one is not in the backup: it is listed before anything is taken."""
     app = idle_app
     async with running(app):
@@ -206,7 +210,9 @@ async def test_who_came_back_since_by_a_new_purchase_keeps_the_role(idle_app: Ap
         assert changes_of(app) == ["+Gold", "-Gold", "+Gold"]
 
 
-async def test_a_cancellation_that_was_taken_back_since_is_not_done_again(idle_app: AppHarness) -> None:
+async def test_an_older_ledger_does_not_repeat_a_cancellation_that_was_taken_back(
+    idle_app: AppHarness,
+) -> None:
     app = idle_app
     async with running(app):
         await app.sell()
@@ -233,7 +239,7 @@ async def test_a_cancellation_that_was_taken_back_since_is_not_done_again(idle_a
         assert subscription_of(app)["cancel_at_period_end"]
 
 
-async def test_what_was_about_to_be_told_is_not_told_twice(idle_app: AppHarness) -> None:
+async def test_an_older_ledger_does_not_repeat_its_pending_notices(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await app.sell()
@@ -249,7 +255,7 @@ async def test_what_was_about_to_be_told_is_not_told_twice(idle_app: AppHarness)
         assert len(app.bob.dms) == before
 
 
-async def test_the_admins_hear_that_decisions_are_missing(idle_app: AppHarness) -> None:
+async def test_the_admins_hear_that_an_older_ledger_lacks_later_decisions(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await app.sell()
@@ -264,7 +270,7 @@ async def test_the_admins_hear_that_decisions_are_missing(idle_app: AppHarness) 
     assert len([card for card in app.ada.dms if "restored from a backup" in card.text]) == 1
 
 
-async def test_a_copy_of_the_file_of_a_running_ledger_is_older_than_it(idle_app: AppHarness) -> None:
+async def test_a_copied_file_of_a_running_ledger_counts_as_older(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await app.sell()
@@ -283,7 +289,9 @@ async def test_a_copy_of_the_file_of_a_running_ledger_is_older_than_it(idle_app:
 
 
 @pytest.mark.parametrize("idle_app", ["paypal"], indirect=True)
-async def test_paypal_who_ended_since_gets_nothing_back(idle_app: AppHarness) -> None:
+async def test_an_older_ledger_gives_no_role_back_to_members_who_ended_at_paypal(
+    idle_app: AppHarness,
+) -> None:
     app = idle_app
     async with running(app):
         await sell_by_paypal(app)

@@ -1,6 +1,6 @@
-"""What PayPal can do to the bot, over a whole subscription: bought, cancelled, taken anew, revoked, refunded.
+"""Faults of PayPal over a whole subscription: bought, cancelled, bought again, revoked, refunded.
 
-However PayPal answers, what was wished happens once, and is said to have happened only when it has.
+However PayPal answers, each request is carried out once, and reported as done only after that.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def paypal_of(app: AppHarness) -> PayPalServer:
 
 
 def bought_by(app: AppHarness, who: Person | None = None) -> list[Subscription]:
-    """What somebody agreed to, in order."""
+    """The agreements that somebody made, in order."""
     mine = f"{(who or app.bob).id}@example.com"
     return [s for s in paypal_of(app).world.all("subscription") if s.buyer and s.buyer.email == mine]
 
@@ -74,7 +74,7 @@ def happened(app: AppHarness, kind: str) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("times", [1, None], ids=["once", "until it is over"])
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-async def test_a_whole_subscription(
+async def test_a_whole_subscription_comes_out_right_despite_each_fault_of_paypal(
     app: AppHarness, limit: pytest.MonkeyPatch, fault: dict[str, Any], times: int | None
 ) -> None:
     trouble = Trouble(paypal_of(app), limit, fault, times)
@@ -150,7 +150,7 @@ async def revoked(app: AppHarness, trouble: Trouble) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("call", [("GET", ONE), ("POST", TOKEN)], ids=["subscription", "token"])
-async def test_a_sweep_takes_nothing_for_an_answer_that_fails(
+async def test_a_sweep_takes_no_role_if_paypals_answer_fails(
     app: AppHarness, limit: pytest.MonkeyPatch, fault: dict[str, Any], call: tuple[str, str]
 ) -> None:
     """And what ended unheard is found by the next."""
@@ -186,7 +186,9 @@ async def test_empty_lists_lift_no_dispute(app: AppHarness) -> None:
     assert changes_of(app) == ["+Gold", "-Gold"]
 
 
-async def test_a_payment_that_was_made_good_unheard_over_the_end_of_grace(app: AppHarness) -> None:
+async def test_a_payment_made_good_during_an_outage_of_paypal_keeps_the_role_past_the_grace(
+    app: AppHarness,
+) -> None:
     """Both notifications are lost, and PayPal is slow: the role is not even taken for a moment."""
     await agree(app)
     await app.settled()
@@ -204,7 +206,7 @@ async def test_a_payment_that_was_made_good_unheard_over_the_end_of_grace(app: A
     assert "Renews" in (await app.bob.run(app.guild, "subscriptions")).text
 
 
-async def test_a_wish_that_paypal_refuses_is_told_and_not_tried_for_ever(app: AppHarness) -> None:
+async def test_a_request_that_paypal_refuses_is_reported_and_not_retried_forever(app: AppHarness) -> None:
     await agree(app)
     await app.settled()
     question = await app.bob.run(app.guild, "cancel")

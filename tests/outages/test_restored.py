@@ -46,7 +46,9 @@ async def restored(app: AppHarness) -> AsyncIterator[None]:
         yield
 
 
-async def test_who_paid_what_they_owed_since_keeps_the_role(idle_app: AppHarness) -> None:
+async def test_after_a_restore_a_member_who_paid_their_debt_later_keeps_the_role(
+    idle_app: AppHarness,
+) -> None:
     app = idle_app
     async with running(app):
         await app.sell()
@@ -66,7 +68,7 @@ async def test_who_paid_what_they_owed_since_keeps_the_role(idle_app: AppHarness
         assert changes_of(app) == ["+Gold"]
 
 
-async def test_who_resumed_since_keeps_the_role(idle_app: AppHarness) -> None:
+async def test_after_a_restore_a_member_who_resumed_later_keeps_the_role(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await app.sell()
@@ -84,7 +86,7 @@ async def test_who_resumed_since_keeps_the_role(idle_app: AppHarness) -> None:
         assert "Renews" in (await app.bob.run(app.guild, "subscriptions")).text
 
 
-async def test_who_came_since_keeps_the_role(idle_app: AppHarness) -> None:
+async def test_after_a_restore_a_member_who_subscribed_later_keeps_the_role(idle_app: AppHarness) -> None:
     """The backup does not know them, so the bot does not remember that it gave the role."""
     app = idle_app
     async with running(app):
@@ -107,7 +109,7 @@ async def restored_at_once(app: AppHarness) -> AsyncIterator[None]:
         yield
 
 
-async def test_what_ended_since_is_fetched(idle_app: AppHarness) -> None:
+async def test_after_a_restore_subscriptions_that_ended_later_are_fetched(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await app.sell()
@@ -122,7 +124,7 @@ async def test_what_ended_since_is_fetched(idle_app: AppHarness) -> None:
         assert len([card for card in app.bob.dms if "has ended" in card.text]) == 1
 
 
-async def test_what_was_paid_since_on_a_page_made_before_is_fetched(idle_app: AppHarness) -> None:
+async def test_after_a_restore_a_later_payment_on_an_earlier_page_is_fetched(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await app.sell()
@@ -139,7 +141,9 @@ async def test_what_was_paid_since_on_a_page_made_before_is_fetched(idle_app: Ap
         assert "Renews" in (await app.bob.run(app.guild, "subscriptions")).text
 
 
-async def test_a_wish_that_was_carried_out_since_is_not_carried_out_again(idle_app: AppHarness) -> None:
+async def test_after_a_restore_a_request_that_was_carried_out_later_is_not_repeated(
+    idle_app: AppHarness,
+) -> None:
     """The backup holds a revocation with its refund that Stripe had not answered yet."""
     app = idle_app
     async with running(app):
@@ -176,7 +180,9 @@ async def sell_by_paypal(app: AppHarness) -> None:
 
 
 @pytest.mark.parametrize("idle_app", ["paypal"], indirect=True)
-async def test_paypal_who_paid_since_on_a_page_made_before_keeps_the_role(idle_app: AppHarness) -> None:
+async def test_after_a_restore_a_later_paypal_payment_on_an_earlier_page_keeps_the_role(
+    idle_app: AppHarness,
+) -> None:
     app = idle_app
     async with running(app):
         await sell_by_paypal(app)
@@ -194,7 +200,9 @@ async def test_paypal_who_paid_since_on_a_page_made_before_keeps_the_role(idle_a
 
 
 @pytest.mark.parametrize("idle_app", ["paypal"], indirect=True)
-async def test_paypal_who_was_renewed_or_ended_since_is_looked_up_first(idle_app: AppHarness) -> None:
+async def test_after_a_restore_paypal_subscriptions_are_looked_up_before_roles_change(
+    idle_app: AppHarness,
+) -> None:
     """One went on, one was cancelled a while ago: neither notification comes again."""
     app = idle_app
     async with running(app):

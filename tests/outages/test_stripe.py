@@ -1,6 +1,6 @@
-"""What Stripe can do to the bot, over a whole subscription: bought, cancelled, resumed, revoked, refunded.
+"""Faults of Stripe over a whole subscription: bought, cancelled, resumed, revoked, refunded.
 
-However Stripe answers, what was wished happens once, and is said to have happened only when it has.
+However Stripe answers, each request is carried out once, and reported as done only after that.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("times", [1, None], ids=["once", "until it is over"])
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-async def test_a_whole_subscription(
+async def test_a_whole_subscription_comes_out_right_despite_each_fault_of_stripe(
     app: AppHarness, limit: pytest.MonkeyPatch, fault: dict[str, Any], times: int | None
 ) -> None:
     trouble = Trouble(app.stripe, limit, fault, times)
@@ -104,7 +104,7 @@ def refunds(app: AppHarness) -> list[int]:
 
 
 def values_before(app: AppHarness, name: str) -> list[Any]:
-    """What a field of the subscription was before each of its changes."""
+    """The values of a field of the subscription before each of its changes."""
     told = [e["data"] for e in app.stripe.events if e["type"] == "customer.subscription.updated"]
     return [d["previous_attributes"][name] for d in told if name in d.get("previous_attributes", {})]
 
@@ -124,7 +124,7 @@ async def three_pay(app: AppHarness) -> None:
     [{"kind": "empty"}, *FAULTS.values()],
     ids=["empty list", *FAULTS],
 )
-async def test_a_sweep_takes_nothing_for_a_list_that_fails(
+async def test_a_sweep_takes_no_role_if_stripes_list_fails(
     app: AppHarness, limit: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
     await three_pay(app)
@@ -140,7 +140,9 @@ async def test_a_sweep_takes_nothing_for_a_list_that_fails(
     await app.world.until(lambda: len(app.world.audit) == 4, "the role that is owed no more to go")
 
 
-async def test_a_payment_that_was_made_good_unheard_over_the_end_of_grace(app: AppHarness) -> None:
+async def test_a_payment_made_good_during_an_outage_of_stripe_keeps_the_role_past_the_grace(
+    app: AppHarness,
+) -> None:
     """Both notifications are lost, and Stripe is slow: the role is not even taken for a moment."""
     await app.sell()
     await app.buy()
@@ -157,7 +159,7 @@ async def test_a_payment_that_was_made_good_unheard_over_the_end_of_grace(app: A
     assert changes_of(app) == ["+Gold"]
 
 
-async def test_a_wish_that_stripe_refuses_is_told_and_not_tried_for_ever(app: AppHarness) -> None:
+async def test_a_request_that_stripe_refuses_is_reported_and_not_retried_forever(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     question = await app.bob.run(app.guild, "cancel")

@@ -1,4 +1,4 @@
-"""What a provider can do to whoever asks it, and how it is told."""
+"""Faults that a provider's caller can meet, each with the message that it must cause."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Trouble:
             self._patch.setattr(base, "CALL_SECONDS", SOON)
 
     def end(self) -> None:
-        """What was not struck by then never will be."""
+        """End the fault; calls that it has not hit by now are spared."""
         self._faults.clear()
         self._patch.undo()
 

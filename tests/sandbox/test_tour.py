@@ -40,7 +40,7 @@ def run(*arguments: str, tour: str = "only") -> subprocess.CompletedProcess[str]
     )
 
 
-def test_the_tour_comes_out_right_and_is_silent_about_nothing() -> None:
+def test_every_step_of_the_tour_comes_out_right_without_warnings() -> None:
     done = run("-m", "sandbox")
     assert (done.returncode, done.stderr) == (0, "")
     assert "checks came out right" in done.stdout
@@ -48,20 +48,20 @@ def test_the_tour_comes_out_right_and_is_silent_about_nothing() -> None:
     assert "\x1b" not in done.stdout, "colour is for terminals"
 
 
-def test_a_broken_step_is_told_and_makes_it_fail() -> None:
+def test_a_broken_step_is_reported_and_the_tour_exits_1() -> None:
     done = run("-c", BROKEN.format(FORGETFUL))
     assert done.returncode == 1
     assert "✗ Mia has the role Gold" in done.stdout
     assert "A step came out wrong" in done.stderr
 
 
-def test_a_bot_that_does_not_come_up_makes_it_fail() -> None:
+def test_the_tour_exits_1_if_the_bot_does_not_start() -> None:
     done = run("-c", BROKEN.format(DEAF))
     assert done.returncode == 1
     assert "the bot broke" in done.stderr
 
 
-def test_a_choice_that_there_is_not_is_refused() -> None:
+def test_an_unknown_value_of_tour_is_refused() -> None:
     done = run("-m", "sandbox", tour="maybe")
     assert done.returncode == 2
     assert "TOUR is 'only'" in done.stderr
@@ -74,7 +74,9 @@ def test_a_choice_that_there_is_not_is_refused() -> None:
         ("cancel", "the renewal is stopped"),
     ],
 )
-async def test_each_claim_is_looked_at(broken: str, claim: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_check_of_the_tour_fails_if_its_claim_is_false(
+    broken: str, claim: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two checks of different kinds, each with what it looks at taken away."""
     monkeypatch.setattr("sandbox.actions.PATIENCE", 0.5)
     if broken == "subscribe":
@@ -87,7 +89,9 @@ async def test_each_claim_is_looked_at(broken: str, claim: str, monkeypatch: pyt
     assert lines[-1].strip() == f"✗ {claim}"
 
 
-async def test_a_return_page_that_rings_no_bell_makes_it_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_tour_fails_if_the_return_page_does_not_fetch_the_payment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("sandbox.actions.PATIENCE", 2.0)
     monkeypatch.setattr("billing.webhook_arrivals.Arrivals.come_back", _silent)
     monkeypatch.setattr(Tour, "scenes", lambda tour: [tour.opening, tour.returning])
@@ -103,7 +107,7 @@ def _silent(*_: object) -> object:
     return layout.note("…")
 
 
-async def test_nothing_is_left_behind() -> None:
+async def test_the_sandbox_leaves_no_process_or_file_behind() -> None:
     async with open_stage() as stage:
         folder = _folder(stage)
         assert folder.exists()
@@ -115,7 +119,7 @@ def _folder(stage: Stage) -> Path:
     return Path(rows[0][2]).parent
 
 
-async def test_markdown_is_read_plainly() -> None:
+async def test_the_terminal_shows_markdown_as_plain_text() -> None:
     async with open_stage() as stage:
         gold, mia = stage.guild.role("Gold"), stage.mia
         said = f"### Head\n<@&{gold.id}> of <@{mia.id}> until <t:86400:D> in <#{stage.general.id}>"

@@ -1,6 +1,6 @@
-"""What people, providers and networks do. An act takes three small numbers and makes of them what it can.
+"""Actions of people, providers and networks. An act takes three small numbers and does what it can with them.
 
-Nothing here knows what ought to follow; that is the model's.
+Nothing here knows the right result; that is the model's part.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What must hold after every step, and what must have come true at the end."""
+"""Conditions that hold after every step, and conditions that hold at the end."""
 
 from __future__ import annotations
 
@@ -276,7 +276,7 @@ class Checks:
         self.stage.problems += self._words.unheard()
 
     def _check_stopped(self) -> None:
-        """Whoever is shut out, or will be, or lost a dispute, is not billed for more."""
+        """A member who is blocked, will be, or lost a dispute is not billed again."""
         truth = self.model.truth()
         for sub_id, (guild, member) in self.model.owners.items():
             sub = truth[sub_id]

@@ -41,7 +41,7 @@ class Disk:
 
 
 class _Connecting:
-    """What aiosqlite's `connect` returns: to be waited for, or to be entered and closed at its end."""
+    """The result of aiosqlite's `connect`: awaitable, and a context manager that closes at its end."""
 
     def __init__(self, opened: Callable[[], _Connection]) -> None:
         self._opened = opened

@@ -1,7 +1,7 @@
 """The program's edges without sockets and threads: Stripe's API, Discord's REST, the clock.
 
-What stands behind them is the real thing or the sandbox's; what is left out is the network and the thread
-between. So a whole history runs in one thread on one event loop, and comes out the same every time.
+Behind them are the real libraries and the stand-ins; only the network and the thread between are left out.
+Therefore a whole history runs in one thread on one event loop and gives the same result every time.
 """
 
 from __future__ import annotations
@@ -101,10 +101,11 @@ class _Request:
 
 @dataclass
 class Heard:
-    """What the program was told by providers, and what it asked for.
+    """The answers that the program got from providers, and the requests it made.
 
-    `seen`: each subscription as answered since all was in step; `first`: as first answered; `confirmed`: how
-    many answers showed it cancelled; `lies`: subscriptions whose last answer was bent by a fault.
+    `seen`: each subscription as answered since everything was in step; `first`: as first answered;
+    `confirmed`: how many answers showed it cancelled; `lies`: subscriptions whose last answer was altered by
+    a fault.
     """
 
     seen: dict[str, list[Obj]] = field(default_factory=lambda: defaultdict(list))

@@ -44,11 +44,12 @@ class Letter:
 
 @dataclass
 class Mail:
-    """What the local Stripe and the local PayPal send. `way` is how the next `left` notifications travel.
+    """The notifications of the local Stripe and the local PayPal. `way` decides how the next `left` of them
+    travel.
 
     direct; double: twice at once; lost: never; late: after `seconds`; swapped: held until released, the
-    newest first; thin and old: in another shape, at Stripe. That PayPal took a payment back is never lost:
-    nothing else tells of it.
+    newest first; thin and old: in another shape, at Stripe. PayPal's notification of a reversed payment is
+    never lost, because there is no other sign of it.
     """
 
     world: World

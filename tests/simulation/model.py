@@ -1,6 +1,6 @@
-"""What the roles must be, told from the rules in docs/access.md and from what the provider holds.
+"""Says which roles are right, by the rules in docs/access.md and the provider's data.
 
-Written without billing/: it reads the providers' own objects and what people did, and never the ledger.
+It is written without billing/: it reads the providers' own objects and what people did, and never the ledger.
 Answers are yes, no, or None where the rules leave it open.
 """
 
@@ -31,9 +31,9 @@ class Block:
 
 @dataclass
 class Decision:
-    """What an admin decided about a member; its blocks are lifted together. `paid`: until when the time of a
-    subscription was paid that it ended at once, where that is known for certain; `gone`: what had ended
-    before, as was known."""
+    """An admin's decision about a member; its blocks are lifted together. `paid`: the end of the paid time
+    of a subscription that the decision ended at once, if that is certain; `gone`: the subscriptions that
+    were known to have ended before."""
 
     guild: int
     member: int
@@ -68,11 +68,11 @@ class PlanFacts:
 
 @dataclass
 class Model:
-    """Who bought what, what was decided, and whose each role is.
+    """Purchases, decisions, and the source of each role.
 
-    `owners`: subscription -> (guild, member), known from whose page was paid. `whose`: who gave a member's
-    role: the bot, a hand, or unclear; where it is not there: asked for in vain, taken by hand, or lost by
-    leaving. `days`: subscription -> what is given back of it; `lifting`: decisions that are being lifted.
+    `owners`: subscription -> (guild, member), by whose page was paid. `whose`: the giver of a member's role:
+    the bot, a hand, or unclear; for an absent role: requested in vain, taken by hand, or lost by leaving.
+    `days`: subscription -> the days of it that were given back; `lifting`: decisions that are being lifted.
     """
 
     stripe: World
@@ -98,7 +98,7 @@ class Model:
         return self.stripe.tables.get("subscription", {})
 
     def own(self, guild: int, member: int) -> list[Obj]:
-        """What this member bought in that server."""
+        """The subscriptions that this member bought in that server."""
         truth = self.truth()
         return [truth[name] for name, owner in self.owners.items() if owner == (guild, member)]
 
@@ -177,7 +177,7 @@ class Model:
         return found
 
     def days_of(self, guild: int, member: int) -> list[Days]:
-        """What was given back to them there."""
+        """The days that were given back to them there."""
         return [days for name, days in self.days.items() if self.owners[name] == (guild, member)]
 
     def lost_beside(self, sub_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""What happens at PayPal, by the hand of payers, of the owner, and of PayPal itself."""
+"""Actions at PayPal by payers, by the owner, and by PayPal itself."""
 
 from __future__ import annotations
 

@@ -153,7 +153,8 @@ class PayPalWire:
             self._heard.changes.append((question.method, where[4]))
 
     def _heard_now(self, question: _Question, status: int, body: bytes) -> bytes:
-        """What is recorded is asked for with its failures; who bought it is all that the others tell."""
+        """Note an answer. A recorded subscription is fetched with its failures; the other answers tell
+        only its buyer."""
         where = question.path.split("/")
         if status != 200 or where[3] != "subscriptions" or "fields" not in question.query:
             return body

@@ -1,6 +1,6 @@
-"""What an agreement with PayPal gives, told from docs/access.md and from what PayPal holds.
+"""Says what an agreement with PayPal gives, by docs/access.md and PayPal's data.
 
-A view is an agreement as it is, or as an answer showed it: as much of it as decides anything.
+A view is an agreement as it is, or as an answer showed it: those of its fields that decide anything.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class PayPalRules:
         return None if now < most else False
 
     def _in_grace(self, sub: Obj, now: float) -> bool | None:
-        """From when the payment failed first, or fell due within the day before. Who was shown only a later
-        failure may count from that one."""
+        """The days of grace begin with the first failed payment, or when it fell due within the day
+        before. A program that was shown only a later failure may count from that one."""
         if sub["last"] is None and sub["failed"] - sub["created"] < DAY:
             return False
         first = min(self._declined(sub), default=sub["failed"])

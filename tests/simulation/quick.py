@@ -112,7 +112,7 @@ class QuickStage(Stage):
         return self.path.with_name(f"{self.path.name}.count")
 
     async def start(self) -> None:
-        """What bot.py composes, with the network taken out."""
+        """Compose the program as bot.py does, without the network."""
         worker: list[Worker] = []
 
         def wake(works: Set[QueueName]) -> None:
@@ -252,7 +252,7 @@ class QuickStage(Stage):
 
 
 def _break_off(worker: Worker) -> None:
-    """What it has begun stays as it is, as when the power fails."""
+    """Stop at once and leave its unfinished work as it is, as a power failure does."""
     for task in worker._tasks:
         task.cancel()
     for task in sorted(asyncio.all_tasks(), key=lambda task: (len(task.get_name()), task.get_name())):

@@ -38,7 +38,7 @@ class Page:
 
 
 class Post(Protocol):
-    """What the local Stripe sends, on its way."""
+    """A notification of the local Stripe on its way."""
 
     lost: int
 
@@ -60,11 +60,11 @@ def _nobody_listens(what: object) -> None:
 
 
 class Stage(ABC):
-    """Two servers, three members and an owner, two plans that share a role and one beside them.
+    """Two servers, three members and an owner, two plans that share a role, and a third plan.
 
     `most_faults`: how often one fault strikes at most. `is_vague`: it is not known which calls failed.
-    `may_repeat`: something was said and could not be noted as said. `unsure`: a provider has failed.
-    `unnoticed`: who came back in a way that only a sweep finds. `revoking`: orders under way.
+    `may_repeat`: a message was sent but could not be recorded as sent. `unsure`: a provider has failed.
+    `unnoticed`: members whose return only a sweep finds. `revoking`: revocations under way.
     """
 
     mail: Post
@@ -132,7 +132,7 @@ class Stage(ABC):
 
     @abstractmethod
     async def start(self) -> None:
-        """What bot.py composes."""
+        """Compose the program as bot.py does."""
 
     @abstractmethod
     async def stop(self, *, abrupt: bool = False) -> None:
@@ -153,7 +153,7 @@ class Stage(ABC):
         return plan
 
     def know(self, plans: list[Plan]) -> None:
-        """What is on sale from now on."""
+        """Put these plans on sale."""
         self.plans = plans
         for plan, (_, _, product, _) in zip(plans, SOLD, strict=True):
             products = {self.products[product], self.paypal_products[product]}
@@ -201,12 +201,12 @@ class Stage(ABC):
             self.model.whose[guild, member, role] = "asked"
 
     def all_unclear(self) -> None:
-        """What was about to be given when the end came may have been given, for all that is known."""
+        """Roles that were about to be given when the program ended may have been given: mark them unclear."""
         for grant in self.rows("SELECT guild_id, member_id, role_id FROM role_grants"):
             self.unclear(*grant)
 
     def rows(self, query: str, *values: Any) -> list[Any]:
-        """What stands in the ledger's file, read beside the program."""
+        """Rows of the ledger's file, read in parallel to the program."""
         if self._beside is None:
             self._beside = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)
         return self._beside.execute(query, values).fetchall()

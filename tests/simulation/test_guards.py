@@ -18,12 +18,12 @@ pytestmark = pytest.mark.slow
 CASES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("guards.json").read_text("utf-8"))
 
 
-def test_every_guard_has_its_history() -> None:
+def test_every_guard_has_a_history_that_needs_it() -> None:
     assert {case["guard"] for case in CASES} == set(GUARDS)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["guard"])
-def test_without_its_guard_a_history_goes_wrong(case: dict[str, Any]) -> None:
+def test_a_history_fails_without_its_guard(case: dict[str, Any]) -> None:
     history = History.from_json({name: value for name, value in case.items() if name != "guard"})
     assert run(history) == []
     with without(case["guard"]):

@@ -1,4 +1,4 @@
-"""Whatever members, admins, providers and networks do, all comes out as the rules say (docs/promises.md)."""
+"""Random histories of members, admins, providers and networks end as the rules say (docs/promises.md)."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def test_every_history_ends_in_the_providers_truth(first: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(WIRED))
-async def test_over_real_sockets_as_well(seed: int, tmp_path: Path) -> None:
+async def test_a_history_over_real_sockets_ends_in_the_providers_truth(seed: int, tmp_path: Path) -> None:
     history = draw(seed)
     assert await play(history, wired(tmp_path / "ledger.db", history.intent)) == [], listed(history)
 
 
 @pytest.mark.parametrize("case", json.loads(CASES.read_text("utf-8")), ids=lambda case: case["why"])
-def test_what_once_went_wrong(case: dict[str, Any]) -> None:
+def test_histories_that_once_failed_end_in_the_providers_truth(case: dict[str, Any]) -> None:
     assert run(History.from_json({k: v for k, v in case.items() if k != "why"})) == []

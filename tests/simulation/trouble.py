@@ -1,4 +1,4 @@
-"""What goes wrong around the program: Stripe, Discord and the disk, and how it ends."""
+"""Faults around the program, of Stripe, Discord and the disk, and their ends."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# Makes "environments" of itself and notes what is installed. What it is stands in a file, as on a host whose
+# Makes "environments" of itself and notes what is installed. A file holds its version, as on a host whose
 # Python is replaced.
 PYTHON = """#!/bin/sh
 case "$*" in
@@ -36,7 +36,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def install(home: Path) -> str:
-    """What `make install` says."""
+    """The output of `make install`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     command = ["make", "--no-print-directory", "install", "PYTHON=./python"]
     done = subprocess.run(command, cwd=home, env=kept, capture_output=True, text=True, check=False)
@@ -44,7 +44,7 @@ def install(home: Path) -> str:
     return done.stdout
 
 
-def test_it_is_made_once(home: Path) -> None:
+def test_make_install_makes_the_environment_once(home: Path) -> None:
     said = install(home)
     assert "Making .venv" in said
     assert "Installing" in said
@@ -54,7 +54,7 @@ def test_it_is_made_once(home: Path) -> None:
 
 
 @pytest.mark.parametrize("now", ["3.13.0 /usr/bin/python3.13", "3.12.1 /opt/bin/python3.12"])
-def test_another_interpreter_makes_it_anew(home: Path, now: str) -> None:
+def test_make_install_rebuilds_the_environment_for_another_interpreter(home: Path, now: str) -> None:
     install(home)
     (home / ".venv" / "of-the-old-one").touch()
     (home / "version").write_text(f"{now}\n")
@@ -65,7 +65,9 @@ def test_another_interpreter_makes_it_anew(home: Path, now: str) -> None:
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_one_whose_interpreter_does_not_start_is_made_anew(home: Path, gone: bool) -> None:
+def test_make_install_rebuilds_an_environment_whose_interpreter_does_not_start(
+    home: Path, gone: bool
+) -> None:
     install(home)
     python = home / ".venv" / "bin" / "python"
     python.unlink()
@@ -75,13 +77,13 @@ def test_one_whose_interpreter_does_not_start_is_made_anew(home: Path, gone: boo
     assert "Making" not in install(home)
 
 
-def test_one_from_before_is_made_anew(home: Path) -> None:
+def test_make_install_rebuilds_an_environment_without_a_noted_interpreter(home: Path) -> None:
     install(home)
     (home / ".venv" / ".interpreter").unlink()
     assert "Making .venv" in install(home)
 
 
-def test_packages_alone_are_installed_anew_where_the_lock_changed(home: Path) -> None:
+def test_make_install_only_reinstalls_packages_if_the_lock_changed(home: Path) -> None:
     install(home)
     lock = home / "requirements.lock"
     later = (home / ".venv" / ".runtime").stat().st_mtime + 10

@@ -17,23 +17,23 @@ GUARDS = load_guards()
 GUARD = Guard("adding", 1, "program.add", "a + b", "a - b", ("test_program.py",))
 
 
-def test_there_are_many_each_of_its_own_name() -> None:
+def test_guards_are_many_and_have_distinct_names() -> None:
     assert len({guard.name for guard in GUARDS}) == len(GUARDS) > 60
 
 
 @pytest.mark.parametrize("text", ["a * b", "a + b + (a + b)"])
-def test_a_table_that_has_rotted_is_told(text: str) -> None:
+def test_a_guard_whose_text_is_gone_is_reported(text: str) -> None:
     with pytest.raises(ValueError, match="adding"):
         without(GUARD, text, Place(Path("program.py"), 0, 1))
 
 
-def test_a_guard_is_found_by_the_function_that_it_stands_in(tree: Path) -> None:
+def test_a_guard_is_found_by_the_function_that_holds_it(tree: Path) -> None:
     (tree / "folder").mkdir()
     (tree / "program.py").rename(tree / "folder" / "program.py")
     assert find_place(GUARD, find_places(tree)) == Place(Path("folder/program.py"), 0, 2)
 
 
-def test_a_name_that_two_functions_have_is_told(tree: Path) -> None:
+def test_a_guard_in_a_function_name_that_occurs_twice_is_reported(tree: Path) -> None:
     (tree / "folder").mkdir()
     (tree / "folder" / "program.py").write_text("def add(a, b): ...\n")
     with pytest.raises(ValueError, match="2 definitions"):
@@ -54,25 +54,25 @@ def tree(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_test_that_notices_is_named_and_all_is_put_back(tree: Path) -> None:
+def test_a_noticing_test_is_named_and_the_source_is_restored(tree: Path) -> None:
     assert try_without(GUARD, tree).noticed == "test_program.py::test_adding"
     assert "a + b" in (tree / "program.py").read_text()
 
 
 @pytest.mark.slow
-def test_a_program_that_cannot_be_read_shows_nothing(tree: Path) -> None:
+def test_a_mutant_with_a_syntax_error_proves_nothing(tree: Path) -> None:
     assert try_without(replace(GUARD, new="a +"), tree).noticed is None
 
 
 @pytest.mark.slow
-def test_tests_that_never_end_show_nothing(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tests_that_never_end_prove_nothing(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mutants, "LONGEST", 1)
     assert try_without(replace(GUARD, new="a", tests=("test_endless.py",)), tree).noticed is None
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("second", "shown"), [("test_program.py", True), ("test_nothing.py", False)])
-def test_all_must_be_noticed(
+def test_the_run_fails_unless_every_guard_is_noticed(
     tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], second: str, shown: bool
 ) -> None:
     monkeypatch.setattr(mutants, "ROOT", tree)
@@ -82,7 +82,7 @@ def test_all_must_be_noticed(
 
 
 @pytest.mark.slow
-def test_what_fails_with_every_guard_in_its_place_shows_nothing(
+def test_a_test_that_fails_with_all_guards_in_place_proves_nothing(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tree / "test_program.py").write_text("def test_adding():\n    assert False\n")

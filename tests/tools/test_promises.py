@@ -17,7 +17,7 @@ PROMISES = load_promises()
 NAMED = {test for promise in PROMISES for test in promise.tests}
 
 
-def test_the_page_is_made_from_the_tables() -> None:
+def test_the_promises_page_equals_the_one_made_from_its_tables() -> None:
     assert page() == TEXT, "make promises N=page rewrites it"
 
 
@@ -28,11 +28,11 @@ def test_every_promise_has_tests_and_guards() -> None:
     assert [test for test in NAMED if not (ROOT / test).is_file()] == []
 
 
-def test_every_file_that_makes_faults_proves_a_promise() -> None:
+def test_every_file_of_attacks_is_listed_under_a_promise() -> None:
     assert promises.unnamed() == []
 
 
-def test_the_front_page_says_the_same() -> None:
+def test_the_readme_lists_the_same_promises() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     assert re.findall(r"^\d+\. (.+)$", readme.split("twelve promises", 1)[1], re.MULTILINE)[:12] == [
         promise.title for promise in PROMISES
@@ -47,7 +47,7 @@ def test_the_front_page_says_the_same() -> None:
         ("nothing to count, 3 times", {}),
     ],
 )
-def test_what_a_test_says_that_it_played_is_counted(said: str, found: dict[str, int]) -> None:
+def test_printed_numbers_of_played_cases_are_counted(said: str, found: dict[str, int]) -> None:
     assert played(said) == found
 
 
@@ -65,7 +65,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-def test_what_passed_is_counted_and_a_failure_spoils_it_all(small: Path) -> None:
+def test_passed_tests_are_counted_and_one_failure_gives_no_result(small: Path) -> None:
     assert run(["test_it.py"]) == {"test_it.py": {"tests": 2, "points": 7}}
     assert run(["test_it.py", "test_red.py"]) is None
 

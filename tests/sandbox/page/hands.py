@@ -1,4 +1,4 @@
-"""What a person does at the page, by what they can see and press there."""
+"""Actions of a person at the page, by what they can see and press there."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ HIDDEN = """all => all.filter(one => {
 HOSTILE = '<img src=x onerror="document.title=1"> **Gold** <b>'
 
 
-async def test_a_slash_offers_what_is_registered_for_this_person_here(page: Page) -> None:
+async def test_typing_a_slash_offers_the_commands_registered_for_this_person_and_place(page: Page) -> None:
     box = page.get_by_role("combobox", name="Message")
     await box.fill("/")
     offered = page.get_by_role("option")
@@ -45,14 +45,14 @@ async def test_a_slash_offers_what_is_registered_for_this_person_here(page: Page
 @pytest.mark.parametrize(
     ("name", "telling"), [("Mia", "/cancel"), ("Ada", "/revoke"), ("Ada", "/plans settings")]
 )
-async def test_every_command_is_there_to_be_pressed(page: Page, name: str, telling: str) -> None:
+async def test_every_command_has_a_button(page: Page, name: str, telling: str) -> None:
     await be(page, name)
     chips = page.get_by_label("Commands to try").get_by_role("button")
     await expect(chips.filter(has_text=telling)).to_be_visible()
     assert await chips.evaluate_all(HIDDEN) == []
 
 
-async def test_what_is_spare_can_be_copied_and_put_on_sale(page: Page, context: BrowserContext) -> None:
+async def test_the_spare_role_and_prices_can_be_copied_and_sold(page: Page, context: BrowserContext) -> None:
     spare = page.get_by_role("region", name="Not on sale yet")
     await expect(spare).to_be_hidden()
     await context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -70,7 +70,7 @@ async def test_what_is_spare_can_be_copied_and_put_on_sale(page: Page, context: 
     await expect(newest(page)).to_contain_text("PayPal: €3.00 a month")
 
 
-async def test_options_suggest_as_they_are_registered(page: Page) -> None:
+async def test_options_with_autocomplete_show_suggestions(page: Page) -> None:
     await begin(page, "/subscribe")
     await page.get_by_role("button", name="+ plan").click()
     options = page.get_by_role("option")
@@ -83,7 +83,7 @@ async def test_options_suggest_as_they_are_registered(page: Page) -> None:
     await expect(newest(page)).not_to_contain_text("Gold for a year")
 
 
-async def test_pickers_and_choices_send_what_they_name(page: Page, stage: Stage) -> None:
+async def test_pickers_and_choices_send_the_value_of_the_shown_name(page: Page, stage: Stage) -> None:
     await be(page, "Ada")
     await begin(page, "/plans add")
     await fill_option(page, "name", "Silver")
@@ -99,7 +99,7 @@ async def test_pickers_and_choices_send_what_they_name(page: Page, stage: Stage)
     await expect(newest(page)).to_contain_text("Hidden")
 
 
-async def test_a_required_option_is_asked_for_before_anything_is_sent(page: Page) -> None:
+async def test_a_command_without_a_required_option_is_not_sent(page: Page) -> None:
     await be(page, "Ada")
     box = page.get_by_role("combobox", name="Message")
     await box.fill("/revoke ")
@@ -109,7 +109,7 @@ async def test_a_required_option_is_asked_for_before_anything_is_sent(page: Page
     assert await page.locator("#messages article").count() == before
 
 
-async def test_the_keyboard_is_enough(page: Page) -> None:
+async def test_every_action_of_the_page_works_with_the_keyboard(page: Page) -> None:
     await page.keyboard.press("/")
     await page.keyboard.type("subscri")
     await page.keyboard.press("ArrowDown")
@@ -120,7 +120,7 @@ async def test_the_keyboard_is_enough(page: Page) -> None:
     await expect(page.get_by_role("combobox", name="Message")).to_be_focused()
 
 
-async def test_arrows_go_from_person_to_person(page: Page) -> None:
+async def test_arrow_keys_switch_between_people(page: Page) -> None:
     people = {name: page.get_by_role("radio", name=name) for name in ("Mia", "Tom", "Ada")}
     await people["Mia"].focus()
     for key, name in (("ArrowDown", "Tom"), ("ArrowLeft", "Mia"), ("ArrowUp", "Ada"), ("ArrowRight", "Mia")):
@@ -130,7 +130,7 @@ async def test_arrows_go_from_person_to_person(page: Page) -> None:
     assert [await one.get_attribute("tabindex") for one in people.values()] == ["0", "-1", "-1"]
 
 
-async def test_what_people_type_is_shown_as_text(page: Page, stage: Stage) -> None:
+async def test_html_that_people_type_is_shown_as_text(page: Page, stage: Stage) -> None:
     edit = {"plan": "Platinum", "name": HOSTILE, "description": HOSTILE}
     await stage.ada.run(stage.general, "plans edit", edit)
     stage.tom.say(stage.general, HOSTILE)
@@ -141,7 +141,7 @@ async def test_what_people_type_is_shown_as_text(page: Page, stage: Stage) -> No
     assert await page.title() == "#general · Dues sandbox"
 
 
-async def test_only_its_reader_sees_an_ephemeral_answer(
+async def test_an_ephemeral_answer_is_shown_to_its_reader_only(
     page: Page, context: BrowserContext, stage: Stage
 ) -> None:
     await type_command(page, "/subscribe")
@@ -163,7 +163,7 @@ async def test_two_windows_show_the_same_world_to_two_people(
     await expect(newest(other)).to_contain_text("Mia")
 
 
-async def test_components_are_drawn_and_work(page: Page, stage: Stage) -> None:
+async def test_each_kind_of_component_is_drawn_and_works(page: Page, stage: Stage) -> None:
     """Everything that the bot could send, and that its cards of today do not all use."""
     text = "# Head\n- one\n> said\n-# small\n`code` <t:1700000000:D> <#%d> ||hidden|| [a](https://x.example/)"
     message = Message(
@@ -198,13 +198,13 @@ def _several() -> dict[str, object]:
     return shape | {"options": options}
 
 
-async def test_a_refusal_is_told_in_words(page: Page, stage: Stage) -> None:
+async def test_a_refusal_is_shown_as_a_sentence(page: Page, stage: Stage) -> None:
     stage.world.ack_seconds = 0.0
     await type_command(page, "/subscriptions")
     await expect(page.locator("#toasts")).to_contain_text("Dues did not answer in 0 s.")
 
 
-async def test_notifications_can_come_twice_and_late(page: Page, stage: Stage) -> None:
+async def test_the_page_can_deliver_notifications_twice_and_late(page: Page, stage: Stage) -> None:
     await page.get_by_role("switch", name="twice").check()
     await page.get_by_role("switch", name="10 s late").check()
     await expect(page.get_by_role("switch", name="10 s late")).to_be_checked()
@@ -216,7 +216,7 @@ async def test_notifications_can_come_twice_and_late(page: Page, stage: Stage) -
     await expect(page.locator("#events li").first).to_contain_text("✓ 200 200")
 
 
-async def test_a_day_on(page: Page, stage: Stage) -> None:
+async def test_the_button_a_day_on_turns_the_clock_by_a_day(page: Page, stage: Stage) -> None:
     before = stage.clock.now()
     shown = await page.locator(".day").inner_text()
     await page.get_by_role("button", name="A day on").click()
@@ -224,7 +224,7 @@ async def test_a_day_on(page: Page, stage: Stage) -> None:
     assert stage.clock.now() - before >= DAY
 
 
-async def test_a_narrow_screen_has_all_of_it_in_drawers(page: Page) -> None:
+async def test_on_a_narrow_screen_both_sides_open_as_drawers(page: Page) -> None:
     await page.set_viewport_size({"width": 390, "height": 800})
     await expect(page.locator("#left")).to_be_hidden()
     await page.get_by_role("button", name="People and places").click()

@@ -39,7 +39,7 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_the_measure() -> None:
+def test_contrast_of_known_colours_is_computed_as_wcag_says() -> None:
     assert round(contrast("#fff", "#000000"), 1) == 21
     assert round(contrast("#767676", "#fff"), 2) == 4.54
 
@@ -47,13 +47,13 @@ def test_the_measure() -> None:
 @pytest.mark.parametrize(
     "selector", [".app", ".unread", ".avatar.bot", ".button.success", ".button.danger", "#offline"]
 )
-def test_white_on_a_coloured_ground(selector: str) -> None:
+def test_white_text_on_each_coloured_ground_has_enough_contrast(selector: str) -> None:
     grounds = colours_of(selector, "background")
     assert grounds
     assert min(contrast("#fff", ground) for ground in grounds) >= 4.5
 
 
-def test_letters_on_faces() -> None:
+def test_letters_on_avatars_have_enough_contrast() -> None:
     found = re.search(r"const FACES = \[(.+)\]", (STATIC / "dom.js").read_text("utf-8"))
     assert found is not None
     faces = re.findall(r"#[0-9a-f]{6}", found[1])
@@ -62,5 +62,5 @@ def test_letters_on_faces() -> None:
 
 
 @pytest.mark.parametrize("ink", ["--ink", "--soft", "--faint", "--link", "--warn"])
-def test_text_on_every_ground(ink: str) -> None:
+def test_text_on_every_ground_has_enough_contrast(ink: str) -> None:
     assert min(contrast(VARIABLES[ink], VARIABLES[ground]) for ground in GROUNDS) >= 4.5

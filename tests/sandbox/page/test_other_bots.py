@@ -46,7 +46,7 @@ async def test_a_form_opens_is_filled_and_sent(page: Page) -> None:
     await expect(form).to_be_hidden()
 
 
-async def test_a_form_can_be_left(page: Page) -> None:
+async def test_a_form_can_be_dismissed(page: Page) -> None:
     await type_command(page, "/choose")
     await newest(page).get_by_role("button", name="Ask").click()
     await page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
@@ -62,7 +62,7 @@ async def test_menus_send_what_was_chosen(page: Page) -> None:
     await expect(page.get_by_text("plan s", exact=True)).to_be_visible()
 
 
-async def test_a_card_with_all_sorts_of_buttons(page: Page) -> None:
+async def test_a_card_with_every_kind_of_button_is_drawn(page: Page) -> None:
     await type_command(page, "/card")
     await newest(page).get_by_role("button", name="Count 1").click()
     await expect(newest(page)).to_contain_text("Counted to 2 for @Mia")
@@ -73,7 +73,7 @@ async def test_a_card_with_all_sorts_of_buttons(page: Page) -> None:
     assert await link.get_attribute("target") == "_blank"
 
 
-async def test_numbers_and_people_are_sent_as_such(page: Page) -> None:
+async def test_numbers_and_people_are_sent_with_their_types(page: Page) -> None:
     await begin(page, "/hello")
     await fill_option(page, "loudness", "3")
     await send(page)
@@ -85,7 +85,7 @@ async def test_numbers_and_people_are_sent_as_such(page: Page) -> None:
     await expect(newest(page)).to_contain_text("picked PLAN 29 for Tom")
 
 
-async def test_a_bot_that_thinks_is_seen_thinking(page: Page, stage: Stage) -> None:
+async def test_a_deferred_answer_is_shown_as_thinking(page: Page, stage: Stage) -> None:
     held = stage.discord.faults.hold("PATCH", "/webhooks/*")
     await type_command(page, "/subscriptions")
     await expect(newest(page)).to_contain_text("Dues is thinking…")
@@ -94,7 +94,7 @@ async def test_a_bot_that_thinks_is_seen_thinking(page: Page, stage: Stage) -> N
     await expect(page.get_by_text("is thinking…")).to_have_count(0)
 
 
-async def test_a_bot_that_does_not_answer_is_told_of(page: Page, stage: Stage) -> None:
+async def test_a_bot_that_does_not_answer_is_reported(page: Page, stage: Stage) -> None:
     stage.world.ack_seconds = 0.3
     await type_command(page, "/silent")
     await expect(page.locator("#toasts")).to_contain_text("Small did not answer in 0.3 s.")

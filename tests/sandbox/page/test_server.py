@@ -46,7 +46,7 @@ async def look(http: aiohttp.ClientSession, server: PageServer, who: str) -> dic
     ],
 )
 @pytest.mark.parametrize("path", ["events", "main.js"])
-async def test_strangers_are_refused(
+async def test_the_page_refuses_other_hosts_names_and_origins(
     http: aiohttp.ClientSession, server: PageServer, path: str, headers: dict[str, str]
 ) -> None:
     async with http.get(server.url + path, headers=headers) as answer:
@@ -54,7 +54,7 @@ async def test_strangers_are_refused(
         assert "Mia" not in await answer.text()
 
 
-async def test_another_sites_form_moves_nobody(
+async def test_another_sites_form_has_no_effect(
     http: aiohttp.ClientSession, server: PageServer, stage: Stage
 ) -> None:
     body = json.dumps({"place": "general", "text": "forged"})
@@ -64,7 +64,7 @@ async def test_another_sites_form_moves_nobody(
     assert stage.mia.messages(stage.general) == []
 
 
-async def test_nothing_of_elsewhere_can_run_in_the_page(
+async def test_the_pages_policy_allows_no_foreign_scripts(
     http: aiohttp.ClientSession, server: PageServer
 ) -> None:
     async with http.get(server.url) as answer:
@@ -75,7 +75,7 @@ async def test_nothing_of_elsewhere_can_run_in_the_page(
     assert "//" not in markup.replace("<!doctype", "").replace("http://www.w3.org", "")
 
 
-async def test_each_sees_their_own_picture(
+async def test_each_person_gets_their_own_snapshot(
     http: aiohttp.ClientSession, server: PageServer, stage: Stage
 ) -> None:
     await stage.mia.run(stage.general, "subscribe")
@@ -110,7 +110,7 @@ async def test_each_sees_their_own_picture(
         ("say", [1]),
     ],
 )
-async def test_what_makes_no_sense_is_refused_in_words(
+async def test_a_malformed_action_is_refused_with_a_sentence(
     http: aiohttp.ClientSession, server: PageServer, action: str, body: Any
 ) -> None:
     status, found = await act(http, server, action, body)
@@ -118,21 +118,21 @@ async def test_what_makes_no_sense_is_refused_in_words(
     assert found["error"].endswith(".")
 
 
-async def test_what_discord_would_not_offer_is_refused_in_its_words(
+async def test_an_action_that_discord_would_not_offer_is_refused_with_its_reason(
     http: aiohttp.ClientSession, server: PageServer
 ) -> None:
-    wish = {"as": "Tom", "place": "general", "command": "revoke", "options": {}}
-    status, found = await act(http, server, "command", wish)
+    body = {"as": "Tom", "place": "general", "command": "revoke", "options": {}}
+    status, found = await act(http, server, "command", body)
     assert (status, "permission" in found["error"]) == (409, True)
 
 
-async def test_nobody_presses_what_another_sees(
+async def test_a_person_cannot_press_a_button_of_anothers_ephemeral_message(
     http: aiohttp.ClientSession, server: PageServer, stage: Stage
 ) -> None:
     await stage.ada.run(stage.general, "plans list")
     reply = await stage.mia.run(stage.general, "subscribe")
-    wish = {"as": "Tom", "message": str(reply.message.id), "custom_id": "x"}
-    status, found = await act(http, server, "press", wish)
+    body = {"as": "Tom", "message": str(reply.message.id), "custom_id": "x"}
+    status, found = await act(http, server, "press", body)
     assert (status, found["error"]) == (409, "Tom does not see this message.")
 
 
@@ -144,7 +144,7 @@ async def test_an_unknown_action_and_a_body_too_large_are_refused(
         assert answer.status == 413
 
 
-async def test_the_ledger_is_told_in_names(
+async def test_the_pages_ledger_names_people_and_roles(
     http: aiohttp.ClientSession, server: PageServer, stage: Stage
 ) -> None:
     reply = await stage.mia.run(stage.general, "subscribe", {"plan": "Gold"})
@@ -158,7 +158,7 @@ async def test_the_ledger_is_told_in_names(
     assert "notice channel: #dues-notices, plan switching: True" in [row["after"] for row in rows]
 
 
-async def test_every_button_of_stripes_dashboard(
+async def test_every_button_of_stripes_dashboard_has_its_effect(
     http: aiohttp.ClientSession, server: PageServer, stage: Stage
 ) -> None:
     reply = await stage.mia.run(stage.general, "subscribe", {"plan": "Gold"})
@@ -187,7 +187,7 @@ async def test_every_button_of_stripes_dashboard(
     await stage.settle()
 
 
-async def test_every_button_of_paypals_dashboard(
+async def test_every_button_of_paypals_dashboard_has_its_effect(
     http: aiohttp.ClientSession, server: PageServer, stage: Stage
 ) -> None:
     """Each as long as it fits, with what it does to the agreement or the payment."""
@@ -223,19 +223,19 @@ async def test_every_button_of_paypals_dashboard(
 
 
 @pytest.mark.parametrize("do", ["refund", "reverse"])
-async def test_a_payment_at_paypal_is_taken_back_once(
+async def test_a_paypal_payment_can_be_reversed_only_once(
     http: aiohttp.ClientSession, server: PageServer, stage: Stage, do: str
 ) -> None:
     reply = await stage.mia.run(stage.general, "subscribe", {"plan": "Gold"})
     stage.paypal.approve(str(reply.button("Pay €5.00 a month with PayPal").url))
-    wish = {"do": do, "subscription": stage.paypal.world.all("subscription")[-1].id}
-    assert (await act(http, server, "desk", wish))[0] == 200
-    assert (await act(http, server, "desk", wish))[0] == 400
+    body = {"do": do, "subscription": stage.paypal.world.all("subscription")[-1].id}
+    assert (await act(http, server, "desk", body))[0] == 200
+    assert (await act(http, server, "desk", body))[0] == 400
     assert [sale.status for sale in stage.paypal.world.all("sale")] == ["REFUNDED"]
     await stage.settle()
 
 
-async def test_a_page_that_nobody_agreed_on_is_no_subscription(
+async def test_an_unapproved_paypal_page_is_not_listed_as_a_subscription(
     http: aiohttp.ClientSession, server: PageServer, stage: Stage
 ) -> None:
     await stage.mia.run(stage.general, "subscribe", {"plan": "Gold"})
@@ -243,7 +243,7 @@ async def test_a_page_that_nobody_agreed_on_is_no_subscription(
     assert (await look(http, server, "Mia"))["subscriptions"] == []
 
 
-async def test_what_both_providers_sent_is_told_newest_first(
+async def test_notifications_of_both_providers_are_listed_newest_first(
     http: aiohttp.ClientSession, server: PageServer, stage: Stage
 ) -> None:
     assert (await act(http, server, "deliveries", {"double": True}))[0] == 200

@@ -28,7 +28,7 @@ def role(scene: DiscordScene) -> dict[str, Any]:
 
 
 def found(checked: Conformance) -> list[str]:
-    """What was found, taken out so that the fixture does not fail the test for it."""
+    """Return the findings, and remove them so that the fixture does not fail the test."""
     violations = checked.violations.copy()
     checked.violations.clear()
     return violations

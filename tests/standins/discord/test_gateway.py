@@ -190,7 +190,7 @@ async def test_zlib_stream(server: DiscordServer) -> None:
 
 
 async def test_zstd_stream(server: DiscordServer) -> None:
-    """What Python 3.14 asks for: one stream of zstd, or text where this Python has none."""
+    """Clients on Python 3.14 ask for one stream of zstd; a server whose Python has none sends text."""
     pack = packer("zstd-stream")
     async with aiohttp.ClientSession() as session:
         url = server.gateway_url + JSON + "&compress=zstd-stream"

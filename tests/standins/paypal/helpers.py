@@ -1,4 +1,4 @@
-"""What the tests of the local PayPal share."""
+"""Helpers of the tests of the local PayPal."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ async def test_it_sees_a_wrong_event(
 
 
 def test_every_route_of_the_documents_at_hand_is_known_or_left_out(checker: Conformance) -> None:
-    """What has no part is written down in the decision: webhook lookups and balances."""
+    """The decision lists the routes without an implementation: webhook lookups and balances."""
     ours = {(one.method, one.path) for one in ROUTES if one.spec}
     theirs = {
         (method.upper(), path)

@@ -52,7 +52,7 @@ async def test_it_is_refused(
 
 
 async def test_the_trap_counts_who_follows(client: Client, fake: PayPalServer, receiver: Receiver) -> None:
-    """What "redirect" and "wrong host" lead to is a certificate that would pass."""
+    """The addresses of "redirect" and "wrong host" serve a certificate that would be accepted."""
     hook = fake.add_webhook(receiver.url)
     event: Any = fake.add_product("Gold") and fake.events[-1]
     await fake.settle()

@@ -1,4 +1,4 @@
-"""What PayPal refuses, the stand-in refuses, in PayPal's words."""
+"""The stand-in refuses requests that PayPal refuses, in PayPal's words."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ async def test_simulated_events_to_an_address_are_signed_for_nobody(
 
 
 def asked(webhook_id: str, headers: dict[str, str], body: bytes) -> bytes:
-    """What a postback sends: the body spliced in as it came."""
+    """The body of a postback: the event spliced in as it came."""
     names = {
         "auth_algo": "AUTH-ALGO",
         "cert_url": "CERT-URL",

@@ -1,4 +1,4 @@
-"""What the tests of the local Stripe share."""
+"""Helpers of the tests of the local Stripe."""
 
 from __future__ import annotations
 

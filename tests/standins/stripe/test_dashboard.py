@@ -1,4 +1,4 @@
-"""What an owner does by hand, seen through the API."""
+"""An owner's manual actions, seen through the API."""
 
 from __future__ import annotations
 

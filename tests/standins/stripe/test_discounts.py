@@ -23,7 +23,7 @@ async def change(client: Client, found: Any, **wanted: Any) -> Any:
 
 
 async def next_due(client: Client, fake: StripeServer, clock: MovableClock, found: Any) -> tuple[int, int]:
-    """What a preview names, and what the next renewal takes."""
+    """The sum that a preview names, and the sum that the next renewal charges."""
     named = await client.v1.invoices.create_preview_async({"subscription": found.id})
     before = (await client.v1.subscriptions.retrieve_async(found.id)).latest_invoice
     item = (await client.v1.subscriptions.retrieve_async(found.id)).items.data[0]

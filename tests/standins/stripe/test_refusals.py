@@ -1,4 +1,4 @@
-"""What Stripe refuses is refused, in Stripe's shapes."""
+"""The stand-in refuses requests that Stripe refuses, in Stripe's shapes."""
 
 from __future__ import annotations
 
