@@ -16,6 +16,7 @@ from billing.ports import Clock
 from config import Settings
 from db.sqlite.backup import back_up, restore
 from db.sqlite.private_files import make_folder
+from i18n.plain import plain_words
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,9 @@ async def _back_up(ledger: Kept, name: str, folder: Path, many: int, now: int) -
         prune(folder, name, many)
         await ledger.record_backup_failed("", now)
     except (DuesError, OSError) as error:
-        why = error.user_message if isinstance(error, DuesError) else f"{folder}: {error.strerror}"
+        why = (
+            plain_words(error.user_message) if isinstance(error, DuesError) else f"{folder}: {error.strerror}"
+        )
         log.error("The daily backup failed, and is tried again in an hour: %s", why)  # noqa: TRY400 - `why` says all
         with suppress(DuesError):
             await ledger.record_backup_failed(why, now)

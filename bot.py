@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+from i18n.plain import plain_words
 from terminal import MISSING, OLD, USAGE, refuse
 
 if sys.version_info < (3, 11):  # noqa: UP036 - somebody will try with one
@@ -132,7 +133,7 @@ def main(arguments: list[str]) -> int:
     except SettingsError as error:
         return tell_refused(error.faults) if arguments == ["check"] else refuse(2, *error.faults)
     except (LedgerError, CannotListen, TokenRefused, Conflict) as error:
-        return refuse(getattr(error, "exit_code", 2), error.user_message)
+        return refuse(getattr(error, "exit_code", 2), plain_words(error.user_message))
     print(USAGE, file=sys.stderr)
     return 2
 

@@ -23,6 +23,7 @@ from config import Settings
 from config_addresses import is_loopback
 from db.sqlite.backup import last_backup
 from db.sqlite.inspection import InspectedLedger, looking
+from i18n.plain import plain_words
 from logs import visible
 from providers.registry import make_providers
 from web.reachability import check_port, check_public
@@ -177,11 +178,12 @@ async def _check_provider(provider: Provider, plans: list[Plan], public_url: str
 
 def table(findings: list[Finding]) -> str:
     """A line a finding, its cure below it where one is needed."""
-    wide = max(len(visible(finding.what)) for finding in findings)
+    wide = max(len(visible(plain_words(finding.what))) for finding in findings)
     lines = []
     for finding in findings:
-        start = f"{_mark(finding)}  {visible(finding.what):<{wide}}  "
-        text = visible(finding.message if finding.ok else f"{finding.message} {finding.cure}")
+        start = f"{_mark(finding)}  {visible(plain_words(finding.what)):<{wide}}  "
+        said = [finding.message] if finding.ok else [finding.message, finding.cure]
+        text = visible(" ".join(map(plain_words, said)))
         # A path or an address stays whole, to be copied.
         whole = TextWrapper(width=_WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
         whole.break_long_words = whole.break_on_hyphens = False

@@ -29,23 +29,26 @@
         ├── LedgerDamaged
         └── LedgerTooNew        written by a later program
 
-`retry` says whether trying again later can help without anybody acting; `user_message` is the sentence for
-the person who meets the fault.
+`retry` says whether trying again later can help without anybody acting. `user_message` is the text for the
+person who runs into the error; its code stays the same whatever its words are.
 """
 
 from __future__ import annotations
 
+from billing.model.texts import Text
+
 
 class DuesError(Exception):
-    """`user_message`: what happened and what to do, for a person. `detail`: for the log, never a secret."""
+    """`message`: what happened and what the person can do; where it is left out, the class has one.
+    `detail`: for the log, in English, and never a secret."""
 
     retry = False
-    user_message = "Something went wrong. Please try again; if it stays, tell the server's admins."
+    user_message: Text | str = Text("error.unexpected")
 
-    def __init__(self, user_message: str | None = None, *, detail: str = "") -> None:
-        if user_message is not None:
-            self.user_message = user_message
-        super().__init__(detail or self.user_message)
+    def __init__(self, message: Text | str | None = None, *, detail: str = "") -> None:
+        if message is not None:
+            self.user_message = message
+        super().__init__(detail or str(self.user_message))
 
 
 class PersonError(DuesError):
@@ -59,7 +62,7 @@ class NotFound(PersonError):
 class NotAllowed(PersonError):
     """The permission is missing."""
 
-    user_message = "You need the Manage Server permission for this."
+    user_message = Text("error.not_admin")
 
 
 class Conflict(PersonError):
@@ -73,53 +76,45 @@ class NotificationError(DuesError):
 class NotAuthentic(NotificationError):
     """No valid signature, or its time lies outside the window."""
 
-    user_message = "The signature does not fit. Check the webhook secret."
+    user_message = Text("error.not_authentic")
 
 
 class Malformed(NotificationError):
     """Signed, but not readable as an event."""
 
-    user_message = "This is not an event."
+    user_message = Text("error.malformed")
 
 
 class ProviderError(DuesError):
     """The payment provider could not do what was asked."""
 
-    user_message = "The payment provider could not do this. Please try again in a few minutes."
+    user_message = Text("error.provider_failed")
 
 
 class ProviderUnavailable(ProviderError):
     """Down, slow, limiting, or its answer was lost. Whether it acted is unknown until fetched."""
 
     retry = True
-    user_message = "The payment provider is not answering just now. Please try again in a few minutes."
+    user_message = Text("error.provider_unavailable")
 
 
 class ProviderRefused(ProviderError):
     """It understood and said no; asking the same again will not help."""
 
-    user_message = (
-        "The payment provider refused this, so nothing was changed there. Please tell the server's admins; "
-        "the bot's log names the reason."
-    )
+    user_message = Text("error.provider_refused")
 
 
 class ProviderNotFound(ProviderRefused):
     """It does not know the object: another account's, or mistyped."""
 
-    user_message = (
-        "The payment provider does not know this, so nothing was changed there. It may belong to another "
-        "account: please tell the server's admins."
-    )
+    user_message = Text("error.provider_not_found")
 
 
 class ProviderMisread(ProviderError):
     """Its answer lacks what the mapping needs, so nothing is concluded from it."""
 
     retry = True
-    user_message = (
-        "The payment provider answered in a way this version does not understand. Nothing was changed."
-    )
+    user_message = Text("error.provider_misread")
 
 
 class DiscordError(DuesError):
@@ -130,7 +125,7 @@ class DiscordUnavailable(DiscordError):
     """Down, limiting, or unclear; try again."""
 
     retry = True
-    user_message = "Discord is not answering just now; this is tried again by itself."
+    user_message = Text("error.discord_unavailable")
 
 
 class GuildOutage(DiscordUnavailable):
@@ -140,49 +135,44 @@ class GuildOutage(DiscordUnavailable):
 class MemberGone(DiscordError):
     """Discord code 10007."""
 
-    user_message = "This person is not in the server; the roles follow when they are back."
+    user_message = Text("error.member_gone")
 
 
 class MembershipPending(DiscordError):
     """Not refused by Discord: a role given to somebody who has not passed the server's membership screening
     would let them past it."""
 
-    user_message = (
-        "This server asks new members to accept its rules first. The roles follow as soon as that is done in "
-        "Discord."
-    )
+    user_message = Text("error.membership_pending")
 
 
 class RoleGone(DiscordError):
     """Discord code 10011."""
 
-    user_message = "The role was deleted. The server's admins set another one with /plans edit."
+    user_message = Text("error.role_gone")
 
 
 class RoleAboveBot(DiscordError):
     """Discord code 50013 with Manage Roles granted: the role stands above the bot's."""
 
-    user_message = (
-        "The role stands above the bot's own. Drag the bot's role higher in Server Settings > Roles."
-    )
+    user_message = Text("error.role_above_bot")
 
 
 class RolesNotPermitted(DiscordError):
     """Discord code 50013 without Manage Roles."""
 
-    user_message = "The bot lacks Manage Roles. Give its role that permission in Server Settings > Roles."
+    user_message = Text("error.roles_not_permitted")
 
 
 class GuildGone(DiscordError):
     """Discord codes 10004 and 50001: the bot is not in that server."""
 
-    user_message = "The bot is not in the server. Invite it again."
+    user_message = Text("error.guild_gone")
 
 
 class MessagesClosed(DiscordError):
     """Discord codes 50007 and 50278."""
 
-    user_message = "This person takes no direct messages."
+    user_message = Text("error.messages_closed")
 
 
 class LedgerError(DuesError):
@@ -195,9 +185,7 @@ class LedgerUnavailable(LedgerError):
     """Full, locked or read-only just now; nothing was recorded."""
 
     retry = True
-    user_message = (
-        "The bot cannot save anything just now, so nothing was changed. Please try again in a minute."
-    )
+    user_message = Text("error.ledger_unavailable")
 
 
 class LedgerNoRoom(LedgerUnavailable):
@@ -210,20 +198,18 @@ class LedgerHeld(LedgerError):
     """Another process has it."""
 
     exit_code = 3
-    user_message = "Another process holds the ledger. Stop it first, or point DATABASE_URL elsewhere."
+    user_message = Text("error.ledger_held")
 
 
 class LedgerDamaged(LedgerError):
     """It cannot be read, or is no ledger."""
 
     exit_code = 4
-    user_message = "The ledger is damaged. Restore a backup, as docs/operations.md tells."
+    user_message = Text("error.ledger_damaged")
 
 
 class LedgerTooNew(LedgerError):
     """A later program wrote it."""
 
     exit_code = 4
-    user_message = (
-        "The ledger was written by a later version of Dues. Start that version, or restore a backup."
-    )
+    user_message = Text("error.ledger_too_new")

@@ -9,6 +9,8 @@ import asyncio
 import math
 from dataclasses import dataclass
 
+from billing.model.texts import Text
+
 MINUTE = 60  # so long a true notification may be on its way, and so often at most a provider is asked
 
 _MOST_RETURNS = 1_000  # ids that wait to be looked up
@@ -38,7 +40,7 @@ class Arrival:
     sold: tuple[float, float] | None = None
     lost_since: int | None = None
     lost_refused: bool = False
-    blind: str = ""
+    blind: Text | str = ""
 
     @property
     def counts_from(self) -> float:

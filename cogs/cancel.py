@@ -25,7 +25,7 @@ from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
 from cogs.views.receipt import OwnPage, others, receipt_card, stays
 from cogs.views.subscription import SubscriptionView, back_button, load_views
-from cogs.views.text import day, escaped
+from cogs.views.text import day, discord_words, escaped
 from i18n import tr
 
 
@@ -112,7 +112,10 @@ async def _ask(interaction: Interaction, key: SubscriptionKey, before: str = "")
     try:
         preview = await preview_cancel(interaction.client.ports, interaction.user.id, key)
     except Conflict as done:
-        await respond(interaction, layout.note(before + done.user_message, layout.row(back_button(shown))))
+        await respond(
+            interaction,
+            layout.note(before + discord_words(done.user_message), layout.row(back_button(shown))),
+        )
         return
     who, rest = interaction.user.id, f"{_terms(preview)}:{key_text(key)}"
     row = layout.row(

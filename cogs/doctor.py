@@ -20,7 +20,7 @@ from cogs.views.audience import Audience
 from cogs.views.brake import brake_card
 from cogs.views.layout import Card
 from cogs.views.notices import notice_card
-from cogs.views.text import escaped
+from cogs.views.text import discord_words, escaped, reason_words
 from cogs.views.unpaid_holders import find_holders
 
 NOTICES = 5  # shown at once
@@ -192,13 +192,13 @@ def report(findings: list[Finding], done: list[str], *, asked: bool) -> list[Car
 
 def _wrong(finding: Finding) -> str:
     own = " *(the bot can mend this: fix)*" if finding.fix else ""
-    cure = f"\n-# {finding.cure}" if finding.cure and finding.cure not in finding.message else ""
+    cure = f"\n-# {discord_words(finding.cure)}" if finding.cure else ""
     return f"❌ {_says(finding)}{own}{cure}"
 
 
 def _says(finding: Finding) -> str:
-    what = escaped(finding.what)  # a plan's name may stand in it
-    return f"**{what[:1].upper()}{what[1:]}**: {finding.message}"
+    what = reason_words(finding.what)
+    return f"**{what[:1].upper()}{what[1:]}**: {discord_words(finding.message)}"
 
 
 def _blocks(lines: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ from cogs.core.base import Interaction
 from cogs.core.discord_errors import translate
 from cogs.core.interactions import follow_up, respond
 from cogs.views.layout import note
+from cogs.views.text import discord_words
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +79,9 @@ def _sentence(interaction: Interaction, error: BaseException) -> str:
     if isinstance(error, DuesError):
         if not isinstance(error, PersonError):
             log.warning("%s: %s", type(error).__name__, error)
-        return error.user_message
+        return discord_words(error.user_message)
     if isinstance(error, app_commands.CheckFailure):
-        return NotAllowed.user_message
+        return discord_words(NotAllowed.user_message)
     if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
         return OUTDATED
     if isinstance(error, app_commands.TransformerError):

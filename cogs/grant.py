@@ -26,7 +26,7 @@ from cogs.translator import described
 from cogs.views import layout
 from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
-from cogs.views.text import day, escaped
+from cogs.views.text import day, discord_words, escaped
 from i18n import tr
 
 REASON_LIMIT = 300
@@ -98,7 +98,7 @@ def _require_present(member: discord.User | discord.Member) -> None:
 def _cannot_give(guild: discord.Guild | None, plan: Plan) -> list[str]:
     found = [guild.get_role(role_id) for role_id in plan.role_ids] if guild else []
     faults = [fault for role in found if role is not None for fault in cannot_give(role.guild, role)]
-    return [tr("plans.note", text=fault) for fault in dict.fromkeys(faults)]
+    return [tr("plans.note", text=discord_words(fault)) for fault in dict.fromkeys(faults)]
 
 
 def _granted(made: Grant, place: Audience) -> str:

@@ -42,7 +42,7 @@ from cogs.views import layout
 from cogs.views.audience import Audience
 from cogs.views.charges import sale_words
 from cogs.views.layout import Card
-from cogs.views.text import TEXT_LIMIT, escaped, fit_lines
+from cogs.views.text import TEXT_LIMIT, discord_words, escaped, fit_lines
 from i18n import tr
 
 PAGE = 6
@@ -248,7 +248,11 @@ def _saved(
     if role is not None:
         warnings += filter(None, (power_words(role), unseen_words(role)))
     text = f"{headline}\n{_plan_text(plan, _place(interaction))}"
-    told = [text, *(tr("plans.note", text=warning) for warning in warnings), *_open_words(open_still)]
+    told = [
+        text,
+        *(tr("plans.note", text=discord_words(warning)) for warning in warnings),
+        *_open_words(open_still),
+    ]
     return layout.note("\n".join(told), colour=layout.WARN if warnings else layout.GOOD)
 
 

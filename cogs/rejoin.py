@@ -63,7 +63,7 @@ class RoleSync(commands.Cog):
         except DuesError as error:
             log.warning("a member who was screened is left to the sweep: %s", error)
             return
-        if state.parked and MembershipPending.user_message in state.parked:
+        if MembershipPending.user_message in state.parked:
             await self._mark(Binding(guild_id, member_id), "screened")
 
     async def _mark(self, who: Binding, why: str) -> None:

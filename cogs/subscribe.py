@@ -25,7 +25,16 @@ from cogs.views.audience import Audience
 from cogs.views.charges import sale_words, steps_words, sums_words
 from cogs.views.layout import Card
 from cogs.views.subscription import ask_button, block_words, with_reason
-from cogs.views.text import TEXT_LIMIT, day, either, escaped, fit_lines, status_text, unsure_note
+from cogs.views.text import (
+    TEXT_LIMIT,
+    day,
+    either,
+    escaped,
+    fit_lines,
+    reason_words,
+    status_text,
+    unsure_note,
+)
 from i18n import tr
 from i18n.money import format_money
 
@@ -202,7 +211,7 @@ def _owned(interaction: Interaction, has: Subscription) -> str:
 def _pay(interaction: Interaction, made: Offer) -> tuple[str, layout.Row | None]:
     if not made.ways:
         return _granted(made) or tr("sale.unavailable"), None
-    faults = [f"{way.title}: {escaped(way.fault, TEXT_LIMIT)}" for way in made.ways if way.fault]
+    faults = [f"{way.title}: {reason_words(way.fault)}" for way in made.ways if way.fault]
     text, row = layout.links(_links(interaction, made))
     return "\n".join([*_later(made), *faults, text]).strip(), row
 

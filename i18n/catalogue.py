@@ -19,7 +19,7 @@ ENGLISH = "en"
 _FOLDER = Path(__file__).parent / "locales"
 LANGUAGES = tuple(sorted(file.stem for file in _FOLDER.glob("*.po")))
 
-_spoken: ContextVar[str] = ContextVar("language", default=ENGLISH)
+_locale: ContextVar[str] = ContextVar("locale", default="en-US")
 
 
 class Catalogue:
@@ -62,24 +62,29 @@ def best_language(locale: str) -> str:
 
 def spoken_language() -> str:
     """The language that `tr` uses here and now."""
-    return _spoken.get()
+    return best_language(_locale.get())
+
+
+def spoken_locale() -> str:
+    """The reader's locale, such as 'en-GB': their sums are written so, whatever the language of the text."""
+    return _locale.get()
 
 
 @contextmanager
 def use_language(locale: str) -> Iterator[None]:
     """Texts made within, in this task and those that it starts, are for a reader with that locale."""
-    token = _spoken.set(best_language(locale))
+    token = _locale.set(locale)
     try:
         yield
     finally:
-        _spoken.reset(token)
+        _locale.reset(token)
 
 
 def tr(code: str, /, **args: object) -> str:
     """The text in the reader's language, with its placeholders filled; English where that lacks it. `n` is
     the number that decides between singular and plural. KeyError for an unknown code."""
     n = args.get("n")
-    found = load_catalogue(_spoken.get()).form(code, n) or load_catalogue(ENGLISH).form(code, n)
+    found = load_catalogue(spoken_language()).form(code, n) or load_catalogue(ENGLISH).form(code, n)
     if found is None:
         raise KeyError(code)
     return found.format(**args)

@@ -41,7 +41,10 @@ def render(text: Text | str, formats: Formats) -> str:
     """The words in the language that is spoken here and now. A plain string stays as it is."""
     if isinstance(text, str):
         return text
-    return tr(text.code, **{name: _shown(arg, formats) for name, arg in text.args})
+    try:
+        return tr(text.code, **{name: _shown(arg, formats) for name, arg in text.args})
+    except KeyError:  # a text that another version of the program stored
+        return text.code
 
 
 def _shown(arg: Arg, formats: Formats) -> object:

@@ -19,6 +19,7 @@ from billing.model import Event
 from billing.ports import Clock, Ledger, Provider, RoleLatency
 from billing.use_cases.ingest import ingest
 from billing.webhook_arrivals import Arrivals
+from i18n.plain import plain_words
 from web.connections import PIECE, ConnectionLimiter, Handler
 from web.heads import bound_heads, invite_later
 from web.log_sampler import Sampler
@@ -130,12 +131,12 @@ class Listener:
         except NotTaken as refusal:
             return refusal.status, refusal.outcome, []
         except NotificationError as error:
-            return 400, error.user_message, []
+            return 400, plain_words(error.user_message), []
         except LedgerError as error:
             self.arrivals.fail_to_store(provider.name, self._clock.now())
-            return 503, error.user_message, []
+            return 503, plain_words(error.user_message), []
         except ProviderError as error:
-            return 503, error.user_message, []
+            return 503, plain_words(error.user_message), []
         if new:
             self.pace.arrive(event.id for event in events)
         if events:  # none: it belongs to another mode or account, and says nothing of ours
@@ -201,7 +202,7 @@ async def _bind(runner: web.AppRunner, host: str, port: int) -> None:
             fault = CannotListen(host, port, error)
             if pause is None or fault.exit_code == 2:
                 raise fault from None
-            log.warning("%s Trying again in %d s", fault.user_message, pause)
+            log.warning("%s Trying again in %d s", plain_words(fault.user_message), pause)
             await asyncio.sleep(pause)
         else:
             return

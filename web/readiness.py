@@ -11,6 +11,7 @@ from billing.ports import Clock, Health, Ledger, Provider
 from billing.rules.parked_members import REASONS
 from billing.sweep_state import SweepState, load_sweep
 from billing.webhook_arrivals import Arrivals
+from i18n.plain import plain_words
 from web.metrics import Readings
 
 WAITS_TOO_LONG = 300.0
@@ -39,11 +40,11 @@ class Readiness:
             health = await self.ledger.load_health(int(self.clock.now()))
             sweeps = {name: await load_sweep(self.ledger, one) for name, one in self.providers.items()}
         except LedgerError as error:
-            return {**found, "ledger": error.user_message}, readings
+            return {**found, "ledger": plain_words(error.user_message)}, readings
         if health.lacks:
             found["ledger"] = f"{NEW} It lacks {health.lacks} running subscriptions; /doctor says what to do."
         if health.damage:
-            found["ledger"] = f"{LedgerDamaged.user_message} ({health.damage})"
+            found["ledger"] = f"{plain_words(LedgerDamaged.user_message)} ({health.damage})"
         ages = {"inbox": health.oldest_event_age or 0.0, "members": health.oldest_member_age or 0.0}
         late = {
             name: f"the oldest has waited {age:.0f} s" for name, age in ages.items() if age > WAITS_TOO_LONG
@@ -60,7 +61,7 @@ class Readiness:
             arrival = self.arrivals.of(name)
             if arrival.lost_since is not None:
                 fault = provider.unheard(refused=arrival.lost_refused)
-                yield name, f"{fault.message} {fault.cure}"
+                yield name, f"{plain_words(fault.message)} {plain_words(fault.cure)}"
 
     def _skews(self) -> dict[str, float]:
         skews = {name: provider.clock_skew for name, provider in self.providers.items()}

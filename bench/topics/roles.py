@@ -46,7 +46,7 @@ async def seed(path: Path, standins: StandIns) -> None:
 
         await asyncio.gather(*map(add, range(standins.seeded)))
         for mark in await ledger.load_marked(now, standins.seeded):
-            await ledger.record_reconciled(mark, [], None, None, [], [], now)
+            await ledger.record_reconciled(mark, [], None, (), [], [], now)
 
 
 class Stage:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from billing.model.texts import Text
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -12,10 +14,10 @@ class Finding:
     it is about the whole account, which belongs to the application's owner. A `note` is `ok`, and yet worth
     knowing."""
 
-    what: str
+    what: Text | str
     ok: bool
-    message: str
-    cure: str = ""
+    message: Text | str
+    cure: Text | str = ""
     fix: str | None = None
     guild_id: int | None = None
     note: bool = False

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from billing.model.money import Money
 from billing.model.subscriptions import SubscriptionKey
+from billing.model.texts import Text
 
 RULE = 0  # in the place of a Discord id: nobody asked, it follows from a rule
 
@@ -21,7 +22,7 @@ class IntentKind(StrEnum):
 
 
 class IntentState(StrEnum):
-    """`FAILED`: the provider refused for good, a person must act. `DROPPED`: a later wish replaced it."""
+    """`FAILED`: the provider refused for good, a person must act. `DROPPED`: a later request replaced it."""
 
     PENDING = "pending"
     DONE = "done"
@@ -31,11 +32,12 @@ class IntentState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A wish that is durable before the provider hears of it; its id is the idempotency key.
+    """A request to a provider, saved before the provider is asked; its id is the idempotency key.
 
-    `by` names who asked (a Discord id, or RULE) and `reason` why. `attempts` counts calls; `outcome` is
-    a sentence for people, while PENDING what the last one met; `refunded` says how much a refund gave back.
-    `payment_id` fixes, from the first attempt on, which payment a refund is about.
+    `by` is the Discord id of the person who asked, or RULE, and `reason` why they did. `attempts` counts
+    calls. `outcome` is for people to read: while PENDING, the error of the last attempt; an earlier version
+    of the program saved it as a sentence. `refunded` says how much a refund gave back. `payment_id` fixes,
+    from the first attempt on, which payment a refund is about.
     """
 
     id: str
@@ -49,5 +51,5 @@ class Intent:
     next_attempt_at: int = 0
     payment_id: str | None = None
     refunded: Money | None = None
-    outcome: str = ""
+    outcome: Text | str = ""
     receipt: bool = False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from billing.model.overrides import Override
 from billing.model.plans import Plan
 from billing.model.subscriptions import Subscription, SubscriptionKey
+from billing.model.texts import Reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class MemberState:
     subscriptions: tuple[Subscription, ...]
     overrides: tuple[Override, ...]
     granted: frozenset[int]
-    parked: str | None = None
+    parked: Reasons = ()
     stale: bool = False
     due_at: int | None = None
     unasked: tuple[SubscriptionKey, ...] = ()

@@ -171,7 +171,8 @@ class Vanished:
 
 @dataclass(frozen=True, slots=True)
 class RoleRefused:
-    """To the admins: Discord refused a role (None: all of the member's), and why."""
+    """To the admins: Discord refused a role (None: all of the member's). `why` is a text as `to_stored`
+    makes it."""
 
     kind: ClassVar[str] = "role_refused"
     member: int

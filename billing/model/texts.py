@@ -57,5 +57,10 @@ class Text:
         object.__setattr__(self, "code", code)
         object.__setattr__(self, "args", tuple(sorted(args.items())))
 
+    def __str__(self) -> str:
+        """For the log: the code, with its arguments. People read what i18n/ makes of it."""
+        return " ".join([self.code, *(f"{name}={arg}" for name, arg in self.args)])
 
+
+Reasons: TypeAlias = tuple[Text | str, ...]
 Arg: TypeAlias = "str | int | Money | Day | Moment | MemberRef | RoleRef | Verbatim | Text | Sequence[Arg]"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from billing.model import RULE, Override, OverrideKind, Plan
+from billing.model.texts import Text
 
 WINDOW = 3_600  # seconds that count as "at once"
 FEWEST = 5  # members who may always lose roles unasked
@@ -17,10 +18,7 @@ RELEASED = 86_400  # seconds that an admin's "take them" holds
 ASKS_AGAIN = 86_400  # seconds until a brake that is still on is told again
 ASK_AFTER = 10  # seconds; by then it is known how many are concerned
 
-TELL = (
-    "Many members were to lose roles at once, so nobody loses any until an admin decides. The notice to the "
-    "admins and /doctor have the buttons."
-)
+REMOVALS_PAUSED = Text("error.removals_paused")
 
 
 @dataclass(frozen=True, slots=True)

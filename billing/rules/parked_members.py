@@ -1,6 +1,8 @@
-"""Why members' roles cannot be what they should be, in few words for the owner's instruments."""
+"""Short names, for /metrics, of the reasons why a member's roles cannot be set."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from billing.errors import (
     DiscordError,
@@ -11,7 +13,8 @@ from billing.errors import (
     RoleGone,
     RolesNotPermitted,
 )
-from billing.rules.brake import TELL
+from billing.model.texts import Text
+from billing.rules.brake import REMOVALS_PAUSED
 
 _FAULTS: dict[str, type[DiscordError]] = {
     "member_left": MemberGone,
@@ -21,10 +24,10 @@ _FAULTS: dict[str, type[DiscordError]] = {
     "not_permitted": RolesNotPermitted,
     "bot_removed": GuildGone,
 }
-_TOLD = {"brake": TELL, **{reason: fault.user_message for reason, fault in _FAULTS.items()}}
-REASONS = (*_TOLD, "other")
+_TEXTS = {"brake": REMOVALS_PAUSED, **{reason: fault.user_message for reason, fault in _FAULTS.items()}}
+REASONS = (*_TEXTS, "other")
 
 
-def reason_of(parked: str) -> str:
-    """The first of REASONS that the ledger's sentences name."""
-    return next((reason for reason, told in _TOLD.items() if told in parked), "other")
+def reason_of(parked: Sequence[Text | str]) -> str:
+    """The first of REASONS that is among the texts that a member is parked with."""
+    return next((reason for reason, text in _TEXTS.items() if text in parked), "other")

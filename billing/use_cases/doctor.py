@@ -6,10 +6,11 @@ from collections.abc import Container, Iterable
 
 from billing.errors import DuesError, LedgerDamaged, ProviderError
 from billing.model import Binding, Finding, Intent, Plan, SubscriptionKey
+from billing.model.texts import MemberRef, Reasons, Text
 from billing.ports import Ledger, Ports, Provider
 from billing.provider_names import display_name
 from billing.rules.access import block_on, plans_of
-from billing.rules.brake import TELL, allowed
+from billing.rules.brake import REMOVALS_PAUSED, allowed
 from billing.sweep_state import SweepState, load_sweep
 from billing.use_cases.execute_intent import why_held
 from billing.use_cases.new_ledger import load_lacks
@@ -291,18 +292,24 @@ async def _brake(ports: Ports, guild_id: int) -> list[Finding]:
     return [Finding("brake", False, says, "Look at the provider, then decide with the buttons below.")]
 
 
-async def _load_waiting(ports: Ports, guild_id: int) -> list[tuple[int, str]]:
-    """The parked, but for those who wait for an admin's decision alone."""
-    return [(member, why) for member, why in await ports.ledger.load_parked(guild_id) if why != TELL]
+async def _load_waiting(ports: Ports, guild_id: int) -> list[tuple[int, Reasons]]:
+    """Members whose roles cannot be set, except those who wait for nothing but an admin's decision."""
+    parked = await ports.ledger.load_parked(guild_id)
+    return [(member, why) for member, why in parked if why != (REMOVALS_PAUSED,)]
 
 
 async def _parked(ports: Ports, guild_id: int) -> list[Finding]:
-    reasons: dict[str, list[int]] = {}
-    for member, reason in await _load_waiting(ports, guild_id):
-        reasons.setdefault(reason, []).append(member)
+    found: dict[Reasons, list[int]] = {}
+    for member, reasons in await _load_waiting(ports, guild_id):
+        found.setdefault(reasons, []).append(member)
     return [
-        Finding("roles", False, " ".join(f"<@{m}>" for m in members[:NAMED]) + f": {reason}", reason)
-        for reason, members in reasons.items()
+        Finding(
+            "roles",
+            False,
+            Text("finding.roles_not_set", members=tuple(map(MemberRef, members[:NAMED])), reason=reason),
+        )
+        for reasons, members in found.items()
+        for reason in reasons
     ]
 
 

@@ -26,6 +26,7 @@ from billing.model import (
     Status,
     Subscription,
 )
+from billing.model.texts import Text
 from billing.ports import Ports, Provider, SyncResult
 from billing.rules.backoff import next_try, next_try_by_age
 from billing.use_cases.blocks import load_block
@@ -36,7 +37,7 @@ from billing.use_cases.restored_intents import settle_unseen
 
 log = logging.getLogger(__name__)
 
-STOPPED_ALREADY = "It was cancelled already, so an Undo will not let it renew."
+STOPPED_ALREADY = Text("error.stopped_already")
 _UNCLEAR = ("", ProviderUnavailable.user_message, ProviderMisread.user_message)
 
 
@@ -68,9 +69,9 @@ async def execute_intent_shielded(ports: Ports, intent: Intent) -> Intent:
         return intent
 
 
-def why_held(intent: Intent) -> str:
-    """What the provider says against a wish that waits, which a person must put right, such as a key that may
-    not; empty where the provider is silent or nothing is against it."""
+def why_held(intent: Intent) -> Text | str:
+    """Why a pending request cannot be carried out until a person acts, such as a key that lacks a permission.
+    Empty where the provider is only silent, or nothing is wrong."""
     held = intent.state is IntentState.PENDING and intent.outcome not in _UNCLEAR
     return intent.outcome if held else ""
 
@@ -105,7 +106,7 @@ async def _settle(ports: Ports, intent: Intent) -> Intent:
     """One that a restored ledger shows as open: it is looked up, and never carried out unseen."""
     subscription = await ports.ledger.load_subscription(intent.key)
     if subscription is None:
-        raise NotFound("This subscription is not known here.")
+        raise NotFound(Text("error.subscription_unknown"))
     try:
         return await settle_unseen(ports, intent, subscription)
     except ProviderError as error:
@@ -128,7 +129,7 @@ async def _hold_unless_lost(ports: Ports, intent: Intent) -> Intent | None:
         return await _keep(ports, replace(intent, attempts=intent.attempts + 1), ProviderUnavailable())
     if known.dispute is DisputeState.LOST:
         return None
-    dropped = replace(intent, state=IntentState.DROPPED, outcome="The dispute is not lost any more.")
+    dropped = replace(intent, state=IntentState.DROPPED, outcome=Text("error.dispute_not_lost"))
     await ports.ledger.record_intent_outcome(dropped, None, [])
     return dropped
 
@@ -136,12 +137,12 @@ async def _hold_unless_lost(ports: Ports, intent: Intent) -> Intent | None:
 async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:
     subscription = await ports.ledger.load_subscription(intent.key)
     if subscription is None:
-        raise NotFound("This subscription is not known here.")
+        raise NotFound(Text("error.subscription_unknown"))
     attempt = replace(intent, attempts=intent.attempts + 1)
     snapshot: Subscription | None = None
     try:
         if intent.kind is IntentKind.RESUME and await load_block(ports, subscription):
-            raise ProviderRefused("The server's admins revoked this access, so it was not resumed.")
+            raise ProviderRefused(Text("error.not_resumed_revoked"))
         provider = ports.provider_of(intent.key)
         attempt = await _with_payment(ports, provider, attempt, subscription)
         await _keep_what_is_paid(ports, provider, attempt, subscription)
@@ -231,7 +232,7 @@ async def _with_payment(
 async def _refund(provider: Provider, done: Intent, subscription: Subscription, key: str) -> Intent:
     """Give back what is left of the payment, as the provider finds it by its id."""
     if done.payment_id is None:
-        return replace(done, state=IntentState.FAILED, outcome="There was no payment to refund.")
+        return replace(done, state=IntentState.FAILED, outcome=Text("error.no_payment"))
     after = await provider.refund(Payment(done.payment_id, 0, 0, subscription.price.currency, 0), key)
     return replace(done, refunded=Money(after.refunded, after.currency))
 

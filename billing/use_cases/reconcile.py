@@ -26,10 +26,12 @@ from billing.model import (
     RoleWaits,
     Screening,
 )
+from billing.model.stored_texts import to_stored
+from billing.model.texts import Reasons
 from billing.ports import Ports, SyncResult
 from billing.rules.access import decide, ended_by_time, next_change
 from billing.rules.backoff import next_try
-from billing.rules.brake import ASK_AFTER, TELL, ordered_roles
+from billing.rules.brake import ASK_AFTER, REMOVALS_PAUSED, ordered_roles
 from billing.rules.roles import Changes, diff, roles_of
 from billing.use_cases.role_news import Moved, role_news
 from billing.work_outcome import WorkOutcome, put_off
@@ -219,9 +221,9 @@ async def _ask_brake(
     return Outcome()
 
 
-def _why_parked(outcome: Outcome) -> str | None:
+def _why_parked(outcome: Outcome) -> Reasons:
     reasons = [error.user_message for error in outcome.refused.values()]
-    return " ".join(dict.fromkeys(reasons + [TELL] * bool(outcome.kept))) or None
+    return tuple(dict.fromkeys(reasons + [REMOVALS_PAUSED] * bool(outcome.kept)))
 
 
 def _notices(mark: MemberMark, outcome: Outcome, now: int) -> list[Notice]:
@@ -303,7 +305,7 @@ async def _park(
         mark,
         gone=sorted(never),
         due_at=next_change(state.subscriptions, state.overrides, now, ports.grace),
-        parked=error.user_message if entitled else None,
+        parked=(error.user_message,) if entitled else (),
         changes=[],
         notices=[_refusal(mark, None, error, now)] if entitled and isinstance(error, MemberGone) else [],
         at=now,
@@ -321,7 +323,7 @@ def _refusal(mark: MemberMark, role_id: int | None, error: DiscordError, now: in
         key=f"refused:{mark.guild_id}:{type(error).__name__}:{whom}:{month}",
         guild_id=mark.guild_id,
         member_id=None,
-        body=RoleRefused(mark.member_id, error.user_message, role_id),
+        body=RoleRefused(mark.member_id, to_stored(error.user_message), role_id),
         created_at=now,
     )
 

@@ -24,6 +24,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
+from billing.model.texts import Text
 from billing.ports import Ports
 from billing.rules.access import decide_paid, plans_of
 from billing.use_cases.cancel import PATIENCE
@@ -56,7 +57,7 @@ class AffectedSubscription:
     subscription: Subscription
     plans: tuple[Plan, ...]
     payment: Payment | None = None
-    fault: str = ""
+    fault: Text | str = ""
 
     @property
     def refundable(self) -> Money | None:

@@ -23,6 +23,7 @@ from billing.model import (
     Step,
     Subscription,
 )
+from billing.model.texts import Text
 from billing.ports import CheckoutOrder, Ports, Provider
 from billing.rules.access import block_on, decide, decide_right, paid_plans, plans_of
 from billing.rules.charges import decide_sale
@@ -53,7 +54,7 @@ class Way:
     price: Price
     trial_days: int
     url: str | None
-    fault: str = ""
+    fault: Text | str = ""
     starts_at: int | None = None
     due_today: Money | None = None
     then: tuple[Step, ...] = ()

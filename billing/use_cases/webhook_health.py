@@ -7,10 +7,10 @@ import logging
 import math
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from billing.errors import DuesError, ProviderError, ProviderUnavailable
 from billing.model import Event, Finding, Unheard
+from billing.model.texts import Moment, Text
 from billing.ports import Ports, Provider, Values
 from billing.use_cases.operators import tell_operators
 from billing.use_cases.unowned_subscriptions import load_sellers
@@ -110,7 +110,12 @@ async def _grouped(listed: AsyncIterator[Event]) -> AsyncIterator[list[Event]]:
 def _declare(ports: Ports, provider: Provider, arrival: Arrival) -> None:
     """A fault begins."""
     arrival.lost_since, arrival.lost_refused = ports.now(), arrival.refused > 0
-    log.error("%s", provider.unheard(refused=arrival.lost_refused).message)
+    what = (
+        "The bot refuses true notifications of %s"
+        if arrival.lost_refused
+        else "No notification of %s arrives"
+    )
+    log.error(what, provider.title)
 
 
 async def _tell(ports: Ports, provider: Provider, since: int, *, refused: bool) -> bool:
@@ -139,11 +144,9 @@ async def find_kept(ledger: Values, provider: Provider) -> list[Finding]:
     kept = await _load_kept(ledger, provider)
     if kept is None or not kept[2]:
         return []
-    found, since = provider.unheard(refused=bool(kept[3])), datetime.fromtimestamp(kept[2], UTC)
-    says = (
-        f"{found.message} The bot has seen this since {since:%Y-%m-%d %H:%M} UTC, and until it was stopped."
-    )
-    return [replace(found, message=says)]
+    found = provider.unheard(refused=bool(kept[3]))
+    said = Text("finding.unheard_until_stopped", fault=found.message, since=Moment(kept[2]))
+    return [replace(found, message=said)]
 
 
 async def _keep(ports: Ports, provider: Provider, arrival: Arrival) -> None:
@@ -163,15 +166,14 @@ def _name(provider: Provider) -> str:
 
 
 def finding_of(provider: Provider, arrival: Arrival) -> Finding | None:
-    """For /doctor: the fault, or how many were refused and that nothing says that they were true."""
+    """For /doctor: that true notifications do not arrive; or how many were refused, which proves nothing."""
     if arrival.lost_since is not None:
         return provider.unheard(refused=arrival.lost_refused)
-    what, refused = f"{provider.title} notifications", arrival.refused
-    if not refused:
+    if not arrival.refused:
         return None
-    count = "One was refused" if refused == 1 else f"{refused} were refused"
+    what = Text("finding.what_notifications", provider=provider.title)
     if arrival.blind:
-        says = f"{count} since the bot started, and {provider.title} cannot be asked whether they were true."
-        return Finding(what, False, says, f"Mend what else is said of {provider.title} here. {arrival.blind}")
-    says = f"{count} since the bot started. Anybody can post here, and nothing says that these were true."
-    return Finding(what, True, says)
+        says = Text("finding.refused_unsure", n=arrival.refused, provider=provider.title)
+        cure = Text("finding.refused_unsure_cure", provider=provider.title, reason=arrival.blind)
+        return Finding(what, False, says, cure)
+    return Finding(what, True, Text("finding.refused", n=arrival.refused))

@@ -15,6 +15,7 @@ from billing.errors import (
     RolesNotPermitted,
 )
 from billing.model import Plan
+from billing.model.texts import Text
 from cogs.core.base import Interaction
 from cogs.core.discord_errors import FAULTS, translate
 
@@ -170,10 +171,10 @@ def require_seen(guild: discord.Guild) -> None:
         raise DiscordUnavailable("Discord has trouble with this server just now. Please try again later.")
 
 
-def cannot_give(guild: discord.Guild, role: discord.Role) -> list[str]:
+def cannot_give(guild: discord.Guild, role: discord.Role) -> list[Text | str]:
     """Why the bot could not give this role as things stand."""
     me = guild.me
-    said = [] if me.guild_permissions.manage_roles else [RolesNotPermitted.user_message]
+    said: list[Text | str] = [] if me.guild_permissions.manage_roles else [RolesNotPermitted.user_message]
     return said if role < me.top_role else [*said, RoleAboveBot.user_message]
 
 

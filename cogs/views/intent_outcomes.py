@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.model import Intent, IntentKind, IntentState
 from billing.provider_names import display_name
 from billing.use_cases.execute_intent import STOPPED_ALREADY, why_held
-from cogs.views.text import escaped
+from cogs.views.text import reason_words
 from i18n import tr
 from i18n.money import format_money
 
@@ -41,7 +41,7 @@ def _undone(intent: Intent, *, connected: bool) -> str:
     task, provider = f"**{task_text(intent.kind)}**", display_name(intent.key.provider)
     which = f"`{intent.key.id}`"
     if intent.state is IntentState.FAILED:
-        reason = escaped(intent.outcome, 300)
+        reason = reason_words(intent.outcome)
         return tr("notice.intent_failed", task=task, provider=provider, reason=reason, id=which)
     if intent.state is IntentState.DROPPED:
         if intent.outcome == STOPPED_ALREADY:

@@ -17,7 +17,7 @@ from billing.use_cases.doctor import find_wrong_clock
 from cogs.core.gateway_recovery import why_closed
 from cogs.views.intent_outcomes import task_text
 from cogs.views.layout import titled
-from cogs.views.text import day, moment
+from cogs.views.text import day, discord_words, moment
 from i18n import tr
 
 
@@ -54,7 +54,7 @@ def sweep_failing(body: SweepFailing) -> str:
 def wrong_clock(body: WrongClock) -> str:
     """For the person who runs the bot: how far the clock is off, and how to set it."""
     (found,) = find_wrong_clock(body.skew)
-    return titled(tr("notice.clock_title"), found.message, found.cure)
+    return titled(tr("notice.clock_title"), discord_words(found.message), discord_words(found.cure))
 
 
 def gateway_closed(body: GatewayClosed) -> str:

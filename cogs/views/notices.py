@@ -47,6 +47,7 @@ from billing.model import (
     Vanished,
     WrongClock,
 )
+from billing.model.stored_texts import from_stored
 from billing.ports import Ports
 from billing.provider_names import display_name
 from cogs.core.components import ID_LIMIT
@@ -59,7 +60,7 @@ from cogs.views.layout import titled
 from cogs.views.member_notices import MemberBody, member_button, member_text, roles_text
 from cogs.views.receipt import receipt_text
 from cogs.views.subscription import SubscriptionView, buttons, load_views
-from cogs.views.text import day, escaped
+from cogs.views.text import day, discord_words, escaped, reason_words
 from i18n import tr
 from i18n.money import format_money
 
@@ -200,7 +201,8 @@ def _unheard(ports: Ports, body: Unheard) -> str:
             tr("notice.unheard_gone_title", provider=name), tr("notice.unheard_gone", provider=name)
         )
     fault = provider.unheard(refused=body.refused)
-    return titled(tr("notice.unheard_title", provider=provider.title), fault.message, fault.cure)
+    said = [discord_words(fault.message), discord_words(fault.cure)]
+    return titled(tr("notice.unheard_title", provider=provider.title), *said)
 
 
 def _screening(notice: Notice, body: Screening, place: Audience) -> str:
@@ -295,7 +297,7 @@ def _refused(notice: Notice, body: RoleRefused, place: Audience) -> str:
         role = place.roles(notice.guild_id, [body.role])
         said = tr("notice.role_refused", member=member, role=role)
     todo = tr("notice.role_refused_todo")
-    return titled(tr("notice.role_refused_title"), said, escaped(body.why, 300), todo)
+    return titled(tr("notice.role_refused_title"), said, reason_words(from_stored(body.why)), todo)
 
 
 async def _outcome(ports: Ports, notice: Notice, body: IntentOutcome, place: Audience) -> str:

@@ -11,7 +11,7 @@ from cogs.views import layout
 from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
 from cogs.views.subscription import SubscriptionView, back_button
-from cogs.views.text import day, escaped, moment
+from cogs.views.text import day, escaped, moment, reason_words
 from i18n import tr
 
 OwnPage: TypeAlias = "tuple[str, layout.Row | None]"
@@ -48,7 +48,7 @@ def receipt_text(intent: Intent, shown: SubscriptionView, place: Audience, own: 
     elif intent.state is IntentState.PENDING:
         said.append(_waits(intent, shown))
     else:
-        said.append(f"{shown.title}: {escaped(intent.outcome, 300)}")
+        said.append(f"{shown.title}: {reason_words(intent.outcome)}")
     if own:
         said.append(tr("receipt.do_it_yourself", provider=shown.title, how=own))
     said.append(tr("receipt.number", id=intent.id, moment=moment(intent.created_at)))
@@ -59,7 +59,7 @@ def _waits(intent: Intent, shown: SubscriptionView) -> str:
     if not shown.connected:
         return tr("receipt.not_connected", provider=shown.title)
     if why := why_held(intent):
-        return tr("receipt.held", why=escaped(why, 300))
+        return tr("receipt.held", why=reason_words(why))
     return tr("receipt.waiting" if intent.attempts else "receipt.under_way", provider=shown.title)
 
 

@@ -20,6 +20,7 @@ from billing.model import (
     Status,
     Subscription,
 )
+from billing.model.texts import Reasons
 from billing.ports import Ports
 from billing.provider_names import display_name
 from billing.rules.access import SubscriptionAccess, block_on, decide, decide_right, plans_of
@@ -31,7 +32,7 @@ from cogs.core.keys import key_text
 from cogs.views import layout
 from cogs.views.audience import Audience
 from cogs.views.charges import is_paused, sums_words
-from cogs.views.text import escaped, fit_lines, intent_doing, plain, status_text
+from cogs.views.text import escaped, fit_lines, intent_doing, plain, reason_words, status_text
 from i18n import tr
 
 RESUMABLE = (Status.TRIALING, Status.ACTIVE)
@@ -61,7 +62,7 @@ class SubscriptionView:
     plans: tuple[Plan, ...]
     right: SubscriptionAccess | None
     block: Override | None
-    parked: str | None
+    parked: Reasons
     waiting: tuple[Intent, ...]
     keeps_period: bool
     connected: bool
@@ -203,13 +204,13 @@ def _troubles(shown: SubscriptionView) -> list[str]:
     if shown.block is not None:
         said.append(block_words(shown.block))
     if shown.parked and shown.right is not None:
-        said.append(tr("card.roles_not_set", why=escaped(shown.parked, 150)))
+        said.append(tr("card.roles_not_set", why=" ".join(reason_words(why, 150) for why in shown.parked)))
     return said + [_waiting(shown, intent) for intent in shown.waiting]
 
 
 def _waiting(shown: SubscriptionView, intent: Intent) -> str:
     if why := why_held(intent):
-        return tr("card.still_to_do", doing=intent_doing(intent.kind), why=escaped(why, 200))
+        return tr("card.still_to_do", doing=intent_doing(intent.kind), why=reason_words(why, 200))
     return tr("card.not_confirmed", provider=shown.title, doing=intent_doing(intent.kind))
 
 

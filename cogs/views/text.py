@@ -12,11 +12,15 @@ from collections.abc import Iterable, Sequence
 
 from babel.lists import format_list
 
-from billing.model import Checkout, DisputeState, IntentKind, Status, Subscription
+from billing.model import Checkout, DisputeState, IntentKind, Money, Status, Subscription
+from billing.model.texts import Text
 from billing.provider_names import display_name
 from billing.rules.access import SubscriptionAccess
 from billing.rules.charges import decide_charges
 from i18n import spoken_language, tr
+from i18n.catalogue import spoken_locale
+from i18n.money import format_money
+from i18n.render import render
 
 NAME_LIMIT = 100
 TEXT_LIMIT = 300
@@ -39,6 +43,48 @@ def plain(text: str, limit: int = NAME_LIMIT) -> str:
 def escaped(text: str, limit: int = NAME_LIMIT) -> str:
     """Typed text as one line that Discord shows literally: no mention, no formatting, no masked link."""
     return _MARKDOWN.sub(r"\\\1", plain(text, limit))
+
+
+class DiscordFormats:
+    """How a message shows what fills a text. `names` of roles: for where their mentions do not resolve."""
+
+    def __init__(self, names: dict[int, str] | None = None) -> None:
+        self._names = names
+
+    def name(self, typed: str) -> str:
+        return escaped(typed, TEXT_LIMIT)
+
+    def verbatim(self, text: str) -> str:
+        return f"`{plain(text, TEXT_LIMIT).replace('`', '')}`"
+
+    def money(self, amount: Money) -> str:
+        return format_money(amount, spoken_locale())
+
+    def day(self, at: int) -> str:
+        return day(at)
+
+    def moment(self, at: int) -> str:
+        return moment(at)
+
+    def member(self, member_id: int) -> str:
+        return f"<@{member_id}>"
+
+    def role(self, role_id: int) -> str:
+        return _role(role_id, self._names)
+
+
+DISCORD = DiscordFormats()
+
+
+def discord_words(text: Text | str, names: dict[int, str] | None = None) -> str:
+    """A text for a message, in the language spoken here and now. `names` as for `roles`."""
+    return render(text, DISCORD if names is None else DiscordFormats(names))
+
+
+def reason_words(text: Text | str, limit: int = TEXT_LIMIT) -> str:
+    """Why something could not be done. A plain string is a sentence that an earlier version stored, or a
+    provider's own words, and must not format anything."""
+    return escaped(text, limit) if isinstance(text, str) else discord_words(text)
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from billing.ports import Health
 from billing.rules.parked_members import reason_of
 from db.queries.plans import load_plans
-from db.queries.rows import sold_prices
+from db.queries.rows import parked_reasons, sold_prices
 from db.queries.values import BACKUP_FAILED, load_value
 
 # Each is counted over an index that holds nothing but what waits.
@@ -61,7 +61,8 @@ def load_health(db: sqlite3.Connection, at: int) -> Health:
 def _count_parked(db: sqlite3.Connection) -> dict[str, int]:
     counts: dict[str, int] = {}
     for parked, many in db.execute(_PARKED):
-        counts[reason_of(parked)] = counts.get(reason_of(parked), 0) + many
+        reason = reason_of(parked_reasons(parked))
+        counts[reason] = counts.get(reason, 0) + many
     return counts
 
 

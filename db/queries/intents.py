@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from billing.model import Intent, IntentKind, IntentState, SubscriptionKey
+from billing.model.stored_texts import to_stored
 from db.queries.rows import INTENT, intent, intent_row, key_row, marks
 
 # A pending wish of these kinds makes no sense any more once the other is wished.
@@ -47,7 +48,7 @@ def record_outcome(db: sqlite3.Connection, wish: Intent) -> None:
             wish.next_attempt_at,
             wish.payment_id,
             *refunded,
-            wish.outcome,
+            to_stored(wish.outcome),
             int(wish.receipt),
             wish.id,
             wish.state,

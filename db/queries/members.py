@@ -27,6 +27,7 @@ from db.queries.rows import (
     key_row,
     marks,
     override,
+    parked_reasons,
     subscription,
     to_json,
 )
@@ -56,7 +57,7 @@ def load_member_state(db: sqlite3.Connection, guild_id: int, member_id: int) -> 
         subscriptions=tuple(restored.hold(subscription(row), unasked) for row in subscriptions),
         overrides=_load_unlifted(db, guild_id, member_id),
         granted=frozenset(row[0] for row in roles),
-        parked=member[0] if member else None,
+        parked=parked_reasons(member[0]) if member else (),
         stale=db.execute(_STALE, who).fetchone() is not None,
         due_at=member[1] if member else None,
         unasked=tuple(unasked),

@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from billing.model import Binding, Change, MemberMark, Notice, SubscriptionKey
+from billing.model.texts import Reasons, Text
 from db.queries.inbox import forget_old, record_stale
 from db.queries.notices import WAITS_FOR_ROLES, record_notice
-from db.queries.rows import add_changes, key_row
+from db.queries.rows import add_changes, key_row, parked_reasons, parked_row
 
 # So many members become due in one transaction at most: the writer is not kept from others for long.
 AT_ONCE = 1000
@@ -88,7 +89,7 @@ def record_reconciled(  # noqa: PLR0913 - the port's parameters and the connecti
     mark: MemberMark,
     gone: Sequence[int],
     due_at: int | None,
-    parked: str | None,
+    parked: Sequence[Text | str],
     changes: Sequence[Change],
     notices: Sequence[Notice],
     at: int,
@@ -99,11 +100,11 @@ def record_reconciled(  # noqa: PLR0913 - the port's parameters and the connecti
     db.executemany(
         f"DELETE FROM role_grants WHERE {_THE_ONE} AND role_id = ?", [(*who, role) for role in gone]
     )
-    watched = parked is not None or _is_watched(db, mark, at)
+    watched = bool(parked) or _is_watched(db, mark, at)
     db.execute(
         "UPDATE members SET due_at = ?, parked = ?, checked_at = ?, braked_at = iif(?, braked_at, NULL)"
         f" WHERE {_THE_ONE}",
-        (due_at, parked, at if watched else None, int(braked), *who),
+        (due_at, parked_row(parked), at if watched else None, int(braked), *who),
     )
     db.execute(
         "UPDATE members SET why = NULL, marked_at = NULL, next_try_at = NULL, attempts = 0, error = NULL"
@@ -201,12 +202,12 @@ def record_checked(db: sqlite3.Connection, members: Sequence[Binding], at: int) 
     )
 
 
-def load_parked(db: sqlite3.Connection, guild_id: int) -> list[tuple[int, str]]:
+def load_parked(db: sqlite3.Connection, guild_id: int) -> list[tuple[int, Reasons]]:
     rows = db.execute(
         "SELECT member_id, parked FROM members WHERE guild_id = ? AND parked IS NOT NULL ORDER BY member_id",
         (guild_id,),
     )
-    return list(rows)
+    return [(member_id, parked_reasons(parked)) for member_id, parked in rows]
 
 
 def load_retried(db: sqlite3.Connection, guild_id: int, marked_before: int) -> list[tuple[int, str]]:

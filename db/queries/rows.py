@@ -35,6 +35,8 @@ from billing.model import (
     Terms,
     Unsure,
 )
+from billing.model.stored_texts import from_stored, to_stored
+from billing.model.texts import Reasons, Text
 
 SUBSCRIPTION = (
     "provider, account, id, customer_id, status, provider_status, items, created_at, period_start,"
@@ -199,7 +201,7 @@ def intent_row(intent: Intent) -> Row:
         intent.next_attempt_at,
         intent.payment_id,
         *refunded,
-        intent.outcome,
+        to_stored(intent.outcome),
         int(intent.receipt),
     )
 
@@ -220,7 +222,7 @@ def intent(row: Row) -> Intent:
         next_attempt_at,
         payment_id,
         None if amount is None else Money(amount, currency),
-        outcome,
+        from_stored(outcome),
         bool(receipt),
     )
 
@@ -266,6 +268,16 @@ def checkout_row(checkout: Checkout) -> Row:
         checkout.subscription_id,
         checkout.return_id,
     )
+
+
+def parked_row(reasons: Iterable[Text | str]) -> str | None:
+    """The reasons why a member's roles cannot be set, one on a line; None where there is none."""
+    return "\n".join(map(to_stored, reasons)) or None
+
+
+def parked_reasons(parked: str | None) -> Reasons:
+    """What `parked_row` made."""
+    return tuple(map(from_stored, parked.split("\n"))) if parked else ()
 
 
 def to_json(value: Any) -> str:

@@ -16,6 +16,7 @@ from billing.model import (
     MemberMark,
     Notice,
 )
+from billing.model.texts import Text
 from billing.ports import Health, Ledger, QueueName, SyncResult
 from db.queries import (
     brake,
@@ -225,7 +226,7 @@ class SqliteLedger(Ledger):
         mark: MemberMark,
         gone: Sequence[int],
         due_at: int | None,
-        parked: str | None,
+        parked: Sequence[Text | str],
         changes: Sequence[Change],
         notices: Sequence[Notice],
         at: int,

@@ -21,6 +21,7 @@ from cogs.core.components import dispatch
 from cogs.core.startup import TokenRefused
 from cogs.error_handler import UNREACHED
 from i18n import tr, use_language
+from i18n.plain import plain_words
 from sandbox.stage import free_port
 from standins.discord import NoAnswerError
 from tests.app import harness as parts
@@ -243,7 +244,7 @@ async def test_a_ledger_that_cannot_answer_is_said(app: AppHarness, monkeypatch:
         raise LedgerUnavailable
 
     monkeypatch.setattr(type(app.ports.ledger), "load_subscriptions_of", full)
-    assert (await app.bob.run(app.guild, "cancel")).text == LedgerUnavailable.user_message
+    assert (await app.bob.run(app.guild, "cancel")).text == plain_words(LedgerUnavailable.user_message)
     assert await app.bob.autocomplete(app.guild, "cancel", "subscription", "") == []
 
 

@@ -16,6 +16,7 @@ from billing.errors import (
     RoleGone,
     RolesNotPermitted,
 )
+from billing.model.texts import Text
 from cogs.gateways import roles
 from standins.discord import gateway
 from tests.app.harness import DAY, AppHarness, running
@@ -174,9 +175,10 @@ async def test_other_refusals_are_no_reason_to_try_again(app: AppHarness) -> Non
     assert not caught.value.retry
 
 
-async def parked(app: AppHarness) -> list[str]:
+async def parked(app: AppHarness) -> list[Text | str]:
     """The reasons why roles could not be set."""
-    return [reason for _, reason in await app.ports.ledger.load_parked(app.guild.id)]
+    found = await app.ports.ledger.load_parked(app.guild.id)
+    return [reason for _, reasons in found for reason in reasons]
 
 
 async def until_roles(app: AppHarness, wanted: list[str]) -> None:
@@ -189,7 +191,7 @@ async def test_a_role_above_the_bot_follows_when_it_was_moved(app: AppHarness) -
     await app.sell()
     await app.buy()
     assert app.roles() == []
-    assert "stands above the bot" in (await parked(app))[0]
+    assert await parked(app) == [Text("error.role_above_bot")]
     note = await app.ada.dm_containing("A role could not be set")
     assert "Drag the bot's role higher" in note.text
     assert "roles could not be set" in (await app.bob.run(app.guild, "subscriptions")).text
@@ -201,7 +203,7 @@ async def test_a_missing_permission_follows_when_it_was_given(app: AppHarness) -
     app.world.edit_role(app.bot_role, bits=0)
     await app.sell()
     await app.buy()
-    assert "lacks Manage Roles" in (await parked(app))[0]
+    assert await parked(app) == [Text("error.roles_not_permitted")]
     app.world.edit_role(app.bot_role, bits=1 << 28)
     await until_roles(app, ["Gold"])
 

@@ -53,7 +53,7 @@ async def test_fix_tries_waiting_members_again(app: AppHarness) -> None:
     await app.bob.run(None, "subscriptions")
     await app.settled()
     before = await app.cleo.run(app.guild, "doctor")
-    assert f"<@{app.bob.id}>: This person is not in the server" in before.text
+    assert f"roles of <@{app.bob.id}>. This person isn't in the server" in before.text
     app.world.rejoin(app.guild, app.bob)
     fixed = await app.cleo.run(app.guild, "doctor", {"fix": True})
     assert "Trying the roles of 1 waiting members again." in fixed.text

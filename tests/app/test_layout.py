@@ -40,7 +40,7 @@ def largest() -> SubscriptionView:
         plans=(plan, replace(plan, id=2)),
         right=SubscriptionAccess(NOW, ""),
         block=block,
-        parked="p" * 300,
+        parked=("p" * 300,),
         waiting=(),
         connected=True,
         keeps_period=True,

@@ -97,7 +97,7 @@ def steps(ledger: SqliteLedger) -> list[Callable[[], Awaitable[object]]]:
 
     async def converged() -> None:
         (mark,) = await ledger.load_marked(50, 9)
-        await ledger.record_reconciled(mark, [], 99, None, [taken], [], 50)
+        await ledger.record_reconciled(mark, [], 99, (), [taken], [], 50)
 
     async def done() -> None:
         found = await ledger.load_intent("wish_1")

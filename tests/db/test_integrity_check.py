@@ -15,6 +15,7 @@ from billing.errors import LedgerDamaged
 from billing.webhook_arrivals import Arrivals
 from db import SqliteLedger
 from db.sqlite.integrity_check import IntegrityCheck
+from i18n.plain import plain_words
 from standins.clock import MovableClock
 from tests.contract.ledger.nouns import event
 from web.readiness import Readiness
@@ -55,7 +56,7 @@ async def test_damage_is_told_everywhere(tmp_path: Path, caplog: pytest.LogCaptu
         await done(ledger)
         assert (await ledger.load_health(10)).damage
         ready = Readiness(ledger, MovableClock(), lambda: None, {}, Arrivals(0))
-        assert (await ready.faults())[0]["ledger"].startswith(LedgerDamaged.user_message)
+        assert (await ready.faults())[0]["ledger"].startswith(plain_words(LedgerDamaged.user_message))
     (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert f"The ledger at {path} is damaged" in told
 

@@ -78,9 +78,7 @@ async def test_each_step_of_an_event_wakes_only_the_next_and_all_of_it(watched: 
     (mark,) = await led.load_marked(AT, 9)
     assert await watched.after(led.record_granting(GUILD, ANNA.member_id, 71, AT)) == set()
     told = [notice("another")]
-    assert await watched.after(led.record_reconciled(mark, [], None, None, [], told, AT)) == {
-        QueueName.DELIVER
-    }
+    assert await watched.after(led.record_reconciled(mark, [], None, (), [], told, AT)) == {QueueName.DELIVER}
     assert await watched.after(led.record_checked([ANNA], AT + 1)) == set()
 
 
@@ -90,7 +88,7 @@ async def test_lanes_for_what_a_step_did_not_bring_are_left_alone(watched: Watch
     assert await watched.after(led.record_synced(synced)) == {QueueName.RECONCILE}
     (mark,) = await led.load_marked(AT, 9)
     # What the member is to be told has waited for the roles.
-    assert await watched.after(led.record_reconciled(mark, [], None, None, [], [], AT)) == {QueueName.DELIVER}
+    assert await watched.after(led.record_reconciled(mark, [], None, (), [], [], AT)) == {QueueName.DELIVER}
 
 
 async def test_what_is_not_known_better_may_leave_anything(watched: Watched) -> None:

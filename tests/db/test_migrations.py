@@ -17,6 +17,7 @@ from billing.model import Item, Price
 from db import SqliteLedger
 from db.queries.rows import sold, to_json
 from db.sqlite.schema import load_migrations, prepare, version_of
+from i18n.plain import plain_words
 from tests.contract.ledger.nouns import event
 
 ROOT = Path(__file__).parents[2]
@@ -140,8 +141,8 @@ async def test_a_migration_is_refused_where_a_copy_has_no_room(
     monkeypatch.setattr(shutil, "disk_usage", lambda where: usage)
     with pytest.raises(LedgerNoRoom) as refused:
         await SqliteLedger.open(path)
-    assert f"{free:,}" in refused.value.user_message
-    assert f"{size:,}" in refused.value.user_message
+    assert f"{free:,}" in plain_words(refused.value.user_message)
+    assert f"{size:,}" in plain_words(refused.value.user_message)
     assert path.read_bytes() == before
     monkeypatch.undo()
     async with await SqliteLedger.open(path):

@@ -13,6 +13,7 @@ import db.sqlite.lock
 from billing.errors import LedgerUnavailable
 from db import SqliteLedger
 from db.sqlite.errors import PASSES
+from i18n.plain import plain_words
 
 
 async def opened(path: Path) -> LedgerUnavailable:
@@ -42,8 +43,8 @@ async def test_a_folder_that_cannot_be_made(
     monkeypatch.setattr(db.sqlite.lock, "make_folder", refuse)
     fault = await opened(tmp_path / "ledger.db")
     assert fault.exit_code == code
-    assert words in fault.user_message
-    assert str(tmp_path / "ledger.db") in fault.user_message
+    assert words in plain_words(fault.user_message)
+    assert str(tmp_path / "ledger.db") in plain_words(fault.user_message)
 
 
 @pytest.mark.parametrize("number", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_BUSY])
@@ -58,7 +59,7 @@ async def test_what_sqlite_meets_may_pass(
     monkeypatch.setattr("db.sqlite.ledger.prepare_writer", refuse)
     fault = await opened(tmp_path / "ledger.db")
     assert fault.exit_code == PASSES
-    assert ("is full" in fault.user_message) == (number == sqlite3.SQLITE_FULL)
+    assert ("is full" in plain_words(fault.user_message)) == (number == sqlite3.SQLITE_FULL)
 
 
 async def test_a_place_that_is_no_file_needs_a_person(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ async def everything(ledger: Ledger) -> None:
     await ledger.record_granting(GUILD, ANNA.member_id, 71, 10)
     mark = (await marks(ledger))[ANNA]
     await ledger.record_reconcile_failed(mark, "down", 40)
-    await converge(ledger, mark, gone=(71,), due_at=50, parked="Gone.")
+    await converge(ledger, mark, gone=(71,), due_at=50, parked=("Gone.",))
     await ledger.record_retry(13, 13)
     await ledger.record_due(60)
     await ledger.record_marks([ANNA], "sweep", 60)

@@ -14,6 +14,7 @@ import pytest
 
 from billing.ports import Ledger
 from db import SqliteLedger
+from i18n.plain import plain_words
 from standins.clock import MovableClock
 from tests.app.harness import TOKEN, AppHarness
 from tests.app.program_process import Program, is_ready, run, settings_of
@@ -112,7 +113,7 @@ async def test_an_address_that_the_machine_lacks_may_come_up_later(
         async with listening(application, "192.0.2.1", 0, 1.0):
             pass
     assert met.value.exit_code == 75
-    assert "192.0.2.1" in met.value.user_message
+    assert "192.0.2.1" in plain_words(met.value.user_message)
 
 
 async def test_sighup_is_logged_and_ignored(app: AppHarness, program: Program) -> None:

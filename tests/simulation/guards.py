@@ -217,7 +217,7 @@ def _(stack: ExitStack) -> None:
 def _(stack: ExitStack) -> None:
     def give_up(conn: sqlite3.Connection, mark: MemberMark, error: str, next_try_at: int) -> None:
         db.queries.reconcile_queue.record_reconciled(
-            conn, mark, [], None, None, [], [], next_try_at, braked=False
+            conn, mark, [], None, (), [], [], next_try_at, braked=False
         )
 
     stack.enter_context(patch.object(SqliteLedger, "record_reconcile_failed", _writes(give_up)))

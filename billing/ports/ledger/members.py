@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from billing.model import Binding, Change, MemberMark, MemberState, Notice
+from billing.model.texts import Reasons, Text
 from billing.rules.brake import Brake
 
 
@@ -29,14 +30,14 @@ class MemberLedger(Protocol):
         mark: MemberMark,
         gone: Sequence[int],
         due_at: int | None,
-        parked: str | None,
+        parked: Sequence[Text | str],
         changes: Sequence[Change],
         notices: Sequence[Notice],
         at: int,
         *,
         braked: bool = False,
     ) -> None:
-        """The member's roles are as they should be, or parked with the reason.
+        """The member's roles are as they should be, or cannot be set for the reasons in `parked`.
 
         `gone`: roles that are no longer granted by us. `due_at`: when time alone will change something.
         `braked`: parked because of `record_taking`; otherwise the brake lets go of the member.
@@ -66,8 +67,8 @@ class MemberLedger(Protocol):
         overrides; the marked and the parked left out. Some have a reason that is not looked at here: who is
         named is to be looked at, who is not named needs no look."""
 
-    async def load_parked(self, guild_id: int) -> list[tuple[int, str]]:
-        """Member ids with the reason why their roles could not be set."""
+    async def load_parked(self, guild_id: int) -> list[tuple[int, Reasons]]:
+        """The ids of members whose roles could not be set, with the reasons."""
 
     async def load_retried(self, guild_id: int, marked_before: int) -> list[tuple[int, str]]:
         """Member ids, marked since before that moment, with what the last try met."""

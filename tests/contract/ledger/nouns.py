@@ -111,7 +111,7 @@ async def converge(
     ledger: Ledger, mark: MemberMark, at: int = 30, gone: tuple[int, ...] = (), **fields: Any
 ) -> None:
     """The member's roles are as they should be."""
-    said = {"due_at": None, "parked": None, "changes": (), "notices": (), **fields}
+    said = {"due_at": None, "parked": (), "changes": (), "notices": (), **fields}
     await ledger.record_reconciled(mark, gone, at=at, **said)
 
 

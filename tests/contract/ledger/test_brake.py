@@ -92,7 +92,7 @@ async def test_once_on_time_alone_does_not_let_anybody_go(braked: Ledger) -> Non
 
 async def test_it_goes_off_with_the_last_who_turns_out_to_be_fine(braked: Ledger) -> None:
     found = await marks(braked)
-    await converge(braked, found[Binding(GUILD, 6)], parked="Kept.", braked=True)
+    await converge(braked, found[Binding(GUILD, 6)], parked=("Kept.",), braked=True)
     await converge(braked, found[Binding(GUILD, 7)])
     assert (await brake(braked)).braked == 2
     await braked.record_marks([Binding(GUILD, 6)], "sweep", NOW)
@@ -127,7 +127,7 @@ async def test_servers_do_not_count_for_one_another(braked: Ledger) -> None:
 
 async def test_released_the_kept_are_marked_and_none_is_braked_for_a_day(braked: Ledger) -> None:
     for found in (await marks(braked)).values():
-        await converge(braked, found, parked="Kept.", braked=True)
+        await converge(braked, found, parked=("Kept.",), braked=True)
     assert await braked.record_released(GUILD, NOW, ADMIN, NOW + 9) == 3
     assert {m.member_id for m in await marks(braked)} == {6, 7, 8}
     assert {member for member, _ in await braked.load_parked(GUILD)} & {6, 7, 8} == set()
@@ -158,7 +158,7 @@ async def test_a_release_stands_though_the_kept_are_recorded_late(braked: Ledger
     """The admin presses while a member's convergence is on its way to the ledger."""
     (found,) = [m for m in (await marks(braked)).values() if m.member_id == 6]
     await braked.record_released(GUILD, NOW, ADMIN, NOW)
-    await converge(braked, found, parked="Kept.", braked=True)
+    await converge(braked, found, parked=("Kept.",), braked=True)
     assert await braked.load_brake(GUILD) is None
     assert Binding(GUILD, 6) in await marks(braked)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.model import Binding, Change, MemberState, Status
+from billing.model.texts import Text
 from billing.ports import Ledger
 from tests.contract.ledger.nouns import (
     ANNA,
@@ -111,7 +112,7 @@ async def test_all_that_decides_comes_in_one_read(ledger: Ledger) -> None:
     assert state.subscriptions == (subscription(binding=ANNA),)
     assert [o.decision_id for o in state.overrides] == ["dec_1"]
     assert state.granted == {71}
-    assert state.parked is None
+    assert state.parked == ()
 
 
 async def test_a_subscription_comes_with_all_that_decides_its_members_roles(ledger: Ledger) -> None:
@@ -168,12 +169,12 @@ async def test_what_converging_tells_is_recorded_along(ledger: Ledger) -> None:
 async def test_the_parked_are_listed_with_the_reason_until_marked_again(ledger: Ledger) -> None:
     await mark(ledger, ANNA, BERT)
     found = await marks(ledger)
-    await converge(ledger, found[ANNA], parked="The role was deleted.")
+    await converge(ledger, found[ANNA], parked=(Text("error.role_gone"), "It is above."))
     await converge(ledger, found[BERT])
     assert await marks(ledger) == {}
-    assert await ledger.load_parked(GUILD) == [(ANNA.member_id, "The role was deleted.")]
+    assert await ledger.load_parked(GUILD) == [(ANNA.member_id, (Text("error.role_gone"), "It is above."))]
     assert await ledger.load_parked(OTHER_GUILD) == []
-    assert (await ledger.load_member_state(*_ids(ANNA))).parked == "The role was deleted."
+    assert (await ledger.load_member_state(*_ids(ANNA))).parked == (Text("error.role_gone"), "It is above.")
     await mark(ledger, ANNA)
     assert await ledger.load_parked(GUILD) == []
     assert set(await marks(ledger)) == {ANNA}
@@ -250,7 +251,7 @@ async def test_the_sweep_looks_at_whoever_has_roles_rights_or_is_parked(ledger: 
     await ledger.record_granting(*_ids(holder), 71, 10)
     await mark(ledger, payer, decided, was, holder, parked, nobody, lifted)
     for member, found in (await marks(ledger)).items():
-        await converge(ledger, found, parked="Gone." if member == parked else None)
+        await converge(ledger, found, parked=("Gone.",) if member == parked else ())
     assert set(await ledger.load_members_to_check(FAR, 9)) == {payer, decided, holder, parked}
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from billing.errors import Malformed, NotAuthentic, ProviderNotFound, ProviderUnavailable
 from billing.model import DisputeState, Status, Subject
+from i18n.plain import plain_words
 from tests.contract.providers.harness import (
     DAY,
     GUILD,
@@ -39,7 +40,7 @@ async def test_a_price_is_read_as_it_is_sold(there: Surroundings) -> None:
 async def test_a_price_that_is_not_there_is_not_found(there: Surroundings, price_id: str) -> None:
     with pytest.raises(ProviderNotFound) as refused:
         await there.provider.fetch_price(price_id)
-    assert refused.value.user_message
+    assert plain_words(refused.value.user_message)
 
 
 async def test_what_was_bought_is_found_by_its_opaque_id(there: Surroundings) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from billing.errors import ProviderNotFound, ProviderRefused
 from cogs.views.text import TEXT_LIMIT
+from i18n.plain import plain_words
 from providers.paypal.api import translate
 from providers.paypal.refusals import TEXTS
 
@@ -17,7 +18,7 @@ ORDERS = ("tell the", "look", "find", "Answer", "Add some", "Send", "Open", "Ref
 
 def told(status: int, *issues: str) -> str:
     body = {"name": "UNPROCESSABLE_ENTITY", "details": [{"issue": issue} for issue in issues]}
-    return translate(status, json.dumps(body).encode(), "POST /x").user_message
+    return plain_words(translate(status, json.dumps(body).encode(), "POST /x").user_message)
 
 
 @pytest.mark.parametrize("issue", TEXTS)
@@ -31,11 +32,11 @@ def test_a_known_one_has_a_sentence_that_fits_a_card(issue: str) -> None:
 
 def test_an_older_refusal_has_its_name_for_a_reason() -> None:
     found = translate(400, b'{"name": "TRANSACTION_REFUSED"}', "POST /x")
-    assert found.user_message == TEXTS["TRANSACTION_REFUSED"]
+    assert plain_words(found.user_message) == TEXTS["TRANSACTION_REFUSED"]
 
 
 def test_an_unknown_one_sends_to_the_admins() -> None:
-    assert told(422, "BRAND_NEW") == told(400) == ProviderRefused.user_message
-    assert told(404, "INVALID_RESOURCE_ID") == ProviderNotFound.user_message
-    for sentence in (ProviderRefused.user_message, ProviderNotFound.user_message):
+    assert told(422, "BRAND_NEW") == told(400) == plain_words(ProviderRefused.user_message)
+    assert told(404, "INVALID_RESOURCE_ID") == plain_words(ProviderNotFound.user_message)
+    for sentence in (plain_words(ProviderRefused.user_message), plain_words(ProviderNotFound.user_message)):
         assert "tell the server's admins" in sentence

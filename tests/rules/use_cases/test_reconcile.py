@@ -16,6 +16,8 @@ from billing.errors import (
     RolesNotPermitted,
 )
 from billing.model import OverrideKind, RoleRefused, Status
+from billing.model.stored_texts import to_stored
+from billing.model.texts import Text
 from billing.use_cases.audit_members import audit_members
 from billing.use_cases.reconcile import RETELL_DAYS, reconcile_member
 from tests.rules.builders import (
@@ -40,8 +42,9 @@ async def granted(world: World) -> frozenset[int]:
     return (await world.ledger.load_member_state(GUILD, MEMBER)).granted
 
 
-async def parked(world: World) -> list[tuple[int, str]]:
-    return await world.ledger.load_parked(GUILD)
+async def parked(world: World) -> list[tuple[int, Text | str]]:
+    found = await world.ledger.load_parked(GUILD)
+    return [(member, reason) for member, reasons in found for reason in reasons]
 
 
 async def test_every_role_of_the_plan_is_given_and_remembered(world: World) -> None:
@@ -218,7 +221,7 @@ class TestRefused:
             await world.pass_time(60)
         (notice,) = world.told("role_refused")
         assert notice.member_id is None
-        assert notice.body == RoleRefused(MEMBER, error.user_message, ROLE)
+        assert notice.body == RoleRefused(MEMBER, to_stored(error.user_message), ROLE)
         assert (await world.ledger.load_health(world.now)).members == 0
 
     async def test_a_hundred_members_are_one_thing_to_mend(self, world: World) -> None:
@@ -295,7 +298,7 @@ class TestGone:
         world.roles.gone.add((GUILD, MEMBER))
         await world.subscribe()
         assert await parked(world) == [(MEMBER, MemberGone().user_message)]
-        assert world.said(RoleRefused) == [RoleRefused(MEMBER, MemberGone().user_message)]
+        assert world.said(RoleRefused) == [RoleRefused(MEMBER, "error.member_gone")]
 
     async def test_who_left_and_is_owed_nothing_is_not_worth_a_word(self, world: World) -> None:
         await world.add_plan()

@@ -32,7 +32,7 @@ async def pending(world: World) -> World:
 
 async def test_who_pays_gets_no_role_before_they_are_screened(pending: World) -> None:
     assert pending.roles.changes() == []
-    assert await pending.ledger.load_parked(GUILD) == [(MEMBER, MembershipPending.user_message)]
+    assert await pending.ledger.load_parked(GUILD) == [(MEMBER, (MembershipPending.user_message,))]
     assert (await pending.ledger.load_member_state(*WHO)).granted == frozenset()
     assert pending.told("role_refused") == []
 
