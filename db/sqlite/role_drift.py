@@ -1,21 +1,19 @@
-"""Whose granted roles are not what their subscriptions give, for a whole server without a row in Python.
+"""Finds the members of a server whose granted roles have drifted from their subscriptions.
 
-A slice of members at a time, SQLite writes down the ids of those entitled to each role and of those granted
-it, in order, as two texts; where they are equal, nobody in the slice is astray. A large server is walked by
-two threads, each on a connection of its own, so that no other load waits behind a slice. A million
-subscriptions take about half a second on one core so, six times less than EXCEPT (docs/performance.md).
+It takes a slice of members at a time. SQLite writes down the ids of those entitled to each role and of those
+granted it, in order, as two texts; where both are equal, nobody in the slice has drifted, and Python has seen
+no row. A large server is scanned on a connection of its own, so that no other load waits behind a slice. A
+million subscriptions take about half a second, six times less than with EXCEPT (docs/performance.md).
 
-The statement repeats the cases of `billing.rules.access`; a property test holds the two together. What it
-leaves out (overrides, rights that are merely held) only makes it name more members than there are astray.
+The statement repeats the cases of `billing.rules.access`; a property test holds the two together. It leaves
+out overrides and rights that are merely held, so it may name members whose roles are right; never fewer.
 """
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,25 +25,17 @@ from db.queries.rows import sold_prices, to_json
 from db.sqlite.group_commit import GroupCommitConnection
 from db.sqlite.schema import prepare_scanner
 
-# Members; about 3 ms of a walker's time, and none of the event loop's. Lists of twice as many are no longer
-# kept by malloc for the next slice, which costs a tenth.
+# Members; about 3 ms of the scanner's thread, and none of the event loop. For lists of twice as many, malloc
+# does not keep the memory for the next slice, which costs a tenth more.
 SLICE = 5_000
-# So many walk a large server, and share so many stretches of it: ids lie more densely in some.
-SCANNERS = 2
-ID_RANGES = 16
 _LAST = 2**63 - 1
 
 _BARRED = (DisputeState.OPEN, DisputeState.LOST)
-# Nearly all have the first of them, and are then compared with no other.
+# Nearly all subscriptions have the first state, so SQLite compares them with no other.
 _UNBARRED = tuple(state for state in DisputeState if state not in _BARRED)
 _END = (
     "SELECT member_id FROM members WHERE guild_id = ? AND member_id > ? ORDER BY member_id LIMIT 1 OFFSET ?"
 )
-# Both in one SELECT would look at every member.
-_ENDS = """
-    SELECT (SELECT min(member_id) FROM members WHERE guild_id = :guild),
-        (SELECT max(member_id) FROM members WHERE guild_id = :guild)
-"""
 _RANGE = "guild_id = :guild AND member_id > :after AND member_id <= :upto"
 
 
@@ -75,8 +65,8 @@ _OPEN = """
 
 @dataclass
 class DriftScan:
-    """One look through a server. `roles_of`: what each of `sales`, as far as it was met here, gives. `width`:
-    how far the ids of a slice reach, once counted, and `held`, how much was listed then."""
+    """The state of one scan of a server. `roles_of`: the roles by sale, for each row of `sales` met so far.
+    `width`: the id span of a slice, once counted; `held`: how many characters of ids it listed then."""
 
     guild_id: int
     at: int
@@ -88,74 +78,43 @@ class DriftScan:
 
     @classmethod
     def begin(cls, db: sqlite3.Connection, guild_id: int, at: int, grace: int) -> DriftScan:
-        """With the plans as they are now."""
+        """A scan with the plans as they are now."""
         return cls(guild_id, at, grace, load_plans(db, guild_id, removed=True))
-
-
-IdRange = tuple[int, int]
 
 
 async def load_drifted_members(
     path: Path, reader: GroupCommitConnection, guild_id: int, at: int, grace: int
 ) -> list[int]:
-    """Who is to be looked at in a server; by `reader` itself where it is small."""
-    stretches = iter(await reader.run(partial(load_id_ranges, guild_id=guild_id)))
-    first = next(stretches)
-    if first[1] == _LAST:
-        return await _scan(reader, iter([first]), guild_id, at, grace)
-    rest = itertools.chain([first], stretches)
-    done = await asyncio.gather(
-        *(_scan_beside(path, rest, guild_id, at, grace) for _ in range(SCANNERS)), return_exceptions=True
-    )
-    found: list[int] = []
-    for part in done:
-        if isinstance(part, BaseException):
-            raise part
-        found += part
-    return found
-
-
-def load_id_ranges(db: sqlite3.Connection, guild_id: int) -> list[IdRange]:
-    """Beyond which id and up to which; one where a slice holds all."""
-    if db.execute(_END, (guild_id, 0, SLICE)).fetchone() is None:
-        return [(0, _LAST)]
-    low, high = db.execute(_ENDS, {"guild": guild_id}).fetchone()
-    cuts = [low + (high - low) * part // ID_RANGES for part in range(1, ID_RANGES)]
-    return list(itertools.pairwise([0, *cuts, _LAST]))
-
-
-async def _scan_beside(
-    path: Path, stretches: Iterator[IdRange], guild_id: int, at: int, grace: int
-) -> list[int]:
-    lane = await GroupCommitConnection.open(path, prepare_scanner, mode="ro")
+    """The ids of the members whose granted roles have drifted from their subscriptions. A server that fits
+    into one slice is scanned by `reader`, a larger one on a connection of its own."""
+    if await reader.run(partial(_fits_a_slice, guild_id=guild_id)):
+        return await _scan(reader, guild_id, at, grace)
+    scanner = await GroupCommitConnection.open(path, prepare_scanner, mode="ro")
     try:
-        return await _scan(lane, stretches, guild_id, at, grace)
+        return await _scan(scanner, guild_id, at, grace)
     finally:
-        await lane.close()
+        await scanner.close()
 
 
-async def _scan(
-    lane: GroupCommitConnection, stretches: Iterator[IdRange], guild_id: int, at: int, grace: int
-) -> list[int]:
-    """Each takes the next stretch once it is through with one."""
-    look = await lane.run(partial(DriftScan.begin, guild_id=guild_id, at=at, grace=grace))
+def _fits_a_slice(db: sqlite3.Connection, guild_id: int) -> bool:
+    return db.execute(_END, (guild_id, 0, SLICE)).fetchone() is None
+
+
+async def _scan(connection: GroupCommitConnection, guild_id: int, at: int, grace: int) -> list[int]:
+    look = await connection.run(partial(DriftScan.begin, guild_id=guild_id, at=at, grace=grace))
     found: list[int] = []
-    for begin, last in stretches:
-        after: int | None = begin
-        while after is not None:
-            members, after = await lane.run(partial(load_slice, look=look, after=after, last=last))
-            found += members
+    after: int | None = 0
+    while after is not None:
+        members, after = await connection.run(partial(load_slice, look=look, after=after))
+        found += members
     return found
 
 
-def load_slice(
-    db: sqlite3.Connection, look: DriftScan, after: int, last: int = _LAST
-) -> tuple[set[int], int | None]:
-    """Who is to be looked at among the members beyond `after`, and where the next slice begins; None after
-    that which ends with `last`."""
+def load_slice(db: sqlite3.Connection, look: DriftScan, after: int) -> tuple[set[int], int | None]:
+    """The drifted members among those with an id above `after`, and the id that the slice ends with; None in
+    its place after the last slice."""
     end = _load_end(db, look, after)
-    end = end if end is not None and end < last else None
-    upto = end or last
+    upto = end or _LAST
     asked = {"guild": look.guild_id, "after": after, "upto": upto, "at": look.at, "grace": look.grace}
     entitled, granted = _load_entitled(db, look, asked), _load_granted(db, look, asked)
     found = {row[0] for row in db.execute(_OVERRULED, asked)}
@@ -170,8 +129,8 @@ def load_slice(
 
 
 def _load_end(db: sqlite3.Connection, look: DriftScan, after: int) -> int | None:
-    """The last member of the slice; None where it is the last slice. Counting to it takes a tenth of the time
-    of a slice, so a width that was counted serves again while ids lie about as densely."""
+    """The id that the slice ends with; None for the last slice. Counting up to it takes a tenth of a slice's
+    time, so a width that was counted once is used again while ids lie about as densely."""
     if look.width:
         return after + look.width
     found = db.execute(_END, (look.guild_id, after, SLICE)).fetchone()
@@ -186,14 +145,15 @@ def _learn_width(look: DriftScan, width: int, held: int) -> None:
 
 
 def _apart(one: str, other: str) -> set[int]:
-    """The ids that stand in one of the two lists only."""
+    """The ids that stand in only one of the two lists."""
     if one == other:
         return set()
     return {int(member) for member in set(one.split(",")) ^ set(other.split(",")) if member}
 
 
 def _load_entitled(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> defaultdict[int, str]:
-    """The members' ids by role. What is met for the first time is learned, and the slice read again."""
+    """The ids of the entitled members by role. Where the slice holds sales that are new to the scan, it
+    learns them and reads the slice again."""
     while True:
         kinds = _kinds(look)
         counted, *listed = db.execute(
@@ -205,7 +165,7 @@ def _load_entitled(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int
 
 
 def _kinds(look: DriftScan) -> dict[tuple[int, ...], list[int]]:
-    """Things sold that give the same roles, together."""
+    """The sales grouped by the roles that they give."""
     kinds: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
     for sale, roles in look.roles_of.items():
         kinds[roles].append(sale)
@@ -229,7 +189,8 @@ def _by_role(listed: dict[tuple[int, ...], str | None]) -> defaultdict[int, str]
 
 
 def _learn(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> None:
-    """Where nearly every subscription has a price of its own, what earlier slices taught is only a burden."""
+    """Learn the roles of the sales in this slice. Earlier ones are forgotten where nearly every subscription
+    has a price of its own, because they would only lengthen the statement."""
     if len(look.roles_of) > SLICE:
         look.roles_of.clear()
     for sale, sold in db.execute(f"SELECT DISTINCT sale, {_SOLD} {_ENTITLED}", asked):
@@ -238,7 +199,7 @@ def _learn(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> No
 
 
 def _load_granted(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> defaultdict[int, str]:
-    """The members' ids by role; those with any other role too, as a list of its own."""
+    """The ids of the members granted each role; under -1, of those granted a role of no plan."""
     roles = sorted({role for plan in look.plans for role in plan.role_ids})
     listed = [f"group_concat(member_id) FILTER (WHERE role_id = {role})" for role in roles]
     counted, *found = db.execute(

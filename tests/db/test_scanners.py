@@ -1,4 +1,4 @@
-"""A large server is walked by two threads beside the reader."""
+"""A large server is scanned on a connection of its own, beside the reader."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from db.sqlite import role_drift
 from db.sqlite.group_commit import GroupCommitConnection
 from tests.contract.ledger.nouns import GUILD
 
-# Close together at first and far apart then, as members of an old server are.
+# Ids that lie close together at first and far apart then, as in an old server.
 MEMBERS = [*range(1, 300), *range(1_000, 3_001, 40)]
-# With a role, but none of those that were ever looked at.
+# Was granted a role, and has no row in `members`.
 UNSEEN = 2**62
-ASTRAY = [*MEMBERS[::3], UNSEEN]
+DRIFTED = [*MEMBERS[::3], UNSEEN]
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def large(ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> Sqlite
     def fill(db: sqlite3.Connection) -> None:
         rows = [(GUILD, member) for member in MEMBERS]
         db.executemany("INSERT INTO members (guild_id, member_id, version) VALUES (?, ?, 1)", rows)
-        for member in ASTRAY:
+        for member in DRIFTED:
             record_granting(db, GUILD, member, 71, 0)
 
     await ledger._write(fill)
@@ -49,40 +49,38 @@ def noting(monkeypatch: pytest.MonkeyPatch, name: str, note: Callable[[sqlite3.C
     monkeypatch.setattr(role_drift, name, noted)
 
 
-async def test_everybody_is_found_once_whoever_walks_there(
+async def test_a_large_server_is_scanned_outside_of_the_reader(
     large: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    met, walkers = threading.Barrier(role_drift.SCANNERS), set[int]()
-    noting(monkeypatch, "load_slice", lambda db: walkers.add(threading.get_ident()))
-    # Each begins only once all have: without the others this would wait in vain.
-    begin = role_drift.DriftScan.begin
-    monkeypatch.setattr(
-        role_drift.DriftScan, "begin", lambda *args, **kwargs: (met.wait(10), begin(*args, **kwargs))[1]
-    )
-    assert sorted(await large.load_drifted_members(GUILD, 20, 0)) == ASTRAY
-    assert len(walkers) == role_drift.SCANNERS
+    threads = set[int]()
+    noting(monkeypatch, "load_slice", lambda db: threads.add(threading.get_ident()))
+    assert sorted(await large.load_drifted_members(GUILD, 20, 0)) == DRIFTED
+    (scanner,) = threads
+    assert scanner != await large._read(lambda db: threading.get_ident())
 
 
-async def test_other_loads_do_not_wait_for_it(large: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_other_loads_do_not_wait_for_the_scan_of_a_large_server(
+    large: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held = threading.Event()
     noting(monkeypatch, "load_slice", lambda db: held.wait(10))
-    walking = asyncio.ensure_future(large.load_drifted_members(GUILD, 20, 0))
+    scanning = asyncio.ensure_future(large.load_drifted_members(GUILD, 20, 0))
     await large.load_plans(GUILD)
     await large.load_plans(GUILD)
-    assert not walking.done()
+    assert not scanning.done()
     held.set()
-    assert sorted(await walking) == ASTRAY
+    assert sorted(await scanning) == DRIFTED
 
 
-async def test_a_small_server_is_walked_by_the_reader(
+async def test_a_server_of_one_slice_is_scanned_by_the_reader(
     large: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(role_drift, "SLICE", len(MEMBERS))
     monkeypatch.setattr(GroupCommitConnection, "open", None)
-    assert sorted(await large.load_drifted_members(GUILD, 20, 0)) == ASTRAY
+    assert sorted(await large.load_drifted_members(GUILD, 20, 0)) == DRIFTED
 
 
-async def test_where_one_cannot_read_on_the_ledger_says_so(
+async def test_a_scan_that_fails_raises_a_ledger_error_and_leaves_no_thread(
     large: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = set(threading.enumerate())
@@ -96,6 +94,6 @@ async def test_where_one_cannot_read_on_the_ledger_says_so(
     noting(monkeypatch, "load_slice", fail)
     with pytest.raises(LedgerError):
         await large.load_drifted_members(GUILD, 20, 0)
-    for walker in set(threading.enumerate()) - before:
-        walker.join(5)
-        assert not walker.is_alive(), "a walker's thread was left over"
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive(), "the scanner's thread was left over"
