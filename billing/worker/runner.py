@@ -34,10 +34,6 @@ RETRY_SECONDS = 5.0
 LONGEST_WAIT = 30.0
 SWEEP_AGAIN = 300.0
 BEAT = 240.0  # seconds between two words in the ledger that it is in use
-# While more notifications than MANY wait to be stored, a lane begins a piece every PAUSE (real seconds), no
-# more: at 3,000 a second they are answered in half the time so, and so are commands.
-MANY = 4
-PAUSE = 0.1
 # A task, a look at what waits and a line of log for each were 7 % of what an event takes to a role (bench/).
 LOCATED_AT_ONCE = 16
 
@@ -266,10 +262,6 @@ class Worker:
                     running[key].add_done_callback(partial(_finished, running, key, wake))
                     # Each begins in a turn of its own, or commands would wait for all of them together.
                     await asyncio.sleep(0)
-                    if self._ports.ledger.arriving > MANY:
-                        await asyncio.sleep(PAUSE)
-                        wake.set()
-                        return
 
     async def _load(self, lane: WorkQueue, limit: int) -> list[Any]:
         try:

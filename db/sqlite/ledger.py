@@ -12,7 +12,6 @@ from typing import IO, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from billing.model import (
     Change,
-    Event,
     MemberMark,
     Notice,
 )
@@ -90,7 +89,6 @@ class SqliteLedger(Ledger):
         self._reader = reader
         self._copier = copier
         self._whole = IntegrityCheck(path)
-        self._arriving = 0
 
     @classmethod
     async def open(cls, path: Path, on_change: OnChange = lambda works: None) -> Self:
@@ -166,17 +164,7 @@ class SqliteLedger(Ledger):
         return self._reader.run(lambda db: operation(db, *args, **kwargs))
 
     # -- inbox and sync ------------------------------------------------------------------------------
-    @property
-    def arriving(self) -> int:
-        return self._arriving
-
-    async def record_events(self, events: Sequence[Event], at: int) -> int:
-        self._arriving += 1
-        try:
-            return await self._leave({QueueName.LOCATE}, inbox.record_events, events, at)
-        finally:
-            self._arriving -= 1
-
+    record_events = _writes(inbox.record_events, {QueueName.LOCATE})
     load_known_events = _reads(inbox.load_known_events)
     load_pending_events = _reads(inbox.load_pending_events)
     record_located = _writes(inbox.record_located, {QueueName.SYNC})

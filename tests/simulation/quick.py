@@ -288,7 +288,6 @@ async def _built(path: Path, seed: int, sweeps: float, intent: bool) -> AsyncIte
     async with AsyncExitStack() as stack:
         stack.enter_context(patch.object(cogs.gateways.roles, "SETTLING", 0.0))
         stack.enter_context(patch.object(cogs.gateways.roles, "RESTORING", 0.0))
-        stack.enter_context(patch.object(billing.worker.runner, "PAUSE", 0.0))
         # A start looks for the last backup: a thread is late on a busy machine, and `quiet` does not see it.
         stack.enter_context(patch.object(asyncio, "to_thread", _at_once))
         # Time stands still between the moments at which something is due, so nobody need look in between.

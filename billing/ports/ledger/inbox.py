@@ -12,10 +12,6 @@ from billing.ports.records import StaleSubscription, SyncResult
 class InboxLedger(Protocol):
     """Notifications kept, and subscriptions to be fetched."""
 
-    @property
-    def arriving(self) -> int:
-        """How many `record_events` have not returned yet; their senders wait."""
-
     async def record_events(self, events: Sequence[Event], at: int) -> int:
         """Store events not seen before; the number that were new. Durable when it returns."""
 

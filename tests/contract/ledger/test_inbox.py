@@ -7,11 +7,9 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.errors import LedgerError
 from billing.model import SubscriptionKey
 from billing.ports import Ledger, StaleSubscription
 from tests.contract.ledger.conftest import LEDGERS, Opening, opened
@@ -38,17 +36,6 @@ async def test_doubles_that_come_at_once_are_stored_once(ledger: Ledger) -> None
     new = await asyncio.gather(*(ledger.record_events([event("a")], 10) for _ in range(8)))
     assert sum(new) == 1
     assert len(await ledger.load_pending_events(10, 9)) == 1
-
-
-async def test_events_that_are_not_stored_yet_are_counted(ledger: Ledger) -> None:
-    storing = [asyncio.create_task(ledger.record_events([event(name)], 10)) for name in "abc"]
-    await asyncio.sleep(0)
-    assert ledger.arriving == 3
-    await asyncio.gather(*storing)
-    assert ledger.arriving == 0
-    with pytest.raises(LedgerError):
-        await ledger.record_events([event("d")], 2**70)
-    assert ledger.arriving == 0
 
 
 async def test_one_id_of_two_accounts_is_two_events(ledger: Ledger) -> None:
