@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import platform
 import tomllib
-from collections.abc import Collection
 from pathlib import Path
 
-from billing.ports import QueueName
 from billing.worker.runner import Worker
 from cogs.bot import DuesBot
 from db.sqlite.schema import load_migrations
@@ -28,10 +26,10 @@ class Runtime:
     worker: Worker | None = None
     bot: DuesBot | None = None
 
-    def wake(self, works: Collection[QueueName]) -> None:
-        """There may be new work."""
+    def wake(self) -> None:
+        """Tell the worker, once there is one, that the ledger may hold new work."""
         if self.worker is not None:
-            self.worker.wake(works)
+            self.worker.wake()
 
     def discord_readings(self) -> Readings:
         """For /metrics."""

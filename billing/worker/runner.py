@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -180,12 +180,10 @@ class Worker:
         self._begun = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    def wake(self, works: Collection[QueueName] = tuple(QueueName)) -> None:
-        """To be called on the event loop after any commit, with what it may have left waiting: lanes that
-        look in vain cost an event a tenth of its way to a role (bench/). The timer hears of every commit, and
-        wakes them all within a second."""
-        for work in works:
-            self._wakes[work].set()
+    def wake(self) -> None:
+        """Let every queue and the timer look into the ledger. Call it on the event loop after any commit."""
+        for wake in self._wakes.values():
+            wake.set()
         self._timer.set()
 
     def start(self) -> None:

@@ -94,7 +94,7 @@ def record_reconciled(  # noqa: PLR0913 - the port's parameters and the connecti
     notices: Sequence[Notice],
     at: int,
     *,
-    braked: bool,
+    braked: bool = False,
 ) -> None:
     who = (mark.guild_id, mark.member_id)
     db.executemany(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 import aiosqlite
 
 from billing.errors import LedgerUnavailable
-from billing.ports import QueueName
 from db.sqlite.errors import fault_of, is_of_file
 from db.sqlite.write_count import WriteCount
 
@@ -21,15 +20,12 @@ from db.sqlite.write_count import WriteCount
 AT_ONCE = 16
 
 Operation = Callable[[sqlite3.Connection], Any]
-OnChange = Callable[[Set[QueueName]], None]
-
-ALL = frozenset(QueueName)
+OnChange = Callable[[], None]
 
 
 @dataclass(slots=True, eq=False)
 class _PendingOperation:
     operation: Operation
-    leaves: Set[QueueName]
     answer: asyncio.Future[Any]
     result: Any = None
     error: Exception | None = None
@@ -138,7 +134,7 @@ class GroupCommitConnection:
         prepare: Operation,
         *,
         mode: str = "rw",
-        on_change: OnChange = lambda works: None,
+        on_change: OnChange = lambda: None,
         count: WriteCount | None = None,
     ) -> GroupCommitConnection:
         """Connect, and `prepare` the connection on its own thread before anything else. What changes anything
@@ -170,14 +166,11 @@ class GroupCommitConnection:
             raise fault_of(failed[0])
         return cls(db, made[0], on_change)
 
-    async def run(self, operation: Operation, leaves: Set[QueueName] = ALL) -> Any:
-        """The operation's answer, once durable. Its own error, or the transaction's as a LedgerError.
-
-        `leaves`: the work that it may leave waiting, for `on_change`.
-        """
+    async def run(self, operation: Operation) -> Any:
+        """The operation's answer, once durable. Its own error, or the transaction's as a LedgerError."""
         if not self._open:
             raise LedgerUnavailable(detail="the ledger is closed")
-        waiting = _PendingOperation(operation, leaves, self._loop.create_future())
+        waiting = _PendingOperation(operation, self._loop.create_future())
         self._waiting.append(waiting)
         self._called.set()
         return await waiting.answer
@@ -207,7 +200,7 @@ class GroupCommitConnection:
         elif changed:
             self.failed = False
             self.done += len(group)
-            self._on_change(frozenset().union(*(waiting.leaves for waiting in group)))
+            self._on_change()
 
 
 def _answer_some(

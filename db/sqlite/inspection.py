@@ -33,7 +33,7 @@ class InspectedLedger(SqliteLedger):
         self._path, self._reader = path, reader
         self.schema, self.newest = schema, len(load_migrations())
 
-    async def _leave(self, *_: object, **__: object) -> Any:
+    async def _write(self, *_: object, **__: object) -> Any:
         raise LedgerUnavailable(detail="this ledger is only looked at")
 
     async def close(self) -> None:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine, Sequence, Set
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from billing.model import (
-    Change,
-    MemberMark,
     Notice,
 )
-from billing.model.texts import Text
-from billing.ports import Health, Ledger, QueueName, SyncResult
+from billing.ports import Health, Ledger
 from db.queries import (
     brake,
     disputes,
@@ -37,7 +34,7 @@ from db.sqlite import files, role_drift
 from db.sqlite.backup import backup, last_backup
 from db.sqlite.checkpointer import WalCheckpointer
 from db.sqlite.errors import opening
-from db.sqlite.group_commit import ALL, GroupCommitConnection, OnChange
+from db.sqlite.group_commit import GroupCommitConnection, OnChange
 from db.sqlite.integrity_check import IntegrityCheck
 from db.sqlite.lock import hold, make
 from db.sqlite.schema import is_large, prepare_reader, prepare_writer
@@ -59,13 +56,12 @@ def _reads(
 
 
 def _writes(
-    operation: Callable[Concatenate[sqlite3.Connection, P], T], works: Set[QueueName] = ALL
+    operation: Callable[Concatenate[sqlite3.Connection, P], T],
 ) -> Callable[Concatenate[SqliteLedger, P], Coroutine[Any, Any, T]]:
-    """The ledger's method that carries out this operation in one transaction, which may leave no other work
-    waiting than `works`."""
+    """The ledger's method that carries out this operation in one transaction."""
 
     async def method(self: SqliteLedger, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._leave(works, operation, *args, **kwargs)
+        return await self._write(operation, *args, **kwargs)
 
     return method
 
@@ -91,12 +87,11 @@ class SqliteLedger(Ledger):
         self._whole = IntegrityCheck(path)
 
     @classmethod
-    async def open(cls, path: Path, on_change: OnChange = lambda works: None) -> Self:
+    async def open(cls, path: Path, on_change: OnChange = lambda: None) -> Self:
         """Make the file where there is none, or bring it to the newest schema.
 
-        `on_change` is called on the event loop after every commit that changed something, with the work
-        that it may have left. LedgerHeld, LedgerDamaged, LedgerTooNew, or LedgerUnavailable where it cannot
-        be made or written.
+        `on_change` is called on the event loop after every commit that changed something. LedgerHeld,
+        LedgerDamaged, LedgerTooNew, or LedgerUnavailable where it cannot be made or written.
         """
         async with AsyncExitStack() as undo:
             undo.enter_context(opening(path))
@@ -106,9 +101,9 @@ class SqliteLedger(Ledger):
             undo.callback(count.close)
             copier = WalCheckpointer(path)
 
-            def changed(works: Set[QueueName]) -> None:
+            def changed() -> None:
                 copier.changed(writer)
-                on_change(works)
+                on_change()
 
             writer = await GroupCommitConnection.open(path, prepare_writer, on_change=changed, count=count)
             undo.push_async_callback(writer.close)
@@ -146,17 +141,7 @@ class SqliteLedger(Ledger):
     def _write(
         self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> Awaitable[T]:
-        return self._leave(ALL, operation, *args, **kwargs)
-
-    def _leave(
-        self,
-        works: Set[QueueName],
-        operation: Callable[Concatenate[sqlite3.Connection, P], T],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> Awaitable[T]:
-        """Write what may leave no other work waiting than this."""
-        return self._writer.run(lambda db: operation(db, *args, **kwargs), works)
+        return self._writer.run(lambda db: operation(db, *args, **kwargs))
 
     def _read(
         self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -164,20 +149,16 @@ class SqliteLedger(Ledger):
         return self._reader.run(lambda db: operation(db, *args, **kwargs))
 
     # -- inbox and sync ------------------------------------------------------------------------------
-    record_events = _writes(inbox.record_events, {QueueName.LOCATE})
+    record_events = _writes(inbox.record_events)
     load_known_events = _reads(inbox.load_known_events)
     load_pending_events = _reads(inbox.load_pending_events)
-    record_located = _writes(inbox.record_located, {QueueName.SYNC})
+    record_located = _writes(inbox.record_located)
     record_event_failed = _writes(inbox.record_event_failed)
     load_stale = _reads(inbox.load_stale)
     record_stale = _writes(inbox.record_stale)
     record_fetch_failed = _writes(inbox.record_fetch_failed)
 
-    async def record_synced(self, synced: SyncResult) -> bool:
-        follow = {QueueName.DELIVER: synced.notices, QueueName.EXECUTE_INTENT: synced.intents}
-        works = {QueueName.RECONCILE, *(work for work, pieces in follow.items() if pieces)}
-        return await self._leave(works, snapshots.record_synced, synced)
-
+    record_synced = _writes(snapshots.record_synced)
     record_retry = _writes(reconcile_queue.record_retry)
     load_dispute = _reads(disputes.load_dispute)
 
@@ -207,33 +188,9 @@ class SqliteLedger(Ledger):
     record_marks = _writes(reconcile_queue.record_marks)
     load_marked = _reads(reconcile_queue.load_marked)
     load_member_state = _reads(members.load_member_state)
-    record_granting = _writes(reconcile_queue.record_granting, set())
+    record_granting = _writes(reconcile_queue.record_granting)
 
-    async def record_reconciled(
-        self,
-        mark: MemberMark,
-        gone: Sequence[int],
-        due_at: int | None,
-        parked: Sequence[Text | str],
-        changes: Sequence[Change],
-        notices: Sequence[Notice],
-        at: int,
-        *,
-        braked: bool = False,
-    ) -> None:
-        await self._leave(
-            {QueueName.DELIVER},
-            reconcile_queue.record_reconciled,
-            mark,
-            gone,
-            due_at,
-            parked,
-            changes,
-            notices,
-            at,
-            braked=braked,
-        )
-
+    record_reconciled = _writes(reconcile_queue.record_reconciled)
     record_reconcile_failed = _writes(reconcile_queue.record_reconcile_failed)
 
     async def record_due(self, at: int) -> int:
@@ -244,7 +201,7 @@ class SqliteLedger(Ledger):
 
     load_next_due = _reads(reconcile_queue.load_next_due)
     load_members_to_check = _reads(reconcile_queue.load_members_to_check)
-    record_checked = _writes(reconcile_queue.record_checked, set())
+    record_checked = _writes(reconcile_queue.record_checked)
 
     async def load_drifted_members(self, guild_id: int, at: int, grace: int) -> list[int]:
         return await role_drift.load_drifted_members(self._path, self._reader, guild_id, at, grace)
@@ -283,10 +240,10 @@ class SqliteLedger(Ledger):
     # -- what an older ledger has not asked for yet --------------------------------------------------
     record_started = _writes(restored.record_started)
     load_unswept = _reads(restored.load_unswept)
-    record_looked = _writes(restored.record_looked, {QueueName.RECONCILE})
-    record_disputes_listed = _writes(restored.record_disputes_listed, {QueueName.RECONCILE})
+    record_looked = _writes(restored.record_looked)
+    record_disputes_listed = _writes(restored.record_disputes_listed)
     record_swept = _writes(restored.record_swept)
-    record_waiting = _writes(restored.record_waiting, {QueueName.SYNC})
+    record_waiting = _writes(restored.record_waiting)
     load_unasked_intent = _reads(restored.load_unasked_intent)
     load_sold_before = _reads(restored.load_sold_before)
 
@@ -305,7 +262,7 @@ class SqliteLedger(Ledger):
 
     async def record_locale(self, user_id: int, locale: str) -> None:
         if await self.load_locale(user_id) != locale:
-            await self._leave(set(), locales.record_locale, user_id, locale)
+            await self._write(locales.record_locale, user_id, locale)
 
     load_locale = _reads(locales.load_locale)
     load_untold_to_admins = _writes(notices.take_untold_to_admins)
@@ -313,7 +270,7 @@ class SqliteLedger(Ledger):
     load_value = _reads(values.load_value)
     record_value = _writes(values.record_value)
 
-    record_backup_failed = _writes(notices.record_backup_failed, {QueueName.DELIVER})
+    record_backup_failed = _writes(notices.record_backup_failed)
 
     async def load_health(self, at: int) -> Health:
         if self._writer.failed:  # tried out, for nothing else may be written for long

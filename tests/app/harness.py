@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Set
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from discord.gateway import DiscordWebSocket
 import cogs.bot
 import cogs.gateways.roles
 from billing.model import Plan
-from billing.ports import Arrivals, Ports, Provider, QueueName, RoleLatency
+from billing.ports import Arrivals, Ports, Provider, RoleLatency
 from billing.signing import Signer
 from billing.use_cases.plans import PlanUpdate, add_plan
 from billing.worker.runner import Worker
@@ -239,8 +239,8 @@ async def running(app: AppHarness, *, sweeps: float = 3600.0) -> AsyncIterator[P
     async with AsyncExitStack() as stack:
         stack.enter_context(patch.object(cogs.gateways.roles, "SETTLING", 0.02))
         stack.enter_context(patch.object(cogs.bot, "STREAM_PAUSE", 0.05))
-        woken: list[OnChange] = [lambda works: app.changed.set()]
-        ledger = await SqliteLedger.open(app.path, lambda works: _wake(woken, works))
+        woken: list[OnChange] = [app.changed.set]
+        ledger = await SqliteLedger.open(app.path, lambda: _wake(woken))
         stack.push_async_callback(ledger.close)
         metrics = Metrics()
         stripe = (app.stripe.api_key, (app.secret,), app.stripe.url)
@@ -309,9 +309,9 @@ def _waking(bot: DuesBot) -> set[asyncio.Task[None]]:
     return set(found._tasks) if isinstance(found, RoleSync) else set()
 
 
-def _wake(woken: list[OnChange], works: Set[QueueName]) -> None:
+def _wake(woken: list[OnChange]) -> None:
     for wake in woken:
-        wake(works)
+        wake()
 
 
 async def _stop(serving: asyncio.Task[None]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Set
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from billing.errors import LedgerError, LedgerUnavailable, NotFound
-from billing.ports import QueueName
 from db.sqlite.group_commit import AT_ONCE, GroupCommitConnection, Operation
 from db.sqlite.schema import prepare_reader, prepare_writer
 
@@ -203,7 +202,7 @@ async def test_a_large_group_is_answered_a_few_a_turn_of_the_loop(lane: GroupCom
 
 async def test_a_change_is_announced_once_a_commit_and_a_look_is_not(empty: Path) -> None:
     announced: list[int] = []
-    async with opened(empty, prepare_writer, on_change=lambda works: announced.append(1)) as lane:
+    async with opened(empty, prepare_writer, on_change=lambda: announced.append(1)) as lane:
         await asyncio.gather(*(lane.run(put(n)) for n in "abc"))
         assert len(announced) == 1
         await lane.run(names)
@@ -217,7 +216,7 @@ async def test_a_listener_that_fails_stops_no_commit(empty: Path) -> None:
     faults: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
 
-    def fail(works: Set[QueueName]) -> None:
+    def fail() -> None:
         raise ZeroDivisionError
 
     async with opened(empty, prepare_writer, on_change=fail) as lane:

@@ -10,7 +10,7 @@ import pytest
 
 from billing.errors import DiscordUnavailable
 from billing.model import Binding, Intent, IntentKind
-from billing.ports import QueueName, SyncResult
+from billing.ports import SyncResult
 from tests.rules.builders import GUILD, MEMBER
 from tests.rules.worker_harness import Bench, quiet, run, until
 
@@ -82,22 +82,3 @@ async def test_the_log_of_a_wish_holds_no_words_of_a_person_s(
         await until(lambda: "execute intent" in caplog.text)
     assert "cancel_now, done in" in caplog.text
     assert "rude" not in caplog.text
-
-
-async def test_work_that_no_commit_told_of_is_found_within_a_second(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The lanes hear what a commit may have left; the timer, which hears of every commit, wakes them all."""
-    async with run(tmp_path / "ledger.db", start=False) as bench:
-        wake = bench.worker.wake
-        monkeypatch.setattr(
-            bench.worker,
-            "wake",
-            lambda works=tuple(QueueName): wake(() if works != tuple(QueueName) else works),
-        )
-        await bench.sell()
-        await bench.offer("sub_1")
-        bench.worker.start()
-        await until(lambda: bench.retries == 2)  # the sweep at the start is over
-        await bench.ring("sub_1")
-        await until(lambda: bench.holders() == 1)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Set
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from billing.model import Status, Subscription
-from billing.ports import Ports, QueueName
+from billing.ports import Ports
 from billing.use_cases.ingest import ingest
 from billing.worker.runner import Worker
 from db.sqlite.ledger import SqliteLedger
@@ -99,9 +99,9 @@ async def quiet(bench: Bench) -> None:
 async def run(path: Path, *, interval: float = INTERVAL, start: bool = True) -> AsyncIterator[Bench]:
     benches: list[Bench] = []
 
-    def wake(works: Set[QueueName]) -> None:
+    def wake() -> None:
         for bench in benches:
-            bench.worker.wake(works)
+            bench.worker.wake()
 
     async with await SqliteLedger.open(path, wake) as ledger:
         bench = Bench(ledger, interval)

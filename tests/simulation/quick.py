@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import math
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Set
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ import providers.paypal.api
 import providers.paypal.client
 from billing.errors import LedgerUnavailable
 from billing.model import Notice, Plan
-from billing.ports import Ports, Provider, QueueName
+from billing.ports import Ports, Provider
 from billing.use_cases.ingest import ingest
 from billing.worker.runner import Worker
 from cogs.gateways.roles import DiscordRoles
@@ -115,9 +115,9 @@ class QuickStage(Stage):
         """Compose the program as bot.py does, without the network."""
         worker: list[Worker] = []
 
-        def wake(works: Set[QueueName]) -> None:
+        def wake() -> None:
             for one in worker:
-                one.wake(works)
+                one.wake()
 
         ledger = await SqliteLedger.open(self.path, wake)
         both: dict[str, Provider] = {"stripe": self._connect_stripe(), "paypal": self._connect_paypal()}
