@@ -33,7 +33,7 @@ _AGAIN = (5, 15, 60, 300)
 class TokenRefused(DuesError):  # noqa: N818 - named by what happened, like the others
     """Discord answers 401 to the token; trying again would only bring a ban of the address nearer."""
 
-    tell = "DISCORD_TOKEN is refused by Discord: copy it anew from your application's page Bot."
+    user_message = "DISCORD_TOKEN is refused by Discord: copy it anew from your application's page Bot."
 
 
 @dataclass(frozen=True)

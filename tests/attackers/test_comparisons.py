@@ -11,7 +11,7 @@ import pytest
 
 from providers.stripe.webhook import verify
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 PARTS = ("billing", "cogs", "db", "providers", "web")
 SECRET = re.compile(
     r"secret|signature|token|digest|hmac|password|api_?key|mac\b|(^|_)sig($|_)|expected", re.IGNORECASE

@@ -20,7 +20,7 @@ from db import SqliteLedger
 from db.sqlite.schema import load_migrations, prepare, version_of
 from tests.crashes import workbench
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 MIGRATIONS = load_migrations()
 HOWS = ["statement", "call"]
 
