@@ -1,4 +1,7 @@
-"""What members are told about their subscriptions and their roles: one class a kind, as in notices.py."""
+"""Notices to members about their subscriptions and roles: one class for each kind, as in notices.py.
+
+Moments are unix seconds UTC. Plans are given by their names.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,18 @@ from billing.model.subscriptions import DisputeState, SubscriptionKey
 
 
 class Cause(StrEnum):
-    """Why a member got a role or lost it, where nothing else that is told says so."""
+    """Why a member got or lost a role, for a notice about nothing but the role."""
 
     PAID = "paid"
     GRANTED = "granted"
-    RESTORED = "restored"  # it was missing in Discord, and was put back
+    RESTORED = "restored"  # it was missing in Discord, and the bot put it back
     PAST_GRACE = "past_grace"
     UNPAID = "unpaid"
     PAUSED = "paused"
     DISPUTE_OPEN = "dispute_open"
     DISPUTE_LOST = "dispute_lost"
     ENDED = "ended"
-    SWITCHED = "switched"  # the subscription goes on, without that plan
+    SWITCHED = "switched"  # the subscription continues without that plan
     REVOKED = "revoked"
     GRANT_ENDED = "grant_ended"
     PLAN_EDITED = "plan_edited"
@@ -31,8 +34,8 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleNews:
-    """What a member is told together with the roles that came or went with it. These are added in the
-    transaction that records the change, while the notice waits for it."""
+    """A notice that also names the roles that the member got (`given`) or lost (`taken`), by their ids. The
+    transaction that records the change of roles adds them to the notice, which waits for it."""
 
     given: tuple[int, ...] = ()
     taken: tuple[int, ...] = ()
@@ -40,7 +43,7 @@ class RoleNews:
 
 @dataclass(frozen=True, slots=True)
 class RolesChanged(RoleNews):
-    """To the member: roles came or went, and nothing else tells of the cause. `plan`: the plans' names."""
+    """To the member: they got or lost roles for a `cause` about which there is no other notice."""
 
     kind: ClassVar[str] = "roles_changed"
     cause: Cause
@@ -51,7 +54,7 @@ class RolesChanged(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class Started(RoleNews):
-    """To the member: a subscription began. `plan`: the plan's name."""
+    """To the member: a subscription began."""
 
     kind: ClassVar[str] = "started"
     plan: str
@@ -60,9 +63,9 @@ class Started(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class PaymentFailed(RoleNews):
-    """To the member: a payment failed; the roles stay `until` then.
+    """To the member: a payment failed; the roles stay `until` that moment.
 
-    `amount`, `reason` (in the provider's words) and `next_try_at`: what the provider says about it."""
+    The provider gives `amount`, `reason` (in its own words) and `next_try_at`."""
 
     kind: ClassVar[str] = "payment_failed"
     plan: str
@@ -75,8 +78,8 @@ class PaymentFailed(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class PaymentWaits:
-    """To the member: a payment waits until they confirm it with their bank. The roles stay `until` then, None
-    where there are none yet."""
+    """To the member: a payment waits until they confirm it with their bank. The roles stay `until` that
+    moment; None: there are none yet."""
 
     kind: ClassVar[str] = "payment_waits"
     plan: str
@@ -86,7 +89,7 @@ class PaymentWaits:
 
 @dataclass(frozen=True, slots=True)
 class GraceReminder:
-    """To the member: a payment is still owed; the roles stay `until` then. Told only while that is so."""
+    """To the member: a payment is still open; the roles stay `until` that moment. Dropped once it is paid."""
 
     kind: ClassVar[str] = "grace_reminder"
     plan: str
@@ -96,7 +99,7 @@ class GraceReminder:
 
 @dataclass(frozen=True, slots=True)
 class PaymentRecovered(RoleNews):
-    """To the member: what had failed to be paid is paid."""
+    """To the member: a payment that had failed went through."""
 
     kind: ClassVar[str] = "payment_recovered"
     plan: str
@@ -105,7 +108,7 @@ class PaymentRecovered(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class Switched(RoleNews):
-    """To the member: a subscription now pays for `plan` (names) in the place of `before`."""
+    """To the member: a subscription now pays for `plan` instead of `before`."""
 
     kind: ClassVar[str] = "switched"
     plan: str
@@ -115,8 +118,9 @@ class Switched(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class RenewalStopped(RoleNews):
-    """To the member: a subscription was cancelled at the provider, and is paid `until` then. `complete`: it
-    was not cancelled; the last of so many payments was made."""
+    """To the member: a subscription was cancelled at the provider and is paid `until` that moment.
+
+    `complete`: it was not cancelled, but the last of its fixed number of payments was made."""
 
     kind: ClassVar[str] = "renewal_stopped"
     plan: str
@@ -137,7 +141,7 @@ class RenewalResumed(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class PaymentDisputed(RoleNews):
-    """To the member: where the dispute of a payment of theirs stands."""
+    """To the member: the state of a dispute about one of their payments."""
 
     kind: ClassVar[str] = "payment_disputed"
     plan: str
@@ -147,7 +151,8 @@ class PaymentDisputed(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """To the member: money was given back in the provider's dashboard; the subscription stands as it did."""
+    """To the member: a payment was refunded in the provider's dashboard; the subscription does not change.
+    `amount`: all that was refunded of it."""
 
     kind: ClassVar[str] = "refunded"
     plan: str
@@ -157,7 +162,7 @@ class Refunded:
 
 @dataclass(frozen=True, slots=True)
 class Ended(RoleNews):
-    """To the member: a subscription is over; `unpaid`: because its payments kept failing."""
+    """To the member: a subscription ended. `unpaid`: because its payments kept failing."""
 
     kind: ClassVar[str] = "ended"
     plan: str
@@ -167,10 +172,10 @@ class Ended(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class Revoked(RoleNews):
-    """To the member: the admins revoked `plans` (names); `until` None: at once.
+    """To the member: the admins revoked `plans`, which end at `until`; None: immediately.
 
-    `refunds`: how many payments are given back, with the `amount` where it is one that was looked up.
-    `shut_out`: the member had nothing that ended; they cannot subscribe.
+    `refunds`: the number of payments that are refunded; `amount`: the sum, if it is one whose sum is known.
+    `shut_out`: the member had nothing that ended, but cannot subscribe.
     """
 
     kind: ClassVar[str] = "revoked"
@@ -185,9 +190,11 @@ class Revoked(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class Lifted(RoleNews):
-    """To the member: a revocation was lifted. `still`: another stands; `subscription`: the one that is to
-    renew again; `until`: what was paid is given back until then; `again`: the plan that can be bought again;
-    `kept`: the member's own cancellation stands."""
+    """To the member: a revocation of `plans` was lifted.
+
+    `still`: another revocation is in force. `subscription`: the one that will renew again. `until`: the end
+    of the paid time that they have back. `again`: the id of the plan that they can buy again. `kept`: their
+    own cancellation stays in force."""
 
     kind: ClassVar[str] = "lifted"
     plans: str
@@ -200,8 +207,8 @@ class Lifted(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class Granted(RoleNews):
-    """To the member: the admins gave them `plan` (a name); `until` None: for good. `pays`: what they pay for
-    the same plan goes on being charged."""
+    """To the member: the admins gave them `plan`; `until` None: for good. `pays`: their subscription to the
+    same plan, which is still charged."""
 
     kind: ClassVar[str] = "granted"
     plan: str
@@ -212,8 +219,8 @@ class Granted(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class GrantEnded(RoleNews):
-    """To the member: the admins took back what they had granted. `plan`: its name; `has`: the member has it
-    still, by something else."""
+    """To the member: the admins ended their grant of `plan`. `has`: the member still has the plan through
+    something else."""
 
     kind: ClassVar[str] = "grant_ended"
     plan: str
@@ -222,7 +229,7 @@ class GrantEnded(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class Linked(RoleNews):
-    """To the member: an admin said that a subscription is theirs. `plan`: the plan's name."""
+    """To the member: an admin linked a subscription to them."""
 
     kind: ClassVar[str] = "linked"
     plan: str

@@ -1,7 +1,8 @@
-"""What people are told, each thing once: one class a kind, put into words by the Discord face.
+"""Notices: messages to members and admins, one class for each kind, each sent once.
 
-The ledger keeps a body's fields as JSON under its `kind`. A field that is added later needs a default, so
-that the rows of older ledgers still load.
+A notice holds facts and no words; each face writes it in its reader's language. The ledger keeps a body's
+fields as JSON under its `kind`. A field that is added later needs a default, so that the rows of older
+ledgers still load.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from billing.model.subscriptions import DisputeState, SubscriptionKey
 
 @dataclass(frozen=True, slots=True)
 class IntentOutcome:
-    """What came of something that was asked of a provider: to the member who asked, else to the admins."""
+    """To the member who made a request to a provider, or to the admins if one of them did: its outcome."""
 
     kind: ClassVar[str] = "intent_outcome"
     intent: str
@@ -45,7 +46,7 @@ class IntentOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PaidTwice:
-    """To the member, and to the admins: `subscription` and the older `other` renew for the same plan."""
+    """To the member and to the admins: `subscription` and the older `other` both renew for the same plan."""
 
     kind: ClassVar[str] = "paid_twice"
     member: int
@@ -56,8 +57,8 @@ class PaidTwice:
 
 @dataclass(frozen=True, slots=True)
 class PaidWhileBlocked:
-    """To the member, and to the admins: somebody paid for what `decision` revokes, from `starts_at` on
-    (None: already)."""
+    """To the member and to the admins: the member paid for something that `decision` revokes. `starts_at`:
+    when the revocation takes effect, in unix seconds UTC; None: it already has."""
 
     kind: ClassVar[str] = "paid_while_blocked"
     member: int
@@ -68,7 +69,7 @@ class PaidWhileBlocked:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """To the admins: a member asks them to look at a revocation again."""
+    """To the admins: a member asks them to reconsider the revocation `decision`, made for `reason`."""
 
     kind: ClassVar[str] = "asked"
     member: int
@@ -89,7 +90,7 @@ class UnmappedProduct:
 
 @dataclass(frozen=True, slots=True)
 class UnboundPayers:
-    """To the admins, or to the application's owner where servers share the account: so many running
+    """To the admins, or to the application's owner if several servers share the account: `many` running
     subscriptions on the server's prices belong to no known member."""
 
     kind: ClassVar[str] = "unbound_payers"
@@ -99,8 +100,8 @@ class UnboundPayers:
 
 @dataclass(frozen=True, slots=True)
 class PayerProposed:
-    """To the admins: the payment provider says that a nobody's subscription on a price sold here is this
-    member's, in a way that others than Dues may have written."""
+    """To the admins: according to data at the provider, a subscription without a known member belongs to
+    this one. Others than Dues may have written that data, so an admin decides."""
 
     kind: ClassVar[str] = "payer_proposed"
     member: int
@@ -110,8 +111,8 @@ class PayerProposed:
 
 @dataclass(frozen=True, slots=True)
 class Disputed:
-    """To the admins: where the dispute of a payment stands. `stops`: the billing is ended for it; `decision`:
-    by which its payer cannot subscribe again."""
+    """To the admins: the state of a dispute about a payment. `stops`: the bot ends the billing because of it;
+    `decision`: the block by which the payer cannot subscribe again."""
 
     kind: ClassVar[str] = "dispute"
     member: int
@@ -133,7 +134,7 @@ class ChargedLate:
 
 @dataclass(frozen=True, slots=True)
 class RefundedByHand:
-    """To the admins: a payment was given back in the provider's dashboard, and the subscription goes on."""
+    """To the admins: a payment was refunded in the provider's dashboard, and the subscription goes on."""
 
     kind: ClassVar[str] = "refunded_by_hand"
     member: int
@@ -143,8 +144,8 @@ class RefundedByHand:
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """To the admins: a payment was taken back, and the provider does not say which. `reference`: its name for
-    that."""
+    """To the admins: a payment was taken back, and the provider does not say for which subscription it was.
+    `reference`: the provider's id of the reversal."""
 
     kind: ClassVar[str] = "taken_back"
     provider: str
@@ -153,7 +154,7 @@ class TakenBack:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """To the admins: the provider's answer about a subscription lacks what the mapping needs."""
+    """To the admins: the provider's answer about a subscription lacks a field that the mapping needs."""
 
     kind: ClassVar[str] = "unreadable"
     member: int
@@ -162,7 +163,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Vanished:
-    """To the admins: the provider does not know a subscription any more."""
+    """To the admins: the provider no longer knows a subscription."""
 
     kind: ClassVar[str] = "vanished"
     member: int
@@ -171,8 +172,8 @@ class Vanished:
 
 @dataclass(frozen=True, slots=True)
 class RoleRefused:
-    """To the admins: Discord refused a role (None: all of the member's). `why` is a text as `to_stored`
-    makes it."""
+    """To the admins: Discord refused to set `role` (None: any role of the member). `why` is a text as
+    `to_stored` makes it."""
 
     kind: ClassVar[str] = "role_refused"
     member: int
@@ -182,7 +183,7 @@ class RoleRefused:
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """To the member: they are owed `role`, and have yet to accept the server's rules."""
+    """To the member: they get `role` (None: their roles) once they have accepted the server's rules."""
 
     kind: ClassVar[str] = "screening"
     role: int | None
@@ -190,7 +191,8 @@ class Screening:
 
 @dataclass(frozen=True, slots=True)
 class RoleWaits:
-    """To the admins: roles stay a little longer, `until` then at most, as the provider does not answer."""
+    """To the admins: roles stay longer because the provider does not answer, at most `until` that moment, in
+    unix seconds UTC."""
 
     kind: ClassVar[str] = "role_waits"
     member: int
@@ -199,7 +201,8 @@ class RoleWaits:
 
 @dataclass(frozen=True, slots=True)
 class Braked:
-    """To the admins: too many members would lose roles at once; asked at that moment."""
+    """To the admins: too many members would have lost roles at once, so an admin decides. `asked_at`: when
+    the bot asked, in unix seconds UTC, which names the question."""
 
     kind: ClassVar[str] = "brake"
     asked_at: int
@@ -207,7 +210,8 @@ class Braked:
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """To whoever runs the bot: a provider's true notifications do not arrive. `refused`: it refuses them."""
+    """To the person who runs the bot: genuine notifications of a provider do not arrive. `refused`: the bot
+    refuses them, as with a wrong webhook secret."""
 
     kind: ClassVar[str] = "unheard"
     provider: str
@@ -216,7 +220,8 @@ class Unheard:
 
 @dataclass(frozen=True, slots=True)
 class SweepFailing:
-    """To whoever runs the bot: the ledger cannot be compared with a provider, since that moment."""
+    """To the person who runs the bot: comparing the ledger with a provider has failed since that moment, in
+    unix seconds UTC."""
 
     kind: ClassVar[str] = "sweep_failing"
     provider: str
@@ -225,7 +230,7 @@ class SweepFailing:
 
 @dataclass(frozen=True, slots=True)
 class WrongClock:
-    """To whoever runs the bot: this machine's clock is `skew` seconds ahead of a provider's."""
+    """To the person who runs the bot: this machine's clock is `skew` seconds ahead of a provider's."""
 
     kind: ClassVar[str] = "wrong_clock"
     skew: int
@@ -233,7 +238,8 @@ class WrongClock:
 
 @dataclass(frozen=True, slots=True)
 class GatewayClosed:
-    """To whoever runs the bot: Discord closed the connection with that `code`, and will again."""
+    """To the person who runs the bot: Discord closed the gateway connection with a close `code` that will
+    come again until they act."""
 
     kind: ClassVar[str] = "gateway_closed"
     code: int
@@ -241,14 +247,15 @@ class GatewayClosed:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What a ledger holds and this program cannot read, such as a kind of a later version."""
+    """A notice in the ledger that this program cannot read, such as a kind of a later version."""
 
     kind: str
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerRestored:
-    """To the admins: the ledger was put back from a copy that was last `written` then."""
+    """To the admins: the ledger was restored from a copy that was last `written` at that moment, in unix
+    seconds UTC."""
 
     kind: ClassVar[str] = "ledger_restored"
     written: int | None = None
@@ -256,8 +263,8 @@ class LedgerRestored:
 
 @dataclass(frozen=True, slots=True)
 class NotRepeated:
-    """To whoever asked, the `member` or the admins: a restored ledger shows as open what was asked of the
-    provider then. The provider does not show it as done, and it was not done."""
+    """To the member who made a request, or to the admins: a restored ledger shows the request as open. The
+    provider does not show it as done, and the bot did not carry it out again."""
 
     kind: ClassVar[str] = "not_repeated"
     intent: str
@@ -267,7 +274,7 @@ class NotRepeated:
 
 @dataclass(frozen=True, slots=True)
 class LedgerNew:
-    """To the admins: the ledger is new, and lacks `many` running subscriptions of this server."""
+    """To the admins: the ledger is new and lacks `many` running subscriptions of this server."""
 
     kind: ClassVar[str] = "ledger_new"
     many: int
@@ -326,7 +333,7 @@ NoticeBody: TypeAlias = (
     | BackupFailed
 )
 
-# Each kind's class, by the name that the ledger keeps it under.
+# The class of each kind, by the name under which the ledger keeps it.
 BODIES: Mapping[str, type[NoticeBody]] = MappingProxyType(
     {body.kind: body for body in get_args(NoticeBody) if body is not Unknown}
 )
@@ -334,9 +341,10 @@ BODIES: Mapping[str, type[NoticeBody]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something a person is told once. `key` is unique: the same thing is never told twice.
+    """A message that is sent once. `key` is unique, so the same message is never sent twice.
 
-    `member_id` set: a member, by DM; None: the server's admins.
+    `member_id`: the member who gets it by DM; None: it goes to the server's admins. `created_at`: unix
+    seconds UTC.
     """
 
     key: str

@@ -12,30 +12,32 @@ class NoticeLedger(Protocol):
     """Notices, history and small facts."""
 
     async def record_notice(self, notice: Notice, /) -> bool:
-        """To be told once; False when its key is known. One with roles takes the place of the same one
-        without them while that waits."""
+        """Keep a notice to be sent once; False if its key is already known. A notice with roles replaces the
+        waiting one of the same key without them."""
 
     async def load_notices(self, at: int, limit: int) -> list[Notice]:
-        """Not told yet and due. A fresh one to a member whose roles are being reconciled waits for them, as
-        the two are told together."""
+        """Notices that are due and not sent yet. A new one to a member whose roles are being reconciled is
+        held back until then, so that one message tells of both."""
 
     async def load_waiting_news(self, guild_id: int, member_id: int) -> list[Notice]:
-        """What this member is to be told, oldest first, and can be told roles with."""
+        """Unsent notices to this member that can also name roles, oldest first."""
 
     async def load_notice(self, key: str) -> Notice | None:
-        """Also one that was told already."""
+        """The notice of that key, sent or not; None if there is none."""
 
     async def record_told(self, key: str, at: int, *, delivered: bool) -> None:
-        """Told; or, where `delivered` is false, not to be had by message: shown at the next command."""
+        """The notice was sent; or, if not `delivered`, the person takes no messages, and their next command
+        shows it."""
 
     async def record_notice_failed(self, key: str, next_try_at: int) -> None:
-        """Keep it for another try."""
+        """Sending failed; try again at that moment."""
 
     async def load_untold(self, member_id: int, at: int) -> list[Notice]:
-        """Notices that could not be delivered by message; they count as told from now on."""
+        """Notices that could not be delivered to this member by message; from now on they count as sent."""
 
     async def load_untold_to_admins(self, guild_id: int, at: int, limit: int) -> list[Notice]:
-        """The oldest of those that a server's admins could not be told; they count as told from now on."""
+        """The oldest notices that could not be delivered to a server's admins; from now on they count as
+        sent."""
 
     async def record_locale(self, user_id: int, locale: str) -> None:
         """Keep the locale, such as 'de' or 'en-US', in which this person last used Discord: notices to them
@@ -45,7 +47,7 @@ class NoticeLedger(Protocol):
         """The locale in which this person last used Discord; None for somebody who never used the bot."""
 
     async def load_history(self, guild_id: int, member_id: int, limit: int) -> list[Change]:
-        """Newest first."""
+        """Changes of this member's access and subscriptions, newest first."""
 
     async def load_value(self, name: str) -> str | None:
         """A small fact kept by name."""
