@@ -29,7 +29,7 @@ def task_text(kind: IntentKind) -> str:
 
 
 def intent_words(intent: Intent, locale: str = "en-US", *, connected: bool = True) -> str:
-    """What became of a request. `connected`: whether the bot is connected to the provider's account."""
+    """The outcome of a request. `connected`: whether the bot is connected to the provider's account."""
     if intent.state is IntentState.DONE:
         if intent.kind is IntentKind.REFUND_LAST_PAYMENT and intent.refunded:
             return tr("notice.done_refund_of", amount=format_money(intent.refunded, locale))

@@ -59,7 +59,7 @@ MemberBody: TypeAlias = (
 def member_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
     notice: Notice, body: MemberBody, shown: SubscriptionView | None, place: Audience
 ) -> str:
-    """What happened, without the roles that came or went (`roles_text`)."""
+    """The change that the notice is about, without the roles that came or went (`roles_text`)."""
     plan, server = _plan(body), _server(notice, place)
     match body:
         case RolesChanged():

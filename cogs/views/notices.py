@@ -116,7 +116,7 @@ async def notice_text(ports: Ports, notice: Notice, place: Audience) -> str:
 async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
     ports: Ports, notice: Notice, place: Audience
 ) -> str:
-    """What happened, without the roles that came or went with it."""
+    """The change that the notice is about, without the roles that came or went with it."""
     match notice.body:
         case body if isinstance(body, MemberBody):
             closely = isinstance(body, PaymentWaits)

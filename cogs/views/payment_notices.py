@@ -63,7 +63,7 @@ def disputed(body: Disputed) -> str:
 
 
 def through(key: SubscriptionKey) -> str:
-    """Who decides a dispute: the bank behind a card at Stripe; PayPal itself, whatever paid there."""
+    """The party that decides a dispute: at Stripe the payer's bank; at PayPal always PayPal itself."""
     return tr("notice.their_bank") if key.provider == "stripe" else display_name(key.provider)
 
 

@@ -1,4 +1,4 @@
-"""What people are told once."""
+"""Notices, each of which is sent once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is told what, and where."""
+"""Notices reach their readers: members by DM, admins in a channel or through the owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people are told about money that needs a decision."""
+"""Notices about money that needs a decision."""
 
 from __future__ import annotations
 

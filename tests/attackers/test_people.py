@@ -16,7 +16,7 @@ from tests.app.sale import buy, rows
 
 NOT_YOURS = "You have no such subscription. /subscriptions lists yours."
 NOT_MADE_FOR_YOU = "This button was made for somebody else. /subscriptions shows yours."
-THEIRS = ("members", "checkouts", "sqlite_sequence", "prices")
+THEIRS = ("members", "checkouts", "locales", "sqlite_sequence", "prices")
 NOT_ADMIN = "You need the Manage Server permission for this."
 
 

@@ -1,4 +1,4 @@
-"""What people are told, small facts, and what the ledger promises of everything in it."""
+"""Notices, small facts, and the promises of a ledger about everything in it."""
 
 from __future__ import annotations
 
