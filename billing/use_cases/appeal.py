@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from billing.errors import Conflict
 from billing.model import Asked, Notice
+from billing.model.texts import Text
 from billing.ports import Ports
 
 
 async def appeal(ports: Ports, guild_id: int, member_id: int, decision_id: str) -> bool:
-    """Tell the server's admins; False when they were told already. Conflict when nothing is to be asked."""
+    """Tell the server's admins; False when they were told already. Conflict when no revocation stands."""
     rows = await ports.ledger.load_decision(decision_id)
     own = [row for row in rows if (row.guild_id, row.member_id) == (guild_id, member_id)]
     if not own:
-        raise Conflict("This is not revoked any more. /subscribe shows what you can have.")
+        raise Conflict(Text("error.not_revoked"))
     notice = Notice(
         key=f"asked:{decision_id}",
         guild_id=guild_id,

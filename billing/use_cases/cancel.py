@@ -1,4 +1,4 @@
-"""A member ends the renewal of their own subscription, and may take that back until it ends."""
+"""A member stops their own subscription from renewing, and can undo that until it ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from billing.errors import Conflict
 from billing.model import Intent, IntentKind, IntentState, Status, Subscription, SubscriptionKey
+from billing.model.texts import Day, Text
 from billing.ports import Ports
+from billing.provider_names import display_name
 from billing.rules.access import SubscriptionAccess, decide_right
 from billing.use_cases.blocks import load_block
 from billing.use_cases.execute_intent import execute_intent_shielded, stopping
@@ -19,9 +21,10 @@ PATIENCE = 60
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a cancellation would do. `stays_until`: roles stay until then; None: they go at once. `final`: the
-    provider ends the agreement at once, so that it cannot be taken back although the roles stay. `by_admins`:
-    a revocation stops the renewal already, and the member's own word outlives its undoing."""
+    """The effect of a cancellation. `stays_until`: the roles stay until then, unix seconds; None: they go at
+    once. `final`: the provider ends the agreement at once, so that it cannot be undone although the roles
+    stay. `by_admins`: a revocation has stopped the renewal already, but the member's own cancellation stays
+    in force if the admins undo theirs."""
 
     subscription: Subscription
     kind: IntentKind
@@ -32,7 +35,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was wished and what came of it; the intent's id is the receipt's number."""
+    """A request and its outcome. The intent's id is the receipt's number; `stays_until`: unix seconds."""
 
     intent: Intent
     subscription: Subscription
@@ -40,7 +43,8 @@ class Receipt:
 
 
 def preview(subscription: Subscription, now: int, grace: int) -> Preview:
-    """At the end of what is paid; at once where nothing is. Roles stay as long as both period and right."""
+    """Cancel at the end of the paid time, or at once if nothing is paid. The roles stay until the period or
+    the access ends, whichever comes first."""
     kind = stopping(subscription)
     right = decide_right(subscription, now, grace)
     if subscription.paid_through is not None:
@@ -54,7 +58,7 @@ def preview(subscription: Subscription, now: int, grace: int) -> Preview:
 def _final(
     subscription: Subscription, kind: IntentKind, right: SubscriptionAccess | None, now: int
 ) -> Preview:
-    """At a provider that ends it at once: the roles stay for what is paid, if anything is."""
+    """For a provider that ends the agreement at once: the roles stay for the paid time, if there is any."""
     if kind is IntentKind.CANCEL_NOW or right is None:
         return Preview(subscription, IntentKind.CANCEL_NOW, None)
     paid = min((t for t in (subscription.paid_through, right.until) if t is not None), default=now)
@@ -64,23 +68,21 @@ def _final(
 
 
 async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Preview:
-    """What to ask the member; Conflict when there is nothing left to cancel."""
+    """The terms to ask the member about; Conflict when there is nothing left to cancel."""
     subscription = await load_owned(ports, member_id, key)
     if subscription.status is Status.ENDED:
-        raise Conflict("This subscription has ended already. You won't be charged for it again.")
+        raise Conflict(Text("error.already_ended"))
     by_admins = stopped_by_admins(subscription, await ports.ledger.load_intents_of(key))
-    if subscription.terms.complete and subscription.ends_with_period:
-        raise Conflict(
-            f"All its payments are made, so it ends by itself on <t:{subscription.ends_at}:D>. You won't be "
-            "charged for it again."
-        )
-    if subscription.ends_with_period and not by_admins:
-        raise Conflict(f"This subscription is cancelled already and ends <t:{subscription.ends_at}:D>.")
+    ends = subscription.ends_at if subscription.ends_with_period else None
+    if subscription.terms.complete and ends is not None:
+        raise Conflict(Text("error.all_paid", day=Day(ends)))
+    if ends is not None and not by_admins:
+        raise Conflict(Text("error.already_cancelled", day=Day(ends)))
     return replace(preview(subscription, ports.now(), ports.grace), by_admins=by_admins)
 
 
 async def cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
-    """Cancel now at the provider, or keep the wish until it answers: `receipt.intent.state` tells which."""
+    """Cancel at the provider; if it does not answer, save the request and leave `receipt.intent` PENDING."""
     shown = await preview_cancel(ports, member_id, key)
     done = shown.by_admins and shown.subscription.ends_with_period
     if shown.by_admins:
@@ -91,8 +93,8 @@ async def cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
 
 
 async def _take_over(ports: Ports, key: SubscriptionKey) -> None:
-    """The ledger keeps one pending stop of a kind: the member's own takes the place of an admin's, which
-    would go with its revocation."""
+    """Drop the admins' pending stop in favour of the member's own: the ledger keeps one of a kind, and the
+    admins' would be dropped with its revocation."""
     async with ports.turns.lock(key):
         for intent in await ports.ledger.load_intents_of(key):
             if intent.kind is IntentKind.CANCEL_AT_PERIOD_END and is_open(intent) and is_of_admins(intent):
@@ -100,19 +102,19 @@ async def _take_over(ports: Ports, key: SubscriptionKey) -> None:
 
 
 async def resume(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
-    """Let it renew again, or take back a cancellation that the provider has not confirmed yet; Conflict when
-    an admin revoked it or it is too late."""
+    """Let the subscription renew again, or undo a cancellation that the provider has not confirmed yet;
+    Conflict when an admin revoked it or it is too late."""
     subscription = await load_owned(ports, member_id, key)
     if await load_block(ports, subscription):
-        raise Conflict("The server's admins revoked this access, so it cannot be resumed. Please ask them.")
+        raise Conflict(Text("error.revoked_not_resumable"))
     right = decide_right(subscription, ports.now(), ports.grace)
     if right is None or subscription.status is Status.ENDED:
-        raise Conflict("This subscription is over and cannot be resumed. Use /subscribe to start a new one.")
+        raise Conflict(Text("error.over_not_resumable"))
     waits = await _cancel_waits(ports, key)
     if subscription.ends_at is None and not waits:
-        raise Conflict("This subscription is not cancelled; it renews as it is.")
+        raise Conflict(Text("error.not_cancelled"))
     if not waits and not ports.provider_of(key).keeps_period:
-        raise Conflict("This provider cannot take a cancellation back. Use /subscribe to start a new one.")
+        raise Conflict(Text("error.provider_cannot_resume", provider=display_name(key.provider)))
     return await submit_intent(ports, IntentKind.RESUME, subscription, member_id, "resumed by the member")
 
 
@@ -124,8 +126,8 @@ async def _cancel_waits(ports: Ports, key: SubscriptionKey) -> bool:
 async def submit_intent(
     ports: Ports, kind: IntentKind, subscription: Subscription, by: int, reason: str, *, done: bool = False
 ) -> Receipt:
-    """Keep a wish, then try it at once. While somebody waits for the answer no worker takes it up. `done`:
-    the provider has done it already, on somebody else's word."""
+    """Record a request, then try it at once; until `PATIENCE` seconds have passed, no worker takes it up.
+    `done`: the provider has already done it, at somebody else's request."""
     now = ports.now()
     intent = Intent(
         id=secrets.token_hex(8),
@@ -146,11 +148,11 @@ async def submit_intent(
 
 
 def stays_until(subscription: Subscription, now: int, grace: int) -> int | None:
-    """Until when the roles stay, as it stands; None when they go at once or have no end."""
+    """Until when the roles stay, unix seconds; None when they go at once or have no end."""
     right = decide_right(subscription, now, grace)
     return None if right is None else right.until
 
 
 def is_open(intent: Intent) -> bool:
-    """Whether the provider has not confirmed it yet."""
+    """Whether the provider has not confirmed the request yet."""
     return intent.state is IntentState.PENDING

@@ -1,24 +1,19 @@
-"""A member reaches only their own billing."""
+"""Members can reach only the billing of their own subscriptions."""
 
 from __future__ import annotations
 
 from billing.errors import NotAllowed, NotFound
 from billing.model import Subscription, SubscriptionKey
+from billing.model.texts import Text
 from billing.ports import Ports
-
-NOT_THE_PAYER = (
-    "An admin linked this subscription to you, and somebody else may be paying for it. So only who pays can "
-    "change or cancel it, at the payment provider. If that is you, ask the server's admins: the bot's owner "
-    "can open it for you."
-)
 
 
 async def load_owned(ports: Ports, member_id: int, key: SubscriptionKey) -> Subscription:
-    """The caller's own subscription; NotFound for anything else, whether it exists or not. NotAllowed where
-    an admin only said that it is theirs: who pays it may be somebody else, and so is the billing."""
+    """The caller's own subscription; NotFound for any other, whether it exists or not. NotAllowed if an admin
+    linked it to the caller, because somebody else may pay for it and own the billing."""
     subscription = await ports.ledger.load_subscription(key)
     if subscription is None or subscription.binding is None or subscription.binding.member_id != member_id:
-        raise NotFound("You have no such subscription. /subscriptions lists yours.")
+        raise NotFound(Text("error.no_such_subscription"))
     if not subscription.is_payers:
-        raise NotAllowed(NOT_THE_PAYER)
+        raise NotAllowed(Text("error.not_the_payer"))
     return subscription

@@ -191,10 +191,10 @@ async def test_cancel_says_that_a_subscription_is_already_cancelled(app: AppHarn
     second = await app.bob.run(app.guild, "cancel")
     await asked.press("Cancel subscription")
     stale = await second.press("Cancel subscription")
-    assert "cancelled already" in stale.text
+    assert "already cancelled" in stale.text
     assert stale.updated
     again = await app.bob.run(app.guild, "cancel")
-    assert "cancelled already and ends <t:" in again.text
+    assert "already cancelled and ends on <t:" in again.text
     assert [b.label for b in stale.buttons] == [b.label for b in again.buttons] == ["Resume"]
     assert "Resumed" in (await again.press("Resume")).text
 

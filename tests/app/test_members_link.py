@@ -67,7 +67,7 @@ async def test_a_linked_member_has_role_and_card_and_hears_of_it(app: AppHarness
     assert app.roles() == ["Gold"]
     card = await app.bob.run(app.guild, "subscriptions")
     assert "Renews on" in card.text
-    assert "An admin linked it to you" in card.text
+    assert "An admin linked this subscription to you" in card.text
     await app.bob.dm_containing("linked a running subscription to you")
     history = await app.ports.ledger.load_history(app.guild.id, app.bob.id, 9)
     (change,) = [one for one in history if one.why == "linked"]

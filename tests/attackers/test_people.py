@@ -219,8 +219,8 @@ async def test_an_admin_cannot_reach_another_server_by_any_button(scene: Scene) 
         f"dues:lift:0:{chess}:{scene.decision}": "There is no such decision in this server.",
         f"dues:braketake:0:{pottery}:1": NOT_ADMIN,
         f"dues:brakekeep:0:{pottery}:1": NOT_ADMIN,
-        f"dues:ask:{eve.id}:{pottery}:{scene.decision}": "This is not revoked any more. /subscribe shows "
-        "what you can have.",
+        f"dues:ask:{eve.id}:{pottery}:{scene.decision}": "This is no longer revoked. /subscribe shows "
+        "what you can buy.",
         f"dues:buy:{eve.id}:{pottery}:{gold.id}": "There is no such plan here. /subscribe shows what is on "
         "sale.",
         f"dues:buy:{eve.id}:{chess}:{gold.id}": "There is no such plan here. /plans list shows them.",
@@ -274,7 +274,7 @@ POLITE = (
     NOT_ADMIN,
     "There is no such plan here.",
     "There is no such decision in this server.",
-    "This is not revoked any more.",
+    "This is no longer revoked.",
     "This decision is lifted already.",
     "There is no such grant in this server.",
     "There is no such running subscription on a price that this server sells.",
@@ -353,7 +353,7 @@ async def test_a_press_about_something_gone_says_so_and_changes_nothing(app: App
     await app.settled()
     before = rows(app, THEIRS)
     assert "lifted already" in (await done.press("Undo")).text
-    assert "not revoked any more" in (await note.press("Ask the admins")).text
+    assert "no longer revoked" in (await note.press("Ask the admins")).text
     buying = f"dues:buy:{app.bob.id}:{app.guild.id}:{gold.id}"
     assert "no such plan here" in (await press(app, window, buying)).text
     gone = key_text(replace(own.key, id="sub_gone"))

@@ -20,6 +20,7 @@ from billing.errors import (
     ProviderUnavailable,
 )
 from billing.model import IntentKind, IntentOutcome, IntentState, Status, Subscription, SubscriptionKey
+from billing.model.texts import Text
 from billing.rules.access import decide_right
 from billing.use_cases.cancel import PATIENCE, cancel, is_open, preview, preview_cancel, resume
 from billing.use_cases.execute_intent import stopping
@@ -107,7 +108,7 @@ async def test_nobody_reaches_anothers_subscription(paying: World, act: Any, key
     """Whether it exists or not, the answer is the same."""
     with pytest.raises(NotFound) as met:
         await act(paying.ports, OTHER_MEMBER, key)
-    assert met.value.user_message == "You have no such subscription. /subscriptions lists yours."
+    assert met.value.user_message == Text("error.no_such_subscription")
     assert paying.provider.count("cancel_at_period_end", "cancel_now", "resume") == 0
 
 
@@ -119,34 +120,34 @@ async def test_one_that_is_nobodys_cannot_be_cancelled(world: World) -> None:
 
 async def test_cancelled_twice_is_refused_with_the_date(paying: World) -> None:
     receipt = await cancel(paying.ports, MEMBER, make_key())
-    with pytest.raises(Conflict, match=f"<t:{receipt.subscription.ends_at}:D>"):
+    with pytest.raises(Conflict, match=f"at={receipt.subscription.ends_at}"):
         await cancel(paying.ports, MEMBER, make_key())
 
 
 async def test_an_ended_one_has_nothing_to_cancel_or_resume(paying: World) -> None:
     await paying.change(replace(await paying.recorded(), status=Status.ENDED))
-    with pytest.raises(Conflict, match="won't be charged for it again"):
+    with pytest.raises(Conflict, match="already_ended"):
         await cancel(paying.ports, MEMBER, make_key())
     with pytest.raises(Conflict, match="over"):
         await resume(paying.ports, MEMBER, make_key())
 
 
 async def test_what_renews_needs_no_resuming(paying: World) -> None:
-    with pytest.raises(Conflict, match="renews"):
+    with pytest.raises(Conflict, match="not_cancelled"):
         await resume(paying.ports, MEMBER, make_key())
 
 
 async def test_a_provider_without_periods_takes_nothing_back(paying: World) -> None:
     await cancel(paying.ports, MEMBER, make_key())
     paying.provider.keeps_period = False
-    with pytest.raises(Conflict, match="/subscribe"):
+    with pytest.raises(Conflict, match="provider_cannot_resume"):
         await resume(paying.ports, MEMBER, make_key())
 
 
 async def test_what_an_admin_revoked_is_not_resumed(paying: World) -> None:
     await cancel(paying.ports, MEMBER, make_key())
     await paying.ledger.record_overrides([make_override(1, starts_at=10**11)], [], [], paying.now)
-    with pytest.raises(Conflict, match="admins"):
+    with pytest.raises(Conflict, match="revoked_not_resumable"):
         await resume(paying.ports, MEMBER, make_key())
 
 

@@ -24,7 +24,7 @@ async def test_it_can_be_cancelled_once_and_ends_with_the_period(paying: World) 
     assert receipt.intent.state is IntentState.DONE
     assert paying.provider.subscriptions["sub_1"].ends_at == receipt.stays_until == known.period_end
     assert not receipt.subscription.renews
-    with pytest.raises(Conflict, match="cancelled already"):
+    with pytest.raises(Conflict, match="already_cancelled"):
         await preview_cancel(paying.ports, MEMBER, make_key())
 
 

@@ -33,7 +33,7 @@ async def test_cancelled_while_the_admins_stop_stands_it_stays_cancelled(paying:
     receipt = await cancel(paying.ports, MEMBER, make_key())
     assert receipt.intent.state is IntentState.DONE
     assert paying.provider.count("cancel_at_period_end") == 1
-    with pytest.raises(Conflict, match="cancelled already"):
+    with pytest.raises(Conflict, match="already_cancelled"):
         await preview_cancel(paying.ports, MEMBER, make_key())
     await lifted(paying, decision)
     assert ends(paying)
