@@ -11,7 +11,7 @@ from discord.ext import commands
 from billing.errors import NotFound
 from billing.model import RULE, Plan, Price, Subscription
 from billing.rules.access import decide_right
-from billing.rules.names import Names
+from billing.rules.names import Names, PageWording
 from billing.use_cases.look_up_checkout import look_at_open
 from billing.use_cases.subscribe import Offer, Way, offer
 from cogs.autocomplete import find_offered, find_plan, on_sale, suggest_sale
@@ -115,7 +115,13 @@ async def _window(interaction: Interaction, plans: Sequence[Plan], page: int) ->
 def _names(interaction: Interaction, guild_id: int) -> Names:
     """The names for the payment page, by which a payer notices if the link is somebody else's."""
     who, guild = interaction.user, interaction.client.get_guild(guild_id)
-    return Names(who.display_name, who.name, guild.name if guild else "")
+    names = {"member": "{member}", "server": "{server}"}  # which the provider's adapter fills in
+    wording = PageWording(
+        description=tr("sale.page_description", plan="{plan}", **names),
+        submit=tr("sale.page_submit", **names),
+        brand=tr("sale.page_brand", **names),
+    )
+    return Names(who.display_name, who.name, guild.name if guild else "", wording)
 
 
 def offer_box(

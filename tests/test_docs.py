@@ -37,7 +37,7 @@ def test_the_events_to_choose_at_stripe_are_those_the_program_asks_for() -> None
 
 def test_the_permissions_of_a_restricted_key_are_those_the_program_checks() -> None:
     table = re.findall(r"^\| ([A-Z][A-Za-z ]+: (?:read|write)) \|", STRIPE, re.MULTILINE)
-    assert set(table) == {name for _, name in PERMISSIONS} | {"Webhook Endpoints: read"}
+    assert set(table) == {name.text for _, name in PERMISSIONS} | {"Webhook Endpoints: read"}
 
 
 def test_the_api_version_is_the_package_s() -> None:

@@ -21,6 +21,7 @@ from billing.model import (
     Subject,
     Subscription,
 )
+from billing.model.texts import Text
 from billing.rules.names import NAMELESS, Names
 
 
@@ -63,11 +64,14 @@ class CheckoutFound:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a provider says of a payment that failed: how much was to be paid, why it failed in its own words
-    for the customer, and when it tries again."""
+    """A payment that failed, as the provider tells it.
+
+    `reason`: why, for the customer; a plain string is the provider's own words. `next_try_at`: when the
+    provider tries again, in unix seconds.
+    """
 
     amount: Money | None = None
-    reason: str = ""
+    reason: Text | str = ""
     next_try_at: int | None = None
 
 

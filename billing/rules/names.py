@@ -32,6 +32,20 @@ _TWINS = str.maketrans(
 
 
 @dataclass(frozen=True, slots=True)
+class PageWording:
+    """The words of the provider's payment page in the buyer's language, with placeholders still to be filled
+    in.
+
+    `description`, of the subscription, has {plan}, {member} and {server}; `submit`, beside the button that
+    pays, and `brand`, in place of the owner's name, have {member} and {server}.
+    """
+
+    description: str = "{plan} · {member} · {server}"
+    submit: str = "{member} · {server}"
+    brand: str = "{server} · {member}"
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
     """A member's and a server's, as people typed them; `handle` is the member's own at Discord, which nobody
     else has. Empty where they are not known."""
@@ -39,6 +53,7 @@ class Names:
     member: str = ""
     handle: str = ""
     server: str = ""
+    wording: PageWording = PageWording()
 
 
 NAMELESS = Names()

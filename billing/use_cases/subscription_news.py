@@ -26,6 +26,7 @@ from billing.model import (
     Subscription,
     Switched,
 )
+from billing.model.stored_texts import to_stored
 from billing.ports import Failure, Ports, Provider
 from billing.rules.access import SubscriptionAccess, decide_right, paid_plans
 
@@ -88,7 +89,9 @@ async def _failed(
     owed = snapshot.unpaid_since or now
     right = decide_right(replace(snapshot, unpaid_since=owed), now, ports.grace)
     until = right.until if right and right.until else owed + ports.grace
-    body: NoticeBody = PaymentFailed(plan, key, until, failure.amount, failure.reason, failure.next_try_at)
+    body: NoticeBody = PaymentFailed(
+        plan, key, until, failure.amount, to_stored(failure.reason), failure.next_try_at
+    )
     if snapshot.needs_action:
         body = PaymentWaits(plan, key, until)
     moments = sorted({owed + (until - owed) // 2, until - DAY})

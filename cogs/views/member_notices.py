@@ -25,6 +25,7 @@ from billing.model import (
     Status,
     Switched,
 )
+from billing.model.stored_texts import from_stored
 from billing.ports import Ports
 from billing.provider_names import display_name
 from billing.rules.access import decide
@@ -36,7 +37,7 @@ from cogs.views.charges import sums_words
 from cogs.views.layout import titled
 from cogs.views.receipt import others
 from cogs.views.subscription import SubscriptionView, ask_button, back_button, buttons, describe
-from cogs.views.text import day, escaped, moment
+from cogs.views.text import day, escaped, moment, reason_words
 from i18n import tr
 from i18n.money import format_money
 
@@ -165,7 +166,7 @@ def _payment_failed(
     if body.next_try_at:
         next_steps.append(tr("notice.next_try", provider=title, day=day(body.next_try_at)))
     next_steps.append(tr("notice.check_payment_method"))
-    reason = escaped(body.reason, 200)
+    reason = reason_words(from_stored(body.reason), 200)
     return titled(
         tr("notice.payment_failed_title", plan=_plan(body)),
         f"{failed} {reason}".rstrip(),

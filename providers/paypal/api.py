@@ -24,6 +24,7 @@ from billing.errors import (
     ProviderUnavailable,
 )
 from billing.fd_limit import kind_of
+from billing.model.texts import Text
 from billing.ports import Clock, Meter, Unmeasured
 from providers.base import Answer, clock_skew, measured, need
 from providers.paypal.refusals import text_for
@@ -40,17 +41,16 @@ _RENEW_BEFORE = 120
 _LONGEST_QUIET = 300.0
 _ID = re.compile(r"[\w-]{1,127}", re.ASCII)
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
-KEY_AT_FAULT = (
-    "PayPal does not let the bot do this just now, so nothing was changed there. Please tell the server's "
-    "admins: /doctor shows them what is wrong."
-)
+KEY_AT_FAULT = Text("error.paypal.key_at_fault")
 
 
 class Refused(ProviderRefused):
     """A refusal with PayPal's reasons: `issues` holds the error's name and the names in its details."""
 
-    def __init__(self, tell: str | None = None, *, detail: str, status: int, issues: frozenset[str]) -> None:
-        super().__init__(tell, detail=detail)
+    def __init__(
+        self, message: Text | None = None, *, detail: str, status: int, issues: frozenset[str]
+    ) -> None:
+        super().__init__(message, detail=detail)
         self.status, self.issues = status, issues
         # The same request succeeds once the owner corrects the credentials.
         self.retry = status in (401, 403)
@@ -280,15 +280,19 @@ def translate(status: int, body: bytes, what: str) -> ProviderError:
         return Limited(detail=detail)
     if status >= 500 or status in (408, 409) or "PREVIOUS_REQUEST_IN_PROGRESS" in issues:
         return ProviderUnavailable(detail=detail)
-    if status == 401:
-        detail = f"PayPal does not accept PAYPAL_CLIENT_ID with PAYPAL_CLIENT_SECRET. {detail}"
-    if status == 403:
-        detail = f"The application at PayPal lacks a permission. {detail}"
     if status == 404:
         return NotKnown(detail=detail, status=status, issues=issues)
     if 400 <= status < 500:
-        tell = KEY_AT_FAULT if status in (401, 403) else text_for(issues)
-        return Refused(tell, detail=detail, status=status, issues=issues)
+        message = KEY_AT_FAULT if status in (401, 403) else text_for(issues)
+        return Refused(
+            message,
+            detail={
+                401: f"PayPal does not accept PAYPAL_CLIENT_ID with PAYPAL_CLIENT_SECRET. {detail}",
+                403: f"The application at PayPal lacks a permission. {detail}",
+            }.get(status, detail),
+            status=status,
+            issues=issues,
+        )
     return ProviderMisread(detail=detail)
 
 

@@ -247,8 +247,9 @@ class Certificates:
             try:
                 self._store = Store(read_certificates(self._ca_file.read_bytes()))
             except (OSError, ValueError) as error:
-                detail = f"PAYPAL_CA_FILE cannot be read: {type(error).__name__}"
-                raise ProviderUnavailable(detail=detail) from None
+                raise ProviderUnavailable(
+                    detail=f"PAYPAL_CA_FILE cannot be read: {type(error).__name__}"
+                ) from None
         return self._store
 
 

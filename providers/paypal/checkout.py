@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from billing.errors import ProviderRefused
+from billing.model.texts import Text
 from billing.ports import CheckoutOrder
 from providers.base import describe_member, describe_server, return_address
 from providers.paypal.dates import stamp
@@ -25,7 +26,9 @@ def checkout_body(order: CheckoutOrder, now: float) -> dict[str, Any]:
         "custom_id": order.checkout.id,
         "application_context": {
             # Shown in place of the owner's name. PayPal takes 127 characters.
-            "brand_name": f"{describe_server(order, 45)}, for {describe_member(order, 38)}",
+            "brand_name": order.names.wording.brand.format(
+                server=describe_server(order, 45), member=describe_member(order, 38)
+            ),
             "user_action": "SUBSCRIBE_NOW",
             "shipping_preference": "NO_SHIPPING",
             "return_url": return_address(order, "paid"),
@@ -35,8 +38,7 @@ def checkout_body(order: CheckoutOrder, now: float) -> dict[str, Any]:
     start, more = order.starts_at, order.trial_days - order.price.trial_days
     if more < 0:
         raise ProviderRefused(
-            "PayPal's plan begins with free days, which are for those who come for the first time. Choose "
-            "another way to pay, or ask the server's admins for a plan without them.",
+            Text("error.paypal.plan_has_trial"),
             detail=f"the plan's trial is {-more} days too long",
         )
     if start is None and more > 0:

@@ -24,6 +24,7 @@ from billing.model import (
     Subject,
     Subscription,
 )
+from billing.model.texts import Text, Verbatim
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalOptions
 from billing.ports.values import Values
 from billing.signing import Signer
@@ -230,21 +231,19 @@ class PayPalProvider:
         try:
             plan = await self._fetch_plan(price_id)
         except ProviderNotFound as error:
-            raise ProviderNotFound(
-                f"PayPal knows no plan `{price_id[:80]}` in this account ({self.account}). In PayPal open "
-                "Pay & Get Paid > Subscriptions > Subscription plans and copy the plan's id, `P-...`.",
-                detail=str(error),
-            ) from None
+            message = Text(
+                "error.paypal.no_plan", plan=Verbatim(price_id[:80]), account=Verbatim(self.account)
+            )
+            raise ProviderNotFound(message, detail=str(error)) from None
         if ends_with_trial(plan):
             raise ProviderRefused(
-                "This PayPal plan ends with its trial. Make one at PayPal that goes on with a regular price.",
+                Text("error.paypal.plan_ends_with_trial"),
                 detail="plan.billing_cycles has no regular one",
             )
         price = map_price(plan, self.account, price_id, self._products[price_id])
         if price.amount == 0:
             raise ProviderRefused(
-                "This PayPal plan costs nothing, so there is nothing to sell. Choose one with a price, or "
-                "give the role in Discord itself.",
+                Text("error.paypal.plan_is_free"),
                 detail="pricing_scheme.fixed_price is 0",
             )
         return price
@@ -300,14 +299,14 @@ class PayPalProvider:
     async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
         """End it at once, which stops the billing. `paid_through` in the answer says until when it is
         paid."""
-        return await self._end(subscription, "Cancelled by the member")
+        return await self._end(subscription, provider_note="Cancelled by the member")
 
     @bounded
     async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
         """End it at once. PayPal has no other way to cancel."""
-        return await self._end(subscription, "Ended at once")
+        return await self._end(subscription, provider_note="Ended at once")
 
-    async def _end(self, subscription: Subscription, reason: str) -> Subscription:
+    async def _end(self, subscription: Subscription, *, provider_note: str) -> Subscription:
         """Cancel a subscription. One that was never approved cannot be cancelled and costs nothing, so it
         stays."""
         now = await self._fetch(subscription.key.id)
@@ -315,7 +314,7 @@ class PayPalProvider:
             return now
         where = path(*_SUBSCRIPTIONS, subscription.key.id, "cancel")
         try:
-            await self._api.post(where, {"reason": reason})
+            await self._api.post(where, {"reason": provider_note})
         except Refused:
             # Somebody else may have ended it in the meantime.
             after = await self._fetch(subscription.key.id)
@@ -329,14 +328,11 @@ class PayPalProvider:
         """Return a running subscription as it is. Raises ProviderRefused for an ended or suspended one."""
         now = await self._fetch(subscription.key.id)
         if now.status is Status.ENDED:
-            raise ProviderRefused(
-                "This subscription has ended, and PayPal brings none back. Subscribe anew with /subscribe.",
-                detail="ended",
-            )
+            raise ProviderRefused(Text("error.paypal.subscription_ended"), detail="ended")
         if now.terms.complete:
-            raise ProviderRefused("All payments of this subscription are made, so it does not renew.")
+            raise ProviderRefused(Text("error.paypal.all_paid"))
         if not now.renews:
-            raise ProviderRefused("This subscription is paused at PayPal by the seller; please ask them.")
+            raise ProviderRefused(Text("error.paypal.suspended"))
         return now
 
     @bounded

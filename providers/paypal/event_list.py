@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 
 from billing.errors import ProviderNotFound
 from billing.model import Event, Finding
+from billing.model.texts import Text
 from providers.base import in_time, maybe, need
 from providers.paypal.api import Api, Refused, path
 from providers.paypal.dates import stamp
-from providers.paypal.setup import APPS, EVENTS
+from providers.paypal.setup import EVENTS
 from providers.paypal.webhook import read_listed
 
 # PayPal documents no further pages of this list (developer.paypal.com/docs/api/webhooks/v1,
@@ -57,20 +58,6 @@ def unheard(*, refused: bool) -> Finding:
 
     `refused`: some arrived and the bot refused their signature.
     """
-    if refused:
-        says = (
-            "PayPal sends notifications here and the bot refuses them: PAYPAL_WEBHOOK_ID is not the id of "
-            "the webhook that sends them. Payments are noticed only by the sweep."
-        )
-        cure = (
-            f"In {APPS} open the application, copy the id of the webhook that leads here into "
-            "PAYPAL_WEBHOOK_ID and start the bot again. If it is the right one, a proxy changes the "
-            "messages on their way, or this machine's clock is more than five minutes off."
-        )
-    else:
-        says = "No notification of PayPal's arrives here, so payments are noticed only by the sweep."
-        cure = (
-            f"In {APPS} look at the webhook and its events: its address must be PUBLIC_URL followed by "
-            "/webhooks/paypal and lead to this bot, through every proxy and firewall."
-        )
-    return Finding("PayPal notifications", False, says, cure)
+    code = "finding.paypal.notifications_refused" if refused else "finding.paypal.no_notifications"
+    cure = "finding.paypal.notifications_refused_cure" if refused else "finding.paypal.no_notifications_cure"
+    return Finding(Text("finding.paypal.notifications"), False, Text(code), Text(cure))

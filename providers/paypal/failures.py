@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from billing.model import Money
+from billing.model.texts import Text
 from billing.ports import Failure
 from providers.base import Answer, maybe
 from providers.paypal.amounts import currency_of, to_minor
 from providers.paypal.periods import maybe_time
 
 _REASONS = {
-    "PAYMENT_DENIED": "The payment was declined.",
-    "INTERNAL_SERVER_ERROR": "PayPal had a problem of its own.",
-    "PAYEE_ACCOUNT_RESTRICTED": "The seller's PayPal account is restricted.",
-    "PAYER_ACCOUNT_RESTRICTED": "Your PayPal account is restricted.",
-    "PAYER_CANNOT_PAY": "Your PayPal account cannot make this payment.",
-    "SENDING_LIMIT_EXCEEDED": "Your PayPal account has reached its sending limit.",
-    "TRANSACTION_RECEIVING_LIMIT_EXCEEDED": "The seller's PayPal account has reached its receiving limit.",
-    "CURRENCY_MISMATCH": "Your PayPal account cannot pay in this currency.",
+    "PAYMENT_DENIED": Text("error.paypal.payment_denied"),
+    "INTERNAL_SERVER_ERROR": Text("error.paypal.internal_error"),
+    "PAYEE_ACCOUNT_RESTRICTED": Text("error.paypal.seller_restricted"),
+    "PAYER_ACCOUNT_RESTRICTED": Text("error.paypal.own_account_restricted"),
+    "PAYER_CANNOT_PAY": Text("error.paypal.cannot_pay"),
+    "SENDING_LIMIT_EXCEEDED": Text("error.paypal.sending_limit"),
+    "TRANSACTION_RECEIVING_LIMIT_EXCEEDED": Text("error.paypal.receiving_limit"),
+    "CURRENCY_MISMATCH": Text("error.paypal.currency_mismatch"),
 }
 
 

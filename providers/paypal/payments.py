@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
 from billing.model import DisputeState, Payment, Subject, Subscription
+from billing.model.texts import Text
 from providers.base import Answer, in_time, maybe, need
 from providers.paypal.amounts import amount_of_either_version
 from providers.paypal.api import Api, Refused, path
@@ -315,7 +316,7 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
         if not refused.issues & _ALREADY_REFUNDED:
             raise
     if _state_of_refund(answer) in _FAILED_STATES:
-        raise ProviderRefused("PayPal could not give the money back. See the payment in your account there.")
+        raise ProviderRefused(Text("error.paypal.refund_failed"))
     try:
         after = await fetch_payment(api, payment.id)
     except ProviderNotFound:  # refunded, and no longer shown

@@ -8,46 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-DISPUTED = (
-    "The payer is already asking this payment back, through PayPal or their bank, so it cannot be refunded "
-    "as well. Answer the case in PayPal's Resolution Center."
-)
-_SELLER = (
-    "PayPal has locked, closed or restricted the seller's account, so it does nothing there. The server's "
-    "admins find the reason in PayPal's Resolution Center."
-)
-_PAYER = (
-    "PayPal has locked, closed or restricted the payer's account, so it does nothing there. The payer finds "
-    "the reason in their account at PayPal."
-)
-_NO_MONEY = (
-    "There is too little money in the seller's PayPal account to give this payment back. Add some, then "
-    "refund the payment there."
-)
-_TOO_OLD = (
-    "This payment is too old for PayPal to give it back. Send the member the money another way, or talk with "
-    "them."
-)
-_NOT_THIS_ONE = (
-    "PayPal does not give this payment back. Open it in the seller's PayPal account, which may name the "
-    "reason, and agree with the member on another way."
-)
-_BY_HAND = "PayPal does not let the bot give this payment back. Refund it in the seller's PayPal account."
+from billing.model.texts import Text
+
+DISPUTED = Text("error.paypal.disputed")
+_SELLER = Text("error.paypal.seller_locked")
+_CUSTOMER = Text("error.paypal.customer_locked")
+_NO_MONEY = Text("error.paypal.no_money")
+_TOO_OLD = Text("error.paypal.too_old")
+_NOT_REFUNDABLE = Text("error.paypal.not_refundable")
+_BY_HAND = Text("error.paypal.refund_by_hand")
 
 TEXTS = {
-    "SUBSCRIPTION_STATUS_INVALID": (
-        "PayPal does not do this as the subscription stands there, as while it is still being set up. Please "
-        "look at /subscriptions and try again in a few minutes; if it stays, tell the server's admins."
-    ),
-    "USER_ACCOUNT_CLOSED": (
-        "PayPal has locked or closed an account that this needs. Please look whether yours at PayPal is all "
-        "right; if it is, tell the server's admins to look at theirs."
-    ),
-    "PLAN_STATUS_INVALID": "This plan is switched off at PayPal. Please tell the server's admins.",
+    "SUBSCRIPTION_STATUS_INVALID": Text("error.paypal.not_in_this_state"),
+    "USER_ACCOUNT_CLOSED": Text("error.paypal.account_closed"),
+    "PLAN_STATUS_INVALID": Text("error.paypal.plan_off"),
     "PAYEE_ACCOUNT_LOCKED_OR_CLOSED": _SELLER,
     "PAYEE_ACCOUNT_RESTRICTED": _SELLER,
-    "PAYER_ACCOUNT_LOCKED_OR_CLOSED": _PAYER,
-    "PAYER_ACCOUNT_RESTRICTED": _PAYER,
+    "PAYER_ACCOUNT_LOCKED_OR_CLOSED": _CUSTOMER,
+    "PAYER_ACCOUNT_RESTRICTED": _CUSTOMER,
     "CAPTURE_DISPUTED_PARTIAL_REFUND_NOT_ALLOWED": DISPUTED,
     "TRANSACTION_DISPUTED": DISPUTED,
     "REFUND_NOT_PERMITTED": DISPUTED,
@@ -56,23 +34,20 @@ TEXTS = {
     "REFUND_FUNDS_NOT_AVAILABLE": _NO_MONEY,
     "REFUND_TIME_LIMIT_EXCEEDED": _TOO_OLD,
     "REFUND_TIME_EXCEEDED_FOR_PAYMENT_SOURCE": _TOO_OLD,
-    "PENDING_CAPTURE": (
-        "This payment is still on its way, as one from a bank account can be, so it cannot be given back "
-        "yet. Refund it in the seller's PayPal account once it has arrived."
-    ),
+    "PENDING_CAPTURE": Text("error.paypal.payment_pending"),
     "FULL_REFUND_NOT_ALLOWED_AFTER_PARTIAL_REFUND": _BY_HAND,
     "REFUND_IS_RESTRICTED": _BY_HAND,
-    "MAX_NUMBER_OF_REFUNDS_EXCEEDED": _NOT_THIS_ONE,
-    "REFUND_AMOUNT_TOO_LOW": _NOT_THIS_ONE,
-    "REFUND_FAILED_BY_PAYMENT_SOURCE": _NOT_THIS_ONE,
-    "REFUND_NOT_ALLOWED": _NOT_THIS_ONE,
-    "REFUND_NOT_SUPPORTED_FOR_PAYMENT_SOURCE": _NOT_THIS_ONE,
-    "REFUND_REFUSED_BY_PROCESSOR": _NOT_THIS_ONE,
-    "REFUND_TRANSACTION_REFUSED": _NOT_THIS_ONE,
-    "TRANSACTION_REFUSED": _NOT_THIS_ONE,
+    "MAX_NUMBER_OF_REFUNDS_EXCEEDED": _NOT_REFUNDABLE,
+    "REFUND_AMOUNT_TOO_LOW": _NOT_REFUNDABLE,
+    "REFUND_FAILED_BY_PAYMENT_SOURCE": _NOT_REFUNDABLE,
+    "REFUND_NOT_ALLOWED": _NOT_REFUNDABLE,
+    "REFUND_NOT_SUPPORTED_FOR_PAYMENT_SOURCE": _NOT_REFUNDABLE,
+    "REFUND_REFUSED_BY_PROCESSOR": _NOT_REFUNDABLE,
+    "REFUND_TRANSACTION_REFUSED": _NOT_REFUNDABLE,
+    "TRANSACTION_REFUSED": _NOT_REFUNDABLE,
 }
 
 
-def text_for(issues: Collection[str]) -> str | None:
+def text_for(issues: Collection[str]) -> Text | None:
     """The text for the issues that PayPal named; None where none of them has a text."""
     return next((TEXTS[issue] for issue in sorted(issues) if issue in TEXTS), None)

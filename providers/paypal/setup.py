@@ -8,6 +8,7 @@ from typing import Any
 
 from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import Finding, Plan, Price
+from billing.model.texts import Text, Verbatim
 from billing.ports import Clock
 from providers.base import Answer, call_deadline, for_guild, in_time, maybe, need
 from providers.paypal.api import Api, Refused, path
@@ -35,8 +36,9 @@ EVENTS = (
     "PAYMENT.SALE.REFUNDED",
     "PAYMENT.SALE.REVERSED",
 )
-APPS = "developer.paypal.com > Apps & Credentials"
-_CALLS = "developer.paypal.com > Event Logs > API Calls"
+_CREDENTIALS, _CERTIFICATES = Text("finding.paypal.credentials"), Text("finding.paypal.certificates")
+_WEBHOOK, _DISPUTES = Text("finding.paypal.webhook"), Text("finding.paypal.disputes")
+_SEARCH = Text("finding.paypal.search")
 _FIX_WEBHOOK = "paypal:webhook:"
 
 
@@ -69,15 +71,13 @@ class Setup:
         on_sale = [(p, price) for p in plans if not p.removed_at and (price := p.price_at(NAME))]
         found = await asyncio.gather(
             *(
-                _findings_of("PayPal webhook", self._check_webhook(one, webhook_url), ends)
+                _findings_of(_WEBHOOK, self._check_webhook(one, webhook_url), ends)
                 for one in self._webhook_ids
             ),
-            _findings_of("PayPal disputes", self._check_disputes(), ends),
-            _findings_of("PayPal transaction search", self._check_search(), ends),
+            _findings_of(_DISPUTES, self._check_disputes(), ends),
+            _findings_of(_SEARCH, self._check_search(), ends),
             *(
-                for_guild(
-                    p.guild_id, _findings_of(f"PayPal plan of {p.name}", self._check_plan(p, price), ends)
-                )
+                for_guild(p.guild_id, _findings_of(_plan_of(p), self._check_plan(p, price), ends))
                 for p, price in on_sale
             ),
         )
@@ -88,7 +88,7 @@ class Setup:
         """Carry out the cure that a finding named in `fix`. Raises ProviderRefused for an unknown name."""
         webhook_id = what.removeprefix(_FIX_WEBHOOK)
         if webhook_id not in self._webhook_ids:
-            raise ProviderRefused("There is nothing of that name to put right.")
+            raise ProviderRefused(Text("error.nothing_to_fix"))
         where = path("v1", "notifications", "webhooks", webhook_id)
         names = sorted({*_names(await self._api.get(where)), *EVENTS})
         types = [{"name": "*"}] if "*" in names else [{"name": name} for name in names]
@@ -99,79 +99,66 @@ class Setup:
         try:
             await self._api.patch(where, changes)
         except Refused as refused:
-            raise ProviderRefused(
-                f"PayPal does not take the address {webhook_url}: it must begin with https:// and be in use "
-                "by no other webhook of the application.",
-                detail=str(refused),
-            ) from None
+            message = Text("error.paypal.webhook_address_refused", url=Verbatim(webhook_url))
+            raise ProviderRefused(message, detail=str(refused)) from None
 
     async def _check_credentials(self, ends: float) -> Finding:
-        what = "PayPal credentials"
         try:
             async with in_time("sign in", ends):
                 await self._api.sign_in()
         except Refused as refused:
             if refused.status not in (400, 401, 403):
-                return _unreachable(what, refused)
-            cure = f"Copy client id and secret from {APPS} once more; the mode there must be {self._account}."
-            says = f"PayPal does not accept them ({self._account})."
-            return Finding(what, False, says, cure)
+                return _unreachable(_CREDENTIALS, refused)
+            account = Verbatim(self._account)
+            message = Text("finding.paypal.credentials_refused", account=account)
+            cure = Text("finding.paypal.credentials_refused_cure", account=account)
+            return Finding(_CREDENTIALS, False, message, cure)
         except ProviderError as error:
-            return _unreachable(what, error)
-        mode = "live: payments are real" if self._account == "live" else "sandbox: no money moves"
-        return Finding(what, True, f"PayPal accepts them, in {mode}.")
+            return _unreachable(_CREDENTIALS, error)
+        live = self._account == "live"
+        code = "finding.paypal.credentials_live" if live else "finding.paypal.credentials_sandbox"
+        return Finding(_CREDENTIALS, True, Text(code))
 
     def _check_authorities(self) -> list[Finding]:
         try:
             self._certificates.trusted()
         except ProviderUnavailable:
-            cure = "Leave PAYPAL_CA_FILE empty, or name a PEM file of certificates."
-            return [Finding("PayPal certificates", False, "PAYPAL_CA_FILE cannot be read.", cure)]
+            message = Text("finding.paypal.authorities_unreadable")
+            return [Finding(_CERTIFICATES, False, message, Text("finding.paypal.authorities_cure"))]
         return []
 
     async def _check_webhook(self, webhook_id: str, webhook_url: str) -> list[Finding]:
-        what = "PayPal webhook"
+        url = Verbatim(webhook_url)
         try:
             webhook = await self._api.get(path("v1", "notifications", "webhooks", webhook_id))
         except ProviderNotFound:
-            cure = (
-                f"In {APPS} open the application and add a webhook with the address {webhook_url} and the "
-                f"events {', '.join(EVENTS)}; then put its id into PAYPAL_WEBHOOK_ID and start the bot again."
-            )
-            says = (
-                f"The application has no webhook with the id `{webhook_id}`, which PAYPAL_WEBHOOK_ID names."
-            )
-            return [Finding(what, False, says, cure)]
-        cure, fix = f"Change it in {APPS}, or let the bot do it.", f"{_FIX_WEBHOOK}{webhook_id}"
+            message = Text("finding.paypal.no_webhook", id=Verbatim(webhook_id))
+            cure = Text("finding.paypal.no_webhook_cure", url=url, events=Verbatim(", ".join(EVENTS)))
+            return [Finding(_WEBHOOK, False, message, cure)]
+        cure, fix = Text("finding.paypal.webhook_cure"), f"{_FIX_WEBHOOK}{webhook_id}"
         if maybe(webhook, "url", str) != webhook_url:
-            says = (
-                f"The webhook leads elsewhere, not to {webhook_url}: payments are noticed only by the sweep."
-            )
-            return [Finding(what, False, says, cure, fix)]
+            message = Text("finding.paypal.webhook_elsewhere", url=url)
+            return [Finding(_WEBHOOK, False, message, cure, fix)]
         names = _names(webhook)
         missing = [] if "*" in names else sorted(set(EVENTS) - names)
         if missing:
-            return [Finding(what, False, f"The webhook does not send {', '.join(missing)}.", cure, fix)]
-        return [Finding(what, True, "The webhook sends all that is needed.")]
+            message = Text("finding.paypal.events_missing", events=[Verbatim(one) for one in missing])
+            return [Finding(_WEBHOOK, False, message, cure, fix)]
+        return [Finding(_WEBHOOK, True, Text("finding.paypal.webhook_ok"))]
 
     async def _check_search(self) -> list[Finding]:
         """Check Transaction Search. Lacking it is a note and not a fault: it only matters after losing the
         ledger."""
         if not self._search:
             return []
-        what, now = "PayPal transaction search", int(self._clock.now())
+        now = int(self._clock.now())
         try:
             await ask(self._api, now - DAY, now)
         except Refused as refused:
             if refused.status != 403:
                 raise
-            says = (
-                "The application may not search transactions. Should the ledger be lost, each of PayPal's "
-                "payers is found with the next notification about them; to find them at once, open it in "
-                f"{APPS} and switch on Transaction Search."
-            )
-            return [Finding(what, True, says, note=True)]
-        return [Finding(what, True, "Should the ledger be lost, PayPal's payers are found by one sweep.")]
+            return [Finding(_SEARCH, True, Text("finding.paypal.search_off"), note=True)]
+        return [Finding(_SEARCH, True, Text("finding.paypal.search_ok"))]
 
     async def _check_disputes(self) -> list[Finding]:
         try:
@@ -179,33 +166,41 @@ class Setup:
         except Refused as refused:
             if refused.status != 403:
                 raise
-            says = "The application may not look at disputes, so a payment that is disputed keeps its roles."
-            cure = f"In {APPS} open the application and switch on Disputes; it takes up to nine hours."
-            return [Finding("PayPal disputes", False, says, cure)]
+            message, cure = Text("finding.paypal.disputes_off"), Text("finding.paypal.disputes_cure")
+            return [Finding(_DISPUTES, False, message, cure)]
         return []
 
     async def _check_plan(self, plan: Plan, known: Price) -> list[Finding]:
-        what, cure = f"PayPal plan of {plan.name}", "Choose another plan of PayPal's with /plans edit."
+        what, cure = _plan_of(plan), Text("finding.paypal.plan_cure")
         if known.account != self._account:
-            says = f"It belongs to the {known.account} account, the credentials to {self._account}."
-            return [Finding(what, False, says, cure)]
+            message = Text(
+                "finding.paypal.plan_other_account",
+                plan=Verbatim(known.account),
+                account=Verbatim(self._account),
+            )
+            return [Finding(what, False, message, cure)]
         try:
             data = await self._api.get(path("v1", "billing", "plans", known.id))
         except ProviderNotFound:
-            return [Finding(what, False, f"PayPal knows no plan {known.id}.", cure)]
+            return [Finding(what, False, Text("finding.paypal.plan_unknown", plan=Verbatim(known.id)), cure)]
         now = map_price(data, self._account, known.id, product_of(data, known.id))
         if not now.active:
-            cure = "Activate it at PayPal, or choose another one with /plans edit."
-            return [Finding(what, False, "The plan is switched off at PayPal, nobody can subscribe.", cure)]
+            message, cure = Text("finding.paypal.plan_off"), Text("finding.paypal.plan_off_cure")
+            return [Finding(what, False, message, cure)]
         if _shown_price(now) != _shown_price(known):
-            says = "It costs something else at PayPal than shown here."
-            return [Finding(what, False, says, "Set the same plan again with /plans edit.")]
+            message, cure = Text("finding.paypal.plan_changed"), Text("finding.paypal.plan_changed_cure")
+            return [Finding(what, False, message, cure)]
         if now.trial_days and plan.trial_days not in (None, now.trial_days):
-            says = (
-                f"PayPal's plan begins with {now.trial_days} free days; it cannot be sold with another trial."
+            message, cure = (
+                Text("finding.paypal.plan_trial", n=now.trial_days),
+                Text("finding.paypal.plan_trial_cure"),
             )
-            return [Finding(what, False, says, "Choose one without a trial of its own with /plans edit.")]
-        return [Finding(what, True, "The plan is on sale at PayPal.")]
+            return [Finding(what, False, message, cure)]
+        return [Finding(what, True, Text("finding.paypal.plan_ok"))]
+
+
+def _plan_of(plan: Plan) -> Text:
+    return Text("finding.paypal.plan", plan=plan.name)
 
 
 def _shown_price(price: Price) -> tuple[object, ...]:
@@ -219,21 +214,21 @@ def _names(webhook: Answer) -> set[str]:
     return {need(one, "name", str) for one in found}
 
 
-async def _findings_of(what: str, look: Awaitable[list[Finding]], ends: float) -> list[Finding]:
+async def _findings_of(what: Text, look: Awaitable[list[Finding]], ends: float) -> list[Finding]:
     """The findings of `look`, or one that says why it failed."""
     try:
-        async with in_time(what, ends):
+        async with in_time(what.code, ends):
             return await look
     except ProviderError as error:
         return [_unreachable(what, error)]
 
 
-def _unreachable(what: str, error: ProviderError) -> Finding:
-    says = f"This could not be looked at: {error}."
-    cure = f"Check PAYPAL_API_URL; if it is right, {_CALLS} shows the call and PayPal's reason."
+def _unreachable(what: Text, error: ProviderError) -> Finding:
+    """The finding that a check failed."""
+    message = Text("finding.paypal.failed", error=Verbatim(str(error)))
     if isinstance(error, ProviderUnavailable):
-        cure = "Try again in a few minutes; www.paypal-status.com tells of outages."
-    elif isinstance(error, Refused) and error.status == 403:
-        says = "The application may not look at this."
-        cure = f"In {APPS} open the application and switch on what docs/setup-paypal.md names."
-    return Finding(what, False, says, cure)
+        return Finding(what, False, message, Text("finding.paypal.unavailable_cure"))
+    if isinstance(error, Refused) and error.status == 403:
+        message, cure = Text("finding.paypal.not_allowed"), Text("finding.paypal.not_allowed_cure")
+        return Finding(what, False, message, cure)
+    return Finding(what, False, message, Text("finding.paypal.failed_cure"))

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from billing.errors import Malformed, NotAuthentic, ProviderMisread
 from billing.model import Event, Subject
+from billing.model.texts import Text
 from providers.base import is_id
 from providers.paypal.api import parse
 from providers.paypal.certs import Certificates, Signer
@@ -118,7 +119,7 @@ def read_headers(headers: Mapping[str, str], now: float) -> Transmission:
         raise NotAuthentic(detail="the transmission's time is not readable") from None
     if abs(now - at) > TOLERANCE:
         raise NotAuthentic(
-            "The notification's time lies more than five minutes off. Check this machine's clock.",
+            Text("error.wrong_time"),
             detail=f"sent at {at}, read at {now:.0f}",
         )
     return sent

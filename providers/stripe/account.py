@@ -12,6 +12,7 @@ import re
 
 from billing.errors import ProviderError
 from billing.model import Finding
+from billing.model.texts import Text, Verbatim
 from billing.ports import Clock
 from providers.base import need
 from providers.stripe.api import Api
@@ -59,11 +60,12 @@ class OwnAccount:
         """A note where events of other accounts have arrived since the start."""
         if not self._others:
             return []
-        says = (
-            f"Notifications of other accounts arrive here too ({', '.join(self._others)}) and are passed "
-            f"over: STRIPE_API_KEY is of {self._id}. To sell for another account, set a key of that one."
+        message = Text(
+            "finding.stripe.other_accounts",
+            accounts=[Verbatim(one) for one in self._others],
+            own=Verbatim(self._id or ""),
         )
-        return [Finding("Stripe account", True, says, note=True)]
+        return [Finding(Text("finding.stripe.account"), True, message, note=True)]
 
     def _pass_over(self, origin: str) -> None:
         if origin in self._others or len(self._others) == _MOST_OTHERS:

@@ -23,6 +23,7 @@ from billing.errors import (
     ProviderUnavailable,
 )
 from billing.fd_limit import kind_of
+from billing.model.texts import Text
 from billing.ports import Clock, Meter, Unmeasured
 from providers.base import Answer, clock_skew, in_time, measured, need
 
@@ -36,17 +37,16 @@ stripe.enable_telemetry = False
 RETRIES = 2
 _TIMEOUT = aiohttp.ClientTimeout(total=12, sock_connect=4)
 _PAGE = 100
-KEY_AT_FAULT = (
-    "Stripe does not let the bot do this just now, so nothing was changed there. Please tell the server's "
-    "admins: /doctor shows them what is wrong."
-)
+KEY_AT_FAULT = Text("error.stripe.key_at_fault")
 
 
 class Refused(ProviderRefused):
     """A refusal with the reason that Stripe named: `code` and `param`, both empty where it named none."""
 
-    def __init__(self, tell: str | None = None, *, detail: str, status: int, code: str, param: str) -> None:
-        super().__init__(tell, detail=detail)
+    def __init__(
+        self, message: Text | None = None, *, detail: str, status: int, code: str, param: str
+    ) -> None:
+        super().__init__(message, detail=detail)
         self.status, self.code, self.param = status, code, param
         # The same request succeeds once the owner corrects the key.
         self.retry = status in (401, 403)
@@ -161,15 +161,20 @@ def translate(error: stripe.StripeError, what: str) -> ProviderError:
     limited = isinstance(error, stripe.RateLimitError)
     if limited or status >= 500 or status == 409 or code == "lock_timeout":
         return ProviderUnavailable(detail=detail)
-    if status == 401:
-        detail = f"Stripe does not accept STRIPE_API_KEY. {detail}"
-    if status == 403:
-        detail = f"STRIPE_API_KEY lacks a permission. {detail}"
-    tell = KEY_AT_FAULT if status in (401, 403) else None
+    message = KEY_AT_FAULT if status in (401, 403) else None
     if status == 404 or code == "resource_missing":
         return NotKnown(detail=detail, status=status, code=code, param=param)
     if 400 <= status < 500:
-        return Refused(tell, detail=detail, status=status, code=code, param=param)
+        return Refused(
+            message,
+            detail={
+                401: f"Stripe does not accept STRIPE_API_KEY. {detail}",
+                403: f"STRIPE_API_KEY lacks a permission. {detail}",
+            }.get(status, detail),
+            status=status,
+            code=code,
+            param=param,
+        )
     return ProviderMisread(detail=detail)
 
 

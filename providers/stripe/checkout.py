@@ -18,10 +18,11 @@ def checkout_params(order: CheckoutOrder) -> dict[str, Any]:
         "plan": order.plan_name,
         "dues_checkout": checkout.id,
     }
+    wording, plan = order.names.wording, plain_name(order.plan_name, 100)
     member, server = describe_member(order), describe_server(order)
     about: dict[str, Any] = {
         "metadata": metadata,
-        "description": f"{plain_name(order.plan_name, 100)} for {member} in {server}",
+        "description": wording.description.format(plan=plan, member=member, server=server),
     }
     if order.starts_at is not None:
         about["trial_end"] = order.starts_at
@@ -33,7 +34,7 @@ def checkout_params(order: CheckoutOrder) -> dict[str, Any]:
         "line_items": [{"price": order.price.id, "quantity": 1}],
         "subscription_data": about,
         "metadata": metadata,
-        "custom_text": {"submit": {"message": f"You pay for {member} in {server} on Discord."}},
+        "custom_text": {"submit": {"message": wording.submit.format(member=member, server=server)}},
         "allow_promotion_codes": True,
         # Otherwise the Dashboard decides whether buyers pay in another currency than the one shown here.
         "adaptive_pricing": {"enabled": False},

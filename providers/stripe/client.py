@@ -22,6 +22,7 @@ from billing.model import (
     Subject,
     Subscription,
 )
+from billing.model.texts import Text, Verbatim
 from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalOptions
 from providers.base import Answer, bounded, id_for_log, maybe, need
 from providers.stripe import payments
@@ -168,11 +169,8 @@ class StripeProvider:
             found = await self._api.get(path("prices", price_id), expand=["product"])
             return map_price(found, self.account)
         except ProviderNotFound as error:
-            raise ProviderNotFound(
-                f"Stripe knows no price `{price_id[:80]}` in {self.account} mode. In the Dashboard open the "
-                "product and copy the id of its price; it begins with `price_`.",
-                detail=str(error),
-            ) from None
+            code = "error.stripe.no_price_live" if self.account == "live" else "error.stripe.no_price_test"
+            raise ProviderNotFound(Text(code, price=Verbatim(price_id[:80])), detail=str(error)) from None
 
     @bounded
     async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:
@@ -236,10 +234,7 @@ class StripeProvider:
             return await self._portal_link(subscription, options)
         except Refused as refused:
             if refused.param == "customer":
-                raise ProviderNotFound(
-                    "This customer no longer exists at Stripe, so there is nothing left to manage there.",
-                    detail=str(refused),
-                ) from None
+                raise ProviderNotFound(Text("error.stripe.customer_gone"), detail=str(refused)) from None
             if refused.status not in (400, 403, 404):
                 raise
         self._portals.forget(options.settings.guild_id)  # somebody may have switched its configuration off
@@ -288,8 +283,7 @@ class StripeProvider:
         data, now = await self._look(subscription)
         if now.status is Status.ENDED:
             raise ProviderRefused(
-                "This subscription has ended and cannot be taken up again. Subscribe anew with /subscribe.",
-                detail=f"resume: {now.provider_status}",
+                Text("error.stripe.subscription_ended"), detail=f"resume: {now.provider_status}"
             )
         if now.ends_at is None:
             return now

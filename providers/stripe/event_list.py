@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from billing.model import Event, Finding
+from billing.model.texts import Text
 from providers.base import maybe
 from providers.stripe.api import Api, Refused
-from providers.stripe.setup import HOOKS_PAGE
 from providers.stripe.webhook import read_listed
 
 # The types that affect access or money. Stripe takes at most twenty in one call
@@ -70,20 +70,6 @@ def unheard(*, refused: bool) -> Finding:
 
     `refused`: some arrived and the bot refused their signature.
     """
-    if refused:
-        says = (
-            "Stripe sends notifications here and the bot refuses them: STRIPE_WEBHOOK_SECRET is not the "
-            "signing secret of the endpoint that sends them. Payments are noticed only by the sweep."
-        )
-        cure = (
-            f"In {HOOKS_PAGE} open the endpoint that leads here, copy its signing secret (whsec_) into "
-            "STRIPE_WEBHOOK_SECRET and start the bot again. If it is the right one, a proxy changes the "
-            "messages on their way, or this machine's clock is more than five minutes off."
-        )
-    else:
-        says = "No notification of Stripe's arrives here, so payments are noticed only by the sweep."
-        cure = (
-            f"In {HOOKS_PAGE} look at the endpoint and its latest deliveries: its address must be PUBLIC_URL "
-            "followed by /webhooks/stripe and lead to this bot, through every proxy and firewall."
-        )
-    return Finding("Stripe notifications", False, says, cure)
+    code = "finding.stripe.notifications_refused" if refused else "finding.stripe.no_notifications"
+    cure = "finding.stripe.notifications_refused_cure" if refused else "finding.stripe.no_notifications_cure"
+    return Finding(Text("finding.stripe.notifications"), False, Text(code), Text(cure))

@@ -18,6 +18,7 @@ from billing.model import (
     Terms,
     Unsure,
 )
+from billing.model.texts import Text
 from billing.ports import CheckoutFound
 from providers.base import Answer, maybe, need
 from providers.stripe.metadata_claims import read_claim
@@ -175,11 +176,7 @@ def map_price(data: Answer, account: str, currency: str | None = None) -> Price:
     Raises ProviderRefused for a one-time price.
     """
     if maybe(data, "type", str) == "one_time":
-        raise ProviderRefused(
-            "This price is paid only once. A plan needs a recurring price: in Stripe, add one to the product "
-            "and use its id.",
-            detail="price.type is one_time",
-        )
+        raise ProviderRefused(Text("error.stripe.one_time_price"), detail="price.type is one_time")
     charged = (currency or need(data, "currency", str)).lower()
     return Price(
         provider=NAME,

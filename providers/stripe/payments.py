@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from billing.errors import ProviderError, ProviderRefused
 from billing.model import Payment, Subject
+from billing.model.texts import Text
 from providers.base import Answer, maybe, need
 from providers.stripe.api import Api, NotKnown, Refused, path
 from providers.stripe.mapping import invoice_subscription, map_charge_payment, map_intent_payment, maybe_id
@@ -145,14 +146,11 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
             raise _translate_refusal(refused) from None
     else:
         if maybe(answer, "status", str) in ("failed", "canceled"):
-            raise ProviderRefused("Stripe could not give the money back. See the payment in its Dashboard.")
+            raise ProviderRefused(Text("error.stripe.refund_failed"))
     return await fetch_payment(api, payment.id, payment.paid_at)
 
 
 def _translate_refusal(refused: Refused) -> ProviderError:
     if refused.code == "charge_disputed":
-        return ProviderRefused(
-            "The payer's bank is already asking this payment back, so it cannot be refunded as well.",
-            detail=str(refused),
-        )
+        return ProviderRefused(Text("error.stripe.disputed"), detail=str(refused))
     return refused

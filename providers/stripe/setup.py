@@ -8,6 +8,7 @@ from typing import Any
 
 from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import Finding, Plan, Price
+from billing.model.texts import Text, Verbatim
 from providers.base import Answer, call_deadline, for_guild, in_time, maybe, need
 from providers.stripe.account import OwnAccount
 from providers.stripe.api import Api, Refused, path
@@ -42,23 +43,25 @@ EVENTS = (
     "product.deleted",
     "product.updated",
 )
-_KEYS_PAGE = "Stripe Dashboard > Developers > API keys"
-HOOKS_PAGE = "Stripe Dashboard > Developers > Webhooks"
-_LOGS_PAGE = "Stripe Dashboard > Developers > Logs"
 
+_KEY, _PERMISSIONS = Text("finding.stripe.key"), Text("finding.stripe.permissions")
+_WEBHOOK, _PORTAL = Text("finding.stripe.webhook"), Text("finding.stripe.portal")
+
+_READ_ENDPOINTS, _READ_PRICES = Verbatim("Webhook Endpoints: read"), Verbatim("Prices: read")
+_WRITE_PORTAL = Verbatim("Customer portal: write")
 # The permissions that a restricted key needs, each with the list that the bot requests to test it.
 PERMISSIONS = (
-    ("subscriptions", "Subscriptions: write"),
-    ("customers", "Customers: read"),
-    ("prices", "Prices: read"),
-    ("invoices", "Invoices: read"),
-    ("checkout/sessions", "Checkout Sessions: write"),
-    ("billing_portal/configurations", "Customer portal: write"),
-    ("coupons", "Coupons: read"),
-    ("charges", "Charges and Refunds: write"),
-    ("payment_intents", "PaymentIntents: read"),
-    ("disputes", "Disputes: read"),
-    ("events", "Events: read"),
+    ("subscriptions", Verbatim("Subscriptions: write")),
+    ("customers", Verbatim("Customers: read")),
+    ("prices", _READ_PRICES),
+    ("invoices", Verbatim("Invoices: read")),
+    ("checkout/sessions", Verbatim("Checkout Sessions: write")),
+    ("billing_portal/configurations", _WRITE_PORTAL),
+    ("coupons", Verbatim("Coupons: read")),
+    ("charges", Verbatim("Charges and Refunds: write")),
+    ("payment_intents", Verbatim("PaymentIntents: read")),
+    ("disputes", Verbatim("Disputes: read")),
+    ("events", Verbatim("Events: read")),
 )
 
 
@@ -81,21 +84,19 @@ class Setup:
         on_sale = [(p, price) for p in plans if not p.removed_at and (price := p.price_at(NAME))]
         found = await asyncio.gather(
             _findings_of(
-                "Stripe webhook", "Webhook Endpoints: read", self._check_endpoints(webhook_url), ends
+                _WEBHOOK, Verbatim("Webhook Endpoints: read"), self._check_endpoints(webhook_url), ends
             ),
             *(
                 for_guild(
                     plan.guild_id,
-                    _findings_of(
-                        f"Price of {plan.name}", "Prices: read", self._check_price(plan, price), ends
-                    ),
+                    _findings_of(_price_of(plan), _READ_PRICES, self._check_price(plan, price), ends),
                 )
                 for plan, price in on_sale
             ),
             *(
                 for_guild(
                     guild,
-                    _findings_of("Stripe portal", "Customer portal: write", self._check_portal(guild), ends),
+                    _findings_of(_PORTAL, _WRITE_PORTAL, self._check_portal(guild), ends),
                 )
                 for guild in guilds
             ),
@@ -115,7 +116,7 @@ class Setup:
             case "stripe:enable":
                 await self._api.post(path("webhook_endpoints", of), disabled=False)
             case _:
-                raise ProviderRefused("There is nothing of that name to put right.")
+                raise ProviderRefused(Text("error.nothing_to_fix"))
 
     async def _check_key(self, ends: float) -> list[Finding]:
         met = await asyncio.gather(*(self._probe(where, ends) for where, _ in PERMISSIONS))
@@ -123,18 +124,17 @@ class Setup:
         if 401 in statuses:
             return [_bad_key()]
         if None not in met and 403 not in statuses:
-            return [_unreachable("Stripe key", "", met[0])]
-        mode = "live mode: payments are real" if self._account == "live" else "test mode: no money moves"
-        found = [Finding("Stripe key", True, f"Stripe accepts the key, in {mode}.")]
-        missing = [name for (_, name), status in zip(PERMISSIONS, statuses, strict=True) if status == 403]
+            return [_unreachable(_KEY, met[0])]
+        mode = "finding.stripe.key_live" if self._account == "live" else "finding.stripe.key_test"
+        found = [Finding(_KEY, True, Text(mode))]
+        names = [name for _, name in PERMISSIONS]
+        missing = [name for name, status in zip(names, statuses, strict=True) if status == 403]
         if missing:
-            found.append(_not_allowed("Stripe permissions", ", ".join(missing)))
-        others = [(name, error) for (_, name), error in zip(PERMISSIONS, met, strict=True) if error]
+            found.append(_not_allowed(_PERMISSIONS, *missing))
+        others = [(name, error) for name, error in zip(names, met, strict=True) if error]
         unclear = [(name, error) for name, error in others if name not in missing]
         if unclear:
-            name, error = unclear[0]
-            more = f" and {len(unclear) - 1} more" if len(unclear) > 1 else ""
-            found.append(_unreachable("Stripe permissions", f"{name}{more}", error))
+            found.append(_probes_failed(unclear))
         return found
 
     async def _probe(self, where: str, ends: float) -> ProviderError | None:
@@ -151,91 +151,104 @@ class Setup:
         known = await self._api.every("webhook_endpoints")
         ours = [one for one in known if maybe(one, "url", str) == webhook_url]
         if not ours and self._own_account.heard:
-            return [
-                Finding("Stripe webhook", True, "An organisation's destination sends this account's events.")
-            ]
+            return [Finding(_WEBHOOK, True, Text("finding.stripe.by_organisation"))]
         if not ours:
-            cure = (
-                f"In {HOOKS_PAGE} add an endpoint with this URL and the events {', '.join(EVENTS)}; "
-                "then put its signing secret into STRIPE_WEBHOOK_SECRET and start the bot again."
-            )
-            says = f"No webhook endpoint leads to {webhook_url}, so payments are noticed only by the sweep."
-            return [Finding("Stripe webhook", False, says, cure)]
+            message = Text("finding.stripe.no_endpoint", url=Verbatim(webhook_url))
+            cure = Text("finding.stripe.no_endpoint_cure", events=Verbatim(", ".join(EVENTS)))
+            return [Finding(_WEBHOOK, False, message, cure)]
         return [_endpoint_finding(one) for one in ours]
 
     async def _check_price(self, plan: Plan, known: Price) -> list[Finding]:
-        what, cure = f"Price of {plan.name}", "Choose another price with /plans edit."
+        what, cure = _price_of(plan), Text("finding.stripe.price_cure")
         if known.account != self._account:
-            says = f"The price belongs to {known.account} mode, the key to {self._account} mode."
-            return [Finding(what, False, says, cure)]
+            live = known.account == "live"
+            code = "finding.stripe.price_is_live" if live else "finding.stripe.price_is_test"
+            return [Finding(what, False, Text(code), cure)]
         try:
             price = await self._api.get(path("prices", known.id), expand=["product"])
         except ProviderNotFound:
-            return [Finding(what, False, f"Stripe knows no price {known.id}.", cure)]
+            message = Text("finding.stripe.price_unknown", price=Verbatim(known.id))
+            return [Finding(what, False, message, cure)]
         if not need(price, "active", bool):
-            return [Finding(what, False, "The price is archived at Stripe, nobody can subscribe.", cure)]
+            return [Finding(what, False, Text("finding.stripe.price_archived"), cure)]
         product = maybe(price, "product", object)
         if isinstance(product, dict) and maybe(product, "active", bool) is False:
-            cure = "Take the product out of the archive in Stripe, or choose another price with /plans edit."
-            return [Finding(what, False, "The product is archived at Stripe, nobody can subscribe.", cure)]
-        return [Finding(what, True, "The price is on sale at Stripe.")]
+            cure = Text("finding.stripe.product_cure")
+            return [Finding(what, False, Text("finding.stripe.product_archived"), cure)]
+        return [Finding(what, True, Text("finding.stripe.price_ok"))]
 
     async def _check_portal(self, guild_id: int) -> list[Finding]:
-        what = "Stripe portal"
         wrong = await self._portals.wrong(guild_id)
         if wrong is None:
-            return [Finding(what, True, "Its settings are made by the bot when somebody first needs them.")]
+            return [Finding(_PORTAL, True, Text("finding.stripe.portal_unused"))]
         if not wrong:
-            return [Finding(what, True, "Members can manage everything that they should.")]
-        says = f"Its settings were changed in {', '.join(wrong)}."
-        return [Finding(what, False, says, "Let the bot put them right.", f"stripe:portal:{guild_id}")]
+            return [Finding(_PORTAL, True, Text("finding.stripe.portal_ok"))]
+        message = Text("finding.stripe.portal_changed", settings=[Verbatim(one) for one in wrong])
+        cure = Text("finding.stripe.portal_cure")
+        return [Finding(_PORTAL, False, message, cure, f"stripe:portal:{guild_id}")]
 
 
-async def _findings_of(what: str, needed: str, look: Awaitable[list[Finding]], ends: float) -> list[Finding]:
+async def _findings_of(
+    what: Text, needed: Verbatim, look: Awaitable[list[Finding]], ends: float
+) -> list[Finding]:
     """The findings of `look`, or one that says why it failed. `needed`: the permission that it takes."""
     try:
-        async with in_time(what, ends):
+        async with in_time(what.code, ends):
             return await look
     except Refused as refused:
-        if refused.status == 403:
-            return [_not_allowed(what, needed)]
-        return [_unreachable(what, "", refused)]
+        return [_not_allowed(what, needed) if refused.status == 403 else _unreachable(what, refused)]
     except ProviderError as error:
-        return [_unreachable(what, "", error)]
+        return [_unreachable(what, error)]
+
+
+def _price_of(plan: Plan) -> Text:
+    return Text("finding.stripe.price", plan=plan.name)
 
 
 def _bad_key() -> Finding:
-    cure = f"Copy the secret key from {_KEYS_PAGE} into STRIPE_API_KEY and start the bot again."
-    return Finding("Stripe key", False, "Stripe does not accept STRIPE_API_KEY.", cure)
+    return Finding(_KEY, False, Text("finding.stripe.key_refused"), Text("finding.stripe.key_refused_cure"))
 
 
-def _not_allowed(what: str, needed: str) -> Finding:
-    cure = f"In {_KEYS_PAGE} edit the key and allow {needed}."
-    return Finding(what, False, "The key may not do all that is needed.", cure)
+def _not_allowed(what: Text, *permissions: Verbatim) -> Finding:
+    cure = Text("finding.stripe.not_allowed_cure", permissions=permissions)
+    return Finding(what, False, Text("finding.stripe.not_allowed"), cure)
 
 
-def _unreachable(what: str, of: str, error: ProviderError | None) -> Finding:
-    """The finding that a check failed. `of`: the part that failed; '' for all of it."""
-    says = f"This could not be looked at{f' ({of})' if of else ''}: {error}."
-    cure = f"Check STRIPE_API_URL; if it is right, {_LOGS_PAGE} shows the request and Stripe's reason."
+def _unreachable(what: Text, error: ProviderError | None) -> Finding:
+    """The finding that a whole check failed."""
+    return Finding(what, False, Text("finding.stripe.failed", error=Verbatim(str(error))), _cure_of(error))
+
+
+def _probes_failed(unclear: Sequence[tuple[Verbatim, ProviderError]]) -> Finding:
+    """The finding that the checks of these permissions failed; it shows the first one's error."""
+    (name, error), *more = unclear
+    said = Verbatim(str(error))
+    message = Text("finding.stripe.probe_failed", permission=name, error=said)
+    if more:
+        message = Text("finding.stripe.probes_failed", permission=name, error=said, n=len(more))
+    return Finding(_PERMISSIONS, False, message, _cure_of(error))
+
+
+def _cure_of(error: ProviderError | None) -> Text:
     if isinstance(error, ProviderUnavailable):
-        cure = "Try again in a few minutes; status.stripe.com tells of outages."
-    return Finding(what, False, says, cure)
+        return Text("finding.stripe.unavailable_cure")
+    return Text("finding.stripe.failed_cure")
 
 
 def _endpoint_finding(endpoint: Answer) -> Finding:
-    what, id_ = "Stripe webhook", need(endpoint, "id", str)
-    cure = f"Change it in {HOOKS_PAGE}, or let the bot do it."
+    id_, cure = need(endpoint, "id", str), Text("finding.stripe.endpoint_cure")
     if need(endpoint, "status", str) != "enabled":
-        return Finding(what, False, "The webhook endpoint is switched off.", cure, f"stripe:enable:{id_}")
+        off = Text("finding.stripe.endpoint_off")
+        return Finding(_WEBHOOK, False, off, cure, f"stripe:enable:{id_}")
     events = _events_of(endpoint)
     missing = [] if "*" in events else sorted(set(EVENTS) - set(events))
     if missing:
-        says = f"The webhook endpoint does not send {', '.join(missing)}."
-        return Finding(what, False, says, cure, f"stripe:events:{id_}")
+        message = Text("finding.stripe.events_missing", events=[Verbatim(one) for one in missing])
+        return Finding(_WEBHOOK, False, message, cure, f"stripe:events:{id_}")
     named = maybe(endpoint, "api_version", str)
-    version = f"API version {named}" if named else "your account's API version"
-    return Finding(what, True, f"The webhook endpoint sends all that is needed, in {version}.")
+    if not named:
+        return Finding(_WEBHOOK, True, Text("finding.stripe.endpoint_ok_default"))
+    return Finding(_WEBHOOK, True, Text("finding.stripe.endpoint_ok", version=Verbatim(named)))
 
 
 def _events_of(endpoint: Answer) -> list[Any]:

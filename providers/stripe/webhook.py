@@ -18,6 +18,7 @@ import msgspec
 
 from billing.errors import Malformed, NotAuthentic
 from billing.model import Event, Subject
+from billing.model.texts import Text
 from providers.base import is_id
 
 log = logging.getLogger(__name__)
@@ -187,7 +188,7 @@ def read_header(header: str, now: float) -> tuple[str, list[str]]:
     stamp, signatures = _parse_header(header)
     if abs(now - int(stamp)) > TOLERANCE:
         raise NotAuthentic(
-            "The notification's time lies more than five minutes off. Check this machine's clock.",
+            Text("error.wrong_time"),
             detail=f"signed at {stamp}, read at {now:.0f}",
         )
     return stamp, signatures

@@ -329,7 +329,7 @@ async def test_a_refund_that_is_refused_says_why(app: AppHarness) -> None:
     issue = "REFUND_FAILED_INSUFFICIENT_FUNDS"
     paypal_of(app).faults.add("status", "/refund$", status=422, issue=issue)
     done = await asked.press("Revoke access")
-    assert "**Refund the last payment**: PayPal refused. There is too little money" in done.text
+    assert "**Refund the last payment**: PayPal refused. The seller's PayPal account" in done.text
     assert "Billing ended immediately." in done.text
 
 

@@ -11,8 +11,9 @@ NOT_FOR_PEOPLE = {
     "debug", "info", "warning", "error", "exception", "critical", "log",
     "ValueError", "TypeError", "RuntimeError", "AssertionError", "KeyError", "compile", "getLogger",
     "execute", "Counter", "Gauge", "Histogram", "setattr", "execution", "deprecated", "cast",
+    "in_time", "_misread", "parse_decimal", "Verbatim",
 }  # fmt: skip
-NOT_FOR_PEOPLE_AS = {"detail", "documentation", "name", "help"}
+NOT_FOR_PEOPLE_AS = {"detail", "documentation", "name", "help", "provider_note"}
 _SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|WHERE|FROM)\b")
 # Two words with a space between them, one of them of three letters or more: `f"{a}: {b}"` is none.
 _WORDS = re.compile(r"[A-Za-z’']{2,}[,:;]? +[a-zA-Z’']{2,}")

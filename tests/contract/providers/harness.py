@@ -10,13 +10,18 @@ from aiohttp import web
 
 from billing.model import Checkout, GuildSettings, Price, Subscription, SubscriptionKey
 from billing.ports import CheckoutOrder, PortalOptions, Provider
-from billing.rules.names import Names
+from billing.rules.names import Names, PageWording
 from standins.clock import MovableClock
 
 GUILD, MEMBER = 2**62 + 1, 2**62 + 2
 DAY = 86_400
 HOME = "http://127.0.0.1:9/return"
-NAMES = Names("**Mia** [x](https://evil.example)", "mia", "Pottery \u202e")
+WORDING = PageWording(
+    "{plan} for {member} in {server}",
+    "You pay for {member} in {server} on Discord.",
+    "{server}, for {member}",
+)
+NAMES = Names("**Mia** [x](https://evil.example)", "mia", "Pottery \u202e", WORDING)
 
 
 class Surroundings(Protocol):

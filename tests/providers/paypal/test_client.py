@@ -103,7 +103,7 @@ async def test_a_page_is_asked_for_with_our_own_key_and_ways_back(
     ("change", "says"),
     [
         ({"pricing_scheme": {"fixed_price": {"currency_code": "USD", "value": "0.00"}}}, "costs nothing"),
-        ({"tenure_type": "TRIAL", "total_cycles": 1}, "ends with its trial"),
+        ({"tenure_type": "TRIAL", "total_cycles": 1}, "no regular price after its trial"),
     ],
 )
 async def test_a_plan_that_would_bring_no_payment_is_refused_in_words(
@@ -147,7 +147,7 @@ async def test_a_trial_that_cannot_be_left_out_is_not_given_again(
     price = await provider.fetch_price(sell(fake, trials=[("0", "DAY", 7)]))
     with pytest.raises(ProviderRefused) as refused:
         await provider.start_checkout(order(price, trial_days=days))
-    assert "first time" in plain_words(refused.value.user_message)
+    assert "first-time" in plain_words(refused.value.user_message)
     assert fake.world.all("subscription") == []
 
 

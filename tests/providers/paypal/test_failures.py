@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing.model import Money
+from billing.model.texts import Text
 from billing.ports import Failure
 from providers.paypal.failures import map_failure
 
@@ -16,7 +17,7 @@ FAILED = {
 
 def test_amount_reason_and_next_try() -> None:
     said = map_failure({"billing_info": {"last_failed_payment": FAILED}})
-    reason = "Your PayPal account cannot make this payment."
+    reason = Text("error.paypal.cannot_pay")
     assert said == Failure(Money(500, "eur"), reason, 1_796_464_800)
 
 

@@ -13,7 +13,7 @@ from providers.paypal.api import translate
 from providers.paypal.refusals import TEXTS
 
 # Words that tell somebody what to do.
-ORDERS = ("tell the", "look", "find", "Answer", "Add some", "Send", "Open", "Refund")
+ORDERS = ("tell the", "check", "find", "Answer", "Add some", "Send", "Open", "Refund")
 
 
 def told(status: int, *issues: str) -> str:
@@ -24,7 +24,7 @@ def told(status: int, *issues: str) -> str:
 @pytest.mark.parametrize("issue", TEXTS)
 def test_a_known_one_has_a_sentence_that_fits_a_card(issue: str) -> None:
     sentence = told(422, "SOMETHING_ELSE", issue)
-    assert sentence == TEXTS[issue]
+    assert sentence == plain_words(TEXTS[issue])
     assert len(sentence) <= TEXT_LIMIT
     assert sentence.endswith(".")
     assert any(order in sentence for order in ORDERS)
@@ -32,7 +32,7 @@ def test_a_known_one_has_a_sentence_that_fits_a_card(issue: str) -> None:
 
 def test_an_older_refusal_has_its_name_for_a_reason() -> None:
     found = translate(400, b'{"name": "TRANSACTION_REFUSED"}', "POST /x")
-    assert plain_words(found.user_message) == TEXTS["TRANSACTION_REFUSED"]
+    assert found.user_message == TEXTS["TRANSACTION_REFUSED"]
 
 
 def test_an_unknown_one_sends_to_the_admins() -> None:

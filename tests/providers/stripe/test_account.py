@@ -60,9 +60,11 @@ async def test_other_accounts_are_passed_over_and_named(
     assert len(told) == 2
     assert "acct_other" in told[0]
     assert home in told[0]
-    (note,) = [found for found in await there.provider.check([], HOOK) if found.what == "Stripe account"]
+    (note,) = [
+        found for found in await there.provider.check([], HOOK) if plain_words(found.what) == "Stripe account"
+    ]
     assert (note.ok, note.note) == (True, True)
-    assert "acct_other, acct_connected" in plain_words(note.message)
+    assert "acct_other and acct_connected" in plain_words(note.message)
     assert home in plain_words(note.message)
 
 
@@ -83,7 +85,7 @@ async def test_an_organisation_s_destination_is_no_missing_endpoint(
     there: StripeSurroundings, home: str
 ) -> None:
     await taken(there, context=home)
-    found = [one for one in await there.provider.check([], HOOK) if one.what == "Stripe webhook"]
+    found = [one for one in await there.provider.check([], HOOK) if plain_words(one.what) == "Stripe webhook"]
     assert [one.ok for one in found] == [True]
     assert "organisation" in plain_words(found[0].message)
 
