@@ -78,6 +78,23 @@ def test_every_code_that_is_used_exists() -> None:
     assert unknown == []
 
 
+def test_every_code_is_given_its_placeholders() -> None:
+    texts, wrong = load_catalogue(ENGLISH).texts, []
+    for name, tree in files():
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in {"tr", "Text"}
+            ):
+                code, given = node.args[0], {word.arg for word in node.keywords}
+                if None not in given and isinstance(code, ast.Constant) and code.value in texts:
+                    wanted = set.union(*map(placeholders, texts[code.value]))
+                    if not wanted <= given:
+                        wrong.append((name, node.lineno, code.value, wanted - given))
+    assert wrong == []
+
+
 def test_every_text_is_used() -> None:
     said = {literal for _, tree in files() for literal in literals_of(tree)}
     assert set(load_catalogue(ENGLISH).texts) - said - {"count.days"} == set()
