@@ -38,7 +38,9 @@ def notice(app: AppHarness, body: NoticeBody, member: int | None) -> Notice:
 
 
 @pytest.mark.parametrize("body", ADMINS, ids=lambda body: body.kind)
-async def test_admins_are_told_in_their_channel(app: AppHarness, body: NoticeBody) -> None:
+async def test_a_notice_to_admins_is_posted_in_their_notice_channel(
+    app: AppHarness, body: NoticeBody
+) -> None:
     channel = app.world.add_channel(app.guild, "staff")
     await app.ports.ledger.record_guild_settings(GuildSettings(app.guild.id, channel.id), "test", 1)
     await app.ports.messenger.tell(notice(app, body, None))
@@ -49,7 +51,9 @@ async def test_admins_are_told_in_their_channel(app: AppHarness, body: NoticeBod
 
 
 @pytest.mark.parametrize("trouble", ["private", "deleted", "unset"])
-async def test_else_the_owner_is(app: AppHarness, trouble: str) -> None:
+async def test_a_notice_goes_to_the_owner_when_the_notice_channel_is_unset_private_or_deleted(
+    app: AppHarness, trouble: str
+) -> None:
     channel = app.world.add_channel(app.guild, "staff", private=trouble == "private")
     if trouble != "unset":
         await app.ports.ledger.record_guild_settings(GuildSettings(app.guild.id, channel.id), "test", 1)
@@ -60,14 +64,16 @@ async def test_else_the_owner_is(app: AppHarness, trouble: str) -> None:
 
 
 @pytest.mark.parametrize("body", MEMBERS, ids=lambda body: body.kind)
-async def test_members_are_told_by_direct_message(app: AppHarness, body: NoticeBody) -> None:
+async def test_a_notice_to_a_member_is_sent_by_direct_message(app: AppHarness, body: NoticeBody) -> None:
     await app.ports.messenger.tell(notice(app, body, app.bob.id))
     (card,) = app.bob.dms
     assert card.text
     assert not card.ephemeral
 
 
-async def test_closed_dms_and_a_server_that_is_gone(app: AppHarness) -> None:
+async def test_closed_direct_messages_and_an_unknown_server_are_reported_as_undeliverable(
+    app: AppHarness,
+) -> None:
     app.world.close_dms(app.bob)
     with pytest.raises(MessagesClosed):
         await app.ports.messenger.tell(notice(app, ENDED, app.bob.id))
@@ -79,7 +85,7 @@ async def test_closed_dms_and_a_server_that_is_gone(app: AppHarness) -> None:
         await app.ports.messenger.tell(elsewhere)
 
 
-async def test_trouble_that_passes(app: AppHarness) -> None:
+async def test_a_503_from_discord_is_reported_as_unavailable(app: AppHarness) -> None:
     for path in ("/users/@me/channels", "/channels/*/messages"):
         app.discord.faults.fail("POST", path, 503)
         with pytest.raises(DiscordUnavailable):
@@ -87,7 +93,9 @@ async def test_trouble_that_passes(app: AppHarness) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 404])
-async def test_a_block_of_the_address_is_no_closed_door(app: AppHarness, status: int) -> None:
+async def test_a_403_or_404_that_is_not_discords_own_is_reported_as_unavailable(
+    app: AppHarness, status: int
+) -> None:
     channel = app.world.add_channel(app.guild, "staff")
     await app.ports.ledger.record_guild_settings(GuildSettings(app.guild.id, channel.id), "test", 1)
     app.discord.faults.fail("*", "*", status, times=None)
@@ -99,7 +107,7 @@ async def test_a_block_of_the_address_is_no_closed_door(app: AppHarness, status:
         await app.ports.messenger.tell(unseen)
 
 
-async def test_an_outcome_for_admins(app: AppHarness) -> None:
+async def test_admins_get_the_outcome_of_a_refund_that_was_retried(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     asked = await app.cleo.run(
@@ -113,7 +121,7 @@ async def test_an_outcome_for_admins(app: AppHarness) -> None:
     assert f"<@{app.bob.id}>" in note.text
 
 
-async def test_a_wish_that_nobody_knows_any_more(app: AppHarness) -> None:
+async def test_the_outcome_of_an_unknown_request_points_to_subscriptions(app: AppHarness) -> None:
     assert app.process is not None
     gone = notice(app, IntentOutcome("gone", app.bob.id), app.bob.id)
     assert "/subscriptions" in await notice_text(app.ports, gone, Audience(app.process.bot))
@@ -121,7 +129,7 @@ async def test_a_wish_that_nobody_knows_any_more(app: AppHarness) -> None:
 
 @pytest.mark.parametrize("state", IntentState)
 @pytest.mark.parametrize("kind", IntentKind)
-def test_every_outcome_has_words(kind: IntentKind, state: IntentState) -> None:
+def test_every_kind_and_state_of_a_request_has_words(kind: IntentKind, state: IntentState) -> None:
     key = SubscriptionKey("stripe", "test", "sub_1")
     said = intent_words(Intent("i", kind, key, 1, "", 1, state, outcome="It says no."))
     assert said.endswith((".", "`."))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.app.harness import AppHarness, link_of
 
 
-async def test_paid_on_two_pages(app: AppHarness) -> None:
+async def test_a_member_who_paid_on_two_pages_can_cancel_from_the_notice(app: AppHarness) -> None:
     """The first page stays open, as Stripe does not close it; the second is for another price of the plan."""
     await app.sell()
     app.stripe.faults.add("status", "/expire", method="POST", times=None, status=503)
@@ -25,7 +25,7 @@ async def test_paid_on_two_pages(app: AppHarness) -> None:
     assert "They have been told" in (await app.ada.dm_containing("A member pays twice for Gold")).text
 
 
-async def test_a_refund_in_the_dashboard_ends_nothing_and_is_told_once(app: AppHarness) -> None:
+async def test_a_refund_in_the_dashboard_keeps_the_roles_and_gives_one_notice(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     (charge,) = app.stripe.world.all("charge")
@@ -39,7 +39,7 @@ async def test_a_refund_in_the_dashboard_ends_nothing_and_is_told_once(app: AppH
     assert app.roles() == ["Gold"]
 
 
-async def test_a_refund_by_command_is_not_told_of_again(app: AppHarness) -> None:
+async def test_a_refund_by_revoke_gives_no_notice_of_a_refund_in_the_dashboard(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     options = {"member": app.bob.user, "refund": "last_payment"}

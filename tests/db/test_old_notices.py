@@ -30,7 +30,7 @@ async def read(path: Path, kind: str, facts: str) -> NoticeBody:
 
 
 @pytest.mark.parametrize(("kind", "facts", "body"), [(kind, facts, body) for kind, facts, _, body in OLD])
-async def test_a_notice_that_version_0_1_wrote(
+async def test_a_notice_written_by_version_0_1_is_read(
     tmp_path: Path, kind: str, facts: str, body: NoticeBody
 ) -> None:
     assert await read(tmp_path / "l.db", kind, facts) == body
@@ -40,14 +40,16 @@ async def test_a_notice_that_version_0_1_wrote(
     ("kind", "facts"),
     [("of a later version", '{"more":1}'), ("started", "{}"), ("dispute", '{"state":"new"}')],
 )
-async def test_what_is_not_known_is_read_as_unknown(tmp_path: Path, kind: str, facts: str) -> None:
+async def test_an_unknown_kind_or_an_incomplete_body_is_read_as_unknown(
+    tmp_path: Path, kind: str, facts: str
+) -> None:
     assert await read(tmp_path / "l.db", kind, facts) == Unknown(kind)
 
 
-async def test_a_field_of_a_later_version_does_no_harm(tmp_path: Path) -> None:
+async def test_a_field_of_a_later_version_is_ignored(tmp_path: Path) -> None:
     kind, facts, _, body = OLD[0]
     assert await read(tmp_path / "l.db", kind, f'{facts[:-1]},"later":[1]}}') == body
 
 
-def test_no_kind_of_version_0_1_is_forgotten() -> None:
+def test_every_kind_of_version_0_1_still_has_a_class() -> None:
     assert {kind for kind, *_ in OLD} <= set(BODIES)

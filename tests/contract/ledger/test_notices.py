@@ -25,7 +25,7 @@ from tests.contract.ledger.nouns import (
 )
 
 
-async def test_a_thing_is_told_once(ledger: Ledger) -> None:
+async def test_a_notice_of_a_known_key_is_not_recorded_again(ledger: Ledger) -> None:
     assert await ledger.record_notice(notice())
     assert not await ledger.record_notice(notice(body=Unknown("another")))
     assert await ledger.load_notices(10, 9) == [notice()]
@@ -36,7 +36,7 @@ async def test_a_thing_is_told_once(ledger: Ledger) -> None:
     assert await ledger.load_notice("told_2") is None
 
 
-async def test_notices_come_when_they_are_due_in_order(ledger: Ledger) -> None:
+async def test_due_notices_are_loaded_oldest_first(ledger: Ledger) -> None:
     await ledger.record_notice(notice("b", created_at=12))
     await ledger.record_notice(notice("a", created_at=11, member_id=None, body=Unknown("new")))
     assert [n.key for n in await ledger.load_notices(12, 9)] == ["a", "b"]
@@ -47,7 +47,7 @@ async def test_notices_come_when_they_are_due_in_order(ledger: Ledger) -> None:
     assert (await ledger.load_health(50)).notices == 2
 
 
-async def test_what_cannot_be_delivered_is_shown_at_the_next_command_once(ledger: Ledger) -> None:
+async def test_an_undelivered_notice_is_handed_to_its_members_next_command_once(ledger: Ledger) -> None:
     for key, member in (("a", ANNA), ("b", ANNA), ("c", BERT), ("d", ANNA)):
         await ledger.record_notice(notice(key, member_id=member.member_id))
     for key in "abc":
@@ -58,7 +58,7 @@ async def test_what_cannot_be_delivered_is_shown_at_the_next_command_once(ledger
     assert [n.key for n in await ledger.load_untold(BERT.member_id, 31)] == ["c"]
 
 
-async def test_what_admins_could_not_be_told_is_shown_to_theirs_once_and_not_all_at_once(
+async def test_undelivered_notices_to_admins_are_handed_out_per_server_in_portions_once(
     ledger: Ledger,
 ) -> None:
     for key, guild in (("a", GUILD), ("b", GUILD), ("c", OTHER_GUILD), ("d", GUILD), ("e", GUILD)):
@@ -74,7 +74,7 @@ async def test_what_admins_could_not_be_told_is_shown_to_theirs_once_and_not_all
     assert [n.key for n in await ledger.load_untold(ANNA.member_id, 32)] == ["anna's"]
 
 
-async def test_what_was_told_is_not_taken_back_by_a_late_failure(ledger: Ledger) -> None:
+async def test_a_sent_notice_stays_sent_after_a_late_failure(ledger: Ledger) -> None:
     await ledger.record_notice(notice())
     await ledger.record_told("told_1", 20, delivered=True)
     await ledger.record_notice_failed("told_1", 30)
@@ -83,7 +83,7 @@ async def test_what_was_told_is_not_taken_back_by_a_late_failure(ledger: Ledger)
     assert await ledger.load_untold(ANNA.member_id, 99) == []
 
 
-async def test_history_is_one_member_s_newest_first(ledger: Ledger) -> None:
+async def test_history_holds_one_members_changes_newest_first(ledger: Ledger) -> None:
     rows = [
         Change(at, GUILD, member.member_id, "roles", "timer", "why", "evt", "", str(at))
         for at, member in ((1, ANNA), (2, BERT), (3, ANNA), (2, ANNA))
@@ -118,7 +118,7 @@ async def test_health_tells_how_long_the_oldest_has_waited(ledger: Ledger) -> No
     )
 
 
-async def test_what_was_recorded_is_there_after_a_restart(open_ledger: Opening, tmp_path: Path) -> None:
+async def test_recorded_rows_survive_a_restart(open_ledger: Opening, tmp_path: Path) -> None:
     async with opened(open_ledger, tmp_path) as first:
         await ring(first, event(), [KEY], 10)
         await sync(first, subscription(binding=ANNA))
@@ -128,7 +128,9 @@ async def test_what_was_recorded_is_there_after_a_restart(open_ledger: Opening, 
         assert await second.record_events([event()], 11) == 0
 
 
-async def test_a_ledger_is_one_program_s_at_a_time(open_ledger: Opening, tmp_path: Path) -> None:
+async def test_a_ledger_in_use_cannot_be_opened_by_another_program(
+    open_ledger: Opening, tmp_path: Path
+) -> None:
     async with opened(open_ledger, tmp_path) as first:
         with pytest.raises(LedgerHeld):
             async with opened(open_ledger, tmp_path):
@@ -138,7 +140,7 @@ async def test_a_ledger_is_one_program_s_at_a_time(open_ledger: Opening, tmp_pat
         assert await second.load_value("still") == "works"
 
 
-async def test_a_closed_ledger_says_so(open_ledger: Opening, tmp_path: Path) -> None:
+async def test_a_closed_ledger_refuses_reads_and_writes(open_ledger: Opening, tmp_path: Path) -> None:
     async with opened(open_ledger, tmp_path) as ledger:
         pass
     with pytest.raises(LedgerUnavailable):
@@ -147,7 +149,7 @@ async def test_a_closed_ledger_says_so(open_ledger: Opening, tmp_path: Path) -> 
         await ledger.record_value("any", "1")
 
 
-async def test_what_cannot_be_kept_is_refused_whole(ledger: Ledger) -> None:
+async def test_a_write_that_fails_halfway_leaves_nothing(ledger: Ledger) -> None:
     huge = subscription("huge", items=(), created_at=2**70)
     with pytest.raises(LedgerError):
         await sync(ledger, huge, notices=(notice(),))
@@ -157,7 +159,7 @@ async def test_what_cannot_be_kept_is_refused_whole(ledger: Ledger) -> None:
     assert await ledger.load_notice("told_1") is None
 
 
-async def test_a_notice_that_waits_for_its_members_roles_is_due_when_the_wait_is_over(ledger: Ledger) -> None:
+async def test_a_notice_held_back_for_its_members_roles_is_due_when_the_wait_ends(ledger: Ledger) -> None:
     await ledger.record_notice(notice("fresh", created_at=100))
     await ledger.record_marks([ANNA], "paid", 100)
     assert await ledger.load_notices(100, 9) == []
