@@ -9,7 +9,7 @@ from discord.ext import commands
 
 from billing.errors import Conflict, DiscordError, NotFound, ProviderError
 from billing.model import Intent, IntentKind, IntentState, Status, Subscription, SubscriptionKey
-from billing.use_cases.cancel import Preview, Receipt, cancel, preview_cancel, resume
+from billing.use_cases.cancel import Preview, Receipt, confirm_cancel, preview_cancel, resume
 from billing.use_cases.execute_intent import why_held
 from billing.use_cases.refresh_subscription import refresh
 from cogs.autocomplete import find_own, suggest_own
@@ -78,14 +78,14 @@ class Cancel(commands.Cog):
         key = key_of(key_part)
         await defer(interaction, replace=True)
         try:
-            as_agreed = _terms(await preview_cancel(ports, member_id, key)) == agreed
+            preview = await preview_cancel(ports, member_id, key)
         except Conflict:
             await _ask(interaction, key)  # which says so, with the button to resume
             return
-        if not as_agreed:
+        if _terms(preview) != agreed:
             await _ask(interaction, key, tr("cancel.changed") + "\n")
             return
-        receipt = await cancel(ports, member_id, key)
+        receipt = await confirm_cancel(ports, member_id, preview)
         await _hand(interaction, receipt)
 
     async def kept(self, interaction: Interaction, pressed: ComponentPress) -> None:

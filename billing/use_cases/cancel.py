@@ -82,11 +82,18 @@ async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> 
 
 
 async def cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
-    """Cancel at the provider; if it does not answer, save the request and leave `receipt.intent` PENDING."""
-    shown = await preview_cancel(ports, member_id, key)
+    """Cancel whatever `preview_cancel` says at this moment; its errors."""
+    return await confirm_cancel(ports, member_id, await preview_cancel(ports, member_id, key))
+
+
+async def confirm_cancel(ports: Ports, member_id: int, shown: Preview) -> Receipt:
+    """Cancel as the preview says, which must have been made for this member at this moment.
+
+    If the provider does not answer, the request is saved and `receipt.intent` is PENDING.
+    """
     done = shown.by_admins and shown.subscription.ends_with_period
     if shown.by_admins:
-        await _take_over(ports, key)
+        await _take_over(ports, shown.subscription.key)
     return await submit_intent(
         ports, shown.kind, shown.subscription, member_id, "cancelled by the member", done=done
     )

@@ -51,13 +51,16 @@ async def execute_intent(ports: Ports, intent: Intent, *, tell: bool = True) -> 
         latest = await ports.ledger.load_intent(intent.id) or intent
         if latest.state is not IntentState.PENDING:
             return latest
+        known = await ports.ledger.load_subscription(intent.key)
+        if known is None:
+            raise NotFound(Text("error.subscription_unknown"))
         if await ports.ledger.load_unasked_intent(latest.id):
             if latest.by != RULE:
-                return await _settle(ports, latest)
-            if (held := await _hold_unless_lost(ports, latest)) is not None:
+                return await _settle(ports, latest, known)
+            if (held := await _hold_unless_lost(ports, latest, known)) is not None:
                 return held
-        latest = await at_once_if_late(ports, latest)
-        return await _found_stopped(ports, latest) or await _attempt(ports, latest, tell=tell)
+        latest = await at_once_if_late(ports, latest, known)
+        return await _found_stopped(ports, latest, known) or await _attempt(ports, latest, known, tell=tell)
 
 
 async def execute_intent_shielded(ports: Ports, intent: Intent) -> Intent:
@@ -76,13 +79,12 @@ def why_held(intent: Intent) -> Text | str:
     return intent.outcome if held else ""
 
 
-async def _found_stopped(ports: Ports, intent: Intent) -> Intent | None:
+async def _found_stopped(ports: Ports, intent: Intent, known: Subscription) -> Intent | None:
     """A revocation's stop that was never asked for yet. DROPPED where the member has stopped the renewal at
     the provider themselves, so that an Undo does not bill them; PENDING while the provider does not answer;
     None where it is to be asked for."""
-    known = await ports.ledger.load_subscription(intent.key)
     first = not intent.attempts and intent.kind is IntentKind.CANCEL_AT_PERIOD_END and is_of_admins(intent)
-    if not first or known is None:
+    if not first:
         return None
     try:
         latest = await ports.provider_of(intent.key).fetch_subscription(intent.key.id)
@@ -102,11 +104,8 @@ async def _found_stopped(ports: Ports, intent: Intent) -> Intent | None:
     return found
 
 
-async def _settle(ports: Ports, intent: Intent) -> Intent:
+async def _settle(ports: Ports, intent: Intent, subscription: Subscription) -> Intent:
     """One that a restored ledger shows as open: it is looked up, and never carried out unseen."""
-    subscription = await ports.ledger.load_subscription(intent.key)
-    if subscription is None:
-        raise NotFound(Text("error.subscription_unknown"))
     try:
         return await settle_unseen(ports, intent, subscription)
     except ProviderError as error:
@@ -118,11 +117,10 @@ async def _settle(ports: Ports, intent: Intent) -> Intent:
         return failed
 
 
-async def _hold_unless_lost(ports: Ports, intent: Intent) -> Intent | None:
+async def _hold_unless_lost(ports: Ports, intent: Intent, known: Subscription) -> Intent | None:
     """A restored ledger's stop of what lost a dispute: it waits until the provider was asked about that
     dispute, and is DROPPED where it is not lost any more. None where it is to be done."""
-    known = await ports.ledger.load_subscription(intent.key)
-    if known is None or known.binding is None:
+    if known.binding is None:
         return None
     state = await ports.ledger.load_member_state(known.binding.guild_id, known.binding.member_id)
     if intent.key in state.unasked:
@@ -134,10 +132,7 @@ async def _hold_unless_lost(ports: Ports, intent: Intent) -> Intent | None:
     return dropped
 
 
-async def _attempt(ports: Ports, intent: Intent, *, tell: bool) -> Intent:
-    subscription = await ports.ledger.load_subscription(intent.key)
-    if subscription is None:
-        raise NotFound(Text("error.subscription_unknown"))
+async def _attempt(ports: Ports, intent: Intent, subscription: Subscription, *, tell: bool) -> Intent:
     attempt = replace(intent, attempts=intent.attempts + 1)
     snapshot: Subscription | None = None
     try:

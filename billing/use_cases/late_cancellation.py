@@ -10,13 +10,12 @@ from billing.ports import Ports
 from billing.rules.access import plans_of
 
 
-async def at_once_if_late(ports: Ports, intent: Intent) -> Intent:
+async def at_once_if_late(ports: Ports, intent: Intent, subscription: Subscription) -> Intent:
     """The wish as it makes sense now: where an admin's block has begun since it was wished, the next period's
     end is one too many, and the billing is ended at once in its place."""
     if intent.kind is not IntentKind.CANCEL_AT_PERIOD_END:
         return intent
-    subscription = await ports.ledger.load_subscription(intent.key)
-    if subscription is None or await _begun_since(ports, intent, subscription) is None:
+    if await _begun_since(ports, intent, subscription) is None:
         return intent
     stop = replace(intent, id=f"{intent.id}-now", kind=IntentKind.CANCEL_NOW, attempts=0, outcome="")
     return await ports.ledger.record_intent(stop)
