@@ -32,7 +32,7 @@ from cogs.core.gateway_recovery import (
     tell_of_updates,
     why_closed,
 )
-from cogs.core.interactions import NOBODY, remember_locale
+from cogs.core.interactions import NOBODY, locale_of, remember_locale
 from cogs.core.rate_limits import time_limits
 from cogs.core.startup import TokenRefused
 from cogs.doctor import Doctor
@@ -46,6 +46,7 @@ from cogs.revoke import Revoke
 from cogs.subscribe import Subscribe
 from cogs.subscriptions import Subscriptions
 from cogs.translator import Translator
+from i18n import speak, tr
 
 if TYPE_CHECKING:
     from billing.ports import Ports
@@ -63,15 +64,18 @@ LONGEST_PAUSE, HELD = 160, 600
 AUTHENTICATION_FAILED = 4004  # Discord, 'Gateway Close Event Codes'
 READY_PATIENCE = 20  # seconds
 CLOSE_PATIENCE = 2  # seconds
-# What discord.py calls its tasks for a command and for our handler of buttons.
-ANSWERING = frozenset({"CommandTree-invoker", "discord.py: on_interaction"})
 
 
 class Tree(app_commands.CommandTree[BaseBot]):
-    """The commands, with the one error handler."""
+    """The commands, in the caller's language, with the one error handler."""
+
+    async def interaction_check(self, interaction: Interaction, /) -> bool:
+        """Called by discord.py at the start of a command's task. Nobody is refused here."""
+        speak(locale_of(interaction))
+        return True
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
-        """Tell the person."""
+        """Report the error to the user."""
         await report_error(interaction, error)
 
 
@@ -213,7 +217,7 @@ class DuesBot(BaseBot):
         close for good; the client stays open then, as roles are set over REST."""
         if self._connecting is not None and self._connecting is asyncio.current_task():
             return
-        under_way = [task for task in asyncio.all_tasks() if task.get_name() in ANSWERING]
+        under_way = find_answers_under_way()
         if under_way and not self.is_closed():
             await asyncio.wait(under_way, timeout=CLOSE_PATIENCE)
         await super().close()
@@ -223,8 +227,8 @@ class DuesBot(BaseBot):
         return self._online and self.is_ready()
 
     def why_offline(self) -> str | None:
-        """A sentence for the owner; None while commands are taken."""
-        return None if self.is_online() else self.gateway.fault or "not connected"
+        """Why the bot takes no commands, for the owner; None while it takes them."""
+        return None if self.is_online() else self.gateway.fault or tr("setup.not_connected")
 
     async def setup_hook(self) -> None:
         """Between login and gateway; a failure to register leaves the commands as Discord knows them."""
@@ -256,6 +260,7 @@ class DuesBot(BaseBot):
         """Carry out buttons and menus, while the tree carries out commands; then remember the caller's
         language."""
         if is_press(interaction):
+            speak(locale_of(interaction))
             try:
                 await dispatch(interaction, self.actions)
             except Exception as error:  # noqa: BLE001 -- the handler of last resort: it logs and tells
@@ -281,6 +286,12 @@ class DuesBot(BaseBot):
             log.info("%s came too late for Discord (code %s)", event, error.code)
         else:
             log.error("the handler of %s failed", event, exc_info=error)
+
+
+def find_answers_under_way() -> list[asyncio.Task[Any]]:
+    """The tasks in which discord.py runs commands, and our handler of buttons and menus."""
+    names = {"CommandTree-invoker", f"discord.py: {DuesBot.on_interaction.__name__}"}
+    return [task for task in asyncio.all_tasks() if task.get_name() in names]
 
 
 def fingerprint(payload: Sequence[Mapping[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""The admins' decision about a brake that is on: two buttons, in the notice and below /doctor."""
+"""The two buttons below the notice of a brake and below /doctor: remove the roles, or keep them for now."""
 
 from __future__ import annotations
 
@@ -11,39 +11,34 @@ from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, require_admin, respond
 from cogs.views import layout
 from cogs.views.text import moment
+from i18n import tr
 
 
 class Brakes(commands.Cog):
-    """Take the roles, or keep them for now."""
+    """Carries out what an admin decides about a brake that is on."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"braketake": self.taken, "brakekeep": self.kept}
 
     async def taken(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """The danger button."""
+        """Release the brake: the roles are removed."""
         guild_id, asked_at = await _question(interaction, pressed)
         ports = interaction.client.ports
         waiting = await release_brake(ports, guild_id, asked_at, interaction.user.id)
-        said = (
-            f"### The roles go now\nOf {_members(waiting)}; others that are to go follow unasked until "
-            f"{moment(ports.now() + RELEASED)}. Who pays again gets them back by itself."
-        )
+        said = tr("brake.released", n=waiting, moment=moment(ports.now() + RELEASED))
         await respond(interaction, layout.note(said, colour=layout.WARN))
 
     async def kept(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """The other button."""
+        """Keep the roles; the bot asks again later."""
         guild_id, asked_at = await _question(interaction, pressed)
         again = await keep_braked_roles(interaction.client.ports, guild_id, asked_at, interaction.user.id)
-        said = f"### The roles stay for now\nIf it is still open, you are asked again after {moment(again)}."
+        said = tr("brake.kept", moment=moment(again))
         await respond(interaction, layout.note(said, colour=layout.GOOD))
 
 
 async def _question(interaction: Interaction, pressed: ComponentPress) -> tuple[int, int]:
-    """The server, which the caller may manage, and the question that the button stands below."""
+    """The id of the server, which the caller may manage, and when the question above the button was asked
+    (unix seconds)."""
     await defer(interaction)
     guild, _, asked_at = pressed.rest.partition(":")
     return await require_admin(interaction, parse_id(guild)), parse_id(asked_at)
-
-
-def _members(number: int) -> str:
-    return "one member" if number == 1 else f"{number} members"

@@ -1,4 +1,4 @@
-"""/doctor: what is wrong with the set-up, each with its cure."""
+"""/doctor: what is wrong with the setup, each finding with its cure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from billing.use_cases.new_ledger import answer_new_ledger
 from cogs.core.base import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, follow_up, locale_of, require_admin, respond
-from cogs.core.permissions import can_write, is_owner, powers_of, require_seen
+from cogs.core.permissions import can_write, is_owner, power_names, powers_of, require_seen
 from cogs.translator import described
 from cogs.views import layout
 from cogs.views.audience import Audience
@@ -22,17 +22,14 @@ from cogs.views.layout import Card
 from cogs.views.notices import notice_card
 from cogs.views.text import discord_words, escaped, reason_words
 from cogs.views.unpaid_holders import find_holders
+from i18n import tr
 
 NOTICES = 5  # shown at once
-UNTOLD = (
-    "### What could not be told you\nNeither a notice channel nor the owner's direct messages took it. Name "
-    "a channel with /plans settings notice_channel."
-)
 ROOM = 3_500  # characters of findings in one message
 
 
 class Doctor(commands.Cog):
-    """Look at everything, say what is wrong, mend what can be mended."""
+    """Checks the setup, reports what is wrong, and fixes what the bot can fix."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"newledger": self.answered}
@@ -43,11 +40,11 @@ class Doctor(commands.Cog):
     @app_commands.allowed_installs(guilds=True, users=False)
     @app_commands.default_permissions(manage_guild=True)
     async def doctor(self, interaction: Interaction, fix: bool = False) -> None:
-        """Check; with `fix` mend, and check again."""
+        """Check the setup; with `fix`, fix what the bot can fix and check again."""
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         findings = await examine(interaction, guild_id)
-        done = await _mend(interaction, guild_id, findings) if fix else []
+        done = await _fix(interaction, guild_id, findings) if fix else []
         if done:
             findings = await examine(interaction, guild_id)
         first, *more = report(findings, done, asked=fix)
@@ -61,35 +58,31 @@ class Doctor(commands.Cog):
             await follow_up(interaction, card)
 
     async def answered(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """An admin says that a new ledger is right."""
+        """Record that, as an admin says, the new ledger is right."""
         await defer(interaction)
         guild_id = await require_admin(interaction, parse_id(pressed.rest))
         await answer_new_ledger(interaction.client.ports, guild_id, interaction.user.id)
-        said = (
-            "### The bot goes on with its new ledger\nIts older subscriptions give roles again once you add "
-            "their plans with the same prices (`/plans add`)."
-        )
-        await respond(interaction, layout.note(said, colour=layout.GOOD))
+        await respond(interaction, layout.note(tr("doctor.new_ledger"), colour=layout.GOOD))
 
 
 async def _untold(interaction: Interaction, guild_id: int) -> list[Card]:
-    """What reached no admin: neither in a channel nor by the owner's direct messages."""
+    """Cards of notices that reached no admin, neither in a channel nor by the owner's direct messages."""
     ports = interaction.client.ports
     notices = await ports.ledger.load_untold_to_admins(guild_id, ports.now(), NOTICES)
     place = Audience(interaction.client, guild_id, locale_of(interaction))
     shown = [await notice_card(ports, n, place) for n in notices if n.kind != "brake"]  # it is asked above
     if not shown:
         return []
-    more = " There may be more: type /doctor again." if len(notices) == NOTICES else ""
-    return [layout.note(f"{UNTOLD}{more}", colour=layout.WARN), *shown]
+    more = " " + tr("doctor.untold_more") if len(notices) == NOTICES else ""
+    return [layout.note(tr("doctor.untold") + more, colour=layout.WARN), *shown]
 
 
-async def _mend(interaction: Interaction, guild_id: int, findings: list[Finding]) -> list[str]:
+async def _fix(interaction: Interaction, guild_id: int, findings: list[Finding]) -> list[str]:
     return await fix(interaction.client.ports, guild_id, findings)
 
 
 async def examine(interaction: Interaction, guild_id: int) -> list[Finding]:
-    """Discord's side first, then what ledger and providers say."""
+    """All findings: about Discord first, then about ledger and providers."""
     ports = interaction.client.ports
     guild = interaction.client.get_guild(guild_id)
     if guild is None:
@@ -111,15 +104,13 @@ async def examine(interaction: Interaction, guild_id: int) -> list[Finding]:
 
 def _manage_roles(guild: discord.Guild) -> Finding:
     ok = guild.me.guild_permissions.manage_roles
-    says = (
-        "The bot may manage roles." if ok else "The bot lacks Manage Roles, so it can give nobody anything."
-    )
-    return Finding("Manage Roles", ok, says, RolesNotPermitted.user_message)
+    said = tr("doctor.can_manage_roles") if ok else tr("doctor.lacks_manage_roles")
+    return Finding(tr("permission.manage_roles"), ok, said, RolesNotPermitted.user_message)
 
 
 def _roles(guild: discord.Guild, plans: list[Plan], *, missed: bool) -> list[Finding]:
-    """Each sold role once: there, and below the bot's own. A deleted one of a plan that was removed matters
-    while somebody waits for a deleted role (`missed`)."""
+    """A finding for each sold role: it has to exist, below the bot's own. A deleted role of a removed plan is
+    reported only while some member waits for a deleted role (`missed`)."""
     sold = {role_id: plan for plan in reversed(plans) for role_id in plan.role_ids}
     return [
         _role(guild, plan, role_id)
@@ -129,69 +120,58 @@ def _roles(guild: discord.Guild, plans: list[Plan], *, missed: bool) -> list[Fin
 
 
 def _role(guild: discord.Guild, plan: Plan, role_id: int) -> Finding:
-    role, name = guild.get_role(role_id), escaped(plan.name)
+    role, name, what = guild.get_role(role_id), escaped(plan.name), tr("doctor.label.role")
     if role is None:
-        cure = (
-            "Use /plans edit: add_role another one, or once more one that it has; the deleted one leaves the "
-            "plan with it."
-        )
+        cure = tr("doctor.role_deleted_cure")
         if plan.removed_at is not None:
-            cure += " It is no longer on sale, but may be paid for still; /revoke would end that instead."
-        return Finding("role", False, f"A role of {name} (`{role_id}`) was deleted.", cure)
+            cure += " " + tr("doctor.role_deleted_removed")
+        return Finding(what, False, tr("doctor.role_deleted", plan=name, role=role_id), cure)
     if role >= guild.me.top_role:
-        return Finding(
-            "role", False, f"{role.mention} of {name} stands above the bot's role.", RoleAboveBot.user_message
-        )
-    power = ", ".join(powers_of(role))
-    return Finding(
-        "role", True, f"{role.mention} of {name} can be given." + (f" It permits {power}." if power else "")
-    )
+        said = tr("doctor.role_above", role=role.mention, plan=name)
+        return Finding(what, False, said, RoleAboveBot.user_message)
+    powers, said = powers_of(role), tr("doctor.role_ok", role=role.mention, plan=name)
+    if powers:
+        said += " " + tr("doctor.role_permits", powers=power_names(powers))
+    return Finding(what, True, said)
 
 
 def _notice_channel(guild: discord.Guild, settings: GuildSettings) -> Finding:
+    what = tr("doctor.label.notices")
     if settings.notice_channel_id is None:
-        return Finding(
-            "notices", True, "Notices to admins go to the owner's DMs; /plans settings names a channel."
-        )
+        return Finding(what, True, tr("doctor.notices_to_owner"))
     channel = guild.get_channel(settings.notice_channel_id)
     if not isinstance(channel, discord.TextChannel):
-        cure = "Choose another one with /plans settings notice_channel. Until then the owner is told by DM."
-        return Finding("notices", False, "The notice channel is gone.", cure)
+        return Finding(what, False, tr("doctor.channel_gone"), tr("doctor.channel_gone_cure"))
     if not can_write(channel):
-        cure = "Allow the bot View Channel and Send Messages there. Until then the owner is told by DM."
-        return Finding("notices", False, f"The bot may not write in {channel.mention}.", cure)
-    return Finding("notices", True, f"Notices to admins go to {channel.mention}.")
+        said = tr("doctor.channel_closed", channel=channel.mention)
+        return Finding(what, False, said, tr("doctor.channel_closed_cure"))
+    return Finding(what, True, tr("doctor.notices_to_channel", channel=channel.mention))
 
 
 def _members_intent(on: bool) -> Finding:
     if on:
-        return Finding(
-            "rejoins", True, "Members who come back get their roles at once (members intent is on)."
-        )
-    says = (
-        "Members who come back get their roles with their next command or the next sweep; the Server Members "
-        "Intent in Discord's developer portal makes it at once."
-    )
-    return Finding("members intent", True, says)
+        return Finding(tr("doctor.label.rejoins"), True, tr("doctor.rejoins_at_once"))
+    return Finding(tr("doctor.label.members_intent"), True, tr("doctor.rejoins_later"))
 
 
 def report(findings: list[Finding], done: list[str], *, asked: bool) -> list[Card]:
-    """What is wrong first, each with its cure; what is right below."""
+    """The findings as cards: problems first, each with its cure, then what is fine. `done`: what was fixed;
+    `asked`: whether the caller asked for that."""
     wrong = [f for f in findings if not f.ok]
     lines = [f"- {line}" for line in done]
     if asked and wrong and not done:
-        lines.append("Nothing here could be mended by the bot itself.")
+        lines.append(tr("doctor.nothing_to_fix"))
     lines += [_wrong(f) for f in wrong]
     lines += [f"{'ℹ️' if f.note else '✅'} {_says(f)}" for f in findings if f.ok]
     if wrong and not asked and any(f.fix for f in wrong):
-        lines.append("`/doctor fix:True` mends what is marked so.")
-    head = "### All is well" if not wrong else f"### {len(wrong)} to mend"
+        lines.append(tr("doctor.use_fix"))
+    head = tr("doctor.problems", n=len(wrong)) if wrong else tr("doctor.all_well")
     texts = _blocks([head, *lines])
     return [layout.note(text, colour=layout.BAD if wrong else layout.GOOD) for text in texts]
 
 
 def _wrong(finding: Finding) -> str:
-    own = " *(the bot can mend this: fix)*" if finding.fix else ""
+    own = " " + tr("doctor.fixable") if finding.fix else ""
     cure = f"\n-# {discord_words(finding.cure)}" if finding.cure else ""
     return f"❌ {_says(finding)}{own}{cure}"
 

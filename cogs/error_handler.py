@@ -16,22 +16,16 @@ from cogs.core.discord_errors import translate
 from cogs.core.interactions import follow_up, respond
 from cogs.views.layout import note
 from cogs.views.text import discord_words
+from i18n import tr
 
 log = logging.getLogger(__name__)
 
-# The interaction is over, was answered already, or its 15 minutes have passed: nobody is there to be told.
+# The interaction is over, was answered already, or its 15 minutes have passed, so nobody can be told.
 LATE = frozenset({10062, 40060, 10015, 50027})
-
-OUTDATED = "This command has changed. Reload Discord (Ctrl+R), then type it again."
-
-UNREACHED = (
-    "Discord could not be reached for a moment, so this may not have come to its end. Please try again in a "
-    "minute; /subscriptions shows how things stand."
-)
 
 
 async def report_error(interaction: Interaction, error: BaseException) -> None:
-    """Tell the person what happened and what to do, and the log what they cannot mend."""
+    """Tell the user what happened and what they can do, and log what they cannot fix themselves."""
     error = _cause(error)
     if isinstance(error, discord.HTTPException) and error.code in LATE:
         log.info("an interaction was over before it was answered (code %s)", error.code)
@@ -42,12 +36,12 @@ async def report_error(interaction: Interaction, error: BaseException) -> None:
     try:
         await _show(interaction, sentence)
     except (discord.DiscordException, aiohttp.ClientError, OSError) as failed:
-        log.info("a fault could not be told to its person: %s", failed)
+        log.info("an error could not be shown to the user: %s", failed)
 
 
 def is_worth_a_trace(record: logging.LogRecord) -> bool:
-    """A filter of what discord.py logs of autocompletes that failed. Nobody can be told; where Discord was
-    too slow or away, or the fault is known, one line says so."""
+    """Filter discord.py's log records about autocompletes that failed; no user can be told of these. A known
+    error, or a Discord that is slow or down, becomes one line without a trace."""
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, discord.HTTPException) and error.code in LATE:
         log.info("an autocomplete was over before it was answered (code %s)", error.code)
@@ -65,7 +59,7 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _lost(error: BaseException) -> DiscordUnavailable | None:
-    """What kept Discord from being reached, where that is all that happened."""
+    """The reason why Discord could not be reached; None if anything else went wrong."""
     if isinstance(error, discord.HTTPException | aiohttp.ClientError) or lacks_descriptors(error):
         found = translate(error)
         return found if isinstance(found, DiscordUnavailable) else None
@@ -75,7 +69,7 @@ def _lost(error: BaseException) -> DiscordUnavailable | None:
 def _sentence(interaction: Interaction, error: BaseException) -> str:
     if lost := _lost(error):
         log.warning("%s was cut short: %s", _name(interaction), lost)
-        return UNREACHED
+        return tr("error.discord_unreached")
     if isinstance(error, DuesError):
         if not isinstance(error, PersonError):
             log.warning("%s: %s", type(error).__name__, error)
@@ -83,15 +77,12 @@ def _sentence(interaction: Interaction, error: BaseException) -> str:
     if isinstance(error, app_commands.CheckFailure):
         return discord_words(NotAllowed.user_message)
     if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
-        return OUTDATED
+        return tr("error.command_outdated")
     if isinstance(error, app_commands.TransformerError):
-        return "One of the options cannot be used here. Choose another one from the list that Discord shows."
+        return tr("error.option_unusable")
     number = secrets.token_hex(4)
-    log.error("fault %s in %s", number, _name(interaction), exc_info=error)
-    return (
-        f"Something went wrong in the bot (fault `{number}`). Nothing more was done. Please try again; "
-        "if it stays, tell the server's admins that number."
-    )
+    log.error("error %s in %s", number, _name(interaction), exc_info=error)
+    return tr("error.bug", number=number)
 
 
 def _name(interaction: Interaction) -> str:
@@ -101,7 +92,7 @@ def _name(interaction: Interaction) -> str:
 
 
 async def _show(interaction: Interaction, sentence: str) -> None:
-    """In the place of what waits for an answer; a message that others see too stays, and it comes below."""
+    """Answer with the sentence: in place of a pending answer, or below a message that others see too."""
     if interaction.response.is_done() and not _waits(interaction):
         await follow_up(interaction, note(sentence))
     else:

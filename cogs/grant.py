@@ -8,6 +8,7 @@ from discord.ext import commands
 
 from billing.errors import Conflict
 from billing.model import Plan
+from billing.model.texts import MemberRef, Text
 from billing.use_cases.grant import (
     DAYS_LIMIT,
     Grant,
@@ -90,9 +91,9 @@ class Grants(commands.Cog):
 
 def _require_present(member: discord.User | discord.Member) -> None:
     if member.bot:
-        raise Conflict(tr("error.no_plan_for_bots"))
+        raise Conflict(Text("error.no_plan_for_bots"))
     if not isinstance(member, discord.Member):
-        raise Conflict(tr("error.not_in_server", member=f"<@{member.id}>"))
+        raise Conflict(Text("error.not_in_server", member=MemberRef(member.id)))
 
 
 def _cannot_give(guild: discord.Guild | None, plan: Plan) -> list[str]:

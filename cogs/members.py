@@ -12,6 +12,7 @@ from discord.ui import Item
 
 from billing.errors import Conflict, DuesError, GuildGone, NotFound, ProviderNotFound
 from billing.model import Binding, BoundBy, Plan, SubscriptionKey
+from billing.model.texts import Text
 from billing.use_cases.link_member import (
     NOT_HERE,
     Ask,
@@ -81,7 +82,7 @@ class Members(commands.GroupCog, group_name="members", group_description=describ
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         if member.bot:
-            raise Conflict(tr("error.bot_pays_nothing"))
+            raise Conflict(Text("error.bot_pays_nothing"))
         key = await _find_key(interaction, subscription)
         await _link(interaction, await _asked(interaction, guild_id, member.id, key))
 
@@ -191,7 +192,7 @@ def _require_sellable(interaction: Interaction, guild_id: int, plan: Plan) -> No
     if guild is None:
         raise GuildGone
     if guild.owner_id != interaction.user.id:
-        raise Conflict(tr("error.link_in_the_server"))
+        raise Conflict(Text("error.link_in_the_server"))
 
 
 def _pays_button(ask: Ask) -> Item[Any] | None:

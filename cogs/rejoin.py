@@ -129,6 +129,6 @@ class RoleSync(commands.Cog):
         try:
             parked = [Binding(guild_id, member) for member, _ in await ledger.load_parked(guild_id)]
             if parked:
-                await ledger.record_marks(parked, "roles changed", self._bot.ports.now())
+                await ledger.record_marks(parked, "role_change", self._bot.ports.now())
         except DuesError as error:
             log.warning("parked members are left to the sweep: %s", error)

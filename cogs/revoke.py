@@ -12,6 +12,7 @@ from discord.ext import commands
 
 from billing.errors import Conflict
 from billing.model import IntentKind, IntentState, Override, Status
+from billing.model.texts import Text
 from billing.ports import Ports
 from billing.provider_names import display_name
 from billing.use_cases.appeal import appeal
@@ -141,7 +142,7 @@ class Revoke(commands.Cog):
         guild_id = await require_admin(interaction, interaction.guild_id)
         question, now = self._own(interaction, pressed), interaction.client.ports.clock.now()
         if question is None or question.until <= now or question.request.guild_id != guild_id:
-            raise Conflict(tr("error.revoke_question_closed"))
+            raise Conflict(Text("error.revoke_question_closed"))
         del self._open[pressed.rest]
         await defer(interaction, replace=True)
         ports, request = interaction.client.ports, question.request

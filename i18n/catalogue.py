@@ -80,6 +80,11 @@ def use_language(locale: str) -> Iterator[None]:
         _locale.reset(token)
 
 
+def speak(locale: str) -> None:
+    """From here to the end of this task, texts are for a reader with that locale."""
+    _locale.set(locale)
+
+
 def tr(code: str, /, **args: object) -> str:
     """The text in the reader's language, with its placeholders filled; English where that lacks it. `n` is
     the number that decides between singular and plural. KeyError for an unknown code."""

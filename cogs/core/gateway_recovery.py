@@ -15,6 +15,8 @@ import aiohttp
 import discord
 import yarl
 
+from i18n import tr
+
 log = logging.getLogger(__name__)
 
 # Without these there is no session, so they are not dropped: a new connection is made.
@@ -37,19 +39,17 @@ TRIED_HOURLY = 3600  # seconds
 
 # Discord, 'Gateway Close Event Codes': after these a reconnect is refused just the same, until a person acts.
 FATAL_CLOSES = {
-    4010: "Discord refuses the bot's shard (4010). Update Dues, or report this.",
-    4011: "Discord closes the gateway: the bot is in too many servers for one connection (4011). Remove it "
-    "from servers that do not need it.",
-    4012: "Discord does not support this gateway version any more (4012). Update Dues.",
-    4013: "Discord refuses the intents that the bot asks for (4013). Update Dues.",
-    4014: "Discord refuses the Server Members Intent, though your application's page says that it is on "
-    "(4014). Turn it off there (page Bot), or off and on again.",
+    4010: "setup.gateway_4010",
+    4011: "setup.gateway_4011",
+    4012: "setup.gateway_4012",
+    4013: "setup.gateway_4013",
+    4014: "setup.gateway_4014",
 }
 
 
 def why_closed(code: int) -> str:
-    """A sentence for the owner."""
-    return FATAL_CLOSES.get(code, f"Discord closed the gateway with code {code}.")
+    """Tell the owner why Discord closed the gateway, and what to do."""
+    return tr(FATAL_CLOSES.get(code, "setup.gateway_closed"), code=code)
 
 
 @dataclass
@@ -79,7 +79,7 @@ class IdentifiesLow(Exception):  # noqa: N818 - named by what happened, like the
     """Another identify now may cost the token. `wait`: seconds after which one is safe."""
 
     def __init__(self, wait: float) -> None:
-        super().__init__(f"few identifies are left today; the next one is made in {wait:.0f} s")
+        super().__init__(tr("setup.identifies_low", seconds=round(wait)))
         self.wait = wait
 
 
@@ -178,9 +178,12 @@ def set_up_gateway() -> None:
 def _shorten(record: logging.LogRecord) -> bool:
     if record.exc_info and record.msg.startswith("Attempting a reconnect"):
         cause = record.exc_info[1]
-        record.msg = (
-            f"The connection to Discord broke ({type(cause).__name__}: %s); connecting again in %.1f s"
+        pause = record.args[0] if isinstance(record.args, tuple) and record.args else 0.0
+        log.warning(
+            "The connection to Discord broke (%s: %s); connecting again in %.1f s",
+            type(cause).__name__,
+            cause,
+            pause,
         )
-        record.args = (cause, *(record.args if isinstance(record.args, tuple) else ()))
-        record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
+        return False
     return True

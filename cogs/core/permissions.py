@@ -1,7 +1,8 @@
-"""What a role lets its members do, in Discord's own words, and who may give it away."""
+"""What a role permits, in Discord's own words, and who may sell it or give it away."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import discord
@@ -18,94 +19,92 @@ from billing.model import Plan
 from billing.model.texts import Text
 from cogs.core.base import Interaction
 from cogs.core.discord_errors import FAULTS, translate
+from i18n import tr
 
 if TYPE_CHECKING:
     from cogs.core.base import BaseBot
 
-ADMINISTRATOR = "Administrator"
-# Discord, 'Permissions': what acts on the server, on other members or on what they wrote. In the order that
-# an admin should read them; what most servers sell (to see a channel, own emojis) is not among them.
+ADMINISTRATOR = "permission.administrator"
+# Discord, 'Permissions': those that act on the server, on other members or on their messages, with the code
+# of their name, in the order in which an admin should read them. Permissions that most servers sell, such as
+# to see a channel or to use emojis, are left out.
 POWERS = {
-    "manage_guild": "Manage Server",
-    "manage_roles": "Manage Roles",
-    "manage_channels": "Manage Channels",
-    "manage_webhooks": "Manage Webhooks",
-    "ban_members": "Ban Members",
-    "kick_members": "Kick Members",
-    "moderate_members": "Timeout Members",
-    "manage_messages": "Manage Messages",
-    "manage_threads": "Manage Threads",
-    "manage_nicknames": "Manage Nicknames",
-    "mention_everyone": "Mention everyone",
-    "mute_members": "Mute Members",
-    "deafen_members": "Deafen Members",
-    "move_members": "Move Members",
-    "manage_events": "Manage Events",
-    "manage_expressions": "Manage Expressions",
-    "view_audit_log": "View Audit Log",
+    "manage_guild": "permission.manage_guild",
+    "manage_roles": "permission.manage_roles",
+    "manage_channels": "permission.manage_channels",
+    "manage_webhooks": "permission.manage_webhooks",
+    "ban_members": "permission.ban_members",
+    "kick_members": "permission.kick_members",
+    "moderate_members": "permission.moderate_members",
+    "manage_messages": "permission.manage_messages",
+    "manage_threads": "permission.manage_threads",
+    "manage_nicknames": "permission.manage_nicknames",
+    "mention_everyone": "permission.mention_everyone",
+    "mute_members": "permission.mute_members",
+    "deafen_members": "permission.deafen_members",
+    "move_members": "permission.move_members",
+    "manage_events": "permission.manage_events",
+    "manage_expressions": "permission.manage_expressions",
+    "view_audit_log": "permission.view_audit_log",
 }
 
 
 def powers_of(role: discord.Role) -> list[str]:
-    """Those of the role that @everyone has not, in the server or by a channel's own settings; ADMINISTRATOR
-    alone where it has that, which is all of them."""
+    """The codes of those POWERS that the role has and @everyone has not, in the server or by the settings of
+    a channel. ADMINISTRATOR alone if the role has that, as it includes all others."""
     if role.permissions.administrator:
         return [ADMINISTRATOR]
     bits = role.permissions.value
     for channel in role.guild.channels:
         bits |= channel.overwrites_for(role).pair()[0].value
     power = discord.Permissions(bits & ~role.guild.default_role.permissions.value)
-    return [label for name, label in POWERS.items() if getattr(power, name)]
+    return [code for name, code in POWERS.items() if getattr(power, name)]
 
 
 def power_words(role: discord.Role) -> str:
-    """What an admin should know before such a role is sold; empty where it has no power."""
+    """Warn an admin of what the role permits before it is sold; empty if it permits none of POWERS."""
     powers = powers_of(role)
     if powers == [ADMINISTRATOR]:
-        return (
-            "This role is Administrator: whoever pays may do everything in this server, such as see every "
-            "channel and ban members. Sell another one, unless you mean that."
-        )
-    if not powers:
-        return ""
-    return f"This role permits {', '.join(powers)}; whoever pays will be able to as well."
+        return tr("plans.role_is_administrator")
+    return tr("plans.role_permits", powers=power_names(powers)) if powers else ""
+
+
+def power_names(powers: Sequence[str]) -> str:
+    """Permissions, given by their codes, as a list in the reader's language."""
+    return ", ".join(tr(code) for code in powers)
 
 
 def require_sellable(interaction: Interaction, role: discord.Role) -> None:
-    """A role that this admin may give away: nobody else's, and no power that stands above their own.
+    """Refuse a role that this admin may not give away: a role that is managed or of another server
+    (Conflict), or one with more power than their own (NotAllowed).
 
-    Discord lets people give only roles below their own highest one, and only with Manage Roles. Here the
-    first holds for roles that permit what @everyone may not, in the server or in a channel, and the second
-    for what the admin may not themselves; else Manage Server alone could buy itself everything.
-    """
+    Discord lets people give only roles below their own highest one, and only with Manage Roles. Dues asks for
+    the first if the role permits anything that @everyone may not do, in the server or in a channel, and for
+    the second if it permits anything that the admin may not do themselves. Otherwise Manage Server alone
+    could buy itself every permission."""
     guild, admin = interaction.guild, interaction.user
     if guild is None or not isinstance(admin, discord.Member):
         raise GuildGone
     require_seen(guild)
     if guild.get_role(role.id) is None:
-        raise Conflict("This role is of another server, so it cannot be sold here.")
+        raise Conflict(Text("error.role_of_another_server"))
     if role.is_default():
-        raise Conflict("@everyone has this role already, so it cannot be sold.")
+        raise Conflict(Text("error.role_everyone"))
     if role.managed:
-        raise Conflict("This role belongs to a bot, a boost or another service, so nobody can give it.")
+        raise Conflict(Text("error.role_managed"))
     if admin.id == guild.owner_id:
         return
     power, gained = _gives(role, admin)
     if role >= admin.top_role and (power or gained):
-        raise NotAllowed(
-            "This role has permissions and stands above your own highest role, so you cannot sell it."
-        )
+        raise NotAllowed(Text("error.role_above_admin"))
     own = admin.guild_permissions
     if (power & ~own.value or gained) and not own.manage_roles:
-        raise NotAllowed(
-            "This role gives what you do not have yourself, in the server or in one of its channels, and you "
-            "lack Manage Roles. So you cannot sell it."
-        )
+        raise NotAllowed(Text("error.role_beyond_admin"))
 
 
 def require_plan_sellable(interaction: Interaction, plan: Plan) -> None:
-    """NotAllowed where the caller could not sell each of the plan's roles. To price, map, grant, rename or
-    list such a plan sells these roles just as well; roles that Discord no longer has give nothing."""
+    """Refuse a caller who may not sell each of the plan's roles (errors as in `require_sellable`). Pricing,
+    mapping, granting, renaming and listing a plan sell its roles just as well. Deleted roles are skipped."""
     if interaction.guild is None:
         raise GuildGone
     require_seen(interaction.guild)
@@ -116,8 +115,9 @@ def require_plan_sellable(interaction: Interaction, plan: Plan) -> None:
 
 
 def _gives(role: discord.Role, admin: discord.Member) -> tuple[int, int]:
-    """What the role permits that @everyone may not, as bits: in the whole server, and in channels where this
-    admin may not. Either way, by the channel's word on the role or by the role's own permissions."""
+    """Permissions that the role gives and @everyone does not have, as bits: in the whole server, and in those
+    channels where this admin does not have them. A channel gives them by its overwrite for the role or
+    through the role's own permissions."""
     everyone, in_channels = role.guild.default_role, 0
     for channel in role.guild.channels:
         allowed, _ = channel.overwrites_for(role).pair()
@@ -127,23 +127,24 @@ def _gives(role: discord.Role, admin: discord.Member) -> tuple[int, int]:
 
 
 def unseen_words(role: discord.Role) -> str:
-    """What an admin should look at themselves, as Discord shows the bot little of a channel that it cannot
-    view."""
+    """Warn an admin of channels that the bot cannot view, as Discord tells the bot little about these; empty
+    if there are none."""
     hidden = [c for c in role.guild.channels if not isinstance(c, discord.CategoryChannel)]
     many = sum(not channel.permissions_for(role.guild.me).view_channel for channel in hidden)
     if not many:
         return ""
-    what = "one channel" if many == 1 else f"{many} channels"
-    return f"The bot cannot see {what} of this server. Please check yourself what this role opens there."
+    return tr("plans.unseen_channels", n=many)
 
 
 OWNERS_FRESH = 300  # seconds
-# Discord, 'Team Member Roles': these may reset the bot's token; who is read-only may look at the application.
+# Discord, 'Team Member Roles': these may reset the bot's token. A read-only member may only view the
+# application.
 MAY_CHANGE = (discord.TeamMemberRole.admin, discord.TeamMemberRole.developer)
 
 
 async def load_owners(client: BaseBot) -> frozenset[int]:
-    """The application's owner, or who of its team may change it, as Discord's Developer Portal has it."""
+    """The ids of the application's owner, or of those members of its team who may change it, by Discord's
+    Developer Portal."""
     known, until = client.owners
     if client.ports.clock.now() < until:
         return known
@@ -161,18 +162,18 @@ async def load_owners(client: BaseBot) -> frozenset[int]:
 
 
 async def is_owner(interaction: Interaction) -> bool:
-    """Whether the caller is the application's owner, or of its team."""
+    """Whether the caller is the application's owner or a member of its team who may change it."""
     return interaction.user.id in await load_owners(interaction.client)
 
 
 def require_seen(guild: discord.Guild) -> None:
-    """DiscordUnavailable during an outage of this server, when its roles are not known."""
+    """Raise DiscordUnavailable during an outage of this server, as its roles are not known then."""
     if guild.unavailable:
-        raise DiscordUnavailable("Discord has trouble with this server just now. Please try again later.")
+        raise DiscordUnavailable(Text("error.guild_outage"))
 
 
 def cannot_give(guild: discord.Guild, role: discord.Role) -> list[Text | str]:
-    """Why the bot could not give this role as things stand."""
+    """The reasons why the bot cannot give this role at the moment."""
     me = guild.me
     said: list[Text | str] = [] if me.guild_permissions.manage_roles else [RolesNotPermitted.user_message]
     return said if role < me.top_role else [*said, RoleAboveBot.user_message]

@@ -1,4 +1,4 @@
-"""Where Discord is, and what it says of our application before the bot connects.
+"""Discord's addresses, and what it says about the application before the bot connects.
 
 Intents are fixed when a client is made, so whether the owner has enabled the members intent is asked first,
 by a bare client that never connects to the gateway.
@@ -18,8 +18,10 @@ import yarl
 from billing.errors import DiscordUnavailable, DuesError
 from billing.fd_limit import kind_of
 from billing.model import Finding
+from billing.model.texts import Text
 from billing.ports import Clock
 from cogs.core.gateway_recovery import ClosingWebSocket
+from i18n import tr
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +33,14 @@ _AGAIN = (5, 15, 60, 300)
 
 
 class TokenRefused(DuesError):  # noqa: N818 - named by what happened, like the others
-    """Discord answers 401 to the token; trying again would only bring a ban of the address nearer."""
+    """Discord answers 401 to the token. Another try would only bring a ban of the address nearer."""
 
-    user_message = "DISCORD_TOKEN is refused by Discord: copy it anew from your application's page Bot."
+    user_message = Text("error.token_refused")
 
 
 @dataclass(frozen=True)
 class ApplicationInfo:
-    """What Discord says of the application. `gateway_url` None where it names none."""
+    """What Discord says about the application. `gateway_url`: None if Discord names none."""
 
     name: str
     members_intent: bool
@@ -85,7 +87,8 @@ async def _ask(client: discord.Client) -> ApplicationInfo:
 
 
 async def _ask_gateway(client: discord.Client) -> str | None:
-    """Asked plainly: discord.py's own way makes 'there is none' of an outage."""
+    """The address of the gateway. discord.py's own method is not used, as it answers an outage with 'there is
+    none'."""
     try:
         answer = await client.http.request(discord.http.Route("GET", "/gateway/bot"))
     except discord.NotFound:
@@ -95,7 +98,7 @@ async def _ask_gateway(client: discord.Client) -> str | None:
 
 
 async def wait_for_discord(token: str, clock: Clock) -> ApplicationInfo:
-    """Ask until Discord answers, more and more seldom. TokenRefused ends it."""
+    """Ask until Discord answers, with growing pauses. TokenRefused ends the wait."""
     for attempt in range(1 << 30):
         try:
             return await fetch_application(token)
@@ -112,37 +115,34 @@ async def check_discord(token: str, sellers: Collection[int]) -> list[Finding]:
     try:
         found = await fetch_application(token)
     except DuesError as error:
-        says, cure = error.user_message, "See docs/setup-discord.md."
+        says, cure = error.user_message, tr("check.see_setup_discord")
         if error.retry:
-            says = "Discord is not answering just now."
-            cure = "Check again in a few minutes; discordstatus.com tells of outages."
-        return [Finding("Discord login", False, says, cure)]
-    intent = (
-        "on: a rejoin is noticed at once"
-        if found.members_intent
-        else "off: a rejoin is noticed by the next sweep"
-    )
+            says, cure = tr("check.discord_silent"), tr("check.discord_silent_cure")
+        return [Finding(tr("check.label.discord_login"), False, says, cure)]
+    intent = tr("check.intent_on") if found.members_intent else tr("check.intent_off")
     return [
-        Finding("Discord login", True, f"Logged in as {found.name}."),
-        Finding("Members intent", True, f"It is {intent}."),
+        Finding(tr("check.label.discord_login"), True, tr("check.logged_in", name=found.name)),
+        Finding(tr("check.label.members_intent"), True, intent),
         *await _check_servers(token, sellers),
     ]
 
 
 async def _check_servers(token: str, sellers: Collection[int]) -> list[Finding]:
-    what = "Discord servers"
+    what = tr("check.label.discord_servers")
     try:
         async with _logged_in(token) as client:
             guilds = {guild.id: guild.name async for guild in client.fetch_guilds(with_counts=False)}
-            cure = f"Whoever manages the server opens {INVITE.format(client.application_id)}"
+            cure = tr("check.invite", url=INVITE.format(client.application_id))
     except DuesError as error:
-        says, cure = f"They could not be looked at: {error}.", "Check again in a few minutes."
+        says, cure = tr("check.servers_unseen", reason=error), tr("check.again_later")
         return [Finding(what, False, says, cure)]
     if not guilds:
-        return [Finding(what, False, "The bot is in no server, so it can sell nothing.", cure)]
+        return [Finding(what, False, tr("check.no_server"), cure)]
     left = [
-        Finding(what, False, f"Plans are on sale in server {guild_id}, and the bot is not in it.", cure)
+        Finding(what, False, tr("check.not_in_server", server=guild_id), cure)
         for guild_id in sorted(set(sellers) - set(guilds))
     ]
-    names = ", ".join(list(guilds.values())[:NAMED]) + (" and others" if len(guilds) > NAMED else "")
-    return left or [Finding(what, True, f"The bot is in {names}.")]
+    names = ", ".join(list(guilds.values())[:NAMED])
+    many = len(guilds) > NAMED
+    said = tr("check.in_servers_and_more", servers=names) if many else tr("check.in_servers", servers=names)
+    return left or [Finding(what, True, said)]

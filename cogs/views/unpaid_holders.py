@@ -1,4 +1,4 @@
-"""What /doctor says of members who hold a sold role for nothing."""
+"""The finding of /doctor about members who hold a sold role without paying for it."""
 
 from __future__ import annotations
 
@@ -10,23 +10,20 @@ import discord
 from billing.model import Finding, Plan
 from billing.use_cases.unpaid_holders import unaccounted
 from cogs.core.discord_errors import FAULTS
+from i18n import tr
 
 if TYPE_CHECKING:
     from cogs.core.base import BaseBot
 
 LOOKED_AT = 10_000  # members, in ten calls
 NAMED = 10
-WHAT = "roles by hand"
-NOT_SEEN = (
-    "Members who hold a sold role without paying could not be looked for: Discord lists members only with "
-    "the Server Members Intent."
-)
 
 
 async def find_holders(bot: BaseBot, guild: discord.Guild, plans: Sequence[Plan]) -> Finding:
-    """Of the first LOOKED_AT members; it says where there are more."""
+    """Look through the first LOOKED_AT members; the finding says so if there are more."""
+    what = tr("doctor.label.by_hand")
     if not bot.intents.members:
-        return Finding(WHAT, True, NOT_SEEN)
+        return Finding(what, True, tr("doctor.holders_unseen"))
     sold, found, seen = {role for plan in plans for role in plan.role_ids}, list[int](), 0
     try:
         async for member in guild.fetch_members(limit=LOOKED_AT):
@@ -35,13 +32,13 @@ async def find_holders(bot: BaseBot, guild: discord.Guild, plans: Sequence[Plan]
             if held and not member.bot and await unaccounted(bot.ports, guild.id, member.id, held):
                 found.append(member.id)
     except FAULTS:
-        return Finding(WHAT, True, "Discord did not list the members, so their roles were not looked at.")
-    rest = f" Only the first {seen} members were looked at." if seen == LOOKED_AT else ""
+        return Finding(what, True, tr("doctor.holders_unlisted"))
+    rest = " " + tr("doctor.holders_first", n=seen) if seen == LOOKED_AT else ""
     if not found:
-        return Finding(WHAT, True, f"Nobody holds a sold role without paying or a grant.{rest}")
-    who = " ".join(f"<@{m}>" for m in found[:NAMED])
-    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    hold = "holds" if len(found) == 1 else "hold"
-    says = f"{who}{more} {hold} a sold role that nobody pays for and that the bot did not give.{rest}"
-    cure = "The bot never takes it. Put it on record with /grant, or take the role away by hand."
-    return Finding(WHAT, False, says, cure)
+        return Finding(what, True, tr("doctor.holders_none") + rest)
+    members, more = " ".join(f"<@{m}>" for m in found[:NAMED]), len(found) - NAMED
+    if more > 0:
+        said = tr("doctor.holders_more", members=members, n=more)
+    else:
+        said = tr("doctor.holders", members=members, n=len(found))
+    return Finding(what, False, said + rest, tr("doctor.holders_cure"))

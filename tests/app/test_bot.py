@@ -15,11 +15,10 @@ import pytest
 import yarl
 
 from billing.errors import Conflict, LedgerUnavailable
-from cogs.bot import ANSWERING, CLOSE_PATIENCE, DuesBot
+from cogs.bot import CLOSE_PATIENCE, DuesBot, find_answers_under_way
 from cogs.core.base import Interaction
 from cogs.core.components import dispatch
 from cogs.core.startup import TokenRefused
-from cogs.error_handler import UNREACHED
 from i18n import tr, use_language
 from i18n.plain import plain_words
 from sandbox.stage import free_port
@@ -254,7 +253,7 @@ async def test_discord_that_is_away_for_a_moment_is_said_where_it_can_be(
     app.discord.faults.hang_up("POST", "/interactions/*/*/callback")
     with caplog.at_level(logging.INFO, logger="cogs.error_handler"):
         reply = await app.bob.run(app.guild, "subscriptions")
-    assert reply.text == UNREACHED
+    assert reply.text == tr("error.discord_unreached")
     (record,) = [r for r in caplog.records if r.name == "cogs.error_handler"]
     assert record.getMessage() == "/subscriptions was cut short: ServerDisconnectedError: Server disconnected"
     assert record.exc_info is None
@@ -269,7 +268,7 @@ async def test_an_answer_that_comes_too_late_is_a_line_in_the_log(
     with pytest.raises(NoAnswerError):
         await app.bob.run(app.guild, "subscriptions")
     held.release()
-    await asyncio.wait_for(asyncio.gather(*under_way()), 20)
+    await asyncio.wait_for(asyncio.gather(*find_answers_under_way()), 20)
     (record,) = [r for r in caplog.records if r.name == "cogs.error_handler"]
     assert record.levelno == logging.INFO
     assert "10062" in record.getMessage()
@@ -284,7 +283,7 @@ async def test_an_autocomplete_that_comes_too_late_is_a_line_in_the_log(
     with pytest.raises(NoAnswerError):
         await app.bob.autocomplete(app.guild, "cancel", "subscription", "")
     held.release()
-    await asyncio.wait_for(asyncio.gather(*under_way()), 20)
+    await asyncio.wait_for(asyncio.gather(*find_answers_under_way()), 20)
     assert "an autocomplete was over before it was answered (code 10062)" in caplog.text
     assert [r.getMessage() for r in caplog.records if r.levelno > logging.INFO or r.exc_info] == []
 
@@ -316,11 +315,6 @@ async def test_an_event_handler_that_was_too_late_is_a_line_in_the_log(
 
 async def _fail(error: Exception) -> None:
     raise error
-
-
-def under_way() -> list[asyncio.Task[Any]]:
-    """The commands that are being carried out."""
-    return [task for task in asyncio.all_tasks() if task.get_name() in ANSWERING]
 
 
 async def test_an_answer_under_way_is_given_before_the_bot_closes(idle_app: AppHarness) -> None:

@@ -51,7 +51,7 @@ def count(app: AppHarness, people: list[Person]) -> int:
 
 async def asked(app: AppHarness) -> Card:
     """The notice as the owner has it."""
-    return await app.ada.dm_containing("Roles stay until you decide")
+    return await app.ada.dm_containing("Role removals are paused until you decide")
 
 
 async def test_the_notice_says_why_with_numbers(app: AppHarness) -> None:
@@ -62,23 +62,23 @@ async def test_the_notice_says_why_with_numbers(app: AppHarness) -> None:
     assert "**3 more** would follow" in notice.text
     assert "More than 5 at once" in notice.text
     assert [(b.label, b.style) for b in notice.buttons] == [
-        ("Take the roles", "danger"),
+        ("Remove the roles", "danger"),
         ("Keep them for now", "secondary"),
     ]
     assert notice.pings == []
 
 
-async def test_take_the_roles(app: AppHarness) -> None:
+async def test_an_admin_who_removes_the_roles_releases_the_brake(app: AppHarness) -> None:
     people = await strip(app)
     notice = await asked(app)
-    done = await notice.press("Take the roles")
-    assert "Of 3 members" in done.text
+    done = await notice.press("Remove the roles")
+    assert "This affects 3 members." in done.text
     await app.settled()
     assert count(app, people) == 0
-    assert "no longer open" in (await notice.press("Take the roles")).text
+    assert "no longer open" in (await notice.press("Remove the roles")).text
 
 
-async def test_keep_them_for_now(app: AppHarness) -> None:
+async def test_an_admin_who_keeps_the_roles_is_asked_again(app: AppHarness) -> None:
     people = await strip(app)
     notice = await asked(app)
     kept = await notice.press("Keep them for now")
@@ -89,15 +89,15 @@ async def test_keep_them_for_now(app: AppHarness) -> None:
     await app.settled()
     await app.turn(ASK_AFTER)
     assert count(app, people) == 3
-    assert sum("Roles stay until you decide" in card.text for card in app.ada.dms) == 2
+    assert sum("Role removals are paused until you decide" in card.text for card in app.ada.dms) == 2
 
 
-@pytest.mark.parametrize("label", ["Take the roles", "Keep them for now"])
+@pytest.mark.parametrize("label", ["Remove the roles", "Keep them for now"])
 async def test_only_who_manages_the_server_decides(app: AppHarness, label: str) -> None:
     channel = app.guild.channel()
     await app.cleo.run(app.guild, "plans settings", {"notice_channel": channel})
     people = await strip(app)
-    notice = await app.cleo.message_containing(channel, "Roles stay until you decide")
+    notice = await app.cleo.message_containing(channel, "Role removals are paused until you decide")
     denied = await app.bob.look_at(notice).press(label)
     assert denied.text == "You need the Manage Server permission for this."
     await app.settled()
@@ -109,11 +109,11 @@ async def test_only_who_manages_the_server_decides(app: AppHarness, label: str) 
 async def test_the_doctor_shows_it_and_has_the_buttons(app: AppHarness) -> None:
     people = await strip(app)
     reply = await app.cleo.run(app.guild, "doctor", {"fix": True})
-    assert "1 to mend" in reply.text
+    assert "1 problem to fix" in reply.text
     assert "**Brake**: Within an hour 5 of 8 members" in reply.text
     await reply.until(lambda r: bool(r.followups))
     (card,) = reply.followups
-    assert "The roles go now" in (await card.press("Take the roles")).text
+    assert "The bot is removing the roles" in (await card.press("Remove the roles")).text
     await app.settled()
     assert count(app, people) == 0
     assert "All is well" in (await app.cleo.run(app.guild, "doctor")).text

@@ -25,14 +25,14 @@ async def test_each_fault_with_its_cure(app: AppHarness) -> None:
     app.world.edit_role(app.bot_role, bits=0)
     app.world.delete_role(app.silver)
     reply = await app.cleo.run(app.guild, "doctor")
-    assert "4 to mend" in reply.text
+    assert "4 problems to fix" in reply.text
     for said in (
         "lacks Manage Roles",
-        f"<@&{app.gold.id}> of Gold stands above",
+        f"<@&{app.gold.id}> of Gold is above",
         "A role of Silver",
         "Use /plans edit",
-        f"may not write in <#{channel.id}>",
-        "Allow the bot View Channel",
+        f"can't write in <#{channel.id}>",
+        "Give the bot View Channel",
     ):
         assert said in reply.text
     assert reply.text.count("was deleted") == 1
@@ -42,7 +42,7 @@ async def test_a_notice_channel_that_is_gone(app: AppHarness) -> None:
     channel = app.world.add_channel(app.guild, "staff")
     await app.cleo.run(app.guild, "plans settings", {"notice_channel": channel})
     app.world.delete_channel(channel)
-    assert "notice channel is gone" in (await app.cleo.run(app.guild, "doctor")).text
+    assert "notice channel was deleted" in (await app.cleo.run(app.guild, "doctor")).text
 
 
 async def test_fix_tries_waiting_members_again(app: AppHarness) -> None:
@@ -74,7 +74,7 @@ async def test_a_server_in_an_outage_of_discords(app: AppHarness) -> None:
 async def test_nothing_that_the_bot_could_mend(app: AppHarness) -> None:
     app.world.edit_role(app.bot_role, bits=0)
     reply = await app.cleo.run(app.guild, "doctor", {"fix": True})
-    assert "Nothing here could be mended by the bot itself." in reply.text
+    assert "There is nothing here that the bot can fix itself." in reply.text
 
 
 async def test_many_findings_come_in_several_messages(app: AppHarness) -> None:
@@ -82,7 +82,7 @@ async def test_many_findings_come_in_several_messages(app: AppHarness) -> None:
         role = app.world.add_role(app.guild, f"R{number}")
         await app.sell(f"Plan {number}", role)
     reply = await app.cleo.run(app.guild, "doctor")
-    await reply.until(lambda r: told(r).count(" can be given.") == 60)
+    await reply.until(lambda r: told(r).count("The bot can give ") == 60)
     assert reply.followups
     assert all(len(card.text) <= 4_000 for card in (reply, *reply.followups))
 
@@ -97,14 +97,14 @@ async def test_what_reached_no_admin_is_shown_once(app: AppHarness) -> None:
     first = await app.cleo.run(app.guild, "doctor")
     await first.until(lambda r: len(r.followups) == 6)
     assert all(f"`sub_{number}`" in told(first) for number in range(5))
-    assert "type /doctor again" in told(first)
+    assert "Use /doctor again" in told(first)
     assert "/plans settings notice_channel" in told(first)
     second = await app.cleo.run(app.guild, "doctor")
     await second.until(lambda r: len(r.followups) == 2)
     assert "`sub_5`" in told(second)
-    assert "type /doctor again" not in told(second)
+    assert "Use /doctor again" not in told(second)
     third = await app.cleo.run(app.guild, "doctor")
-    assert "could not be told" not in told(third)
+    assert "did not reach you" not in told(third)
 
 
 def told(reply: Reply) -> str:

@@ -142,7 +142,7 @@ async def test_a_gateway_closed_for_good_is_told_over_rest_and_once(
     async with running(idle_app) as process:
         assert await pauses.one() == 3601
         card = await idle_app.ada.dm_containing("Discord does not let the bot connect")
-        assert "Turn it off there (page Bot)" in card.text
+        assert "On the page Bot, turn it off" in card.text
         assert process.bot.why_offline() is not None
         pauses.over.set()
         assert await pauses.one() == 3601
@@ -181,7 +181,9 @@ async def test_a_broken_connection_is_one_warning_line(
         monkeypatch.setattr(discord.gateway.DiscordWebSocket, "poll_event", broken_once(monkeypatch))
         send(idle_app, "NOTHING_KNOWN", {})
         await waits
-    lines = [r for r in caplog.records if r.name == "discord.client" and r.levelno >= logging.WARNING]
+    lines = [
+        r for r in caplog.records if r.name == "cogs.core.gateway_recovery" and r.levelno >= logging.WARNING
+    ]
     assert [(r.levelname, r.exc_info) for r in lines] == [("WARNING", None)]
     assert "connecting again" in lines[0].getMessage()
 

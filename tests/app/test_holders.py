@@ -32,4 +32,4 @@ async def test_who_pays_or_was_granted_it_is_not_named(app: AppHarness) -> None:
 async def test_without_the_intent_it_says_that_it_could_not_look(app: AppHarness) -> None:
     await app.sell()
     app.world.give_role(app.guild, app.bob, app.gold)
-    assert "could not be looked for" in (await app.ada.run(app.guild, "doctor")).text
+    assert "could not look for members who hold a sold role" in (await app.ada.run(app.guild, "doctor")).text

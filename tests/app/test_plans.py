@@ -64,7 +64,7 @@ async def test_a_plan_that_was_removed_gets_another_role_for_its_payers(app: App
     await app.bob.run(app.guild, "subscriptions")
     await app.settled()
     found = await app.cleo.run(app.guild, "doctor")
-    assert "no longer on sale, but may be paid for still" in found.text
+    assert "no longer on sale, but members may still pay for it" in found.text
     (choice,) = await app.cleo.autocomplete(app.guild, "plans edit", "plan", "")
     assert choice["name"] == "Gold (removed)"
     refused = await app.cleo.run(app.guild, "plans edit", {"plan": choice["value"], "hidden": True})
@@ -148,11 +148,11 @@ async def test_manage_server_alone_buys_no_more_power_than_it_has(app: AppHarnes
     [
         (
             ADMINISTRATOR,
-            "**Note:** This role is Administrator: whoever pays may do everything in this server",
+            "**Note:** This role is Administrator: members who pay may do everything in this server",
         ),
         (ADMINISTRATOR | MANAGE_ROLES, "This role is Administrator"),
-        (MANAGE_MESSAGES, "**Note:** This role permits Manage Messages; whoever pays"),
-        (MANAGE_ROLES | MENTION_EVERYONE, "permits Manage Roles, Mention everyone; whoever pays"),
+        (MANAGE_MESSAGES, "**Note:** This role permits Manage Messages. Members who pay"),
+        (MANAGE_ROLES | MENTION_EVERYONE, "permits Manage Roles, Mention everyone. Members who pay"),
         (VIEW_CHANNEL, ""),
     ],
 )
@@ -197,7 +197,7 @@ async def test_power_in_a_channel_is_power(app: AppHarness) -> None:
     app.world.edit_role(staff, bits=MANAGE_GUILD | MANAGE_ROLES)
     added = (await app.cleo.run(app.guild, "plans add", lounges)).text
     assert "Now on sale" in added
-    assert "The bot cannot see 2 channels of this server." in added
+    assert "The bot can't see 2 channels of this server." in added
 
 
 async def test_who_sees_a_channel_sells_a_look_into_it(app: AppHarness) -> None:

@@ -92,7 +92,7 @@ async def test_whether_the_bot_is_in_a_server(app: AppHarness, tmp_path: Path) -
         await ledger.record_plan(plan(guild_id=77), "1", 10)
     code, output = await check(app, tmp_path)
     assert code == 1
-    assert "Plans are on sale in server 77, and the bot is not in it." in output
+    assert "Plans are on sale in server 77, but the bot is not in it." in output
 
 
 async def test_a_bot_in_no_server_is_told_its_link(app: AppHarness, tmp_path: Path) -> None:
