@@ -16,8 +16,8 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "access.md"
 _HEAD = """# Who has access
 
 Made by `python -m tools.access_table` from `billing/rules/access.py` and the providers' mapping tables; a
-test holds this page to them. What a subscription gives is decided by its status, then narrowed by what stands
-under "What else counts". Several sources of one role add up: it goes with the last of them.
+test holds this page to them. A subscription's status decides its access, and the table "What else counts"
+narrows it. Several sources of one role add up: it goes with the last of them.
 """
 
 _STRIPE = """
@@ -46,8 +46,8 @@ _PAYPAL = """
 PayPal ends a subscription at once when it is cancelled, whoever cancels it. The time already paid lasts for
 one interval of the plan, by the calendar, after the last payment; in a free trial, until its end. PayPal's
 date of the next payment ends it sooner where a payment came late; that date is not believed within a day of a
-payment, as it may still show the start. What the member was told stays so, and a change of plan takes nothing
-from what the last payment bought before it.
+payment, as it may still show the start. A date that the member was told stays valid, and a change of plan
+takes nothing from the time that the last payment bought before it.
 """
 
 _MODIFIERS = """
@@ -74,10 +74,10 @@ A revocation of one plan ends that plan and the subscriptions that pay for it, w
 switched to afterwards. The member may still buy another plan by itself, also one with the same roles: leave
 `plan` out of `/revoke` to shut them out of everything here.
 
-Whoever paid something themselves, took the payment back and won that dispute is blocked by the bot until an
-admin lifts it with the button of the notice: they can't buy again, and keep what they pay for otherwise or
-were given. A member for whom somebody else pays is not blocked, and nobody is over an inquiry: Stripe's
-`warning_…`, or a dispute at PayPal that was settled before it was escalated.
+The bot blocks a member who paid something themselves, disputed the payment and won, until an admin lifts
+the block with the button of the notice: they can't buy again, and keep their other paid plans and grants. A
+member for whom somebody else pays is not blocked, and nobody is over an inquiry: Stripe's `warning_…`, or a
+dispute at PayPal that was settled before it was escalated.
 
 A member who has yet to accept the server's rules (Discord's membership screening, `pending`) is given no
 role: it would let them past the screening. They read what to do, and the role follows at once when they have
