@@ -18,7 +18,7 @@
 
 These helpers refuse with PayPalRefusal. `conformance.Conformance` given as `watch=` holds every exchange to
 PayPal's OpenAPI documents. For parts that are left out, and for gaps in those documents, see
-docs/decisions/0010-paypal-stand-in.md.
+docs/decisions/0008-paypal-stand-in.md.
 """
 
 from __future__ import annotations
