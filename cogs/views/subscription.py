@@ -32,7 +32,8 @@ from cogs.core.keys import key_text
 from cogs.views import layout
 from cogs.views.audience import Audience
 from cogs.views.charges import is_paused, sums_words
-from cogs.views.text import escaped, fit_lines, intent_doing, plain, reason_words, status_text
+from cogs.views.intent_outcomes import task_text
+from cogs.views.text import escaped, fit_lines, plain, reason_words, status_text
 from i18n import tr
 
 RESUMABLE = (Status.TRIALING, Status.ACTIVE)
@@ -210,8 +211,8 @@ def _troubles(shown: SubscriptionView) -> list[str]:
 
 def _waiting(shown: SubscriptionView, intent: Intent) -> str:
     if why := why_held(intent):
-        return tr("card.still_to_do", doing=intent_doing(intent.kind), why=reason_words(why, 200))
-    return tr("card.not_confirmed", provider=shown.title, doing=intent_doing(intent.kind))
+        return tr("card.still_to_do", task=task_text(intent.kind), why=reason_words(why, 200))
+    return tr("card.not_confirmed", provider=shown.title, task=task_text(intent.kind))
 
 
 def buttons(shown: SubscriptionView) -> layout.Row | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from babel.lists import format_list
 
-from billing.model import Checkout, DisputeState, IntentKind, Money, Status, Subscription
+from billing.model import Checkout, DisputeState, Money, Status, Subscription
 from billing.model.texts import Text
 from billing.provider_names import display_name
 from billing.rules.access import SubscriptionAccess
@@ -215,19 +215,6 @@ def _past_due(right: SubscriptionAccess | None, *, waits: bool) -> str:
 
 def _paid_until(right: SubscriptionAccess | None) -> str:
     return tr("status.paid_until", day=day(right.until)) if right and right.until else ""
-
-
-_DOING = {
-    IntentKind.CANCEL_AT_PERIOD_END: "intent.stopping_renewal",
-    IntentKind.CANCEL_NOW: "intent.ending_billing",
-    IntentKind.RESUME: "intent.resuming_renewal",
-    IntentKind.REFUND_LAST_PAYMENT: "intent.refunding_payment",
-}
-
-
-def intent_doing(kind: IntentKind) -> str:
-    """A request to the provider that is still open, for after a colon: 'stopping the renewal'."""
-    return tr(_DOING[kind])
 
 
 def unsure_note(pages: Sequence[Checkout]) -> str:

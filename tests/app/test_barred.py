@@ -71,7 +71,7 @@ async def test_a_key_that_may_not_cancel(
     assert link_of(reply).startswith("http")
     assert "permission" in caplog.text
     card = await app.bob.run(app.guild, "subscriptions")
-    assert "Still to be done: stopping the renewal" in card.text
+    assert "Still to be done: Stop the renewal" in card.text
     found = await app.ada.run(app.guild, "doctor")
     assert f"{title} does not let the bot do what was asked of it" in found.text
     assert f"docs/setup-{provider}.md" in found.text

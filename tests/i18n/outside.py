@@ -54,6 +54,8 @@ def _not_for_people(tree: ast.Module) -> set[int]:
             if _is_for_developers(node.func):
                 parts.append(node)
             hidden |= {id(inner) for part in parts for inner in ast.walk(part)}
+        elif isinstance(node, ast.AnnAssign) and "TypeAlias" in ast.unparse(node.annotation):
+            hidden |= {id(inner) for inner in ast.walk(node)}
         elif isinstance(node, ast.Assert) and node.msg is not None:
             hidden |= {id(inner) for inner in ast.walk(node.msg)}
     return hidden
