@@ -121,7 +121,8 @@ class DuesBot(BaseBot):
     async def serve(self, token: str, ports: Ports, started: Callable[[], None]) -> None:
         """Log in and stay connected until cancelled; `started` is called once Discord takes calls.
 
-        It does not wait long for the gateway: roles are set over REST. TokenRefused as in `connect.py`.
+        It does not wait long for the gateway: roles are set over REST. TokenRefused if Discord answers
+        401 to the token.
         """
         await self.setup(ports)
         await self._log_in(token)
@@ -155,7 +156,7 @@ class DuesBot(BaseBot):
             return low.wait
         except Exception as error:
             if self._was_connected() or not isinstance(error, AttributeError):
-                log.exception("the gateway said something unreadable; connecting anew")
+                log.exception("the gateway sent something unreadable; connecting again")
             if self._was_connected():
                 held = asyncio.get_running_loop().time() - began >= HELD
                 self._broken = 0 if held else self._broken + 1
@@ -223,7 +224,7 @@ class DuesBot(BaseBot):
         await super().close()
 
     def is_online(self) -> bool:
-        """Whether the gateway tells us things now; discord.py's `is_ready` stays true after a break."""
+        """Whether the gateway delivers events right now; discord.py's `is_ready` stays true after a break."""
         return self._online and self.is_ready()
 
     def why_offline(self) -> str | None:
@@ -268,19 +269,19 @@ class DuesBot(BaseBot):
         await remember_locale(interaction)
 
     async def on_connect(self) -> None:
-        """The gateway has let us in."""
+        """Record that the gateway has accepted the connection."""
         self._online, self.gateway.fault, self.gateway.closed_at = True, None, None
 
     async def on_resumed(self) -> None:
-        """And again after a break."""
+        """Record that the connection was resumed after a break."""
         self._online, self.gateway.fault = True, None
 
     async def on_disconnect(self) -> None:
-        """discord.py connects again by itself."""
+        """Record the break; discord.py connects again by itself."""
         self._online = False
 
     async def on_error(self, event: str, /, *_: Any, **__: Any) -> None:
-        """An event handler failed; the sweep does later what it should have done."""
+        """Log that an event handler failed; the next sweep catches up on its work."""
         error = sys.exc_info()[1]
         if isinstance(error, discord.HTTPException) and error.code in LATE:
             log.info("%s came too late for Discord (code %s)", event, error.code)

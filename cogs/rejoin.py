@@ -30,14 +30,14 @@ class RoleSync(commands.Cog):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def cog_unload(self) -> None:
-        """Stop what still waits."""
+        """Cancel the tasks that still wait."""
         for task in self._tasks:
             task.cancel()
 
     @commands.Cog.listener()
     async def on_member_join(self, member: discord.Member) -> None:
-        """With the members intent: whoever is owed anything here gets it back at once. Else the look that
-        decides whether a role is still ours waits for other bots, which may give back what they had."""
+        """With the members intent: a member who is entitled to roles gets them back at once. Any other is
+        checked RESTORING seconds later, as other bots may give back the roles that the member had."""
         who, ports = Binding(member.guild.id, member.id), self._bot.ports
         try:
             state = await ports.ledger.load_member_state(who.guild_id, who.member_id)
@@ -55,7 +55,8 @@ class RoleSync(commands.Cog):
 
     @commands.Cog.listener()
     async def on_member_seen(self, guild_id: int, member_id: int, pending: bool) -> None:
-        """With the members intent: who has just passed the server's screening gets what waited for it."""
+        """With the members intent: a member who has just passed the server's screening gets the roles that
+        waited for it."""
         if pending:
             return
         try:
@@ -75,44 +76,45 @@ class RoleSync(commands.Cog):
 
     @commands.Cog.listener()
     async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
-        """The bot's own roles; of other members nothing is kept, so nothing is heard."""
+        """Try waiting members again when the bot's own roles change. Other members are not cached, so their
+        changes do not arrive here."""
         if after.id == self._bot.own_id and before.roles != after.roles:
             self._wake(after.guild.id)
 
     @commands.Cog.listener()
     async def on_guild_role_update(self, before: discord.Role, after: discord.Role) -> None:
-        """Moved, or permitted something else."""
+        """Try waiting members again when a role was moved or its permissions changed."""
         if (before.position, before.permissions) != (after.position, after.permissions):
             self._wake(after.guild.id)
 
     @commands.Cog.listener()
     async def on_guild_role_create(self, role: discord.Role) -> None:
-        """Other roles may have moved with it."""
+        """Try waiting members again when a role was made, as it may have moved others."""
         self._wake(role.guild.id)
 
     @commands.Cog.listener()
     async def on_guild_role_delete(self, role: discord.Role) -> None:
-        """The same."""
+        """Try waiting members again when a role was deleted, as that may have moved others."""
         self._wake(role.guild.id)
 
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        """Invited again."""
+        """Try waiting members again when the bot joins a server."""
         self._wake(guild.id)
 
     @commands.Cog.listener()
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        """Back from an outage of Discord's."""
+        """Try waiting members again when a server is back from an outage of Discord."""
         self._wake(guild.id)
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Much may have changed while nobody listened."""
+        """Try the waiting members of all servers again, as changes may have been missed while offline."""
         for guild in self._bot.guilds:
             self._wake(guild.id)
 
     def _wake(self, guild_id: int) -> None:
-        """Mark the parked members of a server once things have settled."""
+        """Enqueue a server's waiting members SETTLING seconds from now, once for all changes until then."""
         if guild_id not in self._waking:
             self._waking.add(guild_id)
             self._begin(self._mark_parked(guild_id))

@@ -7,7 +7,7 @@ from standins.discord import Reply
 from tests.app.harness import AppHarness
 
 
-async def test_all_is_well(app: AppHarness) -> None:
+async def test_doctor_reports_no_problem_in_a_server_that_is_set_up(app: AppHarness) -> None:
     await app.sell()
     reply = await app.cleo.run(app.guild, "doctor")
     assert reply.ephemeral
@@ -16,7 +16,7 @@ async def test_all_is_well(app: AppHarness) -> None:
     assert "owner's DMs" in reply.text
 
 
-async def test_each_fault_with_its_cure(app: AppHarness) -> None:
+async def test_doctor_names_each_problem_with_its_cure(app: AppHarness) -> None:
     channel = app.world.add_channel(app.guild, "staff", private=True)
     await app.cleo.run(app.guild, "plans settings", {"notice_channel": channel})
     await app.sell()
@@ -38,7 +38,7 @@ async def test_each_fault_with_its_cure(app: AppHarness) -> None:
     assert reply.text.count("was deleted") == 1
 
 
-async def test_a_notice_channel_that_is_gone(app: AppHarness) -> None:
+async def test_doctor_reports_a_notice_channel_that_was_deleted(app: AppHarness) -> None:
     channel = app.world.add_channel(app.guild, "staff")
     await app.cleo.run(app.guild, "plans settings", {"notice_channel": channel})
     app.world.delete_channel(channel)
@@ -61,7 +61,7 @@ async def test_fix_tries_waiting_members_again(app: AppHarness) -> None:
     assert app.roles() == ["Gold"]
 
 
-async def test_a_server_in_an_outage_of_discords(app: AppHarness) -> None:
+async def test_doctor_says_that_discord_has_an_outage_in_this_server(app: AppHarness) -> None:
     await app.sell()
     assert app.process is not None
     gone = asyncio.create_task(app.process.bot.wait_for("guild_unavailable", timeout=20))
@@ -71,7 +71,7 @@ async def test_a_server_in_an_outage_of_discords(app: AppHarness) -> None:
     assert "trouble with this server" in (await app.cleo.run(app.guild, "doctor")).text
 
 
-async def test_nothing_that_the_bot_could_mend(app: AppHarness) -> None:
+async def test_doctor_fix_says_when_the_bot_can_fix_nothing_itself(app: AppHarness) -> None:
     app.world.edit_role(app.bot_role, bits=0)
     reply = await app.cleo.run(app.guild, "doctor", {"fix": True})
     assert "There is nothing here that the bot can fix itself." in reply.text
@@ -87,7 +87,7 @@ async def test_many_findings_come_in_several_messages(app: AppHarness) -> None:
     assert all(len(card.text) <= 4_000 for card in (reply, *reply.followups))
 
 
-async def test_what_reached_no_admin_is_shown_once(app: AppHarness) -> None:
+async def test_doctor_shows_each_notice_that_reached_no_admin_once(app: AppHarness) -> None:
     app.world.close_dms(app.ada)
     for number in range(6):
         key = SubscriptionKey("stripe", "test", f"sub_{number}")

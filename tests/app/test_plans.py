@@ -15,7 +15,7 @@ from standins.discord.permissions import (
 from tests.app.harness import AppHarness, link_of
 
 
-async def test_add_list_edit_remove(app: AppHarness) -> None:
+async def test_an_admin_adds_lists_edits_and_removes_a_plan(app: AppHarness) -> None:
     options = {"name": "Gold", "role": app.gold, "stripe_price": app.price, "description": "All of it"}
     added = await app.cleo.run(app.guild, "plans add", options)
     assert added.ephemeral
@@ -125,7 +125,9 @@ def role_named(app: AppHarness, which: str) -> Role:
         ("above", "above your own highest"),
     ],
 )
-async def test_roles_that_cannot_be_sold(app: AppHarness, which: str, said: str) -> None:
+async def test_adding_a_role_that_the_admin_may_not_sell_is_refused(
+    app: AppHarness, which: str, said: str
+) -> None:
     await app.sell("Silver", app.silver)
     role = role_named(app, which)
     options = {"name": "X", "role": role, "stripe_price": app.price}
@@ -264,7 +266,9 @@ async def test_a_role_that_the_bot_cannot_give_is_sold_with_a_warning(app: AppHa
         ({"paypal_plan": "P-1"}, "PayPal is not set up"),
     ],
 )
-async def test_prices_that_cannot_be_sold(app: AppHarness, options: dict[str, str], said: str) -> None:
+async def test_adding_a_plan_without_a_usable_price_is_refused(
+    app: AppHarness, options: dict[str, str], said: str
+) -> None:
     reply = await app.cleo.run(app.guild, "plans add", {"name": "X", "role": app.gold, **options})
     assert said in reply.text
 
@@ -285,7 +289,7 @@ async def test_only_admins_even_where_the_command_was_opened_to_others(app: AppH
     assert [p.name for p in await app.ports.ledger.load_plans(None)] == ["Gold"]
 
 
-async def test_settings(app: AppHarness) -> None:
+async def test_an_admin_changes_the_legal_links_and_the_notice_channel(app: AppHarness) -> None:
     options = {"terms_url": "https://example.org/terms", "plan_switching": True}
     reply = await app.cleo.run(app.guild, "plans settings", options)
     assert "https://example.org/terms" in reply.text

@@ -14,7 +14,9 @@ async def revoke(app: AppHarness, **options: object) -> Reply:
     return await asked.press("Revoke access")
 
 
-async def test_now_ends_access_and_billing_and_gives_the_payment_back(app: AppHarness) -> None:
+async def test_revoking_now_with_a_refund_ends_access_and_billing_and_refunds_the_last_payment(
+    app: AppHarness,
+) -> None:
     await app.sell()
     await app.buy()
     asked = await app.cleo.run(
@@ -39,7 +41,9 @@ async def test_now_ends_access_and_billing_and_gives_the_payment_back(app: AppHa
     assert own.status == "ended"
 
 
-async def test_at_the_period_end_and_undone(app: AppHarness) -> None:
+async def test_revoking_at_the_period_end_keeps_the_roles_and_undo_resumes_the_renewal(
+    app: AppHarness,
+) -> None:
     await app.sell()
     await app.buy()
     done = await revoke(app)
@@ -76,7 +80,7 @@ async def test_a_member_who_cancels_meanwhile_is_not_billed_after_the_undo(app: 
     assert app.roles() == []
 
 
-async def test_it_outlives_buying_anew_until_an_admin_lifts_it(app: AppHarness) -> None:
+async def test_a_revoked_member_cannot_subscribe_until_an_admin_lifts_the_revocation(app: AppHarness) -> None:
     await app.cleo.run(app.guild, "plans settings", {"notice_channel": app.guild.channel()})
     await app.sell()
     await app.buy()
@@ -118,7 +122,7 @@ async def blocks(app: AppHarness) -> list[str]:
     return [override.decision_id for override in state.overrides]
 
 
-async def test_a_question_is_left_or_goes_stale(app: AppHarness) -> None:
+async def test_a_revoke_question_that_was_declined_or_expired_revokes_nothing(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user})
@@ -133,7 +137,7 @@ async def test_a_question_is_left_or_goes_stale(app: AppHarness) -> None:
     assert len(await blocks(app)) == 2  # the plan, and all others from then on
 
 
-async def test_a_question_does_not_outlive_the_process(idle_app: AppHarness) -> None:
+async def test_a_revoke_question_asked_before_a_restart_revokes_nothing(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await app.sell()
@@ -146,7 +150,9 @@ async def test_a_question_does_not_outlive_the_process(idle_app: AppHarness) -> 
         assert app.roles() == ["Gold"]
 
 
-async def test_the_permission_is_checked_at_every_step(app: AppHarness) -> None:
+async def test_a_member_without_manage_server_can_neither_ask_nor_confirm_a_revocation(
+    app: AppHarness,
+) -> None:
     await app.sell()
     await app.buy()
     forced = await app.bob.run(app.guild, "revoke", {"member": app.bob.user}, force=True)
@@ -181,7 +187,7 @@ async def test_a_removed_plan_can_still_be_revoked(app: AppHarness) -> None:
     assert "Billing ended immediately." in done.text
 
 
-async def test_the_owner_lifts_from_their_dm(app: AppHarness) -> None:
+async def test_the_owner_lifts_a_revocation_from_the_notice_in_their_dm(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     await revoke(app, when="now")
@@ -192,7 +198,7 @@ async def test_the_owner_lifts_from_their_dm(app: AppHarness) -> None:
     assert "lifted" in (await asked.press("Lift the revocation")).text
 
 
-async def test_a_refund_that_changed_meanwhile_is_asked_anew(app: AppHarness) -> None:
+async def test_a_refund_that_changed_since_the_question_has_to_be_confirmed_again(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     options = {"member": app.bob.user, "when": "now", "refund": "last_payment"}
@@ -229,7 +235,9 @@ async def test_an_old_page_is_closed_by_a_revocation(app: AppHarness) -> None:
     app.stripe.pay_checkout(link_of(await app.bob.run(app.guild, "subscribe", {"plan": "Silver"})))
 
 
-async def test_paid_on_an_old_page_while_revoked(app: AppHarness) -> None:
+async def test_a_payment_on_an_old_checkout_page_while_revoked_gives_no_role_and_tells_the_admins(
+    app: AppHarness,
+) -> None:
     await app.sell()
     await app.buy()
     await app.sell("Silver", app.silver, app.stripe.add_price(app.product, 900, currency="eur")["id"])
@@ -250,7 +258,9 @@ async def test_paid_on_an_old_page_while_revoked(app: AppHarness) -> None:
     assert app.roles() == ["Gold", "Silver"]
 
 
-async def test_where_nothing_is_paid_the_roles_are_not_said_to_stay(app: AppHarness) -> None:
+async def test_revoking_a_subscription_with_nothing_paid_ahead_says_that_the_roles_go_now(
+    app: AppHarness,
+) -> None:
     await app.sell()
     await app.buy()
     app.stripe.dashboard.fail_next_payment(9)
