@@ -34,7 +34,9 @@ def found(checked: Conformance) -> list[str]:
     return violations
 
 
-def test_what_fits_is_silent(checked: Conformance, role: dict[str, Any]) -> None:
+def test_an_exchange_that_fits_discords_document_has_no_findings(
+    checked: Conformance, role: dict[str, Any]
+) -> None:
     before = checked.checked
     checked.exchange(ROLE, None, "", Answer(200, role))
     checked.exchange(ROLE, None, "", Answer(404, {"code": 10011, "message": "Unknown Role"}))
@@ -61,14 +63,14 @@ def test_what_fits_is_silent(checked: Conformance, role: dict[str, Any]) -> None
         ),
     ],
 )
-def test_what_does_not_fit_is_told(
+def test_an_exchange_that_does_not_fit_discords_document_is_reported(
     checked: Conformance, route: Route, asked: Any, answer: Answer, told: str
 ) -> None:
     checked.exchange(route, asked, "application/json", answer)
     assert told in " ".join(found(checked))
 
 
-def test_a_wrong_content_type_is_told(checked: Conformance) -> None:
+def test_a_wrong_content_type_is_reported(checked: Conformance) -> None:
     checked.exchange(OPEN_DM, {"recipient_id": "5"}, "text/plain", Answer(200, None))
     assert "sent as text/plain" in " ".join(found(checked))
 

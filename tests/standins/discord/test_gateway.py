@@ -31,7 +31,7 @@ async def test_asked_to_reconnect_a_client_resumes(scene: DiscordScene, bot: Sma
     assert (await scene.bob.run(scene.guild, "hello")).ephemeral
 
 
-async def test_after_an_invalid_session_a_client_identifies_anew(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_after_an_invalid_session_a_client_identifies_again(scene: DiscordScene, bot: SmallBot) -> None:
     scene.world.hub.invalidate(scene.app)
     await scene.world.until(lambda: scene.app.identifies == 2 or None, "the second IDENTIFY")
     assert (await scene.bob.run(scene.guild, "hello")).ephemeral

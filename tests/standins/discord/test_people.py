@@ -102,7 +102,9 @@ async def test_somebody_elses_press_is_that_persons_own(scene: DiscordScene, bot
 @pytest.mark.parametrize(
     ("label", "why"), [("Read more", "is a link to"), ("Later", "is disabled"), ("Gone", "0 buttons")]
 )
-async def test_what_cannot_be_pressed(scene: DiscordScene, bot: SmallBot, label: str, why: str) -> None:
+async def test_a_component_that_cannot_be_pressed_is_refused(
+    scene: DiscordScene, bot: SmallBot, label: str, why: str
+) -> None:
     reply = await scene.bob.run(scene.guild, "card")
     with pytest.raises(CannotUseError, match=why):
         await reply.press(label)
@@ -170,7 +172,7 @@ async def test_subcommand_with_every_kind_of_option(scene: DiscordScene, bot: Sm
         ("hello twice", {}, "no subcommand"),
     ],
 )
-async def test_what_the_client_does_not_offer(
+async def test_a_command_that_the_client_does_not_offer_is_refused(
     scene: DiscordScene, bot: SmallBot, command: str, options: dict[str, object], why: str
 ) -> None:
     with pytest.raises(NotOfferedError, match=why):
@@ -247,7 +249,7 @@ async def test_a_card_in_a_channel_can_be_awaited(scene: DiscordScene, bot: Smal
     assert (seen.ephemeral, scene.world.person(scene.bob).name) == (False, "bob")
 
 
-async def test_who_left_uses_nothing_any_more(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_member_who_left_can_use_no_command(scene: DiscordScene, bot: SmallBot) -> None:
     reply = await scene.bob.run(scene.guild, "card")
     scene.world.remove_member(scene.guild, scene.bob)
     with pytest.raises(CannotUseError, match="not a member"):

@@ -186,7 +186,7 @@ async def test_an_admin_and_the_owner_may_everything(scene: DiscordScene) -> Non
     assert permissions.guild_permissions(scene.guild, owner) == permissions.ALL
 
 
-async def test_who_asks_with_a_wrong_token(server: DiscordServer) -> None:
+async def test_a_request_with_a_wrong_token_is_refused(server: DiscordServer) -> None:
     client = discord.Client(intents=discord.Intents.none())
     async with client:
         with pytest.raises(discord.LoginFailure):

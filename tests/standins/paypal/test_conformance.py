@@ -50,7 +50,7 @@ async def test_a_good_exchange_passes(checker: Conformance, shown: Exchange) -> 
         ("links", [{"href": "x", "rel": "self", "how": "GET"}], "has how"),
     ],
 )
-async def test_it_sees_a_wrong_answer(
+async def test_a_wrong_answer_is_reported(
     checker: Conformance, shown: Exchange, name: str, value: Any, told: str
 ) -> None:
     checker(replace(shown, body={**shown.body, name: value}))
@@ -76,7 +76,7 @@ async def test_it_sees_what_should_not_have_been_accepted(checker: Conformance) 
     assert len(checker.problems) == 5
 
 
-async def test_it_sees_an_odd_refusal(checker: Conformance, client: Client, fake: PayPalServer) -> None:
+async def test_an_odd_refusal_is_reported(checker: Conformance, client: Client, fake: PayPalServer) -> None:
     await client.refused("GET", "/v1/billing/plans/P-NONE")
     good = fake.exchanges[-1]
     checker(good)
@@ -90,7 +90,7 @@ async def test_it_sees_an_odd_refusal(checker: Conformance, client: Client, fake
     assert len(checker.problems) == 3
 
 
-async def test_it_sees_a_wrong_event(
+async def test_a_wrong_event_is_reported(
     checker: Conformance, client: Client, fake: PayPalServer, gold: Any
 ) -> None:
     await client.active(gold)

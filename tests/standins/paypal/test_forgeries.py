@@ -51,7 +51,9 @@ async def test_it_is_refused(
     assert fake.trap.hits == []
 
 
-async def test_the_trap_counts_who_follows(client: Client, fake: PayPalServer, receiver: Receiver) -> None:
+async def test_the_trap_counts_requests_to_forged_certificate_addresses(
+    client: Client, fake: PayPalServer, receiver: Receiver
+) -> None:
     """The addresses of "redirect" and "wrong host" serve a certificate that would be accepted."""
     hook = fake.add_webhook(receiver.url)
     event: Any = fake.add_product("Gold") and fake.events[-1]

@@ -272,7 +272,7 @@ async def test_tax_comes_on_top_where_it_is_not_included(
     assert paid == amounts
 
 
-async def test_the_next_billing_time_lies_at_first_if_wished(
+async def test_the_next_billing_time_is_stale_at_first_if_asked_for(
     client: Client, fake: PayPalServer, gold: Any, clock: MovableClock
 ) -> None:
     fake.world.settings.stale_billing_seconds = 600

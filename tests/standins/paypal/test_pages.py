@@ -158,7 +158,7 @@ async def test_automatic_payments_are_seen_and_cancelled(
     assert len(await client.transactions(made)) == 1
 
 
-async def test_nobody_sees_or_stops_what_is_not_theirs(
+async def test_a_buyer_cannot_see_or_stop_anothers_automatic_payments(
     client: Client, fake: PayPalServer, gold: Any, browser: Browser
 ) -> None:
     made = await client.active(gold)

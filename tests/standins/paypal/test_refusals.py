@@ -17,7 +17,9 @@ PRICE = {"pricing_scheme": {"fixed_price": {"currency_code": "USD", "value": "5"
 FREE = {"frequency": {"interval_unit": "WEEK"}, "tenure_type": "TRIAL"}
 
 
-async def test_tokens(client: Client, fake: PayPalServer, clock: MovableClock) -> None:
+async def test_token_requests_that_paypal_refuses_are_refused(
+    client: Client, fake: PayPalServer, clock: MovableClock
+) -> None:
     assert (await client.ask_token("client:wrong"))[0] == 401
     status, body = await client.ask_token("other:secret")
     assert (status, body["error"]) == (401, "invalid_client")
@@ -35,7 +37,7 @@ async def test_tokens(client: Client, fake: PayPalServer, clock: MovableClock) -
     assert later["access_token"] != first["access_token"]
 
 
-async def test_without_a_good_token_there_is_nothing(
+async def test_a_request_without_a_valid_token_is_refused(
     client: Client, fake: PayPalServer, clock: MovableClock
 ) -> None:
     for given in ("", "Bearer", "Bearer A21AAwrong", "Basic Y2xpZW50OnNlY3JldA=="):
@@ -74,7 +76,9 @@ async def test_without_a_good_token_there_is_nothing(
         ({"nonsense": 1}, 400, NO_PART),
     ],
 )
-async def test_subscriptions(client: Client, gold: Any, change: Any, status: int, issue: str) -> None:
+async def test_subscriptions_that_paypal_refuses_are_refused(
+    client: Client, gold: Any, change: Any, status: int, issue: str
+) -> None:
     given = {"plan_id": gold["id"], **change}
     assert await client.refused("POST", SUBSCRIPTIONS, given) == (status, issue)
 
@@ -89,7 +93,7 @@ async def test_a_plan_off_sale_takes_nobody(client: Client, fake: PayPalServer, 
     await client.good("POST", SUBSCRIPTIONS, {"plan_id": gold["id"]})
 
 
-async def test_what_nobody_has_agreed_to_cannot_be_stopped(client: Client, gold: Any) -> None:
+async def test_an_unapproved_subscription_cannot_be_stopped(client: Client, gold: Any) -> None:
     made = await client.pending(gold)
     for action in ("cancel", "suspend", "activate"):
         refusal = await client.refused("POST", f"{path_of(made)}/{action}", {"reason": "No"})
@@ -99,7 +103,7 @@ async def test_what_nobody_has_agreed_to_cannot_be_stopped(client: Client, gold:
     assert await client.refused("POST", f"{path_of(made)}/revise", {}) == (422, "SUBSCRIPTION_STATUS_INVALID")
 
 
-async def test_actions(client: Client, fake: PayPalServer, gold: Any) -> None:
+async def test_actions_that_paypal_refuses_are_refused(client: Client, fake: PayPalServer, gold: Any) -> None:
     made = await client.active(gold)
     path = path_of(made)
     assert await client.refused("POST", f"{path}/cancel") == (400, "MISSING_REQUEST_BODY")
@@ -113,7 +117,7 @@ async def test_actions(client: Client, fake: PayPalServer, gold: Any) -> None:
     assert (await client.show(made))["status"] == "ACTIVE"
 
 
-async def test_strangers(client: Client) -> None:
+async def test_unknown_ids_are_refused(client: Client) -> None:
     missing = (404, "INVALID_RESOURCE_ID")
     for path in (f"{SUBSCRIPTIONS}/I-NONE", f"{PLANS}/P-NONE", f"{PRODUCTS}/PROD-NONE"):
         assert await client.refused("GET", path) == missing
@@ -132,7 +136,7 @@ async def test_transactions_need_their_span(client: Client, gold: Any) -> None:
     assert await client.refused("GET", back) == (400, "INVALID_PARAMETER_VALUE")
 
 
-async def test_bodies(client: Client, gold: Any) -> None:
+async def test_malformed_bodies_are_refused(client: Client, gold: Any) -> None:
     assert await client.refused("POST", PLANS, b"{") == (400, "INVALID_PARAMETER_SYNTAX")
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     assert (await client.refused("POST", PLANS, b"{}", **form))[0] == 415
@@ -173,7 +177,9 @@ async def test_bodies(client: Client, gold: Any) -> None:
         ),
     ],
 )
-async def test_plans(client: Client, gold: Any, cycles: Any, issue: str) -> None:
+async def test_plans_that_paypal_refuses_are_refused(
+    client: Client, gold: Any, cycles: Any, issue: str
+) -> None:
     given = {
         "product_id": gold["product_id"],
         "name": "Bad",
@@ -195,7 +201,7 @@ async def test_currencies_of_a_plan(client: Client, gold: Any) -> None:
     assert await client.refused("POST", PLANS, given) == (404, "INVALID_RESOURCE_ID")
 
 
-async def test_products(client: Client) -> None:
+async def test_products_that_paypal_refuses_are_refused(client: Client) -> None:
     given = {"name": "Gold", "type": "SERVICE", "id": "MY-OWN-ID"}
     await client.good("POST", PRODUCTS, given)
     assert await client.refused("POST", PRODUCTS, given) == (422, "DUPLICATE_RESOURCE_IDENTIFIER")
@@ -232,12 +238,16 @@ async def test_products(client: Client) -> None:
         ),
     ],
 )
-async def test_patches(client: Client, gold: Any, patch: Any, status: int, issue: str) -> None:
+async def test_patches_that_paypal_refuses_are_refused(
+    client: Client, gold: Any, patch: Any, status: int, issue: str
+) -> None:
     made = await client.active(gold)
     assert await client.refused("PATCH", path_of(made), [patch]) == (status, issue)
 
 
-async def test_revisions(client: Client, fake: PayPalServer, gold: Any) -> None:
+async def test_revisions_that_paypal_refuses_are_refused(
+    client: Client, fake: PayPalServer, gold: Any
+) -> None:
     made = await client.active(gold)
     other = fake.add_plan(fake.add_product("Platinum"), "9.00")
     refusal = await client.refused("POST", f"{path_of(made)}/revise", {"plan_id": other["id"]})

@@ -42,7 +42,7 @@ async def test_a_refund_is_given_once(client: Client, fake: PayPalServer, gold: 
     assert kinds(fake).count("PAYMENT.SALE.REFUNDED") == 1
 
 
-async def test_what_was_refused_is_not_kept(client: Client, gold: Any) -> None:
+async def test_a_refused_request_is_not_replayed_by_its_id(client: Client, gold: Any) -> None:
     bad = {"plan_id": gold["id"], "quantity": "2"}
     assert (await client.refused("POST", SUBSCRIPTIONS, bad, PayPal_Request_Id="k"))[0] == 422
     good = {"plan_id": gold["id"]}

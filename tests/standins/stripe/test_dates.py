@@ -27,7 +27,7 @@ def at(text: str) -> int:
         ("2026-12-31T00:00", "day", 1, "2027-01-01T00:00"),
     ],
 )
-def test_the_calendar(anchor: str, interval: str, count: int, expected: str) -> None:
+def test_intervals_are_added_by_the_calendar(anchor: str, interval: str, count: int, expected: str) -> None:
     assert after(at(anchor), interval, count) == at(expected)
 
 

@@ -197,7 +197,7 @@ async def test_disputes_open_and_close(client: Client, fake: StripeServer, gold:
     assert types[-1] == "charge.dispute.funds_reinstated"
 
 
-async def test_expand_refuses_what_is_none(client: Client, gold: Any) -> None:
+async def test_expanding_an_unknown_field_is_refused(client: Client, gold: Any) -> None:
     error = await refused(client.v1.prices.retrieve_async(gold["id"], {"expand": ["currency"]}))
     assert error.param == "expand"
     error = await refused(client.v1.prices.list_async({"expand": ["data.a.b.c.d"]}))

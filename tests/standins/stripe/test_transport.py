@@ -84,7 +84,7 @@ async def test_a_hanging_answer_runs_into_the_clients_patience(
     await close(http)
 
 
-async def test_errors_by_wish(client: Client, fake: StripeServer) -> None:
+async def test_a_test_can_order_errors(client: Client, fake: StripeServer) -> None:
     wanted: list[tuple[int, type[stripe.StripeError]]] = [
         (401, stripe.AuthenticationError),
         (403, stripe.PermissionError),

@@ -131,7 +131,7 @@ async def test_doubled_swapped_dropped_and_held(
     assert [one["data"]["object"]["name"] for one in bodies(receiver)[5:]] == ["G", "F"]
 
 
-async def test_late_ones_wait_for_the_clock(
+async def test_late_deliveries_wait_for_the_clock(
     client: Client, fake: StripeServer, receiver: Receiver, clock: MovableClock
 ) -> None:
     await hook(client, receiver)
@@ -144,7 +144,9 @@ async def test_late_ones_wait_for_the_clock(
     assert len(receiver.got) == 1
 
 
-async def test_forged_ones_do_not_verify(client: Client, fake: StripeServer, receiver: Receiver) -> None:
+async def test_forged_deliveries_do_not_verify(
+    client: Client, fake: StripeServer, receiver: Receiver
+) -> None:
     endpoint = await hook(client, receiver, "price.created")
     fake.add_product("Gold")
     assert await fake.forge(receiver.url, fake.events[0]) == 200
