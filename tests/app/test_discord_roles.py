@@ -194,7 +194,7 @@ async def test_a_role_above_the_bot_follows_when_it_was_moved(app: AppHarness) -
     assert await parked(app) == [Text("error.role_above_bot")]
     note = await app.ada.dm_containing("A role could not be set")
     assert "Drag the bot's role higher" in note.text
-    assert "roles could not be set" in (await app.bob.run(app.guild, "subscriptions")).text
+    assert "could not set your roles" in (await app.bob.run(app.guild, "subscriptions")).text
     app.world.set_role_position(app.bot_role, 99)
     await until_roles(app, ["Gold"])
 

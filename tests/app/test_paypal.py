@@ -304,8 +304,8 @@ async def test_an_admin_hears_what_is_wrong_and_lets_the_bot_mend_it(app: AppHar
     ("issue", "said"),
     [
         ("SUBSCRIPTION_STATUS_INVALID", "try again in a few minutes"),
-        ("USER_ACCOUNT_CLOSED", "look whether yours at PayPal is all right"),
-        ("NEW_AND_UNKNOWN", "tell the server's admins; the bot's log names the reason"),
+        ("USER_ACCOUNT_CLOSED", "PayPal has locked or closed an account that this needs"),
+        ("NEW_AND_UNKNOWN", "tell the server's admins; the reason is in the bot's log"),
     ],
 )
 async def test_a_refusal_says_what_happened_and_what_to_do(
@@ -354,4 +354,4 @@ async def test_revoked_at_once_and_undone_the_paid_days_are_back_and_the_next_on
 async def test_a_stop_at_the_periods_end_is_said_to_be_final_before(app: AppHarness) -> None:
     await buy(app)
     asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user})
-    assert "PayPal ends the billing for good,** so Undo cannot restart it" in asked.text
+    assert "PayPal ends the billing for good,** so Undo can't restart it" in asked.text

@@ -138,7 +138,7 @@ async def test_the_list_of_plans_names_the_free_days_of_the_price(app: AppHarnes
     await app.ada.run(app.guild, "plans edit", {"plan": "Gold", "trial_days": 5})
     listed = await app.ada.run(app.guild, "plans list")
     assert "PayPal: $10.00 a month, and" in listed.text
-    assert "5 free days" in listed.text
+    assert "Free trial: 5 days" in listed.text
 
 
 @pytest.mark.parametrize(("currency", "shown"), [("HUF", "HUF2,500 a month"), ("TWD", "NT$2,500 a month")])

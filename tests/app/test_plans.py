@@ -254,7 +254,7 @@ async def test_a_role_that_the_bot_cannot_give_is_sold_with_a_warning(app: AppHa
     options = {"name": "Gold", "role": app.gold, "stripe_price": app.price}
     added = await app.ada.run(app.guild, "plans add", options)
     assert "Now on sale" in added.text
-    assert "stands above the bot's own" in added.text
+    assert "is above the bot's own" in added.text
     assert "lacks Manage Roles" in added.text
 
 

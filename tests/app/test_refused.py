@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
 
+from billing.model.texts import Moment
 from check import check
 from config import Settings
+from i18n.plain import plain_words
 from tests.app.harness import AppHarness, link_of, running
 from tests.app.program_process import settings_of
 from tests.app.sale import paypal_of
@@ -80,7 +81,7 @@ async def test_forged_posts_accuse_nobody_and_are_counted(app: AppHarness) -> No
     assert (status, state["stripe"]) == (200, "ok")
     assert asked(app) <= 5
     doctor = await app.ada.run(app.guild, "doctor")
-    assert "500 were refused since the bot started. Anybody can post here" in doctor.text
+    assert "The bot has refused 500 since it started. Anybody can send requests here" in doctor.text
     await app.settled()
     assert not [card for card in app.ada.dms if "notification" in card.text]
 
@@ -181,7 +182,7 @@ async def test_check_says_what_a_stopped_bot_last_knew(
     assert await check(Settings.from_env(settings_of(app)), app.clock) == 1
     printed = " ".join(capsys.readouterr().out.split())
     assert "STRIPE_WEBHOOK_SECRET is not the signing secret" in printed
-    assert f"seen this since {datetime.fromtimestamp(since or 0, UTC):%Y-%m-%d %H:%M} UTC" in printed
+    assert f"noticed this on {plain_words(Moment(since or 0))} and it lasted" in printed
     assert {path.name: path.read_bytes() for path in app.path.parent.iterdir() if path.is_file()} == files
     app.secret = right
     await check(Settings.from_env(settings_of(app)), app.clock)

@@ -119,7 +119,7 @@ async def test_a_provider_that_is_down_is_named_on_the_card(app: AppHarness) -> 
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     assert reply.buttons == []
     assert "Stripe" in reply.text
-    assert "not answering" in reply.text
+    assert "isn't answering" in reply.text
 
 
 async def test_used_where_the_bot_is_not_it_shows_the_shared_servers(app: AppHarness) -> None:

@@ -270,6 +270,7 @@ RESTS = [
 ]
 POLITE = (
     tr("error.outdated_button"),
+    tr("error.guild_gone"),
     NOT_YOURS,
     NOT_ADMIN,
     "There is no such plan here.",
