@@ -255,7 +255,7 @@ async def test_a_role_that_the_bot_cannot_give_is_sold_with_a_warning(app: AppHa
     added = await app.ada.run(app.guild, "plans add", options)
     assert "Now on sale" in added.text
     assert "is above the bot's own" in added.text
-    assert "lacks Manage Roles" in added.text
+    assert "lacks the Manage Roles permission" in added.text
 
 
 @pytest.mark.parametrize(

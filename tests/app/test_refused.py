@@ -9,10 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from billing.model.texts import Moment
 from check import check
 from config import Settings
-from i18n.plain import plain_words
+from i18n.plain import PLAIN
 from tests.app.harness import AppHarness, link_of, running
 from tests.app.program_process import settings_of
 from tests.app.sale import paypal_of
@@ -119,7 +118,7 @@ async def test_a_wrong_webhook_id_is_named_once_true_events_are_refused(idle_app
         paypal.world.emit("BILLING.PLAN.UPDATED", "plan", "Changed", plan)
         await paypal.settle()
         says = await turns_red(app, "paypal")
-        assert "PAYPAL_WEBHOOK_ID is not the id" in says
+        assert "PAYPAL_WEBHOOK_ID is not the ID" in says
         assert (await ready(app))[1]["stripe"] == "ok"
         assert right != app.hook
 
@@ -182,7 +181,7 @@ async def test_check_says_what_a_stopped_bot_last_knew(
     assert await check(Settings.from_env(settings_of(app)), app.clock) == 1
     printed = " ".join(capsys.readouterr().out.split())
     assert "STRIPE_WEBHOOK_SECRET is not the signing secret" in printed
-    assert f"noticed this on {plain_words(Moment(since or 0))} and it lasted" in printed
+    assert f"noticed this on {PLAIN.moment(since or 0)} and it lasted" in printed
     assert {path.name: path.read_bytes() for path in app.path.parent.iterdir() if path.is_file()} == files
     app.secret = right
     await check(Settings.from_env(settings_of(app)), app.clock)

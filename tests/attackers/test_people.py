@@ -198,9 +198,9 @@ async def test_an_admin_cannot_use_another_servers_plan_role_or_channel_in_any_o
         assert "no such plan here" in (await eve.run(chess, "subscribe", {"plan": plan})).text
     assert "have no active subscription" in (await eve.run(chess, "revoke", {"member": scene.bob})).text
     strange = {"name": "X", "role": app.gold, "stripe_price": app.price}
-    assert "of another server" in (await eve.run(chess, "plans add", strange)).text
+    assert "belongs to another server" in (await eve.run(chess, "plans add", strange)).text
     strange = {"plan": "Rook", "add_role": app.gold}
-    assert "of another server" in (await eve.run(chess, "plans edit", strange)).text
+    assert "belongs to another server" in (await eve.run(chess, "plans edit", strange)).text
     elsewhere = {"notice_channel": app.guild.channel()}
     reply = await eve.run(chess, "plans settings", elsewhere)
     assert "One of the options can't be used here." in reply.text
