@@ -66,3 +66,10 @@ async def test_the_owner_gets_notices_in_the_servers_language_until_they_use_the
         await use_discord_in(idle_app, idle_app.ada, "en-US")
         await tell(idle_app, CHARGED, None)
     assert "€5.00" in idle_app.ada.dms[-1].text
+
+
+async def test_an_error_is_told_in_the_language_of_the_member_who_made_it(app: AppHarness) -> None:
+    app.bob.user.locale = "de"
+    assert "Dafür brauchst du" in (await app.bob.run(app.guild, "doctor")).text
+    app.bob.user.locale = "en-GB"
+    assert "You need the Manage Server" in (await app.bob.run(app.guild, "doctor")).text

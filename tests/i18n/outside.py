@@ -14,6 +14,8 @@ NOT_FOR_PEOPLE = {
     "in_time", "_misread", "parse_decimal", "Verbatim",
 }  # fmt: skip
 NOT_FOR_PEOPLE_AS = {"detail", "documentation", "name", "help", "provider_note"}
+# Markup and headers of web pages, whose words are placeholders.
+_MARKUP = re.compile(r"<!doctype html>|default-src |text/plain;")
 _SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|WHERE|FROM)\b")
 # Two words with a space between them, one of them of three letters or more: `f"{a}: {b}"` is none.
 _WORDS = re.compile(r"[A-Za-z’']{2,}[,:;]? +[a-zA-Z’']{2,}")
@@ -38,7 +40,7 @@ def sentences_outside(tree: ast.Module) -> list[str]:
             words = node.value
         else:
             continue
-        if _WORDS.search(words) and not _SQL.search(words):
+        if _WORDS.search(words) and not _SQL.search(words) and not _MARKUP.match(words):
             found.append((node.lineno, words))
     return [words for _, words in sorted(found)]
 

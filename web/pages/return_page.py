@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from aiohttp import web
 
-_PAID = """Your payment page is done. As soon as the payment is confirmed, usually within seconds, your
-roles appear in the server. You can close this page and go back to Discord."""
-_CANCELLED = """You left the payment page. Go back to Discord; /subscribe brings you here again whenever
-you like."""
-_PORTAL = """What you changed reaches Discord within seconds. Close this page and go back there;
-/subscriptions shows how things stand."""
-_WORDS = {
-    "paid": ("Thank you!", _PAID),
-    "cancelled": ("Nothing was charged", _CANCELLED),
-    "portal": ("All done", _PORTAL),
+from i18n import spoken_language, tr, use_language
+from web.pages.languages import language_of
+
+# By what the address says of where the reader comes from.
+_TEXTS = {
+    "paid": ("page.paid_title", "page.paid"),
+    "cancelled": ("page.left_title", "page.left"),
+    "portal": ("page.changed_title", "page.changed"),
 }
 
 _PAGE = """<!doctype html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -47,6 +45,9 @@ _HEADERS = {
 
 
 async def return_page(request: web.Request) -> web.Response:
-    """Says what happens now; `from` is paid, cancelled or portal."""
-    title, text = _WORDS.get(request.query.get("from", ""), _WORDS["portal"])
-    return web.Response(text=_PAGE.format(title=title, text=text), content_type="text/html", headers=_HEADERS)
+    """Say what happens next, in the browser's language. `from` is paid, cancelled or portal."""
+    title, text = _TEXTS.get(request.query.get("from", ""), _TEXTS["portal"])
+    with use_language(language_of(request)):
+        page = _PAGE.format(language=spoken_language(), title=tr(title), text=tr(text))
+    headers = {**_HEADERS, "Content-Language": language_of(request), "Vary": "Accept-Language"}
+    return web.Response(text=page, content_type="text/html", headers=headers)
