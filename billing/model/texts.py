@@ -44,6 +44,9 @@ class Verbatim:
 
     text: str
 
+    def __str__(self) -> str:
+        return self.text
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class Text:

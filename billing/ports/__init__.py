@@ -10,6 +10,7 @@ from billing.checkout_looks import RecentLooks
 from billing.errors import ProviderRefused
 from billing.locks import KeyedLocks
 from billing.model import SubscriptionKey
+from billing.model.texts import Text, Verbatim
 from billing.ports.clock import Clock
 from billing.ports.discord import Messenger, RoleGateway
 from billing.ports.ledger import Ledger
@@ -99,11 +100,8 @@ class Ports:
     def provider_of(self, key: SubscriptionKey) -> Provider:
         """The provider that a subscription lives at; ProviderRefused when the owner has turned it off."""
         if not self.connects(key):
-            where = f"{display_name(key.provider)} ({key.account})"
-            off = ProviderRefused(
-                f"This subscription is paid through {where}, which the bot is not connected to just now. "
-                "Please tell the server's admins.",
-            )
+            name, account = display_name(key.provider), Verbatim(key.account)
+            off = ProviderRefused(Text("error.not_connected", provider=name, account=account))
             off.retry = True  # its settings may come back
             raise off
         return self.providers[key.provider]

@@ -16,6 +16,7 @@ from billing.model import (
     Status,
     Subscription,
 )
+from billing.model.texts import Text
 from billing.ports import Ports
 from billing.rules.access import block_on, decide, plans_of
 
@@ -67,13 +68,13 @@ async def grant(ports: Ports, order: GrantRequest) -> Grant:
     has it for good already."""
     plan, now = order.plan, ports.now()
     if plan.removed_at is not None:
-        raise Conflict(f"{plan.name} was removed, so nobody can get it any more. /plans add sells it again.")
+        raise Conflict(Text("error.plan_removed", plan=plan.name))
     if await load_grant_block(ports, order.guild_id, order.member_id, plan) is not None:
-        raise Conflict("The admins revoked this plan for that member. Lift the revocation first.")
+        raise Conflict(Text("error.plan_revoked"))
     state = await ports.ledger.load_member_state(order.guild_id, order.member_id)
     standing = [o for o in state.overrides if o.kind is OverrideKind.GRANT and o.covers(plan.id, now)]
     if any(o.until is None for o in standing):
-        raise Conflict(f"That member has {plan.name} for good already, by an earlier grant.")
+        raise Conflict(Text("error.granted_for_good", plan=plan.name))
     until = None if order.days is None else now + order.days * DAY
     made = Override(
         id=0,
@@ -102,10 +103,10 @@ async def take_grant_back(ports: Ports, guild_id: int, decision_id: str, by: int
     is no grant of this server."""
     rows = await ports.ledger.load_decision(decision_id)
     if any(row.guild_id != guild_id or row.kind is not OverrideKind.GRANT for row in rows):
-        raise NotFound("There is no such grant in this server.")
+        raise NotFound(Text("error.no_such_grant"))
     now = ports.now()
     if not rows or (rows[0].until is not None and rows[0].until <= now):
-        raise Conflict("This grant has ended already.")
+        raise Conflict(Text("error.grant_ended"))
     state = await ports.ledger.load_member_state(guild_id, rows[0].member_id)
     rest = [o for o in state.overrides if o.decision_id != decision_id]
     has = decide(state.subscriptions, rest, state.plans, now, ports.grace)
@@ -113,7 +114,7 @@ async def take_grant_back(ports: Ports, guild_id: int, decision_id: str, by: int
     body = GrantEnded(name, any(e.plan_id == rows[0].plan_id for e in has))
     notice = Notice(f"grant_ended:{decision_id}", guild_id, rows[0].member_id, body, now)
     if not await ports.ledger.record_lifted(decision_id, by, "grant taken back", now, notices=[notice]):
-        raise Conflict("This grant has ended already.")
+        raise Conflict(Text("error.grant_ended"))
     return rows[0]
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from billing.errors import Conflict
 from billing.model import GuildSettings
+from billing.model.texts import Text
 from billing.ports import Ports
 
 LINK_LIMIT = 500
@@ -49,5 +50,5 @@ def _link(chosen: str | None, before: str | None) -> str | None:
     except ValueError:
         sound = False
     if not sound or len(text) > LINK_LIMIT or not text.isprintable() or " " in text:
-        raise Conflict("A link must be an https:// address, such as https://example.org/terms.")
+        raise Conflict(Text("error.link_not_https"))
     return text

@@ -24,6 +24,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
+from billing.model.texts import Text
 from billing.ports import Ports
 from billing.rules.access import block_on, decide_right, plans_of
 from billing.use_cases.cancel import PATIENCE
@@ -72,9 +73,9 @@ async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> Undone
     """
     rows = await ports.ledger.load_decision(decision_id)
     if any(row.guild_id != guild_id or row.kind is not OverrideKind.BLOCK for row in rows):
-        raise NotFound("There is no such decision in this server.")
+        raise NotFound(Text("error.no_such_decision"))
     if not rows:
-        raise Conflict("This decision is lifted already.")
+        raise Conflict(Text("error.lifted_already"))
     member_id, now = rows[0].member_id, ports.now()
     state = await ports.ledger.load_member_state(guild_id, member_id)
     standing = await ports.ledger.load_overrides(guild_id, member_id, now)
@@ -111,7 +112,7 @@ async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> Undone
         overrides=[grant for one in back for grant in one.gives],
     )
     if not lifted:
-        raise Conflict("This decision is lifted already.")
+        raise Conflict(Text("error.lifted_already"))
     await ports.ledger.record_stale([one.key for one in back if one.unheard], "/revoke undone", now)
     done = [await carry_out_or_join(ports, intent) for intent in wishes if is_of_admins(intent)]
     return Undone(

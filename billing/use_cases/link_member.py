@@ -6,20 +6,13 @@ from dataclasses import dataclass
 
 from billing.errors import Conflict, MemberGone, NotAllowed, NotFound, ProviderNotFound
 from billing.model import Binding, BoundBy, Linked, Notice, Plan, Status, Subscription, SubscriptionKey
+from billing.model.texts import Text
 from billing.ports import Ports
 from billing.rules.access import block_on, plans_of
 from billing.use_cases.sync import record_snapshot
 from billing.use_cases.unowned_subscriptions import load_nobodys, load_sellers
 
-NOT_HERE = (
-    "There is no such running subscription on a price that this server sells. Copy its id from the payment "
-    "provider's dashboard, or choose one from the list that appears while you type."
-)
-SHARED = (
-    "Several servers sell at this payment account, so only the bot's owner can say whose a subscription is. "
-    "Please ask them."
-)
-ELSEWHERE = "This subscription was made for another server, so it cannot be linked here."
+NOT_HERE = Text("error.not_linkable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +47,7 @@ async def find_linkable(ports: Ports, ask: Ask) -> tuple[Subscription, list[Plan
     if ask.guild_id not in sellers:
         raise NotFound(NOT_HERE)
     if len(sellers) > 1 and not ask.owner and not ask.proposed:
-        raise NotAllowed(SHARED)
+        raise NotAllowed(Text("error.account_shared"))
     async with ports.turns.lock(ask.key):
         try:
             snapshot = await provider.fetch_subscription(ask.key.id)
@@ -74,13 +67,13 @@ async def find_linkable(ports: Ports, ask: Ask) -> tuple[Subscription, list[Plan
 def _require_free(ask: Ask, found: Subscription, snapshot: Subscription) -> None:
     claim, wanted = snapshot.claim, Binding(ask.guild_id, ask.member_id)
     if found.binding == wanted:
-        raise Conflict("This subscription is this member's already.")
+        raise Conflict(Text("error.linked_already"))
     if found.binding is not None:
-        raise Conflict("This subscription belongs to somebody already, or to another server.")
+        raise Conflict(Text("error.taken"))
     if claim is not None and claim.guild_id not in (None, ask.guild_id) and not ask.owner:
-        raise NotAllowed(ELSEWHERE)
+        raise NotAllowed(Text("error.of_another_server"))
     if ask.proposed and (claim is None or claim.member_id != ask.member_id):
-        raise Conflict("The payment provider no longer says that it is theirs. Use /members link instead.")
+        raise Conflict(Text("error.not_proposed"))
 
 
 async def link(ports: Ports, ask: Ask, subscription: Subscription, plans: list[Plan]) -> Link:
@@ -88,10 +81,10 @@ async def link(ports: Ports, ask: Ask, subscription: Subscription, plans: list[P
     try:
         seen = await ports.roles.fetch_member(ask.guild_id, ask.member_id)
     except MemberGone:
-        raise NotFound("This person is not in the server, so no role can be given to them.") from None
+        raise NotFound(Text("error.nobody_to_give_to")) from None
     state = await ports.ledger.load_member_state(ask.guild_id, ask.member_id)
     if block_on((plan.id for plan in plans), state.overrides) is not None:
-        raise Conflict("This plan is revoked for this member. Lift that first.")
+        raise Conflict(Text("error.plan_revoked"))
     name = " + ".join(plan.name for plan in plans)
     key = f"linked:{ask.key}:{ask.member_id}:{ports.now()}"
     notice = Notice(key, ask.guild_id, ask.member_id, Linked(name, ask.key), ports.now())
@@ -123,10 +116,10 @@ def _sold(plans: list[Plan] | tuple[Plan, ...]) -> list[int]:
 async def open_page(ports: Ports, guild_id: int, key: SubscriptionKey, by: int, *, owner: bool) -> Binding:
     """The application's owner says that the linked member is who pays it, so that its billing is theirs."""
     if not owner:
-        raise NotAllowed("Only the bot's owner can open somebody's billing.")
+        raise NotAllowed(Text("error.owner_only"))
     found = await ports.ledger.load_subscription(key)
     if found is None or found.binding is None or found.binding.guild_id != guild_id:
-        raise Conflict("This link was undone already.")
+        raise Conflict(Text("error.link_undone"))
     await ports.ledger.record_binding(key, found.binding, str(by), "button", ports.now(), BoundBy.OWNER)
     return found.binding
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from billing.errors import Conflict, NotFound
 from billing.model import Plan, Price
+from billing.model.texts import Text, Verbatim
 from billing.ports import Ports
 from billing.provider_names import display_name
 from billing.rules.names import find_unseen, twin_key
@@ -38,18 +39,18 @@ async def load_plan_of(ports: Ports, guild_id: int, plan_id: int, *, removed: bo
     or not."""
     plan = await ports.ledger.load_plan(plan_id)
     if plan is None or plan.guild_id != guild_id or (plan.removed_at is not None and not removed):
-        raise NotFound("There is no such plan here. /plans list shows them.")
+        raise NotFound(Text("error.no_such_plan_for_admin"))
     return plan
 
 
 async def add_plan(ports: Ports, guild_id: int, edit: PlanUpdate, by: int) -> Plan:
     """A new plan; needs a name, a role and at least one price that its provider knows."""
     if not edit.name or edit.add_role is None:
-        raise Conflict("A plan needs a name and a role.")
+        raise Conflict(Text("error.plan_needs_name_and_role"))
     async with _turn(ports, guild_id):
         plan = await _edited(ports, Plan(0, guild_id, "", ()), edit)
         if not plan.prices:
-            raise Conflict("A plan needs a price: give stripe_price or paypal_plan.")
+            raise Conflict(Text("error.plan_needs_price"))
         return await ports.ledger.record_plan(plan, str(by), ports.now())
 
 
@@ -66,10 +67,7 @@ async def edit_plan(ports: Ports, guild_id: int, plan_id: int, edit: PlanUpdate,
 def _require_roles_only(plan: Plan, edit: PlanUpdate) -> None:
     rest = replace(edit, add_role=None, remove_role=None, deleted=frozenset(), price_ids=None)
     if rest != PlanUpdate() or edit.price_ids:
-        raise Conflict(
-            f"{plan.name} is no longer on sale, so only its roles can be changed, for those who pay for it "
-            "still. To sell it again use /plans add with the same price."
-        )
+        raise Conflict(Text("error.plan_not_on_sale", plan=plan.name))
 
 
 async def remove_plan(ports: Ports, guild_id: int, plan_id: int, by: int) -> Plan:
@@ -118,18 +116,15 @@ async def _edited(ports: Ports, plan: Plan, edit: PlanUpdate) -> Plan:
 def _require_payable(price: Price) -> None:
     if price.amount is None:
         raise Conflict(
-            f"`{price.id}` has no one amount at {display_name(price.provider)}: it goes by tiers or by what "
-            "was used. A plan is sold at a fixed price: make one there, and use its id."
+            Text("error.price_not_fixed", price=Verbatim(price.id), provider=display_name(price.provider))
         )
     if price.amount == 0:
         raise Conflict(
-            f"`{price.id}` costs nothing at {display_name(price.provider)}, so there is nothing to sell. "
-            "Choose a price above zero, or give the role with /grant."
+            Text("error.price_is_zero", price=Verbatim(price.id), provider=display_name(price.provider))
         )
     if not price.active:
         raise Conflict(
-            f"`{price.id}` is switched off at {display_name(price.provider)}, so nobody could pay it. "
-            "Activate it there, or choose another one."
+            Text("error.price_inactive", price=Verbatim(price.id), provider=display_name(price.provider))
         )
 
 
@@ -139,9 +134,12 @@ async def _require_free(ports: Ports, plan: Plan, price: Price) -> None:
     for other in await ports.ledger.load_plans(plan.guild_id):
         if other.id != plan.id and price.key in {p.key for p in (*other.prices, *other.former_prices)}:
             raise Conflict(
-                f"Whoever pays `{price.id}` has the plan {other.name}. Make another price at "
-                f"{display_name(price.provider)}, or end that plan with /plans remove: this one takes its "
-                "payers over then."
+                Text(
+                    "error.price_taken",
+                    price=Verbatim(price.id),
+                    plan=other.name,
+                    provider=display_name(price.provider),
+                )
             )
 
 
@@ -151,30 +149,24 @@ async def _name(ports: Ports, plan: Plan, name: str) -> str:
     if plan.id and name == plan.name:
         return name
     if (hidden := find_unseen(name)) is not None:
-        raise Conflict(
-            f"This name holds a character that nobody can see (U+{ord(hidden):04X}), so members could not "
-            "tell it from another plan's. Type the name anew without it."
-        )
+        raise Conflict(Text("error.name_unseen", character=Verbatim(f"U+{ord(hidden):04X}")))
     if not 0 < len(name) <= NAME_LIMIT or not twin_key(name):
-        raise Conflict(f"A plan's name has 1 to {NAME_LIMIT} characters that can be seen.")
+        raise Conflict(Text("error.name_length", most=NAME_LIMIT))
     for other in await ports.ledger.load_plans(plan.guild_id):
         if other.id != plan.id and twin_key(other.name) == twin_key(name):
-            raise Conflict(
-                f"There is a plan called {other.name} already, and this name looks the same. Choose another "
-                "name."
-            )
+            raise Conflict(Text("error.name_taken", plan=other.name))
     return name
 
 
 def _bounded(description: str) -> str:
     if len(description) > DESCRIPTION_LIMIT:
-        raise Conflict(f"A plan's description has at most {DESCRIPTION_LIMIT} characters.")
+        raise Conflict(Text("error.description_length", most=DESCRIPTION_LIMIT))
     return description.strip()
 
 
 def _trial(days: int | None) -> int | None:
     if days is not None and not 0 <= days <= TRIAL_LIMIT:
-        raise Conflict(f"A trial lasts 0 to {TRIAL_LIMIT} days.")
+        raise Conflict(Text("error.trial_length", most=TRIAL_LIMIT))
     return days
 
 
@@ -185,14 +177,12 @@ def _roles(plan: Plan, edit: PlanUpdate) -> tuple[int, ...]:
     if not roles and edit.remove_role is None:
         return plan.role_ids  # all were deleted, and none is in their place yet
     if not roles:
-        raise Conflict("A plan needs at least one role. Add another one before you take this one out.")
+        raise Conflict(Text("error.plan_needs_role"))
     return tuple(roles)
 
 
 async def _fetch_price(ports: Ports, provider_name: str, price_id: str) -> Price:
     provider = ports.providers.get(provider_name)
     if provider is None:
-        raise Conflict(
-            f"{display_name(provider_name)} is not set up for this bot, so its prices cannot be used."
-        )
+        raise Conflict(Text("error.provider_not_set_up", provider=display_name(provider_name)))
     return await provider.fetch_price(price_id)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from billing.errors import Conflict
+from billing.model.texts import Text
 from billing.ports import Ports
 
-OVER = (
-    "This question is no longer open: it was decided, or asked anew, or nobody would lose roles any more. "
-    "/doctor shows how things stand."
-)
+OVER = Text("error.brake_over")
 
 
 async def release_brake(ports: Ports, guild_id: int, asked_at: int, by: int) -> int:

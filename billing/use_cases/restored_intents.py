@@ -14,10 +14,11 @@ from billing.model import (
     Payment,
     Subscription,
 )
+from billing.model.texts import Text
 from billing.ports import Ports, Provider, SyncResult
 from billing.use_cases.intent_fulfilment import is_fulfilled
 
-OUTCOME = "It was asked for before the bot's ledger was restored from a backup, so it was not done again."
+OUTCOME = Text("error.asked_before_restore")
 
 
 async def settle_unseen(ports: Ports, intent: Intent, subscription: Subscription) -> Intent:

@@ -141,7 +141,7 @@ async def _as_seen(
 ) -> list[AffectedSubscription]:
     """What it would stop as things stand, with the payments that were shown. A payment that was not shown is
     looked up when it is given back."""
-    unseen = "" if not order.refund else "The last payment was not looked up."
+    unseen = Text("error.payment_not_looked_up") if order.refund else ""
     shown = {one.subscription.key: (one.payment, one.fault) for one in seen}
     affected = []
     for one in await _load_affected(ports, order):

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from billing.errors import DiscordError
 from billing.model import Finding, Notice, Status, Subscription, UnboundPayers
+from billing.model.texts import Text
 from billing.ports import Ledger, Ports, Provider
 from billing.rules.access import plans_of
 
@@ -45,26 +46,9 @@ async def find_nobodys(
         sellers = await load_sellers(ledger, provider.name, provider.account)
         many = len(await load_nobodys(ledger, provider, guild_id)) if owner or sellers == [guild_id] else 0
         if many:
-            found.append(Finding("payers", False, nobodys_words(many, provider.title), NOBODYS_CURE))
+            says = Text("finding.nobodys", n=many, provider=provider.title)
+            found.append(Finding(Text("finding.what_payers"), False, says, Text("finding.nobodys_cure")))
     return found
-
-
-NOBODYS_CURE = (
-    "`/members link` gives each of them to its member. If it is nobody's, end it in the provider's dashboard."
-)
-
-
-def nobodys_words(many: int, title: str) -> str:
-    """How many, and what it means."""
-    if many == 1:
-        return (
-            f"One running subscription at {title} on this server's prices belongs to no member that the bot "
-            "knows, so it gives nobody a role."
-        )
-    return (
-        f"{many} running subscriptions at {title} on this server's prices belong to no member that the bot "
-        "knows, so they give nobody a role."
-    )
 
 
 async def tell_nobodys(ports: Ports, provider: Provider) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from billing.model import Linked, Notice, PayerProposed, UnboundPayers
 from billing.provider_names import display_name
-from billing.use_cases.unowned_subscriptions import NOBODYS_CURE, nobodys_words
 from cogs.core.components import ID_LIMIT
 from cogs.core.keys import key_text
 from cogs.views import layout
@@ -20,8 +19,8 @@ def unbound(notice: Notice, body: UnboundPayers, place: Audience) -> str:
     server, provider = escaped(place.server(notice.guild_id)), display_name(body.provider)
     return titled(
         tr("notice.unbound_title", server=server),
-        f"{nobodys_words(body.many, provider)} {tr('notice.unbound_why')}",
-        f"{NOBODYS_CURE} {tr('notice.unbound_doctor')}",
+        f"{tr('finding.nobodys', n=body.many, provider=provider)} {tr('notice.unbound_why')}",
+        f"{tr('finding.nobodys_cure')} {tr('notice.unbound_doctor')}",
     )
 
 

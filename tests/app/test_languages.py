@@ -70,6 +70,7 @@ async def test_the_owner_gets_notices_in_the_servers_language_until_they_use_the
 
 async def test_an_error_is_told_in_the_language_of_the_member_who_made_it(app: AppHarness) -> None:
     app.bob.user.locale = "de"
-    assert "Dafür brauchst du" in (await app.bob.run(app.guild, "doctor")).text
+    missing = {"plan": "Silver"}
+    assert "Diesen Plan gibt es" in (await app.bob.run(app.guild, "subscribe", missing)).text
     app.bob.user.locale = "en-GB"
-    assert "You need the Manage Server" in (await app.bob.run(app.guild, "doctor")).text
+    assert "no such plan" in (await app.bob.run(app.guild, "subscribe", missing)).text

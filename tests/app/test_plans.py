@@ -97,7 +97,7 @@ async def test_a_price_by_tiers_or_use_is_not_sold(app: AppHarness, change: dict
     app.stripe.world.get("price", app.price).update(change)
     options = {"name": "Gold", "role": app.gold, "stripe_price": app.price}
     refused = await app.cleo.run(app.guild, "plans add", options)
-    assert "has no one amount at Stripe" in refused.text
+    assert "has no fixed amount at Stripe" in refused.text
     assert "sells nothing yet" in (await app.cleo.run(app.guild, "plans list")).text
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 NOT_FOR_PEOPLE = {
     "debug", "info", "warning", "error", "exception", "critical", "log",
     "ValueError", "TypeError", "RuntimeError", "AssertionError", "KeyError", "compile", "getLogger",
+    "WorkOutcome", "put_off", "Change", "SyncResult",  # the log and the history
     "execute", "Counter", "Gauge", "Histogram", "setattr", "execution", "deprecated", "cast",
     "in_time", "_misread", "parse_decimal", "Verbatim",
 }  # fmt: skip

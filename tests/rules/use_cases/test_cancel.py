@@ -316,7 +316,7 @@ class TestRefused:
         paying.provider.account = "live"
         receipt = await cancel(paying.ports, MEMBER, make_key())
         assert is_open(receipt.intent)
-        assert "not connected" in plain_words(receipt.intent.outcome)
+        assert "isn't connected" in plain_words(receipt.intent.outcome)
         paying.provider.account = "test"
         await paying.pass_time(PATIENCE)
         assert (await paying.recorded()).ends_at is not None

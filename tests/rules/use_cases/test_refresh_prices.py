@@ -62,13 +62,13 @@ async def test_and_one_whose_product_was_archived(paying: World) -> None:
 async def test_a_price_of_nothing_is_not_sold_and_a_plan_that_has_one_goes_on(world: World) -> None:
     world.provider.prices["price_0"] = make_price("price_0", "prod_0", amount=0)
     free = PlanUpdate(name="Free", add_role=ROLE, price_ids={"stripe": "price_0"})
-    with pytest.raises(Conflict, match="costs nothing"):
+    with pytest.raises(Conflict, match=r"error.price_is_zero"):
         await add_plan(world.ports, GUILD, free, ADMIN)
     old = await world.add_plan()
     old = await world.ledger.record_plan(
         replace(old, prices=(world.provider.prices["price_0"],)), str(ADMIN), world.now
     )
-    with pytest.raises(Conflict, match="costs nothing"):
+    with pytest.raises(Conflict, match=r"error.price_is_zero"):
         await edit_plan(world.ports, GUILD, old.id, PlanUpdate(price_ids={"stripe": "price_0"}), ADMIN)
     renamed = await edit_plan(world.ports, GUILD, old.id, PlanUpdate(name="Still here"), ADMIN)
     assert renamed.prices[0].amount == 0

@@ -10,6 +10,7 @@ import pytest
 
 from billing.errors import Conflict, LedgerUnavailable, NotFound, ProviderUnavailable
 from billing.model import IntentKind, IntentState, Lifted, Money, Status
+from billing.model.texts import Text
 from billing.use_cases.cancel import PATIENCE, cancel
 from billing.use_cases.lift import lift
 from billing.use_cases.revoke import preview_revoke, revoke
@@ -110,7 +111,7 @@ class TestRefund:
         paying.provider.last_payment.clear()
         done = await revoke(paying.ports, replace(NOW, refund=True))
         assert done.intents[1].state is IntentState.FAILED
-        assert done.intents[1].outcome == "There was no payment to refund."
+        assert done.intents[1].outcome == Text("error.no_payment")
 
     async def test_a_refund_that_came_late_is_told_to_the_admins(self, paying: World) -> None:
         paying.provider.fail("*", ProviderUnavailable())
@@ -148,7 +149,7 @@ class TestLift:
     async def test_twice_is_too_late(self, paying: World) -> None:
         done = await revoke(paying.ports, make_order())
         await lift(paying.ports, GUILD, done.decision_id, ADMIN)
-        with pytest.raises(Conflict, match="already"):
+        with pytest.raises(Conflict, match=r"error.lifted_already"):
             await lift(paying.ports, GUILD, done.decision_id, ADMIN)
         assert paying.provider.count("resume") == 1
 

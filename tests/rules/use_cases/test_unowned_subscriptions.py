@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from billing.model import Item, Status, Subscription, UnboundPayers
+from billing.model.texts import Text
 from billing.use_cases.doctor import diagnose, find_key
 from billing.use_cases.sweep import sweep
 from i18n.plain import plain_words
@@ -27,7 +28,11 @@ async def swept(world: World) -> None:
 
 async def said(world: World, guild_id: int = GUILD, *, owner: bool = False) -> list[str]:
     found = await diagnose(world.ports, guild_id, owner=owner)
-    return [plain_words(finding.message) for finding in found if finding.what == "payers" and not finding.ok]
+    return [
+        plain_words(finding.message)
+        for finding in found
+        if finding.what == Text("finding.what_payers") and not finding.ok
+    ]
 
 
 @pytest.fixture
