@@ -1,4 +1,4 @@
-"""What admins see of a brake that is on, and what their buttons do."""
+"""The admins' view of a brake that is on, and the effect of their decision."""
 
 from __future__ import annotations
 

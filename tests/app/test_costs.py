@@ -1,4 +1,4 @@
-"""What each kind of event and each sweep costs in calls, held to the table in docs/operations.md."""
+"""The calls that each kind of event and each sweep causes, held to the table in docs/operations.md."""
 
 from __future__ import annotations
 
