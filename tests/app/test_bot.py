@@ -174,7 +174,7 @@ async def test_a_message_that_cannot_be_read_ends_the_connection_and_not_the_bot
         "The bot knows of no running subscription of yours"
         in (await app.bob.run(app.guild, "subscriptions")).text
     )
-    assert caplog.text.count("connecting anew") == 3
+    assert caplog.text.count("connecting again") == 3
 
 
 async def test_a_wrong_token(idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:

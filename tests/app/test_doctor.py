@@ -143,6 +143,6 @@ async def test_an_admin_cures_what_is_of_their_server(app: AppHarness) -> None:
     await app.bob.run(app.guild, "manage")
     (portal,) = app.stripe.world.tables["billing_portal.configuration"].values()
     portal["features"]["subscription_cancel"]["enabled"] = False
-    assert "Its settings were changed" in (await app.cleo.run(app.guild, "doctor")).text
+    assert "Somebody changed the portal's settings" in (await app.cleo.run(app.guild, "doctor")).text
     assert "mended" in (await app.cleo.run(app.guild, "doctor", {"fix": True})).text
     assert portal["features"]["subscription_cancel"]["enabled"]
