@@ -40,7 +40,7 @@ class Cycle:
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """What a plan charges and when.
+    """The charges of a plan and when they fall due.
 
     `cycles`: in the order in which they run. `fee`: the set-up fee in minor units. `tax`: percent, 0 where
     the prices include it. `bills_owed`: PayPal adds an unpaid amount to the next payment.
@@ -70,7 +70,7 @@ class Tariff:
         return with_percent(minor, self.tax, self.currency)
 
     def charge(self, cycle: Cycle, quantity: int = 1, shipping: int = 0) -> int | None:
-        """What one interval of a cycle costs with tax and shipping, in minor units; None for a tiered
+        """The cost of one interval of a cycle with tax and shipping, in minor units; None for a tiered
         price."""
         if cycle.free:
             return 0

@@ -84,7 +84,7 @@ class FakeProvider:
         self.silent = False  # no call is answered
         self.lost_answers = 0  # so many changes are made, and their answers lost
 
-    # What people and banks do
+    # Actions of people and banks
 
     def sell(self, amount: int, trial_days: int = 0) -> str:
         """A price a month, in euros; its id."""
@@ -286,7 +286,7 @@ class FakeProvider:
         """There is no place for it."""
 
     async def fetch_page(self, page_id: str) -> str | None:
-        """What was paid on it."""
+        """The subscription that was paid on this page; None while there is none."""
         self._ask()
         return next((one for one, sold in self._sold.items() if sold.session_id == page_id), None)
 
@@ -355,7 +355,7 @@ class FakeProvider:
         return [Finding("Fake webhook", ok, f"Notifications go to {self._webhook_url or 'nobody'}.", cure)]
 
     async def fix(self, what: str, plans: Sequence[Plan], webhook_url: str) -> None:
-        """Nothing here can be mended by itself."""
+        """Refuse everything: the fake has nothing that it can fix by itself."""
         raise ProviderRefused("There is nothing of that name to put right.")
 
     async def close(self) -> None:

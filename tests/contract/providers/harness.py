@@ -1,4 +1,4 @@
-"""What the suite needs of a provider's surroundings, so that a further provider joins with one class."""
+"""The surroundings that the contract tests need of a provider; a new provider adds one class."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Surroundings(Protocol):
         """Ids that the ledger would know; for a provider that lists nothing by itself."""
 
     def pay(self, url: str) -> None:
-        """What a person does on the payment page."""
+        """Pay on the payment page, as a person does."""
 
     async def settle(self) -> None:
         """Everything due has happened and was delivered."""

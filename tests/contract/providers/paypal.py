@@ -62,7 +62,7 @@ class PayPalSurroundings:
         self.server.faults.add("cut_before", times=None)
 
     def lose_answer_to_change(self) -> None:
-        # What carries a key of ours is asked again, and its answer lost again.
+        # The bot repeats requests with an idempotency key, so their answers are lost again, too.
         self.server.faults.add("cut_after", method="POST", times=3)
 
 

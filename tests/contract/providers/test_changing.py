@@ -1,5 +1,4 @@
-"""What every provider does on a portal_options, once however often it is asked, and says truly how it
-stands."""
+"""Every provider changes a subscription once, however often it is asked, and returns its true state."""
 
 from __future__ import annotations
 

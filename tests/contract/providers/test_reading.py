@@ -1,4 +1,4 @@
-"""What every provider tells: prices, subscriptions, notifications, payments, disputes."""
+"""Every provider reads the same: prices, subscriptions, notifications, payments, disputes."""
 
 from __future__ import annotations
 

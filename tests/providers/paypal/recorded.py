@@ -158,7 +158,7 @@ MONTH_PAID = _subscription(
     status_update_time="2019-07-14T12:49:54Z",
 )
 
-# What PayPal's webhook simulator sends (read 2024-07). A reversal's id is its own, under which PayPal keeps
+# As PayPal's webhook simulator sends it (read 2024-07). A reversal's id is its own, under which PayPal keeps
 # it as a refund; it names no sale.
 SALE_REVERSED: Obj = {
     "id": "WH-EXAMPLE000000001-EXAMPLE000000001",

@@ -97,7 +97,7 @@ class TestToken:
 
 
 class TestAgain:
-    """What fails fast is tried again where that is safe."""
+    """Fast failures are retried where that is safe."""
 
     @pytest.mark.parametrize("status", [500, 502, 503])
     async def test_a_question_is(self, fake: PayPalServer, api: Api, status: int) -> None:
@@ -105,7 +105,7 @@ class TestAgain:
         fake.faults.add("status", where, status=status, times=2)
         assert (await api.get(where))["status"] == "ACTIVE"
 
-    async def test_not_for_ever(self, fake: PayPalServer, api: Api) -> None:
+    async def test_retries_end_after_two(self, fake: PayPalServer, api: Api) -> None:
         where = plan_path(fake)
         fake.faults.add("status", where, status=500, times=3)
         with pytest.raises(ProviderUnavailable):
@@ -213,7 +213,7 @@ async def test_an_answer_has_its_bounds(odd: tuple[Api, list[str]], monkeypatch:
         await odd[0].get("/huge")
 
 
-async def test_nobody_there(clock: MovableClock) -> None:
+async def test_an_unreachable_server_is_unavailable(clock: MovableClock) -> None:
     api = Api(CLIENT, SECRET, "http://127.0.0.1:9", clock)
     with pytest.raises(ProviderUnavailable):
         await api.get(PLANS)
@@ -242,7 +242,7 @@ ERRORS: list[tuple[int, dict[str, Any], type[Exception]]] = [
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_key_at_fault_is_for_the_admins_to_mend(status: int) -> None:
+def test_refused_credentials_send_the_member_to_the_admins(status: int) -> None:
     found = translate(status, b"{}", "GET /x")
     assert found.user_message == KEY_AT_FAULT
     assert found.retry
@@ -289,7 +289,7 @@ def test_what_was_sent_is_not_quoted() -> None:
     assert str(translate(400, json.dumps(body).encode(), "GET /x")).endswith("GET /x: 400 OK_1 X")
 
 
-async def test_nothing_secret_reaches_a_log(
+async def test_no_secret_reaches_the_log(
     fake: PayPalServer, api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):

@@ -1,4 +1,4 @@
-"""What a subscription is said to be charged next is what the stand-in then takes."""
+"""The stand-in takes exactly the charge that the bot announced."""
 
 from __future__ import annotations
 

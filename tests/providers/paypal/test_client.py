@@ -1,4 +1,4 @@
-"""What the adapter asks of PayPal, beyond what every provider is held to."""
+"""The PayPal adapter's requests, as far as the contract tests of all providers do not cover them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def test_the_account_is_told_by_the_address(url: str, account: str) -> None:
         ("http://127.0.0.1:8099", "http://127.0.0.1:8099/myaccount/autopay/"),
     ],
 )
-async def test_the_way_to_manage(url: str, link: str, clock: MovableClock, fake: PayPalServer) -> None:
+async def test_the_manage_link_leads_to_automatic_payments(
+    url: str, link: str, clock: MovableClock, fake: PayPalServer
+) -> None:
     found = PayPalProvider("c", "s", ("H",), url, clock, ca_file=fake.ca_file)
     bought: Any = None
     assert await found.manage_link(bought, portal_options()) == link
@@ -173,7 +175,7 @@ async def test_a_page_that_nobody_agreed_on_has_no_customer(
 
 
 async def test_the_opaque_id_is_told_by_the_page_alone(fake: PayPalServer, provider: PayPalProvider) -> None:
-    """Who makes a subscription in a browser may write any custom_id into it."""
+    """Anybody who creates a subscription in a browser can write any custom_id into it."""
     bought = await buy(fake, provider)
     assert bought.checkout_id is None
     found = await provider.fetch_checkout(bought.key.id)

@@ -1,4 +1,4 @@
-"""What PayPal's list of events says, in the shapes that it has shown in public."""
+"""The adapter reads PayPal's list of events in every shape that PayPal has published."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_what_cannot_be_read_is_left_out(odd: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(("refused", "named"), [(True, "PAYPAL_WEBHOOK_ID"), (False, "PUBLIC_URL")])
-def test_the_fault_names_its_cure(*, refused: bool, named: str) -> None:
+def test_the_finding_about_missing_notifications_has_its_cure(*, refused: bool, named: str) -> None:
     fault = unheard(refused=refused)
     assert not fault.ok
     assert named in plain_words(fault.cure)

@@ -1,4 +1,4 @@
-"""What PayPal says of a payment that failed, as its Subscriptions API shows it."""
+"""The adapter reads a failed payment as PayPal's Subscriptions API shows it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ FAILED = {
 }
 
 
-def test_amount_reason_and_next_try() -> None:
+def test_a_failed_payment_has_amount_reason_and_next_try() -> None:
     said = map_failure({"billing_info": {"last_failed_payment": FAILED}})
     reason = Text("error.paypal.cannot_pay")
     assert said == Failure(Money(500, "eur"), reason, 1_796_464_800)
 
 
-def test_a_reason_that_is_not_known_is_left_out() -> None:
+def test_an_unknown_reason_of_a_failed_payment_is_left_out() -> None:
     failed = {"amount": FAILED["amount"], "time": FAILED["time"], "reason_code": "SOMETHING_NEW"}
     assert map_failure({"billing_info": {"last_failed_payment": failed}}) == Failure(Money(500, "eur"))
 
 
-def test_nothing_failed() -> None:
+def test_a_subscription_without_a_failed_payment_has_no_failure() -> None:
     assert map_failure({"billing_info": {}}) is None

@@ -194,7 +194,7 @@ def test_who_changed_to_a_plan_with_a_fee_keeps_what_was_paid() -> None:
 
 @pytest.mark.parametrize("status", ["ACTIVE", "SUSPENDED", "CANCELLED"])
 def test_who_changed_plans_is_known_by_their_last_payment(status: str) -> None:
-    """What it bought, the new plan cannot tell: the ledger knows the same payment from before."""
+    """The new plan cannot tell what the payment bought, but the ledger knows it from before."""
     later = START + 31 * DAY
     before = paid("5.0", later, cycle_executions=executed(2))
     known = mapped(subscription(billing_info=before), plan(cycle("5.00")), later)
@@ -224,7 +224,7 @@ def test_a_fee_out_of_the_list_of_payments_is_one_too() -> None:
 
 
 class TestCharges:
-    """What is charged from the next payment on."""
+    """The charges from the next payment on."""
 
     def test_the_price_alone_needs_no_word(self) -> None:
         assert mapped(subscription(), plan(cycle("5.00"))).terms == PLAIN
@@ -313,7 +313,7 @@ class TestOwnTerms:
 
 
 class TestRecorded:
-    """What PayPal has really answered."""
+    """Answers that PayPal has really given."""
 
     DOCUMENTED_START = moment("2019-04-10T07:00:00Z")
 

@@ -71,7 +71,7 @@ REMOVALS: dict[Removal, str] = {}
 
 
 def notices(kinds: str) -> Callable[[Removal], Removal]:
-    """What takes a guard away, and the kinds of forgery that get through then."""
+    """A change that removes a guard, and the kinds of forgery that get through without it."""
 
     def enter(removal: Removal) -> Removal:
         REMOVALS[removal] = kinds

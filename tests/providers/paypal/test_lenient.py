@@ -1,4 +1,4 @@
-"""What PayPal's documents leave open is taken either way: fields that are optional, ids of another look."""
+"""The adapter accepts everything that PayPal's documents leave open: optional fields, ids of other shapes."""
 
 from __future__ import annotations
 

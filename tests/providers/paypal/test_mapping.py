@@ -212,7 +212,7 @@ class TestFree:
 
 
 class TestPrice:
-    """What a plan costs."""
+    """The price of a plan."""
 
     def test_a_free_trial_is_told_in_days(self) -> None:
         price = map_price(trial_plan(14), "live", "P-2", "PROD-1")

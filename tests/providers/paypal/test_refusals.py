@@ -22,7 +22,7 @@ def told(status: int, *issues: str) -> str:
 
 
 @pytest.mark.parametrize("issue", TEXTS)
-def test_a_known_one_has_a_sentence_that_fits_a_card(issue: str) -> None:
+def test_each_known_refusal_has_a_text_that_fits_a_card(issue: str) -> None:
     sentence = told(422, "SOMETHING_ELSE", issue)
     assert sentence == plain_words(TEXTS[issue])
     assert len(sentence) <= TEXT_LIMIT
@@ -30,12 +30,12 @@ def test_a_known_one_has_a_sentence_that_fits_a_card(issue: str) -> None:
     assert any(order in sentence for order in ORDERS)
 
 
-def test_an_older_refusal_has_its_name_for_a_reason() -> None:
+def test_a_refusal_of_the_older_api_is_found_by_its_name() -> None:
     found = translate(400, b'{"name": "TRANSACTION_REFUSED"}', "POST /x")
     assert found.user_message == TEXTS["TRANSACTION_REFUSED"]
 
 
-def test_an_unknown_one_sends_to_the_admins() -> None:
+def test_an_unknown_refusal_sends_the_member_to_the_admins() -> None:
     assert told(422, "BRAND_NEW") == told(400) == plain_words(ProviderRefused.user_message)
     assert told(404, "INVALID_RESOURCE_ID") == plain_words(ProviderNotFound.user_message)
     for sentence in (plain_words(ProviderRefused.user_message), plain_words(ProviderNotFound.user_message)):

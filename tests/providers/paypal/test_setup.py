@@ -1,4 +1,4 @@
-"""What a check finds, and what a fix mends."""
+"""The check finds each fault of the set-up, and the fix repairs it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def wrong(findings: list[Finding]) -> list[Finding]:
     return found
 
 
-async def test_where_all_is_well_it_says_so(fake: PayPalServer, sink: Sink, provider: PayPalProvider) -> None:
+async def test_a_correct_paypal_setup_has_no_faults(
+    fake: PayPalServer, sink: Sink, provider: PayPalProvider
+) -> None:
     findings = await provider.check([await sold(fake, provider)], sink.url)
     assert wrong(findings) == []
     assert "no money moves" in plain_words(findings[0].message)
@@ -42,14 +44,18 @@ async def test_where_all_is_well_it_says_so(fake: PayPalServer, sink: Sink, prov
     ]
 
 
-async def test_wrong_credentials(fake: PayPalServer, sink: Sink, clock: MovableClock) -> None:
+async def test_wrong_paypal_credentials_are_the_only_finding(
+    fake: PayPalServer, sink: Sink, clock: MovableClock
+) -> None:
     other = PayPalProvider(CLIENT, "another", ("HOOK1",), fake.url, clock, ca_file=fake.ca_file)
     (finding,) = wrong(await other.check([], sink.url))
     assert "does not accept" in plain_words(finding.message)
     await other.close()
 
 
-async def test_a_webhook_that_is_not_there(fake: PayPalServer, sink: Sink, clock: MovableClock) -> None:
+async def test_a_missing_webhook_is_found_with_its_cure(
+    fake: PayPalServer, sink: Sink, clock: MovableClock
+) -> None:
     other = PayPalProvider(
         fake.client_id, fake.client_secret, ("8PT597110X687430L",), fake.url, clock, ca_file=fake.ca_file
     )
@@ -60,7 +66,9 @@ async def test_a_webhook_that_is_not_there(fake: PayPalServer, sink: Sink, clock
     await other.close()
 
 
-async def test_a_webhook_that_leads_elsewhere_is_turned(fake: PayPalServer, provider: PayPalProvider) -> None:
+async def test_the_fix_corrects_the_address_of_a_webhook(
+    fake: PayPalServer, provider: PayPalProvider
+) -> None:
     wanted = "https://dues.example.org/webhooks/paypal"
     (finding,) = wrong(await provider.check([], wanted))
     assert wanted in plain_words(finding.message)
@@ -69,7 +77,7 @@ async def test_a_webhook_that_leads_elsewhere_is_turned(fake: PayPalServer, prov
     assert wrong(await provider.check([], wanted)) == []
 
 
-async def test_a_webhook_that_lacks_events_gets_them_and_keeps_its_own(
+async def test_the_fix_adds_missing_events_to_the_webhook_and_keeps_others(
     fake: PayPalServer, sink: Sink, provider: PayPalProvider
 ) -> None:
     hook_of(fake)["event_types"] = [{"name": "CATALOG.PRODUCT.CREATED"}, {"name": EVENTS[0]}]
@@ -83,7 +91,7 @@ async def test_a_webhook_that_lacks_events_gets_them_and_keeps_its_own(
     assert names == {*EVENTS, "CATALOG.PRODUCT.CREATED"}
 
 
-async def test_an_address_that_paypal_does_not_take_is_explained(
+async def test_a_webhook_address_that_paypal_refuses_is_explained(
     fake: PayPalServer, provider: PayPalProvider
 ) -> None:
     with pytest.raises(ProviderRefused) as refused:
@@ -100,7 +108,7 @@ def test_every_event_is_one_that_paypal_sends() -> None:
     assert list(EVENTS) == sorted(EVENTS)
 
 
-async def test_an_application_that_may_not_look_at_disputes(
+async def test_a_missing_permission_for_disputes_is_a_finding(
     fake: PayPalServer, sink: Sink, provider: PayPalProvider
 ) -> None:
     fake.faults.add("status", "/v1/customer/disputes", status=403, times=1)
@@ -108,7 +116,9 @@ async def test_an_application_that_may_not_look_at_disputes(
     assert "disputes" in plain_words(finding.message)
 
 
-async def test_plans_that_cannot_be_sold(fake: PayPalServer, sink: Sink, provider: PayPalProvider) -> None:
+async def test_a_plan_that_cannot_be_sold_is_a_finding(
+    fake: PayPalServer, sink: Sink, provider: PayPalProvider
+) -> None:
     plan = await sold(fake, provider, trials=[("0", "DAY", 7)])
     (price,) = plan.prices
 
@@ -128,7 +138,7 @@ async def test_plans_that_cannot_be_sold(fake: PayPalServer, sink: Sink, provide
     assert "switched off" in await fault(plan)
 
 
-async def test_what_is_removed_or_sold_elsewhere_is_not_looked_at(
+async def test_removed_plans_and_plans_of_other_providers_are_not_checked(
     sink: Sink, provider: PayPalProvider
 ) -> None:
     gone = Price("paypal", "sandbox", "P-NONE", "PROD-1", 500, "usd", "month")
@@ -139,7 +149,9 @@ async def test_what_is_removed_or_sold_elsewhere_is_not_looked_at(
     assert wrong(await provider.check(plans, sink.url)) == []
 
 
-async def test_an_outage_is_a_finding(fake: PayPalServer, sink: Sink, provider: PayPalProvider) -> None:
+async def test_an_outage_of_paypal_is_a_finding(
+    fake: PayPalServer, sink: Sink, provider: PayPalProvider
+) -> None:
     await fake.go_down()
     (finding,) = wrong(await provider.check([], sink.url))
     assert "check failed" in plain_words(finding.message)
@@ -158,7 +170,7 @@ async def test_an_outage_is_a_finding(fake: PayPalServer, sink: Sink, provider: 
 @pytest.mark.parametrize(
     ("status", "cure"), [(403, "switch on"), (400, "PAYPAL_API_URL"), (503, "status.com")]
 )
-async def test_a_look_that_fails_keeps_what_the_others_found(
+async def test_a_failed_check_keeps_the_findings_of_the_others(
     fake: PayPalServer, sink: Sink, provider: PayPalProvider, where: str, what: str, status: int, cure: str
 ) -> None:
     plan = await sold(fake, provider)

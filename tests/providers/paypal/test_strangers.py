@@ -100,7 +100,7 @@ async def test_true_ones_cost_nothing_however_often_certificates_change(
 
 async def test_a_proven_certificate_outlives_the_process(fake: PayPalServer, clock: MovableClock) -> None:
     """The first notification after a start is believed at once, though strangers came first and PayPal's
-    certificates cannot be had."""
+    certificates cannot be fetched."""
     book = Notebook()
     first = provider_at(fake, clock, kept=book)
     assert await outcome(first, signed(fake, BODY), clock) == "believed"

@@ -1,4 +1,4 @@
-"""Who a notification comes from. Every forgery that the stand-in knows is refused, none leads anywhere."""
+"""PayPal's notifications are verified: every forgery that the stand-in can make is refused."""
 
 from __future__ import annotations
 

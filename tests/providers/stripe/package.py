@@ -1,4 +1,4 @@
-"""What the stripe package's own types say."""
+"""The stripe package's own types."""
 
 from __future__ import annotations
 

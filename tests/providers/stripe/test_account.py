@@ -38,19 +38,19 @@ def asked(there: StripeSurroundings) -> int:
     return sum(exchange.path == "/v1/account" for exchange in there.server.exchanges)
 
 
-async def test_an_event_that_names_the_own_account_is_taken(there: StripeSurroundings, home: str) -> None:
+async def test_an_event_of_the_own_account_is_accepted(there: StripeSurroundings, home: str) -> None:
     assert await taken(there, context=home)
     assert await taken(there, context=home, account=home)
     assert await taken(there, context=f"acct_platform/{home}")
     assert asked(there) == 1, "once for all events"
 
 
-async def test_an_event_that_names_none_asks_nothing(there: StripeSurroundings) -> None:
+async def test_an_event_without_an_account_needs_no_request(there: StripeSurroundings) -> None:
     assert await taken(there)
     assert asked(there) == 0
 
 
-async def test_other_accounts_are_passed_over_and_named(
+async def test_events_of_other_accounts_are_ignored_and_the_accounts_named(
     there: StripeSurroundings, home: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert not await taken(there, context="acct_other")
@@ -69,7 +69,7 @@ async def test_other_accounts_are_passed_over_and_named(
 
 
 @pytest.mark.parametrize("status", [403, 500])
-async def test_while_the_own_account_is_unknown_an_organisation_s_events_are_taken(
+async def test_while_the_own_account_is_unknown_an_organisations_events_are_accepted(
     there: StripeSurroundings, status: int
 ) -> None:
     there.server.faults.add("status", "/v1/account", status=status, times=None)
@@ -81,7 +81,7 @@ async def test_while_the_own_account_is_unknown_an_organisation_s_events_are_tak
     assert not await taken(there, context="acct_any")
 
 
-async def test_an_organisation_s_destination_is_no_missing_endpoint(
+async def test_with_an_organisations_destination_no_endpoint_is_missing(
     there: StripeSurroundings, home: str
 ) -> None:
     await taken(there, context=home)

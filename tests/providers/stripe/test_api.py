@@ -86,7 +86,7 @@ async def test_a_proxy_s_page_is_no_answer_of_stripe_s(
 
 
 @pytest.mark.parametrize("error", ["Service Unavailable", ["no"], None, 7, {"message": 7, "code": ["x"]}])
-async def test_a_refusal_in_other_words_than_stripe_s_is_no_fault_of_the_program(
+async def test_an_error_of_another_shape_than_stripes_is_misread(
     responder: Responder, stripe_at: StripeProvider, error: object
 ) -> None:
     for status in (400, 404, 502):
@@ -97,7 +97,7 @@ async def test_a_refusal_in_other_words_than_stripe_s_is_no_fault_of_the_program
 
 
 @pytest.mark.parametrize("odd", [None, "sub_9", 7, {"id": 7}, {"id": ["sub_9"], "status": "active"}])
-async def test_what_cannot_be_read_in_a_list_keeps_no_other_from_being_read(
+async def test_an_unreadable_subscription_does_not_stop_the_list(
     responder: Responder, stripe_at: StripeProvider, odd: object
 ) -> None:
     responder.say("GET /v1/subscriptions", listed(odd, subscription()))
@@ -123,14 +123,14 @@ async def test_an_answer_cut_short_is_unavailable() -> None:
     await server.wait_closed()
 
 
-async def test_what_fails_fast_is_tried_again(responder: Responder, stripe_at: StripeProvider) -> None:
+async def test_fast_failures_are_retried(responder: Responder, stripe_at: StripeProvider) -> None:
     responder.refuse(PRICE, 500)
     responder.say(PRICE, price())
     assert (await stripe_at.fetch_price("price_gold")).id == "price_gold"
     assert len(responder.asked) == 2
 
 
-async def test_a_change_is_tried_again_under_its_own_key(
+async def test_a_change_is_retried_under_its_idempotency_key(
     responder: Responder, stripe_at: StripeProvider
 ) -> None:
     responder.say("GET /v1/subscriptions/sub_1", subscription())
@@ -175,7 +175,9 @@ def calls() -> list[Callable[[StripeSurroundings], Awaitable[object]]]:
     ]
 
 
-async def test_no_call_outlasts_its_time(there: StripeSurroundings, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_stripe_method_ends_within_its_time_limit(
+    there: StripeSurroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(providers.base, "CALL_SECONDS", 0.2)
     there.server.faults.add("hang_before", times=None)
     outcomes = await asyncio.gather(*(call(there) for call in calls()), return_exceptions=True)
@@ -235,7 +237,7 @@ async def test_disputes_are_listed_with_one_call_a_page(
     assert [asked.params.get("starting_after") for asked in responder.asked] == [None, "dp_1"]
 
 
-async def test_the_failure_of_a_page_is_told(responder: Responder, stripe_at: StripeProvider) -> None:
+async def test_a_failing_page_raises_its_error(responder: Responder, stripe_at: StripeProvider) -> None:
     what = "GET /v1/subscriptions"
     responder.say(what, listed(subscription(), more=True))
     responder.refuse(what, 429)
@@ -245,7 +247,9 @@ async def test_the_failure_of_a_page_is_told(responder: Responder, stripe_at: St
         await anext(listing)
 
 
-async def test_an_invoice_that_was_deleted_is_none(responder: Responder, stripe_at: StripeProvider) -> None:
+async def test_a_deleted_invoice_is_treated_as_absent(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
     responder.say("GET /v1/subscriptions/sub_1", subscription(status="past_due", latest_invoice="in_1"))
     responder.refuse("GET /v1/invoices/in_1", 404, code="resource_missing", param="invoice")
     found = await stripe_at.fetch_subscription("sub_1")

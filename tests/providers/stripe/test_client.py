@@ -1,4 +1,4 @@
-"""What is Stripe's own: schedules, the portal's way to cancel, pauses, odd payments, shapes of events."""
+"""Stripe's own behaviour: schedules, cancelling in the portal, pauses, odd payments, shapes of events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.providers.stripe.responder import Responder
 from tests.providers.stripe.samples import NOW, invoice, item, listed, price, subscription
 
 
-def test_the_key_s_prefix_says_the_mode() -> None:
+def test_the_prefix_of_the_key_decides_the_mode() -> None:
     assert [account_of(key) for key in ("sk_live_x", "rk_live_x", "sk_test_x", "rk_test_x", "x")] == [
         "live", "live", "test", "test", "test",
     ]  # fmt: skip
@@ -44,7 +44,7 @@ async def put_under_schedule(there: StripeSurroundings, bought: Subscription) ->
 
 
 @pytest.mark.parametrize("change", ["cancel_at_period_end", "cancel_now"])
-async def test_a_schedule_is_let_go_before_the_end_is_set(there: StripeSurroundings, change: str) -> None:
+async def test_cancelling_releases_the_schedule_first(there: StripeSurroundings, change: str) -> None:
     bought = await buy(there)
     schedule = await put_under_schedule(there, bought)
     after = await getattr(there.provider, change)(bought, "intent-1")
@@ -52,7 +52,7 @@ async def test_a_schedule_is_let_go_before_the_end_is_set(there: StripeSurroundi
     assert there.server.world.get("subscription_schedule", schedule)["status"] == "released"
 
 
-async def test_a_schedule_stays_where_nothing_is_to_be_changed(there: StripeSurroundings) -> None:
+async def test_a_schedule_stays_where_nothing_changes(there: StripeSurroundings) -> None:
     bought = await buy(there)
     schedule = await put_under_schedule(there, bought)
     after = await there.provider.resume(bought, "intent-1")
@@ -61,7 +61,7 @@ async def test_a_schedule_stays_where_nothing_is_to_be_changed(there: StripeSurr
     assert there.server.world.get("subscription_schedule", schedule)["status"] == "active"
 
 
-async def test_what_was_cancelled_in_the_portal_is_seen_and_can_be_resumed(there: StripeSurroundings) -> None:
+async def test_a_subscription_cancelled_in_the_portal_can_be_resumed(there: StripeSurroundings) -> None:
     bought = await buy(there)
     link = await there.provider.manage_link(bought, portal_options(bought.price))
     there.server.portal_cancel(link, bought.key.id)
@@ -71,7 +71,7 @@ async def test_what_was_cancelled_in_the_portal_is_seen_and_can_be_resumed(there
     assert await there.provider.resume(seen, "intent-2") == bought
 
 
-async def test_a_far_end_is_brought_forward_to_the_period_s(there: StripeSurroundings) -> None:
+async def test_cancelling_moves_a_later_end_to_the_end_of_the_period(there: StripeSurroundings) -> None:
     bought = await buy(there)
     assert bought.period_end is not None
     there.server.dashboard.change(bought.key.id, {"cancel_at": bought.period_end + 300 * DAY})
@@ -81,7 +81,9 @@ async def test_a_far_end_is_brought_forward_to_the_period_s(there: StripeSurroun
     assert cancelled.ends_at == bought.period_end
 
 
-async def test_one_that_was_never_paid_ends_at_once(responder: Responder, stripe_at: StripeProvider) -> None:
+async def test_cancelling_a_subscription_that_was_never_paid_ends_it_at_once(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
     what = "/v1/subscriptions/sub_1"
     responder.say(f"GET {what}", subscription(status="incomplete"))
     responder.say(f"DELETE {what}", subscription(status="canceled", ended_at=NOW))
@@ -89,7 +91,7 @@ async def test_one_that_was_never_paid_ends_at_once(responder: Responder, stripe
     assert (await stripe_at.cancel_at_period_end(found, "intent-1")).status is Status.ENDED
 
 
-async def test_not_found_on_ending_is_believed_only_of_what_has_ended(
+async def test_not_found_on_ending_is_accepted_only_for_an_ended_subscription(
     responder: Responder, stripe_at: StripeProvider
 ) -> None:
     what = "/v1/subscriptions/sub_1"
@@ -104,7 +106,7 @@ async def test_not_found_on_ending_is_believed_only_of_what_has_ended(
     assert (await stripe_at.cancel_now(found, "intent-1")).status is Status.ENDED
 
 
-async def test_who_need_not_pay_for_a_time_has_access_all_the_same(there: StripeSurroundings) -> None:
+async def test_paused_collection_keeps_access(there: StripeSurroundings) -> None:
     bought = await buy(there)
     there.server.dashboard.pause(bought.key.id, "void")
     there.clock.advance(40 * DAY)
@@ -131,7 +133,7 @@ async def test_a_moved_renewal_and_a_changed_price_are_seen(there: StripeSurroun
     assert (seen.price.id, seen.price.amount, seen.period_end) == (silver["id"], 900, moved)
 
 
-async def test_a_checkout_carries_what_the_owner_may_rely_on(there: StripeSurroundings) -> None:
+async def test_a_checkout_session_has_the_documented_fields(there: StripeSurroundings) -> None:
     gold = await there.provider.fetch_price(there.sell())
     await there.provider.start_checkout(order(gold, trial_days=3))
     (asked,) = [e.given for e in there.server.exchanges if e.path == "/v1/checkout/sessions"]
@@ -153,14 +155,14 @@ async def test_a_checkout_carries_what_the_owner_may_rely_on(there: StripeSurrou
     }
 
 
-async def test_without_a_trial_none_is_named(there: StripeSurroundings) -> None:
+async def test_a_checkout_without_a_trial_names_none(there: StripeSurroundings) -> None:
     gold = await there.provider.fetch_price(there.sell())
     await there.provider.start_checkout(order(gold))
     (asked,) = [e.given for e in there.server.exchanges if e.path == "/v1/checkout/sessions"]
     assert "trial_period_days" not in asked["subscription_data"]
 
 
-async def test_a_customer_whom_stripe_does_not_take_is_left_out(
+async def test_a_customer_that_stripe_refuses_is_left_out_of_the_checkout(
     responder: Responder, stripe_at: StripeProvider
 ) -> None:
     what = "POST /v1/checkout/sessions"
@@ -179,7 +181,7 @@ async def test_a_customer_whom_stripe_does_not_take_is_left_out(
 
 
 @pytest.mark.parametrize("status", [401, 403, 402])
-async def test_a_refusal_that_is_not_about_the_customer_is_told(
+async def test_a_checkout_refused_for_another_reason_raises_it(
     responder: Responder, stripe_at: StripeProvider, status: int
 ) -> None:
     responder.say("GET /v1/prices/price_gold", price())
@@ -190,7 +192,7 @@ async def test_a_refusal_that_is_not_about_the_customer_is_told(
     assert sum(asked.method == "POST" for asked in responder.asked) == 1
 
 
-async def test_further_items_are_fetched(responder: Responder, stripe_at: StripeProvider) -> None:
+async def test_further_pages_of_items_are_fetched(responder: Responder, stripe_at: StripeProvider) -> None:
     responder.say("GET /v1/subscriptions/sub_1", subscription(items=listed(item(), more=True)))
     responder.say("GET /v1/subscription_items", listed(item(), item(id="si_2", price=price(id="price_2"))))
     found = await stripe_at.fetch_subscription("sub_1")
@@ -222,7 +224,7 @@ async def test_the_last_payment_is_the_last_above_zero(there: StripeSurroundings
     assert payment.amount == 500
 
 
-async def test_an_invoice_of_nothing_was_no_payment(responder: Responder, stripe_at: StripeProvider) -> None:
+async def test_an_invoice_over_zero_is_not_a_payment(responder: Responder, stripe_at: StripeProvider) -> None:
     found = await mapped(responder, stripe_at)
     free = invoice(id="in_2", status="paid", amount_paid=0)
     responder.say("GET /v1/invoices", listed(free, invoice(status="paid")))
@@ -251,7 +253,9 @@ def charge(**changes: Any) -> dict[str, Any]:
     return {**plain, "amount_refunded": 0, "payment_intent": None, **changes}
 
 
-async def test_a_lone_charge_is_a_payment_too(responder: Responder, stripe_at: StripeProvider) -> None:
+async def test_a_charge_without_a_payment_intent_is_a_payment(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
     found = await mapped(responder, stripe_at)
     responder.say("GET /v1/invoices", listed(invoice(status="paid")))
     responder.say(
@@ -282,14 +286,18 @@ async def test_a_refund_that_stripe_refuses_is_explained(
     assert code in str(met.value)
 
 
-async def test_a_refund_made_meanwhile_is_no_error(responder: Responder, stripe_at: StripeProvider) -> None:
+async def test_a_refund_made_in_the_meantime_is_no_error(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
     responder.say("GET /v1/charges/ch_1", charge())
     responder.say("GET /v1/charges/ch_1", charge(amount_refunded=500))
     responder.refuse("POST /v1/refunds", 400, code="charge_already_refunded")
     assert (await stripe_at.refund(Payment("ch_1", 500, 0, "eur", NOW), "intent-1")).refunded == 500
 
 
-async def test_a_refund_that_failed_is_said_to_have(responder: Responder, stripe_at: StripeProvider) -> None:
+async def test_a_failed_refund_is_refused_with_a_text(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
     responder.say("GET /v1/charges/ch_1", charge())
     responder.say("POST /v1/refunds", {"id": "re_1", "object": "refund", "status": "failed"})
     with pytest.raises(ProviderRefused, match="refund_failed"):
@@ -321,7 +329,7 @@ async def test_each_subject_leads_to_its_subscription(
 
 
 @pytest.mark.parametrize("kind", ["price", "product", "payout"])
-async def test_other_subjects_lead_nowhere(
+async def test_subjects_of_other_kinds_lead_to_no_subscription(
     responder: Responder, stripe_at: StripeProvider, kind: str
 ) -> None:
     assert await stripe_at.locate(Subject(kind, "x_1")) == []
@@ -337,7 +345,7 @@ async def test_a_dispute_of_a_lone_charge_is_followed_through_its_charge(
     assert await stripe_at.fetch_dispute("dp_1") == ("sub_1", DisputeState.LOST)
 
 
-async def test_a_dispute_of_something_else_is_nobody_s(
+async def test_a_dispute_about_another_payment_has_no_subscription(
     responder: Responder, stripe_at: StripeProvider
 ) -> None:
     responder.say("GET /v1/disputes/dp_1", {"object": "dispute", "payment_intent": "pi_9", "status": "won"})
@@ -351,7 +359,7 @@ async def test_an_unknown_price_is_explained(there: StripeSurroundings) -> None:
     assert "price_" in plain_words(met.value.user_message)
 
 
-async def test_each_answer_costs_as_few_calls_as_it_can(there: StripeSurroundings) -> None:
+async def test_each_method_makes_no_more_calls_than_needed(there: StripeSurroundings) -> None:
     bought = await buy(there)
     link_options = portal_options(bought.price)
     await there.provider.manage_link(bought, link_options)

@@ -1,4 +1,4 @@
-"""What decides a charge is fetched with each look, as far as the key may read it."""
+"""Everything that decides a charge is fetched with a subscription, as far as the key may read it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ async def discounted(there: StripeSurroundings, **coupon: Any) -> Subscription:
 
 
 @pytest.mark.parametrize("limited", [False, True])
-async def test_a_list_shows_the_same_as_a_look(there: StripeSurroundings, limited: bool) -> None:
+async def test_a_listed_subscription_equals_a_fetched_one(there: StripeSurroundings, limited: bool) -> None:
     product = there.server.add_product("Other")["id"]
     found = await discounted(there, **({"applies_to": {"products": [product]}} if limited else {}))
     assert [s async for s in there.provider.list_subscriptions()] == [found]
     assert bool(found.terms.discounts) is not limited
 
 
-async def test_a_coupon_is_looked_up_once(there: StripeSurroundings) -> None:
+async def test_each_coupon_is_fetched_once(there: StripeSurroundings) -> None:
     bought = await buy(there)
     item = there.server.world.by_id[bought.key.id]["items"]["data"][0]["id"]
     coupon = there.server.add_code("CODE", percent_off=50, duration="forever")["id"]
@@ -43,7 +43,7 @@ async def test_a_coupon_is_looked_up_once(there: StripeSurroundings) -> None:
     assert paths(there).count(f"/v1/coupons/{coupon}") == 1
 
 
-async def test_a_key_that_may_not_read_coupons_sees_the_rest_and_no_sum(there: StripeSurroundings) -> None:
+async def test_without_permission_for_coupons_only_the_charge_is_unknown(there: StripeSurroundings) -> None:
     found = await discounted(there)
     there.server.faults.add("status", f"/v1/subscriptions/{found.key.id}", status=403, times=1)
     seen = await there.provider.fetch_subscription(found.key.id)
@@ -57,7 +57,7 @@ async def test_a_key_that_may_not_read_coupons_sees_the_rest_and_no_sum(there: S
     assert await there.provider.fetch_subscription(found.key.id) == found
 
 
-async def test_a_list_that_may_not_be_shown_whole_is_shown_bare(there: StripeSurroundings) -> None:
+async def test_without_permission_to_expand_the_list_comes_without_details(there: StripeSurroundings) -> None:
     found = await discounted(there)
     there.server.faults.add("status", "/v1/subscriptions", status=403, times=1)
     (listed,) = [s async for s in there.provider.list_subscriptions()]

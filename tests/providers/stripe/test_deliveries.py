@@ -1,4 +1,4 @@
-"""What Stripe delivers, as the adapter reads it."""
+"""The adapter reads Stripe's deliveries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.contract.providers.stripe import StripeSurroundings
 
 
 @pytest.mark.parametrize("shape", ["thin", "2024-06-20", "2020-08-27"])
-async def test_deliveries_of_any_shape_ring(there: StripeSurroundings, shape: str) -> None:
+async def test_stripe_deliveries_of_every_shape_are_accepted(there: StripeSurroundings, shape: str) -> None:
     there.server.delivery_faults.thin = shape == "thin"
     there.server.delivery_faults.shape = None if shape == "thin" else shape
     bought = await buy(there)
@@ -22,7 +22,7 @@ async def test_deliveries_of_any_shape_ring(there: StripeSurroundings, shape: st
     assert rung == {bought.key.id}
 
 
-async def test_a_secret_being_rotated_still_fits(there: StripeSurroundings) -> None:
+async def test_both_webhook_secrets_work_during_a_rotation(there: StripeSurroundings) -> None:
     there.server.dashboard.rotate_secret(there.endpoint["id"])
     await buy(there)
     assert there.arrived
@@ -30,7 +30,7 @@ async def test_a_secret_being_rotated_still_fits(there: StripeSurroundings) -> N
         assert await there.provider.authenticate(body, headers, there.clock.now())
 
 
-async def test_an_owner_s_live_events_do_not_reach_a_test_ledger(there: StripeSurroundings) -> None:
+async def test_live_events_are_ignored_in_test_mode(there: StripeSurroundings) -> None:
     await buy(there)
     body, headers = there.arrived[-1]
     live = StripeProvider("sk_live_1", (there.endpoint["secret"],), there.server.url, there.clock)

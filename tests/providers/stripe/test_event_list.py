@@ -1,4 +1,4 @@
-"""What Stripe's list of events says, in the shapes that it has shown in public."""
+"""The adapter reads Stripe's list of events in every shape that Stripe has published."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ NEW_INVOICE = {
 ONE_OFF = {**NEW_INVOICE, "data": {"object": {"id": "in_1", "object": "invoice", "parent": None}}}
 
 
-def test_an_event_of_a_kind_that_nobody_needs_has_no_subject() -> None:
+def test_an_event_of_an_unneeded_type_has_no_subject() -> None:
     event = read_listed(SETUP_INTENT, "test")
     assert event is not None
     assert event.subject is None
@@ -97,7 +97,7 @@ def test_an_invoice_of_any_version_leads_to_its_subscription(
     )
 
 
-def test_an_invoice_without_a_subscription_is_nobody_s() -> None:
+def test_an_invoice_without_a_subscription_has_no_subject() -> None:
     event = read_listed(ONE_OFF, "test")
     assert event is not None
     assert event.subject is None
@@ -107,17 +107,19 @@ def test_an_invoice_without_a_subscription_is_nobody_s() -> None:
     "odd",
     [{}, {**NEW_INVOICE, "account": "acct_1"}, {**NEW_INVOICE, "id": 5}, {**NEW_INVOICE, "created": None}],
 )
-def test_what_is_another_account_s_or_cannot_be_read_is_left_out(odd: dict[str, object]) -> None:
+def test_events_of_other_accounts_and_unreadable_ones_are_left_out_of_the_list(
+    odd: dict[str, object],
+) -> None:
     assert read_listed(odd, "test") is None
 
 
-def test_one_call_asks_for_kinds_that_the_endpoint_is_to_send() -> None:
+def test_one_call_lists_the_event_types_that_the_endpoint_sends() -> None:
     assert set(EVENTS) >= RELEVANT_EVENTS
     assert len(RELEVANT_EVENTS) <= 20
 
 
 @pytest.mark.parametrize(("refused", "named"), [(True, "STRIPE_WEBHOOK_SECRET"), (False, "PUBLIC_URL")])
-def test_the_fault_names_its_cure(*, refused: bool, named: str) -> None:
+def test_the_finding_about_missing_notifications_has_its_cure(*, refused: bool, named: str) -> None:
     fault = unheard(refused=refused)
     assert not fault.ok
     assert named in plain_words(fault.cure)

@@ -29,7 +29,7 @@ async def refund(provider: Provider, bought: Subscription) -> None:
 
 
 def under(there: StripeSurroundings, key: str) -> str:
-    """What Stripe was asked for under this key."""
+    """The request that Stripe received under this idempotency key."""
     return there.server._api.keys.saved[key].request[0]
 
 

@@ -30,7 +30,7 @@ from tests.providers.stripe.samples import MONTH, NOW, invoice, item, listed, pr
 END = NOW + MONTH
 
 
-def test_a_subscription_is_read_whole() -> None:
+def test_every_field_of_a_stripe_subscription_is_mapped() -> None:
     found = map_subscription(subscription(), "test")
     assert found.key == SubscriptionKey("stripe", "test", "sub_1")
     assert (found.customer_id, found.checkout_id, found.created_at) == ("cus_1", "opaque", NOW)
@@ -44,12 +44,12 @@ def test_a_subscription_is_read_whole() -> None:
 
 
 @pytest.mark.parametrize(("raw", "status"), STATUS.items())
-def test_each_status_of_stripe_s_is_one_of_ours(raw: str, status: Status) -> None:
+def test_each_stripe_status_maps_to_a_status(raw: str, status: Status) -> None:
     found = map_subscription(subscription(status=raw), "test")
     assert (found.status, found.provider_status) == (status, raw)
 
 
-def test_a_status_that_nobody_foresaw_is_kept_as_it_is() -> None:
+def test_an_unknown_stripe_status_maps_to_unknown_and_is_kept_verbatim() -> None:
     found = map_subscription(subscription(status="resting"), "test")
     assert (found.status, found.provider_status) == (Status.UNKNOWN, "resting")
 
@@ -66,11 +66,11 @@ def test_a_status_that_nobody_foresaw_is_kept_as_it_is() -> None:
         ({"cancel_at_period_end": True, "cancel_at": END, "status": "canceled", "ended_at": END}, None),
     ],
 )
-def test_a_scheduled_end_is_seen_however_it_was_set(changes: dict[str, Any], ends_at: int | None) -> None:
+def test_a_scheduled_end_is_read_however_it_was_set(changes: dict[str, Any], ends_at: int | None) -> None:
     assert map_subscription(subscription(**changes), "test").ends_at == ends_at
 
 
-def test_the_period_is_that_of_the_item_that_is_paid_longest() -> None:
+def test_the_item_that_is_paid_longest_decides_the_period() -> None:
     yearly = item(id="si_2", current_period_start=NOW - 5, current_period_end=NOW + 12 * MONTH)
     found = map_subscription(subscription(items=listed(item(), yearly, item(id="si_3"))), "test")
     assert (found.period_start, found.period_end) == (NOW - 5, NOW + 12 * MONTH)
@@ -93,7 +93,7 @@ def test_a_running_subscription_without_a_period_is_misread(status: str) -> None
 
 
 @pytest.mark.parametrize("status", ["incomplete", "canceled", "paused", "unpaid"])
-def test_one_that_does_not_run_needs_no_period(status: str) -> None:
+def test_an_ended_subscription_needs_no_period(status: str) -> None:
     assert map_subscription(subscription(status=status, items=listed(bare_item())), "test").period_end is None
 
 
@@ -109,14 +109,14 @@ def test_one_that_does_not_run_needs_no_period(status: str) -> None:
         (None, None),
     ],
 )
-def test_a_payment_is_owed_since_its_open_invoice(latest: Any, since: int | None) -> None:
+def test_a_payment_is_overdue_since_its_open_invoice(latest: Any, since: int | None) -> None:
     found = map_subscription(subscription(status="past_due", latest_invoice=latest), "test")
     assert found.unpaid_since == since
     assert map_subscription(subscription(latest_invoice=latest), "test").unpaid_since is None
 
 
 @pytest.mark.parametrize("behavior", ["void", "keep_as_draft", "mark_uncollectible"])
-def test_a_pause_of_payments_is_none_of_the_service(behavior: str) -> None:
+def test_pausing_collection_does_not_pause_access(behavior: str) -> None:
     paused = subscription(pause_collection={"behavior": behavior, "resumes_at": None})
     found = map_subscription(paused, "test")
     assert found.terms == Terms(paused=True)
@@ -155,7 +155,7 @@ BY_USE = {"recurring": {"interval": "month", "interval_count": 1, "usage_type": 
 
 
 @pytest.mark.parametrize("changes", [BY_TIERS, BY_USE])
-def test_a_price_by_tiers_or_use_has_no_one_amount(changes: dict[str, Any]) -> None:
+def test_a_tiered_or_metered_price_has_no_fixed_amount(changes: dict[str, Any]) -> None:
     assert map_price(price(**changes), "test").amount is None
     mixed = subscription(items=listed(item(), item(id="si_2", price=price(**changes))))
     assert map_subscription(mixed, "test").total is None
@@ -168,7 +168,7 @@ def test_a_trial_and_a_longer_interval_are_read() -> None:
     assert (found.active, found.account) == (False, "live")
 
 
-def test_a_price_that_is_paid_once_is_refused_in_words() -> None:
+def test_a_one_time_price_is_refused_with_a_text() -> None:
     with pytest.raises(ProviderRefused, match="one_time") as refused:
         map_price(price(type="one_time", recurring=None), "test")
     assert "recurring" in plain_words(refused.value.user_message)
@@ -193,7 +193,7 @@ NEEDED = [
 
 @pytest.mark.parametrize("where", NEEDED, ids=lambda where: ".".join(map(str, where)))
 @pytest.mark.parametrize("how", ["gone", "null", "odd"])
-def test_what_is_missing_is_named(where: tuple[Any, ...], how: str) -> None:
+def test_a_missing_field_is_named_in_the_error(where: tuple[Any, ...], how: str) -> None:
     data = json.loads(json.dumps(subscription()))
     holder: Any = data
     for step in where[:-1]:
@@ -211,7 +211,7 @@ def test_a_subscription_without_items_is_misread() -> None:
         map_subscription(subscription(items=listed()), "test")
 
 
-def test_true_is_no_amount() -> None:
+def test_true_is_not_accepted_as_an_amount() -> None:
     with pytest.raises(ProviderMisread, match="unit_amount is bool"):
         map_price(price(unit_amount=True), "test")
 
@@ -240,7 +240,7 @@ def test_a_checkout_names_what_it_led_to() -> None:
     assert (done.subscription_id, done.customer_id) == ("sub_1", "cus_1")
 
 
-def test_a_payment_says_what_is_left_of_it() -> None:
+def test_a_payment_has_its_refundable_rest() -> None:
     intent = {"id": "pi_1", "object": "payment_intent", "amount_received": 500, "currency": "EUR"}
     charge = {"id": "ch_1", "object": "charge", "amount": 500, "amount_refunded": 200, "currency": "eur"}
     assert map_intent_payment(intent, charge, NOW).refundable.amount == 300
@@ -253,7 +253,7 @@ SPECS = Path(os.environ.get("DUES_SPECS") or Path(__file__).parents[4] / "shared
 
 
 @pytest.mark.skipif(not SPECS.is_dir(), reason=f"no {SPECS}")
-def test_stripe_s_own_fixtures_are_read() -> None:
+def test_stripes_own_fixtures_can_be_mapped() -> None:
     resources = json.loads((SPECS / "stripe_fixtures3.json").read_text())["resources"]
     sample = resources["subscription"]
     found = map_subscription({**sample, "latest_invoice": resources["invoice"]}, "test")

@@ -7,7 +7,7 @@ from tests.contract.providers.stripe import StripeSurroundings
 from tests.providers.stripe.test_client import put_under_schedule
 
 
-async def test_a_schedule_is_let_go_before_the_end_is_lifted(there: StripeSurroundings) -> None:
+async def test_resume_releases_the_schedule_before_removing_the_end(there: StripeSurroundings) -> None:
     ending = await there.provider.cancel_at_period_end(await buy(there), "intent-1")
     schedule = await put_under_schedule(there, ending)
     after = await there.provider.resume(ending, "intent-2")

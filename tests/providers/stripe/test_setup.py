@@ -63,13 +63,13 @@ def test_a_product_offers_one_price_for_an_interval_and_ten_products_are_the_mos
     assert len(features(*many)["subscription_update"]["products"]) == 10
 
 
-def test_only_links_that_were_given_are_shown() -> None:
+def test_the_portal_shows_only_the_links_that_the_server_has_set() -> None:
     settings = GuildSettings(GUILD, terms_url="https://example.com/terms")
     found = configuration(settings, [], HOME)["business_profile"]
     assert found == {"terms_of_service_url": "https://example.com/terms"}
 
 
-def test_differences_are_named_and_what_is_not_ours_is_let_be() -> None:
+def test_portal_differences_are_named_and_other_settings_are_ignored() -> None:
     wanted = {"a": {"b": True, "list": ["x", "y"]}, "products": [{"product": "p", "prices": ["1", "2"]}]}
     same = {
         "a": {"b": True, "list": ["y", "x"], "more": 1},
@@ -92,7 +92,7 @@ def changes(there: StripeSurroundings) -> int:
     return sum(e.method == "POST" and e.path.startswith(where) for e in there.server.exchanges)
 
 
-async def test_one_configuration_is_made_and_used_from_then_on(there: StripeSurroundings) -> None:
+async def test_a_portal_configuration_is_created_once_and_reused(there: StripeSurroundings) -> None:
     bought = await buy(there)
     other = StripeProvider(KEY, ("whsec_one",), there.server.url, there.clock)
     for provider in (there.provider, there.provider, other):
@@ -103,7 +103,7 @@ async def test_one_configuration_is_made_and_used_from_then_on(there: StripeSurr
     assert changes(there) == 1
 
 
-async def test_each_server_has_its_own(there: StripeSurroundings) -> None:
+async def test_each_server_has_a_portal_configuration_of_its_own(there: StripeSurroundings) -> None:
     bought = await buy(there)
     for guild in (GUILD, GUILD + 1):
         await there.provider.manage_link(bought, PortalOptions(GuildSettings(guild), (), HOME))
@@ -123,7 +123,7 @@ async def test_other_portal_options_change_the_configuration(there: StripeSurrou
     assert changes(there) == 2
 
 
-async def test_what_was_changed_by_hand_is_found_and_put_right(there: StripeSurroundings) -> None:
+async def test_portal_settings_changed_by_hand_are_found_and_reset(there: StripeSurroundings) -> None:
     bought = await buy(there)
     await there.provider.manage_link(bought, portal_options(bought.price))
     (made,) = configurations(there)
@@ -138,7 +138,7 @@ async def test_what_was_changed_by_hand_is_found_and_put_right(there: StripeSurr
     )
 
 
-async def test_after_an_hour_the_next_link_puts_it_right(there: StripeSurroundings) -> None:
+async def test_after_an_hour_the_next_portal_link_resets_changed_settings(there: StripeSurroundings) -> None:
     bought = await buy(there)
     await there.provider.manage_link(bought, portal_options(bought.price))
     (made,) = configurations(there)
@@ -148,7 +148,7 @@ async def test_after_an_hour_the_next_link_puts_it_right(there: StripeSurroundin
     assert made["features"]["invoice_history"]["enabled"]
 
 
-async def test_a_configuration_that_went_away_is_made_anew(there: StripeSurroundings) -> None:
+async def test_a_portal_configuration_that_was_removed_is_created_again(there: StripeSurroundings) -> None:
     bought = await buy(there)
     await there.provider.manage_link(bought, portal_options(bought.price))
     (made,) = configurations(there)
@@ -157,7 +157,7 @@ async def test_a_configuration_that_went_away_is_made_anew(there: StripeSurround
     assert len(configurations(there)) == 1
 
 
-async def test_a_deleted_customer_has_nothing_to_manage(there: StripeSurroundings) -> None:
+async def test_a_deleted_customer_gets_no_portal_link(there: StripeSurroundings) -> None:
     bought = await buy(there)
     there.forget_customer(bought.customer_id)
     with pytest.raises(ProviderNotFound) as met:
@@ -176,7 +176,7 @@ async def only_fault(there: StripeSurroundings, what: str, *plans: Plan) -> Find
     return fault
 
 
-async def test_a_set_up_that_is_right_has_no_fault(there: StripeSurroundings) -> None:
+async def test_a_correct_stripe_setup_has_no_faults(there: StripeSurroundings) -> None:
     there.server.add_endpoint(HOOK, list(EVENTS))
     gold = await there.provider.fetch_price(there.sell())
     findings = await there.provider.check([replace(PLAN, prices=(gold,))], HOOK)
@@ -189,14 +189,16 @@ async def test_a_set_up_that_is_right_has_no_fault(there: StripeSurroundings) ->
     }
 
 
-async def test_a_missing_endpoint_is_told_with_its_cure(there: StripeSurroundings) -> None:
+async def test_a_missing_webhook_endpoint_is_found_with_its_cure(there: StripeSurroundings) -> None:
     fault = await only_fault(there, "Stripe webhook")
     assert fault.fix is None, "its secret would have to be copied"
     assert HOOK in plain_words(fault.message)
     assert all(event in plain_words(fault.cure) for event in EVENTS)
 
 
-async def test_missing_events_are_added_and_others_kept(there: StripeSurroundings) -> None:
+async def test_the_fix_adds_missing_events_to_the_endpoint_and_keeps_others(
+    there: StripeSurroundings,
+) -> None:
     endpoint = there.server.add_endpoint(HOOK, ["invoice.paid", "payout.paid"])
     fault = await only_fault(there, "Stripe webhook")
     assert "charge.dispute.created" in plain_words(fault.message)
@@ -207,7 +209,7 @@ async def test_missing_events_are_added_and_others_kept(there: StripeSurrounding
     assert all(f.ok for f in await there.provider.check([PLAN], HOOK))
 
 
-async def test_an_endpoint_that_is_switched_off_is_switched_on(there: StripeSurroundings) -> None:
+async def test_the_fix_enables_a_disabled_webhook_endpoint(there: StripeSurroundings) -> None:
     endpoint = there.server.add_endpoint(HOOK)
     there.server.world.get("webhook_endpoint", endpoint["id"])["status"] = "disabled"
     fault = await only_fault(there, "Stripe webhook")
@@ -216,7 +218,7 @@ async def test_an_endpoint_that_is_switched_off_is_switched_on(there: StripeSurr
     assert all(f.ok for f in await there.provider.check([PLAN], HOOK))
 
 
-async def test_a_price_that_cannot_be_bought_is_told(there: StripeSurroundings) -> None:
+async def test_a_price_that_cannot_be_bought_is_a_finding(there: StripeSurroundings) -> None:
     gold = await there.provider.fetch_price(there.sell())
     plan = replace(PLAN, prices=(gold,))
     there.server.dashboard.archive_price(gold.id)
@@ -227,14 +229,14 @@ async def test_a_price_that_cannot_be_bought_is_told(there: StripeSurroundings) 
     assert "live mode" in plain_words((await only_fault(there, "Price of Gold", live)).message)
 
 
-async def test_an_archived_product_is_told(there: StripeSurroundings) -> None:
+async def test_an_archived_product_is_a_finding(there: StripeSurroundings) -> None:
     gold = await there.provider.fetch_price(there.sell())
     there.server.world.get("product", gold.product_id)["active"] = False
     fault = await only_fault(there, "Price of Gold", replace(PLAN, prices=(gold,)))
     assert "product" in plain_words(fault.message)
 
 
-async def test_a_wrong_key_is_the_only_finding(there: StripeSurroundings) -> None:
+async def test_a_wrong_stripe_key_is_the_only_finding(there: StripeSurroundings) -> None:
     wrong = StripeProvider("sk_test_wrong", ("whsec_one",), there.server.url, there.clock)
     (finding,) = await wrong.check([PLAN], HOOK)
     await wrong.close()
@@ -243,7 +245,7 @@ async def test_a_wrong_key_is_the_only_finding(there: StripeSurroundings) -> Non
     assert "sk_test_wrong" not in f"{finding}"
 
 
-async def test_a_missing_permission_is_named(there: StripeSurroundings) -> None:
+async def test_a_missing_permission_of_the_key_is_named(there: StripeSurroundings) -> None:
     there.server.add_endpoint(HOOK)
     there.server.faults.add("status", "/v1/disputes", status=403)
     fault = await only_fault(there, "Stripe permissions")
@@ -252,7 +254,7 @@ async def test_a_missing_permission_is_named(there: StripeSurroundings) -> None:
     assert "Webhook Endpoints" in plain_words((await only_fault(there, "Stripe webhook")).cure)
 
 
-async def test_a_check_while_stripe_is_down_says_so(there: StripeSurroundings) -> None:
+async def test_a_check_while_stripe_is_down_is_a_finding(there: StripeSurroundings) -> None:
     there.server.faults.add("status", "/v1/", status=429, times=None)
     (finding,) = await there.provider.check([PLAN], HOOK)
     assert not finding.ok
@@ -271,7 +273,7 @@ async def test_a_check_while_stripe_is_down_says_so(there: StripeSurroundings) -
 @pytest.mark.parametrize(
     ("status", "cure"), [(403, "allow"), (404, "STRIPE_API_URL"), (429, "status.stripe.com")]
 )
-async def test_a_look_that_fails_keeps_what_the_others_found(
+async def test_a_failed_check_keeps_the_findings_of_the_others(
     there: StripeSurroundings, where: str, what: str, status: int, cure: str
 ) -> None:
     there.server.add_endpoint(HOOK, ["invoice.paid"])
@@ -292,7 +294,7 @@ async def test_a_look_that_fails_keeps_what_the_others_found(
     )
 
 
-async def test_a_key_without_the_portal_s_permission_keeps_the_webhook_s_cure(
+async def test_without_the_portal_permission_the_webhook_cure_still_works(
     there: StripeSurroundings,
 ) -> None:
     there.server.add_endpoint(HOOK, ["invoice.paid"])
@@ -303,7 +305,7 @@ async def test_a_key_without_the_portal_s_permission_keeps_the_webhook_s_cure(
 
 
 @pytest.mark.parametrize("what", ["", "stripe:portal:x", "stripe:other:1", "portal", "stripe:events:"])
-async def test_only_cures_that_were_offered_are_carried_out(
+async def test_a_fix_with_an_unknown_name_is_refused(
     responder: Responder, stripe_at: StripeProvider, what: str
 ) -> None:
     with pytest.raises(ProviderRefused):
@@ -312,7 +314,7 @@ async def test_only_cures_that_were_offered_are_carried_out(
 
 
 @pytest.mark.parametrize("status", [400, 403])
-async def test_settings_of_the_portal_that_are_refused_leave_a_plain_page(
+async def test_where_stripe_refuses_the_portal_settings_the_default_portal_opens(
     there: StripeSurroundings, status: int
 ) -> None:
     bought = await buy(there)

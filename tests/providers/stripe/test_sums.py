@@ -59,7 +59,7 @@ rates = st.lists(
     st.sampled_from([0, 0, 0, -250]),
     st.booleans(),
 )
-def test_what_is_shown_is_what_is_charged(
+def test_stripe_charges_the_amount_that_was_shown(
     sold: list[tuple[int, int]],
     codes: list[dict[str, Any]],
     taxed: list[tuple[float, bool]],
@@ -79,7 +79,7 @@ def test_what_is_shown_is_what_is_charged(
 
 @settings(max_examples=80, deadline=None)
 @given(st.tuples(amounts, st.integers(1, 3)), st.lists(coupons, max_size=2), rates)
-def test_what_is_said_to_follow_follows(
+def test_the_charges_that_were_announced_to_follow_are_made(
     sold: tuple[int, int], codes: list[dict[str, Any]], taxed: list[tuple[float, bool]]
 ) -> None:
     world, subscription = subscribed([sold], codes, taxed, 0, trial=False)
