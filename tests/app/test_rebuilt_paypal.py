@@ -140,7 +140,7 @@ async def test_where_the_application_may_search_one_sweep_finds_every_payer(idle
         assert await sweep(app.ports) == []
         asked = [one.query for one in paypal.exchanges if one.path == "/v1/reporting/transactions"]
         assert len(asked) == 1, "from then on only what was paid since"
-        assert "PayPal's payers are found by one sweep" in (await app.ada.run(app.guild, "doctor")).text
+        assert "one sweep finds all PayPal subscribers again" in (await app.ada.run(app.guild, "doctor")).text
 
 
 async def test_without_that_right_nothing_else_fails_and_the_doctor_says_so(idle_app: AppHarness) -> None:
