@@ -81,9 +81,7 @@ async def test_cancelling_moves_a_later_end_to_the_end_of_the_period(there: Stri
     assert cancelled.ends_at == bought.period_end
 
 
-async def test_cancelling_a_subscription_that_was_never_paid_ends_it_at_once(
-    responder: Responder, stripe_at: StripeProvider
-) -> None:
+async def test_cancelling_before_payment_ends_now(responder: Responder, stripe_at: StripeProvider) -> None:
     what = "/v1/subscriptions/sub_1"
     responder.say(f"GET {what}", subscription(status="incomplete"))
     responder.say(f"DELETE {what}", subscription(status="canceled", ended_at=NOW))
@@ -162,9 +160,7 @@ async def test_a_checkout_without_a_trial_names_none(there: StripeSurroundings) 
     assert "trial_period_days" not in asked["subscription_data"]
 
 
-async def test_a_customer_that_stripe_refuses_is_left_out_of_the_checkout(
-    responder: Responder, stripe_at: StripeProvider
-) -> None:
+async def test_a_refused_customer_is_left_out(responder: Responder, stripe_at: StripeProvider) -> None:
     what = "POST /v1/checkout/sessions"
     responder.say("GET /v1/prices/price_gold", price())
     responder.refuse(what, 400)  # another currency: Stripe names neither code nor parameter
@@ -181,7 +177,7 @@ async def test_a_customer_that_stripe_refuses_is_left_out_of_the_checkout(
 
 
 @pytest.mark.parametrize("status", [401, 403, 402])
-async def test_a_checkout_refused_for_another_reason_raises_it(
+async def test_another_refusal_of_a_page_raises(
     responder: Responder, stripe_at: StripeProvider, status: int
 ) -> None:
     responder.say("GET /v1/prices/price_gold", price())
@@ -253,9 +249,7 @@ def charge(**changes: Any) -> dict[str, Any]:
     return {**plain, "amount_refunded": 0, "payment_intent": None, **changes}
 
 
-async def test_a_charge_without_a_payment_intent_is_a_payment(
-    responder: Responder, stripe_at: StripeProvider
-) -> None:
+async def test_a_charge_without_intent_is_a_payment(responder: Responder, stripe_at: StripeProvider) -> None:
     found = await mapped(responder, stripe_at)
     responder.say("GET /v1/invoices", listed(invoice(status="paid")))
     responder.say(
@@ -286,18 +280,14 @@ async def test_a_refund_that_stripe_refuses_is_explained(
     assert code in str(met.value)
 
 
-async def test_a_refund_made_in_the_meantime_is_no_error(
-    responder: Responder, stripe_at: StripeProvider
-) -> None:
+async def test_a_refund_made_meanwhile_is_no_error(responder: Responder, stripe_at: StripeProvider) -> None:
     responder.say("GET /v1/charges/ch_1", charge())
     responder.say("GET /v1/charges/ch_1", charge(amount_refunded=500))
     responder.refuse("POST /v1/refunds", 400, code="charge_already_refunded")
     assert (await stripe_at.refund(Payment("ch_1", 500, 0, "eur", NOW), "intent-1")).refunded == 500
 
 
-async def test_a_failed_refund_is_refused_with_a_text(
-    responder: Responder, stripe_at: StripeProvider
-) -> None:
+async def test_a_failed_refund_is_refused_by_text(responder: Responder, stripe_at: StripeProvider) -> None:
     responder.say("GET /v1/charges/ch_1", charge())
     responder.say("POST /v1/refunds", {"id": "re_1", "object": "refund", "status": "failed"})
     with pytest.raises(ProviderRefused, match="refund_failed"):
