@@ -29,7 +29,8 @@ class PlainFormats:
         return format_date(datetime.fromtimestamp(at, UTC), "long", locale=spoken_language())
 
     def moment(self, at: int) -> str:
-        return f"{format_datetime(datetime.fromtimestamp(at, UTC), 'long', locale=spoken_language())}"
+        words = format_datetime(datetime.fromtimestamp(at, UTC), "long", locale=spoken_language())
+        return words.replace("\u202f", " ")  # many terminals lack the narrow space
 
     def member(self, member_id: int) -> str:
         return str(member_id)

@@ -21,7 +21,7 @@ AT = 1_795_996_800  # 30 November 2026, 0:00 UTC
         (Verbatim("price_1"), "price_1", "price_1"),
         (Money(500, "eur"), "€5.00", "5,00\xa0€"),
         (Day(AT), "November 30, 2026", "30. November 2026"),
-        (Moment(AT), "November 30, 2026, 12:00:00\u202fAM UTC", "30. November 2026, 00:00:00 UTC"),
+        (Moment(AT), "November 30, 2026, 12:00:00 AM UTC", "30. November 2026, 00:00:00 UTC"),
         (MemberRef(7), "7", "7"),
         (RoleRef(8), "8", "8"),
         (("Gold", "Silver", "Bronze"), "Gold, Silver, and Bronze", "Gold, Silver und Bronze"),
