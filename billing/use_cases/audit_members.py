@@ -100,7 +100,7 @@ def _differs(state: MemberState, seen: Seen | None, now: int, grace: int) -> boo
     entitlements = decide(state.subscriptions, state.overrides, state.plans, now, grace)
     desired = roles_of(entitlements, state.plans, held=False)
     if seen is None:
-        return bool(desired) and state.parked is None
+        return bool(desired) and not state.parked
     held = roles_of(entitlements, state.plans, held=True)
     changes = diff(desired, held, seen.roles, state.granted)
     waits = seen.pending and state.parked

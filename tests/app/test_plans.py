@@ -263,7 +263,7 @@ async def test_a_role_that_the_bot_cannot_give_is_sold_with_a_warning(app: AppHa
     [
         ({"stripe_price": "price_nope"}, "Stripe knows no price"),
         ({}, "needs a price"),
-        ({"paypal_plan": "P-1"}, "PayPal is not set up"),
+        ({"paypal_plan": "P-1"}, "PayPal isn't set up"),
     ],
 )
 async def test_adding_a_plan_without_a_usable_price_is_refused(

@@ -353,7 +353,7 @@ async def test_a_press_about_something_gone_says_so_and_changes_nothing(app: App
     await app.ada.run(app.guild, "plans remove", {"plan": "Gold"})
     await app.settled()
     before = rows(app, THEIRS)
-    assert "lifted already" in (await done.press("Undo")).text
+    assert "already undone" in (await done.press("Undo")).text
     assert "no longer revoked" in (await note.press("Ask the admins")).text
     buying = f"dues:buy:{app.bob.id}:{app.guild.id}:{gold.id}"
     assert "no such plan here" in (await press(app, window, buying)).text

@@ -159,3 +159,15 @@ async def test_a_ledger_that_needs_no_migration_leaves_no_copy_and_needs_no_room
     async with await SqliteLedger.open(path):
         pass
     assert not list(tmp_path.glob("*.schema-*"))
+
+
+def test_sentences_that_earlier_versions_kept_become_codes_and_unknown_ones_stay() -> None:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    prepare(db, MIGRATIONS[:15])
+    known = "The role was deleted. The server's admins set another one with /plans edit."
+    for member, parked in enumerate((known, "Something else.", None)):
+        db.execute("INSERT INTO members (guild_id, member_id, parked) VALUES (7, ?, ?)", (member, parked))
+    prepare(db, MIGRATIONS)
+    found = db.execute("SELECT parked FROM members ORDER BY member_id").fetchall()
+    assert found == [("error.role_gone",), ("Something else.",), (None,)]
+    db.close()

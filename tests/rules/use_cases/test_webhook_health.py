@@ -80,7 +80,7 @@ async def test_forgeries_are_counted_and_asked_about_once_a_minute(world: World)
     assert world.provider.count("list_events") <= 4
     finding = found(world)
     assert (finding.ok, is_lost(world)) == (True, False)
-    assert plain_words(finding.message).startswith("10000 were refused since the bot started.")
+    assert plain_words(finding.message).startswith("The bot has refused 10000 since it started.")
 
 
 async def test_a_true_event_that_is_refused_is_a_fault_after_a_minute(world: World) -> None:
@@ -190,7 +190,7 @@ async def test_a_key_that_may_not_look_is_named_and_never_called_well(world: Wor
     await look_for(world, 300)
     finding = found(world)
     assert (finding.ok, is_lost(world)) == (False, False)
-    assert "cannot be asked whether they were true" in plain_words(finding.message)
+    assert "cannot be asked whether it was genuine" in plain_words(finding.message)
     assert "The key lacks a permission." in plain_words(finding.cure)
 
 
