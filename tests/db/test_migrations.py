@@ -166,7 +166,9 @@ def test_sentences_that_earlier_versions_kept_become_codes_and_unknown_ones_stay
     prepare(db, MIGRATIONS[:15])
     known = "The role was deleted. The server's admins set another one with /plans edit."
     for member, parked in enumerate((known, "Something else.", None)):
-        db.execute("INSERT INTO members (guild_id, member_id, parked) VALUES (7, ?, ?)", (member, parked))
+        db.execute(
+            "INSERT INTO members (guild_id, member_id, version, parked) VALUES (7, ?, 1, ?)", (member, parked)
+        )
     prepare(db, MIGRATIONS)
     found = db.execute("SELECT parked FROM members ORDER BY member_id").fetchall()
     assert found == [("error.role_gone",), ("Something else.",), (None,)]
