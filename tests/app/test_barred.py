@@ -1,4 +1,4 @@
-"""A provider that answers, and does not let the bot do what was asked of it."""
+"""A provider answers, but does not permit what a member or an admin requested."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHANGES = {"stripe": "subscriptions/sub_", "paypal": "/cancel$"}
 
 @pytest.fixture(params=["stripe", "paypal"])
 async def provider(request: pytest.FixtureRequest) -> str:
-    """Through which Bob pays."""
+    """The provider through which Bob pays."""
     name: str = request.param
     return name
 
@@ -54,17 +54,18 @@ def mend(app: AppHarness) -> None:
 pytestmark = pytest.mark.parametrize("idle_app", ["paypal"], indirect=True)
 
 
-async def test_a_key_that_may_not_cancel(
+async def test_a_cancellation_waits_while_the_key_lacks_the_permission(
     paid: AppHarness, provider: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The member hears what happened, what to do and their own way; an admin finds it; mended, it is done."""
+    """The member reads what happened and how to do it themselves; /doctor names the cause; once it is
+    fixed, the bot cancels."""
     app, title = paid, {"stripe": "Stripe", "paypal": "PayPal"}[provider]
     asked = await app.bob.run(app.guild, "cancel")
     bar(app, provider, 403)
     with caplog.at_level(logging.WARNING, "billing"):
         reply = await asked.press("Cancel subscription")
     assert "### Not cancelled yet" in reply.text
-    assert f"{title} does not let the bot do this just now, so nothing was changed there." in reply.text
+    assert f"{title} does not let the bot do this at the moment, so nothing was changed there." in reply.text
     assert "tell the server's admins: /doctor" in reply.text
     assert f"You can do it yourself at {title}." in reply.text
     assert "not answering" not in reply.text
@@ -81,7 +82,7 @@ async def test_a_key_that_may_not_cancel(
     assert "still to be done" not in (await app.ada.run(app.guild, "doctor")).text
 
 
-async def test_a_key_that_was_withdrawn(paid: AppHarness, provider: str) -> None:
+async def test_manage_and_cancel_say_so_when_the_key_was_revoked(paid: AppHarness, provider: str) -> None:
     """Stripe's page cannot be made then; PayPal's has a fixed address."""
     asked = await paid.bob.run(paid.guild, "cancel")
     bar(paid, provider, 401, "")
@@ -91,7 +92,9 @@ async def test_a_key_that_was_withdrawn(paid: AppHarness, provider: str) -> None
     assert "not accept" in (await paid.ada.run(paid.guild, "doctor")).text
 
 
-async def test_what_an_admin_is_told(paid: AppHarness, provider: str) -> None:
+async def test_a_revocation_tells_the_admin_what_the_key_does_not_permit(
+    paid: AppHarness, provider: str
+) -> None:
     order = {"member": paid.bob.user, "when": "now"}
     asked = await paid.cleo.run(paid.guild, "revoke", order)
     bar(paid, provider, 403, "" if provider == "stripe" else None)
@@ -102,19 +105,19 @@ async def test_what_an_admin_is_told(paid: AppHarness, provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", ["stripe"], indirect=True)
-async def test_resuming(paid: AppHarness, provider: str) -> None:
+async def test_a_resumption_waits_while_the_key_lacks_the_permission(paid: AppHarness, provider: str) -> None:
     receipt = await (await paid.bob.run(paid.guild, "cancel")).press("Cancel subscription")
     bar(paid, provider, 403)
     reply = await receipt.press("Resume")
     assert "### Not resumed yet" in reply.text
-    assert "does not let the bot do this just now" in reply.text
+    assert "does not let the bot do this at the moment" in reply.text
     mend(paid)
     await paid.turn(120)
     await paid.bob.dm_containing("### Resumed")
 
 
 @pytest.mark.parametrize("provider", ["stripe"], indirect=True)
-async def test_one_servers_wishes_are_not_told_to_another(paid: AppHarness, provider: str) -> None:
+async def test_an_admin_does_not_hear_of_requests_in_another_server(paid: AppHarness, provider: str) -> None:
     other = paid.world.add_guild("Chess", paid.ada)
     await paid.invite(other)
     bar(paid, provider, 403)

@@ -22,14 +22,14 @@ SNOWFLAKE = (1 << 63) - 1
 
 
 class Nowhere:
-    """A client that knows no server; its names come out as words."""
+    """A client that knows no server, so that cards show words instead of names."""
 
     def get_guild(self, guild_id: int) -> None:
         """None."""
 
 
 def largest() -> SubscriptionView:
-    """A subscription whose every part is as long as it may be."""
+    """A subscription with the longest possible text in every part."""
     name = "*" * 60
     plan = Plan(1, SNOWFLAKE, name, tuple(SNOWFLAKE - n for n in range(50)), (PRICE,), description="_" * 300)
     block = Override(1, "d" * 16, SNOWFLAKE, SNOWFLAKE, None, OverrideKind.BLOCK, 0, None, "*" * 300, 1, 0)
@@ -49,11 +49,11 @@ def largest() -> SubscriptionView:
 
 
 def count(components: list[dict[str, Any]]) -> int:
-    """Components as Discord counts them, nested ones too."""
+    """The number of components as Discord counts them, with nested ones."""
     return sum(1 + count(c.get("components", [])) for c in components)
 
 
-def test_a_full_page_of_subscriptions_fits() -> None:
+def test_a_page_of_the_largest_subscriptions_stays_within_discords_limits() -> None:
     place = Audience(cast("discord.Client", Nowhere()))
     news = layout.box("### News\n" + "n" * NEWS_IN_FRONT)
     boxes = [subscription_box(largest(), place, ROOM) for _ in range(PAGE)]
@@ -65,7 +65,7 @@ def test_a_full_page_of_subscriptions_fits() -> None:
     assert card.content_length() <= 4_000
 
 
-async def test_no_view_stays_in_memory() -> None:
+async def test_a_sent_card_leaves_no_view_in_memory() -> None:
     assert layout.note("x", layout.row(layout.button("a", "b", 1))).is_finished()
 
 
@@ -76,14 +76,14 @@ def test_the_longest_key_fits_into_a_custom_id() -> None:
         custom_id("x", 1, "y" * 100)
 
 
-def test_a_key_is_read_back() -> None:
+def test_a_subscription_key_survives_a_custom_id() -> None:
     key = replace(PAID.key, account="acct:1")
     assert parse_key(key_text(key)) == key
     assert parse_key("Gold") is None
     assert parse_key("a:b") is None
 
 
-def test_an_address_too_long_for_a_button_becomes_text() -> None:
+def test_a_link_too_long_for_a_button_becomes_text() -> None:
     short, long = (
         layout.Link("Pay", "https://p.example/1"),
         layout.Link("Pay", "https://p.example/" + "x" * 600),
@@ -95,13 +95,13 @@ def test_an_address_too_long_for_a_button_becomes_text() -> None:
 
 
 @pytest.mark.parametrize(("page", "pages", "off"), [(0, 3, [True, False]), (2, 3, [False, True])])
-def test_leafing_stops_at_both_ends(page: int, pages: int, off: list[bool]) -> None:
+def test_the_page_buttons_are_off_at_both_ends(page: int, pages: int, off: list[bool]) -> None:
     row = layout.pager("page", 1, "", page, pages)
     assert row is not None
     assert [b["disabled"] for b in row.to_component_dict()["components"]] == off
     assert layout.pager("page", 1, "", 0, 1) is None
 
 
-def test_a_page_that_is_gone_becomes_the_last_one() -> None:
+def test_a_page_that_no_longer_exists_becomes_the_last_one() -> None:
     assert layout.leaf(range(9), 7, 4) == (2, 3)
     assert layout.leaf([], 0, 4) == (0, 1)

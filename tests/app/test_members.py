@@ -1,4 +1,4 @@
-"""/subscriptions, /manage and /cancel, beyond the story."""
+"""/subscriptions, /manage and /cancel in less common situations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def two_subscriptions(app: AppHarness) -> None:
     await app.buy(plan="Silver")
 
 
-async def test_one_of_several_is_chosen(app: AppHarness) -> None:
+async def test_a_member_with_several_subscriptions_chooses_one_from_a_menu(app: AppHarness) -> None:
     await two_subscriptions(app)
     assert "Open Stripe" in [b.label for b in (await silver_of(app, "manage")).buttons]
     assert "Cancel Silver?" in (await silver_of(app, "cancel")).text
@@ -35,7 +35,7 @@ async def silver_of(app: AppHarness, command: str) -> Reply:
     return chosen
 
 
-async def test_one_is_named_by_hand_or_by_suggestion(app: AppHarness) -> None:
+async def test_a_subscription_is_found_by_its_name_or_its_suggestion(app: AppHarness) -> None:
     await two_subscriptions(app)
     (choice,) = await app.bob.autocomplete(app.guild, "cancel", "subscription", "silv")
     assert choice["name"] == "Silver — Pottery · $3.00 a month"
@@ -44,7 +44,7 @@ async def test_one_is_named_by_hand_or_by_suggestion(app: AppHarness) -> None:
         assert "Cancel Silver?" in asked.text
 
 
-async def test_somebody_elses_subscription_does_not_exist(app: AppHarness) -> None:
+async def test_a_member_cannot_find_the_subscription_of_somebody_else(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     (choice,) = await app.bob.autocomplete(app.guild, "manage", "subscription", "")
@@ -56,7 +56,7 @@ async def test_somebody_elses_subscription_does_not_exist(app: AppHarness) -> No
             assert reply.buttons == []
 
 
-async def test_the_link_leads_to_the_callers_own_portal(app: AppHarness) -> None:
+async def test_manage_links_to_the_callers_own_portal(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     reply = await app.bob.run(app.guild, "manage")
@@ -68,11 +68,13 @@ async def test_the_link_leads_to_the_callers_own_portal(app: AppHarness) -> None
 
 
 @pytest.mark.parametrize("command", ["manage", "cancel"])
-async def test_with_no_subscription(app: AppHarness, command: str) -> None:
+async def test_a_member_without_a_subscription_is_told_that_none_is_known(
+    app: AppHarness, command: str
+) -> None:
     assert "The bot knows of no running subscription of yours" in (await app.bob.run(None, command)).text
 
 
-async def test_this_server_first_then_the_others_then_what_ended(app: AppHarness) -> None:
+async def test_subscriptions_lists_this_server_first_then_others_then_ended_ones(app: AppHarness) -> None:
     await app.sell()
     chess = app.world.add_guild("Chess", app.ada)
     app.world.add_member(chess, app.bob)
@@ -97,7 +99,7 @@ async def test_this_server_first_then_the_others_then_what_ended(app: AppHarness
     assert "Gold" not in (await app.bob.run(app.guild, "subscriptions")).text
 
 
-async def test_a_long_list_comes_on_pages(app: AppHarness) -> None:
+async def test_a_long_list_of_subscriptions_has_pages(app: AppHarness) -> None:
     for number in range(6):
         price = app.stripe.add_price(app.stripe.add_product(f"P{number}"), 100)["id"]
         await app.sell(f"Plan {number}", price=price)
@@ -109,7 +111,7 @@ async def test_a_long_list_comes_on_pages(app: AppHarness) -> None:
     assert second.text.count("a month, through Stripe") == 2
 
 
-async def test_buttons_work_after_a_restart_and_for_nobody_else(idle_app: AppHarness) -> None:
+async def test_buttons_work_after_a_restart_but_only_for_their_member(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await app.sell()
@@ -125,7 +127,7 @@ async def test_buttons_work_after_a_restart_and_for_nobody_else(idle_app: AppHar
         assert [b for b in reply.buttons if b.url] == []
 
 
-async def test_a_provider_that_is_down_keeps_the_wish_and_tells_later(app: AppHarness) -> None:
+async def test_a_cancellation_while_the_provider_is_down_is_saved_and_reported_later(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     asked = await app.bob.run(app.guild, "cancel")
@@ -141,7 +143,7 @@ async def test_a_provider_that_is_down_keeps_the_wish_and_tells_later(app: AppHa
     assert "Ends on" in (await app.bob.run(app.guild, "subscriptions")).text
 
 
-async def test_a_wish_that_waits_can_be_taken_back(app: AppHarness) -> None:
+async def test_a_cancellation_that_still_waits_can_be_undone(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     asked = await app.bob.run(app.guild, "cancel")
@@ -153,7 +155,7 @@ async def test_a_wish_that_waits_can_be_taken_back(app: AppHarness) -> None:
     assert "Renews on" in (await app.bob.run(app.guild, "subscriptions")).text
 
 
-async def test_what_the_provider_refuses_is_said(app: AppHarness) -> None:
+async def test_the_receipt_says_that_the_provider_refused(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     asked = await app.bob.run(app.guild, "cancel")
@@ -163,7 +165,7 @@ async def test_what_the_provider_refuses_is_said(app: AppHarness) -> None:
     assert "Resume" not in [b.label for b in reply.buttons]
 
 
-async def test_a_question_that_has_changed_is_asked_anew(app: AppHarness) -> None:
+async def test_cancel_asks_again_when_its_terms_have_changed(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     asked = await app.bob.run(app.guild, "cancel")
@@ -174,7 +176,7 @@ async def test_a_question_that_has_changed_is_asked_anew(app: AppHarness) -> Non
     assert "Receipt" in done.text
 
 
-async def test_keeping_it_changes_nothing(app: AppHarness) -> None:
+async def test_the_button_keep_it_changes_nothing(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     reply = await (await app.bob.run(app.guild, "cancel")).press("Keep it")
@@ -182,7 +184,7 @@ async def test_keeping_it_changes_nothing(app: AppHarness) -> None:
     assert "Renews on" in (await app.bob.run(app.guild, "subscriptions")).text
 
 
-async def test_cancelled_already(app: AppHarness) -> None:
+async def test_cancel_says_that_a_subscription_is_already_cancelled(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     asked = await app.bob.run(app.guild, "cancel")
@@ -197,7 +199,7 @@ async def test_cancelled_already(app: AppHarness) -> None:
     assert "Resumed" in (await again.press("Resume")).text
 
 
-async def test_a_second_press_while_the_first_is_under_way(app: AppHarness) -> None:
+async def test_a_second_press_during_the_first_says_so_and_cancels_once(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     asked, second = [await app.bob.run(app.guild, "cancel") for _ in range(2)]
@@ -210,7 +212,7 @@ async def test_a_second_press_while_the_first_is_under_way(app: AppHarness) -> N
     assert "### Cancelled" in (await first).text
 
 
-async def test_closed_dms_are_made_up_for_at_the_next_command(app: AppHarness) -> None:
+async def test_a_notice_that_closed_dms_refused_is_shown_by_the_next_subscriptions(app: AppHarness) -> None:
     await app.sell()
     app.world.close_dms(app.bob)
     await app.buy()
@@ -230,7 +232,7 @@ async def test_closed_dms_are_made_up_for_at_the_next_command(app: AppHarness) -
     assert "News" not in (await app.bob.run(app.guild, "subscriptions")).text
 
 
-async def test_a_failed_payment_is_told_with_the_way_to_mend_it(app: AppHarness) -> None:
+async def test_a_member_hears_of_a_failed_payment_and_how_to_fix_it(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     app.stripe.dashboard.fail_next_payment()

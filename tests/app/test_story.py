@@ -1,4 +1,4 @@
-"""The main job, over the wire: subscribe, look, manage, cancel, resume, end."""
+"""The life of a subscription over real sockets: subscribe, look, manage, cancel, resume, end."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from standins.discord import Person
 from tests.app.harness import AppHarness, link_of
 
 
-async def test_what_is_on_sale_with_links(app: AppHarness) -> None:
+async def test_subscribe_shows_the_plans_on_sale_with_links_to_pay(app: AppHarness) -> None:
     await app.sell(description="Clay [here](https://evil.example) @everyone")
     await app.sell("Silver", app.silver)
     await app.sell("Secret", hidden=True)
@@ -21,13 +21,13 @@ async def test_what_is_on_sale_with_links(app: AppHarness) -> None:
     assert "Secret" not in reply.text
 
 
-async def test_a_hidden_plan_is_had_by_its_whole_name(app: AppHarness) -> None:
+async def test_a_hidden_plan_is_found_by_its_whole_name(app: AppHarness) -> None:
     await app.sell("Secret", hidden=True)
     assert await app.bob.autocomplete(app.guild, "subscribe", "plan", "sec") == []
     assert link_of(await app.bob.run(app.guild, "subscribe", {"plan": "secret"}))
 
 
-async def test_many_plans_come_on_pages_and_make_links_when_asked(app: AppHarness) -> None:
+async def test_many_plans_have_pages_and_buttons_that_create_the_links(app: AppHarness) -> None:
     for number in range(12):
         await app.sell(f"Plan {number}")
     reply = await app.bob.run(app.guild, "subscribe")
@@ -41,7 +41,7 @@ async def test_many_plans_come_on_pages_and_make_links_when_asked(app: AppHarnes
     assert link_of(one)
 
 
-async def test_suggestions_hold_what_was_typed_and_25_at_most(app: AppHarness) -> None:
+async def test_suggestions_contain_the_typed_text_and_are_25_at_most(app: AppHarness) -> None:
     plan = await app.sell("Gold")
     for number in range(30):
         await app.ports.ledger.record_plan(_copy(plan, f"Plan {number:02}"), "test", 1)
@@ -53,7 +53,7 @@ def _copy(plan: Plan, name: str) -> Plan:
     return replace(plan, id=0, name=name)
 
 
-async def test_in_a_dm_the_plans_of_shared_servers(app: AppHarness) -> None:
+async def test_subscribe_in_a_dm_shows_the_plans_of_shared_servers(app: AppHarness) -> None:
     await app.sell()
     chess = app.world.add_guild("Chess", app.ada)
     await app.invite(chess)
@@ -69,7 +69,7 @@ async def test_in_a_dm_the_plans_of_shared_servers(app: AppHarness) -> None:
     assert "no such plan" in stranger.text
 
 
-async def test_another_servers_plan_is_not_found(app: AppHarness) -> None:
+async def test_a_plan_of_another_server_is_not_found(app: AppHarness) -> None:
     plan = await app.sell()
     chess = app.world.add_guild("Chess", app.ada)
     app.world.add_member(chess, app.bob)
@@ -80,7 +80,7 @@ async def test_another_servers_plan_is_not_found(app: AppHarness) -> None:
         assert reply.buttons == []
 
 
-async def test_a_plan_already_had_is_managed_not_paid_again(app: AppHarness) -> None:
+async def test_a_plan_that_the_member_has_shows_manage_instead_of_a_link_to_pay(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
@@ -88,14 +88,14 @@ async def test_a_plan_already_had_is_managed_not_paid_again(app: AppHarness) -> 
     assert "You have this" in reply.text
 
 
-async def test_free_days_stand_on_the_card_of_many_plans_too(app: AppHarness) -> None:
+async def test_free_days_are_on_the_cards_of_a_long_list_too(app: AppHarness) -> None:
     for number in range(6):
         await app.sell(f"Plan {number}", trial_days=9)
     reply = await app.bob.run(app.guild, "subscribe")
     assert reply.text.count("9 days free, then **€5.00 a month**") == 5
 
 
-async def test_the_same_roles_are_not_paid_twice_unknowingly(app: AppHarness) -> None:
+async def test_a_member_is_warned_before_paying_twice_for_the_same_roles(app: AppHarness) -> None:
     await app.sell()
     yearly = app.stripe.add_price(app.product, 5000, "year", currency="eur")["id"]
     await app.sell("Gold for a year", app.gold, yearly)
@@ -109,11 +109,11 @@ async def test_the_same_roles_are_not_paid_twice_unknowingly(app: AppHarness) ->
     assert "you have these roles until <t:" in (await app.bob.run(app.guild, "subscribe")).text
 
 
-async def test_a_server_that_sells_nothing(app: AppHarness) -> None:
+async def test_subscribe_says_that_a_server_sells_nothing(app: AppHarness) -> None:
     assert "Nothing is on sale here" in (await app.bob.run(app.guild, "subscribe")).text
 
 
-async def test_a_provider_that_is_down_is_named_on_the_card(app: AppHarness) -> None:
+async def test_the_card_names_a_provider_that_is_down(app: AppHarness) -> None:
     await app.sell()
     app.stripe.faults.add("status", "checkout/sessions", status=503, times=None)
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
@@ -122,7 +122,7 @@ async def test_a_provider_that_is_down_is_named_on_the_card(app: AppHarness) -> 
     assert "isn't answering" in reply.text
 
 
-async def test_used_where_the_bot_is_not_it_shows_the_shared_servers(app: AppHarness) -> None:
+async def test_subscribe_in_a_server_without_the_bot_shows_shared_servers(app: AppHarness) -> None:
     await app.sell()
     app.world.install_to_user(app.application, app.bob)
     elsewhere = app.world.add_guild("Elsewhere", app.ada)
@@ -133,28 +133,28 @@ async def test_used_where_the_bot_is_not_it_shows_the_shared_servers(app: AppHar
     assert link_of(await app.bob.run(elsewhere, "subscribe", {"plan": "Gold"}))
 
 
-async def test_prices_in_the_readers_language(app: AppHarness) -> None:
+async def test_prices_are_written_in_the_readers_language(app: AppHarness) -> None:
     await app.sell()
     german: Person = app.world.add_user("dora", locale="de")
     app.world.add_member(app.guild, german)
     assert "5,00\xa0€" in (await german.run(app.guild, "subscribe")).text
 
 
-async def test_hidden_plans_cannot_be_counted_up(app: AppHarness) -> None:
+async def test_a_hidden_plan_cannot_be_found_by_guessing_its_id(app: AppHarness) -> None:
     shown, hidden = await app.sell(), await app.sell("Staff", app.silver, hidden=True)
     for plan, said in ((shown, "### Gold"), (hidden, "no such plan here")):
         assert said in (await app.bob.run(app.guild, "subscribe", {"plan": f"plan:{plan.id}"})).text
     assert "### Staff" in (await app.bob.run(app.guild, "subscribe", {"plan": "staff"})).text
 
 
-async def test_a_single_free_day_is_no_plural(app: AppHarness) -> None:
+async def test_one_free_day_is_written_in_the_singular(app: AppHarness) -> None:
     await app.sell(trial_days=1)
     reply = await app.bob.run(app.guild, "subscribe")
     assert "1 day free, then **€5.00 a month**" in reply.text
     assert [b.label for b in reply.buttons] == ["Try 1 day free with Stripe"]
 
 
-def test_what_is_due_today_is_said_where_it_is_not_the_price_of_a_period() -> None:
+def test_the_card_says_what_is_due_today_if_it_differs_from_the_regular_price() -> None:
     price = Price("paypal", "live", "P-1", "PROD-1", 1_000, "usd", "month")
     way = Way(
         "paypal", "PayPal", price, 7, "https://pay.example", "", None, Money(100, "usd"), (Step(3_600),)
@@ -166,7 +166,7 @@ def test_what_is_due_today_is_said_where_it_is_not_the_price_of_a_period() -> No
     assert _label(plain, "en-US") == "Pay $36.00 a month with PayPal"
 
 
-async def test_what_gives_nothing_just_now_is_not_called_had(app: AppHarness) -> None:
+async def test_a_subscription_that_gives_no_access_now_is_shown_with_its_status(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     (own,) = await app.ports.ledger.load_subscriptions_of(app.bob.id)
@@ -180,7 +180,7 @@ async def test_what_gives_nothing_just_now_is_not_called_had(app: AppHarness) ->
         assert [button.label for button in reply.buttons] == ["Manage"]
 
 
-async def test_of_what_nothing_is_bought_nothing_is_had(app: AppHarness) -> None:
+async def test_a_subscription_of_quantity_zero_gives_nothing_and_can_be_bought_again(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     (own,) = await app.ports.ledger.load_subscriptions_of(app.bob.id)

@@ -1,4 +1,4 @@
-"""What members read about money is what is taken: through the commands, with Stripe standing in."""
+"""Members read the sums that Stripe really takes, through the commands, against the local Stripe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.app.harness import DAY, MONTH, AppHarness, link_of
 
 
 async def own(app: AppHarness) -> Subscription:
-    """Bob's only one."""
+    """Bob's only subscription."""
     (found,) = await app.ports.ledger.load_subscriptions_of(app.bob.id)
     return found
 
@@ -25,7 +25,7 @@ async def look(app: AppHarness) -> str:
     return (await app.bob.run(app.guild, "subscriptions")).text
 
 
-async def test_paused_collection_says_that_nothing_is_charged(app: AppHarness) -> None:
+async def test_a_paused_subscription_says_that_nothing_is_charged(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     app.stripe.dashboard.pause((await own(app)).key.id)
@@ -52,7 +52,7 @@ async def test_a_pause_with_an_end_says_when_payments_start_again(app: AppHarnes
     assert f"<t:{max(paid)}:D>" in said
 
 
-async def test_the_receipt_of_one_of_two_for_one_role_names_the_other(app: AppHarness) -> None:
+async def test_the_receipt_names_another_subscription_to_the_same_role(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     await app.sell("Patron", app.gold)
@@ -69,7 +69,7 @@ async def test_the_receipt_of_one_of_two_for_one_role_names_the_other(app: AppHa
     assert "**Patron** goes on" in told.text
 
 
-async def test_cancelling_the_only_one_ends_the_role_with_the_period(app: AppHarness) -> None:
+async def test_cancelling_the_only_subscription_keeps_the_role_until_the_period_ends(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     asked = await app.bob.run(app.guild, "cancel")
@@ -81,7 +81,7 @@ async def test_cancelling_the_only_one_ends_the_role_with_the_period(app: AppHar
         assert "goes on" not in said
 
 
-async def test_a_subscription_for_another_role_is_not_named(app: AppHarness) -> None:
+async def test_the_receipt_does_not_name_a_subscription_to_another_role(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     await app.sell("Silver", app.silver)
@@ -107,7 +107,7 @@ async def test_cancel_asks_the_provider_before_it_asks_the_member(app: AppHarnes
     app.stripe.delivery_faults.hold = False
 
 
-async def test_cancel_says_that_the_provider_gave_no_answer(app: AppHarness) -> None:
+async def test_cancel_says_that_the_provider_does_not_answer(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     app.stripe.faults.add("status", status=503, times=None)
@@ -117,7 +117,7 @@ async def test_cancel_says_that_the_provider_gave_no_answer(app: AppHarness) -> 
 
 
 def renewal(app: AppHarness) -> int:
-    """What Stripe takes at the next renewal, in cents; a month goes by."""
+    """The amount of Stripe's latest invoice, in cents."""
     return int(app.stripe.world.all("invoice")[-1]["amount_due"])
 
 
@@ -127,7 +127,7 @@ async def buy_with(app: AppHarness, code: str) -> None:
     await app.settled()
 
 
-async def test_a_promotion_code_of_the_checkout_is_in_the_sum(app: AppHarness) -> None:
+async def test_the_sum_includes_a_promotion_code_used_at_checkout(app: AppHarness) -> None:
     app.stripe.add_code("HALF", percent_off=50, duration="repeating", duration_in_months=3)
     await app.sell()
     await buy_with(app, "half")
@@ -138,7 +138,7 @@ async def test_a_promotion_code_of_the_checkout_is_in_the_sum(app: AppHarness) -
     assert "€2.50 for 1 more month, then €5.00 a month, through Stripe" in await look(app)
 
 
-async def test_a_discount_for_good_is_the_sum(app: AppHarness) -> None:
+async def test_a_lasting_discount_is_part_of_every_sum(app: AppHarness) -> None:
     app.stripe.add_code("HALF", percent_off=50, duration="forever")
     await app.sell()
     await buy_with(app, "HALF")
@@ -152,7 +152,7 @@ def previews(app: AppHarness) -> int:
     return sum(e.path == "/v1/invoices/create_preview" for e in app.stripe.exchanges)
 
 
-async def test_a_preview_is_asked_when_somebody_looks_and_kept_for_an_hour(app: AppHarness) -> None:
+async def test_a_preview_is_fetched_when_a_member_looks_and_cached_for_an_hour(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     app.stripe.dashboard.change((await own(app)).key.id, {"automatic_tax": {"enabled": True}})
@@ -168,7 +168,7 @@ async def test_a_preview_is_asked_when_somebody_looks_and_kept_for_an_hour(app: 
     assert previews(app) == 2
 
 
-async def test_where_the_key_may_make_no_preview_the_card_says_what_may_apply(app: AppHarness) -> None:
+async def test_without_the_permission_for_previews_the_card_says_what_may_apply(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     app.stripe.dashboard.change((await own(app)).key.id, {"automatic_tax": {"enabled": True}})
@@ -177,14 +177,14 @@ async def test_where_the_key_may_make_no_preview_the_card_says_what_may_apply(ap
     assert "€5.00 a month; a discount or tax may apply, through Stripe" in await look(app)
 
 
-async def test_a_known_sum_asks_for_no_preview(app: AppHarness) -> None:
+async def test_a_known_sum_needs_no_preview(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     await look(app)
     assert previews(app) == 0
 
 
-async def test_a_discount_given_or_taken_rings(app: AppHarness) -> None:
+async def test_a_discount_added_or_removed_at_stripe_changes_the_card(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     key = (await own(app)).key.id
@@ -203,7 +203,7 @@ async def test_a_discount_given_or_taken_rings(app: AppHarness) -> None:
     assert "€3.00 a month, through Stripe" in await look(app)
 
 
-async def test_a_sweep_finds_a_discount_that_rang_for_nobody(app: AppHarness) -> None:
+async def test_a_sweep_finds_a_discount_whose_notification_was_lost(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     coupon = app.stripe.add_code("TWO", amount_off=200, currency="eur", duration="forever")
@@ -222,7 +222,7 @@ async def test_a_sweep_finds_a_discount_that_rang_for_nobody(app: AppHarness) ->
     app.stripe.delivery_faults.hold = False
 
 
-async def test_a_payment_that_waits_for_the_customer_says_so_with_the_link(app: AppHarness) -> None:
+async def test_a_payment_to_confirm_is_shown_with_its_link(app: AppHarness) -> None:
     await app.sell()
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     app.stripe.pay_checkout(link_of(reply), card=ASKS_EACH_TIME)
@@ -241,7 +241,7 @@ async def test_a_payment_that_waits_for_the_customer_says_so_with_the_link(app: 
     assert not [card for card in app.bob.dms if "failed" in card.text]
 
 
-async def test_who_is_sent_invoices_is_told_so(app: AppHarness) -> None:
+async def test_the_card_says_that_the_member_pays_by_invoice(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     app.stripe.world.by_id[(await own(app)).key.id]["collection_method"] = "send_invoice"
@@ -250,7 +250,7 @@ async def test_who_is_sent_invoices_is_told_so(app: AppHarness) -> None:
     assert "Stripe sends you an invoice for each payment." in await look(app)
 
 
-async def test_the_currency_that_is_charged_is_shown(app: AppHarness) -> None:
+async def test_the_card_shows_the_currency_of_the_charge(app: AppHarness) -> None:
     options = {"gbp": {"unit_amount": 430}}
     price = app.stripe.add_price(app.product, 500, currency="eur", currency_options=options)
     await app.sell(price=price["id"])
@@ -265,7 +265,7 @@ async def test_the_currency_that_is_charged_is_shown(app: AppHarness) -> None:
     assert (await own(app)).items[0].price.amount == 430
 
 
-async def test_items_of_two_intervals_are_shown_each_by_its_own(app: AppHarness) -> None:
+async def test_items_of_two_intervals_have_a_sum_and_a_date_each(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     yearly = app.stripe.add_price(app.product, 10_000, "year", currency="eur")["id"]
@@ -295,7 +295,7 @@ async def test_items_of_two_intervals_are_shown_each_by_its_own(app: AppHarness)
     assert bill["amount_due"] == 500
 
 
-async def test_nothing_is_charged_while_it_is_paused_wherever_a_sum_stands(app: AppHarness) -> None:
+async def test_every_card_with_a_sum_says_nothing_is_charged_during_a_pause(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     await app.sell("Patron", app.gold)
@@ -313,7 +313,7 @@ async def test_nothing_is_charged_while_it_is_paused_wherever_a_sum_stands(app: 
     assert "€5.00" not in await look(app)
 
 
-async def test_the_end_of_one_of_two_for_one_role_names_the_other(app: AppHarness) -> None:
+async def test_the_notice_of_an_end_names_another_subscription_to_the_same_role(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     await app.sell("Patron", app.gold)

@@ -1,4 +1,4 @@
-"""The owner has switched a provider off, or gone live, while members still pay there."""
+"""The owner disconnects a provider, or switches from test to live mode, while members still pay there."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ async def switch_off(app: AppHarness) -> None:
     cast("dict[str, Any]", app.ports.providers).clear()
 
 
-async def test_manage_says_whom_to_tell(app: AppHarness) -> None:
+async def test_manage_for_a_disconnected_provider_says_whom_to_tell(app: AppHarness) -> None:
     await switch_off(app)
     reply = await app.bob.run(app.guild, "manage")
-    assert "paid through Stripe (test), which the bot is not connected to" in reply.text
+    assert "paid through Stripe (`test`), and the bot isn't connected to that account" in reply.text
     assert "tell the server's admins" in reply.text
     assert reply.buttons == []
 
 
-async def test_cancel_keeps_the_wish_and_promises_nothing(app: AppHarness) -> None:
+async def test_cancel_for_a_disconnected_provider_saves_the_request_and_promises_nothing(
+    app: AppHarness,
+) -> None:
     await switch_off(app)
     asked = await app.bob.run(app.guild, "cancel")
     done = await asked.press("Cancel subscription")
@@ -34,7 +36,9 @@ async def test_cancel_keeps_the_wish_and_promises_nothing(app: AppHarness) -> No
 
 
 @pytest.mark.parametrize("when", ["now", "period_end"])
-async def test_a_revocation_says_what_it_cannot_stop(app: AppHarness, when: str) -> None:
+async def test_a_revocation_says_that_it_cannot_stop_the_billing_of_a_disconnected_provider(
+    app: AppHarness, when: str
+) -> None:
     await switch_off(app)
     asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user, "when": when})
     assert "the bot is not connected to Stripe (test), so it can't stop the billing there" in asked.text
@@ -48,7 +52,7 @@ async def test_a_revocation_says_what_it_cannot_stop(app: AppHarness, when: str)
     await app.world.until(lambda: app.roles() == ([] if when == "now" else ["Gold"]), "the roles")
 
 
-async def test_what_is_connected_again_is_asked(app: AppHarness) -> None:
+async def test_a_revocation_is_carried_out_once_the_provider_is_connected_again(app: AppHarness) -> None:
     providers = dict(app.ports.providers)
     await switch_off(app)
     asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user, "when": "now"})

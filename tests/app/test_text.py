@@ -27,7 +27,7 @@ PAID = Subscription(
 
 
 @given(st.text(), st.integers(1, 300))
-def test_what_people_typed_becomes_one_visible_line(text: str, limit: int) -> None:
+def test_typed_text_becomes_one_visible_line(text: str, limit: int) -> None:
     line = plain(text, limit)
     assert len(line) <= limit
     assert all(unicodedata.category(c) not in {"Cc", "Cf", "Zl", "Zp", "Co", "Cs"} for c in line)
@@ -35,7 +35,7 @@ def test_what_people_typed_becomes_one_visible_line(text: str, limit: int) -> No
 
 
 @given(st.text(alphabet="\\*_~`|[]<@>#!&()abc ", max_size=40))
-def test_nothing_that_people_typed_is_markdown(text: str) -> None:
+def test_typed_text_is_never_markdown(text: str) -> None:
     shown, at = escaped(text), 0
     while at < len(shown):
         if shown[at] == "\\":
@@ -55,7 +55,7 @@ def test_nothing_that_people_typed_is_markdown(text: str) -> None:
         ("x" * 101, "x" * 99 + "…"),
     ],
 )
-def test_tricks_are_shown_as_text(typed: str, shown: str) -> None:
+def test_mentions_links_and_invisible_characters_are_shown_as_text(typed: str, shown: str) -> None:
     assert escaped(typed) == shown
 
 
@@ -93,19 +93,19 @@ def test_a_currency_with_two_decimals_never_hides_them(currency: str) -> None:
     assert format_money(Money(123_450, currency)).endswith("1,234.50")
 
 
-def test_how_often_a_price_is_paid() -> None:
+def test_a_price_says_how_often_it_is_paid() -> None:
     assert price_words(PRICE) == "€5.00 a month"
     assert price_words(replace(PRICE, interval_count=3)) == "€5.00 every 3 months"
 
 
-def test_what_the_provider_alone_can_tell_is_not_called_free() -> None:
+def test_a_sum_that_only_the_provider_knows_is_not_called_free() -> None:
     tiered = replace(PRICE, amount=None)
     assert price_words(tiered) == "an amount that Stripe calculates"
     assert sums_words(replace(PAID, items=(Item(PRICE), Item(tiered)))) == price_words(tiered)
     assert sums_words(replace(PAID, items=(Item(PRICE, 2),))) == "€10.00 a month"
 
 
-def test_a_role_is_a_mention_or_a_name() -> None:
+def test_a_role_is_shown_as_a_mention_or_by_its_name() -> None:
     assert roles([1, 2]) == "<@&1>, <@&2>"
     assert roles([1, 2], {1: "A*B"}) == r"**A\*B**, a deleted role"
     assert roles(range(12)).endswith("<@&7> and 4 more")
@@ -135,7 +135,7 @@ def test_a_role_is_a_mention_or_a_name() -> None:
         ({"dispute": DisputeState.WON}, "Renews on"),
     ],
 )
-def test_the_state_in_plain_words(change: dict[str, object], said: str) -> None:
+def test_each_status_is_said_in_plain_words(change: dict[str, object], said: str) -> None:
     subscription = replace(PAID, **change)  # type: ignore[arg-type]  # built from parts
     assert said in status_text(subscription, decide_right(subscription, NOW, grace=100))
 
