@@ -64,7 +64,7 @@ async def test_undone_by_any_admin_with_the_button(app: AppHarness) -> None:
     assert "Grant undone" in (await made.press("Undo")).text
     await app.settled()
     assert app.roles() == []
-    assert "ended already" in (await made.press("Undo")).text
+    assert "already ended" in (await made.press("Undo")).text
     assert "took it back" in (await app.bob.dm_containing("Grant ended: Gold")).text
 
 
@@ -142,7 +142,7 @@ async def test_a_revocation_now_says_what_cannot_be_undone_and_undo_gives_the_re
     assert f"has the paid days back until <t:{end}:D> and can subscribe again" in back.text
     await app.settled()
     assert app.roles() == ["Gold"]
-    assert "lifted already" in (await done.press("Undo")).text
+    assert "already undone" in (await done.press("Undo")).text
     told = await app.bob.dm_containing("Revocation lifted")
     assert f"until <t:{end}:D>" in told.text
     sale = await told.press("Subscribe again")
