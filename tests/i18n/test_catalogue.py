@@ -44,6 +44,13 @@ def test_a_language_that_is_missing_falls_back_to_english(locale: str, language:
     assert best_language(locale) == language
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_code_stands_twice_in_a_file(language: str) -> None:
+    lines = (ROOT / "i18n" / "locales" / f"{language}.po").read_text("utf-8").splitlines()
+    codes = [line for line in lines if line.startswith('msgid "') and line != 'msgid ""']
+    assert sorted(codes) == sorted(set(codes))
+
+
 def test_an_unknown_code_is_a_fault() -> None:
     with pytest.raises(KeyError):
         tr("nothing.like.that")
