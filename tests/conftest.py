@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+import threading
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -56,6 +59,16 @@ def chromium() -> str:
 def no_gateway_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a whole program ran in this process, the gateway that its owner named stays the process's."""
     monkeypatch.setattr("cogs.core.gateway_recovery.ClosingWebSocket.fixed", None)
+
+
+@pytest.fixture(autouse=True)
+def no_heartbeat_of_another_test() -> Iterator[None]:
+    """discord.py's heartbeat is a thread: one whose connection a test cut off would fail in a later test."""
+    yield
+    if gateway := sys.modules.get("discord.gateway"):
+        for thread in threading.enumerate():
+            if isinstance(thread, gateway.KeepAliveHandler):
+                thread.stop()
 
 
 @pytest.fixture(autouse=True)

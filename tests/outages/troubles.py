@@ -27,7 +27,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "slow body": {"kind": "slow", "seconds": 5.0},
 }
 SILENT = "is not answering"
-BARRED = "does not let the bot do this just now"
+BARRED = "does not let the bot do this at the moment"
 
 
 class Server(Protocol):
