@@ -61,7 +61,7 @@ def _(stack: ExitStack) -> None:
         columns = f"{EVENT}, received_at, next_try_at, done_at"
         return conn.executemany(f"INSERT INTO inbox ({columns}) VALUES ({marks(columns)})", rows).rowcount  # noqa: S608 - names of columns
 
-    stack.enter_context(patch.object(db.queries.inbox, "record_events", record))
+    stack.enter_context(patch.object(SqliteLedger, "record_events", _writes(record)))
 
 
 @guard("what has ended never comes back")
@@ -109,7 +109,7 @@ def _(stack: ExitStack) -> None:
             (mark.guild_id, mark.member_id),
         )
 
-    stack.enter_context(patch.object(db.queries.reconcile_queue, "record_reconciled", clear))
+    stack.enter_context(patch.object(SqliteLedger, "record_reconciled", _writes(clear)))
 
 
 @guard("a subscription's mark is cleared only at the version that was read")
@@ -171,8 +171,8 @@ def _(stack: ExitStack) -> None:
 
     stack.enter_context(patch.object(billing.use_cases.ownership, "load_owned", any_of_them))
     for name in ("cancel", "manage"):
-        module = __import__(f"billing.use_cases.{name}", fromlist=["load_own"])
-        stack.enter_context(patch.object(module, "load_own", any_of_them))
+        module = __import__(f"billing.use_cases.{name}", fromlist=["load_owned"])
+        stack.enter_context(patch.object(module, "load_owned", any_of_them))
 
 
 @guard("nothing is done before the provider shows it")
