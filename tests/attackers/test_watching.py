@@ -105,7 +105,7 @@ async def test_the_log_has_a_line_for_each_refused_notification(
         ("stripe", "-", "400"),
         ("paypal", "-", "400"),
     ]
-    assert "The signature does not fit." in told[0][3]
+    assert "The signature doesn't match." in told[0][3]
     assert "This is not an event." in told[1][3]
 
 

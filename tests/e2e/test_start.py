@@ -172,7 +172,7 @@ async def test_check_does_not_promise_to_try_again(app: AppHarness, tmp_path: Pa
     app.discord.faults.fail(status=503, times=None)
     code, output = await run(tmp_path, settings_of(app), "check")
     assert code == 1
-    assert "Discord is not answering just now. Check again in a few minutes" in " ".join(output.split())
+    assert "Discord is not answering right now." in " ".join(output.split())
 
 
 async def test_check_says_what_to_do(app: AppHarness, tmp_path: Path) -> None:

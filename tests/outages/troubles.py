@@ -26,7 +26,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "429": {"kind": "status", "status": 429},
     "slow body": {"kind": "slow", "seconds": 5.0},
 }
-SILENT = "is not answering"
+SILENT = "answering right now"
 BARRED = "does not let the bot do this at the moment"
 
 

@@ -211,6 +211,9 @@ async def revoke_member(stage: Stage, a: int, b: int, c: int) -> None:
     calm = _is_calm(stage)
     paid = stage.model.paid_days(plan.guild_id, who.id, one, now) if order.at_once and calm else {}
     gone = stage.model.ended(plan.guild_id, who.id) if calm else frozenset[str]()
+    known = {
+        row[0] for row in stage.rows("SELECT id FROM subscriptions WHERE member_id = ?", who.id)
+    }
     stage.revoking += 1
     try:
         await revoke(stage.ports, order)
@@ -221,6 +224,8 @@ async def revoke_member(stage: Stage, a: int, b: int, c: int) -> None:
                 stage.model.revoked(decision, plan.guild_id, who.id, one, order.at_once, now)
                 made = stage.model.decisions[decision]
                 made.paid, made.gone = paid if _is_calm(stage) else {}, gone
+                bought = {s for s, o in stage.model.owners.items() if o == (plan.guild_id, who.id)}
+                made.beside = frozenset(bought - known)
 
 
 def _decisions(stage: Stage, order: RevokeRequest) -> list[Any]:

@@ -33,13 +33,15 @@ class Block:
 class Decision:
     """An admin's decision about a member; its blocks are lifted together. `paid`: the end of the paid time
     of a subscription that the decision ended at once, if that is certain; `gone`: the subscriptions that
-    were known to have ended before."""
+    were known to have ended before; `beside`: those that the ledger did not know when the admin decided, so
+    that it may have shut their payer out at once."""
 
     guild: int
     member: int
     blocks: list[Block]
     paid: dict[str, int] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    beside: frozenset[str] = frozenset()
 
     def covers(self, plan: int, now: float, sub: str = "") -> bool:
         begun = [b for b in self.blocks if b.starts_at <= now]
@@ -168,6 +170,8 @@ class Model:
             plan, given = self.paid_plan(sub), self.gives(sub, now)
             if given and self.lost_beside(sub["id"]):
                 given = None  # bought before or after that was heard of
+            if given and any(sub["id"] in decision.beside for decision in self.decisions.values()):
+                given = None
             if plan is None or given is False or self.blocked(guild, member, plan.id, now, sub["id"]):
                 continue
             found[plan.id] = found.get(plan.id) or given
