@@ -15,7 +15,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
-from i18n.plain import plain_words
 from terminal import MISSING, OLD, USAGE, refuse
 
 if sys.version_info < (3, 11):  # noqa: UP036 - somebody will try with one
@@ -33,6 +32,7 @@ try:
     from cogs.gateways.roles import DiscordRoles
     from config import Settings, SettingsError, load
     from db import SqliteLedger
+    from i18n.plain import plain_words
     from logs import set_up_logging
     from providers.registry import make_providers
     from runtime import Runtime, build_info

@@ -99,5 +99,5 @@ async def test_what_is_agreed_on_while_the_program_is_away_is_found(app: AppHarn
 async def test_the_check_tells_of_paypal(app: AppHarness, tmp_path: Path) -> None:
     code, output = await run(tmp_path, settings_of(app), "check")
     assert "PayPal accepts them" in output
-    assert "The webhook sends all that is needed" in output
+    assert "The webhook sends everything that the bot needs" in output
     assert code == 0

@@ -211,9 +211,7 @@ async def revoke_member(stage: Stage, a: int, b: int, c: int) -> None:
     calm = _is_calm(stage)
     paid = stage.model.paid_days(plan.guild_id, who.id, one, now) if order.at_once and calm else {}
     gone = stage.model.ended(plan.guild_id, who.id) if calm else frozenset[str]()
-    known = {
-        row[0] for row in stage.rows("SELECT id FROM subscriptions WHERE member_id = ?", who.id)
-    }
+    known = {row[0] for row in stage.rows("SELECT id FROM subscriptions WHERE member_id = ?", who.id)}
     stage.revoking += 1
     try:
         await revoke(stage.ports, order)
