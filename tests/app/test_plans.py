@@ -68,7 +68,7 @@ async def test_a_plan_that_was_removed_gets_another_role_for_its_payers(app: App
     (choice,) = await app.cleo.autocomplete(app.guild, "plans edit", "plan", "")
     assert choice["name"] == "Gold (removed)"
     refused = await app.cleo.run(app.guild, "plans edit", {"plan": choice["value"], "hidden": True})
-    assert "you can only change the roles" in refused.text
+    assert "only its roles can be changed" in refused.text
     edited = await app.cleo.run(app.guild, "plans edit", {"plan": choice["value"], "add_role": app.silver})
     assert "Changed for members who still pay. This plan is not on sale." in edited.text
     await app.settled()
