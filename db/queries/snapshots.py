@@ -8,17 +8,15 @@ from dataclasses import replace
 
 from billing.model import (
     Binding,
-    BoundBy,
     Change,
-    DisputeState,
     Intent,
     Notice,
     Status,
     Subscription,
 )
-from billing.paid import paid_through
 from billing.ports import SyncResult
 from billing.rules.access import decides, plans_of
+from billing.rules.merge import merge, visible_facts
 from db.queries import disputes, restored
 from db.queries.inbox import finish
 from db.queries.intents import record_intent, record_outcome
@@ -64,7 +62,7 @@ def _record_snapshot(
     if new == old:
         return False
     put(db, old, new)
-    if old is None or _visible(old) != _visible(new):
+    if old is None or visible_facts(old) != visible_facts(new):
         add_changes(db, [_change(old, new, synced)])
     if new.binding and (old is None or old.binding is None):
         tie(db, new, new.binding, synced.at)
@@ -83,53 +81,12 @@ def _is_decided_otherwise(
     return old.binding != binding or decides(old, plans) != decides(new, plans)
 
 
-def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool = False) -> Subscription:
-    """What the ledger keeps beside what was fetched.
-
-    A binding that stands is not replaced, and a dispute only by an explicit word on it. What is owed
-    is so since it was first seen, for the member was told then how long the roles stay.
-    """
-    owed = new.unpaid_since
-    if new.status is Status.PAST_DUE:
-        before = old.unpaid_since if old and old.status is Status.PAST_DUE else None
-        owed = next((t for t in (before, owed) if t is not None), at)
-    keeps_dispute = old is not None and new.dispute is DisputeState.NONE
-    return replace(
-        new,
-        unpaid_since=owed,
-        paid_through=paid_through(old, new, at, at_once=at_once),
-        dispute=old.dispute if old and keeps_dispute else new.dispute,
-        binding=(old.binding if old else None) or new.binding,
-        bound_by=_bound_by(old, new),
-        checkout_id=new.checkout_id or (old.checkout_id if old else None),
-    )
-
-
 def _as_known(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> Subscription | None:
     """What an older ledger held as owed may be paid since: a later debt of the provider's is another one."""
     since = old.unpaid_since if old else None
     if old is None or since is None or (new.unpaid_since or 0) <= since:
         return old
     return replace(old, unpaid_since=None) if restored.is_unasked(db, old.key) else old
-
-
-def _bound_by(old: Subscription | None, new: Subscription) -> BoundBy:
-    """A binding that stands is known as before, or better once the provider shows the same."""
-    if old is None or old.binding is None or (old.bound_by is BoundBy.ADMIN and old.binding == new.binding):
-        return new.bound_by
-    return old.bound_by
-
-
-def _visible(sub: Subscription) -> str:
-    """What a person would notice, in one line of history. That a period was renewed is none of it."""
-    prices = "+".join(f"{item.price.id}x{item.quantity}" for item in sub.items)
-    facts = {
-        "member": sub.binding.member_id if sub.binding else None,
-        "ends_at": sub.ends_at,
-        "paid_through": sub.paid_through,
-        "dispute": None if sub.dispute is DisputeState.NONE else sub.dispute,
-    }
-    return " ".join((sub.status, prices, *(f"{k}={v}" for k, v in facts.items() if v is not None)))
 
 
 def _change(old: Subscription | None, new: Subscription, synced: SyncResult) -> Change:
@@ -141,8 +98,8 @@ def _change(old: Subscription | None, new: Subscription, synced: SyncResult) -> 
         synced.who,
         synced.why,
         synced.evidence,
-        _visible(old) if old else "",
-        _visible(new),
+        visible_facts(old) if old else "",
+        visible_facts(new),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import billing.rules.access
+import billing.rules.merge
 import billing.use_cases.bind
 import billing.use_cases.execute_intent
 import billing.use_cases.ownership
@@ -205,7 +206,7 @@ def _(stack: ExitStack) -> None:
 
 @guard("a dispute stays until there is word of it")
 def _(stack: ExitStack) -> None:
-    merge = db.queries.snapshots.merge
+    merge = billing.rules.merge.merge
 
     def forget(old: Any, new: Subscription, *rest: Any, **more: Any) -> Subscription:
         return replace(merge(old, new, *rest, **more), dispute=new.dispute)
