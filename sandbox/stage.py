@@ -15,6 +15,7 @@ from typing import Any
 
 import bot
 from config import Settings
+from i18n import tr, use_language
 from providers.paypal.setup import EVENTS as PAYPAL_EVENTS
 from providers.stripe.setup import EVENTS
 from sandbox.ledger_reader import LedgerPeek
@@ -119,9 +120,11 @@ class Stage:
 
     async def open_shop(self) -> None:
         """Let the admin type them. NotReadyError when the bot does not take one."""
+        with use_language(self.ada.user.locale):
+            taken = (tr("plans.added"), tr("plans.settings"))
         for command, options in self.set_up():
             reply = await self.ada.run(self.general, command, options)
-            if "Now on sale" not in reply.text and "### Settings" not in reply.text:
+            if not any(words in reply.text for words in taken):
                 raise NotReadyError(f"/{command} was answered: {reply.text}")
 
     async def turn(self, seconds: float) -> None:
