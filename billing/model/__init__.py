@@ -1,4 +1,5 @@
-"""The nouns of Dues, frozen. Times are unix seconds UTC; money is minor units with its ISO currency."""
+"""The value types of Dues, all immutable. Moments are unix seconds UTC; amounts are minor units with an ISO
+currency."""
 
 from __future__ import annotations
 

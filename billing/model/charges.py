@@ -1,4 +1,4 @@
-"""What a provider charges next, and what decides that beside the prices. Price and charge are two facts."""
+"""Upcoming charges of a subscription, and the terms besides its price that decide them."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from enum import StrEnum
 
 
 class Unsure(StrEnum):
-    """Why only the provider can tell what it charges next."""
+    """Why only the provider can say how much it will charge next."""
 
     USAGE = "usage"  # priced by use or by tiers
     DISCOUNT = "discount"  # a discount applies whose size is not known
     TAX = "tax"  # a tax is added whose size is not known
-    BALANCE = "balance"  # the customer has a credit or owes something from before
-    CHANGE = "change"  # a change is scheduled, waits for its payment, or is settled with the next charge
-    ROUNDING = "rounding"  # the provider does not document how it rounds this sum
+    BALANCE = "balance"  # the customer has a credit or an open balance
+    CHANGE = "change"  # a scheduled, unpaid or prorated change affects the next charge
+    ROUNDING = "rounding"  # the provider does not document how it rounds this amount
 
 
 @dataclass(frozen=True, slots=True)
 class Discount:
     """A reduction of each charge, by `percent` (decimal text) or by `amount` (minor units).
 
-    `ends_at`: charges from then on are not reduced; None: no end. `once`: it reduces one charge only.
-    `items`: positions of the items that it reduces; empty: all of them.
+    `ends_at`: charges from this moment on are not reduced; None: the discount has no end. `once`: it reduces
+    a single charge. `items`: positions of the items that it reduces; empty: all of them.
     """
 
     percent: str | None = None
@@ -34,8 +34,8 @@ class Discount:
 
 @dataclass(frozen=True, slots=True)
 class Tax:
-    """A tax of so many percent (decimal text), contained in the price or added to it. `items`: positions of
-    the items that it is raised on; empty: all of them."""
+    """A tax of `percent` (decimal text), included in the price or added to it. `items`: positions of the
+    taxed items; empty: all of them."""
 
     percent: str
     inclusive: bool
@@ -44,9 +44,9 @@ class Tax:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Charges of the same amount (minor units), so many `times` in a row; None: from then on. After the
-    last of them, if that has a number too, nothing is charged. `interval`: by which they come, where that is
-    not the price's own."""
+    """A run of charges of the same `amount` (minor units). `times`: how many; None: without end. After the
+    last step, if its `times` is set, nothing is charged. `interval`: the interval between these charges if it
+    differs from the price's own; empty: it does not."""
 
     amount: int
     times: int | None = None
@@ -56,13 +56,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What decides a subscription's charges beside its items, as last fetched.
+    """The last fetched terms, besides its items, that decide a subscription's charges.
 
-    `steps`: the charges in order, from the next one on, where the provider itself names their sums; empty:
-    they follow from the items, `discounts` and `taxes`. `anchor`: a moment that all periods are counted from;
-    None: the end of the running one. `paused`: nothing is collected, until `resumes_at` where that is set.
-    `by_invoice`: the customer is sent an invoice to pay, and nothing is taken by itself. `complete`: it was
-    for so many payments, and the last one was made.
+    `steps`: the charges in order, starting with the next one, if the provider names the amounts; empty: they
+    follow from the items, `discounts` and `taxes`. `anchor`: the moment from which all periods are counted;
+    None: the end of the current period. `paused`: nothing is collected until `resumes_at`, if that is set.
+    `by_invoice`: the provider sends the customer an invoice instead of charging automatically. `complete`:
+    the subscription had a fixed number of payments and the last one was made.
     """
 
     steps: tuple[Step, ...] = ()
@@ -76,16 +76,16 @@ class Terms:
     complete: bool = False
 
 
-PLAIN = Terms()  # nothing but the items decides
+PLAIN = Terms()  # the items alone decide
 
 
 @dataclass(frozen=True, slots=True)
 class NextCharge:
-    """What the provider takes next for the items that renew together, and what follows.
+    """The next charge for the items that renew together, and the charges after it.
 
-    `at`: when; None: not known. `steps`: the sums in order, the last one from then on; empty: not known, and
-    `unsure` says why. With both, the first step is what the provider itself named for the next charge, and
-    later ones may differ. `listed`: the price of a period, before discounts and taxes.
+    `at`: unix seconds; None: not known. `steps`: the amounts in order, the last one continuing; empty: not
+    known, for the reasons in `unsure`. If both are set, the provider named the amount of the first step, and
+    later charges may differ. `listed`: the price of a period before discounts and taxes.
     """
 
     at: int | None

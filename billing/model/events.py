@@ -1,4 +1,4 @@
-"""Authenticated notifications, and the history of what changed."""
+"""Authenticated notifications of a provider, and the history of changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The provider's object that an event is about, e.g. kind 'subscription', id 'sub_1'."""
+    """The provider's object that an event is about, for example kind 'subscription', id 'sub_1'."""
 
     kind: str
     id: str
@@ -15,7 +15,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An authenticated notification. `subject` None: of a kind that nobody needs."""
+    """An authenticated notification. `subject` None: Dues does not use this kind of event."""
 
     provider: str
     account: str
@@ -27,9 +27,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A row of history: every change of access or of an agreement. Append-only.
+    """A row of the history of access and subscriptions, which only grows.
 
-    `who`: 'provider', 'timer', 'sweep', or a Discord id; `evidence`: the event or command that shows it.
+    `who`: 'provider', 'timer', 'sweep', or a Discord id; `evidence`: the event or command that caused the
+    change.
     """
 
     at: int

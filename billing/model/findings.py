@@ -1,4 +1,4 @@
-"""What a check of the set-up found."""
+"""Results of a check of the setup."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from billing.model.texts import Text
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a check looked at. `cure` tells what to do when `ok` is false; `fix` names a cure
-    that the bot can carry out itself. `guild_id`: the server that a provider's finding is about; None where
-    it is about the whole account, which belongs to the application's owner. A `note` is `ok`, and yet worth
-    knowing."""
+    """One result of a check of the setup. `cure` says what to do if `ok` is false; `fix` names a cure that
+    the bot can apply itself. `guild_id`: the server that a provider's finding concerns; None: it concerns the
+    whole account, which belongs to the application's owner. `note`: the finding is `ok` but worth knowing."""
 
     what: Text | str
     ok: bool

@@ -1,4 +1,4 @@
-"""What somebody asked of a provider, kept until the provider has confirmed it."""
+"""Requests to a provider, kept until the provider has confirmed them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from billing.model.money import Money
 from billing.model.subscriptions import SubscriptionKey
 from billing.model.texts import Text
 
-RULE = 0  # in the place of a Discord id: nobody asked, it follows from a rule
+RULE = 0  # stands in place of a Discord id if a rule, not a person, made the request
 
 
 class IntentKind(StrEnum):
-    """What somebody asked of the provider, kept until the provider has confirmed it."""
+    """The kinds of requests to a provider."""
 
     CANCEL_AT_PERIOD_END = "cancel_at_period_end"
     CANCEL_NOW = "cancel_now"
@@ -22,7 +22,8 @@ class IntentKind(StrEnum):
 
 
 class IntentState(StrEnum):
-    """`FAILED`: the provider refused for good, a person must act. `DROPPED`: a later request replaced it."""
+    """The state of a request. `FAILED`: the provider refused for good and a person must act. `DROPPED`: a
+    later request replaced it."""
 
     PENDING = "pending"
     DONE = "done"
@@ -32,12 +33,12 @@ class IntentState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A request to a provider, saved before the provider is asked; its id is the idempotency key.
+    """A request to a provider, saved before the provider is called; its id is the idempotency key.
 
-    `by` is the Discord id of the person who asked, or RULE, and `reason` why they did. `attempts` counts
-    calls. `outcome` is for people to read: while PENDING, the error of the last attempt; an earlier version
-    of the program saved it as a sentence. `refunded` says how much a refund gave back. `payment_id` fixes,
-    from the first attempt on, which payment a refund is about.
+    `by`: Discord id of the person who asked, or RULE; `reason`: why they asked. `attempts`: number of calls
+    so far. `outcome`: a text for people; while PENDING, the error of the last attempt. Earlier versions saved
+    it as a sentence. `refunded`: the amount that was refunded. `payment_id`: the payment to refund, fixed at
+    the first attempt.
     """
 
     id: str

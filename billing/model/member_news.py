@@ -14,7 +14,7 @@ from billing.model.subscriptions import DisputeState, SubscriptionKey
 
 
 class Cause(StrEnum):
-    """Why a member got or lost a role, for a notice about nothing but the role."""
+    """Why a member got or lost a role, for a notice that is only about the role."""
 
     PAID = "paid"
     GRANTED = "granted"
@@ -34,8 +34,8 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleNews:
-    """A notice that also names the roles that the member got (`given`) or lost (`taken`), by their ids. The
-    transaction that records the change of roles adds them to the notice, which waits for it."""
+    """A notice that also names the roles the member got (`given`) or lost (`taken`), by their ids. The notice
+    waits for the transaction that records the change of roles, which adds them."""
 
     given: tuple[int, ...] = ()
     taken: tuple[int, ...] = ()
@@ -63,9 +63,10 @@ class Started(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class PaymentFailed(RoleNews):
-    """To the member: a payment failed; the roles stay `until` that moment.
+    """To the member: a payment failed; the roles stay until `until`.
 
-    The provider gives `amount`, `reason` (in its own words) and `next_try_at`."""
+    `amount`, `reason` (in the provider's own words) and `next_try_at` come from the provider.
+    """
 
     kind: ClassVar[str] = "payment_failed"
     plan: str
@@ -78,8 +79,8 @@ class PaymentFailed(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class PaymentWaits:
-    """To the member: a payment waits until they confirm it with their bank. The roles stay `until` that
-    moment; None: there are none yet."""
+    """To the member: their bank asks them to confirm a payment. The roles stay until `until`; None: they have
+    no roles yet."""
 
     kind: ClassVar[str] = "payment_waits"
     plan: str
@@ -89,7 +90,7 @@ class PaymentWaits:
 
 @dataclass(frozen=True, slots=True)
 class GraceReminder:
-    """To the member: a payment is still open; the roles stay `until` that moment. Dropped once it is paid."""
+    """To the member: a payment is still open; the roles stay until `until`. Dropped once it is paid."""
 
     kind: ClassVar[str] = "grace_reminder"
     plan: str
@@ -99,7 +100,7 @@ class GraceReminder:
 
 @dataclass(frozen=True, slots=True)
 class PaymentRecovered(RoleNews):
-    """To the member: a payment that had failed went through."""
+    """To the member: a payment went through after it had failed."""
 
     kind: ClassVar[str] = "payment_recovered"
     plan: str
@@ -118,9 +119,10 @@ class Switched(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class RenewalStopped(RoleNews):
-    """To the member: a subscription was cancelled at the provider and is paid `until` that moment.
+    """To the member: a subscription was cancelled at the provider and is paid until `until`.
 
-    `complete`: it was not cancelled, but the last of its fixed number of payments was made."""
+    `complete`: it was not cancelled; the last of a fixed number of payments was made.
+    """
 
     kind: ClassVar[str] = "renewal_stopped"
     plan: str
@@ -152,7 +154,7 @@ class PaymentDisputed(RoleNews):
 @dataclass(frozen=True, slots=True)
 class Refunded:
     """To the member: a payment was refunded in the provider's dashboard; the subscription does not change.
-    `amount`: all that was refunded of it."""
+    `amount`: the total refunded for that payment."""
 
     kind: ClassVar[str] = "refunded"
     plan: str
@@ -162,7 +164,7 @@ class Refunded:
 
 @dataclass(frozen=True, slots=True)
 class Ended(RoleNews):
-    """To the member: a subscription ended. `unpaid`: because its payments kept failing."""
+    """To the member: a subscription ended. `unpaid`: it ended because its payments kept failing."""
 
     kind: ClassVar[str] = "ended"
     plan: str
@@ -174,8 +176,8 @@ class Ended(RoleNews):
 class Revoked(RoleNews):
     """To the member: the admins revoked `plans`, which end at `until`; None: immediately.
 
-    `refunds`: the number of payments that are refunded; `amount`: the sum, if it is one whose sum is known.
-    `shut_out`: the member had nothing that ended, but cannot subscribe.
+    `refunds`: the number of refunded payments; `amount`: their sum, if it is known. `shut_out`: the member
+    had no active plan, but can no longer subscribe.
     """
 
     kind: ClassVar[str] = "revoked"
@@ -190,11 +192,12 @@ class Revoked(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class Lifted(RoleNews):
-    """To the member: a revocation of `plans` was lifted.
+    """To the member: an admin lifted a revocation of `plans`.
 
     `still`: another revocation is in force. `subscription`: the one that will renew again. `until`: the end
-    of the paid time that they have back. `again`: the id of the plan that they can buy again. `kept`: their
-    own cancellation stays in force."""
+    of the paid time that the member gets back. `again`: the id of the plan that they can buy again. `kept`:
+    their own cancellation stays in force.
+    """
 
     kind: ClassVar[str] = "lifted"
     plans: str
@@ -207,8 +210,8 @@ class Lifted(RoleNews):
 
 @dataclass(frozen=True, slots=True)
 class Granted(RoleNews):
-    """To the member: the admins gave them `plan`; `until` None: for good. `pays`: their subscription to the
-    same plan, which is still charged."""
+    """To the member: the admins gave them `plan` until `until`; None: for good. `pays`: their subscription to
+    the same plan, which the provider still charges."""
 
     kind: ClassVar[str] = "granted"
     plan: str

@@ -1,4 +1,4 @@
-"""Members whose roles are to be reconciled, and everything that decides these."""
+"""Members whose roles need to be reconciled, and all data that decides those roles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from billing.model.texts import Reasons
 
 @dataclass(frozen=True, slots=True)
 class MemberMark:
-    """A member whose roles are to be converged, `since` the first reason; `version` moves on with each."""
+    """A queued member whose roles need to be reconciled. `since`: when the first reason arose, in unix
+    seconds; `version` increases with each new reason."""
 
     guild_id: int
     member_id: int
@@ -23,8 +24,8 @@ class MemberMark:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A member of a server as Discord shows them: their role ids, and whether they still have to pass the
-    server's membership screening (`pending`)."""
+    """A member of a server as Discord shows them. `roles`: their role ids; `pending`: they have not yet
+    passed the server's membership screening."""
 
     roles: frozenset[int]
     pending: bool = False
@@ -32,10 +33,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class MemberState:
-    """All that decides one member's roles in one server. `stale`: a subscription waits to be fetched;
-    `due_at`: when time alone changes something, until that is taken up. `unasked`: this person's
-    subscriptions that an older ledger holds, which are UNKNOWN here; `unswept`: others may be missing, and
-    what admins decided before `copied_at` is a backup's word that may be lifted since."""
+    """All data that decides one member's roles in one server.
+
+    `stale`: a subscription is waiting to be fetched. `due_at`: the next moment at which the roles change by
+    time alone. `unasked`: the person's subscriptions in a restored ledger that the provider has not confirmed
+    yet; they are UNKNOWN here. `unswept`: further subscriptions may be missing, and decisions made before
+    `copied_at` come from a backup and may have been lifted since.
+    """
 
     plans: tuple[Plan, ...]
     subscriptions: tuple[Subscription, ...]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """`amount` in minor units (Stripe: 'Supported currencies'); `currency` is ISO 4217 in lower case."""
+    """An `amount` in minor units (Stripe: 'Supported currencies'); `currency` is ISO 4217 in lower case."""
 
     amount: int
     currency: str
@@ -15,8 +15,8 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment for a subscription. `refunded` is what was already given back, minor units; `partly`: some
-    was, and nobody knows how much."""
+    """One payment for a subscription. `refunded`: the amount already refunded, in minor units; `partly`: an
+    unknown part of it was refunded."""
 
     id: str
     amount: int
@@ -27,5 +27,5 @@ class Payment:
 
     @property
     def refundable(self) -> Money:
-        """What can still be given back."""
+        """The amount that can still be refunded."""
         return Money(self.amount - self.refunded, self.currency)

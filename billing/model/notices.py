@@ -124,7 +124,7 @@ class Disputed:
 
 @dataclass(frozen=True, slots=True)
 class ChargedLate:
-    """To the admins: a renewal was charged before a revoked billing could be ended."""
+    """To the admins: the provider charged a renewal before the bot could end a revoked subscription."""
 
     kind: ClassVar[str] = "charged_late"
     member: int
@@ -144,7 +144,7 @@ class RefundedByHand:
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """To the admins: a payment was taken back, and the provider does not say for which subscription it was.
+    """To the admins: a payment was reversed, and the provider does not say which subscription it was for.
     `reference`: the provider's id of the reversal."""
 
     kind: ClassVar[str] = "taken_back"

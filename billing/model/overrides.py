@@ -1,4 +1,4 @@
-"""Admins' own decisions, and the entitlements that follow from these and from payments."""
+"""Admins' decisions, and the entitlements that follow from decisions and payments."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from enum import StrEnum
 
 from billing.model.subscriptions import SubscriptionKey
 
-PAID = "-paid"  # the end of a decision's id, where it is about days that were paid
+PAID = "-paid"  # suffix of the ids of decisions that give back paid days
 
 
 class OverrideKind(StrEnum):
-    """An admin's own decision, above whatever is paid."""
+    """The kinds of decisions by admins; each overrides every payment."""
 
     BLOCK = "block"
     GRANT = "grant"
@@ -19,9 +19,9 @@ class OverrideKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """An admin's grant or block for a member; `plan_id` None means every plan of the server. Rows of one
-    decision share `decision_id`, and are lifted together. A block also covers its `subscriptions`, those that
-    it ended, whichever plan they are switched to."""
+    """An admin's grant or block for a member. `plan_id` None: every plan of the server. Rows with the same
+    `decision_id` form one decision and are lifted together. A block also covers its `subscriptions`, which it
+    ended, even if they switch to another plan."""
 
     id: int
     decision_id: str
@@ -37,20 +37,21 @@ class Override:
     subscriptions: tuple[SubscriptionKey, ...] = ()
 
     def in_force(self, now: float) -> bool:
-        """Whether that moment lies within it."""
+        """True if the override is in force at the moment `now`."""
         return self.starts_at <= now and (self.until is None or now < self.until)
 
     @property
     def is_paid(self) -> bool:
-        """Whether it gives back days that were paid and lost to a revocation, rather than free ones."""
+        """True if this gives back paid days that a revocation took, as opposed to free days."""
         return self.kind is OverrideKind.GRANT and self.decision_id.endswith(PAID)
 
     def covers(self, plan_id: int, now: float) -> bool:
-        """Whether it rules this plan at that moment."""
+        """True if the override decides about this plan at the moment `now`."""
         return self.in_force(now) and self.plan_id in (None, plan_id)
 
     def bars(self, key: SubscriptionKey, now: float) -> bool:
-        """Whether this very subscription gives nothing at that moment, whatever it pays for by then."""
+        """True if this block suspends exactly this subscription at the moment `now`, whichever plan it pays
+        for."""
         return self.kind is OverrideKind.BLOCK and self.in_force(now) and key in self.subscriptions
 
 
@@ -58,7 +59,7 @@ class Override:
 class Entitlement:
     """A member's derived right to a plan until a moment (None: no end in sight).
 
-    `held`: the truth is not known just now; what the member has stays, nothing is added.
+    `held`: the current state is not known; the member keeps their roles and gets no new ones.
     """
 
     plan_id: int

@@ -1,4 +1,4 @@
-"""What a server sells, at which prices, and what its admins chose for the bot."""
+"""Plans that a server sells, their prices, and the server's settings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from billing.model.charges import Step
 @dataclass(frozen=True, slots=True)
 class Price:
     """A provider's price of a plan, as last fetched. `interval` is day, week, month or year. `amount` None:
-    it has no one amount, as it goes by tiers or by use, and is not sold.
+    the price has no fixed amount (tiered or usage-based) and is not sold.
 
-    `setup_fee`: what is taken once, with the agreement, tax included. `steps`: the charges in order, where
-    they are not simply `amount` each, as with a tax that is added or a trial that costs something.
+    `setup_fee`: charged once at the start, tax included. `steps`: the charges in order, if they are not
+    simply `amount` each, for example with an added tax or a paid trial.
     """
 
     provider: str
@@ -31,16 +31,16 @@ class Price:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What tells it from any other."""
+        """Provider, account and id, which identify the price."""
         return self.provider, self.account, self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a server sells: roles, under a name, for one or more providers' prices.
+    """A set of roles that a server sells under a name, at the prices of one or more providers.
 
-    `prices` are on sale, one a provider at most; `former_prices` were, or were mapped by an admin, and
-    still give this plan to whoever pays them. `trial_days` None: as the provider's price says.
+    `prices` are on sale, at most one per provider. `former_prices` were on sale or mapped by an admin, and
+    still give this plan to everyone who pays them. `trial_days` None: the provider's price decides.
     """
 
     id: int
@@ -55,13 +55,13 @@ class Plan:
     removed_at: int | None = None
 
     def price_at(self, provider: str) -> Price | None:
-        """The price on sale at that provider."""
+        """The price on sale at this provider; None if there is none."""
         return next((p for p in self.prices if p.provider == provider), None)
 
 
 @dataclass(frozen=True, slots=True)
 class GuildSettings:
-    """What a server's admins chose for the bot; each has a sensible answer when unset."""
+    """The settings that a server's admins chose; each has a sensible default."""
 
     guild_id: int
     notice_channel_id: int | None = None

@@ -1,5 +1,7 @@
-"""How the ledger keeps a text for a person: its code, with its arguments as JSON where it has any. The words
-are looked up when somebody reads it, in their language."""
+"""Storing texts in the ledger: the code of a text, with its arguments as JSON if it has any.
+
+i18n/ looks up the words when somebody reads the text, in the language of the reader.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,15 @@ _NAMES = MappingProxyType({kind: name for name, kind in _KINDS.items()})
 
 
 def to_stored(text: Text | str) -> str:
-    """A text as the ledger keeps it. A plain string is kept as it is."""
+    """The form in which the ledger stores a text. A plain string is stored unchanged."""
     if isinstance(text, str):
         return text
     return json.dumps(_packed(text), separators=(",", ":")) if text.args else text.code
 
 
 def from_stored(stored: str) -> Text | str:
-    """A text that the ledger kept. Earlier versions kept whole sentences, which stay plain strings."""
+    """The text that was stored in this form. Earlier versions stored whole sentences; those stay plain
+    strings."""
     if _CODE.fullmatch(stored):
         return Text(stored)
     if not stored.startswith(_TEXT):

@@ -1,4 +1,4 @@
-"""Subscriptions as last fetched, whose they are, and the checkouts that lead to them."""
+"""Subscriptions as last fetched, their owners, and the checkouts that lead to them."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from billing.model.plans import Price
 
 
 class Status(StrEnum):
-    """What a subscription is, in words that every provider's own statuses are mapped to.
+    """The status of a subscription, the same for every provider.
 
-    Each provider's mapping table says which of its statuses becomes which of these.
+    Each provider's mapping table translates the provider's own statuses to these.
     """
 
-    PENDING = "pending"  # agreed, not yet paid
+    PENDING = "pending"  # agreed to, not yet paid
     TRIALING = "trialing"
     ACTIVE = "active"
-    PAST_DUE = "past_due"  # a payment failed, the provider tries again
-    UNPAID = "unpaid"  # the provider gave up trying, the agreement stands
-    PAUSED = "paused"  # nothing is charged and nothing is owed
-    ENDED = "ended"  # final: never comes back to life
-    UNKNOWN = "unknown"  # a status that the mapping does not know: holds whatever is
+    PAST_DUE = "past_due"  # a payment failed and the provider keeps trying
+    UNPAID = "unpaid"  # the provider stopped retrying; the agreement still exists
+    PAUSED = "paused"  # nothing is charged or owed
+    ENDED = "ended"  # final; an ended subscription never resumes
+    UNKNOWN = "unknown"  # a status that the mapping does not know; the member keeps their roles
 
 
 class DisputeState(StrEnum):
-    """How the payer's bank stands to a disputed payment, or to all those of a subscription."""
+    """The state of a disputed payment, or of all disputed payments of a subscription."""
 
     NONE = "none"
     OPEN = "open"
@@ -37,7 +37,7 @@ class DisputeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionKey:
-    """Where a subscription lives: which provider, which of the owner's accounts there, which id."""
+    """Identifies a subscription: the provider, the owner's account there, and the provider's id."""
 
     provider: str
     account: str
@@ -56,8 +56,9 @@ class SubscriptionKey:
 class Item:
     """One price within a subscription.
 
-    `amount`: what it costs a period, where that is not the price's amount so many times, as with fractions
-    of a cent. `period_end`: when its own running period ends, where that is not the subscription's.
+    `amount`: cost of one period if it is not the price's amount times the quantity, for example with
+    fractions of a cent. `period_end`: end of this item's current period if it differs from the
+    subscription's.
     """
 
     price: Price
@@ -67,7 +68,7 @@ class Item:
 
     @property
     def subtotal(self) -> int | None:
-        """What it costs a period, before discounts and taxes; None where the provider alone can tell."""
+        """The cost of one period before discounts and taxes; None if only the provider knows it."""
         if self.amount is not None or self.price.amount is None:
             return self.amount
         return self.price.amount * self.quantity
@@ -75,27 +76,28 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Whose subscription it is: this member of this server."""
+    """The owner of a subscription: a member of a server."""
 
     guild_id: int
     member_id: int
 
 
 class BoundBy(StrEnum):
-    """How it is known whose a subscription is."""
+    """How Dues knows the owner of a subscription."""
 
-    PAGE = "page"  # it was paid on a page that Dues made for them
-    PROVIDER = "provider"  # Dues wrote it to the provider's object, and read it there again
-    OWNER = "owner"  # the application's owner said so, and that it is the member who pays
-    ADMIN = "admin"  # an admin said so; another person may be paying
+    PAGE = "page"  # paid on a page that Dues created for the member
+    PROVIDER = "provider"  # Dues wrote it to the provider's object and read it back
+    OWNER = "owner"  # the application's owner said so and confirmed that the member pays
+    ADMIN = "admin"  # an admin said so; somebody else may be paying
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Whose a subscription is by what stands on it at the provider. `guild_id` None: it names no server.
+    """The owner of a subscription according to the provider's object. `guild_id` None: the object names no
+    server.
 
-    `proven`: only Dues can have written it, and for this subscription; otherwise an admin has to decide.
-    `current`: it is written as Dues would write it today.
+    `proven`: only Dues can have written it, and only for this subscription; otherwise an admin has to decide.
+    `current`: it has the format that Dues writes today.
     """
 
     member_id: int
@@ -106,18 +108,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """An agreement at the provider, as last fetched.
+    """An agreement at the provider, as last fetched. Moments are unix seconds UTC.
 
-    `period_end`: when the running period ends; None where the provider names none.
-    `ends_at`: when it is scheduled to end, however the provider expresses that; None while it renews.
-    `ended_at`: when it came to its end.
-    `unpaid_since`: since when the last payment is owed, while PAST_DUE; None where the provider does not say.
-    `paid_through`: until when it is paid, at a provider that ends it at once when cancelled (PayPal).
-    `checkout_id`: our opaque id, where only the owner can write it. `customer_id`: empty until agreed to.
-    `terms`: what decides its charges beside the items. `needs_action`: a payment waits for its customer, who
-    has to confirm it with their bank.
-    `claim`: whose it is as the provider's object says; not recorded. `counts_anew`: the provider counts no
-    payment for what it is now, so that the last one may have bought more than is shown here; not recorded.
+    `period_end`: end of the current period; None if the provider names none. `ends_at`: the scheduled end,
+    however the provider expresses it; None while it renews. `ended_at`: when it ended. `unpaid_since`: while
+    PAST_DUE, since when a payment is overdue; None if the provider does not say. `paid_through`: end of the
+    paid time, at a provider that ends a cancelled subscription immediately (PayPal). `checkout_id`: our
+    opaque id, if only the owner can have written it. `customer_id`: empty until the customer agrees. `terms`:
+    what decides the charges besides the items. `needs_action`: the customer has to confirm a payment with
+    their bank. `claim`: the owner according to the provider's object; not recorded. `counts_anew`: the
+    provider counts no payment for the current plan yet, so the last payment may have bought more time than
+    shown here; not recorded.
     """
 
     key: SubscriptionKey
@@ -144,18 +145,18 @@ class Subscription:
 
     @property
     def is_payers(self) -> bool:
-        """Whether its member is known to be who pays; only then the provider's pages are for them."""
+        """True if the member is known to be the payer; only then may they see the provider's pages."""
         return self.binding is not None and self.bound_by is not BoundBy.ADMIN
 
     @property
     def price(self) -> Price:
-        """The first item's price; every subscription has one."""
+        """The price of the first item; every subscription has at least one."""
         return self.items[0].price
 
     @property
     def total(self) -> Money | None:
-        """What one period costs, all items together, before discounts and taxes; None where the provider
-        alone can tell, and where the items have no period in common."""
+        """The price of one period for all items, before discounts and taxes; None if only the provider knows
+        it or the items have no common period."""
         amounts = [item.subtotal for item in self.items]
         intervals = {(item.price.interval, item.price.interval_count) for item in self.items}
         if None in amounts or len(intervals) > 1:
@@ -164,7 +165,7 @@ class Subscription:
 
     @property
     def renews(self) -> bool:
-        """Whether the provider will charge for another period unless somebody acts."""
+        """True if the provider will charge for another period unless somebody acts."""
         alive = self.status in (
             Status.TRIALING,
             Status.ACTIVE,
@@ -176,14 +177,14 @@ class Subscription:
 
     @property
     def ends_with_period(self) -> bool:
-        """Whether its set end comes before another charge; an owner may set one that lies years ahead."""
+        """True if the scheduled end comes before another charge; an owner may schedule an end years ahead."""
         return self.ends_at is not None and (self.period_end is None or self.ends_at <= self.period_end)
 
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """Our opaque id given to the provider's payment page, and what it stands for. `return_id`: another one,
-    which the address carries that the page leads back to."""
+    """A payment page at the provider. `id`: our opaque id, which the provider's page carries. `return_id`: a
+    second opaque id, carried by the address to which the page leads back."""
 
     id: str
     provider: str

@@ -1,5 +1,5 @@
-"""What a person should read, as a code and its arguments. The words stand in i18n/, in each language; how a
-date, a sum or a member looks is up to the face that shows it: Discord, a web page, a terminal, an e-mail."""
+"""Texts for people, as a code with arguments. i18n/ holds the words in each language; each face (Discord,
+web, terminal, e-mail) decides how dates, amounts and members look."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from billing.model.money import Money
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A date, by a moment in it: unix seconds UTC."""
+    """A date, given by a moment within it in unix seconds UTC."""
 
     at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A date with its time: unix seconds UTC."""
+    """A date with a time, in unix seconds UTC."""
 
     at: int
 
@@ -40,7 +40,7 @@ class RoleRef:
 
 @dataclass(frozen=True, slots=True)
 class Verbatim:
-    """Characters to be copied or typed, such as an id, a setting or a permission: shown as they are."""
+    """Characters to be copied or typed, such as an id, a setting or a permission; they are shown unchanged."""
 
     text: str
 
@@ -50,8 +50,8 @@ class Verbatim:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Text:
-    """One text: `code` names it in i18n/locales, `args` fill its placeholders. A plain string is somebody's
-    own words, such as a plan's name, and is shown so that it cannot format anything."""
+    """One text: `code` identifies it in i18n/locales, `args` fill its placeholders. A plain string argument
+    is a person's own words, such as a plan's name; it is escaped so that it cannot format anything."""
 
     code: str
     args: tuple[tuple[str, Arg], ...]
@@ -61,7 +61,7 @@ class Text:
         object.__setattr__(self, "args", tuple(sorted(args.items())))
 
     def __str__(self) -> str:
-        """For the log: the code, with its arguments. People read what i18n/ makes of it."""
+        """The code and its arguments, for the log."""
         return " ".join([self.code, *(f"{name}={arg}" for name, arg in self.args)])
 
 
