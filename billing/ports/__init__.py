@@ -1,4 +1,7 @@
-"""What the rules need from outside. Each edge implements one of these; nothing else crosses."""
+"""The interfaces through which the rules reach the ledger, Discord, the providers and the clock.
+
+Each edge implements one of them; the rules use nothing else of an edge.
+"""
 
 from __future__ import annotations
 
@@ -59,11 +62,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What every use case works with. `grace`, `sync_interval` (seconds) and `public_url` are the
-    owner's settings.
+    """Everything that a use case works with. `grace`, `sync_interval` (both in seconds) and `public_url` are
+    the owner's settings.
 
-    `signer` signs with the owner's SECRET_KEY, or nothing without one.
-    `turns`: whoever fetches a subscription to record it, or changes it, holds the turn of its key.
+    `signer`: signs with the owner's SECRET_KEY; without a key it signs nothing. `turns`: locks by
+    subscription key. Hold the lock of a subscription while you change it, or fetch and record it.
     """
 
     ledger: Ledger
@@ -83,25 +86,25 @@ class Ports:
     sync_interval: float = 3600.0
 
     def now(self) -> int:
-        """Unix seconds, whole."""
+        """The current time in whole unix seconds."""
         return int(self.clock.now())
 
     def clock_skew(self) -> float:
-        """Seconds that this machine's clock is ahead of a provider's, the one that differs most; 0 where none
-        has answered yet."""
+        """Seconds by which this machine's clock is ahead of the provider's whose clock differs most; 0 until
+        a provider has answered."""
         skews = (provider.clock_skew for provider in self.providers.values())
         return max((skew for skew in skews if skew is not None), key=abs, default=0.0)
 
     def connects(self, key: SubscriptionKey) -> bool:
-        """Whether the bot is connected to the account that a subscription lives at."""
+        """True if the bot is connected to the account in which a subscription lives."""
         provider = self.providers.get(key.provider)
         return provider is not None and provider.account == key.account
 
     def provider_of(self, key: SubscriptionKey) -> Provider:
-        """The provider that a subscription lives at; ProviderRefused when the owner has turned it off."""
+        """The provider in which a subscription lives; ProviderRefused if the owner turned it off."""
         if not self.connects(key):
             name, account = display_name(key.provider), Verbatim(key.account)
             off = ProviderRefused(Text("error.not_connected", provider=name, account=account))
-            off.retry = True  # its settings may come back
+            off.retry = True  # the owner may turn it on again
             raise off
         return self.providers[key.provider]

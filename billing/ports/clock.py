@@ -1,4 +1,4 @@
-"""Where the time comes from."""
+"""The source of the current time."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the time comes from."""
+    """The source of the current time."""
 
     def now(self) -> float:
         """Unix seconds, UTC."""
 
     async def sleep(self, seconds: float) -> None:
-        """Return once that time has passed on this clock."""
+        """Return once this many seconds have passed on this clock."""

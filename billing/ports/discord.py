@@ -12,27 +12,28 @@ class RoleGateway(Protocol):
     """One member's roles in Discord. Raises DiscordError and nothing else."""
 
     async def fetch_member(self, guild_id: int, member_id: int) -> Seen:
-        """The member as they are now; MemberGone when not in the server."""
+        """The member's current state; raises MemberGone if they are not in the server."""
 
     async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, Seen]:
-        """Those of up to 100 members who are in the server, told over the connection that is open anyway; a
-        role that was made just now may be missing. GuildGone where the bot is not there, GuildOutage where
-        Discord has no such server just now."""
+        """Those of up to 100 members who are in the server. Uses the gateway connection, not a REST call; a
+        role created moments ago may be missing. Raises GuildGone if the bot is not in the server, GuildOutage
+        if Discord cannot currently serve it."""
 
     async def fetch_owners(self) -> frozenset[int]:
         """The Discord ids of the application's owner, or of its team."""
 
     def is_in(self, guild_id: int) -> bool:
-        """Whether the bot is in that server, as far as the connection has told."""
+        """True if the bot is in this server, according to the gateway."""
 
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
     ) -> None:
-        """Give or take one role; the reason goes to the server's audit log."""
+        """Give or take one role; `reason` goes to the server's audit log."""
 
 
 class Messenger(Protocol):
-    """Tells people things. Raises DiscordError and nothing else."""
+    """Delivers notices to people. Raises DiscordError and nothing else."""
 
     async def tell(self, notice: Notice) -> None:
-        """By DM to the member, or to the server's admins; MessagesClosed where it cannot be had."""
+        """Send a notice by DM to the member or to the server's admins; MessagesClosed if it cannot be
+        delivered."""

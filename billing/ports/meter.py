@@ -1,4 +1,4 @@
-"""What is counted and timed for the owner's instruments, as the rules and the edges see it."""
+"""Counters and timings for /metrics, as the rules and the edges see them."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from typing import Protocol
 
 
 class Meter(Protocol):
-    """No call of it fails, waits, or hears whose a thing is."""
+    """Counts and times operations. Calls never fail or block, and receive nobody's identity."""
 
     def answered(self, provider: str, operation: str, outcome: str, seconds: float) -> None:
-        """A provider was asked for something, and this came of it."""
+        """Count one call to a provider with its outcome and duration."""
 
     def changed_role(self, outcome: str) -> None:
-        """A role was 'given', 'taken', or 'refused' by Discord."""
+        """Count a role that was 'given' or 'taken', or that Discord 'refused' to change."""
 
     def gave_role(self, seconds: float) -> None:
-        """A role was given so long after the notification that it follows from."""
+        """Record how long after its notification a role was given."""
 
 
 class Unmeasured(Meter):
-    """Nobody looks."""
+    """Discards all measurements; used if there are no metrics."""
 
     def answered(self, provider: str, operation: str, outcome: str, seconds: float) -> None:
-        """Let it pass."""
+        """Discard the measurement."""
 
     def changed_role(self, outcome: str) -> None:
-        """Let it pass."""
+        """Discard the measurement."""
 
     def gave_role(self, seconds: float) -> None:
-        """Let it pass."""
+        """Discard the measurement."""

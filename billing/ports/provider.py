@@ -1,4 +1,4 @@
-"""A payment provider, as the rules see it."""
+"""The port of a payment provider."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ from billing.rules.names import NAMELESS, Names
 
 @dataclass(frozen=True, slots=True)
 class CheckoutOrder:
-    """What a payment page is to be made for. `return_url` is where the provider leads back to, and `names`
-    says for whom one pays.
+    """The data from which a provider creates a payment page. `return_url`: the address to which the page
+    leads back; `names`: the member and server that the page shows.
 
-    `starts_at`: when the first payment is due, as until then it is paid already; None: at once.
+    `starts_at`: when the first payment is due, because the time until then is already paid; None:
+    immediately.
     """
 
     checkout: Checkout
@@ -45,7 +46,7 @@ class CheckoutOrder:
 
 @dataclass(frozen=True, slots=True)
 class PortalOptions:
-    """How a server wants the provider's own management page to be."""
+    """How a server wants the provider's management page to be set up."""
 
     settings: GuildSettings
     prices: tuple[Price, ...]
@@ -54,7 +55,8 @@ class PortalOptions:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutFound:
-    """A finished checkout at the provider: its own id, our opaque id, and what it led to."""
+    """A finished checkout at the provider: its id, our opaque id, and the resulting subscription and
+    customer."""
 
     session_id: str
     checkout_id: str | None
@@ -64,10 +66,10 @@ class CheckoutFound:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A payment that failed, as the provider tells it.
+    """A failed payment, as the provider reports it.
 
-    `reason`: why, for the customer; a plain string is the provider's own words. `next_try_at`: when the
-    provider tries again, in unix seconds.
+    `reason`: why it failed, for the customer; a plain string holds the provider's own words. `next_try_at`:
+    when the provider tries again, in unix seconds.
     """
 
     amount: Money | None = None
@@ -81,117 +83,120 @@ class Provider(Protocol):
     Every network method raises ProviderError and nothing else, within 15 seconds.
     """
 
-    name: str  # 'stripe', 'paypal': as in webhook paths and keys
+    name: str  # 'stripe', 'paypal': used in webhook paths and keys
     title: str  # for people: 'Stripe', 'PayPal'
-    account: str  # which account or mode; part of every key
-    keeps_period: bool  # can cancel at the period's end by itself, and therefore resume
-    closes_pages: bool  # can keep a payment page from being paid on
-    lists_all: bool  # can name every subscription of the account by itself
-    webhook_print: str  # changes with what its notifications are proven by, and gives none of that away
+    account: str  # the account or mode; part of every key
+    keeps_period: bool  # can cancel at the end of the period, and can therefore resume
+    closes_pages: bool  # can stop a payment page from taking payments
+    lists_all: bool  # can list every subscription of the account
+    # fingerprint of the data that proves notifications; changes with it and reveals nothing of it
+    webhook_print: str
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds that this machine's clock is ahead of the provider's, by its last answer that tells; None
-        before."""
+        """Seconds by which this machine's clock is ahead of the provider's, measured at its last answer; None
+        until the provider has answered."""
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
-        """NotAuthentic where no notification can have these headers, whatever its body is. Asked before a
-        body is read that is still on its way; `authenticate` looks at all of them itself."""
+        """Raise NotAuthentic if no notification can have these headers, whatever its body. Called before the
+        body is read; `authenticate` checks all of them again."""
 
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
-        """The events in a notification, whose headers are found by their lower-case names; NotAuthentic or
-        Malformed otherwise, and ProviderUnavailable where it cannot be told just now."""
+        """The events in a notification. Header names must be in lower case. Raises NotAuthentic or Malformed,
+        and ProviderUnavailable if the provider currently cannot be asked."""
 
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
-        """The truth about one subscription, unbound (`binding` None)."""
+        """The current state of one subscription, unbound (`binding` None)."""
 
     async def locate(self, subject: Subject) -> list[str]:
-        """Ids of the subscriptions that an event's subject is about; empty when it is about none."""
+        """Ids of the subscriptions that an event's subject is about; empty if there are none."""
 
     async def fetch_checkout(self, subscription_id: str) -> CheckoutFound | None:
-        """The checkout that made this subscription, where the provider knows one."""
+        """The checkout that created this subscription; None if the provider knows none."""
 
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
-        """The subscription that a dispute is about, and where the dispute stands."""
+        """The subscription that a dispute is about, and the state of the dispute."""
 
     async def was_charged_back(self, dispute_id: str) -> bool:
-        """Whether a dispute that was lost took the payment back against the owner's will: an inquiry that the
-        owner settled with a refund did not."""
+        """True if a lost dispute reversed the payment against the owner's will; False for an inquiry that the
+        owner settled with a refund."""
 
     def list_disputes(self) -> AsyncIterator[tuple[str, DisputeState]]:
-        """Every dispute that the provider still shows, with where it stands, page by page. Raises
-        ProviderError like the others; one that cannot be read is left out."""
+        """Every dispute that the provider still lists, with its state, page by page. Raises ProviderError;
+        skips disputes that cannot be parsed."""
 
     def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
-        """Every subscription of the account, ended ones included, page by page; where the provider cannot
-        list them (`lists_all`), those of the `known` ids that it still has."""
+        """Every subscription of the account, ended ones included, page by page. If the provider cannot list
+        them (`lists_all`): those of the `known` ids that it still has."""
 
     def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
-        """What happened since that moment and tells of access or money, newest first, without the kinds that
-        the webhook at this address is not told of, where that can be seen. Raises ProviderError like the
-        others; one that cannot be read is left out."""
+        """Events since this moment that concern access or money, newest first. Leaves out kinds that the
+        webhook at `webhook_url` is not subscribed to, if the provider shows that. Raises ProviderError; skips
+        events that cannot be parsed."""
 
     def unheard(self, *, refused: bool) -> Finding:
-        """The fault that true notifications do not arrive, with its cure. `refused`: some were refused."""
+        """The finding that genuine notifications do not arrive, with its cure. `refused`: the bot refused
+        some."""
 
     async def fetch_price(self, price_id: str) -> Price:
-        """A price as the provider has it now; ProviderNotFound when it has none of that id."""
+        """The current price at the provider; ProviderNotFound if it does not exist."""
 
     async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:
-        """A fresh payment page. The checkout's id is the idempotency key."""
+        """Create a payment page. The checkout's id is the idempotency key."""
 
     def list_paid(self, since: int) -> AsyncIterator[str]:
-        """Ids of the subscriptions that something was paid for since then, known or not, where the provider
-        cannot list them (`lists_all`) but tells of payments."""
+        """Ids of the subscriptions, recorded or not, that received a payment since this moment; for providers
+        that cannot list subscriptions (`lists_all`) but can list payments."""
 
     def lacks_payer(self, subscription: Subscription) -> bool:
-        """Whether the provider could show whose subscription this is, and does not yet."""
+        """True if the provider could store the owner of this subscription but does not yet."""
 
     async def write_payer(self, subscription_id: str, whose: Binding) -> None:
-        """Write whose subscription it is to the provider, so that it shows should the ledger be lost."""
+        """Write the owner of a subscription to the provider, so that it can be recovered if the ledger is
+        lost."""
 
     async def fetch_page(self, page_id: str) -> str | None:
-        """The subscription that a payment page led to; None while it led to none."""
+        """The id of the subscription that a payment page led to; None if there is none yet."""
 
     async def close_page(self, page_id: str) -> None:
-        """Let a payment page take no payment any more, where the provider can do that. One that was paid or
-        is over is no error."""
+        """Close a payment page so that it takes no payment, if the provider can. A page that was paid or has
+        expired is no error."""
 
     async def manage_link(self, subscription: Subscription, options: PortalOptions) -> str:
-        """The provider's own page for this subscription's customer, made for this moment."""
+        """A fresh link to the provider's management page for this subscription's customer."""
 
     async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
-        """Stop renewal; the answer is the subscription as it is afterwards. Without `keeps_period` it has
-        ended then, and its `paid_through` says until when it is paid."""
+        """Stop renewal and return the subscription as it is afterwards. Without `keeps_period` it has then
+        ended, and `paid_through` says until when it is paid."""
 
     async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
-        """End the agreement and its billing at once, without a refund."""
+        """End the agreement and its billing immediately, without a refund."""
 
     async def resume(self, subscription: Subscription, key: str) -> Subscription:
-        """Let a subscription that is scheduled to end renew again."""
+        """Undo a scheduled end, so that the subscription renews again."""
 
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
-        """The last payment above zero, or None."""
+        """The last payment above zero; None if there is none."""
 
     async def preview_charge(self, subscription: Subscription) -> Money | None:
-        """What the next charge will be, asked of the provider; None where it does not tell. For when a person
-        looks, never for sweeps."""
+        """The next charge, as the provider calculates it; None if it does not say. Call it when a person is
+        looking, never in a sweep."""
 
     async def fetch_payment_link(self, subscription: Subscription) -> str | None:
-        """The provider's page on which its customer confirms or pays what is open; None where nothing is."""
+        """The provider's page on which the customer confirms or pays an open payment; None if none is open."""
 
     async def fetch_failure(self, subscription: Subscription) -> Failure | None:
-        """Why its last payment failed, where the provider says so."""
+        """Why the last payment failed; None if the provider does not say."""
 
     async def refund(self, payment: Payment, key: str) -> Payment:
-        """Give back what is left of a payment; the answer is the payment afterwards. A payment that is
-        refunded already is no error."""
+        """Refund what is left of a payment and return the payment as it is afterwards. A payment that is
+        already refunded is no error."""
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
-        """What is right and wrong with the account's set-up."""
+        """Check the setup of the account."""
 
     async def fix(self, what: str, plans: Sequence[Plan], webhook_url: str) -> None:
-        """Carry out the cure that a finding of `check` named in `fix`."""
+        """Apply the cure that a finding of `check` named in `fix`."""
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""

@@ -1,4 +1,4 @@
-"""What goes into the ledger and comes out of it, beside the nouns of billing.model."""
+"""Records that the ledger takes and returns, in addition to the types of billing.model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from billing.model import Change, DisputeState, Intent, Notice, Override, Subscr
 
 
 class QueueName(StrEnum):
-    """What may wait in the ledger, each for a lane of the worker: events, stale subscriptions, marked
-    members, wishes, notices."""
+    """The queues of open work in the ledger: events, stale subscriptions, queued members, intents, notices."""
 
     LOCATE = "locate"
     SYNC = "sync"
@@ -22,7 +21,7 @@ class QueueName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """One payment that is asked back. `key` None: it was for no subscription."""
+    """A disputed payment. `key` None: it was not for a subscription."""
 
     provider: str
     account: str
@@ -33,16 +32,15 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """Everything that one look at the provider changes in the ledger, recorded in one transaction.
+    """All changes that follow from one fetch at the provider, recorded in one transaction.
 
-    `snapshot` is None where there was nothing to fetch. What the ledger knows beside the provider stays
-    where the snapshot does not name it: a binding that stands, a dispute, since when something is owed.
-    `stale_version` is the mark's version that was read before fetching; the mark is cleared only where
-    it has not moved on. `notices` and `intents` that follow from it are recorded along. `at_once`: it was
-    ended without keeping what was paid for the time ahead. `dispute`: what was heard of one dispute; the
-    subscription's own state is then taken from all of its disputes. `barred_by`: the block that it was
-    bought in spite of, and which covers it from now on. `overrides`: what a rule decides;
-    a decision that was recorded once is not recorded again, also where an admin lifted it.
+    `snapshot`: the fetched subscription; None if there was nothing to fetch. Recorded facts that the snapshot
+    does not name are kept: an existing binding, a dispute, since when a payment is overdue. `stale_version`:
+    the queue entry's version before the fetch; the entry is removed only if its version is still the same.
+    `at_once`: the subscription was ended without keeping the remaining paid time. `dispute`: the new state of
+    one dispute; the subscription's state then follows from all its disputes. `barred_by`: the block despite
+    which it was bought, and which covers it from now on. `overrides`: decisions made by a rule; a decision
+    that was ever recorded is not recorded again, even if an admin lifted it.
     """
 
     snapshot: Subscription | None
@@ -62,7 +60,8 @@ class SyncResult:
 
 @dataclass(frozen=True, slots=True)
 class StaleSubscription:
-    """A subscription to be fetched, with the mark's version and the last event that rang for it."""
+    """A subscription that needs to be fetched. `version`: of its queue entry; `evidence`: the last event that
+    queued it."""
 
     key: SubscriptionKey
     version: int
@@ -72,8 +71,8 @@ class StaleSubscription:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSubscription:
-    """A recorded subscription. `number` is its own within the ledger, counted up from 1; `overruled`: an
-    admin's word on its member stands."""
+    """A recorded subscription. `number`: its number in the ledger, counted from 1; `overruled`: an admin's
+    override applies to its member."""
 
     number: int
     subscription: Subscription
@@ -82,12 +81,15 @@ class RecordedSubscription:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What /readyz, /metrics and /doctor tell of the ledger. Ages in seconds, None when nothing waits, or
-    where no backup is known. `unasked`: subscriptions that are held until their provider was asked
-    (billing/use_cases/restored_ledger.py); `backup_failed`: why the last daily one did; `lacks`: what a
-    new ledger misses (billing/use_cases/new_ledger.py); `damage`: what the check after the start found.
-    `parked`: members by billing.rules.parked_members.REASONS; `unreached_members` and `_admins`: notices that
-    could not be delivered; `size`: bytes on disk."""
+    """The state of the ledger for /readyz, /metrics and /doctor. Ages are in seconds; None: nothing is
+    waiting, or no backup is known.
+
+    `unasked`: subscriptions on hold until their provider confirms them
+    (billing/use_cases/restored_ledger.py); `backup_failed`: why the last daily backup failed; `lacks`: how
+    many subscriptions a new ledger misses (billing/use_cases/new_ledger.py); `damage`: what the integrity
+    check after the start found; `parked`: members by billing.rules.parked_members.REASONS;
+    `unreached_members` and `unreached_admins`: undeliverable notices; `size`: bytes on disk.
+    """
 
     oldest_event_age: float | None
     oldest_member_age: float | None

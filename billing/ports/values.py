@@ -1,4 +1,4 @@
-"""Small facts that outlive the process, for whoever needs nothing else of the ledger."""
+"""Named values that outlive the process, for callers that need nothing else of the ledger."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Protocol
 
 
 class Values(Protocol):
-    """Every method raises LedgerError and nothing else. The ledger is one."""
+    """Stores values by name; the ledger implements it. Every method raises LedgerError and nothing else."""
 
     async def load_value(self, name: str) -> str | None:
-        """None where nothing is kept by that name."""
+        """The value stored under this name; None if there is none."""
 
     async def record_value(self, name: str, value: str) -> None:
-        """In the place of what was kept by that name."""
+        """Store a value under this name, replacing an earlier one."""

@@ -1,4 +1,4 @@
-"""The Ledger port: everything Dues remembers, by subject."""
+"""The Ledger port: everything that Dues remembers, by subject."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Ledger(
     OlderLedger,
     Protocol,
 ):
-    """Everything Dues remembers. Raises LedgerError and nothing else.
+    """Everything that Dues remembers. Methods raise LedgerError and nothing else.
 
     Every `record_` method is one transaction, durable when it returns. Loads see committed rows only.
     """

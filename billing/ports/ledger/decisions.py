@@ -1,4 +1,4 @@
-"""The ledger: admins' decisions and what was asked of a provider."""
+"""The ledger port: admins' decisions and requests to providers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from billing.ports.records import SyncResult
 
 
 class DecisionLedger(Protocol):
-    """Admins' decisions, and what was asked of a provider."""
+    """Admins' decisions, and requests to providers."""
 
     async def record_overrides(
         self,
@@ -21,15 +21,16 @@ class DecisionLedger(Protocol):
         *,
         replaces: Sequence[str] = (),
     ) -> None:
-        """An admin's decision with everything that follows from it, in one transaction; marks the member.
+        """Record an admin's decision with all that follows from it in one transaction, and queue the member.
 
-        The overrides' own `id` is ignored. `replaces`: decisions that it lifts."""
+        The overrides' own `id` is ignored. `replaces`: decisions that this one lifts.
+        """
 
     async def load_overrides(self, guild_id: int, member_id: int, at: int) -> list[Override]:
-        """Those not lifted and not over at that moment."""
+        """Overrides that are not lifted and have not expired at that moment."""
 
     async def load_granting(self, member_id: int) -> list[int]:
-        """The servers in which a grant to this person stands that was not lifted, be it over or not."""
+        """Servers in which this person has a grant that was not lifted, expired or not."""
 
     async def load_decision(self, decision_id: str) -> list[Override]:
         """The rows of one decision that are not lifted."""
@@ -46,25 +47,27 @@ class DecisionLedger(Protocol):
         replaces: Sequence[str] = (),
         overrides: Sequence[Override] = (),
     ) -> list[Override]:
-        """Lift a decision with the wishes and notices that follow from it, in one transaction; what was
-        lifted, empty when it was already: then nothing is recorded. Marks the member.
+        """Lift a decision, record the intents and notices that follow, and queue the member, in one
+        transaction. Returns the lifted rows; if the decision was already lifted, returns an empty list and
+        records nothing.
 
-        `replaces`: decisions that are lifted along; `overrides`: what is decided in their place."""
+        `replaces`: further decisions to lift; `overrides`: decisions that take their place.
+        """
 
     async def record_intent(self, intent: Intent, /) -> Intent:
-        """Keep a wish before acting on it. A pending one of the same kind for the same subscription is
-        returned instead; a pending one that this wish contradicts is dropped."""
+        """Save an intent before acting on it. A pending intent of the same kind for the same subscription is
+        returned instead; a pending intent that this one contradicts is dropped."""
 
     async def load_intents(self, at: int, limit: int) -> list[Intent]:
-        """Pending ones whose next try is due."""
+        """Pending intents whose next attempt is due."""
 
     async def load_intents_of(self, key: SubscriptionKey) -> list[Intent]:
-        """All of a subscription, newest first."""
+        """All intents for a subscription, newest first."""
 
     async def load_intent(self, intent_id: str) -> Intent | None:
-        """By its id."""
+        """The intent with this id; None if there is none."""
 
     async def record_intent_outcome(
         self, intent: Intent, synced: SyncResult | None, notices: Sequence[Notice]
     ) -> None:
-        """The new state of an intent, with the snapshot and the notices that go with it."""
+        """Record the new state of an intent with its snapshot and notices."""

@@ -1,4 +1,4 @@
-"""The ledger: what one that is older than itself has not asked the providers for yet."""
+"""The ledger port: subscriptions of a restored ledger that the providers have not confirmed yet."""
 
 from __future__ import annotations
 
@@ -9,36 +9,38 @@ from billing.model import SubscriptionKey
 
 
 class OlderLedger(Protocol):
-    """Subscriptions that are held as unknown until their provider was asked for them."""
+    """Subscriptions that count as unknown until their provider confirms them."""
 
     async def record_started(
         self, homes: Sequence[tuple[str, str]], at: int, *, older: bool, copied: bool
     ) -> None:
-        """The bot goes on with this ledger, connected to these providers and accounts.
+        """Record that the bot starts with this ledger, connected to these providers and accounts.
 
-        `older`: everything that may give a right is held from now on. `copied`: it was put in the place of
-        a later one, so what it shows as open may be done: pending intents are not to be carried out unseen,
-        and notices are no longer sent, but shown at the next command.
+        `older`: hold everything that may give a right. `copied`: the ledger is a backup that replaced a later
+        one, so its open work may already be done: pending intents are not executed unseen, and notices are
+        not sent but shown at the next command.
         """
 
     async def load_unswept(self, provider: str, account: str) -> bool:
-        """Whether no whole round over this provider was made since subscriptions are held."""
+        """True if no sweep of this provider was completed since its subscriptions are on hold."""
 
     async def record_looked(self, keys: Sequence[SubscriptionKey], at: int) -> None:
-        """The provider shows these as they are recorded: they are held no longer, and members are marked;
-        where the provider's disputes were not listed yet, once that is done."""
+        """Record that the provider shows these subscriptions as recorded: they are no longer on hold and
+        their members are queued. If the provider's disputes were not listed yet, this happens once they are.
+        """
 
     async def record_disputes_listed(self, provider: str, account: str, at: int) -> None:
-        """Every dispute of the provider was looked at."""
+        """Record that every dispute of the provider was checked."""
 
     async def record_swept(self, provider: str, account: str) -> None:
-        """A whole round over this provider was made."""
+        """Record that a full sweep of this provider was completed."""
 
     async def record_waiting(self, keys: Sequence[SubscriptionKey], /) -> None:
-        """Mark subscriptions to be fetched before all others."""
+        """Queue subscriptions to be fetched before all others."""
 
     async def load_unasked_intent(self, intent_id: str) -> bool:
-        """Whether an intent comes from a ledger that was put in the place of a later one."""
+        """True if an intent comes from a restored backup and its provider was not asked about it yet."""
 
     async def load_sold_before(self, moment: int) -> dict[int, int]:
-        """By server, how many subscriptions that run and were made until then pay for no plan there."""
+        """By server: the number of active subscriptions created until that moment that pay for none of its
+        plans."""
