@@ -1,1 +1,1 @@
-"""Rules without I/O: access, roles, charges, the brake. Each is a pure function of what it is given."""
+"""Rules without I/O: access, roles, charges, the brake. Each is a pure function of its arguments."""

@@ -1,6 +1,6 @@
-"""Who may have which plan, decided from what is recorded. Pure; the one place where access is ruled.
+"""Decides which plans a member has, from recorded facts. Pure; the only place where access is decided.
 
-`TABLE` is published in docs/access.md, made from this code.
+`TABLE` is published in docs/access.md, generated from this code.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from billing.model import (
 
 
 class Access(Enum):
-    """What a status gives."""
+    """The access that a status gives."""
 
     FULL = "yes, until its scheduled end if it has one"
     GRACE = "yes, for the days of grace since the payment is owed"
@@ -47,7 +47,7 @@ TABLE: dict[Status, Access] = {
 _BEFORE, _ENDLESS = -1, 1 << 62
 
 
-# What an admin's word does, by the kind of override; `_MODIFIERS` of docs/access.md is made from it.
+# The effect of each kind of override; `_MODIFIERS` of docs/access.md is generated from it.
 BY_ADMIN: dict[OverrideKind, str] = {
     OverrideKind.BLOCK: "no access, whatever is paid or granted, until an admin lifts it",
     OverrideKind.GRANT: "access until its end, whatever is not paid; without an end, for good",
@@ -56,7 +56,7 @@ BY_ADMIN: dict[OverrideKind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionAccess:
-    """What one subscription gives: `until` None is open-ended; `held` as in Entitlement."""
+    """The access that one subscription gives. `until` None: open-ended; `held`: as in Entitlement."""
 
     until: int | None
     why: str
@@ -64,7 +64,8 @@ class SubscriptionAccess:
 
 
 def decide_right(subscription: Subscription, now: float, grace: int) -> SubscriptionAccess | None:
-    """What this subscription gives at that moment, or None; nothing where nothing is bought any more."""
+    """The access that this subscription gives at that moment; None if it gives none, as when every quantity
+    is 0."""
     if not any(item.quantity for item in subscription.items):
         return None
     right = _by_status(subscription, grace)
@@ -95,8 +96,8 @@ def _earliest(*moments: int | None) -> int | None:
 
 
 def decide_paid(subscription: Subscription) -> int | None:
-    """Until when it is paid for, were it ended at once; None where no time ahead is. Free days of a trial
-    were not paid, and a payment that is disputed may go back to its payer."""
+    """Until when the subscription would stay paid if it ended immediately; None if no time is left. Free
+    trial days were not paid, and a disputed payment may be returned."""
     sub = _without_nothing(subscription)
     if not sub.items or sub.dispute in (DisputeState.OPEN, DisputeState.LOST):
         return None
@@ -109,10 +110,11 @@ def decide_paid(subscription: Subscription) -> int | None:
 
 
 def plan_of(price: Price, plans: Sequence[Plan]) -> Plan | None:
-    """The plan that this price pays for.
+    """The plan that this price pays for; None if there is none.
 
-    The exact price first; else the plan that sells another price of the same product, for prices get
-    replaced at the provider. Where several do, the oldest plan: a payer is never left with none.
+    The exact price comes first; otherwise a plan that sells another price of the same product, because owners
+    replace prices at the provider. Of several plans the oldest is taken, so that no payer is left without
+    one.
     """
     for same in (_same_price, _same_product):
         for plan in sorted(plans, key=lambda p: (p.removed_at is not None, p.id)):
@@ -142,10 +144,10 @@ def decide(
     now: float,
     grace: int,
 ) -> list[Entitlement]:
-    """The plans that a member of one server is entitled to at that moment, each once.
+    """The plans to which a member of one server is entitled at that moment, each once.
 
-    A block stands above every payment and every grant. Of several sources of one plan the one that
-    lasts longest counts, and a certain one before one that is merely held.
+    A block overrides every payment and every grant. If a plan has several sources, the one that lasts longest
+    counts, and a certain one before one that is on hold.
     """
     best: dict[int, Entitlement] = {}
     counting = [s for s in subscriptions if not any(o.bars(s.key, now) for o in overrides)]
@@ -167,12 +169,12 @@ def _paid(
 
 
 def paid_plans(subscription: Subscription, plans: Sequence[Plan]) -> list[Plan]:
-    """The plans that something is bought of: not those of items whose quantity is 0."""
+    """The plans that the subscription pays for, ignoring items with quantity 0."""
     return plans_of(_without_nothing(subscription), plans)
 
 
 def _without_nothing(subscription: Subscription) -> Subscription:
-    """Of an item whose quantity was set to 0 nothing is bought."""
+    """The subscription without the items whose quantity is 0; these buy nothing."""
     if all(item.quantity for item in subscription.items):
         return subscription
     return replace(subscription, items=tuple(item for item in subscription.items if item.quantity))
@@ -197,8 +199,8 @@ def ended_by_time(
     now: float,
     grace: int,
 ) -> set[int]:
-    """The plans, by id, that time alone may have taken: a right ran out, or a block that was announced began.
-    Not those that an admin's block took when it was decided."""
+    """Ids of the plans that time alone may have ended: a right expired, or an announced block began. Plans
+    that a block took away as soon as it was decided are left out."""
     ended = set()
     for subscription in subscriptions:
         right = _by_status(subscription, grace)
@@ -229,11 +231,11 @@ def next_change(
 
 
 def decides(subscription: Subscription, plans: Sequence[Plan]) -> object:
-    """All that follows for its member from one subscription, whenever they are looked at and however long the
-    grace: two snapshots of it for which this is equal call for the same roles at the same times.
+    """Everything that follows for the member from one subscription, at any time and for any grace period. Two
+    snapshots with equal results call for the same roles at the same times.
 
-    It is looked at before all of it, and grace only moves an end: where two agree without any and with one
-    without end, they agree under every length.
+    The state is taken before any of its moments, and grace only moves an end: if two snapshots agree without
+    grace and with endless grace, they agree for every grace period.
     """
     return [
         (decide([subscription], [], plans, _BEFORE, grace), next_change([subscription], [], _BEFORE, grace))
@@ -244,8 +246,8 @@ def decides(subscription: Subscription, plans: Sequence[Plan]) -> object:
 def block_on(
     plan_ids: Iterable[int], overrides: Iterable[Override], key: SubscriptionKey | None = None
 ) -> Override | None:
-    """An admin's block that touches one of these plans, or this very subscription, be it in force or only
-    announced."""
+    """An admin's block, in force or announced, that affects one of these plans or this very subscription;
+    None if there is none."""
     touched = {None, *plan_ids}
     blocks = (o for o in overrides if o.kind is OverrideKind.BLOCK)
     return next((b for b in blocks if b.plan_id in touched or key in b.subscriptions), None)

@@ -1,16 +1,16 @@
-"""Billing dates: periods are counted from an anchor, so that the 31st comes back after February."""
+"""Billing dates. Periods are counted from an anchor, so that the 31st returns after February."""
 
 from __future__ import annotations
 
 import calendar
 from datetime import UTC, datetime, timedelta
 
-FAR = 1 << 37  # some 4000 years ahead; what lies beyond cannot be written as a date
+FAR = 1 << 37  # unix seconds of some 4000 years ahead; later moments cannot be written as a date
 
 
 def later(anchor: int, interval: str, count: int) -> int:
-    """`count` days, weeks, months or years after `anchor`, in UTC; a day that a month lacks becomes its
-    last one. FAR where no date goes so far."""
+    """`count` days, weeks, months or years after `anchor`, in UTC. A day that a month lacks becomes its last
+    day; FAR if the date would be too late."""
     try:
         return _later(anchor, interval, count)
     except (OverflowError, ValueError):

@@ -1,6 +1,6 @@
-"""What a subscription's provider charges next, worked out from what was fetched. Pure.
+"""Calculates what a provider will charge next for a subscription, from the fetched data. Pure.
 
-Where that does not suffice the sum is unknown: a wrong one is never said.
+If the data does not suffice, the amount is unknown: a wrong amount is never shown.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from itertools import groupby
 from billing.model import Discount, Item, Money, NextCharge, Price, Status, Step, Subscription, Terms, Unsure
 from billing.rules.calendar import later
 
-# The longest row of charges that is looked through: daily ones for some fifty years.
+# The longest series of charges that is searched: daily ones for some fifty years.
 FURTHEST = 20_000
-# Stripe takes no payment below about half a dollar; it adds so small a sum to the customer's balance
+# Stripe charges no amount below about half a dollar; it adds it to the customer's balance instead
 # (docs.stripe.com/currencies, 'Minimum and maximum charge amounts').
 LEAST = 50
-# Sums that end otherwise cannot be charged (docs.stripe.com/currencies, 'Special cases' and
-# 'Three-decimal currencies').
+# Amounts must be multiples of these (docs.stripe.com/currencies, 'Special cases' and 'Three-decimal
+# currencies').
 _UNITS = {"isk": 100, "ugx": 100, "bhd": 10, "jod": 10, "kwd": 10, "omr": 10, "tnd": 10}
 
 Lines = dict[int, Decimal]
 
 
 def decide_charges(sub: Subscription) -> tuple[NextCharge, ...]:
-    """The next charge of each group of items that renew together, the earliest first. None where nothing is
-    going to be charged, or nobody knows whether anything is."""
+    """The next charge of each group of items that renew together, earliest first. Empty if nothing will be
+    charged, or if that is not known."""
     if not sub.renews or sub.status not in (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE):
         return ()
     if sub.terms.paused and sub.terms.resumes_at is None:
@@ -39,15 +39,17 @@ def decide_charges(sub: Subscription) -> tuple[NextCharge, ...]:
 
 
 def decide_prices(sub: Subscription) -> tuple[NextCharge, ...]:
-    """What each group of items costs a period, before discounts and taxes, whether it is charged or not."""
+    """The price of one period for each group of items, before discounts and taxes, even if nothing is
+    charged."""
     return tuple(_priced(sub, group) for group in _groups(sub))
 
 
 def decide_sale(
     price: Price, trial_days: int, starts_at: int | None
 ) -> tuple[Money | None, tuple[Step, ...]]:
-    """What the payment page takes at once, None where that is not known, and the charges that follow; where
-    the first of them is what is taken at once, with it. `starts_at`: until then it is paid already."""
+    """The amount due at once on the payment page (None: not known), and the charges that follow; these
+    include the one due at once if it belongs to their series. `starts_at`: the time until then is already
+    paid."""
     if price.amount is None:
         return None, ()
     steps = price.steps or (Step(price.amount),)
@@ -62,7 +64,7 @@ def decide_sale(
 
 
 def _groups(sub: Subscription) -> list[tuple[int, ...]]:
-    """Positions of the items that are charged together: those of one interval."""
+    """Positions of the items that are charged together, because they have the same interval."""
     places = sorted(range(len(sub.items)), key=lambda n: (_interval(sub.items[n].price), n))
     together = (tuple(group) for _, group in groupby(places, lambda n: _interval(sub.items[n].price)))
     return sorted(together)
@@ -88,8 +90,8 @@ def _charge(sub: Subscription, group: Sequence[int], *, alone: bool) -> NextChar
     priced, cycle = _priced(sub, group), _Cycle(sub, sub.items[group[0]])
     unsure = _unsure(sub.terms, priced, alone=alone)
     if sub.ends_at is not None and cycle.known and cycle.date(0) < sub.ends_at < cycle.date(1):
-        # Stripe charges a period that a set end cuts short for that part only (docs.stripe.com/api/
-        # subscriptions/update, `cancel_at`).
+        # If a scheduled end cuts a period short, Stripe charges only part of it
+        # (docs.stripe.com/api/subscriptions/update, `cancel_at`).
         unsure = (*unsure, Unsure.CHANGE)
     steps: tuple[Step, ...] = sub.terms.steps
     if not steps and not unsure:
@@ -109,22 +111,22 @@ def _unsure(terms: Terms, priced: NextCharge, *, alone: bool) -> tuple[Unsure, .
 
 
 def _is_known(discount: Discount, *, alone: bool) -> bool:
-    """Whether it is known by how much each charge is reduced. A sum off one bill, or anything off the next
-    bill only, may fall on any of several groups."""
+    """True if the reduction of each charge is known. With several groups, a fixed amount off one bill, or any
+    reduction of the next bill only, may apply to any of them."""
     if discount.percent is None and discount.amount is None:
         return False
     return alone or (discount.percent is not None and not discount.once)
 
 
 class _Cycle:
-    """When the items of one interval are charged: `date(0)` is the next time."""
+    """The charge dates of the items of one interval: `date(0)` is the next one."""
 
     def __init__(self, sub: Subscription, item: Item) -> None:
         self._price = item.price
         end = item.period_end or sub.period_end or 0
         self.known = bool(end)
         self._anchor = end if sub.terms.anchor is None else sub.terms.anchor
-        if self._at(self._reaches(end)) != end:  # the running period is not one of the anchor's
+        if self._at(self._reaches(end)) != end:  # the current period does not follow from the anchor
             self._anchor = end
         self._first = self._reaches(end)
         if sub.terms.paused and sub.terms.resumes_at is not None:
@@ -147,10 +149,10 @@ class _Cycle:
 
 
 def _steps(sub: Subscription, group: Sequence[int], cycle: _Cycle) -> tuple[Step, ...]:
-    """The sums in order; empty where they depend on how the provider rounds."""
+    """The amounts in order; empty if they depend on how the provider rounds."""
     lasting = [d for d in _in_force(sub.terms.discounts, cycle, 0) if not d.once]
     if any(d.once for d in sub.terms.discounts) and not _sum(sub, group, lasting):
-        return ()  # where nothing is left to reduce, the one for a single charge may be kept for a later one
+        return ()  # with nothing left to reduce, a one-time discount may be kept for a later charge
     starts = sorted({0, *_changes(sub.terms.discounts, cycle)})
     sums = [_sum(sub, group, _in_force(sub.terms.discounts, cycle, start)) for start in starts]
     found: list[Step] = []
@@ -166,7 +168,7 @@ def _steps(sub: Subscription, group: Sequence[int], cycle: _Cycle) -> tuple[Step
 
 
 def _changes(discounts: Iterable[Discount], cycle: _Cycle) -> Iterable[int]:
-    """The numbers of the charges with which a discount is over."""
+    """The numbers of the charges at which a discount ends."""
     for discount in discounts:
         if discount.once:
             yield 1
@@ -183,7 +185,7 @@ def _in_force(discounts: Iterable[Discount], cycle: _Cycle, number: int) -> list
 
 
 def _sum(sub: Subscription, group: Sequence[int], discounts: Sequence[Discount]) -> int | None:
-    """What one charge takes; None where it depends on how the provider rounds, or is too small to charge."""
+    """The amount of one charge; None if it depends on how the provider rounds, or is too small to charge."""
     found = {
         _rounded(sub, group, discounts, rounding, each=each)
         for rounding in (ROUND_HALF_UP, ROUND_HALF_DOWN)
@@ -200,7 +202,7 @@ def _sum(sub: Subscription, group: Sequence[int], discounts: Sequence[Discount])
 def _rounded(
     sub: Subscription, group: Sequence[int], discounts: Sequence[Discount], rounding: str, *, each: bool
 ) -> int:
-    """By one way of rounding: `each` line and step, or the whole at the end."""
+    """The amount under one way of rounding: `each` line and step, or only the total."""
 
     def whole(value: Decimal) -> Decimal:
         return value.quantize(Decimal(1), rounding)
@@ -228,8 +230,8 @@ def _rounded(
 
 
 def _spread(amount: int, lines: Sequence[Decimal], rounding: str, *, each: bool) -> list[Decimal]:
-    """A sum off the whole, spread over its lines by what each costs. In whole minor units one line takes what
-    is left over: Stripe does not say which, so it is the last or, with the other rounding, the first."""
+    """An amount off the total, spread over its lines by price. In whole minor units one line takes the
+    remainder: Stripe does not say which, so it is the last or, with the other rounding, the first."""
     base = sum(lines, Decimal(0))
     if not base:
         return [Decimal(0) for _ in lines]
@@ -241,5 +243,5 @@ def _spread(amount: int, lines: Sequence[Decimal], rounding: str, *, each: bool)
 
 
 def named(charge: NextCharge, amount: int) -> NextCharge:
-    """With the sum that the provider itself named for the next charge."""
+    """The charge with the amount that the provider itself named for it."""
     return replace(charge, steps=(Step(amount, 1),))

@@ -1,4 +1,4 @@
-"""What the ledger keeps of a subscription: what it knew, and what the provider shows now. Pure."""
+"""Merges a recorded subscription with a newly fetched snapshot. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from billing.model import BoundBy, DisputeState, Status, Subscription
 
 
 def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool = False) -> Subscription:
-    """What the ledger keeps beside what was fetched.
+    """The snapshot, completed with the recorded facts that it does not name.
 
-    A binding that stands is not replaced, and a dispute only by an explicit word on it. What is owed
-    is so since it was first seen, for the member was told then how long the roles stay.
+    An existing binding is kept, and a dispute changes only if the snapshot names one. A payment counts as
+    overdue since it was first seen as such, because the member was told then how long the roles stay.
     """
     owed = new.unpaid_since
     if new.status is Status.PAST_DUE:
@@ -30,33 +30,34 @@ def merge(old: Subscription | None, new: Subscription, at: int, *, at_once: bool
 
 
 def _bound_by(old: Subscription | None, new: Subscription) -> BoundBy:
-    """A binding that stands is known as before, or better once the provider shows the same."""
+    """How the owner is known: as before, or better once the provider shows the same owner."""
     if old is None or old.binding is None or (old.bound_by is BoundBy.ADMIN and old.binding == new.binding):
         return new.bound_by
     return old.bound_by
 
 
 def _paid_through(old: Subscription | None, new: Subscription, at: int, *, at_once: bool) -> int | None:
-    """What was paid stays paid when the subscription stops, and does not grow once it is over. `at_once`: it
-    was ended by an order that keeps no time."""
+    """Until when the subscription is paid. Paid time stays when the subscription stops, but does not grow
+    after it ends. `at_once`: a request ended it without keeping the remaining time."""
     if old is None:
         return new.paid_through
     if new.status not in (Status.ENDED, Status.PAUSED):
         return _bought_before(old, new)
     if old.period_start is not None and new.period_start is not None and new.period_start < old.period_start:
-        return new.paid_through  # the payment that the old account went by was another one
+        return new.paid_through  # the old paid time came from a different payment
     if old.status is Status.ENDED and old.paid_through is not None:
         return old.paid_through
     known = [t for t in (old.paid_through, new.paid_through) if t is not None]
     if at_once and new.status is Status.ENDED and known:
         return min(max(known), at)
     if old.paid_through is not None and old.paid_through > at:
-        return old.paid_through  # what its member was told
+        return old.paid_through  # the date that the member was told
     return max(known, default=None)
 
 
 def _bought_before(old: Subscription, new: Subscription) -> int | None:
-    """A change of plan takes nothing from what the last payment bought before it."""
+    """Until when the running subscription is paid. A change of plan takes away none of the time that the last
+    payment had bought before."""
     same = new.period_start is not None and new.period_start == old.period_start
     if same and new.counts_anew and old.paid_through is not None and new.paid_through is not None:
         return max(old.paid_through, new.paid_through)
@@ -64,7 +65,7 @@ def _bought_before(old: Subscription, new: Subscription) -> int | None:
 
 
 def visible_facts(sub: Subscription) -> str:
-    """What a person would notice, in one line of history. That a period was renewed is none of it."""
+    """The facts that a person would notice, as one line of history. Renewals are left out."""
     prices = "+".join(f"{item.price.id}x{item.quantity}" for item in sub.items)
     facts = {
         "member": sub.binding.member_id if sub.binding else None,

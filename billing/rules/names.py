@@ -1,12 +1,12 @@
-"""What people type as names: made plain for others to read, and told apart from what only looks the same."""
+"""Names that people typed: simplified for display, and compared by how they look."""
 
 from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
 
-# Unicode, 'DerivedCoreProperties': Default_Ignorable_Code_Point, as far as these are no format characters
-# (Cf); and those that are drawn as a blank: Hangul fillers, the empty Braille pattern, a null note head.
+# Unicode, 'DerivedCoreProperties': characters of Default_Ignorable_Code_Point that are not format characters
+# (Cf), and characters drawn as a blank: Hangul fillers, the empty Braille pattern, a null note head.
 _BLANK = (
     (0x034F, 0x034F),
     (0x115F, 0x1160),
@@ -21,10 +21,10 @@ _BLANK = (
     (0xE0100, 0xE01EF),
 )
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
-_JOINERS = "\u200c\u200d"  # they shape letters of some scripts, and make one picture of several
-_VARIATION = "\ufe0f"  # draws the sign before it as a picture
+_JOINERS = "\u200c\u200d"  # they shape letters of some scripts and join emoji
+_VARIATION = "\ufe0f"  # displays the character before it as an emoji
 _ASCII = frozenset(" .,'&!?+-")
-# Letters of other scripts that are drawn as Latin ones.
+# Letters of other scripts that look like Latin ones.
 _TWINS = str.maketrans(
     "АВЕЅІЈКМНОРСТУХаеѕіјорсухһԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧανορυχ",
     "ABESIJKMHOPCTYXaesijopcyxhdqwABEZHIKMNOPTYXavopux",
@@ -33,11 +33,10 @@ _TWINS = str.maketrans(
 
 @dataclass(frozen=True, slots=True)
 class PageWording:
-    """The words of the provider's payment page in the buyer's language, with placeholders still to be filled
-    in.
+    """The words of the provider's payment page in the buyer's language, with unfilled placeholders.
 
-    `description`, of the subscription, has {plan}, {member} and {server}; `submit`, beside the button that
-    pays, and `brand`, in place of the owner's name, have {member} and {server}.
+    `description` of the subscription has {plan}, {member} and {server}; `submit`, next to the pay button, and
+    `brand`, in place of the owner's name, have {member} and {server}.
     """
 
     description: str = "{plan} · {member} · {server}"
@@ -47,8 +46,8 @@ class PageWording:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A member's and a server's, as people typed them; `handle` is the member's own at Discord, which nobody
-    else has. Empty where they are not known."""
+    """The names of a member and a server, as people typed them. `handle`: the member's unique name at
+    Discord. Empty if not known."""
 
     member: str = ""
     handle: str = ""
@@ -60,13 +59,14 @@ NAMELESS = Names()
 
 
 def is_blank(char: str) -> bool:
-    """Whether nothing is to be seen of it, and it is no space."""
+    """True if the character is invisible and not a space."""
     code = ord(char)
     return unicodedata.category(char) in _UNSEEN or any(first <= code <= last for first, last in _BLANK)
 
 
 def find_unseen(name: str) -> str | None:
-    """The first character that hides in a name, but for what emojis and some scripts are written with."""
+    """The first invisible character in a name, except those that emoji and some scripts need; None if there
+    is none."""
     for number, char in enumerate(name):
         before, after = name[number - 1 : number] or " ", name[number + 1 : number + 2] or " "
         shapes = char in _JOINERS and _is_joined(before) and _is_joined(after)
@@ -81,16 +81,16 @@ def _is_joined(char: str) -> bool:
 
 
 def twin_key(name: str) -> str:
-    """The same for names that people cannot tell apart: composed or not, wide or narrow, large or small, with
-    letters of another script that look like these."""
+    """A key that is equal for names that look the same: composed or not, wide or narrow, upper or lower case,
+    or with similar letters of another script."""
     seen = "".join(c for c in unicodedata.normalize("NFKC", name) if not is_blank(c))
     folded = unicodedata.normalize("NFKC", seen.translate(_TWINS).casefold())
     return " ".join(folded.split())
 
 
 def plain_name(text: str, units: int) -> str:
-    """One line without markup, addresses and characters that cannot be seen or turn the line round; of at
-    most so many UTF-16 units, as providers count."""
+    """The text as one line without markup, addresses, invisible characters and characters that reverse the
+    direction; at most `units` UTF-16 units, as providers count."""
     line = " ".join("".join(c if _is_plain(c) else " " for c in unicodedata.normalize("NFC", text)).split())
     cut = line
     while len(cut.encode("utf-16-le")) > 2 * (units - (cut != line)):

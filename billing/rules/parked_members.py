@@ -1,4 +1,4 @@
-"""Short names, for /metrics, of the reasons why a member's roles cannot be set."""
+"""Short names, used in /metrics, for the reasons why a member's roles cannot be set."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ REASONS = (*_TEXTS, "other")
 
 
 def reason_of(parked: Sequence[Text | str]) -> str:
-    """The first of REASONS that is among the texts that a member is parked with."""
+    """The first of REASONS that matches one of the texts with which a member is parked."""
     return next((reason for reason, text in _TEXTS.items() if text in parked), "other")

@@ -1,4 +1,4 @@
-"""Why a member got a role or lost it, as their ledger shows it at that moment. Pure."""
+"""Finds out why a member just got or lost a role, from the ledger's state at that moment. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STOPPED = {
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """A cause with what it is about: the plan's name, and the subscription or the admins' decision."""
+    """A cause with its object: the plan's name, and the subscription or the admins' decision."""
 
     cause: Cause
     plan: str = ""
@@ -39,8 +39,8 @@ class Why:
 def why_given(
     role_id: int, state: MemberState, now: int, grace: int, news: Collection[SubscriptionKey]
 ) -> Why:
-    """What gives them the role. Of several subscriptions one in `news` counts first: its member hears of it
-    anyway."""
+    """Why the member gets the role. Of several subscriptions one in `news` comes first, because the member is
+    told about it anyway."""
     paid = [s for s in state.subscriptions if _gives(s, role_id, state.plans, now, grace)]
     for subscription in sorted(paid, key=lambda s: s.key not in news):
         return Why(Cause.PAID, _name(subscription, role_id, state.plans), subscription.key)
@@ -54,7 +54,7 @@ def why_given(
 def why_taken(
     role_id: int, state: MemberState, now: int, grace: int, news: Collection[SubscriptionKey]
 ) -> Why:
-    """What ended that gave them the role: an admin's block first, then whatever ended last."""
+    """Why the member loses the role: an admin's block first, otherwise the source that ended last."""
     plans = _with_role(role_id, state.plans)
     decided = [o for o in state.overrides if o.starts_at <= now and o.by != RULE]
     block = block_on([plan.id for plan in plans], decided)
@@ -94,7 +94,7 @@ def _names(plans: Iterable[Plan]) -> str:
 
 
 def _stopped_at(sub: Subscription, now: int, grace: int) -> int:
-    """When it stopped giving anything, as far as that is recorded; else only just."""
+    """When the subscription stopped giving access, as far as recorded; otherwise `now`."""
     owed = None if sub.unpaid_since is None else sub.unpaid_since + grace
     moments = (sub.paid_through if sub.status is Status.ENDED else None, sub.ended_at, owed, sub.ends_at)
     return min(next((m for m in moments if m is not None), now), now)

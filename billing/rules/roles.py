@@ -1,4 +1,4 @@
-"""From what a member is entitled to, to which roles change. Pure."""
+"""Derives role changes from a member's entitlements. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Changes:
 
 
 def roles_of(entitlements: Iterable[Entitlement], plans: Sequence[Plan], *, held: bool) -> frozenset[int]:
-    """The roles that these entitlements stand for: the held ones, or the certain ones."""
+    """The roles of those entitlements that are on hold (`held`), or of those that are certain (not `held`)."""
     wanted = {e.plan_id for e in entitlements if e.held is held}
     return frozenset(role for plan in plans if plan.id in wanted for role in plan.role_ids)
 
@@ -25,10 +25,9 @@ def roles_of(entitlements: Iterable[Entitlement], plans: Sequence[Plan], *, held
 def diff(
     desired: frozenset[int], held: frozenset[int], actual: frozenset[int], granted_by_us: frozenset[int]
 ) -> Changes:
-    """What to change so that `actual` becomes `desired`.
+    """The changes that turn `actual` into `desired`.
 
-    Only a role in `granted_by_us` can come out as one to take, whatever else goes in; a role in `held` is
-    neither given nor taken.
+    Only a role in `granted_by_us` is ever taken; a role in `held` is neither given nor taken.
     """
     give = desired - actual
     take = (granted_by_us & actual) - desired - held
