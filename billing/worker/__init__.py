@@ -1,1 +1,1 @@
-"""The work that goes on by itself: queues of open work, and the loop that takes it up."""
+"""Background work: queues of open work, and the loop that processes them."""

@@ -1,4 +1,4 @@
-"""What goes on by itself: the ledger's open work is taken up at once, several pieces at a time."""
+"""Processes the ledger's open work as soon as it appears, several items at a time."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from billing.work_outcome import Ids, WorkOutcome, put_off
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5.0
-# A machine that slept goes on with the rest of each sleep as if no time had passed, and a clock may be set.
+# A machine that slept resumes each sleep as if no time had passed, and the clock may be set.
 LONGEST_WAIT = 30.0
 SWEEP_AGAIN = 300.0
-BEAT = 240.0  # seconds between two words in the ledger that it is in use
-# A task, a look at what waits and a line of log for each were 7 % of what an event takes to a role (bench/).
+BEAT = 240.0  # seconds between two records in the ledger that it is in use
+# A task, a ledger read and a log line for each event took 7 % of the time from event to role (bench/).
 LOCATED_AT_ONCE = 16
 
 
@@ -44,10 +44,10 @@ _Key = Callable[[Any], Hashable]
 
 @dataclass(frozen=True)
 class WorkQueue:
-    """One kind of work: where it waits, how one piece is done, and how many at a time.
+    """One kind of work: where it waits, how one item is handled, and how many run at a time (`width`).
 
-    `key` tells pieces that must not run side by side; a piece in the works is not taken up again.
-    `postpone` keeps a piece that could not be done, with why, behind the others.
+    `key`: items with equal keys never run at the same time; an item in progress is not taken up again.
+    `postpone`: moves an item that failed, with the reason, behind the others.
     """
 
     name: QueueName
@@ -59,9 +59,9 @@ class WorkQueue:
 
 
 def work_queues(ports: Ports) -> list[WorkQueue]:
-    """From a stored event to a role, and what people are told of it."""
+    """All queues, from stored events to roles and notices."""
 
-    def lane(
+    def queue(
         name: QueueName,
         width: int,
         load: _Load,
@@ -73,32 +73,38 @@ def work_queues(ports: Ports) -> list[WorkQueue]:
 
     ledger = ports.ledger
     return [
-        lane(QueueName.LOCATE, 4, partial(_load_events, ports), _events, locate_events, _postpone_events),
-        lane(QueueName.SYNC, 16, ledger.load_stale, attrgetter("key"), sync_subscription, _postpone_fetch),
-        lane(QueueName.RECONCILE, 16, ledger.load_marked, _member, reconcile_member, _postpone_member),
-        lane(
-            QueueName.EXECUTE_INTENT, 4, ledger.load_intents, attrgetter("key"), _carry_out, _postpone_intent
+        queue(QueueName.LOCATE, 4, partial(_load_events, ports), _events, locate_events, _postpone_events),
+        queue(QueueName.SYNC, 16, ledger.load_stale, attrgetter("key"), sync_subscription, _postpone_fetch),
+        queue(QueueName.RECONCILE, 16, ledger.load_marked, _member, reconcile_member, _postpone_member),
+        queue(
+            QueueName.EXECUTE_INTENT,
+            4,
+            ledger.load_intents,
+            attrgetter("key"),
+            _execute_intent,
+            _postpone_intent,
         ),
-        lane(QueueName.DELIVER, 4, ledger.load_notices, _recipient, deliver_notice, _postpone_notice),
+        queue(QueueName.DELIVER, 4, ledger.load_notices, _recipient, deliver_notice, _postpone_notice),
     ]
 
 
-async def _carry_out(ports: Ports, intent: Intent) -> WorkOutcome:
-    """The log is told no more of a wish: its reason is somebody's own words."""
+async def _execute_intent(ports: Ports, intent: Intent) -> WorkOutcome:
+    """Execute an intent. The log shows only its kind and state, because its reason is a person's own words."""
     done = await execute_intent(ports, intent)
     words = f"{done.kind}, {done.state}"
     return put_off(words, intent.attempts) if done.state is IntentState.PENDING else WorkOutcome(words)
 
 
 async def _load_events(ports: Ports, at: int, limit: int) -> list[list[Event]]:
-    """Each a piece, but for those that name their subscription and so need no call: they are one together."""
+    """Load pending events as work items. Events that name their subscription need no call and form one item;
+    every other event is an item of its own."""
     events = await ports.ledger.load_pending_events(at, max(limit, LOCATED_AT_ONCE))
     named = [event for event in events if names_subscription(event)]
     return [named] * bool(named) + [[event] for event in events if not names_subscription(event)]
 
 
 async def _postpone_events(ports: Ports, events: Sequence[Event], why: str) -> None:
-    """Those that were located after all are left as they are."""
+    """Postpone events; those that were located nevertheless stay unchanged."""
     for event in events:
         at = next_try_by_age(event.occurred_at, ports.now())
         await ports.ledger.record_event_failed(event, why, at)
@@ -125,7 +131,8 @@ async def _postpone_notice(ports: Ports, notice: Notice, why: str) -> None:
 
 
 def _events(events: Sequence[Event]) -> Hashable:
-    """Of one dispute one at a time: where it stands is not asked again later."""
+    """The key of an item of events. Events of one dispute run one at a time, because its state is not asked
+    for again later."""
     event = events[0]
     if names_subscription(event):
         return "those that name their subscription"
@@ -144,21 +151,21 @@ def _member(mark: Any) -> Hashable:
     return (mark.guild_id, mark.member_id)
 
 
-def _ids(piece: object) -> Ids:
-    """What a piece of work is about, for the log."""
-    match piece:
+def _ids(item: object) -> Ids:
+    """The ids of a work item, for the log."""
+    match item:
         case StaleSubscription():
-            return {"subscription": piece.key, "event": piece.evidence}
+            return {"subscription": item.key, "event": item.evidence}
         case MemberMark():
-            return {"server": piece.guild_id, "member": piece.member_id}
+            return {"server": item.guild_id, "member": item.member_id}
         case Intent():
-            return {"intent": piece.id, "subscription": piece.key}
+            return {"intent": item.id, "subscription": item.key}
         case Notice():
-            return {"notice": piece.key, "server": piece.guild_id, "member": piece.member_id}
+            return {"notice": item.key, "server": item.guild_id, "member": item.member_id}
         case list():
-            return {"event": ",".join(event.id for event in piece)}
+            return {"event": ",".join(event.id for event in item)}
         case _:
-            raise TypeError(piece)
+            raise TypeError(item)
 
 
 def _recipient(notice: Notice) -> Hashable:
@@ -166,16 +173,16 @@ def _recipient(notice: Notice) -> Hashable:
 
 
 class Worker:
-    """Runs every lane, the timer and the sweep until it is closed.
+    """Runs every queue, the timer and the sweep until it is closed.
 
-    `wake` tells that the ledger may hold new work. A fault in one piece is logged and holds up nothing
-    else; the piece stays in the ledger and is tried again.
+    `wake` signals that the ledger may hold new work. An error in one item is logged and holds up nothing
+    else; the item stays in the ledger and is tried again.
     """
 
     def __init__(self, ports: Ports, sync_interval: float) -> None:
         self._ports = ports
         self._sync_interval = sync_interval
-        self._wakes = {lane.name: asyncio.Event() for lane in work_queues(ports)}
+        self._wakes = {queue.name: asyncio.Event() for queue in work_queues(ports)}
         self._timer = asyncio.Event()
         self._begun = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -187,8 +194,8 @@ class Worker:
         self._timer.set()
 
     def start(self) -> None:
-        """Begin; Discord must be ready to take calls."""
-        runs = [self._run_lane(lane) for lane in work_queues(self._ports)]
+        """Start all tasks; Discord must already accept calls."""
+        runs = [self._run_queue(queue) for queue in work_queues(self._ports)]
         runs += [
             self._begin(),
             self._run_timer(),
@@ -200,7 +207,7 @@ class Worker:
         self._tasks = [asyncio.create_task(run) for run in runs]
 
     async def _begin(self) -> None:
-        """Nothing is done before it is known how old the ledger is; from then on it says when it was used."""
+        """Find out how old the ledger is before any work starts, then record regularly that it is in use."""
         while not self._begun.is_set():
             try:
                 await begin(self._ports, self._sync_interval)
@@ -218,7 +225,7 @@ class Worker:
             await self._ports.ledger.record_value("written", str(self._ports.now()))
 
     async def close(self, patience: float) -> None:
-        """Stop taking up work and let what runs finish, for at most `patience` real seconds."""
+        """Stop taking up work and let running items finish, for at most `patience` real seconds."""
         if self._begun.is_set():
             await self._beat()
         for task in self._tasks:
@@ -226,87 +233,88 @@ class Worker:
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=patience)
             for task in late:
-                task.cancel()  # and with it, what it still waits for
+                task.cancel()  # also cancels what it still waits for
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _run_lane(self, lane: WorkQueue) -> None:
+    async def _run_queue(self, queue: WorkQueue) -> None:
         await self._begun.wait()
-        wake = self._wakes[lane.name]
+        wake = self._wakes[queue.name]
         running: dict[Hashable, asyncio.Task[None]] = {}
         try:
             while True:
                 wake.clear()
-                await self._fill(lane, running, wake)
+                await self._fill(queue, running, wake)
                 await wake.wait()
         finally:
             await asyncio.gather(*running.values(), return_exceptions=True)
 
     async def _fill(
-        self, lane: WorkQueue, running: dict[Hashable, asyncio.Task[None]], wake: asyncio.Event
+        self, queue: WorkQueue, running: dict[Hashable, asyncio.Task[None]], wake: asyncio.Event
     ) -> None:
-        """Take up pieces until the lane is full or nothing waits.
+        """Start items until the queue is full or nothing is waiting.
 
-        A piece that ends while the ledger is read may be in the answer still, so what ran before is left
-        out too; its end wakes the lane again.
+        An item that ends during the load may still be in its result, so items that were running before it are
+        skipped too; their end wakes the queue again.
         """
-        room = lane.width - len(running)
+        room = queue.width - len(running)
         if room > 0:
             seen = set(running)
-            for piece in await self._load(lane, lane.width + len(running)):
-                key = lane.key(piece)
-                if key not in seen and len(running) < lane.width:
+            for item in await self._load(queue, queue.width + len(running)):
+                key = queue.key(item)
+                if key not in seen and len(running) < queue.width:
                     seen.add(key)
-                    running[key] = asyncio.create_task(self._handle(lane, piece))
+                    running[key] = asyncio.create_task(self._handle(queue, item))
                     running[key].add_done_callback(partial(_finished, running, key, wake))
-                    # Each begins in a turn of its own, or commands would wait for all of them together.
+                    # Start each item in its own turn of the loop, so that commands do not wait for all of
+                    # them together.
                     await asyncio.sleep(0)
 
-    async def _load(self, lane: WorkQueue, limit: int) -> list[Any]:
+    async def _load(self, queue: WorkQueue, limit: int) -> list[Any]:
         try:
-            return await lane.load(self._ports.now(), limit)
+            return await queue.load(self._ports.now(), limit)
         except DuesError as error:
-            log.warning("%s: cannot read what waits: %s", lane.name, error)
+            log.warning("%s: cannot read what waits: %s", queue.name, error)
             await self._ports.clock.sleep(RETRY_SECONDS)
-            self._wakes[lane.name].set()
+            self._wakes[queue.name].set()
             return []
 
-    async def _handle(self, lane: WorkQueue, piece: Any) -> None:
+    async def _handle(self, queue: WorkQueue, item: Any) -> None:
         started = asyncio.get_running_loop().time()
         try:
-            outcome = await lane.handle(piece)
+            outcome = await queue.handle(item)
         except DuesError as error:
-            outcome = put_off(f"{type(error).__name__}: {error}", getattr(piece, "attempts", 0))
-            await self._postpone(lane, piece, outcome.words)
+            outcome = put_off(f"{type(error).__name__}: {error}", getattr(item, "attempts", 0))
+            await self._postpone(queue, item, outcome.words)
         except Exception as error:
-            # One piece's fault must not end the lane for all others.
-            outcome = put_off(type(error).__name__, getattr(piece, "attempts", 0))
-            log.exception("%s: fault with %s", lane.name, lane.key(piece))
-            await self._postpone(lane, piece, outcome.words)
+            # An error in one item must not end the queue for all others.
+            outcome = put_off(type(error).__name__, getattr(item, "attempts", 0))
+            log.exception("%s: fault with %s", queue.name, queue.key(item))
+            await self._postpone(queue, item, outcome.words)
         took = (asyncio.get_running_loop().time() - started) * 1000
         level = logging.WARNING if outcome.is_news else logging.INFO
-        ids = {"ids": _ids(piece) | outcome.ids}
-        log.log(level, "%s: %s in %.1f ms", lane.name, outcome.words, took, extra=ids)
+        ids = {"ids": _ids(item) | outcome.ids}
+        log.log(level, "%s: %s in %.1f ms", queue.name, outcome.words, took, extra=ids)
 
-    async def _postpone(self, lane: WorkQueue, piece: Any, why: str) -> None:
-        """Behind the others, or a few pieces at fault would fill the lane for good."""
+    async def _postpone(self, queue: WorkQueue, item: Any, why: str) -> None:
+        """Move a failed item behind the others, so that a few failing items cannot fill the queue for good."""
         try:
-            await lane.postpone(piece, why)
+            await queue.postpone(item, why)
         except DuesError as error:
-            log.warning("%s: cannot put %s off: %s", lane.name, lane.key(piece), error)
+            log.warning("%s: cannot put %s off: %s", queue.name, queue.key(item), error)
             await self._ports.clock.sleep(RETRY_SECONDS)
 
     async def _run_timer(self) -> None:
-        """Marks the members whose paid time ends, and wakes the lanes when a retry is due.
+        """Queue members whose paid time ends, and wake the queues when a retry is due.
 
-        Once a second at most, which is as finely as the ledger tells times: nothing that is recorded
-        within a second falls due in it.
+        Runs at most once a second, the resolution of the ledger's times: nothing recorded within a second
+        falls due within it.
         """
         await self._begun.wait()
         done = 0
         while True:
             while done == self._ports.now():
                 await self._ports.clock.sleep(done + 1 - self._ports.clock.now())
-            self.wake()  # for retries that the second brought
+            self.wake()  # for retries that became due in this second
             self._timer.clear()
             done = now = self._ports.now()
             try:
@@ -319,7 +327,7 @@ class Worker:
             await self._sleep(min(max(left, 0.0), LONGEST_WAIT))
 
     async def _sleep(self, seconds: float) -> None:
-        """Until then, or until there is new work."""
+        """Sleep until this time has passed or there is new work."""
         sleep = asyncio.ensure_future(self._ports.clock.sleep(seconds))
         woken = asyncio.ensure_future(self._timer.wait())
         try:
@@ -329,10 +337,11 @@ class Worker:
             woken.cancel()
 
     async def _run_sweeps(self) -> None:
-        """At the start, then at the owner's interval; sooner after one that met a fault.
+        """Sweep at the start and then at the owner's interval; sooner after a sweep that failed.
 
-        What waits for its next try is tried at once at the start, as nothing is known of what kept it; and
-        when every provider has answered. A wish that somebody may be waiting for is left to them.
+        At the start, retry everything that is waiting, because the program does not know what delayed it; and
+        again whenever every provider has answered. Leave out recent intents for which somebody may be
+        waiting.
         """
         await self._begun.wait()
         await self._retry(patience=0)
@@ -354,7 +363,7 @@ class Worker:
             await self._rest(rest)
 
     async def _rest(self, seconds: float) -> None:
-        """Until the clock shows a moment so much later, or one that lies before this one."""
+        """Sleep until the clock is `seconds` later, or has been set back to before the start."""
         clock, begun = self._ports.clock, self._ports.clock.now()
         while begun <= clock.now() < begun + seconds:
             await clock.sleep(min(LONGEST_WAIT, begun + seconds - clock.now()))
@@ -367,8 +376,8 @@ class Worker:
             log.warning("retry: %s", error)
 
     async def _refresh_prices(self) -> None:
-        """At the start, then at the owner's interval: what became of a price whose notification was lost
-        shows nowhere else."""
+        """Refresh prices at the start and then at the owner's interval, in case the notification of a changed
+        price was lost."""
         while True:
             try:
                 await refresh_prices(self._ports)
