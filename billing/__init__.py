@@ -1,1 +1,2 @@
-"""The rules of Dues: what is paid decides what is had. Imports the standard library and itself."""
+"""The rules of Dues: payments and admins' decisions decide access. Imports only the standard library and
+itself."""

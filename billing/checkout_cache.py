@@ -1,6 +1,7 @@
-"""Payment pages made lately, so that who asks again gets the same one.
+"""A cache of recent payment pages, so that a member who asks again gets the same page.
 
-Kept in memory alone: the address of a page is a secret of the one who asked, and has no place in a ledger.
+Kept in memory only: the address of a page is the secret of the person who asked for it, and does not belong
+in a ledger.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ FOR_EVER = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class PaymentPage:
-    """A provider's page to pay on: bearer secret of the one who asked. `expires_at` in unix seconds."""
+    """A provider's payment page; its address is a bearer secret of the person who asked for it. `expires_at`
+    in unix seconds."""
 
     id: str
     url: str
@@ -21,21 +23,21 @@ class PaymentPage:
 
 
 class CheckoutCache:
-    """By what a page is for: member, plan, price, and the terms it was made with."""
+    """Payment pages by purpose: member, plan, price, and the terms with which the page was created."""
 
     def __init__(self) -> None:
         self._pages: dict[Hashable, tuple[str, PaymentPage]] = {}
 
     def keep(self, purpose: Hashable, checkout_id: str, page: PaymentPage) -> None:
-        """In the place of an earlier one."""
+        """Store a page, replacing an earlier one for the same purpose."""
         self._pages[purpose] = (checkout_id, page)
 
     def forget(self, checkout_id: str) -> None:
-        """It takes no payment any more."""
+        """Remove a page that no longer takes payments."""
         self._pages = {p: known for p, known in self._pages.items() if known[0] != checkout_id}
 
     def find(self, purpose: Hashable, at: int) -> tuple[str, PaymentPage] | None:
-        """Our id and the page, where it is still good at that moment (unix seconds)."""
+        """Our checkout id and the page, if it is still valid at this moment (unix seconds)."""
         fresh = {p: known for p, known in self._pages.items() if (known[1].expires_at or FOR_EVER) > at}
         self._pages = fresh
         return fresh.get(purpose)

@@ -1,4 +1,4 @@
-"""Which payment pages were looked at just now: whoever asks again meanwhile gets the same answer."""
+"""Recent status checks of payment pages: repeated requests within a few seconds share one answer."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from enum import Enum
 
-REST = 10  # seconds between two looks at one page
+REST = 10  # seconds between two checks of one page
 _MANY = 1_000
 
 
 class LookAnswer(Enum):
-    """What came of a page: something is agreed and recorded; nothing final yet; the provider did not say."""
+    """The status of a payment page. `DONE`: something was agreed to and recorded; `OPEN`: nothing final yet;
+    `UNSURE`: the provider did not say."""
 
     DONE = "done"
     OPEN = "open"
@@ -19,7 +20,7 @@ class LookAnswer(Enum):
 
 
 class RecentLooks:
-    """By a checkout's id. In memory alone: after a start each may be looked at again."""
+    """Recent checks by checkout id. Kept in memory only, so each page may be checked again after a start."""
 
     def __init__(self) -> None:
         self._taken: dict[str, tuple[float, asyncio.Task[LookAnswer]]] = {}
@@ -27,7 +28,7 @@ class RecentLooks:
     async def take(
         self, what: str, at: float, look: Callable[[], Coroutine[object, object, LookAnswer]]
     ) -> LookAnswer:
-        """The answer of this look, or of the one that was begun less than REST seconds ago."""
+        """Run a new check, or return the answer of the one started less than REST seconds ago."""
         known = self._taken.get(what)
         if known is None or at >= known[0] + REST:
             if len(self._taken) >= _MANY:

@@ -39,8 +39,11 @@ from billing.model.texts import Text
 
 
 class DuesError(Exception):
-    """`message`: what happened and what the person can do; where it is left out, the class has one.
-    `detail`: for the log, in English, and never a secret."""
+    """The base of all errors that Dues handles.
+
+    `message`: what happened and what the person can do; by default the text of the class. `detail`: for the
+    log, in English, and never a secret.
+    """
 
     retry = False
     user_message: Text | str = Text("error.unexpected")
@@ -52,164 +55,165 @@ class DuesError(Exception):
 
 
 class PersonError(DuesError):
-    """Somebody asked for what cannot be."""
+    """Somebody asked for something that is not possible."""
 
 
 class NotFound(PersonError):
-    """No such thing for this person; it may exist for others, which we do not say."""
+    """The thing does not exist, or not for this person; the message does not reveal which."""
 
 
 class NotAllowed(PersonError):
-    """The permission is missing."""
+    """The person lacks the required permission."""
 
     user_message = Text("error.not_admin")
 
 
 class Conflict(PersonError):
-    """Asked too late, twice, or against a standing decision."""
+    """The request came too late, came twice, or contradicts a decision that is in force."""
 
 
 class NotificationError(DuesError):
-    """An incoming request is not what it claims to be; answered 400."""
+    """An incoming request is not what it claims to be; it is answered with status 400."""
 
 
 class NotAuthentic(NotificationError):
-    """No valid signature, or its time lies outside the window."""
+    """The signature is missing or invalid, or its time is outside the accepted window."""
 
     user_message = Text("error.not_authentic")
 
 
 class Malformed(NotificationError):
-    """Signed, but not readable as an event."""
+    """A signed notification cannot be parsed as an event."""
 
     user_message = Text("error.malformed")
 
 
 class ProviderError(DuesError):
-    """The payment provider could not do what was asked."""
+    """The payment provider could not do what it was asked to do."""
 
     user_message = Text("error.provider_failed")
 
 
 class ProviderUnavailable(ProviderError):
-    """Down, slow, limiting, or its answer was lost. Whether it acted is unknown until fetched."""
+    """The provider is down, slow or rate-limiting, or its answer was lost. Only a fetch shows whether it
+    acted."""
 
     retry = True
     user_message = Text("error.provider_unavailable")
 
 
 class ProviderRefused(ProviderError):
-    """It understood and said no; asking the same again will not help."""
+    """The provider understood the request and refused it; repeating it will not help."""
 
     user_message = Text("error.provider_refused")
 
 
 class ProviderNotFound(ProviderRefused):
-    """It does not know the object: another account's, or mistyped."""
+    """The provider does not know the object: it belongs to another account, or its id is mistyped."""
 
     user_message = Text("error.provider_not_found")
 
 
 class ProviderMisread(ProviderError):
-    """Its answer lacks what the mapping needs, so nothing is concluded from it."""
+    """The provider's answer lacks data that the mapping needs, so nothing is concluded from it."""
 
     retry = True
     user_message = Text("error.provider_misread")
 
 
 class DiscordError(DuesError):
-    """Discord would not do what was asked."""
+    """Discord did not do what it was asked to do."""
 
 
 class DiscordUnavailable(DiscordError):
-    """Down, limiting, or unclear; try again."""
+    """Discord is down or rate-limiting, or its answer was unclear; trying again can help."""
 
     retry = True
     user_message = Text("error.discord_unavailable")
 
 
 class GuildOutage(DiscordUnavailable):
-    """Discord, 'Unavailable Guild Object': the server is away for everybody."""
+    """This one server is down for everybody (Discord, 'Unavailable Guild Object')."""
 
 
 class MemberGone(DiscordError):
-    """Discord code 10007."""
+    """The member is not in the server (Discord code 10007)."""
 
     user_message = Text("error.member_gone")
 
 
 class MembershipPending(DiscordError):
-    """Not refused by Discord: a role given to somebody who has not passed the server's membership screening
-    would let them past it."""
+    """The member has not passed the server's membership screening yet. The bot refuses, not Discord, because
+    giving them a role would let them bypass it."""
 
     user_message = Text("error.membership_pending")
 
 
 class RoleGone(DiscordError):
-    """Discord code 10011."""
+    """The role was deleted (Discord code 10011)."""
 
     user_message = Text("error.role_gone")
 
 
 class RoleAboveBot(DiscordError):
-    """Discord code 50013 with Manage Roles granted: the role stands above the bot's."""
+    """The role stands above the bot's own (Discord code 50013 although Manage Roles is granted)."""
 
     user_message = Text("error.role_above_bot")
 
 
 class RolesNotPermitted(DiscordError):
-    """Discord code 50013 without Manage Roles."""
+    """The bot lacks Manage Roles (Discord code 50013)."""
 
     user_message = Text("error.roles_not_permitted")
 
 
 class GuildGone(DiscordError):
-    """Discord codes 10004 and 50001: the bot is not in that server."""
+    """The bot is not in the server (Discord codes 10004 and 50001)."""
 
     user_message = Text("error.guild_gone")
 
 
 class MessagesClosed(DiscordError):
-    """Discord codes 50007 and 50278."""
+    """The person accepts no direct messages (Discord codes 50007 and 50278)."""
 
     user_message = Text("error.messages_closed")
 
 
 class LedgerError(DuesError):
-    """The ledger could not do its work. `exit_code`: of a program that cannot start because of it."""
+    """The ledger could not do its work. `exit_code`: of a program that cannot start because of this."""
 
     exit_code = 2
 
 
 class LedgerUnavailable(LedgerError):
-    """Full, locked or read-only just now; nothing was recorded."""
+    """The ledger is full, locked or read-only; nothing was recorded."""
 
     retry = True
     user_message = Text("error.ledger_unavailable")
 
 
 class LedgerNoRoom(LedgerUnavailable):
-    """The disk is full, or less is free than a copy of the ledger takes."""
+    """The disk is full, or has less free space than a copy of the ledger takes."""
 
     exit_code = 75
 
 
 class LedgerHeld(LedgerError):
-    """Another process has it."""
+    """Another process holds the ledger."""
 
     exit_code = 3
     user_message = Text("error.ledger_held")
 
 
 class LedgerDamaged(LedgerError):
-    """It cannot be read, or is no ledger."""
+    """The file cannot be read, or is not a ledger."""
 
     exit_code = 4
     user_message = Text("error.ledger_damaged")
 
 
 class LedgerTooNew(LedgerError):
-    """A later program wrote it."""
+    """A later version of the program wrote the ledger."""
 
     exit_code = 4
     user_message = Text("error.ledger_too_new")

@@ -1,4 +1,4 @@
-"""When the system lets the program open no further file or connection."""
+"""Recognizing that the process has reached its limit of open files and connections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RAISE_IT = (
 
 
 def lacks_descriptors(error: BaseException | None) -> bool:
-    """Whether this, or what it came from, is open(2)'s EMFILE or ENFILE."""
+    """True if this error, or one that caused it, is EMFILE or ENFILE of open(2)."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             return True
@@ -20,5 +20,5 @@ def lacks_descriptors(error: BaseException | None) -> bool:
 
 
 def kind_of(error: BaseException) -> str:
-    """A fault of the network for the log, by its kind alone; with the cure where the limit is at fault."""
+    """The name of a network error for the log, with the cure if the limit of open files caused it."""
     return type(error).__name__ + (f": {RAISE_IT}" if lacks_descriptors(error) else "")

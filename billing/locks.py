@@ -1,4 +1,4 @@
-"""One at a time: what is fetched later is recorded later."""
+"""Locks by key, so that a later fetch is also recorded later."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from weakref import WeakValueDictionary
 
 
 class KeyedLocks:
-    """A lock for each key, kept as long as somebody holds it or waits for it.
+    """A lock per key, kept as long as somebody holds it or waits for it.
 
-    Two looks at the provider's same object that overlap could be recorded the wrong way round, and the
-    ledger would hold what was true before. One process has the ledger, so locks of this process are enough.
+    If two fetches of the same object overlapped, they could be recorded in the wrong order, and the ledger
+    would keep outdated data. Only one process has the ledger open, so locks within this process suffice.
     """
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
     def lock(self, key: Hashable) -> asyncio.Lock:
-        """To be entered with `async with`; never while one's own turn for another key lasts, but for that of
-        a subscription within that of its dispute."""
+        """The lock of this key, for `async with`. Never take it while holding another key's lock; the only
+        exception is the lock of a subscription while holding that of its dispute."""
         lock = self._locks.get(key)
         if lock is None:
             self._locks[key] = lock = asyncio.Lock()

@@ -1,4 +1,4 @@
-"""What people call the payment providers, also one that is not connected just now."""
+"""Names of the payment providers for people, including providers that are not connected."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ _ODD = {"paypal": "PayPal"}
 
 
 def display_name(provider: str) -> str:
-    """From the name that keys and webhook paths carry."""
+    """The provider's name for people, from the name used in keys and webhook paths."""
     return _ODD.get(provider, provider.title())

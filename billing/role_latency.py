@@ -1,5 +1,5 @@
-"""How long a role takes from the notification that it follows from. It is kept in memory alone: what waits
-while the program is started anew is not timed."""
+"""The time from a notification to the role that follows from it. Kept in memory only, so work that was
+waiting during a restart is not timed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TypeVar
 
 from billing.model import Binding, SubscriptionKey
 
-_MOST = 10_000  # of each kind; the oldest are let go
+_MOST = 10_000  # entries kept of each kind; the oldest are dropped
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
 class RoleLatency:
-    """Follows a notification by the ids of its event, of the subscription, and of the member."""
+    """Follows a notification from its event to the subscription and then to the member."""
 
     def __init__(self) -> None:
         self._events: dict[str, float] = {}
@@ -24,33 +24,33 @@ class RoleLatency:
         self._members: dict[Binding, tuple[float, int]] = {}
 
     def arrive(self, event_ids: Iterable[str]) -> None:
-        """Events were stored."""
+        """Note that events were stored."""
         now = monotonic()
         for event_id in event_ids:
             _keep(self._events, event_id, now)
 
     def locate(self, event_id: str, keys: Iterable[SubscriptionKey]) -> None:
-        """An event is about these subscriptions."""
+        """Note the subscriptions that an event is about."""
         at = self._events.pop(event_id, None)
         if at is not None:
             for key in keys:
                 _keep(self._subscriptions, key, at)
 
     def sync(self, key: SubscriptionKey, whose: Binding | None, at: int) -> None:
-        """A subscription was fetched and recorded at that moment (unix seconds)."""
+        """Note that a subscription was fetched and recorded at `at` (unix seconds)."""
         since = self._subscriptions.pop(key, None)
         if since is not None and whose is not None:
             _keep(self._members, whose, (since, at))
 
     def settle(self, whose: Binding, marked_at: int) -> float | None:
-        """A member's roles were looked at. Seconds since the notification that had them marked, where it was
-        one: a mark that is younger than what was recorded has another reason."""
+        """Note that a member was reconciled. Returns the seconds since the notification that queued them;
+        None if something else did: an entry newer than the recorded change has another reason."""
         since, recorded_at = self._members.pop(whose, (0.0, -1))
         return monotonic() - since if marked_at <= recorded_at else None
 
 
 def _keep(times: dict[K, V], key: K, value: V) -> None:
-    """The first counts."""
+    """Store a time unless the key already has one."""
     times.setdefault(key, value)
     if len(times) > _MOST:
         del times[next(iter(times))]

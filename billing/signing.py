@@ -1,6 +1,6 @@
-"""What SECRET_KEY signs at the payment providers: whose payment page, and whose subscription, something is.
+"""Signed texts, made with SECRET_KEY, that show the owner of a payment page or subscription at a provider.
 
-A signed text carries member, server and a nonce, with 128 bits of HMAC-SHA256. PayPal takes 127 characters.
+A signed text carries member, server and a nonce, with 128 bits of HMAC-SHA256. PayPal accepts 127 characters.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LENGTH = len(_MARK) + (_WHOSE.size + _MAC) * 4 // 3
 
 
 class Signer:
-    """Signs with the first of the keys, and knows the signatures of all. Without a key nothing is signed."""
+    """Signs with the first key and accepts the signatures of all keys. Without a key it signs nothing."""
 
     def __init__(self, keys: Sequence[bytes] = ()) -> None:
         self._keys = tuple(keys)
@@ -30,18 +30,18 @@ class Signer:
         return bool(self._keys)
 
     def new_page(self, whose: Binding) -> str:
-        """An id for a payment page. It shows later for whom Dues made one, not who paid on it."""
+        """A new id for a payment page. It later shows for whom Dues created the page, but not who paid on it."""
         return self._sign(whose, _PAGE) if self._keys else secrets.token_urlsafe(24)
 
     def of_subscription(self, whose: Binding, subscription_id: str) -> str:
-        """The text that shows whose this very subscription is; on any other it shows nothing."""
+        """A text that proves the owner of exactly this subscription; it proves nothing on any other."""
         return self._sign(whose, _about(subscription_id))
 
     def read(self, text: str, subscription_id: str) -> Claim | None:
-        """What a text on this subscription says of its member; None where Dues did not sign it.
+        """The owner that a text on this subscription names; None if Dues did not sign the text.
 
-        Anybody who was given a payment page can put its id on a subscription of their own making, so only
-        the signature of the subscription's own id is proof.
+        Everybody who was given a payment page can put its id on a subscription that they create themselves,
+        so only a signature of the subscription's own id is proof.
         """
         if len(text) != _LENGTH or not text.startswith(_MARK):
             return None

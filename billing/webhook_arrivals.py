@@ -1,6 +1,7 @@
-"""Whether true notifications arrive, one record for each provider.
+"""Tracks for each provider whether its genuine notifications arrive.
 
-Anybody can post to the listener, so a refusal alone accuses nobody: it is counted, and the provider is asked.
+Anybody can post to the listener, so a refused request alone proves nothing: it is counted, and the provider
+is asked whether it sent something.
 """
 
 from __future__ import annotations
@@ -11,22 +12,24 @@ from dataclasses import dataclass
 
 from billing.model.texts import Text
 
-MINUTE = 60  # so long a true notification may be on its way, and so often at most a provider is asked
+# seconds: how long a genuine notification may take, and the shortest time between two questions to a provider
+MINUTE = 60
 
-_MOST_RETURNS = 1_000  # ids that wait to be looked up
+_MOST_RETURNS = 1_000  # ids waiting to be looked up
 _LONGEST_ID = 64
 
 
 @dataclass
 class Arrival:
-    """What came from one provider since `since`, when this process began to listen; unix seconds.
+    """What arrived from one provider since `since`, when this process began to listen. Moments in unix
+    seconds.
 
-    `before`: when an earlier process listened and refused something that nobody has looked into yet.
-    `unstored_at`: when one could last not be stored, so that the provider was asked to send it again.
-    `young`: at the last look an event was missing that may still be on its way. `sold`: a subscription, made
-    at that moment, that no notification told of, and when it was seen. `lost_since`: the provider bore out
-    that true notifications do not arrive; `lost_refused`: as the bot refuses them. `blind`: why it could
-    not be asked.
+    `before`: the period in which an earlier process listened and refused something that was never looked
+    into. `unstored_at`: when a notification last could not be stored, so that the provider was asked to send
+    it again. `young`: the last check missed an event that may still be on its way. `sold`: a subscription
+    that no notification reported: when it was created and when it was seen. `lost_since`: since when the
+    provider confirms that genuine notifications do not arrive; `lost_refused`: because the bot refuses them.
+    `blind`: why the provider could not be asked.
     """
 
     since: float
@@ -44,42 +47,43 @@ class Arrival:
 
     @property
     def counts_from(self) -> float:
-        """An event that is missing says something only if it happened after this moment: what is older was
-        missed while nobody listened, is to be sent again, or lies before a notification that did arrive."""
+        """The moment from which a missing event means something. Older events were missed while nobody
+        listened, will be sent again, or precede a notification that did arrive."""
         return max(self.since, self.accepted_at, self.unstored_at)
 
     def counts(self, at: float) -> bool:
-        """Whether an event of that moment should have arrived."""
+        """True if an event of that moment should have arrived."""
         earlier = self.before is not None and self.before[0] <= at <= self.before[1]
         return earlier or at >= self.counts_from
 
     def asks_at(self) -> float:
-        """When the provider is to be asked next; infinite where nothing is in doubt. The last question comes
-        a minute after the last refusal: what was refused is old enough then."""
+        """When to ask the provider next; infinite if nothing is in doubt. The last question comes one minute
+        after the last refusal, when the refused request is old enough."""
         doubt = self.refused_at > self.accepted_at and self.asked_at < self.refused_at + MINUTE
         first = self.before is not None and self.asked_at < self.since
         return self.asked_at + MINUTE if doubt or first or self.young else math.inf
 
     def told_at(self) -> float:
-        """From when on a subscription that no notification told of is a fault; infinite for none."""
+        """From when a subscription that no notification reported counts as a fault; infinite if there is
+        none."""
         return math.inf if self.sold is None else max(self.sold) + MINUTE
 
 
 class Arrivals:
-    """By the name of the provider. `changed` is set by whatever may need a look."""
+    """The arrivals of each provider, by its name. `changed` is set whenever a check may be needed."""
 
     def __init__(self, since: float = math.inf) -> None:
-        self._since = float(int(since)) if since < math.inf else since  # providers tell whole seconds
+        self._since = float(int(since)) if since < math.inf else since  # providers give whole seconds
         self._known: dict[str, Arrival] = {}
         self.changed = asyncio.Event()
         self._returns: asyncio.Queue[str] = asyncio.Queue(_MOST_RETURNS)
 
     def of(self, provider: str) -> Arrival:
-        """What came from this provider."""
+        """The arrivals of this provider."""
         return self._known.setdefault(provider, Arrival(self._since))
 
     def accept(self, provider: str, at: float) -> None:
-        """A true notification arrived: whatever was the matter is over."""
+        """Record that a genuine notification arrived, which ends any earlier trouble."""
         arrival = self.of(provider)
         if arrival.lost_since is not None or arrival.before is not None:
             self.changed.set()
@@ -87,7 +91,7 @@ class Arrivals:
         arrival.young, arrival.sold = False, None
 
     def refuse(self, provider: str, at: float) -> None:
-        """Something arrived that was not believed; a look is due only where none is awaited already."""
+        """Record a refused request; a check becomes due unless one is already planned."""
         arrival = self.of(provider)
         idle = arrival.asks_at() == math.inf
         arrival.refused, arrival.refused_at = arrival.refused + 1, at
@@ -95,23 +99,24 @@ class Arrivals:
             self.changed.set()
 
     def fail_to_store(self, provider: str, at: float) -> None:
-        """The fault was our own, and the provider sends it again."""
+        """Record that a notification could not be stored through our own fault; the provider sends it again."""
         self.of(provider).unstored_at = at
 
     def come_back(self, return_id: str) -> None:
-        """Somebody came back from a payment page, or pretends to. More than can be looked up are let go."""
+        """Record that somebody came back from a payment page, or pretends to. Ids beyond the limit are
+        dropped."""
         if 0 < len(return_id) <= _LONGEST_ID and not self._returns.full():
             self._returns.put_nowait(return_id)
 
     async def returned(self, most: int) -> list[str]:
-        """What they brought, as soon as there is any."""
+        """Up to `most` ids of returned payment pages; waits until there is at least one."""
         found = {await self._returns.get()}
         while len(found) < most and not self._returns.empty():
             found.add(self._returns.get_nowait())
         return sorted(found)
 
     def see_sold(self, provider: str, created_at: float, at: float) -> None:
-        """A subscription was found that the ledger did not know."""
+        """Record that a subscription was found which the ledger did not know."""
         arrival = self.of(provider)
         if arrival.counts_from <= created_at <= at and arrival.sold is None:
             arrival.sold = (created_at, at)

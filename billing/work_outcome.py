@@ -1,4 +1,4 @@
-"""What came of one piece of work, for the log: in words, and by the ids that a payment is followed by."""
+"""The outcome of one work item, for the log: in words, and with the ids by which a payment can be followed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Ids = dict[str, object]  # 'event', 'subscription', 'server', 'member', 'notice'
 
 @dataclass(frozen=True, slots=True)
 class WorkOutcome:
-    """`attempts`: how often a piece that is put off had been tried before; None where it is not put off.
-    `ordinary`: how many of its tries may be put off before anything is wrong."""
+    """The outcome of one work item. `attempts`: how often a postponed item had been tried before; None: it is
+    not postponed. `ordinary`: the number of postponements that are normal and no cause for a warning."""
 
     words: str
     ids: Ids = field(default_factory=dict)
@@ -21,16 +21,17 @@ class WorkOutcome:
 
     @property
     def is_news(self) -> bool:
-        """Put off for the first time, or its tries have doubled since it was last said aloud."""
+        """True if the item is postponed for the first time beyond the ordinary ones, or its attempts have
+        doubled since the last warning."""
         tried = 0 if self.attempts is None else self.attempts + 1
         return tried > self.ordinary and tried & (tried - 1) == 0
 
 
 def put_off(why: object, attempts: int, ids: Ids | None = None, *, ordinary: int = 0) -> WorkOutcome:
-    """It waits for its next try."""
+    """The outcome of an item that waits for its next attempt."""
     return WorkOutcome(f"put off, {why}", ids or {}, attempts, ordinary)
 
 
 def ids_of(binding: Binding | None) -> Ids:
-    """Whose it is, where that is known."""
+    """The server and member ids of a binding; empty if there is none."""
     return {} if binding is None else {"server": binding.guild_id, "member": binding.member_id}
