@@ -20,7 +20,8 @@ class Named(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SweepState:
-    """When a sweep last succeeded, and since when sweeps have failed, in unix seconds; `why`: the last error."""
+    """When a sweep last succeeded, and since when sweeps have failed, in unix seconds; `why`: the last
+    error."""
 
     good_at: int | None = None
     failing_since: int | None = None

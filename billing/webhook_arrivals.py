@@ -99,7 +99,8 @@ class Arrivals:
             self.changed.set()
 
     def fail_to_store(self, provider: str, at: float) -> None:
-        """Record that a notification could not be stored through our own fault; the provider sends it again."""
+        """Record that a notification could not be stored through our own fault; the provider sends it
+        again."""
         self.of(provider).unstored_at = at
 
     def come_back(self, return_id: str) -> None:

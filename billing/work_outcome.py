@@ -1,4 +1,5 @@
-"""The outcome of one work item, for the log: in words, and with the ids by which a payment can be followed."""
+"""The outcome of one work item, for the log: in words, and with the ids by which a payment can be
+followed."""
 
 from __future__ import annotations
 

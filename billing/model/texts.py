@@ -40,7 +40,8 @@ class RoleRef:
 
 @dataclass(frozen=True, slots=True)
 class Verbatim:
-    """Characters to be copied or typed, such as an id, a setting or a permission; they are shown unchanged."""
+    """Characters to be copied or typed, such as an id, a setting or a permission; they are shown
+    unchanged."""
 
     text: str
 

@@ -183,7 +183,8 @@ class Provider(Protocol):
         looking, never in a sweep."""
 
     async def fetch_payment_link(self, subscription: Subscription) -> str | None:
-        """The provider's page on which the customer confirms or pays an open payment; None if none is open."""
+        """The provider's page on which the customer confirms or pays an open payment; None if none is
+        open."""
 
     async def fetch_failure(self, subscription: Subscription) -> Failure | None:
         """Why the last payment failed; None if the provider does not say."""

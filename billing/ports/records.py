@@ -10,7 +10,8 @@ from billing.model import Change, DisputeState, Intent, Notice, Override, Subscr
 
 
 class QueueName(StrEnum):
-    """The queues of open work in the ledger: events, stale subscriptions, queued members, intents, notices."""
+    """The queues of open work in the ledger: events, stale subscriptions, queued members, intents,
+    notices."""
 
     LOCATE = "locate"
     SYNC = "sync"

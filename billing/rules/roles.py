@@ -17,7 +17,8 @@ class Changes:
 
 
 def roles_of(entitlements: Iterable[Entitlement], plans: Sequence[Plan], *, held: bool) -> frozenset[int]:
-    """The roles of those entitlements that are on hold (`held`), or of those that are certain (not `held`)."""
+    """The roles of those entitlements that are on hold (`held`), or of those that are certain (not
+    `held`)."""
     wanted = {e.plan_id for e in entitlements if e.held is held}
     return frozenset(role for plan in plans if plan.id in wanted for role in plan.role_ids)
 

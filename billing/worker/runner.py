@@ -89,7 +89,8 @@ def work_queues(ports: Ports) -> list[WorkQueue]:
 
 
 async def _execute_intent(ports: Ports, intent: Intent) -> WorkOutcome:
-    """Execute an intent. The log shows only its kind and state, because its reason is a person's own words."""
+    """Execute an intent. The log shows only its kind and state, because its reason is a person's own
+    words."""
     done = await execute_intent(ports, intent)
     words = f"{done.kind}, {done.state}"
     return put_off(words, intent.attempts) if done.state is IntentState.PENDING else WorkOutcome(words)
@@ -296,7 +297,8 @@ class Worker:
         log.log(level, "%s: %s in %.1f ms", queue.name, outcome.words, took, extra=ids)
 
     async def _postpone(self, queue: WorkQueue, item: Any, why: str) -> None:
-        """Move a failed item behind the others, so that a few failing items cannot fill the queue for good."""
+        """Move a failed item behind the others, so that a few failing items cannot fill the queue for
+        good."""
         try:
             await queue.postpone(item, why)
         except DuesError as error:
