@@ -104,8 +104,8 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
 
 
 async def _serve_until_signal(settings: Settings) -> int:
-    for sentence in settings.misspelt:
-        log.warning("%s", sentence)
+    for text in settings.misspelt:
+        log.warning("%s", plain_words(text))
     serving = asyncio.ensure_future(serve(settings, SystemClock()))
     loop = asyncio.get_running_loop()
     with suppress(NotImplementedError, AttributeError):  # Windows raises KeyboardInterrupt instead
@@ -131,7 +131,9 @@ def main(arguments: list[str]) -> int:
             print(backups.run(command, Path(file), _load().ledger_path, SystemClock()))
             return 0
     except SettingsError as error:
-        return tell_refused(error.faults) if arguments == ["check"] else refuse(2, *error.faults)
+        if arguments == ["check"]:
+            return tell_refused(error.faults)
+        return refuse(2, *map(plain_words, error.faults))
     except (LedgerError, CannotListen, TokenRefused, Conflict) as error:
         return refuse(getattr(error, "exit_code", 2), plain_words(error.user_message))
     print(USAGE, file=sys.stderr)

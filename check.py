@@ -15,6 +15,7 @@ import aiohttp
 
 from billing.errors import LedgerError, LedgerHeld, ProviderError
 from billing.model import Finding, Plan
+from billing.model.texts import Text
 from billing.ports import Clock, Provider
 from billing.use_cases.doctor import backup_words, find_backup, find_key, find_strays, find_wrong_clock
 from billing.use_cases.webhook_health import find_kept
@@ -63,7 +64,7 @@ async def _reach(settings: Settings, *, running: bool) -> list[Finding]:
     return [public] if running else [await check_port(settings.http_host, settings.http_port), public]
 
 
-def tell_refused(faults: Iterable[str]) -> int:
+def tell_refused(faults: Iterable[Text]) -> int:
     """The table where the settings alone keep everything else from being looked at."""
     return _tell([Finding("Settings", False, fault) for fault in faults])
 

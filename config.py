@@ -17,6 +17,7 @@ from pathlib import Path
 import certifi
 from dotenv import dotenv_values
 
+from billing.model.texts import Text
 from config_addresses import is_loopback, is_plain, split_url
 from config_names import find_misspelt
 
@@ -55,17 +56,15 @@ _STRIPE_HOSTS = frozenset({"api.stripe.com"})
 _PAYPAL_HOSTS = frozenset({"api-m.paypal.com", "api-m.sandbox.paypal.com"})
 _PAYPAL_GROUP = ("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID")
 _SIGNING_SECRET = "whsec_"  # noqa: S105 - how each begins
-_ORG = "is an organisation's key: take a restricted (rk_) or secret (sk_) key of the account that is paid."
 _NO_STRIPE_KEYS = {
-    "pk_": "is a publishable key: take a secret (sk_) or restricted (rk_) one.",
-    _SIGNING_SECRET: "is a webhook's signing secret (whsec_): that one belongs into STRIPE_WEBHOOK_SECRET.",
-    "we_": "is a webhook endpoint's id: take a secret (sk_) or restricted (rk_) key.",
-    "sk_org_": _ORG,
-    "rk_org_": _ORG,
+    "pk_": Text("setting.stripe_key_publishable"),
+    _SIGNING_SECRET: Text("setting.stripe_key_signing"),
+    "we_": Text("setting.stripe_key_endpoint"),
+    "sk_org_": Text("setting.stripe_key_organisation"),
+    "rk_org_": Text("setting.stripe_key_organisation"),
 }
 _HOOK = re.compile(r"/webhooks(/(stripe|paypal))?$", re.IGNORECASE)
 _SQLITE = "sqlite:///"
-_UNFIT = "holds a blank or a character that no such value has: copy it once more."
 _SHORTEST_KEY = 32  # bytes
 _HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 # Longer than any sane setting, and short enough that adding it to a date cannot overflow.
@@ -74,10 +73,10 @@ _LEAST_SYNC_MINUTES, _MOST_SYNC_MINUTES = 0.01, 366 * 24 * 60
 
 
 class SettingsError(Exception):
-    """Settings that the program cannot start with. `faults` has a sentence for each; none quotes a value."""
+    """Settings that the program cannot start with. `faults` has a text for each; none quotes a value."""
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
+    def __init__(self, faults: list[Text]) -> None:
+        super().__init__("\n".join(map(str, faults)))
         self.faults = faults
 
 
@@ -118,7 +117,7 @@ class Settings:
     log_level: str
     log_format: str
     secret_keys: tuple[bytes, ...] = field(default=(), repr=False)
-    misspelt: tuple[str, ...] = ()  # a sentence for each name in the file that is nearly a setting's
+    misspelt: tuple[Text, ...] = ()  # a text for each name in the file that is nearly a setting's
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -161,7 +160,7 @@ def _read_env_file(path: Path) -> dict[str, str]:
     try:
         values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        fault = f"{path} could not be read ({type(error).__name__}): make it readable, in UTF-8."
+        fault = Text("setting.file_unreadable", path=str(path), error=type(error).__name__)
         raise SettingsError([fault]) from None
     return {name: value or "" for name, value in values.items()}
 
@@ -171,10 +170,7 @@ class _Reader:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self.faults: list[str] = []
-
-    def fault(self, name: str, sentence: str) -> None:
-        self.faults.append(f"{name} {sentence}")
+        self.faults: list[Text] = []
 
     def text(self, name: str) -> str:
         """The value without blanks around it; what is empty counts as left out."""
@@ -183,31 +179,31 @@ class _Reader:
     def secret(self, name: str) -> str:
         value = self.text(name)
         if not is_plain(value):
-            self.fault(name, _UNFIT)
+            self.faults.append(Text("setting.unfit", name=name))
         return value
 
-    def number(self, name: str, most: float) -> float:
+    def number(self, name: str, most: int) -> float:
         """A decimal number from 0 to `most`; 0 where it is faulty."""
         try:
             value = float(self.text(name))
         except ValueError:
             value = math.nan
         if not 0 <= value <= most:  # false for nan as well
-            self.fault(name, f"must be a number from 0 to {most}, such as {DEFAULTS[name]} or 0.5.")
+            self.faults.append(Text("setting.number", name=name, most=most, default=DEFAULTS[name]))
             return 0
         return value
 
     def choice(self, name: str, choices: tuple[str, ...]) -> str:
         value = self.text(name).lower()
         if value not in choices:
-            self.fault(name, f"must be one of {', '.join(choices)}.")
+            self.faults.append(Text("setting.choice", name=name, choices=", ".join(choices)))
         return value
 
     def url(self, name: str, scheme: str) -> str:
         """An address with `scheme`, plain or with an s at its end; "" where there is none."""
         value = self.text(name)
         if value and split_url(value, scheme) is None:
-            self.fault(name, f"must be an address such as {scheme}s://host, without user name, ? or #.")
+            self.faults.append(Text("setting.url", name=name, scheme=scheme))
         return value.rstrip("/")
 
     def service_url(self, name: str, own_hosts: frozenset[str], scheme: str = "http") -> str:
@@ -217,19 +213,18 @@ class _Reader:
         if parts is None or is_loopback(parts.hostname or ""):
             return value
         if parts.hostname not in own_hosts:
-            hosts = " or ".join(sorted(own_hosts))
-            self.fault(name, f"must be at {hosts}, or at a loopback address such as 127.0.0.1.")
+            self.faults.append(Text("setting.host", name=name, hosts=", ".join(sorted(own_hosts))))
         elif parts.scheme != f"{scheme}s":
-            self.fault(name, f"must begin with {scheme}s:// (plain {scheme}:// is for loopback addresses).")
+            self.faults.append(Text("setting.encrypted", name=name, scheme=scheme))
         return value
 
 
 def _read_token(reader: _Reader) -> str:
     token = reader.text("DISCORD_TOKEN")
     if not token:
-        reader.fault("DISCORD_TOKEN", "is not set: copy it from your application's page Bot at Discord.")
+        reader.faults.append(Text("setting.token_missing"))
     elif token.startswith("Bot "):
-        reader.fault("DISCORD_TOKEN", 'begins with "Bot ": leave that word off, the program adds it.')
+        reader.faults.append(Text("setting.token_with_bot"))
     else:
         reader.secret("DISCORD_TOKEN")
     return token
@@ -238,10 +233,7 @@ def _read_token(reader: _Reader) -> str:
 def _read_public_url(reader: _Reader) -> str:
     url = reader.url("PUBLIC_URL", "http")
     if _HOOK.search(url):
-        reader.fault(
-            "PUBLIC_URL",
-            "must not end in the path of a webhook, as the program adds that: end it before /webhooks.",
-        )
+        reader.faults.append(Text("setting.public_url_webhook"))
     return url
 
 
@@ -249,11 +241,7 @@ def _read_secret_keys(reader: _Reader) -> tuple[bytes, ...]:
     value = reader.text("SECRET_KEY")
     keys = tuple(_key_of(part.strip()) for part in value.split(",")) if value else ()
     if any(len(key) < _SHORTEST_KEY for key in keys):
-        reader.fault(
-            "SECRET_KEY",
-            f"must be at least {_SHORTEST_KEY} random bytes as hex or base64, such as `openssl rand -hex 32` "
-            "prints; several are parted by commas, and the first one signs.",
-        )
+        reader.faults.append(Text("setting.secret_key", bytes=_SHORTEST_KEY))
     return keys
 
 
@@ -273,24 +261,24 @@ def _read_ledger_path(reader: _Reader) -> Path:
     path = value.removeprefix(_SQLITE)
     unfit = path == value or path in {"", ":memory:"} or path.endswith("/")
     if unfit or not path.isprintable() or "?" in path or "#" in path:
-        example = f"{DEFAULTS['DATABASE_URL']} (below where you start it) or {_SQLITE}/srv/dues/ledger.db"
-        reader.fault("DATABASE_URL", f"must name an SQLite file: {example}.")
+        relative, absolute = DEFAULTS["DATABASE_URL"], f"{_SQLITE}/srv/dues/ledger.db"
+        reader.faults.append(Text("setting.database_url", relative=relative, absolute=absolute))
     return Path(path)
 
 
 def _read_backup_dir(reader: _Reader) -> Path | None:
     value = reader.text("BACKUP_DIR")
     if not value.isprintable():
-        reader.fault("BACKUP_DIR", "holds a character that no folder should have: write it once more.")
+        reader.faults.append(Text("setting.backup_dir_unfit"))
     elif value and Path(value).exists() and not Path(value).is_dir():
-        reader.fault("BACKUP_DIR", "names a file: name a folder, or leave it empty for no daily backups.")
+        reader.faults.append(Text("setting.backup_dir_file"))
     return Path(value) if value else None
 
 
 def _read_backup_keep(reader: _Reader) -> int:
     value = reader.text("BACKUP_KEEP")
     if not (value.isascii() and value.isdigit() and 0 < len(value) <= 4 and int(value) > 0):
-        reader.fault("BACKUP_KEEP", "must be a whole number from 1 to 9999: how many daily backups stay.")
+        reader.faults.append(Text("setting.backup_keep"))
         return 1
     return int(value)
 
@@ -298,7 +286,7 @@ def _read_backup_keep(reader: _Reader) -> int:
 def _read_bind_host(reader: _Reader) -> str:
     host = reader.text("HTTP_HOST")
     if not is_plain(host) or any(mark in host for mark in "/@?#[]"):
-        reader.fault("HTTP_HOST", "must be an address to listen on, such as 127.0.0.1, 0.0.0.0 or ::1.")
+        reader.faults.append(Text("setting.http_host"))
     return host
 
 
@@ -306,14 +294,15 @@ def _read_port(reader: _Reader) -> int:
     value = reader.text("HTTP_PORT")
     port = int(value) if value.isascii() and value.isdigit() and len(value) <= 5 else -1
     if not 0 <= port <= 65_535:
-        reader.fault("HTTP_PORT", "must be a whole number from 0 to 65535 (0: whichever port is free).")
+        reader.faults.append(Text("setting.http_port"))
     return port
 
 
 def _read_interval(reader: _Reader) -> float:
+    before = len(reader.faults)
     minutes = reader.number("SYNC_INTERVAL_MINUTES", _MOST_SYNC_MINUTES)
-    if minutes < _LEAST_SYNC_MINUTES and "SYNC_INTERVAL_MINUTES" not in " ".join(reader.faults):
-        reader.fault("SYNC_INTERVAL_MINUTES", "must be at least 0.01: the comparison would never rest.")
+    if minutes < _LEAST_SYNC_MINUTES and len(reader.faults) == before:
+        reader.faults.append(Text("setting.sync_interval"))
     return minutes
 
 
@@ -323,33 +312,27 @@ def _read_stripe(reader: _Reader) -> StripeSettings | None:
     if not key and not secrets:
         return None
     if not key:
-        reader.fault("STRIPE_API_KEY", "is not set, though STRIPE_WEBHOOK_SECRET is: set both or neither.")
-    for start, sentence in _NO_STRIPE_KEYS.items():
-        if key.startswith(start):
-            reader.fault("STRIPE_API_KEY", sentence)
+        reader.faults.append(Text("setting.stripe_key_missing"))
+    reader.faults += [fault for start, fault in _NO_STRIPE_KEYS.items() if key.startswith(start)]
     return StripeSettings(key, _read_webhook_secrets(reader, secrets), url)
 
 
 def _read_webhook_secrets(reader: _Reader, value: str) -> tuple[str, ...]:
     name, secrets = "STRIPE_WEBHOOK_SECRET", tuple(part.strip() for part in value.split(","))
     if not value:
-        reader.fault(name, "is not set, though STRIPE_API_KEY is: copy it from the webhook endpoint's page.")
+        reader.faults.append(Text("setting.stripe_secret_missing"))
     elif not all(secrets):
         # An empty secret would let anybody sign: HMAC with an empty key is computable by all.
-        reader.fault(name, "has an empty place beside a comma: give one secret, or several parted by commas.")
+        reader.faults.append(Text("setting.empty_item", name=name))
     elif not all(is_plain(secret) for secret in secrets):
-        reader.fault(name, _UNFIT)
+        reader.faults.append(Text("setting.unfit", name=name))
     elif any(secret.startswith(("sk_", "rk_")) for secret in secrets):
-        reader.fault(name, "holds an API key (sk_ or rk_): that one belongs into STRIPE_API_KEY.")
+        reader.faults.append(Text("setting.stripe_secret_is_key"))
     elif not all(
         secret.startswith(_SIGNING_SECRET) and len(secret) > len(_SIGNING_SECRET) for secret in secrets
     ):
         # With anything else, such as the endpoint's id (we_...), every true notification would be refused.
-        reader.fault(
-            name,
-            f"must begin with {_SIGNING_SECRET} (each one, where there are several): copy the signing secret "
-            "from the webhook endpoint's page.",
-        )
+        reader.faults.append(Text("setting.stripe_secret_start"))
     return secrets
 
 
@@ -361,13 +344,13 @@ def _read_paypal(reader: _Reader) -> PayPalSettings | None:
         return None
     for name, value in zip(_PAYPAL_GROUP, values, strict=True):
         if not value:
-            reader.fault(name, "is not set, though other settings of PayPal are: set all three or none.")
+            reader.faults.append(Text("setting.paypal_missing", name=name))
     client_id, client_secret, webhook_ids = values
     several = tuple(part.strip() for part in webhook_ids.split(","))
     if webhook_ids and not all(several):
-        reader.fault(_PAYPAL_GROUP[2], "has an empty place beside a comma: give one id, or several.")
+        reader.faults.append(Text("setting.empty_item", name=_PAYPAL_GROUP[2]))
     elif not all(is_plain(part) for part in several):
-        reader.fault(_PAYPAL_GROUP[2], _UNFIT)
+        reader.faults.append(Text("setting.unfit", name=_PAYPAL_GROUP[2]))
     return PayPalSettings(client_id, client_secret, several, url, ca_file, verify)
 
 
@@ -376,12 +359,10 @@ def _read_ca_file(reader: _Reader) -> Path:
     if not path:
         return Path(certifi.where())
     if not Path(path).is_file():
-        reader.fault("PAYPAL_CA_FILE", "names no file that can be seen: leave it empty, or name a PEM file.")
+        reader.faults.append(Text("setting.ca_file_missing"))
         return Path(path)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except OSError:  # ssl.SSLError is one
-        reader.fault(
-            "PAYPAL_CA_FILE", "holds no certificate that can be read: leave it empty, or name another."
-        )
+        reader.faults.append(Text("setting.ca_file_unreadable"))
     return Path(path)

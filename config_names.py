@@ -1,23 +1,25 @@
-"""Names in the settings' file that look like a setting's and are none."""
+"""Finds misspelt setting names in the settings file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from billing.model.texts import Text
+
 MOST = 2  # letters off
 
 
-def find_misspelt(names: Iterable[str], known: Iterable[str]) -> list[str]:
-    """A sentence for each name that is one or two letters off a setting's, in whatever case."""
+def find_misspelt(names: Iterable[str], known: Iterable[str]) -> list[Text]:
+    """A text for each name that is one or two letters off a setting's, whatever its case."""
     settings = sorted(known)
     return list(_misspelt([name for name in names if name not in settings], settings))
 
 
-def _misspelt(names: list[str], settings: list[str]) -> Iterator[str]:
+def _misspelt(names: list[str], settings: list[str]) -> Iterator[Text]:
     for name in names:
         away, setting = min((distance(name.upper(), setting), setting) for setting in settings)
         if away <= MOST:
-            yield f"{name} in .env is no setting, so it counts for nothing. Did you mean {setting}?"
+            yield Text("setting.misspelt", name=name, setting=setting)
 
 
 def distance(one: str, other: str) -> int:

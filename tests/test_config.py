@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from config import DEFAULTS, Settings, SettingsError, StripeSettings, load
 from config_addresses import is_loopback
+from i18n.plain import plain_words
 
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN = {"DISCORD_TOKEN": "token-for-tests"}
@@ -27,7 +28,7 @@ def read(**values: str) -> Settings:
 def faults_of(environ: Mapping[str, str]) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         Settings.from_env(environ)
-    return caught.value.faults
+    return [plain_words(fault) for fault in caught.value.faults]
 
 
 def only_fault(**values: str) -> str:
@@ -58,17 +59,18 @@ def test_the_token_alone_is_enough_and_the_rest_has_defaults() -> None:
 @pytest.mark.parametrize("environ", [{}, {"DISCORD_TOKEN": ""}, {"DISCORD_TOKEN": " \t"}])
 def test_the_token_is_required(environ: dict[str, str]) -> None:
     (fault,) = faults_of(environ)
-    assert fault.startswith("DISCORD_TOKEN is not set: ")
+    assert fault.startswith("DISCORD_TOKEN is not set. ")
 
 
 def test_a_token_with_the_word_bot_before_it_is_refused() -> None:
-    assert "leave that word off" in only_fault(DISCORD_TOKEN="Bot abc.def")
+    assert "Leave that word out" in only_fault(DISCORD_TOKEN="Bot abc.def")
 
 
 @pytest.mark.parametrize("name", ["DISCORD_TOKEN", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", *PAYPAL])
 @pytest.mark.parametrize("value", ["two words", "line\nbreak", "zero\x00", "clé", "zero\u200bwidth"])
 def test_a_secret_that_no_header_could_carry_is_refused(name: str, value: str) -> None:
-    assert only_fault(**{**STRIPE, **PAYPAL, name: value}).startswith(f"{name} holds a blank or a character")
+    fault = only_fault(**{**STRIPE, **PAYPAL, name: value})
+    assert fault.startswith(f"{name} contains a space or another character")
 
 
 def test_blanks_around_a_value_are_dropped_and_a_blank_value_is_an_empty_one() -> None:
@@ -163,7 +165,7 @@ FOREIGN_HOSTS = [
 def test_a_service_anywhere_else_is_refused(name: str, host: str) -> None:
     scheme, own, path = SERVICES[name]
     fault = only_fault(**{name: f"{scheme}://{host.format(own=own)}{path}"})
-    assert fault.startswith(f"{name} must be ")
+    assert fault.startswith(f"{name} must ")
 
 
 CROOKED_URLS = [
@@ -234,7 +236,7 @@ def test_the_ledger_is_a_file_below_here_or_from_the_root(url: str, path: str) -
     ],
 )
 def test_any_other_ledger_is_refused(url: str) -> None:
-    assert only_fault(DATABASE_URL=url).startswith("DATABASE_URL must name an SQLite file: ")
+    assert only_fault(DATABASE_URL=url).startswith("DATABASE_URL must name an SQLite file, such as ")
 
 
 @pytest.mark.parametrize("port", ["0", "1", "65535"])
@@ -281,8 +283,8 @@ def test_an_interval_of_next_to_nothing_is_refused(value: str) -> None:
 def test_logs_have_levels_and_formats_in_either_case() -> None:
     settings = read(LOG_LEVEL="DEBUG", LOG_FORMAT="Json")
     assert (settings.log_level, settings.log_format) == ("debug", "json")
-    assert only_fault(LOG_LEVEL="trace").startswith("LOG_LEVEL must be one of debug, info,")
-    assert only_fault(LOG_FORMAT="logfmt") == "LOG_FORMAT must be one of text, json."
+    assert only_fault(LOG_LEVEL="trace").startswith("LOG_LEVEL must be one of: debug, info,")
+    assert only_fault(LOG_FORMAT="logfmt") == "LOG_FORMAT must be one of: text, json."
 
 
 def test_stripe_is_on_with_both_its_settings() -> None:
@@ -304,8 +306,8 @@ def test_stripe_without_its_key_is_refused() -> None:
 @pytest.mark.parametrize("secrets", [",", "whsec_a,", ",whsec_a", "whsec_a,,whsec_b", "whsec_a, ,whsec_b"])
 def test_an_empty_webhook_secret_among_others_is_refused(secrets: str) -> None:
     fault = only_fault(STRIPE_API_KEY="sk_test_1", STRIPE_WEBHOOK_SECRET=secrets)
-    assert fault.startswith("STRIPE_WEBHOOK_SECRET has an empty place beside a comma")
-    assert "holds a blank" in only_fault(STRIPE_API_KEY="sk_1", STRIPE_WEBHOOK_SECRET="whsec_a,two words")
+    assert fault.startswith("STRIPE_WEBHOOK_SECRET has nothing before or after one of its commas")
+    assert "contains a space" in only_fault(STRIPE_API_KEY="sk_1", STRIPE_WEBHOOK_SECRET="whsec_a,two words")
 
 
 def test_a_publishable_key_is_refused() -> None:
@@ -328,9 +330,11 @@ def test_paypal_with_a_part_of_its_settings_is_refused(missing: str, blank: str)
 
 
 def test_a_file_without_authorities_is_refused(tmp_path: Path) -> None:
-    assert only_fault(PAYPAL_CA_FILE="/nowhere.pem").startswith("PAYPAL_CA_FILE names no file")
+    absent = only_fault(PAYPAL_CA_FILE="/nowhere.pem")
+    assert absent.startswith("PAYPAL_CA_FILE names a file that Dues can't find")
     (tmp_path / "ca.pem").write_text("certificates")
-    assert only_fault(PAYPAL_CA_FILE=str(tmp_path / "ca.pem")).startswith("PAYPAL_CA_FILE holds no certif")
+    unreadable = only_fault(PAYPAL_CA_FILE=str(tmp_path / "ca.pem"))
+    assert unreadable.startswith("PAYPAL_CA_FILE names a file without")
 
 
 def test_secrets_are_not_in_the_repr() -> None:
@@ -376,13 +380,13 @@ def test_a_dollar_in_the_file_is_a_dollar(tmp_path: Path) -> None:
 
 
 def test_no_file_is_no_fault_but_the_token_s(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"^DISCORD_TOKEN is not set"):
+    with pytest.raises(SettingsError, match=r"^setting.token_missing"):
         load(tmp_path / "absent")
 
 
 def test_a_file_in_no_known_encoding_is_told(tmp_path: Path) -> None:
     (tmp_path / "env").write_bytes(b"DISCORD_TOKEN=\xff\xfe")
-    with pytest.raises(SettingsError, match=r"could not be read \(UnicodeDecodeError\)"):
+    with pytest.raises(SettingsError, match=r"^setting.file_unreadable error=UnicodeDecodeError"):
         load(tmp_path / "env")
 
 

@@ -44,5 +44,5 @@ def test_secret_keys_are_read_as_hex_or_base64(text: str, keys: tuple[bytes, ...
 )
 def test_a_weak_secret_key_is_refused_without_being_shown(text: str) -> None:
     fault = only_fault(SECRET_KEY=text)
-    assert fault.startswith("SECRET_KEY must be at least 32 random bytes as hex or base64")
+    assert fault.startswith("SECRET_KEY must be at least 32 random bytes, written as hex or base64")
     assert not any(part.strip() and part.strip() in fault for part in text.split(","))

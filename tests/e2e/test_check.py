@@ -132,15 +132,14 @@ async def test_a_misspelt_setting_is_a_fault_here_and_a_warning_at_the_start(
     code, output = await run(tmp_path, {}, "check")
     assert code == 1
     assert "FAIL  Settings" in output
-    assert "GRACE_DAY in .env is no setting, so it counts for nothing. Did you mean GRACE_DAYS?" in " ".join(
-        output.split()
-    )
+    misspelt = "GRACE_DAY in .env is not a setting and has no effect. Did you mean GRACE_DAYS?"
+    assert misspelt in " ".join(output.split())
     assert "MY_OWN" not in output
     program = Program(tmp_path, {})
     await program.start()
     await is_ready(app)
     assert await program.stop() == 0
-    assert "WARNING dues: GRACE_DAY in .env is no setting" in program.output
+    assert "WARNING dues: GRACE_DAY in .env is not a setting" in program.output
 
 
 async def test_a_misspelt_setting_is_named_where_the_start_is_refused(
