@@ -8,6 +8,7 @@ from discord.ext import commands
 
 from billing.errors import GuildGone, RoleAboveBot, RoleGone, RolesNotPermitted
 from billing.model import Finding, GuildSettings, Plan
+from billing.model.texts import Text
 from billing.use_cases.doctor import diagnose, find_key, fix
 from billing.use_cases.new_ledger import answer_new_ledger
 from cogs.core.base import Interaction
@@ -77,7 +78,7 @@ async def _untold(interaction: Interaction, guild_id: int) -> list[Card]:
     return [layout.note(tr("doctor.untold") + more, colour=layout.WARN), *shown]
 
 
-async def _fix(interaction: Interaction, guild_id: int, findings: list[Finding]) -> list[str]:
+async def _fix(interaction: Interaction, guild_id: int, findings: list[Finding]) -> list[Text]:
     return await fix(interaction.client.ports, guild_id, findings)
 
 
@@ -154,11 +155,11 @@ def _members_intent(on: bool) -> Finding:
     return Finding(tr("doctor.label.members_intent"), True, tr("doctor.rejoins_later"))
 
 
-def report(findings: list[Finding], done: list[str], *, asked: bool) -> list[Card]:
+def report(findings: list[Finding], done: list[Text], *, asked: bool) -> list[Card]:
     """The findings as cards: problems first, each with its cure, then what is fine. `done`: what was fixed;
     `asked`: whether the caller asked for that."""
     wrong = [f for f in findings if not f.ok]
-    lines = [f"- {line}" for line in done]
+    lines = [f"- {discord_words(line)}" for line in done]
     if asked and wrong and not done:
         lines.append(tr("doctor.nothing_to_fix"))
     lines += [_wrong(f) for f in wrong]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 
 from billing.errors import DuesError, LedgerDamaged, ProviderError
 from billing.model import Binding, Finding, Intent, Plan, SubscriptionKey
-from billing.model.texts import MemberRef, Reasons, Text
+from billing.model.texts import MemberRef, Moment, Reasons, Text, Verbatim
 from billing.ports import Ledger, Ports, Provider
 from billing.provider_names import display_name
 from billing.rules.access import block_on, plans_of
@@ -20,8 +20,10 @@ from billing.use_cases.webhook_health import finding_of
 
 WAITS_TOO_LONG = 300
 NAMED = 10
-WISHES = 200  # of those that wait, looked at
+REQUESTS = 200  # of those that wait, looked at
 _EVER = (1 << 63) - 1
+_BACKUPS = Text("finding.what_backups")
+_ROLES = Text("finding.what_roles")
 
 
 async def diagnose(ports: Ports, guild_id: int, *, owner: bool = False) -> list[Finding]:
@@ -36,8 +38,7 @@ async def diagnose(ports: Ports, guild_id: int, *, owner: bool = False) -> list[
         found += find_failing_sweep(provider.title, swept, ports.now(), ports.sync_interval)
     findings = found if owner else _of_server(guild_id, found)
     if not ports.providers:
-        cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, or the PAYPAL_ settings, and start again."
-        findings.append(Finding("providers", False, "No payment provider is set up.", cure))
+        findings.append(find_no_provider())
     findings += await find_strays(ports.ledger, ports.providers.values(), [guild_id], ports.now())
     findings += await find_nobodys(ports.ledger, ports.providers.values(), guild_id, owner=owner)
     findings += find_wrong_clock(ports.clock_skew())
@@ -58,12 +59,17 @@ def _of_server(guild_id: int, found: list[Finding]) -> list[Finding]:
     rest = [finding for finding in found if finding.guild_id is None]
     if not rest:
         return own
+    what = Text("finding.what_account")
     if all(finding.ok for finding in rest):
-        says = "What concerns the whole payment account is shown to the bot's owner."
-        return [*own, Finding("payment account", True, says)]
-    says = "Something about the payment account as a whole is wrong. Only the bot's owner sees and mends it."
-    cure = "Ask the bot's owner to type /doctor, or to run `python bot.py check`."
-    return [*own, Finding("payment account", False, says, cure)]
+        return [*own, Finding(what, True, Text("finding.account_ok"))]
+    cure = Text("finding.account_wrong_cure")
+    return [*own, Finding(what, False, Text("finding.account_wrong"), cure)]
+
+
+def find_no_provider() -> Finding:
+    """Nobody can pay."""
+    what, cure = Text("finding.what_providers"), Text("finding.no_provider_cure")
+    return Finding(what, False, Text("finding.no_provider"), cure)
 
 
 async def check_provider(ports: Ports, provider: Provider, guild_id: int | None) -> list[Finding]:
@@ -72,11 +78,8 @@ async def check_provider(ports: Ports, provider: Provider, guild_id: int | None)
     try:
         return await provider.check(plans, f"{ports.public_url}/webhooks/{provider.name}")
     except ProviderError as error:
-        return [
-            Finding(
-                provider.title, False, error.user_message, "Check the key and the provider's status page."
-            )
-        ]
+        cure = Text("finding.provider_failed_cure", provider=provider.title)
+        return [Finding(provider.title, False, error.user_message, cure)]
 
 
 def find_failing_sweep(title: str, state: SweepState, now: int, interval: float) -> list[Finding]:
@@ -84,49 +87,39 @@ def find_failing_sweep(title: str, state: SweepState, now: int, interval: float)
     that lasts longer than a passing one."""
     if state.failing_since is None:
         return []
-    says = (
-        f"The comparison with {title} {state.words()} If a notification was missed, a payment or a "
-        "cancellation goes unnoticed until it works again."
-    )
-    cure = (
-        f"Look at {title}'s status page first. If nothing is wrong there, mend what else is said of {title} "
-        "here. The bot keeps trying."
-    )
-    return [Finding(f"{title} comparison", not state.too_long(now, interval), says, cure, note=True)]
+    what, ok = Text("finding.what_comparison", provider=title), not state.too_long(now, interval)
+    since, reason = Moment(state.failing_since), Verbatim(state.why)
+    says = Text("finding.comparison_fails", provider=title, since=since, reason=reason)
+    return [Finding(what, ok, says, Text("finding.comparison_fails_cure", provider=title), note=True)]
 
 
 def find_key(providers: Container[str], *, signed: bool) -> Finding:
     """What an empty SECRET_KEY costs; it is no fault."""
+    what = Text("finding.what_secret_key")
     if signed:
-        says = "SECRET_KEY is set: PayPal's subscriptions show whose they are, should the ledger be lost."
-        return Finding("secret key", True, f"{says} Keep the key with your backups.")
-    costs = "If the ledger is lost, Stripe's payers are found again by themselves"
-    if "paypal" in providers:
-        costs += ", and PayPal's must be linked by hand with `/members link`"
-    says = f"SECRET_KEY is not set. {costs}. docs/settings.md tells how to set it."
-    return Finding("secret key", True, says, note=True)
+        return Finding(what, True, Text("finding.secret_key_set"))
+    code = "finding.no_secret_key_paypal" if "paypal" in providers else "finding.no_secret_key"
+    return Finding(what, True, Text(code), note=True)
 
 
 def find_wrong_clock(skew: float) -> list[Finding]:
     """`skew`: seconds that this machine's clock is ahead of a provider's."""
     if abs(skew) <= MOST_SKEW:
         return []
-    away = "ahead of" if skew > 0 else "behind"
-    says = (
-        f"This machine's clock is {duration(abs(skew))} {away} the payment provider's. Until it is right, "
-        "nobody loses a role because time ran out, and notifications may be refused."
-    )
-    cure = "Set the clock, and keep it right with NTP: `timedatectl set-ntp true`."
-    return [Finding("clock", False, says, cure)]
+    code = "finding.clock_ahead" if skew > 0 else "finding.clock_behind"
+    says = Text(code, duration=duration(abs(skew)))
+    return [Finding(Text("finding.what_clock"), False, says, Text("finding.clock_cure"))]
 
 
-def duration(seconds: float) -> str:
+_UNITS = (("count.days", 86_400), ("count.hours", 3_600), ("count.minutes", 60))
+
+
+def duration(seconds: float) -> Text:
     """In the largest unit that fits, such as '2 hours'."""
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+    for unit, length in _UNITS:
         if seconds >= length:
-            count = round(seconds / length)
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    return f"{round(seconds)} seconds"
+            return Text(unit, n=round(seconds / length))
+    return Text("count.seconds", n=round(seconds))
 
 
 async def find_strays(
@@ -141,9 +134,7 @@ async def find_strays(
             home = (key.provider, key.account)
             if home not in connected and not await _is_revoked(ledger, guild_id, member, key, now):
                 strays.setdefault(home, []).append(member)
-    return [
-        _stray(f"{display_name(name)} ({account})", members) for (name, account), members in strays.items()
-    ]
+    return [_stray(name, account, members) for (name, account), members in strays.items()]
 
 
 async def _is_revoked(ledger: Ledger, guild_id: int, member: int, key: SubscriptionKey, now: int) -> bool:
@@ -153,22 +144,19 @@ async def _is_revoked(ledger: Ledger, guild_id: int, member: int, key: Subscript
     return block_on((plan.id for plan in plans), overrides, key) is not None
 
 
-def _stray(where: str, members: list[int]) -> Finding:
-    who = " ".join(f"<@{m}>" for m in members[:NAMED]) + (" and others" if len(members) > NAMED else "")
-    many = "one subscription was" if len(members) == 1 else f"{len(members)} subscriptions were"
-    says = (
-        f"The bot is not connected to {where}, where {many} running when it last looked. Whatever becomes of "
-        f"that there, the roles stay: {who}."
-    )
-    cure = (
-        "Start the bot with that account's settings again, end there what is not to go on, and change back "
-        "once /subscriptions shows it ended; or take the access with /revoke."
-    )
-    return Finding("payments elsewhere", False, says, cure)
+def _stray(provider: str, account: str, members: list[int]) -> Finding:
+    where, refs = {"provider": display_name(provider), "account": account}, list(map(MemberRef, members))
+    says = Text("finding.elsewhere", n=len(members), members=_named(refs), **where)
+    return Finding(Text("finding.what_elsewhere"), False, says, Text("finding.elsewhere_cure"))
 
 
-async def fix(ports: Ports, guild_id: int, findings: list[Finding]) -> list[str]:
-    """Carry out the cures that need no person; what was done or why not, a sentence each."""
+def _named(things: Sequence[MemberRef | Verbatim]) -> tuple[MemberRef | Verbatim | Text, ...]:
+    """The first few, and that there are more."""
+    return (*things[:NAMED], *([Text("finding.others")] if len(things) > NAMED else ()))
+
+
+async def fix(ports: Ports, guild_id: int, findings: list[Finding]) -> list[Text]:
+    """Carry out the cures that need no person; returns for each what was done, or why it was not."""
     plans = await ports.ledger.load_plans(guild_id)
     said = [
         await _fixed(ports, provider, finding, plans)
@@ -180,89 +168,83 @@ async def fix(ports: Ports, guild_id: int, findings: list[Finding]) -> list[str]
     if members:
         marks = [Binding(guild_id, member) for member, _ in members]
         await ports.ledger.record_marks(marks, "doctor", ports.now())
-        said.append(f"Trying the roles of {len(members)} waiting members again.")
+        said.append(Text("finding.roles_retried", n=len(members)))
     return said
 
 
-async def _fixed(ports: Ports, provider: Provider, finding: Finding, plans: list[Plan]) -> str:
+async def _fixed(ports: Ports, provider: Provider, finding: Finding, plans: list[Plan]) -> Text:
     assert finding.fix is not None
     try:
         await provider.fix(finding.fix, plans, f"{ports.public_url}/webhooks/{provider.name}")
     except DuesError as error:
-        return f"{finding.what}: {error.user_message}"
-    return f"{finding.what}: mended."
+        return Text("finding.not_fixed", what=finding.what, reason=error.user_message)
+    return Text("finding.fixed", what=finding.what)
 
 
 async def _ledger(ports: Ports, *, owner: bool) -> list[Finding]:
     """How much waits, of all servers, is the owner's to read."""
     health = await ports.ledger.load_health(ports.now())
+    what = Text("finding.what_ledger")
     if health.damage:
-        cure = "Whoever runs the bot stops it and restores a backup. The log names the damage."
-        return [Finding("ledger", False, LedgerDamaged.user_message, cure)]
+        return [Finding(what, False, LedgerDamaged.user_message, Text("finding.damage_cure"))]
     waits = max(health.oldest_event_age or 0, health.oldest_member_age or 0)
     late = waits >= WAITS_TOO_LONG
-    says = "The bot is behind with its work." if late else "The bot is up to date with its work."
+    says = Text("finding.work_late" if late else "finding.work_done")
     if owner:
-        many = {"events": health.inbox, "members": health.members, "requests": health.intents}
-        waiting = ", ".join(f"{what} {count}" for what, count in many.items() if count)
-        says = f"Waiting: {waiting}." if waiting else "Nothing is waiting."
-    cure = "The provider or Discord may be down; it goes on by itself. The log tells more."
-    return [Finding("ledger", not late, says, cure), *_unasked(health.unasked, owner=owner)]
+        many = {
+            "count.events": health.inbox,
+            "count.members": health.members,
+            "count.requests": health.intents,
+        }
+        waiting = tuple(Text(code, n=count) for code, count in many.items() if count)
+        says = Text("finding.waiting", items=waiting) if waiting else Text("finding.nothing_waiting")
+    unasked = _unasked(health.unasked, owner=owner)
+    return [Finding(what, not late, says, Text("finding.work_late_cure")), *unasked]
 
 
 def _unasked(many: int, *, owner: bool) -> list[Finding]:
     if not many:
         return []
-    held = f"{many} subscriptions" if owner else "Subscriptions"
-    says = (
-        f"The bot's records are older than its last run, as after a restored backup or a long stop. {held} "
-        "are on hold until their provider was asked: nobody gets or loses a role by them."
-    )
-    cure = "This ends by itself as soon as the provider answers."
-    return [Finding("records", False, says, cure)]
+    says = Text("finding.records_old", n=many) if owner else Text("finding.records_old_some")
+    return [Finding(Text("finding.what_records"), False, says, Text("finding.records_old_cure"))]
 
 
 async def _lacks(ports: Ports, guild_id: int) -> list[Finding]:
     many = await load_lacks(ports, guild_id)
     if not many:
         return []
-    says = (
-        f"The bot's ledger is new. {many} running subscriptions that the bot sold here before give no roles, "
-        "as it knows no plan for them."
-    )
-    cure = (
-        "If there should be older records, whoever runs the bot stops it and restores a backup, or puts "
-        "DATABASE_URL right. Otherwise add the plans again with the same prices, or answer the notice."
-    )
-    return [Finding("ledger", False, says, cure)]
+    says = Text("finding.ledger_new", n=many)
+    return [Finding(Text("finding.what_ledger"), False, says, Text("finding.ledger_new_cure"))]
 
 
 async def _backups(ports: Ports) -> list[Finding]:
     health = await ports.ledger.load_health(ports.now())
     if health.backup_failed:
-        cure = "The bot tries again every hour. The log names the folder and the reason."
-        return [Finding("backups", False, "The last daily backup of the ledger failed.", cure)]
+        says, cure = Text("finding.backup_failed"), Text("finding.backup_failed_cure")
+        return [Finding(_BACKUPS, False, says, cure)]
     return [find_backup(health.backup_age)]
 
 
 def find_backup(age: float | None) -> Finding:
-    """None at all is no fault: the owner may copy the whole machine."""
-    return Finding("backups", True, backup_words(age), note=age is None)
+    """None at all is no fault: the owner may copy the whole machine. `age`: seconds."""
+    return Finding(_BACKUPS, True, backup_words(age), note=age is None)
 
 
-def backup_words(age: float | None) -> str:
-    """How old the newest backup is, as far as is known."""
+def backup_words(age: float | None) -> Text:
+    """How old the newest backup is, as far as is known. `age`: seconds."""
     if age is None:
-        return "No backup of the ledger is known. Set BACKUP_DIR for a daily one."
+        return Text("finding.no_backup")
     hours = int(age // 3_600)
-    return f"The newest backup of the ledger is {hours} h old." if hours else "The ledger was just backed up."
+    return (
+        Text("finding.backup_age", age=Text("count.hours", n=hours)) if hours else Text("finding.backup_new")
+    )
 
 
 async def _held(ports: Ports, guild_id: int) -> list[Finding]:
-    """Wishes that a provider does not let the bot carry out. Its check may find nothing: whether a key may
+    """Requests that a provider does not let the bot carry out. Its check may find nothing: whether a key may
     change things shows only when it is to."""
     held: dict[str, list[Intent]] = {}
-    for intent in await ports.ledger.load_intents(_EVER, WISHES):
+    for intent in await ports.ledger.load_intents(_EVER, REQUESTS):
         if why_held(intent) and ports.connects(intent.key):
             subscription = await ports.ledger.load_subscription(intent.key)
             if subscription and subscription.binding and subscription.binding.guild_id == guild_id:
@@ -271,25 +253,20 @@ async def _held(ports: Ports, guild_id: int) -> list[Finding]:
 
 
 def _held_at(title: str, intents: list[Intent]) -> Finding:
-    names = ", ".join(f"`{intent.key.id}`" for intent in intents[:NAMED])
-    more = " and others" if len(intents) > NAMED else ""
-    says = f"{title} does not let the bot do what was asked of it, so it is still to be done: {names}{more}."
-    cure = (
-        f"Mend what else is said of {title} here. If nothing is, give the bot all permissions that "
-        f"docs/setup-{title.lower()}.md names; the log names the call. What waits is done by itself then."
-    )
-    return Finding("wishes", False, says, cure)
+    ids = _named([Verbatim(intent.key.id) for intent in intents])
+    says = Text("finding.requests_held", provider=title, subscriptions=ids)
+    document = Verbatim(f"docs/setup-{title.lower()}.md")
+    cure = Text("finding.requests_held_cure", provider=title, document=document)
+    return Finding(Text("finding.what_requests"), False, says, cure)
 
 
 async def _brake(ports: Ports, guild_id: int) -> list[Finding]:
     brake = await ports.ledger.load_brake(guild_id)
     if brake is None:
         return []
-    says = (
-        f"Within an hour {brake.taken} of {brake.holders} members lost their roles; {brake.braked} more were "
-        f"to. More than {allowed(brake.holders)} at once may be a mistake, so no roles are taken now."
-    )
-    return [Finding("brake", False, says, "Look at the provider, then decide with the buttons below.")]
+    counts = {"taken": brake.taken, "holders": brake.holders, "braked": brake.braked}
+    says = Text("finding.brake", allowed=allowed(brake.holders), **counts)
+    return [Finding(Text("finding.what_brake"), False, says, Text("finding.brake_cure"))]
 
 
 async def _load_waiting(ports: Ports, guild_id: int) -> list[tuple[int, Reasons]]:
@@ -299,15 +276,11 @@ async def _load_waiting(ports: Ports, guild_id: int) -> list[tuple[int, Reasons]
 
 
 async def _parked(ports: Ports, guild_id: int) -> list[Finding]:
-    found: dict[Reasons, list[int]] = {}
+    found: dict[Reasons, list[MemberRef]] = {}
     for member, reasons in await _load_waiting(ports, guild_id):
-        found.setdefault(reasons, []).append(member)
+        found.setdefault(reasons, []).append(MemberRef(member))
     return [
-        Finding(
-            "roles",
-            False,
-            Text("finding.roles_not_set", members=tuple(map(MemberRef, members[:NAMED])), reason=reason),
-        )
+        Finding(_ROLES, False, Text("finding.roles_not_set", members=_named(members), reason=reason))
         for reasons, members in found.items()
         for reason in reasons
     ]
@@ -316,12 +289,8 @@ async def _parked(ports: Ports, guild_id: int) -> list[Finding]:
 async def _retried(ports: Ports, guild_id: int) -> list[Finding]:
     """Whose roles are to go, once the provider has answered or the wait for it is over."""
     tried = await ports.ledger.load_retried(guild_id, ports.now() - WAITS_TOO_LONG)
-    waiting = [member for member, why in tried if why == WAITS]
+    waiting = [MemberRef(member) for member, why in tried if why == WAITS]
     if not waiting:
         return []
-    who = " ".join(f"<@{m}>" for m in waiting[:NAMED]) + (" and others" if len(waiting) > NAMED else "")
-    says = f"What paid for the roles of {who} has ended, and the provider does not answer whether that is so."
-    cure = (
-        "They go without its word after an hour and a quarter at most; /revoke with when: now does at once."
-    )
-    return [Finding("roles", False, says, cure)]
+    says = Text("finding.roles_wait", members=_named(waiting))
+    return [Finding(_ROLES, False, says, Text("finding.roles_wait_cure"))]

@@ -74,12 +74,12 @@ async def test_a_cancellation_waits_while_the_key_lacks_the_permission(
     card = await app.bob.run(app.guild, "subscriptions")
     assert "Still to be done: Stop the renewal" in card.text
     found = await app.ada.run(app.guild, "doctor")
-    assert f"{title} does not let the bot do what was asked of it" in found.text
+    assert f"{title} does not let the bot carry out what it was asked to do" in found.text
     assert f"docs/setup-{provider}.md" in found.text
     mend(app)
     await app.turn(120)
     await app.bob.dm_containing("### Cancelled")
-    assert "still to be done" not in (await app.ada.run(app.guild, "doctor")).text
+    assert "what it was asked to do" not in (await app.ada.run(app.guild, "doctor")).text
 
 
 async def test_manage_and_cancel_say_so_when_the_key_was_revoked(paid: AppHarness, provider: str) -> None:

@@ -56,7 +56,7 @@ async def test_fix_tries_waiting_members_again(app: AppHarness) -> None:
     assert f"roles of <@{app.bob.id}>. This person isn't in the server" in before.text
     app.world.rejoin(app.guild, app.bob)
     fixed = await app.cleo.run(app.guild, "doctor", {"fix": True})
-    assert "Trying the roles of 1 waiting members again." in fixed.text
+    assert "The bot is trying again to set the roles of 1 member." in fixed.text
     await app.settled()
     assert app.roles() == ["Gold"]
 
@@ -127,13 +127,13 @@ async def test_the_account_is_cured_by_the_applications_owner_alone(app: AppHarn
     for guild in (rival, app.guild):
         shown = await app.cleo.run(guild, "doctor", {"fix": True})
         assert endpoint["enabled_events"] == ["invoice.paid"]
-        assert "Ask the bot's owner to type /doctor" in shown.text
+        assert "Ask the bot's owner to use /doctor" in shown.text
         assert "does not send" not in shown.text
         assert "test mode" not in shown.text
         assert app.product not in shown.text
     assert "Gold" not in (await app.cleo.run(rival, "doctor")).text
     assert "does not send" in (await app.ada.run(app.guild, "doctor")).text
-    assert "mended" in (await app.ada.run(app.guild, "doctor", {"fix": True})).text
+    assert "fixed." in (await app.ada.run(app.guild, "doctor", {"fix": True})).text
     assert "invoice.payment_failed" in endpoint["enabled_events"]
 
 
@@ -144,5 +144,5 @@ async def test_an_admin_cures_what_is_of_their_server(app: AppHarness) -> None:
     (portal,) = app.stripe.world.tables["billing_portal.configuration"].values()
     portal["features"]["subscription_cancel"]["enabled"] = False
     assert "Somebody changed the portal's settings" in (await app.cleo.run(app.guild, "doctor")).text
-    assert "mended" in (await app.cleo.run(app.guild, "doctor", {"fix": True})).text
+    assert "fixed." in (await app.cleo.run(app.guild, "doctor", {"fix": True})).text
     assert portal["features"]["subscription_cancel"]["enabled"]

@@ -81,7 +81,7 @@ async def test_notes_are_no_faults(app: AppHarness, tmp_path: Path) -> None:
     code, output = await check(app, tmp_path)
     assert code == 0, output
     assert "FAIL" not in output
-    for note in ("PUBLIC_URL http://127.0.0.1", "secret key SECRET_KEY is not set", "Backups No backup"):
+    for note in ("PUBLIC_URL http://127.0.0.1", "Secret key SECRET_KEY is not set", "Backups No backup"):
         assert f"note {note}" in output
 
 

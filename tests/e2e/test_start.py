@@ -191,8 +191,8 @@ async def test_check_names_what_runs_at_an_account_that_was_left(app: AppHarness
         await sync(ledger, subscription(binding=ANNA))
     code, output = await run(tmp_path, settings_of(app, DATABASE_URL="sqlite:///ledger.db"), "check")
     assert code == 1
-    assert "FAIL  payments elsewhere" in output
-    assert "not connected to Stripe (acct)" in " ".join(output.split())
+    assert "FAIL  Payments elsewhere" in output
+    assert "no longer connected to Stripe (acct)" in " ".join(output.split())
 
 
 async def test_commands_are_registered_when_they_changed_and_not_at_every_start(

@@ -9,6 +9,7 @@ import pytest
 
 from billing.errors import Conflict, DiscordUnavailable
 from billing.model import Braked, OverrideKind, Plan, Status, Subscription
+from billing.model.texts import Text
 from billing.rules.brake import ASK_AFTER, ASKS_AGAIN, RELEASED, REMOVALS_PAUSED, WINDOW
 from billing.use_cases.doctor import diagnose, fix
 from billing.use_cases.reconcile import reconcile_member
@@ -270,7 +271,7 @@ async def test_ends_spread_over_a_day_need_no_admin(world: World) -> None:
 
 async def test_the_doctor_tells_it_with_numbers_and_in_one_line(struck: World) -> None:
     findings = [f for f in await diagnose(struck.ports, GUILD) if not f.ok]
-    assert [f.what for f in findings] == ["brake"]
+    assert [f.what for f in findings] == [Text("finding.what_brake")]
     assert "5 of 20 members" in plain_words(findings[0].message)
     assert "10 more" in plain_words(findings[0].message)
     assert await fix(struck.ports, GUILD, findings) == []

@@ -8,6 +8,7 @@ import pytest
 
 from billing.errors import DiscordUnavailable, ProviderUnavailable
 from billing.model import RoleWaits, Status, Subscription
+from billing.model.texts import Text
 from billing.rules.backoff import next_try
 from billing.use_cases.doctor import diagnose
 from billing.use_cases.reconcile import UNSURE_FOR, UNSURE_TRIES, WAITS, reconcile_member
@@ -120,17 +121,17 @@ async def test_the_admins_hear_of_roles_that_wait(world: World) -> None:
     world.provider.fail("*", ProviderUnavailable())
     await world.pass_time(DAY + 60)
     assert world.told("role_waits") == []
-    assert [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"] == []
+    assert [f for f in await diagnose(world.ports, GUILD) if f.what == Text("finding.what_roles")] == []
     await world.pass_time(HOUR // 2)
     (notice,) = world.told("role_waits")
     assert notice.member_id is None
     assert [body.member for body in world.said(RoleWaits)] == [MEMBER]
-    (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"]
-    assert f"<@{MEMBER}>" in plain_words(found.message)
+    (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == Text("finding.what_roles")]
+    assert f"roles of {MEMBER} has" in plain_words(found.message)
     world.provider.heal()
     await world.pass_time(HOUR)
     assert world.roles_of() == set()
-    assert [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"] == []
+    assert [f for f in await diagnose(world.ports, GUILD) if f.what == Text("finding.what_roles")] == []
 
 
 async def test_an_admins_block_waits_for_nobody(world: World) -> None:

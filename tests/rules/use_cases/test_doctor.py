@@ -17,6 +17,8 @@ from tests.rules.builders import GUILD, MEMBER, NOW, OTHER_GUILD, ROLE
 from tests.rules.world import World
 
 WEBHOOK = Finding("webhook", ok=False, message="There is none.", cure="Make one.", fix="stripe:webhook")
+LEDGER = Text("finding.what_ledger")
+COMPARISON = Text("finding.what_comparison", provider="Stripe")
 
 
 def faults(findings: list[Finding]) -> list[str]:
@@ -28,7 +30,11 @@ async def test_all_is_well(world: World) -> None:
     await world.subscribe()
     world.provider.findings = [Finding("key", ok=True, message="Good.")]
     findings = await diagnose(world.ports, GUILD, owner=True)
-    assert [finding.what for finding in findings] == ["key", "ledger", "backups"]
+    assert [finding.what for finding in findings] == [
+        "key",
+        Text("finding.what_ledger"),
+        Text("finding.what_backups"),
+    ]
     assert faults(findings) == []
     assert ("check", "http://dues.example/webhooks/stripe") in world.provider.calls
 
@@ -52,19 +58,19 @@ async def test_what_waits_too_long_is_told(world: World) -> None:
     world.clock.advance(WAITS_TOO_LONG - 1)
     assert faults(await diagnose(world.ports, GUILD)) == []
     world.clock.advance(1)
-    assert faults(await diagnose(world.ports, GUILD)) == ["ledger"]
+    assert faults(await diagnose(world.ports, GUILD)) == ["Ledger"]
 
 
 async def test_parked_members_stand_under_their_reason(world: World) -> None:
     await world.add_plan()
     world.roles.faults[ROLE] = RoleAboveBot()
     await world.subscribe()
-    (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "roles"]
+    (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == Text("finding.what_roles")]
     assert not found.ok
     assert found.message == Text(
         "finding.roles_not_set", members=(MemberRef(MEMBER),), reason=RoleAboveBot.user_message
     )
-    assert "roles" not in faults(await diagnose(world.ports, OTHER_GUILD))
+    assert "Roles" not in faults(await diagnose(world.ports, OTHER_GUILD))
 
 
 async def test_only_what_is_wrong_and_can_be_mended_is_mended(world: World) -> None:
@@ -74,13 +80,15 @@ async def test_only_what_is_wrong_and_can_be_mended_is_mended(world: World) -> N
         replace(WEBHOOK, what="by hand", fix=None),
         replace(WEBHOOK, what="another's", fix="paypal:webhook"),
     ]
-    assert await fix(world.ports, GUILD, findings) == ["webhook: mended."]
+    assert await fix(world.ports, GUILD, findings) == [Text("finding.fixed", what="webhook")]
     assert world.provider.fixed == ["stripe:webhook"]
 
 
 async def test_what_could_not_be_mended_says_why(world: World) -> None:
     world.provider.fail("fix", ProviderRefused("The key may not."))
-    assert await fix(world.ports, GUILD, [WEBHOOK]) == ["webhook: The key may not."]
+    assert await fix(world.ports, GUILD, [WEBHOOK]) == [
+        Text("finding.not_fixed", what="webhook", reason="The key may not.")
+    ]
 
 
 async def test_waiting_members_are_tried_again(world: World) -> None:
@@ -89,7 +97,7 @@ async def test_waiting_members_are_tried_again(world: World) -> None:
     await world.subscribe()
     world.roles.faults.clear()
     (said,) = await fix(world.ports, GUILD, [])
-    assert "1 waiting" in said
+    assert said == Text("finding.roles_retried", n=1)
     await world.settle()
     assert world.roles_of() == {ROLE}
     assert await fix(world.ports, GUILD, []) == []
@@ -99,8 +107,10 @@ async def test_what_runs_at_an_account_that_was_left_is_named(paying: World) -> 
     """The owner tried it in test mode, and went live."""
     paying.provider.account = "live"
     (found,) = [f for f in await diagnose(paying.ports, GUILD) if not f.ok]
-    assert "Stripe (test), where one subscription was running" in plain_words(found.message)
-    assert f"<@{MEMBER}>" in plain_words(found.message)
+    assert "no longer connected to Stripe (test), which still had an active subscription" in plain_words(
+        found.message
+    )
+    assert f"of {MEMBER}." in plain_words(found.message)
     assert "/revoke" in plain_words(found.cure)
     assert faults(await diagnose(paying.ports, OTHER_GUILD)) == []
     await revoke(paying.ports, NOW)
@@ -109,7 +119,7 @@ async def test_what_runs_at_an_account_that_was_left_is_named(paying: World) -> 
 
 async def test_what_runs_at_a_provider_that_was_switched_off_is_named(paying: World) -> None:
     found = await diagnose(replace(paying.ports, providers={}), GUILD)
-    assert faults(found) == ["providers", "payments elsewhere"]
+    assert faults(found) == ["Payment providers", "Payments elsewhere"]
 
 
 async def test_what_ended_at_an_account_that_was_left_is_not(paying: World) -> None:
@@ -123,7 +133,7 @@ async def test_others_than_the_owner_are_told_of_their_server_alone(world: World
     there = Finding("Price of Silver", ok=False, message="It is archived.", guild_id=OTHER_GUILD)
     world.provider.findings = [WEBHOOK, here, there]
     found = await diagnose(world.ports, GUILD)
-    assert [f.what for f in found if not f.ok] == ["Price of Gold", "payment account"]
+    assert [f.what for f in found if not f.ok] == ["Price of Gold", Text("finding.what_account")]
     assert plain_words(WEBHOOK.message) not in "".join(plain_words(f.message) for f in found)
     assert await fix(world.ports, GUILD, found) == []
     assert world.provider.fixed == []
@@ -131,20 +141,20 @@ async def test_others_than_the_owner_are_told_of_their_server_alone(world: World
 
 
 async def test_how_much_waits_is_the_owners_to_read(world: World) -> None:
-    (told,) = [f.message for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "ledger"]
-    assert told == "Nothing is waiting."
+    (told,) = [f.message for f in await diagnose(world.ports, GUILD, owner=True) if f.what == LEDGER]
+    assert told == Text("finding.nothing_waiting")
     await world.ring("subscription", "sub_1")
-    (said,) = [f.message for f in await diagnose(world.ports, OTHER_GUILD) if f.what == "ledger"]
-    assert said == "The bot is up to date with its work."
-    (told,) = [f.message for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "ledger"]
-    assert told == "Waiting: events 1."
+    (said,) = [f.message for f in await diagnose(world.ports, OTHER_GUILD) if f.what == LEDGER]
+    assert said == Text("finding.work_done")
+    (told,) = [f.message for f in await diagnose(world.ports, GUILD, owner=True) if f.what == LEDGER]
+    assert plain_words(told) == "Waiting: 1 event."
 
 
 async def test_damage_that_was_found_after_the_start_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.ledger._whole, "damage", "row 3 missing from index")
-    (found,) = [one for one in await diagnose(world.ports, GUILD) if one.what == "ledger"]
+    (found,) = [one for one in await diagnose(world.ports, GUILD) if one.what == LEDGER]
     assert (found.ok, found.message) == (False, LedgerDamaged.user_message)
     assert "backup" in plain_words(found.cure)
 
@@ -153,16 +163,16 @@ async def test_a_comparison_that_fails_is_told_and_is_a_fault_once_it_lasts(worl
     await world.add_plan()
     world.provider.fail("list_subscriptions", ProviderRefused("The key may not.", detail="status 401"))
     await sweep(world.ports)
-    (found,) = [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "Stripe comparison"]
+    (found,) = [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == COMPARISON]
     assert (found.ok, found.note) == (True, True)
     world.clock.advance(2 * 3600 + 1)
-    (found,) = [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "Stripe comparison"]
+    (found,) = [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == COMPARISON]
     assert not found.ok
-    assert "has failed since 2027-01-15 08:00 UTC" in plain_words(found.message)
+    assert "has failed since January 15, 2027" in plain_words(found.message)
     assert "401" in plain_words(found.message)
-    (told,) = [f for f in await diagnose(world.ports, GUILD) if f.what == "payment account"]
+    (told,) = [f for f in await diagnose(world.ports, GUILD) if f.what == Text("finding.what_account")]
     assert not told.ok
     assert "401" not in plain_words(told.message)
     world.provider.heal()
     await sweep(world.ports)
-    assert not [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == "Stripe comparison"]
+    assert not [f for f in await diagnose(world.ports, GUILD, owner=True) if f.what == COMPARISON]

@@ -105,7 +105,7 @@ def test_a_missing_key_is_a_note_that_says_what_it_costs() -> None:
     assert note.note
     assert "SECRET_KEY is not set" in plain_words(note.message)
     assert "PayPal" not in plain_words(note.message)
-    assert "PayPal's must be linked by hand" in plain_words(
+    assert "you have to link PayPal subscribers by hand" in plain_words(
         find_key(["stripe", "paypal"], signed=False).message
     )
     set_up = find_key(["stripe", "paypal"], signed=True)
