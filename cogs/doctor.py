@@ -71,7 +71,9 @@ async def _untold(interaction: Interaction, guild_id: int) -> list[Card]:
     ports = interaction.client.ports
     notices = await ports.ledger.load_untold_to_admins(guild_id, ports.now(), NOTICES)
     place = Audience(interaction.client, guild_id, locale_of(interaction))
-    shown = [await notice_card(ports, n, place) for n in notices if n.kind != "brake"]  # it is asked above
+    shown = [
+        await notice_card(ports, n, place) for n in notices if n.body.kind != "brake"
+    ]  # it is asked above
     if not shown:
         return []
     more = " " + tr("doctor.untold_more") if len(notices) == NOTICES else ""

@@ -352,8 +352,3 @@ class Notice:
     member_id: int | None
     body: NoticeBody
     created_at: int = 0
-
-    @property
-    def kind(self) -> str:
-        """The name of the body's kind."""
-        return self.body.kind

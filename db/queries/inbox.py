@@ -15,14 +15,15 @@ _KEEP = 90 * 86_400
 
 _THE_EVENT = "provider = ? AND account = ? AND event_id = ?"
 _THE_SUBSCRIPTION = "provider = ? AND account = ? AND subscription_id = ?"
+_INSERT = f"""
+    INSERT INTO inbox ({EVENT}, received_at, next_try_at, done_at) VALUES ({marks(EVENT)}, ?, ?, ?)
+    ON CONFLICT (provider, account, event_id) DO NOTHING
+"""
 
 
 def record_events(db: sqlite3.Connection, events: Sequence[Event], at: int) -> int:
-    return db.executemany(
-        f"INSERT INTO inbox ({EVENT}, received_at, next_try_at, done_at) VALUES ({marks(EVENT)}, ?, ?, ?)"
-        " ON CONFLICT (provider, account, event_id) DO NOTHING",
-        [(*event_row(e), at, at if e.subject else None, None if e.subject else at) for e in events],
-    ).rowcount
+    rows = [(*event_row(e), at, at if e.subject else None, None if e.subject else at) for e in events]
+    return db.executemany(_INSERT, rows).rowcount
 
 
 def load_known_events(db: sqlite3.Connection, provider: str, account: str, ids: Sequence[str]) -> set[str]:
@@ -45,7 +46,8 @@ def load_pending_events(db: sqlite3.Connection, at: int, limit: int) -> list[Eve
 
 def record_located(db: sqlite3.Connection, event: Event, keys: Sequence[SubscriptionKey], at: int) -> None:
     row = db.execute(
-        f"SELECT id FROM inbox WHERE {_THE_EVENT} AND done_at IS NULL", _event_key(event)
+        f"SELECT id FROM inbox WHERE {_THE_EVENT} AND done_at IS NULL",
+        (event.provider, event.account, event.id),
     ).fetchone()
     if row is None:
         return
@@ -64,12 +66,8 @@ def record_event_failed(db: sqlite3.Connection, event: Event, error: str, next_t
     db.execute(
         f"UPDATE inbox SET attempts = attempts + 1, error = ?, next_try_at = ? WHERE {_THE_EVENT}"
         " AND next_try_at IS NOT NULL",
-        (error, next_try_at, *_event_key(event)),
+        (error, next_try_at, event.provider, event.account, event.id),
     )
-
-
-def _event_key(event: Event) -> tuple[str, str, str]:
-    return (event.provider, event.account, event.id)
 
 
 def record_stale(db: sqlite3.Connection, keys: Sequence[SubscriptionKey], evidence: str, at: int) -> None:

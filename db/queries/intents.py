@@ -16,6 +16,7 @@ _DROPS: dict[IntentKind, tuple[IntentKind, ...]] = {
     IntentKind.REFUND_LAST_PAYMENT: (),
 }
 
+_INSERT = f"INSERT INTO intents ({INTENT}) VALUES ({marks(INTENT)})"
 _OF = "provider = ? AND account = ? AND subscription_id = ?"
 
 
@@ -31,7 +32,7 @@ def record_intent(db: sqlite3.Connection, wish: Intent) -> Intent:
         f"UPDATE intents SET state = 'dropped' WHERE {_OF} AND kind = ? AND state = 'pending'",
         [(*key_row(wish.key), kind) for kind in _DROPS[wish.kind]],
     )
-    db.execute(f"INSERT INTO intents ({INTENT}) VALUES ({marks(INTENT)})", intent_row(wish))
+    db.execute(_INSERT, intent_row(wish))
     return wish
 
 

@@ -41,6 +41,8 @@ _STALE = """
         ON stale.provider = s.provider AND stale.account = s.account AND stale.subscription_id = s.id
     WHERE s.guild_id = ? AND s.member_id = ? LIMIT 1
 """
+# A subscription of anybody may be missing here.
+_UNSWEPT = "SELECT 1 FROM unasked_providers WHERE provider > '' LIMIT 1"
 
 
 def load_member_state(db: sqlite3.Connection, guild_id: int, member_id: int) -> MemberState:
@@ -51,7 +53,8 @@ def load_member_state(db: sqlite3.Connection, guild_id: int, member_id: int) -> 
     )
     roles = db.execute(f"SELECT role_id FROM role_grants WHERE {_THE_ONE}", who)
     member = db.execute(f"SELECT parked, due_at FROM members WHERE {_THE_ONE}", who).fetchone()
-    unasked, unswept = restored.unasked_of(db, member_id), restored.is_any_unswept(db)
+    unasked = restored.unasked_of(db, member_id)
+    unswept = db.execute(_UNSWEPT).fetchone() is not None
     return MemberState(
         plans=tuple(load_plans(db, guild_id, removed=True)),
         subscriptions=tuple(restored.hold(subscription(row), unasked) for row in subscriptions),

@@ -15,15 +15,22 @@ from db.queries.values import BACKUP_FAILED, load_value, record_value
 # So long (seconds) a notice waits for the roles of its member to be set, to tell of both together.
 WAITS_FOR_ROLES = 120
 
+_INSERT = f"INSERT INTO notices ({NOTICE}, next_try_at) VALUES ({marks(NOTICE)}, ?)"
 _ADD_ROLES = "UPDATE SET facts = excluded.facts WHERE told_at IS NULL AND next_try_at IS NOT NULL"
 
 
 def record_notice(db: sqlite3.Connection, what: Notice) -> bool:
     with_roles = isinstance(what.body, RoleNews) and (what.body.given or what.body.taken)
     added = db.execute(
-        f"INSERT INTO notices ({NOTICE}, next_try_at) VALUES ({marks(NOTICE)}, ?)"
-        f" ON CONFLICT (key) DO {_ADD_ROLES if with_roles else 'NOTHING'}",
-        (what.key, what.guild_id, what.member_id, what.kind, to_json(what.body), *(what.created_at,) * 2),
+        f"{_INSERT} ON CONFLICT (key) DO {_ADD_ROLES if with_roles else 'NOTHING'}",
+        (
+            what.key,
+            what.guild_id,
+            what.member_id,
+            what.body.kind,
+            to_json(what.body),
+            *(what.created_at,) * 2,
+        ),
     )
     return added.rowcount == 1
 

@@ -133,11 +133,6 @@ def hold(sub: Subscription, unasked: Container[SubscriptionKey]) -> Subscription
     return replace(sub, status=Status.UNKNOWN, dispute=DisputeState.NONE)
 
 
-def is_any_unswept(db: sqlite3.Connection) -> bool:
-    """Whether a subscription of anybody's may be missing here."""
-    return db.execute("SELECT 1 FROM unasked_providers WHERE provider > '' LIMIT 1").fetchone() is not None
-
-
 def look(db: sqlite3.Connection, key: SubscriptionKey, at: int) -> None:
     """This one was fetched."""
     row = db.execute(

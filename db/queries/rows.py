@@ -8,14 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+from msgspec.json import Decoder
 
 from billing.model import (
     PLAIN,
     Binding,
     BoundBy,
     Change,
-    Checkout,
-    Discount,
     DisputeState,
     Event,
     Intent,
@@ -31,9 +30,7 @@ from billing.model import (
     Subject,
     Subscription,
     SubscriptionKey,
-    Tax,
     Terms,
-    Unsure,
 )
 from billing.model.stored_texts import from_stored, to_stored
 from billing.model.texts import Reasons, Text
@@ -126,43 +123,21 @@ def subscription(row: Row) -> Subscription:
         customer,
         Status(status),
         provider_status,
-        _items(items),
+        _read_items(items),
         *rest,
         DisputeState(dispute),
         None if guild is None else Binding(guild, member),
-        _terms(terms) if terms else PLAIN,
+        _read_terms(terms) if terms else PLAIN,
         bool(needs_action),
         BoundBy(bound_by),
     )
     return Subscription(*fields)
 
 
-# Who pays for the same price has the same text.
-@lru_cache(maxsize=1024)
-def _items(text: str) -> tuple[Item, ...]:
-    return tuple(Item(**{**item, "price": _price(item["price"])}) for item in orjson.loads(text))
-
-
-def _price(found: dict[str, Any]) -> Price:
-    """As it stands within an item; rows of older ledgers have no steps."""
-    return Price(**{**found, "steps": _steps(found.get("steps", ()))})
-
-
-def _steps(found: Iterable[dict[str, Any]]) -> tuple[Step, ...]:
-    return tuple(Step(**step) for step in found)
-
-
-def _terms(text: str) -> Terms:
-    found = orjson.loads(text)
-    return Terms(
-        **{
-            **found,
-            "steps": _steps(found["steps"]),
-            "discounts": tuple(Discount(**{**d, "items": tuple(d["items"])}) for d in found["discounts"]),
-            "taxes": tuple(Tax(**{**tax, "items": tuple(tax["items"])}) for tax in found["taxes"]),
-            "unsure": tuple(Unsure(reason) for reason in found["unsure"]),
-        }
-    )
+# Subscriptions to the same price have the same text.
+_read_items = lru_cache(maxsize=1024)(Decoder(tuple[Item, ...]).decode)
+_read_steps = Decoder(tuple[Step, ...]).decode
+_read_terms = Decoder(Terms).decode
 
 
 def event_row(event: Event) -> Row:
@@ -248,26 +223,8 @@ def price_row(price: Price) -> Row:
 def price(row: Row) -> Price:
     """From the columns of PRICE."""
     *rest, active, setup_fee, steps = row
-    fields: Row = (*rest, bool(active), setup_fee, _steps(orjson.loads(steps)) if steps else ())
+    fields: Row = (*rest, bool(active), setup_fee, _read_steps(steps) if steps else ())
     return Price(*fields)
-
-
-def checkout_row(checkout: Checkout) -> Row:
-    """In the order of CHECKOUT."""
-    return (
-        checkout.id,
-        checkout.provider,
-        checkout.account,
-        checkout.guild_id,
-        checkout.member_id,
-        checkout.plan_id,
-        checkout.price_id,
-        checkout.created_at,
-        checkout.session_id,
-        checkout.expires_at,
-        checkout.subscription_id,
-        checkout.return_id,
-    )
 
 
 def parked_row(reasons: Iterable[Text | str]) -> str | None:
@@ -290,10 +247,13 @@ def change(row: Row) -> Change:
     return Change(*row)
 
 
+_INSERT_CHANGE = f"INSERT INTO history ({CHANGE}) VALUES ({marks(CHANGE)})"
+
+
 def add_changes(db: sqlite3.Connection, changes: Iterable[Change]) -> None:
     """Append to history."""
     db.executemany(
-        f"INSERT INTO history ({CHANGE}) VALUES ({marks(CHANGE)})",
+        _INSERT_CHANGE,
         [
             (c.at, c.guild_id, c.member_id, c.subject, c.who, c.why, c.evidence, c.before, c.after)
             for c in changes

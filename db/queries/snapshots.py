@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from billing.model import (
-    Binding,
     Change,
     Intent,
     Notice,
@@ -62,23 +61,23 @@ def _record_snapshot(
     if new == old:
         return False
     put(db, old, new)
-    if old is None or visible_facts(old) != visible_facts(new):
-        add_changes(db, [_change(old, new, synced)])
-    if new.binding and (old is None or old.binding is None):
-        tie(db, new, new.binding, synced.at)
-    if new.binding and new.trial_end is not None:
-        plans = plans_of(new, load_plans(db, new.binding.guild_id, removed=True))
-        note_free_days(db, new.binding, {role for plan in plans for role in plan.role_ids})
-    if new.binding and (old is None or _is_decided_otherwise(db, old, new, new.binding)):
-        enqueue_members(db, [new.binding], synced.why, synced.at)
+    whose, before, after = new.binding, visible_facts(old) if old else "", visible_facts(new)
+    if before != after:
+        guild_id, member_id = (whose.guild_id, whose.member_id) if whose else (None, None)
+        who, why, evidence = synced.who, synced.why, synced.evidence
+        subject = subject_of(new.key)
+        change = Change(synced.at, guild_id, member_id, subject, who, why, evidence, before, after)
+        add_changes(db, [change])
+    if whose is None:
+        return True
+    if old is None or old.binding is None:
+        tie(db, new, whose, synced.at)
+    plans = load_plans(db, whose.guild_id, removed=True)
+    if new.trial_end is not None:
+        note_free_days(db, whose, {role for plan in plans_of(new, plans) for role in plan.role_ids})
+    if old is None or old.binding != whose or decides(old, plans) != decides(new, plans):
+        enqueue_members(db, [whose], synced.why, synced.at)
     return True
-
-
-def _is_decided_otherwise(
-    db: sqlite3.Connection, old: Subscription, new: Subscription, binding: Binding
-) -> bool:
-    plans = load_plans(db, binding.guild_id, removed=True)
-    return old.binding != binding or decides(old, plans) != decides(new, plans)
 
 
 def _as_known(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> Subscription | None:
@@ -87,20 +86,6 @@ def _as_known(db: sqlite3.Connection, old: Subscription | None, new: Subscriptio
     if old is None or since is None or (new.unpaid_since or 0) <= since:
         return old
     return replace(old, unpaid_since=None) if restored.is_unasked(db, old.key) else old
-
-
-def _change(old: Subscription | None, new: Subscription, synced: SyncResult) -> Change:
-    return Change(
-        synced.at,
-        new.binding.guild_id if new.binding else None,
-        new.binding.member_id if new.binding else None,
-        subject_of(new.key),
-        synced.who,
-        synced.why,
-        synced.evidence,
-        visible_facts(old) if old else "",
-        visible_facts(new),
-    )
 
 
 def record_intent_outcome(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 
 from billing.errors import Conflict, NotFound
 from billing.model import Binding, BoundBy, Change, Checkout, Item, Notice, Subscription, SubscriptionKey
@@ -14,7 +15,6 @@ from db.queries.rows import (
     CHECKOUT,
     SUBSCRIPTION,
     add_changes,
-    checkout_row,
     key_row,
     marks,
     sold,
@@ -25,7 +25,8 @@ from db.queries.rows import (
 )
 
 _THE_ONE = "provider = ? AND account = ? AND id = ?"
-_WRITTEN = f"{SUBSCRIPTION}, sale"
+_INSERT = f"INSERT INTO subscriptions ({SUBSCRIPTION}, sale) VALUES ({marks(SUBSCRIPTION)}, ?)"
+_PUT_CHECKOUT = f"INSERT OR REPLACE INTO checkouts ({CHECKOUT}) VALUES ({marks(CHECKOUT)})"
 
 # The subscription that a page led to is recorded, and past its first payment.
 _UNFINISHED = (
@@ -54,8 +55,7 @@ def put(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> 
     """`old`: as it is recorded. Only what changed is written: naming a column in an UPDATE rewrites each of
     its indexes, whether its value changed or not."""
     if old is None:
-        row = (*subscription_row(new), sale_of(db, new.items))
-        db.execute(f"INSERT INTO subscriptions ({_WRITTEN}) VALUES ({marks(_WRITTEN)})", row)
+        db.execute(_INSERT, (*subscription_row(new), sale_of(db, new.items)))
         return
     pairs = zip(SUBSCRIPTION.split(", "), subscription_row(old), subscription_row(new), strict=True)
     changed = {column: value for column, before, value in pairs if value != before}
@@ -276,9 +276,7 @@ def load_free_days(db: sqlite3.Connection, guild_id: int, member_id: int) -> fro
 
 
 def record_checkout(db: sqlite3.Connection, checkout: Checkout) -> None:
-    db.execute(
-        f"INSERT OR REPLACE INTO checkouts ({CHECKOUT}) VALUES ({marks(CHECKOUT)})", checkout_row(checkout)
-    )
+    db.execute(_PUT_CHECKOUT, astuple(checkout))
 
 
 def load_checkout(db: sqlite3.Connection, checkout_id: str) -> Checkout | None:

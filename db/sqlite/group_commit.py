@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import aiosqlite
 
@@ -21,6 +21,8 @@ AT_ONCE = 16
 
 Operation = Callable[[sqlite3.Connection], Any]
 OnChange = Callable[[], None]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
@@ -49,7 +51,12 @@ class _BatchingConnection(sqlite3.Connection):
         group = tuple(self.waiting.popleft() for _ in range(len(self.waiting)))
         failed = None
         try:
-            self._run_group(group)
+            try:
+                self._transact(group)
+            except Exception as error:
+                if is_of_file(error):
+                    raise
+                self._transact(group, apart=True)
         except Exception as error:  # noqa: BLE001 - every waiter hears of it, whatever it is
             failed = error
         changed = self.total_changes != changes
@@ -57,53 +64,35 @@ class _BatchingConnection(sqlite3.Connection):
             self.count.keep()
         self.answer(group, failed, changed)
 
-    def _run_group(self, group: tuple[_PendingOperation, ...]) -> None:
-        """First as if no operation failed: savepoints for all of them cost the way in a tenth of its rate."""
+    def _transact(self, group: tuple[_PendingOperation, ...], *, apart: bool = False) -> None:
+        """Run and commit the group. `apart`: an operation that fails is undone alone. It is tried without at
+        first: a savepoint for each operation costs a tenth of the rate at which events are stored."""
         try:
-            try:
-                self._transact(group, _run)
-            except Exception as error:
-                if is_of_file(error):
-                    raise
-                self._roll_back()
-                self._transact(group, _run_apart)
+            self.execute("BEGIN" if self.only_reads else "BEGIN IMMEDIATE")
+            changes = self.total_changes
+            for waiting in group:
+                if apart:
+                    self._run_apart(waiting)
+                else:
+                    waiting.result = waiting.operation(self)
+            if self.count and self.total_changes != changes:
+                self.count.add(self)
+            self.execute("COMMIT")
         except BaseException:
-            self._roll_back()
+            if self.in_transaction:
+                self.execute("ROLLBACK")
             raise
 
-    def _transact(
-        self,
-        group: tuple[_PendingOperation, ...],
-        run: Callable[[sqlite3.Connection, _PendingOperation], None],
-    ) -> None:
-        self.execute("BEGIN" if self.only_reads else "BEGIN IMMEDIATE")
-        changes = self.total_changes
-        for waiting in group:
-            run(self, waiting)
-        if self.count and self.total_changes != changes:
-            self.count.add(self)
-        self.execute("COMMIT")
-
-    def _roll_back(self) -> None:
-        if self.in_transaction:
-            self.execute("ROLLBACK")
-
-
-def _run(db: sqlite3.Connection, waiting: _PendingOperation) -> None:
-    waiting.result = waiting.operation(db)
-
-
-def _run_apart(db: sqlite3.Connection, waiting: _PendingOperation) -> None:
-    """An operation that fails is undone, and the others are not."""
-    db.execute("SAVEPOINT operation")
-    try:
-        _run(db, waiting)
-    except Exception as error:
-        if is_of_file(error):
-            raise
-        waiting.error = error
-        db.execute("ROLLBACK TO operation")
-    db.execute("RELEASE operation")
+    def _run_apart(self, waiting: _PendingOperation) -> None:
+        self.execute("SAVEPOINT operation")
+        try:
+            waiting.result = waiting.operation(self)
+        except Exception as error:
+            if is_of_file(error):
+                raise
+            waiting.error = error
+            self.execute("ROLLBACK TO operation")
+        self.execute("RELEASE operation")
 
 
 def address(path: Path, mode: str) -> str:
@@ -166,14 +155,16 @@ class GroupCommitConnection:
             raise fault_of(failed[0])
         return cls(db, made[0], on_change)
 
-    async def run(self, operation: Operation) -> Any:
+    async def run(
+        self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """The operation's answer, once durable. Its own error, or the transaction's as a LedgerError."""
         if not self._open:
             raise LedgerUnavailable(detail="the ledger is closed")
-        waiting = _PendingOperation(operation, self._loop.create_future())
-        self._waiting.append(waiting)
+        answer: asyncio.Future[T] = self._loop.create_future()
+        self._waiting.append(_PendingOperation(lambda db: operation(db, *args, **kwargs), answer))
         self._called.set()
-        return await waiting.answer
+        return await answer
 
     async def between(self, statement: str) -> None:
         """Have a statement run between two groups, in no transaction."""
@@ -208,16 +199,12 @@ def _answer_some(
 ) -> None:
     """The first AT_ONCE now, the others a turn of the loop later each time."""
     for waiting in group[:AT_ONCE]:
-        _answer(waiting, failed)
+        error = failed or waiting.error
+        if waiting.answer.done():
+            continue  # nobody waits any more
+        if error is None:
+            waiting.answer.set_result(waiting.result)
+        else:
+            waiting.answer.set_exception(fault_of(error))
     if len(group) > AT_ONCE:
         loop.call_soon(_answer_some, loop, group[AT_ONCE:], failed)
-
-
-def _answer(waiting: _PendingOperation, failed: Exception | None) -> None:
-    if waiting.answer.done():  # nobody waits any more
-        return
-    error = failed or waiting.error
-    if error is None:
-        waiting.answer.set_result(waiting.result)
-    else:
-        waiting.answer.set_exception(fault_of(error))

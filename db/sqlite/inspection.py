@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from billing.errors import LedgerDamaged, LedgerUnavailable
+from billing.errors import LedgerDamaged
 from db.sqlite.errors import opening
 from db.sqlite.group_commit import GroupCommitConnection
 from db.sqlite.ledger import SqliteLedger
@@ -30,11 +29,9 @@ class InspectedLedger(SqliteLedger):
     would bring it to. Before it has, nothing else may be read."""
 
     def __init__(self, path: Path, reader: GroupCommitConnection, schema: int) -> None:
-        self._path, self._reader = path, reader
+        self._path = path
+        self._reader = self._writer = reader  # opened for reading alone, so SQLite refuses every write
         self.schema, self.newest = schema, len(load_migrations())
-
-    async def _write(self, *_: object, **__: object) -> Any:
-        raise LedgerUnavailable(detail="this ledger is only looked at")
 
     async def close(self) -> None:
         """Let go of the file."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +50,7 @@ def _reads(
     """The ledger's method that carries out this operation on what is committed."""
 
     async def method(self: SqliteLedger, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._read(operation, *args, **kwargs)
+        return await self._reader.run(operation, *args, **kwargs)
 
     return method
 
@@ -61,7 +61,7 @@ def _writes(
     """The ledger's method that carries out this operation in one transaction."""
 
     async def method(self: SqliteLedger, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._write(operation, *args, **kwargs)
+        return await self._writer.run(operation, *args, **kwargs)
 
     return method
 
@@ -138,16 +138,6 @@ class SqliteLedger(Ledger):
         """
         await backup(self._path, target, at)
 
-    def _write(
-        self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> Awaitable[T]:
-        return self._writer.run(lambda db: operation(db, *args, **kwargs))
-
-    def _read(
-        self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> Awaitable[T]:
-        return self._reader.run(lambda db: operation(db, *args, **kwargs))
-
     # -- inbox and sync ------------------------------------------------------------------------------
     record_events = _writes(inbox.record_events)
     load_known_events = _reads(inbox.load_known_events)
@@ -194,9 +184,9 @@ class SqliteLedger(Ledger):
     record_reconcile_failed = _writes(reconcile_queue.record_reconcile_failed)
 
     async def record_due(self, at: int) -> int:
-        marked = [await self._write(reconcile_queue.record_due, at)]
+        marked = [await self._writer.run(reconcile_queue.record_due, at)]
         while marked[-1] == reconcile_queue.AT_ONCE:
-            marked.append(await self._write(reconcile_queue.record_due, at))
+            marked.append(await self._writer.run(reconcile_queue.record_due, at))
         return sum(marked)
 
     load_next_due = _reads(reconcile_queue.load_next_due)
@@ -256,13 +246,13 @@ class SqliteLedger(Ledger):
     record_notice_failed = _writes(notices.record_notice_failed)
 
     async def load_untold(self, member_id: int, at: int) -> list[Notice]:
-        if not await self._read(notices.has_untold, member_id):
+        if not await self._reader.run(notices.has_untold, member_id):
             return []
-        return await self._write(notices.take_untold, member_id, at)
+        return await self._writer.run(notices.take_untold, member_id, at)
 
     async def record_locale(self, user_id: int, locale: str) -> None:
         if await self.load_locale(user_id) != locale:
-            await self._write(locales.record_locale, user_id, locale)
+            await self._writer.run(locales.record_locale, user_id, locale)
 
     load_locale = _reads(locales.load_locale)
     load_untold_to_admins = _writes(notices.take_untold_to_admins)
@@ -274,8 +264,8 @@ class SqliteLedger(Ledger):
 
     async def load_health(self, at: int) -> Health:
         if self._writer.failed:  # tried out, for nothing else may be written for long
-            await self._write(values.record_value, "written", str(at))
-        found = await self._read(health.load_health, at)
+            await self._writer.run(values.record_value, "written", str(at))
+        found = await self._reader.run(health.load_health, at)
         backed_up_at = await asyncio.to_thread(last_backup, self._path)
         size = await asyncio.to_thread(files.size_of, self._path)
         age = health.age_of(backed_up_at, at)

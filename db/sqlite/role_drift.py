@@ -15,7 +15,6 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from billing.model import DisputeState, Plan
@@ -87,7 +86,7 @@ async def load_drifted_members(
 ) -> list[int]:
     """The ids of the members whose granted roles have drifted from their subscriptions. A server that fits
     into one slice is scanned by `reader`, a larger one on a connection of its own."""
-    if await reader.run(partial(_fits_a_slice, guild_id=guild_id)):
+    if await reader.run(_fits_a_slice, guild_id):
         return await _scan(reader, guild_id, at, grace)
     scanner = await GroupCommitConnection.open(path, prepare_scanner, mode="ro")
     try:
@@ -101,11 +100,11 @@ def _fits_a_slice(db: sqlite3.Connection, guild_id: int) -> bool:
 
 
 async def _scan(connection: GroupCommitConnection, guild_id: int, at: int, grace: int) -> list[int]:
-    look = await connection.run(partial(DriftScan.begin, guild_id=guild_id, at=at, grace=grace))
+    look = await connection.run(DriftScan.begin, guild_id, at, grace)
     found: list[int] = []
     after: int | None = 0
     while after is not None:
-        members, after = await connection.run(partial(load_slice, look=look, after=after))
+        members, after = await connection.run(load_slice, look, after)
         found += members
     return found
 

@@ -91,7 +91,7 @@ async def test_a_full_disk_refuses_and_the_ledger_goes_on_once_there_is_room(pat
 async def test_a_ledger_locked_by_another_tool_is_told_and_goes_on(
     ledger: SqliteLedger, beside: sqlite3.Connection
 ) -> None:
-    await ledger._write(lambda db: db.execute("PRAGMA busy_timeout = 0").fetchall())
+    await ledger._writer.run(lambda db: db.execute("PRAGMA busy_timeout = 0").fetchall())
     beside.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerUnavailable):
         await ledger.record_events([event()], 10)

@@ -46,7 +46,7 @@ async def test_a_failed_backup_is_told_once_until_one_was_made(tmp_path: Path) -
             await ledger.record_backup_failed(why, at)
             assert (await ledger.load_health(at)).backup_failed == why
         told = await ledger.load_notices(99, 9)
-        assert [(notice.kind, notice.created_at) for notice in told] == [
+        assert [(notice.body.kind, notice.created_at) for notice in told] == [
             ("backup_failed", 20),
             ("backup_failed", 50),
         ]

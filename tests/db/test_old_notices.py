@@ -25,7 +25,7 @@ async def read(path: Path, kind: str, facts: str) -> NoticeBody:
         )
     async with await SqliteLedger.open(path) as ledger:
         (notice,) = await ledger.load_notices(9, 9)
-        assert notice.kind == kind
+        assert notice.body.kind == kind
         return notice.body
 
 

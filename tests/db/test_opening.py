@@ -54,8 +54,8 @@ async def test_a_commit_is_on_disk_and_readers_are_not_kept_out(ledger: SqliteLe
         names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         return [db.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
-    assert await ledger._write(settings) == ["wal", 2, 1, 5000]
-    assert await ledger._read(lambda db: db.execute("PRAGMA query_only").fetchone()[0]) == 1
+    assert await ledger._writer.run(settings) == ["wal", 2, 1, 5000]
+    assert await ledger._reader.run(lambda db: db.execute("PRAGMA query_only").fetchone()[0]) == 1
 
 
 @pytest.mark.parametrize("earlier", range(len(MIGRATIONS) + 1))
@@ -113,7 +113,7 @@ async def test_a_pause_of_collection_that_was_recorded_before_hides_nobody(path:
         )
     async with await SqliteLedger.open(path) as ledger:
         await ledger.record_plan(Plan(0, 7, "Gold", (71,), (item.price,)), "test", 10)
-        await ledger._write(lambda db: db.execute("UPDATE members SET next_try_at = NULL"))
+        await ledger._writer.run(lambda db: db.execute("UPDATE members SET next_try_at = NULL"))
         assert await ledger.load_drifted_members(7, 100, 0) == [8]
 
 

@@ -162,8 +162,8 @@ def tracing(into: list[str]) -> Callable[[sqlite3.Connection], None]:
 async def test_every_statement_goes_by_an_index(ledger: SqliteLedger, beside: sqlite3.Connection) -> None:
     seen: list[str] = []
     called: set[str] = set()
-    await ledger._write(tracing(seen))
-    await ledger._read(tracing(seen))
+    await ledger._writer.run(tracing(seen))
+    await ledger._reader.run(tracing(seen))
     await everything(Noting(ledger, called))  # type: ignore[arg-type]  # it passes every method on
     statements = {s for s in seen if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)", s)}
     assert called == METHODS
@@ -175,7 +175,7 @@ async def test_what_waits_is_taken_from_the_front_without_sorting(
     ledger: SqliteLedger, beside: sqlite3.Connection
 ) -> None:
     seen: list[str] = []
-    await ledger._read(tracing(seen))
+    await ledger._reader.run(tracing(seen))
     await ledger.load_stale(20, 9)
     await ledger.load_marked(20, 9)
     await ledger.load_notices(20, 9)

@@ -52,7 +52,7 @@ async def test_a_switch_to_another_price_is_compared_with_that_plan_s_roles(
 async def test_a_plain_renewal_writes_to_no_index(ledger: SqliteLedger, beside: sqlite3.Connection) -> None:
     await sync(ledger, subscription(binding=ANNA, period_end=100))
     seen: list[str] = []
-    await ledger._write(lambda db: db.set_trace_callback(seen.append))
+    await ledger._writer.run(lambda db: db.set_trace_callback(seen.append))
     await sync(ledger, subscription(**RENEWED))
     (update,) = [s for s in seen if s.startswith("UPDATE subscriptions")]
     steps = [row[1] for row in beside.execute(f"EXPLAIN {update}")]

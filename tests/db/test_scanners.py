@@ -34,7 +34,7 @@ async def large(ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> Sqlite
         for member in DRIFTED:
             record_granting(db, GUILD, member, 71, 0)
 
-    await ledger._write(fill)
+    await ledger._writer.run(fill)
     monkeypatch.setattr(role_drift, "SLICE", 10)
     return ledger
 
@@ -56,7 +56,7 @@ async def test_a_large_server_is_scanned_outside_of_the_reader(
     noting(monkeypatch, "load_slice", lambda db: threads.add(threading.get_ident()))
     assert sorted(await large.load_drifted_members(GUILD, 20, 0)) == DRIFTED
     (scanner,) = threads
-    assert scanner != await large._read(lambda db: threading.get_ident())
+    assert scanner != await large._reader.run(lambda db: threading.get_ident())
 
 
 async def test_other_loads_do_not_wait_for_the_scan_of_a_large_server(

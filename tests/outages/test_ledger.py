@@ -236,7 +236,7 @@ async def test_wiped_pages_under_the_running_program_are_noticed(app: AppHarness
     await app.buy()
     assert app.process is not None
     await set_up(app, "shrink_memory")
-    await app.process.ledger._read(lambda db: db.execute("PRAGMA shrink_memory").fetchall())
+    await app.process.ledger._reader.run(lambda db: db.execute("PRAGMA shrink_memory").fetchall())
     with closing(sqlite3.connect(app.path, isolation_level=None)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     whole = app.path.read_bytes()

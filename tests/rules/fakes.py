@@ -334,4 +334,4 @@ class FakeMessenger:
 
     def kinds(self) -> list[str]:
         """The kinds of what was told, in order."""
-        return [notice.kind for notice in self.told]
+        return [notice.body.kind for notice in self.told]

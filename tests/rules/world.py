@@ -124,7 +124,7 @@ class World:
         await self.settle()
 
     def told(self, kind: str) -> list[Notice]:
-        return [notice for notice in self.messenger.told if notice.kind == kind]
+        return [notice for notice in self.messenger.told if notice.body.kind == kind]
 
     def said(self, kind: type[Body]) -> list[Body]:
         """What was told of a kind."""

@@ -148,10 +148,10 @@ class Checks:
 
     def _told(self, notice: Notice) -> None:
         about = _about(notice)
-        if notice.kind in ONCE and not self.stage.may_repeat:
-            if (notice.kind, about) in self._said:
-                self._problem(f"'{notice.kind}' was said of {about} twice")
-            self._said.add((notice.kind, about))
+        if notice.body.kind in ONCE and not self.stage.may_repeat:
+            if (notice.body.kind, about) in self._said:
+                self._problem(f"'{notice.body.kind}' was said of {about} twice")
+            self._said.add((notice.body.kind, about))
         if isinstance(notice.body, IntentOutcome):
             query = "SELECT kind, state, subscription_id FROM intents WHERE id = ?"
             ((kind, state, sub_id),) = self.stage.rows(query, notice.body.intent)

@@ -53,7 +53,7 @@ async def test_a_role_that_somebody_took_is_given_back(paying: World) -> None:
 
 async def test_whose_mark_was_lost_is_found_at_once(paying: World) -> None:
     """By the rotation they would not come up: they were looked at in this very second."""
-    await paying.ledger._write(lambda db: db.execute("UPDATE subscriptions SET status = 'ended'"))
+    await paying.ledger._writer.run(lambda db: db.execute("UPDATE subscriptions SET status = 'ended'"))
     await audit_members(paying.ports)
     await paying.settle()
     assert paying.roles.changes()[-1] == ("take", ROLE)
@@ -128,7 +128,7 @@ async def test_nor_does_it_where_each_is_asked_for_singly(
 ) -> None:
     monkeypatch.setattr(audit_module, "ASKED_SINGLY", 10)
     await crowd(paying, 12, OTHER_GUILD)
-    await paying.ledger._write(lambda db: db.execute("UPDATE members SET checked_at = 1"))
+    await paying.ledger._writer.run(lambda db: db.execute("UPDATE members SET checked_at = 1"))
     paying.roles_of().clear()
     paying.roles.faults["look"] = DiscordUnavailable()
     await audit_members(paying.ports)

@@ -89,7 +89,7 @@ async def test_what_is_lifted_once_comes_back_by_no_later_word_on_the_same_dispu
 async def test_a_linked_holder_for_whom_another_pays_is_not_blocked(selling: World) -> None:
     sub = await selling.recorded()
     linked = replace(sub, bound_by=BoundBy.ADMIN)
-    await selling.ledger._write(
+    await selling.ledger._writer.run(
         lambda db: db.execute("UPDATE subscriptions SET bound_by = ?", (linked.bound_by,))
     )
     await lose(selling)

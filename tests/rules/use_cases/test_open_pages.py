@@ -141,5 +141,5 @@ async def test_who_paid_for_the_role_without_free_days_may_have_those_of_another
 async def test_free_days_from_before_they_were_noted_count_by_the_subscription(shop: World) -> None:
     sub = await tried(shop)
     await shop.change(replace(sub, status=Status.ENDED))
-    await shop.ledger._write(lambda db: db.execute("DELETE FROM free_days"))
+    await shop.ledger._writer.run(lambda db: db.execute("DELETE FROM free_days"))
     assert await free_days(shop, 2) == 0

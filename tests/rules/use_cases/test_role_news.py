@@ -56,7 +56,7 @@ SILVER = Item(make_price("price_2", "prod_2"))
 
 def own(world: World) -> list[NoticeBody]:
     """What the member was told since they subscribed, and not the admins."""
-    return [n.body for n in world.messenger.told if n.member_id == MEMBER and n.kind != "started"]
+    return [n.body for n in world.messenger.told if n.member_id == MEMBER and n.body.kind != "started"]
 
 
 async def change(world: World, **facts: Any) -> Subscription:
