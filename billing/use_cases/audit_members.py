@@ -1,4 +1,4 @@
-"""Compare the ledger with Discord without a call for each member: only who differs is marked."""
+"""Compares the ledger with Discord without one call per member, and queues the members who differ."""
 
 from __future__ import annotations
 
@@ -15,64 +15,65 @@ from billing.rules.roles import diff, roles_of
 
 log = logging.getLogger(__name__)
 
-LOOKED_AT = 10_000  # members a round, in a hundred questions or a few more; Discord takes 120 a minute
-TOLD_AT_ONCE = 100  # members, Discord, 'Request Guild Members'
-ASKED_SINGLY = 2_000  # members a round where the connection does not tell: a call each
-PLACE = "astray up to"  # in the ledger: where a round ended that had too many
+LOOKED_AT = 10_000  # members per round, in about a hundred requests; Discord allows 120 a minute
+TOLD_AT_ONCE = 100  # members per request (Discord, 'Request Guild Members')
+ASKED_SINGLY = 2_000  # members per round if the gateway does not answer; each takes one call
+PLACE = "astray up to"  # name of the value in the ledger that says where an oversized round ended
 
 
 async def audit_members(ports: Ports) -> None:
-    """Look at the members whose grants are not what they pay for, and at those longest unchecked.
+    """Check the members whose granted roles differ from what they pay for, and those longest unchecked.
 
-    Who turns out to lack a role, or to have one too many, is marked; so is who could not be looked at. In
-    an outage of a server of Discord's all of it is left for the next round: a call would tell no more.
+    Queue members who lack a role or have one too many, and members who could not be checked. While Discord
+    cannot serve a server, leave its members for the next round, because single calls would fail too.
     """
     now = ports.now()
-    astray = await _load_astray(ports, now)
+    drifted = await _load_drifted(ports, now)
     unchecked = await ports.ledger.load_members_to_check(now, LOOKED_AT)
-    members = list(dict.fromkeys([*astray[:LOOKED_AT], *unchecked]))
+    members = list(dict.fromkeys([*drifted[:LOOKED_AT], *unchecked]))
     for done, group in enumerate(_groups(members)):
         try:
             await _check(ports, group, now)
         except GuildGone:
-            await _mark_unparked(ports, group, now)
+            await _queue_unparked(ports, group, now)
         except GuildOutage:
             continue
         except DiscordError as error:
             log.warning("members are looked at one by one: %s", error)
             left = {member for rest in list(_groups(members))[done:] for member in rest}
-            await _mark_some(ports, [m for m in astray if m in left], [m for m in unchecked if m in left])
+            await _queue_some(ports, [m for m in drifted if m in left], [m for m in unchecked if m in left])
             return
-    if len(astray) > LOOKED_AT:
-        await _keep_place(ports, astray[LOOKED_AT - 1])
+    if len(drifted) > LOOKED_AT:
+        await _keep_place(ports, drifted[LOOKED_AT - 1])
 
 
-async def _load_astray(ports: Ports, now: int) -> list[Binding]:
-    """From where the last round ended. Some are named in every round, such as whoever had the role before it
-    was paid for; beginning anew each time, a large server of these would keep all behind it from a look."""
+async def _load_drifted(ports: Ports, now: int) -> list[Binding]:
+    """The members whose roles may have drifted, starting where the last round ended. Some members are
+    listed in every round, for example if they had the role before it was paid for; starting over each
+    time, many of these would keep those behind them from ever being checked."""
     plans = await ports.ledger.load_plans(None, removed=True)
-    astray = [
+    drifted = [
         (guild_id, member)
         for guild_id in {plan.guild_id for plan in plans}
         for member in await ports.ledger.load_drifted_members(guild_id, now, ports.grace)
     ]
-    astray.sort()
+    drifted.sort()
     guild, _, member = (await ports.ledger.load_value(PLACE) or "0:0").partition(":")
-    start = bisect(astray, (int(guild), int(member)))
-    return [Binding(*one) for one in (*astray[start:], *astray[:start])]
+    start = bisect(drifted, (int(guild), int(member)))
+    return [Binding(*one) for one in (*drifted[start:], *drifted[:start])]
 
 
 async def _keep_place(ports: Ports, last: Binding) -> None:
     await ports.ledger.record_value(PLACE, f"{last.guild_id}:{last.member_id}")
 
 
-async def _mark_some(ports: Ports, astray: list[Binding], unchecked: list[Binding]) -> None:
-    """Of both kinds, so that neither waits for the other to come to an end."""
+async def _queue_some(ports: Ports, drifted: list[Binding], unchecked: list[Binding]) -> None:
+    """Queue members of both kinds, so that neither kind delays the other."""
     half = max(ASKED_SINGLY // 2, ASKED_SINGLY - len(unchecked))
-    first = astray[:half]
+    first = drifted[:half]
     chosen = list(dict.fromkeys([*first, *unchecked]))[:ASKED_SINGLY]
     await ports.ledger.record_marks(chosen, "sweep", ports.now())
-    if len(first) < len(astray):
+    if len(first) < len(drifted):
         await _keep_place(ports, first[-1])
 
 
@@ -96,7 +97,8 @@ async def _check(ports: Ports, members: Sequence[Binding], now: int) -> None:
 
 
 def _differs(state: MemberState, seen: Seen | None, now: int, grace: int) -> bool:
-    """`seen` None: not in the server. Who is parked is tried again while there is somebody to try with."""
+    """True if the member needs to be reconciled. `seen` None: they are not in the server. A parked member
+    is tried again while they are in the server."""
     entitlements = decide(state.subscriptions, state.overrides, state.plans, now, grace)
     desired = roles_of(entitlements, state.plans, held=False)
     if seen is None:
@@ -108,14 +110,15 @@ def _differs(state: MemberState, seen: Seen | None, now: int, grace: int) -> boo
     return bool(to_give or changes.take or state.granted - seen.roles)
 
 
-async def _mark_unparked(ports: Ports, members: Sequence[Binding], now: int) -> None:
-    """The bot is not in their server, which is said of each once."""
+async def _queue_unparked(ports: Ports, members: Sequence[Binding], now: int) -> None:
+    """Queue the members of a server that the bot is not in, except those who are already parked for it."""
     parked = {member for member, _ in await ports.ledger.load_parked(members[0].guild_id)}
     await _conclude(ports, members, [m for m in members if m.member_id not in parked], now)
 
 
 async def _conclude(ports: Ports, members: Sequence[Binding], differ: Sequence[Binding], now: int) -> None:
-    """The marks first: should it end in between, who differs is not taken for looked at."""
+    """Queue those who differ before recording the check, so that a crash in between cannot make them count
+    as checked."""
     if differ:
         await ports.ledger.record_marks(differ, "sweep", now)
     await ports.ledger.record_checked(members, now)

@@ -1,4 +1,4 @@
-"""Ledger -> Discord: make one member's roles what they should be. Repeatable, in any order."""
+"""Makes one member's roles in Discord match the ledger. Can be repeated at any time."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ from billing.use_cases.role_news import Moved, role_news
 from billing.work_outcome import WorkOutcome, put_off
 
 RETELL_DAYS = 30
-# What is to be taken waits so long (seconds, and tries) for the provider's word; then what it said last
-# counts. Tries alone would not do: every command of the member is one more.
+# A removal waits for the provider's current data for this many seconds and attempts; then the last known data
+# counts. Attempts alone would not do, because every command of the member adds one.
 UNSURE_FOR = 3_600
 UNSURE_TRIES = 12
 TELL_AFTER = 600
 WAITS = "the provider is asked first"
-# So many tries, some two minutes, are ordinary: the fetch that they wait for is under way.
+# This many attempts, about two minutes, are normal while the needed fetch is running.
 ANSWERED_BY = 7
-# As far, in seconds, as this machine's clock may differ from a provider's for time to take roles.
+# Seconds by which this machine's clock may differ from a provider's before removals due to time stop.
 MOST_SKEW = 300
 CLOCK_IS_OFF = "this machine's clock is wrong, so that nothing is taken by time"
 
 
 @dataclass
 class Outcome:
-    """What came of applying the changes: roles given, taken, and those that Discord refused, with why.
+    """The result of applying role changes: roles given, taken, and refused by Discord with the reasons.
 
-    `kept`: roles that the brake does not let go, and `asked_at`, the question about them; or roles that
-    stay for now, with the reason in `waits`.
+    `kept`: roles that stay, either because of the brake (`asked_at` identifies its question) or for now, for
+    the reason in `waits`.
     """
 
     given: list[int] = field(default_factory=list)
@@ -66,14 +66,14 @@ class Outcome:
     waits: str = ""
 
     def words(self) -> str:
-        """How many roles met with what."""
+        """The number of roles for each kind of result, for the log."""
         kinds = {"given": self.given, "taken": self.taken, "refused": self.refused, "kept": self.kept}
         return ", ".join(f"{len(roles)} {kind}" for kind, roles in kinds.items() if roles) or "in step"
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A member as they were found, and what they are entitled to."""
+    """A member as found in Discord, with their entitlements."""
 
     state: MemberState
     entitlements: list[Entitlement]
@@ -85,17 +85,16 @@ Changed: TypeAlias = tuple[tuple[Change, ...], tuple[Notice, ...]]
 
 
 async def reconcile_member(ports: Ports, mark: MemberMark) -> WorkOutcome:
-    """Bring one marked member's roles in step; a failure that may pass keeps the mark for another try. What
-    came of it, for the log."""
+    """Reconcile one queued member; a temporary failure postpones it. Returns the outcome for the log."""
     try:
-        return await _converge(ports, mark)
+        return await _reconcile(ports, mark)
     except DiscordError as error:
         at = next_try(ports.now(), mark.attempts)
         await ports.ledger.record_reconcile_failed(mark, str(error), at)
         return put_off(error, mark.attempts)
 
 
-async def _converge(ports: Ports, mark: MemberMark) -> WorkOutcome:
+async def _reconcile(ports: Ports, mark: MemberMark) -> WorkOutcome:
     state = await ports.ledger.load_member_state(mark.guild_id, mark.member_id)
     now = ports.now()
     entitlements = decide(state.subscriptions, state.overrides, state.plans, now, ports.grace)
@@ -160,7 +159,7 @@ async def _converge(ports: Ports, mark: MemberMark) -> WorkOutcome:
 
 
 def _time(ports: Ports, mark: MemberMark, outcome: Outcome) -> None:
-    """How long a role took from the notification that gave it."""
+    """Record how long a role took from the notification that led to it."""
     took = ports.pace.settle(Binding(mark.guild_id, mark.member_id), mark.since)
     if took is not None and outcome.given:
         ports.meter.gave_role(took)
@@ -169,8 +168,9 @@ def _time(ports: Ports, mark: MemberMark, outcome: Outcome) -> None:
 async def _adopt(
     ports: Ports, mark: MemberMark, state: MemberState, actual: frozenset[int], now: int
 ) -> MemberState:
-    """With the roles counted as ours that the member has and pays for by a subscription from before this
-    ledger: whoever gave them gave them for it, and they go with it."""
+    """The state in which roles also count as granted by the bot if the member already has them and pays
+    for them by a subscription older than this ledger. Somebody gave them for that subscription, so they
+    end with it."""
     before = [s for s in state.subscriptions if s.bound_by is not BoundBy.PAGE]
     paid = decide(before, [], state.plans, now, ports.grace)
     found = (roles_of(paid, state.plans, held=False) & actual) - state.granted
@@ -180,13 +180,14 @@ async def _adopt(
 
 
 async def _ask_first(ports: Ports, state: MemberState, lacks: frozenset[int]) -> None:
-    """Who waits for a role that an older ledger holds back is fetched before all others."""
+    """Fetch first the subscriptions that keep a member from a role, if a restored ledger has them on hold."""
     if lacks and state.unasked and not state.stale:
         await ports.ledger.record_waiting(state.unasked)
 
 
 def _wait_for_truth(mark: MemberMark, state: MemberState, taken: frozenset[int], now: int) -> Outcome | None:
-    """Nothing that is paid for is taken on an old account of it: paid meanwhile, it would be given back."""
+    """Keep roles if the recorded data may be outdated; otherwise a member who has meanwhile paid would
+    lose and regain them. None if the data is current."""
     unsure = state.stale or state.unswept or (state.due_at is not None and state.due_at <= now)
     early = mark.attempts < UNSURE_TRIES or now < mark.since + UNSURE_FOR
     if taken and unsure and early:
@@ -195,7 +196,8 @@ def _wait_for_truth(mark: MemberMark, state: MemberState, taken: frozenset[int],
 
 
 def _wait_for_clock(state: MemberState, taken: frozenset[int], now: int, grace: int) -> Outcome | None:
-    """A clock that is wrong by a year would take a year that is paid. What an admin took at once goes."""
+    """Keep roles that would be removed due to time: a clock that is a year ahead would take away a paid
+    year. Removals that an admin ordered immediately still happen. None if none is due to time."""
     ended = ended_by_time(state.subscriptions, state.overrides, state.plans, now, grace)
     if not taken & {role for plan in state.plans if plan.id in ended for role in plan.role_ids}:
         return None
@@ -204,7 +206,7 @@ def _wait_for_clock(state: MemberState, taken: frozenset[int], now: int, grace: 
 
 
 def _waiting(mark: MemberMark, now: int) -> Notice:
-    """Once a day and server: the same silence keeps many."""
+    """A notice sent once a day per server, because one silent provider delays many members."""
     key = f"role_waits:{mark.guild_id}:{now // 86_400}"
     return Notice(key, mark.guild_id, None, RoleWaits(mark.member_id, mark.since + UNSURE_FOR), now)
 
@@ -212,7 +214,8 @@ def _waiting(mark: MemberMark, now: int) -> Notice:
 async def _ask_brake(
     ports: Ports, mark: MemberMark, changes: Changes, ordered: frozenset[int], now: int
 ) -> Outcome:
-    """Count the member before anything is taken; where too many were, what no admin ordered is kept."""
+    """Ask the brake, which counts the member, before any role is taken. If it is on, removals that no
+    admin ordered are kept back."""
     counted = frozenset(changes.take) - ordered
     if counted:
         asked_at = await ports.ledger.record_taking(mark.guild_id, mark.member_id, now)
@@ -241,7 +244,7 @@ def _notices(mark: MemberMark, outcome: Outcome, now: int) -> list[Notice]:
 
 
 async def _keep(ports: Ports, mark: MemberMark, changed: Changed) -> None:
-    """What was changed before a fault was met: the next try will find it done."""
+    """Record the changes made before an error; the next attempt will find them done."""
     changes, notices = changed
     if changes:
         first = changes[0]
@@ -295,11 +298,12 @@ async def _park(
     *,
     never: Collection[int] = (),
 ) -> None:
-    """Nothing can be done for somebody who is not there; it is told where they are entitled to something.
+    """Park a member who cannot be reconciled because they or the bot are not in the server; notify the admins
+    if the member is entitled to something.
 
-    What was granted stays ours to take: they, or the bot, may come back, and another bot may have given their
-    roles back by then. The first look at somebody who is there again decides. `never`: roles that were to be
-    given just now, and were not.
+    Granted roles stay recorded as the bot's: the member or the bot may return, and another bot may have
+    restored the roles by then. The first check after the return decides. `never`: roles that this attempt was
+    about to give and did not.
     """
     await ports.ledger.record_reconciled(
         mark,
@@ -313,7 +317,8 @@ async def _park(
 
 
 def _refusal(mark: MemberMark, role_id: int | None, error: DiscordError, now: int) -> Notice:
-    """One notice a cause and month: the same fault with a hundred members is one thing to mend."""
+    """The notice about a refusal, one per cause and month: the same fault with a hundred members needs one
+    fix."""
     month = now // (RETELL_DAYS * 86_400)
     if isinstance(error, MembershipPending):
         key = f"screening:{mark.guild_id}:{mark.member_id}:{month}"
@@ -336,8 +341,9 @@ async def _what_changed(
     outcome: Outcome,
     missed: frozenset[int] = frozenset(),
 ) -> Changed:
-    """The history of what was given and taken, and the word to the member about it. `missed`: roles that
-    nobody is owed any more and that somebody else took, or the bot before it could write that down."""
+    """The history rows for given and taken roles, and the notices to the member. `missed`: roles that the
+    member is no longer owed and that were already gone, taken by somebody else or by the bot before a
+    crash."""
     given = frozenset(outcome.given) & after
     taken = frozenset(outcome.taken) - after
     ours = look.state.granted
