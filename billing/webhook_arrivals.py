@@ -21,7 +21,7 @@ _LONGEST_ID = 64
 
 @dataclass
 class Arrival:
-    """What arrived from one provider since `since`, when this process began to listen. Moments in unix
+    """The arrivals from one provider since `since`, when this process began to listen. Moments in unix
     seconds.
 
     `before`: the period in which an earlier process listened and refused something that was never looked

@@ -1,1 +1,1 @@
-"""One thing a person or a provider can ask for, one async function a file; ports come as arguments."""
+"""Use cases: each module holds one thing that a person or a provider can ask for. Ports come as arguments."""

@@ -1,4 +1,5 @@
-"""Whose a subscription is: by the page that led to it, or by what Dues wrote to it at the provider."""
+"""Finds the owner of a subscription: by the payment page that led to it, or by what Dues wrote to it at
+the provider."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ log = logging.getLogger(__name__)
 
 
 def confirm(known: Subscription, snapshot: Subscription) -> Subscription:
-    """Whose it is stays so; what an admin said may turn out to be what Dues wrote at the provider."""
+    """The snapshot with the known owner. If an admin named that owner and Dues' own data at the provider
+    agrees, the provider counts as proof."""
     claim, bound_by = snapshot.claim, known.bound_by
     if bound_by is BoundBy.ADMIN and claim is not None and claim.proven:
         same = Binding(claim.guild_id or 0, claim.member_id) == known.binding
@@ -24,11 +26,11 @@ def confirm(known: Subscription, snapshot: Subscription) -> Subscription:
 
 
 async def find_payer(ports: Ports, provider: Provider, snapshot: Subscription) -> Subscription:
-    """A subscription that is nobody's yet, with its member where that is certain.
+    """The snapshot with its owner, if that is certain; otherwise unchanged.
 
-    It is by the payment page that led to it, or by what only Dues can have written to it at the provider
-    where this ledger does not know that page: it is new, or older than the sale. A server that the bot is
-    not in does not count.
+    The owner is known by the payment page that led to the subscription. If this ledger does not know the page
+    (because it is new, or older than the sale), the owner is known by data at the provider that only Dues can
+    have written. Servers that the bot is not in do not count.
     """
     checkout = await ports.ledger.load_checkout(snapshot.checkout_id) if snapshot.checkout_id else None
     if checkout is None and is_proven(ports, snapshot):
@@ -43,14 +45,15 @@ async def find_payer(ports: Ports, provider: Provider, snapshot: Subscription) -
 
 
 def is_proven(ports: Ports, snapshot: Subscription) -> bool:
-    """Whether Dues wrote to it at the provider whose it is, for a server that the bot is in."""
+    """True if the provider's object carries Dues' own proof of its owner, in a server that the bot is in."""
     claim = snapshot.claim
     return claim is not None and claim.proven and ports.roles.is_in(claim.guild_id or 0)
 
 
 async def propose(ports: Ports, snapshot: Subscription) -> tuple[Notice, ...]:
-    """The question to the admins about a nobody's subscription that names its member, in a way that others
-    than Dues may have written. It goes to the server that it names, or to the only one that sells there."""
+    """A question to the admins about a subscription without owner that names its member, if others than
+    Dues may have written that. It goes to the server that the subscription names, or to the only server
+    that sells it."""
     claim = snapshot.claim
     if claim is None or snapshot.status in (Status.ENDED, Status.PENDING):
         return ()
@@ -66,7 +69,7 @@ async def propose(ports: Ports, snapshot: Subscription) -> tuple[Notice, ...]:
 
 
 async def is_to_propose(ports: Ports, snapshot: Subscription) -> bool:
-    """Whether the admins were not asked yet."""
+    """True if there is an owner to propose and the admins were not asked yet."""
     found = [await ports.ledger.load_notice(notice.key) for notice in await propose(ports, snapshot)]
     return None in found
 
@@ -74,9 +77,9 @@ async def is_to_propose(ports: Ports, snapshot: Subscription) -> bool:
 async def _find_checkout(
     ports: Ports, provider: Provider, snapshot: Subscription, checkout: Checkout | None
 ) -> Checkout | None:
-    """What it was bought by. Our opaque id stands in the subscription's metadata, which only the account's
-    owner can write (`checkout`), or on the checkout that led to it, which must then be the very page we made.
-    """
+    """The checkout by which the subscription was bought; None if there is none. Our opaque id stands
+    either in the subscription's metadata, which only the account's owner can write (`checkout`), or on the
+    checkout that led to it, which must then be the very page that we made."""
     if checkout is None and await _sold_here(ports, snapshot):
         found = await provider.fetch_checkout(snapshot.key.id)
         if found is not None and found.checkout_id is not None:
@@ -97,7 +100,8 @@ async def _sold_here(ports: Ports, snapshot: Subscription) -> bool:
 
 
 async def write_payer(ports: Ports, subscription: Subscription) -> None:
-    """Let the provider show whose it is, where it can and does not yet. A fault is left to the next sweep."""
+    """Write the owner to the provider, if it can store that and does not yet. A failure is left to the
+    next sweep."""
     provider, whose = ports.providers[subscription.key.provider], subscription.binding
     if whose is None or not provider.lacks_payer(subscription):
         return

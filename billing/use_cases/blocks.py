@@ -1,4 +1,4 @@
-"""Whether an admin has shut the payer out."""
+"""Finds the admin's block that applies to a subscription."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from billing.rules.access import block_on, plans_of
 
 
 async def load_block(ports: Ports, subscription: Subscription) -> Override | None:
-    """An admin's block, in force or announced, on what this subscription pays for."""
+    """An admin's block, in force or announced, on the plans of this subscription; None if there is none."""
     binding = subscription.binding
     if binding is None:
         return None
@@ -17,7 +17,8 @@ async def load_block(ports: Ports, subscription: Subscription) -> Override | Non
 
 
 def block_in(state: MemberState, subscription: Subscription, now: int) -> Override | None:
-    """The same, of its member as loaded already."""
+    """An admin's block on the plans of this subscription, given its member's loaded state; None if there
+    is none."""
     standing = (o for o in state.overrides if o.until is None or o.until > now)
     plan_ids = [plan.id for plan in plans_of(subscription, state.plans)]
     return block_on(plan_ids, standing, subscription.key)

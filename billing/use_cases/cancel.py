@@ -21,10 +21,10 @@ PATIENCE = 60
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The effect of a cancellation. `stays_until`: the roles stay until then, unix seconds; None: they go at
-    once. `final`: the provider ends the agreement at once, so that it cannot be undone although the roles
-    stay. `by_admins`: a revocation has stopped the renewal already, but the member's own cancellation stays
-    in force if the admins undo theirs."""
+    """The effect of a cancellation. `stays_until`: when the roles go, in unix seconds; None: immediately.
+    `final`: the provider ends the agreement immediately, so it cannot be undone although the roles stay.
+    `by_admins`: a revocation has already stopped the renewal, but the member's own cancellation stays in
+    force if the admins undo theirs."""
 
     subscription: Subscription
     kind: IntentKind
@@ -68,7 +68,7 @@ def _final(
 
 
 async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Preview:
-    """The terms to ask the member about; Conflict when there is nothing left to cancel."""
+    """The terms to confirm with the member; Conflict if there is nothing left to cancel."""
     subscription = await load_owned(ports, member_id, key)
     if subscription.status is Status.ENDED:
         raise Conflict(Text("error.already_ended"))
@@ -82,7 +82,7 @@ async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> 
 
 
 async def cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
-    """Cancel whatever `preview_cancel` says at this moment; its errors."""
+    """Preview and cancel in one step; raises the errors of `preview_cancel`."""
     return await confirm_cancel(ports, member_id, await preview_cancel(ports, member_id, key))
 
 
@@ -100,8 +100,8 @@ async def confirm_cancel(ports: Ports, member_id: int, shown: Preview) -> Receip
 
 
 async def _take_over(ports: Ports, key: SubscriptionKey) -> None:
-    """Drop the admins' pending stop in favour of the member's own: the ledger keeps one of a kind, and the
-    admins' would be dropped with its revocation."""
+    """Drop the admins' pending cancellation in favor of the member's own. The ledger keeps only one of a
+    kind, and the admins' would be dropped if they lift the revocation."""
     async with ports.turns.lock(key):
         for intent in await ports.ledger.load_intents_of(key):
             if intent.kind is IntentKind.CANCEL_AT_PERIOD_END and is_open(intent) and is_of_admins(intent):

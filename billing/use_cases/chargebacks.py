@@ -1,4 +1,4 @@
-"""A payer who took a payment back through their bank cannot buy again until an admin allows it."""
+"""Blocks payers who reversed a payment through their bank, until an admin allows them to buy again."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _BARRED = (DisputeState.OPEN, DisputeState.LOST)
 async def bar_payer(
     ports: Ports, provider: Provider, snapshot: Subscription, dispute_id: str
 ) -> tuple[Override, ...]:
-    """The block of whoever paid it themselves, until an admin lifts it: of every plan here, but for what they
-    pay for otherwise or were given. Nobody for whom somebody else pays is blocked, and an inquiry that was
-    settled with a refund is no chargeback."""
+    """A block of every plan in the server for a payer who won a payment back; plans that they pay for
+    otherwise or were granted are left out. Members for whom somebody else pays are not blocked, and
+    neither are payers after an inquiry that was settled with a refund. Empty if nobody is to be blocked."""
     binding = snapshot.binding
     if snapshot.dispute is not DisputeState.LOST or binding is None or not snapshot.is_payers:
         return ()
@@ -52,7 +52,7 @@ async def bar_payer(
 
 
 def _kept(state: MemberState, snapshot: Subscription, now: int) -> set[int]:
-    """The plans that they have by another subscription, or by an admin's grant."""
+    """Ids of the plans that the member has by another subscription or by an admin's grant."""
     others = [s for s in state.subscriptions if s.key != snapshot.key and s.dispute not in _BARRED]
     running = (s for s in others if s.status is not Status.ENDED or (s.paid_through or 0) > now)
     paid = {plan.id for s in running for plan in plans_of(s, state.plans)}

@@ -1,4 +1,4 @@
-"""Tell a person what the ledger says they are to hear, once."""
+"""Delivers a notice from the ledger to a person, once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from billing.work_outcome import WorkOutcome, put_off
 
 
 async def deliver_notice(ports: Ports, notice: Notice) -> WorkOutcome:
-    """By message; where that is closed, at the person's next command. A failure keeps it for later."""
+    """Send a notice as a message; if the person accepts none, their next command shows it. Postpone it
+    after a temporary failure."""
     now = ports.now()
     if isinstance(notice.body, GraceReminder):
         subscription = await ports.ledger.load_subscription(notice.body.subscription)

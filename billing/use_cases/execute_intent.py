@@ -1,4 +1,4 @@
-"""Do at the provider what somebody wished, and say it is done only once the provider has confirmed it."""
+"""Executes a request at the provider, and reports it as done only once the provider has confirmed it."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _UNCLEAR = ("", ProviderUnavailable.user_message, ProviderMisread.user_message)
 
 
 async def execute_intent(ports: Ports, intent: Intent, *, tell: bool = True) -> Intent:
-    """One attempt; the intent as it stands afterwards.
+    """Make one attempt; returns the intent as it stands afterwards.
 
-    PENDING: the provider gave no clear answer, and it is tried again. `tell`: whoever wished it hears of
-    the outcome by message, as nobody waits for the answer.
+    PENDING: the provider gave no clear answer, and the worker tries again. `tell`: send the outcome to the
+    person who asked, because nobody is waiting for the return value.
     """
     async with ports.turns.lock(intent.key):
         latest = await ports.ledger.load_intent(intent.id) or intent
@@ -64,8 +64,8 @@ async def execute_intent(ports: Ports, intent: Intent, *, tell: bool = True) -> 
 
 
 async def execute_intent_shielded(ports: Ports, intent: Intent) -> Intent:
-    """The first attempt at a wish that is kept already, while somebody waits for the answer. A ledger that
-    cannot be written just now leaves it PENDING: whatever the provider did is found out by the next try."""
+    """Make the first attempt at a saved intent while somebody waits for the answer. If the ledger cannot
+    be written, the intent stays PENDING; the next attempt finds out what the provider did."""
     try:
         return await execute_intent(ports, intent, tell=False)
     except LedgerError:
@@ -73,16 +73,16 @@ async def execute_intent_shielded(ports: Ports, intent: Intent) -> Intent:
 
 
 def why_held(intent: Intent) -> Text | str:
-    """Why a pending request cannot be carried out until a person acts, such as a key that lacks a permission.
-    Empty where the provider is only silent, or nothing is wrong."""
+    """Why a pending request cannot be executed until a person acts, for example because a key lacks a
+    permission. Empty if nothing is wrong or the provider merely did not answer."""
     held = intent.state is IntentState.PENDING and intent.outcome not in _UNCLEAR
     return intent.outcome if held else ""
 
 
 async def _found_stopped(ports: Ports, intent: Intent, known: Subscription) -> Intent | None:
-    """A revocation's stop that was never asked for yet. DROPPED where the member has stopped the renewal at
-    the provider themselves, so that an Undo does not bill them; PENDING while the provider does not answer;
-    None where it is to be asked for."""
+    """Check before the first attempt at a revocation's cancellation whether the member has already
+    cancelled at the provider. Returns the intent as DROPPED if so, so that an Undo does not bill them; as
+    PENDING while the provider does not answer; None if the attempt should be made."""
     first = not intent.attempts and intent.kind is IntentKind.CANCEL_AT_PERIOD_END and is_of_admins(intent)
     if not first:
         return None
@@ -94,7 +94,7 @@ async def _found_stopped(ports: Ports, intent: Intent, known: Subscription) -> I
         await ports.ledger.record_intent_outcome(found, None, [])
         return found
     except ProviderError:
-        return None  # the attempt meets it too, and says what is against it
+        return None  # the attempt meets the same error and reports it
     if not is_fulfilled(intent.kind, latest):
         return None
     found = replace(intent, state=IntentState.DROPPED, outcome=STOPPED_ALREADY)
@@ -105,7 +105,8 @@ async def _found_stopped(ports: Ports, intent: Intent, known: Subscription) -> I
 
 
 async def _settle(ports: Ports, intent: Intent, subscription: Subscription) -> Intent:
-    """One that a restored ledger shows as open: it is looked up, and never carried out unseen."""
+    """Settle a pending intent of a restored ledger: look up whether it was done, and never execute it
+    unseen."""
     try:
         return await settle_unseen(ports, intent, subscription)
     except ProviderError as error:
@@ -118,8 +119,8 @@ async def _settle(ports: Ports, intent: Intent, subscription: Subscription) -> I
 
 
 async def _hold_unless_lost(ports: Ports, intent: Intent, known: Subscription) -> Intent | None:
-    """A restored ledger's stop of what lost a dispute: it waits until the provider was asked about that
-    dispute, and is DROPPED where it is not lost any more. None where it is to be done."""
+    """Hold a restored ledger's cancellation after a lost dispute until the provider was asked about that
+    dispute; return it as DROPPED if the dispute is no longer lost. None if the intent should be executed."""
     if known.binding is None:
         return None
     state = await ports.ledger.load_member_state(known.binding.guild_id, known.binding.member_id)
@@ -176,7 +177,8 @@ async def _keep(ports: Ports, attempt: Intent, error: ProviderError) -> Intent:
 async def _keep_what_is_paid(
     ports: Ports, provider: Provider, intent: Intent, subscription: Subscription
 ) -> None:
-    """Until when it is paid is on disk before a provider that keeps no period ends the agreement at once."""
+    """Save until when the subscription is paid, before a provider that keeps no period ends the agreement
+    immediately."""
     if intent.kind is IntentKind.CANCEL_AT_PERIOD_END and not provider.keeps_period:
         latest = await provider.fetch_subscription(intent.key.id)
         latest = replace(latest, binding=subscription.binding)
@@ -185,7 +187,8 @@ async def _keep_what_is_paid(
 
 
 async def _fetch_if_done(ports: Ports, intent: Intent) -> Subscription | None:
-    """The subscription, where the provider did what was asked although its answer was lost."""
+    """The fetched subscription, if the provider did what was asked although its answer was lost; otherwise
+    None."""
     if intent.kind is IntentKind.REFUND_LAST_PAYMENT:
         return None
     try:
@@ -213,8 +216,8 @@ async def _act(
 async def _with_payment(
     ports: Ports, provider: Provider, attempt: Intent, subscription: Subscription
 ) -> Intent:
-    """Fix which payment a refund is about before it is asked for: should the answer be lost, the next try
-    must not give back a later one too."""
+    """Fix which payment to refund before asking for it: if the answer is lost, the next attempt must not
+    refund a later payment too."""
     if attempt.kind is not IntentKind.REFUND_LAST_PAYMENT or attempt.payment_id is not None:
         return attempt
     payment = await provider.fetch_last_payment(subscription)
@@ -225,7 +228,7 @@ async def _with_payment(
 
 
 async def _refund(provider: Provider, done: Intent, subscription: Subscription, key: str) -> Intent:
-    """Give back what is left of the payment, as the provider finds it by its id."""
+    """Refund what is left of the payment, which the provider finds by its id."""
     if done.payment_id is None:
         return replace(done, state=IntentState.FAILED, outcome=Text("error.no_payment"))
     after = await provider.refund(Payment(done.payment_id, 0, 0, subscription.price.currency, 0), key)
@@ -261,8 +264,8 @@ def _told(ports: Ports, intent: Intent, subscription: Subscription) -> list[Noti
 
 
 def stopping(subscription: Subscription) -> IntentKind:
-    """How its billing is stopped: at the end of what is paid; at once where nothing is, so that no further
-    charge is tried."""
+    """The kind of intent that stops the billing: at the end of the paid time, or immediately if nothing is
+    paid, so that no further charge is tried."""
     paid = subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN)
     paid = paid or (subscription.status is Status.PAUSED and subscription.paid_through is not None)
     return IntentKind.CANCEL_AT_PERIOD_END if paid else IntentKind.CANCEL_NOW

@@ -1,4 +1,4 @@
-"""Close payment pages whose plan was revoked, changed, taken off sale, or paid on another page meanwhile."""
+"""Closes payment pages whose plan was revoked, changed, taken off sale, or meanwhile paid on another page."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from billing.model import Checkout, Subscription
 from billing.ports import Ports
 from billing.rules.access import plans_of
 
-# No provider lets a page stand open for longer.
+# No provider keeps a page open for longer.
 PAGE_LIVES = 3 * 86_400
-AT_ONCE = 16  # calls to a provider
+AT_ONCE = 16  # concurrent calls to a provider
 
 
 async def expire_checkouts(
     ports: Ports, guild_id: int, member_id: int | None, plan_ids: Collection[int] | None
 ) -> Counter[str]:
-    """Close the open pages of a member (None: of everybody) for these plans, or for all of that server. How
-    many stay open, by the provider's title: it cannot close them, or does not answer. Should one of these be
-    paid, people are told."""
+    """Close a member's (None: everybody's) open pages in this server for these plans (None: all plans).
+    Returns, by the provider's title, how many stay open because the provider cannot close them or does not
+    answer. If one of these is paid, people are told."""
     since, open_still = ports.now() - PAGE_LIVES, Counter[str]()
     turns = asyncio.Semaphore(AT_ONCE)
     for provider in ports.providers.values():
@@ -35,8 +35,8 @@ async def expire_checkouts(
 
 
 async def expire_other_checkouts(ports: Ports, paid: Subscription) -> None:
-    """Somebody has paid: their other pages for the same roles would be paid beside it, or give free days a
-    second time."""
+    """Close a payer's other pages for the same roles: they would be charged for both, or get free days
+    twice."""
     if paid.binding is None:
         return
     guild_id, member_id = paid.binding.guild_id, paid.binding.member_id

@@ -1,4 +1,4 @@
-"""An admin gives a plan to a member without payment, and can take that back."""
+"""An admin gives a plan to a member without payment, and can take it back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DAYS_LIMIT = 3_650
 
 @dataclass(frozen=True, slots=True)
 class GrantRequest:
-    """What the admin asked for. `days` None: for good."""
+    """An admin's request to grant a plan. `days` None: for good."""
 
     guild_id: int
     member_id: int
@@ -38,8 +38,8 @@ class GrantRequest:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A grant as it was recorded. `earlier`: another one of the plan that lasts longer; `pays`: the member's
-    own subscription to the plan, which goes on."""
+    """A recorded grant. `earlier`: another grant of the plan that lasts longer; `pays`: the member's own
+    subscription to the plan, which continues."""
 
     override: Override
     plan: Plan
@@ -49,8 +49,8 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A plan that a member has by a grant until then (None: for good). `paid`: the days were paid before the
-    admins ended the subscription."""
+    """A plan that a member has by a grant until `until` (None: for good). `paid`: the member had paid for
+    these days before admins ended the subscription."""
 
     plan: Plan
     until: int | None
@@ -58,14 +58,14 @@ class Held:
 
 
 async def load_grant_block(ports: Ports, guild_id: int, member_id: int, plan: Plan) -> Override | None:
-    """The revocation that a grant of this plan would have no effect under."""
+    """The revocation that would make a grant of this plan useless; None if there is none."""
     standing = await ports.ledger.load_overrides(guild_id, member_id, ports.now())
     return block_on([plan.id], standing)
 
 
 async def grant(ports: Ports, order: GrantRequest) -> Grant:
-    """Record the grant; the roles follow. Conflict for a plan that was removed, a revoked member, or one who
-    has it for good already."""
+    """Record the grant; the roles follow. Conflict if the plan was removed, the member's access is
+    revoked, or they already have the plan for good."""
     plan, now = order.plan, ports.now()
     if plan.removed_at is not None:
         raise Conflict(Text("error.plan_removed", plan=plan.name))
@@ -99,8 +99,8 @@ async def grant(ports: Ports, order: GrantRequest) -> Grant:
 
 
 async def take_grant_back(ports: Ports, guild_id: int, decision_id: str, by: int) -> Override:
-    """End a grant; what else gives the plan stays. Conflict when it was taken back already; NotFound when it
-    is no grant of this server."""
+    """End a grant; other sources of the plan are not affected. Conflict if it has already ended; NotFound
+    if it is not a grant of this server."""
     rows = await ports.ledger.load_decision(decision_id)
     if any(row.guild_id != guild_id or row.kind is not OverrideKind.GRANT for row in rows):
         raise NotFound(Text("error.no_such_grant"))
@@ -119,7 +119,7 @@ async def take_grant_back(ports: Ports, guild_id: int, decision_id: str, by: int
 
 
 async def load_held(ports: Ports, member_id: int) -> list[Held]:
-    """What somebody has by grants, in every server, each plan once."""
+    """The plans that a person has by grants, in every server, each once."""
     held, now = [], ports.now()
     for guild_id in await ports.ledger.load_granting(member_id):
         overrides = await ports.ledger.load_overrides(guild_id, member_id, now)

@@ -1,4 +1,4 @@
-"""What a server's admins choose for the bot."""
+"""The settings of a server, as its admins change them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LINK_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class SettingsUpdate:
-    """What is to change; None leaves a thing as it is, an empty link takes it away."""
+    """Changes to a server's settings. None keeps a setting; an empty link removes it."""
 
     notice_channel_id: int | None = None
     terms_url: str | None = None
@@ -24,7 +24,7 @@ class SettingsUpdate:
 
 
 async def edit_settings(ports: Ports, guild_id: int, choice: SettingsUpdate, by: int) -> GuildSettings:
-    """Record the choice; Conflict for a link that is no https address."""
+    """Record the changes; Conflict if a link is not an https address."""
     before = await ports.ledger.load_guild_settings(guild_id)
     after = replace(
         before,

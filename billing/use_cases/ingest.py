@@ -1,4 +1,4 @@
-"""A notification arrives: authenticated, stored, and only then acknowledged."""
+"""Authenticates and stores an incoming notification before it is acknowledged."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from billing.ports import Clock, Ledger, Provider
 async def ingest(
     ledger: Ledger, clock: Clock, provider: Provider, body: bytes, headers: Mapping[str, str]
 ) -> tuple[list[Event], int]:
-    """Store what a notification says happened: the events, and how many of them were new and are needed.
+    """Store the events of a notification. Returns the events, and how many of those that matter are new.
 
-    When this returns, they are durable. NotificationError: nothing of it was believed. LedgerError: it
-    could not be stored, ProviderError: it could not be told from a forgery just now, and the provider must
-    send it again.
+    The events are durable on return. Raises NotificationError if the notification is not genuine; LedgerError
+    if it could not be stored, and ProviderError if its authenticity cannot be checked right now: in both
+    cases the provider must send it again.
     """
     events = await provider.authenticate(body, headers, clock.now())
     now = int(clock.now())
@@ -26,6 +26,6 @@ async def ingest(
 
 
 def _no_later(event: Event, now: int) -> Event:
-    """An event's age decides when it is tried again and when it is given up; what has not happened yet would
-    be tried every two seconds until it has."""
+    """The event with a time no later than `now`. Its age decides when it is retried and given up; an event
+    dated in the future would be retried every two seconds until then."""
     return event if event.occurred_at <= now else replace(event, occurred_at=now)

@@ -1,4 +1,4 @@
-"""Whether there is nothing left to ask of the provider."""
+"""Decides whether a request to a provider is already fulfilled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from billing.model import IntentKind, Status, Subscription
 
 
 def is_fulfilled(kind: IntentKind, subscription: Subscription) -> bool:
-    """Whether the subscription is as the wish would make it, so that nothing need be asked."""
+    """True if the subscription is already in the requested state, so the provider need not be asked."""
     match kind:
         case IntentKind.CANCEL_AT_PERIOD_END:
             return subscription.ends_with_period or subscription.status is Status.ENDED

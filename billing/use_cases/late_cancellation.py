@@ -1,4 +1,4 @@
-"""A stop at the period's end that comes too late: the provider was silent until the access was over."""
+"""Handles cancellations at the period's end that reach the provider only after the access has ended."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from billing.rules.access import plans_of
 
 
 async def at_once_if_late(ports: Ports, intent: Intent, subscription: Subscription) -> Intent:
-    """The wish as it makes sense now: where an admin's block has begun since it was wished, the next period's
-    end is one too many, and the billing is ended at once in its place."""
+    """The intent that makes sense now. If an admin's block began after the request was made, waiting for
+    the end of the next period would be too long, so the subscription is ended immediately instead."""
     if intent.kind is not IntentKind.CANCEL_AT_PERIOD_END:
         return intent
     if await _begun_since(ports, intent, subscription) is None:
@@ -22,7 +22,8 @@ async def at_once_if_late(ports: Ports, intent: Intent, subscription: Subscripti
 
 
 async def _begun_since(ports: Ports, intent: Intent, subscription: Subscription) -> Override | None:
-    """A block in force on what the subscription pays for, which was not so when the wish was made."""
+    """A block in force on the plans of this subscription that began after the intent was created; None if
+    there is none."""
     binding, now = subscription.binding, ports.now()
     if binding is None:
         return None
@@ -35,7 +36,8 @@ async def _begun_since(ports: Ports, intent: Intent, subscription: Subscription)
 
 
 async def charged_late(ports: Ports, done: Intent, snapshot: Subscription) -> list[Notice]:
-    """The admins hear of a renewal that was charged before the billing could be ended, to give it back."""
+    """A notice to the admins about a renewal that was charged before the subscription could be ended, so
+    that they can refund it."""
     block = await _begun_since(ports, done, snapshot) if done.kind is IntentKind.CANCEL_NOW else None
     if block is None or snapshot.binding is None:
         return []
@@ -43,7 +45,7 @@ async def charged_late(ports: Ports, done: Intent, snapshot: Subscription) -> li
     try:
         payment = await ports.provider_of(done.key).fetch_last_payment(snapshot)
     except ProviderError:
-        charged_at = snapshot.period_start or 0  # it has ended all the same; say what can be said
+        charged_at = snapshot.period_start or 0  # it has ended all the same; report what is known
     else:
         charged_at = payment.paid_at if payment else 0
         amount = Money(payment.amount, payment.currency) if payment else None

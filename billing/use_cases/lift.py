@@ -1,4 +1,5 @@
-"""An admin takes a revocation back: what the provider can still undo is undone, and paid days come back."""
+"""An admin takes a revocation back: cancellations are undone where the provider still can, and paid days
+return."""
 
 from __future__ import annotations
 
@@ -32,15 +33,16 @@ from billing.use_cases.execute_intent import stopping
 from billing.use_cases.renewal_stops import is_of_admins, stopped_by_admins, wants_out
 from billing.use_cases.revoke import LOOK_AGAIN, PAID_DAYS, carry_out_or_join
 
-SLACK = 3_600  # seconds by which a payment may come before the period that it pays for
+SLACK = 3_600  # seconds by which a payment may precede the period that it pays for
 STOPS = (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.CANCEL_NOW)
 
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What came of lifting a revocation. `until`: paid days are given back until then; `unasked`: the
-    provider did not answer, so a refund made there is not known; `still`: another decision that stands;
-    `ended`: a subscription stays ended; `kept`: one ends as its member cancelled it themselves."""
+    """The result of lifting a revocation. `until`: end of the paid days that the member gets back;
+    `unasked`: the provider did not answer, so a refund made there is not known; `still`: another decision
+    in force; `ended`: a subscription stays ended; `kept`: one ends because its member cancelled it
+    themselves."""
 
     member_id: int
     intents: tuple[Intent, ...]
@@ -53,9 +55,10 @@ class Undone:
 
 @dataclass(frozen=True, slots=True)
 class PaidBack:
-    """What is given back of one subscription that was ended at once: until when, the grants that are replaced
-    (`drops`) and those that take their place. `answered`: the provider was asked about refunds; `unheard`: it
-    has ended the subscription, and the ledger has not heard of that yet."""
+    """The paid days to give back for one subscription that was ended immediately. `until`: their end;
+    `drops`: ids of the grants that are replaced; `gives`: the grants that replace them; `answered`: the
+    provider was asked about refunds; `unheard`: the provider has ended the subscription and the ledger
+    does not know it yet."""
 
     key: SubscriptionKey
     until: int | None = None
@@ -66,10 +69,10 @@ class PaidBack:
 
 
 async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> Undone:
-    """Lift a revocation. What was to stop renewal is undone where the provider still can, what the provider
-    has not heard of yet is let go, and days that were paid and not refunded are given back as a grant.
+    """Lift a revocation. Undo cancellations where the provider still can, drop requests that it has not
+    received yet, and give back days that were paid and not refunded as a grant.
 
-    Conflict when it was lifted already; NotFound when it is not of this server.
+    Conflict if it was already lifted; NotFound if it belongs to another server.
     """
     rows = await ports.ledger.load_decision(decision_id)
     if any(row.guild_id != guild_id or row.kind is not OverrideKind.BLOCK for row in rows):
@@ -127,7 +130,8 @@ async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> Undone
 
 
 def _keeps(ports: Ports, subscription: Subscription) -> int | None:
-    """Until when one that has ended gives access by itself: at a provider that keeps no period."""
+    """Until when an ended subscription still gives access, at a provider that keeps no period; None if it
+    does not."""
     ended = subscription.status is Status.ENDED
     right = decide_right(subscription, ports.now(), ports.grace) if ended else None
     return None if right is None else right.until
@@ -142,7 +146,7 @@ def _lifted(
     resumed: Sequence[SubscriptionKey],
     kept: bool,
 ) -> Lifted:
-    """The member hears of it, the more so where they are to be billed again."""
+    """The notice to the member, who above all must know whether they will be billed again."""
     ids = {row.plan_id for row in rows}
     theirs = [p for s in state.subscriptions for p in plans_of(s, state.plans) if ids & {None, p.id}]
     again = next((p.id for p in theirs if p.prices and p.removed_at is None), None)
@@ -157,8 +161,8 @@ def _lifted(
 
 
 async def _let_go(ports: Ports, subscription: Subscription, decision_id: str, *, stops: bool) -> None:
-    """Drop what waits for the provider on account of this decision, a refund included; `stops`: whether no
-    other decision wants the billing to stop."""
+    """Drop the pending requests of this decision, refunds included. `stops`: no other decision requires
+    the billing to stop."""
     async with ports.turns.lock(subscription.key):
         for intent in await ports.ledger.load_intents_of(subscription.key):
             waits = intent.state is IntentState.PENDING and is_of_admins(intent)
@@ -170,7 +174,8 @@ async def _let_go(ports: Ports, subscription: Subscription, decision_id: str, *,
 async def _paid_back(
     ports: Ports, subscription: Subscription, state: MemberState, block: Override, by: int
 ) -> PaidBack:
-    """What was paid of a subscription that a revocation ended at once, less what was refunded."""
+    """The paid days of a subscription that a revocation ended immediately, without those that were
+    refunded."""
     key, intents = subscription.key, await ports.ledger.load_intents_of(subscription.key)
     name = f"{block.decision_id}-{key.id}"
     rows = [o for o in state.overrides if o.is_paid and o.decision_id.endswith(f"-{key.id}{PAID}")]
@@ -182,7 +187,7 @@ async def _paid_back(
     ended = subscription.status is Status.ENDED or (answer is not None and answer[0].status is Status.ENDED)
     until = max((row.until for row in rows if row.until is not None), default=None)
     if not ended and (answer is not None or not any(i.attempts for i in stopped)):
-        until = None  # it runs on, so nothing was lost
+        until = None  # it continues, so nothing was lost
     elif subscription.dispute in (DisputeState.OPEN, DisputeState.LOST):
         until = None
     elif answer is None:
@@ -225,8 +230,8 @@ async def _paid_back(
 
 
 async def _ask(ports: Ports, subscription: Subscription) -> tuple[Subscription, Payment | None] | None:
-    """The subscription and its last payment as the provider has them now; None where it does not answer soon,
-    for an Undo is held up by nobody."""
+    """The current subscription and its last payment at the provider; None if it does not answer within
+    LOOK_AGAIN, because an Undo must not wait."""
     try:
         async with asyncio.timeout(LOOK_AGAIN):
             provider = ports.provider_of(subscription.key)
@@ -242,8 +247,8 @@ def _paid_this_period(subscription: Subscription, payment: Payment | None) -> bo
 
 
 def _less_refunded(subscription: Subscription, until: int | None, payment: Payment | None) -> int | None:
-    """Days that were refunded are not given back: of a payment that was refunded in part, as large a part of
-    the period counts as unpaid, from its end on. A refund of an earlier period changes nothing."""
+    """The end of the paid days without refunded ones. After a partial refund, the same share of the period
+    counts as unpaid, taken from its end. Refunds of an earlier period change nothing."""
     start = subscription.period_start
     if until is None or start is None or payment is None or not _paid_this_period(subscription, payment):
         return until
@@ -263,7 +268,7 @@ def _resuming(subscription: Subscription, decision_id: str, by: int, now: int) -
 
 
 def _cancelling(subscription: Subscription, member_id: int, now: int) -> Intent:
-    """The member's own cancellation, which a revocation at once had made needless."""
+    """The member's own cancellation, which an immediate revocation had made unnecessary."""
     return Intent(
         id=secrets.token_hex(8),
         kind=stopping(subscription),

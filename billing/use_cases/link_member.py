@@ -1,4 +1,4 @@
-"""An admin says whose a running subscription is that belongs to nobody, and can take that back."""
+"""An admin names the owner of a running subscription that has none, and can undo that."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ NOT_HERE = Text("error.not_linkable")
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Who asks to link which subscription to which member. `owner`: the application's owner or its team.
-    `proposed`: the bot proposed it, by what stands at the provider."""
+    """An admin's request to link a subscription to a member. `owner`: the application's owner or a team
+    member asks. `proposed`: the bot proposed the link, from data at the provider."""
 
     guild_id: int
     member_id: int
@@ -30,7 +30,8 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What was linked. `had`: roles of its plans that the member had before and that were not ours."""
+    """A link that was made. `had`: roles of its plans that the member already had and that the bot did not
+    give."""
 
     subscription: Subscription
     plans: tuple[Plan, ...]
@@ -38,9 +39,9 @@ class Link:
 
 
 async def find_linkable(ports: Ports, ask: Ask) -> tuple[Subscription, list[Plan]]:
-    """The subscription as it is now, and this server's plans that it pays for.
+    """The current state of the subscription, and the plans of this server that it pays for.
 
-    NotFound, NotAllowed or Conflict where it is not this admin's to give, before anything is told of it.
+    Raises NotFound, NotAllowed or Conflict before revealing anything, if this admin may not link it.
     """
     provider = ports.provider_of(ask.key)
     sellers = await load_sellers(ports.ledger, *ask.key.at)
@@ -77,7 +78,7 @@ def _require_free(ask: Ask, found: Subscription, snapshot: Subscription) -> None
 
 
 async def link(ports: Ports, ask: Ask, subscription: Subscription, plans: list[Plan]) -> Link:
-    """Tie it to the member, who gets its roles. The provider's page stays closed to them."""
+    """Bind the subscription to the member, who gets its roles. The provider's pages stay closed to them."""
     try:
         seen = await ports.roles.fetch_member(ask.guild_id, ask.member_id)
     except MemberGone:
@@ -97,7 +98,7 @@ async def link(ports: Ports, ask: Ask, subscription: Subscription, plans: list[P
 
 
 async def unlink(ports: Ports, guild_id: int, key: SubscriptionKey, by: int, had: int) -> Binding:
-    """Take a link back. Its roles go, but for those that the member had before: `had`, by `had_mask`."""
+    """Undo a link. Its roles go, except those that the member had before: `had`, as made by `had_mask`."""
     found = await ports.ledger.load_subscription(key)
     plans = plans_of(found, await ports.ledger.load_plans(guild_id, removed=True)) if found else []
     kept = [role for bit, role in enumerate(_sold(plans)) if had >> bit & 1]
@@ -105,7 +106,7 @@ async def unlink(ports: Ports, guild_id: int, key: SubscriptionKey, by: int, had
 
 
 def had_mask(made: Link) -> int:
-    """Which of its roles the member had before, a bit each."""
+    """A bit mask of the link's roles that the member had before."""
     return sum(1 << bit for bit, role in enumerate(_sold(made.plans)) if role in made.had)
 
 
@@ -114,7 +115,7 @@ def _sold(plans: list[Plan] | tuple[Plan, ...]) -> list[int]:
 
 
 async def open_page(ports: Ports, guild_id: int, key: SubscriptionKey, by: int, *, owner: bool) -> Binding:
-    """The application's owner says that the linked member is who pays it, so that its billing is theirs."""
+    """The application's owner confirms that the linked member is the payer and may see the billing pages."""
     if not owner:
         raise NotAllowed(Text("error.owner_only"))
     found = await ports.ledger.load_subscription(key)
@@ -125,7 +126,7 @@ async def open_page(ports: Ports, guild_id: int, key: SubscriptionKey, by: int, 
 
 
 async def load_linkable(ports: Ports, guild_id: int, *, owner: bool) -> list[Subscription]:
-    """Nobody's running subscriptions that this admin may link."""
+    """Running subscriptions without owner that this admin may link."""
     found = []
     for provider in ports.providers.values():
         sellers = await load_sellers(ports.ledger, provider.name, provider.account)

@@ -1,6 +1,6 @@
-"""What became of a payment page? The provider is asked as soon as somebody comes back from one.
+"""Asks the provider about a payment page as soon as somebody comes back from it.
 
-Nothing that the browser brings is believed: its id names a page that the ledger knows, or nothing.
+Nothing that the browser sends is trusted: its id either names a page that the ledger knows, or nothing.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from billing.use_cases.sync import record_snapshot
 
 log = logging.getLogger(__name__)
 
-# A provider may take a moment to make a subscription of what was agreed on its page.
+# Seconds between checks: a provider may take a moment to create the subscription after its page is done.
 AGAIN = (10, 20, 60)
-AT_ONCE = 100  # pages that are looked at, or looked at again later
-TOGETHER = 100  # ids that are looked up in one read
-OPEN_FOR = 86_400  # no longer does a page of any provider stand open
+AT_ONCE = 100  # pages being followed at the same time
+TOGETHER = 100  # ids looked up in one read
+OPEN_FOR = 86_400  # seconds; no provider keeps a page open for longer
 MOST = 10  # pages of one member
-PATIENCE = 4.0  # real seconds that a command waits for
+PATIENCE = 4.0  # real seconds that a command waits
 
 
 async def look(ports: Ports, checkout: Checkout) -> LookAnswer:
-    """Fetch what this page led to and record it, at most once in ten seconds."""
+    """Fetch and record the result of this page, at most once in ten seconds."""
     return await ports.looks.take(checkout.id, ports.clock.now(), lambda: _look(ports, checkout))
 
 
@@ -42,7 +42,7 @@ async def _look(ports: Ports, checkout: Checkout) -> LookAnswer:
         async with ports.turns.lock(SubscriptionKey(provider.name, provider.account, subscription_id)):
             snapshot = await provider.fetch_subscription(subscription_id)
             if not snapshot.customer_id:
-                return LookAnswer.OPEN  # nobody has agreed to it
+                return LookAnswer.OPEN  # nobody has agreed to it yet
             await record_snapshot(ports, provider, snapshot, "provider", "fetched", "return")
     except DuesError as error:
         log.warning("payment page of plan %s: %s", checkout.plan_id, error)
@@ -51,7 +51,8 @@ async def _look(ports: Ports, checkout: Checkout) -> LookAnswer:
 
 
 async def look_at_open(ports: Ports, member_id: int) -> list[Checkout]:
-    """Look at the pages of a member that led to nothing final yet; those whose provider did not say."""
+    """Check a member's pages that led to nothing final yet; returns those about which the provider did not
+    say."""
     opened = await ports.ledger.load_unfinished(member_id, ports.now() - OPEN_FOR, MOST)
     if not opened:
         return []
@@ -61,14 +62,14 @@ async def look_at_open(ports: Ports, member_id: int) -> list[Checkout]:
 
 
 async def watch_returns(ports: Ports) -> None:
-    """Until it is cancelled: whoever comes back from a payment page has it looked at."""
+    """Check every payment page that somebody comes back from; runs until cancelled."""
     following: dict[str, asyncio.Task[None]] = {}
     try:
         while True:
             ids = await ports.arrivals.returned(TOGETHER)
             for checkout in await _load(ports, ids):
                 if earlier := following.pop(checkout.id, None):
-                    earlier.cancel()  # its look, if it takes one just now, goes on
+                    earlier.cancel()  # a check that it is waiting for continues
                 if len(following) >= AT_ONCE:
                     following = {name: task for name, task in following.items() if not task.done()}
                 if len(following) < AT_ONCE:

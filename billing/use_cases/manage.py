@@ -1,4 +1,4 @@
-"""A member's way to the provider's own page, made for their own customer at that moment."""
+"""Gives members a link to the provider's management page for their own subscription."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ log = logging.getLogger(__name__)
 
 
 async def manage_link(ports: Ports, member_id: int, key: SubscriptionKey) -> str:
-    """The link, a bearer secret: shown to the caller alone, never stored or logged. That it was made is a
-    fact which lets their next payment be the same customer's."""
+    """A fresh link to the provider's page. It is a bearer secret: show it only to the caller; never store
+    or log it. The ledger records that a link was made, so that their next payment can use the same
+    customer."""
     subscription = await load_owned(ports, member_id, key)
     assert subscription.binding is not None
     guild_id = subscription.binding.guild_id

@@ -1,4 +1,4 @@
-"""What a member is told about sums and open payments when they look."""
+"""The amounts and open payments of a subscription, for its member."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from billing.rules.charges import decide_charges, named
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """The charges to come, and the provider's page of a payment that waits for its customer."""
+    """The coming charges, and the provider's page for a payment that the customer has to confirm or pay."""
 
     charges: tuple[NextCharge, ...]
     pay_url: str | None = None
 
 
 async def load_sums(ports: Ports, subscription: Subscription) -> Sums:
-    """Asks the provider only for what the ledger does not tell; without an answer that stays unknown."""
+    """Load the charges. The provider is asked only about facts that the ledger lacks; without an answer
+    these stay unknown."""
     charges = decide_charges(subscription)
     if not ports.connects(subscription.key):
         return Sums(charges)
@@ -37,5 +38,5 @@ async def load_sums(ports: Ports, subscription: Subscription) -> Sums:
 
 
 def _stands_alone(charges: tuple[NextCharge, ...]) -> bool:
-    """Whether no other charge falls on the same bill."""
+    """True if no other charge falls on the same bill."""
     return all(charge.at != charges[0].at for charge in charges[1:])

@@ -1,4 +1,4 @@
-"""A subscription that the provider does not know: not yet, or not any more."""
+"""Handles subscriptions that the provider does not know, either not yet or no longer."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from billing.model import Binding, Notice, SubscriptionKey, Vanished
 from billing.ports import Ports, StaleSubscription
 from billing.rules.access import decide_right
 
-# What the provider does not know is asked again for about two minutes: its reads may lag behind its events.
+# Retried for about two minutes, because a provider's reads may lag behind its events.
 UNKNOWN_TRIES = 6
-# Why the sweep marks one that a whole list lacked, which is known here and no news: asked twice more.
+# The sweep's reason for queuing a recorded subscription that a full list lacked; such a one is tried only
+# twice more.
 NOT_LISTED, MISSING_TRIES = "not in the provider's list", 1
 RETELL = 30 * 86_400
 
 
 async def give_up_missing(ports: Ports, stale: StaleSubscription) -> bool:
-    """Whether it is asked for no further just now. It takes no role; of one that gives any the admins are
-    told, once a month, server and account: as a rule one cause makes many vanish."""
+    """True when retrying should stop. No role is removed; admins are told once a month per server and
+    account, because usually a single cause makes many subscriptions disappear."""
     if stale.attempts < (MISSING_TRIES if stale.evidence == NOT_LISTED else UNKNOWN_TRIES):
         return False
     known, now = await ports.ledger.load_subscription(stale.key), ports.now()

@@ -1,7 +1,7 @@
-"""A ledger that was made because there was none, while members pay for what was sold before it.
+"""Detects a ledger that was created because none was found, while members pay for older subscriptions.
 
-A volume may be missing, or the bot was started in another folder. Until each of those subscriptions has a
-member and a plan here, or an admin says that the ledger is right, it is not well.
+A volume may be missing, or the bot was started in another folder. /readyz reports a fault until each of those
+subscriptions has a member and a plan, or an admin confirms that the ledger is right.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from billing.model import LedgerNew, Notice
 from billing.ports import Ports
 
-LACKS = "lacks"  # in the ledger, by name: JSON, how many by server
+LACKS = "lacks"  # name of a value in the ledger: JSON, number of subscriptions by server
 
 
 def _answered(guild_id: int) -> str:
@@ -19,7 +19,7 @@ def _answered(guild_id: int) -> str:
 
 
 async def look_for_lacks(ports: Ports) -> None:
-    """After a round over the providers: what they show was sold before this ledger was made."""
+    """After a sweep, record and report how many subscriptions are older than this ledger."""
     made = int(await ports.ledger.load_value("made") or 0)
     if not made:
         return
@@ -35,12 +35,12 @@ async def look_for_lacks(ports: Ports) -> None:
 
 
 async def load_lacks(ports: Ports, guild_id: int) -> int:
-    """How many running subscriptions of a server this ledger lacks, as far as the last round showed."""
+    """How many running subscriptions of a server this ledger lacks, according to the last sweep."""
     found = json.loads(await ports.ledger.load_value(LACKS) or "{}")
     return int(found.get(str(guild_id), 0))
 
 
 async def answer_new_ledger(ports: Ports, guild_id: int, by: int) -> None:
-    """An admin says that the ledger is right as it is."""
+    """Record that an admin confirms the ledger as it is."""
     await ports.ledger.record_value(_answered(guild_id), str(by))
     await look_for_lacks(ports)

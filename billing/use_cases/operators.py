@@ -1,4 +1,5 @@
-"""Notices about what several servers may share: a payment account, or the machine that the bot runs on."""
+"""Notices about things that several servers may share: a payment account, or the machine that runs the
+bot."""
 
 from __future__ import annotations
 
@@ -16,9 +17,9 @@ DAY = 86_400
 
 
 async def tell_operators(ports: Ports, name: str, body: NoticeBody, sellers: Sequence[int]) -> bool:
-    """Tell it once under this name. Where one server alone is concerned, its admins read it; where several
-    are, the application's owner and team do, as no server's admins may read or change what others share.
-    False where these are not known just now, so that it is to be told later."""
+    """Send a notice once under this name. If only one server is concerned, its admins get it; otherwise
+    the application's owner and team, because no server's admins may see or change what others share.
+    Returns False if the owner is currently not known; call it again later."""
     readers: list[int | None] = [None]
     if len(sellers) > 1:
         try:
@@ -34,7 +35,7 @@ async def tell_operators(ports: Ports, name: str, body: NoticeBody, sellers: Seq
 
 
 async def tell_wrong_clock(ports: Ports) -> None:
-    """Once until the clock is right again, and at most once a day."""
+    """Report a wrong clock once until it is right again, at most once a day."""
     skew = ports.clock_skew()
     since = await _wrong_since(ports, "clock wrong since", wrong=abs(skew) > MOST_SKEW)
     if since is not None:
@@ -43,7 +44,8 @@ async def tell_wrong_clock(ports: Ports) -> None:
 
 
 async def tell_backup_failed(ports: Ports) -> None:
-    """Once until one was made. Where one server alone sells, the ledger has told its admins at once."""
+    """Report a failed backup once until one succeeds. If only one server sells, the ledger has already
+    told its admins."""
     sellers, health = await _load_all_sellers(ports), await ports.ledger.load_health(ports.now())
     since = await _wrong_since(ports, "backup failed since", wrong=bool(health.backup_failed))
     if since is not None and len(sellers) > 1:
@@ -51,7 +53,7 @@ async def tell_backup_failed(ports: Ports) -> None:
 
 
 async def _wrong_since(ports: Ports, name: str, *, wrong: bool) -> int | None:
-    """When it went wrong, as the ledger keeps it under this name; None while it is right."""
+    """Since when something is wrong, kept in the ledger under this name; None while it is right."""
     since = await ports.ledger.load_value(name) or ""
     if wrong != bool(since):
         since = str(ports.now()) if wrong else ""
@@ -60,7 +62,7 @@ async def _wrong_since(ports: Ports, name: str, *, wrong: bool) -> int | None:
 
 
 async def tell_gateway_closed(ports: Ports, code: int, since: int) -> None:
-    """Once for as long as the gateway stays closed."""
+    """Report a closed gateway once for as long as it stays closed."""
     name = f"gateway:{code}:{since // DAY}"
     await tell_operators(ports, name, GatewayClosed(code), await _load_all_sellers(ports))
 

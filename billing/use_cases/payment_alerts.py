@@ -1,4 +1,4 @@
-"""What a look at the provider shows that people should act on: paid in vain, paid twice, given back."""
+"""Notices about payments that need action: paid although blocked, or paid twice."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CHARGED = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
 def paid_while_blocked(
     snapshot: Subscription, binding: Binding, block: Override | None, now: int
 ) -> tuple[Notice, ...]:
-    """Somebody paid, on a page opened before, for what an admin has revoked; they are told, and the admins
-    decide."""
+    """Notices that a member paid, on a page opened earlier, for something that an admin has revoked. The
+    admins decide what to do."""
     if block is None:
         return ()
     starts_at = block.starts_at if block.starts_at > now else None
@@ -35,9 +35,10 @@ def paid_while_blocked(
 def paid_twice(
     state: MemberState, known: Subscription | None, snapshot: Subscription, binding: Binding, now: int
 ) -> list[Notice]:
-    """Two that renew for the same plan in the same server: the member is told, and the admins.
+    """Notices that two subscriptions renew for the same plan in the same server.
 
-    Only what has changed since it was `known` can have made a pair."""
+    Only a change since the subscription was `known` can have created the pair.
+    """
     if not _is_charged(snapshot):
         return []
     if known and known.binding and _is_charged(known) and known.items == snapshot.items:

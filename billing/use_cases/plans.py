@@ -1,4 +1,4 @@
-"""What a server sells, kept by its admins."""
+"""Admins add, change and remove the plans that a server sells."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ TRIAL_LIMIT = 730  # days; Stripe's own limit, 'Checkout Session: subscription_d
 
 @dataclass(frozen=True, slots=True)
 class PlanUpdate:
-    """What an admin wants changed; None leaves a thing as it is. `price_ids` maps a provider's name to
-    the id of its price; an empty id takes the plan off sale there. `deleted`: roles that Discord no longer
-    has, which nobody can choose to remove."""
+    """Changes to a plan; None keeps a value. `price_ids` maps a provider's name to the id of its price; an
+    empty id takes the plan off sale there. `deleted`: roles that Discord no longer has, which nobody can
+    select for removal."""
 
     name: str | None = None
     description: str | None = None
@@ -35,8 +35,8 @@ class PlanUpdate:
 
 
 async def load_plan_of(ports: Ports, guild_id: int, plan_id: int, *, removed: bool = False) -> Plan:
-    """A plan of this server, one that was removed only if wished; NotFound for any other, whether it exists
-    or not."""
+    """A plan of this server. NotFound for any other plan, whether it exists or not, and for a removed one
+    unless `removed` is set."""
     plan = await ports.ledger.load_plan(plan_id)
     if plan is None or plan.guild_id != guild_id or (plan.removed_at is not None and not removed):
         raise NotFound(Text("error.no_such_plan_for_admin"))
@@ -44,7 +44,7 @@ async def load_plan_of(ports: Ports, guild_id: int, plan_id: int, *, removed: bo
 
 
 async def add_plan(ports: Ports, guild_id: int, edit: PlanUpdate, by: int) -> Plan:
-    """A new plan; needs a name, a role and at least one price that its provider knows."""
+    """Add a plan; it needs a name, a role and at least one price that its provider knows."""
     if not edit.name or edit.add_role is None:
         raise Conflict(Text("error.plan_needs_name_and_role"))
     async with _turn(ports, guild_id):
@@ -55,8 +55,8 @@ async def add_plan(ports: Ports, guild_id: int, edit: PlanUpdate, by: int) -> Pl
 
 
 async def edit_plan(ports: Ports, guild_id: int, plan_id: int, edit: PlanUpdate, by: int) -> Plan:
-    """Change a plan; whoever paid an earlier price of it keeps it. Of one that was removed only roles, for
-    who still pays for it."""
+    """Change a plan; members who pay an earlier price keep it. Only the roles of a removed plan can be
+    changed, for those who still pay for it."""
     async with _turn(ports, guild_id):
         plan = await load_plan_of(ports, guild_id, plan_id, removed=True)
         if plan.removed_at is not None:
@@ -71,7 +71,7 @@ def _require_roles_only(plan: Plan, edit: PlanUpdate) -> None:
 
 
 async def remove_plan(ports: Ports, guild_id: int, plan_id: int, by: int) -> Plan:
-    """End its sale; who has paid keeps the roles."""
+    """Take a plan off sale; members who have paid keep their roles."""
     plan = await load_plan_of(ports, guild_id, plan_id)
     return await ports.ledger.record_plan(replace(plan, removed_at=ports.now()), str(by), ports.now())
 
@@ -79,7 +79,7 @@ async def remove_plan(ports: Ports, guild_id: int, plan_id: int, by: int) -> Pla
 async def map_product(
     ports: Ports, guild_id: int, plan_id: int, provider: str, price_id: str, by: int
 ) -> Plan:
-    """Let a price, and with it its product, count as this plan without being on sale."""
+    """Let a price, and with it its product, count as this plan without putting it on sale."""
     async with _turn(ports, guild_id):
         plan = await load_plan_of(ports, guild_id, plan_id)
         price = await _fetch_price(ports, provider, price_id)
@@ -90,7 +90,7 @@ async def map_product(
 
 
 def _turn(ports: Ports, guild_id: int) -> asyncio.Lock:
-    """One change at a time: two plans made at once must not get the same price."""
+    """The lock for changes to a server's plans: two plans created at once must not get the same price."""
     return ports.turns.lock(("plans", guild_id))
 
 
@@ -129,8 +129,8 @@ def _require_payable(price: Price) -> None:
 
 
 async def _require_free(ports: Ports, plan: Plan, price: Price) -> None:
-    """A price says which plan was bought. With two of this server's behind it, or one that had it earlier,
-    the older one's roles would be given; what other servers sell for it decides nothing here."""
+    """Raise Conflict if another plan of this server has or had the price. A price identifies the plan that
+    was bought; with two plans, the older one's roles would be given. Other servers' plans do not matter."""
     for other in await ports.ledger.load_plans(plan.guild_id):
         if other.id != plan.id and price.key in {p.key for p in (*other.prices, *other.former_prices)}:
             raise Conflict(
@@ -144,7 +144,8 @@ async def _require_free(ports: Ports, plan: Plan, price: Price) -> None:
 
 
 async def _name(ports: Ports, plan: Plan, name: str) -> str:
-    """A name that people can tell from those of the server's other plans. The name that it has may stay."""
+    """The normalized name. Raises Conflict unless people can tell it from the names of the server's other
+    plans; a plan may keep its current name."""
     name = " ".join(name.split())
     if plan.id and name == plan.name:
         return name
@@ -175,7 +176,7 @@ def _roles(plan: Plan, edit: PlanUpdate) -> tuple[int, ...]:
     if edit.add_role is not None and edit.add_role not in roles:
         roles.append(edit.add_role)
     if not roles and edit.remove_role is None:
-        return plan.role_ids  # all were deleted, and none is in their place yet
+        return plan.role_ids  # all were deleted in Discord and no new one is chosen yet
     if not roles:
         raise Conflict(Text("error.plan_needs_role"))
     return tuple(roles)

@@ -1,4 +1,4 @@
-"""What the provider now says about prices that are sold, and who holds a copy of them."""
+"""Updates recorded prices from the provider, and finds the subscriptions that hold a copy of them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from billing.errors import ProviderError, ProviderNotFound, ProviderUnavailable
 from billing.model import Plan, Price
 from billing.ports import Ports, Provider
 
-# So many subscriptions are fetched at once because a price of theirs changed; the sweep fetches the others.
+# Subscriptions fetched at once because one of their prices changed; the sweep fetches the rest.
 AT_ONCE = 500
 
 
 async def refresh_price(ports: Ports, provider: Provider, price_id: str) -> list[str]:
-    """Record what a price costs now, where a plan names it. The answer: which subscriptions may show another
-    sum than is charged, as they hold a copy."""
+    """Update a price that plans use. Returns the ids of subscriptions that hold a copy of it and may show
+    an outdated amount."""
     plans = await ports.ledger.load_plans(None, removed=True)
     known = next((price for price in _sold_at(provider, plans) if price.id == price_id), None)
     if known is not None:
         now = await _refresh(ports, provider, known)
         if provider.lists_all and _sums(now) == _sums(known):
-            return []  # Stripe's amounts never change; what it tells of is a name, or that it was archived
+            return []  # Stripe's amounts never change; the event is about a name, or the price was archived
     paying: list[str] = []
     for guild_id in dict.fromkeys(plan.guild_id for plan in plans):
         key = (provider.name, provider.account, price_id)
@@ -31,15 +31,15 @@ async def refresh_price(ports: Ports, provider: Provider, price_id: str) -> list
 
 
 async def refresh_product(ports: Ports, provider: Provider, product_id: str) -> None:
-    """An archived product can be bought no more, whichever its price."""
+    """Update the prices of a product; an archived product cannot be bought at any of them."""
     plans = await ports.ledger.load_plans(None, removed=True)
     for price in {p.id: p for p in _sold_at(provider, plans) if p.product_id == product_id}.values():
         await _refresh(ports, provider, price)
 
 
 async def refresh_prices(ports: Ports) -> None:
-    """Fetch the prices on sale again, each once; one that cannot be had keeps what is known. A provider that
-    does not answer is asked no further."""
+    """Fetch all prices on sale, each once; a price that cannot be fetched keeps its recorded data. Stop
+    asking a provider that does not answer."""
     plans = await ports.ledger.load_plans(None)
     for provider in ports.providers.values():
         for price in {p.id: p for p in _sold_at(provider, plans, former=False)}.values():
@@ -59,7 +59,7 @@ def _sold_at(provider: Provider, plans: Iterable[Plan], *, former: bool = True) 
 
 
 async def _refresh(ports: Ports, provider: Provider, known: Price) -> Price:
-    """One that the provider does not have any more cannot be bought."""
+    """Fetch and record a price; one that the provider no longer has becomes inactive."""
     try:
         now = await provider.fetch_price(known.id)
     except ProviderNotFound:
@@ -69,5 +69,5 @@ async def _refresh(ports: Ports, provider: Provider, known: Price) -> Price:
 
 
 def _sums(price: Price) -> Price:
-    """What is charged for it, without whether it can be bought."""
+    """The price without whether it can be bought, for comparing what it charges."""
     return replace(price, active=True)

@@ -1,4 +1,4 @@
-"""Look at one subscription because somebody is about to decide about it."""
+"""Fetches one subscription because somebody is about to decide about it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ PATIENCE = 5  # seconds that a person waits for it
 
 
 async def refresh(ports: Ports, subscription: Subscription) -> tuple[Subscription, bool]:
-    """As the provider has it now, and True; as it is known, and False, where the provider gives no answer."""
+    """The subscription as the provider has it now, and True; the recorded one, and False, if the provider
+    does not answer."""
     key = subscription.key
     try:
         provider = ports.provider_of(key)

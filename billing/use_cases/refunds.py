@@ -1,5 +1,5 @@
-"""Money that went back: by a refund in the provider's dashboard, which ends no subscription, or by a reversal
-that the provider does not explain. The admins hear of both."""
+"""Notices about refunds made in the provider's dashboard, which end no subscription, and about reversals
+that the provider does not explain."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from billing.use_cases.unowned_subscriptions import load_sellers
 
 
 def is_reversal(event: Event) -> bool:
-    """Whether a payment was taken back, as PayPal's `PAYMENT.SALE.REVERSED` says."""
+    """True if a payment was reversed, as in PayPal's `PAYMENT.SALE.REVERSED`."""
     return event.kind.lower().endswith(".reversed")
 
 
 def is_refund(event: Event) -> bool:
-    """Whether money was given back: Stripe's `charge.refunded`, PayPal's `PAYMENT.SALE.REFUNDED`."""
+    """True if a payment was refunded: Stripe's `charge.refunded`, PayPal's `PAYMENT.SALE.REFUNDED`."""
     return event.kind.lower().endswith(".refunded")
 
 
 async def tell_refund(
     ports: Ports, provider: Provider, event: Event, keys: Sequence[SubscriptionKey]
 ) -> None:
-    """One notice a payment, where nobody here had asked for the refund. What the ledger knows of that spares
-    the look at the provider."""
+    """Send one notice per payment if nobody asked for the refund through the bot. The provider is asked
+    only if the ledger does not know the refund."""
     assert event.subject is not None
     for key in keys:
         known = await ports.ledger.load_subscription(key)
@@ -51,16 +51,17 @@ async def tell_refund(
                 latest = await provider.fetch_subscription(key.id)
                 payment = await provider.fetch_last_payment(latest)
             except ProviderRefused:
-                continue  # it may not be looked at, and never may
+                continue  # it may not be read, and never will be
             await _tell(ports, event, known, payment, renews=latest.renews)
 
 
 async def _tell(
     ports: Ports, event: Event, known: Subscription, payment: Payment | None, *, renews: bool
 ) -> None:
-    """The member hears that they get money back, and the admins where the subscription goes on.
+    """Tell the member about the refund, and the admins if the subscription continues.
 
-    An event names the payment or, with some providers, the subscription: then it is the last one's."""
+    The event names the payment or, with some providers, the subscription; then the last payment is meant.
+    """
     assert event.subject is not None
     assert known.binding is not None
     last = payment is not None and event.subject.id in (payment.id, known.key.id)
@@ -81,8 +82,8 @@ async def _tell(
 
 
 async def tell_taken_back(ports: Ports, event: Event) -> bool:
-    """A payment was taken back of which the provider does not say what it was for: whoever runs the bot hears
-    of it, as a role may be kept without being paid. False where they are to be told later."""
+    """Report a reversed payment to whoever runs the bot, if the provider does not say what it was for:
+    somebody may keep a role without paying. Returns False if the report has to be repeated later."""
     assert event.subject is not None
     sellers = await load_sellers(ports.ledger, event.provider, event.account)
     name = f"taken_back:{event.provider}:{event.account}:{event.subject.id}"
@@ -90,7 +91,7 @@ async def tell_taken_back(ports: Ports, event: Event) -> bool:
 
 
 async def _own(ports: Ports, key: SubscriptionKey) -> set[str | None]:
-    """The payments that were given back, or are being given back, by somebody's wish here."""
+    """Ids of the payments that were or are being refunded at a request made through the bot."""
     intents = await ports.ledger.load_intents_of(key)
     asked = (IntentState.PENDING, IntentState.DONE)
     return {i.payment_id for i in intents if i.kind is IntentKind.REFUND_LAST_PAYMENT and i.state in asked}

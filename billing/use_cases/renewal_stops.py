@@ -1,4 +1,4 @@
-"""Who stopped a subscription's renewal: its member, or an admin who revoked it."""
+"""Finds out who stopped a subscription's renewal: its member, or an admin who revoked it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ LIVE = (IntentState.DONE, IntentState.PENDING)
 
 
 def is_of_admins(intent: Intent) -> bool:
-    """Whether a revocation asked for it, or its undoing: their intents are named after decision and
+    """True if a revocation or its undoing created the intent; such ids contain the decision and the
     subscription."""
     return f"-{intent.key.id}-" in intent.id
 
 
 def stopped_by_admins(subscription: Subscription, intents: Sequence[Intent]) -> bool:
-    """Whether a revocation, and nobody else, is why it ends, and it runs still. `intents`: newest first."""
+    """True if the subscription has not ended and only a revocation stopped its renewal. `intents`: newest
+    first."""
     newest = next((i for i in intents if i.kind in RENEWAL), None)
     if newest is None or newest.kind is IntentKind.RESUME or subscription.status is Status.ENDED:
         return False
@@ -25,8 +26,8 @@ def stopped_by_admins(subscription: Subscription, intents: Sequence[Intent]) -> 
 
 
 def wants_out(intents: Sequence[Intent]) -> bool:
-    """Whether the member's own last word was to cancel, and an admin's stop came in between: before it was
-    done, or when the admin's stood already. `intents`: newest first."""
+    """True if the member's own last request was to cancel, and an admin's cancellation replaced it or was
+    already in force. `intents`: newest first."""
     own = next((i for i in intents if not is_of_admins(i) and i.receipt), None)
     if own is None or own.kind is IntentKind.RESUME:
         return False

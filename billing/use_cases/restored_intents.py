@@ -1,4 +1,4 @@
-"""What a restored ledger shows as still to be done: it may be done already, or undone again since."""
+"""Settles pending requests of a restored ledger, which may already have been done or even undone again."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ OUTCOME = Text("error.asked_before_restore")
 
 
 async def settle_unseen(ports: Ports, intent: Intent, subscription: Subscription) -> Intent:
-    """The intent as it stands afterwards: DONE where the provider shows that; else it is not carried out, and
-    whoever asked hears of it. ProviderError where the provider cannot be asked now."""
+    """The settled intent: DONE if the provider shows it as done; otherwise it is not executed, and the
+    person who asked is told. ProviderError if the provider currently cannot be asked."""
     provider = ports.provider_of(intent.key)
     snapshot = await provider.fetch_subscription(intent.key.id)
     attempt = replace(intent, attempts=intent.attempts + 1)

@@ -1,7 +1,7 @@
-"""A ledger that is older than itself: what it holds is unknown until the providers were asked.
+"""Detects a ledger with outdated contents; these count as unknown until the providers confirm them.
 
-It was put back from a backup, or nobody has written to it for long. Acted on as it stands it would give roles
-to whoever has ended since, and take them from whoever has paid.
+The ledger was restored from a backup, or nothing has written to it for a long time. Acting on its contents
+would give roles to members whose subscription has ended since, and take them from members who have paid.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from billing.ports import Ports
 
 log = logging.getLogger(__name__)
 
-LEAST = 600  # seconds without a write, below which a ledger is never old
+LEAST = 600  # seconds; a ledger written to more recently is never outdated
 
 WHY = {
     "restored": "it was put back from a backup",
@@ -23,7 +23,7 @@ WHY = {
 
 
 async def begin(ports: Ports, sync_interval: float) -> None:
-    """Before anything is done with the ledger: hold it where it is older than itself."""
+    """Before any other work: put the contents on hold if the ledger is outdated."""
     now = ports.now()
     why = await _why_older(ports, sync_interval, now)
     written = int(await ports.ledger.load_value("written") or 0)

@@ -1,4 +1,4 @@
-"""An admin ends a member's access and stops the billing, and can take the decision back."""
+"""An admin ends a member's access and stops the billing; use_cases/lift.py takes the decision back."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ PAID_DAYS = "paid before a revocation"
 
 @dataclass(frozen=True, slots=True)
 class RevokeRequest:
-    """What the admin asked for. `plan_id` None: every plan of the server. `at_once`: `when:now`."""
+    """An admin's request to revoke access. `plan_id` None: every plan of the server. `at_once`:
+    `when:now`."""
 
     guild_id: int
     member_id: int
@@ -51,8 +52,8 @@ class RevokeRequest:
 
 @dataclass(frozen=True, slots=True)
 class AffectedSubscription:
-    """A subscription that a revocation would stop. `payment` is the last one, where a refund was asked
-    for; `fault` says why it could not be looked up."""
+    """A subscription that a revocation would stop. `payment`: its last payment, if a refund was asked for;
+    `fault`: why it could not be looked up."""
 
     subscription: Subscription
     plans: tuple[Plan, ...]
@@ -61,7 +62,7 @@ class AffectedSubscription:
 
     @property
     def refundable(self) -> Money | None:
-        """What a refund would give back, None when there is nothing."""
+        """The amount that a refund would return; None if there is nothing to refund."""
         if self.payment is None or self.payment.refundable.amount <= 0:
             return None
         return self.payment.refundable
@@ -69,8 +70,8 @@ class AffectedSubscription:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """A decision as carried out so far; intents still PENDING are carried out later by themselves. `until`:
-    something stays until then; None where nothing does."""
+    """A recorded revocation. Intents that are still PENDING are executed later by the worker. `until`: the
+    member keeps something until then; None: nothing."""
 
     decision_id: str
     order: RevokeRequest
@@ -81,11 +82,11 @@ class Revocation:
 
 
 async def preview_revoke(ports: Ports, order: RevokeRequest) -> list[AffectedSubscription]:
-    """The subscriptions it would stop, with what a refund would give back; none where the member has none:
-    then it only shuts them out.
+    """The subscriptions that the revocation would stop, with their refundable payments. Empty if the member
+    has none; then the revocation only keeps them from subscribing.
 
-    At the period's end it goes by when that is, so the provider is asked for it first; while it does not
-    answer, what is recorded counts.
+    To revoke at the end of the period, that end must be right, so the provider is asked first; if it does not
+    answer, the recorded data counts.
     """
     affected = await _load_affected(ports, order)
     if not order.at_once:
@@ -108,7 +109,7 @@ async def _load_affected(ports: Ports, order: RevokeRequest) -> list[AffectedSub
 
 
 async def load_grants(ports: Ports, order: RevokeRequest) -> list[Override]:
-    """The member's grants that it would end, or shorten where their days were paid."""
+    """The member's grants that the revocation would end, or shorten if their days were paid."""
     standing = await ports.ledger.load_overrides(order.guild_id, order.member_id, ports.now())
     return [o for o in standing if o.kind is OverrideKind.GRANT and order.plan_id in (None, o.plan_id)]
 
@@ -139,8 +140,8 @@ async def _with_payment(ports: Ports, affected: AffectedSubscription) -> Affecte
 async def _as_seen(
     ports: Ports, order: RevokeRequest, seen: Sequence[AffectedSubscription]
 ) -> list[AffectedSubscription]:
-    """What it would stop as things stand, with the payments that were shown. A payment that was not shown is
-    looked up when it is given back."""
+    """The subscriptions that the revocation would stop now, with the payments that the admin saw. Payments
+    that were not shown are looked up when they are refunded."""
     unseen = Text("error.payment_not_looked_up") if order.refund else ""
     shown = {one.subscription.key: (one.payment, one.fault) for one in seen}
     affected = []
@@ -151,8 +152,8 @@ async def _as_seen(
 
 
 async def is_refund_changed(ports: Ports, order: RevokeRequest, seen: Sequence[AffectedSubscription]) -> bool:
-    """Whether something else would be given back now than was shown. A provider that does not answer soon
-    holds up no decision: what was shown counts then."""
+    """True if the refund would now differ from what the admin saw. A provider that does not answer soon
+    does not delay the decision; then the shown amounts count."""
     if not order.refund:
         return False
     try:
@@ -167,10 +168,10 @@ async def is_refund_changed(ports: Ports, order: RevokeRequest, seen: Sequence[A
 async def revoke(
     ports: Ports, order: RevokeRequest, seen: Sequence[AffectedSubscription] | None = None
 ) -> Revocation:
-    """Record the decision, which alone ends the access; then stop the billing and refund, now or as soon as
-    the provider answers.
+    """Record the decision, which by itself ends the access; then stop the billing and refund, now or as soon
+    as the provider answers.
 
-    `seen`: what the admin was shown, so that before the decision nobody is asked who may be silent.
+    `seen`: the subscriptions that the admin was shown; with it, the decision does not wait for a provider.
     """
     affected = await preview_revoke(ports, order) if seen is None else await _as_seen(ports, order, seen)
     decision = secrets.token_hex(8)
@@ -204,7 +205,7 @@ async def revoke(
 def stays_until(
     order: RevokeRequest, affected: Sequence[AffectedSubscription], grants: Sequence[Override], now: int
 ) -> int | None:
-    """Until when something would stay; None where all would go at once."""
+    """Until when the member would keep something; None if everything would go immediately."""
     return _until(_blocks(order, affected, "", now, grants), now)
 
 
@@ -219,14 +220,16 @@ async def _names(
 def _given_back(
     intents: Sequence[Intent], affected: Sequence[AffectedSubscription]
 ) -> tuple[int, Money | None]:
-    """How many payments the member gets back; of a single one, how much, where that was looked up."""
+    """The number of payments that the member gets back, and the amount if it is a single one that was
+    looked up."""
     keys = [i.key for i in intents if i.kind is IntentKind.REFUND_LAST_PAYMENT]
     amounts = [a.refundable for a in affected if a.subscription.key in keys and a.refundable is not None]
     return len(keys), amounts[0] if len(keys) == 1 and amounts else None
 
 
 async def carry_out_or_join(ports: Ports, intent: Intent) -> Intent:
-    """The ledger keeps one pending wish of a kind: where somebody else's was there before, that one."""
+    """Execute an intent, or the older pending intent of the same kind in its place: the ledger keeps only
+    one."""
     if await ports.ledger.load_intent(intent.id) is None:
         others = await ports.ledger.load_intents_of(intent.key)
         waits = (i for i in others if i.kind is intent.kind and i.state is IntentState.PENDING)
@@ -241,8 +244,9 @@ def _blocks(
     now: int,
     grants: Sequence[Override] = (),
 ) -> list[Override]:
-    """At once: one block. At the period's end: one for each plan from the last end of what is paid for it
-    on, and, where every plan is meant, one over all from the last of these ends on."""
+    """The blocks of a revocation. Immediate: a single one. At the end of the period: one for each plan
+    from the end of its paid time and, if all plans are meant, one for everything from the last of these
+    ends."""
     ends: dict[int, int] = {}
     for one in affected:
         for plan in one.plans:
@@ -260,7 +264,8 @@ def _blocks(
 
 
 def _barring(block: Override, affected: Sequence[AffectedSubscription]) -> Override:
-    """Of one plan, it covers what pays for that plan now, also once that is switched to another one."""
+    """The block, extended to the subscriptions that pay for its plan now, even if they switch to another
+    one."""
     keys = (one.subscription.key for one in affected if block.plan_id in {p.id for p in one.plans})
     return replace(block, subscriptions=tuple(keys))
 
@@ -268,8 +273,9 @@ def _barring(block: Override, affected: Sequence[AffectedSubscription]) -> Overr
 def _paid_days(
     order: RevokeRequest, affected: Sequence[AffectedSubscription], decision: str, now: int
 ) -> list[Override]:
-    """The days that are paid of what is ended at once, as grants: those below the block wait for an Undo.
-    A plan that the order does not name, and that the same subscription paid for, keeps its days meanwhile."""
+    """The remaining paid days of subscriptions that are ended immediately, as grants. Grants under the
+    block wait for an Undo. A plan that the request does not name, but that the same subscription paid for,
+    keeps its days."""
     grants = []
     for one in affected:
         until = decide_paid(one.subscription) if one.refundable is None else None
@@ -298,7 +304,7 @@ def _block(order: RevokeRequest, decision: str, plan_id: int | None, starts_at: 
 
 
 def end_of_paid(subscription: Subscription, now: int) -> int:
-    """The end of what is paid, or free in a trial; now where nothing is."""
+    """The end of the paid or free trial time; `now` if there is none."""
     if subscription.paid_through is not None:
         return max(subscription.paid_through, now)
     if subscription.status in (Status.TRIALING, Status.ACTIVE, Status.UNKNOWN):
@@ -308,13 +314,13 @@ def end_of_paid(subscription: Subscription, now: int) -> int:
 
 
 def _until(blocks: Sequence[Override], now: int) -> int | None:
-    """Until when something stays; None where nothing does."""
+    """Until when something stays; None if nothing does."""
     last = max(block.starts_at for block in blocks)
     return last if last > now else None
 
 
 def stop_of(subscription: Subscription, order: RevokeRequest) -> IntentKind | None:
-    """How the order stops its billing; None where that is ending already."""
+    """How the request stops the billing; None if it is already ending."""
     if order.at_once and subscription.status is not Status.ENDED:
         return IntentKind.CANCEL_NOW
     if subscription.renews or subscription.status in (Status.PENDING, Status.PAUSED):

@@ -1,4 +1,4 @@
-"""What a member hears about roles that came or went, one message a cause, recorded with the change itself."""
+"""Notices to a member about roles they got or lost, one per cause, recorded together with the change."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ from billing.rules.role_causes import Why, why_given, why_taken
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Roles that came or went. `restored`: of those given, the ones that were missing in Discord only;
-    `missed`: roles of ours that are owed no more and were gone when the member was looked at; `had`: those
-    that they had already at another try, one of which may have given them although its answer was lost."""
+    """Roles that a member got or lost. `restored`: given roles that were only missing in Discord;
+    `missed`: roles from the bot that the member is no longer owed and that were already gone; `had`: roles
+    already present at a repeated attempt, which an earlier attempt may have given although its answer was
+    lost."""
 
     given: frozenset[int]
     taken: frozenset[int]
@@ -49,9 +50,8 @@ class Moved:
 async def role_news(
     ports: Ports, mark: MemberMark, state: MemberState, moved: Moved, now: int
 ) -> tuple[list[Notice], dict[int, str]]:
-    """The notices that tell of these roles: those that wait to be told of the same cause, with the roles
-    added, and a new one for each cause of which nothing else tells. And of which roles nothing is said, and
-    why."""
+    """The notices about these roles: waiting ones about the same cause, with the roles added, and a new
+    one for each remaining cause. Also the roles about which nothing is sent, with the reasons."""
     if not (moved.given or moved.taken or moved.missed or moved.had):
         return [], {}
     waiting = await ports.ledger.load_waiting_news(mark.guild_id, mark.member_id)
@@ -76,7 +76,7 @@ async def role_news(
 def _causes(
     state: MemberState, moved: Moved, now: int, grace: int, about: Collection[SubscriptionKey]
 ) -> Iterator[tuple[int, bool, Why]]:
-    """Of each role, whether it was given, and why."""
+    """For each role: its id, whether it was given, and why."""
     for role in sorted(moved.given | moved.had):
         why = why_given(role, state, now, grace, about)
         yield role, True, replace(why, cause=Cause.RESTORED) if role in moved.restored else why
@@ -85,7 +85,8 @@ def _causes(
 
 
 async def _was_told(ports: Ports, why: Why) -> bool:
-    """Whether the end of the subscription was told while the member was away, or before a crash."""
+    """True if the member was told about the end of the subscription while they were away, or before a
+    crash."""
     key = f"{Ended.kind}:{why.subscription}:0"
     return why.cause is Cause.ENDED and await ports.ledger.load_notice(key) is not None
 
@@ -100,7 +101,7 @@ def _with_role(notice: Notice, role: int, *, gives: bool) -> Notice:
 def _tells(  # noqa: PLR0911 - one case a kind
     body: NoticeBody, why: Why, *, gives: bool
 ) -> bool:
-    """Whether a notice that waits is about this cause."""
+    """True if a waiting notice is about this cause."""
     match body:
         case RolesChanged():
             return Why(body.cause, body.plan, body.subscription, body.decision) == why

@@ -1,4 +1,4 @@
-"""A member sees what is on sale and gets pages to pay on."""
+"""Shows members the plans on sale and gives them payment pages."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from billing.rules.names import NAMELESS, Names
 log = logging.getLogger(__name__)
 
 STALE_BEFORE_EXPIRY = 1_800
-# What is still paid so long puts the first payment off. Stripe, 'Checkout Session: trial_end', takes nothing
-# nearer than 48 hours.
+# The first payment waits if at least this many seconds are already paid. Stripe ('Checkout Session:
+# trial_end') accepts nothing earlier than 48 hours ahead.
 WORTH_WAITING = 49 * 3_600
-FURTHEST_START = 729 * 86_400  # no trial may be longer, and a later start is one at Stripe
+FURTHEST_START = 729 * 86_400  # seconds; Stripe implements a later start as a trial, which must not be longer
 NOT_RUNNING = (Status.ENDED, Status.PENDING)
 MEMBERS_WISHES = (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.RESUME)
 RUNNING = tuple(status for status in Status if status not in NOT_RUNNING)
@@ -43,10 +43,10 @@ RUNNING = tuple(status for status in Status if status not in NOT_RUNNING)
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to pay for a plan; `url` None where no page was asked for, or none could be made (`fault`).
+    """One way to pay for a plan. `url` None: no page was asked for, or none could be created (`fault`).
 
-    `starts_at`: the first payment is due then, as until then it is paid already. `due_today`: what the page
-    takes at once, None where that is not known; `then`: the charges that follow, in the price's interval.
+    `starts_at`: when the first payment is due, because the time until then is already paid. `due_today`: the
+    amount due at once; None: not known. `then`: the charges that follow, in the price's interval.
     """
 
     provider: str
@@ -62,11 +62,11 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A plan as this member may have it: `has` when they are entitled already, `block` when an admin
-    revoked it; in both cases nothing is offered to pay, and neither while the first payment of `pending` is
-    on its way. `beside`: what gives them all of its roles already, as the plan `beside_plan`; this one would
-    be paid beside it. `entitled`: by a grant without an end; `granted_until`: by one that ends then, after
-    which a subscription may start."""
+    """The options that a member has for a plan. Nothing can be paid if `has` (a subscription to it),
+    `entitled` (a grant without an end) or `block` (an admin revoked it) is set, or while the first payment
+    of `pending` is on its way. `beside`: a subscription that already gives all its roles by the plan
+    `beside_plan`; the member would pay for both. `granted_until`: a grant ends then; a subscription may
+    start after it."""
 
     plan: Plan
     ways: tuple[Way, ...] = ()
@@ -80,12 +80,12 @@ class Offer:
 
 
 def is_on_sale(plan: Plan) -> bool:
-    """Whether any of its prices can be paid: not where the provider has archived them all."""
+    """True if at least one price can be paid, so False if the provider has archived them all."""
     return plan.removed_at is None and any(price.active for price in plan.prices)
 
 
 async def load_sale(ports: Ports, guild_id: int) -> list[Plan]:
-    """The plans that members of a server can choose from."""
+    """The plans of a server that members can choose."""
     return [p for p in await ports.ledger.load_plans(guild_id) if not p.hidden and is_on_sale(p)]
 
 
@@ -98,10 +98,11 @@ async def offer(
     pages: bool = True,
     names: Names = NAMELESS,
 ) -> Offer:
-    """What this member can do about a plan. `pages` false leaves out making pages to pay on; `names` stand on
-    these.
+    """Find out how this member can get a plan. `pages` false: create no payment pages; `names`: shown on the
+    pages.
 
-    A plan already had and a plan revoked come without pages, so that nobody pays twice or in vain.
+    A plan that the member has, or that was revoked, comes without pages, so that nobody pays twice or in
+    vain.
     """
     state = await ports.ledger.load_member_state(guild_id, member_id)
     overrides = await ports.ledger.load_overrides(guild_id, member_id, ports.now())
@@ -143,7 +144,7 @@ def _subscribed(
     plan: Plan,
     statuses: Collection[Status],
 ) -> Subscription | None:
-    """A subscription for this plan that has such a status; another one would be billed beside it."""
+    """A subscription to this plan with one of these statuses; buying again would bill the member twice."""
     found = (s for s in subscriptions if s.status in statuses)
     return next((s for s in found if plan.id in {p.id for p in paid_plans(s, plans)}), None)
 
@@ -151,8 +152,8 @@ def _subscribed(
 def _beside(
     subscriptions: tuple[Subscription, ...], plans: tuple[Plan, ...], plan: Plan
 ) -> tuple[Subscription, Plan] | tuple[None, None]:
-    """A subscription that runs for another plan with every role of this one. The member is to know of it
-    before they pay, and may mean it all the same: to change from monthly to yearly."""
+    """A running subscription to another plan that has every role of this one. The member should know about
+    it before paying, but may want both for a while, for example to change from monthly to yearly."""
     for subscription in subscriptions:
         if subscription.status not in NOT_RUNNING:
             for other in paid_plans(subscription, plans):
@@ -162,8 +163,8 @@ def _beside(
 
 
 async def _is_first_time(ports: Ports, member_id: int, state: MemberState, plan: Plan) -> bool:
-    """Whether they may have the plan's free days: they never had it, and no free days for any plan that gives
-    one of its roles, at whichever provider."""
+    """True if the member may have the plan's free days: they never had the plan, nor free days for any
+    plan with one of its roles, at any provider."""
     had = {*await ports.ledger.load_free_days(plan.guild_id, member_id)}
     for subscription in state.subscriptions:
         was_for = await _was_for(ports, subscription, state.plans)
@@ -175,7 +176,7 @@ async def _is_first_time(ports: Ports, member_id: int, state: MemberState, plan:
 
 
 async def _was_for(ports: Ports, subscription: Subscription, plans: tuple[Plan, ...]) -> list[Plan]:
-    """The plans that it is for, and the one that it began as: it may have been switched away from that."""
+    """The plans that the subscription pays for, and the plan that it was originally bought as."""
     begun = await ports.ledger.load_checkout(subscription.checkout_id or "")
     first = [p for p in plans if begun is not None and p.id == begun.plan_id]
     return [*plans_of(subscription, plans), *first]
@@ -184,7 +185,8 @@ async def _was_for(ports: Ports, subscription: Subscription, plans: tuple[Plan, 
 def _paid_until(
     subscriptions: tuple[Subscription, ...], plans: tuple[Plan, ...], plan: Plan, ports: Ports
 ) -> int | None:
-    """Until when the plan is paid by what ended at a provider that keeps no period; None where it is not."""
+    """Until when an ended subscription at a provider that keeps no period still pays for the plan; None if
+    there is none."""
     rights = (
         decide_right(s, ports.now(), ports.grace)
         for s in subscriptions
@@ -204,14 +206,15 @@ def _way(ports: Ports, plan: Plan, price: Price, starts: int | None, *, first_ti
     if starts is not None and provider.keeps_period and starts < ports.now() + WORTH_WAITING:
         starts = None
     if starts is not None:
-        trial = 0  # the provider knows one moment of the first payment
+        trial = 0  # the provider supports only one date for the first payment
     due, then = decide_sale(price, trial, starts)
     return Way(provider.name, provider.title, price, trial, None, "", starts, due, then)
 
 
 async def _with_page(ports: Ports, member_id: int, plan: Plan, way: Way, names: Names) -> Way:
     try:
-        async with ports.turns.lock((member_id, plan.id, way.provider)):  # asked twice at once: one page
+        # two requests at the same time get the same page
+        async with ports.turns.lock((member_id, plan.id, way.provider)):
             url = await _page(ports, ports.providers[way.provider], member_id, plan, way, names)
             return replace(way, url=url)
     except ProviderError as error:
@@ -220,10 +223,10 @@ async def _with_page(ports: Ports, member_id: int, plan: Plan, way: Way, names: 
 
 
 async def _page(ports: Ports, provider: Provider, member_id: int, plan: Plan, way: Way, names: Names) -> str:
-    """A page to pay on: the one made earlier while it is still good, else a new one.
+    """The address of a payment page: an earlier one while it is valid, otherwise a new one.
 
-    The checkout is kept before the provider hears of it: whatever comes of the call, a payment finds
-    its member.
+    The checkout is recorded before the provider is called, so that a payment finds its member even if the
+    call's answer is lost.
     """
     now = ports.now()
     purpose = (
@@ -262,7 +265,8 @@ async def _page(ports: Ports, provider: Provider, member_id: int, plan: Plan, wa
 
 
 async def _open_page(ports: Ports, purpose: Hashable, at: int) -> str | None:
-    """One that was made for the same, is good until then, and was not paid on."""
+    """An earlier page for the same purpose that is valid until then and was not paid on; None if there is
+    none."""
     found = ports.pages.find(purpose, at)
     if found is None:
         return None
@@ -272,12 +276,14 @@ async def _open_page(ports: Ports, purpose: Hashable, at: int) -> str | None:
 
 
 async def _customer(ports: Ports, provider: Provider, guild_id: int, member_id: int) -> str | None:
-    """The customer that this member pays this server as, so that one portal shows all of it.
+    """The provider's customer with which this member pays this server, so that one portal shows all of it;
+    None: create a new one.
 
-    Never one that pays another server: a portal lets its customer switch between the prices of the server
-    it was opened from, and what is paid elsewhere is not that server's to sell cheaper. Nor one whose payer
-    may be somebody else: a friend may have paid on the member's page, and the next one would offer their
-    cards. Whoever managed or cancelled a subscription in Discord has had its customer in hand.
+    A customer who also pays another server is never used: the portal lets a customer switch between the
+    prices of the server from which it was opened, and that server must not sell what another one sells.
+    Neither is a customer that may be somebody else: a friend may have paid on the member's page, and the next
+    page would offer their cards. A member who managed or cancelled a subscription in Discord counts as its
+    customer.
     """
     here = (provider.name, provider.account)
     own = [s for s in await ports.ledger.load_subscriptions_of(member_id) if s.is_payers]

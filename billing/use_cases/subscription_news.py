@@ -1,4 +1,4 @@
-"""What its member hears about a subscription when a look at the provider shows that something happened."""
+"""Notices to a member about changes of their subscription, found by comparing the record with a snapshot."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ async def milestones(
     started: bool,
     blocked: bool,
 ) -> tuple[Notice, ...]:
-    """The notices to its member. `started`: it began, as nobody had known before. `blocked`: an admin has
-    revoked it, and they were told what that ends; its renewal is stopped again."""
+    """The notices to the member. `started`: the subscription is new. `blocked`: an admin has revoked it
+    and the member was told what that ends; its renewal is stopped again."""
     binding, now = snapshot.binding, ports.now()
     assert binding is not None
     plan = plan_names(snapshot, plans)
@@ -66,25 +66,27 @@ async def milestones(
 
 
 def _notice(body: NoticeBody, snapshot: Subscription, binding: Binding, moment: int, now: int) -> Notice:
-    """`moment` tells it from the same thing at another time. A reminder is told at that moment."""
+    """The notice with its key; `moment` distinguishes it from the same notice at another time. A reminder
+    is sent at that moment."""
     at = moment if isinstance(body, GraceReminder) else now
     return Notice(f"{body.kind}:{snapshot.key}:{moment}", binding.guild_id, binding.member_id, body, at)
 
 
 def plan_names(subscription: Subscription, plans: Sequence[Plan]) -> str:
-    """The names of the plans that it pays for."""
+    """The names of the plans that the subscription pays for."""
     return ", ".join(plan.name for plan in paid_plans(subscription, plans))
 
 
 async def _failed(
     ports: Ports, provider: Provider, snapshot: Subscription, plan: str
 ) -> list[tuple[NoticeBody, int]]:
-    """That a payment failed, and reminders half-way through the grace and a day before its end."""
+    """A notice that a payment failed, and reminders halfway through the grace period and one day before
+    its end."""
     now, key = ports.now(), snapshot.key
     try:
         failure = await provider.fetch_failure(snapshot)
     except ProviderError:
-        failure = None  # it failed all the same; say what can be said
+        failure = None  # the payment failed all the same; report what is known
     failure = failure or Failure()
     owed = snapshot.unpaid_since or now
     right = decide_right(replace(snapshot, unpaid_since=owed), now, ports.grace)
@@ -99,13 +101,13 @@ async def _failed(
 
 
 def _waits(ports: Ports, snapshot: Subscription, plan: str) -> NoticeBody:
-    """Of the first payment, or of one that had failed otherwise."""
+    """A notice that the customer has to confirm a first payment, or one that had failed."""
     right = decide_right(snapshot, ports.now(), ports.grace)
     return PaymentWaits(plan, snapshot.key, right.until if right else None)
 
 
 def is_moot(reminder: GraceReminder, subscription: Subscription | None, now: int, grace: int) -> bool:
-    """Whether the payment is not owed any more, or the roles go at another time than was said."""
+    """True if the reminder is no longer needed: the payment was made, or the roles go at another time."""
     if subscription is None or subscription.status is not Status.PAST_DUE:
         return True
     right = decide_right(subscription, now, grace)
@@ -115,7 +117,7 @@ def is_moot(reminder: GraceReminder, subscription: Subscription | None, now: int
 async def _changed(
     ports: Ports, known: Subscription, snapshot: Subscription, plans: Sequence[Plan]
 ) -> list[NoticeBody]:
-    """Paid after all, switched, cancelled or resumed: what was done at the provider, or by its timetable."""
+    """Notices about changes made at the provider: paid after all, switched, cancelled or resumed."""
     if Status.PENDING in (known.status, snapshot.status) or known.status is Status.ENDED:
         return []
     key, plan, before = snapshot.key, plan_names(snapshot, plans), plan_names(known, plans)
@@ -136,7 +138,7 @@ async def _changed(
 
 
 def _stops_anew(known: Subscription, snapshot: Subscription) -> bool:
-    """Whether it was resumed, renewed and cancelled again since it was last looked at."""
+    """True if the subscription was resumed, renewed and cancelled again since the last look."""
     if known.ends_at is None or snapshot.ends_at is None or snapshot.period_start is None:
         return False
     return known.ends_at <= snapshot.period_start < snapshot.ends_at
@@ -147,14 +149,15 @@ def _prices(subscription: Subscription) -> set[str]:
 
 
 async def _is_ours(ports: Ports, snapshot: Subscription) -> bool:
-    """Whether the bot itself is about to change it at somebody's wish: they get their receipt then."""
+    """True if a pending request of the bot is about to change the subscription; its receipt tells the
+    member."""
     kinds = (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.CANCEL_NOW, IntentKind.RESUME)
     intents = await ports.ledger.load_intents_of(snapshot.key)
     return any(i.kind in kinds and i.state is IntentState.PENDING for i in intents)
 
 
 def _is_over(ports: Ports, known: Subscription, snapshot: Subscription, now: int) -> bool:
-    """Whether it has ended for somebody who had something by it, or still owed for it."""
+    """True if the subscription has ended and the member had access by it or still owed a payment."""
     had = decide_right(known, known_at(known, now), ports.grace) is not None or known.status in OWED
     return had and snapshot.status is Status.ENDED and _right_left(ports, known, snapshot, now) is None
 
@@ -162,13 +165,15 @@ def _is_over(ports: Ports, known: Subscription, snapshot: Subscription, now: int
 def _right_left(
     ports: Ports, known: Subscription, snapshot: Subscription, now: int
 ) -> SubscriptionAccess | None:
-    """What an ended subscription still gives: until the moment that its member was told, once they were."""
+    """The access that an ended subscription still gives: until the moment that the member was told, if
+    they were."""
     told = known.paid_through if known.status is Status.ENDED else None
     kept = snapshot if told is None else replace(snapshot, paid_through=told)
     return decide_right(kept, now, ports.grace)
 
 
 def known_at(known: Subscription, now: int) -> int:
-    """A moment at which what was recorded was still running: a scheduled end is no surprise later."""
+    """A moment at which the recorded subscription was still running, so that a scheduled end is no
+    surprise later."""
     end = known.paid_through if known.status is Status.ENDED else known.ends_at
     return min(now, end - 1) if end else now

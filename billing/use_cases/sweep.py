@@ -1,4 +1,4 @@
-"""Compare everything with the provider and with Discord, so that whatever was missed heals by itself."""
+"""Compares everything with the provider and with Discord, so that missed changes are repaired."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ from billing.use_cases.unowned_subscriptions import load_sellers, tell_nobodys
 
 log = logging.getLogger(__name__)
 
-# A checkout's own event may be lost; so long the provider is asked at every sweep which checkout it was.
+# A checkout's own event may be lost; for this many seconds each sweep asks the provider which checkout it
+# was.
 FINDS_ITS_PAYER = 3 * 86_400
-TOGETHER = 100  # subscriptions; as many as stand on a page of Stripe's
+TOGETHER = 100  # subscriptions; as many as fit on a page of Stripe's list
 LIVING_AT_ONCE = 5_000
 
 
 class Numbers:
-    """A set of whole numbers up from 1, a bit each: a million ids as a set of texts take 100 MB."""
+    """A compact set of positive integers, one bit each: a set of a million string ids takes 100 MB."""
 
     def __init__(self) -> None:
         self._bits = bytearray()
 
     def add(self, number: int) -> None:
-        """It may be in already."""
+        """Add a number, which may already be in the set."""
         byte, bit = divmod(number, 8)
         if byte >= len(self._bits):
             self._bits.extend(bytes(byte + 1024 - len(self._bits)))
@@ -47,10 +48,10 @@ class Numbers:
 
 
 async def sweep(ports: Ports) -> list[str]:
-    """One round over every provider and members' roles; the faults met, as sentences.
+    """Compare every provider and all members' roles once; returns the errors as sentences.
 
-    What a provider does not list stays as it is: an error or an empty list ends nobody's access. Where
-    nothing changed it costs the providers' lists and no call of Discord.
+    A subscription that a provider does not list stays as it is: an error or an empty list ends nobody's
+    access. If nothing changed, a sweep costs the providers' list calls and no call to Discord.
     """
     faults = []
     for provider in ports.providers.values():
@@ -65,7 +66,7 @@ async def sweep(ports: Ports) -> list[str]:
 
 
 async def _try_at(ports: Ports, provider: Provider) -> str:
-    """Why it failed; empty where it came through."""
+    """Sweep one provider; returns why it failed, empty if it succeeded."""
     try:
         await _sweep_at(ports, provider)
     except LedgerError:
@@ -79,8 +80,8 @@ async def _try_at(ports: Ports, provider: Provider) -> str:
 
 
 async def _note(ports: Ports, provider: Provider, why: str) -> None:
-    """How it stands, for /readyz and /metrics; where it has failed for long, whoever runs the bot is told,
-    once."""
+    """Record the result for /readyz and /metrics. If sweeps have failed for long, tell whoever runs the
+    bot once."""
     before, now = await load_sweep(ports.ledger, provider), ports.now()
     state = SweepState(good_at=now)
     if why:
@@ -94,8 +95,8 @@ async def _note(ports: Ports, provider: Provider, why: str) -> None:
 
 
 async def _sweep_at(ports: Ports, provider: Provider) -> None:
-    """Where an older ledger holds subscriptions, the disputes come first: who has asked back a payment since
-    must not have the roles until that is heard of."""
+    """Sweep one provider. If a restored ledger has subscriptions on hold, disputes come first: a member
+    who has disputed a payment since the backup must not get the roles back before the dispute is known."""
     home = (provider.name, provider.account)
     if not await ports.ledger.load_unswept(*home):
         await sweep_provider(ports, provider)
@@ -115,10 +116,11 @@ async def _sweep_at(ports: Ports, provider: Provider) -> None:
 
 
 async def sweep_provider(ports: Ports, provider: Provider, *, unasked: bool = False) -> None:
-    """Look at every subscription of the provider that is ours or pays for a plan sold here.
+    """Check every subscription of the provider that is ours or pays for a plan sold here.
 
-    A list is old by the time it is read to its end: what differs from it is fetched anew, and only what is
-    not known at all is recorded from it. `unasked`: what it shows unchanged is held no longer.
+    A list is outdated by the time it is read to its end, so subscriptions that differ from it are fetched
+    again; only unknown ones are recorded from the list itself. `unasked`: subscriptions that it shows
+    unchanged are no longer on hold.
     """
     begun, where = ports.now(), f"{provider.name}:{provider.account}"
     sold = await ports.ledger.load_plans(None, removed=True)
@@ -140,8 +142,9 @@ async def sweep_provider(ports: Ports, provider: Provider, *, unasked: bool = Fa
 
 
 async def _find_paid(ports: Ports, provider: Provider, name: str) -> list[str] | None:
-    """Ids that the ledger lacks of subscriptions paid since the last whole round; in a new ledger, as far
-    back as the provider tells. None where it does not: they are found by their next notification."""
+    """Ids of unknown subscriptions that were paid since the last full sweep; in a new ledger, as far back
+    as the provider reports. None if it does not report payments; then their next notification reveals
+    them."""
     since = int(await ports.ledger.load_value(name) or 0)
     try:
         found = [one async for one in provider.list_paid(since)]
@@ -153,7 +156,7 @@ async def _find_paid(ports: Ports, provider: Provider, name: str) -> list[str] |
 
 
 async def _together(listing: AsyncIterator[Subscription]) -> AsyncIterator[list[Subscription]]:
-    """Also what was listed before a fault."""
+    """Groups of listed subscriptions, including those listed before an error."""
     held: list[Subscription] = []
     try:
         async for subscription in listing:
@@ -178,8 +181,8 @@ async def _compare(
     *,
     unasked: bool,
 ) -> list[SubscriptionKey]:
-    """Those that are as they are recorded. A list does not tell whether what an older ledger shows as owed is
-    the same debt."""
+    """The keys of subscriptions that are unchanged. An overdue one in a restored ledger never counts as
+    unchanged, because a list does not show whether it is the same debt."""
     found = await ports.ledger.load_known(provider.name, provider.account, [one.key.id for one in listed])
     known = {one.subscription.key: one for one in found}
     differ, new = [], []
@@ -190,7 +193,7 @@ async def _compare(
             if owes or await _needs_look(ports, provider, known[one.key], one):
                 differ.append(one.key)
         elif one.customer_id and (one.checkout_id or plans_of(one, sold) or is_proven(ports, one)):
-            await _record_new(ports, provider, one)  # without a customer, nobody has agreed on it
+            await _record_new(ports, provider, one)  # without a customer, nobody has agreed to it
             new.append(one.key.id)
     for recorded in await ports.ledger.load_known(provider.name, provider.account, new) if new else ():
         seen.add(recorded.number)
@@ -200,7 +203,8 @@ async def _compare(
 
 
 async def _look_for_missing(ports: Ports, provider: Provider, seen: Numbers) -> None:
-    """What was not in a list that was read to its end is asked for by its id; that alone ends nothing."""
+    """Queue recorded subscriptions that a complete list lacked, to be fetched by id; missing from the list
+    alone ends nothing."""
     after: int | None = 0
     while after is not None:
         living = await ports.ledger.load_living(provider.name, provider.account, after, LIVING_AT_ONCE)
@@ -211,8 +215,8 @@ async def _look_for_missing(ports: Ports, provider: Provider, seen: Numbers) -> 
 
 
 async def sweep_disputes(ports: Ports, provider: Provider) -> None:
-    """Look at every dispute that stands elsewhere than the ledger holds. One that cannot be looked at keeps
-    no other from it; a provider that does not answer is asked no further."""
+    """Fetch every dispute whose state differs from the ledger. Skip disputes that cannot be fetched; stop
+    if the provider does not answer."""
     async for dispute_id, state in provider.list_disputes():
         known = await ports.ledger.load_dispute(provider.name, provider.account, dispute_id)
         came_to_nothing = state is DisputeState.NONE and known is not DisputeState.OPEN
@@ -227,7 +231,8 @@ async def sweep_disputes(ports: Ports, provider: Provider) -> None:
 
 
 async def _load_to_look_up(ports: Ports, provider: Provider, name: str) -> list[str]:
-    """Also the pages on which somebody may have agreed since the last whole round, or shortly before."""
+    """Ids to look up, including pages on which somebody may have agreed since the last full sweep or
+    shortly before."""
     last = int(await ports.ledger.load_value(name) or 0)
     return await ports.ledger.load_to_look_up(provider.name, provider.account, last - FINDS_ITS_PAYER)
 
@@ -244,7 +249,8 @@ async def _record_new(ports: Ports, provider: Provider, listed: Subscription) ->
 async def _needs_look(
     ports: Ports, provider: Provider, known: RecordedSubscription, listed: Subscription
 ) -> bool:
-    """It changed; or its payer may be found, or written to it, by now; or it should have been stopped."""
+    """True if the subscription changed, its owner may now be found or written to the provider, or its
+    renewal should have been stopped."""
     ours = known.subscription
     if _facts(ours) != _facts(listed):
         return True
@@ -257,6 +263,6 @@ async def _needs_look(
 
 
 def _facts(sub: Subscription) -> tuple[object, ...]:
-    """What the provider alone decides; the ledger adds to the rest what it saw before."""
+    """The facts that only the provider decides; the ledger completes the others with what it saw before."""
     times = (sub.period_start, sub.period_end, sub.ends_at, sub.ended_at, sub.trial_end, sub.paid_through)
     return (sub.customer_id, sub.status, sub.provider_status, sub.items, sub.terms, *times)

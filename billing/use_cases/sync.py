@@ -1,7 +1,7 @@
-"""Provider -> ledger: an event is a doorbell, the provider's object is the truth.
+"""Updates the ledger from the provider. An event only says where to look; the fetched object is the truth.
 
-`locate_event` turns a stored event into subscriptions to look at; `sync_subscription` looks at one and
-records what it found, with everything that follows from it, in one transaction.
+`locate_event` finds the subscriptions that an event is about; `sync_subscription` fetches one and records it,
+with everything that follows, in one transaction.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ from billing.use_cases.subscription_news import milestones, plan_names
 from billing.use_cases.unparsable_subscription import give_up_unparsable
 from billing.work_outcome import WorkOutcome, ids_of, put_off
 
-# The same time as UNKNOWN_TRIES take.
+# As long as UNKNOWN_TRIES take.
 UNKNOWN_SECONDS = 120
 REFUSED_REST = 86_400
 
 
 def names_subscription(event: Event) -> bool:
-    """Whether nobody need be asked which subscription it is about."""
+    """True if the event itself names its subscription."""
     return event.subject is not None and event.subject.kind == "subscription"
 
 
 async def locate_events(ports: Ports, events: Sequence[Event]) -> WorkOutcome:
-    """Each as if it were alone; the first fault is raised once all are through."""
+    """Locate each event independently; raise the first error once all are done."""
     done = await asyncio.gather(*(locate_event(ports, event) for event in events), return_exceptions=True)
     said = WorkOutcome(f"{len(events)} located")
     for one in done:
@@ -69,8 +69,8 @@ async def locate_events(ports: Ports, events: Sequence[Event]) -> WorkOutcome:
 
 
 async def locate_event(ports: Ports, event: Event) -> WorkOutcome | None:
-    """Mark the subscriptions that an event is about; a failure keeps the event for another try, and only then
-    there is something to say of it."""
+    """Queue the subscriptions that an event is about. A failure postpones the event; only then is there an
+    outcome to log."""
     try:
         keys = await _located(ports, event)
         if keys and is_refund(event):
@@ -103,7 +103,7 @@ async def _located(ports: Ports, event: Event) -> list[SubscriptionKey]:
             ids = []
         case "dispute":
             await record_dispute(ports, provider, event.subject.id, f"event {event.id}")
-            ids = []  # it was looked at with the dispute
+            ids = []  # it was fetched together with the dispute
         case _:
             ids = await provider.locate(event.subject)
     keys = [SubscriptionKey(event.provider, event.account, i) for i in ids]
@@ -115,13 +115,13 @@ async def _located(ports: Ports, event: Event) -> list[SubscriptionKey]:
 
 
 async def record_dispute(ports: Ports, provider: Provider, dispute_id: str, evidence: str) -> None:
-    """Look at one dispute and at its subscription, and record where they stand."""
+    """Fetch one dispute and its subscription, and record both."""
     where = (provider.name, provider.account)
     async with ports.turns.lock(("dispute", *where, dispute_id)):
         subscription_id, state = await provider.fetch_dispute(dispute_id)
         before = await ports.ledger.load_dispute(*where, dispute_id)
         if state is DisputeState.NONE and before is not None:
-            state = DisputeState.WON if before is DisputeState.OPEN else before  # it came to nothing
+            state = DisputeState.WON if before is DisputeState.OPEN else before  # the dispute came to nothing
         key = None if subscription_id is None else SubscriptionKey(*where, subscription_id)
         if state is not DisputeState.NONE:
             await _record_disputed(ports, provider, Dispute(*where, dispute_id, key, state), evidence)
@@ -145,8 +145,8 @@ async def _record_disputed(ports: Ports, provider: Provider, dispute: Dispute, e
 
 
 async def _disputed(ports: Ports, synced: SyncResult, dispute_id: str) -> SyncResult:
-    """With what follows from a dispute: the admins and the member hear of it, and a lost one ends the
-    billing."""
+    """Add the consequences of a dispute: notices to the admins and the member, and the end of the billing
+    if it was lost."""
     snapshot = synced.snapshot
     if snapshot is None or snapshot.binding is None:
         return synced
@@ -165,13 +165,13 @@ async def _disputed(ports: Ports, synced: SyncResult, dispute_id: str) -> SyncRe
 
 
 def _stop_lost(key: SubscriptionKey, dispute_id: str, now: int) -> Intent:
-    """Nobody is billed on for what gives no access."""
+    """An intent to stop billing for a subscription that no longer gives access."""
     reason = f"dispute {dispute_id} was lost"
     return Intent(f"lost-{dispute_id}", IntentKind.CANCEL_NOW, key, RULE, reason, now, next_attempt_at=now)
 
 
 async def sync_subscription(ports: Ports, stale: StaleSubscription) -> WorkOutcome:
-    """Fetch one subscription and record it; a failure keeps the mark for another try and changes nothing."""
+    """Fetch one subscription and record it. A failure postpones it and changes nothing."""
     async with ports.turns.lock(stale.key):
         try:
             provider = ports.provider_of(stale.key)
@@ -195,7 +195,7 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> WorkOutco
 
 
 async def _close_others(ports: Ports, synced: SyncResult) -> None:
-    """Once somebody has paid on a page of theirs."""
+    """Close the payer's other payment pages if the subscription has just started."""
     if synced.snapshot is not None and any(isinstance(notice.body, Started) for notice in synced.notices):
         await expire_other_checkouts(ports, synced.snapshot)
 
@@ -209,9 +209,11 @@ async def _gives_up(ports: Ports, stale: StaleSubscription, error: ProviderError
 async def record_snapshot(
     ports: Ports, provider: Provider, snapshot: Subscription, who: str, why: str, evidence: str
 ) -> bool:
-    """Record a snapshot that was fetched for another reason than an event; True when it changed anything.
+    """Record a snapshot that was fetched for a reason other than an event; returns True if it changed
+    anything.
 
-    The caller holds the subscription's turn."""
+    The caller holds the subscription's lock.
+    """
     synced = await _conclude(ports, provider, snapshot, who, why, evidence)
     changed = await ports.ledger.record_synced(synced)
     await _close_others(ports, synced)
@@ -257,7 +259,7 @@ async def _conclude(
 
 
 def _begins(ports: Ports, known: Subscription | None, snapshot: Subscription) -> bool:
-    """Whether it gives a right, and was not known to be this member's and running before."""
+    """True if the subscription gives access and was not known as this member's active one before."""
     new = known is None or known.binding is None or known.status is Status.PENDING
     return new and decide_right(snapshot, ports.now(), ports.grace) is not None
 
@@ -289,7 +291,7 @@ def _unmapped(
 
 
 async def _stop_blocked(ports: Ports, snapshot: Subscription, block: Override) -> tuple[Intent, ...]:
-    """A member whom an admin has shut out is not to be billed, whatever was resumed at the provider."""
+    """Stop the renewal of a revoked subscription, even if it was resumed at the provider."""
     if not snapshot.renews:
         return ()
     now = ports.now()
@@ -309,7 +311,7 @@ async def _stop_blocked(ports: Ports, snapshot: Subscription, block: Override) -
 
 
 def _still_stops(intent: Intent, now: int) -> bool:
-    """Under way, or refused so lately that the same answer would come."""
+    """True if the cancellation is pending, or was refused so recently that the answer would be the same."""
     if intent.kind not in (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.CANCEL_NOW):
         return False
     rests = intent.state is IntentState.FAILED and intent.next_attempt_at + REFUSED_REST > now

@@ -1,5 +1,5 @@
-"""Running subscriptions on prices that are sold here and that belong to no member: from before Dues, made by
-hand, or bought in a way that does not show by whom."""
+"""Running subscriptions on the prices of a server that belong to no known member: from before Dues,
+created by hand, or bought in a way that does not show the buyer."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ log = logging.getLogger(__name__)
 
 
 async def load_nobodys(ledger: Ledger, provider: Provider, guild_id: int) -> list[Subscription]:
-    """Those on this server's prices, also of plans that are no longer on sale."""
+    """Subscriptions without owner on this server's prices, including plans no longer on sale."""
     plans = await ledger.load_plans(guild_id, removed=True)
     unbound = await ledger.load_unbound(provider.name, provider.account)
     return [s for s in unbound if s.status is not Status.PENDING and plans_of(s, plans)]
 
 
 async def load_sellers(ledger: Ledger, name: str, account: str) -> list[int]:
-    """The servers that sell, or sold, anything at this account. Where there are several, only the
-    application's owner or team decides whose a subscription is, and reads how many are nobody's."""
+    """The servers that sell or sold something at this account. If there are several, only the
+    application's owner or team may assign subscriptions and see how many have no owner."""
     plans = await ledger.load_plans(None, removed=True)
     here = (name, account)
     return sorted(
@@ -40,7 +40,8 @@ async def load_sellers(ledger: Ledger, name: str, account: str) -> list[int]:
 async def find_nobodys(
     ledger: Ledger, providers: Iterable[Provider], guild_id: int, *, owner: bool
 ) -> list[Finding]:
-    """How many there are at each provider, for who may know. `owner`: the application's owner asks."""
+    """Findings with the number of such subscriptions at each provider, for those who may know. `owner`:
+    the application's owner asks."""
     found = []
     for provider in providers:
         sellers = await load_sellers(ledger, provider.name, provider.account)
@@ -52,7 +53,7 @@ async def find_nobodys(
 
 
 async def tell_nobodys(ports: Ports, provider: Provider) -> None:
-    """One notice for each server and account: to its admins, or to the application's owner and team where
+    """Send one notice per server and account: to its admins, or to the application's owner and team if
     servers share the account."""
     sellers = await load_sellers(ports.ledger, provider.name, provider.account)
     for guild_id in filter(ports.roles.is_in, sellers):

@@ -1,4 +1,4 @@
-"""Members who hold a sold role that nobody pays for, and that the bot did not give."""
+"""Finds members who hold a sold role that nobody pays for and that the bot did not give."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from billing.rules.roles import roles_of
 
 
 async def unaccounted(ports: Ports, guild_id: int, member_id: int, sold: Set[int]) -> Set[int]:
-    """Those of the `sold` roles that a member has, for which there is neither a right nor a note that the bot
-    gave them, and so nothing that would ever take them."""
+    """Those of the `sold` roles of a member for which they have no right and which the bot did not give,
+    so that nothing would ever take them."""
     state = await ports.ledger.load_member_state(guild_id, member_id)
     rights = decide(state.subscriptions, state.overrides, state.plans, ports.now(), ports.grace)
     owed = (roles_of(rights, state.plans, held=held) for held in (True, False))

@@ -1,4 +1,4 @@
-"""A subscription that the provider has, and whose answer lacks what the mapping needs."""
+"""Handles subscriptions for which the provider's answer lacks data that the mapping needs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ UNREADABLE_TRIES = 8
 
 
 async def give_up_unparsable(ports: Ports, stale: StaleSubscription, error: ProviderMisread) -> bool:
-    """Whether it is let go of: after some tries, where it is nobody's here and not sold here, as far as the
-    ledger and its checkout tell. One that is a member's is told to the admins, and stays."""
+    """True when retrying should stop: after some attempts, if the ledger and its checkout show that the
+    subscription has no owner and is not sold here. If it belongs to a member, the admins are told and
+    retrying goes on."""
     if stale.attempts < UNREADABLE_TRIES:
         return False
     try:
         owner = await _fetch_owner(ports, stale.key)
     except ProviderError:
-        return False  # not known: asked again with the next try
+        return False  # not known; the next attempt asks again
     if owner is not None:
         await ports.ledger.record_notice(_told(stale.key, owner, ports.now()))
         return False
@@ -34,7 +35,7 @@ async def give_up_unparsable(ports: Ports, stale: StaleSubscription, error: Prov
 
 
 async def _fetch_owner(ports: Ports, key: SubscriptionKey) -> Binding | None:
-    """Whose it is, or would be once it could be read."""
+    """The owner of the subscription, or who would own it once it can be parsed; None if there is none."""
     known = await ports.ledger.load_subscription(key)
     if known is not None:
         return known.binding

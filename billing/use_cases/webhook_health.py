@@ -1,4 +1,5 @@
-"""Do true notifications arrive? A refusal is no fault; the provider's own word makes it one."""
+"""Checks whether genuine notifications arrive. A refusal alone is no fault; only the provider's own list
+of events can confirm one."""
 
 from __future__ import annotations
 
@@ -19,11 +20,11 @@ from billing.webhook_arrivals import MINUTE, Arrival
 log = logging.getLogger(__name__)
 
 TOGETHER = 100
-MOST = 1_000  # events that one look goes through; of those that never arrived the first will do
+MOST = 1_000  # events read in one check; the first missing ones suffice
 
 
 async def watch_arrivals(ports: Ports) -> None:
-    """Until it is cancelled."""
+    """Check the arrivals of every provider whenever needed; runs until cancelled."""
     for provider in ports.providers.values():
         await _recall(ports, provider)
     while True:
@@ -54,7 +55,7 @@ async def _rest(ports: Ports, seconds: float) -> None:
 
 
 async def look_at_arrivals(ports: Ports, provider: Provider) -> float:
-    """Ask the provider where that is due; in how many seconds the next look is."""
+    """Ask the provider if a question is due; returns the seconds until the next check."""
     arrival, now = ports.arrivals.of(provider.name), ports.clock.now()
     if arrival.lost_since is None and now >= arrival.told_at():
         _declare(ports, provider, arrival)
@@ -63,7 +64,7 @@ async def look_at_arrivals(ports: Ports, provider: Provider) -> float:
     await _keep(ports, provider, arrival)
     if arrival.lost_since is not None:
         told = await _tell(ports, provider, arrival.lost_since, refused=arrival.lost_refused)
-        return math.inf if told else MINUTE  # until a true notification arrives
+        return math.inf if told else MINUTE  # until a genuine notification arrives
     return min(arrival.told_at(), arrival.asks_at()) - ports.clock.now()
 
 
@@ -108,7 +109,7 @@ async def _grouped(listed: AsyncIterator[Event]) -> AsyncIterator[list[Event]]:
 
 
 def _declare(ports: Ports, provider: Provider, arrival: Arrival) -> None:
-    """A fault begins."""
+    """Record that a fault begins."""
     arrival.lost_since, arrival.lost_refused = ports.now(), arrival.refused > 0
     what = (
         "The bot refuses true notifications of %s"
@@ -119,14 +120,15 @@ def _declare(ports: Ports, provider: Provider, arrival: Arrival) -> None:
 
 
 async def _tell(ports: Ports, provider: Provider, since: int, *, refused: bool) -> bool:
-    """A fault that comes and goes is told once a day; False where it is to be told later."""
+    """Report the fault, at most once a day if it comes and goes; False if it must be reported later."""
     sellers = await load_sellers(ports.ledger, provider.name, provider.account)
     name = f"unheard:{provider.name}:{provider.account}:{since // 86_400}"
     return await tell_operators(ports, name, Unheard(provider.name, refused=refused), sellers)
 
 
 async def _recall(ports: Ports, provider: Provider) -> None:
-    """What an earlier process left, unless the set-up changed since or a notification has arrived."""
+    """Restore the state that an earlier process stored, unless the setup has changed since or a
+    notification has arrived."""
     kept, arrival = await _load_kept(ports.ledger, provider), ports.arrivals.of(provider.name)
     if kept is not None and arrival.accepted_at < arrival.since:
         arrival.before = (float(kept[0]), float(kept[1]))
@@ -134,13 +136,13 @@ async def _recall(ports: Ports, provider: Provider) -> None:
 
 
 async def _load_kept(ledger: Values, provider: Provider) -> list[int] | None:
-    """As `_keep` left it; None where nothing was, or for another set-up."""
+    """The values that `_keep` stored; None if there are none or they belong to another setup."""
     kept = (await ledger.load_value(_name(provider)) or "").split()
     return [*map(int, kept[1:])] if len(kept) == 5 and kept[0] == provider.webhook_print else None
 
 
 async def find_kept(ledger: Values, provider: Provider) -> list[Finding]:
-    """The fault that the ledger shows while no bot runs, with when it began."""
+    """The fault that the ledger shows while no bot runs, with its start."""
     kept = await _load_kept(ledger, provider)
     if kept is None or not kept[2]:
         return []
@@ -150,8 +152,8 @@ async def find_kept(ledger: Values, provider: Provider) -> list[Finding]:
 
 
 async def _keep(ports: Ports, provider: Provider, arrival: Arrival) -> None:
-    """For the next process: when this one listened and missed something, and since when nothing arrives. A
-    refusal alone leaves nothing behind."""
+    """Store the state for the next process: when this one listened and missed something, and since when
+    nothing arrives. A refusal alone stores nothing."""
     doubt = arrival.lost_since is not None or arrival.young or arrival.sold is not None
     listened = (math.ceil(arrival.counts_from), ports.now()) if arrival.since < math.inf else (0, 0)
     lost = (arrival.lost_since or 0, int(arrival.lost_refused))
@@ -166,7 +168,8 @@ def _name(provider: Provider) -> str:
 
 
 def finding_of(provider: Provider, arrival: Arrival) -> Finding | None:
-    """For /doctor: that true notifications do not arrive; or how many were refused, which proves nothing."""
+    """The finding for /doctor: genuine notifications do not arrive, or how many requests were refused,
+    which proves nothing."""
     if arrival.lost_since is not None:
         return provider.unheard(refused=arrival.lost_refused)
     if not arrival.refused:
