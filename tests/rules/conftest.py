@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.rules.world import World, open_world
+from tests.rules.harness import RulesHarness, open_harness
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with open_world(tmp_path / "ledger.db") as made:
+async def world(tmp_path: Path) -> AsyncIterator[RulesHarness]:
+    async with open_harness(tmp_path / "ledger.db") as made:
         yield made

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from billing.model import Status
 from tests.rules.builders import MONTH
-from tests.rules.worker_harness import Bench, quiet, run, until
-from tests.rules.world import START
+from tests.rules.harness import START, RulesHarness, run_worker, until
 
 FAST = 100  # of its seconds pass in one of ours
 
@@ -32,47 +31,47 @@ class SteppingClock:
         await asyncio.sleep(seconds / FAST)
 
 
-def at(bench: Bench, clock: SteppingClock) -> None:
-    """Let everything in the bench go by this clock."""
-    object.__setattr__(bench.ports, "clock", clock)
-    bench.clock = bench.provider.clock = clock  # type: ignore[assignment]  # it is turned by itself
+def at(harness: RulesHarness, clock: SteppingClock) -> None:
+    """Let everything in the harness go by this clock."""
+    object.__setattr__(harness.ports, "clock", clock)
+    harness.clock = harness.provider.clock = clock  # type: ignore[assignment]  # it is turned by itself
 
 
 async def test_what_falls_due_while_the_machine_sleeps_is_done_half_a_minute_after_it_wakes(
     tmp_path: Path,
 ) -> None:
     clock = SteppingClock()
-    async with run(tmp_path / "ledger.db", interval=10 * MONTH, start=False) as bench:
-        at(bench, clock)
-        await bench.sell()
-        await bench.offer("sub_1", Status.ACTIVE, ends_at=START + MONTH)
-        await bench.ring("sub_1")
-        bench.worker.start()
-        await until(lambda: bench.holders() == 1)
-        await quiet(bench)
-        bench.provider.subscriptions["sub_1"] = await bench.offer("sub_1", Status.ENDED)
+    async with run_worker(tmp_path / "ledger.db", interval=10 * MONTH, start=False) as harness:
+        at(harness, clock)
+        await harness.add_plan()
+        await harness.offer("sub_1", Status.ACTIVE, ends_at=START + MONTH)
+        await harness.ring("subscription", "sub_1")
+        harness.worker.start()
+        await until(lambda: harness.holders() == 1)
+        await harness.quiet()
+        harness.provider.subscriptions["sub_1"] = await harness.offer("sub_1", Status.ENDED)
         clock.steps = woke = MONTH + 1  # it slept
-        await until(lambda: bench.holders() == 0)
+        await until(lambda: harness.holders() == 0)
         assert clock.at < START + woke + 300
 
 
 async def test_a_sweep_is_not_late_by_the_time_that_the_machine_slept(tmp_path: Path) -> None:
     clock = SteppingClock()
-    async with run(tmp_path / "ledger.db", interval=MONTH, start=False) as bench:
-        at(bench, clock)
-        bench.worker.start()
-        await until(lambda: bench.retries == 2)
+    async with run_worker(tmp_path / "ledger.db", interval=MONTH, start=False) as harness:
+        at(harness, clock)
+        harness.worker.start()
+        await until(lambda: harness.retries == 2)
         clock.steps = MONTH
-        await until(lambda: bench.retries == 3)
+        await until(lambda: harness.retries == 3)
         assert clock.at < START + MONTH + 300
 
 
 async def test_a_clock_that_is_set_back_puts_off_no_sweep(tmp_path: Path) -> None:
     clock = SteppingClock()
-    async with run(tmp_path / "ledger.db", interval=3_600, start=False) as bench:
-        at(bench, clock)
-        bench.worker.start()
-        await until(lambda: bench.retries == 2)
+    async with run_worker(tmp_path / "ledger.db", interval=3_600, start=False) as harness:
+        at(harness, clock)
+        harness.worker.start()
+        await until(lambda: harness.retries == 2)
         clock.steps = -MONTH
-        await until(lambda: bench.retries == 3)
+        await until(lambda: harness.retries == 3)
         assert clock.at < START - MONTH + 300

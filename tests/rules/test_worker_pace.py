@@ -10,7 +10,7 @@ import pytest
 from billing.model import Subscription
 from billing.ports import Ports
 from tests.rules.builders import make_key
-from tests.rules.worker_harness import run
+from tests.rules.harness import run_worker
 
 
 async def test_each_piece_begins_in_a_turn_of_its_own(
@@ -22,21 +22,21 @@ async def test_each_piece_begins_in_a_turn_of_its_own(
         return []
 
     monkeypatch.setattr("billing.worker.runner.sweep", no_sweep)  # it fetches, too, at the start
-    async with run(tmp_path / "ledger.db") as bench:
+    async with run_worker(tmp_path / "ledger.db") as harness:
         turns, began = 0, []
-        fetch = bench.provider.fetch_subscription
+        fetch = harness.provider.fetch_subscription
 
         async def note(subscription_id: str) -> Subscription:
             began.append(turns)
             return await fetch(subscription_id)
 
         async def record() -> None:
-            await bench.ledger.record_stale([make_key(name) for name in names], "test", bench.ports.now())
+            await harness.ledger.record_stale([make_key(name) for name in names], "test", harness.now)
 
-        monkeypatch.setattr(bench.provider, "fetch_subscription", note)
+        monkeypatch.setattr(harness.provider, "fetch_subscription", note)
         names = [f"sub_{number}" for number in range(12)]
         for name in names:
-            await bench.offer(name)
+            await harness.offer(name)
         # The first may begin before who recorded them hears of it.
         recording = asyncio.create_task(record())
         while len(began) < len(names):

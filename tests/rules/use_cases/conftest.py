@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 
 @pytest.fixture
-async def paying(world: World) -> World:
+async def paying(world: RulesHarness) -> RulesHarness:
     """One member has paid for the one plan, and was told so."""
     await world.add_plan()
     await world.subscribe()

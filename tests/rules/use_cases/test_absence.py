@@ -9,10 +9,10 @@ import pytest
 from billing.model import Status
 from billing.use_cases.audit_members import audit_members
 from tests.rules.builders import DAY, GUILD, MEMBER, ROLE
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 
-async def leave(world: World, *, ended: bool = True) -> None:
+async def leave(world: RulesHarness, *, ended: bool = True) -> None:
     """Their subscription ends while they are away, and a look finds them gone."""
     world.roles.gone.add((GUILD, MEMBER))
     world.roles_of().clear()
@@ -23,14 +23,14 @@ async def leave(world: World, *, ended: bool = True) -> None:
     await sweep(world)
 
 
-async def sweep(world: World) -> None:
+async def sweep(world: RulesHarness) -> None:
     """Look at everybody without an event."""
     world.clock.advance(60)
     await audit_members(world.ports)
     await world.settle()
 
 
-async def test_a_role_that_another_bot_gave_back_goes_at_the_first_look(paying: World) -> None:
+async def test_a_role_that_another_bot_gave_back_goes_at_the_first_look(paying: RulesHarness) -> None:
     await leave(paying)
     await paying.pass_time(9 * DAY)
     paying.roles.gone.clear()
@@ -40,7 +40,7 @@ async def test_a_role_that_another_bot_gave_back_goes_at_the_first_look(paying: 
     assert paying.told("role_refused") == []
 
 
-async def test_one_given_back_while_it_is_paid_goes_when_that_ends(paying: World) -> None:
+async def test_one_given_back_while_it_is_paid_goes_when_that_ends(paying: RulesHarness) -> None:
     await leave(paying, ended=False)
     paying.roles.gone.clear()
     paying.roles_of().add(ROLE)
@@ -52,7 +52,7 @@ async def test_one_given_back_while_it_is_paid_goes_when_that_ends(paying: World
 
 @pytest.mark.parametrize("ended_first", [True, False])
 async def test_a_role_that_an_admin_gives_after_the_first_look_is_never_ours(
-    paying: World, ended_first: bool
+    paying: RulesHarness, ended_first: bool
 ) -> None:
     if ended_first:
         await leave(paying)
@@ -68,7 +68,7 @@ async def test_a_role_that_an_admin_gives_after_the_first_look_is_never_ours(
     assert paying.roles_of() == {ROLE}
 
 
-async def test_who_is_away_and_owed_nothing_costs_no_call_in_any_round(paying: World) -> None:
+async def test_who_is_away_and_owed_nothing_costs_no_call_in_any_round(paying: RulesHarness) -> None:
     await leave(paying)
     before = len(paying.roles.log)
     for _ in range(3):
@@ -76,7 +76,7 @@ async def test_who_is_away_and_owed_nothing_costs_no_call_in_any_round(paying: W
     assert len(paying.roles.log) == before
 
 
-async def test_who_left_and_came_back_between_two_looks_gets_what_is_paid(paying: World) -> None:
+async def test_who_left_and_came_back_between_two_looks_gets_what_is_paid(paying: RulesHarness) -> None:
     paying.roles_of().clear()
     await sweep(paying)
     assert paying.roles_of() == {ROLE}

@@ -19,10 +19,10 @@ from tests.rules.builders import (
     make_override,
     make_plan,
 )
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 
-async def checked(world: World) -> list[tuple[str, int]]:
+async def checked(world: RulesHarness) -> list[tuple[str, int]]:
     """What Discord was asked and told to do because of it."""
     world.clock.advance(60)
     before = len(world.roles.log)
@@ -31,12 +31,12 @@ async def checked(world: World) -> list[tuple[str, int]]:
     return world.roles.log[before:]
 
 
-async def test_who_is_as_they_should_be_costs_no_call(paying: World) -> None:
+async def test_who_is_as_they_should_be_costs_no_call(paying: RulesHarness) -> None:
     paying.roles_of().add(FOREIGN_ROLE)
     assert await checked(paying) == []
 
 
-async def test_a_role_that_was_there_before_us_costs_no_call_either(world: World) -> None:
+async def test_a_role_that_was_there_before_us_costs_no_call_either(world: RulesHarness) -> None:
     await world.add_plan()
     world.roles_of().add(ROLE)
     await world.subscribe()
@@ -45,13 +45,13 @@ async def test_a_role_that_was_there_before_us_costs_no_call_either(world: World
     assert ("give", ROLE) in await checked(world)
 
 
-async def test_a_role_that_somebody_took_is_given_back(paying: World) -> None:
+async def test_a_role_that_somebody_took_is_given_back(paying: RulesHarness) -> None:
     paying.roles_of().clear()
     assert ("give", ROLE) in await checked(paying)
     assert await checked(paying) == []
 
 
-async def test_whose_mark_was_lost_is_found_at_once(paying: World) -> None:
+async def test_whose_mark_was_lost_is_found_at_once(paying: RulesHarness) -> None:
     """By the rotation they would not come up: they were looked at in this very second."""
     await paying.ledger._writer.run(lambda db: db.execute("UPDATE subscriptions SET status = 'ended'"))
     await audit_members(paying.ports)
@@ -59,7 +59,7 @@ async def test_whose_mark_was_lost_is_found_at_once(paying: World) -> None:
     assert paying.roles.changes()[-1] == ("take", ROLE)
 
 
-async def test_who_left_is_found_gone_once(paying: World) -> None:
+async def test_who_left_is_found_gone_once(paying: RulesHarness) -> None:
     paying.roles.gone.add((GUILD, MEMBER))
     assert ("fetch", MEMBER) in await checked(paying)
     assert len(await paying.ledger.load_parked(GUILD)) == 1
@@ -69,7 +69,7 @@ async def test_who_left_is_found_gone_once(paying: World) -> None:
     assert ("give", ROLE) in await checked(paying)
 
 
-async def test_a_server_without_the_bot_is_found_out_once(paying: World) -> None:
+async def test_a_server_without_the_bot_is_found_out_once(paying: RulesHarness) -> None:
     paying.roles.faults |= {"look": GuildGone(), "fetch": GuildGone()}
     assert ("fetch", MEMBER) in await checked(paying)
     assert await checked(paying) == []
@@ -78,7 +78,7 @@ async def test_a_server_without_the_bot_is_found_out_once(paying: World) -> None
     assert await paying.ledger.load_parked(GUILD) == []
 
 
-async def crowd(world: World, size: int, guild_id: int = GUILD) -> None:
+async def crowd(world: RulesHarness, size: int, guild_id: int = GUILD) -> None:
     """Members with a role from us that none of them pays for."""
     await world.add_plan(replace(make_plan(), guild_id=guild_id))
     for number in range(1, size + 1):
@@ -87,7 +87,7 @@ async def crowd(world: World, size: int, guild_id: int = GUILD) -> None:
 
 
 async def test_without_the_gateway_so_many_are_asked_for_singly(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_module, "ASKED_SINGLY", 102)
     await crowd(world, 120)
@@ -96,7 +96,7 @@ async def test_without_the_gateway_so_many_are_asked_for_singly(
     assert len(await world.ledger.load_marked(world.now, 999)) == 102
 
 
-async def named_always(world: World, size: int) -> None:
+async def named_always(world: RulesHarness, size: int) -> None:
     """Members whom each round looks at although they are as they should be: an admin's word is on them."""
     plan = await world.add_plan()
     for number in range(1, size + 1):
@@ -109,7 +109,7 @@ async def named_always(world: World, size: int) -> None:
 
 
 async def test_who_is_named_in_every_round_keeps_nobody_behind_from_a_look(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert GUILD < OTHER_GUILD
     monkeypatch.setattr(audit_module, "LOOKED_AT", 10)
@@ -124,7 +124,7 @@ async def test_who_is_named_in_every_round_keeps_nobody_behind_from_a_look(
 
 
 async def test_nor_does_it_where_each_is_asked_for_singly(
-    paying: World, monkeypatch: pytest.MonkeyPatch
+    paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_module, "ASKED_SINGLY", 10)
     await crowd(paying, 12, OTHER_GUILD)
@@ -141,13 +141,13 @@ async def test_nor_does_it_where_each_is_asked_for_singly(
     assert {mark.member_id for mark in both if mark.guild_id == OTHER_GUILD} == set(range(1, 13))
 
 
-async def test_a_large_server_is_asked_for_a_hundred_at_a_time(world: World) -> None:
+async def test_a_large_server_is_asked_for_a_hundred_at_a_time(world: RulesHarness) -> None:
     await crowd(world, 251)
     await audit_members(world.ports)
     assert len(await world.ledger.load_marked(world.now, 999)) == 251
 
 
-async def test_a_server_s_outage_keeps_nobody_from_the_others(world: World) -> None:
+async def test_a_server_s_outage_keeps_nobody_from_the_others(world: RulesHarness) -> None:
     await crowd(world, 120)
     await crowd(world, 30, OTHER_GUILD)
     world.roles.faults[f"look {GUILD}"] = GuildOutage()
@@ -159,7 +159,7 @@ async def test_a_server_s_outage_keeps_nobody_from_the_others(world: World) -> N
 
 
 async def test_who_differs_is_marked_before_they_count_as_looked_at(
-    paying: World, monkeypatch: pytest.MonkeyPatch
+    paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full_disk(*_: object) -> None:
         raise LedgerUnavailable

@@ -22,17 +22,17 @@ from tests.rules.builders import (
     make_override,
     make_subscription,
 )
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 OURS = Claim(MEMBER, GUILD, proven=True, current=True)
 
 
-async def found(world: World, claim: Claim | None = OURS, **more: Any) -> Subscription:
+async def found(world: RulesHarness, claim: Claim | None = OURS, **more: Any) -> Subscription:
     """A sale that this ledger knows nothing of, seen by an event."""
     return await world.change(make_subscription(at=world.now, claim=claim, **more))
 
 
-async def test_what_dues_wrote_binds_by_itself(world: World) -> None:
+async def test_what_dues_wrote_binds_by_itself(world: RulesHarness) -> None:
     await world.add_plan()
     recorded = await found(world, checkout_id="lost")
     assert recorded.binding == Binding(GUILD, MEMBER)
@@ -41,7 +41,7 @@ async def test_what_dues_wrote_binds_by_itself(world: World) -> None:
     assert world.roles_of() == {ROLE}
 
 
-async def test_nobody_is_thanked_for_what_they_bought_before_this_ledger(world: World) -> None:
+async def test_nobody_is_thanked_for_what_they_bought_before_this_ledger(world: RulesHarness) -> None:
     await world.add_plan()
     await found(world)
     assert world.told("started") == []
@@ -50,13 +50,13 @@ async def test_nobody_is_thanked_for_what_they_bought_before_this_ledger(world: 
 @pytest.mark.parametrize(
     "claim", [None, Claim(MEMBER, GUILD), Claim(MEMBER, None), replace(OURS, proven=False)]
 )
-async def test_what_others_may_have_written_does_not(world: World, claim: Claim | None) -> None:
+async def test_what_others_may_have_written_does_not(world: RulesHarness, claim: Claim | None) -> None:
     await world.add_plan()
     assert (await found(world, claim)).binding is None
     assert world.roles_of() == set()
 
 
-async def test_a_server_without_the_bot_does_not_count(world: World) -> None:
+async def test_a_server_without_the_bot_does_not_count(world: RulesHarness) -> None:
     await world.add_plan()
     world.roles.left.add(GUILD)
     assert (await found(world)).binding is None
@@ -66,7 +66,7 @@ async def test_a_server_without_the_bot_does_not_count(world: World) -> None:
     assert (await world.recorded()).binding == Binding(GUILD, MEMBER), "it was invited, months later too"
 
 
-async def test_the_page_that_the_ledger_knows_comes_first(world: World) -> None:
+async def test_the_page_that_the_ledger_knows_comes_first(world: RulesHarness) -> None:
     await world.add_plan()
     await world.ledger.record_checkout(make_checkout())
     recorded = await found(world, replace(OURS, member_id=OTHER_MEMBER), checkout_id="ours_1")
@@ -74,7 +74,9 @@ async def test_the_page_that_the_ledger_knows_comes_first(world: World) -> None:
     assert recorded.bound_by is BoundBy.PAGE
 
 
-async def test_a_copy_of_what_dues_wrote_is_nobodys_while_the_ledger_knows_better(world: World) -> None:
+async def test_a_copy_of_what_dues_wrote_is_nobodys_while_the_ledger_knows_better(
+    world: RulesHarness,
+) -> None:
     """The page led to another subscription."""
     await world.add_plan()
     await world.subscribe()
@@ -82,14 +84,14 @@ async def test_a_copy_of_what_dues_wrote_is_nobodys_while_the_ledger_knows_bette
     assert (await world.change(copied)).binding is None
 
 
-async def test_whose_it_is_stays_so_whatever_is_written_later(world: World) -> None:
+async def test_whose_it_is_stays_so_whatever_is_written_later(world: RulesHarness) -> None:
     await world.add_plan()
     await found(world)
     later = await found(world, replace(OURS, member_id=OTHER_MEMBER, guild_id=OTHER_GUILD))
     assert later.binding == Binding(GUILD, MEMBER)
 
 
-async def test_one_sweep_of_an_empty_ledger_finds_every_payer(world: World) -> None:
+async def test_one_sweep_of_an_empty_ledger_finds_every_payer(world: RulesHarness) -> None:
     await world.add_plan()
     members = range(20, 40)
     for member in members:
@@ -107,7 +109,7 @@ async def test_one_sweep_of_an_empty_ledger_finds_every_payer(world: World) -> N
     assert [name for name, _ in world.provider.calls] == ["list_subscriptions", "list_disputes"]
 
 
-async def test_it_is_found_before_its_plan_is_on_sale_again(world: World) -> None:
+async def test_it_is_found_before_its_plan_is_on_sale_again(world: RulesHarness) -> None:
     world.provider.subscriptions["sub_1"] = make_subscription(claim=OURS)
     await sweep(world.ports)
     await world.settle()
@@ -117,7 +119,7 @@ async def test_it_is_found_before_its_plan_is_on_sale_again(world: World) -> Non
     assert world.roles_of() == {ROLE}
 
 
-async def test_a_role_from_before_goes_when_its_subscription_ends(world: World) -> None:
+async def test_a_role_from_before_goes_when_its_subscription_ends(world: RulesHarness) -> None:
     """The ledger that gave it is lost: the role stands in Discord."""
     world.roles_of().add(ROLE)
     await world.add_plan()
@@ -127,7 +129,7 @@ async def test_a_role_from_before_goes_when_its_subscription_ends(world: World) 
     assert world.roles_of() == set()
 
 
-async def test_a_role_that_somebody_had_before_they_bought_stays_theirs(world: World) -> None:
+async def test_a_role_that_somebody_had_before_they_bought_stays_theirs(world: RulesHarness) -> None:
     world.roles_of().add(ROLE)
     await world.add_plan()
     recorded = await world.subscribe()
@@ -135,7 +137,7 @@ async def test_a_role_that_somebody_had_before_they_bought_stays_theirs(world: W
     assert world.roles_of() == {ROLE}
 
 
-async def test_a_revocation_stands_above_what_is_found(world: World) -> None:
+async def test_a_revocation_stands_above_what_is_found(world: RulesHarness) -> None:
     await world.add_plan()
     await world.ledger.record_overrides([make_override()], [], [], world.now)
     await found(world)
@@ -143,7 +145,7 @@ async def test_a_revocation_stands_above_what_is_found(world: World) -> None:
     assert world.provider.count("cancel_at_period_end") == 1, "and nobody is billed on for nothing"
 
 
-async def test_a_payment_that_arrives_later_is_thanked_for(world: World) -> None:
+async def test_a_payment_that_arrives_later_is_thanked_for(world: RulesHarness) -> None:
     """What the provider shows is on every sale of Dues'; the page is known all the same."""
     await world.add_plan()
     pending = await world.subscribe(status=Status.PENDING, claim=OURS)
@@ -152,7 +154,7 @@ async def test_a_payment_that_arrives_later_is_thanked_for(world: World) -> None
     assert len(world.told("started")) == 1
 
 
-async def test_an_admins_word_gives_way_to_proof_of_the_same(world: World) -> None:
+async def test_an_admins_word_gives_way_to_proof_of_the_same(world: RulesHarness) -> None:
     await world.add_plan()
     await found(world, None)
     linked = replace(make_subscription(at=world.now), binding=Binding(GUILD, MEMBER), bound_by=BoundBy.ADMIN)

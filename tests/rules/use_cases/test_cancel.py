@@ -37,8 +37,8 @@ from tests.rules.builders import (
     make_override,
     make_subscription,
 )
+from tests.rules.harness import RulesHarness
 from tests.rules.strategies import GRACES, MOMENTS, subscriptions
-from tests.rules.world import World
 
 PREVIEWS = [
     (Status.PENDING, {}, IntentKind.CANCEL_NOW, None),
@@ -73,7 +73,7 @@ def test_nobody_is_promised_more_than_they_have(sub: Any, now: int, grace: int) 
         assert right.until is None or shown.stays_until <= right.until
 
 
-async def test_it_ends_with_the_period_and_roles_stay_until_then(paying: World) -> None:
+async def test_it_ends_with_the_period_and_roles_stay_until_then(paying: RulesHarness) -> None:
     receipt = await cancel(paying.ports, MEMBER, make_key())
     end = receipt.subscription.period_end or 0
     assert receipt.intent.state is IntentState.DONE
@@ -86,14 +86,14 @@ async def test_it_ends_with_the_period_and_roles_stay_until_then(paying: World) 
     assert paying.roles_of() == set()
 
 
-async def test_history_names_who_and_why(paying: World) -> None:
+async def test_history_names_who_and_why(paying: RulesHarness) -> None:
     receipt = await cancel(paying.ports, MEMBER, make_key())
     rows = await paying.ledger.load_history(100, MEMBER, 99)
     assert rows[0].who == str(MEMBER)
     assert rows[0].evidence == f"intent {receipt.intent.id}"
 
 
-async def test_resumed_it_renews_again(paying: World) -> None:
+async def test_resumed_it_renews_again(paying: RulesHarness) -> None:
     await cancel(paying.ports, MEMBER, make_key())
     receipt = await resume(paying.ports, MEMBER, make_key())
     assert receipt.intent.state is IntentState.DONE
@@ -104,7 +104,9 @@ async def test_resumed_it_renews_again(paying: World) -> None:
 
 @pytest.mark.parametrize("act", [preview_cancel, cancel, resume])
 @pytest.mark.parametrize("key", [make_key(), make_key("none"), SubscriptionKey("paypal", "x", "sub_1")])
-async def test_nobody_reaches_anothers_subscription(paying: World, act: Any, key: SubscriptionKey) -> None:
+async def test_nobody_reaches_anothers_subscription(
+    paying: RulesHarness, act: Any, key: SubscriptionKey
+) -> None:
     """Whether it exists or not, the answer is the same."""
     with pytest.raises(NotFound) as met:
         await act(paying.ports, OTHER_MEMBER, key)
@@ -112,19 +114,19 @@ async def test_nobody_reaches_anothers_subscription(paying: World, act: Any, key
     assert paying.provider.count("cancel_at_period_end", "cancel_now", "resume") == 0
 
 
-async def test_one_that_is_nobodys_cannot_be_cancelled(world: World) -> None:
+async def test_one_that_is_nobodys_cannot_be_cancelled(world: RulesHarness) -> None:
     await world.change(make_subscription(at=world.now))
     with pytest.raises(NotFound):
         await cancel(world.ports, MEMBER, make_key())
 
 
-async def test_cancelled_twice_is_refused_with_the_date(paying: World) -> None:
+async def test_cancelled_twice_is_refused_with_the_date(paying: RulesHarness) -> None:
     receipt = await cancel(paying.ports, MEMBER, make_key())
     with pytest.raises(Conflict, match=f"at={receipt.subscription.ends_at}"):
         await cancel(paying.ports, MEMBER, make_key())
 
 
-async def test_an_ended_one_has_nothing_to_cancel_or_resume(paying: World) -> None:
+async def test_an_ended_one_has_nothing_to_cancel_or_resume(paying: RulesHarness) -> None:
     await paying.change(replace(await paying.recorded(), status=Status.ENDED))
     with pytest.raises(Conflict, match="already_ended"):
         await cancel(paying.ports, MEMBER, make_key())
@@ -132,26 +134,26 @@ async def test_an_ended_one_has_nothing_to_cancel_or_resume(paying: World) -> No
         await resume(paying.ports, MEMBER, make_key())
 
 
-async def test_what_renews_needs_no_resuming(paying: World) -> None:
+async def test_what_renews_needs_no_resuming(paying: RulesHarness) -> None:
     with pytest.raises(Conflict, match="not_cancelled"):
         await resume(paying.ports, MEMBER, make_key())
 
 
-async def test_a_provider_without_periods_takes_nothing_back(paying: World) -> None:
+async def test_a_provider_without_periods_takes_nothing_back(paying: RulesHarness) -> None:
     await cancel(paying.ports, MEMBER, make_key())
     paying.provider.keeps_period = False
     with pytest.raises(Conflict, match="provider_cannot_resume"):
         await resume(paying.ports, MEMBER, make_key())
 
 
-async def test_what_an_admin_revoked_is_not_resumed(paying: World) -> None:
+async def test_what_an_admin_revoked_is_not_resumed(paying: RulesHarness) -> None:
     await cancel(paying.ports, MEMBER, make_key())
     await paying.ledger.record_overrides([make_override(1, starts_at=10**11)], [], [], paying.now)
     with pytest.raises(Conflict, match="revoked_not_resumable"):
         await resume(paying.ports, MEMBER, make_key())
 
 
-async def test_what_is_owed_ends_at_once(paying: World) -> None:
+async def test_what_is_owed_ends_at_once(paying: RulesHarness) -> None:
     await paying.change(replace(await paying.recorded(), status=Status.PAST_DUE, unpaid_since=paying.now))
     receipt = await cancel(paying.ports, MEMBER, make_key())
     assert receipt.subscription.status is Status.ENDED
@@ -160,7 +162,7 @@ async def test_what_is_owed_ends_at_once(paying: World) -> None:
     assert paying.roles_of() == set()
 
 
-async def test_twice_at_once_is_one_cancellation(paying: World) -> None:
+async def test_twice_at_once_is_one_cancellation(paying: RulesHarness) -> None:
     receipts = await asyncio.gather(*(cancel(paying.ports, MEMBER, make_key()) for _ in range(3)))
     assert paying.provider.count("cancel_at_period_end") == 1
     assert len({receipt.intent.id for receipt in receipts}) == 1
@@ -169,7 +171,7 @@ async def test_twice_at_once_is_one_cancellation(paying: World) -> None:
 class TestDown:
     """The provider does not answer: the wish is kept, and nobody is told that it is done before it is."""
 
-    async def test_before_the_effect(self, paying: World) -> None:
+    async def test_before_the_effect(self, paying: RulesHarness) -> None:
         paying.provider.fail("*", ProviderUnavailable())
         receipt = await cancel(paying.ports, MEMBER, make_key())
         assert is_open(receipt.intent)
@@ -183,7 +185,9 @@ class TestDown:
         assert notice.member_id == MEMBER
         assert notice.body == IntentOutcome(receipt.intent.id, MEMBER)
 
-    async def test_accepted_without_any_effect(self, paying: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_accepted_without_any_effect(
+        self, paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         async def shrug(subscription: Subscription, key: str) -> Subscription:
             return paying.provider.subscriptions[subscription.key.id]
 
@@ -194,7 +198,7 @@ class TestDown:
         await paying.pass_time(PATIENCE)
         assert (await paying.recorded()).ends_at is not None
 
-    async def test_after_the_effect(self, paying: World) -> None:
+    async def test_after_the_effect(self, paying: RulesHarness) -> None:
         """The answer was lost: what the provider says then is what is told."""
         paying.provider.fail("cancel_at_period_end", ProviderUnavailable(), after=True)
         receipt = await cancel(paying.ports, MEMBER, make_key())
@@ -204,7 +208,7 @@ class TestDown:
         assert paying.provider.count("cancel_at_period_end") == 1
         assert paying.messenger.told == []
 
-    async def test_after_the_effect_and_then_not_to_be_asked(self, paying: World) -> None:
+    async def test_after_the_effect_and_then_not_to_be_asked(self, paying: RulesHarness) -> None:
         paying.provider.fail("cancel_at_period_end", ProviderUnavailable(), after=True)
         paying.provider.fail("fetch_subscription", ProviderUnavailable())
         receipt = await cancel(paying.ports, MEMBER, make_key())
@@ -216,7 +220,7 @@ class TestDown:
         assert latest.state is IntentState.DONE
         assert paying.messenger.kinds() == ["intent_outcome"]
 
-    async def test_every_try_has_a_key_of_its_own_that_is_known_before(self, paying: World) -> None:
+    async def test_every_try_has_a_key_of_its_own_that_is_known_before(self, paying: RulesHarness) -> None:
         """A provider repeats its answer to a known key, an error too."""
         paying.provider.fail("cancel_at_period_end", ProviderUnavailable())
         receipt = await cancel(paying.ports, MEMBER, make_key())
@@ -224,20 +228,20 @@ class TestDown:
         tries = paying.provider.count("cancel_at_period_end")
         assert paying.provider.keys == [f"{receipt.intent.id}.{n}" for n in range(tries)]
 
-    async def test_tries_grow_apart(self, paying: World) -> None:
+    async def test_tries_grow_apart(self, paying: RulesHarness) -> None:
         paying.provider.fail("*", ProviderUnavailable())
         await cancel(paying.ports, MEMBER, make_key())
         await paying.pass_time(DAY)
         assert 90 < paying.provider.count("cancel_at_period_end") < 110
 
-    async def test_asked_again_meanwhile_it_is_the_same_wish(self, paying: World) -> None:
+    async def test_asked_again_meanwhile_it_is_the_same_wish(self, paying: RulesHarness) -> None:
         paying.provider.fail("*", ProviderUnavailable())
         first = await cancel(paying.ports, MEMBER, make_key())
         second = await cancel(paying.ports, MEMBER, make_key())
         assert second.intent.id == first.intent.id
         assert paying.provider.count("cancel_at_period_end") == 1
 
-    async def test_a_wish_that_waits_can_be_taken_back(self, paying: World) -> None:
+    async def test_a_wish_that_waits_can_be_taken_back(self, paying: RulesHarness) -> None:
         paying.provider.fail("*", ProviderUnavailable())
         wish = await cancel(paying.ports, MEMBER, make_key())
         paying.provider.heal()
@@ -249,7 +253,7 @@ class TestDown:
         assert dropped is not None
         assert dropped.state is IntentState.DROPPED
 
-    async def test_paused_meanwhile_it_is_not_taken_for_cancelled(self, paying: World) -> None:
+    async def test_paused_meanwhile_it_is_not_taken_for_cancelled(self, paying: RulesHarness) -> None:
         paying.provider.fail("cancel_at_period_end", ProviderUnavailable())
         now = paying.provider.subscriptions["sub_1"]
         paying.provider.subscriptions["sub_1"] = replace(now, status=Status.PAUSED)
@@ -257,7 +261,7 @@ class TestDown:
 
     @pytest.mark.parametrize("kind", [IntentKind.CANCEL_AT_PERIOD_END, IntentKind.RESUME])
     async def test_a_worker_leaves_a_wish_alone_while_somebody_waits(
-        self, paying: World, kind: IntentKind
+        self, paying: RulesHarness, kind: IntentKind
     ) -> None:
         if kind is IntentKind.RESUME:
             await cancel(paying.ports, MEMBER, make_key())
@@ -282,7 +286,9 @@ class TestDown:
 
 class TestRefused:
     @pytest.mark.parametrize("error", [ProviderRefused("No, because."), ProviderNotFound("No, because.")])
-    async def test_it_is_told_why_and_not_asked_again(self, paying: World, error: ProviderError) -> None:
+    async def test_it_is_told_why_and_not_asked_again(
+        self, paying: RulesHarness, error: ProviderError
+    ) -> None:
         paying.provider.fail("cancel_at_period_end", error)
         receipt = await cancel(paying.ports, MEMBER, make_key())
         assert receipt.intent.state is IntentState.FAILED
@@ -291,7 +297,7 @@ class TestRefused:
         assert paying.provider.count("cancel_at_period_end") == 1
         assert (await paying.recorded()).ends_at is None
 
-    async def test_refused_because_it_is_done_already_is_done(self, paying: World) -> None:
+    async def test_refused_because_it_is_done_already_is_done(self, paying: RulesHarness) -> None:
         """Somebody was quicker, in the dashboard or on the portal."""
         now = paying.provider.subscriptions["sub_1"]
         paying.provider.subscriptions["sub_1"] = replace(now, status=Status.ENDED)
@@ -300,11 +306,11 @@ class TestRefused:
         assert receipt.intent.state is IntentState.DONE
         assert receipt.subscription.status is Status.ENDED
 
-    async def test_an_answer_that_cannot_be_read_is_no_refusal(self, paying: World) -> None:
+    async def test_an_answer_that_cannot_be_read_is_no_refusal(self, paying: RulesHarness) -> None:
         paying.provider.fail("cancel_at_period_end", ProviderMisread())
         assert is_open((await cancel(paying.ports, MEMBER, make_key())).intent)
 
-    async def test_a_refused_key_is_no_refusal_of_the_wish(self, paying: World) -> None:
+    async def test_a_refused_key_is_no_refusal_of_the_wish(self, paying: RulesHarness) -> None:
         refused = ProviderRefused()
         refused.retry = True
         paying.provider.fail("cancel_at_period_end", refused, times=1)
@@ -312,7 +318,7 @@ class TestRefused:
         await paying.pass_time(PATIENCE)
         assert (await paying.recorded()).ends_at is not None
 
-    async def test_a_provider_that_is_off_keeps_the_wish(self, paying: World) -> None:
+    async def test_a_provider_that_is_off_keeps_the_wish(self, paying: RulesHarness) -> None:
         paying.provider.account = "live"
         receipt = await cancel(paying.ports, MEMBER, make_key())
         assert is_open(receipt.intent)
@@ -321,7 +327,9 @@ class TestRefused:
         await paying.pass_time(PATIENCE)
         assert (await paying.recorded()).ends_at is not None
 
-    async def test_a_resumption_is_not_carried_out_once_an_admin_has_revoked(self, paying: World) -> None:
+    async def test_a_resumption_is_not_carried_out_once_an_admin_has_revoked(
+        self, paying: RulesHarness
+    ) -> None:
         await cancel(paying.ports, MEMBER, make_key())
         paying.provider.fail("*", ProviderUnavailable())
         receipt = await resume(paying.ports, MEMBER, make_key())
@@ -336,7 +344,7 @@ class TestRefused:
 
 
 async def test_a_look_that_began_before_does_not_undo_what_was_done(
-    paying: World, monkeypatch: pytest.MonkeyPatch
+    paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fetch overlaps with the cancellation and answers late with what was true before it."""
     entered, go = asyncio.Event(), asyncio.Event()
@@ -379,7 +387,7 @@ def test_what_is_paid_is_kept_to_its_end(sub: Any) -> None:
 
 
 async def test_a_ledger_that_fails_after_the_effect_leaves_the_wish_to_the_next_try(
-    paying: World, monkeypatch: pytest.MonkeyPatch
+    paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody is told that nothing was changed, for the provider was asked already."""
 

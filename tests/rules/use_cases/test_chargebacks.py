@@ -21,26 +21,26 @@ from tests.rules.builders import (
     make_plan,
     make_price,
 )
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 SILVER = make_price("price_2", "prod_2")
 
 
 @pytest.fixture
-async def selling(paying: World) -> World:
+async def selling(paying: RulesHarness) -> RulesHarness:
     """The member pays for the first of two plans."""
     await paying.add_plan(make_plan(2, SECOND_ROLE, prices=(SILVER,)))
     return paying
 
 
-async def lose(world: World, name: str = "dp_1", sub: str = "sub_1") -> None:
+async def lose(world: RulesHarness, name: str = "dp_1", sub: str = "sub_1") -> None:
     for state in (DisputeState.OPEN, DisputeState.LOST):
         world.provider.disputes[name] = (sub, state)
         await world.ring("dispute", name, f"evt_{name}_{state}_{len(world.provider.calls)}")
         await world.settle()
 
 
-async def offered(world: World, plan_id: int = 1) -> Offer:
+async def offered(world: RulesHarness, plan_id: int = 1) -> Offer:
     plan = await world.ledger.load_plan(plan_id)
     assert plan is not None
     return await offer(world.ports, GUILD, MEMBER, plan, pages=False)
@@ -48,7 +48,7 @@ async def offered(world: World, plan_id: int = 1) -> Offer:
 
 @pytest.mark.parametrize("plan_id", [1, 2])
 async def test_who_paid_it_themselves_can_buy_nothing_until_an_admin_lifts_it(
-    selling: World, plan_id: int
+    selling: RulesHarness, plan_id: int
 ) -> None:
     await lose(selling)
     block = (await offered(selling, plan_id)).block
@@ -61,14 +61,16 @@ async def test_who_paid_it_themselves_can_buy_nothing_until_an_admin_lifts_it(
     assert (await offered(selling, plan_id)).block is None
 
 
-async def test_bought_again_through_an_old_page_it_gives_nothing_and_is_stopped(selling: World) -> None:
+async def test_bought_again_through_an_old_page_it_gives_nothing_and_is_stopped(
+    selling: RulesHarness,
+) -> None:
     await lose(selling)
     await selling.subscribe("sub_2")
     assert selling.roles_of() == set()
     assert selling.provider.subscriptions["sub_2"].ends_at is not None
 
 
-async def test_what_the_block_stopped_renews_again_once_it_is_lifted(selling: World) -> None:
+async def test_what_the_block_stopped_renews_again_once_it_is_lifted(selling: RulesHarness) -> None:
     await lose(selling)
     await selling.subscribe("sub_2")
     await lift(selling.ports, GUILD, "lost-dp_1", ADMIN)
@@ -77,7 +79,9 @@ async def test_what_the_block_stopped_renews_again_once_it_is_lifted(selling: Wo
     assert selling.roles_of() == {ROLE}
 
 
-async def test_what_is_lifted_once_comes_back_by_no_later_word_on_the_same_dispute(selling: World) -> None:
+async def test_what_is_lifted_once_comes_back_by_no_later_word_on_the_same_dispute(
+    selling: RulesHarness,
+) -> None:
     await lose(selling)
     await lift(selling.ports, GUILD, "lost-dp_1", ADMIN)
     await lose(selling)
@@ -86,7 +90,7 @@ async def test_what_is_lifted_once_comes_back_by_no_later_word_on_the_same_dispu
     assert (await offered(selling)).block is not None
 
 
-async def test_a_linked_holder_for_whom_another_pays_is_not_blocked(selling: World) -> None:
+async def test_a_linked_holder_for_whom_another_pays_is_not_blocked(selling: RulesHarness) -> None:
     sub = await selling.recorded()
     linked = replace(sub, bound_by=BoundBy.ADMIN)
     await selling.ledger._writer.run(
@@ -97,21 +101,21 @@ async def test_a_linked_holder_for_whom_another_pays_is_not_blocked(selling: Wor
     assert selling.said(Disputed)[-1].decision is None
 
 
-async def test_an_inquiry_that_was_settled_with_a_refund_blocks_nobody(selling: World) -> None:
+async def test_an_inquiry_that_was_settled_with_a_refund_blocks_nobody(selling: RulesHarness) -> None:
     selling.provider.inquiries.add("dp_1")
     await lose(selling)
     assert (await offered(selling)).block is None
 
 
 @pytest.mark.parametrize("state", [DisputeState.OPEN, DisputeState.WON, DisputeState.NONE])
-async def test_a_dispute_that_is_not_lost_blocks_nobody(selling: World, state: DisputeState) -> None:
+async def test_a_dispute_that_is_not_lost_blocks_nobody(selling: RulesHarness, state: DisputeState) -> None:
     selling.provider.disputes["dp_1"] = ("sub_1", state)
     await selling.ring("dispute", "dp_1", "evt_dp")
     await selling.settle()
     assert await selling.ledger.load_overrides(GUILD, MEMBER, selling.now) == []
 
 
-async def test_what_they_pay_for_otherwise_goes_on(selling: World) -> None:
+async def test_what_they_pay_for_otherwise_goes_on(selling: RulesHarness) -> None:
     await selling.subscribe("sub_2", items=(Item(SILVER),))
     await lose(selling)
     assert selling.roles_of() == {SECOND_ROLE}
@@ -119,7 +123,7 @@ async def test_what_they_pay_for_otherwise_goes_on(selling: World) -> None:
     assert (await offered(selling)).block is not None
 
 
-async def test_what_an_admin_gave_stays(selling: World) -> None:
+async def test_what_an_admin_gave_stays(selling: RulesHarness) -> None:
     grant = make_override(1, OverrideKind.GRANT, decision_id="gift")
     await selling.ledger.record_overrides([grant], [], [], selling.now)
     await lose(selling)

@@ -14,31 +14,31 @@ from billing.use_cases.doctor import diagnose
 from billing.use_cases.reconcile import UNSURE_FOR, UNSURE_TRIES, WAITS, reconcile_member
 from i18n.plain import plain_words
 from tests.rules.builders import DAY, GUILD, MEMBER, ROLE, make_override
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 HOUR = 3_600
 
 
-async def converge_first(world: World) -> None:
+async def converge_first(world: RulesHarness) -> None:
     """The roles are looked at before the provider is."""
     (mark,) = await world.ledger.load_marked(world.now, 9)
     await reconcile_member(world.ports, mark)
 
 
-async def scheduled(world: World) -> Subscription:
+async def scheduled(world: RulesHarness) -> Subscription:
     """A member whose subscription is to end tomorrow, as far as the ledger knows."""
     await world.add_plan()
     sub = await world.subscribe()
     return await world.change(replace(sub, ends_at=world.now + DAY))
 
 
-def prolong(world: World, sub: Subscription) -> None:
+def prolong(world: RulesHarness, sub: Subscription) -> None:
     """Resumed at the provider, and nobody tells."""
     world.provider.subscriptions[sub.key.id] = replace(sub, ends_at=None, binding=None)
 
 
 @pytest.mark.parametrize("timer_first", [True, False])
-async def test_what_was_prolonged_unheard_is_not_taken(world: World, timer_first: bool) -> None:
+async def test_what_was_prolonged_unheard_is_not_taken(world: RulesHarness, timer_first: bool) -> None:
     sub = await scheduled(world)
     prolong(world, sub)
     world.clock.advance(2 * DAY)
@@ -53,7 +53,7 @@ async def test_what_was_prolonged_unheard_is_not_taken(world: World, timer_first
     assert world.roles_of() == {ROLE}
 
 
-async def test_what_ended_goes_once_the_provider_was_asked(world: World) -> None:
+async def test_what_ended_goes_once_the_provider_was_asked(world: RulesHarness) -> None:
     sub = await scheduled(world)
     world.provider.subscriptions[sub.key.id] = replace(sub, status=Status.ENDED, binding=None)
     world.clock.advance(DAY)
@@ -64,13 +64,13 @@ async def test_what_ended_goes_once_the_provider_was_asked(world: World) -> None
     assert world.roles_of() == set()
 
 
-async def test_it_goes_too_where_the_provider_has_nothing_new_to_say(world: World) -> None:
+async def test_it_goes_too_where_the_provider_has_nothing_new_to_say(world: RulesHarness) -> None:
     await scheduled(world)
     await world.pass_time(DAY + 10)
     assert world.roles_of() == set()
 
 
-async def test_a_provider_that_is_silent_for_long_is_waited_for_an_hour(world: World) -> None:
+async def test_a_provider_that_is_silent_for_long_is_waited_for_an_hour(world: RulesHarness) -> None:
     await scheduled(world)
     world.provider.fail("*", ProviderUnavailable())
     await world.pass_time(DAY + HOUR // 2)
@@ -81,7 +81,7 @@ async def test_a_provider_that_is_silent_for_long_is_waited_for_an_hour(world: W
     assert world.roles_of() == set()
 
 
-async def test_a_wait_for_the_provider_is_news_only_once_it_lasts(world: World) -> None:
+async def test_a_wait_for_the_provider_is_news_only_once_it_lasts(world: RulesHarness) -> None:
     await scheduled(world)
     world.clock.advance(DAY)
     await world.ledger.record_due(world.now)
@@ -95,7 +95,7 @@ async def test_a_wait_for_the_provider_is_news_only_once_it_lasts(world: World) 
     assert [tries for tries, is_news in enumerate(news, 1) if is_news] == [8]
 
 
-async def test_a_refusal_of_discord_is_news_at_once(world: World) -> None:
+async def test_a_refusal_of_discord_is_news_at_once(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     world.roles.faults["fetch"] = DiscordUnavailable()
@@ -104,7 +104,7 @@ async def test_a_refusal_of_discord_is_news_at_once(world: World) -> None:
     assert (await reconcile_member(world.ports, mark)).is_news
 
 
-async def test_commands_do_not_shorten_the_wait(world: World) -> None:
+async def test_commands_do_not_shorten_the_wait(world: RulesHarness) -> None:
     await scheduled(world)
     world.provider.fail("*", ProviderUnavailable())
     await world.pass_time(DAY + 10)
@@ -116,7 +116,7 @@ async def test_commands_do_not_shorten_the_wait(world: World) -> None:
     assert world.roles_of() == set()
 
 
-async def test_the_admins_hear_of_roles_that_wait(world: World) -> None:
+async def test_the_admins_hear_of_roles_that_wait(world: RulesHarness) -> None:
     await scheduled(world)
     world.provider.fail("*", ProviderUnavailable())
     await world.pass_time(DAY + 60)
@@ -134,7 +134,7 @@ async def test_the_admins_hear_of_roles_that_wait(world: World) -> None:
     assert [f for f in await diagnose(world.ports, GUILD) if f.what == Text("finding.what_roles")] == []
 
 
-async def test_an_admins_block_waits_for_nobody(world: World) -> None:
+async def test_an_admins_block_waits_for_nobody(world: RulesHarness) -> None:
     sub = await scheduled(world)
     world.provider.fail("*", ProviderUnavailable())
     await world.ledger.record_stale([sub.key], "test", world.now)

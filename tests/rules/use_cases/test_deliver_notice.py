@@ -7,16 +7,16 @@ import pytest
 from billing.errors import DiscordError, DiscordUnavailable, GuildGone, MessagesClosed, RolesNotPermitted
 from billing.model import Notice, Started
 from tests.rules.builders import DAY, GUILD, MEMBER, OTHER_MEMBER, make_key
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 
-async def notice(world: World, key: str = "key") -> Notice:
+async def notice(world: RulesHarness, key: str = "key") -> Notice:
     what = Notice(key, GUILD, MEMBER, Started("Plan 1", make_key()), world.now)
     await world.ledger.record_notice(what)
     return what
 
 
-async def test_once(world: World) -> None:
+async def test_once(world: RulesHarness) -> None:
     what = await notice(world)
     await world.settle()
     await notice(world)
@@ -24,7 +24,7 @@ async def test_once(world: World) -> None:
     assert world.messenger.told == [what]
 
 
-async def test_while_discord_is_down_it_waits(world: World) -> None:
+async def test_while_discord_is_down_it_waits(world: RulesHarness) -> None:
     what = await notice(world)
     world.messenger.fault = DiscordUnavailable()
     await world.pass_time(DAY)
@@ -36,7 +36,9 @@ async def test_while_discord_is_down_it_waits(world: World) -> None:
 
 
 @pytest.mark.parametrize("error", [MessagesClosed(), GuildGone(), RolesNotPermitted()])
-async def test_who_takes_no_messages_reads_it_at_the_next_command(world: World, error: DiscordError) -> None:
+async def test_who_takes_no_messages_reads_it_at_the_next_command(
+    world: RulesHarness, error: DiscordError
+) -> None:
     what = await notice(world)
     world.messenger.fault = error
     await world.pass_time(DAY)
@@ -46,7 +48,7 @@ async def test_who_takes_no_messages_reads_it_at_the_next_command(world: World, 
     assert await world.ledger.load_untold(MEMBER, world.now) == []
 
 
-async def test_one_that_fails_holds_up_no_other(world: World) -> None:
+async def test_one_that_fails_holds_up_no_other(world: RulesHarness) -> None:
     await notice(world, "one")
     world.messenger.fault = DiscordUnavailable()
     await world.settle()

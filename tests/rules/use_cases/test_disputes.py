@@ -9,16 +9,16 @@ import pytest
 from billing.errors import ProviderUnavailable
 from billing.model import Disputed, DisputeState, Status
 from tests.rules.builders import DAY, GUILD, MEMBER, ROLE, make_key, make_subscription
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 
 class TestDisputes:
-    async def dispute(self, world: World, state: DisputeState, name: str = "dp_1") -> None:
+    async def dispute(self, world: RulesHarness, state: DisputeState, name: str = "dp_1") -> None:
         world.provider.disputes[name] = ("sub_1", state)
         await world.ring("dispute", name, f"evt_{name}_{state}_{world.now}")
         await world.settle()
 
-    async def test_access_rests_while_it_is_open_and_comes_back_when_won(self, world: World) -> None:
+    async def test_access_rests_while_it_is_open_and_comes_back_when_won(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         await self.dispute(world, DisputeState.OPEN)
@@ -29,14 +29,16 @@ class TestDisputes:
         assert world.roles_of() == {ROLE}
         assert [body.state for body in world.said(Disputed)] == ["open", "won"]
 
-    async def test_its_subscription_is_fetched_once_for_it(self, world: World) -> None:
+    async def test_its_subscription_is_fetched_once_for_it(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         before = world.provider.count("fetch_subscription")
         await self.dispute(world, DisputeState.OPEN)
         assert world.provider.count("fetch_subscription") == before + 1
 
-    async def test_one_that_is_won_gives_nothing_back_while_another_is_open(self, world: World) -> None:
+    async def test_one_that_is_won_gives_nothing_back_while_another_is_open(
+        self, world: RulesHarness
+    ) -> None:
         await world.add_plan()
         await world.subscribe()
         await self.dispute(world, DisputeState.OPEN, "dp_1")
@@ -46,14 +48,14 @@ class TestDisputes:
         await self.dispute(world, DisputeState.WON, "dp_2")
         assert world.roles_of() == {ROLE}
 
-    async def test_access_stays_away_when_lost(self, world: World) -> None:
+    async def test_access_stays_away_when_lost(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         await self.dispute(world, DisputeState.OPEN)
         await self.dispute(world, DisputeState.LOST)
         assert world.roles_of() == set()
 
-    async def test_when_lost_the_billing_ends_too(self, world: World) -> None:
+    async def test_when_lost_the_billing_ends_too(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         await self.dispute(world, DisputeState.LOST)
@@ -66,7 +68,9 @@ class TestDisputes:
         assert (ended.who, ended.why, ended.evidence) == ("rule", "dispute dp_1 was lost", "intent lost-dp_1")
         assert world.told("intent_outcome") == []
 
-    async def test_while_the_provider_is_down_the_billing_ends_later_and_once(self, world: World) -> None:
+    async def test_while_the_provider_is_down_the_billing_ends_later_and_once(
+        self, world: RulesHarness
+    ) -> None:
         await world.add_plan()
         await world.subscribe()
         world.provider.fail("cancel_now", ProviderUnavailable())
@@ -80,13 +84,13 @@ class TestDisputes:
         assert world.provider.subscriptions["sub_1"].status is Status.ENDED
 
     @pytest.mark.parametrize("state", [DisputeState.OPEN, DisputeState.WON])
-    async def test_unless_lost_the_billing_goes_on(self, world: World, state: DisputeState) -> None:
+    async def test_unless_lost_the_billing_goes_on(self, world: RulesHarness, state: DisputeState) -> None:
         await world.add_plan()
         await world.subscribe()
         await self.dispute(world, state)
         assert await world.ledger.load_intents_of(make_key()) == []
 
-    async def test_what_ends_already_is_left_to_end(self, world: World) -> None:
+    async def test_what_ends_already_is_left_to_end(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         await world.change(replace(sub, ends_at=sub.period_end))
@@ -94,13 +98,13 @@ class TestDisputes:
         assert await world.ledger.load_intents_of(make_key()) == []
         assert not world.said(Disputed)[0].stops
 
-    async def test_the_billing_of_nobody_here_is_none_of_ours(self, world: World) -> None:
+    async def test_the_billing_of_nobody_here_is_none_of_ours(self, world: RulesHarness) -> None:
         world.provider.subscriptions["sub_1"] = make_subscription()
         await self.dispute(world, DisputeState.LOST)
         assert world.provider.subscriptions["sub_1"].status is Status.ACTIVE
         assert world.provider.count("cancel_now") == 0
 
-    async def test_an_inquiry_that_came_to_nothing_gives_access_back(self, world: World) -> None:
+    async def test_an_inquiry_that_came_to_nothing_gives_access_back(self, world: RulesHarness) -> None:
         """Closed without a chargeback: the provider has no dispute any more."""
         await world.add_plan()
         await world.subscribe()
@@ -108,14 +112,14 @@ class TestDisputes:
         await self.dispute(world, DisputeState.NONE)
         assert world.roles_of() == {ROLE}
 
-    async def test_one_prevented_from_the_start_is_not_worth_a_word(self, world: World) -> None:
+    async def test_one_prevented_from_the_start_is_not_worth_a_word(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         await self.dispute(world, DisputeState.NONE)
         assert world.roles_of() == {ROLE}
         assert world.told("dispute") == []
 
-    async def test_each_turn_is_told_once(self, world: World) -> None:
+    async def test_each_turn_is_told_once(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         for _ in range(3):
@@ -123,7 +127,7 @@ class TestDisputes:
             world.clock.advance(1)
         assert len(world.told("dispute")) == 1
 
-    async def test_one_about_no_subscription_is_done(self, world: World) -> None:
+    async def test_one_about_no_subscription_is_done(self, world: RulesHarness) -> None:
         world.provider.disputes["dp_1"] = (None, DisputeState.OPEN)
         await world.ring("dispute", "dp_1")
         await world.settle()

@@ -14,7 +14,7 @@ from billing.use_cases.revoke import revoke
 from billing.use_cases.sweep import sweep
 from i18n.plain import plain_words
 from tests.rules.builders import GUILD, MEMBER, NOW, OTHER_GUILD, ROLE
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 WEBHOOK = Finding("webhook", ok=False, message="There is none.", cure="Make one.", fix="stripe:webhook")
 LEDGER = Text("finding.what_ledger")
@@ -25,7 +25,7 @@ def faults(findings: list[Finding]) -> list[str]:
     return [plain_words(finding.what) for finding in findings if not finding.ok]
 
 
-async def test_all_is_well(world: World) -> None:
+async def test_all_is_well(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     world.provider.findings = [Finding("key", ok=True, message="Good.")]
@@ -39,20 +39,20 @@ async def test_all_is_well(world: World) -> None:
     assert ("check", "http://dues.example/webhooks/stripe") in world.provider.calls
 
 
-async def test_a_provider_that_cannot_be_asked_is_a_finding(world: World) -> None:
+async def test_a_provider_that_cannot_be_asked_is_a_finding(world: RulesHarness) -> None:
     world.provider.fail("check", ProviderUnavailable())
     (found, *_) = await diagnose(world.ports, GUILD, owner=True)
     assert (found.what, found.ok, found.message) == ("Stripe", False, ProviderUnavailable().user_message)
     assert found.cure
 
 
-async def test_no_provider_at_all_says_what_to_set(world: World) -> None:
+async def test_no_provider_at_all_says_what_to_set(world: RulesHarness) -> None:
     found = (await diagnose(replace(world.ports, providers={}), GUILD))[0]
     assert not found.ok
     assert "STRIPE_API_KEY" in plain_words(found.cure)
 
 
-async def test_what_waits_too_long_is_told(world: World) -> None:
+async def test_what_waits_too_long_is_told(world: RulesHarness) -> None:
     world.provider.fail("fetch_subscription", ProviderUnavailable())
     await world.ring("subscription", "sub_1")
     world.clock.advance(WAITS_TOO_LONG - 1)
@@ -61,7 +61,7 @@ async def test_what_waits_too_long_is_told(world: World) -> None:
     assert faults(await diagnose(world.ports, GUILD)) == ["Ledger"]
 
 
-async def test_parked_members_stand_under_their_reason(world: World) -> None:
+async def test_parked_members_stand_under_their_reason(world: RulesHarness) -> None:
     await world.add_plan()
     world.roles.faults[ROLE] = RoleAboveBot()
     await world.subscribe()
@@ -73,7 +73,7 @@ async def test_parked_members_stand_under_their_reason(world: World) -> None:
     assert "Roles" not in faults(await diagnose(world.ports, OTHER_GUILD))
 
 
-async def test_only_what_is_wrong_and_can_be_mended_is_mended(world: World) -> None:
+async def test_only_what_is_wrong_and_can_be_mended_is_mended(world: RulesHarness) -> None:
     findings = [
         WEBHOOK,
         replace(WEBHOOK, what="fine", ok=True),
@@ -84,14 +84,14 @@ async def test_only_what_is_wrong_and_can_be_mended_is_mended(world: World) -> N
     assert world.provider.fixed == ["stripe:webhook"]
 
 
-async def test_what_could_not_be_mended_says_why(world: World) -> None:
+async def test_what_could_not_be_mended_says_why(world: RulesHarness) -> None:
     world.provider.fail("fix", ProviderRefused("The key may not."))
     assert await fix(world.ports, GUILD, [WEBHOOK]) == [
         Text("finding.not_fixed", what="webhook", reason="The key may not.")
     ]
 
 
-async def test_waiting_members_are_tried_again(world: World) -> None:
+async def test_waiting_members_are_tried_again(world: RulesHarness) -> None:
     await world.add_plan()
     world.roles.faults[ROLE] = RoleAboveBot()
     await world.subscribe()
@@ -103,7 +103,7 @@ async def test_waiting_members_are_tried_again(world: World) -> None:
     assert await fix(world.ports, GUILD, []) == []
 
 
-async def test_what_runs_at_an_account_that_was_left_is_named(paying: World) -> None:
+async def test_what_runs_at_an_account_that_was_left_is_named(paying: RulesHarness) -> None:
     """The owner tried it in test mode, and went live."""
     paying.provider.account = "live"
     (found,) = [f for f in await diagnose(paying.ports, GUILD) if not f.ok]
@@ -117,18 +117,18 @@ async def test_what_runs_at_an_account_that_was_left_is_named(paying: World) -> 
     assert faults(await diagnose(paying.ports, GUILD)) == []
 
 
-async def test_what_runs_at_a_provider_that_was_switched_off_is_named(paying: World) -> None:
+async def test_what_runs_at_a_provider_that_was_switched_off_is_named(paying: RulesHarness) -> None:
     found = await diagnose(replace(paying.ports, providers={}), GUILD)
     assert faults(found) == ["Payment providers", "Payments elsewhere"]
 
 
-async def test_what_ended_at_an_account_that_was_left_is_not(paying: World) -> None:
+async def test_what_ended_at_an_account_that_was_left_is_not(paying: RulesHarness) -> None:
     await paying.change(replace(await paying.recorded(), status=Status.ENDED))
     paying.provider.account = "live"
     assert faults(await diagnose(paying.ports, GUILD)) == []
 
 
-async def test_others_than_the_owner_are_told_of_their_server_alone(world: World) -> None:
+async def test_others_than_the_owner_are_told_of_their_server_alone(world: RulesHarness) -> None:
     here = Finding("Price of Gold", ok=False, message="It is archived.", guild_id=GUILD)
     there = Finding("Price of Silver", ok=False, message="It is archived.", guild_id=OTHER_GUILD)
     world.provider.findings = [WEBHOOK, here, there]
@@ -140,7 +140,7 @@ async def test_others_than_the_owner_are_told_of_their_server_alone(world: World
     assert WEBHOOK in await diagnose(world.ports, GUILD, owner=True)
 
 
-async def test_how_much_waits_is_the_owners_to_read(world: World) -> None:
+async def test_how_much_waits_is_the_owners_to_read(world: RulesHarness) -> None:
     (told,) = [f.message for f in await diagnose(world.ports, GUILD, owner=True) if f.what == LEDGER]
     assert told == Text("finding.nothing_waiting")
     await world.ring("subscription", "sub_1")
@@ -151,7 +151,7 @@ async def test_how_much_waits_is_the_owners_to_read(world: World) -> None:
 
 
 async def test_damage_that_was_found_after_the_start_is_told(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.ledger._whole, "damage", "row 3 missing from index")
     (found,) = [one for one in await diagnose(world.ports, GUILD) if one.what == LEDGER]
@@ -159,7 +159,7 @@ async def test_damage_that_was_found_after_the_start_is_told(
     assert "backup" in plain_words(found.cure)
 
 
-async def test_a_comparison_that_fails_is_told_and_is_a_fault_once_it_lasts(world: World) -> None:
+async def test_a_comparison_that_fails_is_told_and_is_a_fault_once_it_lasts(world: RulesHarness) -> None:
     await world.add_plan()
     world.provider.fail("list_subscriptions", ProviderRefused("The key may not.", detail="status 401"))
     await sweep(world.ports)

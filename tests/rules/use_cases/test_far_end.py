@@ -11,10 +11,10 @@ from billing.model import IntentState
 from billing.use_cases.cancel import cancel, preview_cancel
 from cogs.views.text import status_text
 from tests.rules.builders import MEMBER, MONTH, make_key
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 
-async def test_it_can_be_cancelled_once_and_ends_with_the_period(paying: World) -> None:
+async def test_it_can_be_cancelled_once_and_ends_with_the_period(paying: RulesHarness) -> None:
     known = await paying.recorded()
     assert known.period_end is not None
     await paying.change(replace(known, ends_at=known.period_end + 12 * MONTH))
@@ -28,7 +28,7 @@ async def test_it_can_be_cancelled_once_and_ends_with_the_period(paying: World) 
         await preview_cancel(paying.ports, MEMBER, make_key())
 
 
-async def test_nobody_is_told_that_nothing_more_is_charged(paying: World) -> None:
+async def test_nobody_is_told_that_nothing_more_is_charged(paying: RulesHarness) -> None:
     known = await paying.recorded()
     assert known.period_end is not None
     far = replace(known, ends_at=known.period_end + MONTH)

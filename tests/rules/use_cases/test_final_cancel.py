@@ -26,18 +26,18 @@ from tests.rules.builders import (
     make_order,
     make_subscription,
 )
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 
 @pytest.fixture
-async def bought(world: World) -> Subscription:
+async def bought(world: RulesHarness) -> Subscription:
     """Paid for a month, at a provider that keeps no period."""
     world.provider.keeps_period = False
     await world.add_plan()
     return await world.subscribe(paid_through=world.now + MONTH)
 
 
-async def test_the_roles_stay_for_what_is_paid_and_then_go(world: World, bought: Subscription) -> None:
+async def test_the_roles_stay_for_what_is_paid_and_then_go(world: RulesHarness, bought: Subscription) -> None:
     shown = await preview_cancel(world.ports, MEMBER, make_key())
     assert (shown.kind, shown.stays_until, shown.final) == (
         IntentKind.CANCEL_AT_PERIOD_END,
@@ -56,19 +56,19 @@ async def test_the_roles_stay_for_what_is_paid_and_then_go(world: World, bought:
 
 
 async def test_the_end_is_told_though_the_provider_names_a_later_hour(
-    world: World, bought: Subscription
+    world: RulesHarness, bought: Subscription
 ) -> None:
     """The member was told a moment, and the role went then."""
     await cancel(world.ports, MEMBER, make_key())
     told = bought.paid_through or 0
-    world.clock.at = told + 5
+    world.turn_to(told + 5)
     await world.change(replace(bought, status=Status.ENDED, paid_through=told + 8 * 3600))
     assert world.roles_of() == set()
     assert len(world.told("ended")) == 1
 
 
 async def test_what_is_paid_is_recorded_before_the_provider_is_asked_to_end_it(
-    world: World, bought: Subscription, monkeypatch: pytest.MonkeyPatch
+    world: RulesHarness, bought: Subscription, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A payment whose notification was lost counts too."""
     later = world.now + 2 * MONTH
@@ -87,7 +87,7 @@ async def test_what_is_paid_is_recorded_before_the_provider_is_asked_to_end_it(
 
 
 async def test_while_the_provider_is_away_the_wish_waits_and_can_be_let_go(
-    world: World, bought: Subscription
+    world: RulesHarness, bought: Subscription
 ) -> None:
     world.provider.fail("*", ProviderUnavailable())
     receipt = await cancel(world.ports, MEMBER, make_key())
@@ -101,7 +101,7 @@ async def test_while_the_provider_is_away_the_wish_waits_and_can_be_let_go(
     assert world.provider.count("cancel_at_period_end") == 0
 
 
-async def test_there_is_no_way_back_once_it_is_done(world: World, bought: Subscription) -> None:
+async def test_there_is_no_way_back_once_it_is_done(world: RulesHarness, bought: Subscription) -> None:
     await cancel(world.ports, MEMBER, make_key())
     with pytest.raises(Conflict, match=r"error.over_not_resumable|error.provider_cannot_resume"):
         await resume(world.ports, MEMBER, make_key())
@@ -109,7 +109,7 @@ async def test_there_is_no_way_back_once_it_is_done(world: World, bought: Subscr
         await cancel(world.ports, MEMBER, make_key())
 
 
-async def test_where_nothing_is_paid_it_ends_at_once(world: World, bought: Subscription) -> None:
+async def test_where_nothing_is_paid_it_ends_at_once(world: RulesHarness, bought: Subscription) -> None:
     await world.change(replace(bought, paid_through=world.now, period_start=world.now - 1))
     shown = await preview_cancel(world.ports, MEMBER, make_key())
     assert (shown.kind, shown.stays_until, shown.final) == (IntentKind.CANCEL_NOW, None, False)
@@ -118,14 +118,16 @@ async def test_where_nothing_is_paid_it_ends_at_once(world: World, bought: Subsc
     assert world.roles_of() == set()
 
 
-async def test_paused_with_time_left_keeps_it_when_cancelled(world: World, bought: Subscription) -> None:
+async def test_paused_with_time_left_keeps_it_when_cancelled(
+    world: RulesHarness, bought: Subscription
+) -> None:
     await world.change(replace(bought, status=Status.PAUSED))
     assert world.roles_of() == {ROLE}
     receipt = await cancel(world.ports, MEMBER, make_key())
     assert receipt.stays_until == bought.paid_through
 
 
-async def test_a_new_one_starts_where_the_paid_time_ends(world: World, bought: Subscription) -> None:
+async def test_a_new_one_starts_where_the_paid_time_ends(world: RulesHarness, bought: Subscription) -> None:
     await cancel(world.ports, MEMBER, make_key())
     (plan,) = await world.ledger.load_plans(GUILD)
     made = await offer(world.ports, GUILD, MEMBER, plan)
@@ -135,7 +137,7 @@ async def test_a_new_one_starts_where_the_paid_time_ends(world: World, bought: S
 
 
 async def test_a_provider_with_trials_only_puts_it_off_where_it_can(
-    world: World, bought: Subscription
+    world: RulesHarness, bought: Subscription
 ) -> None:
     """Of one with periods the first payment cannot be put off by less than two days."""
     await cancel(world.ports, MEMBER, make_key())
@@ -147,7 +149,7 @@ async def test_a_provider_with_trials_only_puts_it_off_where_it_can(
 
 
 async def test_revoking_at_the_end_keeps_what_is_paid_and_blocks_then(
-    world: World, bought: Subscription
+    world: RulesHarness, bought: Subscription
 ) -> None:
     done = await revoke(world.ports, make_order())
     assert [intent.state for intent in done.intents] == [IntentState.DONE]
@@ -159,7 +161,9 @@ async def test_revoking_at_the_end_keeps_what_is_paid_and_blocks_then(
     assert body.until == bought.paid_through
 
 
-async def test_revoking_now_takes_what_is_paid_until_it_is_lifted(world: World, bought: Subscription) -> None:
+async def test_revoking_now_takes_what_is_paid_until_it_is_lifted(
+    world: RulesHarness, bought: Subscription
+) -> None:
     done = await revoke(world.ports, NOW)
     await world.settle()
     assert world.roles_of() == set()
@@ -172,7 +176,7 @@ async def test_revoking_now_takes_what_is_paid_until_it_is_lifted(world: World, 
 
 
 async def test_lifting_gives_back_what_was_paid_where_the_end_was_meant(
-    world: World, bought: Subscription
+    world: RulesHarness, bought: Subscription
 ) -> None:
     done = await revoke(world.ports, make_order())
     assert (await lift(world.ports, GUILD, done.decision_id, ADMIN)).intents == ()
@@ -184,17 +188,17 @@ class TestSweep:
     """Of a provider that lists nothing by itself."""
 
     @pytest.fixture(autouse=True)
-    def lists_nothing(self, world: World) -> None:
+    def lists_nothing(self, world: RulesHarness) -> None:
         world.provider.lists_all = False
 
-    async def test_what_is_known_is_looked_up(self, world: World, bought: Subscription) -> None:
+    async def test_what_is_known_is_looked_up(self, world: RulesHarness, bought: Subscription) -> None:
         renewed = replace(bought, binding=None, paid_through=world.now + 2 * MONTH)
         world.provider.subscriptions["sub_1"] = renewed
         assert await sweep(world.ports) == []
         await world.settle()
         assert (await world.recorded()).paid_through == world.now + 2 * MONTH
 
-    async def test_an_agreement_on_a_page_of_ours_is_found(self, world: World) -> None:
+    async def test_an_agreement_on_a_page_of_ours_is_found(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.ledger.record_checkout(make_checkout(session_id="sub_1", created_at=world.now))
         world.provider.subscriptions["sub_1"] = make_subscription(at=world.now, checkout_id="ours_1")
@@ -202,7 +206,7 @@ class TestSweep:
         await world.settle()
         assert world.roles_of() == {ROLE}
 
-    async def test_a_page_that_nobody_agreed_on_is_not_recorded(self, world: World) -> None:
+    async def test_a_page_that_nobody_agreed_on_is_not_recorded(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.ledger.record_checkout(make_checkout(session_id="sub_1", created_at=world.now))
         page = replace(make_subscription(status=Status.PENDING, checkout_id="ours_1"), customer_id="")
@@ -215,7 +219,7 @@ class TestSweep:
         assert checkout is not None
         assert checkout.subscription_id is None
 
-    async def test_old_pages_are_looked_up_after_a_long_absence_only(self, world: World) -> None:
+    async def test_old_pages_are_looked_up_after_a_long_absence_only(self, world: RulesHarness) -> None:
         await world.add_plan()
         await sweep(world.ports)
         await world.ledger.record_checkout(make_checkout(session_id="sub_1", created_at=world.now))
@@ -226,7 +230,7 @@ class TestSweep:
         await world.settle()
         assert await world.ledger.load_subscription(make_key()) is not None
 
-    async def test_a_round_that_was_cut_short_does_not_count(self, world: World) -> None:
+    async def test_a_round_that_was_cut_short_does_not_count(self, world: RulesHarness) -> None:
         world.provider.fail("list_subscriptions", ProviderUnavailable(), after=True)
         assert len(await sweep(world.ports)) == 1
         assert await world.ledger.load_value("swept stripe:test") is None

@@ -10,12 +10,12 @@ from billing.use_cases.cancel import PATIENCE, cancel
 from billing.use_cases.lift import lift
 from billing.use_cases.revoke import revoke
 from tests.rules.builders import ADMIN, DAY, GUILD, MEMBER, MONTH, ROLE, make_key, make_order
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 HOUR = 3600
 
 
-async def renew_in_silence(world: World, *, paid: bool = True) -> str:
+async def renew_in_silence(world: RulesHarness, *, paid: bool = True) -> str:
     """Revoked at the period's end an hour before it, of which the provider hears a day late; the decision."""
     sub = await world.recorded()
     assert sub.period_end is not None
@@ -31,7 +31,7 @@ async def renew_in_silence(world: World, *, paid: bool = True) -> str:
     return done.decision_id
 
 
-async def test_the_billing_ends_at_once_and_the_admins_hear_what_was_charged(paying: World) -> None:
+async def test_the_billing_ends_at_once_and_the_admins_hear_what_was_charged(paying: RulesHarness) -> None:
     await renew_in_silence(paying)
     paying.provider.heal()
     await paying.pass_time(DAY)
@@ -47,7 +47,7 @@ async def test_the_billing_ends_at_once_and_the_admins_hear_what_was_charged(pay
     }
 
 
-async def test_what_was_not_charged_is_no_matter(paying: World) -> None:
+async def test_what_was_not_charged_is_no_matter(paying: RulesHarness) -> None:
     await renew_in_silence(paying, paid=False)
     paying.provider.heal()
     await paying.pass_time(DAY)
@@ -55,7 +55,9 @@ async def test_what_was_not_charged_is_no_matter(paying: World) -> None:
     assert paying.told("charged_late") == []
 
 
-async def test_a_payment_that_cannot_be_looked_up_does_not_keep_the_billing_alive(paying: World) -> None:
+async def test_a_payment_that_cannot_be_looked_up_does_not_keep_the_billing_alive(
+    paying: RulesHarness,
+) -> None:
     await renew_in_silence(paying)
     paying.provider.heal()
     paying.provider.fail("fetch_last_payment", ProviderUnavailable())
@@ -64,7 +66,7 @@ async def test_a_payment_that_cannot_be_looked_up_does_not_keep_the_billing_aliv
     assert paying.said(ChargedLate) == [ChargedLate(MEMBER, make_key())]
 
 
-async def test_before_the_period_ends_it_ends_with_it(paying: World) -> None:
+async def test_before_the_period_ends_it_ends_with_it(paying: RulesHarness) -> None:
     end = (await paying.recorded()).period_end
     paying.provider.fail("*", ProviderUnavailable())
     await revoke(paying.ports, make_order())
@@ -75,7 +77,7 @@ async def test_before_the_period_ends_it_ends_with_it(paying: World) -> None:
     assert paying.roles_of() == {ROLE}
 
 
-async def test_lifted_meanwhile_nothing_is_ended(paying: World) -> None:
+async def test_lifted_meanwhile_nothing_is_ended(paying: RulesHarness) -> None:
     decision = await renew_in_silence(paying)
     await lift(paying.ports, GUILD, decision, ADMIN)
     paying.provider.heal()
@@ -84,7 +86,7 @@ async def test_lifted_meanwhile_nothing_is_ended(paying: World) -> None:
     assert paying.roles_of() == {ROLE}
 
 
-async def test_a_stop_wished_for_since_the_block_keeps_what_is_paid(paying: World) -> None:
+async def test_a_stop_wished_for_since_the_block_keeps_what_is_paid(paying: RulesHarness) -> None:
     """A member who resumed, and thinks better of it: what they paid is theirs again once it is lifted."""
     await renew_in_silence(paying, paid=False)
     for intent in await paying.ledger.load_intents_of(make_key()):

@@ -27,13 +27,13 @@ from tests.rules.builders import (
     make_price,
     make_subscription,
 )
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 ASK = Ask(GUILD, MEMBER, make_key(), ADMIN, owner=False)
 
 
 @pytest.fixture
-async def before(world: World) -> World:
+async def before(world: RulesHarness) -> RulesHarness:
     """Somebody pays since before the bot; the plan has two roles, one of which the member has."""
     await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
     world.roles_of().add(SECOND_ROLE)
@@ -41,13 +41,13 @@ async def before(world: World) -> World:
     return world
 
 
-async def linked(world: World, ask: Ask = ASK) -> int:
+async def linked(world: RulesHarness, ask: Ask = ASK) -> int:
     made = await link(world.ports, ask, *await find_linkable(world.ports, ask))
     await world.settle()
     return had_mask(made)
 
 
-async def test_it_is_theirs_and_its_page_is_not(before: World) -> None:
+async def test_it_is_theirs_and_its_page_is_not(before: RulesHarness) -> None:
     await linked(before)
     found = await before.recorded()
     assert (found.binding, found.bound_by) == (Binding(GUILD, MEMBER), BoundBy.ADMIN)
@@ -57,14 +57,14 @@ async def test_it_is_theirs_and_its_page_is_not(before: World) -> None:
     assert before.provider.count("manage_link") == 0
 
 
-async def test_one_customer_may_pay_for_others(before: World) -> None:
+async def test_one_customer_may_pay_for_others(before: RulesHarness) -> None:
     """Whose customer it is stays as it was: a link says nothing of it."""
     await before.subscribe("sub_2")  # MEMBER's own, by the same customer
     await linked(before, replace(ASK, member_id=OTHER_MEMBER))
     assert (await before.recorded()).binding == Binding(GUILD, OTHER_MEMBER)
 
 
-async def test_a_customer_is_not_used_again_for_who_was_only_linked(before: World) -> None:
+async def test_a_customer_is_not_used_again_for_who_was_only_linked(before: RulesHarness) -> None:
     await linked(before)
     second = make_plan(2, 900, prices=(make_price("price_2", "prod_2"),))
     await offer(before.ports, GUILD, MEMBER, await before.add_plan(second))
@@ -76,7 +76,7 @@ async def test_a_customer_is_not_used_again_for_who_was_only_linked(before: Worl
     assert before.provider.orders[-1].customer_id == "cus_1"
 
 
-async def test_undoing_takes_what_the_link_gave(before: World) -> None:
+async def test_undoing_takes_what_the_link_gave(before: RulesHarness) -> None:
     had = await linked(before)
     await unlink(before.ports, GUILD, make_key(), ADMIN, had)
     await before.settle()
@@ -85,7 +85,7 @@ async def test_undoing_takes_what_the_link_gave(before: World) -> None:
         await unlink(before.ports, GUILD, make_key(), ADMIN, had)
 
 
-async def test_what_was_bought_here_cannot_be_taken_away_by_an_undo(world: World) -> None:
+async def test_what_was_bought_here_cannot_be_taken_away_by_an_undo(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     with pytest.raises(Conflict):
@@ -93,12 +93,12 @@ async def test_what_was_bought_here_cannot_be_taken_away_by_an_undo(world: World
     assert world.roles_of() == {ROLE}
 
 
-async def test_what_the_provider_does_not_know_is_not_here(before: World) -> None:
+async def test_what_the_provider_does_not_know_is_not_here(before: RulesHarness) -> None:
     with pytest.raises(NotFound):
         await find_linkable(before.ports, replace(ASK, key=make_key("sub_9")))
 
 
-async def test_only_the_owner_opens_the_page(before: World) -> None:
+async def test_only_the_owner_opens_the_page(before: RulesHarness) -> None:
     await linked(before)
     with pytest.raises(NotAllowed):
         await open_page(before.ports, GUILD, make_key(), ADMIN, owner=False)

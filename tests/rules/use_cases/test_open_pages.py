@@ -24,7 +24,7 @@ from tests.rules.builders import (
     make_price,
 )
 from tests.rules.fakes import FakeProvider
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 YEARLY = make_price("price_2", "prod_2", interval="year", trial_days=14)
 SILVER = make_price("price_3", "prod_3", trial_days=14)
@@ -32,7 +32,7 @@ MONTHLY = make_price(trial_days=7)
 
 
 @pytest.fixture
-async def shop(world: World) -> World:
+async def shop(world: RulesHarness) -> RulesHarness:
     """A monthly and a yearly plan of one role, each with free days, and another role."""
     await world.add_plan(make_plan(1, prices=(MONTHLY,)))
     await world.add_plan(make_plan(2, ROLE, prices=(YEARLY,)))
@@ -40,28 +40,28 @@ async def shop(world: World) -> World:
     return world
 
 
-async def plan_of(world: World, plan_id: int) -> Plan:
+async def plan_of(world: RulesHarness, plan_id: int) -> Plan:
     found = await world.ledger.load_plan(plan_id)
     assert found is not None
     return found
 
 
-async def free_days(world: World, plan_id: int, member_id: int = MEMBER) -> int:
+async def free_days(world: RulesHarness, plan_id: int, member_id: int = MEMBER) -> int:
     made = await offer(world.ports, GUILD, member_id, await plan_of(world, plan_id))
     return made.ways[0].trial_days
 
 
-def closed(world: World) -> list[str]:
+def closed(world: RulesHarness) -> list[str]:
     return [about for name, about in world.provider.calls if name == "close_page"]
 
 
-async def tried(world: World, **more: Any) -> Subscription:
+async def tried(world: RulesHarness, **more: Any) -> Subscription:
     """The member takes the monthly plan with its free days."""
     facts: dict[str, Any] = {"items": (Item(MONTHLY),), "trial_end": world.now + 7 * DAY, **more}
     return await world.subscribe(status=Status.TRIALING, **facts)
 
 
-async def test_everybody_s_pages_of_a_plan_are_closed_and_no_other_s(shop: World) -> None:
+async def test_everybody_s_pages_of_a_plan_are_closed_and_no_other_s(shop: RulesHarness) -> None:
     for member in (MEMBER, OTHER_MEMBER):
         await free_days(shop, 1, member)
     await free_days(shop, 3)
@@ -69,7 +69,7 @@ async def test_everybody_s_pages_of_a_plan_are_closed_and_no_other_s(shop: World
     assert sorted(closed(shop)) == ["cs_1", "cs_2"]
 
 
-async def test_what_cannot_be_closed_is_counted(shop: World) -> None:
+async def test_what_cannot_be_closed_is_counted(shop: RulesHarness) -> None:
     await free_days(shop, 1)
     shop.provider.fail("close_page", ProviderUnavailable())
     assert await expire_checkouts(shop.ports, GUILD, None, [1]) == {"Stripe": 1}
@@ -77,7 +77,7 @@ async def test_what_cannot_be_closed_is_counted(shop: World) -> None:
     assert await expire_checkouts(shop.ports, GUILD, None, [1]) == {"Stripe": 1}
 
 
-async def test_pages_are_known_after_a_restart_and_old_ones_left_alone(shop: World) -> None:
+async def test_pages_are_known_after_a_restart_and_old_ones_left_alone(shop: RulesHarness) -> None:
     await free_days(shop, 1)
     shop.ports.pages.__init__()  # type: ignore[misc]  # what was in memory is gone
     shop.clock.advance(2 * DAY)
@@ -89,7 +89,7 @@ async def test_pages_are_known_after_a_restart_and_old_ones_left_alone(shop: Wor
     assert closed(shop) == ["cs_2"]
 
 
-async def test_once_one_is_paid_the_member_s_others_for_the_same_roles_are_closed(shop: World) -> None:
+async def test_once_one_is_paid_the_member_s_others_for_the_same_roles_are_closed(shop: RulesHarness) -> None:
     for plan_id in (2, 3):
         await free_days(shop, plan_id)
     await free_days(shop, 2, OTHER_MEMBER)
@@ -97,7 +97,7 @@ async def test_once_one_is_paid_the_member_s_others_for_the_same_roles_are_close
     assert closed(shop) == ["cs_1"]
 
 
-async def test_free_days_are_had_once_for_a_role_whichever_plan_gives_it(shop: World) -> None:
+async def test_free_days_are_had_once_for_a_role_whichever_plan_gives_it(shop: RulesHarness) -> None:
     assert await free_days(shop, 2) == 14
     sub = await tried(shop)
     await shop.change(replace(sub, status=Status.ENDED))
@@ -105,7 +105,7 @@ async def test_free_days_are_had_once_for_a_role_whichever_plan_gives_it(shop: W
     assert await free_days(shop, 3) == 14
 
 
-async def test_at_another_provider_neither(shop: World) -> None:
+async def test_at_another_provider_neither(shop: RulesHarness) -> None:
     paypal = FakeProvider(shop.clock, "paypal", "PayPal", prices={})
     elsewhere = replace(YEARLY, provider="paypal", id="P-2")
     shop.ports.providers["paypal"] = paypal  # type: ignore[index]  # a plain dict
@@ -117,7 +117,7 @@ async def test_at_another_provider_neither(shop: World) -> None:
     assert [way.trial_days for way in made.ways] == [0, 0]
 
 
-async def test_nor_after_the_plan_they_were_of_was_edited_or_removed(shop: World) -> None:
+async def test_nor_after_the_plan_they_were_of_was_edited_or_removed(shop: RulesHarness) -> None:
     sub = await tried(shop)
     await shop.change(replace(sub, status=Status.ENDED, trial_end=None))
     await edit_plan(shop.ports, GUILD, 1, PlanUpdate(add_role=SECOND_ROLE, remove_role=ROLE), ADMIN)
@@ -125,20 +125,22 @@ async def test_nor_after_the_plan_they_were_of_was_edited_or_removed(shop: World
     assert await free_days(shop, 2) == 0
 
 
-async def test_nor_after_the_subscription_was_switched_away(shop: World) -> None:
+async def test_nor_after_the_subscription_was_switched_away(shop: RulesHarness) -> None:
     sub = await tried(shop)
     await shop.change(replace(sub, items=(Item(SILVER),), status=Status.ACTIVE, trial_end=None))
     assert await free_days(shop, 2) == 0
 
 
-async def test_who_paid_for_the_role_without_free_days_may_have_those_of_another_plan(shop: World) -> None:
+async def test_who_paid_for_the_role_without_free_days_may_have_those_of_another_plan(
+    shop: RulesHarness,
+) -> None:
     sub = await shop.subscribe(items=(Item(MONTHLY),))
     await shop.change(replace(sub, status=Status.ENDED))
     assert await free_days(shop, 1) == 0
     assert await free_days(shop, 2) == 14
 
 
-async def test_free_days_from_before_they_were_noted_count_by_the_subscription(shop: World) -> None:
+async def test_free_days_from_before_they_were_noted_count_by_the_subscription(shop: RulesHarness) -> None:
     sub = await tried(shop)
     await shop.change(replace(sub, status=Status.ENDED))
     await shop.ledger._writer.run(lambda db: db.execute("DELETE FROM free_days"))

@@ -12,13 +12,13 @@ from billing.model import BackupFailed, Event, Subject, WrongClock
 from billing.use_cases.sweep import sweep
 from billing.use_cases.webhook_health import look_at_arrivals
 from tests.rules.builders import DAY, GUILD, OTHER_GUILD, make_plan
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 OWNER = 99
 HOUR = 3_600
 
 
-async def lose_notifications(world: World) -> None:
+async def lose_notifications(world: RulesHarness) -> None:
     world.provider.events = [
         Event("stripe", "test", "evt_true", "invoice.paid", Subject("subscription", "sub_1"), world.now)
     ]
@@ -27,32 +27,32 @@ async def lose_notifications(world: World) -> None:
     await look_at_arrivals(world.ports, world.provider)
 
 
-async def fail_to_sweep(world: World) -> None:
+async def fail_to_sweep(world: RulesHarness) -> None:
     world.provider.fail("list_subscriptions", ProviderRefused("The key may not."))
     await sweep(world.ports)
     world.clock.advance(2 * HOUR + 1)
     await sweep(world.ports)
 
 
-async def reverse_what_nobody_knows(world: World) -> None:
+async def reverse_what_nobody_knows(world: RulesHarness) -> None:
     world.provider.fail("locate", ProviderNotFound())
     await world.ring("sale.reversed", "pay_1")
     await world.pass_time(HOUR)
 
 
 @pytest.fixture(params=[lose_notifications, fail_to_sweep, reverse_what_nobody_knows])
-def fault(request: pytest.FixtureRequest) -> Callable[[World], Awaitable[None]]:
-    found: Callable[[World], Awaitable[None]] = request.param
+def fault(request: pytest.FixtureRequest) -> Callable[[RulesHarness], Awaitable[None]]:
+    found: Callable[[RulesHarness], Awaitable[None]] = request.param
     return found
 
 
-async def readers(world: World) -> list[tuple[int, int | None]]:
+async def readers(world: RulesHarness) -> list[tuple[int, int | None]]:
     await world.settle()
     return [(notice.guild_id, notice.member_id) for notice in world.messenger.told]
 
 
 async def test_the_admins_of_the_one_server_that_sells_are_told(
-    world: World, fault: Callable[[World], Awaitable[None]]
+    world: RulesHarness, fault: Callable[[RulesHarness], Awaitable[None]]
 ) -> None:
     await world.add_plan()
     await fault(world)
@@ -60,7 +60,7 @@ async def test_the_admins_of_the_one_server_that_sells_are_told(
 
 
 async def test_where_servers_share_the_account_its_owner_is_told_and_no_admin(
-    world: World, fault: Callable[[World], Awaitable[None]]
+    world: RulesHarness, fault: Callable[[RulesHarness], Awaitable[None]]
 ) -> None:
     await world.add_plan()
     await world.add_plan(replace(make_plan(2), guild_id=OTHER_GUILD))
@@ -69,7 +69,7 @@ async def test_where_servers_share_the_account_its_owner_is_told_and_no_admin(
 
 
 async def test_an_owner_who_is_not_known_just_now_is_told_later(
-    world: World, fault: Callable[[World], Awaitable[None]]
+    world: RulesHarness, fault: Callable[[RulesHarness], Awaitable[None]]
 ) -> None:
     await world.add_plan()
     await world.add_plan(replace(make_plan(2), guild_id=OTHER_GUILD))
@@ -84,7 +84,7 @@ async def test_an_owner_who_is_not_known_just_now_is_told_later(
 
 
 @pytest.mark.parametrize("skew", [301.0, -31.0 * DAY])
-async def test_a_wrong_clock_is_told_once_until_it_is_right_again(world: World, skew: float) -> None:
+async def test_a_wrong_clock_is_told_once_until_it_is_right_again(world: RulesHarness, skew: float) -> None:
     await world.add_plan()
     await sweep(world.ports)
     assert await readers(world) == []
@@ -101,7 +101,9 @@ async def test_a_wrong_clock_is_told_once_until_it_is_right_again(world: World, 
     assert len(await readers(world)) == 2
 
 
-async def test_a_wrong_clock_of_a_bot_of_several_servers_is_its_owner_s_to_hear_of(world: World) -> None:
+async def test_a_wrong_clock_of_a_bot_of_several_servers_is_its_owner_s_to_hear_of(
+    world: RulesHarness,
+) -> None:
     await world.add_plan()
     await world.add_plan(replace(make_plan(2), guild_id=OTHER_GUILD))
     world.provider.clock_skew = 3_600.0
@@ -109,7 +111,7 @@ async def test_a_wrong_clock_of_a_bot_of_several_servers_is_its_owner_s_to_hear_
     assert await readers(world) == [(GUILD, OWNER)]
 
 
-async def test_a_failed_backup_of_a_bot_of_several_servers_is_told_to_its_owner(world: World) -> None:
+async def test_a_failed_backup_of_a_bot_of_several_servers_is_told_to_its_owner(world: RulesHarness) -> None:
     await world.add_plan()
     await world.add_plan(replace(make_plan(2), guild_id=OTHER_GUILD))
     await world.ledger.record_backup_failed("The disk is full.", world.now)
@@ -125,7 +127,7 @@ async def test_a_failed_backup_of_a_bot_of_several_servers_is_told_to_its_owner(
     assert len(await readers(world)) == 2
 
 
-async def test_a_failed_backup_is_told_once_where_one_server_sells(world: World) -> None:
+async def test_a_failed_backup_is_told_once_where_one_server_sells(world: RulesHarness) -> None:
     await world.add_plan()
     await world.ledger.record_backup_failed("The disk is full.", world.now)
     await sweep(world.ports)

@@ -13,21 +13,21 @@ from billing.use_cases.execute_intent import STOPPED_ALREADY
 from billing.use_cases.lift import lift
 from billing.use_cases.revoke import Revocation, preview_revoke, revoke
 from tests.rules.builders import ADMIN, DAY, GUILD, MEMBER, NOW, make_key, make_order
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 
-async def lifted(world: World, decision: str) -> None:
+async def lifted(world: RulesHarness, decision: str) -> None:
     undone = await lift(world.ports, GUILD, decision, ADMIN)
     await world.pass_time(PATIENCE)
     assert undone.intents == ()
     assert world.provider.count("resume") == 0
 
 
-def ends(world: World) -> bool:
+def ends(world: RulesHarness) -> bool:
     return world.provider.subscriptions["sub_1"].ends_with_period
 
 
-async def test_cancelled_while_the_admins_stop_stands_it_stays_cancelled(paying: World) -> None:
+async def test_cancelled_while_the_admins_stop_stands_it_stays_cancelled(paying: RulesHarness) -> None:
     decision = (await revoke(paying.ports, make_order())).decision_id
     assert (await preview_cancel(paying.ports, MEMBER, make_key())).by_admins
     receipt = await cancel(paying.ports, MEMBER, make_key())
@@ -39,7 +39,7 @@ async def test_cancelled_while_the_admins_stop_stands_it_stays_cancelled(paying:
     assert ends(paying)
 
 
-async def test_cancelled_while_the_admins_stop_waits_for_the_provider(paying: World) -> None:
+async def test_cancelled_while_the_admins_stop_waits_for_the_provider(paying: RulesHarness) -> None:
     paying.provider.fail("*", ProviderUnavailable())
     decision = (await revoke(paying.ports, make_order())).decision_id
     own = await cancel(paying.ports, MEMBER, make_key())
@@ -50,7 +50,7 @@ async def test_cancelled_while_the_admins_stop_waits_for_the_provider(paying: Wo
 
 
 @pytest.mark.parametrize("before", [True, False])
-async def test_a_stop_at_once_that_the_provider_never_heard_of(paying: World, *, before: bool) -> None:
+async def test_a_stop_at_once_that_the_provider_never_heard_of(paying: RulesHarness, *, before: bool) -> None:
     paying.provider.fail("*", ProviderUnavailable())
     if before:
         await cancel(paying.ports, MEMBER, make_key())
@@ -62,20 +62,20 @@ async def test_a_stop_at_once_that_the_provider_never_heard_of(paying: World, *,
     assert ends(paying)
 
 
-async def test_cancelled_first_it_stays_cancelled(paying: World) -> None:
+async def test_cancelled_first_it_stays_cancelled(paying: RulesHarness) -> None:
     await cancel(paying.ports, MEMBER, make_key())
     await lifted(paying, (await revoke(paying.ports, make_order())).decision_id)
     assert ends(paying)
 
 
-async def test_cancelled_on_the_providers_page_while_the_stop_waits(paying: World) -> None:
+async def test_cancelled_on_the_providers_page_while_the_stop_waits(paying: RulesHarness) -> None:
     paying.provider.fail("*", ProviderUnavailable())
     done = await revoke(paying.ports, make_order())
     paying.provider.heal()
     await stays_cancelled_by_hand(paying, done)
 
 
-async def test_cancelled_on_the_providers_page_while_the_question_stands(paying: World) -> None:
+async def test_cancelled_on_the_providers_page_while_the_question_stands(paying: RulesHarness) -> None:
     seen = await preview_revoke(paying.ports, make_order())
     await cancel_by_hand(paying)
     done = await revoke(paying.ports, make_order(), seen)
@@ -83,12 +83,12 @@ async def test_cancelled_on_the_providers_page_while_the_question_stands(paying:
     await stays_cancelled_by_hand(paying, done)
 
 
-async def cancel_by_hand(world: World) -> None:
+async def cancel_by_hand(world: RulesHarness) -> None:
     seen = await world.recorded()
     world.provider.subscriptions["sub_1"] = replace(seen, ends_at=seen.period_end, binding=None)
 
 
-async def stays_cancelled_by_hand(world: World, done: Revocation) -> None:
+async def stays_cancelled_by_hand(world: RulesHarness, done: Revocation) -> None:
     await cancel_by_hand(world)
     await world.pass_time(DAY)
     assert world.provider.count("cancel_at_period_end") == 0
@@ -96,7 +96,7 @@ async def stays_cancelled_by_hand(world: World, done: Revocation) -> None:
     assert ends(world)
 
 
-async def test_resumed_and_revoked_later_it_is_resumed_again(paying: World) -> None:
+async def test_resumed_and_revoked_later_it_is_resumed_again(paying: RulesHarness) -> None:
     """An old word to cancel that the member took back, here or on the provider's page, counts no more."""
     await cancel(paying.ports, MEMBER, make_key())
     await resume(paying.ports, MEMBER, make_key())
@@ -108,7 +108,7 @@ async def test_resumed_and_revoked_later_it_is_resumed_again(paying: World) -> N
     assert not ends(paying)
 
 
-async def test_an_earlier_undone_stop_is_no_reason_to_resume(paying: World) -> None:
+async def test_an_earlier_undone_stop_is_no_reason_to_resume(paying: RulesHarness) -> None:
     first = await revoke(paying.ports, make_order())
     await lift(paying.ports, GUILD, first.decision_id, ADMIN)
     own = await paying.recorded()

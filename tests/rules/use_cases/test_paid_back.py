@@ -27,17 +27,17 @@ from tests.rules.builders import (
     make_plan,
     make_price,
 )
-from tests.rules.world import START, World
+from tests.rules.harness import START, RulesHarness
 
 SECOND = make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),))
 END = START + MONTH
 
 
-async def plan_of(world: World) -> Plan:
+async def plan_of(world: RulesHarness) -> Plan:
     return (await world.ledger.load_plans(GUILD))[0]
 
 
-async def revoked(world: World, **more: Any) -> str:
+async def revoked(world: RulesHarness, **more: Any) -> str:
     """Revoked at once after ten days, and everything has settled."""
     await world.pass_time(10 * DAY)
     done = await revoke(world.ports, replace(NOW, **more))
@@ -46,7 +46,7 @@ async def revoked(world: World, **more: Any) -> str:
     return done.decision_id
 
 
-async def test_the_roles_are_back_until_the_end_of_what_was_paid(paying: World) -> None:
+async def test_the_roles_are_back_until_the_end_of_what_was_paid(paying: RulesHarness) -> None:
     undone = await lift(paying.ports, GUILD, await revoked(paying), ADMIN)
     await paying.settle()
     assert (undone.until, undone.intents) == (END, ())
@@ -58,14 +58,14 @@ async def test_the_roles_are_back_until_the_end_of_what_was_paid(paying: World) 
     assert paying.roles_of() == set()
 
 
-async def test_a_new_subscription_starts_when_they_end(paying: World) -> None:
+async def test_a_new_subscription_starts_when_they_end(paying: RulesHarness) -> None:
     await lift(paying.ports, GUILD, await revoked(paying), ADMIN)
     (way,) = (await offer(paying.ports, GUILD, MEMBER, await plan_of(paying))).ways
     assert way.starts_at == END
 
 
 @pytest.mark.parametrize("how", ["asked", "by hand"])
-async def test_refunded_days_do_not_come_back(paying: World, how: str) -> None:
+async def test_refunded_days_do_not_come_back(paying: RulesHarness, how: str) -> None:
     decision = await revoked(paying, refund=how == "asked")
     paying.provider.payments["pay_1"] = replace(paying.provider.payments["pay_1"], refunded=500)
     undone = await lift(paying.ports, GUILD, decision, ADMIN)
@@ -77,7 +77,7 @@ async def test_refunded_days_do_not_come_back(paying: World, how: str) -> None:
 
 @pytest.mark.parametrize(("refunded", "days"), [(100, 24), (250, 15), (400, None)])
 async def test_of_a_part_refund_as_many_days_as_are_paid(
-    paying: World, refunded: int, days: int | None
+    paying: RulesHarness, refunded: int, days: int | None
 ) -> None:
     decision = await revoked(paying)
     paying.provider.payments["pay_1"] = replace(paying.provider.payments["pay_1"], refunded=refunded)
@@ -87,7 +87,7 @@ async def test_of_a_part_refund_as_many_days_as_are_paid(
     assert paying.roles_of() == ({ROLE} if days else set())
 
 
-async def test_a_refund_of_an_earlier_period_changes_nothing(paying: World) -> None:
+async def test_a_refund_of_an_earlier_period_changes_nothing(paying: RulesHarness) -> None:
     renewed = replace(await paying.recorded(), period_start=END, period_end=END + MONTH)
     await paying.change(renewed)
     paying.provider.payments["pay_1"] = replace(paying.provider.payments["pay_1"], refunded=500)
@@ -96,7 +96,7 @@ async def test_a_refund_of_an_earlier_period_changes_nothing(paying: World) -> N
 
 
 @pytest.mark.parametrize("status", [Status.TRIALING, Status.PAST_DUE, Status.UNPAID, Status.PENDING])
-async def test_what_was_not_paid_does_not_come_back(world: World, status: Status) -> None:
+async def test_what_was_not_paid_does_not_come_back(world: RulesHarness, status: Status) -> None:
     await world.add_plan()
     await world.subscribe(status=status, trial_end=END if status is Status.TRIALING else None)
     decision = (await revoke(world.ports, NOW)).decision_id
@@ -106,7 +106,7 @@ async def test_what_was_not_paid_does_not_come_back(world: World, status: Status
     assert world.roles_of() == set()
 
 
-async def test_disputed_days_do_not_come_back(paying: World) -> None:
+async def test_disputed_days_do_not_come_back(paying: RulesHarness) -> None:
     decision = await revoked(paying)
     paying.provider.disputes["dp_1"] = ("sub_1", DisputeState.OPEN)
     await paying.ring("dispute", "dp_1")
@@ -114,7 +114,7 @@ async def test_disputed_days_do_not_come_back(paying: World) -> None:
     assert (await lift(paying.ports, GUILD, decision, ADMIN)).until is None
 
 
-async def test_a_cancellation_that_the_provider_never_heard_of_is_let_go(paying: World) -> None:
+async def test_a_cancellation_that_the_provider_never_heard_of_is_let_go(paying: RulesHarness) -> None:
     paying.provider.fail("*", ProviderUnavailable())
     done = await revoke(paying.ports, NOW)
     paying.provider.heal()
@@ -125,7 +125,7 @@ async def test_a_cancellation_that_the_provider_never_heard_of_is_let_go(paying:
     assert (paying.roles_of(), await load_held(paying.ports, MEMBER)) == ({ROLE}, [])
 
 
-async def test_a_cancellation_whose_answer_was_lost_gives_the_days_back(paying: World) -> None:
+async def test_a_cancellation_whose_answer_was_lost_gives_the_days_back(paying: RulesHarness) -> None:
     paying.provider.fail("cancel_now", ProviderUnavailable(), after=True)
     paying.provider.fail("fetch_subscription", ProviderUnavailable())
     done = await revoke(paying.ports, NOW)
@@ -138,7 +138,7 @@ async def test_a_cancellation_whose_answer_was_lost_gives_the_days_back(paying: 
 
 
 @pytest.mark.parametrize("refund", [True, False])
-async def test_a_silent_provider_holds_no_undo_up(paying: World, *, refund: bool) -> None:
+async def test_a_silent_provider_holds_no_undo_up(paying: RulesHarness, *, refund: bool) -> None:
     decision = await revoked(paying, refund=refund)
     paying.provider.fail("*", ProviderUnavailable())
     undone = await lift(paying.ports, GUILD, decision, ADMIN)
@@ -147,12 +147,12 @@ async def test_a_silent_provider_holds_no_undo_up(paying: World, *, refund: bool
 
 @pytest.mark.parametrize("paid", [True, False])
 async def test_a_renewal_that_was_charged_before_the_stop_got_there_comes_back(
-    paying: World, *, paid: bool
+    paying: RulesHarness, *, paid: bool
 ) -> None:
     """The provider was silent across the period's end, so the billing ended at once afterwards."""
     paying.provider.fail("*", ProviderUnavailable())
     decision = (await revoke(paying.ports, make_order())).decision_id
-    paying.clock.at = END + DAY
+    paying.turn_to(END + DAY)
     renewed = replace(await paying.recorded(), period_start=END, period_end=END + MONTH, binding=None)
     paying.provider.subscriptions["sub_1"] = renewed
     paying.provider.heal()
@@ -167,7 +167,7 @@ async def test_a_renewal_that_was_charged_before_the_stop_got_there_comes_back(
     assert paying.roles_of() == ({ROLE} if paid else set())
 
 
-async def test_several_subscriptions_each_give_their_own_days_back(paying: World) -> None:
+async def test_several_subscriptions_each_give_their_own_days_back(paying: RulesHarness) -> None:
     await paying.add_plan(SECOND)
     await paying.subscribe("sub_2", items=(Item(SECOND.prices[0]),), period_end=START + 20 * DAY)
     paying.provider.pay("sub_2", "pay_2")
@@ -178,7 +178,7 @@ async def test_several_subscriptions_each_give_their_own_days_back(paying: World
     assert [held.until for held in await load_held(paying.ports, MEMBER)] == [START + 20 * DAY]
 
 
-async def test_another_plan_of_the_same_subscription_keeps_its_days(paying: World) -> None:
+async def test_another_plan_of_the_same_subscription_keeps_its_days(paying: RulesHarness) -> None:
     """The order names one plan; the other was paid along, and its billing ends too."""
     await paying.add_plan(SECOND)
     both = (Item(make_price()), Item(SECOND.prices[0]))
@@ -190,7 +190,7 @@ async def test_another_plan_of_the_same_subscription_keeps_its_days(paying: Worl
     assert paying.roles_of() == set()
 
 
-async def test_under_another_revocation_they_wait_for_its_undo(paying: World) -> None:
+async def test_under_another_revocation_they_wait_for_its_undo(paying: RulesHarness) -> None:
     first = (await revoke(paying.ports, replace(NOW, plan_id=1))).decision_id
     second = (await revoke(paying.ports, NOW)).decision_id
     undone = await lift(paying.ports, GUILD, first, ADMIN)
@@ -202,7 +202,9 @@ async def test_under_another_revocation_they_wait_for_its_undo(paying: World) ->
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-async def test_days_that_came_back_are_revoked_and_come_back_again(paying: World, *, at_once: bool) -> None:
+async def test_days_that_came_back_are_revoked_and_come_back_again(
+    paying: RulesHarness, *, at_once: bool
+) -> None:
     await lift(paying.ports, GUILD, await revoked(paying), ADMIN)
     again = await revoke(paying.ports, make_order(at_once=at_once))
     await paying.settle()
@@ -212,7 +214,7 @@ async def test_days_that_came_back_are_revoked_and_come_back_again(paying: World
     assert paying.roles_of() == {ROLE}
 
 
-async def test_refunded_after_they_came_back_they_do_not_come_back_twice(paying: World) -> None:
+async def test_refunded_after_they_came_back_they_do_not_come_back_twice(paying: RulesHarness) -> None:
     await lift(paying.ports, GUILD, await revoked(paying), ADMIN)
     again = await revoked(paying)
     paying.provider.payments["pay_1"] = replace(paying.provider.payments["pay_1"], refunded=500)
@@ -221,7 +223,7 @@ async def test_refunded_after_they_came_back_they_do_not_come_back_twice(paying:
     assert paying.roles_of() == set()
 
 
-async def test_two_stops_at_the_periods_end_are_both_undone(paying: World) -> None:
+async def test_two_stops_at_the_periods_end_are_both_undone(paying: RulesHarness) -> None:
     first = (await revoke(paying.ports, make_order())).decision_id
     second = (await revoke(paying.ports, make_order())).decision_id
     assert (await lift(paying.ports, GUILD, first, ADMIN)).intents == ()
@@ -230,7 +232,7 @@ async def test_two_stops_at_the_periods_end_are_both_undone(paying: World) -> No
     assert paying.provider.subscriptions["sub_1"].ends_at is None
 
 
-async def test_a_stop_that_another_decision_counts_on_is_kept(paying: World) -> None:
+async def test_a_stop_that_another_decision_counts_on_is_kept(paying: RulesHarness) -> None:
     paying.provider.fail("*", ProviderUnavailable())
     first = (await revoke(paying.ports, NOW)).decision_id
     await revoke(paying.ports, NOW)

@@ -34,27 +34,27 @@ from tests.rules.builders import (
     make_plan,
     make_price,
 )
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 
-async def granted(world: World) -> frozenset[int]:
+async def granted(world: RulesHarness) -> frozenset[int]:
     """The roles that the ledger knows as given by us."""
     return (await world.ledger.load_member_state(GUILD, MEMBER)).granted
 
 
-async def parked(world: World) -> list[tuple[int, Text | str]]:
+async def parked(world: RulesHarness) -> list[tuple[int, Text | str]]:
     found = await world.ledger.load_parked(GUILD)
     return [(member, reason) for member, reasons in found for reason in reasons]
 
 
-async def test_every_role_of_the_plan_is_given_and_remembered(world: World) -> None:
+async def test_every_role_of_the_plan_is_given_and_remembered(world: RulesHarness) -> None:
     await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
     await world.subscribe()
     assert world.roles_of() == {ROLE, SECOND_ROLE}
     assert await granted(world) == {ROLE, SECOND_ROLE}
 
 
-async def test_the_ledger_knows_of_a_role_before_it_is_given(world: World) -> None:
+async def test_the_ledger_knows_of_a_role_before_it_is_given(world: RulesHarness) -> None:
     """A crash in between must not leave a role that nobody takes again."""
     await world.add_plan()
     world.roles.faults[ROLE] = DiscordUnavailable()
@@ -63,7 +63,7 @@ async def test_the_ledger_knows_of_a_role_before_it_is_given(world: World) -> No
     assert await granted(world) == {ROLE}
 
 
-async def test_grants_come_before_takes(world: World) -> None:
+async def test_grants_come_before_takes(world: RulesHarness) -> None:
     await world.add_plan(make_plan(1, 700))
     await world.add_plan(make_plan(2, 600, 800, prices=(make_price("price_2", "prod_2"),)))
     sub = await world.subscribe()
@@ -71,7 +71,7 @@ async def test_grants_come_before_takes(world: World) -> None:
     assert world.roles.changes() == [("give", 700), ("give", 600), ("give", 800), ("take", 700)]
 
 
-async def test_a_role_that_others_gave_is_never_taken(world: World) -> None:
+async def test_a_role_that_others_gave_is_never_taken(world: RulesHarness) -> None:
     await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
     world.roles_of().update({FOREIGN_ROLE, SECOND_ROLE})
     sub = await world.subscribe()
@@ -80,7 +80,7 @@ async def test_a_role_that_others_gave_is_never_taken(world: World) -> None:
     assert world.roles_of() == {FOREIGN_ROLE, SECOND_ROLE}
 
 
-async def test_a_role_of_several_sources_goes_with_the_last(world: World) -> None:
+async def test_a_role_of_several_sources_goes_with_the_last(world: RulesHarness) -> None:
     await world.add_plan()
     await world.add_plan(make_plan(2, ROLE, prices=(make_price("price_2", "prod_2"),)))
     first = await world.subscribe()
@@ -93,7 +93,7 @@ async def test_a_role_of_several_sources_goes_with_the_last(world: World) -> Non
     assert world.roles_of() == set()
 
 
-async def test_several_sources_give_the_roles_of_all(world: World) -> None:
+async def test_several_sources_give_the_roles_of_all(world: RulesHarness) -> None:
     await world.add_plan()
     await world.add_plan(make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),)))
     first = await world.subscribe()
@@ -103,7 +103,7 @@ async def test_several_sources_give_the_roles_of_all(world: World) -> None:
     assert world.roles_of() == {SECOND_ROLE}
 
 
-async def test_what_is_unknown_neither_gives_nor_takes(world: World) -> None:
+async def test_what_is_unknown_neither_gives_nor_takes(world: RulesHarness) -> None:
     await world.add_plan()
     sub = await world.subscribe()
     await world.change(replace(sub, status=Status.UNKNOWN, provider_status="new_word"))
@@ -115,7 +115,7 @@ async def test_what_is_unknown_neither_gives_nor_takes(world: World) -> None:
     assert world.roles_of() == set()
 
 
-async def test_a_role_taken_by_hand_is_given_again(world: World) -> None:
+async def test_a_role_taken_by_hand_is_given_again(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     world.roles_of().clear()
@@ -124,7 +124,7 @@ async def test_a_role_taken_by_hand_is_given_again(world: World) -> None:
     assert world.roles_of() == {ROLE}
 
 
-async def test_a_grant_gives_and_runs_out_by_time(world: World) -> None:
+async def test_a_grant_gives_and_runs_out_by_time(world: RulesHarness) -> None:
     plan = await world.add_plan()
     grant = make_override(plan.id, OverrideKind.GRANT, until=world.now + DAY)
     await world.ledger.record_overrides([grant], [], [], world.now)
@@ -134,7 +134,7 @@ async def test_a_grant_gives_and_runs_out_by_time(world: World) -> None:
     assert world.roles_of() == set()
 
 
-async def test_a_removed_plan_keeps_the_roles_of_its_payers(world: World) -> None:
+async def test_a_removed_plan_keeps_the_roles_of_its_payers(world: RulesHarness) -> None:
     plan = await world.add_plan()
     await world.subscribe()
     await world.ledger.record_plan(replace(plan, removed_at=world.now), str(ADMIN), world.now)
@@ -142,7 +142,7 @@ async def test_a_removed_plan_keeps_the_roles_of_its_payers(world: World) -> Non
     assert world.roles_of() == {ROLE}
 
 
-async def test_history_tells_what_changed_and_why(world: World) -> None:
+async def test_history_tells_what_changed_and_why(world: RulesHarness) -> None:
     await world.add_plan()
     sub = await world.subscribe()
     await world.change(replace(sub, status=Status.ENDED))
@@ -153,7 +153,7 @@ async def test_history_tells_what_changed_and_why(world: World) -> None:
     ]
 
 
-async def test_history_tells_of_a_change_whose_end_was_not_seen(world: World) -> None:
+async def test_history_tells_of_a_change_whose_end_was_not_seen(world: RulesHarness) -> None:
     """One role was given, then Discord went down: the next try finds it there."""
     await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
     world.roles.faults[SECOND_ROLE] = DiscordUnavailable()
@@ -164,7 +164,7 @@ async def test_history_tells_of_a_change_whose_end_was_not_seen(world: World) ->
     assert [c.after for c in rows] == [str(SECOND_ROLE), str(ROLE)]
 
 
-async def test_nothing_to_change_writes_no_history(world: World) -> None:
+async def test_nothing_to_change_writes_no_history(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     before = len(await world.ledger.load_history(GUILD, MEMBER, 99))
@@ -175,7 +175,7 @@ async def test_nothing_to_change_writes_no_history(world: World) -> None:
 
 
 @pytest.mark.parametrize("give", [True, False])
-async def test_a_change_that_does_not_read_back_is_tried_again(world: World, *, give: bool) -> None:
+async def test_a_change_that_does_not_read_back_is_tried_again(world: RulesHarness, *, give: bool) -> None:
     await world.add_plan()
     if give:
         world.roles.deaf.add(ROLE)
@@ -193,7 +193,7 @@ async def test_a_change_that_does_not_read_back_is_tried_again(world: World, *, 
     assert len(world.roles.changes()) == tries + 1
 
 
-async def test_tries_grow_apart_while_discord_is_down(world: World) -> None:
+async def test_tries_grow_apart_while_discord_is_down(world: RulesHarness) -> None:
     await world.add_plan()
     world.roles.faults["fetch"] = DiscordUnavailable()
     await world.subscribe()
@@ -211,7 +211,7 @@ class TestRefused:
     """A cause that a person must mend: parked with the reason, told once, tried when it may have gone."""
 
     @pytest.mark.parametrize("error", REFUSALS)
-    async def test_it_is_parked_and_told_once(self, world: World, error: DiscordError) -> None:
+    async def test_it_is_parked_and_told_once(self, world: RulesHarness, error: DiscordError) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = error
         await world.subscribe()
@@ -224,7 +224,7 @@ class TestRefused:
         assert notice.body == RoleRefused(MEMBER, to_stored(error.user_message), ROLE)
         assert (await world.ledger.load_health(world.now)).members == 0
 
-    async def test_a_hundred_members_are_one_thing_to_mend(self, world: World) -> None:
+    async def test_a_hundred_members_are_one_thing_to_mend(self, world: RulesHarness) -> None:
         await world.add_plan()
         grants = [
             replace(make_override(1, OverrideKind.GRANT), member_id=member) for member in range(1_000, 1_100)
@@ -235,7 +235,7 @@ class TestRefused:
         assert len(await parked(world)) == 100
         assert len(world.told("role_refused")) == 1
 
-    async def test_it_is_told_again_when_a_month_has_passed(self, world: World) -> None:
+    async def test_it_is_told_again_when_a_month_has_passed(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = RoleAboveBot()
         await world.subscribe()
@@ -244,13 +244,13 @@ class TestRefused:
         await world.settle()
         assert len(world.told("role_refused")) == 2
 
-    async def test_one_role_refused_does_not_keep_the_others(self, world: World) -> None:
+    async def test_one_role_refused_does_not_keep_the_others(self, world: RulesHarness) -> None:
         await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
         world.roles.faults[ROLE] = RoleAboveBot()
         await world.subscribe()
         assert world.roles_of() == {SECOND_ROLE}
 
-    async def test_a_give_refused_does_not_keep_the_takes(self, world: World) -> None:
+    async def test_a_give_refused_does_not_keep_the_takes(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.add_plan(make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),)))
         sub = await world.subscribe()
@@ -260,7 +260,7 @@ class TestRefused:
         )
         assert world.roles_of() == set()
 
-    async def test_mended_it_leaves_parking(self, world: World) -> None:
+    async def test_mended_it_leaves_parking(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = RoleAboveBot()
         await world.subscribe()
@@ -270,7 +270,7 @@ class TestRefused:
         assert await parked(world) == []
         assert world.roles_of() == {ROLE}
 
-    async def test_a_give_refused_is_not_ours_to_take(self, world: World) -> None:
+    async def test_a_give_refused_is_not_ours_to_take(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = RoleAboveBot()
         sub = await world.subscribe()
@@ -280,7 +280,7 @@ class TestRefused:
         await world.change(replace(sub, status=Status.ENDED))
         assert world.roles_of() == {ROLE}
 
-    async def test_a_take_refused_stays_ours_to_take(self, world: World) -> None:
+    async def test_a_take_refused_stays_ours_to_take(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         world.roles.faults[ROLE] = RoleAboveBot()
@@ -293,14 +293,14 @@ class TestRefused:
 
 
 class TestGone:
-    async def test_a_member_who_left_while_paying_is_parked_and_told(self, world: World) -> None:
+    async def test_a_member_who_left_while_paying_is_parked_and_told(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.gone.add((GUILD, MEMBER))
         await world.subscribe()
         assert await parked(world) == [(MEMBER, MemberGone().user_message)]
         assert world.said(RoleRefused) == [RoleRefused(MEMBER, "error.member_gone")]
 
-    async def test_who_left_and_is_owed_nothing_is_not_worth_a_word(self, world: World) -> None:
+    async def test_who_left_and_is_owed_nothing_is_not_worth_a_word(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         world.roles.gone.add((GUILD, MEMBER))
@@ -313,7 +313,7 @@ class TestGone:
         await world.settle()
         assert await granted(world) == frozenset()
 
-    async def test_who_comes_back_gets_the_roles_back(self, world: World) -> None:
+    async def test_who_comes_back_gets_the_roles_back(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         world.roles.gone.add((GUILD, MEMBER))
@@ -326,7 +326,7 @@ class TestGone:
         assert world.roles_of() == {ROLE}
         assert await parked(world) == []
 
-    async def test_a_role_that_was_not_given_as_they_left_is_not_ours(self, world: World) -> None:
+    async def test_a_role_that_was_not_given_as_they_left_is_not_ours(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = MemberGone()
         await world.subscribe()
@@ -338,7 +338,7 @@ class TestGone:
         await world.settle()
         assert world.roles_of() == {ROLE}
 
-    async def test_roles_stay_ours_while_the_bot_is_away(self, world: World) -> None:
+    async def test_roles_stay_ours_while_the_bot_is_away(self, world: RulesHarness) -> None:
         """Who kicks the bot and invites it again must not keep members with roles for nothing."""
         await world.add_plan()
         sub = await world.subscribe()
@@ -350,14 +350,14 @@ class TestGone:
         await world.settle()
         assert world.roles_of() == set()
 
-    async def test_a_server_that_put_the_bot_out_is_not_told_so(self, world: World) -> None:
+    async def test_a_server_that_put_the_bot_out_is_not_told_so(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.faults["fetch"] = GuildGone()
         await world.subscribe()
         assert await parked(world) == [(MEMBER, GuildGone().user_message)]
         assert world.told("role_refused") == []
 
-    async def test_the_end_of_a_right_is_seen_while_the_member_is_gone(self, world: World) -> None:
+    async def test_the_end_of_a_right_is_seen_while_the_member_is_gone(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         world.roles.gone.add((GUILD, MEMBER))
@@ -367,7 +367,7 @@ class TestGone:
         assert await parked(world) == []
 
 
-async def test_a_reason_that_comes_meanwhile_keeps_the_mark(world: World) -> None:
+async def test_a_reason_that_comes_meanwhile_keeps_the_mark(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     await world.mark()
@@ -378,7 +378,7 @@ async def test_a_reason_that_comes_meanwhile_keeps_the_mark(world: World) -> Non
     assert left.version == mark.version + 1
 
 
-async def test_members_do_not_touch_one_another(world: World) -> None:
+async def test_members_do_not_touch_one_another(world: RulesHarness) -> None:
     await world.add_plan()
     world.roles.members[GUILD, OTHER_MEMBER].add(ROLE)
     sub = await world.subscribe()

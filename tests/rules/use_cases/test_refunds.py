@@ -12,18 +12,18 @@ from billing.model import Payment, RefundedByHand, Status, Subject
 from billing.use_cases.ingest import ingest
 from billing.use_cases.revoke import revoke
 from tests.rules.builders import DAY, MEMBER, make_key, make_order, make_subscription
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 
 async def refund(
-    world: World, payment: str = "pay_1", amount: int = 500, *, about: Subject | None = None
+    world: RulesHarness, payment: str = "pay_1", amount: int = 500, *, about: Subject | None = None
 ) -> None:
     """The owner gives money back, and an event tells of it, twice."""
     world.provider.payments[payment] = replace(world.provider.payments[payment], refunded=amount)
     await ring(world, about or Subject("payment", payment))
 
 
-async def ring(world: World, about: Subject, kind: str = "charge.refunded") -> None:
+async def ring(world: RulesHarness, about: Subject, kind: str = "charge.refunded") -> None:
     world.provider.located[Subject("payment", about.id)] = ["sub_1"]
     for name in ("evt_a", "evt_b"):
         body = json.dumps(
@@ -33,25 +33,25 @@ async def ring(world: World, about: Subject, kind: str = "charge.refunded") -> N
     await world.settle()
 
 
-def told(world: World) -> list[tuple[int, int | None]]:
+def told(world: RulesHarness) -> list[tuple[int, int | None]]:
     return [(body.member, body.amount.amount if body.amount else None) for body in world.said(RefundedByHand)]
 
 
 @pytest.mark.parametrize("about", [Subject("payment", "pay_1"), Subject("subscription", "sub_1")])
-async def test_it_is_told_once(paying: World, about: Subject) -> None:
+async def test_it_is_told_once(paying: RulesHarness, about: Subject) -> None:
     await refund(paying, amount=200, about=about)
     await refund(paying, amount=300, about=about)
     assert told(paying) == [(MEMBER, 200)]
     assert (await paying.recorded()).status is Status.ACTIVE
 
 
-async def test_of_an_older_payment_no_amount_is_said(paying: World) -> None:
+async def test_of_an_older_payment_no_amount_is_said(paying: RulesHarness) -> None:
     paying.provider.pay("sub_1", "pay_2")
     await refund(paying)
     assert told(paying) == [(MEMBER, None)]
 
 
-async def test_what_was_asked_for_here_is_no_news(paying: World) -> None:
+async def test_what_was_asked_for_here_is_no_news(paying: RulesHarness) -> None:
     await revoke(paying.ports, make_order(refund=True))
     for about in (Subject("payment", "pay_1"), Subject("subscription", "sub_1")):
         paying.provider.subscriptions["sub_1"] = replace(await paying.recorded(), ends_at=None, binding=None)
@@ -59,14 +59,14 @@ async def test_what_was_asked_for_here_is_no_news(paying: World) -> None:
     assert told(paying) == []
 
 
-async def test_what_ends_anyway_is_no_matter(paying: World) -> None:
+async def test_what_ends_anyway_is_no_matter(paying: RulesHarness) -> None:
     sub = await paying.recorded()
     paying.provider.subscriptions["sub_1"] = replace(sub, status=Status.ENDED, binding=None)
     await refund(paying)
     assert told(paying) == []
 
 
-async def test_what_the_ledger_knows_of_is_not_looked_up(paying: World) -> None:
+async def test_what_the_ledger_knows_of_is_not_looked_up(paying: RulesHarness) -> None:
     await revoke(paying.ports, make_order(refund=True))
     asked = paying.provider.count("fetch_last_payment")
     await ring(paying, Subject("payment", "pay_1"))
@@ -76,7 +76,7 @@ async def test_what_the_ledger_knows_of_is_not_looked_up(paying: World) -> None:
     assert paying.provider.count("fetch_last_payment") == asked
 
 
-async def test_nor_is_what_belongs_to_nobody_here(world: World) -> None:
+async def test_nor_is_what_belongs_to_nobody_here(world: RulesHarness) -> None:
     await world.change(make_subscription(at=world.now))
     world.provider.pay("sub_1", "pay_1")
     await refund(world)
@@ -84,13 +84,13 @@ async def test_nor_is_what_belongs_to_nobody_here(world: World) -> None:
     assert world.provider.count("fetch_last_payment") == 0
 
 
-async def test_other_events_are_no_refunds(paying: World) -> None:
+async def test_other_events_are_no_refunds(paying: RulesHarness) -> None:
     paying.provider.payments["pay_1"] = replace(paying.provider.payments["pay_1"], refunded=500)
     await ring(paying, Subject("payment", "pay_1"), "charge.failed")
     assert told(paying) == []
 
 
-async def test_while_the_provider_is_down_it_waits(paying: World) -> None:
+async def test_while_the_provider_is_down_it_waits(paying: RulesHarness) -> None:
     paying.provider.fail("fetch_last_payment", ProviderUnavailable())
     await refund(paying)
     assert told(paying) == []
@@ -99,7 +99,7 @@ async def test_while_the_provider_is_down_it_waits(paying: World) -> None:
     assert told(paying) == [(MEMBER, 500)]
 
 
-async def test_a_payment_that_may_not_be_looked_at_holds_up_nothing(paying: World) -> None:
+async def test_a_payment_that_may_not_be_looked_at_holds_up_nothing(paying: RulesHarness) -> None:
     paying.provider.fail("fetch_last_payment", ProviderRefused())
     sub = await paying.recorded()
     paying.provider.subscriptions["sub_1"] = replace(sub, ends_at=sub.period_end, binding=None)
@@ -109,7 +109,9 @@ async def test_a_payment_that_may_not_be_looked_at_holds_up_nothing(paying: Worl
     assert (await paying.recorded()).ends_at == sub.period_end
 
 
-async def test_an_older_payment_that_only_the_subscription_is_named_of_is_not_mistaken(paying: World) -> None:
+async def test_an_older_payment_that_only_the_subscription_is_named_of_is_not_mistaken(
+    paying: RulesHarness,
+) -> None:
     """What the event is about cannot be told, and of the last payment nothing was given back."""
     paying.provider.pay("sub_1", "pay_2")
     await refund(paying, "pay_1", about=Subject("subscription", "sub_1"))
@@ -117,7 +119,7 @@ async def test_an_older_payment_that_only_the_subscription_is_named_of_is_not_mi
 
 
 async def test_after_a_crash_it_is_about_the_payment_that_was_meant(
-    paying: World, monkeypatch: pytest.MonkeyPatch
+    paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which one that is could not be looked up when it was asked; later there is another."""
     give_back = paying.provider.refund

@@ -12,17 +12,17 @@ from billing.use_cases.reconcile import reconcile_member
 from billing.use_cases.restored_ledger import begin
 from billing.use_cases.sweep import sweep
 from tests.rules.builders import GRACE, MEMBER, ROLE, make_key, make_override
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 HOUR = 3_600
 
 
-async def old(world: World) -> None:
+async def old(world: RulesHarness) -> None:
     await world.ledger.record_value("older", "count")
     await begin(world.ports, HOUR)
 
 
-async def test_nothing_is_taken_before_the_provider_was_listed_to_its_end(world: World) -> None:
+async def test_nothing_is_taken_before_the_provider_was_listed_to_its_end(world: RulesHarness) -> None:
     """A newer subscription of the same member may show up only there."""
     await world.add_plan()
     sub = await world.subscribe()
@@ -36,7 +36,7 @@ async def test_nothing_is_taken_before_the_provider_was_listed_to_its_end(world:
     assert world.roles_of() == set()
 
 
-async def test_who_waits_for_a_role_is_fetched_before_all_others(world: World) -> None:
+async def test_who_waits_for_a_role_is_fetched_before_all_others(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     world.roles_of().clear()
@@ -50,7 +50,7 @@ async def test_who_waits_for_a_role_is_fetched_before_all_others(world: World) -
     assert [stale.key.id for stale in await world.ledger.load_stale(world.now, 9)] == ["sub_1", "other"]
 
 
-async def test_age_alone_holds_after_two_sweeps_and_never_within_ten_minutes(world: World) -> None:
+async def test_age_alone_holds_after_two_sweeps_and_never_within_ten_minutes(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     for interval, silent, holds in ((HOUR, 2 * HOUR, 0), (1, 600, 0), (1, 601, 1), (HOUR, 2 * HOUR + 1, 1)):
@@ -62,14 +62,16 @@ async def test_age_alone_holds_after_two_sweeps_and_never_within_ten_minutes(wor
         await world.settle()
 
 
-async def revoke_later(world: World) -> None:
+async def revoke_later(world: RulesHarness) -> None:
     """A revocation that takes the role in an hour, as the backup shows it."""
     block = make_override(None, OverrideKind.BLOCK, starts_at=world.now + HOUR, created_at=world.now)
     await world.ledger.record_overrides([block], [], [], world.now)
     world.clock.advance(2 * HOUR)
 
 
-async def test_a_revocation_of_the_backup_takes_no_role_before_the_provider_was_asked(world: World) -> None:
+async def test_a_revocation_of_the_backup_takes_no_role_before_the_provider_was_asked(
+    world: RulesHarness,
+) -> None:
     await world.add_plan()
     await world.subscribe()
     await revoke_later(world)
@@ -82,7 +84,7 @@ async def test_a_revocation_of_the_backup_takes_no_role_before_the_provider_was_
     assert world.roles_of() == set()
 
 
-async def test_what_an_admin_decides_after_the_restore_goes_at_once(world: World) -> None:
+async def test_what_an_admin_decides_after_the_restore_goes_at_once(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     await old(world)
@@ -95,7 +97,7 @@ async def test_what_an_admin_decides_after_the_restore_goes_at_once(world: World
 
 @pytest.mark.parametrize(("restored", "roles"), [(True, {ROLE}), (False, set())])
 async def test_who_paid_since_and_owes_anew_has_the_grace_of_that_debt(
-    world: World, restored: bool, roles: set[int]
+    world: RulesHarness, restored: bool, roles: set[int]
 ) -> None:
     """Without a restore a second unpaid invoice begins no second grace."""
     await world.add_plan()
@@ -117,7 +119,7 @@ async def test_who_paid_since_and_owes_anew_has_the_grace_of_that_debt(
 
 @pytest.mark.parametrize(("now_is", "ends"), [(DisputeState.WON, False), (DisputeState.LOST, True)])
 async def test_the_stop_after_a_lost_dispute_waits_until_that_was_asked_about(
-    world: World, now_is: DisputeState, ends: bool
+    world: RulesHarness, now_is: DisputeState, ends: bool
 ) -> None:
     await world.add_plan()
     await world.subscribe()

@@ -29,12 +29,12 @@ from tests.rules.builders import (
     make_plan,
     make_price,
 )
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 SECOND = make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),))
 
 
-async def intents(world: World, name: str = "sub_1") -> dict[str, IntentState]:
+async def intents(world: RulesHarness, name: str = "sub_1") -> dict[str, IntentState]:
     return {str(i.kind): i.state for i in await world.ledger.load_intents_of(make_key(name))}
 
 
@@ -43,7 +43,7 @@ async def unavailable(*_: Any) -> None:
 
 
 class TestRefund:
-    async def test_it_gives_the_last_payment_back_and_says_how_much(self, paying: World) -> None:
+    async def test_it_gives_the_last_payment_back_and_says_how_much(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, replace(NOW, refund=True))
         assert [(i.kind, i.state) for i in done.intents] == [
             (IntentKind.CANCEL_NOW, IntentState.DONE),
@@ -53,7 +53,7 @@ class TestRefund:
         assert paying.provider.payments["pay_1"].refunded == 500
 
     @pytest.mark.parametrize("paid", [False, True])
-    async def test_nothing_to_give_back_is_not_tried(self, paying: World, *, paid: bool) -> None:
+    async def test_nothing_to_give_back_is_not_tried(self, paying: RulesHarness, *, paid: bool) -> None:
         if paid:
             paying.provider.payments["pay_1"] = replace(paying.provider.payments["pay_1"], refunded=500)
         else:
@@ -62,7 +62,7 @@ class TestRefund:
         assert [i.kind for i in done.intents] == [IntentKind.CANCEL_NOW]
 
     @pytest.mark.parametrize("after", [False, True])
-    async def test_a_later_payment_is_not_given_back_too(self, paying: World, *, after: bool) -> None:
+    async def test_a_later_payment_is_not_given_back_too(self, paying: RulesHarness, *, after: bool) -> None:
         """Whether or not the provider acted: the admin decided about the payment they saw."""
         paying.provider.fail("refund", ProviderUnavailable(), after=after)
         await revoke(paying.ports, make_order(refund=True))
@@ -74,7 +74,9 @@ class TestRefund:
         assert paying.provider.count("fetch_last_payment") == 1
         assert (await intents(paying))["refund_last_payment"] is IntentState.DONE
 
-    async def test_a_payment_not_seen_when_deciding_is_fixed_by_the_first_try(self, paying: World) -> None:
+    async def test_a_payment_not_seen_when_deciding_is_fixed_by_the_first_try(
+        self, paying: RulesHarness
+    ) -> None:
         paying.provider.fail("*", ProviderUnavailable())
         (affected,) = await preview_revoke(paying.ports, make_order(refund=True))
         assert affected.fault == ProviderUnavailable().user_message
@@ -89,7 +91,7 @@ class TestRefund:
         assert (await intents(paying))["refund_last_payment"] is IntentState.DONE
 
     async def test_a_crash_after_the_refund_gives_back_once(
-        self, paying: World, monkeypatch: pytest.MonkeyPatch
+        self, paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         paying.provider.fail("fetch_last_payment", ProviderUnavailable(), times=1)
         refund = paying.provider.refund
@@ -106,14 +108,14 @@ class TestRefund:
         await paying.pass_time(PATIENCE)
         assert paying.provider.payments["pay_2"].refunded == 0
 
-    async def test_there_was_no_payment_after_all(self, paying: World) -> None:
+    async def test_there_was_no_payment_after_all(self, paying: RulesHarness) -> None:
         paying.provider.fail("fetch_last_payment", ProviderUnavailable(), times=1)
         paying.provider.last_payment.clear()
         done = await revoke(paying.ports, replace(NOW, refund=True))
         assert done.intents[1].state is IntentState.FAILED
         assert done.intents[1].outcome == Text("error.no_payment")
 
-    async def test_a_refund_that_came_late_is_told_to_the_admins(self, paying: World) -> None:
+    async def test_a_refund_that_came_late_is_told_to_the_admins(self, paying: RulesHarness) -> None:
         paying.provider.fail("*", ProviderUnavailable())
         await revoke(paying.ports, replace(NOW, refund=True))
         paying.provider.heal()
@@ -123,7 +125,7 @@ class TestRefund:
 
 
 class TestLift:
-    async def test_a_stop_at_the_periods_end_is_undone(self, paying: World) -> None:
+    async def test_a_stop_at_the_periods_end_is_undone(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         (undone,) = (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents
         assert undone.state is IntentState.DONE
@@ -131,14 +133,14 @@ class TestLift:
         await paying.pass_time(40 * DAY)
         assert paying.roles_of() == {ROLE}
 
-    async def test_the_member_is_told_what_renews_again(self, paying: World) -> None:
+    async def test_the_member_is_told_what_renews_again(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         await lift(paying.ports, GUILD, done.decision_id, ADMIN)
         await paying.settle()
         (notice,) = paying.told("lifted")
         assert (notice.member_id, notice.body) == (MEMBER, Lifted("Plan 1", subscription=make_key()))
 
-    async def test_and_what_does_not(self, paying: World) -> None:
+    async def test_and_what_does_not(self, paying: RulesHarness) -> None:
         first = await revoke(paying.ports, replace(NOW, plan_id=1))
         await paying.ledger.record_overrides([make_override()], [], [], paying.now)
         await lift(paying.ports, GUILD, first.decision_id, ADMIN)
@@ -146,27 +148,27 @@ class TestLift:
         (body,) = paying.said(Lifted)
         assert (body.still, body.subscription, body.again) == (True, None, None)
 
-    async def test_twice_is_too_late(self, paying: World) -> None:
+    async def test_twice_is_too_late(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         await lift(paying.ports, GUILD, done.decision_id, ADMIN)
         with pytest.raises(Conflict, match=r"error.lifted_already"):
             await lift(paying.ports, GUILD, done.decision_id, ADMIN)
         assert paying.provider.count("resume") == 1
 
-    async def test_twice_at_once_is_once(self, paying: World) -> None:
+    async def test_twice_at_once_is_once(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         both = [lift(paying.ports, GUILD, done.decision_id, ADMIN) for _ in range(2)]
         answers = await asyncio.gather(*both, return_exceptions=True)
         assert sorted(type(answer).__name__ for answer in answers) == ["Conflict", "Undone"]
         assert paying.provider.count("resume") == 1
 
-    async def test_another_server_cannot(self, paying: World) -> None:
+    async def test_another_server_cannot(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         with pytest.raises(NotFound):
             await lift(paying.ports, OTHER_GUILD, done.decision_id, ADMIN)
         assert await paying.ledger.load_decision(done.decision_id) != []
 
-    async def test_what_the_provider_has_not_heard_of_is_let_go(self, paying: World) -> None:
+    async def test_what_the_provider_has_not_heard_of_is_let_go(self, paying: RulesHarness) -> None:
         """Else the billing of a member with access would be ended, and the money given back."""
         paying.provider.fail("*", ProviderUnavailable())
         done = await revoke(paying.ports, replace(NOW, refund=True))
@@ -178,7 +180,7 @@ class TestLift:
         assert paying.provider.payments["pay_1"].refunded == 0
         assert set((await intents(paying)).values()) == {IntentState.DROPPED}
 
-    async def test_lifted_while_the_provider_is_down_it_is_resumed_later(self, paying: World) -> None:
+    async def test_lifted_while_the_provider_is_down_it_is_resumed_later(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         paying.provider.fail("*", ProviderUnavailable())
         (undone,) = (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents
@@ -188,7 +190,7 @@ class TestLift:
         assert paying.provider.subscriptions["sub_1"].ends_at is None
 
     async def test_the_wish_to_resume_is_kept_along_with_the_decision(
-        self, paying: World, monkeypatch: pytest.MonkeyPatch
+        self, paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Else a crash in between would leave a member with access whose subscription ends."""
         done = await revoke(paying.ports, make_order())
@@ -200,26 +202,26 @@ class TestLift:
         await paying.pass_time(PATIENCE)
         assert paying.provider.subscriptions["sub_1"].ends_at is None
 
-    async def test_what_the_member_ended_stays_ended(self, paying: World) -> None:
+    async def test_what_the_member_ended_stays_ended(self, paying: RulesHarness) -> None:
         await cancel(paying.ports, MEMBER, make_key())
         done = await revoke(paying.ports, make_order())
         assert (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents == ()
         assert paying.provider.subscriptions["sub_1"].ends_at is not None
 
-    async def test_what_another_decision_bars_is_not_resumed(self, paying: World) -> None:
+    async def test_what_another_decision_bars_is_not_resumed(self, paying: RulesHarness) -> None:
         first = await revoke(paying.ports, make_order())
         await paying.ledger.record_overrides([make_override(1, decision_id="second")], [], [], paying.now)
         assert (await lift(paying.ports, GUILD, first.decision_id, ADMIN)).intents == ()
         assert paying.provider.count("resume") == 0
 
-    async def test_a_stop_made_after_a_resumption_is_undone_too(self, paying: World) -> None:
+    async def test_a_stop_made_after_a_resumption_is_undone_too(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         await paying.settle()
         await paying.change(replace(await paying.recorded(), ends_at=None))
         await lift(paying.ports, GUILD, done.decision_id, ADMIN)
         assert paying.provider.subscriptions["sub_1"].ends_at is None
 
-    async def test_ended_for_good_only_the_way_back_is_free(self, paying: World) -> None:
+    async def test_ended_for_good_only_the_way_back_is_free(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, NOW)
         await paying.settle()
         assert (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents == ()

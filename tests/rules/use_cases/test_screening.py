@@ -10,19 +10,19 @@ from billing.errors import MembershipPending
 from billing.model import Status
 from billing.use_cases.audit_members import audit_members
 from tests.rules.builders import GUILD, MEMBER, ROLE
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 WHO = (GUILD, MEMBER)
 
 
-async def sweep(world: World) -> None:
+async def sweep(world: RulesHarness) -> None:
     world.clock.advance(60)
     await audit_members(world.ports)
     await world.settle()
 
 
 @pytest.fixture
-async def pending(world: World) -> World:
+async def pending(world: RulesHarness) -> RulesHarness:
     """Somebody has paid before they accepted the server's rules."""
     await world.add_plan()
     world.roles.pending.add(WHO)
@@ -30,35 +30,35 @@ async def pending(world: World) -> World:
     return world
 
 
-async def test_who_pays_gets_no_role_before_they_are_screened(pending: World) -> None:
+async def test_who_pays_gets_no_role_before_they_are_screened(pending: RulesHarness) -> None:
     assert pending.roles.changes() == []
     assert await pending.ledger.load_parked(GUILD) == [(MEMBER, (MembershipPending.user_message,))]
     assert (await pending.ledger.load_member_state(*WHO)).granted == frozenset()
     assert pending.told("role_refused") == []
 
 
-async def test_they_are_told_once_what_to_do(pending: World) -> None:
+async def test_they_are_told_once_what_to_do(pending: RulesHarness) -> None:
     await pending.mark()
     await pending.settle()
     (notice,) = pending.told("screening")
     assert notice.member_id == MEMBER
 
 
-async def test_the_next_look_after_the_screening_gives_it(pending: World) -> None:
+async def test_the_next_look_after_the_screening_gives_it(pending: RulesHarness) -> None:
     pending.roles.pending.clear()
     await sweep(pending)
     assert pending.roles_of() == {ROLE}
     assert await pending.ledger.load_parked(GUILD) == []
 
 
-async def test_while_it_is_pending_no_round_costs_a_call(pending: World) -> None:
+async def test_while_it_is_pending_no_round_costs_a_call(pending: RulesHarness) -> None:
     before = len(pending.roles.log)
     for _ in range(3):
         await sweep(pending)
     assert len(pending.roles.log) == before
 
 
-async def test_a_role_that_is_there_already_stays_while_it_is_paid(paying: World) -> None:
+async def test_a_role_that_is_there_already_stays_while_it_is_paid(paying: RulesHarness) -> None:
     paying.roles.pending.add(WHO)
     await paying.mark()
     await sweep(paying)
@@ -67,7 +67,7 @@ async def test_a_role_that_is_there_already_stays_while_it_is_paid(paying: World
     assert paying.roles_of() == set()
 
 
-async def test_a_payment_that_ends_meanwhile_leaves_nothing_to_wait_for(pending: World) -> None:
+async def test_a_payment_that_ends_meanwhile_leaves_nothing_to_wait_for(pending: RulesHarness) -> None:
     await pending.change(replace(await pending.recorded(), status=Status.ENDED))
     assert await pending.ledger.load_parked(GUILD) == []
     pending.roles.pending.clear()

@@ -21,13 +21,13 @@ from tests.rules.builders import (
     make_plan,
     make_price,
 )
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 YEARLY = make_price("price_2", "prod_2", interval="year")
 
 
 @pytest.fixture
-async def yearly(paying: World) -> World:
+async def yearly(paying: RulesHarness) -> RulesHarness:
     """Another plan gives the same role; the member pays for the first."""
     await paying.add_plan(make_plan(2, ROLE, prices=(YEARLY,)))
     return paying
@@ -39,7 +39,9 @@ def switched(sub: Subscription) -> Subscription:
     return replace(sub, items=(Item(YEARLY),), ends_at=None, period_end=end)
 
 
-async def test_switched_before_the_end_it_ends_all_the_same_and_is_billed_no_further(yearly: World) -> None:
+async def test_switched_before_the_end_it_ends_all_the_same_and_is_billed_no_further(
+    yearly: RulesHarness,
+) -> None:
     await revoke(yearly.ports, make_order(plan_id=1))
     await yearly.settle()
     stops = yearly.provider.count("cancel_at_period_end")
@@ -50,7 +52,7 @@ async def test_switched_before_the_end_it_ends_all_the_same_and_is_billed_no_fur
     assert yearly.roles_of() == set()
 
 
-async def test_switched_after_access_ended_at_once_it_gives_nothing(yearly: World) -> None:
+async def test_switched_after_access_ended_at_once_it_gives_nothing(yearly: RulesHarness) -> None:
     yearly.provider.fail("cancel_now", ProviderUnavailable())
     await revoke(yearly.ports, make_order(plan_id=1, at_once=True))
     await yearly.settle()
@@ -59,7 +61,7 @@ async def test_switched_after_access_ended_at_once_it_gives_nothing(yearly: Worl
     yearly.provider.heal()
 
 
-async def test_one_that_was_ending_when_it_was_revoked_is_covered_too(yearly: World) -> None:
+async def test_one_that_was_ending_when_it_was_revoked_is_covered_too(yearly: RulesHarness) -> None:
     sub = await yearly.recorded()
     await yearly.change(replace(sub, ends_at=sub.period_end))
     await revoke(yearly.ports, make_order(plan_id=1))
@@ -68,7 +70,7 @@ async def test_one_that_was_ending_when_it_was_revoked_is_covered_too(yearly: Wo
     assert yearly.roles_of() == set()
 
 
-async def test_one_bought_in_spite_of_it_is_covered_from_then_on(world: World) -> None:
+async def test_one_bought_in_spite_of_it_is_covered_from_then_on(world: RulesHarness) -> None:
     await world.add_plan()
     await world.add_plan(make_plan(2, ROLE, prices=(YEARLY,)))
     await world.subscribe("sub_0")
@@ -80,7 +82,7 @@ async def test_one_bought_in_spite_of_it_is_covered_from_then_on(world: World) -
     assert world.roles_of() == set()
 
 
-async def test_lifted_it_gives_what_it_was_switched_to(yearly: World) -> None:
+async def test_lifted_it_gives_what_it_was_switched_to(yearly: RulesHarness) -> None:
     yearly.provider.fail("cancel_now", ProviderUnavailable())
     done = await revoke(yearly.ports, make_order(plan_id=1, at_once=True))
     await yearly.change(switched(await yearly.recorded()))
@@ -90,7 +92,7 @@ async def test_lifted_it_gives_what_it_was_switched_to(yearly: World) -> None:
     yearly.provider.heal()
 
 
-async def test_the_other_plan_can_be_bought_by_itself(yearly: World) -> None:
+async def test_the_other_plan_can_be_bought_by_itself(yearly: RulesHarness) -> None:
     """The admin revoked one plan; whom they want out of all they revoke without naming a plan."""
     await revoke(yearly.ports, make_order(plan_id=1, at_once=True))
     await yearly.settle()

@@ -12,21 +12,21 @@ from billing.use_cases.doctor import diagnose, find_key
 from billing.use_cases.sweep import sweep
 from i18n.plain import plain_words
 from tests.rules.builders import GUILD, OTHER_GUILD, make_plan, make_price, make_subscription
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 
-def stand(world: World, *subscriptions: Subscription) -> None:
+def stand(world: RulesHarness, *subscriptions: Subscription) -> None:
     """At the provider, from before the bot."""
     for one in subscriptions:
         world.provider.subscriptions[one.key.id] = one
 
 
-async def swept(world: World) -> None:
+async def swept(world: RulesHarness) -> None:
     assert await sweep(world.ports) == []
     await world.settle()
 
 
-async def said(world: World, guild_id: int = GUILD, *, owner: bool = False) -> list[str]:
+async def said(world: RulesHarness, guild_id: int = GUILD, *, owner: bool = False) -> list[str]:
     found = await diagnose(world.ports, guild_id, owner=owner)
     return [
         plain_words(finding.message)
@@ -36,7 +36,7 @@ async def said(world: World, guild_id: int = GUILD, *, owner: bool = False) -> l
 
 
 @pytest.fixture
-async def two(world: World) -> World:
+async def two(world: RulesHarness) -> RulesHarness:
     """Two of them run, and others do not count."""
     await world.add_plan()
     foreign = (Item(make_price("price_9", "prod_9")),)
@@ -53,7 +53,7 @@ async def two(world: World) -> World:
     return world
 
 
-async def test_the_admins_are_told_once_and_the_doctor_counts(two: World) -> None:
+async def test_the_admins_are_told_once_and_the_doctor_counts(two: RulesHarness) -> None:
     (line,) = await said(two)
     assert line.startswith("2 running subscriptions at Stripe on this server's prices belong to no member")
     for _ in range(3):
@@ -63,13 +63,13 @@ async def test_the_admins_are_told_once_and_the_doctor_counts(two: World) -> Non
     assert notice.body == UnboundPayers("stripe", 2)
 
 
-async def test_the_metric_counts_all_that_are_sold_here(two: World) -> None:
+async def test_the_metric_counts_all_that_are_sold_here(two: RulesHarness) -> None:
     assert (await two.ledger.load_health(two.now)).unbound == 2
     await two.change(make_subscription("sub_1", Status.ENDED, at=two.now))
     assert (await two.ledger.load_health(two.now)).unbound == 1
 
 
-async def test_where_none_is_nobodys_nothing_is_said(world: World) -> None:
+async def test_where_none_is_nobodys_nothing_is_said(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     await swept(world)
@@ -78,7 +78,7 @@ async def test_where_none_is_nobodys_nothing_is_said(world: World) -> None:
     assert (await world.ledger.load_health(world.now)).unbound == 0
 
 
-async def test_where_servers_share_the_account_only_the_owner_reads_the_count(two: World) -> None:
+async def test_where_servers_share_the_account_only_the_owner_reads_the_count(two: RulesHarness) -> None:
     """A second server's admin learns nothing of the first one's payers by selling their price."""
     other = replace(make_plan(2), guild_id=OTHER_GUILD)
     await two.add_plan(other)
@@ -93,7 +93,7 @@ async def test_where_servers_share_the_account_only_the_owner_reads_the_count(tw
     }
 
 
-async def test_of_a_removed_plan_too(two: World) -> None:
+async def test_of_a_removed_plan_too(two: RulesHarness) -> None:
     (plan,) = await two.ledger.load_plans(GUILD)
     await two.ledger.record_plan(replace(plan, removed_at=two.now), "test", two.now)
     assert len(await said(two)) == 1

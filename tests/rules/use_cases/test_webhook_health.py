@@ -14,48 +14,48 @@ from billing.use_cases.webhook_health import _recall, finding_of, look_at_arriva
 from billing.webhook_arrivals import Arrival, Arrivals
 from i18n.plain import plain_words
 from tests.rules.builders import make_subscription
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 
-def happens(world: World, name: str = "evt_true", *, ago: int = 0) -> Event:
+def happens(world: RulesHarness, name: str = "evt_true", *, ago: int = 0) -> Event:
     """At the provider; nothing of it arrives."""
     event = Event("stripe", "test", name, "invoice.paid", Subject("subscription", "sub_1"), world.now - ago)
     world.provider.events.insert(0, event)
     return event
 
 
-def arrival_of(world: World) -> Arrival:
+def arrival_of(world: RulesHarness) -> Arrival:
     return world.ports.arrivals.of("stripe")
 
 
-def refuse(world: World, times: int = 1) -> None:
+def refuse(world: RulesHarness, times: int = 1) -> None:
     for _ in range(times):
         world.ports.arrivals.refuse("stripe", world.now)
 
 
-async def look(world: World) -> float:
+async def look(world: RulesHarness) -> float:
     return await look_at_arrivals(world.ports, world.provider)
 
 
-async def look_for(world: World, seconds: int) -> None:
+async def look_for(world: RulesHarness, seconds: int) -> None:
     """As the worker does: whenever a look is due."""
     until = world.now + seconds
     while (rest := await look(world)) <= until - world.now:
-        world.clock.at += max(math.ceil(rest), 1)
-    world.clock.at = until
+        world.clock.advance(max(math.ceil(rest), 1))
+    world.turn_to(until)
 
 
-def found(world: World) -> Finding:
+def found(world: RulesHarness) -> Finding:
     finding = finding_of(world.provider, arrival_of(world))
     assert finding is not None
     return finding
 
 
-def is_lost(world: World) -> bool:
+def is_lost(world: RulesHarness) -> bool:
     return arrival_of(world).lost_since is not None
 
 
-async def restart(world: World, proof: str = "one", down: int = 0) -> None:
+async def restart(world: RulesHarness, proof: str = "one", down: int = 0) -> None:
     """Another process, over the same ledger."""
     world.clock.advance(down)
     world.provider.webhook_print = proof
@@ -63,14 +63,14 @@ async def restart(world: World, proof: str = "one", down: int = 0) -> None:
     await _recall(world.ports, world.provider)
 
 
-async def test_nothing_is_asked_where_nothing_was_refused(world: World) -> None:
+async def test_nothing_is_asked_where_nothing_was_refused(world: RulesHarness) -> None:
     happens(world)
     assert await look(world) == math.inf
     assert world.provider.calls == []
     assert finding_of(world.provider, arrival_of(world)) is None
 
 
-async def test_forgeries_are_counted_and_asked_about_once_a_minute(world: World) -> None:
+async def test_forgeries_are_counted_and_asked_about_once_a_minute(world: RulesHarness) -> None:
     for _ in range(100):
         refuse(world, 100)
         await look(world)
@@ -83,7 +83,7 @@ async def test_forgeries_are_counted_and_asked_about_once_a_minute(world: World)
     assert plain_words(finding.message).startswith("The bot has refused 10000 since it started.")
 
 
-async def test_a_true_event_that_is_refused_is_a_fault_after_a_minute(world: World) -> None:
+async def test_a_true_event_that_is_refused_is_a_fault_after_a_minute(world: RulesHarness) -> None:
     world.clock.advance(100)
     happens(world)
     refuse(world)
@@ -94,7 +94,7 @@ async def test_a_true_event_that_is_refused_is_a_fault_after_a_minute(world: Wor
     assert found(world).message == "Refused."
 
 
-async def test_the_admins_of_each_server_that_sells_are_told_once(world: World) -> None:
+async def test_the_admins_of_each_server_that_sells_are_told_once(world: RulesHarness) -> None:
     await world.add_plan()
     for number in range(3):
         happens(world, f"evt_{number}")
@@ -107,7 +107,7 @@ async def test_the_admins_of_each_server_that_sells_are_told_once(world: World) 
     assert world.said(Unheard) == [Unheard("stripe", refused=True)]
 
 
-async def test_an_event_that_a_provider_s_clock_makes_younger_is_waited_for(world: World) -> None:
+async def test_an_event_that_a_provider_s_clock_makes_younger_is_waited_for(world: RulesHarness) -> None:
     world.clock.advance(100)
     happens(world, ago=-30)
     refuse(world)
@@ -117,14 +117,14 @@ async def test_an_event_that_a_provider_s_clock_makes_younger_is_waited_for(worl
     assert is_lost(world)
 
 
-async def test_an_event_of_a_far_future_proves_nothing(world: World) -> None:
+async def test_an_event_of_a_far_future_proves_nothing(world: RulesHarness) -> None:
     happens(world, ago=-90 * 86_400)
     refuse(world)
     await look_for(world, 3_600)
     assert not is_lost(world)
 
 
-async def test_what_is_in_the_inbox_proves_nothing(world: World) -> None:
+async def test_what_is_in_the_inbox_proves_nothing(world: RulesHarness) -> None:
     event = happens(world)
     await world.ledger.record_events([event], world.now)
     refuse(world)
@@ -132,7 +132,7 @@ async def test_what_is_in_the_inbox_proves_nothing(world: World) -> None:
     assert not is_lost(world)
 
 
-async def test_what_another_account_was_sent_does_not_count_as_arrived(world: World) -> None:
+async def test_what_another_account_was_sent_does_not_count_as_arrived(world: RulesHarness) -> None:
     event = happens(world)
     await world.ledger.record_events([replace(event, account="live")], world.now)
     refuse(world)
@@ -140,14 +140,14 @@ async def test_what_another_account_was_sent_does_not_count_as_arrived(world: Wo
     assert is_lost(world)
 
 
-async def test_what_happened_before_the_bot_listened_proves_nothing(world: World) -> None:
+async def test_what_happened_before_the_bot_listened_proves_nothing(world: RulesHarness) -> None:
     happens(world, ago=1)
     refuse(world)
     await look_for(world, 3_600)
     assert not is_lost(world)
 
 
-async def test_what_the_bot_itself_could_not_store_proves_nothing(world: World) -> None:
+async def test_what_the_bot_itself_could_not_store_proves_nothing(world: RulesHarness) -> None:
     happens(world)
     world.clock.advance(1)
     world.ports.arrivals.fail_to_store("stripe", world.now)
@@ -156,7 +156,7 @@ async def test_what_the_bot_itself_could_not_store_proves_nothing(world: World) 
     assert not is_lost(world)
 
 
-async def test_a_true_notification_heals_and_the_old_ones_prove_nothing_any_more(world: World) -> None:
+async def test_a_true_notification_heals_and_the_old_ones_prove_nothing_any_more(world: RulesHarness) -> None:
     happens(world)
     refuse(world)
     await look_for(world, 120)
@@ -173,7 +173,7 @@ async def test_a_true_notification_heals_and_the_old_ones_prove_nothing_any_more
     assert is_lost(world)
 
 
-async def test_a_provider_that_does_not_answer_is_asked_again(world: World) -> None:
+async def test_a_provider_that_does_not_answer_is_asked_again(world: RulesHarness) -> None:
     happens(world)
     refuse(world)
     world.provider.fail("list_events", ProviderUnavailable())
@@ -184,7 +184,7 @@ async def test_a_provider_that_does_not_answer_is_asked_again(world: World) -> N
     assert is_lost(world)
 
 
-async def test_a_key_that_may_not_look_is_named_and_never_called_well(world: World) -> None:
+async def test_a_key_that_may_not_look_is_named_and_never_called_well(world: RulesHarness) -> None:
     refuse(world)
     world.provider.fail("list_events", ProviderRefused("The key lacks a permission."))
     await look_for(world, 300)
@@ -194,7 +194,7 @@ async def test_a_key_that_may_not_look_is_named_and_never_called_well(world: Wor
     assert "The key lacks a permission." in plain_words(finding.cure)
 
 
-async def test_a_subscription_that_nothing_told_of_is_a_fault_after_a_minute(world: World) -> None:
+async def test_a_subscription_that_nothing_told_of_is_a_fault_after_a_minute(world: RulesHarness) -> None:
     await world.add_plan()
     world.clock.advance(100)
     await find(world, "sub_new")
@@ -205,13 +205,13 @@ async def test_a_subscription_that_nothing_told_of_is_a_fault_after_a_minute(wor
     assert found(world).message == "None arrives."
 
 
-async def find(world: World, name: str, *, ago: int = 0) -> None:
+async def find(world: RulesHarness, name: str, *, ago: int = 0) -> None:
     """The sweep comes upon it."""
     sub = make_subscription(name, Status.ACTIVE, at=world.now - ago)
     await record_snapshot(world.ports, world.provider, sub, "sweep", "compared", "sweep")
 
 
-async def test_a_subscription_from_before_or_told_of_since_is_no_fault(world: World) -> None:
+async def test_a_subscription_from_before_or_told_of_since_is_no_fault(world: RulesHarness) -> None:
     await world.add_plan()
     await find(world, "sub_old", ago=10)
     await look_for(world, 120)
@@ -227,7 +227,7 @@ async def test_a_subscription_from_before_or_told_of_since_is_no_fault(world: Wo
 
 @pytest.mark.parametrize(("secret", "lost"), [("one", True), ("another", False)])
 async def test_a_fault_outlives_the_process_unless_the_secret_was_changed(
-    world: World, secret: str, *, lost: bool
+    world: RulesHarness, secret: str, *, lost: bool
 ) -> None:
     happens(world)
     refuse(world)
@@ -240,7 +240,7 @@ async def test_a_fault_outlives_the_process_unless_the_secret_was_changed(
     assert not is_lost(world)
 
 
-async def test_a_doubt_outlives_the_process_too(world: World) -> None:
+async def test_a_doubt_outlives_the_process_too(world: RulesHarness) -> None:
     world.clock.advance(100)
     happens(world)
     refuse(world)
@@ -250,7 +250,7 @@ async def test_a_doubt_outlives_the_process_too(world: World) -> None:
     assert is_lost(world)
 
 
-async def test_what_was_missed_while_nothing_listened_proves_nothing(world: World) -> None:
+async def test_what_was_missed_while_nothing_listened_proves_nothing(world: RulesHarness) -> None:
     refuse(world)
     await look(world)
     world.clock.advance(10)
@@ -261,7 +261,7 @@ async def test_what_was_missed_while_nothing_listened_proves_nothing(world: Worl
     assert not is_lost(world)
 
 
-async def test_a_look_at_a_busy_account_ends(world: World) -> None:
+async def test_a_look_at_a_busy_account_ends(world: RulesHarness) -> None:
     for number in range(3_000):
         event = happens(world, f"evt_{number}")
         await world.ledger.record_events([event], world.now)

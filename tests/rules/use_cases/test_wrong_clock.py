@@ -13,40 +13,42 @@ from billing.use_cases.doctor import diagnose, duration
 from billing.use_cases.reconcile import MOST_SKEW
 from i18n.plain import plain_words
 from tests.rules.builders import DAY, GUILD, MEMBER, ROLE, make_override
-from tests.rules.world import World
+from tests.rules.harness import RulesHarness
 
 YEAR = 365 * DAY
 
 
-async def decide(world: World, kind: OverrideKind, starts_in: int, until: int | None) -> None:
+async def decide(world: RulesHarness, kind: OverrideKind, starts_in: int, until: int | None) -> None:
     one = make_override(None, kind, starts_at=world.now + starts_in, until=until, created_at=world.now)
     await world.ledger.record_overrides([one], [], [], world.now)
 
 
-async def ending(world: World) -> None:
+async def ending(world: RulesHarness) -> None:
     await world.subscribe(ends_at=world.now + 30 * DAY)
 
 
-async def final(world: World) -> None:
+async def final(world: RulesHarness) -> None:
     await world.subscribe(status=Status.ENDED, paid_through=world.now + 30 * DAY)
 
 
-async def owing(world: World) -> None:
+async def owing(world: RulesHarness) -> None:
     await world.subscribe(status=Status.PAST_DUE, unpaid_since=world.now)
 
 
-async def granted(world: World) -> None:
+async def granted(world: RulesHarness) -> None:
     await decide(world, OverrideKind.GRANT, 0, world.now + 30 * DAY)
     await world.settle()
 
 
-async def to_be_blocked(world: World) -> None:
+async def to_be_blocked(world: RulesHarness) -> None:
     await world.subscribe()
     await decide(world, OverrideKind.BLOCK, 30 * DAY, None)
 
 
 @pytest.mark.parametrize("has", [ending, final, owing, granted, to_be_blocked])
-async def test_a_clock_that_is_wrong_takes_no_role_and_a_right_one_does(world: World, has: Any) -> None:
+async def test_a_clock_that_is_wrong_takes_no_role_and_a_right_one_does(
+    world: RulesHarness, has: Any
+) -> None:
     await world.add_plan()
     await has(world)
     assert world.roles_of() == {ROLE}
@@ -59,7 +61,7 @@ async def test_a_clock_that_is_wrong_takes_no_role_and_a_right_one_does(world: W
     assert world.roles_of() == set()
 
 
-async def test_a_clock_that_is_off_by_less_than_five_minutes_is_believed(world: World) -> None:
+async def test_a_clock_that_is_off_by_less_than_five_minutes_is_believed(world: RulesHarness) -> None:
     await world.add_plan()
     await ending(world)
     world.provider.clock_skew = -float(MOST_SKEW)
@@ -67,7 +69,7 @@ async def test_a_clock_that_is_off_by_less_than_five_minutes_is_believed(world: 
     assert world.roles_of() == set()
 
 
-async def test_what_an_admin_takes_at_once_goes_under_any_clock(world: World) -> None:
+async def test_what_an_admin_takes_at_once_goes_under_any_clock(world: RulesHarness) -> None:
     await world.add_plan()
     await ending(world)
     world.provider.clock_skew = float(YEAR)
@@ -78,7 +80,7 @@ async def test_what_an_admin_takes_at_once_goes_under_any_clock(world: World) ->
     assert world.roles_of() == set()
 
 
-async def test_what_ended_at_the_provider_goes_under_any_clock(world: World) -> None:
+async def test_what_ended_at_the_provider_goes_under_any_clock(world: RulesHarness) -> None:
     await world.add_plan()
     subscription = await world.subscribe()
     world.provider.clock_skew = float(YEAR)
@@ -86,7 +88,7 @@ async def test_what_ended_at_the_provider_goes_under_any_clock(world: World) -> 
     assert world.roles_of() == set()
 
 
-async def test_the_check_says_how_wrong_the_clock_is(world: World) -> None:
+async def test_the_check_says_how_wrong_the_clock_is(world: RulesHarness) -> None:
     world.provider.clock_skew = -7200.0
     (found,) = [f for f in await diagnose(world.ports, GUILD) if f.what == Text("finding.what_clock")]
     assert not found.ok
