@@ -54,12 +54,12 @@ def plan_path(fake: PayPalServer) -> str:
 class TestToken:
     """Kept, renewed in time, and once where PayPal takes it no longer."""
 
-    async def test_it_is_fetched_once_for_many(self, fake: PayPalServer, api: Api) -> None:
+    async def test_concurrent_calls_share_one_access_token(self, fake: PayPalServer, api: Api) -> None:
         where = plan_path(fake)
         await asyncio.gather(*(api.get(where) for _ in range(5)))
         assert asked(fake, "/v1/oauth2/token") == 1
 
-    async def test_it_is_renewed_before_it_ends(
+    async def test_an_access_token_is_renewed_before_it_expires(
         self, fake: PayPalServer, api: Api, clock: MovableClock
     ) -> None:
         where = plan_path(fake)
@@ -69,7 +69,9 @@ class TestToken:
         assert asked(fake, "/v1/oauth2/token") == 2
         assert {exchange.status for exchange in fake.exchanges} == {200}
 
-    async def test_one_that_was_withdrawn_is_replaced_once(self, fake: PayPalServer, api: Api) -> None:
+    async def test_a_revoked_access_token_is_replaced_once_per_call(
+        self, fake: PayPalServer, api: Api
+    ) -> None:
         where = plan_path(fake)
         await api.get(where)
         fake.revoke_token()
@@ -80,13 +82,15 @@ class TestToken:
         assert refused.value.retry
         assert asked(fake, "/v1/oauth2/token") == 3
 
-    async def test_wrong_credentials_are_said_to_be(self, fake: PayPalServer, clock: MovableClock) -> None:
+    async def test_wrong_credentials_are_named_in_the_error(
+        self, fake: PayPalServer, clock: MovableClock
+    ) -> None:
         wrong = Api(CLIENT, "another", fake.url, clock)
         with pytest.raises(Refused, match="PAYPAL_CLIENT_SECRET"):
             await wrong.get(PLANS)
         await wrong.close()
 
-    async def test_a_token_desk_that_is_away_is_asked_again(self, fake: PayPalServer, api: Api) -> None:
+    async def test_a_failing_token_endpoint_is_retried(self, fake: PayPalServer, api: Api) -> None:
         where = plan_path(fake)
         fake.faults.add("status", "/v1/oauth2", status=503, times=2)
         assert (await api.get(where))["status"] == "ACTIVE"
@@ -100,26 +104,28 @@ class TestAgain:
     """Fast failures are retried where that is safe."""
 
     @pytest.mark.parametrize("status", [500, 502, 503])
-    async def test_a_question_is(self, fake: PayPalServer, api: Api, status: int) -> None:
+    async def test_a_read_is_retried_after_a_server_error(
+        self, fake: PayPalServer, api: Api, status: int
+    ) -> None:
         where = plan_path(fake)
         fake.faults.add("status", where, status=status, times=2)
         assert (await api.get(where))["status"] == "ACTIVE"
 
-    async def test_retries_end_after_two(self, fake: PayPalServer, api: Api) -> None:
+    async def test_a_failing_read_is_retried_twice_at_most(self, fake: PayPalServer, api: Api) -> None:
         where = plan_path(fake)
         fake.faults.add("status", where, status=500, times=3)
         with pytest.raises(ProviderUnavailable):
             await api.get(where)
         assert asked(fake, where) == 3
 
-    async def test_not_where_paypal_asks_for_quiet(self, fake: PayPalServer, api: Api) -> None:
+    async def test_a_rate_limited_read_is_not_retried_at_once(self, fake: PayPalServer, api: Api) -> None:
         where = plan_path(fake)
         fake.faults.add("status", where, status=429, times=1)
         with pytest.raises(ProviderUnavailable):
             await api.get(where)
         assert asked(fake, where) == 1
 
-    async def test_nor_anything_else_before_the_time_that_it_names(
+    async def test_no_call_is_made_before_the_retry_after_of_a_rate_limit(
         self, fake: PayPalServer, api: Api, clock: MovableClock
     ) -> None:
         where, other = plan_path(fake), plan_path(fake)
@@ -134,14 +140,18 @@ class TestAgain:
         clock.advance(21)
         assert (await api.get(other))["status"] == "ACTIVE"
 
-    async def test_a_change_without_a_key_is_not(self, fake: PayPalServer, api: Api) -> None:
+    async def test_a_change_without_an_idempotency_key_is_not_retried(
+        self, fake: PayPalServer, api: Api
+    ) -> None:
         where = f"{plan_path(fake)}/deactivate"
         fake.faults.add("cut_after", where, times=1)
         with pytest.raises(ProviderUnavailable):
             await api.post(where)
         assert asked(fake, where) == 1
 
-    async def test_a_change_with_one_is_and_happens_once(self, fake: PayPalServer, api: Api) -> None:
+    async def test_a_change_with_an_idempotency_key_is_retried_and_happens_once(
+        self, fake: PayPalServer, api: Api
+    ) -> None:
         plan_id = fake.add_plan(fake.add_product("Gold"), "5.00")["id"]
         fake.faults.add("cut_after", "/v1/billing/subscriptions", times=2)
         made = await api.post("/v1/billing/subscriptions", {"plan_id": plan_id}, key="ours-1")
@@ -183,14 +193,14 @@ async def odd(clock: MovableClock) -> AsyncIterator[tuple[Api, list[str]]]:
 
 
 @pytest.mark.parametrize("where", ["/list", "/text", "/redirect"])
-async def test_an_odd_answer_is_misread(odd: tuple[Api, list[str]], where: str) -> None:
+async def test_an_answer_that_is_no_json_object_is_misread(odd: tuple[Api, list[str]], where: str) -> None:
     api, seen = odd
     with pytest.raises(ProviderMisread):
         await api.get(where)
     assert "/elsewhere" not in seen
 
 
-def test_half_a_character_is_read() -> None:
+def test_a_name_cut_within_a_surrogate_pair_is_still_read() -> None:
     """A name that was cut at some length."""
     assert read(b'{"name": "Ada \\ud83d"}', "GET /x") == {"name": "Ada \ud83d"}
     for bad in (
@@ -203,17 +213,19 @@ def test_half_a_character_is_read() -> None:
             read(bad, "GET /x")
 
 
-async def test_no_answer_is_an_empty_one(odd: tuple[Api, list[str]]) -> None:
+async def test_a_204_without_a_body_is_read_as_an_empty_object(odd: tuple[Api, list[str]]) -> None:
     assert await odd[0].get("/nothing") == {}
 
 
-async def test_an_answer_has_its_bounds(odd: tuple[Api, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_oversized_answer_is_refused(
+    odd: tuple[Api, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_LARGEST_ANSWER", 100)
     with pytest.raises(ProviderUnavailable):
         await odd[0].get("/huge")
 
 
-async def test_an_unreachable_server_is_unavailable(clock: MovableClock) -> None:
+async def test_an_unreachable_paypal_is_reported_as_unavailable(clock: MovableClock) -> None:
     api = Api(CLIENT, SECRET, "http://127.0.0.1:9", clock)
     with pytest.raises(ProviderUnavailable):
         await api.get(PLANS)
@@ -221,7 +233,7 @@ async def test_an_unreachable_server_is_unavailable(clock: MovableClock) -> None
 
 
 @pytest.mark.parametrize("part", ["", "..", ".", "a/b", "a?b", "a#b", "ä", "a b", "x" * 128, "a%2e", "I-1\n"])
-def test_what_is_no_id_is_not_found(part: str) -> None:
+def test_a_malformed_id_is_not_found_without_a_call(part: str) -> None:
     with pytest.raises(ProviderNotFound):
         path("v1", "billing", "plans", part)
 
@@ -242,14 +254,16 @@ ERRORS: list[tuple[int, dict[str, Any], type[Exception]]] = [
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_refused_credentials_send_the_member_to_the_admins(status: int) -> None:
+def test_refused_credentials_tell_the_member_to_ask_the_admins(status: int) -> None:
     found = translate(status, b"{}", "GET /x")
     assert found.user_message == KEY_AT_FAULT
     assert found.retry
 
 
 @pytest.mark.parametrize(("status", "body", "kind"), ERRORS)
-def test_each_error_is_one_of_ours(status: int, body: dict[str, Any], kind: type[Exception]) -> None:
+def test_each_paypal_error_becomes_an_error_of_the_port(
+    status: int, body: dict[str, Any], kind: type[Exception]
+) -> None:
     found = translate(status, json.dumps(body).encode(), "GET /x")
     assert type(found) is kind or isinstance(found, kind)
     assert str(status) in str(found)
@@ -272,18 +286,18 @@ def test_each_error_is_one_of_ours(status: int, body: dict[str, Any], kind: type
         ("Fri, 01 Jan 2100 00:00:00 GMT", 300),
     ],
 )
-def test_the_quiet_that_is_asked_for_is_bounded(said: str, seconds: float) -> None:
+def test_a_retry_after_of_paypal_is_limited_to_five_minutes(said: str, seconds: float) -> None:
     assert quiet_of(said, 60.0) == seconds
 
 
 @pytest.mark.parametrize(
     "body", [b'{"debug_id": 5}', b"", b"<html>", b"[]", b'{"details": "x", "name": 5}', b'{"details": [1]}']
 )
-def test_an_error_without_a_readable_body_is_judged_by_its_status(body: bytes) -> None:
+def test_an_error_with_an_unreadable_body_is_judged_by_its_status(body: bytes) -> None:
     assert isinstance(translate(404, body, "GET /x"), NotKnown)
 
 
-def test_what_was_sent_is_not_quoted() -> None:
+def test_an_error_does_not_quote_what_was_sent() -> None:
     details = [{"issue": "hush b", "value": "hush"}, {"issue": "h" * 80}, {"issue": "OK_1"}]
     body = {"name": "X", "message": "hush", "details": details}
     assert str(translate(400, json.dumps(body).encode(), "GET /x")).endswith("GET /x: 400 OK_1 X")

@@ -87,25 +87,25 @@ def leaf(issuer: str = "root", **more: Any) -> x509.Certificate:
     return certificate("leaf", issuer, **{"names": (LIVE_NAME,), **more})
 
 
-def test_good_ones_are_believed() -> None:
+def test_a_certificate_that_chains_to_a_trusted_root_is_accepted() -> None:
     for chain in ([leaf()], [leaf("between"), BETWEEN], [leaf(), ROOT], [leaf("between"), ROOT, BETWEEN]):
         signer = check(*chain)
         assert signer.key.public_numbers() == key("leaf").public_key().public_numbers()
         assert signer.valid_from < NOW < signer.valid_until
 
 
-def test_without_alternative_names_the_common_name_counts() -> None:
+def test_the_common_name_counts_if_a_certificate_has_no_alternative_names() -> None:
     assert check(certificate(LIVE_NAME, "root"))
 
 
-def test_one_that_is_served_as_der_is_read_as_well() -> None:
+def test_a_certificate_in_der_is_read() -> None:
     der = leaf().public_bytes(serialization.Encoding.DER)
     assert verify(der, Store([ROOT]), NAMES, NOW).valid_until > NOW
     with pytest.raises(NotAuthentic):
         verify(der[:-9], Store([ROOT]), NAMES, NOW)
 
 
-def test_it_is_good_no_longer_than_its_whole_chain() -> None:
+def test_a_certificate_is_valid_no_longer_than_the_rest_of_its_chain() -> None:
     short = certificate("between", "root", constraints=CA, days=(0, 3))
     assert check(leaf("between", days=(-5, 30)), short).valid_until < NOW + 4 * 86_400
 
@@ -141,13 +141,13 @@ BAD: dict[str, list[x509.Certificate]] = {
 
 
 @pytest.mark.parametrize("chain", BAD.values(), ids=BAD)
-def test_bad_ones_are_not(chain: list[x509.Certificate]) -> None:
+def test_a_certificate_with_a_fault_is_refused(chain: list[x509.Certificate]) -> None:
     with pytest.raises(NotAuthentic):
         check(*chain)
 
 
 @pytest.mark.parametrize("text", [b"", b"hello", pem(leaf())[:-60], pem(leaf()).replace(b"M", b"N", 40)])
-def test_what_is_no_certificate_is_not(text: bytes) -> None:
+def test_a_body_that_is_no_certificate_is_refused(text: bytes) -> None:
     with pytest.raises(NotAuthentic):
         verify(text, Store([ROOT]), NAMES, NOW)
 
@@ -160,7 +160,7 @@ PLACE = "/v1/notifications/certs/CERT-360caa42-fca2a594-a5cafa77"
 
 
 @pytest.mark.parametrize("url", [f"https://api.paypal.com{PLACE}", f"https://api-m.paypal.com{PLACE}"])
-def test_live_ones_come_from_the_live_hosts(url: str) -> None:
+def test_live_certificates_come_from_the_live_hosts_only(url: str) -> None:
     assert LIVE.addresses.fullmatch(url)
     assert not SANDBOX.addresses.fullmatch(url)
     assert not LOCAL.addresses.fullmatch(url)
@@ -169,7 +169,7 @@ def test_live_ones_come_from_the_live_hosts(url: str) -> None:
     assert not LIVE.addresses.fullmatch(other)
 
 
-def test_those_of_a_stand_in_come_from_it_alone() -> None:
+def test_certificates_of_a_local_paypal_come_from_its_own_address_only() -> None:
     assert LOCAL.addresses.fullmatch(f"http://127.0.0.1:8099{PLACE}")
     assert not LOCAL.addresses.fullmatch(f"http://127.0.0.1:8098{PLACE}")
     assert not LOCAL.addresses.fullmatch(f"http://localhost:8099{PLACE}")
@@ -201,19 +201,19 @@ def test_those_of_a_stand_in_come_from_it_alone() -> None:
         "",
     ],
 )
-async def test_no_other_address_is_asked(url: str) -> None:
+async def test_a_certificate_at_any_other_address_is_refused_without_a_request(url: str) -> None:
     held = Certificates(LIVE, Path(certifi.where()))
     with pytest.raises(NotAuthentic):
         await held.signer(url, NOW)
     assert held._session is None
 
 
-def test_names_of_live_and_sandbox_are_apart() -> None:
+def test_a_sandbox_certificate_is_not_accepted_for_live() -> None:
     assert LIVE.names == NAMES
     assert SANDBOX.names == LOCAL.names == NAMES | {"messageverificationcerts.sandbox.paypal.com"}
 
 
-async def test_the_bundle_of_authorities_can_be_read() -> None:
+async def test_the_bundle_of_certificate_authorities_can_be_read() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(read_certificates(Path(certifi.where()).read_bytes())) > 50
@@ -222,7 +222,7 @@ async def test_the_bundle_of_authorities_can_be_read() -> None:
     await held.close()
 
 
-async def test_without_authorities_nothing_can_be_told(tmp_path: Path) -> None:
+async def test_a_missing_or_empty_ca_file_is_reported_as_unavailable(tmp_path: Path) -> None:
     for place in (tmp_path / "none.pem", tmp_path / "empty.pem"):
         (tmp_path / "empty.pem").write_text("nothing")
         with pytest.raises(ProviderUnavailable, match="PAYPAL_CA_FILE"):

@@ -31,7 +31,7 @@ TAX = {"percentage": "19.99", "inclusive": False}
         {"currency": "JPY", "price": "500", "taxes": TAX},
     ],
 )
-async def test_every_next_charge_is_the_one_that_was_said(
+async def test_paypal_takes_the_announced_charge_for_every_kind_of_plan(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock, terms: dict[str, Any]
 ) -> None:
     more = {"price": "10.05", **terms}
@@ -56,7 +56,7 @@ def _taken(fake: PayPalServer, subscription_id: str) -> int:
     return sum(one.subscription.id == subscription_id for one in fake.world.all("sale"))
 
 
-async def test_so_is_one_with_shipping_quantity_and_what_is_owed(
+async def test_paypal_takes_the_announced_charge_with_shipping_quantity_and_debt(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     made = fake.add_plan(fake.add_product("Gold"), "10.05", taxes=TAX, quantity_supported=True)

@@ -59,7 +59,7 @@ def given(fake: PayPalServer, path: str) -> Any:
         ("http://localhost/api-m.paypal.com", "sandbox"),
     ],
 )
-def test_the_account_is_told_by_the_address(url: str, account: str) -> None:
+def test_the_address_of_the_api_decides_between_live_and_sandbox(url: str, account: str) -> None:
     assert account_of(url) == account
 
 
@@ -80,7 +80,7 @@ async def test_the_manage_link_leads_to_automatic_payments(
     await found.close()
 
 
-async def test_a_page_is_asked_for_with_our_own_key_and_ways_back(
+async def test_a_checkout_request_has_the_documented_fields_and_is_repeatable(
     fake: PayPalServer, provider: PayPalProvider
 ) -> None:
     plan_id = sell(fake)
@@ -108,7 +108,7 @@ async def test_a_page_is_asked_for_with_our_own_key_and_ways_back(
         ({"tenure_type": "TRIAL", "total_cycles": 1}, "no regular price after its trial"),
     ],
 )
-async def test_a_plan_that_would_bring_no_payment_is_refused_in_words(
+async def test_a_plan_without_a_regular_price_is_refused_with_a_text(
     fake: PayPalServer, provider: PayPalProvider, change: dict[str, Any], says: str
 ) -> None:
     """PayPal's own pages made it; its API takes none like that."""
@@ -119,7 +119,7 @@ async def test_a_plan_that_would_bring_no_payment_is_refused_in_words(
     assert says in plain_words(refused.value.user_message)
 
 
-async def test_a_later_start_is_asked_for(
+async def test_a_start_in_the_future_is_sent_to_paypal(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     price = await provider.fetch_price(sell(fake))
@@ -130,7 +130,7 @@ async def test_a_later_start_is_asked_for(
     assert "start_time" not in given(fake, "/subscriptions")
 
 
-async def test_a_trial_that_the_plan_has_itself_is_not_given_twice(
+async def test_a_trial_that_the_paypal_plan_contains_is_not_given_twice(
     fake: PayPalServer, provider: PayPalProvider
 ) -> None:
     price = await provider.fetch_price(sell(fake, trials=[("0", "DAY", 7)]))
@@ -143,7 +143,7 @@ async def test_a_trial_that_the_plan_has_itself_is_not_given_twice(
 
 
 @pytest.mark.parametrize("days", [0, 3])
-async def test_a_trial_that_cannot_be_left_out_is_not_given_again(
+async def test_a_plan_whose_trial_cannot_be_shortened_is_refused_to_returning_members(
     fake: PayPalServer, provider: PayPalProvider, days: int
 ) -> None:
     price = await provider.fetch_price(sell(fake, trials=[("0", "DAY", 7)]))
@@ -153,9 +153,7 @@ async def test_a_trial_that_cannot_be_left_out_is_not_given_again(
     assert fake.world.all("subscription") == []
 
 
-async def test_a_plan_that_is_switched_off_cannot_be_bought(
-    fake: PayPalServer, provider: PayPalProvider
-) -> None:
+async def test_an_inactive_paypal_plan_cannot_be_bought(fake: PayPalServer, provider: PayPalProvider) -> None:
     price = await provider.fetch_price(sell(fake))
     await provider._api.post(f"/v1/billing/plans/{price.id}/deactivate")
     with pytest.raises(ProviderRefused) as refused:
@@ -164,7 +162,7 @@ async def test_a_plan_that_is_switched_off_cannot_be_bought(
     assert not (await provider.fetch_price(price.id)).active
 
 
-async def test_a_page_that_nobody_agreed_on_has_no_customer(
+async def test_an_unapproved_subscription_has_no_customer(
     fake: PayPalServer, provider: PayPalProvider
 ) -> None:
     price = await provider.fetch_price(sell(fake))
@@ -174,7 +172,9 @@ async def test_a_page_that_nobody_agreed_on_has_no_customer(
     assert await provider.cancel_now(found, "intent-1") == found
 
 
-async def test_the_opaque_id_is_told_by_the_page_alone(fake: PayPalServer, provider: PayPalProvider) -> None:
+async def test_the_checkout_id_is_read_from_the_checkout_and_never_from_the_subscription(
+    fake: PayPalServer, provider: PayPalProvider
+) -> None:
     """Anybody who creates a subscription in a browser can write any custom_id into it."""
     bought = await buy(fake, provider)
     assert bought.checkout_id is None
@@ -183,7 +183,7 @@ async def test_the_opaque_id_is_told_by_the_page_alone(fake: PayPalServer, provi
     assert (found.session_id, found.checkout_id) == (bought.key.id, "opaque-1")
 
 
-async def test_what_stands_in_the_place_of_the_next_payment_at_first_is_not_believed(
+async def test_the_stale_next_billing_time_after_activation_is_ignored(
     clock: MovableClock, provider: PayPalProvider, fake: PayPalServer
 ) -> None:
     fake.world.settings = Settings(stale_billing_seconds=600)
@@ -196,7 +196,7 @@ async def test_what_stands_in_the_place_of_the_next_payment_at_first_is_not_beli
     assert abs(later.period_end - bought.period_end) < DAY
 
 
-async def test_a_plan_is_asked_for_once(fake: PayPalServer, provider: PayPalProvider) -> None:
+async def test_a_paypal_plan_is_fetched_once(fake: PayPalServer, provider: PayPalProvider) -> None:
     """Its product never changes."""
     bought = await buy(fake, provider)
     before = sum("/v1/billing/plans" in exchange.path for exchange in fake.exchanges)
@@ -205,7 +205,7 @@ async def test_a_plan_is_asked_for_once(fake: PayPalServer, provider: PayPalProv
     assert sum("/v1/billing/plans" in exchange.path for exchange in fake.exchanges) == before
 
 
-async def test_one_that_somebody_else_ended_meanwhile_is_ended(
+async def test_cancelling_a_subscription_that_ended_meanwhile_returns_it_as_ended(
     fake: PayPalServer, provider: PayPalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bought = await buy(fake, provider)
@@ -219,7 +219,7 @@ async def test_one_that_somebody_else_ended_meanwhile_is_ended(
     assert (await provider.cancel_now(bought, "intent-1")).status is Status.ENDED
 
 
-async def test_what_runs_resumes_and_what_is_suspended_does_not(
+async def test_an_active_subscription_resumes_and_a_suspended_one_is_refused(
     fake: PayPalServer, provider: PayPalProvider
 ) -> None:
     bought = await buy(fake, provider)
@@ -243,7 +243,7 @@ class TestPayments:
         assert await provider.locate(Subject("subscription", "I-1")) == ["I-1"]
         assert await provider.locate(Subject("price", "P-1")) == []
 
-    async def test_a_refund_under_way_counts_as_given(
+    async def test_a_refund_that_paypal_accepted_counts_before_reads_show_it(
         self, fake: PayPalServer, provider: PayPalProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """PayPal's reads may lag behind what it has just said."""
@@ -259,7 +259,7 @@ class TestPayments:
         monkeypatch.setattr(provider._api, "get", old)
         assert (await provider.refund(payment, "intent-1")).refunded == 500
 
-    async def test_one_that_only_the_older_api_knows_is_refunded_there(
+    async def test_a_payment_known_only_to_the_v1_api_is_refunded_there(
         self, fake: PayPalServer, provider: PayPalProvider
     ) -> None:
         bought = await buy(fake, provider)
@@ -269,12 +269,12 @@ class TestPayments:
         assert (await provider.refund(payment, "intent-1")).refunded == 500
         assert fake.dashboard.last_sale(bought.key.id).status == "REFUNDED"
 
-    async def test_a_payment_that_is_not_there_cannot_be_refunded(self, provider: PayPalProvider) -> None:
+    async def test_a_refund_of_an_unknown_payment_is_not_found(self, provider: PayPalProvider) -> None:
         payment: Any = type("Payment", (), {"id": "NOTHINGLIKETHAT1", "currency": "usd"})()
         with pytest.raises(ProviderNotFound):
             await provider.refund(payment, "intent-1")
 
-    async def test_the_newest_payment_is_the_last(
+    async def test_the_last_payment_is_the_newest_one(
         self, fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
     ) -> None:
         bought = await buy(fake, provider)
@@ -287,7 +287,7 @@ class TestPayments:
         assert second.paid_at > first.paid_at
         assert await provider.fetch_last_payment(bought) == second
 
-    async def test_a_failed_charge_is_no_payment(
+    async def test_a_failed_charge_is_not_the_last_payment(
         self, fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
     ) -> None:
         bought = await buy(fake, provider)
@@ -298,7 +298,7 @@ class TestPayments:
         assert owing.status is Status.PAST_DUE
         assert await provider.fetch_last_payment(owing) == first
 
-    async def test_a_payment_taken_back_is_lost_unless_a_dispute_speaks_for_itself(
+    async def test_a_reversed_payment_counts_as_lost_unless_it_has_a_dispute(
         self, fake: PayPalServer, provider: PayPalProvider
     ) -> None:
         bought = await buy(fake, provider)
@@ -312,7 +312,7 @@ class TestPayments:
         fake.faults.add("status", "/v1/customer/disputes", status=403, times=None)
         assert await provider.fetch_dispute(sale.id) == (bought.key.id, DisputeState.LOST)
 
-    async def test_a_dispute_about_something_else_is_about_none(
+    async def test_a_dispute_about_another_payment_has_no_subscription(
         self, fake: PayPalServer, provider: PayPalProvider
     ) -> None:
         bought = await buy(fake, provider)
@@ -320,7 +320,7 @@ class TestPayments:
         fake.faults.add("status", "/v1/payments/sale", status=404, times=1)
         assert await provider.fetch_dispute(dispute["dispute_id"]) == (None, DisputeState.OPEN)
 
-    async def test_a_reversal_leads_to_its_payment_by_an_id_of_its_own(
+    async def test_a_reversal_with_its_own_id_leads_to_its_payment(
         self, fake: PayPalServer, provider: PayPalProvider
     ) -> None:
         bought = await buy(fake, provider)
@@ -331,14 +331,12 @@ class TestPayments:
         fake.faults.add("status", "/v1/payments/refund", status=404, times=None)
         assert await provider.fetch_dispute(reversal.id) == (bought.key.id, DisputeState.LOST)
 
-    async def test_one_that_paypal_knows_nothing_of_is_not_taken_for_nothing(
-        self, provider: PayPalProvider
-    ) -> None:
+    async def test_an_unknown_dispute_is_not_found(self, provider: PayPalProvider) -> None:
         with pytest.raises(ProviderNotFound):
             await provider.fetch_dispute("SOMEOTHERSALE1")
 
 
-async def test_every_method_ends_in_time(
+async def test_every_paypal_method_ends_within_its_time_limit(
     fake: PayPalServer, provider: PayPalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bought = await buy(fake, provider)

@@ -21,20 +21,20 @@ MOMENTS = st.integers(0, 1 << 33)
         ("2027-02-28T10:00:00Z", 1_803_808_800),
     ],
 )
-def test_a_time_is_read(text: str, at: int) -> None:
+def test_a_paypal_timestamp_is_read_as_unix_seconds(text: str, at: int) -> None:
     assert moment(text) == at
 
 
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "2027-01-01", "2027-01-01T00:00:00", "2027-13-01T00:00:00Z"]
 )
-def test_what_is_no_time_or_has_no_zone_is_misread(text: str) -> None:
+def test_a_timestamp_that_is_invalid_or_lacks_a_zone_is_misread(text: str) -> None:
     with pytest.raises(ProviderMisread):
         moment(text)
 
 
 @given(MOMENTS)
-def test_what_is_written_is_read_again(at: int) -> None:
+def test_a_written_timestamp_is_read_back_unchanged(at: int) -> None:
     assert moment(stamp(at)) == at
 
 
@@ -50,15 +50,15 @@ def test_what_is_written_is_read_again(at: int) -> None:
         ("2027-01-31T14:32:00Z", "week", 2, "2027-02-14T14:32:00Z"),
     ],
 )
-def test_intervals_are_the_calendars(start: str, unit: str, count: int, end: str) -> None:
+def test_an_interval_is_added_by_the_calendar(start: str, unit: str, count: int, end: str) -> None:
     assert after(moment(start), unit, count) == moment(end)
 
 
 @given(MOMENTS, st.sampled_from(["day", "week", "month", "year"]), st.integers(1, 365))
-def test_an_interval_always_leads_ahead(at: int, unit: str, count: int) -> None:
+def test_an_interval_always_ends_after_its_start(at: int, unit: str, count: int) -> None:
     assert after(at, unit, count) > at
 
 
-def test_a_moment_beyond_all_calendars_is_misread() -> None:
+def test_a_moment_beyond_the_calendar_is_misread() -> None:
     with pytest.raises(ProviderMisread):
         after(1 << 60, "day", 1)

@@ -29,14 +29,14 @@ def asked(there: PayPalSurroundings) -> int:
     return sum(PATH in str(exchange.path) for exchange in there.server.exchanges)
 
 
-async def test_pages_follow_each_other(there: PayPalSurroundings) -> None:
+async def test_every_page_of_the_list_of_disputes_is_read(there: PayPalSurroundings) -> None:
     bought = await buy(there)
     made = {there.dispute(bought) for _ in range(51)}
     assert {name for name, _ in await listed(there)} == made
     assert asked(there) == 2
 
 
-async def test_how_one_was_settled_is_asked_once(there: PayPalSurroundings) -> None:
+async def test_the_outcome_of_a_resolved_dispute_is_fetched_once(there: PayPalSurroundings) -> None:
     bought = await buy(there)
     won, lost = there.dispute(bought), there.dispute(bought)
     there.win(won)
@@ -46,19 +46,19 @@ async def test_how_one_was_settled_is_asked_once(there: PayPalSurroundings) -> N
         assert asked(there) == calls
 
 
-async def test_where_the_application_may_not_look_there_are_none(there: PayPalSurroundings) -> None:
+async def test_an_application_without_permission_for_disputes_lists_none(there: PayPalSurroundings) -> None:
     there.dispute(await buy(there))
     there.server.faults.add("status", PATH, status=403)
     assert await listed(there) == []
 
 
-async def test_an_outage_is_told(there: PayPalSurroundings) -> None:
+async def test_an_outage_while_listing_disputes_is_reported_as_unavailable(there: PayPalSurroundings) -> None:
     there.server.faults.add("status", PATH, status=503, times=None)
     with pytest.raises(ProviderUnavailable):
         await listed(there)
 
 
-async def test_a_payment_taken_back_is_lost_unless_its_dispute_speaks_for_itself(
+async def test_a_reversed_payment_counts_as_lost_unless_it_has_a_dispute(
     there: PayPalSurroundings,
 ) -> None:
     bought = await buy(there)
@@ -71,7 +71,7 @@ async def test_a_payment_taken_back_is_lost_unless_its_dispute_speaks_for_itself
 @pytest.mark.parametrize(
     ("stage", "charged_back"), [("INQUIRY", False), ("CHARGEBACK", True), ("PRE_ARBITRATION", True)]
 )
-async def test_what_buyer_and_owner_agreed_on_by_themselves_is_no_chargeback(
+async def test_a_dispute_that_ended_as_an_inquiry_is_not_a_chargeback(
     there: PayPalSurroundings, stage: str, charged_back: bool
 ) -> None:
     dispute = there.dispute(await buy(there))
@@ -80,11 +80,11 @@ async def test_what_buyer_and_owner_agreed_on_by_themselves_is_no_chargeback(
     assert await there.provider.was_charged_back(dispute) is charged_back
 
 
-async def test_a_payment_taken_back_without_a_dispute_is_a_chargeback(there: PayPalSurroundings) -> None:
+async def test_a_reversal_without_a_dispute_is_a_chargeback(there: PayPalSurroundings) -> None:
     assert await there.provider.was_charged_back("EXAMPLEREVERSAL01")
 
 
-async def test_an_outage_does_not_pass_for_a_chargeback(there: PayPalSurroundings) -> None:
+async def test_an_outage_is_not_taken_for_a_chargeback(there: PayPalSurroundings) -> None:
     dispute = there.dispute(await buy(there))
     there.server.faults.add("status", PATH, status=503, times=None)
     with pytest.raises(ProviderUnavailable):

@@ -55,19 +55,19 @@ ACTIVATED = {
 }
 
 
-def test_an_event_of_a_kind_that_nobody_needs_has_no_subject() -> None:
+def test_an_event_of_an_unneeded_type_has_no_subject() -> None:
     event = read_listed(AUTHORIZATION, "live")
     assert event is not None
     assert event.subject is None
 
 
-def test_a_payment_leads_to_its_subscription() -> None:
+def test_a_payment_event_leads_to_its_subscription() -> None:
     subject = Subject("subscription", "I-PE7JWXKGVN0R")
     known = ("paypal", "live", "WH-2WR32451HC0233532-67976317FL4543714", "PAYMENT.SALE.COMPLETED")
     assert read_listed(SALE, "live") == Event(*known, subject, 1729704232)
 
 
-def test_a_time_that_is_none_leaves_the_event_out() -> None:
+def test_an_event_with_an_invalid_time_is_left_out_of_the_list() -> None:
     """PayPal's own sample has a nineteenth month."""
     assert read_listed(ACTIVATED, "live") is None
     event = read_listed({**ACTIVATED, "create_time": "2018-12-19T22:20:32.000Z"}, "live")
@@ -78,7 +78,7 @@ def test_a_time_that_is_none_leaves_the_event_out() -> None:
 @pytest.mark.parametrize(
     "odd", [{}, {**SALE, "id": 5}, {**SALE, "create_time": None}, {**SALE, "resource": 7}]
 )
-def test_what_cannot_be_read_is_left_out(odd: dict[str, object]) -> None:
+def test_an_unreadable_event_is_left_out_of_the_list(odd: dict[str, object]) -> None:
     assert read_listed(odd, "live") is None
 
 

@@ -59,7 +59,7 @@ async def is_taken(
 
 @pytest.mark.parametrize("postback", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_with_every_guard_none_is_taken(
+async def test_no_forgery_is_accepted_with_every_guard_in_place(
     fake: PayPalServer, clock: MovableClock, strays: list[str], kind: str, *, postback: bool
 ) -> None:
     assert not await is_taken(fake, clock, kind, strays, postback=postback)
@@ -188,7 +188,7 @@ GUARDED = [(removal, kind) for removal, kinds in REMOVALS.items() for kind in ki
 
 
 @pytest.mark.parametrize(("removal", "kind"), GUARDED, ids=[f"{r.__name__}-{k}" for r, k in GUARDED])
-async def test_without_its_guard_it_is(
+async def test_each_forgery_is_accepted_without_its_guard(
     fake: PayPalServer,
     clock: MovableClock,
     strays: list[str],
@@ -200,7 +200,7 @@ async def test_without_its_guard_it_is(
     assert await is_taken(fake, clock, kind, strays)
 
 
-def test_every_kind_has_its_guard() -> None:
+def test_every_kind_of_forgery_has_a_guard() -> None:
     assert {kind for _, kind in GUARDED} == set(KINDS)
 
 
@@ -210,7 +210,7 @@ ASKED = [kind for removal, kind in GUARDED if removal not in ELSEWHERE]
 
 
 @pytest.mark.parametrize("kind", sorted({kind for kind in ASKED if kind != "empty signature"}))
-async def test_asked_back_paypal_s_word_is_the_guard(
+async def test_a_forgery_that_paypal_confirms_is_accepted_in_postback_mode(
     fake: PayPalServer, clock: MovableClock, strays: list[str], monkeypatch: Patch, kind: str
 ) -> None:
     async def agree(*_: object) -> Mapping[str, Any]:
@@ -221,7 +221,7 @@ async def test_asked_back_paypal_s_word_is_the_guard(
 
 
 @pytest.mark.parametrize("kind", ["old", "future"])
-async def test_asked_back_paypal_does_not_look_at_the_clock(
+async def test_postback_alone_does_not_refuse_an_old_notification(
     fake: PayPalServer, clock: MovableClock, strays: list[str], monkeypatch: Patch, kind: str
 ) -> None:
     any_time(monkeypatch, fake, kind)

@@ -30,7 +30,7 @@ async def buy(fake: PayPalServer, provider: PayPalProvider) -> Agreement:
     return await provider.fetch_subscription(page.id)
 
 
-async def test_a_payment_that_the_subscription_does_not_show_is_looked_for(
+async def test_a_payment_missing_from_the_subscription_is_found_in_the_transactions(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     shown = await buy(fake, provider)
@@ -46,7 +46,9 @@ async def test_a_payment_that_the_subscription_does_not_show_is_looked_for(
     assert abs(ended.paid_through - shown.paid_through) < DAY
 
 
-async def test_where_nothing_was_paid_nothing_is_found(fake: PayPalServer, provider: PayPalProvider) -> None:
+async def test_a_subscription_without_any_payment_stays_pending(
+    fake: PayPalServer, provider: PayPalProvider
+) -> None:
     fake.dashboard.fail_next_payment()
     bought = await buy(fake, provider)
     assert bought.status is Status.PENDING
@@ -56,46 +58,44 @@ async def test_where_nothing_was_paid_nothing_is_found(fake: PayPalServer, provi
     assert (await provider.fetch_subscription(bought.key.id)).status is Status.PENDING
 
 
-async def test_a_payment_that_is_shown_costs_no_further_call(
+async def test_a_payment_shown_in_the_subscription_costs_no_further_call(
     fake: PayPalServer, provider: PayPalProvider
 ) -> None:
     await buy(fake, provider)
     assert not any("/transactions" in exchange.path for exchange in fake.exchanges)
 
 
-def test_a_payer_who_is_not_named_is_one_of_their_own() -> None:
+def test_a_subscription_without_a_payer_id_gets_a_customer_of_its_own() -> None:
     found = map_subscription(subscription(subscriber={}), plan(), "sandbox", "PROD-1", NOW)
     assert found.customer_id == "I-ABC"
     waiting = subscription("APPROVAL_PENDING", subscriber={}, billing_info=None)
     assert map_subscription(waiting, plan(), "sandbox", "PROD-1", NOW).customer_id == ""
 
 
-def test_a_plan_without_a_product_stands_for_itself() -> None:
+def test_a_plan_without_a_product_is_its_own_product() -> None:
     assert product_of({"product_id": "PROD-1"}, "P-1") == "PROD-1"
     assert product_of({}, "P-1") == "P-1"
 
 
 @pytest.mark.parametrize("status", ["DECLINED", "PENDING"])
-def test_a_payment_that_was_not_made_need_have_no_amount(status: str) -> None:
+def test_an_unpaid_transaction_may_lack_an_amount(status: str) -> None:
     assert map_transaction({"id": "TX1", "status": status}) is None
 
 
 @pytest.mark.parametrize("odd", ["text", 5, ["x"]])
-def test_what_is_no_object_is_misread(odd: Any) -> None:
+def test_a_link_that_is_not_an_object_is_misread(odd: Any) -> None:
     with pytest.raises(ProviderMisread):
         need(odd, "rel", str)
 
 
-async def test_a_dispute_is_known_whatever_its_id_looks_like(
-    fake: PayPalServer, provider: PayPalProvider
-) -> None:
+async def test_a_dispute_id_of_any_shape_is_recognised(fake: PayPalServer, provider: PayPalProvider) -> None:
     bought = await buy(fake, provider)
     dispute = fake.dashboard.dispute(fake.dashboard.last_sale(bought.key.id).id)
     fake.world.add("dispute", "DISPUTE-1", fake.world.get("dispute", dispute["dispute_id"]))
     assert await provider.fetch_dispute("DISPUTE-1") == (bought.key.id, DisputeState.OPEN)
 
 
-async def test_a_refund_of_a_payment_that_is_shown_nowhere_is_one(
+async def test_a_refund_counts_even_if_no_read_shows_the_payment(
     fake: PayPalServer, provider: PayPalProvider
 ) -> None:
     bought = await buy(fake, provider)
@@ -106,7 +106,7 @@ async def test_a_refund_of_a_payment_that_is_shown_nowhere_is_one(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_where_paypal_tells_of_no_refunds_the_rest_is_given_back_all_the_same(
+async def test_the_rest_of_a_payment_is_refunded_even_if_paypal_lists_no_refunds(
     fake: PayPalServer, provider: PayPalProvider, status: int
 ) -> None:
     bought = await buy(fake, provider)
@@ -121,7 +121,7 @@ async def test_where_paypal_tells_of_no_refunds_the_rest_is_given_back_all_the_s
     assert again.refunded == 500
 
 
-async def test_what_has_ended_meanwhile_is_ended_however_paypal_puts_it(
+async def test_any_refusal_to_cancel_an_ended_subscription_returns_it_as_ended(
     fake: PayPalServer, provider: PayPalProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bought = await buy(fake, provider)
@@ -142,7 +142,7 @@ async def test_what_has_ended_meanwhile_is_ended_however_paypal_puts_it(
 
 
 @pytest.mark.parametrize(("rel", "found"), [("approve", True), ("payer-action", True), ("self", False)])
-async def test_the_page_to_agree_on_bears_either_name(
+async def test_the_approval_link_is_found_under_either_name(
     provider: PayPalProvider, fake: PayPalServer, monkeypatch: pytest.MonkeyPatch, rel: str, *, found: bool
 ) -> None:
     price = await provider.fetch_price(fake.add_plan(fake.add_product("Gold"), "5.00")["id"])

@@ -26,12 +26,14 @@ async def listed(provider: PayPalProvider, known: list[str]) -> list[str]:
     return [one.key.id async for one in provider.list_subscriptions(known)]
 
 
-async def test_what_is_not_known_is_not_listed(fake: PayPalServer, provider: PayPalProvider) -> None:
+async def test_subscriptions_unknown_to_the_ledger_are_not_listed(
+    fake: PayPalServer, provider: PayPalProvider
+) -> None:
     await buy(fake, provider)
     assert await listed(provider, []) == []
 
 
-async def test_one_that_is_gone_or_odd_is_left_out(
+async def test_a_missing_or_unreadable_subscription_is_left_out_of_the_listing(
     fake: PayPalServer,
     provider: PayPalProvider,
     caplog: pytest.LogCaptureFixture,
@@ -50,7 +52,7 @@ async def test_one_that_is_gone_or_odd_is_left_out(
     assert ids[1] in caplog.text
 
 
-async def test_a_round_that_was_cut_short_goes_on_from_there(
+async def test_an_interrupted_listing_continues_where_it_stopped(
     fake: PayPalServer, provider: PayPalProvider
 ) -> None:
     plan_id = sell(fake)
@@ -75,7 +77,7 @@ class Resting(MovableClock):
         self.advance(seconds)
 
 
-async def test_they_are_looked_up_one_after_another(
+async def test_subscriptions_are_fetched_one_after_another_at_a_fixed_pace(
     fake: PayPalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PACE", 0.125)
@@ -86,7 +88,7 @@ async def test_they_are_looked_up_one_after_another(
     await provider.close()
 
 
-async def test_the_quiet_that_paypal_asks_for_is_kept_and_the_round_goes_on(fake: PayPalServer) -> None:
+async def test_a_listing_waits_out_a_rate_limit_and_continues(fake: PayPalServer) -> None:
     clock = Resting()
     provider = provider_at(fake, clock)
     plan_id = sell(fake)

@@ -55,12 +55,14 @@ def amount(value: str) -> dict[str, Any]:
         ([recorded.CAPTURE_REFUNDED], 198),
     ],
 )
-def test_what_was_given_back(events: list[dict[str, Any]], given: int) -> None:
+def test_refunds_of_a_payment_are_summed_from_events_of_every_shape(
+    events: list[dict[str, Any]], given: int
+) -> None:
     assert sum_refunds(events, PAID) == given
 
 
 @pytest.mark.parametrize("event", [recorded.SALE_REFUNDED, recorded.CAPTURE_REFUNDED])
-def test_a_refund_names_its_payment_or_links_to_it(event: dict[str, Any]) -> None:
+def test_a_refund_leads_to_its_payment_by_name_or_link(event: dict[str, Any]) -> None:
     assert payment_of(event["resource"]) == SALE
 
 
@@ -73,7 +75,7 @@ def test_a_refund_names_its_payment_or_links_to_it(event: dict[str, Any]) -> Non
         (recorded.SALE_REVERSED, Subject("dispute", "EXAMPLEREVERSAL01")),
     ],
 )
-def test_a_notification_leads_to_the_payment_as_far_as_it_tells(
+def test_a_refund_notification_leads_to_its_payment_if_it_names_one(
     event: dict[str, Any], subject: Subject
 ) -> None:
     assert find_subject(msgspec.convert(event, _Notification)) == subject
@@ -86,7 +88,7 @@ def test_a_notification_leads_to_the_payment_as_far_as_it_tells(
         {"total_refunded_amount": None, "amount": {"total": "-2.00", "currency": "USD"}},
     ],
 )
-async def test_a_part_that_was_given_back_is_known(
+async def test_a_partial_refund_is_found_in_the_events(
     fake: PayPalServer, provider: PayPalProvider, change: dict[str, Any]
 ) -> None:
     bought = await buy(fake, provider)
@@ -98,7 +100,7 @@ async def test_a_part_that_was_given_back_is_known(
     assert (payment.refunded, payment.partly) == (200, False)
 
 
-async def test_a_part_whose_sum_nobody_tells_is_not_nothing(
+async def test_a_partial_refund_of_unknown_amount_is_not_treated_as_none(
     fake: PayPalServer, provider: PayPalProvider
 ) -> None:
     bought = await buy(fake, provider)
@@ -109,7 +111,7 @@ async def test_a_part_whose_sum_nobody_tells_is_not_nothing(
     assert payment.partly
 
 
-async def test_the_last_payment_is_the_periods_and_not_the_fee(
+async def test_the_last_payment_is_the_period_and_not_the_set_up_fee(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     """Where PayPal takes both in the same second."""
@@ -121,7 +123,7 @@ async def test_the_last_payment_is_the_periods_and_not_the_fee(
     assert payment.amount == 1200
 
 
-async def test_the_fee_is_the_last_payment_where_nothing_else_was_paid(
+async def test_the_set_up_fee_is_the_last_payment_if_nothing_else_was_paid(
     fake: PayPalServer, provider: PayPalProvider
 ) -> None:
     bought = await buy(fake, provider, sell(fake, "10.00", setup_fee="25.00"))

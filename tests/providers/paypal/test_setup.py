@@ -187,7 +187,7 @@ async def test_a_failed_check_keeps_the_findings_of_the_others(
     assert cure in plain_words(fault.cure)
 
 
-async def test_a_bundle_that_cannot_be_read_is_a_finding(
+async def test_an_unreadable_ca_file_is_a_finding(
     fake: PayPalServer, sink: Sink, clock: MovableClock, tmp_path: Path
 ) -> None:
     other = provider_at(fake, clock, ca_file=tmp_path / "none.pem")
@@ -196,7 +196,7 @@ async def test_a_bundle_that_cannot_be_read_is_a_finding(
     await other.close()
 
 
-def test_the_page_for_owners_names_the_same_events() -> None:
+def test_the_setup_page_names_every_event_that_the_program_needs() -> None:
     page = (Path(__file__).parents[3] / "docs" / "setup-paypal.md").read_text()
     listed = page.split("let `/doctor fix` choose them:")[1].split("```")[1].split()
     assert listed == list(EVENTS)

@@ -70,7 +70,7 @@ def questions(fake: PayPalServer) -> int:
     return sum("verify-webhook-signature" in exchange.path for exchange in fake.exchanges)
 
 
-async def test_made_up_certificates_are_looked_for_a_few_times_only(
+async def test_invented_certificate_addresses_cause_few_requests_to_paypal(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     found = await pour(provider, fake, clock, 600)
@@ -79,7 +79,7 @@ async def test_made_up_certificates_are_looked_for_a_few_times_only(
     assert found["NotAuthentic"] == len(fake.certificate_asks)
 
 
-async def test_a_true_one_is_put_off_in_a_flood_and_taken_when_it_comes_again(
+async def test_a_genuine_notification_postponed_by_a_flood_is_accepted_when_resent(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     await pour(provider, fake, clock, 100)
@@ -90,7 +90,7 @@ async def test_a_true_one_is_put_off_in_a_flood_and_taken_when_it_comes_again(
     assert await outcome(provider, signed(fake, BODY), clock) == "believed", "its certificate is known now"
 
 
-async def test_true_ones_cost_nothing_however_often_certificates_change(
+async def test_genuine_notifications_are_accepted_however_often_certificates_change(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     for number in range(60):
@@ -98,7 +98,9 @@ async def test_true_ones_cost_nothing_however_often_certificates_change(
         assert await outcome(provider, signed(fake, BODY), clock) == "believed"
 
 
-async def test_a_proven_certificate_outlives_the_process(fake: PayPalServer, clock: MovableClock) -> None:
+async def test_a_verified_certificate_is_still_known_after_a_restart(
+    fake: PayPalServer, clock: MovableClock
+) -> None:
     """The first notification after a start is believed at once, though strangers came first and PayPal's
     certificates cannot be fetched."""
     book = Notebook()
@@ -116,7 +118,7 @@ async def test_a_proven_certificate_outlives_the_process(fake: PayPalServer, clo
     await second.close()
 
 
-async def test_what_the_ledger_holds_is_verified_like_what_is_fetched(
+async def test_a_certificate_kept_in_the_ledger_is_verified_again(
     fake: PayPalServer, clock: MovableClock
 ) -> None:
     """Else who can write there could sign for PayPal."""
@@ -135,7 +137,7 @@ async def test_what_the_ledger_holds_is_verified_like_what_is_fetched(
 
 
 @pytest.mark.parametrize("kept", ["", "{", "[]", "7", "null", '{"x": 1}', '{"x": "\\ud800"}'])
-async def test_what_cannot_be_read_is_fetched_anew(
+async def test_an_unreadable_kept_certificate_is_fetched_again(
     fake: PayPalServer, clock: MovableClock, kept: str
 ) -> None:
     book = Notebook()
@@ -145,7 +147,7 @@ async def test_what_cannot_be_read_is_fetched_anew(
     await provider.close()
 
 
-async def test_a_ledger_that_fails_keeps_nobody_from_being_believed(
+async def test_a_failing_ledger_does_not_stop_notifications_from_being_verified(
     fake: PayPalServer, clock: MovableClock
 ) -> None:
     book = Notebook()
@@ -157,7 +159,7 @@ async def test_a_ledger_that_fails_keeps_nobody_from_being_believed(
 
 
 @pytest.mark.parametrize("known", [True, False])
-async def test_paypal_is_asked_about_few_forgeries(
+async def test_a_flood_of_forgeries_causes_few_postbacks_to_paypal(
     fake: PayPalServer, clock: MovableClock, *, known: bool
 ) -> None:
     """Those with names of their own take nothing from those that name PayPal's certificate."""
@@ -172,7 +174,7 @@ async def test_paypal_is_asked_about_few_forgeries(
     await asking.close()
 
 
-async def test_a_true_one_waits_for_no_forgery_that_paypal_is_asked_about(
+async def test_a_genuine_notification_does_not_wait_for_the_postbacks_of_forgeries(
     fake: PayPalServer, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As many as may wait name PayPal's own certificate, and PayPal is slow about them."""
@@ -195,7 +197,9 @@ async def test_a_true_one_waits_for_no_forgery_that_paypal_is_asked_about(
     await asking.close()
 
 
-async def test_asking_back_takes_all_true_ones_of_a_busy_day(fake: PayPalServer, clock: MovableClock) -> None:
+async def test_postback_mode_accepts_every_genuine_notification_of_a_busy_day(
+    fake: PayPalServer, clock: MovableClock
+) -> None:
     asking = provider_at(fake, clock, postback=True)
     for _ in range(5):
         letters = [signed(fake, BODY) for _ in range(30)]
@@ -204,7 +208,7 @@ async def test_asking_back_takes_all_true_ones_of_a_busy_day(fake: PayPalServer,
     await asking.close()
 
 
-async def test_few_wait_for_a_certificate_that_is_slow(
+async def test_only_a_few_notifications_wait_for_a_slow_certificate(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each waits with its body; the others are to be sent again."""

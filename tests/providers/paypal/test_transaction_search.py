@@ -43,7 +43,7 @@ async def found_in(paypal: Paid, since: int = 0) -> list[str]:
     return [one async for one in list_paid(paypal, since, NOW)]  # type: ignore[arg-type]  # it answers alike
 
 
-async def test_three_years_are_read_without_a_gap() -> None:
+async def test_a_first_transaction_search_covers_three_years_without_a_gap() -> None:
     paypal = Paid({f"I-{days}": NOW - days * DAY for days in range(0, 3 * 365, 7)})
     assert sorted(await found_in(paypal)) == sorted(paypal.paid)
     assert paypal.asked[0][0] == NOW - OLDEST
@@ -51,23 +51,23 @@ async def test_three_years_are_read_without_a_gap() -> None:
     assert [end for _, end in paypal.asked[:-1]] == [start for start, _ in paypal.asked[1:]]
 
 
-async def test_later_only_what_may_have_appeared_since() -> None:
+async def test_a_later_transaction_search_covers_only_what_may_have_appeared_since() -> None:
     paypal = Paid({"I-1": NOW - 2 * DAY, "I-2": NOW - 3600})
     assert await found_in(paypal, NOW - 600) == ["I-2"]
     assert paypal.asked == [(NOW - 600 - APPEARS_WITHIN, NOW)]
 
 
-async def test_every_page_is_read_and_each_is_named_once() -> None:
+async def test_every_page_of_a_transaction_search_is_read_and_each_payment_named_once() -> None:
     paypal = Paid({f"I-{n}": NOW - DAY for n in range(7)}, size=3)
     assert await found_in(paypal, NOW - 2 * DAY) == [f"I-{n}" for n in range(7)]
 
 
-async def test_too_much_at_once_is_asked_for_in_smaller_parts() -> None:
+async def test_a_transaction_search_with_too_many_results_is_split() -> None:
     paypal = Paid({f"I-{n}": NOW - n * DAY for n in range(31)}, most=5)
     assert sorted(await found_in(paypal, NOW - 40 * DAY)) == sorted(paypal.paid)
 
 
-async def test_what_is_refused_for_another_reason_is_told() -> None:
+async def test_a_transaction_search_refused_for_another_reason_raises() -> None:
     paypal = Paid({"I-1": NOW - 60, "I-2": NOW - 60}, most=1)
     with pytest.raises(Refused):
         await found_in(paypal, NOW - DAY)

@@ -60,7 +60,7 @@ def body_of(kind: str, resource: Any) -> bytes:
     return json.dumps(event).encode()
 
 
-async def test_a_genuine_one_is_read(
+async def test_a_genuine_paypal_notification_is_read(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     (event,) = await read(
@@ -71,7 +71,7 @@ async def test_a_genuine_one_is_read(
     assert event.occurred_at == 1_798_761_600
 
 
-async def test_a_certificate_that_was_renewed_at_its_address_is_looked_at_again_but_seldom(
+async def test_a_certificate_renewed_at_its_address_is_rarely_fetched_again(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     body, first = body_of("BILLING.SUBSCRIPTION.EXPIRED", {"id": "I-1"}), fake.cert_url
@@ -94,7 +94,7 @@ async def test_a_certificate_that_was_renewed_at_its_address_is_looked_at_again_
     assert len(fake.certificate_asks) == 2
 
 
-async def test_asked_back_the_body_goes_unchanged(
+async def test_a_postback_sends_the_body_unchanged(
     fake: PayPalServer, asking: PayPalProvider, clock: MovableClock
 ) -> None:
     """With blanks, escapes and an order of its own, which no program would write again so."""
@@ -106,7 +106,7 @@ async def test_asked_back_the_body_goes_unchanged(
     assert fake.certificate_asks == []
 
 
-async def test_asked_back_a_body_cannot_add_to_the_question(
+async def test_a_body_cannot_inject_fields_into_a_postback(
     fake: PayPalServer, asking: PayPalProvider, clock: MovableClock
 ) -> None:
     body = body_of("BILLING.SUBSCRIPTION.UPDATED", {"id": "I-1"}) + b',"webhook_id":"OTHER"'
@@ -118,7 +118,7 @@ async def test_asked_back_a_body_cannot_add_to_the_question(
 @pytest.mark.parametrize(
     ("status", "error"), [(400, NotAuthentic), (422, NotAuthentic), (403, ProviderError)]
 )
-async def test_asked_back_what_paypal_cannot_read_is_not_its_own(
+async def test_a_notification_that_paypal_refuses_in_a_postback_is_not_authentic(
     fake: PayPalServer, asking: PayPalProvider, clock: MovableClock, status: int, error: type[Exception]
 ) -> None:
     message = signed(fake, body_of("BILLING.SUBSCRIPTION.UPDATED", {"id": "I-1"}))
@@ -127,7 +127,7 @@ async def test_asked_back_what_paypal_cannot_read_is_not_its_own(
         await read(asking, message, clock.now())
 
 
-async def test_without_a_time_an_event_is_as_old_as_its_transmission(
+async def test_an_event_without_a_time_is_dated_by_its_transmission(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     body = b'{"id":"WH-1","event_type":"BILLING.SUBSCRIPTION.UPDATED","resource":{"id":"I-1"}}'
@@ -135,7 +135,7 @@ async def test_without_a_time_an_event_is_as_old_as_its_transmission(
     assert abs(event.occurred_at - clock.now() + 60) < 5
 
 
-async def test_a_longer_key_may_sign(
+async def test_a_signature_with_a_4096_bit_key_is_accepted(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     private = rsa.generate_private_key(public_exponent=65537, key_size=4096)
@@ -147,7 +147,7 @@ async def test_a_longer_key_may_sign(
 
 
 @pytest.mark.parametrize("postback", [True, False])
-async def test_while_paypal_is_away_it_cannot_be_told(
+async def test_a_notification_cannot_be_verified_while_paypal_is_down(
     fake: PayPalServer, clock: MovableClock, *, postback: bool
 ) -> None:
     found = provider_at(fake, clock, postback=postback)
@@ -162,7 +162,7 @@ async def test_while_paypal_is_away_it_cannot_be_told(
 
 
 @pytest.mark.parametrize("off", [-TOLERANCE - 2, TOLERANCE + 2])
-async def test_its_time_is_bounded_on_both_sides(
+async def test_a_notification_too_old_or_too_far_in_the_future_is_refused(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock, off: int
 ) -> None:
     body = body_of("BILLING.SUBSCRIPTION.UPDATED", {"id": "I-1"})
@@ -173,7 +173,7 @@ async def test_its_time_is_bounded_on_both_sides(
     assert "clock" in plain_words(refused.value.user_message)
 
 
-async def test_a_certificate_is_fetched_once(
+async def test_a_certificate_is_fetched_once_for_many_notifications(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     body = body_of("BILLING.SUBSCRIPTION.UPDATED", {"id": "I-1"})
@@ -186,7 +186,7 @@ async def test_a_certificate_is_fetched_once(
     assert len(fake.certificate_asks) == before + 1
 
 
-async def test_a_refused_certificate_is_not_fetched_at_every_try(
+async def test_a_refused_certificate_is_not_fetched_for_every_notification(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     body, headers = forge(fake.forger, "self-signed", some_event(fake), hook_of(fake)["id"])
@@ -196,7 +196,7 @@ async def test_a_refused_certificate_is_not_fetched_at_every_try(
     assert len(fake.certificate_asks) == 1
 
 
-async def test_a_certificate_that_runs_out_is_good_no_longer(
+async def test_a_certificate_that_expires_is_accepted_no_longer(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     forger = fake.forger
@@ -226,7 +226,7 @@ async def test_a_certificate_that_runs_out_is_good_no_longer(
         b'{"id":"WH-1","event_type":"X\\ud83d","create_time":"2027-01-01T00:00:00Z"}',
     ],
 )
-async def test_what_is_no_event_is_malformed(
+async def test_a_signed_body_that_is_no_event_is_malformed(
     fake: PayPalServer, provider: PayPalProvider, clock: MovableClock, body: bytes
 ) -> None:
     with pytest.raises(Malformed):
@@ -260,7 +260,7 @@ SUBJECTS = [
 
 
 @pytest.mark.parametrize(("kind", "resource", "subject"), SUBJECTS)
-async def test_what_an_event_is_about(
+async def test_each_paypal_event_leads_to_its_subject(
     fake: PayPalServer,
     provider: PayPalProvider,
     clock: MovableClock,
@@ -272,7 +272,7 @@ async def test_what_an_event_is_about(
     assert (event.kind, event.subject) == (kind, subject)
 
 
-async def test_what_the_stand_in_delivers_is_taken(
+async def test_notifications_of_the_local_paypal_are_accepted(
     fake: PayPalServer, sink: Sink, provider: PayPalProvider, clock: MovableClock
 ) -> None:
     some_event(fake)
@@ -283,7 +283,7 @@ async def test_what_the_stand_in_delivers_is_taken(
 
 
 @pytest.mark.parametrize("postback", [False, True])
-async def test_while_one_webhook_replaces_another_both_are_believed(
+async def test_notifications_of_both_webhooks_are_accepted_during_a_rotation(
     fake: PayPalServer, sink: Sink, clock: MovableClock, *, postback: bool
 ) -> None:
     old, new = hook_of(fake)["id"], fake.add_webhook(f"{sink.url}/new")["id"]
