@@ -94,7 +94,7 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
             signer=Signer(settings.secret_keys),
             arrivals=listener.arrivals,
             meter=metrics,
-            pace=listener.pace,
+            pace=listener.webhooks.pace,
             sync_interval=settings.sync_interval_seconds,
         )
         worker = Worker(ports, settings.sync_interval_seconds)

@@ -287,7 +287,7 @@ async def running(app: AppHarness, *, sweeps: float = 3600.0) -> AsyncIterator[P
             metrics=metrics,
             discord_readings=lambda: {**bot.gateway.readings()},
         )
-        listener.pace = ports.pace
+        listener.webhooks.pace = ports.pace
         await stack.enter_async_context(listening(listener.application(), "127.0.0.1", app.port, 1.0))
         started = asyncio.Event()
         serving = asyncio.create_task(bot.serve(TOKEN, ports, started.set))

@@ -18,7 +18,7 @@ from tests.app.harness import DAY, AppHarness
 from tests.app.sale import buy, paypal_of
 from tests.attackers.post import by_paypal, by_stripe, event, send, written
 from tests.outages.helpers import GIVES, patiently
-from web.readiness import WAITS_TOO_LONG
+from web.health import WAITS_TOO_LONG
 
 EMAIL, NAME = "canary@mail.example", "Canarina Birdsong"
 NOTIFIED = re.compile(r"notification (stripe|paypal) (\S+): (\d{3}) (.+) in \d+\.\d ms(?: event=(\S+))?")

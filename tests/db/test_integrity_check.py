@@ -18,7 +18,7 @@ from db.sqlite.integrity_check import IntegrityCheck
 from i18n.plain import plain_words
 from standins.clock import MovableClock
 from tests.contract.ledger.nouns import event
-from web.readiness import Readiness
+from web.health import Readiness
 
 pytestmark = pytest.mark.usefixtures("large")
 

@@ -114,13 +114,13 @@ class Heard(logging.Handler):
 
 
 async def test_a_body_that_breaks_off_is_no_fault(door: Door, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "web.app")
+    caplog.set_level(logging.INFO, "web.webhooks")
     heard = Heard("400 broken off")
-    logging.getLogger("web.app").addHandler(heard)
+    logging.getLogger("web.webhooks").addHandler(heard)
     await door.knock(door.notification(b"the whole")[:-5])
     door.writer.transport.abort()
     await heard.came.wait()
-    logging.getLogger("web.app").removeHandler(heard)
+    logging.getLogger("web.webhooks").removeHandler(heard)
     assert [r for r in caplog.records if r.levelno > logging.INFO] == []
 
 

@@ -1,4 +1,4 @@
-"""What /readyz and /metrics read of the program's state."""
+"""GET /healthz, /readyz and /metrics: does the program live, does it do its work, and its numbers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from aiohttp import web
+
 from billing.errors import LedgerDamaged, LedgerError
 from billing.ports import Clock, Health, Ledger, Provider
 from billing.rules.parked_members import REASONS
 from billing.sweep_state import SweepState, load_sweep
 from billing.webhook_arrivals import Arrivals
 from i18n.plain import plain_words
-from web.metrics import Readings
+from web.metrics import Metrics, Readings
 
 WAITS_TOO_LONG = 300.0
 
@@ -100,3 +102,29 @@ def _of_sweeps(sweeps: Mapping[str, SweepState], now: float) -> Readings:
             n: max(now - (now if t is None else t), 0.0) for n, t in since.items()
         },
     }
+
+
+class HealthPages:
+    """Answers who watches the program: a service manager, a load balancer, Prometheus."""
+
+    def __init__(
+        self, readiness: Readiness, metrics: Metrics, discord_readings: Callable[[], Readings]
+    ) -> None:
+        self._readiness, self._metrics, self._discord_readings = readiness, metrics, discord_readings
+
+    async def healthz(self, request: web.Request) -> web.Response:
+        """200 while the process lives."""
+        return web.Response(text="ok\n")
+
+    async def readyz(self, request: web.Request) -> web.Response:
+        """200 when all is right, else 503; the object says of each part `ok` or what is wrong."""
+        faults, _ = await self._readiness.faults()
+        names = ("ledger", "discord", "inbox", "members", *self._readiness.providers)
+        state = {name: faults.get(name, "ok") for name in names}
+        return web.json_response({"ready": not faults, **state}, status=503 if faults else 200)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        """As Prometheus reads them."""
+        faults, readings = await self._readiness.faults()
+        text = self._metrics.text({**readings, **self._discord_readings(), "dues_ready": float(not faults)})
+        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4"})
