@@ -111,7 +111,7 @@ async def _serve_until_signal(settings: Settings) -> int:
     with suppress(NotImplementedError, AttributeError):  # Windows raises KeyboardInterrupt instead
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, serving.cancel)
-        loop.add_signal_handler(signal.SIGHUP, log.info, "SIGHUP is ignored: restart to read settings anew")
+        loop.add_signal_handler(signal.SIGHUP, lambda: log.info("SIGHUP is ignored: restart instead"))
     try:
         await serving
     except asyncio.CancelledError:

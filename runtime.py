@@ -9,6 +9,7 @@ from pathlib import Path
 from billing.worker.runner import Worker
 from cogs.bot import DuesBot
 from db.sqlite.schema import load_migrations
+from i18n import tr
 from web.metrics import Readings
 
 
@@ -37,4 +38,4 @@ class Runtime:
 
     def discord_fault(self) -> str | None:
         """Why commands are not taken; None while they are."""
-        return "not connected" if self.bot is None else self.bot.why_offline()
+        return tr("setup.not_connected") if self.bot is None else self.bot.why_offline()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 
-RAISE_IT = (
+from billing.model.texts import LogWords
+
+RAISE_IT: LogWords = (
     "no further connection or file may be opened; raise the limit, LimitNOFILE= of the service or ulimit -n "
     "(docs/operations.md)"
 )
@@ -19,6 +21,6 @@ def lacks_descriptors(error: BaseException | None) -> bool:
     return False
 
 
-def kind_of(error: BaseException) -> str:
+def kind_of(error: BaseException) -> LogWords:
     """The name of a network error for the log, with the cure if the limit of open files caused it."""
     return type(error).__name__ + (f": {RAISE_IT}" if lacks_descriptors(error) else "")

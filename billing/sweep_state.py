@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol
 
+from billing.model.texts import Moment, Text, Verbatim
 from billing.ports import Values
 
 PATIENCE = 2  # number of intervals for which a failing sweep may recover by itself before the owner is told
@@ -31,10 +31,11 @@ class SweepState:
         """True if sweeps have failed for longer than a temporary fault lasts."""
         return self.failing_since is not None and now - self.failing_since > PATIENCE * interval
 
-    def words(self) -> str:
-        """A sentence for the owner: since when sweeps have failed, and why."""
-        since = datetime.fromtimestamp(self.failing_since or 0, UTC)
-        return f"has failed since {since:%Y-%m-%d %H:%M} UTC ({self.why})."
+
+def failing_text(title: str, state: SweepState) -> Text:
+    """For the owner: since when comparing with the provider of that title has failed, and why."""
+    since, reason = Moment(state.failing_since or 0), Verbatim(state.why)
+    return Text("finding.comparison_fails", provider=title, since=since, reason=reason)
 
 
 async def load_sweep(ledger: Values, provider: Named) -> SweepState:

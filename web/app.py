@@ -13,6 +13,7 @@ from aiohttp import web, web_response
 from aiohttp.http_exceptions import HttpProcessingError
 
 from billing.errors import DuesError
+from billing.model.texts import Text, Verbatim
 from billing.ports import Clock, Ledger, Provider
 from billing.webhook_arrivals import Arrivals
 from i18n.plain import plain_words
@@ -35,15 +36,16 @@ class CannotListen(DuesError):  # noqa: N818 - named by what happened, like the 
     """`exit_code`: of a program that cannot start because of it; 75 where that may pass by itself."""
 
     def __init__(self, host: str, port: int, error: OSError) -> None:
-        where, number = f"{host}:{port} (HTTP_HOST, HTTP_PORT)", error.errno
-        self.exit_code = 2 if number in {errno.EACCES, errno.EPERM} else 75
-        if number == errno.EADDRINUSE:
-            tell = f"Another program listens at {where}. Stop it, or choose another port."
+        where = Verbatim(f"{host}:{port}")
+        self.exit_code = 2 if error.errno in {errno.EACCES, errno.EPERM} else 75
+        if error.errno == errno.EADDRINUSE:
+            message = Text("error.port_taken", where=where)
         elif self.exit_code == 2:
-            tell = f"Dues may not listen at {where}. Choose a port above 1023."
+            message = Text("error.port_forbidden", where=where)
         else:
-            tell = f"This machine has no address {where} just now ({error.strerror or error})."
-        super().__init__(tell)
+            reason = Verbatim(error.strerror or str(error))
+            message = Text("error.no_such_address", where=where, reason=reason)
+        super().__init__(message)
 
 
 class Listener:

@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 from aiohttp import web
 
+from billing.model.texts import LogWords
+from i18n import tr
 from web.request_bodies import is_odd_transfer
 
 if sys.platform != "win32":
@@ -30,16 +32,16 @@ LONGEST_SILENCE = 30.0
 MOST_CALLERS = 1000
 
 
-CROWDED = (
-    "Callers hold all %d connections that they may: for each further one, what was silent longest is closed. "
-    "Keep strangers out with a reverse proxy or a firewall; if they are none, raise the limit, LimitNOFILE= "
-    "of the service or ulimit -n (docs/operations.md)"
+CROWDED: LogWords = (
+    "Callers hold all %d connections that they may: each further one closes the one that has been idle "
+    "longest. Keep strangers out with a reverse proxy or a firewall; if they are no strangers, raise the "
+    "limit, LimitNOFILE= of the service or ulimit -n (docs/operations.md)"
 )
 
 
 def most_callers() -> int:
     """How many connections callers may hold together: a quarter of the files that the process may open. The
-    rest is for the bot's own calls and files."""
+    bot's own calls and files need the rest."""
     if sys.platform == "win32":
         return MOST_CALLERS  # no such limit there
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -47,9 +49,8 @@ def most_callers() -> int:
 
 
 class ConnectionLimiter:
-    """Which connections are held, and which brought a request of late. aiohttp takes as many as come, and
-    waits for ever for a request to begin, or its headers to end, each time with one of the files that a
-    process may have open."""
+    """Bounds the open connections and closes idle ones. aiohttp accepts as many as come and waits for ever
+    for a request to begin, or for its headers to end; each takes one of the files that a process may open."""
 
     def __init__(self) -> None:
         self._held: dict[web.RequestHandler, asyncio.Transport] = {}  # the oldest first
@@ -58,7 +59,7 @@ class ConnectionLimiter:
         self._told = False
 
     def watch(self, server: web.Server) -> None:
-        """Hear of each connection that begins or ends."""
+        """Take note of each connection of the server that begins or ends."""
         made, lost = server.connection_made, server.connection_lost
 
         def began(handler: web.RequestHandler, transport: asyncio.Transport) -> None:
@@ -76,8 +77,8 @@ class ConnectionLimiter:
         server.connection_lost = ended  # type: ignore[method-assign]  # the same
 
     def _make_room(self, most: int) -> None:
-        """Close what was silent longest. The newer half is left alone: who has only just come, and is about
-        to deliver, must not go before strangers who spoke once."""
+        """Close the connection that has been idle longest, but only among the older half, so that a new
+        sender is not dropped before an idle stranger."""
         if not self._told:
             log.warning(CROWDED, most)
             self._told = True
@@ -86,14 +87,14 @@ class ConnectionLimiter:
         self._held.pop(next(silent, older[0])).abort()
 
     def track(self, handler: Handler) -> Handler:
-        """Hear of each request that comes in, and is answered. A middleware, with the one that aiohttp then
-        lays around it, would cost 3 µs more."""
+        """The handler, wrapped so that each request and each answer counts as activity of its connection. A
+        middleware, with the one that aiohttp adds around it, would cost 3 µs more."""
 
         async def note(request: web.Request) -> web.StreamResponse:
             self._spoke.add(request.protocol)
             try:
                 if is_odd_transfer(request):
-                    return web.Response(status=400, text="Transfer-Encoding may only be chunked")
+                    return web.Response(status=400, text=tr("http.transfer_encoding"))
                 return await handler(request)
             finally:
                 self._spoke.add(request.protocol)
@@ -101,8 +102,8 @@ class ConnectionLimiter:
         return note
 
     async def close_idle(self) -> None:
-        """Close, again and again, what has been silent for LONGEST_SILENCE. What it was still being sent is
-        dropped: who never reads it would keep the connection."""
+        """Close, until cancelled, each connection that has been idle for LONGEST_SILENCE seconds. An answer
+        that it has not read yet is dropped: a caller that never reads would keep its connection for ever."""
         before: set[web.RequestHandler] = set()
         while True:
             for connection in before & self._held.keys() - self._spoke:

@@ -1,10 +1,12 @@
-"""Heads of requests that are still on their way. Anybody can begin one, and need never end it."""
+"""Bounds the headers of a request. Anybody can begin to send some, and need never end."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from aiohttp import web, web_server
+
+from i18n import tr
 
 # Of each; aiohttp bounds the number and the length of its fields, which together may be six times as much.
 LARGEST_HEAD = 32 << 10
@@ -40,7 +42,7 @@ async def invite_later(request: web.Request) -> None:
     """In place of aiohttp's own answer to `Expect: 100-continue`, which invites the body of whatever comes.
     417 for any other expectation."""
     if request.version >= (1, 1) and not expects_invitation(request):
-        raise web.HTTPExpectationFailed(text="Only 100-continue may be expected")
+        raise web.HTTPExpectationFailed(text=tr("http.expectation"))
 
 
 def expects_invitation(request: web.Request) -> bool:

@@ -11,14 +11,13 @@ from aiohttp import web
 from billing.errors import LedgerDamaged, LedgerError
 from billing.ports import Clock, Health, Ledger, Provider
 from billing.rules.parked_members import REASONS
-from billing.sweep_state import SweepState, load_sweep
+from billing.sweep_state import SweepState, failing_text, load_sweep
 from billing.webhook_arrivals import Arrivals
+from i18n import tr
 from i18n.plain import plain_words
 from web.metrics import Metrics, Readings
 
 WAITS_TOO_LONG = 300.0
-
-NEW = "It is new, as there was none at DATABASE_URL."
 
 
 @dataclass(frozen=True)
@@ -44,17 +43,20 @@ class Readiness:
         except LedgerError as error:
             return {**found, "ledger": plain_words(error.user_message)}, readings
         if health.lacks:
-            found["ledger"] = f"{NEW} It lacks {health.lacks} running subscriptions; /doctor says what to do."
+            found["ledger"] = tr("health.new_ledger", n=health.lacks)
         if health.damage:
-            found["ledger"] = f"{plain_words(LedgerDamaged.user_message)} ({health.damage})"
+            fault = plain_words(LedgerDamaged.user_message)
+            found["ledger"] = tr("health.damaged_ledger", fault=fault, damage=health.damage)
         ages = {"inbox": health.oldest_event_age or 0.0, "members": health.oldest_member_age or 0.0}
         late = {
-            name: f"the oldest has waited {age:.0f} s" for name, age in ages.items() if age > WAITS_TOO_LONG
+            name: tr("health.waited", seconds=round(age))
+            for name, age in ages.items()
+            if age > WAITS_TOO_LONG
         }
         for name, state in sweeps.items():
             if state.too_long(self.clock.now(), self.sync_interval):
-                said = f"The comparison with {self.providers[name].title} {state.words()}"
-                found[name] = " ".join([*([found[name]] if name in found else []), said])
+                failing = plain_words(failing_text(self.providers[name].title, state))
+                found[name] = f"{found[name]} {failing}" if name in found else failing
         readings |= {**_of_ledger(health), **_of_sweeps(sweeps, self.clock.now())}
         return {**found, **late}, readings
 

@@ -1,4 +1,4 @@
-"""What /metrics tells, and what it means. No label says whose a thing is, and each has few values."""
+"""The metrics of /metrics, each with its HELP text. No label names a person, and each has few values."""
 
 from __future__ import annotations
 
@@ -18,64 +18,64 @@ from billing.ports import Meter
 Readings: TypeAlias = dict[str, float | Mapping[str, float]]
 
 
-class Told(NamedTuple):
-    """What a metric that is read at each scrape means, and its label."""
+class Reading(NamedTuple):
+    """A metric that is read at each scrape: its HELP text, and the one label that it may have."""
 
-    means: str
+    help: str
     label: str = ""
     counts: bool = False  # only ever up
 
 
-READ: Mapping[str, Told] = {
-    "dues_ready": Told("1 while /readyz answers 200, else 0"),
-    "dues_inbox_events": Told("Notifications that are stored and wait to be worked on"),
-    "dues_oldest_event_seconds": Told(
-        "How long the oldest stored notification has waited; 0 where none does"
+READ: Mapping[str, Reading] = {
+    "dues_ready": Reading("1 while /readyz answers 200, else 0"),
+    "dues_inbox_events": Reading("Stored notifications that wait to be processed"),
+    "dues_oldest_event_seconds": Reading(
+        "How long the oldest stored notification has waited; 0 if none waits"
     ),
-    "dues_oldest_stale_seconds": Told(
-        "How long the oldest subscription that is to be fetched has waited; 0 where none does"
+    "dues_oldest_stale_seconds": Reading(
+        "How long the oldest subscription to be fetched has waited; 0 if none waits"
     ),
-    "dues_members_to_converge": Told("Members whose roles are to be looked at"),
-    "dues_oldest_member_seconds": Told(
-        "How long the first of the members whose roles are to be looked at has waited; 0 where none does"
+    "dues_members_to_converge": Reading("Members whose roles wait to be checked"),
+    "dues_oldest_member_seconds": Reading(
+        "How long the first member whose roles are to be checked has waited; 0 if none waits"
     ),
-    "dues_intents_pending": Told(
-        "Cancellations, refunds and the like that a provider has not carried out yet"
+    "dues_intents_pending": Reading(
+        "Cancellations, refunds and other requests that a provider has not carried out yet"
     ),
-    "dues_oldest_intent_seconds": Told(
-        "How long the oldest thing that was asked of a provider has waited; 0 where none does"
+    "dues_oldest_intent_seconds": Reading(
+        "How long the oldest request to a provider has waited; 0 if none waits"
     ),
-    "dues_members_parked": Told(
-        "Members whose roles cannot be what they should be, by reason, until somebody acts", "reason"
+    "dues_members_parked": Reading(
+        "Members whose roles the bot cannot set until somebody acts, by reason", "reason"
     ),
-    "dues_braked_members": Told("Members who keep roles that nobody pays for until an admin decides"),
-    "dues_notices_untold": Told("Notices that wait to be sent"),
-    "dues_notices_unreached": Told("Notices that could be sent to nobody, by whom they are for", "to"),
-    "dues_subscriptions_unasked": Told(
-        "Subscriptions of a restored ledger that are held until their provider was asked"
+    "dues_braked_members": Reading("Members who keep roles that nobody pays for until an admin decides"),
+    "dues_notices_untold": Reading("Notices that wait to be sent"),
+    "dues_notices_unreached": Reading("Notices that could not be delivered to anybody, by recipient", "to"),
+    "dues_subscriptions_unasked": Reading(
+        "Subscriptions of a restored ledger that are on hold until their provider has answered"
     ),
-    "dues_subscriptions_lacked": Told("Running subscriptions that a new ledger lacks"),
-    "dues_unbound_subscriptions": Told(
+    "dues_subscriptions_lacked": Reading("Running subscriptions that a new ledger does not know"),
+    "dues_unbound_subscriptions": Reading(
         "Running subscriptions on prices sold here that belong to no known member and give nobody a role"
     ),
-    "dues_sweep_last_success_timestamp_seconds": Told(
+    "dues_sweep_last_success_timestamp_seconds": Reading(
         "When the ledger was last compared with the provider from start to end, in unix time", "provider"
     ),
-    "dues_sweep_failing_seconds": Told(
-        "How long each comparison with the provider has failed; 0 after one that came through", "provider"
+    "dues_sweep_failing_seconds": Reading(
+        "How long comparing the ledger with the provider has failed; 0 after a success", "provider"
     ),
-    "dues_clock_skew_seconds": Told(
+    "dues_clock_skew_seconds": Reading(
         "How far this machine's clock is ahead of the provider's, by its last answer", "provider"
     ),
-    "dues_ledger_size_bytes": Told("Bytes that the ledger takes on disk"),
-    "dues_backup_failed": Told("1 while the last daily backup is one that failed, else 0"),
-    "dues_backup_age_seconds": Told("Age of the newest backup; NaN where none is known"),
-    "dues_discord_identifies_left": Told("Connections that Discord allows the bot before it counts anew"),
-    "dues_discord_limit_wait_seconds": Told(
-        "Seconds that calls have waited for Discord's limits", counts=True
+    "dues_ledger_size_bytes": Reading("Bytes that the ledger takes on disk"),
+    "dues_backup_failed": Reading("1 if the last daily backup failed, else 0"),
+    "dues_backup_age_seconds": Reading("Age of the newest backup; NaN if none is known"),
+    "dues_discord_identifies_left": Reading("Connections that Discord still allows the bot in this period"),
+    "dues_discord_limit_wait_seconds": Reading(
+        "Seconds that calls have waited for Discord's rate limits", counts=True
     ),
-    "dues_gateway_events_dropped": Told("Events of Discord's that could not be read", counts=True),
-    "dues_event_loop_lag_seconds": Told("How late the program was at worst within the last minute"),
+    "dues_gateway_events_dropped": Reading("Events from Discord that could not be read", counts=True),
+    "dues_event_loop_lag_seconds": Reading("How late the event loop was at worst within the last minute"),
 }
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
 _TO_ROLE = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200)
@@ -90,19 +90,19 @@ class Metrics(Meter):
         registry.register(self._read)
         self.notifications = Counter(
             "dues_notifications",
-            "Notifications by provider and the status they were answered with",
+            "Notifications by provider and by the status of the answer",
             ["provider", "status"],
             registry=registry,
         )
         self.refused = Counter(
             "dues_notifications_refused",
-            "Notifications that were not believed or not readable; anybody can post them",
+            "Notifications that were not authentic or not readable; anybody can post them",
             ["provider"],
             registry=registry,
         )
         self._requests = Counter(
             "dues_provider_requests",
-            "Requests to payment providers by what was asked and what came of it, tries again included",
+            "Requests to payment providers by operation and outcome, retries included",
             ["provider", "operation", "outcome"],
             registry=registry,
         )
@@ -123,7 +123,7 @@ class Metrics(Meter):
             self._roles.labels(outcome)  # told from the start, as 0
         self._to_role = Histogram(
             "dues_notification_to_role_seconds",
-            "From the first notification to the role that it gives, for those that no restart lies between",
+            "From the first notification to the role that it gives, if no restart came between",
             buckets=_TO_ROLE,
             registry=registry,
         )
@@ -157,16 +157,18 @@ class _Read(Collector):
 
     def collect(self) -> Iterator[Metric]:
         if self.build:
-            info = GaugeMetricFamily("dues_build_info", "Always 1: what runs here", labels=list(self.build))
+            info = GaugeMetricFamily(
+                "dues_build_info", "Always 1; the labels say which version runs", labels=list(self.build)
+            )
             info.add_metric(list(self.build.values()), 1.0)
             yield info
         for name, value in self.readings.items():
-            told = READ[name]
-            family = CounterMetricFamily if told.counts else GaugeMetricFamily
-            labels = [told.label] if told.label else []
-            metric = family(name, told.means, labels=labels)
+            known = READ[name]
+            family = CounterMetricFamily if known.counts else GaugeMetricFamily
+            labels = [known.label] if known.label else []
+            metric = family(name, known.help, labels=labels)
             for of, one in value.items() if isinstance(value, Mapping) else (("", value),):
-                metric.add_metric([of] if told.label else [], one)
+                metric.add_metric([of] if known.label else [], one)
             yield metric
 
 

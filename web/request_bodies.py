@@ -6,6 +6,7 @@ import asyncio
 
 from aiohttp import web
 
+from billing.model.texts import Text
 from web.heads import invite
 
 LARGEST_BODY = 1 << 20
@@ -15,20 +16,20 @@ MOST_UNPROVEN = 8 << 20
 
 
 class NotTaken(Exception):  # noqa: N818 - named by what happened
-    """A body that is not read to its end, and the status of the answer."""
+    """A body that is not read to its end; `status` of the answer, and what it says."""
 
-    def __init__(self, status: int, outcome: str) -> None:
-        super().__init__(outcome)
-        self.status, self.outcome = status, outcome
+    def __init__(self, status: int, message: Text) -> None:
+        super().__init__(str(message))
+        self.status, self.message = status, message
 
 
 def check_framing(request: web.Request) -> None:
     """NotTaken where the headers say that a body is packed or too large."""
     headers = request.headers
     if "Content-Encoding" in headers and set(headers.getall("Content-Encoding")) != {"identity"}:
-        raise NotTaken(400, "compressed bodies are not taken")
+        raise NotTaken(400, Text("http.compressed"))
     if (request.content_length or 0) > LARGEST_BODY:
-        raise NotTaken(413, "too large")
+        raise NotTaken(413, Text("http.too_large"))
 
 
 def is_odd_transfer(request: web.Request) -> bool:
@@ -57,9 +58,9 @@ class Bodies:
                 return await self._collect(request, patience)
         except TimeoutError:
             late = patience in self._held
-            raise NotTaken(400, "too slow") if late else _crowded() from None
+            raise NotTaken(400, Text("http.too_slow")) if late else _crowded() from None
         except (web.RequestPayloadError, ConnectionError):
-            raise NotTaken(400, "broken off") from None
+            raise NotTaken(400, Text("http.broken_off")) from None
         finally:
             self._let_go(patience)
 
@@ -72,7 +73,7 @@ class Bodies:
             body += piece
             self._size += len(piece)
             if len(body) > LARGEST_BODY:
-                raise NotTaken(413, "too large")
+                raise NotTaken(413, Text("http.too_large"))
             while self._size > MOST_UNPROVEN:
                 self._give_up(next(iter(self._held)))
         if patience not in self._held:
@@ -92,4 +93,4 @@ class Bodies:
 
 
 def _crowded() -> NotTaken:
-    return NotTaken(503, "too many bodies at once")
+    return NotTaken(503, Text("http.crowded"))

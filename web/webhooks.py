@@ -71,7 +71,7 @@ class Webhooks:
             body = await self._bodies.read(request)
             events, new = await ingest(self._ledger, self._clock, provider, body, request.headers)
         except NotTaken as refusal:
-            return refusal.status, refusal.outcome, []
+            return refusal.status, plain_words(refusal.message), []
         except NotificationError as error:
             return 400, plain_words(error.user_message), []
         except LedgerError as error:
@@ -83,4 +83,4 @@ class Webhooks:
             self.pace.arrive(event.id for event in events)
         if events:  # none: it belongs to another mode or account, and says nothing of ours
             self._arrivals.accept(provider.name, self._clock.now())
-        return 200, f"stored {new}" if new else "nothing new", events
+        return 200, f"stored {new}", events

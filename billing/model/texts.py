@@ -66,5 +66,7 @@ class Text:
         return " ".join([self.code, *(f"{name}={arg}" for name, arg in self.args)])
 
 
+# Words for the log, English only: never shown to a person.
+LogWords: TypeAlias = str
 Reasons: TypeAlias = tuple[Text | str, ...]
 Arg: TypeAlias = "str | int | Money | Day | Moment | MemberRef | RoleRef | Verbatim | Text | Sequence[Arg]"

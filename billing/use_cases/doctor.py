@@ -6,12 +6,12 @@ from collections.abc import Container, Iterable, Sequence
 
 from billing.errors import DuesError, LedgerDamaged, ProviderError
 from billing.model import Binding, Finding, Intent, Plan, SubscriptionKey
-from billing.model.texts import MemberRef, Moment, Reasons, Text, Verbatim
+from billing.model.texts import MemberRef, Reasons, Text, Verbatim
 from billing.ports import Ledger, Ports, Provider
 from billing.provider_names import display_name
 from billing.rules.access import block_on, plans_of
 from billing.rules.brake import REMOVALS_PAUSED, allowed
-from billing.sweep_state import SweepState, load_sweep
+from billing.sweep_state import SweepState, failing_text, load_sweep
 from billing.use_cases.execute_intent import why_held
 from billing.use_cases.new_ledger import load_lacks
 from billing.use_cases.reconcile import MOST_SKEW, WAITS
@@ -88,8 +88,7 @@ def find_failing_sweep(title: str, state: SweepState, now: int, interval: float)
     if state.failing_since is None:
         return []
     what, ok = Text("finding.what_comparison", provider=title), not state.too_long(now, interval)
-    since, reason = Moment(state.failing_since), Verbatim(state.why)
-    says = Text("finding.comparison_fails", provider=title, since=since, reason=reason)
+    says = failing_text(title, state)
     return [Finding(what, ok, says, Text("finding.comparison_fails_cure", provider=title), note=True)]
 
 

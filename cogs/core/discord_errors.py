@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import aiohttp
 import discord
 
 from billing.errors import DiscordError, DiscordUnavailable, GuildGone, MessagesClosed
 from billing.fd_limit import kind_of, lacks_descriptors
-
-if TYPE_CHECKING:
-    pass
-
+from billing.model.texts import Text
 
 # Discord, 'JSON Error Codes': the person, or the channel, takes no message of ours.
 CLOSED = frozenset({50007, 50278, 50009, 10013, 20026})
@@ -38,7 +33,8 @@ def translate(error: BaseException) -> DiscordError:
         if error.code in (10004, 50001):
             return GuildGone(detail=f"code {error.code}")
         if error.status not in (429, 401) and error.status < 500:
-            return DiscordError("Discord refused this.", detail=f"status {error.status}, code {error.code}")
+            detail = f"status {error.status}, code {error.code}"
+            return DiscordError(Text("error.discord_refused"), detail=detail)
     if lacks_descriptors(error):
         return DiscordUnavailable(detail=kind_of(error))
     return DiscordUnavailable(detail=f"{type(error).__name__}: {error}")

@@ -21,6 +21,7 @@ from billing.errors import (
     RolesNotPermitted,
 )
 from billing.model import Seen
+from billing.model.texts import Text
 from cogs.core.discord_errors import FAULTS, translate
 from cogs.core.permissions import load_owners
 
@@ -36,10 +37,6 @@ LOOK_PATIENCE = 75  # seconds; a full minute of it may be waiting for Discord's 
 FIRST_PATIENCE, SKIPPED = 5.0, 5
 SETTLING = 0.5  # seconds; moving one role sends an event for every role that it passes
 RESTORING = 2.0  # seconds; by then other bots have given a member who came back what they had
-NO_2FA = (
-    "This server asks moderators for two-factor authentication, and the account that owns the bot has none. "
-    "Turn it on for that account."
-)
 
 
 class DiscordRoles:
@@ -122,7 +119,7 @@ class DiscordRoles:
             case 10004 | 50001:
                 return GuildGone(detail=said)
             case 60003:
-                return RolesNotPermitted(NO_2FA, detail=said)
+                return RolesNotPermitted(Text("error.no_2fa"), detail=said)
             case 50013 if role_id is None or await self._may_manage_roles(guild_id):
                 return RoleAboveBot(detail=said)
             case 50013:

@@ -105,11 +105,11 @@ async def test_a_bot_in_no_server_is_told_its_link(app: AppHarness, tmp_path: Pa
 
 async def test_a_port_that_is_taken(app: AppHarness, tmp_path: Path) -> None:
     _, output = await check(app, tmp_path)
-    assert f"ok Listener 127.0.0.1:{app.port} is free" in output
+    assert f"ok HTTP listener 127.0.0.1:{app.port} is free" in output
     async with answering(200, "not ours") as port:
         code, output = await check(app, tmp_path, HTTP_PORT=str(port))
     assert code == 1
-    assert "FAIL Listener Another program listens at" in output
+    assert "FAIL HTTP listener Another program is using" in output
 
 
 async def test_while_a_bot_runs_its_port_is_its_own(
@@ -119,7 +119,7 @@ async def test_while_a_bot_runs_its_port_is_its_own(
     other.mkdir()
     code, output = await check(app, other, PUBLIC_URL="https://dues.invalid")
     assert "ok Ledger In use by a running bot" in output
-    assert "Listener" not in output
+    assert "HTTP listener" not in output
     assert "note PUBLIC_URL https://dues.invalid/healthz could not be tried from here" in output
     assert code == 1, "the webhook leads elsewhere"
 
@@ -198,10 +198,10 @@ def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext
     ("status", "text", "ok", "says"),
     [
         (200, "ok\n", True, "The bot answers at"),
-        (200, "<html>Welcome to nginx!</html>", False, "Something else"),
+        (200, "<html>Welcome to nginx!</html>", False, "Something other"),
         (502, "bad gateway", False, "answers 502"),
         (404, "not found", False, "answers 404"),
-        (301, "", False, "leads elsewhere (301)"),
+        (301, "", False, "redirects elsewhere (301)"),
     ],
 )
 async def test_what_answers_at_the_public_address(

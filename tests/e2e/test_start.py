@@ -67,7 +67,7 @@ async def test_a_port_that_is_taken_may_be_free_later(
     code, output = await run(other, settings_of(app, DATABASE_URL="sqlite:///other.db"))
     assert code == 75
     assert output.count("Trying again") == 4
-    assert "Another program listens" in output
+    assert "Another program is using" in output
 
 
 async def test_the_dotenv_file_is_read_and_the_environment_wins(app: AppHarness, tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
-"""Finds sentences for people that stand in the code."""
+"""Finds sentences for people that stand in the code.
+
+Not for people are, by the call or the type that they stand in: log lines, `detail` of an error, faults of the
+program, HELP texts of metrics, SQL, docstrings, and whatever is declared as `LogWords`.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,12 @@ NOT_FOR_PEOPLE = {
     "debug", "info", "warning", "error", "exception", "critical", "log",
     "ValueError", "TypeError", "RuntimeError", "AssertionError", "KeyError", "compile", "getLogger",
     "WorkOutcome", "put_off", "Change", "SyncResult",  # the log and the history
-    "execute", "Counter", "Gauge", "Histogram", "setattr", "execution", "deprecated", "cast",
+    "Counter", "Gauge", "Histogram", "GaugeMetricFamily", "CounterMetricFamily", "Reading",  # HELP of metrics
+    "execute", "setattr", "execution", "deprecated", "cast",
     "in_time", "_misread", "parse_decimal", "Verbatim",
 }  # fmt: skip
 NOT_FOR_PEOPLE_AS = {"detail", "documentation", "name", "help", "provider_note"}
+LOG_WORDS = "LogWords"  # billing/model/texts.py: a constant, or what a function returns, is for the log
 # Markup and headers of web pages, whose words are placeholders.
 _MARKUP = re.compile(r"<!doctype html>|default-src |text/plain;")
 _SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|WHERE|FROM)\b")
@@ -52,16 +58,22 @@ def _not_for_people(tree: ast.Module) -> set[int]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _hide_docstrings(node, hidden)
+            if isinstance(node, ast.FunctionDef) and _is_typed(node.returns, LOG_WORDS):
+                hidden |= {id(inner) for inner in ast.walk(node)}
         elif isinstance(node, ast.Call):
             parts: list[ast.AST] = [word.value for word in node.keywords if word.arg in NOT_FOR_PEOPLE_AS]
             if _is_for_developers(node.func):
                 parts.append(node)
             hidden |= {id(inner) for part in parts for inner in ast.walk(part)}
-        elif isinstance(node, ast.AnnAssign) and "TypeAlias" in ast.unparse(node.annotation):
+        elif isinstance(node, ast.AnnAssign) and _is_typed(node.annotation, "TypeAlias", LOG_WORDS):
             hidden |= {id(inner) for inner in ast.walk(node)}
         elif isinstance(node, ast.Assert) and node.msg is not None:
             hidden |= {id(inner) for inner in ast.walk(node.msg)}
     return hidden
+
+
+def _is_typed(annotation: ast.expr | None, *names: str) -> bool:
+    return annotation is not None and any(name in ast.unparse(annotation) for name in names)
 
 
 def _is_for_developers(called: ast.expr) -> bool:

@@ -20,6 +20,8 @@ PROGRAM = [
     *ROOT.glob("*.py"),
 ]
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
+# It says that Python is too old or a package is missing, so it must do without the catalogue's own package.
+BEFORE_THE_CATALOGUE = {"terminal.py"}
 # Files whose texts still stand in the code.
 STILL_INSIDE = set((ROOT / "tests" / "i18n" / "still_inside.txt").read_text("utf-8").split())
 
@@ -125,6 +127,8 @@ def test_no_text_is_longer_than_discord_takes(language: str) -> None:
 
 def test_no_sentence_stands_outside_the_catalogue() -> None:
     found = {name: outside for name, tree in files() if (outside := sentences_outside(tree))}
+    for name in BEFORE_THE_CATALOGUE:
+        del found[name]
     assert {name: outside for name, outside in found.items() if name not in STILL_INSIDE} == {}
     assert set(found) >= STILL_INSIDE, "take those without sentences out of still_inside.txt"
 
@@ -135,8 +139,12 @@ log = None
 def f(x):
     """Another one."""
     log.warning("the log is for %s", x)
+    Reading("a metric that Prometheus reads")
     raise ValueError("a fault of the program")
     return Conflict("Somebody reads this.")
+ADVICE: LogWords = "raise the limit"
+def cause(error) -> LogWords:
+    return f"the cause was {error}"
 def g(n):
     return f"You have {n} days left."
 '''

@@ -115,7 +115,7 @@ class Heard(logging.Handler):
 
 async def test_a_body_that_breaks_off_is_no_fault(door: Door, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "web.webhooks")
-    heard = Heard("400 broken off")
+    heard = Heard("400 The connection broke off")
     logging.getLogger("web.webhooks").addHandler(heard)
     await door.knock(door.notification(b"the whole")[:-5])
     door.writer.transport.abort()
