@@ -28,7 +28,7 @@ async def plan_at_paypal(app: AppHarness) -> str:
 
 
 @pytest.mark.parametrize("what", ["price", "product"])
-async def test_what_stripe_archived_is_left_out_and_named(app: AppHarness, what: str) -> None:
+async def test_an_archived_stripe_price_is_not_sold_and_is_named(app: AppHarness, what: str) -> None:
     await app.buy()
     if what == "price":
         app.stripe.dashboard.archive_price(app.price)
@@ -45,7 +45,7 @@ async def test_what_stripe_archived_is_left_out_and_named(app: AppHarness, what:
     assert app.roles() == ["Gold"]
 
 
-async def test_of_two_ways_the_archived_one_is_left_out(app: AppHarness) -> None:
+async def test_only_the_archived_price_of_a_plan_is_left_out(app: AppHarness) -> None:
     await sell(app, "7.00")
     paypal_of(app).dashboard.turn_plan(await plan_at_paypal(app), "deactivate")
     await app.settled()
@@ -58,7 +58,7 @@ async def test_of_two_ways_the_archived_one_is_left_out(app: AppHarness) -> None
     assert "$7.00" in (await app.bob.run(app.guild, "subscribe")).text
 
 
-async def test_a_changed_price_is_on_the_card_without_a_sweep(app: AppHarness) -> None:
+async def test_a_changed_price_is_on_the_card_before_the_next_sweep(app: AppHarness) -> None:
     await sell(app, "7.00")
     await buy(app)
     assert "$7.00 a month" in (await app.bob.run(app.guild, "subscriptions")).text

@@ -37,7 +37,7 @@ def registered(app: AppHarness) -> dict[str, dict[str, Any]]:
     return {command["name"]: command for command in app.application.commands[None].values()}
 
 
-async def test_commands_where_and_for_whom_the_contract_says(app: AppHarness) -> None:
+async def test_commands_have_the_documented_permissions_and_places(app: AppHarness) -> None:
     commands = registered(app)
     assert set(commands) == MEMBER_COMMANDS | ADMIN_COMMANDS
     for name in MEMBER_COMMANDS:
@@ -50,7 +50,7 @@ async def test_commands_where_and_for_whom_the_contract_says(app: AppHarness) ->
         assert commands[name]["default_member_permissions"] == str(1 << 5)
 
 
-async def test_options_as_the_contract_says(app: AppHarness) -> None:
+async def test_command_options_are_the_documented_ones(app: AppHarness) -> None:
     commands = registered(app)
     named = {
         name: [o["name"] for o in command["options"]] for name, command in commands.items() if name != "plans"
@@ -96,7 +96,7 @@ async def lives(app: AppHarness) -> int:
     return seen.count("commands_registered")
 
 
-async def test_commands_are_registered_when_they_changed(
+async def test_commands_are_registered_only_when_they_changed(
     idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert await lives(idle_app) == 1
@@ -109,14 +109,14 @@ async def test_commands_are_registered_when_they_changed(
     assert await lives(idle_app) == 0
 
 
-async def test_a_start_while_commands_cannot_be_registered(idle_app: AppHarness) -> None:
+async def test_the_bot_starts_even_if_commands_cannot_be_registered(idle_app: AppHarness) -> None:
     idle_app.discord.faults.fail("PUT", "/applications/*/commands", 503)
     async with running(idle_app) as process:
         assert process.bot.is_online()
     assert await lives(idle_app) == 1
 
 
-async def test_no_members_are_kept_and_no_privileged_intent_is_asked(app: AppHarness) -> None:
+async def test_the_bot_caches_no_members_and_asks_for_no_privileged_intent(app: AppHarness) -> None:
     assert app.process is not None
     bot = app.process.bot
     assert not bot.intents.members
@@ -124,7 +124,7 @@ async def test_no_members_are_kept_and_no_privileged_intent_is_asked(app: AppHar
     assert [member.id for member in bot.get_guild(app.guild.id).members] == [bot.own_id]  # type: ignore[union-attr]  # the bot is in it
 
 
-async def test_it_is_offline_after_a_break_and_online_again(app: AppHarness) -> None:
+async def test_the_bot_is_offline_after_a_disconnect_until_it_resumes(app: AppHarness) -> None:
     assert app.process is not None
     bot = app.process.bot
     assert bot.is_online()
@@ -137,7 +137,7 @@ async def test_it_is_offline_after_a_break_and_online_again(app: AppHarness) -> 
     assert bot.is_online()
 
 
-async def test_a_message_that_cannot_be_read_ends_the_connection_and_not_the_bot(
+async def test_an_unreadable_gateway_message_ends_the_connection_only(
     app: AppHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("cogs.bot.GATEWAY_AGAIN", FAR)
@@ -177,23 +177,23 @@ async def test_a_message_that_cannot_be_read_ends_the_connection_and_not_the_bot
     assert caplog.text.count("connecting again") == 3
 
 
-async def test_a_wrong_token(idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_wrong_token_ends_the_start(idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "TOKEN", "wrong")
     with pytest.raises(TokenRefused):
         async with running(idle_app):
             pass
 
 
-async def test_a_login_that_fails_is_tried_again(
-    idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failed_login_is_tried_again(idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cogs.bot.LOGIN_AGAIN", 0)
     idle_app.discord.faults.fail("GET", "/users/@me", 503, times=2)
     async with running(idle_app) as process:
         assert process.bot.is_online()
 
 
-async def test_a_gateway_that_is_away_at_first(idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_bot_starts_once_the_gateway_is_reachable(
+    idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     where = discord.gateway.DiscordWebSocket
     there = where.DEFAULT_GATEWAY
     monkeypatch.setattr("cogs.bot.GATEWAY_AGAIN", 0)
@@ -211,7 +211,7 @@ async def test_a_gateway_that_is_away_at_first(idle_app: AppHarness, monkeypatch
     assert len(waits) == 1
 
 
-async def test_a_token_that_the_gateway_refuses(
+async def test_a_token_refused_by_the_gateway_ends_the_start(
     idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def forget(self: DuesBot) -> None:
@@ -223,7 +223,7 @@ async def test_a_token_that_the_gateway_refuses(
             pass
 
 
-async def test_an_unforeseen_fault_is_logged_with_the_number_that_is_shown(
+async def test_an_unexpected_error_is_logged_with_the_number_that_is_shown(
     app: AppHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(*_: object) -> None:
@@ -238,7 +238,9 @@ async def test_an_unforeseen_fault_is_logged_with_the_number_that_is_shown(
     assert record.exc_info is not None
 
 
-async def test_a_ledger_that_cannot_answer_is_said(app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_command_says_that_the_ledger_does_not_answer(
+    app: AppHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def full(*_: object) -> None:
         raise LedgerUnavailable
 
@@ -247,7 +249,7 @@ async def test_a_ledger_that_cannot_answer_is_said(app: AppHarness, monkeypatch:
     assert await app.bob.autocomplete(app.guild, "cancel", "subscription", "") == []
 
 
-async def test_discord_that_is_away_for_a_moment_is_said_where_it_can_be(
+async def test_a_command_says_that_discord_does_not_answer(
     app: AppHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     app.discord.faults.hang_up("POST", "/interactions/*/*/callback")
@@ -259,7 +261,7 @@ async def test_discord_that_is_away_for_a_moment_is_said_where_it_can_be(
     assert record.exc_info is None
 
 
-async def test_an_answer_that_comes_too_late_is_a_line_in_the_log(
+async def test_a_response_that_comes_too_late_is_one_log_line(
     app: AppHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="cogs.error_handler")
@@ -274,7 +276,7 @@ async def test_an_answer_that_comes_too_late_is_a_line_in_the_log(
     assert "10062" in record.getMessage()
 
 
-async def test_an_autocomplete_that_comes_too_late_is_a_line_in_the_log(
+async def test_an_autocomplete_that_comes_too_late_is_one_log_line(
     app: AppHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -288,7 +290,7 @@ async def test_an_autocomplete_that_comes_too_late_is_a_line_in_the_log(
     assert [r.getMessage() for r in caplog.records if r.levelno > logging.INFO or r.exc_info] == []
 
 
-async def test_an_autocomplete_that_discord_drops_has_no_trace(
+async def test_an_autocomplete_that_discord_drops_logs_no_trace(
     app: AppHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     app.world.ack_seconds = 0.2
@@ -299,7 +301,7 @@ async def test_an_autocomplete_that_discord_drops_has_no_trace(
     assert (record.levelname, record.exc_info) == ("WARNING", None)
 
 
-async def test_an_event_handler_that_was_too_late_is_a_line_in_the_log(
+async def test_an_event_handler_that_was_too_late_is_one_log_line(
     app: AppHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "cogs.bot")
@@ -317,7 +319,7 @@ async def _fail(error: Exception) -> None:
     raise error
 
 
-async def test_an_answer_under_way_is_given_before_the_bot_closes(idle_app: AppHarness) -> None:
+async def test_a_command_in_progress_is_answered_before_the_bot_closes(idle_app: AppHarness) -> None:
     async with running(idle_app) as process:
         held = idle_app.discord.faults.hold("PATCH", "/webhooks/*")
         reply = await idle_app.bob.run(idle_app.guild, "subscriptions", wait=False)
@@ -330,7 +332,7 @@ async def test_an_answer_under_way_is_given_before_the_bot_closes(idle_app: AppH
     assert "The bot knows of no running subscription of yours" in reply.text
 
 
-async def test_a_button_of_another_version(app: AppHarness) -> None:
+async def test_a_button_of_another_version_says_that_it_is_outdated(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     note = await app.bob.dm_containing("Thank you")
@@ -339,17 +341,17 @@ async def test_a_button_of_another_version(app: AppHarness) -> None:
     assert "another version" in (await note.press("Manage")).text
 
 
-def test_a_bot_that_was_never_started_knows_nobody() -> None:
+def test_a_bot_that_never_started_knows_no_members() -> None:
     assert DuesBot().own_id == 0
 
 
-def test_discord_py_is_told_to_ping_nobody() -> None:
+def test_every_message_is_sent_without_pings() -> None:
     allowed = DuesBot().allowed_mentions
     assert allowed is not None
     assert allowed.to_dict() == discord.AllowedMentions.none().to_dict()
 
 
-async def test_the_document_names_every_command_and_option(app: AppHarness) -> None:
+async def test_the_commands_page_names_every_command_and_option(app: AppHarness) -> None:
     document = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
     rows = dict(re.findall(r"^\| `/([a-z ]+)` \| (.*?) \|", document, re.MULTILINE))
     written = {name: re.findall(r"`(\w+)`", options) for name, options in rows.items()}
@@ -372,7 +374,7 @@ def _leaves(app: AppHarness) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("forged", ["dues:x", "dues:cancel:abc:x", "dues:nothing:0:x"])
-async def test_a_custom_id_that_is_none_of_ours_is_told_so(forged: str) -> None:
+async def test_an_unknown_custom_id_is_refused_with_a_text(forged: str) -> None:
     interaction = SimpleNamespace(data={"custom_id": forged}, user=SimpleNamespace(id=1))
     with pytest.raises(Conflict):
         await dispatch(cast("Interaction", interaction), {})

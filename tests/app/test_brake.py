@@ -54,7 +54,7 @@ async def asked(app: AppHarness) -> Card:
     return await app.ada.dm_containing("Role removals are paused until you decide")
 
 
-async def test_the_notice_says_why_with_numbers(app: AppHarness) -> None:
+async def test_the_brakes_notice_says_why_with_numbers(app: AppHarness) -> None:
     people = await strip(app)
     assert count(app, people) == 3
     notice = await asked(app)
@@ -68,7 +68,7 @@ async def test_the_notice_says_why_with_numbers(app: AppHarness) -> None:
     assert notice.pings == []
 
 
-async def test_an_admin_who_removes_the_roles_releases_the_brake(app: AppHarness) -> None:
+async def test_the_button_to_remove_the_roles_releases_the_brake(app: AppHarness) -> None:
     people = await strip(app)
     notice = await asked(app)
     done = await notice.press("Remove the roles")
@@ -78,7 +78,7 @@ async def test_an_admin_who_removes_the_roles_releases_the_brake(app: AppHarness
     assert "no longer open" in (await notice.press("Remove the roles")).text
 
 
-async def test_an_admin_who_keeps_the_roles_is_asked_again(app: AppHarness) -> None:
+async def test_the_button_to_keep_the_roles_asks_again_later(app: AppHarness) -> None:
     people = await strip(app)
     notice = await asked(app)
     kept = await notice.press("Keep them for now")
@@ -93,7 +93,7 @@ async def test_an_admin_who_keeps_the_roles_is_asked_again(app: AppHarness) -> N
 
 
 @pytest.mark.parametrize("label", ["Remove the roles", "Keep them for now"])
-async def test_only_who_manages_the_server_decides(app: AppHarness, label: str) -> None:
+async def test_only_admins_decide_about_the_brake(app: AppHarness, label: str) -> None:
     channel = app.guild.channel()
     await app.cleo.run(app.guild, "plans settings", {"notice_channel": channel})
     people = await strip(app)
@@ -106,7 +106,7 @@ async def test_only_who_manages_the_server_decides(app: AppHarness, label: str) 
     assert denied.text not in (await notice.press(label)).text
 
 
-async def test_the_doctor_shows_it_and_has_the_buttons(app: AppHarness) -> None:
+async def test_doctor_shows_the_brake_with_its_buttons(app: AppHarness) -> None:
     people = await strip(app)
     reply = await app.cleo.run(app.guild, "doctor", {"fix": True})
     assert "1 problem to fix" in reply.text
@@ -119,7 +119,7 @@ async def test_the_doctor_shows_it_and_has_the_buttons(app: AppHarness) -> None:
     assert "All is well" in (await app.cleo.run(app.guild, "doctor")).text
 
 
-async def test_a_notice_that_comes_too_late_says_so(app: AppHarness) -> None:
+async def test_the_buttons_of_an_outdated_brake_notice_say_so(app: AppHarness) -> None:
     """Everybody was found to be paying before it could be told."""
     await app.ports.messenger.tell(Notice("k", app.guild.id, None, Braked(1), 1))
     (note,) = app.ada.dms
@@ -127,7 +127,7 @@ async def test_a_notice_that_comes_too_late_says_so(app: AppHarness) -> None:
     assert note.buttons == []
 
 
-async def test_the_metrics_count_those_who_are_kept(app: AppHarness) -> None:
+async def test_the_metrics_count_members_held_by_the_brake(app: AppHarness) -> None:
     await strip(app)
     url = f"http://127.0.0.1:{app.port}/metrics"
     async with aiohttp.ClientSession() as session, session.get(url) as answer:

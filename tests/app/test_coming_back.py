@@ -41,7 +41,7 @@ async def test_a_role_that_another_bot_gave_back_is_taken_by_the_next_sweep(app:
 
 
 @WITH_INTENT
-async def test_with_the_members_intent_it_is_taken_though_it_came_a_moment_later(
+async def test_with_the_members_intent_a_role_given_back_late_is_taken(
     app: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(roles, "RESTORING", 0.3)
@@ -52,7 +52,7 @@ async def test_with_the_members_intent_it_is_taken_though_it_came_a_moment_later
     await roles_become(app, [])
 
 
-async def test_a_role_given_by_hand_after_a_look_stays(app: AppHarness) -> None:
+async def test_a_role_given_by_hand_after_a_sweep_stays(app: AppHarness) -> None:
     await left_and_ended(app)
     app.world.rejoin(app.guild, app.bob)
     await sweep(app)
@@ -73,13 +73,13 @@ async def unscreened(app: AppHarness) -> None:
 
 
 @WITH_INTENT
-async def test_with_the_members_intent_the_screening_s_end_brings_the_role(app: AppHarness) -> None:
+async def test_with_the_members_intent_a_screened_member_gets_the_role_at_once(app: AppHarness) -> None:
     await unscreened(app)
     app.world.pass_screening(app.guild, app.bob)
     await roles_become(app, ["Gold"])
 
 
-async def test_without_it_the_next_sweep_does(app: AppHarness) -> None:
+async def test_without_the_members_intent_a_sweep_gives_a_screened_member_the_role(app: AppHarness) -> None:
     await unscreened(app)
     app.world.pass_screening(app.guild, app.bob)
     await app.settled()
@@ -88,7 +88,7 @@ async def test_without_it_the_next_sweep_does(app: AppHarness) -> None:
     assert app.roles() == ["Gold"]
 
 
-async def test_without_it_the_member_s_next_command_does(app: AppHarness) -> None:
+async def test_without_the_members_intent_a_screened_members_command_brings_the_role(app: AppHarness) -> None:
     await unscreened(app)
     assert "accept its rules" in (await app.bob.run(app.guild, "subscriptions")).text
     await app.settled()

@@ -112,7 +112,7 @@ async def app(idle_app: AppHarness) -> AsyncIterator[AppHarness]:
         yield idle_app
 
 
-async def test_what_stripe_tells(app: AppHarness) -> None:
+async def test_each_stripe_event_causes_the_documented_number_of_calls(app: AppHarness) -> None:
     stripe, bill = app.stripe, Bill(app, app.stripe)
     by_hand = stripe.dashboard
     await bill.of("first payment, the page opened by /subscribe", app.buy)
@@ -159,7 +159,7 @@ async def _ends_at_stripe(app: AppHarness, bill: Bill) -> None:
     assert "Gold" not in app.roles(app.cleo)
 
 
-async def test_a_sweep_over_what_did_not_change_asks_for_lists_alone(app: AppHarness) -> None:
+async def test_a_sweep_without_changes_only_fetches_stripes_lists(app: AppHarness) -> None:
     for who in (app.ada, app.bob, app.cleo):
         await app.buy(who)
     app.stripe.exchanges.clear()
@@ -174,7 +174,7 @@ async def test_a_sweep_over_what_did_not_change_asks_for_lists_alone(app: AppHar
 
 
 @pytest.mark.parametrize("idle_app", ["paypal"], indirect=True)
-async def test_what_paypal_tells(app: AppHarness) -> None:
+async def test_each_paypal_event_causes_the_documented_number_of_calls(app: AppHarness) -> None:
     paypal = await _sell_through_paypal(app)
     bill, by_hand = Bill(app, paypal), paypal.dashboard
     await bill.of("first payment, the page opened by /subscribe", lambda: _buy(app, app.bob))
@@ -219,7 +219,7 @@ async def _ends_at_paypal(app: AppHarness, bill: Bill) -> None:
 
 
 @pytest.mark.parametrize("idle_app", ["paypal"], indirect=True)
-async def test_a_sweep_asks_paypal_for_each_living_one(app: AppHarness) -> None:
+async def test_a_sweep_fetches_each_running_paypal_subscription(app: AppHarness) -> None:
     """A few a second: PayPal has no list of them."""
     paypal = await _sell_through_paypal(app)
     for who in (app.ada, app.bob, app.cleo):

@@ -29,7 +29,7 @@ async def give(app: AppHarness, *, take: bool = False) -> None:
     )
 
 
-async def test_one_role_is_given_and_taken_with_its_reason(app: AppHarness) -> None:
+async def test_a_role_is_given_and_taken_with_a_reason_in_the_audit_log(app: AppHarness) -> None:
     app.world.give_role(app.guild, app.bob, app.silver)
     await give(app)
     assert sorted(app.roles()) == ["Gold", "Silver"]
@@ -40,7 +40,7 @@ async def test_one_role_is_given_and_taken_with_its_reason(app: AppHarness) -> N
     assert "paid äöü" in app.world.audit[-1]["reason"]
 
 
-async def test_a_member_who_is_gone(app: AppHarness) -> None:
+async def test_changing_a_role_of_a_departed_member_raises(app: AppHarness) -> None:
     app.world.remove_member(app.guild, app.bob)
     with pytest.raises(MemberGone):
         await give(app)
@@ -48,13 +48,13 @@ async def test_a_member_who_is_gone(app: AppHarness) -> None:
         await app.ports.roles.fetch_member(app.guild.id, app.bob.id)
 
 
-async def test_a_role_that_was_deleted(app: AppHarness) -> None:
+async def test_changing_a_deleted_role_raises(app: AppHarness) -> None:
     app.world.delete_role(app.gold)
     with pytest.raises(RoleGone):
         await give(app)
 
 
-async def test_the_two_causes_of_50013_are_told_apart(app: AppHarness) -> None:
+async def test_a_missing_permission_is_told_from_a_role_above_the_bot(app: AppHarness) -> None:
     app.world.set_role_position(app.gold, 99)
     with pytest.raises(RoleAboveBot):
         await give(app)
@@ -63,13 +63,13 @@ async def test_the_two_causes_of_50013_are_told_apart(app: AppHarness) -> None:
         await give(app)
 
 
-async def test_a_server_without_the_bot(app: AppHarness) -> None:
+async def test_changing_a_role_in_a_server_without_the_bot_raises(app: AppHarness) -> None:
     app.world.uninstall(app.application, app.guild)
     with pytest.raises(GuildGone):
         await app.ports.roles.fetch_member(app.guild.id, app.bob.id)
 
 
-async def test_many_are_looked_at_over_the_gateway(app: AppHarness) -> None:
+async def test_many_members_are_fetched_over_the_gateway(app: AppHarness) -> None:
     before = app.discord.calls.total()
     app.world.give_role(app.guild, app.bob, app.silver)
     app.world.remove_member(app.guild, app.cleo)
@@ -83,7 +83,7 @@ async def test_many_are_looked_at_over_the_gateway(app: AppHarness) -> None:
     assert app.discord.calls["gateway members"] == 1
 
 
-async def test_nobody_can_be_looked_at(app: AppHarness) -> None:
+async def test_a_gateway_that_returns_no_members_raises(app: AppHarness) -> None:
     with pytest.raises(GuildGone):
         await app.ports.roles.look(1, [app.bob.id])
     assert app.process is not None
@@ -92,7 +92,7 @@ async def test_nobody_can_be_looked_at(app: AppHarness) -> None:
         await app.ports.roles.look(app.guild.id, [app.bob.id])
 
 
-async def test_a_gateway_that_tells_of_nobody_is_left_alone_for_some_rounds(
+async def test_a_gateway_that_returns_no_members_is_left_alone_for_some_sweeps(
     app: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each question that stays open holds up a sweep."""
@@ -110,7 +110,7 @@ async def test_a_gateway_that_tells_of_nobody_is_left_alone_for_some_rounds(
     assert app.discord.calls["gateway members"] == before + 2
 
 
-async def test_a_server_with_an_outage_is_not_asked_about(app: AppHarness) -> None:
+async def test_a_server_with_an_outage_is_not_asked_for_members(app: AppHarness) -> None:
     assert app.process is not None
     told = app.process.bot.wait_for("guild_unavailable")
     app.world.close_guild(app.guild)
@@ -120,7 +120,7 @@ async def test_a_server_with_an_outage_is_not_asked_about(app: AppHarness) -> No
     assert app.discord.calls["gateway members"] == 0
 
 
-async def test_trouble_that_passes(app: AppHarness) -> None:
+async def test_a_passing_discord_error_is_retried(app: AppHarness) -> None:
     app.discord.faults.fail("PUT", "/guilds/*", 503)
     with pytest.raises(DiscordUnavailable):
         await give(app)
@@ -139,7 +139,7 @@ async def test_trouble_that_passes(app: AppHarness) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 403, 404])
-async def test_a_page_that_is_not_discord_s_is_no_answer(app: AppHarness, status: int) -> None:
+async def test_an_error_page_of_a_proxy_is_reported_as_unavailable(app: AppHarness, status: int) -> None:
     app.discord.faults.fail("*", "/guilds/*", status, times=None)
     with pytest.raises(DiscordUnavailable):
         await app.ports.roles.fetch_member(app.guild.id, app.bob.id)
@@ -148,7 +148,7 @@ async def test_a_page_that_is_not_discord_s_is_no_answer(app: AppHarness, status
             await give(app)
 
 
-async def test_a_call_that_hangs_is_given_up(app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hanging_call_is_given_up(app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roles, "PATIENCE", 0.05)
     app.discord.faults.hold("PUT", "/guilds/*")
     with pytest.raises(DiscordUnavailable):
@@ -156,7 +156,7 @@ async def test_a_call_that_hangs_is_given_up(app: AppHarness, monkeypatch: pytes
     app.discord.faults.clear()
 
 
-async def test_calls_for_one_member_stand_in_line(app: AppHarness) -> None:
+async def test_calls_for_one_member_run_one_after_another(app: AppHarness) -> None:
     held = app.discord.faults.hold("PUT", "/guilds/*")
     first = asyncio.create_task(give(app))
     await held.wait_struck()
@@ -169,7 +169,7 @@ async def test_calls_for_one_member_stand_in_line(app: AppHarness) -> None:
     assert app.roles() == []
 
 
-async def test_other_refusals_are_no_reason_to_try_again(app: AppHarness) -> None:
+async def test_other_discord_refusals_are_not_retried(app: AppHarness) -> None:
     with pytest.raises(DiscordError) as caught:
         await app.ports.roles.apply_role(app.guild.id, app.bob.id, 0, give=True, reason="x")
     assert not caught.value.retry
@@ -186,7 +186,7 @@ async def until_roles(app: AppHarness, wanted: list[str]) -> None:
     await app.world.until(lambda: app.roles() == wanted, f"the roles {wanted}")
 
 
-async def test_a_role_above_the_bot_follows_when_it_was_moved(app: AppHarness) -> None:
+async def test_a_role_moved_below_the_bot_is_given_at_once(app: AppHarness) -> None:
     app.world.set_role_position(app.gold, 99)
     await app.sell()
     await app.buy()
@@ -199,7 +199,7 @@ async def test_a_role_above_the_bot_follows_when_it_was_moved(app: AppHarness) -
     await until_roles(app, ["Gold"])
 
 
-async def test_a_missing_permission_follows_when_it_was_given(app: AppHarness) -> None:
+async def test_waiting_roles_are_given_once_the_bot_gets_the_permission(app: AppHarness) -> None:
     app.world.edit_role(app.bot_role, bits=0)
     await app.sell()
     await app.buy()
@@ -208,7 +208,7 @@ async def test_a_missing_permission_follows_when_it_was_given(app: AppHarness) -
     await until_roles(app, ["Gold"])
 
 
-async def test_the_bots_own_new_role_counts_too(app: AppHarness) -> None:
+async def test_waiting_roles_are_given_once_the_bot_gets_a_higher_role(app: AppHarness) -> None:
     app.world.set_role_position(app.gold, 99)
     await app.sell()
     await app.buy()
@@ -219,7 +219,7 @@ async def test_the_bots_own_new_role_counts_too(app: AppHarness) -> None:
     await until_roles(app, ["Gold"])
 
 
-async def test_a_member_who_comes_back_is_noticed_by_their_command(app: AppHarness) -> None:
+async def test_a_returned_member_gets_their_roles_by_using_a_command(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     app.world.remove_member(app.guild, app.bob)
@@ -230,7 +230,7 @@ async def test_a_member_who_comes_back_is_noticed_by_their_command(app: AppHarne
 
 
 @pytest.mark.parametrize("idle_app", ["members intent"], indirect=True)
-async def test_with_the_members_intent_a_rejoin_is_noticed_at_once(app: AppHarness) -> None:
+async def test_with_the_members_intent_a_rejoining_member_gets_their_roles_at_once(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     app.world.remove_member(app.guild, app.bob)
@@ -242,7 +242,7 @@ async def test_with_the_members_intent_a_rejoin_is_noticed_at_once(app: AppHarne
     assert await app.ports.ledger.load_members_to_check(app.ports.now() + DAY, 100) != []
 
 
-async def test_a_bot_that_was_away_looks_again(idle_app: AppHarness) -> None:
+async def test_a_bot_invited_again_restores_the_roles(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         app.world.set_role_position(app.gold, 99)

@@ -112,12 +112,12 @@ def told(reply: Reply) -> str:
     return "\n".join(card.text for card in (reply, *reply.followups))
 
 
-async def test_a_plans_name_is_no_link(app: AppHarness) -> None:
+async def test_a_plan_name_in_doctor_is_never_a_link(app: AppHarness) -> None:
     await app.sell("[Sign in](https://evil.example)")
     assert "[Sign in](" not in (await app.ada.run(app.guild, "doctor")).text
 
 
-async def test_the_account_is_cured_by_the_applications_owner_alone(app: AppHarness) -> None:
+async def test_only_the_applications_owner_can_fix_the_provider_account(app: AppHarness) -> None:
     """Cleo is an admin of two servers that sell at the account, and owns neither it nor the bot."""
     await app.sell()
     rival = app.world.add_guild("Rivals", app.cleo)
@@ -137,7 +137,7 @@ async def test_the_account_is_cured_by_the_applications_owner_alone(app: AppHarn
     assert "invoice.payment_failed" in endpoint["enabled_events"]
 
 
-async def test_an_admin_cures_what_is_of_their_server(app: AppHarness) -> None:
+async def test_an_admin_can_fix_what_belongs_to_their_server(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     await app.bob.run(app.guild, "manage")

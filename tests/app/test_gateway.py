@@ -49,7 +49,7 @@ def bot_of(app: AppHarness) -> DuesBot:
         ("INTERACTION_CREATE", {"type": 2}),
     ],
 )
-async def test_an_event_that_cannot_be_read_costs_that_event_only(
+async def test_an_unreadable_gateway_event_is_dropped_alone(
     app: AppHarness, caplog: pytest.LogCaptureFixture, event: str, data: dict[str, Any]
 ) -> None:
     bot = bot_of(app)
@@ -66,7 +66,7 @@ async def test_an_event_that_cannot_be_read_costs_that_event_only(
     assert f"Dropped a {event} event" in caplog.text
 
 
-async def test_a_server_with_a_channel_that_cannot_be_read_keeps_its_roles(app: AppHarness) -> None:
+async def test_a_server_with_an_unreadable_channel_keeps_its_roles(app: AppHarness) -> None:
     bot = bot_of(app)
     guild = bot.get_guild(app.guild.id)
     assert guild is not None
@@ -116,7 +116,7 @@ async def pauses(idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> Async
     found.over.set()
 
 
-async def test_a_refused_intent_leaves_rest_at_work_and_is_tried_hourly(
+async def test_a_refused_intent_leaves_rest_working_and_is_tried_hourly(
     idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch, pauses: Pauses
 ) -> None:
     monkeypatch.setattr(parts, "DuesBot", lambda *, members_intent: DuesBot(members_intent=True))
@@ -133,7 +133,7 @@ async def test_a_refused_intent_leaves_rest_at_work_and_is_tried_hourly(
         assert bot.why_offline() is None
 
 
-async def test_a_gateway_closed_for_good_is_told_over_rest_and_once(
+async def test_a_permanently_closed_gateway_is_reported_to_admins_once(
     idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch, pauses: Pauses
 ) -> None:
     async with running(idle_app):
@@ -151,7 +151,7 @@ async def test_a_gateway_closed_for_good_is_told_over_rest_and_once(
 
 
 @pytest.mark.parametrize("left", [0, 3])
-async def test_the_last_identifies_of_a_day_are_spread_over_it(
+async def test_the_last_identifies_of_a_day_are_spread_over_the_day(
     idle_app: AppHarness, pauses: Pauses, left: int
 ) -> None:
     idle_app.application.identifies = before = routes_apps.SESSION_STARTS_A_DAY - left
@@ -165,13 +165,15 @@ async def test_the_last_identifies_of_a_day_are_spread_over_it(
         assert process.bot.why_offline() is None
 
 
-async def test_an_identify_is_made_where_discord_does_not_say_how_many_are_left(idle_app: AppHarness) -> None:
+async def test_the_bot_identifies_if_discord_does_not_say_how_many_identifies_are_left(
+    idle_app: AppHarness,
+) -> None:
     idle_app.discord.faults.fail("GET", "/gateway/bot", 404)
     async with running(idle_app) as process:
         assert process.bot.is_online()
 
 
-async def test_a_broken_connection_is_one_warning_line(
+async def test_a_broken_gateway_connection_is_one_warning_line(
     idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("discord.client.ExponentialBackoff.delay", lambda self: 0.0)
@@ -199,7 +201,7 @@ def broken_once(monkeypatch: pytest.MonkeyPatch) -> Any:
     return broken
 
 
-async def test_a_gateway_that_the_owner_names_is_kept_for_resuming(
+async def test_a_configured_gateway_address_is_used_for_resuming_too(
     idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = f"{idle_app.discord.gateway_url}/proxied"

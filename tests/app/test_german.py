@@ -24,7 +24,7 @@ async def test_a_member_whose_discord_is_german_reads_and_cancels_in_german(app:
     assert "gekündigt" in again.text
 
 
-async def test_an_error_is_said_in_the_language_of_its_reader(app: AppHarness) -> None:
+async def test_an_error_is_shown_in_the_language_of_its_reader(app: AppHarness) -> None:
     app.bob.user.locale = "de"
     assert "Der Bot kennt kein laufendes Abo von dir." in (await app.bob.run(app.guild, "manage")).text
     assert "no running subscription of yours" in (await app.cleo.run(app.guild, "manage")).text

@@ -44,7 +44,7 @@ async def test_a_grant_gives_the_roles_until_its_end(app: AppHarness) -> None:
     assert app.roles() == []
 
 
-async def test_what_is_bought_during_a_grant_is_charged_from_its_end_on(app: AppHarness) -> None:
+async def test_a_subscription_bought_during_a_grant_is_charged_from_its_end(app: AppHarness) -> None:
     await app.sell()
     await grant(app, days=10)
     app.stripe.pay_checkout(link_of(await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})))
@@ -55,7 +55,7 @@ async def test_what_is_bought_during_a_grant_is_charged_from_its_end_on(app: App
     assert app.roles() == ["Gold"]
 
 
-async def test_undone_by_any_admin_with_the_button(app: AppHarness) -> None:
+async def test_any_admin_can_undo_a_grant_with_the_button(app: AppHarness) -> None:
     await app.sell()
     made = await grant(app)
     assert "for good, without payment" in made.text
@@ -68,7 +68,7 @@ async def test_undone_by_any_admin_with_the_button(app: AppHarness) -> None:
     assert "took it back" in (await app.bob.dm_containing("Grant ended: Gold")).text
 
 
-async def test_nobody_grants_what_they_could_not_sell(app: AppHarness) -> None:
+async def test_an_admin_cannot_grant_a_role_that_they_could_not_sell(app: AppHarness) -> None:
     """From the grantor's server-wide permissions at that moment; the owner could."""
     strong = app.world.add_role(app.guild, "Gold", bits=BAN_MEMBERS)
     app.world.set_role_position(strong, 80)
@@ -81,7 +81,7 @@ async def test_nobody_grants_what_they_could_not_sell(app: AppHarness) -> None:
     assert "Gold granted" in (await app.ada.run(app.guild, "grant", options)).text
 
 
-async def test_the_permission_is_looked_at_again_for_the_button(app: AppHarness) -> None:
+async def test_undoing_a_grant_checks_the_permission_again(app: AppHarness) -> None:
     await app.sell()
     made = await grant(app)
     forced = await app.bob.run(app.guild, "grant", {"member": app.bob.user, "plan": "Gold"}, force=True)
@@ -93,7 +93,7 @@ async def test_the_permission_is_looked_at_again_for_the_button(app: AppHarness)
     assert app.roles() == ["Gold"]
 
 
-async def test_who_cannot_have_it_is_said_with_the_way_out(app: AppHarness) -> None:
+async def test_a_refused_grant_says_why_and_what_to_do(app: AppHarness) -> None:
     await app.sell()
     dan = app.world.add_user("dan")
     assert "is not in this server" in (await grant(app, member=dan.user)).text
@@ -102,7 +102,7 @@ async def test_who_cannot_have_it_is_said_with_the_way_out(app: AppHarness) -> N
     assert "was removed" in (await grant(app)).text
 
 
-async def test_a_role_that_the_bot_cannot_give_is_granted_with_a_warning(app: AppHarness) -> None:
+async def test_a_grant_of_a_role_that_the_bot_cannot_give_warns(app: AppHarness) -> None:
     await app.sell()
     app.world.set_role_position(app.gold, 95)
     made = await app.ada.run(app.guild, "grant", {"member": app.bob.user, "plan": "Gold"})
@@ -110,7 +110,7 @@ async def test_a_role_that_the_bot_cannot_give_is_granted_with_a_warning(app: Ap
     assert "**Note:** " in made.text
 
 
-async def test_who_is_revoked_is_granted_after_the_lift_that_is_offered(app: AppHarness) -> None:
+async def test_a_revoked_member_is_granted_after_the_offered_lift(app: AppHarness) -> None:
     await app.sell()
     await (await app.cleo.run(app.guild, "revoke", {"member": app.bob.user})).press("Revoke access")
     refused = await grant(app)
@@ -119,7 +119,7 @@ async def test_who_is_revoked_is_granted_after_the_lift_that_is_offered(app: App
     assert "Gold granted" in (await grant(app)).text
 
 
-async def test_who_pays_hears_that_the_billing_goes_on(app: AppHarness) -> None:
+async def test_granting_a_paying_member_says_that_billing_goes_on(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     assert "they pay for Gold (€5.00 a month), and that goes on" in (await grant(app)).text
@@ -128,7 +128,7 @@ async def test_who_pays_hears_that_the_billing_goes_on(app: AppHarness) -> None:
     assert "Cancel" in [b.label for b in told.buttons]
 
 
-async def test_a_revocation_now_says_what_cannot_be_undone_and_undo_gives_the_rest(app: AppHarness) -> None:
+async def test_undoing_an_immediate_revocation_restores_the_paid_days(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     end = (await app.ports.ledger.load_subscriptions_of(app.bob.id))[0].period_end
@@ -157,7 +157,7 @@ async def test_a_revocation_now_says_what_cannot_be_undone_and_undo_gives_the_re
     assert app.roles() == ["Gold"]
 
 
-async def test_a_grants_end_by_revocation_is_said_before(app: AppHarness) -> None:
+async def test_a_revocation_warns_that_it_ends_a_grant(app: AppHarness) -> None:
     await app.sell()
     await grant(app)
     asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user})
@@ -165,7 +165,7 @@ async def test_a_grants_end_by_revocation_is_said_before(app: AppHarness) -> Non
 
 
 @pytest.mark.parametrize("there", [True, False])
-async def test_somebody_without_a_subscription_is_shut_out(app: AppHarness, *, there: bool) -> None:
+async def test_a_member_without_a_subscription_can_be_blocked(app: AppHarness, *, there: bool) -> None:
     await app.sell()
     if not there:
         app.world.remove_member(app.guild, app.bob)

@@ -10,7 +10,7 @@ WITH_INTENT = pytest.mark.parametrize("idle_app", ["members intent"], indirect=T
 
 
 @WITH_INTENT
-async def test_a_role_that_was_given_by_hand_is_named_until_it_is_gone(app: AppHarness) -> None:
+async def test_a_role_given_by_hand_is_reported_until_it_is_gone(app: AppHarness) -> None:
     await app.sell()
     app.world.give_role(app.guild, app.bob, app.gold)
     card = await app.ada.run(app.guild, "doctor")
@@ -20,7 +20,7 @@ async def test_a_role_that_was_given_by_hand_is_named_until_it_is_gone(app: AppH
 
 
 @WITH_INTENT
-async def test_who_pays_or_was_granted_it_is_not_named(app: AppHarness) -> None:
+async def test_roles_of_paying_or_granted_members_are_not_reported(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     app.world.give_role(app.guild, app.cleo, app.gold)
@@ -29,7 +29,7 @@ async def test_who_pays_or_was_granted_it_is_not_named(app: AppHarness) -> None:
     assert "Nobody holds a sold role without paying" in (await app.ada.run(app.guild, "doctor")).text
 
 
-async def test_without_the_intent_it_says_that_it_could_not_look(app: AppHarness) -> None:
+async def test_without_the_members_intent_doctor_says_it_could_not_look(app: AppHarness) -> None:
     await app.sell()
     app.world.give_role(app.guild, app.bob, app.gold)
     assert "could not look for members who hold a sold role" in (await app.ada.run(app.guild, "doctor")).text

@@ -54,14 +54,14 @@ async def test_a_sale_is_counted_and_timed(app: AppHarness) -> None:
     assert await value(app, "dues_gateway_events_dropped_total") == 0
 
 
-async def test_no_label_says_whose_a_thing_is(app: AppHarness) -> None:
+async def test_no_metric_label_identifies_a_person(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     text = await scrape(app)
     assert not re.search(r"\d{6}|sub_|cus_|price_|cs_|in_|evt_", " ".join(re.findall(r"\{.*\}", text)))
 
 
-async def test_roles_that_discord_refuses_are_counted_and_their_members_by_reason(app: AppHarness) -> None:
+async def test_refused_role_changes_and_parked_members_are_counted_by_reason(app: AppHarness) -> None:
     await app.sell()
     app.world.set_role_position(app.bot_role, 1)
     await app.buy()
@@ -70,7 +70,7 @@ async def test_roles_that_discord_refuses_are_counted_and_their_members_by_reaso
     assert await value(app, 'dues_role_changes_total{outcome="refused"}') >= 1
 
 
-async def test_what_waits_longest_is_told_by_its_age(app: AppHarness) -> None:
+async def test_the_metrics_show_the_age_of_the_oldest_work(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     app.stripe.faults.add("status", r"/subscriptions/sub_", method="GET", status=503, times=None)
@@ -83,7 +83,7 @@ async def test_what_waits_longest_is_told_by_its_age(app: AppHarness) -> None:
     assert await value(app, f"dues_provider_requests_total{failed}") >= 1
 
 
-async def test_calls_that_wait_for_discords_limits_are_timed(app: AppHarness) -> None:
+async def test_calls_that_wait_for_discords_rate_limits_are_timed(app: AppHarness) -> None:
     await app.sell()
     before = await value(app, "dues_discord_limit_wait_seconds_total")
     app.discord.faults.rate_limit("PUT", "/guilds/*/roles/*", retry_after=0.3)
@@ -91,7 +91,7 @@ async def test_calls_that_wait_for_discords_limits_are_timed(app: AppHarness) ->
     assert await value(app, "dues_discord_limit_wait_seconds_total") - before >= 0.3
 
 
-async def test_a_sweep_that_fails_for_long_is_named_told_and_heals(app: AppHarness) -> None:
+async def test_a_sweep_that_fails_for_long_is_reported_until_it_succeeds(app: AppHarness) -> None:
     await app.sell()
     await sweep(app.ports)
     good = await value(app, 'dues_sweep_last_success_timestamp_seconds{provider="stripe"}')
@@ -118,7 +118,7 @@ async def test_a_sweep_that_fails_for_long_is_named_told_and_heals(app: AppHarne
     assert await value(app, 'dues_sweep_failing_seconds{provider="stripe"}') == 0
 
 
-async def test_a_fault_of_ours_in_a_sweep_is_named_as_well(
+async def test_an_internal_error_in_a_sweep_is_reported(
     app: AppHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app.ports.providers["stripe"], "list_disputes", lambda: 1 / 0)
@@ -128,7 +128,7 @@ async def test_a_fault_of_ours_in_a_sweep_is_named_as_well(
     assert "ZeroDivisionError" in (await ready(app))[1]["stripe"]
 
 
-async def test_each_metric_says_what_it_means_and_stands_in_the_docs(app: AppHarness) -> None:
+async def test_each_metric_has_a_help_text_and_is_documented(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     text = await scrape(app)
@@ -143,12 +143,12 @@ async def test_each_metric_says_what_it_means_and_stands_in_the_docs(app: AppHar
     assert {re.sub("_(bucket|count|sum)$", "", name) for name in alerts} <= documented
 
 
-def test_what_runs_here_is_told() -> None:
+def test_the_metrics_name_the_running_version() -> None:
     info = b'dues_build_info{schema="3",version="1.2"} 1.0'
     assert info in Metrics({"version": "1.2", "schema": "3"}).text({})
 
 
-async def test_a_wrong_clock_is_told_with_its_cure(app: AppHarness) -> None:
+async def test_a_wrong_clock_is_reported_with_its_cure(app: AppHarness) -> None:
     body = WrongClock(-2 * HOUR)
     await app.ports.ledger.record_notice(Notice("clock", app.guild.id, None, body, app.ports.now()))
     card = await app.ada.dm_containing("clock of the bot's machine is wrong")

@@ -15,7 +15,7 @@ async def test_a_command_and_its_button_answer_in_the_callers_language(app: AppH
     assert "They won't be able to subscribe to any plan here." in english.text
 
 
-async def test_an_error_of_a_command_is_told_in_the_callers_language(app: AppHarness) -> None:
+async def test_a_commands_error_is_shown_in_the_callers_language(app: AppHarness) -> None:
     app.cleo.user.locale = "de"
     options = {"name": "Gold", "role": app.guild.everyone, "stripe_price": app.price}
     reply = await app.cleo.run(app.guild, "plans add", options)

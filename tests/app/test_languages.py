@@ -68,7 +68,7 @@ async def test_the_owner_gets_notices_in_the_servers_language_until_they_use_the
     assert "€5.00" in idle_app.ada.dms[-1].text
 
 
-async def test_an_error_is_told_in_the_language_of_the_member_who_made_it(app: AppHarness) -> None:
+async def test_an_error_is_shown_in_the_language_of_the_member_who_caused_it(app: AppHarness) -> None:
     app.bob.user.locale = "de"
     missing = {"plan": "Silver"}
     assert "Diesen Plan gibt es" in (await app.bob.run(app.guild, "subscribe", missing)).text

@@ -57,7 +57,7 @@ async def bound(app: AppHarness, name: str) -> tuple[int | None, BoundBy]:
     return (found.binding.member_id if found.binding else None), found.bound_by
 
 
-async def test_a_linked_member_has_role_and_card_and_hears_of_it(app: AppHarness) -> None:
+async def test_a_linked_member_gets_role_card_and_message(app: AppHarness) -> None:
     await app.sell()
     name = await foreign(app)
     (choice,) = await app.ada.autocomplete(app.guild, "members link", "subscription", "")
@@ -75,7 +75,7 @@ async def test_a_linked_member_has_role_and_card_and_hears_of_it(app: AppHarness
     assert await app.ada.autocomplete(app.guild, "members link", "subscription", "") == []
 
 
-async def test_the_billing_of_who_pays_stays_closed_to_a_linked_member(app: AppHarness) -> None:
+async def test_a_linked_member_cannot_open_the_payers_billing_page(app: AppHarness) -> None:
     await app.sell()
     name = await foreign(app)
     await link(app, name)
@@ -88,7 +88,7 @@ async def test_the_billing_of_who_pays_stays_closed_to_a_linked_member(app: AppH
             assert reply.buttons == []
 
 
-async def test_the_owner_of_the_application_can_open_it(app: AppHarness) -> None:
+async def test_the_applications_owner_can_open_a_linked_billing_page(app: AppHarness) -> None:
     await app.sell()
     name = await foreign(app)
     reply = await link(app, name)
@@ -98,7 +98,7 @@ async def test_the_owner_of_the_application_can_open_it(app: AppHarness) -> None
     assert "Cancel Gold?" in (await app.bob.run(app.guild, "cancel")).text
 
 
-async def test_an_admin_who_is_not_the_owner_cannot_open_it(app: AppHarness) -> None:
+async def test_an_admin_cannot_open_a_linked_billing_page(app: AppHarness) -> None:
     await app.sell()
     name = await foreign(app)
     reply = await link(app, name, who=app.cleo)
@@ -114,7 +114,7 @@ async def test_an_admin_who_is_not_the_owner_cannot_open_it(app: AppHarness) -> 
     assert link_of(await app.bob.run(app.guild, "manage"))
 
 
-async def test_a_link_can_be_undone(app: AppHarness) -> None:
+async def test_a_link_to_a_subscription_can_be_undone(app: AppHarness) -> None:
     await app.sell()
     name = await foreign(app)
     reply = await link(app, name)
@@ -128,7 +128,7 @@ async def test_a_link_can_be_undone(app: AppHarness) -> None:
     assert app.roles() == ["Gold"]
 
 
-async def test_a_role_from_before_outlives_an_undo_and_goes_with_the_subscription(
+async def test_a_role_from_before_a_link_outlives_its_undo(
     app: AppHarness,
 ) -> None:
     await app.sell()
@@ -145,7 +145,7 @@ async def test_a_role_from_before_outlives_an_undo_and_goes_with_the_subscriptio
     assert app.roles() == []
 
 
-async def test_only_what_is_sold_here_and_nobodys_can_be_linked(app: AppHarness) -> None:
+async def test_only_an_unowned_subscription_sold_here_can_be_linked(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     (own,) = await app.ports.ledger.load_subscriptions_of(app.bob.id)
@@ -166,7 +166,7 @@ async def test_only_what_is_sold_here_and_nobodys_can_be_linked(app: AppHarness)
     assert "no price that such a running" in (await link(app, ended)).text
 
 
-async def test_only_who_may_sell_the_roles_may_give_them(app: AppHarness) -> None:
+async def test_only_an_admin_who_may_sell_the_roles_can_link_them(app: AppHarness) -> None:
     """Cleo manages the server, but the role stands above hers and lets its holders ban people."""
     app.world.edit_role(app.gold, bits=1 << 2)  # Ban Members
     app.world.set_role_position(app.gold, 80)
@@ -178,7 +178,7 @@ async def test_only_who_may_sell_the_roles_may_give_them(app: AppHarness) -> Non
     assert "Linked: Gold" in (await link(app, name)).text
 
 
-async def test_a_member_without_the_permission_presses_in_vain(app: AppHarness) -> None:
+async def test_a_member_without_the_permission_cannot_link(app: AppHarness) -> None:
     """The command itself is not offered to them by Discord."""
     await app.sell()
     name = await foreign(app, discord_id=str(app.bob.id))
@@ -200,7 +200,7 @@ async def rival(app: AppHarness) -> Any:
     return chess
 
 
-async def test_a_second_servers_admin_gets_nobodys_payer(app: AppHarness, rival: Any) -> None:
+async def test_another_servers_admin_cannot_link_a_subscription(app: AppHarness, rival: Any) -> None:
     """They add the first one's price, link its payer, and ask for the portal: refused at each step."""
     name = await foreign(app)
     assert await app.cleo.autocomplete(rival, "members link", "subscription", "") == []
@@ -216,9 +216,7 @@ async def test_a_second_servers_admin_gets_nobodys_payer(app: AppHarness, rival:
     assert "only the bot's owner can say" in (await link(app, name, who=app.cleo, member=app.bob)).text
 
 
-async def test_the_owner_links_and_counts_where_servers_share_the_account(
-    app: AppHarness, rival: Any
-) -> None:
+async def test_only_the_owner_links_if_several_servers_share_the_account(app: AppHarness, rival: Any) -> None:
     name = await foreign(app)
     assert "One running subscription at Stripe" in (await app.ada.run(app.guild, "doctor")).text
     note = await app.ada.dm_containing("Unlinked subscriptions in Pottery")
@@ -231,7 +229,7 @@ async def test_the_owner_links_and_counts_where_servers_share_the_account(
     ("member", "guild"),
     [("discord_id", "guild_id"), ("discord_user_id", "discord_guild_id"), ("discordId", "discordServerId")],
 )
-async def test_an_id_in_foreign_metadata_is_proposed_in_its_server(
+async def test_a_member_id_in_another_tools_metadata_is_proposed_in_its_server(
     app: AppHarness, rival: Any, member: str, guild: str
 ) -> None:
     name = await foreign(app, **{member: str(app.bob.id), guild: str(app.guild.id)})
@@ -248,13 +246,13 @@ async def test_an_id_in_foreign_metadata_is_proposed_in_its_server(
     assert NOT_THE_PAYER in (await app.bob.run(app.guild, "manage")).text
 
 
-async def test_an_id_without_a_server_is_proposed_where_only_one_sells(app: AppHarness) -> None:
+async def test_a_member_id_without_a_server_is_proposed_if_only_one_sells(app: AppHarness) -> None:
     await app.sell()
     await foreign(app, discord_id=str(app.bob.id))
     assert f"<@{app.bob.id}>" in (await app.ada.dm_containing("Is this")).text
 
 
-async def test_what_is_from_before_the_plan_is_proposed_once_it_is_sold(idle_app: AppHarness) -> None:
+async def test_an_older_subscription_is_proposed_once_its_plan_is_sold(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await foreign(app, discord_id=str(app.bob.id), guild_id=str(app.guild.id))
@@ -265,9 +263,7 @@ async def test_what_is_from_before_the_plan_is_proposed_once_it_is_sold(idle_app
         assert "Link it" in [b.label for b in (await app.ada.dm_containing("Is this")).buttons]
 
 
-async def test_a_proposal_that_names_another_server_cannot_be_pressed_there(
-    app: AppHarness, rival: Any
-) -> None:
+async def test_a_proposal_for_another_server_cannot_be_accepted_here(app: AppHarness, rival: Any) -> None:
     name = await foreign(app, discord_id=str(app.bob.id), guild_id=str(app.guild.id))
     await app.ada.dm_containing("Is this")
     shown = await app.cleo.run(rival, "doctor")
@@ -277,7 +273,7 @@ async def test_a_proposal_that_names_another_server_cannot_be_pressed_there(
     assert await bound(app, name) == (None, BoundBy.PAGE)
 
 
-async def test_who_is_not_in_the_server_or_shut_out_is_not_linked(app: AppHarness) -> None:
+async def test_an_absent_or_blocked_member_cannot_be_linked(app: AppHarness) -> None:
     await app.sell()
     name = await foreign(app)
     stranger = app.world.add_user("eve")

@@ -43,7 +43,7 @@ def notices(app: AppHarness) -> list[Any]:
     return [card for card in app.ada.dms if "new, empty ledger" in card.text]
 
 
-async def test_it_is_named_until_the_plans_are_there_again(
+async def test_a_new_empty_ledger_is_reported_until_plans_are_added(
     idle_app: AppHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = idle_app
@@ -65,7 +65,7 @@ async def test_it_is_named_until_the_plans_are_there_again(
             assert "ledger is new" not in (await app.ada.run(app.guild, "doctor")).text
 
 
-async def test_an_admin_can_answer_that_it_is_right(idle_app: AppHarness) -> None:
+async def test_an_admin_can_confirm_that_a_new_ledger_is_intended(idle_app: AppHarness) -> None:
     app = idle_app
     await lose(app)
     async with running(app):
@@ -78,7 +78,7 @@ async def test_an_admin_can_answer_that_it_is_right(idle_app: AppHarness) -> Non
         assert len(notices(app)) == 1
 
 
-async def test_a_first_start_with_nothing_sold_is_well(idle_app: AppHarness) -> None:
+async def test_a_first_start_without_sales_reports_nothing(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await swept(app)

@@ -17,7 +17,7 @@ OPTIONS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("command", "options"), OPTIONS)
-async def test_a_page_of_before_takes_no_payment_any_more(
+async def test_an_edited_plan_closes_its_open_checkouts(
     app: AppHarness, command: str, options: dict[str, Any]
 ) -> None:
     await app.sell()
@@ -30,7 +30,7 @@ async def test_a_page_of_before_takes_no_payment_any_more(
     assert app.roles() == []
 
 
-async def test_another_name_closes_no_page(app: AppHarness) -> None:
+async def test_renaming_a_plan_closes_no_checkout(app: AppHarness) -> None:
     await app.sell()
     page = link_of(await app.bob.run(app.guild, "subscribe", {"plan": "Gold"}))
     await app.ada.run(app.guild, "plans edit", {"plan": "Gold", "name": "Golden"})
@@ -41,7 +41,7 @@ async def test_another_name_closes_no_page(app: AppHarness) -> None:
 
 @pytest.mark.parametrize("idle_app", ["paypal"], indirect=True)
 @pytest.mark.parametrize(("command", "options"), OPTIONS)
-async def test_a_page_of_paypal_s_stays_and_the_admin_is_told(
+async def test_an_open_paypal_checkout_stays_and_the_admin_is_told(
     app: AppHarness, command: str, options: dict[str, Any]
 ) -> None:
     assert app.paypal is not None

@@ -58,7 +58,7 @@ async def until(app: AppHarness, holds: Callable[[], bool]) -> None:
             await feed.get()
 
 
-async def test_both_ways_stand_side_by_side(app: AppHarness) -> None:
+async def test_a_plan_shows_its_stripe_and_paypal_links_together(app: AppHarness) -> None:
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     labels = [button.label for button in reply.buttons]
     assert labels == ["Pay €5.00 a month with Stripe", "Pay $5.00 a month with PayPal"]
@@ -66,7 +66,7 @@ async def test_both_ways_stand_side_by_side(app: AppHarness) -> None:
     assert "$5.00 a month" in reply.text
 
 
-async def test_agreeing_leads_back_and_becomes_a_role(app: AppHarness) -> None:
+async def test_approving_at_paypal_leads_back_and_gives_the_role(app: AppHarness) -> None:
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     back = paypal_of(app).approve(approve_link(reply))
     assert back.startswith(f"http://127.0.0.1:{app.port}/return?from=paid&")
@@ -79,7 +79,7 @@ async def test_agreeing_leads_back_and_becomes_a_role(app: AppHarness) -> None:
     assert "PayPal" in started.text
 
 
-async def test_a_page_that_nobody_agreed_on_is_no_subscription(app: AppHarness) -> None:
+async def test_an_unapproved_paypal_page_is_not_a_subscription(app: AppHarness) -> None:
     first = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     paypal_of(app).decline(approve_link(first))
     await app.settled()
@@ -91,14 +91,14 @@ async def test_a_page_that_nobody_agreed_on_is_no_subscription(app: AppHarness) 
     assert approve_link(again) == approve_link(first)
 
 
-async def test_managing_leads_to_the_automatic_payments(app: AppHarness) -> None:
+async def test_manage_links_to_paypals_automatic_payments(app: AppHarness) -> None:
     await buy(app)
     reply = await app.bob.run(app.guild, "manage")
     assert [b.url for b in reply.buttons] == [paypal_of(app).autopay_url]
     assert "Sign in at PayPal" in reply.text
 
 
-async def test_cancelling_says_beforehand_that_it_is_final_and_keeps_what_is_paid(app: AppHarness) -> None:
+async def test_cancelling_at_paypal_warns_that_it_is_final_and_keeps_the_paid_time(app: AppHarness) -> None:
     subscription_id = await buy(app)
     asked = await app.bob.run(app.guild, "cancel")
     assert "at once and for good" in asked.text
@@ -120,7 +120,7 @@ async def test_cancelling_says_beforehand_that_it_is_final_and_keeps_what_is_pai
     await app.bob.dm_containing("has ended")
 
 
-async def test_what_is_paid_is_listed_for_as_long_as_it_gives_its_roles(app: AppHarness) -> None:
+async def test_a_cancelled_paypal_subscription_is_listed_until_its_paid_time_ends(app: AppHarness) -> None:
     """An agreement by the year is over most of a year before what it paid for."""
     yearly = paypal_of(app).add_plan(paypal_of(app).add_product("Silver"), "50.00", "YEAR")["id"]
     edit = PlanUpdate(price_ids={"paypal": yearly})
@@ -134,7 +134,7 @@ async def test_what_is_paid_is_listed_for_as_long_as_it_gives_its_roles(app: App
     assert "It is paid until" in card.text
 
 
-async def test_cancelling_right_after_agreeing_keeps_the_whole_period(app: AppHarness) -> None:
+async def test_cancelling_right_after_approval_keeps_the_whole_period(app: AppHarness) -> None:
     """PayPal shows the start in the place of the next payment then."""
     paypal_of(app).world.settings.stale_billing_seconds = 3600
     subscription_id = await buy(app)
@@ -150,7 +150,7 @@ async def test_cancelling_right_after_agreeing_keeps_the_whole_period(app: AppHa
     await until(app, lambda: app.roles() == [])
 
 
-async def test_subscribing_again_starts_where_the_paid_time_ends(app: AppHarness) -> None:
+async def test_a_new_paypal_subscription_starts_when_the_paid_time_ends(app: AppHarness) -> None:
     first = await buy(app)
     asked = await app.bob.run(app.guild, "cancel")
     receipt = await asked.press("Cancel subscription")
@@ -167,7 +167,7 @@ async def test_subscribing_again_starts_where_the_paid_time_ends(app: AppHarness
     assert paypal_of(app).dashboard.last_sale(live[0].id).status == "COMPLETED"
 
 
-async def test_cancelling_at_paypal_itself_is_the_same(app: AppHarness) -> None:
+async def test_a_cancellation_on_paypals_own_page_keeps_the_paid_time(app: AppHarness) -> None:
     subscription_id = await buy(app)
     paypal_of(app).cancel_automatic_payment(subscription_id)
     await app.settled()
@@ -178,7 +178,7 @@ async def test_cancelling_at_paypal_itself_is_the_same(app: AppHarness) -> None:
     await until(app, lambda: app.roles() == [])
 
 
-async def test_revoking_now_takes_the_role_ends_the_billing_and_gives_money_back(app: AppHarness) -> None:
+async def test_an_immediate_revocation_ends_paypal_billing_and_refunds(app: AppHarness) -> None:
     subscription_id = await buy(app)
     asked = await app.ada.run(
         app.guild, "revoke", {"member": app.bob, "when": "now", "refund": "last_payment", "reason": "spam"}
@@ -194,7 +194,7 @@ async def test_revoking_now_takes_the_role_ends_the_billing_and_gives_money_back
     assert "revoked" in again.text
 
 
-async def test_revoking_at_the_end_keeps_what_is_paid(app: AppHarness) -> None:
+async def test_a_revocation_at_the_period_end_keeps_the_paid_paypal_time(app: AppHarness) -> None:
     subscription_id = await buy(app)
     asked = await app.ada.run(app.guild, "revoke", {"member": app.bob})
     await asked.press("Revoke access")
@@ -206,7 +206,7 @@ async def test_revoking_at_the_end_keeps_what_is_paid(app: AppHarness) -> None:
     await until(app, lambda: app.roles() == [])
 
 
-async def test_revoking_at_the_end_gives_money_back_at_once(app: AppHarness) -> None:
+async def test_a_revocation_at_the_period_end_refunds_at_once(app: AppHarness) -> None:
     subscription_id = await buy(app)
     asked = await app.ada.run(app.guild, "revoke", {"member": app.bob, "refund": "last_payment"})
     assert "$5.00" in asked.text
@@ -219,7 +219,7 @@ async def test_revoking_at_the_end_gives_money_back_at_once(app: AppHarness) -> 
     await until(app, lambda: app.roles() == [])
 
 
-async def test_a_failed_payment_has_its_days_of_grace(app: AppHarness) -> None:
+async def test_a_failed_paypal_payment_has_its_days_of_grace(app: AppHarness) -> None:
     await buy(app)
     paypal_of(app).dashboard.fail_next_payment(times=5)
     await app.turn(MONTH + DAY)
@@ -229,7 +229,7 @@ async def test_a_failed_payment_has_its_days_of_grace(app: AppHarness) -> None:
     await until(app, lambda: app.roles() == [])
 
 
-async def test_a_payment_that_succeeds_after_all_ends_the_grace(app: AppHarness) -> None:
+async def test_a_late_successful_paypal_payment_ends_the_grace(app: AppHarness) -> None:
     await buy(app)
     paypal_of(app).dashboard.fail_next_payment(times=1)
     await app.turn(MONTH + DAY)
@@ -239,7 +239,9 @@ async def test_a_payment_that_succeeds_after_all_ends_the_grace(app: AppHarness)
     assert "Renews on" in (await app.bob.run(app.guild, "subscriptions")).text
 
 
-async def test_suspended_and_activated_again(app: AppHarness) -> None:
+async def test_a_suspended_paypal_subscription_keeps_its_paid_time_and_can_be_reactivated(
+    app: AppHarness,
+) -> None:
     subscription_id = await buy(app)
     paypal_of(app).dashboard.suspend(subscription_id)
     await app.settled()
@@ -252,7 +254,7 @@ async def test_suspended_and_activated_again(app: AppHarness) -> None:
     assert app.roles() == ["Gold"]
 
 
-async def test_a_dispute_holds_access_until_it_is_won(app: AppHarness) -> None:
+async def test_a_paypal_dispute_suspends_access_until_it_is_won(app: AppHarness) -> None:
     subscription_id = await buy(app)
     sale = paypal_of(app).dashboard.last_sale(subscription_id)
     dispute = paypal_of(app).dashboard.dispute(sale.id)
@@ -263,14 +265,14 @@ async def test_a_dispute_holds_access_until_it_is_won(app: AppHarness) -> None:
     assert app.roles() == ["Gold"]
 
 
-async def test_a_reversed_payment_gives_no_access(app: AppHarness) -> None:
+async def test_a_reversed_paypal_payment_gives_no_access(app: AppHarness) -> None:
     subscription_id = await buy(app)
     paypal_of(app).dashboard.reverse(paypal_of(app).dashboard.last_sale(subscription_id).id)
     await app.settled()
     assert app.roles() == []
 
 
-async def test_a_sweep_asks_for_each_living_one_and_for_disputes(app: AppHarness) -> None:
+async def test_a_sweep_fetches_each_running_paypal_subscription_and_the_disputes(app: AppHarness) -> None:
     bought = await buy(app)
     paypal_of(app).exchanges.clear()
     before = app.discord.calls.copy()
@@ -282,7 +284,7 @@ async def test_a_sweep_asks_for_each_living_one_and_for_disputes(app: AppHarness
     assert app.discord.calls - before == {"gateway members": 1}
 
 
-async def test_lost_notifications_heal_by_the_sweep(app: AppHarness) -> None:
+async def test_a_sweep_makes_up_for_lost_paypal_notifications(app: AppHarness) -> None:
     paypal_of(app).delivery_faults.drop = 1000
     subscription_id = await buy(app)
     await sweep(app.ports)
@@ -293,7 +295,7 @@ async def test_lost_notifications_heal_by_the_sweep(app: AppHarness) -> None:
     await until(app, lambda: app.roles() == [])
 
 
-async def test_an_admin_hears_what_is_wrong_and_lets_the_bot_mend_it(app: AppHarness) -> None:
+async def test_doctor_shows_a_fault_of_the_paypal_setup_and_fixes_it(app: AppHarness) -> None:
     report = await app.ada.run(app.guild, "doctor")
     assert "PayPal accepts them" in report.text
     assert "The plan is on sale at PayPal" in report.text
@@ -307,7 +309,7 @@ async def test_an_admin_hears_what_is_wrong_and_lets_the_bot_mend_it(app: AppHar
         ("NEW_AND_UNKNOWN", "tell the server's admins; the reason is in the bot's log"),
     ],
 )
-async def test_a_refusal_says_what_happened_and_what_to_do(
+async def test_a_paypal_refusal_says_what_happened_and_what_to_do(
     app: AppHarness, caplog: pytest.LogCaptureFixture, issue: str, said: str
 ) -> None:
     await buy(app)
@@ -321,7 +323,7 @@ async def test_a_refusal_says_what_happened_and_what_to_do(
     assert issue in caplog.text
 
 
-async def test_a_refund_that_is_refused_says_why(app: AppHarness) -> None:
+async def test_a_refused_paypal_refund_says_why(app: AppHarness) -> None:
     await buy(app)
     order = {"member": app.bob.user, "when": "now", "refund": "last_payment"}
     asked = await app.cleo.run(app.guild, "revoke", order)
@@ -332,7 +334,7 @@ async def test_a_refund_that_is_refused_says_why(app: AppHarness) -> None:
     assert "Billing ended immediately." in done.text
 
 
-async def test_revoked_at_once_and_undone_the_paid_days_are_back_and_the_next_ones_are_sold(
+async def test_undoing_a_revocation_restores_the_paid_paypal_days(
     app: AppHarness,
 ) -> None:
     subscription_id = await buy(app)
@@ -350,7 +352,7 @@ async def test_revoked_at_once_and_undone_the_paid_days_are_back_and_the_next_on
     assert app.roles() == []
 
 
-async def test_a_stop_at_the_periods_end_is_said_to_be_final_before(app: AppHarness) -> None:
+async def test_a_revocation_at_the_period_end_warns_that_paypal_cannot_resume(app: AppHarness) -> None:
     await buy(app)
     asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user})
     assert "PayPal ends the billing for good,** so Undo can't restart it" in asked.text

@@ -36,7 +36,7 @@ async def buy(app: AppHarness) -> None:
     await app.settled()
 
 
-async def test_a_set_up_fee_promises_no_year(app: AppHarness) -> None:
+async def test_a_paypal_set_up_fee_gives_no_year_of_access(app: AppHarness) -> None:
     await sell(app, "100.00", "YEAR", setup_fee="1.00", trials=[("0", "DAY", 1)])
     await buy(app)
     assert app.roles() == ["Gold"]
@@ -48,7 +48,7 @@ async def test_a_set_up_fee_promises_no_year(app: AppHarness) -> None:
     assert app.roles() == []
 
 
-async def test_once_the_year_is_paid_it_is_kept(app: AppHarness) -> None:
+async def test_a_paid_paypal_year_is_kept_after_a_cancellation(app: AppHarness) -> None:
     await sell(app, "100.00", "YEAR", setup_fee="1.00", trials=[("0", "DAY", 1)])
     await buy(app)
     await app.turn(2 * DAY)
@@ -60,7 +60,7 @@ async def test_once_the_year_is_paid_it_is_kept(app: AppHarness) -> None:
     assert app.roles() == ["Gold"]
 
 
-async def test_a_fee_alone_ends_at_once(app: AppHarness) -> None:
+async def test_a_subscription_with_only_a_set_up_fee_ends_at_once(app: AppHarness) -> None:
     await sell(app, "100.00", "YEAR", setup_fee="1.00")
     await buy(app)
     asked = await app.bob.run(app.guild, "cancel")
@@ -68,7 +68,7 @@ async def test_a_fee_alone_ends_at_once(app: AppHarness) -> None:
     assert "<t:" not in asked.text
 
 
-async def test_what_is_due_today_stands_beside_what_follows(app: AppHarness) -> None:
+async def test_the_card_shows_what_is_due_today_and_what_follows(app: AppHarness) -> None:
     taxes = {"percentage": "20", "inclusive": False}
     await sell(app, "10.00", setup_fee="20.00", taxes=taxes)
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
@@ -84,7 +84,7 @@ async def test_what_is_due_today_stands_beside_what_follows(app: AppHarness) -> 
     assert "$12.00 a month, and $24.00 once at the start" in listed.text
 
 
-async def test_a_trial_is_not_called_free_while_a_fee_is_taken(app: AppHarness) -> None:
+async def test_a_trial_with_a_set_up_fee_is_not_called_free(app: AppHarness) -> None:
     await sell(app, "12.00", setup_fee="12.00", trials=[("0", "DAY", 7)])
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     labels = [button.label for button in reply.buttons]
@@ -93,7 +93,7 @@ async def test_a_trial_is_not_called_free_while_a_fee_is_taken(app: AppHarness) 
     assert "**$12.00 today** and 7 days free, then **$12.00 a month**" in reply.text
 
 
-async def test_a_trial_that_costs_something_is_told_with_its_own_interval(app: AppHarness) -> None:
+async def test_a_paid_trial_is_shown_with_its_own_interval(app: AppHarness) -> None:
     await sell(app, "100.00", "YEAR", trials=[("2.50", "MONTH", 2)])
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     assert "$2.50 for 2 months, then $100.00 a year" in reply.text
@@ -105,7 +105,7 @@ async def test_a_trial_that_costs_something_is_told_with_its_own_interval(app: A
     assert "$100.00 a year" in card.text
 
 
-async def test_a_plan_of_so_many_payments_says_that_it_ends(app: AppHarness) -> None:
+async def test_a_plan_with_a_fixed_number_of_payments_says_that_it_ends(app: AppHarness) -> None:
     await sell(app, "10.00", total_cycles=2, setup_fee="1.00")
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     assert "**$11.00 today**, then **$10.00 once**" in reply.text
@@ -124,14 +124,14 @@ async def test_a_plan_of_so_many_payments_says_that_it_ends(app: AppHarness) -> 
     assert app.roles() == []
 
 
-async def test_one_payment_alone_is_no_monthly_one(app: AppHarness) -> None:
+async def test_a_single_payment_is_not_called_monthly(app: AppHarness) -> None:
     await sell(app, "100.00", "YEAR", total_cycles=1)
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     assert "Pay $100.00 once with PayPal" in [button.label for button in reply.buttons]
     assert "**$100.00 once**" in reply.text
 
 
-async def test_the_list_of_plans_names_the_free_days_of_the_price(app: AppHarness) -> None:
+async def test_plans_list_names_the_free_days_of_a_price(app: AppHarness) -> None:
     await sell(app, "10.00", setup_fee="3.00", trials=[("0", "DAY", 7)])
     listed = await app.ada.run(app.guild, "plans list")
     assert "7 days free, then $10.00 a month, and $3.00 once at the start" in listed.text
@@ -142,7 +142,7 @@ async def test_the_list_of_plans_names_the_free_days_of_the_price(app: AppHarnes
 
 
 @pytest.mark.parametrize(("currency", "shown"), [("HUF", "HUF2,500 a month"), ("TWD", "NT$2,500 a month")])
-async def test_forints_and_taiwan_dollars_have_no_decimals(
+async def test_forints_and_taiwan_dollars_are_shown_without_decimals(
     app: AppHarness, currency: str, shown: str
 ) -> None:
     await sell(app, "2500", currency=currency)
@@ -154,7 +154,7 @@ async def test_forints_and_taiwan_dollars_have_no_decimals(
     assert ".00" not in card.text
 
 
-async def test_the_next_members_trial_by_start_time_takes_the_fee_at_once(app: AppHarness) -> None:
+async def test_a_trial_by_start_time_takes_the_set_up_fee_at_once(app: AppHarness) -> None:
     await sell(app, "10.00", setup_fee="3.00")
     await app.ada.run(app.guild, "plans edit", {"plan": "Gold", "trial_days": 5})
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
@@ -166,7 +166,7 @@ async def test_the_next_members_trial_by_start_time_takes_the_fee_at_once(app: A
 
 
 @pytest.mark.parametrize("when", ["now", "period_end"])
-async def test_a_revocation_is_one_message_until_the_roles_go(app: AppHarness, when: str) -> None:
+async def test_a_member_gets_one_message_about_a_paypal_revocation(app: AppHarness, when: str) -> None:
     await sell(app, "10.00")
     await buy(app)
     before = len(app.bob.dms)

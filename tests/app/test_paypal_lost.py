@@ -50,7 +50,7 @@ def lose(app: AppHarness, *, losing: bool = True) -> None:
     paypal_of(app).delivery_faults.drop = 1_000_000 if losing else 0
 
 
-async def test_that_it_began(app: AppHarness) -> None:
+async def test_a_sweep_finds_a_paypal_start_whose_notification_was_lost(app: AppHarness) -> None:
     lose(app)
     subscription_id = await buy(app)
     await swept(app)
@@ -58,7 +58,7 @@ async def test_that_it_began(app: AppHarness) -> None:
     assert (await held(app, subscription_id)).status is Status.ACTIVE
 
 
-async def test_that_it_was_suspended_and_activated_again(app: AppHarness) -> None:
+async def test_a_sweep_finds_a_paypal_suspension_and_reactivation(app: AppHarness) -> None:
     subscription_id = await buy(app)
     lose(app)
     paypal_of(app).dashboard.suspend(subscription_id)
@@ -74,7 +74,7 @@ async def test_that_it_was_suspended_and_activated_again(app: AppHarness) -> Non
     assert (await held(app, subscription_id)).status is Status.ACTIVE
 
 
-async def test_that_it_was_cancelled_at_paypal(app: AppHarness) -> None:
+async def test_a_sweep_finds_a_paypal_cancellation(app: AppHarness) -> None:
     subscription_id = await buy(app)
     paid = (await held(app, subscription_id)).paid_through
     lose(app)
@@ -89,7 +89,7 @@ async def test_that_it_was_cancelled_at_paypal(app: AppHarness) -> None:
     await until(app, lambda: app.roles() == [])
 
 
-async def test_that_a_payment_failed_and_that_it_was_made_good(app: AppHarness) -> None:
+async def test_a_sweep_finds_a_failed_paypal_payment_and_its_recovery(app: AppHarness) -> None:
     subscription_id = await buy(app)
     lose(app)
     paypal_of(app).dashboard.fail_next_payment(times=1)
@@ -105,7 +105,7 @@ async def test_that_a_payment_failed_and_that_it_was_made_good(app: AppHarness) 
     assert ((await held(app, subscription_id)).status, app.roles()) == (Status.ACTIVE, ["Gold"])
 
 
-async def test_that_payments_failed_for_longer_than_the_grace(app: AppHarness) -> None:
+async def test_a_sweep_finds_paypal_payments_that_failed_beyond_the_grace(app: AppHarness) -> None:
     subscription_id = await buy(app)
     lose(app)
     paypal_of(app).dashboard.fail_next_payment(times=9)
@@ -116,7 +116,7 @@ async def test_that_payments_failed_for_longer_than_the_grace(app: AppHarness) -
     await until(app, lambda: app.roles() == [])
 
 
-async def test_that_a_payment_was_disputed_and_how_that_ended(app: AppHarness) -> None:
+async def test_a_sweep_finds_a_paypal_dispute_and_its_outcome(app: AppHarness) -> None:
     subscription_id = await buy(app)
     lose(app)
     paypal = paypal_of(app)
@@ -128,7 +128,7 @@ async def test_that_a_payment_was_disputed_and_how_that_ended(app: AppHarness) -
     assert ((await held(app, subscription_id)).dispute, app.roles()) == (DisputeState.WON, ["Gold"])
 
 
-async def test_that_a_dispute_was_lost(app: AppHarness) -> None:
+async def test_a_sweep_finds_a_lost_paypal_dispute(app: AppHarness) -> None:
     subscription_id = await buy(app)
     lose(app)
     paypal = paypal_of(app)
@@ -139,7 +139,7 @@ async def test_that_a_dispute_was_lost(app: AppHarness) -> None:
     assert paypal.subscription(subscription_id).status == "CANCELLED"
 
 
-async def test_that_a_payment_was_given_back(app: AppHarness) -> None:
+async def test_a_sweep_finds_a_paypal_refund(app: AppHarness) -> None:
     """Which ends nothing."""
     subscription_id = await buy(app)
     lose(app)
@@ -164,7 +164,7 @@ FAULTS: list[tuple[Kind, str, int, bool]] = [
 
 
 @pytest.mark.parametrize(("kind", "where", "status", "told"), FAULTS)
-async def test_a_sweep_that_meets_faults_or_nothing_takes_nothing(
+async def test_a_sweep_takes_no_role_if_paypal_fails_or_returns_nothing(
     app: AppHarness, kind: Kind, where: str, status: int, *, told: bool
 ) -> None:
     subscription_id = await buy(app)
@@ -178,7 +178,7 @@ async def test_a_sweep_that_meets_faults_or_nothing_takes_nothing(
     assert (await held(app, subscription_id), app.roles()) == (before, ["Gold"])
 
 
-async def test_a_sweep_keeps_the_quiet_that_paypal_asks_for(app: AppHarness) -> None:
+async def test_a_sweep_waits_out_paypals_rate_limit(app: AppHarness) -> None:
     lose(app)
     await buy(app)
     paypal = paypal_of(app)

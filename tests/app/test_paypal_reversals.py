@@ -32,9 +32,7 @@ async def buy(app: AppHarness) -> str:
 
 
 @pytest.mark.parametrize("bare", [False, True])
-async def test_a_payment_taken_back_takes_the_role_whatever_the_reversal_names(
-    app: AppHarness, *, bare: bool
-) -> None:
+async def test_a_paypal_reversal_takes_the_role_whatever_id_it_names(app: AppHarness, *, bare: bool) -> None:
     paypal_of(app).world.settings.bare_reversals = bare
     paypal_of(app).dashboard.reverse(await buy(app))
     await app.settled()
@@ -46,7 +44,7 @@ async def test_a_payment_taken_back_takes_the_role_whatever_the_reversal_names(
     assert "bank" not in card.text
 
 
-async def test_one_that_fits_no_payment_is_told_to_the_admins(app: AppHarness) -> None:
+async def test_a_paypal_reversal_of_an_unknown_payment_is_reported_to_admins(app: AppHarness) -> None:
     paypal = paypal_of(app)
     paypal.world.settings.bare_reversals = True
     sale = await buy(app)
@@ -61,7 +59,7 @@ async def test_one_that_fits_no_payment_is_told_to_the_admins(app: AppHarness) -
     assert app.roles() == ["Gold"]
 
 
-async def test_a_dispute_is_paypals_to_decide(app: AppHarness) -> None:
+async def test_a_reversal_with_an_open_dispute_waits_for_paypals_decision(app: AppHarness) -> None:
     paypal_of(app).dashboard.dispute(await buy(app))
     await app.settled()
     told = await app.ada.dm_containing("### Dispute")
@@ -70,7 +68,7 @@ async def test_a_dispute_is_paypals_to_decide(app: AppHarness) -> None:
     assert "A payment is disputed at PayPal" in card.text
 
 
-async def test_a_part_given_back_by_hand_is_told_though_nobody_names_the_sum(app: AppHarness) -> None:
+async def test_a_partial_refund_of_unknown_amount_is_reported_to_admins(app: AppHarness) -> None:
     sale = await buy(app)
     paypal_of(app).faults.add("status", "/webhooks-events", method="GET", status=403, times=None)
     paypal_of(app).dashboard.refund(sale, "2.00")

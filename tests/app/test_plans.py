@@ -42,7 +42,7 @@ async def test_an_admin_adds_lists_edits_and_removes_a_plan(app: AppHarness) -> 
     assert "sells nothing yet" in (await app.cleo.run(app.guild, "plans list")).text
 
 
-async def test_a_deleted_role_leaves_the_plan_when_another_comes(app: AppHarness) -> None:
+async def test_a_deleted_role_leaves_its_plan_when_another_is_added(app: AppHarness) -> None:
     """Discord offers for remove_role only roles that there are."""
     await app.sell()
     await app.buy()
@@ -55,7 +55,7 @@ async def test_a_deleted_role_leaves_the_plan_when_another_comes(app: AppHarness
     assert "was deleted" not in (await app.cleo.run(app.guild, "doctor")).text
 
 
-async def test_a_plan_that_was_removed_gets_another_role_for_its_payers(app: AppHarness) -> None:
+async def test_a_removed_plan_can_get_another_role_for_its_subscribers(app: AppHarness) -> None:
     """It is not on sale any more, and its only role was deleted: its members waited for ever."""
     plan = await app.sell()
     await app.buy()
@@ -79,7 +79,7 @@ async def test_a_plan_that_was_removed_gets_another_role_for_its_payers(app: App
     assert kept.removed_at is not None
 
 
-async def test_a_removed_plan_that_nobody_pays_for_troubles_no_admin(app: AppHarness) -> None:
+async def test_a_removed_plan_without_subscribers_is_not_reported(app: AppHarness) -> None:
     await app.sell()
     await app.cleo.run(app.guild, "plans remove", {"plan": "Gold"})
     app.world.delete_role(app.gold)
@@ -93,7 +93,7 @@ async def test_a_removed_plan_that_nobody_pays_for_troubles_no_admin(app: AppHar
         {"recurring": {"interval": "month", "interval_count": 1, "usage_type": "metered", "meter": "mtr_1"}},
     ],
 )
-async def test_a_price_by_tiers_or_use_is_not_sold(app: AppHarness, change: dict[str, object]) -> None:
+async def test_a_tiered_or_metered_price_cannot_be_sold(app: AppHarness, change: dict[str, object]) -> None:
     app.stripe.world.get("price", app.price).update(change)
     options = {"name": "Gold", "role": app.gold, "stripe_price": app.price}
     refused = await app.cleo.run(app.guild, "plans add", options)
@@ -101,7 +101,7 @@ async def test_a_price_by_tiers_or_use_is_not_sold(app: AppHarness, change: dict
     assert "sells nothing yet" in (await app.cleo.run(app.guild, "plans list")).text
 
 
-async def test_a_price_is_taken_off_sale(app: AppHarness) -> None:
+async def test_a_price_can_be_taken_off_sale(app: AppHarness) -> None:
     await app.sell()
     off = await app.cleo.run(app.guild, "plans edit", {"plan": "Gold", "stripe_price": "none"})
     assert "Not on sale" in off.text
@@ -136,7 +136,7 @@ async def test_adding_a_role_that_the_admin_may_not_sell_is_refused(
     assert [p.name for p in await app.ports.ledger.load_plans(app.guild.id)] == ["Silver"]
 
 
-async def test_manage_server_alone_buys_no_more_power_than_it_has(app: AppHarness) -> None:
+async def test_an_admin_with_manage_server_alone_cannot_sell_stronger_roles(app: AppHarness) -> None:
     (staff,) = [role for role in app.guild.roles.values() if role.permissions == MANAGE_GUILD]
     moderator = app.world.add_role(app.guild, "Moderator", bits=MANAGE_MESSAGES)
     options = {"name": "X", "role": moderator, "stripe_price": app.price}
@@ -182,7 +182,7 @@ async def test_an_admin_is_warned_of_what_a_channel_lets_a_role_do(app: AppHarne
     assert "This role permits Manage Messages" in reply.text
 
 
-async def test_power_in_a_channel_is_power(app: AppHarness) -> None:
+async def test_a_role_with_power_in_one_channel_cannot_be_sold_without_it(app: AppHarness) -> None:
     """Cleo lacks Manage Roles until the end, so she sells no look into a channel that she cannot see."""
     council = app.world.add_role(app.guild, "Council", position=len(app.guild.roles))
     lounge = app.world.add_role(app.guild, "Lounge")
@@ -202,7 +202,7 @@ async def test_power_in_a_channel_is_power(app: AppHarness) -> None:
     assert "The bot can't see 2 channels of this server." in added
 
 
-async def test_who_sees_a_channel_sells_a_look_into_it(app: AppHarness) -> None:
+async def test_an_admin_can_sell_only_channels_that_they_can_see(app: AppHarness) -> None:
     (staff,) = [role for role in app.guild.roles.values() if role.permissions == MANAGE_GUILD]
     room = app.world.add_channel(app.guild, "lounge", private=True)
     for role in (staff, app.gold):
@@ -213,7 +213,7 @@ async def test_who_sees_a_channel_sells_a_look_into_it(app: AppHarness) -> None:
     assert "Now on sale" in (await app.cleo.run(app.guild, "plans add", options)).text
 
 
-async def test_a_role_that_opens_a_channel_by_its_own_permissions(app: AppHarness) -> None:
+async def test_a_role_that_opens_a_channel_by_its_own_permissions_is_checked(app: AppHarness) -> None:
     """@everyone sees nothing in this server, and Cleo's role is denied one channel that the sold one sees."""
     (staff,) = [role for role in app.guild.roles.values() if role.permissions == MANAGE_GUILD]
     app.world.edit_role(app.guild.everyone, bits=EVERYONE & ~VIEW_CHANNEL)
@@ -228,7 +228,7 @@ async def test_a_role_that_opens_a_channel_by_its_own_permissions(app: AppHarnes
 
 
 @pytest.mark.parametrize("change", [{"name": "Higher"}, {"hidden": False}, {"description": "Buy!"}])
-async def test_a_plan_whose_role_one_could_not_sell_is_not_renamed_or_listed(
+async def test_an_admin_cannot_edit_a_plan_whose_role_they_could_not_sell(
     app: AppHarness, change: dict[str, object]
 ) -> None:
     plan = await app.sell("High", role_named(app, "above"), hidden=True)
@@ -239,7 +239,7 @@ async def test_a_plan_whose_role_one_could_not_sell_is_not_renamed_or_listed(
     assert "Changed" in (await app.ada.run(app.guild, "plans edit", {"plan": "High", **change})).text
 
 
-async def test_free_days_of_a_role_that_one_could_not_sell(app: AppHarness) -> None:
+async def test_an_admin_cannot_set_free_days_for_a_role_they_could_not_sell(app: AppHarness) -> None:
     high = role_named(app, "above")
     await app.sell("High", high)
     refused = await app.cleo.run(app.guild, "plans edit", {"plan": "High", "trial_days": 700})
@@ -273,7 +273,7 @@ async def test_adding_a_plan_without_a_usable_price_is_refused(
     assert said in reply.text
 
 
-async def test_only_admins_even_where_the_command_was_opened_to_others(app: AppHarness) -> None:
+async def test_plans_commands_opened_to_everyone_still_refuse_members(app: AppHarness) -> None:
     await app.sell()
     for command, options in (
         ("plans add", {"name": "X", "role": app.gold, "stripe_price": app.price}),
@@ -321,7 +321,7 @@ async def test_an_unmapped_product_is_mapped_from_its_notice(app: AppHarness) ->
     assert app.roles() == ["Gold"]
 
 
-async def test_more_plans_than_a_page(app: AppHarness) -> None:
+async def test_a_long_list_of_plans_has_pages(app: AppHarness) -> None:
     for number in range(8):
         await app.sell(f"Plan {number}")
     first = await app.cleo.run(app.guild, "plans list")
@@ -333,7 +333,7 @@ async def test_more_plans_than_a_page(app: AppHarness) -> None:
     assert link_of(await app.bob.run(app.guild, "subscribe", {"plan": "Plan 7"}))
 
 
-async def test_nobody_maps_a_product_to_a_role_that_they_could_not_sell(app: AppHarness) -> None:
+async def test_an_admin_cannot_map_a_product_to_a_role_they_could_not_sell(app: AppHarness) -> None:
     await app.cleo.run(app.guild, "plans settings", {"notice_channel": app.guild.channel()})
     await app.sell()
     await app.buy()

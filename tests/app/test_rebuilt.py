@@ -56,7 +56,9 @@ async def test_an_empty_ledger_finds_every_stripe_payer_after_one_sweep(idle_app
 
 
 @pytest.mark.parametrize("there", [True, False])
-async def test_only_servers_that_the_bot_is_in_count(idle_app: AppHarness, there: bool) -> None:
+async def test_a_rebuilt_ledger_counts_only_servers_that_have_the_bot(
+    idle_app: AppHarness, there: bool
+) -> None:
     app = idle_app
     async with running(app):
         await app.sell()

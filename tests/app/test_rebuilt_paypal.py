@@ -69,7 +69,7 @@ def make(app: AppHarness, custom_id: str) -> str:
     return made.id
 
 
-async def test_the_subscription_shows_whose_it_is_once_it_runs(idle_app: AppHarness) -> None:
+async def test_a_running_paypal_subscription_carries_its_members_id(idle_app: AppHarness) -> None:
     app = idle_app
     app.signer = Signer([KEY])
     async with running(app):
@@ -91,7 +91,7 @@ async def test_the_subscription_shows_whose_it_is_once_it_runs(idle_app: AppHarn
     assert [dm.text for dm in app.bob.dms if "Thank you" in dm.text][1:] == []
 
 
-async def test_an_empty_ledger_finds_the_payer_with_the_next_notification(idle_app: AppHarness) -> None:
+async def test_an_empty_ledger_finds_a_paypal_payer_with_the_next_notification(idle_app: AppHarness) -> None:
     app = idle_app
     app.signer = Signer([KEY])
     async with running(app):
@@ -114,7 +114,7 @@ async def test_an_empty_ledger_finds_the_payer_with_the_next_notification(idle_a
         assert app.roles() == []
 
 
-async def test_where_the_application_may_search_one_sweep_finds_every_payer(idle_app: AppHarness) -> None:
+async def test_with_transaction_search_one_sweep_finds_every_paypal_payer(idle_app: AppHarness) -> None:
     """Also one who pays by the year and paid most of a year ago, and of whom nothing else is heard."""
     app = idle_app
     app.signer = Signer([KEY])
@@ -143,7 +143,7 @@ async def test_where_the_application_may_search_one_sweep_finds_every_payer(idle
         assert "one sweep finds all PayPal subscribers again" in (await app.ada.run(app.guild, "doctor")).text
 
 
-async def test_without_that_right_nothing_else_fails_and_the_doctor_says_so(idle_app: AppHarness) -> None:
+async def test_without_transaction_search_doctor_says_so_and_nothing_fails(idle_app: AppHarness) -> None:
     app = idle_app
     app.signer = Signer([KEY])
     paypal_of(app).world.settings.search_allowed = False
@@ -163,7 +163,7 @@ async def test_without_that_right_nothing_else_fails_and_the_doctor_says_so(idle
 
 
 @pytest.mark.parametrize("status", [401, 429, 500, 503])
-async def test_a_search_that_fails_keeps_the_sweep_from_nothing(idle_app: AppHarness, status: int) -> None:
+async def test_a_failed_transaction_search_does_not_stop_the_sweep(idle_app: AppHarness, status: int) -> None:
     app = idle_app
     app.signer = Signer([KEY])
     async with running(app):
@@ -209,7 +209,7 @@ def altered(app: AppHarness, old: str) -> str:
 
 @pytest.mark.parametrize("forge", [same_page, own_old, other_server, plain, other_key, altered])
 @pytest.mark.parametrize("known", [True, False])
-async def test_what_a_payer_can_copy_binds_nothing(
+async def test_an_id_that_a_payer_can_copy_binds_no_subscription(
     idle_app: AppHarness, forge: Callable[[AppHarness, str], str], known: bool
 ) -> None:
     """Whether the ledger knows the copied purchase or was lost meanwhile."""
@@ -232,7 +232,7 @@ async def test_what_a_payer_can_copy_binds_nothing(
         assert claim is None or not claim.proven, "the bot signs nothing for it either"
 
 
-async def test_the_page_id_of_another_members_purchase_gives_them_nothing(idle_app: AppHarness) -> None:
+async def test_another_members_checkout_id_binds_no_subscription(idle_app: AppHarness) -> None:
     """The page was paid on already; somebody copies its id onto a subscription of their own."""
     app = idle_app
     app.signer = Signer([KEY])
@@ -250,7 +250,7 @@ async def test_the_page_id_of_another_members_purchase_gives_them_nothing(idle_a
         assert found.binding is None
 
 
-async def test_a_new_key_signs_what_the_old_one_had_signed(idle_app: AppHarness) -> None:
+async def test_a_new_secret_key_signs_again_what_the_old_one_signed(idle_app: AppHarness) -> None:
     app = idle_app
     app.signer = Signer([KEY])
     async with running(app):
@@ -265,7 +265,7 @@ async def test_a_new_key_signs_what_the_old_one_had_signed(idle_app: AppHarness)
     assert claim.proven
 
 
-async def test_what_was_sold_before_there_was_a_key_is_signed_by_the_sweep(idle_app: AppHarness) -> None:
+async def test_a_sweep_signs_subscriptions_sold_before_there_was_a_key(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await sell(app)
@@ -280,7 +280,7 @@ async def test_what_was_sold_before_there_was_a_key_is_signed_by_the_sweep(idle_
         assert claim.proven
 
 
-async def test_a_refused_signature_costs_nobody_a_role(idle_app: AppHarness) -> None:
+async def test_a_refused_signature_takes_no_role(idle_app: AppHarness) -> None:
     app = idle_app
     app.signer = Signer([KEY])
     paypal_of(app).faults.add("status", method="PATCH", status=403, times=None)
@@ -291,7 +291,7 @@ async def test_a_refused_signature_costs_nobody_a_role(idle_app: AppHarness) -> 
         assert "Renews on" in (await app.bob.run(app.guild, "subscriptions")).text
 
 
-async def test_without_a_key_ids_are_as_before(idle_app: AppHarness) -> None:
+async def test_without_a_secret_key_ids_are_unsigned(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await sell(app)

@@ -68,7 +68,7 @@ async def told_once(app: AppHarness, text: str) -> None:
     assert len([card for card in app.ada.dms if text in card.text]) == 1
 
 
-async def test_forged_posts_accuse_nobody_and_are_counted(app: AppHarness) -> None:
+async def test_forged_notifications_are_counted_and_report_no_wrong_secret(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     app.clock.advance(2)
@@ -85,7 +85,9 @@ async def test_forged_posts_accuse_nobody_and_are_counted(app: AppHarness) -> No
     assert not [card for card in app.ada.dms if "notification" in card.text]
 
 
-async def test_a_wrong_secret_is_named_everywhere_once_true_events_are_refused(idle_app: AppHarness) -> None:
+async def test_a_wrong_webhook_secret_is_reported_once_genuine_events_are_refused(
+    idle_app: AppHarness,
+) -> None:
     app, right = idle_app, idle_app.secret
     app.secret = OTHER
     async with running(app):
@@ -109,7 +111,9 @@ async def test_a_wrong_secret_is_named_everywhere_once_true_events_are_refused(i
 
 
 @pytest.mark.parametrize("idle_app", ["paypal"], indirect=True)
-async def test_a_wrong_webhook_id_is_named_once_true_events_are_refused(idle_app: AppHarness) -> None:
+async def test_a_wrong_paypal_webhook_id_is_reported_once_genuine_events_are_refused(
+    idle_app: AppHarness,
+) -> None:
     app, paypal = idle_app, paypal_of(idle_app)
     right = app.hook
     app.hook = paypal.add_webhook("http://127.0.0.1:9/elsewhere")["id"]
@@ -123,7 +127,7 @@ async def test_a_wrong_webhook_id_is_named_once_true_events_are_refused(idle_app
         assert right != app.hook
 
 
-async def test_events_that_no_endpoint_sends_here_accuse_nobody(idle_app: AppHarness) -> None:
+async def test_events_that_no_endpoint_sends_report_no_wrong_secret(idle_app: AppHarness) -> None:
     app = idle_app
     (endpoint,) = app.stripe.world.all("webhook_endpoint")
     endpoint["enabled_events"] = ["customer.subscription.created"]
@@ -143,7 +147,9 @@ async def _asked_twice(app: AppHarness) -> bool:
     return asked(app) >= 2
 
 
-async def test_check_asks_the_running_bot(idle_app: AppHarness, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_check_asks_the_running_bot_about_refused_events(
+    idle_app: AppHarness, capsys: pytest.CaptureFixture[str]
+) -> None:
     app = idle_app
     app.secret = OTHER
     async with running(app):
@@ -163,7 +169,7 @@ async def test_check_asks_the_running_bot(idle_app: AppHarness, capsys: pytest.C
         assert OTHER not in printed
 
 
-async def test_check_says_what_a_stopped_bot_last_knew(
+async def test_check_shows_what_a_stopped_bot_last_knew(
     idle_app: AppHarness, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Until the setting is another one."""

@@ -52,7 +52,7 @@ def deaf(app: AppHarness) -> None:
 
 @BOTH
 @pytest.mark.parametrize("provider", ["stripe", "paypal"])
-async def test_the_role_is_there_at_the_return_with_every_webhook_refused(
+async def test_returning_from_checkout_gives_the_role_even_if_webhooks_fail(
     idle_app: AppHarness, provider: str
 ) -> None:
     deaf(idle_app)
@@ -71,7 +71,7 @@ async def test_the_role_is_there_at_the_return_with_every_webhook_refused(
 @BOTH
 @pytest.mark.parametrize("provider", ["stripe", "paypal"])
 @pytest.mark.parametrize("command", ["subscribe", "subscriptions"])
-async def test_a_member_s_own_command_looks_as_well_and_nobody_pays_twice(
+async def test_a_members_command_finds_their_payment_even_if_webhooks_fail(
     idle_app: AppHarness, provider: str, command: str
 ) -> None:
     deaf(idle_app)
@@ -88,7 +88,7 @@ def asked(app: AppHarness) -> list[str]:
     return [e.path for e in app.stripe.exchanges if re.search("/checkout/sessions/cs_", e.path)]
 
 
-async def test_an_unknown_id_and_a_mere_look_ring_nobody(app: AppHarness) -> None:
+async def test_a_return_with_an_unknown_id_causes_no_call(app: AppHarness) -> None:
     await app.sell()
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     (link,) = [button.url for button in reply.buttons if button.url]
@@ -111,7 +111,7 @@ async def test_an_unknown_id_and_a_mere_look_ring_nobody(app: AppHarness) -> Non
     assert await come_back(session["success_url"]) == known
 
 
-async def test_a_known_id_is_looked_at_once_in_ten_seconds(app: AppHarness) -> None:
+async def test_repeated_returns_cause_one_call_in_ten_seconds(app: AppHarness) -> None:
     await app.sell()
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     (link,) = [button.url for button in reply.buttons if button.url]
@@ -128,7 +128,7 @@ async def test_a_known_id_is_looked_at_once_in_ten_seconds(app: AppHarness) -> N
             await asyncio.sleep(0.02)
 
 
-async def test_a_flood_of_unknown_ids_is_let_go(app: AppHarness) -> None:
+async def test_a_flood_of_unknown_return_ids_causes_no_calls(app: AppHarness) -> None:
     for number in range(5_000):
         app.ports.arrivals.come_back(f"unknown-{number}")
     await app.sell()
@@ -138,7 +138,7 @@ async def test_a_flood_of_unknown_ids_is_let_go(app: AppHarness) -> None:
 
 
 @pytest.mark.parametrize("paid", [True, False])
-async def test_a_first_payment_that_takes_days_is_said_and_not_sold_again(
+async def test_a_first_payment_that_takes_days_is_shown_and_not_sold_again(
     app: AppHarness, *, paid: bool
 ) -> None:
     await app.sell()
@@ -164,7 +164,7 @@ async def test_a_first_payment_that_takes_days_is_said_and_not_sold_again(
     assert bool([button.url for button in reply.buttons if button.url]) is not paid
 
 
-async def test_a_provider_that_does_not_say_is_named_before_anything_is_offered(app: AppHarness) -> None:
+async def test_subscribe_says_that_the_provider_has_not_confirmed_an_open_payment(app: AppHarness) -> None:
     await app.sell()
     await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     app.stripe.faults.add("status", status=500, times=None)

@@ -102,7 +102,7 @@ async def test_a_revoked_member_cannot_subscribe_until_an_admin_lifts_the_revoca
     assert "no longer revoked" in (await shop.press("Ask the admins")).text
 
 
-async def test_a_provider_that_is_down_takes_the_role_all_the_same(app: AppHarness) -> None:
+async def test_an_immediate_revocation_takes_the_role_while_the_provider_is_down(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user, "when": "now"})
@@ -223,7 +223,7 @@ async def test_a_refund_cannot_be_looked_at_again_while_the_provider_is_down(app
     assert "Access of" in (await asked.press("Revoke access")).text
 
 
-async def test_an_old_page_is_closed_by_a_revocation(app: AppHarness) -> None:
+async def test_a_revocation_closes_the_members_open_checkout(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     await app.sell("Silver", app.silver)
@@ -276,7 +276,7 @@ async def test_revoking_a_subscription_with_nothing_paid_ahead_says_that_the_rol
     assert app.roles() == []
 
 
-async def test_free_days_are_not_called_paid(app: AppHarness) -> None:
+async def test_the_revoke_question_does_not_call_free_days_paid(app: AppHarness) -> None:
     await app.sell(trial_days=10)
     await app.buy()
     asked = await app.cleo.run(app.guild, "revoke", {"member": app.bob.user})
@@ -284,7 +284,7 @@ async def test_free_days_are_not_called_paid(app: AppHarness) -> None:
     assert "paid until" not in asked.text
 
 
-async def test_resumed_in_the_portal_meanwhile_it_is_not_said_to_renew(app: AppHarness) -> None:
+async def test_an_undo_does_not_claim_a_renewal_that_the_portal_already_resumed(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
     (own,) = await app.ports.ledger.load_subscriptions_of(app.bob.id)

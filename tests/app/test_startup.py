@@ -9,16 +9,16 @@ from cogs.core.startup import fetch_application
 from tests.app.harness import TOKEN, AppHarness
 
 
-async def test_where_the_gateway_is(idle_app: AppHarness) -> None:
+async def test_the_gateways_address_is_read_from_discord(idle_app: AppHarness) -> None:
     assert (await fetch_application(TOKEN)).gateway_url == idle_app.discord.gateway_url
 
 
-async def test_an_outage_is_not_taken_for_having_no_gateway(idle_app: AppHarness) -> None:
+async def test_an_outage_is_not_taken_for_a_missing_gateway(idle_app: AppHarness) -> None:
     idle_app.discord.faults.fail("GET", "/gateway/bot", 503)
     with pytest.raises(DiscordUnavailable):
         await fetch_application(TOKEN)
 
 
-async def test_an_address_that_discord_does_not_name(idle_app: AppHarness) -> None:
+async def test_a_default_gateway_is_used_if_discord_names_none(idle_app: AppHarness) -> None:
     idle_app.discord.faults.fail("GET", "/gateway/bot", 404)
     assert (await fetch_application(TOKEN)).gateway_url is None

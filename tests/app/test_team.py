@@ -31,7 +31,7 @@ def account(app: AppHarness, who: str) -> User:
         ("developer", False, False),
     ],
 )
-async def test_who_of_a_team_sees_what_concerns_the_whole_account(
+async def test_only_members_of_the_applications_team_see_account_findings(
     app: AppHarness, role: str, accepted: bool, owns: bool
 ) -> None:
     await app.sell()
@@ -40,7 +40,7 @@ async def test_who_of_a_team_sees_what_concerns_the_whole_account(
     assert (OWNERS_VIEW in (await app.cleo.run(app.guild, "doctor")).text) is owns
 
 
-async def test_the_team_s_owner_does_and_who_owned_it_before_does_not(app: AppHarness) -> None:
+async def test_the_teams_owner_gets_account_notices_and_the_former_owner_does_not(app: AppHarness) -> None:
     await app.sell()
     assert OWNERS_VIEW in (await app.ada.run(app.guild, "doctor")).text
     own_by_team(app)

@@ -42,18 +42,18 @@ async def braked(ledger: Ledger) -> Ledger:
     return ledger
 
 
-async def test_five_may_go_and_no_more(braked: Ledger) -> None:
+async def test_the_sixth_removal_within_an_hour_applies_the_brake(braked: Ledger) -> None:
     assert await braked.load_brake(GUILD) == Brake(GUILD, NOW, NOW, NOW + ASKS_AGAIN, FEWEST, FEWEST, 3)
     assert (await braked.load_health(NOW)).braked == 3
 
 
-async def test_a_tenth_of_the_holders_may_go(ledger: Ledger) -> None:
+async def test_removals_of_a_tenth_of_the_holders_do_not_apply_the_brake(ledger: Ledger) -> None:
     await crowd(ledger, 61, roles=61)
     assert await take(ledger, *range(1, 9)) == [None] * 7 + [NOW]
     assert (await brake(ledger)).holders == 61
 
 
-async def test_who_has_gone_still_counts_among_the_holders(ledger: Ledger) -> None:
+async def test_members_removed_this_hour_still_count_as_holders(ledger: Ledger) -> None:
     """Otherwise the share would shrink with every removal."""
     await crowd(ledger, 61, roles=61)
     found = await marks(ledger)
@@ -64,33 +64,33 @@ async def test_who_has_gone_still_counts_among_the_holders(ledger: Ledger) -> No
     assert (await brake(ledger)).holders == 61
 
 
-async def test_a_second_try_is_the_same_removal(ledger: Ledger) -> None:
+async def test_a_repeated_removal_of_one_member_counts_once(ledger: Ledger) -> None:
     await crowd(ledger, 9)
     assert await take(ledger, *[1] * 9, 2, 3, 4, 5) == [None] * 13
     assert await take(ledger, 6) == [NOW]
     assert await take(ledger, 1) == [None]
 
 
-async def test_an_hour_later_others_may_go(ledger: Ledger) -> None:
+async def test_removals_are_free_again_after_an_hour(ledger: Ledger) -> None:
     await crowd(ledger, 9)
     await take(ledger, 1, 2, 3, 4, 5)
     assert await take(ledger, 6, 7, 8, at=NOW + WINDOW) == [None] * 3
     assert await ledger.load_brake(GUILD) is None
 
 
-async def test_within_the_hour_none_may(ledger: Ledger) -> None:
+async def test_one_removal_too_many_within_the_hour_applies_the_brake(ledger: Ledger) -> None:
     await crowd(ledger, 9)
     await take(ledger, 1, 2, 3, 4, 5)
     assert await take(ledger, 6, at=NOW + WINDOW - 1) == [NOW + WINDOW - 1]
 
 
-async def test_once_on_time_alone_does_not_let_anybody_go(braked: Ledger) -> None:
+async def test_the_brake_does_not_release_with_time(braked: Ledger) -> None:
     late = NOW + 2 * WINDOW
     assert await take(braked, 6, 9, at=late) == [NOW] * 2
     assert (await brake(braked)).braked == 4
 
 
-async def test_it_goes_off_with_the_last_who_turns_out_to_be_fine(braked: Ledger) -> None:
+async def test_the_brake_releases_when_the_last_held_member_needs_no_removal(braked: Ledger) -> None:
     found = await marks(braked)
     await converge(braked, found[Binding(GUILD, 6)], parked=("Kept.",), braked=True)
     await converge(braked, found[Binding(GUILD, 7)])
@@ -103,7 +103,7 @@ async def test_it_goes_off_with_the_last_who_turns_out_to_be_fine(braked: Ledger
     assert await take(braked, 9, at=NOW + WINDOW) == [None]
 
 
-async def test_a_second_time_is_a_new_question(braked: Ledger) -> None:
+async def test_a_second_brake_asks_a_new_question(braked: Ledger) -> None:
     for found in (await marks(braked)).values():
         await converge(braked, found)
     again = NOW + 60
@@ -111,7 +111,7 @@ async def test_a_second_time_is_a_new_question(braked: Ledger) -> None:
     assert (await brake(braked)).since == again
 
 
-async def test_it_is_asked_anew_after_a_day(braked: Ledger) -> None:
+async def test_the_brake_asks_again_after_a_day(braked: Ledger) -> None:
     day = NOW + ASKS_AGAIN
     assert await take(braked, 6, at=day - 1) == [NOW]
     assert await take(braked, 6, 7, at=day) == [day, day]
@@ -119,13 +119,13 @@ async def test_it_is_asked_anew_after_a_day(braked: Ledger) -> None:
     assert (await brake(braked)).asks_again_at == day + ASKS_AGAIN
 
 
-async def test_servers_do_not_count_for_one_another(braked: Ledger) -> None:
+async def test_removals_in_one_server_do_not_count_for_another(braked: Ledger) -> None:
     await crowd(braked, 5, guild=OTHER_GUILD)
     assert await take(braked, 1, 2, 3, 4, 5, guild=OTHER_GUILD) == [None] * 5
     assert await braked.load_brake(OTHER_GUILD) is None
 
 
-async def test_released_the_kept_are_marked_and_none_is_braked_for_a_day(braked: Ledger) -> None:
+async def test_releasing_the_brake_queues_the_held_members_and_lasts_a_day(braked: Ledger) -> None:
     for found in (await marks(braked)).values():
         await converge(braked, found, parked=("Kept.",), braked=True)
     assert await braked.record_released(GUILD, NOW, ADMIN, NOW + 9) == 3
@@ -138,13 +138,13 @@ async def test_released_the_kept_are_marked_and_none_is_braked_for_a_day(braked:
     assert await take(braked, *range(6, 12), at=over) == [None] * 5 + [over]
 
 
-async def test_kept_it_stays_on_and_is_asked_a_day_later(braked: Ledger) -> None:
+async def test_keeping_the_roles_leaves_the_brake_on_and_asks_a_day_later(braked: Ledger) -> None:
     assert await braked.record_kept(GUILD, NOW, ADMIN, NOW + 500) == NOW + 500 + ASKS_AGAIN
     assert await take(braked, 9, at=NOW + ASKS_AGAIN) == [NOW]
     assert await take(braked, 9, at=NOW + 500 + ASKS_AGAIN) == [NOW + 500 + ASKS_AGAIN]
 
 
-async def test_another_question_or_none_decides_nothing(braked: Ledger) -> None:
+async def test_an_answer_to_an_older_question_does_not_release_the_brake(braked: Ledger) -> None:
     assert await braked.record_released(GUILD, NOW - 1, ADMIN, NOW) == 0
     assert await braked.record_kept(GUILD, NOW - 1, ADMIN, NOW) is None
     assert await braked.record_released(OTHER_GUILD, NOW, ADMIN, NOW) == 0
@@ -154,7 +154,7 @@ async def test_another_question_or_none_decides_nothing(braked: Ledger) -> None:
     assert await braked.record_kept(GUILD, NOW, ADMIN, NOW) is None
 
 
-async def test_a_release_stands_though_the_kept_are_recorded_late(braked: Ledger) -> None:
+async def test_a_member_held_after_the_release_does_not_apply_the_brake_again(braked: Ledger) -> None:
     """The admin presses while a member's convergence is on its way to the ledger."""
     (found,) = [m for m in (await marks(braked)).values() if m.member_id == 6]
     await braked.record_released(GUILD, NOW, ADMIN, NOW)
@@ -163,13 +163,13 @@ async def test_a_release_stands_though_the_kept_are_recorded_late(braked: Ledger
     assert Binding(GUILD, 6) in await marks(braked)
 
 
-async def test_all_at_once_are_counted_one_by_one(ledger: Ledger) -> None:
+async def test_simultaneous_removals_are_counted_one_by_one(ledger: Ledger) -> None:
     await crowd(ledger, 40)
     answers = await asyncio.gather(*(ledger.record_taking(GUILD, n + 1, NOW) for n in range(40)))
     assert answers.count(None) == FEWEST
 
 
-async def test_it_is_on_after_a_restart(open_ledger: Opening, tmp_path: Path) -> None:
+async def test_the_brake_is_still_on_after_a_restart(open_ledger: Opening, tmp_path: Path) -> None:
     async with opened(open_ledger, tmp_path) as ledger:
         await crowd(ledger, 9)
         await take(ledger, *range(1, 7))

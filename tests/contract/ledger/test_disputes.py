@@ -19,7 +19,7 @@ async def state(ledger: Ledger) -> DisputeState:
     return found.dispute
 
 
-async def test_a_dispute_comes_back_as_it_was_last_recorded(ledger: Ledger) -> None:
+async def test_a_dispute_is_loaded_as_last_recorded(ledger: Ledger) -> None:
     assert await ledger.load_dispute("stripe", "acct", "dp_1") is None
     for heard in (OPEN, LOST):
         await sync(ledger, subscription(), dispute=dispute(state=heard))
@@ -28,7 +28,7 @@ async def test_a_dispute_comes_back_as_it_was_last_recorded(ledger: Ledger) -> N
         assert await ledger.load_dispute(*other) is None
 
 
-async def test_one_about_nothing_of_ours_is_remembered_too(ledger: Ledger) -> None:
+async def test_a_dispute_about_an_unknown_subscription_is_recorded(ledger: Ledger) -> None:
     await sync(ledger, None, dispute=dispute(key=None, state=WON))
     assert await ledger.load_dispute("stripe", "acct", "dp_1") is WON
 
@@ -37,7 +37,7 @@ async def test_one_about_nothing_of_ours_is_remembered_too(ledger: Ledger) -> No
     ("states", "together"),
     [((OPEN, WON), OPEN), ((LOST, WON), LOST), ((LOST, OPEN), LOST), ((WON, WON), WON), ((WON, NONE), WON)],
 )
-async def test_whatever_came_last_the_worst_one_counts(
+async def test_the_worst_dispute_of_a_subscription_counts(
     ledger: Ledger, states: tuple[DisputeState, ...], together: DisputeState
 ) -> None:
     for run, order in enumerate(permutations(states)):
@@ -50,19 +50,19 @@ async def test_whatever_came_last_the_worst_one_counts(
         assert found.dispute is together
 
 
-async def test_disputes_of_others_do_not_count(ledger: Ledger) -> None:
+async def test_disputes_of_other_subscriptions_do_not_count(ledger: Ledger) -> None:
     await sync(ledger, subscription("sub_2"), dispute=dispute(key=SubscriptionKey("stripe", "acct", "sub_2")))
     await sync(ledger, subscription(), dispute=dispute("dp_2", WON))
     assert await state(ledger) is WON
 
 
-async def test_a_later_look_without_a_word_on_disputes_changes_nothing(ledger: Ledger) -> None:
+async def test_a_snapshot_without_a_dispute_keeps_the_recorded_one(ledger: Ledger) -> None:
     await sync(ledger, subscription(binding=ANNA), dispute=dispute())
     await sync(ledger, subscription(status=Status.PAST_DUE))
     assert await state(ledger) is OPEN
 
 
-async def test_only_the_last_to_be_settled_marks_the_member(ledger: Ledger) -> None:
+async def test_the_member_is_queued_when_the_last_dispute_is_settled(ledger: Ledger) -> None:
     await ledger.record_plan(plan(), "admin", 10)
     for name in ("dp_1", "dp_2"):
         await sync(ledger, subscription(binding=ANNA), dispute=dispute(name))

@@ -18,13 +18,13 @@ from tests.contract.ledger.nouns import KEY, event, ring, subscription, sync, th
 OTHER = SubscriptionKey("stripe", "acct", "sub_2")
 
 
-async def test_an_event_is_stored_once_however_often_it_comes(ledger: Ledger) -> None:
+async def test_a_repeated_event_is_stored_once(ledger: Ledger) -> None:
     assert await ledger.record_events([event("a"), event("b"), event("a")], 10) == 2
     assert await ledger.record_events([event("b"), event("c")], 11) == 1
     assert await ledger.load_pending_events(11, 9) == [event("a"), event("b"), event("c")]
 
 
-async def test_events_that_were_stored_are_told_from_others_of_the_same_account(ledger: Ledger) -> None:
+async def test_stored_events_are_told_from_unknown_ones(ledger: Ledger) -> None:
     await ledger.record_events([event("a"), event("b"), replace(event("c"), account="another")], 10)
     known = await ledger.load_known_events("stripe", "acct", ["a", "b", "c", "d"])
     assert known == {"a", "b"}
@@ -32,25 +32,25 @@ async def test_events_that_were_stored_are_told_from_others_of_the_same_account(
     assert await ledger.load_known_events("stripe", "acct", []) == set()
 
 
-async def test_doubles_that_come_at_once_are_stored_once(ledger: Ledger) -> None:
+async def test_simultaneous_duplicates_are_stored_once(ledger: Ledger) -> None:
     new = await asyncio.gather(*(ledger.record_events([event("a")], 10) for _ in range(8)))
     assert sum(new) == 1
     assert len(await ledger.load_pending_events(10, 9)) == 1
 
 
-async def test_one_id_of_two_accounts_is_two_events(ledger: Ledger) -> None:
+async def test_the_same_event_id_in_two_accounts_is_two_events(ledger: Ledger) -> None:
     events = [event("a"), event("a", account="other"), event("a", provider="paypal")]
     assert await ledger.record_events(events, 10) == 3
 
 
-async def test_an_event_about_nothing_is_done_at_once_but_known(ledger: Ledger) -> None:
+async def test_an_event_without_a_subject_is_done_when_stored(ledger: Ledger) -> None:
     assert await ledger.record_events([event(subject=None)], 10) == 1
     assert await ledger.load_pending_events(10, 9) == []
     assert (await ledger.load_health(10)).inbox == 0
     assert await ledger.record_events([event(subject=None)], 11) == 0
 
 
-async def test_pending_events_come_oldest_first_and_no_more_than_asked_for(ledger: Ledger) -> None:
+async def test_pending_events_are_loaded_oldest_first_up_to_the_limit(ledger: Ledger) -> None:
     await ledger.record_events([event("late")], 12)
     await ledger.record_events([event("early")], 10)
     assert [e.id for e in await ledger.load_pending_events(12, 1)] == ["early"]
@@ -58,7 +58,7 @@ async def test_pending_events_come_oldest_first_and_no_more_than_asked_for(ledge
     assert [e.id for e in await ledger.load_pending_events(11, 9)] == ["early"]
 
 
-async def test_a_poison_event_waits_and_holds_up_no_other(ledger: Ledger) -> None:
+async def test_a_failing_event_waits_and_delays_no_other(ledger: Ledger) -> None:
     await ledger.record_events([event("poison"), event("good")], 10)
     await ledger.record_event_failed(event("poison"), "no such thing", 50)
     assert [e.id for e in await ledger.load_pending_events(49, 1)] == ["good"]
@@ -66,7 +66,7 @@ async def test_a_poison_event_waits_and_holds_up_no_other(ledger: Ledger) -> Non
     assert await ledger.load_next_due(10) == 50
 
 
-async def test_a_located_event_marks_its_subscriptions_and_is_open_until_they_are_fetched(
+async def test_a_located_event_is_open_until_its_subscriptions_are_fetched(
     ledger: Ledger,
 ) -> None:
     await ring(ledger, event(), [KEY, OTHER], 10)
@@ -81,19 +81,19 @@ async def test_a_located_event_marks_its_subscriptions_and_is_open_until_they_ar
     assert await ledger.load_stale(10, 9) == []
 
 
-async def test_an_event_about_no_subscription_is_done(ledger: Ledger) -> None:
+async def test_an_event_located_at_no_subscription_is_done(ledger: Ledger) -> None:
     await ring(ledger, event(), [], 10)
     assert (await ledger.load_health(10)).inbox == 0
     assert await ledger.load_pending_events(10, 9) == []
 
 
-async def test_a_failure_that_is_told_late_does_not_open_a_located_event_again(ledger: Ledger) -> None:
+async def test_a_late_failure_does_not_reopen_a_located_event(ledger: Ledger) -> None:
     await ring(ledger, event(), [KEY], 10)
     await ledger.record_event_failed(event(), "down", 20)
     assert await ledger.load_pending_events(20, 9) == []
 
 
-async def test_locating_twice_is_locating_once(ledger: Ledger) -> None:
+async def test_locating_an_event_twice_changes_nothing(ledger: Ledger) -> None:
     await ring(ledger, event(), [KEY], 10)
     await ledger.record_located(event(), [KEY], 11)
     await sync(ledger, subscription(), version=(await the_stale(ledger)).version)
@@ -102,7 +102,7 @@ async def test_locating_twice_is_locating_once(ledger: Ledger) -> None:
     assert await ledger.load_stale(13, 9) == []
 
 
-async def test_many_events_ring_for_one_fetch(ledger: Ledger) -> None:
+async def test_many_events_about_one_subscription_cause_one_fetch(ledger: Ledger) -> None:
     for n in range(5):
         await ring(ledger, event(f"e{n}"), [KEY], 10 + n)
     stale = await the_stale(ledger)
@@ -111,7 +111,7 @@ async def test_many_events_ring_for_one_fetch(ledger: Ledger) -> None:
     assert (await ledger.load_health(20)).inbox == 0
 
 
-async def test_an_event_that_rings_while_the_fetch_runs_is_not_finished_by_it(ledger: Ledger) -> None:
+async def test_an_event_that_arrives_during_a_fetch_is_not_finished_by_it(ledger: Ledger) -> None:
     await ring(ledger, event("before"), [KEY], 10)
     taken = await the_stale(ledger)
     await ring(ledger, event("during"), [KEY], 11)
@@ -122,7 +122,7 @@ async def test_an_event_that_rings_while_the_fetch_runs_is_not_finished_by_it(le
     assert again.version != taken.version
 
 
-async def test_a_version_is_not_used_again_once_its_mark_is_cleared(ledger: Ledger) -> None:
+async def test_a_queue_version_is_not_used_again_after_a_fetch(ledger: Ledger) -> None:
     await ledger.record_stale([KEY], "sweep", 10)
     first = await the_stale(ledger)
     await sync(ledger, subscription(), version=first.version)
@@ -131,7 +131,7 @@ async def test_a_version_is_not_used_again_once_its_mark_is_cleared(ledger: Ledg
     assert (await the_stale(ledger)).version > first.version
 
 
-async def test_a_look_that_found_nothing_to_fetch_clears_the_mark(ledger: Ledger) -> None:
+async def test_a_fetch_that_found_nothing_leaves_the_queue(ledger: Ledger) -> None:
     await ring(ledger, event(), [KEY], 10)
     stale = await the_stale(ledger)
     assert not await sync(ledger, None, version=stale.version)
@@ -139,7 +139,7 @@ async def test_a_look_that_found_nothing_to_fetch_clears_the_mark(ledger: Ledger
     assert (await ledger.load_health(20)).inbox == 0
 
 
-async def test_a_failed_fetch_waits_and_counts(ledger: Ledger) -> None:
+async def test_a_failed_fetch_waits_and_counts_its_attempts(ledger: Ledger) -> None:
     await ledger.record_stale([KEY], "sweep", 10)
     await ledger.record_fetch_failed(await the_stale(ledger), "down", 60)
     assert await ledger.load_stale(59, 9) == []
@@ -147,14 +147,14 @@ async def test_a_failed_fetch_waits_and_counts(ledger: Ledger) -> None:
     assert await ledger.load_next_due(20) == 60
 
 
-async def test_a_new_reason_is_tried_at_once_though_an_older_one_waits(ledger: Ledger) -> None:
+async def test_a_new_event_is_fetched_at_once_even_if_an_earlier_fetch_waits(ledger: Ledger) -> None:
     await ledger.record_stale([KEY], "sweep", 10)
     await ledger.record_fetch_failed(await the_stale(ledger), "down", 60)
     await ring(ledger, event(), [KEY], 20)
     assert (await the_stale(ledger, 20)).attempts == 1
 
 
-async def test_a_failure_does_not_put_off_a_reason_that_came_meanwhile(ledger: Ledger) -> None:
+async def test_a_failed_fetch_does_not_postpone_an_event_that_came_meanwhile(ledger: Ledger) -> None:
     await ledger.record_stale([KEY], "sweep", 10)
     taken = await the_stale(ledger)
     await ledger.record_stale([KEY], "timer", 11)
@@ -162,7 +162,7 @@ async def test_a_failure_does_not_put_off_a_reason_that_came_meanwhile(ledger: L
     assert (await the_stale(ledger, 11)).attempts == 1
 
 
-async def test_the_longest_waiting_is_fetched_first_and_keeps_its_place(ledger: Ledger) -> None:
+async def test_the_longest_waiting_subscription_is_fetched_first(ledger: Ledger) -> None:
     await ledger.record_stale([KEY], "sweep", 10)
     await ledger.record_stale([OTHER], "sweep", 11)
     await ledger.record_stale([KEY, KEY], "sweep", 12)
@@ -175,7 +175,7 @@ STEPS = st.lists(st.sampled_from(["ring", "take", "sync"]), max_size=14)
 
 @settings(max_examples=40, deadline=None)
 @given(steps=STEPS)
-def test_a_ring_is_answered_by_a_fetch_that_began_after_it_and_by_no_other(steps: list[str]) -> None:
+def test_an_event_is_finished_only_by_a_fetch_that_began_after_it(steps: list[str]) -> None:
     for open_ledger in LEDGERS.values():
         asyncio.run(_play(open_ledger, steps))
 

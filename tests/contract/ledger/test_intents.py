@@ -18,20 +18,20 @@ async def states(ledger: Ledger) -> dict[str, IntentState]:
     return {i.id: i.state for i in await ledger.load_intents_of(KEY)}
 
 
-async def test_a_wish_comes_back_as_it_went_in(ledger: Ledger) -> None:
+async def test_an_intent_is_loaded_as_recorded(ledger: Ledger) -> None:
     most = intent(payment_id="pay_1", refunded=Money(500, "eur"), attempts=2, outcome="Done.", receipt=True)
     assert await ledger.record_intent(most) == most
     assert await ledger.load_intent("wish_1") == most
     assert await ledger.load_intent("wish_2") is None
 
 
-async def test_the_same_wish_while_it_is_pending_is_the_first_one(ledger: Ledger) -> None:
+async def test_a_repeated_pending_intent_returns_the_first_one(ledger: Ledger) -> None:
     await ledger.record_intent(intent())
     assert await ledger.record_intent(intent("wish_2", created_at=11)) == intent()
     assert list(await states(ledger)) == ["wish_1"]
 
 
-async def test_an_id_is_used_once_also_when_it_is_settled(ledger: Ledger) -> None:
+async def test_an_intent_id_is_used_once_even_after_it_is_settled(ledger: Ledger) -> None:
     done = intent(state=IntentState.DONE, outcome="Cancelled.")
     await ledger.record_intent(intent())
     await ledger.record_intent_outcome(done, None, [])
@@ -53,7 +53,7 @@ async def test_an_id_is_used_once_also_when_it_is_settled(ledger: Ledger) -> Non
         (NOW, REFUND, False),
     ],
 )
-async def test_a_wish_drops_the_pending_one_that_it_contradicts(
+async def test_an_intent_drops_the_pending_one_that_it_contradicts(
     ledger: Ledger, first: IntentKind, second: IntentKind, *, dropped: bool
 ) -> None:
     other = SubscriptionKey("stripe", "acct", "sub_2")
@@ -65,7 +65,7 @@ async def test_a_wish_drops_the_pending_one_that_it_contradicts(
     assert "elsewhere" in {i.id for i in await ledger.load_intents(FAR, 9)}
 
 
-async def test_pending_ones_are_due_in_the_order_of_their_next_try(ledger: Ledger) -> None:
+async def test_pending_intents_are_due_in_the_order_of_their_next_attempt(ledger: Ledger) -> None:
     await ledger.record_intent(intent("later", next_attempt_at=50))
     await ledger.record_intent(intent("sooner", NOW, key=SubscriptionKey("stripe", "acct", "b")))
     assert [i.id for i in await ledger.load_intents(49, 9)] == ["sooner"]
@@ -74,13 +74,13 @@ async def test_pending_ones_are_due_in_the_order_of_their_next_try(ledger: Ledge
     assert (await ledger.load_health(50)).intents == 2
 
 
-async def test_wishes_of_a_subscription_come_newest_first(ledger: Ledger) -> None:
+async def test_intents_of_a_subscription_are_loaded_newest_first(ledger: Ledger) -> None:
     for n, kind in enumerate((CANCEL, RESUME, REFUND)):
         await ledger.record_intent(intent(f"w{n}", kind, created_at=10 + n))
     assert list(await states(ledger)) == ["w2", "w1", "w0"]
 
 
-async def test_an_outcome_is_recorded_with_its_snapshot_and_notices(ledger: Ledger) -> None:
+async def test_an_intents_outcome_is_recorded_with_its_snapshot_and_notices(ledger: Ledger) -> None:
     await ledger.record_intent(intent())
     done = intent(
         state=IntentState.DONE, attempts=1, refunded=Money(5, "eur"), outcome="Cancelled.", receipt=True
@@ -93,7 +93,7 @@ async def test_an_outcome_is_recorded_with_its_snapshot_and_notices(ledger: Ledg
     assert await ledger.load_intents(FAR, 9) == []
 
 
-async def test_a_try_that_failed_waits_with_what_it_learnt(ledger: Ledger) -> None:
+async def test_a_failed_attempt_waits_and_keeps_what_it_learnt(ledger: Ledger) -> None:
     await ledger.record_intent(intent())
     waiting = intent(attempts=1, next_attempt_at=70, payment_id="pay_1")
     await ledger.record_intent_outcome(waiting, None, [])
@@ -102,14 +102,14 @@ async def test_a_try_that_failed_waits_with_what_it_learnt(ledger: Ledger) -> No
 
 
 @pytest.mark.parametrize("settled", [IntentState.DROPPED, IntentState.DONE, IntentState.FAILED])
-async def test_a_settled_wish_does_not_become_pending_again(ledger: Ledger, settled: IntentState) -> None:
+async def test_a_settled_intent_does_not_become_pending_again(ledger: Ledger, settled: IntentState) -> None:
     await ledger.record_intent(intent())
     await ledger.record_intent_outcome(intent(state=settled), None, [])
     await ledger.record_intent_outcome(intent(attempts=1), None, [])
     assert await states(ledger) == {"wish_1": settled}
 
 
-async def test_a_dropped_wish_that_the_provider_carried_out_all_the_same_is_done(ledger: Ledger) -> None:
+async def test_a_dropped_intent_that_the_provider_carried_out_is_done(ledger: Ledger) -> None:
     await ledger.record_intent(intent())
     await ledger.record_intent(intent("back", RESUME))
     done = replace(intent(), state=IntentState.DONE)

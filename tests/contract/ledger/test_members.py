@@ -31,7 +31,7 @@ async def mark(ledger: Ledger, *members: Binding, at: int = 10) -> None:
     await ledger.record_marks(members, "sweep", at)
 
 
-async def test_a_mark_stays_until_it_is_converged(ledger: Ledger) -> None:
+async def test_a_queued_member_stays_queued_until_reconciled(ledger: Ledger) -> None:
     await mark(ledger, ANNA)
     (found,) = await ledger.load_marked(10, 9)
     assert Binding(found.guild_id, found.member_id) == ANNA
@@ -41,7 +41,7 @@ async def test_a_mark_stays_until_it_is_converged(ledger: Ledger) -> None:
     assert (await ledger.load_health(25)).oldest_member_age is None
 
 
-async def test_a_reason_that_came_meanwhile_keeps_the_mark(ledger: Ledger) -> None:
+async def test_a_member_queued_again_meanwhile_stays_queued(ledger: Ledger) -> None:
     await mark(ledger, ANNA)
     taken = (await marks(ledger))[ANNA]
     await mark(ledger, ANNA, at=11)
@@ -52,7 +52,7 @@ async def test_a_reason_that_came_meanwhile_keeps_the_mark(ledger: Ledger) -> No
     assert await marks(ledger) == {}
 
 
-async def test_a_version_goes_on_after_it_was_converged(ledger: Ledger) -> None:
+async def test_queue_versions_of_a_member_go_on_after_a_reconciliation(ledger: Ledger) -> None:
     await mark(ledger, ANNA)
     first = (await marks(ledger))[ANNA]
     await converge(ledger, first)
@@ -61,7 +61,7 @@ async def test_a_version_goes_on_after_it_was_converged(ledger: Ledger) -> None:
     assert set(await marks(ledger)) == {ANNA}
 
 
-async def test_the_longest_waiting_comes_first_and_keeps_its_place(ledger: Ledger) -> None:
+async def test_the_longest_waiting_member_is_loaded_first(ledger: Ledger) -> None:
     await mark(ledger, BERT, at=11)
     await mark(ledger, ANNA, at=10)
     await mark(ledger, ANNA, at=12)
@@ -70,7 +70,7 @@ async def test_the_longest_waiting_comes_first_and_keeps_its_place(ledger: Ledge
     assert list(await marks(ledger, 10)) == [ANNA]
 
 
-async def test_a_failure_waits_and_counts_until_a_new_reason(ledger: Ledger) -> None:
+async def test_a_failed_reconciliation_waits_and_counts_until_queued_again(ledger: Ledger) -> None:
     await mark(ledger, ANNA)
     await ledger.record_reconcile_failed((await marks(ledger))[ANNA], "down", 60)
     assert await marks(ledger, 59) == {}
@@ -80,7 +80,7 @@ async def test_a_failure_waits_and_counts_until_a_new_reason(ledger: Ledger) -> 
     assert set(await marks(ledger, 20)) == {ANNA}
 
 
-async def test_a_failure_does_not_put_off_a_reason_that_came_meanwhile(ledger: Ledger) -> None:
+async def test_a_failed_reconciliation_does_not_postpone_a_reason_that_came_meanwhile(ledger: Ledger) -> None:
     await mark(ledger, ANNA)
     taken = (await marks(ledger))[ANNA]
     await mark(ledger, ANNA, at=11)
@@ -88,7 +88,7 @@ async def test_a_failure_does_not_put_off_a_reason_that_came_meanwhile(ledger: L
     assert (await marks(ledger, 11))[ANNA].attempts == 1
 
 
-async def test_converging_starts_the_count_of_tries_anew(ledger: Ledger) -> None:
+async def test_a_reconciliation_resets_the_count_of_attempts(ledger: Ledger) -> None:
     await mark(ledger, ANNA)
     await ledger.record_reconcile_failed((await marks(ledger))[ANNA], "down", 60)
     await settle(ledger)
@@ -96,7 +96,7 @@ async def test_converging_starts_the_count_of_tries_anew(ledger: Ledger) -> None
     assert (await marks(ledger))[ANNA].attempts == 0
 
 
-async def test_all_that_decides_comes_in_one_read(ledger: Ledger) -> None:
+async def test_one_read_loads_all_that_decides_a_members_roles(ledger: Ledger) -> None:
     assert await ledger.load_member_state(*_ids(ANNA)) == MemberState((), (), (), frozenset())
     gold = await ledger.record_plan(plan(), "1", 10)
     gone = await ledger.record_plan(plan("Old", removed_at=10), "1", 10)
@@ -115,7 +115,7 @@ async def test_all_that_decides_comes_in_one_read(ledger: Ledger) -> None:
     assert state.parked == ()
 
 
-async def test_a_subscription_comes_with_all_that_decides_its_members_roles(ledger: Ledger) -> None:
+async def test_a_subscription_is_loaded_with_all_that_decides_its_members_roles(ledger: Ledger) -> None:
     assert await ledger.load_with_member(KEY) == (None, None)
     await sync(ledger, subscription())
     assert await ledger.load_with_member(KEY) == (subscription(), None)
@@ -128,7 +128,7 @@ async def test_a_subscription_comes_with_all_that_decides_its_members_roles(ledg
     assert await ledger.load_with_member(KEY) == (subscription(binding=ANNA), state)
 
 
-async def test_it_is_told_what_the_roles_still_wait_for(ledger: Ledger) -> None:
+async def test_a_members_state_names_what_their_roles_wait_for(ledger: Ledger) -> None:
     await sync(ledger, subscription(binding=ANNA))
     await sync(ledger, subscription("sub_2", binding=Binding(OTHER_GUILD, ANNA.member_id)))
     assert not (await ledger.load_member_state(*_ids(ANNA))).stale
@@ -148,7 +148,7 @@ def _ids(member: Binding) -> tuple[int, int]:
     return (member.guild_id, member.member_id)
 
 
-async def test_a_role_is_ours_from_the_granting_until_it_is_gone(ledger: Ledger) -> None:
+async def test_a_role_is_recorded_as_granted_until_it_is_gone(ledger: Ledger) -> None:
     for role in (71, 72, 73, 71):
         await ledger.record_granting(*_ids(ANNA), role, 10)
     await mark(ledger, ANNA, BERT)
@@ -158,7 +158,7 @@ async def test_a_role_is_ours_from_the_granting_until_it_is_gone(ledger: Ledger)
     assert (await ledger.load_member_state(*_ids(ANNA))).granted == {71, 73}
 
 
-async def test_what_converging_tells_is_recorded_along(ledger: Ledger) -> None:
+async def test_a_reconciliation_is_recorded_with_its_notices(ledger: Ledger) -> None:
     change = Change(30, *_ids(ANNA), "roles", "timer", "why", "evt", "1", "2")
     await mark(ledger, ANNA)
     await converge(ledger, (await marks(ledger))[ANNA], changes=[change], notices=[notice()])
@@ -166,7 +166,7 @@ async def test_what_converging_tells_is_recorded_along(ledger: Ledger) -> None:
     assert await ledger.load_notices(30, 9) == [notice()]
 
 
-async def test_the_parked_are_listed_with_the_reason_until_marked_again(ledger: Ledger) -> None:
+async def test_parked_members_are_listed_with_their_reason_until_queued_again(ledger: Ledger) -> None:
     await mark(ledger, ANNA, BERT)
     found = await marks(ledger)
     await converge(ledger, found[ANNA], parked=(Text("error.role_gone"), "It is above."))
@@ -180,7 +180,7 @@ async def test_the_parked_are_listed_with_the_reason_until_marked_again(ledger: 
     assert set(await marks(ledger)) == {ANNA}
 
 
-async def test_members_whose_moment_has_come_are_marked_with_what_they_pay_for(ledger: Ledger) -> None:
+async def test_members_whose_time_has_come_are_queued_with_their_subscriptions(ledger: Ledger) -> None:
     await sync(ledger, subscription(binding=ANNA))
     await sync(ledger, subscription("over", status=Status.ENDED, binding=ANNA))
     await sync(ledger, subscription("other", binding=BERT))
@@ -196,7 +196,7 @@ async def test_members_whose_moment_has_come_are_marked_with_what_they_pay_for(l
     assert await ledger.load_next_due(100) == 101
 
 
-async def test_what_was_paid_until_the_moment_is_fetched_however_late_that_is(ledger: Ledger) -> None:
+async def test_a_subscription_whose_paid_time_ended_is_fetched_however_late(ledger: Ledger) -> None:
     for name, until in (("long over", 99), ("just over", 100)):
         ended = subscription(name, status=Status.ENDED, binding=ANNA, paid_through=until)
         await sync(ledger, ended)
@@ -205,7 +205,7 @@ async def test_what_was_paid_until_the_moment_is_fetched_however_late_that_is(le
     assert (await the_stale(ledger, FAR)).key.id == "just over"
 
 
-async def test_very_many_members_are_due_at_one_moment(ledger: Ledger) -> None:
+async def test_very_many_members_can_be_due_at_one_moment(ledger: Ledger) -> None:
     crowd = [Binding(GUILD, n) for n in range(2_500)]
     await mark(ledger, *crowd)
     for found in await ledger.load_marked(10, 9_999):
@@ -214,7 +214,7 @@ async def test_very_many_members_are_due_at_one_moment(ledger: Ledger) -> None:
     assert len(await ledger.load_marked(100, 9_999)) == len(crowd)
 
 
-async def test_the_next_moment_looks_at_everything_that_waits(ledger: Ledger) -> None:
+async def test_the_next_due_moment_covers_every_queue(ledger: Ledger) -> None:
     assert await ledger.load_next_due(0) is None
     await ledger.record_intent(intent(next_attempt_at=50))
     assert await ledger.load_next_due(10) == 50
@@ -228,7 +228,7 @@ async def test_the_next_moment_looks_at_everything_that_waits(ledger: Ledger) ->
     assert await ledger.load_next_due(50) is None
 
 
-async def test_the_sweep_looks_first_at_those_longest_unchecked(ledger: Ledger) -> None:
+async def test_a_sweep_checks_the_longest_unchecked_members_first(ledger: Ledger) -> None:
     carl = Binding(GUILD, 13)
     for n, member in enumerate((BERT, ANNA, carl)):
         await ledger.record_granting(*_ids(member), 71, 10)
@@ -241,7 +241,7 @@ async def test_the_sweep_looks_first_at_those_longest_unchecked(ledger: Ledger) 
     assert await ledger.load_members_to_check(FAR, 9) == [ANNA, carl]
 
 
-async def test_the_sweep_looks_at_whoever_has_roles_rights_or_is_parked(ledger: Ledger) -> None:
+async def test_a_sweep_checks_members_with_roles_or_rights_and_parked_ones(ledger: Ledger) -> None:
     payer, decided, was, holder, parked, nobody, lifted = (Binding(GUILD, n) for n in range(1, 8))
     await sync(ledger, subscription("a", binding=payer))
     await sync(ledger, subscription("b", binding=was, status=Status.ENDED))
@@ -255,7 +255,7 @@ async def test_the_sweep_looks_at_whoever_has_roles_rights_or_is_parked(ledger: 
     assert set(await ledger.load_members_to_check(FAR, 9)) == {payer, decided, holder, parked}
 
 
-async def test_who_was_looked_at_goes_to_the_end_of_the_line(ledger: Ledger) -> None:
+async def test_a_checked_member_goes_to_the_end_of_the_sweep(ledger: Ledger) -> None:
     for n, member in enumerate((BERT, ANNA)):
         await ledger.record_granting(*_ids(member), 71, 10)
         await mark(ledger, member)

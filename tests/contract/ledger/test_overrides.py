@@ -11,7 +11,7 @@ from tests.contract.ledger.nouns import ADMIN, ANNA, BERT, GUILD, intent, marks,
 HERE = (GUILD, ANNA.member_id)
 
 
-async def test_a_decision_is_recorded_with_all_that_follows(ledger: Ledger) -> None:
+async def test_a_decision_is_recorded_with_its_intents_and_notices(ledger: Ledger) -> None:
     grant = override(plan_id=3, kind=OverrideKind.GRANT, until=90)
     await ledger.record_overrides([override(), grant], [intent()], [notice()], 10)
     block, granted = await ledger.load_overrides(*HERE, 10)
@@ -27,14 +27,14 @@ async def test_a_decision_is_recorded_with_all_that_follows(ledger: Ledger) -> N
     assert len(history) == 2
 
 
-async def test_a_decision_that_is_over_is_left_out_and_one_to_come_is_not(ledger: Ledger) -> None:
+async def test_an_expired_decision_is_left_out_and_a_future_one_is_not(ledger: Ledger) -> None:
     rows = [override("over", until=50), override("to_come", starts_at=70), override("for_good")]
     await ledger.record_overrides(rows, [], [], 10)
     assert [o.decision_id for o in await ledger.load_overrides(*HERE, 49)] == ["over", "to_come", "for_good"]
     assert [o.decision_id for o in await ledger.load_overrides(*HERE, 50)] == ["to_come", "for_good"]
 
 
-async def test_a_decision_is_lifted_as_a_whole_and_once(ledger: Ledger) -> None:
+async def test_a_decision_is_lifted_as_a_whole_and_only_once(ledger: Ledger) -> None:
     both = [override("d1", plan_id=1), override("d1", plan_id=2)]
     await ledger.record_overrides([*both, override("d2")], [], [], 10)
     await settle(ledger)
@@ -51,7 +51,7 @@ async def test_a_decision_is_lifted_as_a_whole_and_once(ledger: Ledger) -> None:
     assert await marks(ledger) == {}
 
 
-async def test_a_decision_replaces_others_and_what_lifts_one_too(ledger: Ledger) -> None:
+async def test_a_decision_can_replace_others_when_made_or_lifted(ledger: Ledger) -> None:
     await ledger.record_overrides([override("old")], [], [], 10)
     await ledger.record_overrides([override("new")], [], [], 20, replaces=["old"])
     assert [o.decision_id for o in await ledger.load_overrides(*HERE, 20)] == ["new"]
@@ -66,7 +66,7 @@ async def test_a_decision_replaces_others_and_what_lifts_one_too(ledger: Ledger)
     assert len(await ledger.load_overrides(*HERE, 31)) == 1
 
 
-async def test_the_servers_of_a_persons_grants_are_found(ledger: Ledger) -> None:
+async def test_the_servers_in_which_a_person_has_grants_are_found(ledger: Ledger) -> None:
     elsewhere = replace(override("far", kind=OverrideKind.GRANT), guild_id=GUILD + 1)
     await ledger.record_overrides([elsewhere, override("here"), override("d3")], [], [], 10)
     assert await ledger.load_granting(ANNA.member_id) == [GUILD + 1]
@@ -74,7 +74,7 @@ async def test_the_servers_of_a_persons_grants_are_found(ledger: Ledger) -> None
     assert await ledger.load_granting(ANNA.member_id) == []
 
 
-async def test_a_decision_is_lifted_with_the_wishes_that_follow_or_not_at_all(ledger: Ledger) -> None:
+async def test_a_decision_is_lifted_with_its_intents_or_not_at_all(ledger: Ledger) -> None:
     await ledger.record_overrides([override("d1")], [intent("stop")], [], 10)
     back = intent("back", IntentKind.RESUME)
     await ledger.record_lifted("d1", ADMIN, "sorry", 40, [back])
@@ -84,7 +84,7 @@ async def test_a_decision_is_lifted_with_the_wishes_that_follow_or_not_at_all(le
     assert await ledger.load_intents(41, 9) == []
 
 
-async def test_a_decision_about_one_member_is_none_about_another(ledger: Ledger) -> None:
+async def test_a_decision_about_one_member_does_not_apply_to_another(ledger: Ledger) -> None:
     await ledger.record_overrides([override()], [], [], 10)
     assert await ledger.load_overrides(GUILD, BERT.member_id, 10) == []
     assert await ledger.load_overrides(GUILD + 1, ANNA.member_id, 10) == []

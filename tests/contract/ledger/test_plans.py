@@ -25,7 +25,7 @@ from tests.contract.ledger.nouns import (
 )
 
 
-async def test_a_plan_comes_back_as_it_went_in(ledger: Ledger) -> None:
+async def test_a_plan_is_loaded_as_recorded(ledger: Ledger) -> None:
     most = plan(
         prices=(price(active=False), price("P-1", provider="paypal", trial_days=7)),
         former_prices=(price("old", interval_count=3),),
@@ -40,7 +40,7 @@ async def test_a_plan_comes_back_as_it_went_in(ledger: Ledger) -> None:
     assert await ledger.load_plan(added.id + 1) is None
 
 
-async def test_plans_come_in_the_order_they_were_added(ledger: Ledger) -> None:
+async def test_plans_are_loaded_in_the_order_they_were_added(ledger: Ledger) -> None:
     gold = await ledger.record_plan(plan(), "1", 10)
     silver = await ledger.record_plan(plan("Silver"), "1", 10)
     elsewhere = await ledger.record_plan(plan(guild_id=OTHER_GUILD), "1", 10)
@@ -49,7 +49,7 @@ async def test_plans_come_in_the_order_they_were_added(ledger: Ledger) -> None:
     assert await ledger.load_plans(None) == [gold, silver, elsewhere]
 
 
-async def test_a_removed_plan_is_there_for_who_asks_for_it(ledger: Ledger) -> None:
+async def test_a_removed_plan_is_loaded_only_on_request(ledger: Ledger) -> None:
     gone = await ledger.record_plan(plan(), "1", 10)
     gone = await ledger.record_plan(replace(gone, removed_at=11), "1", 11)
     assert await ledger.load_plans(GUILD) == []
@@ -59,7 +59,7 @@ async def test_a_removed_plan_is_there_for_who_asks_for_it(ledger: Ledger) -> No
 
 
 @pytest.mark.parametrize(("first", "second"), [("Gold", "gOLD"), ("Straße", "STRASSE"), ("ÄRA", "ära")])
-async def test_a_name_is_used_once_in_a_server(ledger: Ledger, first: str, second: str) -> None:
+async def test_a_plan_name_is_unique_in_a_server(ledger: Ledger, first: str, second: str) -> None:
     added = await ledger.record_plan(plan(first), "1", 10)
     other = await ledger.record_plan(plan("Other"), "1", 10)
     for again in (plan(second), replace(other, name=second)):
@@ -70,7 +70,7 @@ async def test_a_name_is_used_once_in_a_server(ledger: Ledger, first: str, secon
     await ledger.record_plan(plan(first, guild_id=OTHER_GUILD), "1", 12)
 
 
-async def test_the_name_of_a_removed_plan_is_free(ledger: Ledger) -> None:
+async def test_the_name_of_a_removed_plan_can_be_used_again(ledger: Ledger) -> None:
     gone = await ledger.record_plan(plan(), "1", 10)
     await ledger.record_plan(replace(gone, removed_at=11), "1", 11)
     await ledger.record_plan(plan(), "1", 12)
@@ -78,7 +78,7 @@ async def test_the_name_of_a_removed_plan_is_free(ledger: Ledger) -> None:
         await ledger.record_plan(gone, "1", 13)
 
 
-async def test_a_price_taken_off_sale_is_a_former_price(ledger: Ledger) -> None:
+async def test_a_price_taken_off_sale_becomes_a_former_price(ledger: Ledger) -> None:
     added = await ledger.record_plan(plan(former_prices=(price("older"),)), "1", 10)
     dearer = replace(added, prices=(price("price_2"),))
     after = await ledger.record_plan(dearer, "1", 11)
@@ -90,7 +90,7 @@ async def test_a_price_taken_off_sale_is_a_former_price(ledger: Ledger) -> None:
     assert {p.id for p in back.former_prices} == {"older", "price_2"}
 
 
-async def test_a_plan_is_changed_by_its_own_server_only(ledger: Ledger) -> None:
+async def test_a_plan_cannot_be_changed_by_another_server(ledger: Ledger) -> None:
     added = await ledger.record_plan(plan(), "1", 10)
     for wrong in (replace(added, guild_id=OTHER_GUILD), replace(added, id=added.id + 1)):
         with pytest.raises(NotFound):
@@ -98,7 +98,7 @@ async def test_a_plan_is_changed_by_its_own_server_only(ledger: Ledger) -> None:
     assert await ledger.load_plan(added.id) == added
 
 
-async def test_what_a_price_costs_now_shows_in_every_plan_that_names_it(ledger: Ledger) -> None:
+async def test_a_changed_price_shows_in_every_plan_that_names_it(ledger: Ledger) -> None:
     gold = await ledger.record_plan(plan(), "1", 10)
     silver = await ledger.record_plan(plan("Silver", prices=(), former_prices=(price(),)), "1", 10)
     dearer = price(amount=900, active=False, trial_days=3)
@@ -119,7 +119,7 @@ async def paying_members(ledger: Ledger) -> None:
     await settle(ledger)
 
 
-async def test_a_new_plan_marks_who_pays_for_it_already(ledger: Ledger) -> None:
+async def test_a_new_plan_queues_members_who_already_pay_for_it(ledger: Ledger) -> None:
     await paying_members(ledger)
     await ledger.record_plan(plan(prices=(price("another of its product"),)), "1", 10)
     assert set(await marks(ledger)) == {ANNA}
@@ -135,7 +135,7 @@ CHANGES: list[tuple[dict[str, Any], set[Binding]]] = [
 
 
 @pytest.mark.parametrize(("change", "concerned"), CHANGES, ids=lambda case: "-".join(map(str, case)))
-async def test_a_change_marks_those_it_may_concern(
+async def test_a_changed_plan_queues_the_members_it_may_concern(
     ledger: Ledger, change: dict[str, Any], concerned: set[Binding]
 ) -> None:
     added = await ledger.record_plan(plan(), "1", 10)
@@ -144,7 +144,7 @@ async def test_a_change_marks_those_it_may_concern(
     assert set(await marks(ledger)) == concerned
 
 
-async def test_a_change_marks_those_with_an_admin_s_word_on_the_plan(ledger: Ledger) -> None:
+async def test_a_changed_plan_queues_members_with_an_override_on_it(ledger: Ledger) -> None:
     added = await ledger.record_plan(plan(), "1", 10)
     grants = [
         override(f"d{member}", member_id=member, plan_id=plan_id, kind=OverrideKind.GRANT)
@@ -156,7 +156,7 @@ async def test_a_change_marks_those_with_an_admin_s_word_on_the_plan(ledger: Led
     assert {m.member_id for m in await marks(ledger)} == {1, 2}
 
 
-async def test_a_revocation_holds_when_the_plan_is_sold_again(ledger: Ledger) -> None:
+async def test_a_revocation_still_holds_when_the_plan_is_sold_again(ledger: Ledger) -> None:
     first = await ledger.record_plan(plan(), "1", 10)
     other = await ledger.record_plan(plan("Silver", prices=(price("price_2", "prod_2"),)), "1", 10)
     rows = [override("d1", plan_id=first.id), override("d2", plan_id=other.id)]
@@ -175,7 +175,7 @@ async def test_a_revocation_holds_when_the_plan_is_sold_again(ledger: Ledger) ->
     assert last.id not in left
 
 
-async def test_a_server_s_settings_have_defaults_and_are_replaced(ledger: Ledger) -> None:
+async def test_a_servers_settings_have_defaults_and_can_be_replaced(ledger: Ledger) -> None:
     assert await ledger.load_guild_settings(GUILD) == GuildSettings(GUILD)
     for chosen in (
         GuildSettings(
@@ -188,7 +188,7 @@ async def test_a_server_s_settings_have_defaults_and_are_replaced(ledger: Ledger
     assert await ledger.load_guild_settings(OTHER_GUILD) == GuildSettings(OTHER_GUILD)
 
 
-async def test_all_that_a_price_asks_is_kept(ledger: Ledger) -> None:
+async def test_every_field_of_a_price_is_recorded(ledger: Ledger) -> None:
     asked = price(setup_fee=2400, steps=(Step(250, 2, "week", 3), Step(1200)), active=False)
     made = await ledger.record_plan(plan(prices=(price(),)), "1", 10)
     await ledger.record_price(asked)
@@ -197,7 +197,7 @@ async def test_all_that_a_price_asks_is_kept(ledger: Ledger) -> None:
     assert found.prices == (asked,)
 
 
-async def test_it_is_kept_within_a_subscription_too(ledger: Ledger) -> None:
+async def test_every_field_of_a_price_is_recorded_within_a_subscription(ledger: Ledger) -> None:
     asked = price(setup_fee=2400, steps=(Step(250, 2, "week", 3), Step(1200)))
     sub = subscription(items=(Item(asked),))
     await sync(ledger, sub)

@@ -25,7 +25,7 @@ async def due(ledger: Ledger, at: int) -> list[int]:
     return [len(await load(at, 9)) for load in loads]
 
 
-async def test_everything_that_failed_is_due_at_once(ledger: Ledger) -> None:
+async def test_a_retry_makes_everything_that_failed_due_at_once(ledger: Ledger) -> None:
     await failed(ledger)
     assert await due(ledger, WAITS_UNTIL - 1) == [0, 0, 0, 0]
     await ledger.record_retry(20, 20)
@@ -34,7 +34,7 @@ async def test_everything_that_failed_is_due_at_once(ledger: Ledger) -> None:
     assert (await the_stale(ledger)).attempts == 1, "the next wait is no shorter than it would have been"
 
 
-async def test_a_wish_that_somebody_may_be_waiting_for_is_left_to_them(ledger: Ledger) -> None:
+async def test_a_retry_leaves_an_intent_to_the_command_that_executes_it(ledger: Ledger) -> None:
     await ledger.record_intent(intent(created_at=10, next_attempt_at=70))
     await ledger.record_retry(20, 10)
     assert await ledger.load_intents(20, 9) == []
@@ -42,7 +42,7 @@ async def test_a_wish_that_somebody_may_be_waiting_for_is_left_to_them(ledger: L
     assert len(await ledger.load_intents(20, 9)) == 1
 
 
-async def test_what_is_due_already_keeps_its_place(ledger: Ledger) -> None:
+async def test_a_retry_keeps_the_place_of_a_member_that_is_due_already(ledger: Ledger) -> None:
     early = Binding(GUILD, 5)
     await ledger.record_marks([early], "sweep", 10)
     await ledger.record_reconcile_failed((await marks(ledger))[early], "down", 15)

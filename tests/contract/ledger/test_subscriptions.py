@@ -32,7 +32,7 @@ async def bind(ledger: Ledger, binding: Binding, key: SubscriptionKey = KEY, at:
     await ledger.record_binding(key, binding, str(ADMIN), "cmd_1", at)
 
 
-async def test_a_binding_marks_the_member_and_is_told_in_history(ledger: Ledger) -> None:
+async def test_a_binding_queues_the_member_and_is_recorded_in_history(ledger: Ledger) -> None:
     await sync(ledger, subscription())
     await bind(ledger, ANNA)
     found = await ledger.load_subscription(KEY)
@@ -42,7 +42,7 @@ async def test_a_binding_marks_the_member_and_is_told_in_history(ledger: Ledger)
     assert (change.at, change.who, change.evidence) == (40, str(ADMIN), "cmd_1")
 
 
-async def test_binding_again_to_the_same_member_changes_nothing(ledger: Ledger) -> None:
+async def test_binding_a_subscription_again_to_its_member_changes_nothing(ledger: Ledger) -> None:
     await sync(ledger, subscription())
     await bind(ledger, ANNA)
     await settle(ledger)
@@ -52,7 +52,7 @@ async def test_binding_again_to_the_same_member_changes_nothing(ledger: Ledger) 
 
 
 @pytest.mark.parametrize("other", [BERT, ELSEWHERE])
-async def test_what_is_bound_is_not_bound_to_another(ledger: Ledger, other: Binding) -> None:
+async def test_a_bound_subscription_cannot_be_bound_to_another_member(ledger: Ledger, other: Binding) -> None:
     await sync(ledger, subscription(binding=ANNA))
     with pytest.raises(Conflict):
         await bind(ledger, other)
@@ -61,7 +61,7 @@ async def test_what_is_bound_is_not_bound_to_another(ledger: Ledger, other: Bind
     assert found.binding == ANNA
 
 
-async def test_a_customer_is_not_shared_by_two_members(ledger: Ledger) -> None:
+async def test_two_members_cannot_share_a_customer(ledger: Ledger) -> None:
     await sync(ledger, subscription("a", customer_id="cus", binding=ANNA))
     second = subscription("b", customer_id="cus")
     await sync(ledger, second)
@@ -70,12 +70,12 @@ async def test_a_customer_is_not_shared_by_two_members(ledger: Ledger) -> None:
     await bind(ledger, ELSEWHERE, second.key)
 
 
-async def test_what_is_not_known_cannot_be_bound(ledger: Ledger) -> None:
+async def test_an_unknown_subscription_cannot_be_bound(ledger: Ledger) -> None:
     with pytest.raises(NotFound):
         await bind(ledger, ANNA)
 
 
-async def test_a_person_s_subscriptions_come_from_every_server_newest_first(ledger: Ledger) -> None:
+async def test_a_persons_subscriptions_come_from_every_server_newest_first(ledger: Ledger) -> None:
     old, new = (
         subscription("a", created_at=1, binding=ANNA),
         subscription("b", created_at=2, binding=ELSEWHERE),
@@ -85,7 +85,7 @@ async def test_a_person_s_subscriptions_come_from_every_server_newest_first(ledg
     assert await ledger.load_subscriptions_of(ANNA.member_id) == [new, old]
 
 
-async def test_subscriptions_of_a_customer(ledger: Ledger) -> None:
+async def test_the_subscriptions_of_a_customer_are_found(ledger: Ledger) -> None:
     mine = [subscription(i, customer_id="cus") for i in ("a", "b")]
     elsewhere = subscription("c", key=SubscriptionKey("stripe", "other", "c"), customer_id="cus")
     for one in (*mine, elsewhere, subscription("d")):
@@ -93,7 +93,7 @@ async def test_subscriptions_of_a_customer(ledger: Ledger) -> None:
     assert await ledger.load_customer_subscriptions("stripe", "acct", "cus") == [s.key for s in mine]
 
 
-async def test_the_unbound_are_those_of_nobody_that_did_not_end(ledger: Ledger) -> None:
+async def test_unbound_subscriptions_are_those_without_an_owner_that_still_run(ledger: Ledger) -> None:
     nobodys = subscription("a")
     others = [
         subscription("b", binding=ANNA),
@@ -110,7 +110,7 @@ async def test_the_unbound_are_those_of_nobody_that_did_not_end(ledger: Ledger) 
 PAGE = checkout(session_id="cs_1", expires_at=90)
 
 
-async def test_a_checkout_is_kept_by_its_id_and_replaced(ledger: Ledger) -> None:
+async def test_a_checkout_is_recorded_by_its_id_and_can_be_replaced(ledger: Ledger) -> None:
     assert await ledger.load_checkout("co_1") is None
     await ledger.record_checkout(checkout())
     assert await ledger.load_checkout("co_1") == checkout()
@@ -118,7 +118,7 @@ async def test_a_checkout_is_kept_by_its_id_and_replaced(ledger: Ledger) -> None
     assert await ledger.load_checkout("co_1") == PAGE
 
 
-async def test_what_runs_in_a_server_is_named_with_its_payers(ledger: Ledger) -> None:
+async def test_the_running_subscriptions_of_a_server_are_listed_with_their_payers(ledger: Ledger) -> None:
     for id_, whose, status in (
         ("a", ANNA, Status.ACTIVE),
         ("b", BERT, Status.PAST_DUE),
@@ -131,7 +131,7 @@ async def test_what_runs_in_a_server_is_named_with_its_payers(ledger: Ledger) ->
     assert running == [("a", ANNA.member_id), ("b", BERT.member_id)]
 
 
-async def test_living_ones_and_waiting_pages_are_to_be_looked_up(ledger: Ledger) -> None:
+async def test_running_subscriptions_and_open_checkouts_are_to_be_looked_up(ledger: Ledger) -> None:
     await sync(ledger, subscription())
     await sync(ledger, subscription("sub_2", status=Status.ENDED, ended_at=15))
     await ledger.record_checkout(checkout("young", session_id="page_1", created_at=50))
@@ -144,7 +144,7 @@ async def test_living_ones_and_waiting_pages_are_to_be_looked_up(ledger: Ledger)
     assert await ledger.load_to_look_up("stripe", "other", 10) == []
 
 
-async def test_the_open_pages_of_one_member_in_one_server(ledger: Ledger) -> None:
+async def test_the_open_checkouts_of_a_member_in_a_server_are_found(ledger: Ledger) -> None:
     open_page = checkout("open", session_id="page_1", created_at=50)
     for one in (
         open_page,
@@ -160,7 +160,7 @@ async def test_the_open_pages_of_one_member_in_one_server(ledger: Ledger) -> Non
     assert await ledger.load_open_checkouts(*asked) == [open_page]
 
 
-async def test_who_pays_a_price_is_found(ledger: Ledger) -> None:
+async def test_the_subscriptions_that_pay_a_price_are_found(ledger: Ledger) -> None:
     await ledger.record_plan(plan(), str(ADMIN), 10)
     await sync(ledger, subscription(binding=ANNA))
     await sync(ledger, subscription("sub_2"))
@@ -172,7 +172,7 @@ async def test_who_pays_a_price_is_found(ledger: Ledger) -> None:
     assert await ledger.load_paying(OTHER_GUILD, price().key, 9) == []
 
 
-async def test_that_a_member_was_given_the_providers_page_is_kept_once(ledger: Ledger) -> None:
+async def test_a_shown_checkout_page_is_recorded_once(ledger: Ledger) -> None:
     await sync(ledger, subscription(binding=ANNA))
     before = len(await ledger.load_history(GUILD, ANNA.member_id, 9))
     await ledger.record_managed(KEY, BERT.member_id, 50)

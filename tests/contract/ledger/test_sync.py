@@ -53,13 +53,13 @@ FULL = subscription(
 
 
 @pytest.mark.parametrize("snapshot", [subscription(), FULL], ids=["least", "most"])
-async def test_a_snapshot_comes_back_as_it_went_in(ledger: Ledger, snapshot: Any) -> None:
+async def test_a_snapshot_is_loaded_as_recorded(ledger: Ledger, snapshot: Any) -> None:
     assert await ledger.load_subscription(KEY) is None
     assert await sync(ledger, snapshot)
     assert await ledger.load_subscription(KEY) == snapshot
 
 
-async def test_the_same_snapshot_again_changes_nothing(ledger: Ledger) -> None:
+async def test_a_repeated_snapshot_changes_nothing(ledger: Ledger) -> None:
     await sync(ledger, FULL)
     await settle(ledger)
     assert not await sync(ledger, FULL, at=50)
@@ -67,7 +67,7 @@ async def test_the_same_snapshot_again_changes_nothing(ledger: Ledger) -> None:
     assert len(await ledger.load_history(GUILD, ANNA.member_id, 9)) == 1
 
 
-async def test_a_newly_bound_subscription_marks_its_member_and_ties_the_customer(ledger: Ledger) -> None:
+async def test_a_newly_bound_subscription_queues_its_member_and_binds_the_customer(ledger: Ledger) -> None:
     await sync(ledger, subscription())
     assert await marks(ledger) == {}
     await sync(ledger, subscription(binding=ANNA))
@@ -87,7 +87,7 @@ DECIDING: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("field", DECIDING)
-async def test_what_decides_access_marks_the_member_and_makes_history(ledger: Ledger, field: str) -> None:
+async def test_a_change_of_access_queues_the_member_and_is_in_history(ledger: Ledger, field: str) -> None:
     await ledger.record_plan(plan(), "admin", 10)
     await sync(ledger, subscription(binding=ANNA))
     await settle(ledger)
@@ -99,7 +99,7 @@ async def test_what_decides_access_marks_the_member_and_makes_history(ledger: Le
     assert "sub_1" in newest.subject
 
 
-async def test_a_mere_renewal_changes_the_row_but_marks_nobody(ledger: Ledger) -> None:
+async def test_a_plain_renewal_queues_nobody(ledger: Ledger) -> None:
     await sync(ledger, subscription(binding=ANNA, period_end=100))
     await settle(ledger)
     assert await sync(ledger, subscription(period_end=200), at=40)
@@ -110,7 +110,7 @@ async def test_a_mere_renewal_changes_the_row_but_marks_nobody(ledger: Ledger) -
     assert len(await ledger.load_history(GUILD, ANNA.member_id, 9)) == 1
 
 
-async def test_a_binding_stands_whatever_a_snapshot_says(ledger: Ledger) -> None:
+async def test_a_snapshot_cannot_change_a_recorded_binding(ledger: Ledger) -> None:
     await sync(ledger, subscription(binding=ANNA))
     for other in (None, BERT, Binding(OTHER_GUILD, ANNA.member_id)):
         await sync(ledger, subscription(binding=other, ends_at=70))
@@ -119,7 +119,7 @@ async def test_a_binding_stands_whatever_a_snapshot_says(ledger: Ledger) -> None
         assert found.binding == ANNA
 
 
-async def test_a_dispute_stands_until_a_word_on_it(ledger: Ledger) -> None:
+async def test_a_recorded_dispute_stands_until_a_snapshot_settles_it(ledger: Ledger) -> None:
     await sync(ledger, subscription(dispute=DisputeState.OPEN))
     await sync(ledger, subscription(period_end=70))
     found = await ledger.load_subscription(KEY)
@@ -131,7 +131,7 @@ async def test_a_dispute_stands_until_a_word_on_it(ledger: Ledger) -> None:
     assert found.dispute is DisputeState.WON
 
 
-async def test_an_ended_subscription_is_not_revived_by_older_truth(ledger: Ledger) -> None:
+async def test_an_older_snapshot_does_not_revive_an_ended_subscription(ledger: Ledger) -> None:
     ended = subscription(status=Status.ENDED, ended_at=15, binding=ANNA)
     await sync(ledger, ended)
     await settle(ledger)
@@ -147,7 +147,7 @@ async def test_an_ended_subscription_is_not_revived_by_older_truth(ledger: Ledge
     assert await ledger.load_intent("wish_1") is None
 
 
-async def test_what_is_known_of_an_ended_one_may_still_grow(ledger: Ledger) -> None:
+async def test_an_ended_subscription_can_still_gain_details(ledger: Ledger) -> None:
     await sync(ledger, subscription(status=Status.ENDED, ended_at=15))
     more = subscription(status=Status.ENDED, ended_at=15, paid_through=99)
     assert await sync(ledger, more)
@@ -158,7 +158,7 @@ async def test_what_is_known_of_an_ended_one_may_still_grow(ledger: Ledger) -> N
 @pytest.mark.parametrize(
     ("knew", "says", "keeps"), [(60, None, 60), (60, 50, 60), (60, 70, 60), (15, 70, 70), (15, 10, 15)]
 )
-async def test_what_was_paid_is_what_was_told_and_never_less_once_it_stops(
+async def test_the_paid_time_never_shrinks_once_a_subscription_stops(
     ledger: Ledger, status: Status, knew: int, says: int | None, keeps: int
 ) -> None:
     """It was told while it lasts; what is over by now was an old account of it."""
@@ -170,7 +170,7 @@ async def test_what_was_paid_is_what_was_told_and_never_less_once_it_stops(
 
 
 @pytest.mark.parametrize("status", [Status.PAUSED, Status.ENDED])
-async def test_what_was_paid_is_less_where_the_last_payment_turns_out_to_be_an_older_one(
+async def test_the_paid_time_shrinks_if_the_last_payment_proves_to_be_older(
     ledger: Ledger, status: Status
 ) -> None:
     await sync(ledger, subscription(period_start=9, paid_through=60))
@@ -179,13 +179,13 @@ async def test_what_was_paid_is_less_where_the_last_payment_turns_out_to_be_an_o
     assert await ledger.load_subscription(KEY) == older
 
 
-async def test_what_was_paid_is_what_the_provider_says_while_it_runs(ledger: Ledger) -> None:
+async def test_the_paid_time_of_a_running_subscription_is_what_the_provider_says(ledger: Ledger) -> None:
     await sync(ledger, subscription(paid_through=60))
     await sync(ledger, subscription(paid_through=50))
     assert await ledger.load_subscription(KEY) == subscription(paid_through=50)
 
 
-async def test_what_was_ended_without_its_paid_time_gets_none_back(ledger: Ledger) -> None:
+async def test_a_subscription_that_ended_without_its_paid_time_gets_none_back(ledger: Ledger) -> None:
     await sync(ledger, subscription(paid_through=60))
     ended = subscription(status=Status.ENDED, paid_through=60)
     await sync(ledger, ended, at=20, at_once=True)
@@ -193,7 +193,7 @@ async def test_what_was_ended_without_its_paid_time_gets_none_back(ledger: Ledge
     assert await ledger.load_subscription(KEY) == replace(ended, paid_through=20)
 
 
-async def test_what_follows_is_recorded_along(ledger: Ledger) -> None:
+async def test_a_snapshot_is_recorded_with_its_intents_and_notices(ledger: Ledger) -> None:
     change = Change(20, GUILD, ANNA.member_id, "roles", "timer", "why", "evt", "a", "b")
     follows: dict[str, Any] = {"changes": (change,), "notices": (notice(), notice()), "intents": (intent(),)}
     await sync(ledger, subscription(), **follows)
@@ -210,7 +210,7 @@ SEEN = st.tuples(
 
 @settings(max_examples=40, deadline=None)
 @given(seen=st.lists(SEEN, min_size=1, max_size=8))
-def test_ended_is_final_and_what_is_owed_is_so_since_first_seen(seen: list[Any]) -> None:
+def test_an_end_is_final_and_a_debt_dates_from_when_it_was_first_seen(seen: list[Any]) -> None:
     for open_ledger in LEDGERS.values():
         asyncio.run(_look(open_ledger, seen))
 
@@ -240,7 +240,7 @@ async def put_off(ledger: Ledger, until: int) -> None:
     await ledger.record_reconcile_failed((await marks(ledger))[ANNA], "the provider is asked first", until)
 
 
-async def test_who_waits_for_the_providers_word_waits_no_longer_than_that(ledger: Ledger) -> None:
+async def test_a_member_who_waits_for_the_provider_is_queued_by_the_next_snapshot(ledger: Ledger) -> None:
     await put_off(ledger, until=90)
     assert await marks(ledger, 30) == {}
     assert not await sync(
@@ -249,7 +249,7 @@ async def test_who_waits_for_the_providers_word_waits_no_longer_than_that(ledger
     assert set(await marks(ledger, 30)) == {ANNA}
 
 
-async def test_a_word_that_comes_during_the_next_try_brings_another(ledger: Ledger) -> None:
+async def test_a_snapshot_during_an_attempt_causes_another_attempt(ledger: Ledger) -> None:
     await put_off(ledger, until=21)
     taken = (await marks(ledger, 21))[ANNA]
     await sync(ledger, subscription(binding=ANNA), at=22, version=(await the_stale(ledger)).version)
@@ -257,7 +257,7 @@ async def test_a_word_that_comes_during_the_next_try_brings_another(ledger: Ledg
     assert set(await marks(ledger, 22)) == {ANNA}
 
 
-async def test_a_payment_from_before_a_change_of_plan_still_buys_its_time(ledger: Ledger) -> None:
+async def test_a_payment_before_a_change_of_plan_still_pays_for_its_time(ledger: Ledger) -> None:
     """PayPal counts cycles anew for whoever changes the plan, so that it seems to have bought nothing."""
     await sync(ledger, subscription(period_start=10, paid_through=90))
     await sync(ledger, subscription(period_start=10, paid_through=10, counts_anew=True))
@@ -269,7 +269,7 @@ async def test_a_payment_from_before_a_change_of_plan_still_buys_its_time(ledger
 
 
 @pytest.mark.parametrize(("start", "anew", "keeps"), [(10, True, 90), (10, False, 40), (11, True, 40)])
-async def test_a_change_of_plan_takes_no_more_from_a_payment_than_another_payment_does(
+async def test_a_change_of_plan_shortens_paid_time_no_more_than_a_new_payment(
     ledger: Ledger, start: int, anew: bool, keeps: int
 ) -> None:
     """From a year to a month: the year that was paid stays, until another payment, or one that is counted."""

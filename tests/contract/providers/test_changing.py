@@ -12,7 +12,7 @@ from i18n.plain import plain_words
 from tests.contract.providers.harness import DAY, Surroundings, buy, find, order, unknown
 
 
-async def test_cancelling_keeps_the_period_and_can_be_taken_back(keeping: Surroundings) -> None:
+async def test_a_cancelled_subscription_keeps_its_period_and_can_be_resumed(keeping: Surroundings) -> None:
     bought = await buy(keeping)
     cancelled = await keeping.provider.cancel_at_period_end(bought, "intent-1")
     assert cancelled.status is Status.ACTIVE
@@ -25,7 +25,7 @@ async def test_cancelling_keeps_the_period_and_can_be_taken_back(keeping: Surrou
     assert await keeping.provider.fetch_subscription(bought.key.id) == bought
 
 
-async def test_where_cancelling_ends_it_at_once_the_answer_says_what_is_paid(ending: Surroundings) -> None:
+async def test_a_provider_that_cancels_at_once_returns_the_paid_time(ending: Surroundings) -> None:
     bought = await buy(ending)
     assert bought.paid_through is not None
     assert bought.paid_through > ending.clock.now() + 27 * DAY
@@ -37,7 +37,7 @@ async def test_where_cancelling_ends_it_at_once_the_answer_says_what_is_paid(end
     assert await ending.provider.fetch_subscription(bought.key.id) == ended
 
 
-async def test_a_later_start_is_paid_later(there: Surroundings) -> None:
+async def test_a_subscription_that_starts_later_is_paid_then(there: Surroundings) -> None:
     price = await there.provider.fetch_price(there.sell())
     start = int(there.clock.now()) + 10 * DAY
     page = await there.provider.start_checkout(replace(order(price), starts_at=start))
@@ -55,7 +55,7 @@ async def test_a_later_start_is_paid_later(there: Surroundings) -> None:
     assert abs(payment.paid_at - start) < DAY
 
 
-async def test_a_page_is_closed_paid_on_or_not(there: Surroundings) -> None:
+async def test_a_checkout_can_be_closed_before_and_after_payment(there: Surroundings) -> None:
     price = await there.provider.fetch_price(there.sell())
     page = await there.provider.start_checkout(order(price))
     there.pay(page.url)
@@ -67,7 +67,7 @@ async def test_a_page_is_closed_paid_on_or_not(there: Surroundings) -> None:
         await there.provider.close_page(other.id)
 
 
-async def test_what_is_cancelled_ends_with_its_period(there: Surroundings) -> None:
+async def test_a_cancelled_subscription_ends_with_its_period(there: Surroundings) -> None:
     bought = await buy(there)
     await there.provider.cancel_at_period_end(bought, "intent-1")
     there.clock.advance(32 * DAY)
@@ -77,7 +77,7 @@ async def test_what_is_cancelled_ends_with_its_period(there: Surroundings) -> No
     assert await there.provider.cancel_at_period_end(bought, "intent-2") == found
 
 
-async def test_ending_now_is_final(there: Surroundings) -> None:
+async def test_an_immediate_cancellation_is_final(there: Surroundings) -> None:
     bought = await buy(there)
     ended = await there.provider.cancel_now(bought, "intent-1")
     assert ended.status is Status.ENDED
@@ -89,13 +89,13 @@ async def test_ending_now_is_final(there: Surroundings) -> None:
     assert "ended" in plain_words(refused.value.user_message)
 
 
-async def test_a_trial_can_be_cancelled_too(keeping: Surroundings) -> None:
+async def test_a_trial_can_be_cancelled(keeping: Surroundings) -> None:
     bought = await buy(keeping, trial_days=7)
     cancelled = await keeping.provider.cancel_at_period_end(bought, "intent-1")
     assert (cancelled.status, cancelled.ends_at) == (Status.TRIALING, bought.trial_end)
 
 
-async def test_a_trial_that_is_ended_at_once_is_kept_until_its_end(ending: Surroundings) -> None:
+async def test_a_trial_cancelled_at_once_gives_access_until_its_end(ending: Surroundings) -> None:
     bought = await buy(ending, trial_days=7)
     ended = await ending.provider.cancel_at_period_end(bought, "intent-1")
     assert ended.status is Status.ENDED
@@ -105,7 +105,7 @@ async def test_a_trial_that_is_ended_at_once_is_kept_until_its_end(ending: Surro
 
 
 @pytest.mark.parametrize("change", ["cancel_at_period_end", "cancel_now"])
-async def test_a_lost_answer_is_said_to_be_unknown_and_asking_again_settles_it(
+async def test_a_change_whose_answer_was_lost_is_unknown_until_it_is_repeated(
     there: Surroundings, change: str
 ) -> None:
     bought = await buy(there)
@@ -117,14 +117,14 @@ async def test_a_lost_answer_is_said_to_be_unknown_and_asking_again_settles_it(
     assert await getattr(there.provider, change)(bought, "intent-1") == meanwhile
 
 
-async def test_what_is_not_there_cannot_be_changed(there: Surroundings) -> None:
+async def test_an_unknown_subscription_cannot_be_changed(there: Surroundings) -> None:
     ghost = unknown(there.provider, await buy(there))
     for change in (there.provider.cancel_at_period_end, there.provider.cancel_now, there.provider.resume):
         with pytest.raises(ProviderNotFound):
             await change(ghost, "intent-1")
 
 
-async def test_a_payment_is_given_back_once(there: Surroundings) -> None:
+async def test_a_payment_is_refunded_once(there: Surroundings) -> None:
     bought = await buy(there)
     payment = await there.provider.fetch_last_payment(bought)
     assert payment is not None
@@ -137,7 +137,7 @@ async def test_a_payment_is_given_back_once(there: Surroundings) -> None:
     assert await there.provider.fetch_last_payment(bought) == after
 
 
-async def test_of_a_payment_given_back_in_part_the_rest_is(there: Surroundings) -> None:
+async def test_only_the_rest_of_a_partly_refunded_payment_is_refunded(there: Surroundings) -> None:
     bought = await buy(there)
     there.refund_part(bought, 120)
     payment = await there.provider.fetch_last_payment(bought)
@@ -146,7 +146,7 @@ async def test_of_a_payment_given_back_in_part_the_rest_is(there: Surroundings) 
     assert (await there.provider.refund(payment, "intent-1")).refunded == 500
 
 
-async def test_a_refund_whose_answer_was_lost_is_not_made_twice(there: Surroundings) -> None:
+async def test_a_refund_whose_answer_was_lost_is_not_repeated(there: Surroundings) -> None:
     bought = await buy(there)
     payment = await there.provider.fetch_last_payment(bought)
     assert payment is not None
@@ -156,7 +156,7 @@ async def test_a_refund_whose_answer_was_lost_is_not_made_twice(there: Surroundi
     assert (await there.provider.refund(payment, "intent-2")).refunded == 500
 
 
-async def test_a_refund_ends_nothing(there: Surroundings) -> None:
+async def test_a_refund_leaves_the_subscription_active(there: Surroundings) -> None:
     bought = await buy(there)
     payment = await there.provider.fetch_last_payment(bought)
     assert payment is not None

@@ -11,7 +11,7 @@ from providers.base import clock_skew
 from tests.contract.providers.harness import Surroundings
 
 
-async def test_an_answer_tells_how_far_the_clocks_are_apart(there: Surroundings) -> None:
+async def test_the_date_of_an_answer_shows_the_clock_skew(there: Surroundings) -> None:
     with pytest.raises(ProviderNotFound):
         await there.provider.fetch_subscription("I-NOTHING")
     skew = there.provider.clock_skew
@@ -19,7 +19,7 @@ async def test_an_answer_tells_how_far_the_clocks_are_apart(there: Surroundings)
     assert abs(skew) < 60
 
 
-async def test_a_nap_between_an_answer_and_its_reading_is_no_wrong_clock(
+async def test_a_pause_before_an_answer_is_read_is_not_taken_for_clock_skew(
     there: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ProviderNotFound):
@@ -36,15 +36,15 @@ async def test_a_nap_between_an_answer_and_its_reading_is_no_wrong_clock(
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Mon, 99 Foo 2026 00:00:00 GMT"])
-def test_a_date_that_cannot_be_read_says_nothing(date: str | None) -> None:
+def test_an_unreadable_date_header_gives_no_clock_skew(date: str | None) -> None:
     assert clock_skew(date, 0.0, 0.0) is None
 
 
-def test_the_skew_is_what_our_clock_is_ahead() -> None:
+def test_clock_skew_is_positive_if_this_machine_is_ahead() -> None:
     assert clock_skew("Thu, 01 Jan 1970 00:01:00 GMT", 99.0, 100.0) == 40.0
 
 
 @pytest.mark.parametrize("now", [4_000.0, -4_000.0])
-def test_a_clock_that_was_set_while_the_answer_came_says_nothing(now: float) -> None:
+def test_a_clock_set_during_a_call_gives_no_clock_skew(now: float) -> None:
     """So does a machine that slept: the header may be older than its nap."""
     assert clock_skew("Thu, 01 Jan 1970 00:01:40 GMT", 100.0, now) is None

@@ -28,7 +28,7 @@ HOOK = "https://dues.example/webhooks/of-nobody"
 A_MOMENT = 60  # seconds
 
 
-async def test_a_price_is_read_as_it_is_sold(there: Surroundings) -> None:
+async def test_a_price_is_read_with_amount_interval_and_trial(there: Surroundings) -> None:
     price = await there.provider.fetch_price(there.sell(1250, trial_days=7))
     assert (price.provider, price.account) == (there.provider.name, there.provider.account)
     assert (price.amount, price.interval, price.interval_count, price.trial_days) == (1250, "month", 1, 7)
@@ -37,13 +37,13 @@ async def test_a_price_is_read_as_it_is_sold(there: Surroundings) -> None:
 
 
 @pytest.mark.parametrize("price_id", ["price_none", "", "../../v1/customers", "günstig", "x" * 300])
-async def test_a_price_that_is_not_there_is_not_found(there: Surroundings, price_id: str) -> None:
+async def test_an_unknown_price_is_not_found(there: Surroundings, price_id: str) -> None:
     with pytest.raises(ProviderNotFound) as refused:
         await there.provider.fetch_price(price_id)
     assert plain_words(refused.value.user_message)
 
 
-async def test_what_was_bought_is_found_by_its_opaque_id(there: Surroundings) -> None:
+async def test_a_new_subscription_is_found_by_its_checkout_id(there: Surroundings) -> None:
     bought = await buy(there)
     assert bought.status is Status.ACTIVE
     assert bought.renews
@@ -58,14 +58,14 @@ async def test_what_was_bought_is_found_by_its_opaque_id(there: Surroundings) ->
     assert found.customer_id == bought.customer_id
 
 
-async def test_a_page_says_until_when_it_can_be_paid_on(there: Surroundings) -> None:
+async def test_a_checkout_says_when_it_expires(there: Surroundings) -> None:
     price = await there.provider.fetch_price(there.sell())
     page = await there.provider.start_checkout(order(price))
     assert page.url.startswith("http")
     assert page.expires_at is None or page.expires_at > there.clock.now()
 
 
-async def test_asking_for_a_page_again_gives_the_same(there: Surroundings) -> None:
+async def test_a_repeated_checkout_request_returns_the_same_page(there: Surroundings) -> None:
     price = await there.provider.fetch_price(there.sell())
     first = await there.provider.start_checkout(order(price))
     again = await there.provider.start_checkout(order(price))
@@ -76,7 +76,7 @@ async def test_asking_for_a_page_again_gives_the_same(there: Surroundings) -> No
     assert other.url != first.url
 
 
-async def test_a_trial_runs_until_its_end(there: Surroundings) -> None:
+async def test_a_trial_is_trialing_until_its_end(there: Surroundings) -> None:
     bought = await buy(there, trial_days=7)
     assert bought.status is Status.TRIALING
     assert bought.trial_end == bought.period_end
@@ -85,7 +85,7 @@ async def test_a_trial_runs_until_its_end(there: Surroundings) -> None:
     assert await there.provider.fetch_last_payment(bought) is None
 
 
-async def test_whoever_bought_before_stays_the_same_customer(there: Surroundings) -> None:
+async def test_a_returning_buyer_stays_the_same_customer(there: Surroundings) -> None:
     first = await buy(there)
     second = await buy(there, "opaque-2", customer=first.customer_id)
     assert second.customer_id == first.customer_id
@@ -94,7 +94,7 @@ async def test_whoever_bought_before_stays_the_same_customer(there: Surroundings
         assert set(ids) == {first.key.id, second.key.id}
 
 
-async def test_a_customer_who_was_deleted_can_buy_again(deleting: CustomersToo) -> None:
+async def test_a_deleted_customer_can_buy_again(deleting: CustomersToo) -> None:
     first = await buy(deleting)
     deleting.forget_customer(first.customer_id)
     second = await buy(deleting, "opaque-2", customer=first.customer_id)
@@ -102,7 +102,7 @@ async def test_a_customer_who_was_deleted_can_buy_again(deleting: CustomersToo) 
     assert second.customer_id != first.customer_id
 
 
-async def test_a_deleted_customer_s_subscriptions_are_ended(deleting: CustomersToo) -> None:
+async def test_the_subscriptions_of_a_deleted_customer_are_ended(deleting: CustomersToo) -> None:
     first = await buy(deleting)
     deleting.forget_customer(first.customer_id)
     found = await deleting.provider.fetch_subscription(first.key.id)
@@ -110,14 +110,14 @@ async def test_a_deleted_customer_s_subscriptions_are_ended(deleting: CustomersT
     assert found.ended_at is not None
 
 
-async def test_a_subscription_that_is_not_there_is_not_found(there: Surroundings) -> None:
+async def test_an_unknown_subscription_is_not_found(there: Surroundings) -> None:
     ghost = unknown(there.provider, await buy(there))
     with pytest.raises(ProviderNotFound):
         await there.provider.fetch_subscription(ghost.key.id)
     assert await there.provider.fetch_checkout(ghost.key.id) is None
 
 
-async def test_every_subscription_is_listed_ended_ones_too(there: Surroundings) -> None:
+async def test_active_and_ended_subscriptions_are_listed(there: Surroundings) -> None:
     kept = [await buy(there, f"opaque-{n}") for n in range(3)]
     ended = await there.provider.cancel_now(kept[1], "intent-1")
     listed = {s.key: s async for s in there.provider.list_subscriptions(there.known())}
@@ -134,7 +134,7 @@ async def test_a_renewal_moves_the_period(there: Surroundings) -> None:
     assert renewed.period_start == bought.period_end
 
 
-async def test_a_failed_payment_is_owed_since_it_fell_due(there: Surroundings) -> None:
+async def test_a_failed_payment_is_past_due_since_it_was_due(there: Surroundings) -> None:
     bought = await buy(there)
     there.fail_next_payment()
     there.clock.advance(32 * DAY)
@@ -147,7 +147,7 @@ async def test_a_failed_payment_is_owed_since_it_fell_due(there: Surroundings) -
     assert await find(there) == found
 
 
-async def test_notifications_lead_to_the_subscription(there: Surroundings) -> None:
+async def test_notifications_lead_to_their_subscription(there: Surroundings) -> None:
     bought = await buy(there)
     subjects = set()
     for body, headers in there.arrived:
@@ -163,7 +163,7 @@ async def test_notifications_lead_to_the_subscription(there: Surroundings) -> No
     assert rung == {bought.key.id}
 
 
-async def test_a_notification_that_was_tampered_with_is_refused(there: Surroundings) -> None:
+async def test_a_tampered_notification_is_refused(there: Surroundings) -> None:
     await buy(there)
     body, headers = there.arrived[-1]
     assert await there.provider.authenticate(body, headers, there.clock.now())
@@ -185,7 +185,7 @@ async def test_a_dispute_leads_to_its_subscription(there: Surroundings) -> None:
     assert await there.provider.fetch_dispute(dispute_id) == (bought.key.id, DisputeState.WON)
 
 
-async def test_disputes_are_listed_with_where_they_stand(there: Surroundings) -> None:
+async def test_disputes_are_listed_with_their_state(there: Surroundings) -> None:
     assert await listed_disputes(there) == []
     dispute_id = there.dispute(await buy(there))
     assert await listed_disputes(there) == [(dispute_id, DisputeState.OPEN)]
@@ -198,13 +198,13 @@ async def listed_disputes(there: Surroundings) -> list[tuple[str, DisputeState]]
     return [found async for found in there.provider.list_disputes()]
 
 
-async def test_the_way_to_manage_is_a_fresh_link(there: Surroundings) -> None:
+async def test_the_manage_link_is_an_http_address(there: Surroundings) -> None:
     bought = await buy(there)
     link = await there.provider.manage_link(bought, portal_options(bought.price))
     assert link.startswith("http")
 
 
-async def test_a_check_says_for_each_fault_what_to_do(there: Surroundings) -> None:
+async def test_each_fault_that_a_check_finds_has_a_cure(there: Surroundings) -> None:
     findings = await there.provider.check([], "http://127.0.0.1:9/elsewhere")
     assert findings
     assert all(finding.message for finding in findings)
@@ -213,7 +213,7 @@ async def test_a_check_says_for_each_fault_what_to_do(there: Surroundings) -> No
     assert all(finding.cure for finding in faults)
 
 
-async def test_a_provider_that_does_not_answer_is_unavailable(there: Surroundings) -> None:
+async def test_a_silent_provider_is_reported_as_unavailable(there: Surroundings) -> None:
     bought = await buy(there)
     payment = await there.provider.fetch_last_payment(bought)
     assert payment is not None
@@ -239,11 +239,11 @@ async def test_a_provider_that_does_not_answer_is_unavailable(there: Surrounding
         assert (await there.provider.manage_link(bought, portal_options(price))).startswith("http")
 
 
-def test_the_suite_uses_ids_as_large_as_discord_s() -> None:
+def test_the_contract_tests_use_ids_as_large_as_discords() -> None:
     assert min(GUILD, MEMBER) > 2**53
 
 
-async def test_what_happened_is_listed_as_it_was_sent(there: Surroundings) -> None:
+async def test_listed_events_equal_the_notifications_that_were_sent(there: Surroundings) -> None:
     begun = int(there.clock.now())
     await buy(there)
     await there.settle()
