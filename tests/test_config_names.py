@@ -23,7 +23,9 @@ from tests.test_config import only_fault, read
         ("AB", "BA", 2),
     ],
 )
-def test_letters_off(one: str, other: str, letters: int) -> None:
+def test_the_distance_between_names_counts_letters_in_both_directions(
+    one: str, other: str, letters: int
+) -> None:
     assert distance(one, other) == distance(other, one) == letters
 
 
@@ -38,21 +40,21 @@ def test_letters_off(one: str, other: str, letters: int) -> None:
         ("GRACEDAYS", "GRACE_DAYS"),
     ],
 )
-def test_a_name_that_is_nearly_a_setting_s_is_told(name: str, meant: str) -> None:
+def test_a_nearly_right_setting_name_is_reported(name: str, meant: str) -> None:
     (told,) = find_misspelt([name, *DEFAULTS], DEFAULTS)
     assert told == Text("setting.misspelt", name=name, setting=meant)
 
 
 @pytest.mark.parametrize("name", ["TZ", "PATH", "COMPOSE_PROJECT_NAME", "DISCORD", "PORT", "STRIPE_SECRET"])
-def test_other_names_are_nobody_s_business(name: str) -> None:
+def test_unrelated_environment_names_are_ignored(name: str) -> None:
     assert find_misspelt([name], DEFAULTS) == []
 
 
-def test_settings_themselves_are_never_taken_for_another() -> None:
+def test_no_setting_is_taken_for_a_misspelling_of_another() -> None:
     assert find_misspelt(DEFAULTS, DEFAULTS) == []
 
 
-def test_only_the_file_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_names_in_the_dotenv_file_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in DEFAULTS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GRACE_DAY", "3")
@@ -74,5 +76,5 @@ def test_a_public_address_that_ends_in_a_webhook_s_path_is_refused(path: str) ->
 
 
 @pytest.mark.parametrize("path", ["", "/", "/dues", "/webhooks/stripe/dues", "/my-webhooks"])
-def test_other_public_addresses_are_the_owner_s(path: str) -> None:
+def test_other_public_addresses_are_accepted(path: str) -> None:
     assert read(PUBLIC_URL=f"https://dues.example.org{path}").public_url.startswith("https://dues")

@@ -32,7 +32,7 @@ def run_suite(folder: Path, **environ: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_without_a_browser_its_tests_alone_are_skipped_and_it_is_said(tmp_path: Path) -> None:
+def test_without_a_browser_only_its_tests_are_skipped_with_a_message(tmp_path: Path) -> None:
     code, output = run_suite(tmp_path)
     assert code == 0
     assert "1 passed, 1 skipped" in output
@@ -47,7 +47,7 @@ def test_in_the_build_a_missing_browser_is_a_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("by_name", [True, False])
-def test_with_a_browser_they_run(tmp_path: Path, by_name: bool) -> None:
+def test_browser_tests_run_if_a_browser_is_installed(tmp_path: Path, by_name: bool) -> None:
     browser = tmp_path / "elsewhere" / "chromium" if by_name else tmp_path / "chromium"
     browser.parent.mkdir(exist_ok=True)
     browser.touch(mode=0o755)

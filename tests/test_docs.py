@@ -40,11 +40,11 @@ def test_the_permissions_of_a_restricted_key_are_those_the_program_checks() -> N
     assert set(table) == {name.text for _, name in PERMISSIONS} | {"Webhook Endpoints: read"}
 
 
-def test_the_api_version_is_the_package_s() -> None:
+def test_the_documented_stripe_api_version_is_the_packages() -> None:
     assert set(re.findall(r"`(\d{4}-\d\d-\d\d\.\w+)`", STRIPE)) == {stripe.api_version}
 
 
-def test_the_documented_table_is_the_program_s() -> None:
+def test_the_documented_settings_are_the_programs() -> None:
     table = (ROOT / "docs" / "settings.md").read_text()
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", table, re.MULTILINE))
     assert list(rows) == list(DEFAULTS)
@@ -52,7 +52,7 @@ def test_the_documented_table_is_the_program_s() -> None:
         assert (rows[name] == f"`{default}`") if default else not rows[name].startswith("`")
 
 
-async def test_the_ledgers_page_names_its_tables_and_its_questions_can_be_asked(tmp_path: Path) -> None:
+async def test_the_ledger_page_names_all_tables_and_its_queries_run(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "ledger.md").read_text()
     cells = re.findall(r"^\| (`[a-z_`, ]+) \|", text, re.MULTILINE)
     async with await SqliteLedger.open(tmp_path / "ledger.db") as _:

@@ -83,7 +83,7 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
 
 
-def test_the_walls_stand() -> None:
+def test_every_import_contract_holds() -> None:
     done = lint_imports(ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -101,7 +101,7 @@ def model_house(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_house_with_everything_in_its_place_stands(model_house: Path) -> None:
+def test_a_tree_without_breaches_passes_every_import_contract(model_house: Path) -> None:
     done = lint_imports(model_house)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -135,7 +135,7 @@ BREACHES = [
 ]
 
 
-def test_each_breach_of_a_wall_is_seen(model_house: Path) -> None:
+def test_each_breach_of_an_import_contract_is_found(model_house: Path) -> None:
     for number, (importer, imported, _) in enumerate(BREACHES):
         (model_house / importer / f"breach_{number}.py").write_text(f"import {imported}\n")
     done = lint_imports(model_house)
@@ -144,7 +144,7 @@ def test_each_breach_of_a_wall_is_seen(model_house: Path) -> None:
         assert f"{importer}.breach_{number} -> {imported}" in done.stdout.replace("\n", " "), wall
 
 
-def test_a_circle_of_imports_is_seen(model_house: Path) -> None:
+def test_a_circular_import_is_found(model_house: Path) -> None:
     (model_house / "web" / "one.py").write_text("import web.other\n")
     (model_house / "web" / "other.py").write_text("import web.one\n")
     done = lint_imports(model_house)
@@ -152,7 +152,7 @@ def test_a_circle_of_imports_is_seen(model_house: Path) -> None:
     assert "No cycles are allowed in web" in done.stdout
 
 
-def test_the_rules_know_the_standard_library_and_themselves() -> None:
+def test_billing_imports_only_itself_and_the_standard_library() -> None:
     pure = (sys.stdlib_module_names - {"sqlite3"}) | {CORE}
     outside = {name: imports(tree) - pure for name, tree in trees(CORE)}
     assert outside
@@ -166,7 +166,7 @@ def test_the_settings_know_no_part_of_the_program_but_its_texts() -> None:
     assert {name for name in known if name and name.startswith(CORE)} == {"billing.model.texts"}
 
 
-def test_the_root_is_small() -> None:
+def test_the_root_modules_stay_small() -> None:
     assert len((ROOT / "bot.py").read_text().splitlines()) <= 150
 
 
@@ -202,7 +202,7 @@ def mutants() -> Iterator[tuple[Guard, str]]:
         yield guard, without(guard, (ROOT / place.file).read_text("utf-8"), place)
 
 
-def test_each_guard_stands_where_its_table_says() -> None:
+def test_each_guard_stands_in_the_function_that_its_table_names() -> None:
     for guard, text in mutants():
         if not guard.within.endswith(".sql"):
             ast.parse(text)
@@ -216,12 +216,12 @@ REGISTRIES = [r"pypi\.org", r"pythonhosted\.org", r"npmjs\.(com|org)"]
 UNSPEAKABLE = re.compile("|".join(PLACES + REGISTRIES))
 
 
-def test_no_file_names_a_registry_or_a_place_on_this_machine() -> None:
+def test_no_file_names_a_registry_or_a_local_path() -> None:
     said = {name: found.group() for name, text in texts() if (found := UNSPEAKABLE.search(text))}
     assert not said
 
 
-def test_every_rule_left_out_says_why() -> None:
+def test_every_disabled_lint_rule_says_why() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     ignores = text.split("\nignore = [", 1)[1].split("[tool.ruff.lint.flake8-tidy-imports]", 1)[0]
     rules = [line for line in ignores.splitlines() if re.match(r'\s+"[A-Z]+[0-9]*",', line)]
@@ -235,7 +235,7 @@ BARE_IGNORE = re.compile(
 )
 
 
-def test_every_exception_in_the_code_says_why() -> None:
+def test_every_lint_exception_in_the_code_says_why() -> None:
     bare = {name: found.group() for name, text in texts() if (found := BARE_IGNORE.search(text))}
     assert not bare
 
@@ -258,7 +258,7 @@ DEV = requirements(PYPROJECT["dependency-groups"]["dev"])
         ("requirements-dev.lock", RUNTIME | SANDBOX | DEV),
     ],
 )
-def test_the_locks_hold_what_is_declared(lock: str, wanted: dict[str, Requirement]) -> None:
+def test_the_lock_files_contain_every_declared_package(lock: str, wanted: dict[str, Requirement]) -> None:
     text = (ROOT / lock).read_text()
     pinned = dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", text, re.MULTILINE))
     assert {name for name in wanted if not wanted[name].specifier.contains(pinned.get(name, "0"))} == set()

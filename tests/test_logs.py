@@ -44,12 +44,12 @@ def log() -> Iterator[Log]:
     made.logger.removeHandler(made.handler)
 
 
-def test_without_a_loop_a_line_is_written_at_once(log: Log) -> None:
+def test_a_log_line_without_a_running_loop_is_written_at_once(log: Log) -> None:
     log.logger.info("one %d", 1)
     assert log.said == ["one 1"]
 
 
-async def test_lines_are_there_soon_and_in_order(log: Log) -> None:
+async def test_log_lines_are_written_soon_and_in_order(log: Log) -> None:
     for number in range(3):
         log.logger.info("%d", number)
         await asyncio.sleep(0)
@@ -61,7 +61,7 @@ async def test_lines_are_there_soon_and_in_order(log: Log) -> None:
     assert log.said[3:] == ["later"]
 
 
-async def test_a_line_that_cannot_be_put_into_words_keeps_back_no_other(
+async def test_a_log_line_that_cannot_be_formatted_blocks_no_other(
     log: Log, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log.logger.info("before")
@@ -72,20 +72,20 @@ async def test_a_line_that_cannot_be_put_into_words_keeps_back_no_other(
     assert "--- Logging error ---" in capsys.readouterr().err
 
 
-async def test_a_warning_is_written_at_once_after_what_came_before(log: Log) -> None:
+async def test_a_warning_is_written_at_once_with_the_lines_before_it(log: Log) -> None:
     log.logger.info("before")
     log.logger.warning("fault")
     assert log.said == ["before", "fault"]
 
 
-async def test_another_thread_does_not_wait_for_the_loop(log: Log) -> None:
+async def test_log_lines_of_another_thread_do_not_wait_for_the_loop(log: Log) -> None:
     thread = threading.Thread(target=log.logger.info, args=("from a thread",))
     thread.start()
     thread.join()
     assert log.said == ["from a thread"]
 
 
-def test_what_a_loop_left_behind_keeps_back_nothing_of_the_next(log: Log) -> None:
+def test_log_lines_left_by_a_closed_loop_do_not_block_the_next_one(log: Log) -> None:
     async def say() -> None:
         log.logger.info("after")
         await asyncio.sleep(2 * GATHER)
@@ -100,7 +100,7 @@ def test_what_a_loop_left_behind_keeps_back_nothing_of_the_next(log: Log) -> Non
     assert log.said == ["before", "after"]
 
 
-async def test_what_waits_at_the_end_is_written(log: Log) -> None:
+async def test_log_lines_that_wait_at_the_exit_are_written(log: Log) -> None:
     log.logger.info("last")
     log.handler.flush()  # which logging.shutdown calls
     assert log.said == ["last"]
@@ -125,7 +125,7 @@ def pipe() -> Iterator[tuple[int, int]]:
             os.close(file)
 
 
-def test_a_reader_that_reads_nothing_holds_up_nobody(pipe: tuple[int, int]) -> None:
+def test_a_log_reader_that_stops_reading_blocks_nobody(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     handler = BatchingHandler(NonBlockingStream(writer))
     log = logging.getLogger("test.unread")
@@ -148,7 +148,7 @@ def test_a_reader_that_reads_nothing_holds_up_nobody(pipe: tuple[int, int]) -> N
     assert last == "later"
 
 
-def test_a_reader_that_went_away_is_no_fault(pipe: tuple[int, int]) -> None:
+def test_a_log_reader_that_went_away_causes_no_error(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     os.close(reader)
     stream = NonBlockingStream(writer)
@@ -158,7 +158,7 @@ def test_a_reader_that_went_away_is_no_fault(pipe: tuple[int, int]) -> None:
     stream.flush()  # nothing is left to be written
 
 
-def test_a_file_gets_all_of_it(tmp_path: Path) -> None:
+def test_a_log_file_gets_every_line(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as file:
         stream = NonBlockingStream(file.fileno())
         stream.write("öne \ud83d\n" * 50_000)
@@ -176,19 +176,19 @@ sys.exit(0 if socket.socket().fileno() > 2 else 5)
 
 
 @pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-", "<&- 2>&-", "2>/dev/full"])
-def test_a_program_without_standard_files_gives_their_numbers_to_nobody(closed: str) -> None:
+def test_a_program_without_standard_streams_reuses_none_of_their_descriptors(closed: str) -> None:
     shell = ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, PROGRAM]
     assert subprocess.run(shell, cwd=Path(__file__).parents[1], timeout=60, check=False).returncode == 0
 
 
-def test_a_line_says_when_how_grave_and_who(log: Log) -> None:
+def test_a_text_log_line_has_time_level_and_logger(log: Log) -> None:
     log.logger.info("so")
     assert re.fullmatch(
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} INFO    test\.lines: so\n", log.stream.getvalue()
     )
 
 
-def test_the_second_that_is_kept_moves_on() -> None:
+def test_the_cached_second_of_log_times_moves_on() -> None:
     formatter = TextFormatter()
     records = [logging.makeLogRecord({"created": at, "msecs": 7.0}) for at in (1e9, 1e9, 1e9 + 61)]
     first, same, later = (formatter.format(record) for record in records)
@@ -196,7 +196,7 @@ def test_the_second_that_is_kept_moves_on() -> None:
 
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
-def test_a_fault_brings_its_trace(formatter: logging.Formatter) -> None:
+def test_a_logged_error_includes_its_traceback(formatter: logging.Formatter) -> None:
     log = Log(formatter)
     try:
         int("no number")
@@ -206,7 +206,7 @@ def test_a_fault_brings_its_trace(formatter: logging.Formatter) -> None:
     assert "ValueError: invalid literal" in log.stream.getvalue()
 
 
-def test_json_is_an_object_a_line() -> None:
+def test_json_logs_are_one_object_a_line() -> None:
     log = Log(JsonFormatter())
     log.logger.info('a "b" %s', "c")
     log.logger.removeHandler(log.handler)

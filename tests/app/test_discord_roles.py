@@ -83,7 +83,7 @@ async def test_many_members_are_fetched_over_the_gateway(app: AppHarness) -> Non
     assert app.discord.calls["gateway members"] == 1
 
 
-async def test_a_gateway_that_returns_no_members_raises(app: AppHarness) -> None:
+async def test_fetching_members_raises_without_a_server_or_a_connection(app: AppHarness) -> None:
     with pytest.raises(GuildGone):
         await app.ports.roles.look(1, [app.bob.id])
     assert app.process is not None
@@ -242,7 +242,7 @@ async def test_with_the_members_intent_a_rejoining_member_gets_their_roles_at_on
     assert await app.ports.ledger.load_members_to_check(app.ports.now() + DAY, 100) != []
 
 
-async def test_a_bot_invited_again_restores_the_roles(idle_app: AppHarness) -> None:
+async def test_a_restarted_bot_gives_roles_that_became_possible_meanwhile(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         app.world.set_role_position(app.gold, 99)

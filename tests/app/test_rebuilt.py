@@ -56,7 +56,7 @@ async def test_an_empty_ledger_finds_every_stripe_payer_after_one_sweep(idle_app
 
 
 @pytest.mark.parametrize("there", [True, False])
-async def test_a_rebuilt_ledger_counts_only_servers_that_have_the_bot(
+async def test_a_rebuilt_ledger_finds_payers_only_in_servers_that_have_the_bot(
     idle_app: AppHarness, there: bool
 ) -> None:
     app = idle_app

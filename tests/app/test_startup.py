@@ -19,6 +19,6 @@ async def test_an_outage_is_not_taken_for_a_missing_gateway(idle_app: AppHarness
         await fetch_application(TOKEN)
 
 
-async def test_a_default_gateway_is_used_if_discord_names_none(idle_app: AppHarness) -> None:
+async def test_no_gateway_address_is_set_if_discord_names_none(idle_app: AppHarness) -> None:
     idle_app.discord.faults.fail("GET", "/gateway/bot", 404)
     assert (await fetch_application(TOKEN)).gateway_url is None

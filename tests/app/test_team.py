@@ -31,7 +31,7 @@ def account(app: AppHarness, who: str) -> User:
         ("developer", False, False),
     ],
 )
-async def test_only_members_of_the_applications_team_see_account_findings(
+async def test_only_team_members_with_a_role_see_account_findings(
     app: AppHarness, role: str, accepted: bool, owns: bool
 ) -> None:
     await app.sell()

@@ -19,7 +19,7 @@ INTENT = (
 )
 
 
-def test_of_one_plan_by_what_was_ended_and_of_several_not_at_all() -> None:
+def test_a_block_of_an_older_version_gets_the_subscription_that_it_ended() -> None:
     """Where several plans end at several times, one of them must not end what is paid for another."""
     db = sqlite3.connect(":memory:", isolation_level=None)
     migrations = load_migrations()

@@ -10,7 +10,7 @@ from db import SqliteLedger
 from tests.contract.ledger.nouns import ADMIN, GUILD
 
 
-async def test_history_tells_when_it_went_on_and_who_decided_what(
+async def test_history_names_when_the_brake_applied_and_who_decided_what(
     ledger: SqliteLedger, beside: sqlite3.Connection
 ) -> None:
     await ledger.record_marks([Binding(GUILD, n) for n in range(8)], "sweep", 10)

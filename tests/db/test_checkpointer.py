@@ -53,7 +53,7 @@ def times_begun(path: Path) -> int:
     return int.from_bytes(header[12:], "big")
 
 
-async def test_it_is_copied_once_so_much_was_written(ledger: SqliteLedger, path: Path) -> None:
+async def test_a_checkpoint_runs_once_enough_was_written(ledger: SqliteLedger, path: Path) -> None:
     events = until_the_next(ledger)
     await store(ledger, 0, events - 1)
     assert ledger._copier._copying is None
@@ -63,7 +63,9 @@ async def test_it_is_copied_once_so_much_was_written(ledger: SqliteLedger, path:
     assert in_the_file(path) == events
 
 
-async def test_it_begins_anew_however_much_is_written_meanwhile(ledger: SqliteLedger, path: Path) -> None:
+async def test_the_write_ahead_log_restarts_even_under_constant_writing(
+    ledger: SqliteLedger, path: Path
+) -> None:
     """Whoever never lets go of the log would see it grow as long as the history."""
     for first in range(0, 15 * MANY, 5 * MANY):
         before = times_begun(path)
@@ -73,7 +75,7 @@ async def test_it_begins_anew_however_much_is_written_meanwhile(ledger: SqliteLe
         assert times_begun(path) > before
 
 
-async def test_what_comes_while_it_is_copied_is_copied_by_the_writer(
+async def test_commits_during_a_checkpoint_are_checkpointed_by_the_writer(
     ledger: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     between, reached, held = ledger._writer.between, asyncio.Event(), asyncio.Event()
@@ -96,7 +98,7 @@ async def test_what_comes_while_it_is_copied_is_copied_by_the_writer(
     assert (before, since, in_the_file(path)) == (events, events, events + 7)
 
 
-async def test_a_copy_that_fails_stops_no_commit(
+async def test_a_failed_checkpoint_stops_no_commit(
     ledger: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger._copier, "_path", path.with_name("gone.db"))
@@ -110,7 +112,7 @@ async def test_a_copy_that_fails_stops_no_commit(
     assert in_the_file(path) == events + MANY
 
 
-async def test_closing_waits_for_it_and_begins_no_other(path: Path) -> None:
+async def test_closing_waits_for_a_running_checkpoint_and_starts_no_other(path: Path) -> None:
     ledger = await SqliteLedger.open(path)
     await store(ledger, 0, MANY - 1)
     last = [ledger.record_events([event(f"last_{number}")], 10) for number in range(3 * MANY)]

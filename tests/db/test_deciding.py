@@ -64,7 +64,7 @@ def db() -> Iterator[sqlite3.Connection]:
 
 
 @given(st.fixed_dictionaries(LATER), st.fixed_dictionaries({}, optional=LATER), MOMENTS, MOMENTS, GRACES)
-def test_a_member_is_marked_wherever_roles_or_times_are_decided_otherwise(
+def test_a_member_is_queued_whenever_their_roles_or_times_change(
     db: sqlite3.Connection, first: dict[str, Any], later: dict[str, Any], at: int, look: int, grace: int
 ) -> None:
     db.execute("DELETE FROM subscriptions")
@@ -81,7 +81,7 @@ def test_a_member_is_marked_wherever_roles_or_times_are_decided_otherwise(
 
 
 @pytest.mark.parametrize(("was", "becomes"), [(1, 0), (0, 1), (2, 0)])
-def test_a_quantity_set_to_nothing_or_back_marks_the_member(
+def test_a_quantity_set_to_zero_or_back_queues_the_member(
     db: sqlite3.Connection, was: int, becomes: int
 ) -> None:
     db.execute("DELETE FROM subscriptions")
@@ -92,7 +92,7 @@ def test_a_quantity_set_to_nothing_or_back_marks_the_member(
     assert [mark.member_id for mark in load_marked(db, 99, 9)] == [MEMBER]
 
 
-def test_a_mere_renewal_or_a_second_seat_marks_nobody(db: sqlite3.Connection) -> None:
+def test_a_plain_renewal_or_a_second_seat_queues_nobody(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM subscriptions")
     sub = make_subscription(items=(Item(make_price("a", "a"), 1),), binding=ANNA)
     recorded(db, sub, 10)

@@ -37,7 +37,7 @@ asyncio.run(main())
 """
 
 
-async def test_what_was_acknowledged_outlives_a_kill(path: Path) -> None:
+async def test_an_acknowledged_event_survives_a_kill(path: Path) -> None:
     command: list[str | Path] = [sys.executable, "-c", WRITE, path]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
@@ -78,7 +78,7 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no RLIMIT_FSIZE there")
-async def test_a_full_disk_refuses_and_the_ledger_goes_on_once_there_is_room(path: Path) -> None:
+async def test_a_ledger_refuses_writes_on_a_full_disk_until_there_is_room(path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FILL, path], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -88,7 +88,7 @@ async def test_a_full_disk_refuses_and_the_ledger_goes_on_once_there_is_room(pat
     assert len(kept) == int(done.stdout) > 100
 
 
-async def test_a_ledger_locked_by_another_tool_is_told_and_goes_on(
+async def test_a_ledger_locked_by_another_tool_reports_it_and_recovers(
     ledger: SqliteLedger, beside: sqlite3.Connection
 ) -> None:
     await ledger._writer.run(lambda db: db.execute("PRAGMA busy_timeout = 0").fetchall())
@@ -101,7 +101,7 @@ async def test_a_ledger_locked_by_another_tool_is_told_and_goes_on(
 
 
 @pytest.mark.parametrize("statement", ["UPDATE history SET why = ''", "DELETE FROM history"])
-async def test_history_can_only_grow(
+async def test_history_rows_can_be_neither_changed_nor_deleted(
     ledger: SqliteLedger, beside: sqlite3.Connection, statement: str
 ) -> None:
     await sync(ledger, subscription(binding=ANNA))
@@ -111,7 +111,7 @@ async def test_history_can_only_grow(
     assert await ledger.load_history(GUILD, ANNA.member_id, 9) == [before]
 
 
-async def test_who_lifted_a_decision_first_stays_on_record(
+async def test_the_first_lift_of_a_decision_stays_recorded(
     ledger: SqliteLedger, beside: sqlite3.Connection
 ) -> None:
     await ledger.record_overrides([override()], [], [], 10)
@@ -121,7 +121,7 @@ async def test_who_lifted_a_decision_first_stays_on_record(
     assert lifted == [(41, 1, "sorry")]
 
 
-async def test_a_backup_is_the_whole_ledger_at_one_moment(ledger: SqliteLedger, tmp_path: Path) -> None:
+async def test_a_backup_holds_the_whole_ledger_at_one_moment(ledger: SqliteLedger, tmp_path: Path) -> None:
     await sync(ledger, subscription(binding=ANNA))
     target = tmp_path / "backup.db"
     await asyncio.gather(
@@ -135,7 +135,7 @@ async def test_a_backup_is_the_whole_ledger_at_one_moment(ledger: SqliteLedger, 
         assert await copy.record_events([event("new")], 10) == 1
 
 
-async def test_a_backup_is_the_owners_alone_while_it_is_written(
+async def test_only_the_owner_can_read_a_backup_while_it_is_written(
     ledger: SqliteLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     modes: list[int] = []
@@ -154,7 +154,7 @@ async def test_a_backup_is_the_owners_alone_while_it_is_written(
     assert stat.S_IMODE((tmp_path / "backup.db").stat().st_mode) == 0o600
 
 
-async def test_a_backup_replaces_no_file_and_tells_where_it_cannot_be_written(
+async def test_a_backup_replaces_no_file_and_says_why_it_cannot_be_written(
     ledger: SqliteLedger, tmp_path: Path
 ) -> None:
     target = tmp_path / "precious"
@@ -166,7 +166,7 @@ async def test_a_backup_replaces_no_file_and_tells_where_it_cannot_be_written(
         await ledger.backup(tmp_path / "no" / "such" / "folder")
 
 
-async def test_events_finished_long_ago_are_forgotten_and_open_ones_never(
+async def test_old_finished_events_are_deleted_and_open_ones_never(
     ledger: SqliteLedger, beside: sqlite3.Connection
 ) -> None:
     await ledger.record_events([event("open"), event("done", subject=None)], 10)
@@ -181,7 +181,9 @@ async def test_events_finished_long_ago_are_forgotten_and_open_ones_never(
     assert known() == {"open"}
 
 
-async def test_a_notification_s_body_is_not_kept(ledger: SqliteLedger, beside: sqlite3.Connection) -> None:
+async def test_the_body_of_a_notification_is_not_stored(
+    ledger: SqliteLedger, beside: sqlite3.Connection
+) -> None:
     await ledger.record_events([event()], 10)
     columns = {row[1] for row in beside.execute("PRAGMA table_info(inbox)")}
     assert not {c for c in columns if "body" in c or "payload" in c or "data" in c}

@@ -13,7 +13,7 @@ from db.sqlite.ledger import SqliteLedger
 from tests.contract.ledger.nouns import plan
 
 
-async def test_health_tells_that_nothing_can_be_written_for_as_long_as_that_is_so(tmp_path: Path) -> None:
+async def test_health_reports_a_full_disk_until_a_write_succeeds(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     async with await SqliteLedger.open(path) as ledger:
         await ledger._writer.run(lambda db: db.execute("PRAGMA busy_timeout = 0").fetchall())
@@ -30,7 +30,7 @@ async def test_health_tells_that_nothing_can_be_written_for_as_long_as_that_is_s
         assert not ledger._writer.failed
 
 
-async def test_what_changes_nothing_does_not_show_that_there_is_room(tmp_path: Path) -> None:
+async def test_a_write_that_changes_nothing_does_not_end_the_report_of_a_full_disk(tmp_path: Path) -> None:
     async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
         ledger._writer.failed = True
         await ledger.record_retry(10, 10)
@@ -39,7 +39,7 @@ async def test_what_changes_nothing_does_not_show_that_there_is_room(tmp_path: P
         assert not ledger._writer.failed
 
 
-async def test_a_failed_backup_is_told_once_until_one_was_made(tmp_path: Path) -> None:
+async def test_a_failed_backup_is_reported_once_until_one_succeeds(tmp_path: Path) -> None:
     async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
         await ledger.record_plan(plan(), "1", 10)
         for at, why in ((20, "full"), (30, "full"), (40, ""), (50, "full")):

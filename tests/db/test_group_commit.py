@@ -57,14 +57,14 @@ def count(statement: str) -> int:
     return STATEMENTS.count(statement)
 
 
-async def test_operations_that_wait_together_share_a_commit(lane: GroupCommitConnection) -> None:
+async def test_waiting_operations_share_one_commit(lane: GroupCommitConnection) -> None:
     wanted = [f"n{n:03}" for n in range(64)]
     assert await asyncio.gather(*(lane.run(put(name)) for name in wanted)) == wanted
     assert (count("BEGIN IMMEDIATE"), count("COMMIT")) == (1, 1)
     assert await lane.run(names) == wanted
 
 
-async def test_what_comes_while_a_commit_runs_goes_with_the_next_one(lane: GroupCommitConnection) -> None:
+async def test_an_operation_during_a_commit_goes_into_the_next_one(lane: GroupCommitConnection) -> None:
     entered, go_on = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -81,7 +81,9 @@ async def test_what_comes_while_a_commit_runs_goes_with_the_next_one(lane: Group
     assert count("COMMIT") == 2
 
 
-async def test_what_comes_while_the_thread_is_busy_goes_with_the_group(lane: GroupCommitConnection) -> None:
+async def test_an_operation_that_arrives_while_the_thread_is_busy_joins_the_group(
+    lane: GroupCommitConnection,
+) -> None:
     free = threading.Event()
     await lane.run(lambda db: db.create_function("held", 0, lambda: free.wait(30)))
     holding = asyncio.create_task(lane._db.execute("SELECT held()"))  # before the commit in the thread's line
@@ -96,13 +98,15 @@ async def test_what_comes_while_the_thread_is_busy_goes_with_the_group(lane: Gro
     assert count("COMMIT") == 1
 
 
-async def test_one_alone_does_not_wait_for_others(lane: GroupCommitConnection) -> None:
+async def test_a_single_operation_does_not_wait_for_others(lane: GroupCommitConnection) -> None:
     await lane.run(put("a"))
     await lane.run(put("b"))
     assert count("COMMIT") == 2
 
 
-async def test_nobody_hears_of_it_before_it_is_committed(lane: GroupCommitConnection, path: Path) -> None:
+async def test_an_operation_is_not_answered_before_its_commit(
+    lane: GroupCommitConnection, path: Path
+) -> None:
     async def put_and_look(name: str) -> bool:
         await lane.run(put(name))
         beside = sqlite3.connect(path)
@@ -113,7 +117,7 @@ async def test_nobody_hears_of_it_before_it_is_committed(lane: GroupCommitConnec
     assert all(await asyncio.gather(*(put_and_look(f"n{n}") for n in range(8))))
 
 
-async def test_a_poison_operation_sinks_itself_alone(lane: GroupCommitConnection) -> None:
+async def test_a_failing_operation_does_not_fail_its_group(lane: GroupCommitConnection) -> None:
     def half(db: sqlite3.Connection) -> None:
         put("half")(db)
         put("a")(db)  # there is one already
@@ -133,7 +137,7 @@ async def test_a_poison_operation_sinks_itself_alone(lane: GroupCommitConnection
     assert await lane.run(names) == ["a", "b"]
 
 
-async def test_all_hear_of_a_group_that_failed_and_the_next_goes_on(
+async def test_a_failed_group_raises_for_all_and_the_next_one_succeeds(
     lane: GroupCommitConnection, path: Path
 ) -> None:
     holder = sqlite3.connect(path, isolation_level=None)
@@ -172,7 +176,7 @@ async def test_a_commit_that_fails_is_rolled_back_for_all(lane: GroupCommitConne
     assert await lane.run(names) == ["c"]
 
 
-async def test_a_waiter_who_gave_up_stops_no_other(lane: GroupCommitConnection) -> None:
+async def test_a_cancelled_waiter_stops_no_other_operation(lane: GroupCommitConnection) -> None:
     gone = asyncio.create_task(lane.run(put("a")))
     stays = asyncio.create_task(lane.run(put("b")))
     await asyncio.sleep(0)
@@ -182,14 +186,16 @@ async def test_a_waiter_who_gave_up_stops_no_other(lane: GroupCommitConnection) 
         await gone
 
 
-async def test_closing_finishes_what_waits(empty: Path) -> None:
+async def test_closing_the_connection_finishes_waiting_operations(empty: Path) -> None:
     async with opened(empty, prepare_writer) as lane:
         waiting = [asyncio.create_task(lane.run(put(n))) for n in "abc"]
         await asyncio.sleep(0)
     assert await asyncio.gather(*waiting) == ["a", "b", "c"]
 
 
-async def test_a_large_group_is_answered_a_few_a_turn_of_the_loop(lane: GroupCommitConnection) -> None:
+async def test_the_answers_of_a_large_group_are_spread_over_turns_of_the_loop(
+    lane: GroupCommitConnection,
+) -> None:
     waiting = [asyncio.create_task(lane.run(put(f"n{n:03}"))) for n in range(3 * AT_ONCE)]
     answered, most = 0, 0
     while answered < len(waiting):
@@ -200,7 +206,7 @@ async def test_a_large_group_is_answered_a_few_a_turn_of_the_loop(lane: GroupCom
     assert most == AT_ONCE
 
 
-async def test_a_change_is_announced_once_a_commit_and_a_look_is_not(empty: Path) -> None:
+async def test_a_commit_with_changes_is_announced_once_and_a_read_is_not(empty: Path) -> None:
     announced: list[int] = []
     async with opened(empty, prepare_writer, on_change=lambda: announced.append(1)) as lane:
         await asyncio.gather(*(lane.run(put(n)) for n in "abc"))
@@ -224,7 +230,7 @@ async def test_a_listener_that_fails_stops_no_commit(empty: Path) -> None:
     assert len(faults) == 2
 
 
-async def test_a_reader_sees_one_moment_and_writes_nothing(lane: GroupCommitConnection, path: Path) -> None:
+async def test_a_reader_sees_one_moment_and_cannot_write(lane: GroupCommitConnection, path: Path) -> None:
     await lane.run(put("a"))
     loop = asyncio.get_running_loop()
 

@@ -34,14 +34,14 @@ async def look(path: Path) -> list[Plan]:
         assert state(path.parent) == before
 
 
-async def test_one_that_was_closed(tmp_path: Path) -> None:
+async def test_a_closed_ledger_can_be_inspected(tmp_path: Path) -> None:
     async with await SqliteLedger.open(tmp_path / NAME) as ledger:
         await ledger.record_plan(plan(), "1", 10)
     assert len(await look(tmp_path / NAME)) == 1
 
 
 @pytest.mark.parametrize("lost", [(), ("-shm",), (".lock",), ("-shm", ".lock")])
-async def test_one_whose_bot_was_killed(tmp_path: Path, lost: tuple[str, ...]) -> None:
+async def test_the_ledger_of_a_killed_bot_can_be_inspected(tmp_path: Path, lost: tuple[str, ...]) -> None:
     left = tmp_path / "left"
     left.mkdir()
     async with await SqliteLedger.open(tmp_path / NAME) as ledger:
@@ -54,7 +54,7 @@ async def test_one_whose_bot_was_killed(tmp_path: Path, lost: tuple[str, ...]) -
     assert len(await look(left / NAME)) == 1
 
 
-async def test_one_of_an_older_schema_is_not_migrated(tmp_path: Path) -> None:
+async def test_inspecting_an_older_ledger_does_not_migrate_it(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as db:
         prepare(db, load_migrations()[:6])
     before = state(tmp_path)
@@ -65,7 +65,9 @@ async def test_one_of_an_older_schema_is_not_migrated(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "fault"), [("damaged", LedgerDamaged), ("newer", LedgerTooNew)])
-async def test_one_that_cannot_be_read(tmp_path: Path, kind: str, fault: type[LedgerError]) -> None:
+async def test_inspecting_an_unreadable_ledger_raises(
+    tmp_path: Path, kind: str, fault: type[LedgerError]
+) -> None:
     path = tmp_path / NAME
     if kind == "damaged":
         path.write_bytes(b"this is no ledger at all" * 1000)
@@ -76,13 +78,13 @@ async def test_one_that_cannot_be_read(tmp_path: Path, kind: str, fault: type[Le
         await look(path)
 
 
-async def test_one_that_a_bot_has(tmp_path: Path) -> None:
+async def test_the_ledger_of_a_running_bot_can_be_inspected(tmp_path: Path) -> None:
     async with await SqliteLedger.open(tmp_path / NAME):
         with pytest.raises(LedgerHeld):
             await look(tmp_path / NAME)
 
 
-async def test_nothing_can_be_written_to_it(tmp_path: Path) -> None:
+async def test_an_inspected_ledger_cannot_be_written(tmp_path: Path) -> None:
     async with await SqliteLedger.open(tmp_path / NAME):
         pass
     async with looking(tmp_path / NAME) as ledger:

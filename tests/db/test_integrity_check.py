@@ -48,7 +48,9 @@ async def done(ledger: SqliteLedger) -> None:
     await task
 
 
-async def test_damage_is_told_everywhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_damage_found_by_the_integrity_check_is_reported_everywhere(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "ledger.db"
     await damaged(path)
     async with await SqliteLedger.open(path) as ledger:
@@ -61,7 +63,7 @@ async def test_damage_is_told_everywhere(tmp_path: Path, caplog: pytest.LogCaptu
     assert f"The ledger at {path} is damaged" in told
 
 
-async def test_a_whole_one_is_read_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_undamaged_ledger_is_checked_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
         await done(ledger)
@@ -69,7 +71,9 @@ async def test_a_whole_one_is_read_once(tmp_path: Path, caplog: pytest.LogCaptur
     assert sum("was read whole" in record.getMessage() for record in caplog.records) == 1
 
 
-async def test_nothing_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_opening_a_ledger_does_not_wait_for_the_integrity_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def slowly(check: IntegrityCheck) -> str:
         check._ended.wait(20)
         return "ok"
@@ -83,7 +87,7 @@ async def test_nothing_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert time.monotonic() - started < 15
 
 
-async def test_it_is_given_up_when_the_ledger_is_closed(
+async def test_closing_a_ledger_stops_its_integrity_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     forever = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"

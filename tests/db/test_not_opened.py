@@ -34,7 +34,7 @@ async def opened(path: Path) -> LedgerUnavailable:
         (errno.ENOENT, 2, "Check DATABASE_URL"),
     ],
 )
-async def test_a_folder_that_cannot_be_made(
+async def test_a_ledger_in_a_folder_that_cannot_be_made_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int, words: str
 ) -> None:
     def refuse(folder: Path) -> None:
@@ -48,7 +48,7 @@ async def test_a_folder_that_cannot_be_made(
 
 
 @pytest.mark.parametrize("number", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_BUSY])
-async def test_what_sqlite_meets_may_pass(
+async def test_a_passing_sqlite_error_at_opening_exits_75(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def refuse(conn: sqlite3.Connection) -> None:
@@ -62,7 +62,7 @@ async def test_what_sqlite_meets_may_pass(
     assert ("is full" in plain_words(fault.user_message)) == (number == sqlite3.SQLITE_FULL)
 
 
-async def test_a_place_that_is_no_file_needs_a_person(tmp_path: Path) -> None:
+async def test_a_ledger_path_that_is_no_file_needs_the_owner(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert (await opened(tmp_path / "file" / "ledger.db")).exit_code == 2
     assert (await opened(tmp_path)).exit_code == 2

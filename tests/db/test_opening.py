@@ -43,13 +43,13 @@ async def refused(path: Path, kind: type[Exception]) -> None:
             pass
 
 
-async def test_the_folder_is_made_and_the_file_is_the_owner_s_alone(tmp_path: Path) -> None:
+async def test_a_new_ledger_makes_its_folder_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     path = tmp_path / "some" / "where" / "ledger.db"
     await make(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-async def test_a_commit_is_on_disk_and_readers_are_not_kept_out(ledger: SqliteLedger) -> None:
+async def test_a_commit_is_synced_to_disk_and_does_not_block_readers(ledger: SqliteLedger) -> None:
     def settings(db: sqlite3.Connection) -> list[object]:
         names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         return [db.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
@@ -59,7 +59,9 @@ async def test_a_commit_is_on_disk_and_readers_are_not_kept_out(ledger: SqliteLe
 
 
 @pytest.mark.parametrize("earlier", range(len(MIGRATIONS) + 1))
-async def test_every_earlier_schema_comes_to_the_newest(tmp_path: Path, path: Path, earlier: int) -> None:
+async def test_every_earlier_schema_is_migrated_to_the_newest(
+    tmp_path: Path, path: Path, earlier: int
+) -> None:
     with connect(path) as db:
         prepare(db, MIGRATIONS[:earlier])
         assert version_of(db) == earlier
@@ -70,7 +72,7 @@ async def test_every_earlier_schema_comes_to_the_newest(tmp_path: Path, path: Pa
         assert version_of(db) == len(MIGRATIONS)
 
 
-async def test_a_ledger_of_before_knows_what_its_subscriptions_are_of(path: Path) -> None:
+async def test_a_migrated_ledger_knows_the_prices_of_its_subscriptions(path: Path) -> None:
     """What the migrations write in SQL is what the program writes from then on, each thing once."""
     strange = 'prod "1" \u00e9/\u2028\U0001f600'
     prices = [Price("stripe", "test", f"price_{n}", strange, 500, "eur", "month") for n in (1, 2)]
@@ -101,7 +103,7 @@ async def test_a_ledger_of_before_knows_what_its_subscriptions_are_of(path: Path
         assert kept == sold_before
 
 
-async def test_a_pause_of_collection_that_was_recorded_before_hides_nobody(path: Path) -> None:
+async def test_a_pause_recorded_by_an_older_version_hides_no_subscription(path: Path) -> None:
     item = Item(Price("stripe", "test", "price_1", "prod_1", 500, "eur", "month"))
     with connect(path) as db:
         prepare(db, MIGRATIONS[:4])
@@ -165,13 +167,13 @@ async def test_another_program_s_database_is_refused_and_not_touched(path: Path)
     assert path.read_bytes() == before
 
 
-async def test_what_is_no_database_is_refused(path: Path) -> None:
+async def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
     path.write_bytes(b"Dear diary, " * 1000)
     await refused(path, LedgerDamaged)
 
 
 @pytest.mark.parametrize("checked_whole", [CHECKED_WHOLE, 0], ids=["small", "large"])
-async def test_a_ledger_that_was_cut_off_is_refused(
+async def test_a_truncated_ledger_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch, checked_whole: int
 ) -> None:
     monkeypatch.setattr("db.sqlite.schema.CHECKED_WHOLE", checked_whole)
@@ -190,7 +192,7 @@ async def test_a_ledger_with_foreign_bytes_in_it_is_refused(path: Path) -> None:
     await refused(path, LedgerDamaged)
 
 
-async def test_a_ledger_that_is_damaged_while_it_is_open_says_so(path: Path) -> None:
+async def test_damage_to_an_open_ledger_is_reported(path: Path) -> None:
     await make(path, 500)
     async with await SqliteLedger.open(path) as ledger:
         with path.open("rb+") as file:
@@ -200,7 +202,7 @@ async def test_a_ledger_that_is_damaged_while_it_is_open_says_so(path: Path) -> 
             await ledger.load_pending_events(10, 9)
 
 
-async def test_a_place_where_nothing_can_be_made_is_told(tmp_path: Path) -> None:
+async def test_a_ledger_in_an_unwritable_place_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     await refused(tmp_path / "file" / "ledger.db", LedgerUnavailable)
     await refused(tmp_path, LedgerUnavailable)
@@ -227,7 +229,7 @@ async def test_a_second_process_is_refused_until_the_first_is_gone(path: Path) -
     await make(path)
 
 
-async def test_a_ledger_that_was_refused_is_let_go(path: Path) -> None:
+async def test_a_refused_ledger_is_unlocked(path: Path) -> None:
     path.write_bytes(b"Dear diary, " * 1000)
     await refused(path, LedgerDamaged)
     path.unlink()

@@ -23,7 +23,7 @@ def pay(db: sqlite3.Connection, member: int, *prices: Price, guild: int = GUILD)
     put(db, None, replace(sub, binding=Binding(guild, member)))
 
 
-def test_only_whoever_pays_for_it_is_read_and_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_plan_reads_and_queues_only_its_subscribers(monkeypatch: pytest.MonkeyPatch) -> None:
     db = sqlite3.connect(":memory:", isolation_level=None)
     prepare(db, load_migrations())
     own, others = price("own"), (price("a", product_id="prod_a"), price("b", product_id="prod_b"))

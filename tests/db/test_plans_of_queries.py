@@ -159,7 +159,7 @@ def tracing(into: list[str]) -> Callable[[sqlite3.Connection], None]:
     return lambda db: db.set_trace_callback(into.append)
 
 
-async def test_every_statement_goes_by_an_index(ledger: SqliteLedger, beside: sqlite3.Connection) -> None:
+async def test_every_statement_uses_an_index(ledger: SqliteLedger, beside: sqlite3.Connection) -> None:
     seen: list[str] = []
     called: set[str] = set()
     await ledger._writer.run(tracing(seen))
@@ -171,7 +171,7 @@ async def test_every_statement_goes_by_an_index(ledger: SqliteLedger, beside: sq
     assert {s: found for s in statements if ALL_PLANS not in s and (found := scans(beside, s))} == {}
 
 
-async def test_what_waits_is_taken_from_the_front_without_sorting(
+async def test_queues_are_read_in_order_without_sorting(
     ledger: SqliteLedger, beside: sqlite3.Connection
 ) -> None:
     seen: list[str] = []

@@ -79,7 +79,7 @@ def found(db: sqlite3.Connection, at: int, grace: int, size: int) -> set[int]:
     st.lists(st.tuples(OVERRIDES, MEMBERS), max_size=2),
     st.tuples(MOMENTS, GRACES, st.integers(1, 7)),
 )
-def test_whoever_is_not_as_the_rules_say_is_named_and_nobody_else(
+def test_the_drift_scan_finds_exactly_the_members_who_differ_from_the_rules(
     plans: list[Plan],
     bought: list[tuple[Subscription, int]],
     grants: set[tuple[int, int]],
@@ -101,7 +101,7 @@ def test_whoever_is_not_as_the_rules_say_is_named_and_nobody_else(
     db.close()
 
 
-def test_who_is_marked_or_parked_is_taken_care_of_already() -> None:
+def test_the_drift_scan_leaves_out_queued_and_parked_members() -> None:
     db = a_ledger()
     for member in (1, 2, 3, 9):
         record_granting(db, GUILD, member, 71, 0)
@@ -111,7 +111,7 @@ def test_who_is_marked_or_parked_is_taken_care_of_already() -> None:
     db.close()
 
 
-def test_slices_stay_small_where_ids_lie_closer_than_before() -> None:
+def test_slices_of_the_drift_scan_stay_small_where_ids_lie_close() -> None:
     db = a_ledger()
     members = [*range(100, 10_000, 100), *range(10_000, 20_000, 20)]
     db.executemany(

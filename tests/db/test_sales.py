@@ -25,7 +25,7 @@ def sale(db: sqlite3.Connection) -> object:
     return db.execute("SELECT sale FROM subscriptions WHERE id = ?", (KEY.id,)).fetchone()[0]
 
 
-async def test_what_tells_the_same_plans_has_one_number(
+async def test_subscriptions_with_the_same_items_share_a_sale_number(
     ledger: SqliteLedger, beside: sqlite3.Connection
 ) -> None:
     await sync(ledger, subscription())
@@ -35,7 +35,7 @@ async def test_what_tells_the_same_plans_has_one_number(
     assert sale(beside) == sales(beside)[sold(subscription().items)]
 
 
-async def test_a_switch_to_another_price_is_compared_with_that_plan_s_roles(
+async def test_a_switched_price_is_compared_with_the_new_plans_roles(
     ledger: SqliteLedger, beside: sqlite3.Connection
 ) -> None:
     await ledger.record_plan(plan("Gold", role_ids=(71,)), "1", 10)
@@ -60,7 +60,7 @@ async def test_a_plain_renewal_writes_to_no_index(ledger: SqliteLedger, beside: 
     assert {"IdxInsert", "IdxDelete"}.isdisjoint(steps)
 
 
-async def test_a_number_that_stands_for_nothing_is_a_fault_and_not_looked_for_forever(
+async def test_an_unknown_sale_number_raises_instead_of_being_searched_forever(
     ledger: SqliteLedger, beside: sqlite3.Connection
 ) -> None:
     await sync(ledger, subscription(binding=ANNA))

@@ -69,7 +69,7 @@ async def test_a_running_ledger_is_not_replaced(app: AppHarness, program: Progra
     assert (await run(tmp_path / "other", settings_of(app), "restore", str(target)))[0] == 3
 
 
-async def test_a_stopped_ledger_is_put_back_marked_and_the_old_one_kept(
+async def test_a_restore_replaces_a_stopped_ledger_and_keeps_the_old_one(
     tmp_path: Path, settings: dict[str, str]
 ) -> None:
     backup, ledger = tmp_path / "backup.db", tmp_path / "ledger.db"
@@ -116,7 +116,7 @@ async def broken(path: Path, kind: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["damaged", "foreign", "empty", "newer", "holed"])
-async def test_what_is_no_whole_ledger_is_not_put_back(
+async def test_a_damaged_or_foreign_backup_is_not_restored(
     tmp_path: Path, settings: dict[str, str], kind: str
 ) -> None:
     ledger = tmp_path / "ledger.db"
@@ -131,7 +131,7 @@ async def test_what_is_no_whole_ledger_is_not_put_back(
     "arguments",
     [("restore",), ("backup",), ("backup", "a", "b"), ("restore", "missing.db"), ("backup", "--x")],
 )
-async def test_a_wrong_call_changes_nothing(
+async def test_a_backup_command_with_wrong_arguments_changes_nothing(
     tmp_path: Path, settings: dict[str, str], arguments: tuple[str, ...]
 ) -> None:
     before = (tmp_path / "ledger.db").read_bytes()
@@ -147,7 +147,7 @@ async def test_without_a_ledger_there_is_nothing_to_back_up(tmp_path: Path, sett
     assert not (tmp_path / "elsewhere.db").exists()
 
 
-def test_a_disk_without_room_is_exit_code_75(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restore_without_room_on_the_disk_exits_75(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Said before anything is moved, with both numbers."""
     backup = tmp_path / "backup.db"
     with closing(sqlite3.connect(backup, isolation_level=None)) as db:
@@ -176,7 +176,7 @@ class Ledger:
         self.failed.append(why)
 
 
-async def test_a_backup_is_made_every_day_and_the_newest_stay(tmp_path: Path) -> None:
+async def test_a_backup_is_made_daily_and_only_the_newest_are_kept(tmp_path: Path) -> None:
     folder, ledger, clock = tmp_path / "deep" / "backups", Ledger(), MovableClock()
     for _ in range(5):
         assert backups.next_backup(folder, "ledger", int(clock.now())) <= clock.now()
@@ -191,7 +191,7 @@ async def test_a_backup_is_made_every_day_and_the_newest_stay(tmp_path: Path) ->
     assert "precious.db" in made
 
 
-async def test_a_backup_that_fails_is_kept_in_mind_until_one_is_made(tmp_path: Path) -> None:
+async def test_a_failed_backup_is_recorded_until_one_succeeds(tmp_path: Path) -> None:
     ledger = Ledger()
     ledger.fault = "The disk is full."
     assert not await backups._back_up(ledger, "ledger", tmp_path, 3, 1_000_000)
@@ -200,7 +200,7 @@ async def test_a_backup_that_fails_is_kept_in_mind_until_one_is_made(tmp_path: P
     assert ledger.failed == ["The disk is full.", ""]
 
 
-async def test_the_program_itself_backs_up_and_says_how_old_that_is(app: AppHarness, tmp_path: Path) -> None:
+async def test_a_running_program_makes_backups_and_exposes_their_age(app: AppHarness, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     program = Program(tmp_path, settings_of(app, BACKUP_DIR=str(folder)))
     await program.start()
@@ -217,7 +217,7 @@ async def test_the_program_itself_backs_up_and_says_how_old_that_is(app: AppHarn
     assert (mode(folder), mode(next(folder.iterdir()))) == (0o700, 0o600)
 
 
-async def test_all_that_stands_beside_a_ledger_is_its_owner_s_alone(tmp_path: Path) -> None:
+async def test_only_the_owner_can_read_the_files_beside_a_ledger(tmp_path: Path) -> None:
     path = tmp_path / "made" / "ledger.db"
     before = os.umask(0)
     try:

@@ -30,7 +30,7 @@ async def check(app: AppHarness, folder: Path, **more: str) -> tuple[int, str]:
     return code, " ".join(output.split())
 
 
-async def test_it_makes_no_ledger_and_no_folder(app: AppHarness, tmp_path: Path) -> None:
+async def test_check_creates_neither_ledger_nor_folder(app: AppHarness, tmp_path: Path) -> None:
     place = tmp_path / "new" / "folder"
     code, output = await check(app, tmp_path, DATABASE_URL=f"sqlite:///{place}/ledger.db")
     assert code == 0, output
@@ -38,7 +38,7 @@ async def test_it_makes_no_ledger_and_no_folder(app: AppHarness, tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["output.txt"]
 
 
-async def test_it_migrates_nothing(app: AppHarness, tmp_path: Path) -> None:
+async def test_check_does_not_migrate_the_ledger(app: AppHarness, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     with closing(sqlite3.connect(home / "old.db", isolation_level=None)) as db:
@@ -51,7 +51,7 @@ async def test_it_migrates_nothing(app: AppHarness, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("version", "says"), [(9999, "later version"), (None, "damaged")])
-async def test_a_ledger_that_cannot_be_read_is_a_finding(
+async def test_check_reports_an_unreadable_ledger(
     app: AppHarness, tmp_path: Path, version: int | None, says: str
 ) -> None:
     path = tmp_path / "home" / "odd.db"
@@ -68,7 +68,9 @@ async def test_a_ledger_that_cannot_be_read_is_a_finding(
     assert state(path.parent) == before
 
 
-async def test_a_name_that_the_terminal_cannot_show_hides_nothing(app: AppHarness, tmp_path: Path) -> None:
+async def test_check_shows_everything_in_a_terminal_that_cannot_show_a_name(
+    app: AppHarness, tmp_path: Path
+) -> None:
     async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
         await ledger.record_plan(plan(name="Gold \N{GLOWING STAR}"), "1", 10)
     for encoding in ("ascii", "latin-1", "cp1252"):
@@ -77,7 +79,7 @@ async def test_a_name_that_the_terminal_cannot_show_hides_nothing(app: AppHarnes
         assert "Traceback" not in output
 
 
-async def test_notes_are_no_faults(app: AppHarness, tmp_path: Path) -> None:
+async def test_check_exits_0_if_it_has_only_notes(app: AppHarness, tmp_path: Path) -> None:
     code, output = await check(app, tmp_path)
     assert code == 0, output
     assert "FAIL" not in output
@@ -85,7 +87,7 @@ async def test_notes_are_no_faults(app: AppHarness, tmp_path: Path) -> None:
         assert f"note {note}" in output
 
 
-async def test_whether_the_bot_is_in_a_server(app: AppHarness, tmp_path: Path) -> None:
+async def test_check_says_whether_the_bot_is_in_a_server(app: AppHarness, tmp_path: Path) -> None:
     _, output = await check(app, tmp_path)
     assert "ok Discord servers The bot is in Pottery" in output
     async with await SqliteLedger.open(app.path) as ledger:
@@ -95,7 +97,7 @@ async def test_whether_the_bot_is_in_a_server(app: AppHarness, tmp_path: Path) -
     assert "Plans are on sale in server 77, but the bot is not in it." in output
 
 
-async def test_a_bot_in_no_server_is_told_its_link(app: AppHarness, tmp_path: Path) -> None:
+async def test_check_shows_the_invite_link_of_a_bot_in_no_server(app: AppHarness, tmp_path: Path) -> None:
     app.world.uninstall(app.application, app.guild)
     code, output = await check(app, tmp_path)
     assert code == 1
@@ -103,7 +105,7 @@ async def test_a_bot_in_no_server_is_told_its_link(app: AppHarness, tmp_path: Pa
     assert f"client_id={app.application.id}" in output
 
 
-async def test_a_port_that_is_taken(app: AppHarness, tmp_path: Path) -> None:
+async def test_check_reports_a_port_that_is_taken(app: AppHarness, tmp_path: Path) -> None:
     _, output = await check(app, tmp_path)
     assert f"ok HTTP listener 127.0.0.1:{app.port} is free" in output
     async with answering(200, "not ours") as port:
@@ -112,7 +114,7 @@ async def test_a_port_that_is_taken(app: AppHarness, tmp_path: Path) -> None:
     assert "FAIL HTTP listener Another program is using" in output
 
 
-async def test_while_a_bot_runs_its_port_is_its_own(
+async def test_check_does_not_report_the_port_of_the_running_bot(
     app: AppHarness, program: Program, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
@@ -124,9 +126,7 @@ async def test_while_a_bot_runs_its_port_is_its_own(
     assert code == 1, "the webhook leads elsewhere"
 
 
-async def test_a_misspelt_setting_is_a_fault_here_and_a_warning_at_the_start(
-    app: AppHarness, tmp_path: Path
-) -> None:
+async def test_a_misspelt_setting_fails_check_and_warns_at_the_start(app: AppHarness, tmp_path: Path) -> None:
     lines = {**settings_of(app), "GRACE_DAY": "3", "MY_OWN": "x"}
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
     code, output = await run(tmp_path, {}, "check")
@@ -142,9 +142,7 @@ async def test_a_misspelt_setting_is_a_fault_here_and_a_warning_at_the_start(
     assert "WARNING dues: GRACE_DAY in .env is not a setting" in program.output
 
 
-async def test_a_misspelt_setting_is_named_where_the_start_is_refused(
-    app: AppHarness, tmp_path: Path
-) -> None:
+async def test_a_refused_start_names_a_misspelt_setting(app: AppHarness, tmp_path: Path) -> None:
     lines = settings_of(app)
     lines["STRIPE_WEBHOK_SECRET"] = lines.pop("STRIPE_WEBHOOK_SECRET")
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
@@ -204,7 +202,7 @@ def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext
         (301, "", False, "redirects elsewhere (301)"),
     ],
 )
-async def test_what_answers_at_the_public_address(
+async def test_check_says_what_answers_at_the_public_address(
     certified: ssl.SSLContext, status: int, text: str, ok: bool, says: str
 ) -> None:
     location = "https://www.example.com/" if status == 301 else ""
@@ -216,7 +214,7 @@ async def test_what_answers_at_the_public_address(
     assert ok or found.cure
 
 
-async def test_a_certificate_that_nobody_trusts(
+async def test_check_reports_an_untrusted_certificate(
     certified: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", ssl.create_default_context())
@@ -227,14 +225,14 @@ async def test_a_certificate_that_nobody_trusts(
 
 
 @pytest.mark.parametrize("host", ["dues.invalid", "127.0.0.1:9"])
-async def test_an_address_that_cannot_be_tried_from_here_is_no_fault(host: str) -> None:
+async def test_check_notes_a_public_address_that_it_cannot_reach(host: str) -> None:
     found = await check_public(f"https://{host}", loopback=False, running=True)
     assert found.ok
     assert found.note
     assert "could not be tried from here" in plain_words(found.message)
 
 
-async def test_plain_http_is_a_fault_but_for_this_machine_alone() -> None:
+async def test_check_reports_plain_http_except_for_this_machine() -> None:
     for running in (True, False):
         outside = await check_public("http://dues.example.org", loopback=False, running=running)
         assert not outside.ok

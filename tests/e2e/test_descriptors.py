@@ -29,7 +29,9 @@ def open_files(program: Program) -> list[int]:
     return [int(one.name) for one in Path(f"/proc/{program.pid}/fd").iterdir()]
 
 
-async def test_idle_callers_leave_enough_for_all_else(app: AppHarness, program: Program) -> None:
+async def test_idle_connections_leave_enough_file_descriptors_for_the_rest(
+    app: AppHarness, program: Program
+) -> None:
     """Commands, calls of the provider and its notifications go on; the log says in one line what happens."""
     resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (LIMIT, LIMIT))
     callers = [await asyncio.open_connection("127.0.0.1", app.port) for _ in range(100)]
@@ -45,7 +47,9 @@ async def test_idle_callers_leave_enough_for_all_else(app: AppHarness, program: 
         writer.close()
 
 
-async def test_a_limit_that_is_too_low_all_the_same(app: AppHarness, program: Program) -> None:
+async def test_the_log_says_what_to_raise_when_file_descriptors_run_out(
+    app: AppHarness, program: Program
+) -> None:
     """The log says in one line what to raise, and all goes on once it is."""
     _, hard = resource.prlimit(program.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (max(open_files(program)) + 1, hard))

@@ -14,7 +14,7 @@ OLD = "import runpy, sys; sys.version_info = (3, 9); runpy.run_path('bot.py', ru
 
 
 @pytest.mark.parametrize("name", ["bot.py", "terminal.py"])
-def test_an_older_python_can_read_far_enough_to_say_so(name: str) -> None:
+def test_an_older_python_says_which_version_is_needed(name: str) -> None:
     ast.parse((ROOT / name).read_text(), feature_version=(3, 7))
 
 
@@ -23,7 +23,7 @@ def test_an_older_python_can_read_far_enough_to_say_so(name: str) -> None:
     [(["-c", OLD], "needs Python 3.11"), (["-S", "bot.py"], "package certifi is missing")],
     ids=["old", "without packages"],
 )
-def test_what_is_missing_is_a_sentence_and_no_trace(arguments: list[str], said: str) -> None:
+def test_a_missing_package_is_reported_without_a_traceback(arguments: list[str], said: str) -> None:
     done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert said in done.stderr

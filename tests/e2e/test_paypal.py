@@ -16,7 +16,9 @@ from tests.e2e.paypal import buy, open_shop, paypal_of, quiet, reached, read, sh
 pytestmark = pytest.mark.paypal
 
 
-async def test_the_main_job(app: AppHarness, program: Program) -> None:
+async def test_a_paypal_subscription_is_bought_cancelled_bought_again_and_revoked(
+    app: AppHarness, program: Program
+) -> None:
     await open_shop(app)
     subscription_id = await buy(app)
     assert "through PayPal" in (await app.bob.run(app.guild, "subscriptions")).text
@@ -46,7 +48,7 @@ async def test_the_main_job(app: AppHarness, program: Program) -> None:
 
 
 @pytest.mark.parametrize("kind", ["hang_before", "hang_after"])
-async def test_a_crash_between_storing_and_cancelling_comes_right(
+async def test_a_crash_before_a_paypal_cancellation_is_recovered(
     app: AppHarness, tmp_path: Path, kind: Kind
 ) -> None:
     """Killed while PayPal is asked, be it before PayPal heard of it or after."""
@@ -80,7 +82,7 @@ async def test_a_crash_between_storing_and_cancelling_comes_right(
     assert "Traceback" not in second.output
 
 
-async def test_what_is_agreed_on_while_the_program_is_away_is_found(app: AppHarness, tmp_path: Path) -> None:
+async def test_a_paypal_approval_while_the_program_is_down_is_found(app: AppHarness, tmp_path: Path) -> None:
     first = Program(tmp_path, settings_of(app))
     await first.start()
     await is_ready(app)
@@ -96,7 +98,7 @@ async def test_what_is_agreed_on_while_the_program_is_away_is_found(app: AppHarn
     assert await second.stop() == 0
 
 
-async def test_the_check_tells_of_paypal(app: AppHarness, tmp_path: Path) -> None:
+async def test_check_reports_on_paypal(app: AppHarness, tmp_path: Path) -> None:
     code, output = await run(tmp_path, settings_of(app), "check")
     assert "PayPal accepts them" in output
     assert "The webhook sends everything that the bot needs" in output

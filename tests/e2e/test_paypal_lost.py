@@ -13,7 +13,7 @@ from tests.e2e.paypal import buy, open_shop, paypal_of, shown
 pytestmark = pytest.mark.paypal
 
 
-async def test_the_comparison_alone_keeps_everything_in_step(app: AppHarness, tmp_path: Path) -> None:
+async def test_sweeps_alone_keep_paypal_subscriptions_in_step(app: AppHarness, tmp_path: Path) -> None:
     program = Program(tmp_path, settings_of(app, SYNC_INTERVAL_MINUTES="0.02"))
     await program.start()
     await is_ready(app)

@@ -23,7 +23,7 @@ async def started(app: AppHarness, folder: Path, verify: str) -> Program:
 
 
 @pytest.mark.parametrize("verify", ["offline", "postback"])
-async def test_forged_messages_change_nothing_and_lead_nowhere(
+async def test_forged_paypal_notifications_change_nothing_and_cause_no_request(
     app: AppHarness, tmp_path: Path, verify: str
 ) -> None:
     program = await started(app, tmp_path, verify)
@@ -67,7 +67,9 @@ ODD = """{
 
 
 @pytest.mark.parametrize("verify", ["offline", "postback"])
-async def test_a_body_is_judged_byte_for_byte(app: AppHarness, tmp_path: Path, verify: str) -> None:
+async def test_a_paypal_notification_is_verified_byte_for_byte(
+    app: AppHarness, tmp_path: Path, verify: str
+) -> None:
     program = await started(app, tmp_path, verify)
     subscription_id = await buy(app)
     paypal = paypal_of(app)
@@ -87,7 +89,9 @@ async def test_a_body_is_judged_byte_for_byte(app: AppHarness, tmp_path: Path, v
     assert await program.stop() == 0
 
 
-async def test_while_paypal_cannot_be_asked_it_sends_again(app: AppHarness, tmp_path: Path) -> None:
+async def test_a_notification_is_resent_while_paypal_cannot_confirm_it(
+    app: AppHarness, tmp_path: Path
+) -> None:
     program = await started(app, tmp_path, "postback")
     subscription_id = await buy(app)
     paypal = paypal_of(app)
@@ -111,7 +115,7 @@ async def test_while_paypal_cannot_be_asked_it_sends_again(app: AppHarness, tmp_
     assert "Traceback" not in program.output
 
 
-async def test_while_the_certificate_cannot_be_had_notifications_wait(
+async def test_a_notification_is_resent_while_the_certificate_is_unavailable(
     app: AppHarness, program: Program
 ) -> None:
     """They are answered so that PayPal sends them again; nothing is believed meanwhile."""

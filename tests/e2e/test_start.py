@@ -22,7 +22,7 @@ from tests.contract.ledger.nouns import ANNA, plan, subscription, sync
 from web.app import CannotListen, Listener, listening
 
 
-async def test_wrong_settings_are_all_named_and_no_secret_is(tmp_path: Path) -> None:
+async def test_a_refused_start_names_all_wrong_settings_and_no_secret(tmp_path: Path) -> None:
     settings = {
         "STRIPE_API_KEY": "sk_test_canary",
         "HTTP_PORT": "x",
@@ -45,23 +45,21 @@ async def test_check_shows_wrong_settings_in_its_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("chekc",), ("check", "twice"), ("--help",)])
-async def test_arguments_that_are_not_known_start_nothing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+async def test_unknown_arguments_start_nothing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     code, output = await run(tmp_path, {}, *arguments)
     assert code == 2
     assert "python bot.py check" in output
     assert "DISCORD_TOKEN" not in output
 
 
-async def test_a_refused_token_is_a_wrong_setting(app: AppHarness, tmp_path: Path) -> None:
+async def test_a_refused_discord_token_exits_as_a_wrong_setting(app: AppHarness, tmp_path: Path) -> None:
     code, output = await run(tmp_path, settings_of(app, DISCORD_TOKEN="wrong.token"))
     assert code == 2
     assert "DISCORD_TOKEN" in output
     assert "wrong.token" not in output
 
 
-async def test_a_port_that_is_taken_may_be_free_later(
-    app: AppHarness, program: Program, tmp_path: Path
-) -> None:
+async def test_a_port_that_is_taken_exits_75(app: AppHarness, program: Program, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     code, output = await run(other, settings_of(app, DATABASE_URL="sqlite:///other.db"))
@@ -70,7 +68,7 @@ async def test_a_port_that_is_taken_may_be_free_later(
     assert "Another program is using" in output
 
 
-async def test_the_dotenv_file_is_read_and_the_environment_wins(app: AppHarness, tmp_path: Path) -> None:
+async def test_the_environment_takes_precedence_over_the_dotenv_file(app: AppHarness, tmp_path: Path) -> None:
     lines = settings_of(app, DISCORD_TOKEN="wrong.token")
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
     assert (await run(tmp_path, {}))[0] == 2
@@ -91,7 +89,7 @@ async def test_a_second_process_is_refused_the_ledger(
 
 
 @pytest.mark.parametrize("kind", ["damaged", "newer"])
-async def test_a_ledger_that_cannot_be_read_is_left_alone(app: AppHarness, tmp_path: Path, kind: str) -> None:
+async def test_an_unreadable_ledger_is_not_changed(app: AppHarness, tmp_path: Path, kind: str) -> None:
     if kind == "damaged":
         app.path.write_bytes(b"this is no ledger at all" * 1000)
     else:
@@ -104,7 +102,7 @@ async def test_a_ledger_that_cannot_be_read_is_left_alone(app: AppHarness, tmp_p
     assert app.path.read_bytes() == before
 
 
-async def test_an_address_that_the_machine_lacks_may_come_up_later(
+async def test_an_unavailable_listening_address_exits_75(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("web.app.BIND_PAUSES", (0,))
@@ -125,14 +123,16 @@ async def test_sighup_is_logged_and_ignored(app: AppHarness, program: Program) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_it_well(app: AppHarness, tmp_path: Path, number: int) -> None:
+async def test_a_signal_stops_the_program_with_exit_code_0(
+    app: AppHarness, tmp_path: Path, number: int
+) -> None:
     program = Program(tmp_path, settings_of(app))
     await program.start()
     await is_ready(app)
     assert await program.stop(number) == 0
 
 
-async def test_health_is_told_apart_from_readiness(app: AppHarness, program: Program) -> None:
+async def test_health_and_readiness_are_reported_separately(app: AppHarness, program: Program) -> None:
     base = f"http://127.0.0.1:{app.port}"
     async with aiohttp.ClientSession() as session:
         async with session.get(f"{base}/healthz") as answer:
@@ -145,7 +145,7 @@ async def test_health_is_told_apart_from_readiness(app: AppHarness, program: Pro
             assert answer.status == 404
 
 
-async def test_without_discord_it_lives_and_is_not_ready(app: AppHarness, tmp_path: Path) -> None:
+async def test_a_program_without_discord_is_alive_but_not_ready(app: AppHarness, tmp_path: Path) -> None:
     program = Program(tmp_path, settings_of(app))
     await program.start()
     await is_ready(app)
@@ -161,21 +161,21 @@ async def test_without_discord_it_lives_and_is_not_ready(app: AppHarness, tmp_pa
     assert await program.stop() == 0
 
 
-async def test_check_finds_everything_well(app: AppHarness, tmp_path: Path) -> None:
+async def test_check_reports_no_fault_in_a_correct_setup(app: AppHarness, tmp_path: Path) -> None:
     code, output = await run(tmp_path, settings_of(app), "check")
     assert code == 0, output
     assert "Logged in as" in output
     assert "Stripe accepts the key" in output
 
 
-async def test_check_does_not_promise_to_try_again(app: AppHarness, tmp_path: Path) -> None:
+async def test_check_does_not_promise_a_retry_while_discord_is_down(app: AppHarness, tmp_path: Path) -> None:
     app.discord.faults.fail(status=503, times=None)
     code, output = await run(tmp_path, settings_of(app), "check")
     assert code == 1
     assert "Discord is not answering right now." in " ".join(output.split())
 
 
-async def test_check_says_what_to_do(app: AppHarness, tmp_path: Path) -> None:
+async def test_check_says_what_to_do_about_each_fault(app: AppHarness, tmp_path: Path) -> None:
     settings = settings_of(app, STRIPE_API_KEY="sk_test_canary", DISCORD_TOKEN="wrong.token")
     code, output = await run(tmp_path, settings, "check")
     assert code == 1
@@ -185,7 +185,9 @@ async def test_check_says_what_to_do(app: AppHarness, tmp_path: Path) -> None:
     assert "canary" not in output
 
 
-async def test_check_names_what_runs_at_an_account_that_was_left(app: AppHarness, tmp_path: Path) -> None:
+async def test_check_names_subscriptions_at_an_account_no_longer_connected(
+    app: AppHarness, tmp_path: Path
+) -> None:
     async with await SqliteLedger.open(tmp_path / "ledger.db") as ledger:
         await ledger.record_plan(plan(), "1", 10)
         await sync(ledger, subscription(binding=ANNA))
@@ -195,7 +197,7 @@ async def test_check_names_what_runs_at_an_account_that_was_left(app: AppHarness
     assert "no longer connected to Stripe (acct)" in " ".join(output.split())
 
 
-async def test_commands_are_registered_when_they_changed_and_not_at_every_start(
+async def test_commands_are_registered_only_at_a_start_after_they_changed(
     app: AppHarness, tmp_path: Path
 ) -> None:
     feed = app.world.subscribe()
@@ -208,7 +210,7 @@ async def test_commands_are_registered_when_they_changed_and_not_at_every_start(
     assert seen.count("commands_registered") == 1
 
 
-async def test_a_start_says_nothing_to_worry_about(app: AppHarness, tmp_path: Path) -> None:
+async def test_a_normal_start_logs_no_warning(app: AppHarness, tmp_path: Path) -> None:
     program = Program(tmp_path, settings_of(app))
     await program.start()
     await is_ready(app)

@@ -79,7 +79,7 @@ async def test_buttons_made_before_a_restart_work_after_it(app: AppHarness, tmp_
     assert await second.stop() == 0
 
 
-async def test_what_is_paid_while_the_program_is_away_is_found(app: AppHarness, tmp_path: Path) -> None:
+async def test_a_payment_while_the_program_is_down_is_found(app: AppHarness, tmp_path: Path) -> None:
     first = Program(tmp_path, settings_of(app))
     await first.start()
     await is_ready(app)
@@ -95,7 +95,9 @@ async def test_what_is_paid_while_the_program_is_away_is_found(app: AppHarness, 
     assert await second.stop() == 0
 
 
-async def test_doubled_and_turned_deliveries_end_in_the_truth(app: AppHarness, program: Program) -> None:
+async def test_duplicated_and_reordered_deliveries_end_in_the_right_roles(
+    app: AppHarness, program: Program
+) -> None:
     await open_shop(app)
     faults = app.stripe.delivery_faults
     faults.hold = True
@@ -153,7 +155,9 @@ async def test_forged_notifications_are_refused(app: AppHarness, program: Progra
 
 
 @pytest.mark.members_intent
-async def test_with_the_members_intent_a_rejoin_is_noticed_at_once(app: AppHarness, program: Program) -> None:
+async def test_with_the_members_intent_a_rejoining_member_gets_their_role_at_once(
+    app: AppHarness, program: Program
+) -> None:
     await open_shop(app)
     await buy(app)
     app.world.remove_member(app.guild, app.bob)
@@ -161,7 +165,9 @@ async def test_with_the_members_intent_a_rejoin_is_noticed_at_once(app: AppHarne
     await until(app, lambda: app.roles() == ["Gold"])
 
 
-async def test_without_it_by_the_next_command(app: AppHarness, program: Program) -> None:
+async def test_without_the_members_intent_a_command_gives_a_rejoined_member_their_role(
+    app: AppHarness, program: Program
+) -> None:
     await open_shop(app)
     await buy(app)
     app.world.remove_member(app.guild, app.bob)

@@ -35,25 +35,25 @@ def files() -> Iterator[tuple[str, ast.Module]]:
         yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text("utf-8"))
 
 
-def test_the_reader_s_language_is_spoken_within() -> None:
+def test_texts_are_in_the_language_of_the_current_context() -> None:
     with use_language("de-AT"):
         assert tr("count.days", n=1) == "1 Tag"
     assert tr("count.days", n=2) == "2 days"
 
 
 @pytest.mark.parametrize(("locale", "language"), [("de", "de"), ("en-GB", "en"), ("pt-BR", "en"), ("", "en")])
-def test_a_language_that_is_missing_falls_back_to_english(locale: str, language: str) -> None:
+def test_a_missing_language_falls_back_to_english(locale: str, language: str) -> None:
     assert best_language(locale) == language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_code_stands_twice_in_a_file(language: str) -> None:
+def test_no_code_occurs_twice_in_a_catalogue(language: str) -> None:
     lines = (ROOT / "i18n" / "locales" / f"{language}.po").read_text("utf-8").splitlines()
     codes = [line for line in lines if line.startswith('msgid "') and line != 'msgid ""']
     assert sorted(codes) == sorted(set(codes))
 
 
-def test_an_unknown_code_is_a_fault() -> None:
+def test_an_unknown_text_code_raises() -> None:
     with pytest.raises(KeyError):
         tr("nothing.like.that")
 
@@ -79,7 +79,7 @@ def codes_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, code.value
 
 
-def test_every_code_that_is_used_exists() -> None:
+def test_every_text_code_in_use_exists() -> None:
     texts = load_catalogue(ENGLISH).texts
     unknown = [
         (name, line, code) for name, tree in files() for line, code in codes_in(tree) if code not in texts
@@ -87,7 +87,7 @@ def test_every_code_that_is_used_exists() -> None:
     assert unknown == []
 
 
-def test_every_code_is_given_its_placeholders() -> None:
+def test_every_use_of_a_text_fills_its_placeholders() -> None:
     texts, wrong = load_catalogue(ENGLISH).texts, []
     for name, tree in files():
         for node in ast.walk(tree):
@@ -104,12 +104,12 @@ def test_every_code_is_given_its_placeholders() -> None:
     assert wrong == []
 
 
-def test_every_text_is_used() -> None:
+def test_every_text_of_the_catalogue_is_used() -> None:
     said = {literal for _, tree in files() for literal in literals_of(tree)}
     assert set(load_catalogue(ENGLISH).texts) - said - {"count.days"} == set()
 
 
-def test_every_code_says_where_and_what() -> None:
+def test_every_text_code_names_its_area_and_subject() -> None:
     looks_like_one = re.compile(r"[a-z][a-z_0-9]*(\.[a-z][a-z_0-9]*)+")
     assert [code for code in load_catalogue(ENGLISH).texts if not looks_like_one.fullmatch(code)] == []
 
@@ -119,13 +119,13 @@ LIMITS = {"description": 100, "option": 100, "choice": 100, "button": 80, "modal
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_text_is_longer_than_discord_takes(language: str) -> None:
+def test_no_text_is_longer_than_discord_allows(language: str) -> None:
     for code, forms in load_catalogue(language).texts.items():
         limit = LIMITS.get(code.partition(".")[0], 2_000)
         assert max(map(len, forms)) <= limit, code
 
 
-def test_no_sentence_stands_outside_the_catalogue() -> None:
+def test_no_sentence_for_people_stands_outside_the_catalogue() -> None:
     found = {name: outside for name, tree in files() if (outside := sentences_outside(tree))}
     for name in BEFORE_THE_CATALOGUE:
         del found[name]
@@ -150,5 +150,5 @@ def g(n):
 '''
 
 
-def test_a_sentence_outside_is_seen() -> None:
+def test_a_sentence_outside_the_catalogue_is_found() -> None:
     assert sentences_outside(ast.parse(OUTSIDE)) == ["Somebody reads this.", "You have  days left."]

@@ -34,5 +34,5 @@ def test_an_argument_is_shown_in_the_readers_language(arg: Arg, english: object,
         assert _shown(arg, PLAIN) == german
 
 
-def test_a_plain_string_stays_as_it_is() -> None:
+def test_a_plain_string_argument_is_not_changed() -> None:
     assert plain_words("{braces} are no placeholder here") == "{braces} are no placeholder here"

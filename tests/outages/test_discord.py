@@ -105,7 +105,7 @@ async def test_a_role_is_retried_during_a_lasting_server_error_until_it_is_given
 
 
 @pytest.mark.parametrize("status", [500, 502])
-async def test_a_role_whose_answer_was_lost_is_found_given(app: AppHarness, status: int) -> None:
+async def test_a_role_given_without_an_answer_is_found(app: AppHarness, status: int) -> None:
     app.discord.faults.lose_answer(*GIVES, status)
     await buys(app)
     app.discord.faults.lose_answer(*TAKES, status)

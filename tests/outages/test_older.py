@@ -118,7 +118,7 @@ async def test_a_restart_with_a_current_ledger_gives_roles_while_stripe_is_away(
         assert app.roles() == ["Gold"]
 
 
-async def test_after_a_weekend_nobody_loses_a_role_and_nothing_is_given_unasked(idle_app: AppHarness) -> None:
+async def test_a_weekend_of_downtime_takes_no_role_and_gives_none_unpaid(idle_app: AppHarness) -> None:
     """It was last written long ago: it may as well be a copy of the whole folder from then."""
     app = idle_app
     async with running(app):
@@ -210,7 +210,7 @@ async def test_an_older_ledger_takes_no_role_from_a_member_with_a_later_purchase
         assert changes_of(app) == ["+Gold", "-Gold", "+Gold"]
 
 
-async def test_an_older_ledger_does_not_repeat_a_cancellation_that_was_taken_back(
+async def test_an_older_ledger_does_not_repeat_a_cancellation_that_was_undone(
     idle_app: AppHarness,
 ) -> None:
     app = idle_app
@@ -255,7 +255,7 @@ async def test_an_older_ledger_does_not_repeat_its_pending_notices(idle_app: App
         assert len(app.bob.dms) == before
 
 
-async def test_the_admins_hear_that_an_older_ledger_lacks_later_decisions(idle_app: AppHarness) -> None:
+async def test_admins_are_told_that_an_older_ledger_lacks_later_decisions(idle_app: AppHarness) -> None:
     app = idle_app
     async with running(app):
         await app.sell()

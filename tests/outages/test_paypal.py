@@ -187,7 +187,7 @@ async def test_empty_lists_lift_no_dispute(app: AppHarness) -> None:
     assert changes_of(app) == ["+Gold", "-Gold"]
 
 
-async def test_a_payment_made_good_during_an_outage_of_paypal_keeps_the_role_past_the_grace(
+async def test_a_payment_recovered_during_a_paypal_outage_keeps_the_role_past_the_grace(
     app: AppHarness,
 ) -> None:
     """Both notifications are lost, and PayPal is slow: the role is not even taken for a moment."""

@@ -141,7 +141,7 @@ async def test_a_sweep_takes_no_role_if_stripes_list_fails(
     await app.world.until(lambda: len(app.world.audit) == 4, "the role that is owed no more to go")
 
 
-async def test_a_payment_made_good_during_an_outage_of_stripe_keeps_the_role_past_the_grace(
+async def test_a_payment_recovered_during_a_stripe_outage_keeps_the_role_past_the_grace(
     app: AppHarness,
 ) -> None:
     """Both notifications are lost, and Stripe is slow: the role is not even taken for a moment."""

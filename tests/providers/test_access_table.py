@@ -16,11 +16,11 @@ from tests.providers.stripe.package import literals
 from tools.access_table import PAGE, page
 
 
-def test_the_page_is_made_from_the_code() -> None:
+def test_the_access_page_equals_the_one_made_from_the_code() -> None:
     assert PAGE.read_text() == page(), "run: python -m tools.access_table"
 
 
-def test_every_status_of_the_package_has_a_row() -> None:
+def test_every_status_of_the_stripe_package_is_on_the_access_page() -> None:
     known = literals("_subscription.py", "status")
     assert len(known) == 8
     assert set(STATUS) == set(known)
@@ -28,7 +28,7 @@ def test_every_status_of_the_package_has_a_row() -> None:
         assert f"| `{raw}` | `{STATUS[raw]}` | {TABLE[STATUS[raw]].value} |" in page()
 
 
-def test_every_status_of_paypals_document_has_a_row() -> None:
+def test_every_status_of_paypals_document_is_on_the_access_page() -> None:
     folder = specs_folder()
     if folder is None:
         pytest.skip("PayPal's documents are not at hand")
@@ -38,11 +38,11 @@ def test_every_status_of_paypals_document_has_a_row() -> None:
         assert f"| `{raw}` | `{ours}` | {TABLE[ours].value} |" in page()
 
 
-def test_every_status_of_a_dispute_is_on_the_page() -> None:
+def test_every_status_of_a_dispute_is_on_the_access_page() -> None:
     for statuses in (DISPUTES, PAYPAL_DISPUTES):
         assert all(f"`{raw}`" in page() for raw in statuses)
         assert set(statuses.values()) == set(DisputeState)
 
 
-def test_every_status_of_ours_is_ruled() -> None:
+def test_every_status_of_the_model_has_an_access_rule() -> None:
     assert set(TABLE) == set(Status)

@@ -42,7 +42,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["stripe", "paypal"])
-async def test_a_provider(name: str) -> None:
+async def test_a_provider_call_without_file_descriptors_says_what_to_raise(name: str) -> None:
     api = (
         stripe_api.Api("sk_test_x", NOWHERE, MovableClock())
         if name == "stripe"
@@ -57,7 +57,7 @@ async def test_a_provider(name: str) -> None:
     assert RAISE_IT not in str(refused.value)
 
 
-def test_discord() -> None:
+def test_a_discord_call_without_file_descriptors_says_what_to_raise() -> None:
     with pytest.raises(OSError, match="Too many open files") as met, no_more_files():
         os.open(os.devnull, os.O_RDONLY)
     assert lacks_descriptors(met.value)

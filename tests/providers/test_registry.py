@@ -21,7 +21,7 @@ STRIPE = {
 }
 
 
-def test_what_is_not_set_is_off() -> None:
+def test_a_provider_without_settings_is_off() -> None:
     assert make_providers(Settings.from_env(BARE), MovableClock()) == {}
 
 
@@ -41,14 +41,16 @@ PAYPAL = {
         ({**STRIPE, **PAYPAL}, {"stripe": ("stripe", "test"), "paypal": ("paypal", "sandbox")}),
     ],
 )
-async def test_what_is_set_is_on(environ: dict[str, str], on: dict[str, tuple[str, str]]) -> None:
+async def test_a_provider_with_settings_is_on(
+    environ: dict[str, str], on: dict[str, tuple[str, str]]
+) -> None:
     made = make_providers(Settings.from_env({**BARE, **environ}), MovableClock())
     assert {name: (p.name, p.account) for name, p in made.items()} == on
     for provider in made.values():
         await provider.close()
 
 
-def test_each_provider_goes_by_the_name_of_its_settings() -> None:
+def test_each_provider_is_registered_under_the_name_of_its_settings() -> None:
     settings = Settings.from_env(BARE)
     assert PROVIDERS
     assert all(hasattr(settings, name) for name in PROVIDERS)
@@ -57,7 +59,9 @@ def test_each_provider_goes_by_the_name_of_its_settings() -> None:
 @pytest.mark.parametrize(
     ("environ", "absent"), [(STRIPE, "cryptography"), (PAYPAL, "stripe"), (BARE, "providers.stripe.client")]
 )
-def test_what_a_provider_needs_is_not_loaded_while_it_is_off(environ: dict[str, str], absent: str) -> None:
+def test_the_packages_of_a_provider_that_is_off_are_not_imported(
+    environ: dict[str, str], absent: str
+) -> None:
     """In a process of its own, as this one has loaded both."""
     code = (
         "import sys, asyncio, bot\n"

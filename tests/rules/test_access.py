@@ -39,7 +39,7 @@ SUBSCRIPTIONS = st.lists(subscriptions(), max_size=3)
 OVERRIDE_LISTS = st.lists(OVERRIDES, max_size=3)
 
 
-def test_every_status_has_a_row() -> None:
+def test_every_status_has_a_row_in_the_access_table() -> None:
     assert set(TABLE) == set(Status)
 
 
@@ -77,32 +77,34 @@ RIGHTS = [
 
 
 @pytest.mark.parametrize(("status", "facts", "gives"), RIGHTS)
-def test_what_a_subscription_gives(
+def test_each_row_of_the_access_table_gives_its_access(
     status: Status, facts: dict[str, Any], gives: tuple[int | None, bool] | None
 ) -> None:
     right = decide_right(make_subscription(status=status, **facts), NOW, grace=5)
     assert (None if right is None else (right.until, right.held)) == gives
 
 
-def test_the_table_above_names_every_status() -> None:
+def test_the_cases_of_the_access_table_cover_every_status() -> None:
     assert {status for status, _, _ in RIGHTS} == set(Status)
 
 
 @given(subscriptions(Status.ENDED), MOMENTS, GRACES)
-def test_an_ended_one_gives_nothing_beyond_what_was_paid(sub: Subscription, now: int, grace: int) -> None:
+def test_an_ended_subscription_gives_nothing_beyond_its_paid_time(
+    sub: Subscription, now: int, grace: int
+) -> None:
     if decide_right(sub, now, grace) is not None:
         assert sub.paid_through is not None
         assert now < sub.paid_through
 
 
 @given(subscriptions(), MOMENTS, GRACES)
-def test_a_right_lasts_beyond_the_moment(sub: Subscription, now: int, grace: int) -> None:
+def test_an_entitlement_ends_only_in_the_future(sub: Subscription, now: int, grace: int) -> None:
     right = decide_right(sub, now, grace)
     assert right is None or right.until is None or right.until > now
 
 
 @given(SUBSCRIPTIONS, OVERRIDE_LISTS, plan_lists(), MOMENTS, GRACES)
-def test_nothing_changes_before_the_next_change(
+def test_no_entitlement_changes_before_the_next_change(
     subs: list[Subscription], overrides: list[Override], plans: list[Plan], now: int, grace: int
 ) -> None:
     change = next_change(subs, overrides, now, grace)
@@ -111,7 +113,7 @@ def test_nothing_changes_before_the_next_change(
     assert decide(subs, overrides, plans, now, grace) == decide(subs, overrides, plans, last, grace)
 
 
-def test_the_next_change_is_the_very_moment() -> None:
+def test_an_entitlement_changes_exactly_at_the_next_change() -> None:
     sub = make_subscription(ends_at=NOW + 5)
     blocks = [make_override(1, starts_at=NOW + 7), make_override(2, starts_at=3, until=NOW + 9)]
     assert next_change([sub], blocks, NOW, 0) == NOW + 5
@@ -122,7 +124,7 @@ def test_the_next_change_is_the_very_moment() -> None:
 
 
 @given(SUBSCRIPTIONS, OVERRIDE_LISTS, plan_lists(), MOMENTS, GRACES)
-def test_a_block_stands_above_all(
+def test_a_block_takes_precedence_over_everything(
     subs: list[Subscription], overrides: list[Override], plans: list[Plan], now: int, grace: int
 ) -> None:
     everything = make_override(None)
@@ -134,7 +136,7 @@ def test_a_block_stands_above_all(
 
 
 @pytest.mark.parametrize(("now", "blocked"), [(9, False), (10, True), (19, True), (20, False)])
-def test_a_block_rules_from_its_start_until_its_end(now: int, *, blocked: bool) -> None:
+def test_a_block_applies_from_its_start_until_its_end(now: int, *, blocked: bool) -> None:
     block = make_override(1, starts_at=10, until=20)
     assert (decide([make_subscription()], [block], [make_plan()], now, 0) == []) is blocked
 
@@ -144,7 +146,7 @@ def certain(entitlements: list[Entitlement]) -> set[int]:
 
 
 @given(SUBSCRIPTIONS, subscriptions(), OVERRIDE_LISTS, plan_lists(), MOMENTS, GRACES)
-def test_another_subscription_takes_no_right_away(
+def test_another_subscription_removes_no_entitlement(
     subs: list[Subscription],
     another: Subscription,
     overrides: list[Override],
@@ -162,7 +164,7 @@ def test_another_subscription_takes_no_right_away(
 
 
 @given(SUBSCRIPTIONS, SUBSCRIPTIONS, plan_lists(), MOMENTS, GRACES)
-def test_rights_of_several_sources_add_up(
+def test_entitlements_of_several_sources_add_up(
     some: list[Subscription], others: list[Subscription], plans: list[Plan], now: int, grace: int
 ) -> None:
     both = decide([*some, *others], [], plans, now, grace)
@@ -172,7 +174,7 @@ def test_rights_of_several_sources_add_up(
 
 
 @given(SUBSCRIPTIONS, OVERRIDE_LISTS, plan_lists(), MOMENTS, GRACES)
-def test_the_order_of_sources_does_not_matter(
+def test_the_order_of_sources_does_not_change_entitlements(
     subs: list[Subscription], overrides: list[Override], plans: list[Plan], now: int, grace: int
 ) -> None:
     def gist(entitlements: list[Entitlement]) -> set[tuple[int, int | None, bool]]:
@@ -193,7 +195,7 @@ def test_nobody_is_entitled_without_a_source(
     assert {e.plan_id for e in decide(subs, overrides, plans, now, grace)} <= paid | given_
 
 
-def test_of_several_sources_the_longest_counts_and_a_certain_one_first() -> None:
+def test_the_longest_certain_source_of_a_plan_counts() -> None:
     """From the strongest to the weakest, in whichever order they come."""
     sources = [
         make_subscription(),
@@ -207,7 +209,7 @@ def test_of_several_sources_the_longest_counts_and_a_certain_one_first() -> None
         assert decide([weaker, stronger], [], [make_plan()], NOW, 0) == alone
 
 
-def test_a_grant_gives_without_money() -> None:
+def test_a_grant_gives_access_without_payment() -> None:
     grant = make_override(1, OverrideKind.GRANT, until=NOW + 1)
     assert decide([], [grant], [make_plan()], NOW, 0) == [Entitlement(1, NOW + 1, "")]
     assert decide([], [grant], [make_plan()], NOW + 1, 0) == []
@@ -219,7 +221,7 @@ def test_a_grant_and_a_subscription_add_up() -> None:
     assert {e.plan_id for e in decide([make_subscription()], [grant], plans, NOW, 0)} == {1, 2}
 
 
-def test_the_exact_price_comes_before_the_product() -> None:
+def test_a_plan_with_the_exact_price_comes_before_one_with_the_product() -> None:
     by_product = make_plan(1, prices=(make_price("old", "prod"),))
     by_price = make_plan(2, prices=(make_price("new", "prod"),))
     assert plan_of(make_price("new", "prod"), [by_product, by_price]) == by_price
@@ -241,12 +243,12 @@ def test_a_plan_on_sale_comes_before_a_removed_one() -> None:
 @pytest.mark.parametrize(
     "foreign", [{"provider": "paypal"}, {"account": "live"}, {"product_id": "other", "id": "x"}]
 )
-def test_what_no_plan_sells_pays_for_none(foreign: dict[str, str]) -> None:
+def test_a_price_that_no_plan_sells_pays_for_no_plan(foreign: dict[str, str]) -> None:
     assert plan_of(replace(make_price(), **foreign), [make_plan()]) is None  # type: ignore[arg-type]  # all strings
 
 
 @given(PRICES, plan_lists())
-def test_a_payer_of_a_plans_price_is_never_left_with_none(price: Price, plans: list[Plan]) -> None:
+def test_a_payer_of_a_plans_price_always_has_a_plan(price: Price, plans: list[Plan]) -> None:
     sold = any(
         price.product_id == p.product_id for plan in plans for p in (*plan.prices, *plan.former_prices)
     )
@@ -259,7 +261,7 @@ def test_a_subscription_of_several_items_pays_for_each_plan_once() -> None:
     assert plans_of(make_subscription(items=items), plans) == [plans[1], plans[0]]
 
 
-def test_an_item_of_which_nothing_is_bought_gives_nothing() -> None:
+def test_an_item_of_quantity_zero_gives_nothing() -> None:
     plans = [make_plan(1, prices=(make_price("a", "x"),)), make_plan(2, prices=(make_price("b", "y"),))]
     items = (Item(make_price("a", "x"), 0), Item(make_price("b", "y"), 2))
     both, none = make_subscription(items=items), make_subscription("sub_2", items=items[:1])

@@ -64,7 +64,7 @@ def test_nothing_is_charged_below_nought() -> None:
     assert steps(sold(discounts=(Discount(amount=900),))) == (Step(0),)
 
 
-def test_discounts_are_taken_one_after_the_other() -> None:
+def test_several_discounts_apply_one_after_another() -> None:
     both = (Discount(percent="10"), Discount(percent="20", ends_at=at(3, 31)))
     assert steps(sold(discounts=both)) == (Step(360, 1), Step(450))
 
@@ -95,17 +95,17 @@ def test_a_sum_that_depends_on_the_rounding_is_not_guessed() -> None:
     ("currency", "amount"),
     [("eur", 90), ("isk", 100), ("kwd", 1010)],  # 45 cents, half a krona, 0.505 dinar
 )
-def test_a_sum_that_cannot_be_charged_as_it_is_is_not_guessed(currency: str, amount: int) -> None:
+def test_an_amount_that_the_currency_cannot_express_is_not_guessed(currency: str, amount: int) -> None:
     small = Item(make_price(amount=amount, currency=currency))
     assert unsure(sold(small, discounts=(Discount(percent="50"),))) == (Unsure.ROUNDING,)
 
 
 @pytest.mark.parametrize("reason", Unsure)
-def test_what_the_provider_alone_knows_is_not_guessed(reason: Unsure) -> None:
+def test_a_charge_that_only_the_provider_knows_is_not_guessed(reason: Unsure) -> None:
     assert unsure(sold(unsure=(reason,))) == (reason,)
 
 
-def test_a_period_that_a_set_end_cuts_short_is_charged_in_part() -> None:
+def test_a_period_cut_short_by_a_set_end_is_charged_in_part() -> None:
     assert unsure(replace(sold(), ends_at=at(3, 10))) == (Unsure.CHANGE,)
     for whole in (at(3, 31), at(4, 10)):
         assert steps(replace(sold(), ends_at=whole)) == (Step(500),)
@@ -116,7 +116,7 @@ def test_a_discount_of_unknown_size_and_a_price_by_use_are_not_guessed() -> None
     assert unsure(sold(Item(make_price(amount=None)))) == (Unsure.USAGE,)
 
 
-def test_taxes_in_and_on_the_price_together_are_not_guessed() -> None:
+def test_inclusive_and_exclusive_taxes_together_are_not_guessed() -> None:
     assert unsure(sold(taxes=(Tax("5", True), Tax("7", False)))) == (Unsure.TAX,)
 
 
@@ -128,7 +128,7 @@ def test_items_of_two_intervals_are_charged_apart() -> None:
     assert (year.interval, year.at, year.steps) == ("year", at(1, 31, 2028), (Step(10_000),))
 
 
-def test_a_sum_off_a_bill_may_fall_on_either_of_two_intervals() -> None:
+def test_a_fixed_discount_on_a_bill_of_two_intervals_is_uncertain() -> None:
     yearly = Item(make_price("price_2", amount=10_000, interval="year"), period_end=at(1, 31, 2028))
     found = decide_charges(sold(Item(make_price()), yearly, discounts=(Discount(amount=100),)))
     assert [charge.unsure for charge in found] == [(Unsure.DISCOUNT,)] * 2
@@ -151,7 +151,7 @@ def test_the_first_charge_after_a_pause_is_the_first_of_the_cycle() -> None:
 @pytest.mark.parametrize(
     "status", [s for s in Status if s not in (Status.ACTIVE, Status.TRIALING, Status.PAST_DUE)]
 )
-def test_nothing_is_announced_where_nobody_knows_that_it_will_be_charged(status: Status) -> None:
+def test_no_charge_is_announced_if_it_is_uncertain(status: Status) -> None:
     assert decide_charges(sold(status=status)) == ()
 
 
@@ -160,17 +160,17 @@ def test_nothing_is_charged_after_the_end() -> None:
     assert len(decide_charges(replace(sold(), ends_at=at(2, 28, 2029)))) == 1
 
 
-def test_the_running_period_counts_where_the_anchor_does_not_lead_to_it() -> None:
+def test_the_current_period_counts_if_the_anchor_does_not_lead_to_it() -> None:
     moved = replace(sold(discounts=(Discount(percent="50", ends_at=at(4, 20)),)), period_end=at(2, 15))
     (charge,) = decide_charges(moved)
     assert (charge.at, charge.steps) == (at(2, 15), (Step(250, 3), Step(500)))
 
 
-def test_where_no_period_is_known_no_date_is_named() -> None:
+def test_a_charge_without_a_known_period_has_no_date() -> None:
     (charge,) = decide_charges(replace(sold(), period_end=None))
     assert (charge.at, charge.steps) == (None, (Step(500),))
 
 
-def test_a_date_beyond_the_calendar_is_far() -> None:
+def test_a_date_beyond_the_calendar_becomes_the_last_possible_one() -> None:
     assert later(START, "year", 9000) == FAR
     assert later(START, "day", 10**9) == FAR

@@ -37,7 +37,7 @@ def at(harness: RulesHarness, clock: SteppingClock) -> None:
     harness.clock = harness.provider.clock = clock  # type: ignore[assignment]  # it is turned by itself
 
 
-async def test_what_falls_due_while_the_machine_sleeps_is_done_half_a_minute_after_it_wakes(
+async def test_work_due_while_the_machine_slept_is_done_soon_after_it_wakes(
     tmp_path: Path,
 ) -> None:
     clock = SteppingClock()
@@ -55,7 +55,7 @@ async def test_what_falls_due_while_the_machine_sleeps_is_done_half_a_minute_aft
         assert clock.at < START + woke + 300
 
 
-async def test_a_sweep_is_not_late_by_the_time_that_the_machine_slept(tmp_path: Path) -> None:
+async def test_a_sweep_is_not_delayed_by_the_time_the_machine_slept(tmp_path: Path) -> None:
     clock = SteppingClock()
     async with run_worker(tmp_path / "ledger.db", interval=MONTH, start=False) as harness:
         at(harness, clock)
@@ -66,7 +66,7 @@ async def test_a_sweep_is_not_late_by_the_time_that_the_machine_slept(tmp_path: 
         assert clock.at < START + MONTH + 300
 
 
-async def test_a_clock_that_is_set_back_puts_off_no_sweep(tmp_path: Path) -> None:
+async def test_a_clock_set_back_does_not_postpone_the_sweep(tmp_path: Path) -> None:
     clock = SteppingClock()
     async with run_worker(tmp_path / "ledger.db", interval=3_600, start=False) as harness:
         at(harness, clock)

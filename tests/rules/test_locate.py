@@ -27,7 +27,7 @@ def event(harness: RulesHarness, kind: str, name: str) -> Event:
     return Event("stripe", "test", f"evt_{name}", "k", Subject(kind, name), harness.now)
 
 
-async def test_those_that_name_it_are_few_pieces(
+async def test_events_that_name_their_subscription_are_located_in_groups(
     harness: RulesHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     await harness.add_plan()
@@ -42,7 +42,7 @@ async def test_those_that_name_it_are_few_pieces(
         await until(lambda: all(one in caplog.text for one in told))
 
 
-async def test_one_at_fault_holds_up_no_others(
+async def test_a_failing_event_in_a_group_delays_no_others(
     harness: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await harness.add_plan()
@@ -71,7 +71,7 @@ async def test_one_at_fault_holds_up_no_others(
     await until(done)
 
 
-async def test_a_provider_that_does_not_answer_holds_up_none_that_name_it(
+async def test_a_silent_provider_does_not_delay_events_that_name_their_subscription(
     harness: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await harness.add_plan()

@@ -8,7 +8,7 @@ import gc
 from billing.locks import KeyedLocks
 
 
-async def test_one_after_the_other_for_a_key_and_side_by_side_for_others() -> None:
+async def test_a_lock_serialises_one_key_and_not_others() -> None:
     turns, log = KeyedLocks(), list[str]()
     go = asyncio.Event()
 
@@ -26,7 +26,7 @@ async def test_one_after_the_other_for_a_key_and_side_by_side_for_others() -> No
     assert log.index("1 out") < log.index("2 in")
 
 
-async def test_a_turn_ends_with_a_fault_too() -> None:
+async def test_a_lock_is_released_after_an_error() -> None:
     turns = KeyedLocks()
     for _ in range(2):
         try:
@@ -36,7 +36,7 @@ async def test_a_turn_ends_with_a_fault_too() -> None:
             pass
 
 
-async def test_keys_that_nobody_holds_are_forgotten() -> None:
+async def test_unused_lock_keys_are_dropped() -> None:
     turns = KeyedLocks()
     for number in range(1_000):
         async with turns.lock(number):

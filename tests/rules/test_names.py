@@ -8,7 +8,7 @@ from billing.rules.names import find_unseen, plain_name, twin_key
 @pytest.mark.parametrize(
     "name", ["Gold", "Café", "❤️ Club", "👨‍👩‍👧 Family", "#️⃣ One", "می‌خواهم", "क्‍ष", "골드", "★彡"]
 )
-def test_what_can_be_seen_is_a_name(name: str) -> None:
+def test_a_visible_text_is_a_valid_name(name: str) -> None:
     assert find_unseen(name) is None
     assert twin_key(name)
 
@@ -20,7 +20,7 @@ def test_what_can_be_seen_is_a_name(name: str) -> None:
         *"\u17b4\u180e\U000e0041\U000e0100\ue000\x07",
     ],
 )
-def test_what_hides_in_a_name_is_found(hidden: str) -> None:
+def test_invisible_characters_in_a_name_are_found(hidden: str) -> None:
     assert find_unseen(f"Go{hidden}ld") == hidden
     assert find_unseen(hidden) == hidden
     assert twin_key(f"Go{hidden}ld") == twin_key("Gold")
@@ -39,11 +39,11 @@ def test_what_hides_in_a_name_is_found(hidden: str) -> None:
         ("Gold  Plus", "gold\u00a0plus"),
     ],
 )
-def test_names_that_look_the_same_are_twins(one: str, other: str) -> None:
+def test_names_that_look_the_same_are_confusable(one: str, other: str) -> None:
     assert twin_key(one) == twin_key(other)
 
 
-def test_other_names_are_no_twins() -> None:
+def test_names_that_look_different_are_not_confusable() -> None:
     names = ["Gold", "Golden", "Cafe", "Café", "Золото", "ゴールド", "❤️", "💛"]
     assert len({twin_key(name) for name in names}) == len(names)
 
@@ -53,7 +53,7 @@ def test_a_plain_name_has_no_markup_and_no_address() -> None:
     assert plain_name(typed, 100) == "Pay https evil.example x now b everyone second"
 
 
-def test_a_plain_name_is_cut_as_providers_count() -> None:
+def test_a_plain_name_is_cut_in_the_units_that_providers_count() -> None:
     assert plain_name("a" * 30, 10) == "aaaaaaaaa…"
     assert plain_name("a" * 10, 10) == "a" * 10
     assert plain_name("💛" * 10, 9) == "💛💛💛💛…"

@@ -13,14 +13,14 @@ ROLES = st.frozensets(st.integers(1, 8))
 
 
 @given(ROLES, ROLES, ROLES, ROLES)
-def test_a_role_that_is_not_ours_is_never_taken(
+def test_a_role_that_the_bot_did_not_grant_is_never_taken(
     desired: frozenset[int], held: frozenset[int], actual: frozenset[int], ours: frozenset[int]
 ) -> None:
     assert set(diff(desired, held, actual, ours).take) <= ours
 
 
 @given(ROLES, ROLES, ROLES, ROLES)
-def test_what_is_held_is_neither_given_nor_taken(
+def test_a_role_with_an_unknown_right_is_neither_given_nor_taken(
     desired: frozenset[int], held: frozenset[int], actual: frozenset[int], ours: frozenset[int]
 ) -> None:
     changes = diff(desired, held, actual, ours)
@@ -28,7 +28,7 @@ def test_what_is_held_is_neither_given_nor_taken(
 
 
 @given(ROLES, ROLES, ROLES, ROLES)
-def test_applying_the_changes_leaves_nothing_to_change(
+def test_applying_a_role_diff_leaves_no_diff(
     desired: frozenset[int], held: frozenset[int], actual: frozenset[int], ours: frozenset[int]
 ) -> None:
     changes = diff(desired, held, actual, ours)
@@ -41,13 +41,13 @@ def test_applying_the_changes_leaves_nothing_to_change(
     assert diff(desired, held, after, ours | {*changes.give}) == Changes()
 
 
-def test_gives_and_takes() -> None:
+def test_a_role_diff_lists_roles_to_give_and_to_take() -> None:
     assert diff(frozenset({3, 2}), frozenset(), frozenset({4, 5, 6}), frozenset({4, 5})) == Changes(
         (2, 3), (4, 5)
     )
 
 
-def test_held_plans_stand_apart_from_certain_ones() -> None:
+def test_plans_with_unknown_rights_are_kept_apart_from_certain_ones() -> None:
     plans = [make_plan(1, 10, 11), make_plan(2, 11, 12), make_plan(3, 13)]
     entitled = [Entitlement(1, None, ""), Entitlement(2, None, "", held=True)]
     assert roles_of(entitled, plans, held=False) == {10, 11}

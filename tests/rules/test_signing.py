@@ -15,7 +15,7 @@ PROVEN = Claim(BOB.member_id, BOB.guild_id, proven=True, current=True)
 signer = Signer([KEY])
 
 
-def test_a_signature_of_the_subscriptions_own_id_is_proof() -> None:
+def test_a_signature_for_the_subscriptions_own_id_is_proof() -> None:
     text = signer.of_subscription(BOB, "I-ONE")
     assert signer.read(text, "I-ONE") == PROVEN
     assert len(text) <= 127
@@ -23,23 +23,23 @@ def test_a_signature_of_the_subscriptions_own_id_is_proof() -> None:
     assert text.isprintable()
 
 
-def test_a_signature_of_another_subscription_says_nothing() -> None:
+def test_a_signature_for_another_subscription_is_no_proof() -> None:
     assert signer.read(signer.of_subscription(BOB, "I-ONE"), "I-TWO") is None
 
 
-def test_the_id_of_a_page_is_no_proof_on_any_subscription() -> None:
+def test_a_checkout_id_is_no_proof_of_ownership() -> None:
     page = signer.new_page(BOB)
     assert len(page) <= 108, "PayPal-Request-Id takes no more"
     for subscription_id in ("I-ONE", ""):
         assert signer.read(page, subscription_id) == Claim(BOB.member_id, BOB.guild_id)
 
 
-def test_no_two_pages_have_the_same_id() -> None:
+def test_no_two_checkouts_have_the_same_id() -> None:
     assert signer.new_page(BOB) != signer.new_page(BOB)
     assert Signer().new_page(BOB) != Signer().new_page(BOB)
 
 
-def test_every_bit_is_signed() -> None:
+def test_a_changed_bit_breaks_the_signature() -> None:
     text = signer.of_subscription(BOB, "I-ONE")
     mark, signed = text[:6], base64.urlsafe_b64decode(text[6:])
     for bit in range(len(signed) * 8):
@@ -50,24 +50,24 @@ def test_every_bit_is_signed() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "dues1.", "123456", "dues1." + "!" * 64, "dues2." + "A" * 64, "é" * 70])
-def test_what_dues_did_not_write_says_nothing(text: str) -> None:
+def test_an_id_that_dues_did_not_write_is_no_proof(text: str) -> None:
     assert signer.read(text, "I-ONE") is None
 
 
-def test_an_older_key_is_still_read_and_is_to_be_replaced() -> None:
+def test_a_signature_by_an_older_key_is_valid_but_to_be_replaced() -> None:
     text = signer.of_subscription(BOB, "I-ONE")
     rotated = Signer([OTHER_KEY, KEY])
     assert rotated.read(text, "I-ONE") == Claim(BOB.member_id, BOB.guild_id, proven=True)
     assert rotated.read(rotated.of_subscription(BOB, "I-ONE"), "I-ONE") == PROVEN
 
 
-def test_without_the_key_nothing_is_believed() -> None:
+def test_a_signature_by_an_unknown_key_is_no_proof() -> None:
     for text in (signer.of_subscription(BOB, "I-ONE"), signer.new_page(BOB)):
         assert Signer([OTHER_KEY]).read(text, "I-ONE") is None
         assert Signer().read(text, "I-ONE") is None
 
 
-def test_without_any_key_page_ids_are_random() -> None:
+def test_checkout_ids_are_random_without_a_secret_key() -> None:
     page = Signer().new_page(BOB)
     assert len(page) == 32
     assert not Signer()

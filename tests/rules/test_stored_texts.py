@@ -20,10 +20,10 @@ from billing.model.texts import Day, MemberRef, Moment, RoleRef, Text, Verbatim
         "",
     ],
 )
-def test_a_text_is_read_back_as_it_was_kept(text: Text | str) -> None:
+def test_a_stored_text_is_read_back_unchanged(text: Text | str) -> None:
     assert from_stored(to_stored(text)) == text
     assert "\n" not in to_stored(text)  # a line each, where the ledger keeps several
 
 
-def test_a_text_without_arguments_is_kept_as_its_code() -> None:
+def test_a_text_without_arguments_is_stored_as_its_code() -> None:
     assert to_stored(Text("error.role_gone")) == "error.role_gone"

@@ -28,7 +28,7 @@ def watch(harness: RulesHarness, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return looked
 
 
-async def test_the_timer_looks_once_a_second_however_much_is_recorded(
+async def test_the_timer_reads_the_ledger_once_a_second_at_most(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with run_worker(tmp_path / "ledger.db", start=False) as harness:
@@ -40,7 +40,7 @@ async def test_the_timer_looks_once_a_second_however_much_is_recorded(
         assert len(looked) == len(set(looked))
 
 
-async def test_a_retry_is_taken_up_though_something_new_came_just_before(
+async def test_a_retry_becomes_due_even_if_new_work_came_just_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It cuts the timer's sleep short, and once the retry is due nothing but the timer wakes the lanes."""
@@ -68,7 +68,7 @@ async def test_a_retry_is_taken_up_though_something_new_came_just_before(
         await until(lambda: harness.holders() == 1)
 
 
-async def test_the_log_of_a_wish_holds_no_words_of_a_person_s(
+async def test_the_log_of_an_intent_contains_no_text_of_a_person(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "billing.worker.runner")

@@ -28,14 +28,14 @@ async def harness(tmp_path: Path) -> AsyncIterator[RulesHarness]:
         yield made
 
 
-async def test_an_event_becomes_a_role_by_itself(harness: RulesHarness) -> None:
+async def test_the_worker_turns_an_event_into_a_role(harness: RulesHarness) -> None:
     await harness.add_plan()
     await harness.offer("sub_1")
     await harness.ring("subscription", "sub_1")
     await until(lambda: harness.holders() == 1 and harness.messenger.kinds() == ["started"])
 
 
-async def test_more_pieces_than_a_lane_is_wide_are_all_done(harness: RulesHarness) -> None:
+async def test_more_items_than_a_queue_runs_at_once_are_all_done(harness: RulesHarness) -> None:
     await harness.add_plan()
     for number in range(60):
         await harness.offer(f"sub_{number}", member_id=MEMBER + number)
@@ -46,7 +46,7 @@ async def test_more_pieces_than_a_lane_is_wide_are_all_done(harness: RulesHarnes
     assert harness.provider.count("fetch_subscription") == 60
 
 
-async def test_paid_time_ends_when_the_clock_is_turned(harness: RulesHarness) -> None:
+async def test_the_worker_takes_roles_when_the_paid_time_ends(harness: RulesHarness) -> None:
     await harness.add_plan()
     sub = await harness.offer("sub_1")
     ends = harness.now + 3 * DAY
@@ -61,7 +61,7 @@ async def test_paid_time_ends_when_the_clock_is_turned(harness: RulesHarness) ->
     await until(lambda: harness.holders() == 0)
 
 
-async def test_a_failed_piece_is_tried_again_when_its_time_has_come(harness: RulesHarness) -> None:
+async def test_a_failed_item_is_tried_again_when_it_is_due(harness: RulesHarness) -> None:
     await harness.add_plan()
     await harness.offer("sub_1")
     harness.roles.faults["fetch"] = DiscordUnavailable()
@@ -74,7 +74,7 @@ async def test_a_failed_piece_is_tried_again_when_its_time_has_come(harness: Rul
     await until(lambda: harness.holders() == 1)
 
 
-async def test_it_does_not_spin(harness: RulesHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_idle_worker_does_not_spin(harness: RulesHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """While nothing is due nothing is asked, although a retry is waiting."""
     await harness.add_plan()
     await harness.offer("sub_1")
@@ -101,7 +101,7 @@ async def test_it_does_not_spin(harness: RulesHarness, monkeypatch: pytest.Monke
     assert len(asked) < 10
 
 
-async def test_it_sweeps_at_the_start_and_at_its_interval(harness: RulesHarness) -> None:
+async def test_the_worker_sweeps_at_the_start_and_at_its_interval(harness: RulesHarness) -> None:
     await harness.add_plan()
     await harness.offer("sub_1")
     harness.clock.advance(INTERVAL - 60)
@@ -112,7 +112,7 @@ async def test_it_sweeps_at_the_start_and_at_its_interval(harness: RulesHarness)
     assert harness.provider.count("list_subscriptions") == 2
 
 
-async def test_what_became_of_a_price_is_seen_at_the_start_and_at_its_interval(tmp_path: Path) -> None:
+async def test_changed_prices_are_seen_at_the_start_and_at_each_sweep(tmp_path: Path) -> None:
     async with run_worker(tmp_path / "ledger.db", start=False) as harness:
         await harness.add_plan()
         harness.provider.prices["price_1"] = make_price(active=False)
@@ -128,9 +128,7 @@ async def test_what_became_of_a_price_is_seen_at_the_start_and_at_its_interval(t
         await until(is_seen)
 
 
-async def test_a_sweep_that_met_a_fault_comes_again_sooner(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_failed_sweep_is_repeated_sooner(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with run_worker(tmp_path / "ledger.db", start=False) as harness:
         await harness.add_plan()
         await harness.offer("sub_1")
@@ -141,7 +139,7 @@ async def test_a_sweep_that_met_a_fault_comes_again_sooner(
         await until(lambda: harness.holders() == 1)
 
 
-async def test_a_wish_that_was_kept_before_is_carried_out_at_the_start(tmp_path: Path) -> None:
+async def test_a_pending_intent_is_executed_at_the_start(tmp_path: Path) -> None:
     """Its own moment is a minute away: somebody was waiting for it when the program ended."""
     async with run_worker(tmp_path / "ledger.db", start=False) as harness:
         sub = await harness.offer("sub_1")
@@ -152,7 +150,7 @@ async def test_a_wish_that_was_kept_before_is_carried_out_at_the_start(tmp_path:
         await until(lambda: harness.provider.count("cancel_now") == 1)
 
 
-async def test_what_failed_is_tried_when_the_provider_is_back(
+async def test_failed_items_are_retried_once_the_provider_is_back(
     harness: RulesHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     await harness.add_plan()
@@ -179,7 +177,7 @@ def wish(sub: Subscription, made_at: int) -> Intent:
     )
 
 
-async def test_a_sweep_that_breaks_ends_nothing(
+async def test_an_internal_error_in_a_sweep_does_not_stop_the_worker(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with run_worker(tmp_path / "ledger.db", start=False) as harness:
@@ -196,7 +194,7 @@ async def test_a_sweep_that_breaks_ends_nothing(
 
 
 @pytest.mark.parametrize("poison", [ValueError("a fault of ours"), LedgerUnavailable(detail="one row")])
-async def test_pieces_at_fault_hold_up_no_others(
+async def test_failing_items_delay_no_others(
     harness: RulesHarness, poison: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More of them than the lane is wide, and older than the one that can be done."""
@@ -219,7 +217,7 @@ async def test_pieces_at_fault_hold_up_no_others(
     assert {stale.attempts for stale in waiting} == {1}
 
 
-async def test_events_at_fault_hold_up_no_others(harness: RulesHarness) -> None:
+async def test_failing_events_delay_no_others(harness: RulesHarness) -> None:
     """An event whose subject the rules do not expect at all."""
     await harness.add_plan()
     now = harness.now
@@ -232,7 +230,7 @@ async def test_events_at_fault_hold_up_no_others(harness: RulesHarness) -> None:
     assert (await harness.ledger.load_health(harness.now)).inbox == 9
 
 
-async def test_of_one_dispute_the_later_word_stands(
+async def test_the_later_state_of_a_dispute_wins(
     harness: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer to its first event comes late, when the second has arrived already."""
@@ -263,7 +261,7 @@ async def test_of_one_dispute_the_later_word_stands(
 
 
 @pytest.mark.parametrize("table", ["members", "notices", "intents"])
-async def test_other_pieces_at_fault_are_put_off_too(
+async def test_failing_items_of_every_queue_are_postponed(
     harness: RulesHarness, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await harness.add_plan()
@@ -300,9 +298,7 @@ async def start_piece(harness: RulesHarness, table: str, sub: Subscription) -> N
         await harness.ledger.record_intent(wish)
 
 
-async def test_a_ledger_that_cannot_be_read_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_unreadable_ledger_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with run_worker(tmp_path / "ledger.db", start=False) as harness:
         await harness.add_plan()
         await harness.offer("sub_1")
@@ -323,7 +319,9 @@ async def test_a_ledger_that_cannot_be_read_is_tried_again(
         await until(lambda: harness.holders() == 1)
 
 
-async def test_a_timer_that_cannot_read_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_timer_that_cannot_read_the_ledger_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with run_worker(tmp_path / "ledger.db", start=False) as harness:
         due = harness.ledger.record_due
         tries: list[int] = []
@@ -356,7 +354,7 @@ class Slow:
         return Seen(frozenset({ROLE}))
 
 
-async def test_it_drains_what_runs_when_it_closes(
+async def test_a_closing_worker_finishes_running_items(
     harness: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await harness.add_plan()
@@ -377,7 +375,7 @@ async def test_it_drains_what_runs_when_it_closes(
     assert len(await harness.ledger.load_pending_events(harness.now, 9)) == 1
 
 
-async def test_it_waits_no_longer_than_its_patience(
+async def test_a_closing_worker_cancels_items_after_its_patience(
     harness: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await harness.add_plan()
@@ -393,7 +391,7 @@ async def test_it_waits_no_longer_than_its_patience(
     assert len(await harness.ledger.load_marked(harness.now, 9)) == 1
 
 
-async def test_closing_one_that_never_started_is_nothing(tmp_path: Path) -> None:
+async def test_closing_a_worker_that_never_started_does_nothing(tmp_path: Path) -> None:
     async with run_worker(tmp_path / "ledger.db", start=False) as harness:
         await harness.worker.close(1)
         assert harness.provider.calls == []

@@ -13,7 +13,7 @@ from tests.rules.builders import make_key
 from tests.rules.harness import run_worker
 
 
-async def test_each_piece_begins_in_a_turn_of_its_own(
+async def test_each_item_begins_in_its_own_turn_of_the_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or a command would wait for all beginnings together."""

@@ -79,7 +79,7 @@ async def crowd(door: Door) -> AsyncIterator[Crowd]:
 
 
 @pytest.mark.parametrize("saying", [b"", b"POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\n"])
-async def test_idle_strangers_make_room_for_who_delivers(
+async def test_idle_connections_are_closed_to_admit_a_notification(
     door: Door, crowd: Crowd, caplog: pytest.LogCaptureFixture, saying: bytes
 ) -> None:
     """The oldest of them, one for each that comes; the log tells of it once."""
@@ -90,7 +90,7 @@ async def test_idle_strangers_make_room_for_who_delivers(
 
 
 @pytest.mark.parametrize("looks", [0, 1])
-async def test_who_speaks_now_and_then_stays(door: Door, crowd: Crowd, looks: int) -> None:
+async def test_a_connection_that_is_used_now_and_then_is_kept(door: Door, crowd: Crowd, looks: int) -> None:
     """As what a proxy or a provider keeps open to deliver over, older than all the strangers; also where the
     listener has looked for the silent since it spoke."""
     letter = door.notification(json.dumps(EVENT).encode())
@@ -107,7 +107,7 @@ async def test_who_speaks_now_and_then_stays(door: Door, crowd: Crowd, looks: in
     assert crowd.held() == [False] * 51 + [True] * (MOST - 1)
 
 
-async def test_who_has_just_come_has_time_to_speak(door: Door, crowd: Crowd) -> None:
+async def test_a_new_connection_has_time_to_send(door: Door, crowd: Crowd) -> None:
     """Also where every stranger has spoken, so that the newcomer alone has not."""
     await crowd.grow(MOST, ASK)
     reader = await door.knock(b"")
@@ -118,7 +118,7 @@ async def test_who_has_just_come_has_time_to_speak(door: Door, crowd: Crowd) -> 
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_crowd_that_comes_again_is_told_again(
+async def test_a_second_crowd_of_connections_is_logged_again(
     door: Door, crowd: Crowd, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Not while it only comes anew as often as it is shown out: a quiet while lies between."""
@@ -131,7 +131,7 @@ async def test_a_crowd_that_comes_again_is_told_again(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_who_never_reads_the_answers_is_shown_out(door: Door) -> None:
+async def test_a_client_that_never_reads_the_answers_is_disconnected(door: Door) -> None:
     """Else what could not be sent to them would hold the connection for ever."""
     await door.knock(b"")
     with pytest.raises(ConnectionError):

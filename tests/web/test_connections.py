@@ -14,7 +14,7 @@ from tests.web.conftest import EVENT, Door
 from web.request_bodies import LARGEST_BODY
 
 
-async def test_a_packed_body_is_refused_however_its_header_is_hidden(door: Door) -> None:
+async def test_a_compressed_body_is_refused_however_its_header_is_hidden(door: Door) -> None:
     body = json.dumps(EVENT).encode()
     packed = gzip.compress(body)
     two = ("Content-Encoding: identity", "Content-Encoding: gzip")
@@ -25,7 +25,7 @@ async def test_a_packed_body_is_refused_however_its_header_is_hidden(door: Door)
     assert await door.status(door.notification(body)) == 200
 
 
-async def test_a_body_has_its_bounds(door: Door) -> None:
+async def test_a_body_over_the_limit_is_answered_413(door: Door) -> None:
     """Up to them a signed event is an event, beyond them nothing is."""
     body = json.dumps(EVENT).encode()
     fits = body.ljust(LARGEST_BODY)
@@ -42,7 +42,7 @@ async def test_a_body_has_its_bounds(door: Door) -> None:
         b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n",
     ],
 )
-async def test_what_is_no_request_leaves_nothing_in_the_log(
+async def test_a_malformed_request_logs_no_warning(
     door: Door, sent: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert await door.status(sent) == 400
@@ -50,7 +50,7 @@ async def test_what_is_no_request_leaves_nothing_in_the_log(
     assert "secret" not in caplog.text
 
 
-async def test_a_body_is_not_waited_for_where_the_headers_say_enough(door: Door) -> None:
+async def test_a_request_with_unacceptable_headers_is_refused_before_its_body(door: Door) -> None:
     """Each of these says how long its body is, and never sends it."""
     good = door.notification(b"x" * 9)[:-9]
     assert await door.status(good.replace(b"Length: 9", b"Length: %d" % (LARGEST_BODY + 1))) == 413
@@ -62,7 +62,7 @@ async def test_a_body_is_not_waited_for_where_the_headers_say_enough(door: Door)
     assert await door.status(door.notification(json.dumps(EVENT).encode())) == 200
 
 
-async def test_the_body_silent_longest_makes_room_where_all_are_too_large_together(
+async def test_the_most_idle_body_is_dropped_if_all_are_too_large_together(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is to be sent again; the true one, as large as may be, is taken at once."""
@@ -86,7 +86,7 @@ async def test_the_body_silent_longest_makes_room_where_all_are_too_large_togeth
 
 @pytest.mark.parametrize("how", ["gzip, chunked", "gzip", "chunked, gzip", "identity, chunked", "deflate"])
 @pytest.mark.parametrize("start", ["POST /webhooks/stripe", "GET /return"])
-async def test_what_is_packed_on_its_way_is_refused(door: Door, how: str, start: str) -> None:
+async def test_a_compressed_transfer_encoding_is_refused(door: Door, how: str, start: str) -> None:
     letter = door.notification(b"{}", f"Transfer-Encoding: {how}")
     head, _, body = letter.replace(b"Content-Length: 2\r\n", b"").partition(b"\r\n\r\n")
     chunks = b"\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
@@ -94,7 +94,7 @@ async def test_what_is_packed_on_its_way_is_refused(door: Door, how: str, start:
 
 
 @pytest.mark.parametrize("sent", [b"GET /healthz HTTP/1.1\r\nHost: x", b"GET /x HTTP/1.1\r\nHost: x", b"\0"])
-async def test_no_answer_names_a_version(door: Door, sent: bytes) -> None:
+async def test_no_answer_names_a_software_version(door: Door, sent: bytes) -> None:
     answer = await (await door.knock(sent + b"\r\n\r\n")).readuntil(b"\r\n\r\n")
     door.writer.close()
     assert b"\r\nServer: Dues\r\n" in answer
@@ -113,7 +113,7 @@ class Heard(logging.Handler):
             self.came.set()
 
 
-async def test_a_body_that_breaks_off_is_no_fault(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_body_that_breaks_off_logs_no_warning(door: Door, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "web.webhooks")
     heard = Heard("400 The connection broke off")
     logging.getLogger("web.webhooks").addHandler(heard)
@@ -126,13 +126,13 @@ async def test_a_body_that_breaks_off_is_no_fault(door: Door, caplog: pytest.Log
 
 @pytest.mark.parametrize("sent", [b"", b"POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\n"])
 @pytest.mark.usefixtures("impatient")
-async def test_who_says_nothing_is_shown_out(door: Door, sent: bytes) -> None:
+async def test_a_client_that_sends_nothing_is_disconnected(door: Door, sent: bytes) -> None:
     assert await (await door.knock(sent)).read() == b""
     door.writer.close()
     assert await door.status(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") == 200
 
 
-async def test_a_thin_event_of_no_kind_is_acknowledged(door: Door) -> None:
+async def test_a_thin_event_with_an_invalid_type_is_acknowledged(door: Door) -> None:
     odd = {"id": "evt_2", "type": "x", "created": 1, "related_object": {"type": {}, "id": "sub_1"}}
     assert await door.status(door.notification(json.dumps(odd).encode())) == 200
 
@@ -147,14 +147,16 @@ async def test_a_thin_event_of_no_kind_is_acknowledged(door: Door) -> None:
     ],
     ids=["a long header", "many headers", "one too long", "too many"],
 )
-async def test_the_head_of_a_request_is_bounded(door: Door, headers: list[str], status: int) -> None:
+async def test_the_number_and_length_of_headers_are_limited(
+    door: Door, headers: list[str], status: int
+) -> None:
     assert (
         await door.status("\r\n".join(["GET /healthz HTTP/1.1", "Host: x", *headers, "", ""]).encode())
         == status
     )
 
 
-async def test_a_body_that_waits_to_be_asked_for_is_asked_for_once_its_headers_are_judged(door: Door) -> None:
+async def test_a_body_with_expect_continue_is_requested_only_after_its_headers_pass(door: Door) -> None:
     body = json.dumps(EVENT).encode()
     letter = door.notification(body, "Expect: 100-continue")
     head = letter[: -len(body)]
@@ -175,7 +177,7 @@ async def test_a_body_that_waits_to_be_asked_for_is_asked_for_once_its_headers_a
     door.writer.close()
 
 
-async def test_a_head_has_its_bounds_as_a_whole(door: Door) -> None:
+async def test_the_headers_of_a_request_are_limited_in_total(door: Door) -> None:
     """Also the second one of a connection; a body as long as many heads is none."""
     body = json.dumps(EVENT).encode()
     fields = [f"X-{number}: {'x' * 4000}" for number in range(9)]

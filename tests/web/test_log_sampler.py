@@ -14,7 +14,7 @@ from tests.web.test_connections import Heard
 BODY = json.dumps(EVENT).encode()
 
 
-async def test_forgeries_have_a_line_for_the_first_and_a_sum(
+async def test_the_log_has_a_line_for_the_first_forgery_and_a_sum_for_the_rest(
     door: Door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(web.log_sampler, "MINUTE", 1.0)

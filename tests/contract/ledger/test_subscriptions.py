@@ -172,7 +172,7 @@ async def test_the_subscriptions_that_pay_a_price_are_found(ledger: Ledger) -> N
     assert await ledger.load_paying(OTHER_GUILD, price().key, 9) == []
 
 
-async def test_a_shown_checkout_page_is_recorded_once(ledger: Ledger) -> None:
+async def test_the_first_opening_of_the_providers_page_is_recorded_in_history(ledger: Ledger) -> None:
     await sync(ledger, subscription(binding=ANNA))
     before = len(await ledger.load_history(GUILD, ANNA.member_id, 9))
     await ledger.record_managed(KEY, BERT.member_id, 50)

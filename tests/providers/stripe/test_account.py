@@ -50,7 +50,7 @@ async def test_an_event_without_an_account_needs_no_request(there: StripeSurroun
     assert asked(there) == 0
 
 
-async def test_events_of_other_accounts_are_ignored_and_the_accounts_named(
+async def test_events_of_other_accounts_are_ignored_and_those_accounts_are_logged(
     there: StripeSurroundings, home: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert not await taken(there, context="acct_other")
@@ -101,5 +101,5 @@ async def test_with_an_organisations_destination_no_endpoint_is_missing(
         ("sk_test_live_1", "test"),
     ],
 )
-def test_the_mode_of_a_key(key: str, mode: str) -> None:
+def test_the_prefix_of_a_stripe_key_decides_its_mode(key: str, mode: str) -> None:
     assert account_of(key) == mode

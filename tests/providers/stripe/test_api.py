@@ -68,7 +68,7 @@ async def test_a_refusal_is_named_and_its_message_is_not_repeated(
 
 @pytest.mark.parametrize("status", [200, 404])
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b"\xff", b'{"id": "price_gold"', b"{}"])
-async def test_an_answer_that_is_no_object_is_misread(
+async def test_an_answer_that_is_not_a_json_object_is_misread(
     responder: Responder, stripe_at: StripeProvider, body: bytes, status: int
 ) -> None:
     responder.say("GET /v1/subscriptions/sub_1", body, status)
@@ -76,7 +76,7 @@ async def test_an_answer_that_is_no_object_is_misread(
         await stripe_at.fetch_subscription("sub_1")
 
 
-async def test_a_proxy_s_page_is_no_answer_of_stripe_s(
+async def test_a_proxys_error_page_is_reported_as_unavailable(
     responder: Responder, stripe_at: StripeProvider
 ) -> None:
     responder.say(PRICE, b"<html>Bad gateway</html>", 502)
@@ -187,11 +187,11 @@ async def test_every_stripe_method_ends_within_its_time_limit(
     assert not any(finding.ok for finding in findings)
 
 
-def test_the_time_of_a_call_is_what_the_port_promises() -> None:
+def test_the_time_limit_of_a_stripe_call_is_the_one_of_the_port() -> None:
     assert providers.base.CALL_SECONDS < 15
 
 
-async def test_nothing_secret_reaches_the_log(
+async def test_no_stripe_secret_reaches_the_log(
     there: StripeSurroundings, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -207,13 +207,15 @@ async def test_nothing_secret_reaches_the_log(
 
 
 @pytest.mark.parametrize("odd", ["", ".", "..", "../customers", "sub_1/../../x", "a b", "sub?x=1", "ü"])
-async def test_an_id_stays_within_its_path(responder: Responder, stripe_at: StripeProvider, odd: str) -> None:
+async def test_an_id_cannot_leave_its_place_in_the_path(
+    responder: Responder, stripe_at: StripeProvider, odd: str
+) -> None:
     with pytest.raises(ProviderNotFound):
         await stripe_at.fetch_subscription(odd)
     assert all(asked.path.startswith("/v1/subscriptions/") for asked in responder.asked)
 
 
-async def test_pages_follow_each_other(responder: Responder, stripe_at: StripeProvider) -> None:
+async def test_every_page_of_a_stripe_list_is_read(responder: Responder, stripe_at: StripeProvider) -> None:
     what = "GET /v1/subscriptions"
     responder.say(what, listed(subscription(id="sub_1"), subscription(id="sub_2"), more=True))
     responder.say(what, listed(subscription(id="sub_3", items=listed()), subscription(id="sub_4")))
@@ -237,7 +239,9 @@ async def test_disputes_are_listed_with_one_call_a_page(
     assert [asked.params.get("starting_after") for asked in responder.asked] == [None, "dp_1"]
 
 
-async def test_a_failing_page_raises_its_error(responder: Responder, stripe_at: StripeProvider) -> None:
+async def test_a_failing_page_of_a_list_raises_its_error(
+    responder: Responder, stripe_at: StripeProvider
+) -> None:
     what = "GET /v1/subscriptions"
     responder.say(what, listed(subscription(), more=True))
     responder.refuse(what, 429)

@@ -85,7 +85,7 @@ async def test_a_change_within_the_period_may_be_settled_with_the_next_charge(
     assert decide_charges(after)[0].steps == (Step(1500),)
 
 
-async def test_what_the_customer_has_to_their_credit_makes_the_sum_unknown(there: StripeSurroundings) -> None:
+async def test_a_customers_credit_balance_makes_the_next_charge_unknown(there: StripeSurroundings) -> None:
     bought = await buy(there)
     there.server.world.get("customer", bought.customer_id)["balance"] = -120
     found = await there.provider.fetch_subscription(bought.key.id)

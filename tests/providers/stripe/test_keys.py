@@ -43,7 +43,7 @@ async def test_a_change_is_sent_with_its_intents_idempotency_key(
     assert under(there, "intent-1") == expected
 
 
-async def test_a_page_to_pay_on_bears_its_checkout_s_id(there: StripeSurroundings) -> None:
+async def test_a_checkout_session_carries_its_checkouts_id(there: StripeSurroundings) -> None:
     price = await there.provider.fetch_price(there.sell())
     await there.provider.start_checkout(order(price))
     assert under(there, "opaque-1") == "/v1/checkout/sessions"

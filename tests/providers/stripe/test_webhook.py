@@ -184,7 +184,7 @@ def test_an_event_of_the_other_mode_is_ignored() -> None:
         ({"account": "acct_b"}, "acct_b", True),
     ],
 )
-def test_where_an_event_happened_is_read(named: dict[str, Any], origin: str, connected: bool) -> None:
+def test_the_account_of_an_event_is_read(named: dict[str, Any], origin: str, connected: bool) -> None:
     body = json.dumps(event("invoice.paid", invoice(), **named)).encode()
     (signed,) = authenticate(body, {"stripe-signature": sign(body)}, NOW, (SECRET,), "test")
     assert (signed.origin, signed.connected) == (origin, connected)
