@@ -1,4 +1,4 @@
-"""The ledger, over SQLite: everything that Dues remembers (docs/ledger.md)."""
+"""The ledger in SQLite: everything that Dues remembers (docs/ledger.md)."""
 
 from db.sqlite.ledger import SqliteLedger
 

@@ -1,1 +1,1 @@
-"""The SQL of the ledger, one file a subject, in the dialect that SQLite and PostgreSQL share."""
+"""The SQL of the ledger, one module per subject, in the dialect that SQLite and PostgreSQL share."""

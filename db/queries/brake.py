@@ -1,4 +1,4 @@
-"""The brake: who was about to lose roles lately, who keeps them because of it, and what an admin decided."""
+"""Queries of the brake: recent removals, members whose removal is held, and admins' decisions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _THE_ONE = "guild_id = ? AND member_id = ?"
 
 _TAKEN = "SELECT count(*) FROM members WHERE guild_id = :guild AND taken_at > :after"
 
-# Whoever has just lost roles held some when the window began.
+# A member who has just lost roles held some when the window began.
 _HOLDERS = """
     SELECT (SELECT count(DISTINCT member_id) FROM role_grants WHERE guild_id = :guild)
         + (SELECT count(*) FROM members AS m WHERE guild_id = :guild AND taken_at > :after
@@ -45,7 +45,8 @@ def _is_released(db: sqlite3.Connection, guild_id: int, at: int) -> bool:
 
 
 def _is_counted(db: sqlite3.Connection, guild_id: int, member_id: int, at: int) -> bool:
-    """A second try, or a second role, is the same removal."""
+    """True if the member already counts within the window; a second attempt or a second role is the same
+    removal."""
     row = db.execute(
         f"SELECT 1 FROM members WHERE {_THE_ONE} AND taken_at > ?", (guild_id, member_id, at - WINDOW)
     )
@@ -70,7 +71,7 @@ def _begin(db: sqlite3.Connection, guild_id: int, at: int, taken: int, holders: 
 
 
 def _question(db: sqlite3.Connection, guild_id: int, at: int) -> int:
-    """The question that stands, or from now on a new one."""
+    """The current question to the admins; a new one if they are due to be asked again."""
     db.execute(
         "UPDATE brakes SET asked_at = ?, asks_again_at = ? WHERE guild_id = ? AND asks_again_at <= ?",
         (at, at + ASKS_AGAIN, guild_id, at),

@@ -1,4 +1,4 @@
-"""Payments that are asked back, and what all of them together mean for a subscription."""
+"""Disputes, and the state that all disputes of a subscription give it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from billing.model import DisputeState, SubscriptionKey
 from billing.ports import Dispute
 from db.queries.rows import key_row
 
-# The first of these that any dispute has counts: lost bars access for good, open while it lasts.
+# The first of these that any dispute has decides: lost suspends access for good, open until it is decided.
 _WORST_FIRST = (DisputeState.LOST, DisputeState.OPEN, DisputeState.WON)
 
 

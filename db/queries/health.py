@@ -1,4 +1,4 @@
-"""How much waits."""
+"""Queries of the amount of waiting work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from db.queries.plans import load_plans
 from db.queries.rows import parked_reasons, sold_prices
 from db.queries.values import BACKUP_FAILED, load_value
 
-# Each is counted over an index that holds nothing but what waits.
+# Each count uses an index that contains only waiting work.
 _WAITING = """
     SELECT (SELECT min(received_at) FROM inbox WHERE done_at IS NULL),
         (SELECT min(marked_at) FROM members WHERE next_try_at IS NOT NULL),
@@ -67,7 +67,7 @@ def _count_parked(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def _count_unbound(db: sqlite3.Connection) -> int:
-    """Running subscriptions of what any plan sells that are nobody's."""
+    """The number of running subscriptions to anything that a plan sells that have no owner."""
     plans = load_plans(db, None, removed=True)
     prices = [price for plan in plans for price in (*plan.prices, *plan.former_prices)]
     products = {(p.provider, p.account, p.product_id) for p in prices}

@@ -1,4 +1,4 @@
-"""Events that came in, and the subscriptions that they rang for."""
+"""Stored events, and the subscriptions that they queued to be fetched."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from billing.model import Event, SubscriptionKey
 from billing.ports import StaleSubscription
 from db.queries.rows import EVENT, event, event_row, key_row, marks, to_json
 
-# How long a finished event is remembered. Stripe delivers for 3 days and lists events for 30; later, a
-# double would only lead to one more fetch.
+# Seconds for which a finished event is kept. Stripe delivers for 3 days and lists events for 30; a later
+# duplicate would merely cause one more fetch.
 _KEEP = 90 * 86_400
 
 _THE_EVENT = "provider = ? AND account = ? AND event_id = ?"

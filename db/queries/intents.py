@@ -1,4 +1,4 @@
-"""What somebody asked of the provider, kept until the provider has confirmed it."""
+"""Requests to a provider, kept until the provider has confirmed them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from billing.model import Intent, IntentKind, IntentState, SubscriptionKey
 from billing.model.stored_texts import to_stored
 from db.queries.rows import INTENT, intent, intent_row, key_row, marks
 
-# A pending wish of these kinds makes no sense any more once the other is wished.
+# A pending intent of these kinds is dropped when the opposite is requested.
 _DROPS: dict[IntentKind, tuple[IntentKind, ...]] = {
     IntentKind.RESUME: (IntentKind.CANCEL_AT_PERIOD_END,),
     IntentKind.CANCEL_AT_PERIOD_END: (IntentKind.RESUME,),

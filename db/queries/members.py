@@ -1,4 +1,4 @@
-"""All that decides one member's roles, and an admin's decisions about it."""
+"""All data that decides one member's roles, and admins' decisions about them."""
 
 from __future__ import annotations
 

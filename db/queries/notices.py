@@ -12,7 +12,7 @@ from billing.model import BODIES, BackupFailed, Change, Notice, NoticeBody, Role
 from db.queries.rows import CHANGE, NOTICE, Row, change, marks, to_json
 from db.queries.values import BACKUP_FAILED, load_value, record_value
 
-# So long (seconds) a notice waits for the roles of its member to be set, to tell of both together.
+# Seconds for which a notice waits until its member's roles are set, so that one message reports both.
 WAITS_FOR_ROLES = 120
 
 _INSERT = f"INSERT INTO notices ({NOTICE}, next_try_at) VALUES ({marks(NOTICE)}, ?)"
@@ -127,7 +127,8 @@ def _body(kind: str, facts: dict[str, Any]) -> NoticeBody:
     if kind not in BODIES:
         return Unknown(kind)
     try:
-        # Older rows keep yes and no as 1 and 0: not strict.
+        # The fields of a body. Up to version 0.1 they were flat, with subscriptions and amounts split into
+        # several fields.
         return msgspec.convert(_typed(facts), BODIES[kind], strict=False)
     except msgspec.ValidationError:
         return Unknown(kind)

@@ -1,4 +1,4 @@
-"""What servers sell, and how each wants things."""
+"""Plans, prices and the settings of servers."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _PRICES_OF = f"""
 """
 _PRICE_ID = "provider, account, id"
 
-# Whoever pays for one of these or has an admin's word on the plan. Looks at no row of a subscription, only at
-# the index.
+# Members who pay for one of these sales or have an override for the plan. Reads only the index, no row of a
+# subscription.
 _CONCERNED = """
     SELECT guild_id, member_id FROM subscriptions INDEXED BY subscriptions_rights
     WHERE guild_id = :guild AND sale IN (SELECT value FROM json_each(:sales))
@@ -36,7 +36,7 @@ _CONCERNED = """
     WHERE guild_id = :guild AND lifted_at IS NULL AND (plan_id IS NULL OR plan_id = :plan)
 """
 
-# A plan that is sold again is another plan, and a revocation of the earlier one holds for it too.
+# A removed plan that is sold again becomes a new plan, to which revocations of the old one apply too.
 _CARRY_BLOCKS = """
     INSERT INTO overrides (decision_id, guild_id, member_id, plan_id, kind, starts_at, until, reason,
         decided_by, created_at, subscriptions)
@@ -79,7 +79,7 @@ def _name_is_taken(db: sqlite3.Connection, plan: Plan) -> bool:
 
 
 def _former(old: Plan | None, new: Plan) -> tuple[Price, ...]:
-    """Those named, and those that this change takes off sale."""
+    """The former prices: those already named, and those that this change takes off sale."""
     on_sale = {p.key for p in new.prices}
     given = (*new.former_prices, *(old.prices if old else ()))
     return tuple({p.key: p for p in given if p.key not in on_sale}.values())
@@ -123,7 +123,7 @@ def _put_prices(db: sqlite3.Connection, plan_id: int, plan: Plan) -> None:
 
 
 def _giving(plan: Plan) -> tuple[object, ...]:
-    """What decides whom it gives which roles."""
+    """The part of a plan that decides who gets which roles."""
     prices = frozenset((p.key, p.product_id) for p in (*plan.prices, *plan.former_prices))
     return (frozenset(plan.role_ids), prices, plan.removed_at is None)
 
@@ -172,10 +172,10 @@ def _load(db: sqlite3.Connection, which: str, value: int | None) -> tuple[Plan, 
     return _plans(tuple(rows), tuple(priced))
 
 
-# Read with every look at a member, and seldom others than the last time: to make them anew took half of it.
+# Read with every member and rarely changed; building the objects each time took half of the read.
 @lru_cache(maxsize=64)
 def _plans(rows: tuple[Row, ...], priced: tuple[Row, ...]) -> tuple[Plan, ...]:
-    """From the columns of `_PLAN`, and of `_PRICES_OF`."""
+    """Plans from the columns of `_PLAN` and `_PRICES_OF`."""
     prices: defaultdict[tuple[int, int], list[Price]] = defaultdict(list)
     for plan_id, on_sale, *columns in priced:
         prices[plan_id, on_sale].append(price(tuple(columns)))

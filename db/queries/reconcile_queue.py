@@ -1,4 +1,4 @@
-"""Members to converge: marked for a reason, tried again, due by time, parked, checked now and then."""
+"""The queue of members to reconcile: queued, retried, due by time, parked, and checked from time to time."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from db.queries.inbox import forget_old, record_stale
 from db.queries.notices import WAITS_FOR_ROLES, record_notice
 from db.queries.rows import add_changes, key_row, parked_reasons, parked_row
 
-# So many members become due in one transaction at most: the writer is not kept from others for long.
+# Members that become due in one transaction at most, so that the writer is never blocked for long.
 AT_ONCE = 1000
 
 _THE_ONE = "guild_id = ? AND member_id = ?"
 
-# Each is the least entry of an index, but for notices that wait for their member's roles.
+# Each is the first entry of an index, except notices that wait for their member's roles.
 _NEXT = """
     SELECT min(next_try_at) FROM inbox WHERE done_at IS NULL AND next_try_at > :after
     UNION ALL SELECT min(next_try_at) FROM stale WHERE next_try_at > :after
@@ -31,14 +31,14 @@ _NEXT = """
     ) WHERE due > :after
 """
 
-# What failed before, in each table that has such things.
+# Conditions for failed work that waits for its next attempt, by table.
 _RETRIED = {
     "inbox": "done_at IS NULL AND attempts > 0",
     "stale": "attempts > 0",
     "members": "next_try_at IS NOT NULL AND attempts > 0",
 }
 
-# Nothing is left that a sweep could find wrong with a member who has none of these.
+# A sweep can find nothing wrong with a member who has none of these.
 _WATCHED = """
     SELECT EXISTS (SELECT 1 FROM role_grants WHERE guild_id = :guild AND member_id = :member)
         OR EXISTS (SELECT 1 FROM overrides WHERE guild_id = :guild AND member_id = :member
@@ -49,7 +49,7 @@ _WATCHED = """
 
 
 def enqueue_members(db: sqlite3.Connection, members: Iterable[Binding], why: str, at: int) -> None:
-    """A new reason is tried at once, also while an older one waits for its next try."""
+    """Queue members to be reconciled. A new reason is due at once, even while an older one is postponed."""
     db.executemany(
         "INSERT INTO members (guild_id, member_id, version, why, marked_at, next_try_at)"
         " VALUES (?, ?, 1, ?, ?, ?) ON CONFLICT (guild_id, member_id) DO UPDATE SET version = version + 1,"
@@ -122,7 +122,7 @@ def _is_watched(db: sqlite3.Connection, mark: MemberMark, at: int) -> bool:
 
 
 def record_reconcile_failed(db: sqlite3.Connection, mark: MemberMark, error: str, next_try_at: int) -> None:
-    """A reason that came meanwhile keeps its own, earlier moment."""
+    """Postpone a member, unless a new reason has queued them again in the meantime."""
     db.execute(
         "UPDATE members SET attempts = attempts + 1, error = ?,"
         f" next_try_at = iif(version = ?, ?, next_try_at) WHERE {_THE_ONE} AND next_try_at IS NOT NULL",
@@ -131,7 +131,8 @@ def record_reconcile_failed(db: sqlite3.Connection, mark: MemberMark, error: str
 
 
 def try_again(db: sqlite3.Connection, key: SubscriptionKey | None, at: int) -> None:
-    """Who was put off may have waited for the word on this subscription, also where it says nothing new."""
+    """Retry a postponed member that may have been waiting for this subscription, even if its data did not
+    change."""
     if key is None:
         return
     db.execute(
@@ -143,7 +144,7 @@ def try_again(db: sqlite3.Connection, key: SubscriptionKey | None, at: int) -> N
 
 
 def record_due(db: sqlite3.Connection, at: int) -> int:
-    """At most AT_ONCE of them."""
+    """Queue members whose moment has come, at most AT_ONCE of them."""
     forget_old(db, at)
     rows = db.execute(
         "SELECT guild_id, member_id, due_at FROM members WHERE due_at <= ? ORDER BY due_at LIMIT ?",
@@ -161,8 +162,8 @@ def record_due(db: sqlite3.Connection, at: int) -> int:
 
 
 def _living(db: sqlite3.Connection, member: Binding, due_at: int) -> list[SubscriptionKey]:
-    """Also those that ended, but were paid until the member's moment, however long ago that was: who had
-    them is told then."""
+    """The member's subscriptions that have not ended, and those paid until `due_at` or longer, so that the
+    member is told when their time ends."""
     rows = db.execute(
         "SELECT provider, account, id FROM subscriptions WHERE member_id = ? AND guild_id = ?"
         " AND (status <> 'ended' OR paid_through >= ?)",

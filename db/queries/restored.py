@@ -1,4 +1,4 @@
-"""What a ledger that is older than itself has not asked the providers for yet."""
+"""Subscriptions of a restored ledger that the providers have not confirmed yet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from db.queries.values import COPIED, MADE, NOT_TOLD, OLDER, load_value, record_
 
 _HOME = "provider = ? AND account = ?"
 
-# `row > 0` lets SQLite go by the table's own key.
+# `row > 0` lets SQLite use the table's own key.
 _HOLD = """
     INSERT OR REPLACE INTO unasked (row, looked)
     SELECT row, 0 FROM subscriptions WHERE row > 0 AND (status <> 'ended' OR paid_through > ?)
@@ -56,7 +56,7 @@ def record_started(
 def _hold(db: sqlite3.Connection, homes: Sequence[tuple[str, str]], at: int) -> None:
     db.execute(_HOLD, (at,))
     db.executemany("INSERT OR REPLACE INTO unasked_providers VALUES (?, ?, 1)", homes)
-    # No sweep looks at what has ended.
+    # A sweep does not check subscriptions that have ended.
     record_stale(db, [SubscriptionKey(*row) for row in db.execute(_STILL_PAID, (at,))], "older ledger", at)
 
 
@@ -74,7 +74,8 @@ def record_looked(db: sqlite3.Connection, keys: Sequence[SubscriptionKey], at: i
 def _let_go(
     db: sqlite3.Connection, provider: str, account: str, rows: Iterable[tuple[int, int, int]], at: int
 ) -> None:
-    """Those that were looked at; for as long as their provider's disputes were not, that is only noted."""
+    """Release subscriptions that were checked; while their provider's disputes are not listed yet, only
+    note it."""
     here = (provider, account)
     wait = db.execute(f"SELECT 1 FROM unasked_providers WHERE {_HOME} AND disputes = 1", here).fetchone()
     numbers = [(row[0],) for row in rows]
@@ -97,7 +98,7 @@ def record_swept(db: sqlite3.Connection, provider: str, account: str) -> None:
 
 
 def record_waiting(db: sqlite3.Connection, keys: Sequence[SubscriptionKey]) -> None:
-    """In front of all others, which were due at some real moment."""
+    """Queue subscriptions before all others, which became due at some real moment."""
     record_stale(db, keys, "a member waits for it", 0)
 
 
@@ -106,7 +107,7 @@ def load_unasked_intent(db: sqlite3.Connection, intent_id: str) -> bool:
 
 
 def unasked_of(db: sqlite3.Connection, member_id: int) -> set[SubscriptionKey]:
-    """Which of a person's subscriptions are held."""
+    """The keys of a person's subscriptions that are on hold."""
     if db.execute("SELECT 1 FROM unasked WHERE row > 0 LIMIT 1").fetchone() is None:
         return set()
     rows = db.execute(
@@ -127,14 +128,14 @@ def is_unasked(db: sqlite3.Connection, key: SubscriptionKey) -> bool:
 
 
 def hold(sub: Subscription, unasked: Container[SubscriptionKey]) -> Subscription:
-    """As it is to be judged: what was not asked for is unknown, a dispute included."""
+    """The subscription as the rules should see it: unknown while on hold, disputes included."""
     if sub.key not in unasked:
         return sub
     return replace(sub, status=Status.UNKNOWN, dispute=DisputeState.NONE)
 
 
 def look(db: sqlite3.Connection, key: SubscriptionKey, at: int) -> None:
-    """This one was fetched."""
+    """True if any subscription may be missing from this ledger."""
     row = db.execute(
         "SELECT row, guild_id, member_id FROM subscriptions WHERE provider = ? AND account = ? AND id = ?"
         " AND row IN (SELECT row FROM unasked)",

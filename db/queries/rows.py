@@ -1,4 +1,4 @@
-"""Between SQLite's rows and the nouns of billing.model."""
+"""Conversion between database rows and the types of billing.model."""
 
 from __future__ import annotations
 
@@ -228,7 +228,8 @@ def price(row: Row) -> Price:
 
 
 def parked_row(reasons: Iterable[Text | str]) -> str | None:
-    """The reasons why a member's roles cannot be set, one on a line; None where there is none."""
+    """A row in the order of PRICE. A price without an amount is never on sale, so its stored amount is
+    never shown."""
     return "\n".join(map(to_stored, reasons)) or None
 
 

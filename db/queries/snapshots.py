@@ -1,4 +1,4 @@
-"""What one look at the provider changes."""
+"""Records the result of one fetch at the provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subscriptions as recorded, whose they are, and the checkouts that lead to them."""
+"""Recorded subscriptions, their owners, and the checkouts that led to them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def put(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> 
 
 
 def sale_of(db: sqlite3.Connection, items: Iterable[Item]) -> int:
-    """The number of what is sold, a new one where it was not sold before."""
+    """The number of the sale with these items, created if necessary."""
     what = (sold(items),)
     db.execute("INSERT INTO sales (sold) VALUES (?) ON CONFLICT (sold) DO NOTHING", what)
     return int(db.execute("SELECT id FROM sales WHERE sold = ?", what).fetchone()[0])
@@ -181,7 +181,7 @@ def record_binding(
         return
     if sub.binding not in (None, binding):
         raise Conflict("This subscription belongs to somebody already, or to another server.")
-    # What somebody says may be about one of several that one customer pays for.
+    # A person's word may concern only one of several subscriptions that one customer pays for.
     if bound_by is not BoundBy.ADMIN and bound_by is not BoundBy.OWNER:
         if _payer_of(db, sub) not in (None, binding.member_id):
             raise Conflict("The customer who pays for this subscription is another member.")
@@ -251,7 +251,7 @@ def _payer_of(db: sqlite3.Connection, sub: Subscription) -> int | None:
 
 
 def tie(db: sqlite3.Connection, sub: Subscription, binding: Binding, at: int) -> None:
-    """Remember whose customer pays; one that is another member's already stays theirs."""
+    """Record which member a customer belongs to; one who belongs to another member stays theirs."""
     db.execute(
         "INSERT INTO customers (provider, account, id, member_id, tied_at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (provider, account, id) DO UPDATE SET tied_at = excluded.tied_at"
@@ -261,7 +261,7 @@ def tie(db: sqlite3.Connection, sub: Subscription, binding: Binding, at: int) ->
 
 
 def note_free_days(db: sqlite3.Connection, binding: Binding, role_ids: Iterable[int]) -> None:
-    """They have been had for these roles, and are not had again."""
+    """Record that the member had free days for these roles, so that they get none again."""
     db.executemany(
         "INSERT INTO free_days (guild_id, member_id, role_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [(binding.guild_id, binding.member_id, role_id) for role_id in role_ids],

@@ -1,11 +1,11 @@
-"""Small facts kept by name."""
+"""Named values."""
 
 from __future__ import annotations
 
 import sqlite3
 
-COPIED = "copied"  # when a bot began with a ledger that was put back from a copy
-BACKUP_FAILED = "backup failed"  # why the last daily one did
+COPIED = "copied"  # when a bot first started with a restored backup
+BACKUP_FAILED = "backup failed"  # why the last daily backup failed
 
 
 def load_value(db: sqlite3.Connection, name: str) -> str | None:
@@ -21,13 +21,13 @@ def record_value(db: sqlite3.Connection, name: str, value: str) -> None:
     )
 
 
-COUNT = "count"  # in the ledger, by name
+COUNT = "count"  # name of the write count in the ledger
 
 
-OLDER = "older"  # why, until that was taken up
+OLDER = "older"  # why the ledger is outdated, until the bot has acted on it
 
 
-MADE = "made"  # when a new ledger was made; NOT_TOLD until somebody with a clock says so
+MADE = "made"  # when a new ledger was created; NOT_TOLD until the bot, which has a clock, fills it in
 
 
 NOT_TOLD = "0"

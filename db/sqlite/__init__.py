@@ -1,1 +1,1 @@
-"""The ledger in one SQLite file: connections, group commit, schema, backups."""
+"""The ledger in one SQLite file: connections, group commit, schema and backups."""

@@ -1,4 +1,4 @@
-"""Copies of a ledger in use, and putting one back."""
+"""Backups of a ledger in use, and restoring one."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from db.sqlite.lock import hold
 from db.sqlite.private_files import beside, make_folder, open_private
 from db.sqlite.schema import load_migrations, prepare, require_known, require_room
 
-STEPS = 10_000  # of SQLite's, between two looks at whether a backup is to go on
+STEPS = 10_000  # SQLite's steps between two checks whether a backup was cancelled
 
 
 async def backup(source: Path, target: Path, at: int | None = None) -> None:
-    """See `back_up`; nothing else waits for it, and being cancelled ends it."""
+    """Run `back_up` on a thread, so that nothing else waits; cancelling the task ends the backup."""
     ended = threading.Event()
     try:
         await asyncio.to_thread(back_up, source, target, at, ended.is_set)
@@ -35,11 +35,10 @@ async def backup(source: Path, target: Path, at: int | None = None) -> None:
 def back_up(
     source: Path, target: Path, at: int | None = None, ended: Callable[[], bool] = lambda: False
 ) -> None:
-    """Copy what is committed at one moment, whether or not the ledger is in use; `at`: when that is. Given up
-    as soon as it is `ended`.
+    """Copy the state committed at one moment, even while the ledger is in use. `at`: that moment; the copy is
+    abandoned as soon as `ended` returns True.
 
-    Conflict where the target is there already; LedgerError where the ledger cannot be read, or its copy not
-    written.
+    Conflict if the target exists; LedgerError if the ledger cannot be read or the copy cannot be written.
     """
     if not target.parent.is_dir():
         raise LedgerUnavailable(f"There is no folder {target.parent.absolute()}. Make it, or name another.")
@@ -67,14 +66,14 @@ def _told() -> Iterator[None]:
 
 
 def _note(ledger: Path, at: int) -> None:
-    """Keep beside the ledger when it was last copied, for whoever wants to know."""
+    """Store when the ledger was last copied, in a file next to it."""
     descriptor = open_private(beside(ledger, ".backup"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     with os.fdopen(descriptor, "w") as file:
         file.write(f"{at}\n")
 
 
 def last_backup(ledger: Path) -> int | None:
-    """When the ledger was last copied; None where nothing is known of that."""
+    """When the ledger was last copied; None if that is not known."""
     try:
         return int(beside(ledger, ".backup").read_text("ascii"))
     except (OSError, ValueError):
@@ -83,18 +82,18 @@ def last_backup(ledger: Path) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put back: how many subscriptions; `kept`: where the ledger from before is, if any was."""
+    """A restored backup. `kept`: path of the ledger that it replaced, if there was one."""
 
     subscriptions: int
     kept: Path | None
 
 
 def restore(source: Path, ledger: Path, stamp: str) -> Restored:
-    """Put a copy in the ledger's place, marked so that nothing is given before the providers were asked.
+    """Replace the ledger by a backup, marked so that nothing is given before the providers were asked.
 
-    The ledger from before, with what SQLite keeps beside it, stays under a name that has `stamp` in it.
-    Conflict where there is no such copy; LedgerHeld while a bot runs; LedgerDamaged, LedgerTooNew or
-    LedgerNoRoom where it cannot take the place: nothing was changed then.
+    The replaced ledger and SQLite's files next to it are kept under a name that contains `stamp`. Conflict if
+    there is no such backup; LedgerHeld while a bot runs; LedgerDamaged, LedgerTooNew or LedgerNoRoom if the
+    backup cannot be used. In all these cases nothing was changed.
     """
     if not source.is_file():
         raise Conflict(f"There is no file {source.absolute()}.")
@@ -139,14 +138,15 @@ def _tables(db: sqlite3.Connection) -> set[str]:
 
 
 def _mark(part: Path) -> int:
-    """The number of its subscriptions."""
+    """Mark the copy as restored; returns the number of its subscriptions."""
     with closing(sqlite3.connect(part, isolation_level=None)) as db:
         record_value(db, OLDER, "restored")
         return int(db.execute("SELECT count(*) FROM subscriptions").fetchone()[0])
 
 
 def _move_away(ledger: Path, stamp: str) -> Path | None:
-    """Its parts keep their endings, so that SQLite finds them together; the ledger itself goes last."""
+    """Rename the old ledger and its side files, which keep their endings so that SQLite finds them
+    together; the ledger itself goes last. Returns its new path, or None if there was no ledger."""
     kept = beside(ledger, f".before-{stamp}")
     for ending in ("-wal", "-shm", "-journal", ""):
         part = beside(ledger, ending)

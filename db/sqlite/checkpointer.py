@@ -1,4 +1,4 @@
-"""The write-ahead log, brought into the ledger's file beside the commits."""
+"""Copies the write-ahead log into the ledger's file while commits continue."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import aiosqlite
 
 from db.sqlite.group_commit import GroupCommitConnection, address
 
-# Operations that were written since the last time: some 4,000 pages of the log, of which many are the same.
+# Operations between two checkpoints: some 4,000 pages of the log, many of which repeat.
 MANY = 1_500
 
 _COPY = "PRAGMA wal_checkpoint(PASSIVE)"
 
 
 class WalCheckpointer:
-    """Copies what was committed into the ledger's file, on a connection of its own.
+    """Runs checkpoints on a connection of its own.
 
-    Left to itself SQLite does so within some commit, which then takes 4 to 8 ms in place of 0.3, and all who
-    come meanwhile wait for it: at 1,000 notifications a second eight of the sixteen slowest (bench/). Only
-    what is written during the copying is left to the writer, between two of its groups: with that the log
-    is copied whole, and begins anew.
+    By default SQLite runs a checkpoint within a commit, which then takes 4 to 8 ms instead of 0.3 and delays
+    everything behind it: at 1,000 notifications a second this caused eight of the sixteen slowest (bench/).
+    Only the pages written during the checkpoint are left to the writer, between two groups; after that the
+    whole log is copied, and SQLite starts it again from the beginning.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,14 +32,14 @@ class WalCheckpointer:
         self._copying: asyncio.Task[None] | None = None
 
     def changed(self, writer: GroupCommitConnection) -> None:
-        """To be called on the event loop after every commit."""
+        """Start a checkpoint if enough was written. Call it on the event loop after every commit."""
         if writer.done >= self._next:
             self._next = writer.done + MANY
             if self._copying is None or self._copying.done():
                 self._copying = asyncio.create_task(self._copy(writer), name="copier")
 
     async def close(self) -> None:
-        """Finish what was begun, and begin no more."""
+        """Finish a running checkpoint and start no more."""
         self._next = math.inf
         if self._copying is not None:
             await self._copying
@@ -50,4 +50,6 @@ class WalCheckpointer:
                 await db.execute_fetchall(_COPY)
             await writer.between(_COPY)
         except sqlite3.Error:
-            pass  # the writer copies by itself where the log grows long, and says what is wrong with the file
+            # the writer runs a checkpoint itself when the log grows long, and reports what is wrong with the
+            # file
+            pass

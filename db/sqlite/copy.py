@@ -1,4 +1,4 @@
-"""Copies of a ledger, each whole and its owner's alone from the moment that it has its name."""
+"""Copies of a ledger, complete and readable only by their owner from the moment they have their name."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from db.sqlite.private_files import beside, make_folder, open_private
 
 
 def copy_into(db: sqlite3.Connection, target: Path, *, replace: bool = False) -> None:
-    """Copy what is committed at this moment. The target appears only once it is whole and on disk.
+    """Copy the currently committed state. The target appears only once it is complete and on disk.
 
-    Conflict where it is there already, unless it may be replaced; LedgerUnavailable or sqlite3.Error where it
-    cannot be written.
+    Conflict if the target exists and `replace` is not set; LedgerUnavailable or sqlite3.Error if it cannot be
+    written.
     """
     if target.exists() and not replace:
         raise Conflict(f"{target} is there already. Name another file for the backup.")
@@ -49,7 +49,7 @@ def _told(target: Path) -> Iterator[None]:
 
 
 def settle(part: Path, target: Path) -> None:
-    """Give a file that is whole its name, on disk."""
+    """Give a complete file its final name, durably."""
     with part.open("rb+") as file:
         os.fsync(file.fileno())
     part.replace(target)
@@ -57,7 +57,7 @@ def settle(part: Path, target: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in it on disk, where the system can do that."""
+    """Make the names in a folder durable, if the system can do that."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -67,6 +67,6 @@ def sync_folder(folder: Path) -> None:
 
 
 def connect(path: Path) -> closing[sqlite3.Connection]:
-    """A connection that only reads a file that is there, beside whoever else uses it."""
+    """A read-only connection to an existing file that others may be using."""
     address = f"{path.absolute().as_uri()}?mode=ro"
     return closing(sqlite3.connect(address, uri=True, isolation_level=None, timeout=30))

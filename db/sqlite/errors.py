@@ -1,4 +1,4 @@
-"""SQLite's faults in the words of billing.errors.
+"""Translates SQLite's errors to those of billing.errors.
 
 Result codes: https://sqlite.org/rescode.html (the low byte is the primary code).
 """
@@ -31,12 +31,12 @@ _UNAVAILABLE = {
 
 
 def is_of_file(error: Exception) -> bool:
-    """Whether the file is at fault, and so every operation alike, and not the one operation."""
+    """True if the file is at fault, so that every operation fails, not only this one."""
     return _primary(error) in _DAMAGED | _UNAVAILABLE
 
 
 def fault_of(error: Exception) -> DuesError:
-    """The error to raise instead; the rules' own pass unchanged."""
+    """The error to raise instead; errors of billing.errors are returned unchanged."""
     if isinstance(error, DuesError):
         return error
     code = _primary(error)
@@ -55,17 +55,17 @@ def _primary(error: BaseException) -> int | None:
     return None if code is None else code & 0xFF
 
 
-PASSES = 75  # sysexits.h, EX_TEMPFAIL: a service manager is to try again
+PASSES = 75  # sysexits.h, EX_TEMPFAIL: tells a service manager to try again
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-# A person has to change a setting or a right.
+# A person has to change a setting or a permission.
 _MISPLACED = {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
 
 @contextmanager
 def opening(path: Path) -> Iterator[None]:
-    """Why a ledger cannot be opened, in words for the operator and with its path. LedgerUnavailable ends the
-    program with PASSES where it may pass by itself."""
+    """Translate an error while opening a ledger to a message for the operator that names the path.
+    LedgerUnavailable ends the program with PASSES if the cause may pass by itself."""
     try:
         yield
     except LedgerUnavailable as error:

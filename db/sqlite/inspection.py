@@ -1,4 +1,4 @@
-"""A ledger that is only looked at: nothing in it changes, and nothing is made beside it."""
+"""Read-only access to a ledger: nothing in it changes, and no files appear next to it."""
 
 from __future__ import annotations
 

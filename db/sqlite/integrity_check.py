@@ -1,4 +1,4 @@
-"""A ledger that is too large for a check for damage at the start gets one after it, beside all else."""
+"""Checks large ledgers for damage after the start, in the background."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from db.sqlite.schema import prepare_scanner, quick_check
 
 log = logging.getLogger(__name__)
 
-_STEPS = 10_000  # of SQLite's, between two looks at whether to go on
+_STEPS = 10_000  # SQLite's steps between two checks whether to stop
 
 
 class IntegrityCheck:
-    """Reads on a thread and a connection of its own: no commit waits for it."""
+    """Reads the file on a thread and connection of its own, so that no commit waits."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._ended = threading.Event()
         self._task: asyncio.Task[None] | None = None
-        self.damage = ""  # what SQLite says of it; empty while none was found
+        self.damage = ""  # the damage that SQLite reports; empty if none was found
 
     def begin(self) -> None:
-        """Once a start."""
+        """Start the check; call it once per start."""
         self._task = asyncio.create_task(self._look(), name="whole check")
 
     async def close(self) -> None:
-        """Give up what is not done."""
+        """Stop an unfinished check."""
         self._ended.set()
         if self._task is not None:
             await self._task

@@ -1,4 +1,4 @@
-"""One process a ledger."""
+"""Makes sure that only one process uses a ledger."""
 
 from __future__ import annotations
 
@@ -28,11 +28,10 @@ else:
 
 
 def hold(path: Path) -> IO[bytes]:
-    """Lock `<path>.lock` until the file is closed or the process is gone.
+    """Lock `<path>.lock` until the file is closed or the process ends.
 
-    LedgerHeld when it is locked, LedgerUnavailable when it cannot be made.
-
-    The side file stays behind: removing it would let two processes hold two files of one name.
+    LedgerHeld if it is locked; LedgerUnavailable if it cannot be created. The lock file is never removed,
+    because two processes could then hold two files of the same name.
     """
     try:
         make_folder(path.parent)
@@ -49,8 +48,8 @@ def hold(path: Path) -> IO[bytes]:
 
 @contextmanager
 def hold_if_there(path: Path) -> Iterator[None]:
-    """Keep others off meanwhile, without making anything: LedgerHeld where `<path>.lock` is locked. Without
-    that file no bot has the ledger."""
+    """Hold an existing lock, without creating any file. LedgerHeld if `<path>.lock` is locked; if that
+    file is missing, no bot uses the ledger."""
     try:
         file = beside(path, ".lock").open("rb")
     except FileNotFoundError:
@@ -67,7 +66,7 @@ def hold_if_there(path: Path) -> Iterator[None]:
 
 
 def make(path: Path) -> None:
-    """See that the ledger's file is there, and that nobody else can read what stands beside it."""
+    """Make sure that the ledger's file exists and that nobody else can read its side files."""
     try:
         os.close(open_private(path))
         new = path.stat().st_size == 0

@@ -1,4 +1,4 @@
-"""Bringing a ledger file to the schema that this program knows."""
+"""Migrates a ledger file to the schema of this program."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from db.sqlite.private_files import beside
 
 _FOLDER = Path(__file__).parent / "migrations"
 
-# Bytes. Beyond, a full check would take seconds at every start, so it is made after it
-# (db/sqlite/integrity_check.py); SQLite itself looks at the header, the schema and the length of the file.
+# Bytes. A full check of a larger ledger would take seconds at every start, so it runs after the start
+# (db/sqlite/integrity_check.py); SQLite itself checks the header, the schema and the length of the file.
 CHECKED_WHOLE = 128 * 2**20
 
 
 def load_migrations() -> list[str]:
-    """The numbered scripts; the n-th (from 1) leads to `user_version` n."""
+    """The numbered migration scripts; the n-th (from 1) leads to `user_version` n."""
     return [path.read_text("utf-8") for path in sorted(_FOLDER.glob("[0-9]*.sql"))]
 
 
-# A commit is on disk when it returns (FULL). The write-ahead log is copied beside the commits
-# (db/sqlite/checkpointer.py), within one only where one change fills it, as when a plan is sold to a million;
-# a cache of 64 MiB holds the upper levels of every index of some million subscriptions.
+# A commit is on disk when it returns (FULL). Checkpoints run outside the commits (db/sqlite/checkpointer.py)
+# unless a single change fills the log, such as selling a plan to a million members. A cache of 64 MiB holds
+# the upper levels of every index for several million subscriptions.
 _WRITER = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -40,27 +40,27 @@ _READER = ("PRAGMA query_only = ON", "PRAGMA cache_size = -32768", "PRAGMA temp_
 
 
 def prepare_writer(db: sqlite3.Connection) -> None:
-    """Settings, checks and migrations, before anything else is done."""
+    """Apply settings, checks and migrations before anything else runs."""
     prepare(db, load_migrations())
 
 
 def prepare_reader(db: sqlite3.Connection) -> None:
-    """Settings of a connection that only reads."""
+    """Apply the settings of a read-only connection."""
     for pragma in _READER:
         db.execute(pragma)
 
 
 def prepare_scanner(db: sqlite3.Connection) -> None:
-    """Settings of one that goes through everything once: pages that it has read are of no use to it."""
+    """Apply the settings of a connection that reads everything once, so that caching pages is useless."""
     prepare_reader(db)
     db.execute("PRAGMA cache_size = -2048")
 
 
 def prepare(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
-    """Check the file and bring it to the newest schema; a copy of it as it was stays beside it.
+    """Check the file and migrate it to the newest schema; a copy of the old file stays next to it.
 
-    LedgerTooNew, LedgerDamaged, LedgerNoRoom where a migration would not fit on the disk, or sqlite3.Error
-    where it cannot be read or written.
+    LedgerTooNew; LedgerDamaged; LedgerNoRoom if the migration would not fit on the disk; sqlite3.Error if the
+    file cannot be read or written.
     """
     found = require_known(db, len(migrations))
     _check(db)
@@ -75,7 +75,8 @@ def prepare(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
 
 
 def require_known(db: sqlite3.Connection, newest: int) -> int:
-    """The number of the schema that the file has; LedgerTooNew, or LedgerDamaged where it is no ledger."""
+    """The file's schema version. LedgerTooNew if it is newer than this program; LedgerDamaged if the file
+    is not a ledger."""
     found = version_of(db)
     if found > newest:
         raise LedgerTooNew(detail=f"schema {found}, this program knows {newest}")
@@ -85,13 +86,14 @@ def require_known(db: sqlite3.Connection, newest: int) -> int:
 
 
 def path_of(db: sqlite3.Connection) -> Path | None:
-    """The file of a connection; None where it is in memory."""
+    """The file of a connection; None if the database is in memory."""
     name = db.execute("PRAGMA database_list").fetchone()[2]
     return Path(name) if name else None
 
 
 def require_room(source: Path, target: Path) -> None:
-    """LedgerNoRoom unless as much is free beside `target` as the ledger at `source` takes."""
+    """Raise LedgerNoRoom unless the disk of `target` has as much free space as the ledger at `source`
+    takes."""
     parts = (beside(source, ending) for ending in ("", "-wal"))
     needed = sum(part.stat().st_size for part in parts if part.exists())
     free = shutil.disk_usage(target.parent).free
@@ -103,11 +105,11 @@ def require_room(source: Path, target: Path) -> None:
 
 
 def version_of(db: sqlite3.Connection) -> int:
-    """The number of the schema that the file has; 0 for an empty one."""
+    """The file's schema version; 0 for an empty file."""
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
-# A migration's line that is carried out only where the table has that column.
+# A line of a migration that runs only if the table has that column.
 _WHERE_THERE = re.compile(r"^ALTER TABLE (\w+) DROP COLUMN (\w+);  -- where it is there$", re.MULTILINE)
 
 
@@ -135,12 +137,12 @@ def _check(db: sqlite3.Connection) -> None:
 
 
 def is_large(db: sqlite3.Connection) -> bool:
-    """Whether a full check would take too long at a start; sqlite3.Error where the file is cut off."""
+    """True if a full check would take too long at a start; sqlite3.Error if the file is truncated."""
     pages = int(db.execute("PRAGMA page_count").fetchone()[0])
     return pages * int(db.execute("PRAGMA page_size").fetchone()[0]) > CHECKED_WHOLE
 
 
 def quick_check(db: sqlite3.Connection) -> str:
-    """Go through the whole file: "ok", or the first damage that SQLite names; sqlite3.DatabaseError where it
-    cannot even be read."""
+    """Check the whole file: "ok", or the first damage that SQLite names. sqlite3.DatabaseError if it
+    cannot be read at all."""
     return str(db.execute("PRAGMA quick_check(1)").fetchone()[0])

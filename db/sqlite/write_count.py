@@ -1,8 +1,7 @@
-"""How often the ledger was written: in the ledger, and after each commit in a file beside it.
+"""Counts the writes to the ledger, both in the ledger and in a file next to it.
 
-A ledger that counts less than its file is older than itself: a backup was put in its place. So is one without
-its file: it was brought from elsewhere. What happened since is unknown
-(billing/use_cases/restored_ledger.py).
+A ledger with a lower count than its file is outdated: a backup has replaced it. So is a ledger without that
+file: it was copied from elsewhere. Its contents may no longer be true (billing/use_cases/restored_ledger.py).
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from db.sqlite.private_files import beside, open_private
 
 
 class WriteCount:
-    """The file is kept open; each write to it is one small call and waits for no disk."""
+    """The write count of a ledger. Its file stays open; each write to it is one small call that waits for
+    no disk."""
 
     def __init__(self, path: Path) -> None:
         self._number = 0
@@ -28,8 +28,8 @@ class WriteCount:
             raise LedgerUnavailable(detail=str(error)) from error
 
     def begin(self, db: sqlite3.Connection) -> None:
-        """Compare the two, and keep in the ledger where it is older than its file, or new: a start that died
-        may have left it empty."""
+        """Compare the two counts, and record in the ledger if it is outdated or new. A start that crashed
+        may have left the ledger empty."""
         inside, beside = load_value(db, COUNT), self._read()
         known = int(inside or 0)
         copied = inside is not None and beside is None
@@ -39,7 +39,8 @@ class WriteCount:
             record_value(db, OLDER, "count")
         self._number = max(known, beside or 0)
         if inside is None:
-            self.keep()  # before the commit: a ledger that counts, beside no file, would pass for a copy
+            # before the commit: a ledger with a count but without the file would look like a copy
+            self.keep()
         record_value(db, COUNT, str(self._number))
 
     def _read(self) -> int | None:
@@ -48,16 +49,16 @@ class WriteCount:
         return int(found) if found.isdigit() else None
 
     def add(self, db: sqlite3.Connection) -> None:
-        """Within a transaction that changes something."""
+        """Count a write; call it within a transaction that changes something."""
         self._number += 1
         db.execute("UPDATE named_values SET value = ? WHERE name = 'count'", (self._number,))
 
     def keep(self) -> None:
-        """After its commit. Where the file cannot be written, the ledger is taken for no older for that."""
+        """Write the count to the file, after the commit. If that fails, the ledger does not look outdated."""
         with suppress(OSError):
             os.lseek(self._file, 0, os.SEEK_SET)
             os.write(self._file, b"%020d\n" % self._number)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._file)
