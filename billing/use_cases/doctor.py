@@ -1,4 +1,4 @@
-"""What is wrong with the set-up, as far as ledger and providers can tell."""
+"""Checks the setup, as far as the ledger and the providers know it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from billing.use_cases.webhook_health import finding_of
 
 WAITS_TOO_LONG = 300
 NAMED = 10
-REQUESTS = 200  # of those that wait, looked at
+REQUESTS = 200  # how many waiting requests are examined
 _EVER = (1 << 63) - 1
 _BACKUPS = Text("finding.what_backups")
 _ROLES = Text("finding.what_roles")
 
 
 async def diagnose(ports: Ports, guild_id: int, *, owner: bool = False) -> list[Finding]:
-    """Findings about every provider and about what waits in the ledger for this server. `owner`: the
-    application's owner or team asks; others are told only what concerns their server."""
+    """Findings about every provider, and about the work in the ledger that waits for this server. `owner`:
+    the application's owner or team asks; others are told only about their own server."""
     found = []
     for provider in ports.providers.values():
         found += await check_provider(ports, provider, guild_id)
@@ -53,8 +53,8 @@ async def diagnose(ports: Ports, guild_id: int, *, owner: bool = False) -> list[
 
 
 def _of_server(guild_id: int, found: list[Finding]) -> list[Finding]:
-    """Those about one server, and that the account's are the owner's to see and to cure. An account may be
-    shared with other servers, whose admins must not change it or read of it here."""
+    """Findings about this server, and a hint that only the owner may see and fix findings about the
+    account. Other servers may share the account, so admins must not change it or read about it here."""
     own = [finding for finding in found if finding.guild_id == guild_id]
     rest = [finding for finding in found if finding.guild_id is None]
     if not rest:
@@ -67,13 +67,14 @@ def _of_server(guild_id: int, found: list[Finding]) -> list[Finding]:
 
 
 def find_no_provider() -> Finding:
-    """Nobody can pay."""
+    """The finding that no provider is turned on, so nobody can pay."""
     what, cure = Text("finding.what_providers"), Text("finding.no_provider_cure")
     return Finding(what, False, Text("finding.no_provider"), cure)
 
 
 async def check_provider(ports: Ports, provider: Provider, guild_id: int | None) -> list[Finding]:
-    """What the provider finds, or that it cannot be asked. `guild_id` None: the plans of all servers."""
+    """The provider's own findings, or one that says why it could not be asked. `guild_id` None: check the
+    plans of all servers."""
     plans = await ports.ledger.load_plans(guild_id)
     try:
         return await provider.check(plans, f"{ports.public_url}/webhooks/{provider.name}")
@@ -83,8 +84,8 @@ async def check_provider(ports: Ports, provider: Provider, guild_id: int | None)
 
 
 def find_failing_sweep(title: str, state: SweepState, now: int, interval: float) -> list[Finding]:
-    """Whether the ledger could not be compared with the provider when that was last tried. It is a fault once
-    that lasts longer than a passing one."""
+    """A finding if the last comparison of the ledger with the provider failed. It is a fault once sweeps
+    have failed for longer than a temporary fault lasts."""
     if state.failing_since is None:
         return []
     what, ok = Text("finding.what_comparison", provider=title), not state.too_long(now, interval)
@@ -93,7 +94,7 @@ def find_failing_sweep(title: str, state: SweepState, now: int, interval: float)
 
 
 def find_key(providers: Container[str], *, signed: bool) -> Finding:
-    """What an empty SECRET_KEY costs; it is no fault."""
+    """A note about the disadvantages of an empty SECRET_KEY, which is no fault."""
     what = Text("finding.what_secret_key")
     if signed:
         return Finding(what, True, Text("finding.secret_key_set"))
@@ -102,7 +103,8 @@ def find_key(providers: Container[str], *, signed: bool) -> Finding:
 
 
 def find_wrong_clock(skew: float) -> list[Finding]:
-    """`skew`: seconds that this machine's clock is ahead of a provider's."""
+    """A finding if the clock is too far off. `skew`: seconds by which this machine's clock is ahead of a
+    provider's."""
     if abs(skew) <= MOST_SKEW:
         return []
     code = "finding.clock_ahead" if skew > 0 else "finding.clock_behind"
@@ -114,7 +116,7 @@ _UNITS = (("count.days", 86_400), ("count.hours", 3_600), ("count.minutes", 60))
 
 
 def duration(seconds: float) -> Text:
-    """In the largest unit that fits, such as '2 hours'."""
+    """A duration in the largest unit that fits, such as '2 hours'."""
     for unit, length in _UNITS:
         if seconds >= length:
             return Text(unit, n=round(seconds / length))
@@ -124,8 +126,8 @@ def duration(seconds: float) -> Text:
 async def find_strays(
     ledger: Ledger, providers: Iterable[Provider], guild_ids: Iterable[int], now: int
 ) -> list[Finding]:
-    """Subscriptions that run, as far as was seen, at accounts that the bot is not connected to any more, such
-    as a provider's test mode. They keep giving access, but for those that an admin has revoked."""
+    """Findings about subscriptions that were last seen running in accounts to which the bot is no longer
+    connected, such as a provider's test mode. They keep giving access unless an admin has revoked it."""
     connected = {(provider.name, provider.account) for provider in providers}
     strays: dict[tuple[str, str], list[int]] = {}
     for guild_id in guild_ids:
@@ -150,12 +152,12 @@ def _stray(provider: str, account: str, members: list[int]) -> Finding:
 
 
 def _named(things: Sequence[MemberRef | Verbatim]) -> tuple[MemberRef | Verbatim | Text, ...]:
-    """The first few, and that there are more."""
+    """The first few things, and a word that there are more."""
     return (*things[:NAMED], *([Text("finding.others")] if len(things) > NAMED else ()))
 
 
 async def fix(ports: Ports, guild_id: int, findings: list[Finding]) -> list[Text]:
-    """Carry out the cures that need no person; returns for each what was done, or why it was not."""
+    """Apply the cures that need no person; returns for each what was done, or why it was not."""
     plans = await ports.ledger.load_plans(guild_id)
     said = [
         await _fixed(ports, provider, finding, plans)
@@ -181,7 +183,7 @@ async def _fixed(ports: Ports, provider: Provider, finding: Finding, plans: list
 
 
 async def _ledger(ports: Ports, *, owner: bool) -> list[Finding]:
-    """How much waits, of all servers, is the owner's to read."""
+    """Findings about the work that waits in the ledger for all servers; only the owner may see them."""
     health = await ports.ledger.load_health(ports.now())
     what = Text("finding.what_ledger")
     if health.damage:
@@ -225,12 +227,13 @@ async def _backups(ports: Ports) -> list[Finding]:
 
 
 def find_backup(age: float | None) -> Finding:
-    """None at all is no fault: the owner may copy the whole machine. `age`: seconds."""
+    """The finding about the newest backup. None is no fault, because the owner may copy the whole machine.
+    `age`: seconds."""
     return Finding(_BACKUPS, True, backup_words(age), note=age is None)
 
 
 def backup_words(age: float | None) -> Text:
-    """How old the newest backup is, as far as is known. `age`: seconds."""
+    """The age of the newest backup in words, if it is known. `age`: seconds."""
     if age is None:
         return Text("finding.no_backup")
     hours = int(age // 3_600)
@@ -240,8 +243,8 @@ def backup_words(age: float | None) -> Text:
 
 
 async def _held(ports: Ports, guild_id: int) -> list[Finding]:
-    """Requests that a provider does not let the bot carry out. Its check may find nothing: whether a key may
-    change things shows only when it is to."""
+    """Findings about requests that a provider refuses to execute until somebody acts. The provider's own
+    check may find nothing, because it shows only on a change whether a key may make it."""
     held: dict[str, list[Intent]] = {}
     for intent in await ports.ledger.load_intents(_EVER, REQUESTS):
         if why_held(intent) and ports.connects(intent.key):
@@ -269,7 +272,7 @@ async def _brake(ports: Ports, guild_id: int) -> list[Finding]:
 
 
 async def _load_waiting(ports: Ports, guild_id: int) -> list[tuple[int, Reasons]]:
-    """Members whose roles cannot be set, except those who wait for nothing but an admin's decision."""
+    """Members whose roles cannot be set, without those who only await an admin's decision."""
     parked = await ports.ledger.load_parked(guild_id)
     return [(member, why) for member, why in parked if why != (REMOVALS_PAUSED,)]
 
@@ -286,7 +289,8 @@ async def _parked(ports: Ports, guild_id: int) -> list[Finding]:
 
 
 async def _retried(ports: Ports, guild_id: int) -> list[Finding]:
-    """Whose roles are to go, once the provider has answered or the wait for it is over."""
+    """A finding about members whose roles will be removed once the provider has answered or waiting for it
+    has lasted too long."""
     tried = await ports.ledger.load_retried(guild_id, ports.now() - WAITS_TOO_LONG)
     waiting = [MemberRef(member) for member, why in tried if why == WAITS]
     if not waiting:

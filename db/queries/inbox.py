@@ -71,7 +71,8 @@ def record_event_failed(db: sqlite3.Connection, event: Event, error: str, next_t
 
 
 def record_stale(db: sqlite3.Connection, keys: Sequence[SubscriptionKey], evidence: str, at: int) -> None:
-    """A new reason is tried at once, also while an older one waits for its next try."""
+    """Queue subscriptions to be fetched. A new reason is due at once, even while an older one is
+    postponed."""
     for key in dict.fromkeys(keys):
         old = db.execute(
             f"SELECT since, min(next_try_at, ?), attempts, error FROM stale WHERE {_THE_SUBSCRIPTION}",
@@ -96,7 +97,7 @@ def load_stale(db: sqlite3.Connection, at: int, limit: int) -> list[StaleSubscri
 def record_fetch_failed(
     db: sqlite3.Connection, stale: StaleSubscription, error: str, next_try_at: int
 ) -> None:
-    """A reason that came meanwhile keeps its own, earlier moment."""
+    """Postpone a fetch, unless a new reason has queued it again in the meantime."""
     db.execute(
         "UPDATE stale SET attempts = attempts + 1, error = ?,"
         f" next_try_at = iif(version = ?, ?, next_try_at) WHERE {_THE_SUBSCRIPTION}",
@@ -107,10 +108,10 @@ def record_fetch_failed(
 def finish(
     db: sqlite3.Connection, key: SubscriptionKey | None, version: int, at: int
 ) -> SubscriptionKey | None:
-    """Clear the mark if its version has not moved on, and the events that rang for it up to there; returns
-    which subscription's it was.
+    """Remove a subscription from the queue if its version is still the same, and finish the events that
+    queued it up to then. Returns the subscription's key.
 
-    `key` None: the one whose mark still has that version.
+    `key` None: find the subscription by that version.
     """
     if key is None:
         row = db.execute(
@@ -133,7 +134,7 @@ def finish(
 
 
 def forget_old(db: sqlite3.Connection, at: int) -> None:
-    """Let go of some events that were finished long ago."""
+    """Delete some events that were finished long ago."""
     db.execute(
         "DELETE FROM inbox WHERE id IN (SELECT id FROM inbox WHERE done_at < ? ORDER BY done_at LIMIT 500)",
         (at - _KEEP,),

@@ -37,7 +37,7 @@ def record_intent(db: sqlite3.Connection, wish: Intent) -> Intent:
 
 
 def record_outcome(db: sqlite3.Connection, wish: Intent) -> None:
-    """A wish that was dropped or settled meanwhile does not become pending again."""
+    """Update an intent. One that was dropped or settled in the meantime does not become pending again."""
     refunded = (wish.refunded.amount, wish.refunded.currency) if wish.refunded else (None, None)
     db.execute(
         "UPDATE intents SET state = ?, attempts = ?, next_attempt_at = ?, payment_id = ?,"

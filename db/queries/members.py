@@ -155,7 +155,7 @@ def load_granting(db: sqlite3.Connection, member_id: int) -> list[int]:
 
 
 def is_decided(db: sqlite3.Connection, decision_id: str) -> bool:
-    """Whether it was recorded, lifted or not."""
+    """True if the decision was ever recorded, lifted or not."""
     return (
         db.execute("SELECT 1 FROM overrides WHERE decision_id = ? LIMIT 1", (decision_id,)).fetchone()
         is not None
@@ -177,7 +177,7 @@ def _row(o: Override) -> tuple[object, ...]:
 
 
 def record_barred(db: sqlite3.Connection, block: Override, key: SubscriptionKey) -> None:
-    """From now on the block covers this subscription too, whatever it is switched to."""
+    """Extend the block to this subscription, even if it switches to another plan."""
     keys = to_json([key_row(one) for one in (*block.subscriptions, key)])
     db.execute("UPDATE overrides SET subscriptions = ? WHERE id = ?", (keys, block.id))
 

@@ -36,8 +36,8 @@ def record_notice(db: sqlite3.Connection, what: Notice) -> bool:
 
 
 def record_backup_failed(db: sqlite3.Connection, why: str, at: int) -> None:
-    """Told once until one was made again, and only where a single server sells: of several, the admins need
-    not be those who run the bot."""
+    """Record a failed backup. Notify the admins once until a backup succeeds, and only if a single server
+    sells: with several, the admins are not necessarily the people who run the bot."""
     guilds = db.execute("SELECT DISTINCT guild_id FROM plans WHERE guild_id > 0 LIMIT 2").fetchall()
     if why and not load_value(db, BACKUP_FAILED) and len(guilds) == 1:
         guild_id = guilds[0][0]
@@ -88,7 +88,7 @@ _UNTOLD = "member_id = ? AND told_at IS NULL AND next_try_at IS NULL"
 
 
 def has_untold(db: sqlite3.Connection, member_id: int) -> bool:
-    """Whether `take_untold` would find any: looked at first, for most commands find none."""
+    """True if `take_untold` would find a notice. Checked first, because most commands find none."""
     return db.execute(f"SELECT 1 FROM notices WHERE {_UNTOLD} LIMIT 1", (member_id,)).fetchone() is not None
 
 
@@ -117,25 +117,26 @@ def load_history(db: sqlite3.Connection, guild_id: int, member_id: int, limit: i
 
 
 def _notice(row: Row) -> Notice:
-    """From the columns of NOTICE."""
+    """A notice from the columns of NOTICE."""
     key, guild, member, kind, facts, created_at = row
     return Notice(key, guild, member, _body(kind, msgspec.json.decode(facts)), created_at)
 
 
 def _body(kind: str, facts: dict[str, Any]) -> NoticeBody:
-    """Unknown for one of a later version, so that nothing that waits behind it is held up."""
+    """The body of a notice; Unknown for a kind of a later version, so that it does not hold up the notices
+    behind it."""
     if kind not in BODIES:
         return Unknown(kind)
     try:
-        # The fields of a body. Up to version 0.1 they were flat, with subscriptions and amounts split into
-        # several fields.
+        # Not strict, because older rows store booleans as 1 and 0.
         return msgspec.convert(_typed(facts), BODIES[kind], strict=False)
     except msgspec.ValidationError:
         return Unknown(kind)
 
 
 def _typed(facts: dict[str, Any]) -> dict[str, Any]:
-    """The facts of a row; up to version 0.1 they were flat, and subscriptions and sums lay in pieces."""
+    """The fields of a body. Up to version 0.1 they were flat, with subscriptions and amounts split into
+    several fields."""
     typed = {name: value for name, value in facts.items() if value is not None}
     if isinstance(typed.get("subscription"), str):
         key = {"provider": facts.get("provider", ""), "account": facts.get("account", "")}

@@ -135,7 +135,7 @@ def hold(sub: Subscription, unasked: Container[SubscriptionKey]) -> Subscription
 
 
 def look(db: sqlite3.Connection, key: SubscriptionKey, at: int) -> None:
-    """True if any subscription may be missing from this ledger."""
+    """Release a subscription because it was fetched."""
     row = db.execute(
         "SELECT row, guild_id, member_id FROM subscriptions WHERE provider = ? AND account = ? AND id = ?"
         " AND row IN (SELECT row FROM unasked)",

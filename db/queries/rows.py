@@ -64,17 +64,17 @@ Row = tuple[Any, ...]
 
 
 def marks(columns: str) -> str:
-    """As many question marks as there are columns."""
+    """A placeholder for each column, such as '?, ?'."""
     return ", ".join("?" * (columns.count(",") + 1))
 
 
 def key_row(key: SubscriptionKey) -> Row:
-    """provider, account, id."""
+    """The key's columns: provider, account, id."""
     return (key.provider, key.account, key.id)
 
 
 def subscription_row(sub: Subscription) -> Row:
-    """In the order of SUBSCRIPTION."""
+    """A row in the order of SUBSCRIPTION."""
     binding = (sub.binding.guild_id, sub.binding.member_id) if sub.binding else (None, None)
     return (
         *key_row(sub.key),
@@ -100,14 +100,13 @@ def subscription_row(sub: Subscription) -> Row:
 
 
 def sold(items: Iterable[Item]) -> str:
-    """Of each item what tells the plan that it pays for; JSON, as short as it may be. Of an item whose
-    quantity is 0 nothing is sold."""
+    """The fields of each item that identify its plan, as compact JSON. Items with quantity 0 are left out."""
     prices = [item.price for item in items if item.quantity]
     return to_json([(price.id, price.product_id, price.provider, price.account) for price in prices])
 
 
 def sold_prices(text: str) -> list[Price]:
-    """The prices in `sold`, as far as plans are told by them."""
+    """The prices in `sold`, with only the fields that identify a plan."""
     return [
         Price(where, account, name, product, 0, "", "")
         for name, product, where, account in orjson.loads(text)
@@ -115,7 +114,7 @@ def sold_prices(text: str) -> list[Price]:
 
 
 def subscription(row: Row) -> Subscription:
-    """From the columns of SUBSCRIPTION."""
+    """A subscription from the columns of SUBSCRIPTION."""
     provider, account, id_, customer, status, provider_status, items, *rest = row
     *rest, dispute, guild, member, terms, needs_action, bound_by = rest
     fields: Row = (
@@ -141,20 +140,20 @@ _read_terms = Decoder(Terms).decode
 
 
 def event_row(event: Event) -> Row:
-    """In the order of EVENT."""
+    """A row in the order of EVENT."""
     subject = (event.subject.kind, event.subject.id) if event.subject else (None, None)
     return (event.provider, event.account, event.id, event.kind, *subject, event.occurred_at)
 
 
 def event(row: Row) -> Event:
-    """From the columns of EVENT."""
+    """An event from the columns of EVENT."""
     provider, account, id_, kind, subject_kind, subject_id, occurred_at = row
     subject = None if subject_kind is None else Subject(subject_kind, subject_id)
     return Event(provider, account, id_, kind, subject, occurred_at)
 
 
 def override(row: Row) -> Override:
-    """From the columns of OVERRIDE."""
+    """An override from the columns of OVERRIDE."""
     id_, decision, guild, member, plan, kind, *rest, keys = row
     barred = tuple(SubscriptionKey(*key) for key in orjson.loads(keys))
     fields: Row = (id_, decision, guild, member, plan, OverrideKind(kind), *rest, barred)
@@ -162,7 +161,7 @@ def override(row: Row) -> Override:
 
 
 def intent_row(intent: Intent) -> Row:
-    """In the order of INTENT."""
+    """A row in the order of INTENT."""
     refunded = (intent.refunded.amount, intent.refunded.currency) if intent.refunded else (None, None)
     return (
         intent.id,
@@ -182,7 +181,7 @@ def intent_row(intent: Intent) -> Row:
 
 
 def intent(row: Row) -> Intent:
-    """From the columns of INTENT."""
+    """An intent from the columns of INTENT."""
     id_, kind, provider, account, subscription_id, by, reason, created_at, state, *rest = row
     attempts, next_attempt_at, payment_id, amount, currency, outcome, receipt = rest
     return Intent(
@@ -203,7 +202,8 @@ def intent(row: Row) -> Intent:
 
 
 def price_row(price: Price) -> Row:
-    """In the order of PRICE. One without an amount is never on sale, so what stands there is never shown."""
+    """A row in the order of PRICE. A price without an amount is never on sale, so its stored amount is
+    never shown."""
     return (
         price.provider,
         price.account,
@@ -221,30 +221,29 @@ def price_row(price: Price) -> Row:
 
 
 def price(row: Row) -> Price:
-    """From the columns of PRICE."""
+    """A price from the columns of PRICE."""
     *rest, active, setup_fee, steps = row
     fields: Row = (*rest, bool(active), setup_fee, _read_steps(steps) if steps else ())
     return Price(*fields)
 
 
 def parked_row(reasons: Iterable[Text | str]) -> str | None:
-    """A row in the order of PRICE. A price without an amount is never on sale, so its stored amount is
-    never shown."""
+    """The reasons why a member's roles cannot be set, one per line; None if there are none."""
     return "\n".join(map(to_stored, reasons)) or None
 
 
 def parked_reasons(parked: str | None) -> Reasons:
-    """What `parked_row` made."""
+    """The reasons from the form that `parked_row` stores."""
     return tuple(map(from_stored, parked.split("\n"))) if parked else ()
 
 
 def to_json(value: Any) -> str:
-    """Dataclasses included."""
+    """JSON text of a value, which may contain dataclasses."""
     return orjson.dumps(value).decode()
 
 
 def change(row: Row) -> Change:
-    """From the columns of CHANGE."""
+    """A change from the columns of CHANGE."""
     return Change(*row)
 
 
@@ -252,7 +251,7 @@ _INSERT_CHANGE = f"INSERT INTO history ({CHANGE}) VALUES ({marks(CHANGE)})"
 
 
 def add_changes(db: sqlite3.Connection, changes: Iterable[Change]) -> None:
-    """Append to history."""
+    """Append changes to the history."""
     db.executemany(
         _INSERT_CHANGE,
         [

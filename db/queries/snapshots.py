@@ -36,7 +36,7 @@ def record_synced(db: sqlite3.Connection, synced: SyncResult) -> bool:
         disputes.put(db, synced.dispute)
     old = load_subscription(db, new.key) if new else None
     if new and old and old.status is Status.ENDED and new.status is not Status.ENDED:
-        return False  # older truth, and so is all that was concluded from it
+        return False  # an outdated snapshot; everything concluded from it is dropped too
     changed = new is not None and _record_snapshot(db, old, new, synced)
     if new is not None:
         restored.look(db, new.key, synced.at)
@@ -81,7 +81,8 @@ def _record_snapshot(
 
 
 def _as_known(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> Subscription | None:
-    """What an older ledger held as owed may be paid since: a later debt of the provider's is another one."""
+    """The recorded subscription to merge with. A restored ledger may show an old debt that was paid since;
+    if the provider's debt is more recent, the old one is left out."""
     since = old.unpaid_since if old else None
     if old is None or since is None or (new.unpaid_since or 0) <= since:
         return old

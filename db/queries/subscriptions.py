@@ -28,13 +28,13 @@ _THE_ONE = "provider = ? AND account = ? AND id = ?"
 _INSERT = f"INSERT INTO subscriptions ({SUBSCRIPTION}, sale) VALUES ({marks(SUBSCRIPTION)}, ?)"
 _PUT_CHECKOUT = f"INSERT OR REPLACE INTO checkouts ({CHECKOUT}) VALUES ({marks(CHECKOUT)})"
 
-# The subscription that a page led to is recorded, and past its first payment.
+# True unless the page's subscription is recorded and past its first payment.
 _UNFINISHED = (
     "NOT EXISTS (SELECT 1 FROM subscriptions AS s WHERE s.provider = c.provider AND s.account = c.account"
     " AND s.id = c.subscription_id AND s.status <> 'pending')"
 )
 
-# What is sold in a server: little where many pay. Looks at no row of a subscription, only at the index.
+# The sales of a server, few even with many members. Reads only the index, no row of a subscription.
 SOLD = """
     SELECT id, sold FROM sales WHERE id IN (
         SELECT sale FROM subscriptions INDEXED BY subscriptions_rights WHERE guild_id = ?)
@@ -52,8 +52,8 @@ _KNOWN = f"""
 
 
 def put(db: sqlite3.Connection, old: Subscription | None, new: Subscription) -> None:
-    """`old`: as it is recorded. Only what changed is written: naming a column in an UPDATE rewrites each of
-    its indexes, whether its value changed or not."""
+    """Insert or update a subscription; `old` is its recorded state. Only changed columns are written,
+    because naming a column in an UPDATE rewrites all its indexes even if its value is the same."""
     if old is None:
         db.execute(_INSERT, (*subscription_row(new), sale_of(db, new.items)))
         return

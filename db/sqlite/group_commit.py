@@ -1,4 +1,5 @@
-"""A connection whose operations wait in line and share transactions (docs/decisions/0005-one-writer.md)."""
+"""A connection whose operations queue up and share transactions: group commit
+(docs/decisions/0005-one-writer.md)."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from billing.errors import LedgerUnavailable
 from db.sqlite.errors import fault_of, is_of_file
 from db.sqlite.write_count import WriteCount
 
-# So many are answered in one turn of the event loop: what each then does would hold up all others.
+# Answers given in one turn of the event loop; the work that follows each would otherwise delay everything
+# else.
 AT_ONCE = 16
 
 Operation = Callable[[sqlite3.Connection], Any]
@@ -34,11 +36,12 @@ class _PendingOperation:
 
 
 class _BatchingConnection(sqlite3.Connection):
-    """A connection whose `commit` runs all that waits as one transaction, all or nothing, and `answer`s it.
+    """A connection whose `commit` runs all waiting operations as one transaction and then answers them.
 
-    aiosqlite runs `commit` on its thread; that makes one hop of a whole group. Taken and answered there, and
-    not on the event loop, the group has who came during the hop, and hears of it a turn of the loop earlier:
-    a tenth more notifications at 16 connections (bench/).
+    aiosqlite runs `commit` on its thread, so a whole group takes one hop between threads. Because the group
+    is collected and answered on that thread and not on the event loop, it includes operations that arrived
+    during the hop, and answers come one turn of the loop earlier: a tenth more notifications at 16
+    connections (bench/).
     """
 
     only_reads = False
@@ -57,7 +60,7 @@ class _BatchingConnection(sqlite3.Connection):
                 if is_of_file(error):
                     raise
                 self._transact(group, apart=True)
-        except Exception as error:  # noqa: BLE001 - every waiter hears of it, whatever it is
+        except Exception as error:  # noqa: BLE001 - every waiting caller gets the error, whatever it is
             failed = error
         changed = self.total_changes != changes
         if changed and not failed and self.count:
@@ -96,12 +99,13 @@ class _BatchingConnection(sqlite3.Connection):
 
 
 def address(path: Path, mode: str) -> str:
-    """The URI of a file that is there; `mode` is ro or rw, and what else SQLite is to be told."""
+    """The URI of an existing file. `mode` is ro or rw, optionally with further parameters for SQLite."""
     return f"{path.absolute().as_uri()}?mode={mode}"
 
 
 class GroupCommitConnection:
-    """One connection. `run` waits its turn, and answers once the transaction is over."""
+    """A connection to the ledger. `run` queues an operation and returns its result once its transaction is
+    over."""
 
     def __init__(self, db: aiosqlite.Connection, raw: _BatchingConnection, on_change: OnChange) -> None:
         self._db = db
@@ -113,8 +117,8 @@ class GroupCommitConnection:
         self._called = asyncio.Event()
         self._worker = asyncio.create_task(self._work(), name="ledger")
         self._open = True
-        self.failed = False  # the last transaction that was to change anything
-        self.done = 0  # operations of the transactions that changed anything
+        self.failed = False  # the last transaction that was meant to change something
+        self.done = 0  # number of operations in transactions that changed something
 
     @classmethod
     async def open(
@@ -126,8 +130,8 @@ class GroupCommitConnection:
         on_change: OnChange = lambda: None,
         count: WriteCount | None = None,
     ) -> GroupCommitConnection:
-        """Connect, and `prepare` the connection on its own thread before anything else. What changes anything
-        is counted by `count`. `mode`: as for `address`."""
+        """Connect, and `prepare` the connection on its own thread before anything else. `count` counts the
+        transactions that change something. `mode`: as in `address`."""
         made: list[_BatchingConnection] = []
         failed: list[Exception] = []
 
@@ -158,7 +162,8 @@ class GroupCommitConnection:
     async def run(
         self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The operation's answer, once durable. Its own error, or the transaction's as a LedgerError."""
+        """The operation's result, once it is durable. Raises the operation's own error, or that of the
+        transaction as a LedgerError."""
         if not self._open:
             raise LedgerUnavailable(detail="the ledger is closed")
         answer: asyncio.Future[T] = self._loop.create_future()
@@ -167,11 +172,11 @@ class GroupCommitConnection:
         return await answer
 
     async def between(self, statement: str) -> None:
-        """Have a statement run between two groups, in no transaction."""
+        """Run a statement between two groups, outside a transaction."""
         await self._db.execute_fetchall(statement)
 
     async def close(self) -> None:
-        """Finish what waits, then let go of the file."""
+        """Finish the queued operations, then close the file."""
         self._open = False
         self._called.set()
         await self._worker
@@ -197,11 +202,11 @@ class GroupCommitConnection:
 def _answer_some(
     loop: asyncio.AbstractEventLoop, group: tuple[_PendingOperation, ...], failed: Exception | None
 ) -> None:
-    """The first AT_ONCE now, the others a turn of the loop later each time."""
+    """Answer the first AT_ONCE callers now, and the others in later turns of the loop."""
     for waiting in group[:AT_ONCE]:
         error = failed or waiting.error
         if waiting.answer.done():
-            continue  # nobody waits any more
+            continue  # nobody is waiting any more
         if error is None:
             waiting.answer.set_result(waiting.result)
         else:

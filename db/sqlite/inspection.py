@@ -25,8 +25,8 @@ from db.sqlite.schema import (
 
 
 class InspectedLedger(SqliteLedger):
-    """What is committed, to read. `schema`: of the file, 0 where it is empty; `newest`: what this program
-    would bring it to. Before it has, nothing else may be read."""
+    """The committed state of a ledger, for reading. `schema`: the file's schema version, 0 if it is empty;
+    `newest`: the version to which this program would migrate it. If they differ, read nothing else."""
 
     def __init__(self, path: Path, reader: GroupCommitConnection, schema: int) -> None:
         self._path = path
@@ -34,14 +34,14 @@ class InspectedLedger(SqliteLedger):
         self.schema, self.newest = schema, len(load_migrations())
 
     async def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         await self._reader.close()
 
 
 @asynccontextmanager
 async def looking(path: Path) -> AsyncIterator[InspectedLedger]:
-    """LedgerHeld where a bot has it; LedgerDamaged, LedgerTooNew, LedgerNoRoom where a migration would not
-    fit on the disk, LedgerUnavailable where it cannot be read."""
+    """Open a ledger for reading. LedgerHeld if a bot is using it; LedgerDamaged; LedgerTooNew;
+    LedgerNoRoom if a migration would not fit on the disk; LedgerUnavailable if it cannot be read."""
     with opening(path), hold_if_there(path), TemporaryDirectory() as folder:
         where, mode = _readable(path, Path(folder))
         found: list[int] = []
@@ -54,8 +54,8 @@ async def looking(path: Path) -> AsyncIterator[InspectedLedger]:
 
 
 def _readable(path: Path, folder: Path) -> tuple[Path, str]:
-    """Where to read it, and how: SQLite would else make its log and its index beside the ledger. What a bot
-    that was killed left in the log counts; without the index of that log, both are copied."""
+    """The file to open, and the mode. Otherwise SQLite would create its log and the log's index next to
+    the ledger. The log left by a killed bot counts; if its index is missing, both files are copied first."""
     log = beside(path, "-wal")
     if not log.exists() or log.stat().st_size == 0:
         return path, "ro&immutable=1"

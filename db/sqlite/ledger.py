@@ -1,4 +1,5 @@
-"""The Ledger port over SQLite. What each method does is said in billing.ports and done in its module here."""
+"""Implements the Ledger port in SQLite. billing.ports describes each method; the modules of db.queries
+contain it."""
 
 from __future__ import annotations
 
@@ -47,7 +48,7 @@ T = TypeVar("T")
 def _reads(
     operation: Callable[Concatenate[sqlite3.Connection, P], T],
 ) -> Callable[Concatenate[SqliteLedger, P], Coroutine[Any, Any, T]]:
-    """The ledger's method that carries out this operation on what is committed."""
+    """A method of the ledger that runs this operation on the committed state."""
 
     async def method(self: SqliteLedger, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._reader.run(operation, *args, **kwargs)
@@ -58,7 +59,7 @@ def _reads(
 def _writes(
     operation: Callable[Concatenate[sqlite3.Connection, P], T],
 ) -> Callable[Concatenate[SqliteLedger, P], Coroutine[Any, Any, T]]:
-    """The ledger's method that carries out this operation in one transaction."""
+    """A method of the ledger that runs this operation in one transaction."""
 
     async def method(self: SqliteLedger, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._writer.run(operation, *args, **kwargs)
@@ -67,7 +68,8 @@ def _writes(
 
 
 class SqliteLedger(Ledger):
-    """One file, one process. Made by `open`, let go by `close` or at the end of `async with`."""
+    """A ledger in one file, used by one process. Create it with `open`; end it with `close` or by leaving
+    `async with`."""
 
     def __init__(
         self,
@@ -88,10 +90,10 @@ class SqliteLedger(Ledger):
 
     @classmethod
     async def open(cls, path: Path, on_change: OnChange = lambda: None) -> Self:
-        """Make the file where there is none, or bring it to the newest schema.
+        """Create the file if it is missing, or migrate it to the newest schema.
 
-        `on_change` is called on the event loop after every commit that changed something. LedgerHeld,
-        LedgerDamaged, LedgerTooNew, or LedgerUnavailable where it cannot be made or written.
+        `on_change` is called on the event loop after every commit that changed something. Raises LedgerHeld,
+        LedgerDamaged or LedgerTooNew; LedgerUnavailable if the file cannot be created or written.
         """
         async with AsyncExitStack() as undo:
             undo.enter_context(opening(path))
@@ -123,7 +125,7 @@ class SqliteLedger(Ledger):
         await self.close()
 
     async def close(self) -> None:
-        """Finish what waits and let go of the file."""
+        """Finish queued operations and close the file."""
         await self._whole.close()
         await self._copier.close()
         await self._reader.close()
@@ -132,9 +134,9 @@ class SqliteLedger(Ledger):
         self._lock.close()
 
     async def backup(self, target: Path, at: int | None = None) -> None:
-        """Copy the ledger as it is at one moment, `at`, to a file that is not there yet, while work goes on.
+        """Copy the state of one moment, `at`, to a new file while work goes on.
 
-        Conflict when it is there; LedgerUnavailable when it cannot be written.
+        Conflict if the file exists; LedgerUnavailable if it cannot be written.
         """
         await backup(self._path, target, at)
 
@@ -263,7 +265,7 @@ class SqliteLedger(Ledger):
     record_backup_failed = _writes(notices.record_backup_failed)
 
     async def load_health(self, at: int) -> Health:
-        if self._writer.failed:  # tried out, for nothing else may be written for long
+        if self._writer.failed:  # try it now, because nothing else may be written for a long time
             await self._writer.run(values.record_value, "written", str(at))
         found = await self._reader.run(health.load_health, at)
         backed_up_at = await asyncio.to_thread(last_backup, self._path)

@@ -64,8 +64,8 @@ _OPEN = """
 
 @dataclass
 class DriftScan:
-    """The state of one scan of a server. `roles_of`: the roles by sale, for each row of `sales` met so far.
-    `width`: the id span of a slice, once counted; `held`: how many characters of ids it listed then."""
+    """The state of one scan of a server. `roles_of`: the roles by sale, for each row of `sales` seen so
+    far. `width`: id span of the last slice; `held`: number of characters of ids it listed."""
 
     guild_id: int
     at: int
@@ -77,7 +77,7 @@ class DriftScan:
 
     @classmethod
     def begin(cls, db: sqlite3.Connection, guild_id: int, at: int, grace: int) -> DriftScan:
-        """A scan with the plans as they are now."""
+        """Start a scan with the current plans."""
         return cls(guild_id, at, grace, load_plans(db, guild_id, removed=True))
 
 
@@ -110,8 +110,8 @@ async def _scan(connection: GroupCommitConnection, guild_id: int, at: int, grace
 
 
 def load_slice(db: sqlite3.Connection, look: DriftScan, after: int) -> tuple[set[int], int | None]:
-    """The drifted members among those with an id above `after`, and the id that the slice ends with; None in
-    its place after the last slice."""
+    """The drifted members of the next slice, which begins after the id `after`, and the id with which the
+    slice ends; None instead of the id after the last slice."""
     end = _load_end(db, look, after)
     upto = end or _LAST
     asked = {"guild": look.guild_id, "after": after, "upto": upto, "at": look.at, "grace": look.grace}
@@ -128,8 +128,8 @@ def load_slice(db: sqlite3.Connection, look: DriftScan, after: int) -> tuple[set
 
 
 def _load_end(db: sqlite3.Connection, look: DriftScan, after: int) -> int | None:
-    """The id that the slice ends with; None for the last slice. Counting up to it takes a tenth of a slice's
-    time, so a width that was counted once is used again while ids lie about as densely."""
+    """The id with which the slice ends; None for the last slice. Counting takes a tenth of a slice's time,
+    so a counted width is used again while the ids are about equally dense."""
     if look.width:
         return after + look.width
     found = db.execute(_END, (look.guild_id, after, SLICE)).fetchone()
@@ -144,15 +144,15 @@ def _learn_width(look: DriftScan, width: int, held: int) -> None:
 
 
 def _apart(one: str, other: str) -> set[int]:
-    """The ids that stand in only one of the two lists."""
+    """The ids that appear in only one of the two lists."""
     if one == other:
         return set()
     return {int(member) for member in set(one.split(",")) ^ set(other.split(",")) if member}
 
 
 def _load_entitled(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> defaultdict[int, str]:
-    """The ids of the entitled members by role. Where the slice holds sales that are new to the scan, it
-    learns them and reads the slice again."""
+    """The ids of the entitled members by role. If the slice contains sales that are new to the scan, learn
+    them and read the slice again."""
     while True:
         kinds = _kinds(look)
         counted, *listed = db.execute(
@@ -164,7 +164,7 @@ def _load_entitled(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int
 
 
 def _kinds(look: DriftScan) -> dict[tuple[int, ...], list[int]]:
-    """The sales grouped by the roles that they give."""
+    """The sales, grouped by the roles that they give."""
     kinds: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
     for sale, roles in look.roles_of.items():
         kinds[roles].append(sale)
@@ -188,8 +188,8 @@ def _by_role(listed: dict[tuple[int, ...], str | None]) -> defaultdict[int, str]
 
 
 def _learn(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> None:
-    """Learn the roles of the sales in this slice. Earlier ones are forgotten where nearly every subscription
-    has a price of its own, because they would only lengthen the statement."""
+    """Learn the roles of the sales in this slice. Forget earlier ones if nearly every subscription has a
+    price of its own, because they would only make the statement longer."""
     if len(look.roles_of) > SLICE:
         look.roles_of.clear()
     for sale, sold in db.execute(f"SELECT DISTINCT sale, {_SOLD} {_ENTITLED}", asked):
@@ -198,7 +198,7 @@ def _learn(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> No
 
 
 def _load_granted(db: sqlite3.Connection, look: DriftScan, asked: dict[str, int]) -> defaultdict[int, str]:
-    """The ids of the members granted each role; under -1, of those granted a role of no plan."""
+    """Ids of members by granted role; under -1, members who were granted a role that belongs to no plan."""
     roles = sorted({role for plan in look.plans for role in plan.role_ids})
     listed = [f"group_concat(member_id) FILTER (WHERE role_id = {role})" for role in roles]
     counted, *found = db.execute(
