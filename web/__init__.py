@@ -1,1 +1,1 @@
-"""The HTTP face: notifications in, health out, and one small page."""
+"""The HTTP side: receives notifications, reports health, and serves one small page."""

@@ -1,4 +1,4 @@
-"""One line for the first of many that are alike, then their number once a minute: no flood fills the log."""
+"""Logs the first of many similar events, then their number once a minute, so that no flood fills the log."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ MINUTE = 60.0
 
 
 class Sampler:
-    """Counts what is alike."""
+    """Counts similar events."""
 
     def __init__(self) -> None:
         self._more: dict[str, int] = {}
 
     def note(self, what: str, tell: Callable[[], None]) -> None:
-        """Call `tell` for the first `what` of a minute, and count the others."""
+        """Call `tell` for the first `what` within a minute, and count the others."""
         if what in self._more:
             self._more[what] += 1
             return

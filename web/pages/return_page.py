@@ -1,4 +1,4 @@
-"""The page that a payment page leads back to. It shows nothing of anybody, so anybody may see it."""
+"""The page to which a payment page leads back. It shows no personal data, so anybody may see it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from aiohttp import web
 from i18n import spoken_language, tr, use_language
 from web.pages.languages import language_of
 
-# By what the address says of where the reader comes from.
+# By the address's `from` parameter, which says where the visitor comes from.
 _TEXTS = {
     "paid": ("page.paid_title", "page.paid"),
     "cancelled": ("page.left_title", "page.left"),
