@@ -1,7 +1,7 @@
-"""The catalogue: from a text's code to its words in the reader's language.
+"""The catalogue: translates a text's code to words in the reader's language.
 
-A code such as `cancel.done` is the msgid of locales/*.po, so that a rewording touches no code and no
-translation is lost by it. English is complete by definition; a test holds every other language to it.
+A code such as `cancel.done` is the msgid in locales/*.po, so rewording a text changes no code and loses no
+translation. English is complete by definition; a test compares every other language with it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _locale: ContextVar[str] = ContextVar("locale", default="en-US")
 
 
 class Catalogue:
-    """One language's texts. A text that depends on a number has a form for each plural of the language."""
+    """The texts of one language. A text that depends on a number has a form for each of the language's
+    plurals."""
 
     def __init__(self, language: str) -> None:
         with (_FOLDER / f"{language}.po").open("rb") as file:
@@ -37,7 +38,7 @@ class Catalogue:
                 self.texts[code] = tuple(str(form) for form in forms)
 
     def form(self, code: str, n: object) -> str | None:
-        """The words with their placeholders; None where the language lacks this text."""
+        """The text with its placeholders; None if the language lacks it."""
         forms = self.texts.get(code)
         if not forms or not all(forms):
             return None
@@ -50,29 +51,29 @@ class Catalogue:
 
 @cache
 def load_catalogue(language: str) -> Catalogue:
-    """Read once; some hundred texts."""
+    """Load a language; the result is cached."""
     return Catalogue(language)
 
 
 def best_language(locale: str) -> str:
-    """The language in which a reader with that locale, such as 'de' or 'en-US', is served."""
+    """The language for a reader with this locale, such as 'de' or 'en-US'."""
     language = locale.partition("-")[0].lower()
     return language if language in LANGUAGES else ENGLISH
 
 
 def spoken_language() -> str:
-    """The language that `tr` uses here and now."""
+    """The language that `tr` currently uses."""
     return best_language(_locale.get())
 
 
 def spoken_locale() -> str:
-    """The reader's locale, such as 'en-GB': their sums are written so, whatever the language of the text."""
+    """The reader's locale, such as 'en-GB', which decides the format of amounts in every language."""
     return _locale.get()
 
 
 @contextmanager
 def use_language(locale: str) -> Iterator[None]:
-    """Texts made within, in this task and those that it starts, are for a reader with that locale."""
+    """Within the context, in this task and tasks that it starts, texts are for a reader with this locale."""
     token = _locale.set(locale)
     try:
         yield
@@ -81,13 +82,13 @@ def use_language(locale: str) -> Iterator[None]:
 
 
 def speak(locale: str) -> None:
-    """From here to the end of this task, texts are for a reader with that locale."""
+    """From now to the end of this task, texts are for a reader with this locale."""
     _locale.set(locale)
 
 
 def tr(code: str, /, **args: object) -> str:
-    """The text in the reader's language, with its placeholders filled; English where that lacks it. `n` is
-    the number that decides between singular and plural. KeyError for an unknown code."""
+    """The text in the reader's language with its placeholders filled; English if that language lacks it.
+    `n` decides between singular and plural. KeyError for an unknown code."""
     n = args.get("n")
     found = load_catalogue(spoken_language()).form(code, n) or load_catalogue(ENGLISH).form(code, n)
     if found is None:

@@ -1,4 +1,4 @@
-"""Sums in words, as readers of each locale write them."""
+"""Formats amounts of money for each locale."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from babel.numbers import format_currency, get_currency_precision
 
 from billing.model import Money
 
-# Stripe, 'Supported currencies' (docs.stripe.com/currencies): amounts without decimals, and with three.
-# ISK and UGX have none in life, yet the API takes them with two.
+# Stripe, 'Supported currencies' (docs.stripe.com/currencies): currencies without decimals, and with three.
+# ISK and UGX have none in practice, but the API uses two.
 NO_DECIMALS = frozenset(
     {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"}
 )
@@ -31,7 +31,7 @@ def format_money(amount: Money, locale: str = "en-US") -> str:
     if amount.currency in WHOLE and value == int(value):
         plain_pattern = where.currency_formats["standard"].pattern.replace(".00", "")
         return format_currency(value, name, plain_pattern, where, currency_digits=False)
-    # Of a currency that is written without decimals in life, such as RSD, what is charged may have some.
+    # Currencies usually written without decimals, such as RSD, may still be charged with some.
     whole = value == round(value, get_currency_precision(name))
     return format_currency(value, name, locale=where, currency_digits=whole)
 

@@ -1,4 +1,4 @@
-"""How a terminal, a log or a plain e-mail shows what fills a text."""
+"""Formats texts for a terminal, a log or a plain e-mail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from i18n.render import render
 
 
 class PlainFormats:
-    """Words alone: no markup, times in UTC, people and roles by their ids."""
+    """Formats placeholders as plain words: no markup, times in UTC, people and roles by their ids."""
 
     def name(self, typed: str) -> str:
         return typed
@@ -30,7 +30,7 @@ class PlainFormats:
 
     def moment(self, at: int) -> str:
         words = format_datetime(datetime.fromtimestamp(at, UTC), "long", locale=spoken_language())
-        return words.replace("\u202f", " ")  # many terminals lack the narrow space
+        return words.replace("\u202f", " ")  # many terminals cannot display the narrow space
 
     def member(self, member_id: int) -> str:
         return str(member_id)

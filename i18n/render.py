@@ -1,4 +1,4 @@
-"""From a text of the rules, a code with typed arguments, to the words that a reader sees."""
+"""Renders texts, which are codes with typed arguments, to the words that a reader sees."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from i18n.catalogue import spoken_language, tr
 
 
 class Formats(Protocol):
-    """How one face shows what fills a text's placeholders."""
+    """The formats in which one face shows the placeholders of a text."""
 
     def name(self, typed: str) -> str:
-        """Somebody's own words, such as a plan's name: they must not format anything."""
+        """A person's own words, such as a plan's name; they must not format anything."""
 
     def verbatim(self, text: str) -> str:
         """Characters to be copied or typed."""
@@ -38,12 +38,12 @@ class Formats(Protocol):
 
 
 def render(text: Text | str, formats: Formats) -> str:
-    """The words in the language that is spoken here and now. A plain string stays as it is."""
+    """The words in the current language. A plain string stays as it is."""
     if isinstance(text, str):
         return text
     try:
         return tr(text.code, **{name: _shown(arg, formats) for name, arg in text.args})
-    except KeyError:  # a text that another version of the program stored
+    except KeyError:  # a text stored by another version of the program
         return text.code
 
 
