@@ -1,4 +1,4 @@
-"""`python bot.py backup FILE` and `restore FILE`, and the daily backup by the bot itself."""
+"""Implements `python bot.py backup FILE` and `restore FILE`, and the bot's daily backup."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from i18n.plain import plain_words
 log = logging.getLogger(__name__)
 
 DAY = 86_400
-AGAIN = 3_600  # seconds after a backup that failed
-LOOKS = 600  # seconds between two looks at the clock, which may have been put right meanwhile
+AGAIN = 3_600  # seconds until a failed backup is tried again
+LOOKS = 600  # seconds between two looks at the clock, which may have been corrected in the meantime
 _STAMP = "%Y%m%d-%H%M%S"
 
 
 def stamp_of(at: float) -> str:
-    """A moment as it stands in a file's name; UTC, to the second."""
+    """A moment in the form used in file names: UTC, to the second."""
     return datetime.fromtimestamp(int(at), UTC).strftime(_STAMP)
 
 
 def run(command: str, file: Path, ledger: Path, clock: Clock) -> str:
-    """Carry out `backup` or `restore`; what to tell the terminal. DuesError where it cannot be done."""
+    """Run `backup` or `restore`; returns the message for the terminal. DuesError if it fails."""
     if command == "backup":
         back_up(ledger, file, int(clock.now()))
         return f"Backed up {ledger} to {file}."
@@ -46,18 +46,18 @@ def run(command: str, file: Path, ledger: Path, clock: Clock) -> str:
 
 
 class Kept(Protocol):
-    """A ledger, as far as its backups go."""
+    """The part of a ledger that backups need."""
 
     async def backup(self, target: Path, at: int) -> None:
-        """Copy it to a file that is not there yet."""
+        """Copy the ledger to a new file."""
 
     async def record_backup_failed(self, why: str, at: int) -> None:
-        """Keep why, and have it told; empty once a backup was made."""
+        """Record why a backup failed, so that the admins are told; empty once a backup was made."""
 
 
 @asynccontextmanager
 async def keeping(ledger: Kept, settings: Settings, clock: Clock) -> AsyncIterator[None]:
-    """Have a backup made every day meanwhile, where the owner named a folder for them."""
+    """Make daily backups while the context is active, if the owner has configured a folder for them."""
     if settings.backup_dir is None:
         yield
         return
@@ -71,7 +71,7 @@ async def keeping(ledger: Kept, settings: Settings, clock: Clock) -> AsyncIterat
 
 
 async def keep_backups(ledger: Kept, name: str, folder: Path, many: int, clock: Clock) -> None:
-    """A backup a day, for as long as the bot runs, of which the newest `many` stay."""
+    """Make one backup a day and keep the newest `many`; runs until cancelled."""
     again = 0
     while True:
         now = int(clock.now())
@@ -81,7 +81,7 @@ async def keep_backups(ledger: Kept, name: str, folder: Path, many: int, clock: 
 
 
 def next_backup(folder: Path, name: str, now: int) -> int:
-    """When the next is due; one whose name lies ahead of the clock counts for nothing."""
+    """When the next backup is due, in unix seconds. Backups whose name lies in the future are ignored."""
     made = [at for at, _ in _made(folder, name) if at <= now]
     return max(made, default=-DAY) + DAY
 
@@ -105,7 +105,7 @@ async def _back_up(ledger: Kept, name: str, folder: Path, many: int, now: int) -
 
 
 def prune(folder: Path, name: str, many: int) -> None:
-    """Remove all but the newest `many`, and what a backup that was cut off left behind."""
+    """Remove all backups but the newest `many`, and remains of interrupted ones."""
     for _, path in sorted(_made(folder, name), reverse=True)[many:]:
         path.unlink()
     for part in folder.glob(f"{name}-*.db.part"):
@@ -113,12 +113,12 @@ def prune(folder: Path, name: str, many: int) -> None:
 
 
 def _made(folder: Path, name: str) -> list[tuple[int, Path]]:
-    """Those that this program made of that ledger, each with when."""
+    """The backups of this ledger made by this program, each with its time."""
     named = re.compile(re.escape(name) + r"-(\d{8}-\d{6})\.db")
     made = []
     for path in folder.iterdir() if folder.is_dir() else ():
         if match := named.fullmatch(path.name):
-            with suppress(ValueError):  # no moment
+            with suppress(ValueError):  # the name is not a time
                 moment = datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
                 made.append((int(moment.timestamp()), path))
     return made

@@ -1,7 +1,7 @@
-"""Composition root: settings, ledger, providers, listener and Discord face, put together and taken apart.
+"""Composition root: builds the program from its parts and closes them again.
 
-Exit codes: 0 after SIGTERM or SIGINT; 2 wrong settings or arguments; 3 another process has the ledger; 4 it
-is damaged or too new; 75 what may pass by itself, such as a full disk. `check` ends with 0 or 1.
+Exit codes: 0 after SIGTERM or SIGINT; 2 wrong settings or arguments; 3 another process holds the ledger; 4
+the ledger is damaged or too new; 75 a fault that may pass, such as a full disk. `check`: 0 or 1.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ except ModuleNotFoundError as missing:
 
 log = logging.getLogger("dues")
 
-DRAIN_SECONDS = 7.0  # of the ten that a service manager is promised; closing takes the rest
+DRAIN_SECONDS = 7.0  # of the ten that service managers allow; closing takes the rest
 
 
 async def serve(settings: Settings, clock: Clock, started: Callable[[int], None] = lambda port: None) -> None:
-    """Run until cancelled, then drain. `started` hears the listener's port.
+    """Run until cancelled, then drain. `started` receives the listener's port.
 
-    Notifications are taken from the first moment on; what they ask for is done once Discord is there.
-    TokenRefused, CannotListen, or LedgerError where it cannot begin.
+    Notifications are accepted immediately; the work that they cause begins once Discord is ready. Raises
+    TokenRefused, CannotListen or LedgerError if the program cannot start.
     """
     use_discord(settings.discord_api_url, settings.discord_gateway_url)
     parts = Runtime()
@@ -65,7 +65,7 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
         await stack.enter_async_context(backups.keeping(ledger, settings, clock))
         metrics = Metrics(build_info())
         providers = make_providers(settings, clock, ledger, metrics)
-        gc.freeze()  # what was imported lives for good: to scan it too held up everything for 60 ms (bench/)
+        gc.freeze()  # imported modules are never garbage; scanning them paused everything for 60 ms (bench/)
         for provider in providers.values():
             stack.push_async_callback(provider.close)
         listener = Listener(
@@ -120,7 +120,7 @@ async def _serve_until_signal(settings: Settings) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """What the process exits with."""
+    """Run the command; returns the exit code of the process."""
     try:
         if not arguments:
             return run_loop(_serve_until_signal(_load()))

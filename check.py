@@ -1,4 +1,4 @@
-"""`python bot.py check`: every setting and connection, one by one, with what to do about each fault."""
+"""Implements `python bot.py check`: tests every setting and connection, with a cure for each fault."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from logs import visible
 from providers.registry import make_providers
 from web.reachability import check_port, check_public
 
-LATE_BACKUP = 2 * 86_400  # seconds, where one is to be made every day
+LATE_BACKUP = 2 * 86_400  # seconds, if a daily backup is configured
 _WIDTH = 100
 _PATIENCE = aiohttp.ClientTimeout(total=10)
 _SELF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens everywhere, it is asked here
 
 
 async def check(settings: Settings, clock: Clock) -> int:
-    """Print the table; 0 when all is right, 1 otherwise. It only looks: nothing is made or changed."""
+    """Print the table; returns 0 if everything is fine, otherwise 1. Nothing is created or changed."""
     use_discord(settings.discord_api_url, settings.discord_gateway_url)
     providers = make_providers(settings, clock)
     seen = await _look_at_ledger(settings, providers.values(), int(clock.now()))
@@ -65,7 +65,7 @@ async def _reach(settings: Settings, *, running: bool) -> list[Finding]:
 
 
 def tell_refused(faults: Iterable[Text]) -> int:
-    """The table where the settings alone keep everything else from being looked at."""
+    """Print the table if wrong settings prevent all other checks; returns 1."""
     return _tell([Finding("Settings", False, fault) for fault in faults])
 
 
@@ -78,7 +78,7 @@ def _tell(findings: list[Finding]) -> int:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the ledger showed; `running`: a bot has it, so its plans were not looked at."""
+    """The facts found in the ledger. `running`: a bot is using it, so its plans were not read."""
 
     findings: list[Finding]
     plans: list[Plan] = field(default_factory=list)
@@ -124,7 +124,7 @@ async def _look_inside(ledger: InspectedLedger, providers: Collection[Provider],
 
 
 async def _ask_running(settings: Settings) -> list[Finding]:
-    """What the bot that runs says of itself: only it knows which notifications it refused."""
+    """Findings reported by the running bot, which alone knows which notifications it refused."""
     host = _SELF.get(settings.http_host, settings.http_host)
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}/readyz"
     if settings.http_port == 0:
@@ -178,14 +178,14 @@ async def _check_provider(provider: Provider, plans: list[Plan], public_url: str
 
 
 def table(findings: list[Finding]) -> str:
-    """A line a finding, its cure below it where one is needed."""
+    """The findings as text: one line each, with its cure below if it needs one."""
     wide = max(len(visible(plain_words(finding.what))) for finding in findings)
     lines = []
     for finding in findings:
         start = f"{_mark(finding)}  {visible(plain_words(finding.what)):<{wide}}  "
         said = [finding.message] if finding.ok else [finding.message, finding.cure]
         text = visible(" ".join(map(plain_words, said)))
-        # A path or an address stays whole, to be copied.
+        # Paths and addresses are not wrapped, so that they can be copied.
         whole = TextWrapper(width=_WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
         whole.break_long_words = whole.break_on_hyphens = False
         lines += whole.wrap(text)

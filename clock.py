@@ -1,4 +1,4 @@
-"""The one real clock."""
+"""The real clock."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 
 
 class SystemClock:
-    """The Clock port over the machine's own clock."""
+    """The Clock port implemented with the machine's clock."""
 
     def now(self) -> float:
         """Unix seconds, UTC."""
         return time.time()  # noqa: TID251 - the one real clock, which others stand in for
 
     async def sleep(self, seconds: float) -> None:
-        """Real seconds."""
+        """Sleep for real seconds."""
         await asyncio.sleep(seconds)

@@ -1,6 +1,6 @@
-"""The settings: the only reader of the environment, and what each name there may hold.
+"""The settings. Only this module reads the environment, and it defines the valid values of each setting.
 
-docs/settings.md is the table for people; a test holds it and config.example.env to DEFAULTS.
+docs/settings.md is the table for people; a test compares it and config.example.env with DEFAULTS.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ _LEAST_SYNC_MINUTES, _MOST_SYNC_MINUTES = 0.01, 366 * 24 * 60
 
 
 class SettingsError(Exception):
-    """Settings that the program cannot start with. `faults` has a text for each; none quotes a value."""
+    """The program cannot start with these settings. `faults` holds a text for each fault; none quotes a
+    value."""
 
     def __init__(self, faults: list[Text]) -> None:
         super().__init__("\n".join(map(str, faults)))
@@ -99,7 +100,7 @@ class PayPalSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything an owner sets. URLs carry no slash at their end; a provider that is off is None."""
+    """All settings of the owner. URLs have no trailing slash; a provider that is turned off is None."""
 
     discord_token: str = field(repr=False)
     discord_api_url: str
@@ -121,7 +122,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Read every setting, or raise SettingsError with all the faults at once."""
+        """Read all settings; raises SettingsError with all faults at once."""
         reader = _Reader(environ)
         settings = cls(
             discord_token=_read_token(reader),
@@ -147,7 +148,8 @@ class Settings:
 
 
 def load(env_file: Path = Path(".env")) -> Settings:
-    """Settings of this process: the environment, and where it says nothing, `env_file` (need not exist)."""
+    """The settings of this process, from the environment and, for missing names, from `env_file`, which
+    need not exist."""
     named = _read_env_file(env_file)
     misspelt = find_misspelt(named, DEFAULTS)
     try:
@@ -166,14 +168,14 @@ def _read_env_file(path: Path) -> dict[str, str]:
 
 
 class _Reader:
-    """Reads one setting at a time, and collects what is wrong with each instead of stopping there."""
+    """Reads settings one at a time and collects all their faults."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.faults: list[Text] = []
 
     def text(self, name: str) -> str:
-        """The value without blanks around it; what is empty counts as left out."""
+        """The value without surrounding blanks; an empty value counts as missing."""
         return self._environ.get(name, "").strip() or DEFAULTS[name]
 
     def secret(self, name: str) -> str:
@@ -183,7 +185,7 @@ class _Reader:
         return value
 
     def number(self, name: str, most: int) -> float:
-        """A decimal number from 0 to `most`; 0 where it is faulty."""
+        """A decimal number from 0 to `most`; 0 if it is invalid."""
         try:
             value = float(self.text(name))
         except ValueError:
@@ -200,7 +202,7 @@ class _Reader:
         return value
 
     def url(self, name: str, scheme: str) -> str:
-        """An address with `scheme`, plain or with an s at its end; "" where there is none."""
+        """An address with `scheme`, or with that scheme followed by s; empty if it is missing."""
         value = self.text(name)
         if value and split_url(value, scheme) is None:
             self.faults.append(Text("setting.url", name=name, scheme=scheme))
@@ -246,7 +248,7 @@ def _read_secret_keys(reader: _Reader) -> tuple[bytes, ...]:
 
 
 def _key_of(text: str) -> bytes:
-    """The bytes that a text stands for; none where it is neither hex nor base64."""
+    """The bytes that a text encodes; empty if it is neither hex nor base64."""
     try:
         if _HEX.fullmatch(text):
             return bytes.fromhex(text)
@@ -322,7 +324,7 @@ def _read_webhook_secrets(reader: _Reader, value: str) -> tuple[str, ...]:
     if not value:
         reader.faults.append(Text("setting.stripe_secret_missing"))
     elif not all(secrets):
-        # An empty secret would let anybody sign: HMAC with an empty key is computable by all.
+        # An empty secret would let anybody sign, because anybody can compute HMAC with an empty key.
         reader.faults.append(Text("setting.empty_item", name=name))
     elif not all(is_plain(secret) for secret in secrets):
         reader.faults.append(Text("setting.unfit", name=name))
@@ -331,7 +333,8 @@ def _read_webhook_secrets(reader: _Reader, value: str) -> tuple[str, ...]:
     elif not all(
         secret.startswith(_SIGNING_SECRET) and len(secret) > len(_SIGNING_SECRET) for secret in secrets
     ):
-        # With anything else, such as the endpoint's id (we_...), every true notification would be refused.
+        # Any other value, such as the endpoint's id (we_...), would make the bot refuse every genuine
+        # notification.
         reader.faults.append(Text("setting.stripe_secret_start"))
     return secrets
 
@@ -363,6 +366,6 @@ def _read_ca_file(reader: _Reader) -> Path:
         return Path(path)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-    except OSError:  # ssl.SSLError is one
+    except OSError:  # including ssl.SSLError
         reader.faults.append(Text("setting.ca_file_unreadable"))
     return Path(path)

@@ -1,4 +1,4 @@
-"""What an address is, where settings name one."""
+"""Parses the addresses in settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a URL's host (lower case, no brackets) is this machine: localhost, 127.0.0.0/8 or ::1."""
+    """True if a URL's host (lower case, no brackets) is this machine: localhost, 127.0.0.0/8 or ::1."""
     if host == "localhost":
         return True
     try:
@@ -15,19 +15,19 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         return False
     if isinstance(address, ipaddress.IPv6Address):
-        # Not is_loopback, which since Python 3.13 also follows addresses that only map to IPv4.
+        # Not `is_loopback`, which since Python 3.13 also accepts IPv6 addresses that map to IPv4 ones.
         return address == ipaddress.IPv6Address("::1")
     return address.is_loopback
 
 
 def is_plain(value: str) -> bool:
-    """Whether a value can stand in a header or an address as it is: visible ASCII, no blank inside."""
+    """True if a value can be used unchanged in a header or an address: visible ASCII without blanks."""
     return value.isascii() and value.isprintable() and " " not in value
 
 
 def split_url(value: str, scheme: str) -> SplitResult | None:
-    """Its parts; None where it is no such address, or one about whose host readers may disagree."""
-    # A backslash parts the host from the path for some readers and not for others.
+    """The parts of an address; None if it is invalid or its host is ambiguous."""
+    # Some programs treat a backslash as the end of the host, and others do not.
     if not is_plain(value) or "\\" in value:
         return None
     try:
@@ -35,6 +35,6 @@ def split_url(value: str, scheme: str) -> SplitResult | None:
         fit = bool(parts.hostname) and parts.port != 0
     except ValueError:
         return None
-    # Whatever could make two readers of the address disagree about its host is refused, empty or not.
+    # Refuse every character, even in an empty part, that could make two programs disagree about the host.
     clear = not any(mark in value for mark in "@?#")
     return parts if fit and clear and parts.scheme in {scheme, f"{scheme}s"} else None

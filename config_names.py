@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from billing.model.texts import Text
 
-MOST = 2  # letters off
+MOST = 2  # most letters by which a misspelt name may differ
 
 
 def find_misspelt(names: Iterable[str], known: Iterable[str]) -> list[Text]:
-    """A text for each name that is one or two letters off a setting's, whatever its case."""
+    """A text for each name that differs by one or two letters from a setting's, ignoring case."""
     settings = sorted(known)
     return list(_misspelt([name for name in names if name not in settings], settings))
 
@@ -23,7 +23,8 @@ def _misspelt(names: list[str], settings: list[str]) -> Iterator[Text]:
 
 
 def distance(one: str, other: str) -> int:
-    """How many letters must be put in, left out or changed to make one of the other (Levenshtein)."""
+    """How many letters must be inserted, deleted or replaced to turn one word into the other
+    (Levenshtein)."""
     above = list(range(len(other) + 1))
     for row, letter in enumerate(one, start=1):
         line = [row]

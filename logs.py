@@ -1,4 +1,4 @@
-"""How the program logs: a line an event, for people or for machines, without personal data."""
+"""Logging: one line per event, for people or for machines, without personal data."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _OURS = ("dues", "billing", "cogs", "db", "providers", "web")
 
 
 def visible(text: str) -> str:
-    """What strangers wrote begins no line of its own, turns nothing around and hides nothing."""
+    """The text with invisible and control characters escaped, so that strangers' input cannot start a
+    line, reverse the direction of text or hide anything."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class TextFormatter(logging.Formatter):
-    """A line an event: time, level, logger, what it says, the ids that it is about; below it the trace of a
-    fault."""
+    """One line per event: time, level, logger, message and ids; below it the traceback of an error."""
 
     _second = -1
     _shown = ""
@@ -43,8 +43,8 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """An object a line: timestamp (RFC 3339, UTC), level, logger, message, the ids that it is about as fields
-    of their own, and the trace of a fault as exception."""
+    """One JSON object per line: timestamp (RFC 3339, UTC), level, logger, message, each id as its own
+    field, and the traceback of an error as `exception`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -65,7 +65,7 @@ def gmtime(seconds: float) -> str:
 
 
 def _ids(record: logging.LogRecord) -> Mapping[str, object]:
-    """Given as `extra={"ids": {...}}`; those that are None are unknown."""
+    """The ids passed as `extra={"ids": {...}}`, without those that are None."""
     ids: Mapping[str, object] = getattr(record, "ids", {})
     return {name: value for name, value in ids.items() if value is not None}
 
@@ -75,27 +75,26 @@ def _fields(record: logging.LogRecord) -> str:
 
 
 class Stream(Protocol):
-    """What lines are written to."""
+    """The destination of log lines."""
 
     def write(self, text: str, /) -> object:
-        """Take a text."""
+        """Accept a text."""
 
     def flush(self) -> None:
-        """Pass on what was taken."""
+        """Pass on the accepted text."""
 
 
 class NonBlockingStream:
-    """A file by its number, written to without ever waiting for who reads it: a pipe whose reader has
-    stopped, or a terminal that is held, would hold up everything. What it does not take waits, up to LONGEST
-    bytes; beyond that lines are lost, and said to be.
-    """
+    """Writes to a file descriptor without ever blocking on its reader: a pipe whose reader has stopped, or
+    a paused terminal, would otherwise stop the program. Unwritten text waits, up to LONGEST bytes; lines
+    beyond that are dropped, and the log says so."""
 
     LONGEST = 1 << 20
 
     def __init__(self, file: int) -> None:
         self._file = file
         regular = stat.S_ISREG(os.fstat(file).st_mode)
-        # So much a pipe that takes anything takes at once (pipe(7), PIPE_BUF).
+        # A pipe that accepts anything accepts this many bytes at once (pipe(7), PIPE_BUF).
         self._bite = self.LONGEST if regular else select.PIPE_BUF
         self._poll = select.poll()
         self._poll.register(file, select.POLLOUT)
@@ -103,7 +102,7 @@ class NonBlockingStream:
         self._lost = 0
 
     def write(self, text: str, /) -> None:
-        """Whole lines."""
+        """Write whole lines."""
         if len(self._waiting) > self.LONGEST:
             self._lost += text.count("\n")
             return
@@ -113,7 +112,7 @@ class NonBlockingStream:
         self._waiting += text.encode(errors="backslashreplace")
 
     def flush(self) -> None:
-        """As much as is taken now; OSError where nothing ever will be."""
+        """Write as much as is accepted now; OSError if the descriptor never accepts anything again."""
         try:
             while self._waiting and self._poll.poll(0):
                 del self._waiting[: os.write(self._file, self._waiting[: self._bite])]
@@ -123,10 +122,9 @@ class NonBlockingStream:
 
 
 class BatchingHandler(logging.Handler):
-    """Writes what an event loop logs within GATHER together; warnings, and what is logged where no loop runs,
-    at once. So a line for each notification takes 5 µs instead of 27 (bench/); a process that is killed loses
-    that much of its log and nothing else.
-    """
+    """Writes the lines that an event loop logs within GATHER together. Warnings, and lines logged outside
+    a loop, are written at once. A line per notification then takes 5 µs instead of 27 (bench/); a killed
+    process loses only that part of its log."""
 
     def __init__(self, stream: Stream) -> None:
         super().__init__()
@@ -135,17 +133,17 @@ class BatchingHandler(logging.Handler):
         self._flushes: asyncio.AbstractEventLoop | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """What it says is put into words when it is written: many at once take half the time."""
+        """Keep the record for later. Formatting many records together takes half the time."""
         self._records.append(record)
         loop = _running_loop() if record.levelno < logging.WARNING else None
         if loop is None:
             self.flush()
-        elif loop is not self._flushes:  # one that ended meanwhile writes nothing any more
+        elif loop is not self._flushes:  # a loop that has ended writes nothing any more
             self._flushes = loop
             loop.call_later(GATHER, self.flush)
 
     def flush(self) -> None:
-        """Write what waits; logging does so at the program's end, too."""
+        """Write the waiting lines. The logging module also calls this when the program ends."""
         self.acquire()
         try:
             records, self._records, self._flushes = self._records, [], None
@@ -154,12 +152,12 @@ class BatchingHandler(logging.Handler):
                 self._stream.write("\n".join([*lines, ""]))
             self._stream.flush()
         except (OSError, ValueError):
-            pass  # a log that nobody reads any more has no place to say so
+            pass  # there is nowhere left to report that nobody reads the log
         finally:
             self.release()
 
     def _line(self, record: logging.LogRecord) -> str:
-        """Never raises, as handlers must not."""
+        """Format a record. Never raises, because handlers must not."""
         try:
             return self.format(record)
         except Exception:  # noqa: BLE001 - as the standard library's handlers do
@@ -168,7 +166,7 @@ class BatchingHandler(logging.Handler):
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
-    """That of this thread."""
+    """The event loop running in this thread; None if there is none."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -176,12 +174,13 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def set_up_logging(level: str, form: str) -> None:
-    """Log to standard error. Libraries speak from warning on: what they say below that quotes addresses."""
+    """Log to standard error. Libraries log only warnings and errors, because their lower levels quote
+    addresses."""
     _open_missing()
     handler = BatchingHandler(_standard_error())
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # No line names its caller, thread or process, and looking them up would take longer than all the rest
+    # No line shows its caller, thread or process, and finding these would take longer than everything else
     # (docs.python.org/3/howto/logging.html, 'Optimization').
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
@@ -191,8 +190,8 @@ def set_up_logging(level: str, form: str) -> None:
 
 
 def _open_missing() -> None:
-    """The number of a standard file that is closed would go to the next socket, and libuv ends the program
-    when it is to close a socket of such a number."""
+    """Reopen closed standard files: otherwise the next socket would get such a file's number, and libuv
+    ends the program when it closes a socket with that number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - it stays
@@ -203,5 +202,5 @@ def _standard_error() -> Stream:
         return sys.stderr
     try:
         return NonBlockingStream(sys.stderr.fileno())
-    except (OSError, ValueError):  # a test's, which is no file
+    except (OSError, ValueError):  # a test's replacement that is not a file
         return sys.stderr

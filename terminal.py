@@ -1,6 +1,6 @@
-"""What a terminal is told of a call that is not known, and of one that cannot be carried out.
+"""Messages on the terminal for unknown commands and for commands that cannot run.
 
-It is read by every Python from 3.7 on, so that one that is too old can say so.
+Every Python from 3.7 on can load this module, so that a version that is too old can say so.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MISSING = "The package {} is missing here. Run `make install`, then start Dues w
 
 
 def refuse(code: int, *sentences: str) -> int:
-    """Tell why it cannot be done; the exit code."""
-    logging.shutdown()  # what was logged before stands before
+    """Print why the command cannot run; returns the exit code."""
+    logging.shutdown()  # print earlier log lines first
     print("Dues cannot do this:", *(f"- {sentence}" for sentence in sentences), sep="\n", file=sys.stderr)
     return code
