@@ -1,1 +1,1 @@
-"""The Discord face: what a person typed becomes a use case, what came of it becomes a card."""
+"""The Discord side of Dues: turns a person's input into a use case, and its result into a card."""

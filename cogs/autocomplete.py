@@ -80,8 +80,8 @@ async def on_sale(interaction: Interaction) -> list[Plan]:
 
 
 async def shared_servers(interaction: Interaction) -> list[int]:
-    """The ids of servers that sell plans and have the caller as a member, by Discord's answer. Servers for
-    which Discord does not answer in time are left out."""
+    """Ids of the servers that sell plans and have the caller as a member, according to Discord. Servers
+    for which Discord does not answer in time are left out."""
     client, ports = interaction.client, interaction.client.ports
     selling = {p.guild_id for p in await ports.ledger.load_plans(None) if client.get_guild(p.guild_id)}
     theirs = {
@@ -101,7 +101,7 @@ async def shared_servers(interaction: Interaction) -> list[int]:
 
 
 async def _is_member(client: BaseBot, guild_id: int, user_id: int) -> bool:
-    """Whether the user is a member of the server; Discord's answer is cached for a minute, because every
+    """True if the user is a member of the server; Discord's answer is cached for a minute, because every
     keystroke asks this."""
     known, until = client.memberships.get((guild_id, user_id), (False, 0.0))
     if client.ports.clock.now() < until:
@@ -133,8 +133,8 @@ async def find_plan(interaction: Interaction, text: str) -> Plan:
 
 
 async def find_offered(interaction: Interaction, guild_id: int, plan_id: int) -> Plan:
-    """The plan of a button. Its ids can be guessed, so only members of its server find it, and a hidden plan
-    only those who pay or have paid for it."""
+    """The plan of a button. Its ids can be guessed, so only members of its server find it, and only people
+    who pay or have paid for a hidden plan find that."""
     ports, who = interaction.client.ports, interaction.user.id
     plan = await load_plan_of(ports, guild_id, plan_id)
     try:
@@ -149,7 +149,8 @@ async def find_offered(interaction: Interaction, guild_id: int, plan_id: int) ->
 
 
 def _meant(plans: Sequence[Plan], text: str, unknown: str) -> Plan:
-    """The plan of that key or name; NotFound with the text of code `unknown` for none, and for several."""
+    """The plan with this key or name; NotFound with the text of code `unknown` if there is none or
+    several."""
     by_key = [p for p in plans if text == f"{PLAN}{p.id}"]
     by_name = [p for p in plans if p.name.casefold() == text.casefold().strip()]
     found = by_key or by_name
@@ -161,12 +162,12 @@ def _meant(plans: Sequence[Plan], text: str, unknown: str) -> Plan:
 
 
 async def suggest_plans(interaction: Interaction, typed: str) -> list[Choice]:
-    """Suggest the plans of the server to its admin, without removed ones."""
+    """Suggest the server's plans to its admin, without removed ones."""
     return await _suggest_for_admin(interaction, typed, removed=False)
 
 
 async def suggest_all_plans(interaction: Interaction, typed: str) -> list[Choice]:
-    """Suggest the plans of the server to its admin, with removed ones, which members may still pay for."""
+    """Suggest the server's plans to its admin, including removed ones, for which members may still pay."""
     return await _suggest_for_admin(interaction, typed, removed=True)
 
 
@@ -183,7 +184,7 @@ async def _suggest_for_admin(interaction: Interaction, typed: str, *, removed: b
 
 
 async def find_admin_plan(ports: Ports, guild_id: int, text: str, *, removed: bool = False) -> Plan:
-    """The plan of this server that its admin chose."""
+    """The plan of this server that the admin chose."""
     plans = await ports.ledger.load_plans(guild_id, removed=removed)
     kept = [p for p in plans if p.removed_at is None]
     plan = _meant(_preferred(plans, kept, text), text, "error.no_such_plan_for_admin")

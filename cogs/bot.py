@@ -53,13 +53,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Seconds that discord.py waits for a limit without a word; a longer wait is better told and tried later.
+# Seconds that discord.py silently waits for a rate limit. Longer waits are reported and tried again later.
 LIMIT_PATIENCE = 30.0
-STREAM_PAUSE = 0.5  # seconds without a further server until "ready"; no members are waited for
+STREAM_PAUSE = 0.5  # seconds without another server until "ready"; the bot does not wait for members
 LOGIN_AGAIN = 15  # seconds
 GATEWAY_AGAIN = 5  # seconds
-# So long, in seconds, between identifies where one broken connection follows the other: Discord resets the
-# token of whoever identifies a thousand times in a day.
+# Seconds between identifies while connections keep breaking: Discord resets the token of a bot that
+# identifies a thousand times in a day.
 LONGEST_PAUSE, HELD = 160, 600
 AUTHENTICATION_FAILED = 4004  # Discord, 'Gateway Close Event Codes'
 READY_PATIENCE = 20  # seconds
@@ -70,7 +70,7 @@ class Tree(app_commands.CommandTree[BaseBot]):
     """The commands, in the caller's language, with the one error handler."""
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
-        """Called by discord.py at the start of a command's task. Nobody is refused here."""
+        """Accept everybody. discord.py calls this at the start of a command's task."""
         speak(locale_of(interaction))
         return True
 
@@ -80,7 +80,8 @@ class Tree(app_commands.CommandTree[BaseBot]):
 
 
 class DuesBot(BaseBot):
-    """`serve` runs it. The ports named DiscordRoles and DiscordMessenger work once it is logged in."""
+    """The Discord client; `serve` runs it. DiscordRoles and DiscordMessenger can be used once it is logged
+    in."""
 
     def __init__(self, *, members_intent: bool = False) -> None:
         super().__init__(
@@ -102,14 +103,14 @@ class DuesBot(BaseBot):
         self.gateway = GatewayState()
         self._online = False
         self._connecting: asyncio.Task[Any] | None = None
-        self._broken = 0  # connections, one soon after the other
+        self._broken = 0  # broken connections in quick succession
         tell_of_updates(self)
         drop_unreadable(self, self.gateway)
         time_limits(self, self.gateway)
         set_up_gateway()
 
     async def setup(self, ports: Ports) -> None:
-        """Take what the commands work with; once, before login."""
+        """Store the ports that the commands use. Call it once, before login."""
         self.ports = ports
         await self.tree.set_translator(Translator())
         members = (Subscriptions(), Manage(), Cancel(), Subscribe())
@@ -119,10 +120,10 @@ class DuesBot(BaseBot):
         await self.add_cog(RoleSync(self))
 
     async def serve(self, token: str, ports: Ports, started: Callable[[], None]) -> None:
-        """Log in and stay connected until cancelled; `started` is called once Discord takes calls.
+        """Log in and stay connected until cancelled; `started` is called once Discord accepts calls.
 
-        It does not wait long for the gateway: roles are set over REST. TokenRefused if Discord answers
-        401 to the token.
+        It waits only briefly for the gateway, because roles are set over REST. Raises TokenRefused if Discord
+        answers 401 to the token.
         """
         await self.setup(ports)
         await self._log_in(token)
@@ -134,10 +135,10 @@ class DuesBot(BaseBot):
             starting.cancel()
 
     async def _stay_connected(self) -> float | None:
-        """Until closed: then None, otherwise seconds until a new connection is to be made.
+        """Stay connected. Returns the seconds until the next connection, or None if the bot was closed.
 
-        discord.py 2.7 has no answer to a first connection that does not come about, as it wants to resume a
-        session that there never was, and closes the whole client on the codes in FATAL_CLOSES.
+        discord.py 2.7 cannot handle a first connection that fails, because it tries to resume a session that
+        never existed, and it closes the whole client on the codes in FATAL_CLOSES.
         """
         began = asyncio.get_running_loop().time()
         self._connecting = asyncio.current_task()
@@ -167,8 +168,8 @@ class DuesBot(BaseBot):
         return None
 
     async def _close_for_good(self, code: int) -> float:
-        """Roles are still set over REST, and notifications taken; a person has to mend the rest, and is told
-        over REST."""
+        """Report over REST that the gateway is closed until a person acts. Roles are still set over REST,
+        and notifications are still accepted."""
         self._online = False
         self.gateway.fault = why_closed(code)
         self.gateway.closed_at = self.gateway.closed_at or self.ports.now()
@@ -185,7 +186,7 @@ class DuesBot(BaseBot):
             await self.ws.close()
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Called by discord.py. IdentifiesLow where an identify now may cost the token."""
+        """Raise IdentifiesLow if another identify might cost the token. Called by discord.py."""
         await check_identifies(self, self.gateway)
         await super().before_identify_hook(shard_id, initial=initial)
 
@@ -202,7 +203,8 @@ class DuesBot(BaseBot):
             except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
                 log.warning("no login just now, next try in %d s: %s", LOGIN_AGAIN, error)
                 await self.http.close()
-                self.http.connector = discord.utils.MISSING  # it was closed along; the next login makes one
+                # it was closed with the client; the next login creates one
+                self.http.connector = discord.utils.MISSING
                 await self.ports.clock.sleep(LOGIN_AGAIN)
             else:
                 return
@@ -214,8 +216,8 @@ class DuesBot(BaseBot):
         started()
 
     async def close(self) -> None:
-        """Give the answers that are under way, then go. discord.py calls this from within `connect` after a
-        close for good; the client stays open then, as roles are set over REST."""
+        """Finish pending answers, then close. discord.py also calls this from `connect` after a fatal
+        close; then the client stays open, because roles are set over REST."""
         if self._connecting is not None and self._connecting is asyncio.current_task():
             return
         under_way = find_answers_under_way()
@@ -224,22 +226,24 @@ class DuesBot(BaseBot):
         await super().close()
 
     def is_online(self) -> bool:
-        """Whether the gateway delivers events right now; discord.py's `is_ready` stays true after a break."""
+        """True if the gateway is delivering events; discord.py's `is_ready` stays true after a break."""
         return self._online and self.is_ready()
 
     def why_offline(self) -> str | None:
-        """Why the bot takes no commands, for the owner; None while it takes them."""
+        """The reason why the bot accepts no commands, for the owner; None while it does."""
         return None if self.is_online() else self.gateway.fault or tr("setup.not_connected")
 
     async def setup_hook(self) -> None:
-        """Between login and gateway; a failure to register leaves the commands as Discord knows them."""
+        """Register commands between login and gateway. If that fails, Discord keeps the commands that it
+        has."""
         try:
             await self.sync_commands()
         except (discord.DiscordException, aiohttp.ClientError, OSError, DuesError) as error:
             log.warning("the commands could not be registered; they stay as Discord knows them: %s", error)
 
     async def sync_commands(self) -> bool:
-        """Register the commands where they changed, or where Discord has lost some; whether it was needed."""
+        """Register the commands if they have changed or Discord has lost some; returns True if that was
+        necessary."""
         name = f"commands:{self.application_id}"
         translator = self.tree.translator or Translator()
         known = self.tree.get_commands()
@@ -258,13 +262,12 @@ class DuesBot(BaseBot):
         return self.user.id if self.user is not None else 0
 
     async def on_interaction(self, interaction: Interaction) -> None:
-        """Carry out buttons and menus, while the tree carries out commands; then remember the caller's
-        language."""
+        """Handle buttons and menus (the tree handles commands), then remember the caller's language."""
         if is_press(interaction):
             speak(locale_of(interaction))
             try:
                 await dispatch(interaction, self.actions)
-            except Exception as error:  # noqa: BLE001 -- the handler of last resort: it logs and tells
+            except Exception as error:  # noqa: BLE001 -- the handler of last resort: it logs and reports
                 await report_error(interaction, error)
         await remember_locale(interaction)
 

@@ -1,4 +1,5 @@
-"""/cancel: a member stops their own subscription from renewing, and can undo that until it ends."""
+"""Implements /cancel: a member stops their own subscription from renewing, and can undo that until it
+ends."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ from i18n import tr
 
 
 class Cancel(commands.Cog):
-    """Ask for a confirmation, cancel, and show a receipt whose button undoes it."""
+    """Asks for confirmation, cancels, and shows a receipt with a button to undo it."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {
@@ -47,7 +48,7 @@ class Cancel(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)
     async def cancel(self, interaction: Interaction, subscription: str | None = None) -> None:
-        """Say what would end and when, and ask for a confirmation."""
+        """Show what would end and when, and ask for confirmation."""
         await defer(interaction)
         ports, member_id = interaction.client.ports, interaction.user.id
         if subscription is not None:
@@ -62,7 +63,7 @@ class Cancel(commands.Cog):
             await respond(interaction, await choice_card(interaction, candidates, "cancelwhich"))
 
     async def pressed(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Handle the button Cancel of a card."""
+        """Handle the button Cancel on a card."""
         await defer(interaction)
         await _ask(interaction, key_of(pressed.rest))
 
@@ -80,7 +81,7 @@ class Cancel(commands.Cog):
         try:
             preview = await preview_cancel(ports, member_id, key)
         except Conflict:
-            await _ask(interaction, key)  # which says so, with the button to resume
+            await _ask(interaction, key)  # shows that it is cancelled, with the button to resume
             return
         if _terms(preview) != agreed:
             await _ask(interaction, key, tr("cancel.changed") + "\n")
@@ -100,7 +101,8 @@ class Cancel(commands.Cog):
 
 
 def cancellable(own: list[Subscription]) -> list[Subscription]:
-    """The subscriptions that would renew; if there are none, those already cancelled, to say so."""
+    """The subscriptions that would renew; if there are none, those already cancelled, so that the member
+    is told."""
     running = [s for s in own if s.status is not Status.ENDED]
     return [s for s in running if not s.ends_with_period] or running
 
@@ -137,7 +139,8 @@ async def _shown(interaction: Interaction, key: SubscriptionKey) -> tuple[Subscr
 
 
 def _terms(preview: Preview) -> str:
-    """The terms that the member agrees to, for a custom id: at once, or until when the roles stay."""
+    """The terms to which the member agrees, as text for a custom id: immediately, or until when the roles
+    stay."""
     return f"{'end' if preview.kind is IntentKind.CANCEL_AT_PERIOD_END else 'now'}{preview.stays_until or ''}"
 
 
@@ -184,7 +187,7 @@ async def _hand(interaction: Interaction, receipt: Receipt) -> None:
 
 
 async def _own_page(interaction: Interaction, intent: Intent) -> OwnPage:
-    """The provider's page, if the bot could not cancel and the member can do it there themselves."""
+    """A link to the provider's page, if the bot could not cancel and the member can do it there."""
     barred = why_held(intent) or intent.state is IntentState.FAILED
     if barred and intent.kind is not IntentKind.RESUME:
         with suppress(ProviderError):

@@ -1,4 +1,4 @@
-"""/doctor: what is wrong with the setup, each finding with its cure."""
+"""Implements /doctor: lists what is wrong with the setup, each finding with its cure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cogs.views.text import discord_words, escaped, reason_words
 from cogs.views.unpaid_holders import find_holders
 from i18n import tr
 
-NOTICES = 5  # shown at once
+NOTICES = 5  # shown in one message
 ROOM = 3_500  # characters of findings in one message
 
 
@@ -59,7 +59,7 @@ class Doctor(commands.Cog):
             await follow_up(interaction, card)
 
     async def answered(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Record that, as an admin says, the new ledger is right."""
+        """Record an admin's confirmation that the new ledger is right."""
         await defer(interaction)
         guild_id = await require_admin(interaction, parse_id(pressed.rest))
         await answer_new_ledger(interaction.client.ports, guild_id, interaction.user.id)
@@ -67,13 +67,13 @@ class Doctor(commands.Cog):
 
 
 async def _untold(interaction: Interaction, guild_id: int) -> list[Card]:
-    """Cards of notices that reached no admin, neither in a channel nor by the owner's direct messages."""
+    """Cards of notices that reached no admin, neither in a channel nor by a DM to the owner."""
     ports = interaction.client.ports
     notices = await ports.ledger.load_untold_to_admins(guild_id, ports.now(), NOTICES)
     place = Audience(interaction.client, guild_id, locale_of(interaction))
     shown = [
         await notice_card(ports, n, place) for n in notices if n.body.kind != "brake"
-    ]  # it is asked above
+    ]  # the card above already asks about it
     if not shown:
         return []
     more = " " + tr("doctor.untold_more") if len(notices) == NOTICES else ""

@@ -1,4 +1,4 @@
-"""The one error handler, of commands and of buttons."""
+"""The error handler of all commands and buttons."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from i18n import tr
 
 log = logging.getLogger(__name__)
 
-# The interaction is over, was answered already, or its 15 minutes have passed, so nobody can be told.
+# The interaction is over or already answered, or its 15 minutes have passed, so nobody can be told.
 LATE = frozenset({10062, 40060, 10015, 50027})
 
 
@@ -40,8 +40,8 @@ async def report_error(interaction: Interaction, error: BaseException) -> None:
 
 
 def is_worth_a_trace(record: logging.LogRecord) -> bool:
-    """Filter discord.py's log records about autocompletes that failed; no user can be told of these. A known
-    error, or a Discord that is slow or down, becomes one line without a trace."""
+    """A filter for discord.py's log records about failed autocompletes, which no user can be told about. A
+    known error, or a slow or unavailable Discord, becomes one line without a traceback."""
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, discord.HTTPException) and error.code in LATE:
         log.info("an autocomplete was over before it was answered (code %s)", error.code)
@@ -92,7 +92,7 @@ def _name(interaction: Interaction) -> str:
 
 
 async def _show(interaction: Interaction, sentence: str) -> None:
-    """Answer with the sentence: in place of a pending answer, or below a message that others see too."""
+    """Show the sentence in place of a pending answer, or below a message that others can see too."""
     if interaction.response.is_done() and not _waits(interaction):
         await follow_up(interaction, note(sentence))
     else:

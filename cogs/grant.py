@@ -1,4 +1,4 @@
-"""/grant: an admin gives a plan without payment, and can take it back."""
+"""Implements /grant: an admin gives a plan without payment, and can take it back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REASON_LIMIT = 300
 
 
 class Grants(commands.Cog):
-    """Give a plan at once, with a button to undo it."""
+    """Gives a plan immediately, with a button to undo it."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"ungrant": self.undone}
@@ -58,8 +58,8 @@ class Grants(commands.Cog):
         days: app_commands.Range[int, 1, DAYS_LIMIT] | None = None,
         reason: app_commands.Range[str, 1, REASON_LIMIT] | None = None,
     ) -> None:
-        """Grant the plan. The admin needs the permissions that selling each of its roles takes, as a grant
-        gives these roles away."""
+        """Grant the plan. The admin needs the permissions for selling each of its roles, because a grant
+        gives them away."""
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         ports = interaction.client.ports
@@ -120,8 +120,8 @@ def _granted(made: Grant, place: Audience) -> str:
 
 
 def held_box(held: Held, place: Audience, who: int) -> ui.Container[ui.LayoutView]:
-    """The card of a plan that a member has without an active subscription. `who`: the member's id, who alone
-    may press its button."""
+    """The card of a plan that a member has without an active subscription. `who`: the id of the member,
+    the only person who may press its button."""
     plan = held.plan
     if held.until is None:
         how = tr("grant.held_for_good")

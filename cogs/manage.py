@@ -1,4 +1,4 @@
-"""/manage: a member's way to the provider's own page."""
+"""Implements /manage: a link to the provider's own page for members."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from i18n import tr
 
 
 class Manage(commands.Cog):
-    """Show a fresh link to the provider's page, to the caller only."""
+    """Shows the caller a fresh link to the provider's page."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"manage": self.pressed, "managewhich": self.chosen}
@@ -34,7 +34,7 @@ class Manage(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.allowed_installs(guilds=True, users=True)
     async def manage(self, interaction: Interaction, subscription: str | None = None) -> None:
-        """Show the link of the only subscription at once, or ask which of several is meant."""
+        """Show the link if there is only one subscription; otherwise ask which one is meant."""
         await defer(interaction)
         ports, member_id = interaction.client.ports, interaction.user.id
         if subscription is not None:
@@ -65,7 +65,7 @@ def manageable(own: list[Subscription]) -> list[Subscription]:
 
 
 def key_of(text: str) -> SubscriptionKey:
-    """Read a subscription's key from a button or a menu; NotFound if the text is no key."""
+    """Read a subscription's key from a button or a menu; NotFound if the text is not a key."""
     key = parse_key(text)
     if key is None:
         raise NotFound(tr("error.no_such_subscription"))

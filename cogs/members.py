@@ -1,4 +1,4 @@
-"""/members: link subscriptions that belong to no known member to their members."""
+"""Implements /members: links subscriptions without a known member to their members."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 async def suggest_nobodys(interaction: Interaction, typed: str) -> list[Choice]:
-    """Suggest the subscriptions on this server's prices that belong to nobody, to those who may link them."""
+    """Suggest subscriptions without owner on this server's prices, to callers who may link them."""
     ports = interaction.client.ports
     try:
         guild_id = await require_admin(interaction, interaction.guild_id)
@@ -58,7 +58,7 @@ async def suggest_nobodys(interaction: Interaction, typed: str) -> list[Choice]:
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.default_permissions(manage_guild=True)
 class Members(commands.GroupCog, group_name="members", group_description=described("description.members")):
-    """Link a subscription to a member, and undo that."""
+    """Links a subscription to a member, and undoes that."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {
@@ -105,7 +105,7 @@ class Members(commands.GroupCog, group_name="members", group_description=describ
         await respond(interaction, layout.note(said))
 
     async def opened(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Record that, as the application's owner says, the member is the one who pays."""
+        """Record that the application's owner confirms the member as the payer."""
         await defer(interaction)
         guild, _, key = pressed.rest.partition(":")
         guild_id = await require_admin(interaction, parse_id(guild))
@@ -128,8 +128,8 @@ def _key_of(text: str) -> SubscriptionKey:
 
 
 async def _find_key(interaction: Interaction, text: str) -> SubscriptionKey:
-    """Find a subscription by a suggestion's key, or by its id alone: in the ledger, then at each provider.
-    NotFound if none knows it."""
+    """Find a subscription by a suggestion's key or by its id, in the ledger first and then at each
+    provider. NotFound if none knows it."""
     ports, typed = interaction.client.ports, text.strip()
     key = parse_key(typed)
     if key is not None:
@@ -183,8 +183,8 @@ async def _link(interaction: Interaction, ask: Ask) -> None:
 
 
 def _require_sellable(interaction: Interaction, guild_id: int, plan: Plan) -> None:
-    """Refuse a caller who may not give away the roles of the plan, as a link does. Outside of the server only
-    its owner may, because a member's permissions are not known there."""
+    """Refuse a caller who may not give away the roles of the plan, because a link gives them. Outside of
+    the server only its owner is allowed, because a member's permissions are not known there."""
     if interaction.guild_id == guild_id:
         require_plan_sellable(interaction, plan)
         return

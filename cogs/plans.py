@@ -1,4 +1,4 @@
-"""/plans: what a server sells, kept by its admins."""
+"""Implements /plans: admins manage the plans of their server."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ from cogs.views.text import TEXT_LIMIT, discord_words, escaped, fit_lines
 from i18n import tr
 
 PAGE = 6
-ROOM = 640  # characters a plan, so that six stay below Discord's 4000
-NONE = "none"  # what an admin types to take something away; Discord sends no empty option
+ROOM = 640  # characters per plan, so that six fit into Discord's 4000
+NONE = "none"  # typed by an admin to remove a value, because Discord sends no empty options
 
 Name = app_commands.Range[str, 1, NAME_LIMIT]
 Long = app_commands.Range[str, 1, DESCRIPTION_LIMIT]
@@ -74,7 +74,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description=described("
         description=described("option.plans.description"),
         hidden=described("option.plans.hidden"),
     )
-    async def add(  # noqa: PLR0917 -- an argument an option
+    async def add(  # noqa: PLR0917 -- one argument per option
         self,
         interaction: Interaction,
         name: Name,
@@ -122,7 +122,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description=described("
         paypal_plan=described("option.plans.new_paypal_plan"),
     )
     @app_commands.autocomplete(plan=suggest_all_plans)
-    async def edit(  # noqa: PLR0913, PLR0917 -- an argument an option
+    async def edit(  # noqa: PLR0913, PLR0917 -- one argument per option
         self,
         interaction: Interaction,
         plan: str,
@@ -135,7 +135,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description=described("
         stripe_price: PriceId | None = None,
         paypal_plan: PriceId | None = None,
     ) -> None:
-        """Change the parts of a plan that are given; the rest stays."""
+        """Change the given parts of a plan; the rest stays."""
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         if add_role is not None:
@@ -191,7 +191,7 @@ class Plans(commands.GroupCog, group_name="plans", group_description=described("
         privacy_url: Url | None = None,
         plan_switching: bool | None = None,
     ) -> None:
-        """Change the settings that are given, and show all of them."""
+        """Change the given settings, and show all of them."""
         await defer(interaction)
         guild_id = await require_admin(interaction, interaction.guild_id)
         choice = SettingsUpdate(
@@ -227,7 +227,7 @@ def _open_words(open_still: Mapping[str, int]) -> list[str]:
 
 
 def _or_none(text: str | None) -> str | None:
-    """An empty text where the admin typed NONE, as Discord sends no empty option."""
+    """An empty text if the admin typed NONE, because Discord sends no empty option."""
     return "" if text is not None and text.strip().casefold() == NONE else text
 
 
@@ -275,7 +275,7 @@ def _plan_text(plan: Plan, place: Audience, room: int = layout.TEXT_LIMIT) -> st
 
 
 def _asked(plan: Plan, price: Price, place: Audience) -> str:
-    """The price in words, with its own free days unless the plan sets some."""
+    """The price in words, with its own free days unless the plan sets other ones."""
     free = price.trial_days if plan.trial_days is None else 0
     said = sale_words(price, place.locale)
     return tr("plans.free_first", n=free, price=said) if free else said

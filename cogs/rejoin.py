@@ -1,4 +1,4 @@
-"""Events after which roles that could not be set may be settable."""
+"""Handles events after which roles that could not be set before may be settable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cogs.gateways.roles import RESTORING, SETTLING, log
 
 
 class RoleSync(commands.Cog):
-    """Members who come back, and servers in which a role may be settable again."""
+    """Tries parked members again when they return, or when a role in their server may be settable again."""
 
     def __init__(self, bot: BaseBot) -> None:
         self._bot = bot
@@ -30,14 +30,14 @@ class RoleSync(commands.Cog):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def cog_unload(self) -> None:
-        """Cancel the tasks that still wait."""
+        """Cancel the tasks that are still waiting."""
         for task in self._tasks:
             task.cancel()
 
     @commands.Cog.listener()
     async def on_member_join(self, member: discord.Member) -> None:
-        """With the members intent: a member who is entitled to roles gets them back at once. Any other is
-        checked RESTORING seconds later, as other bots may give back the roles that the member had."""
+        """With the members intent: give a returning member the roles they are entitled to. Check all
+        others RESTORING seconds later, because other bots may restore the roles that the member had."""
         who, ports = Binding(member.guild.id, member.id), self._bot.ports
         try:
             state = await ports.ledger.load_member_state(who.guild_id, who.member_id)
@@ -55,7 +55,7 @@ class RoleSync(commands.Cog):
 
     @commands.Cog.listener()
     async def on_member_seen(self, guild_id: int, member_id: int, pending: bool) -> None:
-        """With the members intent: a member who has just passed the server's screening gets the roles that
+        """With the members intent: give a member who has just passed the server's screening the roles that
         waited for it."""
         if pending:
             return
@@ -76,8 +76,8 @@ class RoleSync(commands.Cog):
 
     @commands.Cog.listener()
     async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
-        """Try waiting members again when the bot's own roles change. Other members are not cached, so their
-        changes do not arrive here."""
+        """Try waiting members again when the bot's own roles change. Other members are not cached, so
+        their changes do not arrive here."""
         if after.id == self._bot.own_id and before.roles != after.roles:
             self._wake(after.guild.id)
 
@@ -89,7 +89,7 @@ class RoleSync(commands.Cog):
 
     @commands.Cog.listener()
     async def on_guild_role_create(self, role: discord.Role) -> None:
-        """Try waiting members again when a role was made, as it may have moved others."""
+        """Try waiting members again when a role was created, because that may have moved others."""
         self._wake(role.guild.id)
 
     @commands.Cog.listener()
@@ -109,12 +109,13 @@ class RoleSync(commands.Cog):
 
     @commands.Cog.listener()
     async def on_ready(self) -> None:
-        """Try the waiting members of all servers again, as changes may have been missed while offline."""
+        """Try the waiting members of all servers again, because changes may have been missed while
+        offline."""
         for guild in self._bot.guilds:
             self._wake(guild.id)
 
     def _wake(self, guild_id: int) -> None:
-        """Enqueue a server's waiting members SETTLING seconds from now, once for all changes until then."""
+        """Queue a server's waiting members SETTLING seconds from now, once for all changes until then."""
         if guild_id not in self._waking:
             self._waking.add(guild_id)
             self._begin(self._mark_parked(guild_id))

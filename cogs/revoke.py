@@ -1,4 +1,4 @@
-"""/revoke: an admin ends a member's access and stops the billing, and can take it back."""
+"""Implements /revoke: an admin ends a member's access and stops the billing, and can take it back."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ from cogs.views.text import day, escaped
 from i18n import tr
 from i18n.money import format_money
 
-QUESTION_OPEN = 15 * 60  # seconds; as long as Discord lets the question be edited
+QUESTION_OPEN = 15 * 60  # seconds; Discord allows editing the question for this long
 LISTED = 8
 REASON_LIMIT = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request that an admin has to confirm. It is kept in memory only: after a restart they ask again."""
+    """A request that an admin has to confirm. Kept in memory only: after a restart the admin asks again."""
 
     request: RevokeRequest
     affected: list[AffectedSubscription]
@@ -57,7 +57,7 @@ class Question:
 
 
 class Revoke(commands.Cog):
-    """Ask the admin to confirm, revoke, and offer the way back; and pass on the appeals of members."""
+    """Asks the admin to confirm, revokes, and offers an Undo; also forwards members' appeals."""
 
     def __init__(self) -> None:
         self._open: dict[str, Question] = {}
@@ -138,7 +138,7 @@ class Revoke(commands.Cog):
         return layout.note(said, row, colour=layout.WARN)
 
     async def confirmed(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Carry out the revocation that the admin has confirmed. A question is good for one press."""
+        """Execute the revocation that the admin has confirmed. Each question can be answered once."""
         guild_id = await require_admin(interaction, interaction.guild_id)
         question, now = self._own(interaction, pressed), interaction.client.ports.clock.now()
         if question is None or question.until <= now or question.request.guild_id != guild_id:
@@ -177,7 +177,7 @@ class Revoke(commands.Cog):
         await respond(interaction, lifted_card(done, guild_id, place, ports))
 
     async def asked(self, interaction: Interaction, pressed: ComponentPress) -> None:
-        """Pass on that a member asks the admins to reconsider a revocation."""
+        """Forward a member's request to reconsider a revocation to the admins."""
         await defer(interaction)
         guild, _, decision = pressed.rest.partition(":")
         fresh = await appeal(interaction.client.ports, parse_id(guild), interaction.user.id, decision)
@@ -228,7 +228,7 @@ def _grant_line(grant: Override, plans: Mapping[int, str], request: RevokeReques
 
 
 def _final(affected: list[AffectedSubscription], request: RevokeRequest, ports: Ports) -> list[str]:
-    """Say which parts cannot be undone, before they are done."""
+    """Sentences about the parts that cannot be undone, shown before they are done."""
     said = []
     stops = [stop_of(a.subscription, request) for a in affected]
     if IntentKind.CANCEL_NOW in stops:
@@ -284,7 +284,7 @@ def _refund_line(affected: AffectedSubscription, place: Audience) -> str:
 
 
 def outcome_card(done: Revocation, place: Audience, ports: Ports) -> layout.Card:
-    """Say what the revocation has done so far, with a button to undo it."""
+    """The card that shows what the revocation has done so far, with a button to undo it."""
     request = done.order
     said = [tr("revoke.done", member=f"<@{request.member_id}>")]
     if not done.affected and not done.ended_grants:
@@ -305,7 +305,7 @@ def outcome_card(done: Revocation, place: Audience, ports: Ports) -> layout.Card
 
 
 def lifted_card(done: Undone, guild_id: int, place: Audience, ports: Ports) -> layout.Card:
-    """Say what lifting the revocation gave back, and what it could not."""
+    """The card that shows what lifting the revocation gave back, and what it could not give back."""
     who = f"<@{done.member_id}>"
     said = [tr("revoke.lifted")]
     said += [f"- {intent_words(i, place.locale, connected=ports.connects(i.key))}" for i in done.intents]

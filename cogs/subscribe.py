@@ -1,4 +1,4 @@
-"""/subscribe: the plans on sale, and links to the provider's payment page."""
+"""Implements /subscribe: shows the plans on sale and links to the provider's payment page."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ROOM = 3_900  # characters for all plans of a page, a little below Discord's 400
 
 
 class Subscribe(commands.Cog):
-    """Show the plans on sale, with links to pay."""
+    """Shows the plans on sale with payment links."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"buy": self.pressed, "sale": self.turn}
@@ -88,13 +88,14 @@ async def _show_one(interaction: Interaction, plan: Plan) -> None:
 
 
 async def _unsure(interaction: Interaction) -> list[ui.Container[ui.LayoutView]]:
-    """Look up the member's open payment pages first; a warning where a provider did not answer."""
+    """Check the member's open payment pages first; returns a warning if a provider did not answer."""
     note = unsure_note(await look_at_open(interaction.client.ports, interaction.user.id))
     return [layout.box(note, colour=layout.WARN)] if note else []
 
 
 async def _window(interaction: Interaction, plans: Sequence[Plan], page: int) -> Card:
-    """A single page of plans shows payment links; a longer list has a button per plan that creates them."""
+    """Show the plans. A single page of plans shows payment links; a longer list has a button per plan that
+    creates the links."""
     ports, who = interaction.client.ports, interaction.user.id
     page, pages = layout.leaf(plans, page, PAGE)
     shown = plans[page * PAGE : (page + 1) * PAGE]
@@ -113,9 +114,10 @@ async def _window(interaction: Interaction, plans: Sequence[Plan], page: int) ->
 
 
 def _names(interaction: Interaction, guild_id: int) -> Names:
-    """The names for the payment page, by which a payer notices if the link is somebody else's."""
+    """The names shown on the payment page, which let a payer notice that a link was made for somebody
+    else."""
     who, guild = interaction.user, interaction.client.get_guild(guild_id)
-    names = {"member": "{member}", "server": "{server}"}  # which the provider's adapter fills in
+    names = {"member": "{member}", "server": "{server}"}  # the provider's adapter fills these in
     wording = PageWording(
         description=tr("sale.page_description", plan="{plan}", **names),
         submit=tr("sale.page_submit", **names),
@@ -147,7 +149,7 @@ def _about(made: Offer, place: Audience) -> list[tuple[int, str]]:
 
 
 def _beside(made: Offer, place: Audience) -> str:
-    """Warn a member who already pays for some of these roles."""
+    """A warning to a member who already pays for some of these roles."""
     if made.beside is None or made.beside_plan is None:
         return ""
     plan, ends = escaped(made.beside_plan.name), made.beside.ends_at
@@ -157,7 +159,7 @@ def _beside(made: Offer, place: Audience) -> str:
 
 
 def _price_line(made: Offer, price: Price, locale: str) -> str:
-    """The regular price, after what is due today and the free days, if there are any."""
+    """The regular price, after the amount due today and the free days, if there are any."""
     way = next((way for way in made.ways if way.provider == price.provider), None)
     if way is None or not way.then:
         return f"**{sale_words(price, locale)}**"
@@ -174,7 +176,7 @@ def _price_line(made: Offer, price: Price, locale: str) -> str:
 
 
 def _is_special(way: Way) -> bool:
-    """Whether the payment page takes a sum at once that differs from the first regular charge."""
+    """True if the amount due immediately on the payment page differs from the first regular charge."""
     due = way.due_today
     if due is None or not due.amount or not way.then:
         return False
@@ -182,8 +184,8 @@ def _is_special(way: Way) -> bool:
 
 
 def _actions(interaction: Interaction, made: Offer, *, linked: bool) -> tuple[str, layout.Row | None]:
-    """The last lines and the buttons: no sale after a revocation, Manage for what the member has, else links
-    to pay."""
+    """The last lines and the buttons: no sale after a revocation, Manage for a plan that the member has,
+    otherwise payment links."""
     who = interaction.user.id
     if made.block is not None:
         revoked = made.block.by != RULE
@@ -223,7 +225,8 @@ def _pay(interaction: Interaction, made: Offer) -> tuple[str, layout.Row | None]
 
 
 def _later(made: Offer) -> list[str]:
-    """Say which access the member has already, and when a new subscription starts at each provider."""
+    """Sentences about the access that the member already has, and when a new subscription starts at each
+    provider."""
     later = [way for way in made.ways if way.url and way.starts_at is not None]
     at_once = [way.title for way in made.ways if way.url and way.starts_at is None]
     said = [_granted(made)]

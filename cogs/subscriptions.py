@@ -1,4 +1,4 @@
-"""/subscriptions: all subscriptions and passes of a member, from every server and provider."""
+"""Implements /subscriptions: all subscriptions and passes of a member, from every server and provider."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ Listed: TypeAlias = Subscription | Held
 PAGE = 4
 ENDED_SHOWN = 30 * 86_400  # seconds
 NEWS_IN_FRONT = 900  # characters
-ROOM = 760  # characters a card, so that four and the news stay below Discord's 4000
+ROOM = 760  # characters per card, so that four and the news fit into Discord's 4000
 
 
 class Subscriptions(commands.Cog):
-    """The overview of a member's subscriptions, in pages."""
+    """Shows a member's subscriptions, page by page."""
 
     def __init__(self) -> None:
         self.actions: dict[str, Action] = {"page": self.turn}
@@ -81,14 +81,14 @@ async def load_listed(ports: Ports, member_id: int, here: int | None) -> list[Li
 
 
 def _over_since(ended: Subscription) -> int:
-    """The later of its end and its paid time, unix seconds: a paid year may outlast the agreement by months,
-    and PayPal does not always say when that ended."""
+    """The later of the subscription's end and its paid time, in unix seconds: a paid year may outlast the
+    agreement by months, and PayPal does not always say when the agreement ended."""
     return max(ended.ended_at or 0, ended.paid_through or 0)
 
 
 async def _mark(interaction: Interaction, listed: Sequence[Listed]) -> None:
-    """Enqueue the caller for a check of their roles in each server: without the members intent, a command is
-    the only sign that a member has come back."""
+    """Queue the caller for a check of their roles in each server, because without the members intent a
+    command is the only sign that a member has returned."""
     ports = interaction.client.ports
     servers = {s.binding.guild_id for s in listed if isinstance(s, Subscription) and s.binding is not None}
     servers |= {held.plan.guild_id for held in listed if isinstance(held, Held)}
@@ -100,7 +100,7 @@ async def _mark(interaction: Interaction, listed: Sequence[Listed]) -> None:
 
 
 def _news(texts: Sequence[str]) -> list[str]:
-    """Join texts into blocks within Discord's limits: one to show above the list, the others below it."""
+    """Join texts into blocks within Discord's limits: the first goes above the list, the others below it."""
     blocks = [""]
     for text in texts:
         room = NEWS_IN_FRONT if len(blocks) == 1 else layout.TEXT_LIMIT

@@ -9,12 +9,12 @@ from i18n.catalogue import ENGLISH
 
 
 def described(code: str) -> app_commands.locale_str:
-    """A description or a choice by its code in the catalogue: English first, translated at registration."""
+    """A description or choice by its code in the catalogue: in English first, translated at registration."""
     return app_commands.locale_str(tr(code), code=code)
 
 
 class Translator(app_commands.Translator):
-    """discord.py asks it for every name and description in each language that Discord knows."""
+    """Called by discord.py for every name and description in each language that Discord knows."""
 
     async def translate(
         self,
@@ -22,7 +22,7 @@ class Translator(app_commands.Translator):
         locale: Locale,
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
-        """The text in that language; None where English is to be shown."""
+        """The text in that language; None to show English."""
         code = string.extras.get("code")
         if code is None or best_language(locale.value) == ENGLISH:
             return None

@@ -1,1 +1,1 @@
-"""What every command and view builds on: interactions, components, permissions, the start."""
+"""The base of every command and view: interactions, components, permissions and startup."""

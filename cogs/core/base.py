@@ -1,4 +1,4 @@
-"""What commands, views and gateways need of the bot, so that none of them imports the bot itself."""
+"""The part of the bot that commands, views and gateways use, so that none of them imports the bot itself."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cogs.core.gateway_recovery import GatewayState
 
 
 class BaseBot(commands.Bot):
-    """The client as its commands see it. `DuesBot` in cogs/bot.py is the one that runs.
+    """The client as its commands see it; `DuesBot` in cogs/bot.py implements it.
 
-    `memberships`: for a server and a user, whether they were a member and until when that is believed.
-    `owners`: the application's owner or team, and until when that is believed (monotonic seconds).
+    `memberships`: by server and user, whether the user is a member, and until when that is trusted. `owners`:
+    the application's owner or team, and until when that is trusted. Both in monotonic seconds.
     """
 
     ports: Ports
@@ -26,7 +26,7 @@ class BaseBot(commands.Bot):
 
     @abstractmethod
     def is_online(self) -> bool:
-        """Whether the gateway delivers events right now."""
+        """True if the gateway is delivering events."""
 
     @property
     @abstractmethod

@@ -23,8 +23,8 @@ OURS = "dues"
 
 @dataclass(frozen=True, slots=True)
 class ComponentPress:
-    """A press of a button or a choice in a menu. `who`: the user that may press; `rest`: the rest of the
-    custom id; `values`: the chosen values of a menu."""
+    """A press of a button or a choice in a menu. `who`: the user who may press it; `rest`: the rest of the
+    custom id; `values`: the values chosen in a menu."""
 
     who: int
     rest: str
@@ -38,11 +38,11 @@ class ComponentPress:
         return self.values[0]
 
 
-_LARGEST = 1 << 63  # ids of Discord and of the ledger are smaller
+_LARGEST = 1 << 63  # ids of Discord and of the ledger are smaller than this
 
 
 def parse_id(text: str) -> int:
-    """Read a number from a custom id; Conflict if the text is no number."""
+    """Read a number from a custom id; Conflict if the text is not a number."""
     if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) < _LARGEST):
         raise Conflict(tr("error.outdated_button"))
     return int(text)
@@ -52,7 +52,7 @@ Action = Callable[[Interaction, ComponentPress], Awaitable[None]]
 
 
 def custom_id(action: str, who: int, rest: str = "") -> str:
-    """The custom id of a component; ValueError if it is longer than Discord takes.
+    """The custom id of a component; ValueError if it is longer than Discord allows.
 
     Only user `who` may press it; 0: anybody who may manage the server, which the action checks.
     """
@@ -63,7 +63,7 @@ def custom_id(action: str, who: int, rest: str = "") -> str:
 
 
 def is_press(interaction: Interaction) -> bool:
-    """Whether the interaction comes from a button or menu of this bot."""
+    """True if the interaction comes from a button or menu of this bot."""
     data = cast("dict[str, Any]", interaction.data or {})
     is_component = interaction.type is discord.InteractionType.component
     return is_component and str(data.get("custom_id", "")).startswith(f"{OURS}:")

@@ -1,4 +1,4 @@
-"""Direct messages to one person."""
+"""Sends direct messages."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from discord.ui import LayoutView
 
 
-PATIENCE = 60  # seconds; discord.py tries again for 25 and waits up to 30 for a limit
+PATIENCE = 60  # seconds; discord.py retries for 25 and waits up to 30 for a rate limit
 
 
 async def send_direct(bot: discord.Client, user_id: int, card: LayoutView) -> None:
-    """A direct message; MessagesClosed where the person takes none."""
+    """Send a direct message; MessagesClosed if the person accepts none."""
     try:
         async with asyncio.timeout(PATIENCE):
             channel = await bot.create_dm(discord.Object(user_id))

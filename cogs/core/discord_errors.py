@@ -1,4 +1,4 @@
-"""What discord.py and the network raise, as the program's own errors."""
+"""Translates errors of discord.py and the network to the program's own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from billing.errors import DiscordError, DiscordUnavailable, GuildGone, Messages
 from billing.fd_limit import kind_of, lacks_descriptors
 from billing.model.texts import Text
 
-# Discord, 'JSON Error Codes': the person, or the channel, takes no message of ours.
+# Discord, 'JSON Error Codes': the person or the channel accepts no message from the bot.
 CLOSED = frozenset({50007, 50278, 50009, 10013, 20026})
 
 
@@ -20,13 +20,13 @@ FAULTS = (discord.DiscordException, aiohttp.ClientError, OSError)  # TimeoutErro
 
 
 def is_of_discord(error: discord.HTTPException) -> bool:
-    """Whether Discord said it: what stands before it, and blocks an address now and then, answers with a page
-    of its own under any status."""
+    """True if Discord itself sent the answer. The service in front of Discord, which sometimes blocks an
+    address, answers with its own page and any status."""
     return error.response.headers.get("Content-Type", "").startswith("application/json")
 
 
 def translate(error: BaseException) -> DiscordError:
-    """What discord.py or the network raised, in our words."""
+    """The program's own error for an error of discord.py or the network."""
     if isinstance(error, discord.HTTPException) and is_of_discord(error):
         if error.code in CLOSED:
             return MessagesClosed(detail=f"code {error.code}")

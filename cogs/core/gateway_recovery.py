@@ -1,7 +1,7 @@
-"""What discord.py 2.7 lacks for staying connected.
+"""Keeps the bot connected in cases that discord.py 2.7 does not handle.
 
-One event that it cannot read costs the event and not the connection; identifies are not used up; a close
-for good leaves the rest of the program at work.
+An unreadable event is dropped instead of breaking the connection; identifies are not used up; a fatal close
+leaves the rest of the program running.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from i18n import tr
 
 log = logging.getLogger(__name__)
 
-# Without these there is no session, so they are not dropped: a new connection is made.
+# Without these there is no session, so an unreadable one causes a new connection.
 _NEEDED = frozenset({"READY", "RESUMED"})
-# What Dues reads of a server. Channels, emojis and the like are left out.
+# The parts of a server that Dues reads. Channels, emojis and others are left out.
 _OF_A_SERVER = (
     "id",
     "name",
@@ -32,12 +32,13 @@ _OF_A_SERVER = (
     "unavailable",
 )
 
-# Below so many identifies the rest is spread over the time until Discord counts anew: it resets the token of
-# whoever makes more than their thousand in a day (Discord, 'Session Start Limit Object').
+# Once only this many identifies are left, they are spread over the time until Discord resets the count: it
+# resets the token of a bot that identifies more than a thousand times in a day (Discord, 'Session Start Limit
+# Object').
 FEW_IDENTIFIES = 25
 TRIED_HOURLY = 3600  # seconds
 
-# Discord, 'Gateway Close Event Codes': after these a reconnect is refused just the same, until a person acts.
+# Discord, 'Gateway Close Event Codes': after these, Discord refuses a reconnect too, until a person acts.
 FATAL_CLOSES = {
     4010: "setup.gateway_4010",
     4011: "setup.gateway_4011",
@@ -48,16 +49,16 @@ FATAL_CLOSES = {
 
 
 def why_closed(code: int) -> str:
-    """Tell the owner why Discord closed the gateway, and what to do."""
+    """A sentence for the owner: why Discord closed the gateway, and what to do."""
     return tr(FATAL_CLOSES.get(code, "setup.gateway_closed"), code=code)
 
 
 @dataclass
 class GatewayState:
-    """How the connection to Discord's gateway stands. `fault`: a sentence for the owner, None while nothing
-    but time is needed; `closed_at`: since when it is closed for good, if it is; `identifies_left`: of the
-    day's, None before Discord has said; `dropped`: events that discord.py could not read; `waited`: seconds
-    that calls have waited for Discord's limits."""
+    """The state of the connection to Discord's gateway. `fault`: a sentence for the owner, None if waiting
+    is enough; `closed_at`: since when it is closed for good, if it is; `identifies_left`: for today, None
+    until Discord says it; `dropped`: number of events that discord.py could not read; `waited`: seconds
+    that calls have waited for rate limits."""
 
     fault: str | None = None
     closed_at: int | None = None
@@ -66,7 +67,7 @@ class GatewayState:
     waited: float = 0.0
 
     def readings(self) -> dict[str, float]:
-        """For /metrics."""
+        """The gauges for /metrics."""
         told = {
             "dues_gateway_events_dropped": float(self.dropped),
             "dues_discord_limit_wait_seconds": self.waited,
@@ -76,7 +77,7 @@ class GatewayState:
 
 
 class IdentifiesLow(Exception):  # noqa: N818 - named by what happened, like the others
-    """Another identify now may cost the token. `wait`: seconds after which one is safe."""
+    """Another identify might cost the token. `wait`: seconds until one is safe."""
 
     def __init__(self, wait: float) -> None:
         super().__init__(tr("setup.identifies_low", seconds=round(wait)))
@@ -84,18 +85,19 @@ class IdentifiesLow(Exception):  # noqa: N818 - named by what happened, like the
 
 
 class ClosingWebSocket(discord.gateway.DiscordWebSocket):
-    """discord.py's connection, which closes when it may not identify; discord.py would leave it open."""
+    """discord.py's connection, changed to close if it may not identify; discord.py would leave it open."""
 
     fixed: ClassVar[yarl.URL | None] = None
 
     async def received_message(self, msg: Any, /) -> None:
-        """Discord names another address for resuming; the owner's own, such as a proxy's, is kept."""
+        """Keep the owner's gateway address, such as a proxy's, although Discord names another one for
+        resuming."""
         await super().received_message(msg)
         if self.fixed is not None:
             self.gateway = self.fixed
 
     async def identify(self) -> None:
-        """IdentifiesLow from the client's hook passes on."""
+        """Identify; IdentifiesLow from the client's hook is passed on."""
         try:
             await super().identify()
         except IdentifiesLow:
@@ -104,7 +106,7 @@ class ClosingWebSocket(discord.gateway.DiscordWebSocket):
 
 
 def drop_unreadable(client: discord.Client, state: GatewayState) -> None:
-    """Make the event the unit of failure: discord.py gives up the connection for one that it cannot read."""
+    """Drop an event that discord.py cannot read; otherwise it would give up the whole connection."""
     parsers = client._connection.parsers
     for name, parse in parsers.items():
         if name not in _NEEDED:
@@ -125,7 +127,8 @@ def _tolerant(name: str, parse: Callable[[Any], None], state: GatewayState) -> C
 
 
 def _parse_outline(parse: Callable[[Any], None], data: Any) -> None:
-    """A server is known by its roles and the bot's own membership even where one of its channels is odd."""
+    """Read a server by its roles and the bot's own membership only, if for example one of its channels is
+    unreadable."""
     try:
         parse({key: data[key] for key in _OF_A_SERVER if key in data})
     except Exception:
@@ -133,8 +136,8 @@ def _parse_outline(parse: Callable[[Any], None], data: Any) -> None:
 
 
 def tell_of_updates(client: discord.Client) -> None:
-    """Dispatch `member_seen` with each update of a member: discord.py tells of those alone whom it keeps, and
-    none is kept here."""
+    """Dispatch `member_seen` for each update of a member. discord.py reports only members in its cache,
+    and this bot caches none."""
     parsers = client._connection.parsers
     parse = parsers["GUILD_MEMBER_UPDATE"]
 
@@ -147,8 +150,8 @@ def tell_of_updates(client: discord.Client) -> None:
 
 
 async def check_identifies(client: discord.Client, state: GatewayState) -> None:
-    """Before each identify: IdentifiesLow where another one now is not safe. Where Discord does not say how
-    many are left, one is made: its rate is bounded by the pauses between connections."""
+    """Raise IdentifiesLow if another identify is not safe now. If Discord does not say how many are left,
+    allow it; the pauses between connections limit the rate."""
     try:
         answer = await client.http.request(discord.http.Route("GET", "/gateway/bot"))
         limit = answer["session_start_limit"]
@@ -169,8 +172,8 @@ async def check_identifies(client: discord.Client, state: GatewayState) -> None:
 
 
 def set_up_gateway() -> None:
-    """For every client of this process. discord.py logs each broken connection as an ERROR with its trace;
-    here it is one WARNING line."""
+    """Apply the changes to every client of this process. discord.py would log each broken connection as an
+    ERROR with a traceback; here it is one WARNING line."""
     discord.client.DiscordWebSocket = ClosingWebSocket  # type: ignore[misc]  # discord.py has no setting for it
     logging.getLogger("discord.client").addFilter(_shorten)
 

@@ -21,8 +21,8 @@ NOBODY = discord.AllowedMentions.none()
 
 
 async def defer(interaction: Interaction, *, replace: bool = False) -> None:
-    """Acknowledge within Discord's three seconds. `replace`: the answer will replace the message whose button
-    was pressed; otherwise it is a new message that only the caller sees."""
+    """Acknowledge an interaction within Discord's three seconds. `replace`: the answer will replace the
+    message with the pressed button; otherwise it is a new message that only the caller sees."""
     if replace:
         await interaction.response.defer()
     else:
@@ -30,8 +30,8 @@ async def defer(interaction: Interaction, *, replace: bool = False) -> None:
 
 
 async def respond(interaction: Interaction, card: LayoutView, *, replace: bool = False) -> None:
-    """Show a card: as the answer that `defer` announced, else as the first answer. `replace`: that first
-    answer replaces the message whose button was pressed."""
+    """Show a card, either as the answer that `defer` announced or as the first answer. `replace`: the
+    first answer replaces the message with the pressed button."""
     if interaction.response.is_done():
         await interaction.edit_original_response(view=card, allowed_mentions=NOBODY)
     elif replace:
@@ -41,7 +41,7 @@ async def respond(interaction: Interaction, card: LayoutView, *, replace: bool =
 
 
 async def follow_up(interaction: Interaction, card: LayoutView) -> None:
-    """Send one more message below the answer, which only the caller sees."""
+    """Send another message below the answer, which only the caller sees."""
     await interaction.followup.send(view=card, ephemeral=True, allowed_mentions=NOBODY)
 
 
@@ -51,9 +51,9 @@ def locale_of(interaction: Interaction) -> str:
 
 
 async def remember_locale(interaction: Interaction) -> None:
-    """Keep the caller's locale, in whose language later notices to them are written. If the ledger cannot be
-    written, the notices keep the language that they had."""
-    if interaction.type is discord.InteractionType.autocomplete:  # one at each keystroke
+    """Store the caller's locale, because later notices to them use its language. If the ledger cannot be
+    written, notices keep the language they had."""
+    if interaction.type is discord.InteractionType.autocomplete:  # Discord sends one for each keystroke
         return
     try:
         await interaction.client.ports.ledger.record_locale(interaction.user.id, locale_of(interaction))
@@ -72,10 +72,11 @@ async def require_admin(interaction: Interaction, guild_id: int | None) -> int:
 
 
 async def _permissions(interaction: Interaction, guild_id: int) -> discord.Permissions:
-    """The caller's current permissions in the whole server. Those that Discord sends with an interaction
-    include the overwrites of its channel, so they do not count.
+    """The caller's current permissions in the whole server. The permissions that Discord sends with an
+    interaction include the overwrites of its channel, so they do not count.
 
-    Outside of that server, as with the button of a notice in the owner's DM, Discord is asked for the member.
+    Outside of that server, for example for the button of a notice in the owner's DM, Discord is asked for the
+    member.
     """
     guild = interaction.client.get_guild(guild_id)
     if guild is None:

@@ -1,4 +1,4 @@
-"""What a role permits, in Discord's own words, and who may sell it or give it away."""
+"""The permissions that a role gives, and the rules about who may sell it or give it away."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from cogs.core.base import BaseBot
 
 ADMINISTRATOR = "permission.administrator"
-# Discord, 'Permissions': those that act on the server, on other members or on their messages, with the code
-# of their name, in the order in which an admin should read them. Permissions that most servers sell, such as
-# to see a channel or to use emojis, are left out.
+# Discord, 'Permissions': those that affect the server, other members or their messages, with the code of
+# their name, in the order in which an admin should read them. Common permissions such as seeing a channel or
+# using emojis are left out.
 POWERS = {
     "manage_guild": "permission.manage_guild",
     "manage_roles": "permission.manage_roles",
@@ -50,8 +50,8 @@ POWERS = {
 
 
 def powers_of(role: discord.Role) -> list[str]:
-    """The codes of those POWERS that the role has and @everyone has not, in the server or by the settings of
-    a channel. ADMINISTRATOR alone if the role has that, as it includes all others."""
+    """The codes of those POWERS that the role has and @everyone lacks, in the server or by the settings of
+    a channel. Only ADMINISTRATOR if the role has that, because it includes all others."""
     if role.permissions.administrator:
         return [ADMINISTRATOR]
     bits = role.permissions.value
@@ -62,7 +62,8 @@ def powers_of(role: discord.Role) -> list[str]:
 
 
 def power_words(role: discord.Role) -> str:
-    """Warn an admin of what the role permits before it is sold; empty if it permits none of POWERS."""
+    """A warning to the admin about the role's permissions before it is sold; empty if it has none of
+    POWERS."""
     powers = powers_of(role)
     if powers == [ADMINISTRATOR]:
         return tr("plans.role_is_administrator")
@@ -70,7 +71,7 @@ def power_words(role: discord.Role) -> str:
 
 
 def power_names(powers: Sequence[str]) -> str:
-    """Permissions, given by their codes, as a list in the reader's language."""
+    """Permissions by their codes, as a list in the reader's language."""
     return ", ".join(tr(code) for code in powers)
 
 
@@ -115,8 +116,8 @@ def require_plan_sellable(interaction: Interaction, plan: Plan) -> None:
 
 
 def _gives(role: discord.Role, admin: discord.Member) -> tuple[int, int]:
-    """Permissions that the role gives and @everyone does not have, as bits: in the whole server, and in those
-    channels where this admin does not have them. A channel gives them by its overwrite for the role or
+    """Permissions, as bits, that the role gives and @everyone lacks: in the whole server, and in those
+    channels in which this admin lacks them. A channel gives permissions by its overwrite for the role or
     through the role's own permissions."""
     everyone, in_channels = role.guild.default_role, 0
     for channel in role.guild.channels:
@@ -127,8 +128,8 @@ def _gives(role: discord.Role, admin: discord.Member) -> tuple[int, int]:
 
 
 def unseen_words(role: discord.Role) -> str:
-    """Warn an admin of channels that the bot cannot view, as Discord tells the bot little about these; empty
-    if there are none."""
+    """A warning to the admin about channels that the bot cannot view, because Discord tells it little
+    about these; empty if there are none."""
     hidden = [c for c in role.guild.channels if not isinstance(c, discord.CategoryChannel)]
     many = sum(not channel.permissions_for(role.guild.me).view_channel for channel in hidden)
     if not many:
@@ -143,7 +144,7 @@ MAY_CHANGE = (discord.TeamMemberRole.admin, discord.TeamMemberRole.developer)
 
 
 async def load_owners(client: BaseBot) -> frozenset[int]:
-    """The ids of the application's owner, or of those members of its team who may change it, by Discord's
+    """Ids of the application's owner, or of those team members who may change it, according to Discord's
     Developer Portal."""
     known, until = client.owners
     if client.ports.clock.now() < until:
@@ -162,24 +163,24 @@ async def load_owners(client: BaseBot) -> frozenset[int]:
 
 
 async def is_owner(interaction: Interaction) -> bool:
-    """Whether the caller is the application's owner or a member of its team who may change it."""
+    """True if the caller is the application's owner or a team member who may change it."""
     return interaction.user.id in await load_owners(interaction.client)
 
 
 def require_seen(guild: discord.Guild) -> None:
-    """Raise DiscordUnavailable during an outage of this server, as its roles are not known then."""
+    """Raise DiscordUnavailable during an outage of this server, when its roles are not known."""
     if guild.unavailable:
         raise DiscordUnavailable(Text("error.guild_outage"))
 
 
 def cannot_give(guild: discord.Guild, role: discord.Role) -> list[Text | str]:
-    """The reasons why the bot cannot give this role at the moment."""
+    """The reasons why the bot currently cannot give this role."""
     me = guild.me
     said: list[Text | str] = [] if me.guild_permissions.manage_roles else [RolesNotPermitted.user_message]
     return said if role < me.top_role else [*said, RoleAboveBot.user_message]
 
 
 def can_write(channel: discord.TextChannel) -> bool:
-    """Whether the bot sees the channel and may post there."""
+    """True if the bot can see the channel and post there."""
     allowed = channel.permissions_for(channel.guild.me)
     return allowed.view_channel and allowed.send_messages

@@ -1,4 +1,4 @@
-"""How long calls wait for Discord's limits, which discord.py keeps without a word."""
+"""Measures how long calls wait for Discord's rate limits, about which discord.py logs nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from cogs.core.gateway_recovery import GatewayState
 
 
 class TimedLimit(discord.http.Ratelimit):
-    """discord.py's, which waits before a call, or after the one that used up what was left."""
+    """discord.py's limit, which waits before a call, or after the call that used up the limit, with its
+    time measured."""
 
     __slots__ = ("_state",)
 
@@ -38,7 +39,7 @@ class TimedLimit(discord.http.Ratelimit):
 
 
 def time_limits(client: discord.Client, state: GatewayState) -> None:
-    """Before the client logs in."""
+    """Measure the limits of a client; call it before the client logs in."""
     http = client.http
     get = http.get_ratelimit
 
@@ -49,7 +50,8 @@ def time_limits(client: discord.Client, state: GatewayState) -> None:
         return get(key)
 
     async def answered(_: aiohttp.ClientSession, __: SimpleNamespace, of: Any) -> None:
-        """A call that met a limit is made again after so long; one that Discord's edge refused is not."""
+        """Count the wait before a limited call is repeated. A call that Discord's edge refused is not
+        repeated."""
         headers = of.response.headers
         asked = headers.get("Retry-After", "") if of.response.status == 429 and "Via" in headers else ""
         if asked.replace(".", "", 1).isdecimal():

@@ -1,7 +1,7 @@
-"""Discord's addresses, and what it says about the application before the bot connects.
+"""Sets Discord's addresses, and asks Discord about the application before the bot connects.
 
-Intents are fixed when a client is made, so whether the owner has enabled the members intent is asked first,
-by a bare client that never connects to the gateway.
+Intents are fixed when a client is created, so a bare client that never connects to the gateway first finds
+out whether the owner has enabled the members intent.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ log = logging.getLogger(__name__)
 INVITE = (
     "https://discord.com/oauth2/authorize?client_id={}&scope=bot+applications.commands&permissions=268435456"
 )
-NAMED = 5  # servers in one line
+NAMED = 5  # servers listed in one line
 _AGAIN = (5, 15, 60, 300)
 
 
 class TokenRefused(DuesError):  # noqa: N818 - named by what happened, like the others
-    """Discord answers 401 to the token. Another try would only bring a ban of the address nearer."""
+    """Discord answers 401 to the token. Further attempts would only bring a ban of the address closer."""
 
     user_message = Text("error.token_refused")
 
 
 @dataclass(frozen=True)
 class ApplicationInfo:
-    """What Discord says about the application. `gateway_url`: None if Discord names none."""
+    """Facts about the application from Discord. `gateway_url`: None if Discord names none."""
 
     name: str
     members_intent: bool
@@ -48,21 +48,21 @@ class ApplicationInfo:
 
 
 def use_discord(api_url: str, gateway_url: str | None) -> None:
-    """Point discord.py at a REST base (with /api/v10) and, where given, a gateway."""
+    """Set discord.py's REST base (with /api/v10) and, if given, its gateway."""
     discord.http.Route.BASE = api_url
-    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # the bot never speaks
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # the bot does not use voice
     ClosingWebSocket.fixed = None if gateway_url is None else yarl.URL(gateway_url)
     use_gateway(gateway_url)
 
 
 def use_gateway(url: str | None) -> None:
-    """Connect there, unless the owner named another gateway."""
+    """Connect to this gateway, unless the owner configured another one."""
     if url is not None:
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = ClosingWebSocket.fixed or yarl.URL(url)
 
 
 async def fetch_application(token: str) -> ApplicationInfo:
-    """Ask once. TokenRefused, or DiscordUnavailable for anything that may pass."""
+    """Ask Discord once. Raises TokenRefused, or DiscordUnavailable for anything that may pass."""
     async with _logged_in(token) as client:
         return await _ask(client)
 
@@ -87,8 +87,8 @@ async def _ask(client: discord.Client) -> ApplicationInfo:
 
 
 async def _ask_gateway(client: discord.Client) -> str | None:
-    """The address of the gateway. discord.py's own method is not used, as it answers an outage with 'there is
-    none'."""
+    """The address of the gateway. discord.py's own method is not used, because during an outage it reports
+    that there is none."""
     try:
         answer = await client.http.request(discord.http.Route("GET", "/gateway/bot"))
     except discord.NotFound:
@@ -110,8 +110,8 @@ async def wait_for_discord(token: str, clock: Clock) -> ApplicationInfo:
 
 
 async def check_discord(token: str, sellers: Collection[int]) -> list[Finding]:
-    """Whether the token logs in, what the application may do, and whether the bot is in a server, and in
-    those that plans are sold in (`sellers`)."""
+    """Findings: whether the token is valid, what the application may do, and whether the bot is in a
+    server and in those that sell plans (`sellers`)."""
     try:
         found = await fetch_application(token)
     except DuesError as error:

@@ -1,1 +1,1 @@
-"""The rules' Discord ports: members' roles and messages."""
+"""The rules' Discord ports, for members' roles and for messages."""

@@ -1,5 +1,5 @@
-"""Sends notices over Discord: to members by direct message, to admins in their notice channel or, where that
-is not set or closed to the bot, to the server's owner by direct message."""
+"""Sends notices through Discord: to members by DM; to admins in their notice channel or, if that is not
+set or closed to the bot, by DM to the server's owner."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from cogs.core.base import BaseBot
 
 
-# For somebody who never used the bot, and for a server that the bot does not see.
+# For people who never used the bot, and for servers that the bot does not see.
 UNSEEN = "en-US"
 
 
 class DiscordMessenger:
-    """The Messenger port over Discord. It works once the bot has been set up."""
+    """The Messenger port over Discord. Usable once the bot has been set up."""
 
     def __init__(self, bot: BaseBot, ledger: Ledger) -> None:
         self._bot = bot
         self._ledger = ledger
 
     async def tell(self, notice: Notice) -> None:
-        """Send the notice, in the reader's language. MessagesClosed if nobody can be reached, as in a server
-        that the bot has left."""
+        """Send the notice in the reader's language. MessagesClosed if nobody can be reached, for example
+        after the bot has left the server."""
         if notice.member_id is not None:
             locale = await self._ledger.load_locale(notice.member_id) or UNSEEN
             await send_direct(self._bot, notice.member_id, await self._card(notice, None, locale))
@@ -46,13 +46,14 @@ class DiscordMessenger:
             await self._tell_owner(notice)
 
     async def _card(self, notice: Notice, guild_id: int | None, locale: str) -> Card:
-        """The notice for a reader with that locale. `guild_id`: the server it is read in; None: a DM."""
+        """The card of a notice for a reader with that locale. `guild_id`: the server in which it is read;
+        None: a DM."""
         with use_language(locale):
             return await notice_card(self._bot.ports, notice, Audience(self._bot, guild_id, locale))
 
     async def _post(self, notice: Notice, channel_id: int) -> bool:
-        """Post the notice in the server's channel, in the server's language. False when the channel is gone
-        or closed to the bot."""
+        """Post the notice in the server's channel, in the server's language. Returns False if the channel
+        is deleted or closed to the bot."""
         locale = _locale_of(self._bot.get_guild(notice.guild_id))
         card = await self._card(notice, notice.guild_id, locale)
         try:
@@ -68,7 +69,7 @@ class DiscordMessenger:
         return True
 
     async def _tell_owner(self, notice: Notice) -> None:
-        """Send the notice to the server's owner, in the owner's language where that is known, else in the
+        """Send the notice to the server's owner, in the owner's language if it is known, otherwise in the
         server's."""
         try:
             guild = self._bot.get_guild(notice.guild_id) or await self._bot.fetch_guild(notice.guild_id)
@@ -85,5 +86,5 @@ class DiscordMessenger:
 
 
 def _locale_of(guild: discord.Guild | None) -> str:
-    """The language that a server's admins chose for it."""
+    """The server's language, as its admins set it in Discord."""
     return UNSEEN if guild is None else str(guild.preferred_locale)

@@ -1,4 +1,4 @@
-"""RoleGateway over Discord's REST, and the events after which roles that could not be set may be settable."""
+"""The RoleGateway port over Discord's REST API, with member lookups over the gateway."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 90  # seconds for one call: discord.py tries again for 25 and waits up to 30 for a limit
-LOOK_PATIENCE = 75  # seconds; a full minute of it may be waiting for Discord's limit
-# Seconds for a gateway that has told of nobody yet, as a sweep waits for it. Where it stays silent, so many
-# of the next questions are not asked.
+PATIENCE = 90  # seconds for one call: discord.py retries for 25 and waits up to 30 for a rate limit
+LOOK_PATIENCE = 75  # seconds, of which a full minute may be spent waiting for Discord's rate limit
+# Seconds to wait for a gateway that has answered no lookup yet, because a sweep waits for it. If it stays
+# silent, this many of the following lookups are skipped.
 FIRST_PATIENCE, SKIPPED = 5.0, 5
-SETTLING = 0.5  # seconds; moving one role sends an event for every role that it passes
-RESTORING = 2.0  # seconds; by then other bots have given a member who came back what they had
+SETTLING = 0.5  # seconds; moving one role sends an event for each role that it passes
+RESTORING = 2.0  # seconds; by then other bots have restored a returning member's roles
 
 
 class DiscordRoles:
-    """The RoleGateway port: one role a call, one call a member at a time."""
+    """The RoleGateway port. It changes one role per call, and makes one call at a time for each member."""
 
     def __init__(self, bot: BaseBot) -> None:
         self._bot = bot
@@ -48,7 +48,8 @@ class DiscordRoles:
         self._told, self._to_skip = False, 0
 
     async def fetch_member(self, guild_id: int, member_id: int) -> Seen:
-        """See the port. From the raw answer: discord.Member leaves out roles that its cache does not know."""
+        """See the port. Uses the raw answer, because discord.Member leaves out roles that its cache does
+        not know."""
         async with self._queue(guild_id, member_id):
             member = await self._call(guild_id, self._bot.http.get_member(guild_id, member_id))
         try:
@@ -57,8 +58,8 @@ class DiscordRoles:
             raise DiscordUnavailable(detail="the member cannot be read") from None
 
     async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, Seen]:
-        """See the port. The gateway tells of members by their ids without any intent (Discord, 'Request Guild
-        Members'); discord.py keeps to the 120 questions that it takes a minute."""
+        """See the port. The gateway returns members by their ids without any intent (Discord, 'Request
+        Guild Members'); discord.py keeps to the limit of 120 requests a minute."""
         if not self._bot.is_online():
             raise DiscordUnavailable(detail="the gateway is not connected")
         guild = self._bot.get_guild(guild_id)
@@ -72,7 +73,7 @@ class DiscordRoles:
         try:
             async with asyncio.timeout(LOOK_PATIENCE if self._told else FIRST_PATIENCE):
                 found = await guild.query_members(user_ids=list(member_ids), limit=100, cache=False)
-        except (*FAULTS, RuntimeError) as error:  # the connection breaks, or is broken
+        except (*FAULTS, RuntimeError) as error:  # the connection is broken or breaks during the request
             self._told, self._to_skip = False, SKIPPED if isinstance(error, TimeoutError) else 0
             raise translate(error) from error
         self._told = True
@@ -83,13 +84,14 @@ class DiscordRoles:
         return await load_owners(self._bot)
 
     def is_in(self, guild_id: int) -> bool:
-        """See the port. A server in an outage is among them."""
+        """See the port. Servers in an outage are included."""
         return self._bot.get_guild(guild_id) is not None
 
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
     ) -> None:
-        """See the port. One role a call: a PATCH of the list would undo what others set meanwhile."""
+        """See the port. Changes one role per call, because a PATCH of the whole list would undo changes
+        that others make at the same time."""
         apply = self._bot.http.add_role if give else self._bot.http.remove_role
         async with self._queue(guild_id, member_id):
             await self._call(guild_id, apply(guild_id, member_id, role_id, reason=reason[:512]), role_id)
@@ -109,7 +111,8 @@ class DiscordRoles:
     async def _refusal(
         self, error: discord.HTTPException, guild_id: int, role_id: int | None
     ) -> DiscordError:
-        """Discord, 'JSON Error Codes'. 50013 has two causes, which the bot's own roles tell apart."""
+        """Translate Discord's refusal (Discord, 'JSON Error Codes'). Code 50013 has two causes, which the
+        bot's own roles tell apart."""
         said = f"status {error.status}, code {error.code}"
         match error.code:
             case 10007 | 10013:
@@ -128,7 +131,8 @@ class DiscordRoles:
                 return translate(error)
 
     async def _may_manage_roles(self, guild_id: int) -> bool:
-        """Asked of Discord, as the cache may be behind; when it does not say, the cache has to do."""
+        """True if the bot may manage roles, according to Discord because the cache may be outdated; if
+        Discord does not answer, according to the cache."""
         try:
             roles = await self._bot.http.get_roles(guild_id)
             member = await self._bot.http.get_member(guild_id, self._bot.own_id)

@@ -1,1 +1,1 @@
-"""What people see: cards and the words on them."""
+"""Cards and their texts, as people see them in Discord."""

@@ -1,4 +1,4 @@
-"""Where a card is read: the server or the DM, and in which reader's way of writing sums."""
+"""The place where a card is read, a server or a DM, and the reader's format of amounts."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from i18n import tr
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The readers of a card. `guild_id`: the server that they read it in, None for a DM; a role mention
-    resolves in its own server only, and elsewhere its name is shown. `locale`: how sums are written."""
+    """The readers of a card. `guild_id`: the server in which they read it, None for a DM; role mentions
+    work only in their own server, and names are shown elsewhere. `locale`: format of amounts."""
 
     client: discord.Client
     guild_id: int | None = None
     locale: str = "en-US"
 
     def server(self, guild_id: int) -> str:
-        """The server's name, not escaped; words in its place while Discord does not tell it."""
+        """The server's name, not escaped; a placeholder text while Discord does not provide it."""
         guild = self.client.get_guild(guild_id)
         return guild.name if guild and guild.name else tr("card.unknown_server")
 

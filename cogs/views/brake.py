@@ -10,7 +10,7 @@ from i18n import tr
 
 
 async def brake_card(ports: Ports, guild_id: int) -> layout.Card | None:
-    """The question as it stands now, with its two buttons; None if the brake is off."""
+    """The current question with its two buttons; None if the brake is off."""
     brake = await ports.ledger.load_brake(guild_id)
     if brake is None:
         return None

@@ -1,4 +1,4 @@
-"""Sums in words: the next charge and those that follow, and what a purchase costs today. Pure."""
+"""Charges in words: the next ones, and the cost of a purchase today. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DOUBTS = {Unsure.USAGE: "sum.by_use", Unsure.BALANCE: "sum.balance", Unsure.CHA
 
 
 def recurring_price(amount: str, interval: str, count: int) -> str:
-    """'€5.00 a month', '€5.00 every 3 months', from an amount that is formatted already."""
+    """'€5.00 a month' or '€5.00 every 3 months', from a formatted amount."""
     return tr(_EVERY[interval], amount=amount, n=count)
 
 
@@ -54,8 +54,8 @@ def _provider_decides(provider: str) -> str:
 def steps_words(
     steps: Sequence[Step], unit: Price | NextCharge, locale: str, *, running: bool = False
 ) -> str:
-    """Charges in order: '€2.50 for 3 months, then €5.00 a month'. `unit` gives their currency and interval.
-    `running` adds 'more', as some of the charges were made already."""
+    """Charges in order: '€2.50 for 3 months, then €5.00 a month'. `unit` gives their currency and
+    interval. `running` adds 'more', because some of the charges were already made."""
     said = ""
     for step in reversed(steps):
         amount = format_money(Money(step.amount, unit.currency), locale)
@@ -63,7 +63,7 @@ def steps_words(
         regular = recurring_price(amount, own.interval, own.interval_count)
         if step.times is None:
             words = regular
-        elif not said:  # no charge comes after the last of these
+        elif not said:  # no charge follows the last of these
             words = _limited(amount, regular, step.times, running=running)
         else:
             codes = _FOR_MORE if running else _FOR
@@ -79,7 +79,7 @@ def _limited(amount: str, regular: str, times: int, *, running: bool) -> str:
 
 
 def charge_words(charge: NextCharge, provider: str, locale: str = "en-US") -> str:
-    """The charges of the items that renew together, with the reason where the sum is not certain."""
+    """The charges of the items that renew together, with the reason if the amount is not certain."""
     if not charge.unsure:
         return steps_words(charge.steps, charge, locale, running=True)
     price = _provider_decides(provider)
@@ -93,7 +93,7 @@ def charge_words(charge: NextCharge, provider: str, locale: str = "en-US") -> st
 
 
 def is_paused(subscription: Subscription) -> bool:
-    """Whether the subscription exists without being charged."""
+    """True if the subscription exists but is not charged."""
     ended = subscription.status is Status.ENDED or subscription.ends_with_period
     return subscription.status is Status.PAUSED or (subscription.terms.paused and not ended)
 
@@ -105,9 +105,9 @@ def sums_words(
     *,
     dated: bool = True,
 ) -> str:
-    """The charges of a subscription, each interval by itself; the former price where none comes any more,
-    and 'nothing' while it is paused. `charges`: those that the provider has named, which are better than
-    the ledger's; `dated` false: for a menu, where Discord shows no dates."""
+    """The charges of a subscription, separately for each interval; the former price if no more charges
+    come, and 'nothing' while it is paused. `charges`: those named by the provider, which are better than
+    the ledger's; `dated` false: for a menu, in which Discord shows no dates."""
     found = decide_charges(subscription) if charges is None else charges
     if not found and is_paused(subscription):
         return tr("sum.paused")

@@ -1,4 +1,4 @@
-"""How a request to a provider stands, in words for an admin."""
+"""The state of a request to a provider, in words for an admin."""
 
 from __future__ import annotations
 

@@ -18,8 +18,9 @@ GOOD = 0x248046
 WARN = 0xF0B232
 BAD = 0xDA373C
 
-LABEL_LIMIT = 80  # of a button, Discord's 'Component Reference'
-URL_LIMIT = 512  # of a link button, the same; Stripe's checkout addresses can be longer
+LABEL_LIMIT = 80  # characters of a button; Discord, 'Component Reference'
+# characters of a link button; Discord, 'Component Reference'. Stripe's checkout addresses can be longer
+URL_LIMIT = 512
 TEXT_LIMIT = 4_000
 
 Row: TypeAlias = "ui.ActionRow[Any]"
@@ -64,7 +65,7 @@ def row(*buttons: ui.Item[Any] | None) -> Row | None:
 def button(
     label: str, action: str, who: int, rest: str = "", *, style: Style = Style.secondary, off: bool = False
 ) -> ui.Item[Any]:
-    """A button that works after a restart too. Only user `who` may press it; 0: the server's admins."""
+    """A button that still works after a restart. Only user `who` may press it; 0: the server's admins."""
     wanted = custom_id(action, who, rest)
     return ui.Button(label=plain(label, LABEL_LIMIT), style=style, custom_id=wanted, disabled=off)
 
@@ -72,7 +73,8 @@ def button(
 def select(
     placeholder: str, action: str, who: int, rest: str, options: Iterable[tuple[str, str, str]]
 ) -> Row:
-    """A menu. Each option is (label, value, description); Discord takes the first 25."""
+    """A menu. Each option is (label, value, description); Discord accepts 25, so further ones are left
+    out."""
     menu: ui.Select[Any] = ui.Select(custom_id=custom_id(action, who, rest), placeholder=placeholder)
     for label, value, description in list(options)[:25]:
         menu.add_option(label=plain(label) or value, value=value, description=plain(description) or None)
@@ -81,14 +83,14 @@ def select(
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link to the provider's page, shown as a button, or as text where its URL is too long for one."""
+    """A link to the provider's page, shown as a button, or as text if its URL is too long for one."""
 
     label: str
     url: str
 
     @property
     def fits(self) -> bool:
-        """Whether the URL is short enough for a button."""
+        """True if the URL is short enough for a button."""
         return len(self.url) <= URL_LIMIT
 
     def parts(self) -> tuple[str, Row | None]:
@@ -99,7 +101,7 @@ class Link:
 
 
 def links(several: Sequence[Link]) -> tuple[str, Row | None]:
-    """Several links as one text of those that are too long and one row of the others."""
+    """Several links: one text with those that are too long for buttons, and one row with the others."""
     text = "\n".join(link.parts()[0] for link in several if not link.fits)
     fitting = [ui.Button[Any](label=plain(k.label, LABEL_LIMIT), url=k.url) for k in several if k.fits]
     return text, row(*fitting[:5])
@@ -116,6 +118,6 @@ def pager(action: str, who: int, rest: str, page: int, pages: int) -> Row | None
 
 
 def leaf(items: Sequence[Any], page: int, size: int) -> tuple[int, int]:
-    """The page nearest to `page` that exists, counted from 0, and the number of pages."""
+    """The existing page nearest to `page`, counted from 0, and the number of pages."""
     pages = max(1, -(-len(items) // size))
     return min(max(page, 0), pages - 1), pages

@@ -1,4 +1,4 @@
-"""The words of the notices about the ledger, and about troubles that stop the bot as a whole."""
+"""The texts of notices about the ledger, and about faults that stop the bot as a whole."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def new(body: LedgerNew) -> str:
 
 
 def sweep_failing(body: SweepFailing) -> str:
-    """For the admins: missed notifications are not made up for."""
+    """For the admins: comparing the ledger with the provider keeps failing, so missed notifications are
+    not repaired."""
     provider = display_name(body.provider)
     return titled(
         tr("notice.sweep_title", provider=provider),
@@ -63,7 +64,7 @@ def gateway_closed(body: GatewayClosed) -> str:
 
 
 async def not_repeated(ports: Ports, notice: Notice, body: NotRepeated) -> str:
-    """For the person who asked for it: a request of a restored ledger was not carried out again."""
+    """For the person who made a request: the bot did not repeat it after the ledger was restored."""
     intent = await ports.ledger.load_intent(body.intent)
     task = task_text(intent.kind) if intent else tr("notice.task_unknown")
     which = f"`{body.subscription.id}`"

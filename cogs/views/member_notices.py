@@ -1,4 +1,4 @@
-"""The words of the notices to members about their subscriptions and roles, and the button below them."""
+"""The texts of notices to members about their subscriptions and roles, and the buttons below them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ MemberBody: TypeAlias = (
 def member_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
     notice: Notice, body: MemberBody, shown: SubscriptionView | None, place: Audience
 ) -> str:
-    """The change that the notice is about, without the roles that came or went (`roles_text`)."""
+    """The change that the notice is about, without the roles that the member got or lost (`roles_text`)."""
     plan, server = _plan(body), _server(notice, place)
     match body:
         case RolesChanged():
@@ -102,12 +102,12 @@ def _server(notice: Notice, place: Audience) -> str:
 
 
 def _plan(body: MemberBody) -> str:
-    """The plan by its name, for the middle of a sentence."""
+    """The name of the plan, for the middle of a sentence."""
     return escaped(body.plan, 300) or tr("notice.your_plan")
 
 
 def _sub(body: MemberBody) -> str:
-    """'Gold subscription'."""
+    """The subscription in words: 'Gold subscription'."""
     return tr("notice.sub_of", plan=escaped(body.plan, 300)) if body.plan else tr("notice.sub")
 
 
@@ -140,7 +140,7 @@ _CAUSES = {
 
 
 def _roles_changed(notice: Notice, body: RolesChanged, place: Audience) -> str:
-    """The heading names the roles; below it stands why."""
+    """The notice about roles alone: the heading names the roles, and the text below gives the reason."""
     if body.given:
         code = "notice.roles_back_title" if body.cause is Cause.RESTORED else "notice.roles_given_title"
         heading = tr(code, roles=place.roles(notice.guild_id, body.given))
@@ -212,7 +212,7 @@ def _resumed(body: RenewalResumed, server: str) -> str:
 
 
 def _not_again(shown: SubscriptionView | None, place: Audience) -> str:
-    """That this subscription is charged no more; another one for the same roles may go on."""
+    """A sentence that this subscription will not be charged again; others for the same roles may continue."""
     goes_on = others(shown, place) if shown else []
     if goes_on:
         return " ".join([tr("sum.not_again"), *goes_on])
@@ -220,7 +220,7 @@ def _not_again(shown: SubscriptionView | None, place: Audience) -> str:
 
 
 def _stopped(notice: Notice, body: RenewalStopped, shown: SubscriptionView | None, place: Audience) -> str:
-    """A receipt like that of /cancel."""
+    """The notice about a stopped renewal, in the form of the receipt of /cancel."""
     roles, server = _its_roles(notice, shown, place), _server(notice, place)
     title = tr("notice.cancelled_title", sub=_sub(body))
     said = [tr("notice.cancelled", provider=_title(body))]
@@ -236,7 +236,7 @@ def _stopped(notice: Notice, body: RenewalStopped, shown: SubscriptionView | Non
     return titled(title, " ".join(said), receipt)
 
 
-# Of a dispute in each state: the heading, and the sentence below it.
+# The heading and the sentence below it, for each state of a dispute.
 _DISPUTES = {
     DisputeState.NONE: ("notice.disputed_closed_title", "notice.disputed_closed"),
     DisputeState.OPEN: ("notice.disputed_open_title", "notice.disputed_open"),
@@ -287,7 +287,7 @@ async def _left(ports: Ports, notice: Notice) -> set[int]:
 async def member_button(  # noqa: PLR0911 - one case a kind
     ports: Ports, notice: Notice, body: MemberBody, shown: SubscriptionView | None
 ) -> layout.Row | None:
-    """The one button for what the member can do about it; below a new subscription, all of its buttons."""
+    """The button with which the member can act on the notice; below a new subscription, all its buttons."""
     if isinstance(body, Started):
         return buttons(shown) if shown else None
     if shown is not None and shown.block is not None:
@@ -321,7 +321,7 @@ def _own_button(label: str, action: str, shown: SubscriptionView) -> ui.Item[Any
 
 
 async def _again(ports: Ports, notice: Notice, body: MemberBody) -> ui.Item[Any] | None:
-    """The button to buy the plan where it is on sale, or to ask the admins if they took it away."""
+    """The button to buy the plan if it is on sale, or to ask the admins if they revoked it."""
     who, names = notice.member_id or 0, set(body.plan.split(", "))
     if isinstance(body, RolesChanged) and body.cause is Cause.REVOKED:
         return layout.button(tr("button.ask_admins"), "ask", who, f"{notice.guild_id}:{body.decision}")

@@ -1,4 +1,4 @@
-"""A notice as a message: its words, its colour, and the buttons for what the reader can do about it."""
+"""Renders a notice as a message: text, colour, and buttons with which the reader can act."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ from i18n.money import format_money
 
 
 async def notice_card(ports: Ports, notice: Notice, place: Audience) -> layout.Card:
-    """A notice as a message."""
+    """The notice as a message."""
     if isinstance(notice.body, Braked):
         return await brake_card(ports, notice.guild_id) or layout.note(_brake_off())
     text = await notice_text(ports, notice, place)
@@ -108,7 +108,7 @@ _COLOURS: dict[type[NoticeBody], int] = {
 
 
 async def notice_text(ports: Ports, notice: Notice, place: Audience) -> str:
-    """The words of a notice: what happened, and the roles that came or went with it."""
+    """The text of a notice: what happened, and the roles that the member got or lost with it."""
     said = [await _what_happened(ports, notice, place), await roles_text(ports, notice, place)]
     return "\n".join(line for line in said if line)
 
@@ -116,7 +116,7 @@ async def notice_text(ports: Ports, notice: Notice, place: Audience) -> str:
 async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
     ports: Ports, notice: Notice, place: Audience
 ) -> str:
-    """The change that the notice is about, without the roles that came or went with it."""
+    """The change that the notice is about, without the roles that the member got or lost with it."""
     match notice.body:
         case body if isinstance(body, MemberBody):
             closely = isinstance(body, PaymentWaits)
@@ -261,7 +261,8 @@ def _grant_ended(notice: Notice, body: GrantEnded, place: Audience) -> str:
 
 
 def _refunding(body: Revoked, place: Audience) -> str:
-    """The refund is under way when the member reads this; if it is refused, the admins are told."""
+    """A sentence about the refund, which is under way when the member reads it; if it is refused, the
+    admins are told."""
     if body.refunds > 1:
         return tr("notice.refunding_many")
     if body.refunds and body.amount:

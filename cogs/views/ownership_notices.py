@@ -1,4 +1,4 @@
-"""The words of the notices about subscriptions that belong to no known member."""
+"""The texts of notices about subscriptions that belong to no known member."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from i18n import tr
 
 
 def unbound(notice: Notice, body: UnboundPayers, place: Audience) -> str:
-    """For the admins: somebody pays for running subscriptions, and no member gets anything for them."""
+    """For the admins: running subscriptions are paid for, but no member gets anything for them."""
     server, provider = escaped(place.server(notice.guild_id)), display_name(body.provider)
     return titled(
         tr("notice.unbound_title", server=server),
@@ -25,7 +25,7 @@ def unbound(notice: Notice, body: UnboundPayers, place: Audience) -> str:
 
 
 def proposed(body: PayerProposed) -> str:
-    """For the admins: a subscription that may be a member's, which an admin decides."""
+    """For the admins: a subscription may belong to a member, and an admin has to decide."""
     said = tr(
         "notice.proposed",
         plan=f"**{escaped(body.plan)}**",
@@ -37,7 +37,7 @@ def proposed(body: PayerProposed) -> str:
 
 
 def link_button(guild_id: int, body: PayerProposed) -> layout.Row | None:
-    """The button by which an admin links it; None if the subscription's id is too long for a button."""
+    """The button with which an admin links it; None if the subscription's id is too long for a button."""
     rest = f"{guild_id}:{body.member}:{key_text(body.subscription)}"
     if len(f"dues:linkthis:0:{rest}") > ID_LIMIT:
         return None
@@ -45,7 +45,7 @@ def link_button(guild_id: int, body: PayerProposed) -> layout.Row | None:
 
 
 def linked(notice: Notice, body: Linked, shown: SubscriptionView | None, place: Audience) -> str:
-    """For the member: why they have roles now."""
+    """For the member: why they now have roles."""
     server = f"**{escaped(place.server(notice.guild_id))}**"
     theirs = shown is not None and shown.binding.member_id == notice.member_id
     return titled(

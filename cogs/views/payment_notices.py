@@ -1,4 +1,4 @@
-"""The words of the notices about money that somebody should look at."""
+"""The texts of notices about payments that somebody should look into."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from cogs.views.text import day, escaped, moment
 from i18n import tr
 from i18n.money import format_money
 
-SLACK = 900  # seconds: the longest pause between two tries
+SLACK = 900  # seconds: the longest pause between two attempts
 
 
 def _server(notice: Notice, place: Audience) -> str:
@@ -49,7 +49,7 @@ _DISPUTES = {
 
 
 def disputed(body: Disputed) -> str:
-    """For the admins: where a dispute stands."""
+    """For the admins: the state of a dispute."""
     code = _DISPUTES.get(body.state, "notice.dispute_other")
     said = [tr(code, member=f"<@{body.member}>", through=through(body.subscription))]
     if body.stops:
@@ -68,7 +68,7 @@ def through(key: SubscriptionKey) -> str:
 
 
 def taken_back(body: TakenBack) -> str:
-    """For the admins: a payment was taken back that belongs to no known subscription."""
+    """For the admins: a payment was reversed that belongs to no known subscription."""
     provider, reference = display_name(body.provider), f"`{body.reference}`"
     return titled(
         tr("notice.taken_back_title"), tr("notice.taken_back", provider=provider, reference=reference)
@@ -127,7 +127,7 @@ def paid_twice(notice: Notice, body: PaidTwice, place: Audience) -> str:
 
 
 def charged_late(body: ChargedLate, shown: SubscriptionView | None, place: Audience) -> str:
-    """For the admins: a renewal that could not be stopped in time."""
+    """For the admins: a renewal was charged because it could not be stopped in time."""
     key, member = body.subscription, f"<@{body.member}>"
     sold = _sold(key, shown, place)
     charged = tr("notice.charged_late", member=member, sold=sold)
@@ -139,7 +139,7 @@ def charged_late(body: ChargedLate, shown: SubscriptionView | None, place: Audie
 
 
 def refunded_by_hand(body: RefundedByHand, shown: SubscriptionView | None, place: Audience) -> str:
-    """For the admins: a refund in the provider's dashboard, after which the subscription goes on."""
+    """For the admins: a payment was refunded in the provider's dashboard, and the subscription continues."""
     key, member = body.subscription, f"<@{body.member}>"
     sold, provider = _sold(key, shown, place), display_name(key.provider)
     refunded = tr("notice.refunded_by_hand", member=member, sold=sold, provider=provider)
@@ -153,7 +153,7 @@ def refunded_by_hand(body: RefundedByHand, shown: SubscriptionView | None, place
 
 
 def unreadable(body: Unreadable, shown: SubscriptionView | None, place: Audience) -> str:
-    """For the admins: the provider's answer about a subscription lacks something that the bot needs."""
+    """For the admins: the provider's answer about a subscription lacks data that the bot needs."""
     key = body.subscription
     said = tr(
         "notice.unreadable",

@@ -1,4 +1,4 @@
-"""The receipt of a member for a cancellation or a resumption."""
+"""A member's receipt for a cancellation or a resumption."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ _HEADINGS = {
 def receipt_card(
     intent: Intent, shown: SubscriptionView, place: Audience, own: OwnPage = ("", None)
 ) -> layout.Card:
-    """The receipt with its buttons. `own`: the provider's page, for what the bot could not do."""
+    """The receipt with its buttons. `own`: a link to the provider's page, for anything that the bot could
+    not do."""
     said, link = own
     colour = {IntentState.DONE: layout.GOOD, IntentState.PENDING: layout.WARN}.get(intent.state, layout.BAD)
     rows = [link, layout.row(back_button(shown))]
@@ -35,7 +36,7 @@ def receipt_card(
 
 
 def receipt_text(intent: Intent, shown: SubscriptionView, place: Audience, own: str = "") -> str:
-    """The words of a receipt. `own`: how the member can do it at the provider themselves."""
+    """The text of a receipt. `own`: how the member can do it at the provider themselves."""
     resumes = intent.kind is IntentKind.RESUME
     failed = "receipt.not_resumed" if resumes else "receipt.not_cancelled"
     server = escaped(place.server(shown.guild_id))
@@ -81,15 +82,15 @@ def _agreed(intent: Intent, shown: SubscriptionView, place: Audience) -> str:
 
 
 def _afterwards(shown: SubscriptionView) -> str:
-    """Whether the cancellation can be undone."""
+    """A sentence whether the cancellation can be undone."""
     if shown.subscription.status is Status.ENDED:
         return tr("receipt.new_starts_later")
     return tr("receipt.can_resume" if shown.block is None else "receipt.stays_cancelled")
 
 
 def stays(shown: SubscriptionView, place: Audience, end: int | None) -> list[str]:
-    """Say which roles the member keeps until `end` (unix seconds; None: they go now), which they keep after
-    that from other sources, and which other subscriptions continue."""
+    """Sentences about the roles that the member keeps until `end` (unix seconds; None: they go now), the
+    roles they keep after that from other sources, and their other subscriptions that continue."""
     beyond = shown.elsewhere.beyond(end)
     ending = [role for role in shown.role_ids if role not in beyond]
     said = []

@@ -1,4 +1,4 @@
-"""The card of a subscription: the facts that it shows, looked up once, and the words and buttons."""
+"""The card of a subscription: loads the facts that it shows, and builds its text and buttons."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class Elsewhere:
     charging: tuple[tuple[str, Subscription], ...] = ()
 
     def beyond(self, end: int | None) -> tuple[int, ...]:
-        """The roles that their member keeps after `end` (unix seconds; None: now)."""
+        """The roles that the member keeps after `end` (unix seconds; None: now)."""
         return tuple(r for r, until in self.roles if until is None or (end is not None and until > end))
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionView:
-    """A subscription with all facts of its card. `right`: the access that it gives now; `connected`: whether
-    the bot is connected to its provider's account; `elsewhere`: other sources of the same roles."""
+    """A subscription with all facts of its card. `right`: its current access; `connected`: whether the bot
+    is connected to its provider's account; `elsewhere`: other sources of the same roles."""
 
     subscription: Subscription
     binding: Binding
@@ -88,7 +88,7 @@ class SubscriptionView:
 
     @property
     def can_resume(self) -> bool:
-        """Whether a cancellation, done or still waiting for the provider, can be undone."""
+        """True if a cancellation, executed or still pending, can be undone."""
         waits = any(i.kind is IntentKind.CANCEL_AT_PERIOD_END for i in self.waiting)
         ending = (waits or self.subscription.ends_at is not None) and self.subscription.status in RESUMABLE
         possible = waits or self.keeps_period
@@ -96,21 +96,21 @@ class SubscriptionView:
 
     @property
     def outlived(self) -> bool:
-        """Whether the subscription has ended before its paid time, and only a new one can follow it."""
+        """True if the subscription ended before its paid time, so that only a new one can follow it."""
         ended = self.subscription.status is Status.ENDED
         return ended and self.right is not None and self.block is None
 
     @property
     def can_cancel(self) -> bool:
-        """Whether the subscription would renew."""
+        """True if the subscription would renew."""
         return self.subscription.status is not Status.ENDED and not self.subscription.ends_with_period
 
 
 async def load_views(
     ports: Ports, subscriptions: Iterable[Subscription], *, closely: bool = False
 ) -> list[SubscriptionView]:
-    """Look up the facts of their cards, in the same order; subscriptions without a member are left out.
-    `closely` asks the provider for sums that the ledger does not know."""
+    """Load the facts of the subscriptions' cards, in the same order; subscriptions without a member are
+    left out. `closely`: ask the provider for amounts that the ledger does not know."""
     states: dict[Binding, MemberState] = {}
     shown = []
     for subscription in subscriptions:
@@ -167,7 +167,7 @@ def _elsewhere(
 def subscription_box(
     shown: SubscriptionView, place: Audience, room: int = layout.TEXT_LIMIT
 ) -> ui.Container[ui.LayoutView]:
-    """The card of one subscription, its text in at most `room` characters, with its buttons."""
+    """The card of one subscription with its buttons; the text has at most `room` characters."""
     return layout.box(describe(shown, place, room), buttons(shown), colour=_colour(shown))
 
 
@@ -216,7 +216,7 @@ def _waiting(shown: SubscriptionView, intent: Intent) -> str:
 
 
 def buttons(shown: SubscriptionView) -> layout.Row | None:
-    """Manage, Cancel or Resume, and Ask the admins, as far as each is possible."""
+    """The buttons Manage, Cancel or Resume, and Ask the admins, as far as each is possible."""
     who, key = shown.binding.member_id, key_text(shown.subscription.key)
     own = shown.subscription.is_payers
     ended = shown.subscription.status is Status.ENDED
@@ -229,7 +229,7 @@ def buttons(shown: SubscriptionView) -> layout.Row | None:
 
 
 def back_button(shown: SubscriptionView) -> ui.Item[ui.LayoutView] | None:
-    """Resume while a cancellation can be undone, else Subscribe again where that is possible."""
+    """The button Resume while a cancellation can be undone, otherwise Subscribe again if that is possible."""
     if shown.can_resume and shown.subscription.is_payers:
         who, key = shown.binding.member_id, key_text(shown.subscription.key)
         return layout.button(tr("button.resume"), "resume", who, key)
@@ -237,7 +237,7 @@ def back_button(shown: SubscriptionView) -> ui.Item[ui.LayoutView] | None:
 
 
 def again_button(shown: SubscriptionView) -> ui.Item[ui.LayoutView] | None:
-    """Subscribe again, for a subscription that has ended although its paid time goes on."""
+    """The button Subscribe again, for a subscription that has ended although its paid time continues."""
     plan = next((plan for plan in shown.plans if is_on_sale(plan)), None)
     if plan is None or not shown.outlived:
         return None
@@ -246,19 +246,20 @@ def again_button(shown: SubscriptionView) -> ui.Item[ui.LayoutView] | None:
 
 
 def block_words(block: Override) -> str:
-    """Explain to a member why they have no access: a payment taken back, or a revocation by the admins."""
+    """An explanation to a member why they have no access: a reversed payment, or a revocation by the
+    admins."""
     if block.by == RULE:
         return tr("card.barred")
     return with_reason(tr("card.revoked"), block)
 
 
 def with_reason(said: str, block: Override) -> str:
-    """The words, followed by the reason that the admins gave, if any."""
+    """The text, followed by the reason that the admins gave, if any."""
     return f"{said} {tr('card.reason', reason=escaped(block.reason, 100))}" if block.reason else said
 
 
 def ask_button(block: Override | None, who: int) -> ui.Item[ui.LayoutView] | None:
-    """The button by which a member whose access was revoked writes to the admins."""
+    """The button with which a member whose access was revoked asks the admins to reconsider."""
     if block is None:
         return None
     return layout.button(tr("button.ask_admins"), "ask", who, f"{block.guild_id}:{block.decision_id}")

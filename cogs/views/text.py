@@ -1,7 +1,7 @@
-"""Words as Discord shows them: dates, roles, names, and the status of a subscription. Pure.
+"""Formats texts for Discord: dates, roles, names, and the status of a subscription. Pure.
 
-Names and reasons that people typed go through `escaped` where Discord reads Markdown, and through `plain`
-where it does not (buttons, menus, suggestions).
+Names and reasons that people typed go through `escaped` in places in which Discord reads Markdown, and
+through `plain` in others (buttons, menus, suggestions).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ ROLES_SHOWN = 8
 
 
 _MARKDOWN = re.compile(r"([\\*_~`|\[\]<@]|^[#>+-])")
-# Cc control, Cf invisible (bidirectional and zero-width ones are among them), Co private, Cs half characters,
-# Zl and Zp line breaks.
+# Unicode categories: Cc control, Cf invisible (including bidirectional and zero-width), Co private, Cs
+# surrogates, Zl and Zp line breaks.
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 
 
 def plain(text: str, limit: int = NAME_LIMIT) -> str:
-    """Typed text as one line of at most `limit` characters, without those that cannot be seen."""
+    """Typed text as one line of at most `limit` characters, without invisible ones."""
     spaced = (" " if c.isspace() else c for c in text)
     line = " ".join("".join(c for c in spaced if unicodedata.category(c) not in _UNSEEN).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
@@ -46,7 +46,8 @@ def escaped(text: str, limit: int = NAME_LIMIT) -> str:
 
 
 class DiscordFormats:
-    """How a message shows what fills a text. `names` of roles: for where their mentions do not resolve."""
+    """How a message shows the placeholders of a text. `names` of roles: for places in which their mentions
+    do not work."""
 
     def __init__(self, names: dict[int, str] | None = None) -> None:
         self._names = names
@@ -77,13 +78,13 @@ DISCORD = DiscordFormats()
 
 
 def discord_words(text: Text | str, names: dict[int, str] | None = None) -> str:
-    """A text for a message, in the language spoken here and now. `names` as for `roles`."""
+    """A text for a message in the current language. `names`: as in `roles`."""
     return render(text, DISCORD if names is None else DiscordFormats(names))
 
 
 def reason_words(text: Text | str, limit: int = TEXT_LIMIT) -> str:
-    """Why something could not be done. A plain string is a sentence that an earlier version stored, or a
-    provider's own words, and must not format anything."""
+    """Why something could not be done. A plain string, either stored by an earlier version or in a
+    provider's own words, is escaped so that it formats nothing."""
     return escaped(text, limit) if isinstance(text, str) else discord_words(text)
 
 
@@ -108,7 +109,7 @@ def moment(at: int) -> str:
 
 
 def roles(role_ids: Sequence[int], names: dict[int, str] | None = None) -> str:
-    """Role mentions; with `names`, the names instead, for where a mention does not resolve."""
+    """Role mentions; with `names`, the names instead, for places in which mentions do not work."""
     shown = ", ".join(_role(r, names) for r in role_ids[:ROLES_SHOWN])
     more = len(role_ids) - ROLES_SHOWN
     return tr("count.and_more_roles", roles=shown, n=more) if more > 0 else shown
@@ -129,7 +130,7 @@ def fit_lines(room: int, lines: Iterable[tuple[int, str]]) -> str:
 
 
 def status_text(subscription: Subscription, right: SubscriptionAccess | None) -> str:
-    """The status of a subscription in plain words. `right`: the access that it gives now."""
+    """The status of a subscription in plain words. `right`: its current access."""
     provider = display_name(subscription.key.provider)
     if subscription.dispute in (DisputeState.OPEN, DisputeState.LOST):
         return _dispute(subscription, provider)
@@ -166,7 +167,7 @@ def _sentences(*several: str) -> str:
 
 def _dispute(subscription: Subscription, provider: str) -> str:
     lost = subscription.dispute is DisputeState.LOST
-    if subscription.key.provider == "stripe":  # which only passes on what the payer's bank decides
+    if subscription.key.provider == "stripe":  # Stripe merely passes on what the payer's bank decides
         return tr("status.dispute_lost_at_bank" if lost else "status.dispute_open_at_bank")
     return tr("status.dispute_lost" if lost else "status.dispute_open", provider=provider)
 
@@ -184,7 +185,7 @@ def _running(subscription: Subscription) -> str:
 
 
 def _paused(subscription: Subscription) -> str:
-    """Its collection is paused: the subscription continues, and the provider charges nothing for it."""
+    """The text for a paused subscription, which continues although the provider charges nothing."""
     until = subscription.terms.resumes_at
     if until is None:
         return tr("status.paused")
@@ -204,7 +205,8 @@ def _trial(subscription: Subscription) -> str:
 
 
 def _past_due(right: SubscriptionAccess | None, *, waits: bool) -> str:
-    """`waits`: the payment did not fail; the customer has to confirm it with their bank."""
+    """The text for an overdue payment. `waits`: the payment did not fail; the customer has to confirm it
+    with their bank."""
     said = tr("status.payment_to_confirm" if waits else "status.payment_failed")
     if right is None:
         return _sentences(said, tr("status.grace_over"))
@@ -218,8 +220,8 @@ def _paid_until(right: SubscriptionAccess | None) -> str:
 
 
 def unsure_note(pages: Sequence[Checkout]) -> str:
-    """A warning against paying twice while a provider does not say whether these pages were paid. Empty for
-    no pages."""
+    """A warning against paying twice while a provider does not say whether these pages were paid; empty if
+    there are none."""
     if not pages:
         return ""
     titles = list(dict.fromkeys(display_name(page.provider) for page in pages))

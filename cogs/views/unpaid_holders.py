@@ -1,4 +1,4 @@
-"""The finding of /doctor about members who hold a sold role without paying for it."""
+"""The finding of /doctor about members who have a sold role without paying for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMED = 10
 
 
 async def find_holders(bot: BaseBot, guild: discord.Guild, plans: Sequence[Plan]) -> Finding:
-    """Look through the first LOOKED_AT members; the finding says so if there are more."""
+    """Check the first LOOKED_AT members; the finding says so if there are more."""
     what = tr("doctor.label.by_hand")
     if not bot.intents.members:
         return Finding(what, True, tr("doctor.holders_unseen"))
