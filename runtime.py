@@ -1,4 +1,4 @@
-"""What the program is made of while it starts, and what it is."""
+"""The parts of the program that become available while it starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from web.metrics import Readings
 
 
 def build_info() -> dict[str, str]:
-    """What runs here, for /metrics."""
+    """The version of the running program, for /metrics."""
     project = Path(__file__).with_name("pyproject.toml")
     found = tomllib.loads(project.read_text("utf-8"))["project"] if project.exists() else {}
     schema = str(len(load_migrations()))
@@ -22,20 +22,20 @@ def build_info() -> dict[str, str]:
 
 
 class Runtime:
-    """What is there only once Discord has answered, for those who start before."""
+    """Holds the parts that exist only once Discord has answered, for code that starts earlier."""
 
     worker: Worker | None = None
     bot: DuesBot | None = None
 
     def wake(self) -> None:
-        """Tell the worker, once there is one, that the ledger may hold new work."""
+        """Tell the worker, if it exists yet, that the ledger may hold new work."""
         if self.worker is not None:
             self.worker.wake()
 
     def discord_readings(self) -> Readings:
-        """For /metrics."""
+        """The Discord client's readings for /metrics."""
         return {} if self.bot is None else {**self.bot.gateway.readings()}
 
     def discord_fault(self) -> str | None:
-        """Why commands are not taken; None while they are."""
+        """Why the bot accepts no commands; None while it does."""
         return tr("setup.not_connected") if self.bot is None else self.bot.why_offline()

@@ -1,4 +1,4 @@
-"""The HTTP listener: its routes, and its life on one address."""
+"""The HTTP listener: its routes, and its start and end on one address."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ from web.webhooks import Webhooks
 log = logging.getLogger(__name__)
 
 
-LONGEST_LINGER = 1.0  # for the rest of a body that was answered already
+LONGEST_LINGER = 1.0  # seconds to wait for the rest of a body that was already answered
 BIND_PAUSES = (1, 2, 4, 8)  # seconds
 
 
 class CannotListen(DuesError):  # noqa: N818 - named by what happened, like the others
-    """`exit_code`: of a program that cannot start because of it; 75 where that may pass by itself."""
+    """The address cannot be bound. `exit_code`: of a program that cannot start because of this; 75 if it
+    may pass by itself."""
 
     def __init__(self, host: str, port: int, error: OSError) -> None:
         where = Verbatim(f"{host}:{port}")
@@ -71,7 +72,7 @@ class Listener:
         self._health = HealthPages(readiness, self._metrics, discord_readings)
 
     def application(self) -> web.Application:
-        """Routes for every provider that is on; the others answer 404."""
+        """Routes for every provider that is turned on; the others answer 404."""
         app = web.Application(client_max_size=LARGEST_BODY)
         speakers = app[LIMITER] = ConnectionLimiter()
         for provider in self._providers.values():
@@ -89,8 +90,8 @@ class Listener:
         return app
 
     async def _return(self, request: web.Request) -> web.Response:
-        """The answer is the same and goes out at once, whatever the id is; what it names is looked at later.
-        Only a person's browser asks with GET: scanners of links often ask for the head alone."""
+        """Show the return page at once, the same for every id; the page that an id names is checked later.
+        Only a browser used by a person sends GET: link scanners often send HEAD."""
         if request.method == "GET":
             self.arrivals.come_back(request.query.get("checkout", ""))
         return await return_page(request)
@@ -101,10 +102,10 @@ LIMITER = web.AppKey("speakers", ConnectionLimiter)
 
 @asynccontextmanager
 async def listening(application: web.Application, host: str, port: int, drain: float) -> AsyncIterator[int]:
-    """Serve until left, then let what runs finish for `drain` seconds; the port it listens on. CannotListen
-    where the address stays taken or is not this machine's."""
-    vars(web_response)["SERVER_SOFTWARE"] = "Dues"  # aiohttp would name its version and Python's
-    # Signatures are over the bytes as sent, and what is not unpacked cannot be a bomb.
+    """Serve until the context is left, then let running requests finish for `drain` seconds. Yields the
+    port. CannotListen if the address stays in use or does not belong to this machine."""
+    vars(web_response)["SERVER_SOFTWARE"] = "Dues"  # aiohttp would reveal its own version and Python's
+    # Signatures cover the bytes as sent, and a body that is never decompressed cannot be a bomb.
     patience: dict[str, Any] = {
         "shutdown_timeout": drain,
         "lingering_time": LONGEST_LINGER,
@@ -128,7 +129,8 @@ async def listening(application: web.Application, host: str, port: int, drain: f
 
 
 async def _bind(runner: web.AppRunner, host: str, port: int) -> None:
-    """Tried for a while: the former process may not have gone yet, or the network is only coming up."""
+    """Bind, with several attempts: the previous process may not have ended yet, or the network may still
+    be starting."""
     for pause in (*BIND_PAUSES, None):
         try:
             await web.TCPSite(runner, host, port).start()
@@ -143,6 +145,6 @@ async def _bind(runner: web.AppRunner, host: str, port: int) -> None:
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """What a stranger sends that is no HTTP is no fault of ours; logged, it would be a trace with their bytes
-    for each."""
+    """Drop aiohttp's log records about requests that are not HTTP: they are not our fault, and each would
+    log a traceback with a stranger's bytes."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

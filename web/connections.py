@@ -1,4 +1,4 @@
-"""Bounds how many connections the listener keeps, and closes the longest idle ones."""
+"""Limits the number of connections to the listener and closes the longest idle ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 
 
-PIECE = 16 << 10  # of what a caller sends, so much at once; uvloop would take 250 KB from each
+PIECE = 16 << 10  # bytes read from a connection at once; uvloop would read 250 KB
 
 
 LONGEST_SILENCE = 30.0
@@ -43,7 +43,7 @@ def most_callers() -> int:
     """How many connections callers may hold together: a quarter of the files that the process may open. The
     bot's own calls and files need the rest."""
     if sys.platform == "win32":
-        return MOST_CALLERS  # no such limit there
+        return MOST_CALLERS  # this system has no such limit
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CALLERS if soft == resource.RLIM_INFINITY else min(MOST_CALLERS, soft // 4)
 
@@ -53,7 +53,7 @@ class ConnectionLimiter:
     for a request to begin, or for its headers to end; each takes one of the files that a process may open."""
 
     def __init__(self) -> None:
-        self._held: dict[web.RequestHandler, asyncio.Transport] = {}  # the oldest first
+        self._held: dict[web.RequestHandler, asyncio.Transport] = {}  # oldest first
         self._spoke: set[object] = set()
         self._spoke_before: set[object] = set()
         self._told = False

@@ -8,14 +8,15 @@ from aiohttp import web, web_server
 
 from i18n import tr
 
-# Of each; aiohttp bounds the number and the length of its fields, which together may be six times as much.
+# Bytes of each head; aiohttp limits the number and the length of fields, which together may be six times as
+# long.
 LARGEST_HEAD = 32 << 10
 
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class BoundedHandler(web.RequestHandler):
-    """aiohttp's protocol of one connection, which ends where a head grows too large."""
+    """aiohttp's protocol of one connection, which closes when a head grows too large."""
 
     __slots__ = ("_head",)
 
@@ -24,7 +25,7 @@ class BoundedHandler(web.RequestHandler):
         self._head = 0
 
     def data_received(self, data: bytes) -> None:
-        """aiohttp's waiter is there for as long as a further head is awaited."""
+        """Count received bytes. aiohttp's waiter exists for as long as it awaits another head."""
         super().data_received(data)
         awaited = self._waiter is not None and not self._waiter.done()
         self._head = self._head + len(data) if awaited or not self._request_count else 0
@@ -34,24 +35,24 @@ class BoundedHandler(web.RequestHandler):
 
 
 def bound_heads() -> None:
-    """For every server of this process."""
+    """Use the bounded protocol in every server of this process."""
     vars(web_server)["RequestHandler"] = BoundedHandler  # aiohttp has no setting for it
 
 
 async def invite_later(request: web.Request) -> None:
-    """In place of aiohttp's own answer to `Expect: 100-continue`, which invites the body of whatever comes.
-    417 for any other expectation."""
+    """Replace aiohttp's answer to `Expect: 100-continue`, which invites any body. Raises 417 for any other
+    expectation."""
     if request.version >= (1, 1) and not expects_invitation(request):
         raise web.HTTPExpectationFailed(text=tr("http.expectation"))
 
 
 def expects_invitation(request: web.Request) -> bool:
-    """Whether the body is sent only once it is asked for."""
+    """True if the client sends the body only once it is asked for it."""
     return request.version >= (1, 1) and request.headers.get("Expect", "").lower() == "100-continue"
 
 
 async def invite(request: web.Request) -> None:
-    """Ask for the body, once its headers are judged."""
+    """Ask for the body once its headers have been checked."""
     if expects_invitation(request):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # the answer itself is yet to begin
+        request.writer.output_size = 0  # the answer itself has not begun yet

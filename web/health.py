@@ -1,4 +1,4 @@
-"""GET /healthz, /readyz and /metrics: does the program live, does it do its work, and its numbers."""
+"""Serves GET /healthz, /readyz and /metrics: whether the process lives, whether it works, and its numbers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ WAITS_TOO_LONG = 300.0
 
 @dataclass(frozen=True)
 class Readiness:
-    """`discord` says why the bot takes no commands, None while it does; `sync_interval` in seconds."""
+    """Reads the program's state. `discord` returns why the bot accepts no commands, None while it does;
+    `sync_interval`: seconds."""
 
     ledger: Ledger
     clock: Clock
@@ -32,8 +33,8 @@ class Readiness:
     sync_interval: float = 3600.0
 
     async def faults(self) -> tuple[dict[str, str], Readings]:
-        """What is not all right, by name, and the gauges that it was judged by. Where the ledger cannot be
-        read, there are none of it."""
+        """The current faults by name, and the gauges from which they follow. If the ledger cannot be read,
+        its gauges are missing."""
         fault = self.discord()
         found = {**({} if fault is None else {"discord": fault}), **dict(self._unheard())}
         readings: Readings = {"dues_clock_skew_seconds": self._skews()}
@@ -95,7 +96,7 @@ def _of_ledger(health: Health) -> Readings:
 
 
 def _of_sweeps(sweeps: Mapping[str, SweepState], now: float) -> Readings:
-    """Of one that never came through there is no moment to tell."""
+    """The time of each provider's last good sweep; providers without one are left out."""
     good = {name: state.good_at for name, state in sweeps.items()}
     since = {name: state.failing_since for name, state in sweeps.items()}
     return {
@@ -107,7 +108,7 @@ def _of_sweeps(sweeps: Mapping[str, SweepState], now: float) -> Readings:
 
 
 class HealthPages:
-    """Answers who watches the program: a service manager, a load balancer, Prometheus."""
+    """Answers the programs that watch the bot: a service manager, a load balancer, Prometheus."""
 
     def __init__(
         self, readiness: Readiness, metrics: Metrics, discord_readings: Callable[[], Readings]
@@ -115,18 +116,19 @@ class HealthPages:
         self._readiness, self._metrics, self._discord_readings = readiness, metrics, discord_readings
 
     async def healthz(self, request: web.Request) -> web.Response:
-        """200 while the process lives."""
+        """Answer 200 while the process lives."""
         return web.Response(text="ok\n")
 
     async def readyz(self, request: web.Request) -> web.Response:
-        """200 when all is right, else 503; the object says of each part `ok` or what is wrong."""
+        """Answer 200 if everything works, otherwise 503. The JSON object says `ok` or what is wrong for
+        each part."""
         faults, _ = await self._readiness.faults()
         names = ("ledger", "discord", "inbox", "members", *self._readiness.providers)
         state = {name: faults.get(name, "ok") for name in names}
         return web.json_response({"ready": not faults, **state}, status=503 if faults else 200)
 
     async def metrics(self, request: web.Request) -> web.Response:
-        """As Prometheus reads them."""
+        """Answer with the metrics in Prometheus' format."""
         faults, readings = await self._readiness.faults()
         text = self._metrics.text({**readings, **self._discord_readings(), "dues_ready": float(not faults)})
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4"})

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from billing.ports import Meter
 
-# By the name of a metric: its value, or its values by the one label that it has.
+# By name of a metric: its value, or its values by its only label.
 Readings: TypeAlias = dict[str, float | Mapping[str, float]]
 
 
@@ -23,7 +23,7 @@ class Reading(NamedTuple):
 
     help: str
     label: str = ""
-    counts: bool = False  # only ever up
+    counts: bool = False  # a counter, which only ever increases
 
 
 READ: Mapping[str, Reading] = {
@@ -82,7 +82,7 @@ _TO_ROLE = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200)
 
 
 class Metrics(Meter):
-    """The owner's instruments, in a registry of their own. `build`: what this program is, by label."""
+    """The program's metrics, in a registry of their own. `build`: the running version, by label."""
 
     def __init__(self, build: Mapping[str, str] | None = None) -> None:
         registry = self._registry = CollectorRegistry()
@@ -120,7 +120,7 @@ class Metrics(Meter):
             registry=registry,
         )
         for outcome in ("given", "taken", "refused"):
-            self._roles.labels(outcome)  # told from the start, as 0
+            self._roles.labels(outcome)  # shown as 0 from the start
         self._to_role = Histogram(
             "dues_notification_to_role_seconds",
             "From the first notification to the role that it gives, if no restart came between",
@@ -130,26 +130,26 @@ class Metrics(Meter):
         self.lag = LoopLag()
 
     def answered(self, provider: str, operation: str, outcome: str, seconds: float) -> None:
-        """Count and time it."""
+        """Count and time a call to a provider."""
         self._requests.labels(provider, operation, outcome).inc()
         self._seconds.labels(provider, operation).observe(seconds)
 
     def changed_role(self, outcome: str) -> None:
-        """Count it."""
+        """Count a change of a role."""
         self._roles.labels(outcome).inc()
 
     def gave_role(self, seconds: float) -> None:
-        """Time it."""
+        """Record the time until a role was given."""
         self._to_role.observe(seconds)
 
     def text(self, readings: Readings) -> bytes:
-        """As Prometheus reads it."""
+        """The metrics in Prometheus' text format."""
         self._read.readings = {**readings, "dues_event_loop_lag_seconds": self.lag.worst()}
         return generate_latest(self._registry)
 
 
 class _Read(Collector):
-    """What is read at each scrape. What is not known then is left out."""
+    """Metrics that are read at each scrape; those not known at that time are left out."""
 
     def __init__(self, build: Mapping[str, str]) -> None:
         self.readings: Readings = {}
@@ -173,17 +173,17 @@ class _Read(Collector):
 
 
 class LoopLag:
-    """How late the event loop is: a timer each second, which costs some microseconds of it."""
+    """Measures the delay of the event loop with a timer every second, which takes a few microseconds."""
 
     def __init__(self) -> None:
         self._late: deque[float] = deque(maxlen=60)
 
     def worst(self) -> float:
-        """Seconds, within the last minute."""
+        """The longest delay within the last minute, in seconds."""
         return max(self._late, default=0.0)
 
     async def running(self, _: web.Application) -> AsyncIterator[None]:
-        """While the application serves."""
+        """Measure while the application runs."""
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(1.0, self._tick, loop, loop.time() + 1.0)
         yield

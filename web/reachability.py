@@ -1,4 +1,4 @@
-"""Whether the listener can be reached, tried from the machine that it runs on."""
+"""Checks from this machine whether the listener can be reached."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ async def check_port(host: str, port: int) -> Finding:
 
 
 async def check_public(url: str, *, loopback: bool, running: bool) -> Finding:
-    """Whether PUBLIC_URL is one that providers can reach. `loopback`: it names this machine; `running`: a bot
-    is there to answer."""
+    """A finding whether providers can reach PUBLIC_URL. `loopback`: the URL names this machine; `running`:
+    a bot is running that can answer."""
     secure, address = urlsplit(url).scheme == "https", Verbatim(url)
     if not secure and loopback:
         return Finding(_PUBLIC_URL, True, Text("check.public_loopback", url=address), note=True)

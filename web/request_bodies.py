@@ -1,4 +1,5 @@
-"""The bodies of notifications. Anybody can send one: each has its bounds, and so have all together."""
+"""Reads the bodies of notifications. Anybody can send one, so each body and all of them together are
+limited."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from web.heads import invite
 
 LARGEST_BODY = 1 << 20
 SLOWEST_BODY = 10.0  # seconds
-# Of all the bodies together that are still on their way.
+# Bytes of all bodies together that are still arriving.
 MOST_UNPROVEN = 8 << 20
 
 
@@ -24,7 +25,7 @@ class NotTaken(Exception):  # noqa: N818 - named by what happened
 
 
 def check_framing(request: web.Request) -> None:
-    """NotTaken where the headers say that a body is packed or too large."""
+    """Raise NotTaken if the headers announce a compressed or oversized body."""
     headers = request.headers
     if "Content-Encoding" in headers and set(headers.getall("Content-Encoding")) != {"identity"}:
         raise NotTaken(400, Text("http.compressed"))
@@ -33,24 +34,25 @@ def check_framing(request: web.Request) -> None:
 
 
 def is_odd_transfer(request: web.Request) -> bool:
-    """Whether a body is sent in another way than whole or in chunks, such as packed on its way."""
-    how = request.headers.get("Transfer-Encoding")  # aiohttp refuses a second such header
+    """True if the body is neither sent whole nor in chunks, for example compressed in transit."""
+    how = request.headers.get("Transfer-Encoding")  # aiohttp refuses a second header of this name
     return how is not None and how.strip().lower() != "chunked"
 
 
 class Bodies:
-    """Reads bodies that are still on their way, and holds MOST_UNPROVEN bytes of them at most. When they are
-    full, the body of which nothing has come for longest makes room: a provider's keeps coming, and is sent
-    again after a 503; strangers stop short of the end."""
+    """Reads arriving bodies, of which it holds at most MOST_UNPROVEN bytes. When that is reached, the body
+    that has been silent longest is dropped: a provider's keeps coming, and is sent again after a 503;
+    attackers stop before the end."""
 
     def __init__(self) -> None:
         self._held: dict[asyncio.Timeout, bytearray] = {}  # silent longest first
         self._size = 0
 
     async def read(self, request: web.Request) -> bytes:
-        """NotTaken where it does not come to its end."""
+        """Read a body; NotTaken if it does not arrive completely."""
         if request.content.is_eof():
-            return await request.read()  # all there with its headers, like most; a timer would cost 13 µs
+            # Like most bodies, this one arrived together with its headers; a timer would take 13 µs.
+            return await request.read()
         patience = asyncio.timeout(SLOWEST_BODY)
         try:
             async with patience:

@@ -1,4 +1,4 @@
-"""POST /webhooks/{provider}. A provider sends a notification again unless the answer is 200."""
+"""Serves POST /webhooks/{provider}. A provider repeats a notification unless the answer is 200."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Webhooks:
         self._bodies, self._sampler = Bodies(), Sampler()
 
     def handler(self, provider: Provider) -> Handler:
-        """What answers POST /webhooks/{provider}."""
+        """The handler of POST /webhooks/{provider}."""
         counter = cache(lambda status: self._metrics.notifications.labels(provider.name, str(status)))
 
         def tell(status: int, outcome: str, events: list[Event], seconds: float) -> None:
@@ -63,7 +63,8 @@ class Webhooks:
         return receive
 
     async def _receive(self, provider: Provider, request: web.Request) -> tuple[int, str, list[Event]]:
-        """200 only once stored; 503 makes the provider send it again; nothing else is retried for ever."""
+        """Receive a notification; returns status, text and events. 200 only once the events are stored;
+        503 makes the provider send it again; after any other status it gives up at some time."""
         try:
             check_framing(request)
             if not request.content.is_eof():
@@ -81,6 +82,6 @@ class Webhooks:
             return 503, plain_words(error.user_message), []
         if new:
             self.pace.arrive(event.id for event in events)
-        if events:  # none: it belongs to another mode or account, and says nothing of ours
+        if events:  # if empty, it belongs to another mode or account and says nothing about ours
             self._arrivals.accept(provider.name, self._clock.now())
         return 200, f"stored {new}", events
