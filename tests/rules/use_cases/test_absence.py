@@ -30,7 +30,7 @@ async def sweep(world: RulesHarness) -> None:
     await world.settle()
 
 
-async def test_a_role_that_another_bot_gave_back_goes_at_the_first_look(paying: RulesHarness) -> None:
+async def test_a_role_given_back_by_another_bot_is_taken_at_the_first_check(paying: RulesHarness) -> None:
     await leave(paying)
     await paying.pass_time(9 * DAY)
     paying.roles.gone.clear()
@@ -40,7 +40,7 @@ async def test_a_role_that_another_bot_gave_back_goes_at_the_first_look(paying: 
     assert paying.told("role_refused") == []
 
 
-async def test_one_given_back_while_it_is_paid_goes_when_that_ends(paying: RulesHarness) -> None:
+async def test_a_paid_role_given_back_by_another_bot_goes_when_the_payment_ends(paying: RulesHarness) -> None:
     await leave(paying, ended=False)
     paying.roles.gone.clear()
     paying.roles_of().add(ROLE)
@@ -51,7 +51,7 @@ async def test_one_given_back_while_it_is_paid_goes_when_that_ends(paying: Rules
 
 
 @pytest.mark.parametrize("ended_first", [True, False])
-async def test_a_role_that_an_admin_gives_after_the_first_look_is_never_ours(
+async def test_a_role_given_by_hand_after_the_first_check_is_never_taken(
     paying: RulesHarness, ended_first: bool
 ) -> None:
     if ended_first:
@@ -68,7 +68,7 @@ async def test_a_role_that_an_admin_gives_after_the_first_look_is_never_ours(
     assert paying.roles_of() == {ROLE}
 
 
-async def test_who_is_away_and_owed_nothing_costs_no_call_in_any_round(paying: RulesHarness) -> None:
+async def test_an_absent_member_without_rights_costs_no_call_in_a_sweep(paying: RulesHarness) -> None:
     await leave(paying)
     before = len(paying.roles.log)
     for _ in range(3):
@@ -76,7 +76,9 @@ async def test_who_is_away_and_owed_nothing_costs_no_call_in_any_round(paying: R
     assert len(paying.roles.log) == before
 
 
-async def test_who_left_and_came_back_between_two_looks_gets_what_is_paid(paying: RulesHarness) -> None:
+async def test_a_member_who_left_and_rejoined_between_sweeps_gets_paid_roles_back(
+    paying: RulesHarness,
+) -> None:
     paying.roles_of().clear()
     await sweep(paying)
     assert paying.roles_of() == {ROLE}

@@ -31,12 +31,12 @@ async def checked(world: RulesHarness) -> list[tuple[str, int]]:
     return world.roles.log[before:]
 
 
-async def test_who_is_as_they_should_be_costs_no_call(paying: RulesHarness) -> None:
+async def test_a_consistent_member_costs_no_call(paying: RulesHarness) -> None:
     paying.roles_of().add(FOREIGN_ROLE)
     assert await checked(paying) == []
 
 
-async def test_a_role_that_was_there_before_us_costs_no_call_either(world: RulesHarness) -> None:
+async def test_a_role_from_before_the_bot_costs_no_call(world: RulesHarness) -> None:
     await world.add_plan()
     world.roles_of().add(ROLE)
     await world.subscribe()
@@ -45,13 +45,13 @@ async def test_a_role_that_was_there_before_us_costs_no_call_either(world: Rules
     assert ("give", ROLE) in await checked(world)
 
 
-async def test_a_role_that_somebody_took_is_given_back(paying: RulesHarness) -> None:
+async def test_a_role_taken_by_hand_is_given_back(paying: RulesHarness) -> None:
     paying.roles_of().clear()
     assert ("give", ROLE) in await checked(paying)
     assert await checked(paying) == []
 
 
-async def test_whose_mark_was_lost_is_found_at_once(paying: RulesHarness) -> None:
+async def test_a_member_whose_queue_entry_was_lost_is_found(paying: RulesHarness) -> None:
     """By the rotation they would not come up: they were looked at in this very second."""
     await paying.ledger._writer.run(lambda db: db.execute("UPDATE subscriptions SET status = 'ended'"))
     await audit_members(paying.ports)
@@ -59,7 +59,7 @@ async def test_whose_mark_was_lost_is_found_at_once(paying: RulesHarness) -> Non
     assert paying.roles.changes()[-1] == ("take", ROLE)
 
 
-async def test_who_left_is_found_gone_once(paying: RulesHarness) -> None:
+async def test_a_member_who_left_is_fetched_once(paying: RulesHarness) -> None:
     paying.roles.gone.add((GUILD, MEMBER))
     assert ("fetch", MEMBER) in await checked(paying)
     assert len(await paying.ledger.load_parked(GUILD)) == 1
@@ -69,7 +69,7 @@ async def test_who_left_is_found_gone_once(paying: RulesHarness) -> None:
     assert ("give", ROLE) in await checked(paying)
 
 
-async def test_a_server_without_the_bot_is_found_out_once(paying: RulesHarness) -> None:
+async def test_a_server_without_the_bot_is_asked_once(paying: RulesHarness) -> None:
     paying.roles.faults |= {"look": GuildGone(), "fetch": GuildGone()}
     assert ("fetch", MEMBER) in await checked(paying)
     assert await checked(paying) == []
@@ -86,7 +86,7 @@ async def crowd(world: RulesHarness, size: int, guild_id: int = GUILD) -> None:
         await world.ledger.record_granting(guild_id, number, ROLE, world.now)
 
 
-async def test_without_the_gateway_so_many_are_asked_for_singly(
+async def test_without_the_gateway_a_limited_number_of_members_is_fetched_singly(
     world: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_module, "ASKED_SINGLY", 102)
@@ -108,7 +108,7 @@ async def named_always(world: RulesHarness, size: int) -> None:
     await world.settle()
 
 
-async def test_who_is_named_in_every_round_keeps_nobody_behind_from_a_look(
+async def test_members_that_drift_every_time_do_not_keep_others_from_a_check(
     world: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert GUILD < OTHER_GUILD
@@ -123,7 +123,7 @@ async def test_who_is_named_in_every_round_keeps_nobody_behind_from_a_look(
     assert found == [0, 0, 5, 7]
 
 
-async def test_nor_does_it_where_each_is_asked_for_singly(
+async def test_members_fetched_singly_do_not_keep_others_from_a_check(
     paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_module, "ASKED_SINGLY", 10)
@@ -141,13 +141,13 @@ async def test_nor_does_it_where_each_is_asked_for_singly(
     assert {mark.member_id for mark in both if mark.guild_id == OTHER_GUILD} == set(range(1, 13))
 
 
-async def test_a_large_server_is_asked_for_a_hundred_at_a_time(world: RulesHarness) -> None:
+async def test_members_of_a_large_server_are_fetched_a_hundred_at_a_time(world: RulesHarness) -> None:
     await crowd(world, 251)
     await audit_members(world.ports)
     assert len(await world.ledger.load_marked(world.now, 999)) == 251
 
 
-async def test_a_server_s_outage_keeps_nobody_from_the_others(world: RulesHarness) -> None:
+async def test_an_outage_of_one_server_does_not_stop_checks_in_others(world: RulesHarness) -> None:
     await crowd(world, 120)
     await crowd(world, 30, OTHER_GUILD)
     world.roles.faults[f"look {GUILD}"] = GuildOutage()
@@ -158,7 +158,7 @@ async def test_a_server_s_outage_keeps_nobody_from_the_others(world: RulesHarnes
     assert len(await world.ledger.load_marked(world.now, 999)) == 150
 
 
-async def test_who_differs_is_marked_before_they_count_as_looked_at(
+async def test_a_drifted_member_is_queued_before_they_count_as_checked(
     paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full_disk(*_: object) -> None:

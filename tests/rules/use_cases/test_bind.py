@@ -32,7 +32,7 @@ async def found(world: RulesHarness, claim: Claim | None = OURS, **more: Any) ->
     return await world.change(make_subscription(at=world.now, claim=claim, **more))
 
 
-async def test_what_dues_wrote_binds_by_itself(world: RulesHarness) -> None:
+async def test_an_id_that_dues_wrote_binds_a_subscription(world: RulesHarness) -> None:
     await world.add_plan()
     recorded = await found(world, checkout_id="lost")
     assert recorded.binding == Binding(GUILD, MEMBER)
@@ -41,7 +41,7 @@ async def test_what_dues_wrote_binds_by_itself(world: RulesHarness) -> None:
     assert world.roles_of() == {ROLE}
 
 
-async def test_nobody_is_thanked_for_what_they_bought_before_this_ledger(world: RulesHarness) -> None:
+async def test_a_member_found_in_an_older_purchase_is_not_thanked(world: RulesHarness) -> None:
     await world.add_plan()
     await found(world)
     assert world.told("started") == []
@@ -50,13 +50,15 @@ async def test_nobody_is_thanked_for_what_they_bought_before_this_ledger(world: 
 @pytest.mark.parametrize(
     "claim", [None, Claim(MEMBER, GUILD), Claim(MEMBER, None), replace(OURS, proven=False)]
 )
-async def test_what_others_may_have_written_does_not(world: RulesHarness, claim: Claim | None) -> None:
+async def test_an_id_that_others_may_have_written_binds_nothing(
+    world: RulesHarness, claim: Claim | None
+) -> None:
     await world.add_plan()
     assert (await found(world, claim)).binding is None
     assert world.roles_of() == set()
 
 
-async def test_a_server_without_the_bot_does_not_count(world: RulesHarness) -> None:
+async def test_a_subscription_is_not_bound_in_a_server_without_the_bot(world: RulesHarness) -> None:
     await world.add_plan()
     world.roles.left.add(GUILD)
     assert (await found(world)).binding is None
@@ -66,7 +68,7 @@ async def test_a_server_without_the_bot_does_not_count(world: RulesHarness) -> N
     assert (await world.recorded()).binding == Binding(GUILD, MEMBER), "it was invited, months later too"
 
 
-async def test_the_page_that_the_ledger_knows_comes_first(world: RulesHarness) -> None:
+async def test_a_checkout_in_the_ledger_takes_precedence_over_the_claim(world: RulesHarness) -> None:
     await world.add_plan()
     await world.ledger.record_checkout(make_checkout())
     recorded = await found(world, replace(OURS, member_id=OTHER_MEMBER), checkout_id="ours_1")
@@ -74,7 +76,7 @@ async def test_the_page_that_the_ledger_knows_comes_first(world: RulesHarness) -
     assert recorded.bound_by is BoundBy.PAGE
 
 
-async def test_a_copy_of_what_dues_wrote_is_nobodys_while_the_ledger_knows_better(
+async def test_a_copied_claim_binds_nothing_if_the_ledger_knows_the_checkout(
     world: RulesHarness,
 ) -> None:
     """The page led to another subscription."""
@@ -84,7 +86,7 @@ async def test_a_copy_of_what_dues_wrote_is_nobodys_while_the_ledger_knows_bette
     assert (await world.change(copied)).binding is None
 
 
-async def test_whose_it_is_stays_so_whatever_is_written_later(world: RulesHarness) -> None:
+async def test_a_binding_stays_whatever_is_written_later(world: RulesHarness) -> None:
     await world.add_plan()
     await found(world)
     later = await found(world, replace(OURS, member_id=OTHER_MEMBER, guild_id=OTHER_GUILD))
@@ -109,7 +111,7 @@ async def test_one_sweep_of_an_empty_ledger_finds_every_payer(world: RulesHarnes
     assert [name for name, _ in world.provider.calls] == ["list_subscriptions", "list_disputes"]
 
 
-async def test_it_is_found_before_its_plan_is_on_sale_again(world: RulesHarness) -> None:
+async def test_a_subscription_is_bound_before_its_plan_is_on_sale_again(world: RulesHarness) -> None:
     world.provider.subscriptions["sub_1"] = make_subscription(claim=OURS)
     await sweep(world.ports)
     await world.settle()
@@ -119,7 +121,7 @@ async def test_it_is_found_before_its_plan_is_on_sale_again(world: RulesHarness)
     assert world.roles_of() == {ROLE}
 
 
-async def test_a_role_from_before_goes_when_its_subscription_ends(world: RulesHarness) -> None:
+async def test_a_role_granted_by_a_lost_ledger_goes_with_its_subscription(world: RulesHarness) -> None:
     """The ledger that gave it is lost: the role stands in Discord."""
     world.roles_of().add(ROLE)
     await world.add_plan()
@@ -129,7 +131,7 @@ async def test_a_role_from_before_goes_when_its_subscription_ends(world: RulesHa
     assert world.roles_of() == set()
 
 
-async def test_a_role_that_somebody_had_before_they_bought_stays_theirs(world: RulesHarness) -> None:
+async def test_a_role_from_before_a_purchase_stays_after_it_ends(world: RulesHarness) -> None:
     world.roles_of().add(ROLE)
     await world.add_plan()
     recorded = await world.subscribe()
@@ -137,7 +139,7 @@ async def test_a_role_that_somebody_had_before_they_bought_stays_theirs(world: R
     assert world.roles_of() == {ROLE}
 
 
-async def test_a_revocation_stands_above_what_is_found(world: RulesHarness) -> None:
+async def test_a_revocation_holds_for_a_subscription_found_later(world: RulesHarness) -> None:
     await world.add_plan()
     await world.ledger.record_overrides([make_override()], [], [], world.now)
     await found(world)
@@ -145,7 +147,7 @@ async def test_a_revocation_stands_above_what_is_found(world: RulesHarness) -> N
     assert world.provider.count("cancel_at_period_end") == 1, "and nobody is billed on for nothing"
 
 
-async def test_a_payment_that_arrives_later_is_thanked_for(world: RulesHarness) -> None:
+async def test_a_member_is_thanked_when_a_pending_payment_arrives(world: RulesHarness) -> None:
     """What the provider shows is on every sale of Dues'; the page is known all the same."""
     await world.add_plan()
     pending = await world.subscribe(status=Status.PENDING, claim=OURS)
@@ -154,7 +156,7 @@ async def test_a_payment_that_arrives_later_is_thanked_for(world: RulesHarness) 
     assert len(world.told("started")) == 1
 
 
-async def test_an_admins_word_gives_way_to_proof_of_the_same(world: RulesHarness) -> None:
+async def test_proof_from_the_provider_replaces_an_admins_link(world: RulesHarness) -> None:
     await world.add_plan()
     await found(world, None)
     linked = replace(make_subscription(at=world.now), binding=Binding(GUILD, MEMBER), bound_by=BoundBy.ADMIN)

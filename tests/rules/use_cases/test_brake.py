@@ -87,7 +87,7 @@ async def test_five_of_twenty_may_lose_their_roles_at_once(crowd: RulesHarness) 
     assert crowd.told("brake") == []
 
 
-async def test_beyond_that_nobody_does_and_the_admins_are_asked_once(struck: RulesHarness) -> None:
+async def test_one_removal_too_many_holds_the_rest_and_asks_the_admins_once(struck: RulesHarness) -> None:
     assert len(holders(struck)) == 15
     assert await braked(struck) == 10
     (notice,) = struck.told("brake")
@@ -97,14 +97,14 @@ async def test_beyond_that_nobody_does_and_the_admins_are_asked_once(struck: Rul
     assert {why for _, why in parked} == {(REMOVALS_PAUSED,)}
 
 
-async def test_it_is_asked_once_all_are_counted(crowd: RulesHarness) -> None:
+async def test_the_brakes_question_waits_until_all_removals_are_counted(crowd: RulesHarness) -> None:
     await strike(crowd, Status.ENDED, *CROWD[:15])
     assert crowd.told("brake") == []
     await crowd.pass_time(ASK_AFTER)
     assert len(crowd.told("brake")) == 1
 
 
-async def test_sixteen_at_once_do_not_overrun_it(crowd: RulesHarness) -> None:
+async def test_sixteen_simultaneous_removals_do_not_overrun_the_brake(crowd: RulesHarness) -> None:
     for member in CROWD:
         known = crowd.provider.subscriptions[f"sub_{member}"]
         ended = replace(known, status=Status.ENDED)
@@ -124,12 +124,12 @@ async def _sync_all(world: RulesHarness) -> None:
         await lane.handle(stale)
 
 
-async def test_grants_go_on(struck: RulesHarness) -> None:
+async def test_roles_are_still_given_while_the_brake_is_on(struck: RulesHarness) -> None:
     await pay(struck, 2_000)
     assert 2_000 in holders(struck)
 
 
-async def test_a_member_who_is_kept_still_gets_what_they_bought(struck: RulesHarness) -> None:
+async def test_a_member_held_by_the_brake_still_gets_roles_they_bought(struck: RulesHarness) -> None:
     """A switch of plans: the new role comes, the old one waits."""
     await struck.add_plan(make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),)))
     name = f"sub_{CROWD[19]}"
@@ -140,7 +140,7 @@ async def test_a_member_who_is_kept_still_gets_what_they_bought(struck: RulesHar
     assert CROWD[19] in {member for member, _ in await struck.ledger.load_parked(GUILD)}
 
 
-async def test_what_an_admin_revoked_is_taken_and_does_not_count(crowd: RulesHarness) -> None:
+async def test_a_revocation_takes_roles_without_counting_for_the_brake(crowd: RulesHarness) -> None:
     blocks = [replace(make_override(), member_id=member) for member in CROWD[:8]]
     await crowd.ledger.record_overrides(blocks, [], [], crowd.now)
     await crowd.settle()
@@ -159,7 +159,7 @@ async def test_a_revocation_is_carried_out_while_the_brake_is_on(struck: RulesHa
     assert await braked(struck) == 9
 
 
-async def test_who_leaves_does_not_count(crowd: RulesHarness) -> None:
+async def test_a_member_who_left_does_not_count_for_the_brake(crowd: RulesHarness) -> None:
     crowd.roles.gone.update((GUILD, member) for member in CROWD[:8])
     await strike(crowd, Status.ENDED, *CROWD[:8])
     await strike(crowd, Status.ENDED, *CROWD[8:13])
@@ -167,7 +167,7 @@ async def test_who_leaves_does_not_count(crowd: RulesHarness) -> None:
     assert not holders(crowd) & set(CROWD[8:13])
 
 
-async def test_sweeps_neither_take_nor_ask_again(struck: RulesHarness) -> None:
+async def test_a_sweep_neither_takes_held_roles_nor_asks_again(struck: RulesHarness) -> None:
     for _ in range(6):
         struck.clock.advance(WINDOW + 1)
         await sweep(struck.ports)
@@ -178,7 +178,7 @@ async def test_sweeps_neither_take_nor_ask_again(struck: RulesHarness) -> None:
     assert (await struck.ledger.load_health(struck.now)).members == 0
 
 
-async def test_who_turns_out_to_be_paying_is_simply_converged(crowd: RulesHarness) -> None:
+async def test_a_held_member_who_turns_out_to_pay_is_reconciled(crowd: RulesHarness) -> None:
     """The provider said 'unpaid' of everybody, and took it back."""
     await strike(crowd, Status.UNPAID, *CROWD)
     assert await braked(crowd) == 15
@@ -190,7 +190,7 @@ async def test_who_turns_out_to_be_paying_is_simply_converged(crowd: RulesHarnes
         await release_brake(crowd.ports, GUILD, crowd.now, ADMIN)
 
 
-async def test_taken_they_all_go(struck: RulesHarness) -> None:
+async def test_releasing_the_brake_takes_all_held_roles(struck: RulesHarness) -> None:
     assert await release_brake(struck.ports, GUILD, question(struck), ADMIN) == 10
     await struck.settle()
     assert holders(struck) == set(CROWD[15:])
@@ -198,7 +198,7 @@ async def test_taken_they_all_go(struck: RulesHarness) -> None:
     assert await braked(struck) == 0
 
 
-async def test_a_release_holds_for_a_day_and_no_longer(struck: RulesHarness) -> None:
+async def test_a_release_of_the_brake_lasts_a_day(struck: RulesHarness) -> None:
     await release_brake(struck.ports, GUILD, question(struck), ADMIN)
     await struck.pass_time(RELEASED - 60)
     more = range(3_000, 3_007)
@@ -212,7 +212,7 @@ async def test_a_release_holds_for_a_day_and_no_longer(struck: RulesHarness) -> 
     assert await braked(struck) == 2
 
 
-async def test_kept_they_stay_and_the_admins_are_asked_the_next_day(struck: RulesHarness) -> None:
+async def test_keeping_the_roles_asks_the_admins_again_the_next_day(struck: RulesHarness) -> None:
     struck.clock.advance(500)
     again = await keep_braked_roles(struck.ports, GUILD, question(struck), ADMIN)
     assert again == struck.now + ASKS_AGAIN
@@ -226,7 +226,7 @@ async def test_kept_they_stay_and_the_admins_are_asked_the_next_day(struck: Rule
     assert len(struck.told("brake")) == 2
 
 
-async def test_an_old_question_decides_nothing(struck: RulesHarness) -> None:
+async def test_an_answer_to_an_old_brake_question_does_nothing(struck: RulesHarness) -> None:
     old = question(struck)
     await struck.pass_time(DAY)
     await sweep(struck.ports)
@@ -238,7 +238,7 @@ async def test_an_old_question_decides_nothing(struck: RulesHarness) -> None:
     assert await release_brake(struck.ports, GUILD, question(struck), ADMIN) == 10
 
 
-async def test_a_crash_between_counting_and_taking_does_no_harm(crowd: RulesHarness) -> None:
+async def test_a_failure_between_counting_and_taking_counts_nobody_twice(crowd: RulesHarness) -> None:
     crowd.roles.faults[ROLE] = DiscordUnavailable()
     await strike(crowd, Status.ENDED, *CROWD[:5])
     assert holders(crowd) == set(CROWD)
@@ -248,7 +248,7 @@ async def test_a_crash_between_counting_and_taking_does_no_harm(crowd: RulesHarn
     assert await braked(crowd) == 0
 
 
-async def test_a_plan_that_loses_its_role_asks_too(crowd: RulesHarness) -> None:
+async def test_removing_a_role_from_a_plan_applies_the_brake(crowd: RulesHarness) -> None:
     (plan,) = await crowd.ledger.load_plans(GUILD)
     emptied: Plan = replace(plan, role_ids=(SECOND_ROLE,))
     await crowd.ledger.record_plan(emptied, str(ADMIN), crowd.now)
@@ -257,7 +257,7 @@ async def test_a_plan_that_loses_its_role_asks_too(crowd: RulesHarness) -> None:
     assert len(holders(crowd)) == 15
 
 
-async def test_ends_spread_over_a_day_need_no_admin(world: RulesHarness) -> None:
+async def test_removals_spread_over_a_day_do_not_apply_the_brake(world: RulesHarness) -> None:
     await world.add_plan()
     grants = [
         replace(make_override(1, OverrideKind.GRANT, until=world.now + (n + 1) * 1_000), member_id=member)
@@ -269,7 +269,7 @@ async def test_ends_spread_over_a_day_need_no_admin(world: RulesHarness) -> None
     assert world.told("brake") == []
 
 
-async def test_the_doctor_tells_it_with_numbers_and_in_one_line(struck: RulesHarness) -> None:
+async def test_doctor_reports_the_brake_with_numbers_in_one_line(struck: RulesHarness) -> None:
     findings = [f for f in await diagnose(struck.ports, GUILD) if not f.ok]
     assert [f.what for f in findings] == [Text("finding.what_brake")]
     assert "5 of 20 members" in plain_words(findings[0].message)

@@ -47,7 +47,7 @@ async def offered(world: RulesHarness, plan_id: int = 1) -> Offer:
 
 
 @pytest.mark.parametrize("plan_id", [1, 2])
-async def test_who_paid_it_themselves_can_buy_nothing_until_an_admin_lifts_it(
+async def test_a_member_who_charged_back_cannot_buy_until_an_admin_lifts_the_block(
     selling: RulesHarness, plan_id: int
 ) -> None:
     await lose(selling)
@@ -61,7 +61,7 @@ async def test_who_paid_it_themselves_can_buy_nothing_until_an_admin_lifts_it(
     assert (await offered(selling, plan_id)).block is None
 
 
-async def test_bought_again_through_an_old_page_it_gives_nothing_and_is_stopped(
+async def test_a_purchase_on_an_old_page_while_blocked_is_stopped(
     selling: RulesHarness,
 ) -> None:
     await lose(selling)
@@ -70,7 +70,7 @@ async def test_bought_again_through_an_old_page_it_gives_nothing_and_is_stopped(
     assert selling.provider.subscriptions["sub_2"].ends_at is not None
 
 
-async def test_what_the_block_stopped_renews_again_once_it_is_lifted(selling: RulesHarness) -> None:
+async def test_a_subscription_stopped_by_a_block_renews_after_its_lift(selling: RulesHarness) -> None:
     await lose(selling)
     await selling.subscribe("sub_2")
     await lift(selling.ports, GUILD, "lost-dp_1", ADMIN)
@@ -79,7 +79,7 @@ async def test_what_the_block_stopped_renews_again_once_it_is_lifted(selling: Ru
     assert selling.roles_of() == {ROLE}
 
 
-async def test_what_is_lifted_once_comes_back_by_no_later_word_on_the_same_dispute(
+async def test_a_lifted_block_does_not_return_for_the_same_dispute(
     selling: RulesHarness,
 ) -> None:
     await lose(selling)
@@ -90,7 +90,7 @@ async def test_what_is_lifted_once_comes_back_by_no_later_word_on_the_same_dispu
     assert (await offered(selling)).block is not None
 
 
-async def test_a_linked_holder_for_whom_another_pays_is_not_blocked(selling: RulesHarness) -> None:
+async def test_a_linked_member_is_not_blocked_for_another_payers_chargeback(selling: RulesHarness) -> None:
     sub = await selling.recorded()
     linked = replace(sub, bound_by=BoundBy.ADMIN)
     await selling.ledger._writer.run(
@@ -115,7 +115,7 @@ async def test_a_dispute_that_is_not_lost_blocks_nobody(selling: RulesHarness, s
     assert await selling.ledger.load_overrides(GUILD, MEMBER, selling.now) == []
 
 
-async def test_what_they_pay_for_otherwise_goes_on(selling: RulesHarness) -> None:
+async def test_a_chargeback_leaves_the_members_other_subscriptions(selling: RulesHarness) -> None:
     await selling.subscribe("sub_2", items=(Item(SILVER),))
     await lose(selling)
     assert selling.roles_of() == {SECOND_ROLE}
@@ -123,7 +123,7 @@ async def test_what_they_pay_for_otherwise_goes_on(selling: RulesHarness) -> Non
     assert (await offered(selling)).block is not None
 
 
-async def test_what_an_admin_gave_stays(selling: RulesHarness) -> None:
+async def test_a_chargeback_leaves_an_admins_grant(selling: RulesHarness) -> None:
     grant = make_override(1, OverrideKind.GRANT, decision_id="gift")
     await selling.ledger.record_overrides([grant], [], [], selling.now)
     await lose(selling)
@@ -131,7 +131,7 @@ async def test_what_an_admin_gave_stays(selling: RulesHarness) -> None:
     assert (await offered(selling, 2)).block is not None
 
 
-def test_the_brake_counts_what_a_rule_takes() -> None:
+def test_a_removal_after_a_chargeback_counts_for_the_brake() -> None:
     """A fault at a provider may call many disputes lost at once."""
     plan, block = make_plan(), make_override(1)
     assert ordered_roles([plan], [block], 5) == {ROLE}

@@ -38,7 +38,9 @@ def prolong(world: RulesHarness, sub: Subscription) -> None:
 
 
 @pytest.mark.parametrize("timer_first", [True, False])
-async def test_what_was_prolonged_unheard_is_not_taken(world: RulesHarness, timer_first: bool) -> None:
+async def test_a_role_renewed_without_notification_is_not_taken(
+    world: RulesHarness, timer_first: bool
+) -> None:
     sub = await scheduled(world)
     prolong(world, sub)
     world.clock.advance(2 * DAY)
@@ -53,7 +55,7 @@ async def test_what_was_prolonged_unheard_is_not_taken(world: RulesHarness, time
     assert world.roles_of() == {ROLE}
 
 
-async def test_what_ended_goes_once_the_provider_was_asked(world: RulesHarness) -> None:
+async def test_a_role_is_taken_once_the_provider_confirms_the_end(world: RulesHarness) -> None:
     sub = await scheduled(world)
     world.provider.subscriptions[sub.key.id] = replace(sub, status=Status.ENDED, binding=None)
     world.clock.advance(DAY)
@@ -64,13 +66,13 @@ async def test_what_ended_goes_once_the_provider_was_asked(world: RulesHarness) 
     assert world.roles_of() == set()
 
 
-async def test_it_goes_too_where_the_provider_has_nothing_new_to_say(world: RulesHarness) -> None:
+async def test_a_role_is_taken_if_the_provider_shows_nothing_new(world: RulesHarness) -> None:
     await scheduled(world)
     await world.pass_time(DAY + 10)
     assert world.roles_of() == set()
 
 
-async def test_a_provider_that_is_silent_for_long_is_waited_for_an_hour(world: RulesHarness) -> None:
+async def test_a_role_waits_an_hour_for_a_silent_provider(world: RulesHarness) -> None:
     await scheduled(world)
     world.provider.fail("*", ProviderUnavailable())
     await world.pass_time(DAY + HOUR // 2)
@@ -81,7 +83,7 @@ async def test_a_provider_that_is_silent_for_long_is_waited_for_an_hour(world: R
     assert world.roles_of() == set()
 
 
-async def test_a_wait_for_the_provider_is_news_only_once_it_lasts(world: RulesHarness) -> None:
+async def test_a_short_wait_for_the_provider_is_not_logged(world: RulesHarness) -> None:
     await scheduled(world)
     world.clock.advance(DAY)
     await world.ledger.record_due(world.now)
@@ -95,7 +97,7 @@ async def test_a_wait_for_the_provider_is_news_only_once_it_lasts(world: RulesHa
     assert [tries for tries, is_news in enumerate(news, 1) if is_news] == [8]
 
 
-async def test_a_refusal_of_discord_is_news_at_once(world: RulesHarness) -> None:
+async def test_a_failure_at_discord_is_logged_at_once(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     world.roles.faults["fetch"] = DiscordUnavailable()
@@ -104,7 +106,7 @@ async def test_a_refusal_of_discord_is_news_at_once(world: RulesHarness) -> None
     assert (await reconcile_member(world.ports, mark)).is_news
 
 
-async def test_commands_do_not_shorten_the_wait(world: RulesHarness) -> None:
+async def test_commands_do_not_shorten_the_wait_for_the_provider(world: RulesHarness) -> None:
     await scheduled(world)
     world.provider.fail("*", ProviderUnavailable())
     await world.pass_time(DAY + 10)
@@ -116,7 +118,7 @@ async def test_commands_do_not_shorten_the_wait(world: RulesHarness) -> None:
     assert world.roles_of() == set()
 
 
-async def test_the_admins_hear_of_roles_that_wait(world: RulesHarness) -> None:
+async def test_admins_are_told_of_roles_that_wait_for_the_provider(world: RulesHarness) -> None:
     await scheduled(world)
     world.provider.fail("*", ProviderUnavailable())
     await world.pass_time(DAY + 60)
@@ -134,7 +136,7 @@ async def test_the_admins_hear_of_roles_that_wait(world: RulesHarness) -> None:
     assert [f for f in await diagnose(world.ports, GUILD) if f.what == Text("finding.what_roles")] == []
 
 
-async def test_an_admins_block_waits_for_nobody(world: RulesHarness) -> None:
+async def test_an_admins_block_takes_roles_without_waiting_for_the_provider(world: RulesHarness) -> None:
     sub = await scheduled(world)
     world.provider.fail("*", ProviderUnavailable())
     await world.ledger.record_stale([sub.key], "test", world.now)

@@ -16,7 +16,7 @@ async def notice(world: RulesHarness, key: str = "key") -> Notice:
     return what
 
 
-async def test_once(world: RulesHarness) -> None:
+async def test_a_notice_is_delivered_once(world: RulesHarness) -> None:
     what = await notice(world)
     await world.settle()
     await notice(world)
@@ -24,7 +24,7 @@ async def test_once(world: RulesHarness) -> None:
     assert world.messenger.told == [what]
 
 
-async def test_while_discord_is_down_it_waits(world: RulesHarness) -> None:
+async def test_a_notice_waits_while_discord_is_down(world: RulesHarness) -> None:
     what = await notice(world)
     world.messenger.fault = DiscordUnavailable()
     await world.pass_time(DAY)
@@ -36,7 +36,7 @@ async def test_while_discord_is_down_it_waits(world: RulesHarness) -> None:
 
 
 @pytest.mark.parametrize("error", [MessagesClosed(), GuildGone(), RolesNotPermitted()])
-async def test_who_takes_no_messages_reads_it_at_the_next_command(
+async def test_a_notice_refused_by_closed_dms_is_shown_at_the_next_command(
     world: RulesHarness, error: DiscordError
 ) -> None:
     what = await notice(world)
@@ -48,7 +48,7 @@ async def test_who_takes_no_messages_reads_it_at_the_next_command(
     assert await world.ledger.load_untold(MEMBER, world.now) == []
 
 
-async def test_one_that_fails_holds_up_no_other(world: RulesHarness) -> None:
+async def test_a_failing_notice_delays_no_other(world: RulesHarness) -> None:
     await notice(world, "one")
     world.messenger.fault = DiscordUnavailable()
     await world.settle()

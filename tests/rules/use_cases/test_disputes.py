@@ -18,7 +18,7 @@ class TestDisputes:
         await world.ring("dispute", name, f"evt_{name}_{state}_{world.now}")
         await world.settle()
 
-    async def test_access_rests_while_it_is_open_and_comes_back_when_won(self, world: RulesHarness) -> None:
+    async def test_an_open_dispute_suspends_access_until_it_is_won(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         await self.dispute(world, DisputeState.OPEN)
@@ -29,16 +29,14 @@ class TestDisputes:
         assert world.roles_of() == {ROLE}
         assert [body.state for body in world.said(Disputed)] == ["open", "won"]
 
-    async def test_its_subscription_is_fetched_once_for_it(self, world: RulesHarness) -> None:
+    async def test_a_dispute_causes_one_fetch_of_its_subscription(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         before = world.provider.count("fetch_subscription")
         await self.dispute(world, DisputeState.OPEN)
         assert world.provider.count("fetch_subscription") == before + 1
 
-    async def test_one_that_is_won_gives_nothing_back_while_another_is_open(
-        self, world: RulesHarness
-    ) -> None:
+    async def test_a_won_dispute_restores_nothing_if_another_is_open(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         await self.dispute(world, DisputeState.OPEN, "dp_1")
@@ -48,14 +46,14 @@ class TestDisputes:
         await self.dispute(world, DisputeState.WON, "dp_2")
         assert world.roles_of() == {ROLE}
 
-    async def test_access_stays_away_when_lost(self, world: RulesHarness) -> None:
+    async def test_a_lost_dispute_ends_access(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         await self.dispute(world, DisputeState.OPEN)
         await self.dispute(world, DisputeState.LOST)
         assert world.roles_of() == set()
 
-    async def test_when_lost_the_billing_ends_too(self, world: RulesHarness) -> None:
+    async def test_a_lost_dispute_ends_the_billing(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         await self.dispute(world, DisputeState.LOST)
@@ -68,9 +66,7 @@ class TestDisputes:
         assert (ended.who, ended.why, ended.evidence) == ("rule", "dispute dp_1 was lost", "intent lost-dp_1")
         assert world.told("intent_outcome") == []
 
-    async def test_while_the_provider_is_down_the_billing_ends_later_and_once(
-        self, world: RulesHarness
-    ) -> None:
+    async def test_a_lost_dispute_ends_the_billing_once_after_an_outage(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         world.provider.fail("cancel_now", ProviderUnavailable())
@@ -84,13 +80,15 @@ class TestDisputes:
         assert world.provider.subscriptions["sub_1"].status is Status.ENDED
 
     @pytest.mark.parametrize("state", [DisputeState.OPEN, DisputeState.WON])
-    async def test_unless_lost_the_billing_goes_on(self, world: RulesHarness, state: DisputeState) -> None:
+    async def test_a_dispute_that_is_not_lost_leaves_the_billing(
+        self, world: RulesHarness, state: DisputeState
+    ) -> None:
         await world.add_plan()
         await world.subscribe()
         await self.dispute(world, state)
         assert await world.ledger.load_intents_of(make_key()) == []
 
-    async def test_what_ends_already_is_left_to_end(self, world: RulesHarness) -> None:
+    async def test_a_lost_dispute_leaves_a_subscription_that_already_ends(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         await world.change(replace(sub, ends_at=sub.period_end))
@@ -98,13 +96,15 @@ class TestDisputes:
         assert await world.ledger.load_intents_of(make_key()) == []
         assert not world.said(Disputed)[0].stops
 
-    async def test_the_billing_of_nobody_here_is_none_of_ours(self, world: RulesHarness) -> None:
+    async def test_a_lost_dispute_of_an_unowned_subscription_changes_nothing(
+        self, world: RulesHarness
+    ) -> None:
         world.provider.subscriptions["sub_1"] = make_subscription()
         await self.dispute(world, DisputeState.LOST)
         assert world.provider.subscriptions["sub_1"].status is Status.ACTIVE
         assert world.provider.count("cancel_now") == 0
 
-    async def test_an_inquiry_that_came_to_nothing_gives_access_back(self, world: RulesHarness) -> None:
+    async def test_an_inquiry_that_was_dropped_restores_access(self, world: RulesHarness) -> None:
         """Closed without a chargeback: the provider has no dispute any more."""
         await world.add_plan()
         await world.subscribe()
@@ -112,14 +112,14 @@ class TestDisputes:
         await self.dispute(world, DisputeState.NONE)
         assert world.roles_of() == {ROLE}
 
-    async def test_one_prevented_from_the_start_is_not_worth_a_word(self, world: RulesHarness) -> None:
+    async def test_a_prevented_dispute_is_not_reported(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         await self.dispute(world, DisputeState.NONE)
         assert world.roles_of() == {ROLE}
         assert world.told("dispute") == []
 
-    async def test_each_turn_is_told_once(self, world: RulesHarness) -> None:
+    async def test_each_change_of_a_dispute_is_reported_once(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         for _ in range(3):
@@ -127,7 +127,7 @@ class TestDisputes:
             world.clock.advance(1)
         assert len(world.told("dispute")) == 1
 
-    async def test_one_about_no_subscription_is_done(self, world: RulesHarness) -> None:
+    async def test_a_dispute_about_no_subscription_is_done(self, world: RulesHarness) -> None:
         world.provider.disputes["dp_1"] = (None, DisputeState.OPEN)
         await world.ring("dispute", "dp_1")
         await world.settle()

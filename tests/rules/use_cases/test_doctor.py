@@ -25,7 +25,7 @@ def faults(findings: list[Finding]) -> list[str]:
     return [plain_words(finding.what) for finding in findings if not finding.ok]
 
 
-async def test_all_is_well(world: RulesHarness) -> None:
+async def test_doctor_reports_no_fault_in_a_correct_setup(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     world.provider.findings = [Finding("key", ok=True, message="Good.")]
@@ -39,20 +39,20 @@ async def test_all_is_well(world: RulesHarness) -> None:
     assert ("check", "http://dues.example/webhooks/stripe") in world.provider.calls
 
 
-async def test_a_provider_that_cannot_be_asked_is_a_finding(world: RulesHarness) -> None:
+async def test_a_provider_that_does_not_answer_is_a_finding(world: RulesHarness) -> None:
     world.provider.fail("check", ProviderUnavailable())
     (found, *_) = await diagnose(world.ports, GUILD, owner=True)
     assert (found.what, found.ok, found.message) == ("Stripe", False, ProviderUnavailable().user_message)
     assert found.cure
 
 
-async def test_no_provider_at_all_says_what_to_set(world: RulesHarness) -> None:
+async def test_without_a_provider_doctor_says_what_to_set(world: RulesHarness) -> None:
     found = (await diagnose(replace(world.ports, providers={}), GUILD))[0]
     assert not found.ok
     assert "STRIPE_API_KEY" in plain_words(found.cure)
 
 
-async def test_what_waits_too_long_is_told(world: RulesHarness) -> None:
+async def test_work_that_waits_too_long_is_a_finding(world: RulesHarness) -> None:
     world.provider.fail("fetch_subscription", ProviderUnavailable())
     await world.ring("subscription", "sub_1")
     world.clock.advance(WAITS_TOO_LONG - 1)
@@ -61,7 +61,7 @@ async def test_what_waits_too_long_is_told(world: RulesHarness) -> None:
     assert faults(await diagnose(world.ports, GUILD)) == ["Ledger"]
 
 
-async def test_parked_members_stand_under_their_reason(world: RulesHarness) -> None:
+async def test_parked_members_are_grouped_by_reason(world: RulesHarness) -> None:
     await world.add_plan()
     world.roles.faults[ROLE] = RoleAboveBot()
     await world.subscribe()
@@ -73,7 +73,7 @@ async def test_parked_members_stand_under_their_reason(world: RulesHarness) -> N
     assert "Roles" not in faults(await diagnose(world.ports, OTHER_GUILD))
 
 
-async def test_only_what_is_wrong_and_can_be_mended_is_mended(world: RulesHarness) -> None:
+async def test_fix_applies_only_to_faults_that_have_a_fix(world: RulesHarness) -> None:
     findings = [
         WEBHOOK,
         replace(WEBHOOK, what="fine", ok=True),
@@ -84,14 +84,14 @@ async def test_only_what_is_wrong_and_can_be_mended_is_mended(world: RulesHarnes
     assert world.provider.fixed == ["stripe:webhook"]
 
 
-async def test_what_could_not_be_mended_says_why(world: RulesHarness) -> None:
+async def test_a_failed_fix_says_why(world: RulesHarness) -> None:
     world.provider.fail("fix", ProviderRefused("The key may not."))
     assert await fix(world.ports, GUILD, [WEBHOOK]) == [
         Text("finding.not_fixed", what="webhook", reason="The key may not.")
     ]
 
 
-async def test_waiting_members_are_tried_again(world: RulesHarness) -> None:
+async def test_fix_retries_parked_members(world: RulesHarness) -> None:
     await world.add_plan()
     world.roles.faults[ROLE] = RoleAboveBot()
     await world.subscribe()
@@ -103,7 +103,7 @@ async def test_waiting_members_are_tried_again(world: RulesHarness) -> None:
     assert await fix(world.ports, GUILD, []) == []
 
 
-async def test_what_runs_at_an_account_that_was_left_is_named(paying: RulesHarness) -> None:
+async def test_subscriptions_at_an_account_no_longer_connected_are_a_finding(paying: RulesHarness) -> None:
     """The owner tried it in test mode, and went live."""
     paying.provider.account = "live"
     (found,) = [f for f in await diagnose(paying.ports, GUILD) if not f.ok]
@@ -117,18 +117,18 @@ async def test_what_runs_at_an_account_that_was_left_is_named(paying: RulesHarne
     assert faults(await diagnose(paying.ports, GUILD)) == []
 
 
-async def test_what_runs_at_a_provider_that_was_switched_off_is_named(paying: RulesHarness) -> None:
+async def test_subscriptions_at_a_provider_that_is_off_are_a_finding(paying: RulesHarness) -> None:
     found = await diagnose(replace(paying.ports, providers={}), GUILD)
     assert faults(found) == ["Payment providers", "Payments elsewhere"]
 
 
-async def test_what_ended_at_an_account_that_was_left_is_not(paying: RulesHarness) -> None:
+async def test_ended_subscriptions_at_a_former_account_are_no_finding(paying: RulesHarness) -> None:
     await paying.change(replace(await paying.recorded(), status=Status.ENDED))
     paying.provider.account = "live"
     assert faults(await diagnose(paying.ports, GUILD)) == []
 
 
-async def test_others_than_the_owner_are_told_of_their_server_alone(world: RulesHarness) -> None:
+async def test_an_admin_sees_only_findings_of_their_own_server(world: RulesHarness) -> None:
     here = Finding("Price of Gold", ok=False, message="It is archived.", guild_id=GUILD)
     there = Finding("Price of Silver", ok=False, message="It is archived.", guild_id=OTHER_GUILD)
     world.provider.findings = [WEBHOOK, here, there]
@@ -140,7 +140,7 @@ async def test_others_than_the_owner_are_told_of_their_server_alone(world: Rules
     assert WEBHOOK in await diagnose(world.ports, GUILD, owner=True)
 
 
-async def test_how_much_waits_is_the_owners_to_read(world: RulesHarness) -> None:
+async def test_only_the_owner_sees_how_much_work_waits(world: RulesHarness) -> None:
     (told,) = [f.message for f in await diagnose(world.ports, GUILD, owner=True) if f.what == LEDGER]
     assert told == Text("finding.nothing_waiting")
     await world.ring("subscription", "sub_1")
@@ -150,7 +150,7 @@ async def test_how_much_waits_is_the_owners_to_read(world: RulesHarness) -> None
     assert plain_words(told) == "Waiting: 1 event."
 
 
-async def test_damage_that_was_found_after_the_start_is_told(
+async def test_ledger_damage_found_after_the_start_is_a_finding(
     world: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.ledger._whole, "damage", "row 3 missing from index")
@@ -159,7 +159,7 @@ async def test_damage_that_was_found_after_the_start_is_told(
     assert "backup" in plain_words(found.cure)
 
 
-async def test_a_comparison_that_fails_is_told_and_is_a_fault_once_it_lasts(world: RulesHarness) -> None:
+async def test_a_failing_sweep_is_a_note_and_becomes_a_fault_if_it_lasts(world: RulesHarness) -> None:
     await world.add_plan()
     world.provider.fail("list_subscriptions", ProviderRefused("The key may not.", detail="status 401"))
     await sweep(world.ports)

@@ -14,7 +14,9 @@ from tests.rules.builders import MEMBER, MONTH, make_key
 from tests.rules.harness import RulesHarness
 
 
-async def test_it_can_be_cancelled_once_and_ends_with_the_period(paying: RulesHarness) -> None:
+async def test_a_subscription_with_a_far_end_can_be_cancelled_for_its_period_end(
+    paying: RulesHarness,
+) -> None:
     known = await paying.recorded()
     assert known.period_end is not None
     await paying.change(replace(known, ends_at=known.period_end + 12 * MONTH))
@@ -28,7 +30,7 @@ async def test_it_can_be_cancelled_once_and_ends_with_the_period(paying: RulesHa
         await preview_cancel(paying.ports, MEMBER, make_key())
 
 
-async def test_nobody_is_told_that_nothing_more_is_charged(paying: RulesHarness) -> None:
+async def test_a_subscription_with_a_far_end_still_shows_its_renewals(paying: RulesHarness) -> None:
     known = await paying.recorded()
     assert known.period_end is not None
     far = replace(known, ends_at=known.period_end + MONTH)

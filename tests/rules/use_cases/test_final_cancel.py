@@ -37,7 +37,9 @@ async def bought(world: RulesHarness) -> Subscription:
     return await world.subscribe(paid_through=world.now + MONTH)
 
 
-async def test_the_roles_stay_for_what_is_paid_and_then_go(world: RulesHarness, bought: Subscription) -> None:
+async def test_after_a_final_cancellation_roles_stay_for_the_paid_time(
+    world: RulesHarness, bought: Subscription
+) -> None:
     shown = await preview_cancel(world.ports, MEMBER, make_key())
     assert (shown.kind, shown.stays_until, shown.final) == (
         IntentKind.CANCEL_AT_PERIOD_END,
@@ -55,7 +57,7 @@ async def test_the_roles_stay_for_what_is_paid_and_then_go(world: RulesHarness, 
     assert len(world.told("ended")) == 1
 
 
-async def test_the_end_is_told_though_the_provider_names_a_later_hour(
+async def test_the_end_is_reported_at_the_moment_the_member_was_told(
     world: RulesHarness, bought: Subscription
 ) -> None:
     """The member was told a moment, and the role went then."""
@@ -67,7 +69,7 @@ async def test_the_end_is_told_though_the_provider_names_a_later_hour(
     assert len(world.told("ended")) == 1
 
 
-async def test_what_is_paid_is_recorded_before_the_provider_is_asked_to_end_it(
+async def test_the_paid_time_is_recorded_before_a_final_cancellation(
     world: RulesHarness, bought: Subscription, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A payment whose notification was lost counts too."""
@@ -86,7 +88,7 @@ async def test_what_is_paid_is_recorded_before_the_provider_is_asked_to_end_it(
     assert receipt.subscription.paid_through == later
 
 
-async def test_while_the_provider_is_away_the_wish_waits_and_can_be_let_go(
+async def test_a_waiting_final_cancellation_can_be_taken_back(
     world: RulesHarness, bought: Subscription
 ) -> None:
     world.provider.fail("*", ProviderUnavailable())
@@ -101,7 +103,7 @@ async def test_while_the_provider_is_away_the_wish_waits_and_can_be_let_go(
     assert world.provider.count("cancel_at_period_end") == 0
 
 
-async def test_there_is_no_way_back_once_it_is_done(world: RulesHarness, bought: Subscription) -> None:
+async def test_a_final_cancellation_cannot_be_resumed(world: RulesHarness, bought: Subscription) -> None:
     await cancel(world.ports, MEMBER, make_key())
     with pytest.raises(Conflict, match=r"error.over_not_resumable|error.provider_cannot_resume"):
         await resume(world.ports, MEMBER, make_key())
@@ -109,7 +111,9 @@ async def test_there_is_no_way_back_once_it_is_done(world: RulesHarness, bought:
         await cancel(world.ports, MEMBER, make_key())
 
 
-async def test_where_nothing_is_paid_it_ends_at_once(world: RulesHarness, bought: Subscription) -> None:
+async def test_a_final_cancellation_without_paid_time_ends_at_once(
+    world: RulesHarness, bought: Subscription
+) -> None:
     await world.change(replace(bought, paid_through=world.now, period_start=world.now - 1))
     shown = await preview_cancel(world.ports, MEMBER, make_key())
     assert (shown.kind, shown.stays_until, shown.final) == (IntentKind.CANCEL_NOW, None, False)
@@ -118,7 +122,7 @@ async def test_where_nothing_is_paid_it_ends_at_once(world: RulesHarness, bought
     assert world.roles_of() == set()
 
 
-async def test_paused_with_time_left_keeps_it_when_cancelled(
+async def test_a_cancelled_paused_subscription_keeps_its_paid_time(
     world: RulesHarness, bought: Subscription
 ) -> None:
     await world.change(replace(bought, status=Status.PAUSED))
@@ -127,7 +131,9 @@ async def test_paused_with_time_left_keeps_it_when_cancelled(
     assert receipt.stays_until == bought.paid_through
 
 
-async def test_a_new_one_starts_where_the_paid_time_ends(world: RulesHarness, bought: Subscription) -> None:
+async def test_a_new_subscription_starts_when_the_paid_time_ends(
+    world: RulesHarness, bought: Subscription
+) -> None:
     await cancel(world.ports, MEMBER, make_key())
     (plan,) = await world.ledger.load_plans(GUILD)
     made = await offer(world.ports, GUILD, MEMBER, plan)
@@ -136,7 +142,7 @@ async def test_a_new_one_starts_where_the_paid_time_ends(world: RulesHarness, bo
     assert world.provider.orders[-1].trial_days == 0
 
 
-async def test_a_provider_with_trials_only_puts_it_off_where_it_can(
+async def test_a_provider_with_periods_postpones_the_first_payment_if_it_can(
     world: RulesHarness, bought: Subscription
 ) -> None:
     """Of one with periods the first payment cannot be put off by less than two days."""
@@ -148,7 +154,7 @@ async def test_a_provider_with_trials_only_puts_it_off_where_it_can(
     assert [way.starts_at for way in made.ways] == [None]
 
 
-async def test_revoking_at_the_end_keeps_what_is_paid_and_blocks_then(
+async def test_a_final_revocation_at_the_period_end_keeps_the_paid_time(
     world: RulesHarness, bought: Subscription
 ) -> None:
     done = await revoke(world.ports, make_order())
@@ -161,7 +167,7 @@ async def test_revoking_at_the_end_keeps_what_is_paid_and_blocks_then(
     assert body.until == bought.paid_through
 
 
-async def test_revoking_now_takes_what_is_paid_until_it_is_lifted(
+async def test_an_immediate_final_revocation_takes_the_paid_time_until_lifted(
     world: RulesHarness, bought: Subscription
 ) -> None:
     done = await revoke(world.ports, NOW)
@@ -175,7 +181,7 @@ async def test_revoking_now_takes_what_is_paid_until_it_is_lifted(
     assert world.roles_of() == set()
 
 
-async def test_lifting_gives_back_what_was_paid_where_the_end_was_meant(
+async def test_lifting_a_final_revocation_restores_the_paid_time(
     world: RulesHarness, bought: Subscription
 ) -> None:
     done = await revoke(world.ports, make_order())
@@ -191,14 +197,16 @@ class TestSweep:
     def lists_nothing(self, world: RulesHarness) -> None:
         world.provider.lists_all = False
 
-    async def test_what_is_known_is_looked_up(self, world: RulesHarness, bought: Subscription) -> None:
+    async def test_a_sweep_fetches_known_subscriptions(
+        self, world: RulesHarness, bought: Subscription
+    ) -> None:
         renewed = replace(bought, binding=None, paid_through=world.now + 2 * MONTH)
         world.provider.subscriptions["sub_1"] = renewed
         assert await sweep(world.ports) == []
         await world.settle()
         assert (await world.recorded()).paid_through == world.now + 2 * MONTH
 
-    async def test_an_agreement_on_a_page_of_ours_is_found(self, world: RulesHarness) -> None:
+    async def test_a_sweep_finds_an_approval_on_our_checkout(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.ledger.record_checkout(make_checkout(session_id="sub_1", created_at=world.now))
         world.provider.subscriptions["sub_1"] = make_subscription(at=world.now, checkout_id="ours_1")
@@ -206,7 +214,7 @@ class TestSweep:
         await world.settle()
         assert world.roles_of() == {ROLE}
 
-    async def test_a_page_that_nobody_agreed_on_is_not_recorded(self, world: RulesHarness) -> None:
+    async def test_a_sweep_does_not_record_an_unapproved_checkout(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.ledger.record_checkout(make_checkout(session_id="sub_1", created_at=world.now))
         page = replace(make_subscription(status=Status.PENDING, checkout_id="ours_1"), customer_id="")
@@ -219,7 +227,7 @@ class TestSweep:
         assert checkout is not None
         assert checkout.subscription_id is None
 
-    async def test_old_pages_are_looked_up_after_a_long_absence_only(self, world: RulesHarness) -> None:
+    async def test_old_checkouts_are_looked_up_only_after_a_long_downtime(self, world: RulesHarness) -> None:
         await world.add_plan()
         await sweep(world.ports)
         await world.ledger.record_checkout(make_checkout(session_id="sub_1", created_at=world.now))
@@ -230,7 +238,7 @@ class TestSweep:
         await world.settle()
         assert await world.ledger.load_subscription(make_key()) is not None
 
-    async def test_a_round_that_was_cut_short_does_not_count(self, world: RulesHarness) -> None:
+    async def test_an_interrupted_sweep_does_not_count(self, world: RulesHarness) -> None:
         world.provider.fail("list_subscriptions", ProviderUnavailable(), after=True)
         assert len(await sweep(world.ports)) == 1
         assert await world.ledger.load_value("swept stripe:test") is None

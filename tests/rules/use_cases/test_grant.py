@@ -35,7 +35,7 @@ def order(plan: Plan, days: int | None = 10, reason: str = "helper") -> GrantReq
 
 
 class TestGrant:
-    async def test_for_days_it_gives_the_roles_and_takes_them_at_its_end(
+    async def test_a_grant_for_days_gives_the_roles_until_its_end(
         self, world: RulesHarness, plan: Plan
     ) -> None:
         made = await grant(world.ports, order(plan))
@@ -47,25 +47,27 @@ class TestGrant:
         await world.pass_time(10 * DAY)
         assert world.roles_of() == set()
 
-    async def test_without_days_it_is_for_good(self, world: RulesHarness, plan: Plan) -> None:
+    async def test_a_grant_without_days_is_permanent(self, world: RulesHarness, plan: Plan) -> None:
         await grant(world.ports, order(plan, None))
         await world.pass_time(4_000 * DAY)
         assert world.roles_of() == {ROLE}
         with pytest.raises(Conflict, match=r"error.granted_for_good"):
             await grant(world.ports, order(plan))
 
-    async def test_history_names_who_and_why(self, world: RulesHarness, plan: Plan) -> None:
+    async def test_the_history_of_a_grant_names_admin_and_reason(
+        self, world: RulesHarness, plan: Plan
+    ) -> None:
         made = await grant(world.ports, order(plan))
         (row,) = await world.ledger.load_history(GUILD, MEMBER, 9)
         assert (row.who, row.why, row.evidence) == (str(ADMIN), "helper", made.override.decision_id)
         assert row.after.startswith("grant plan=1")
 
-    async def test_a_removed_plan_is_not_granted(self, world: RulesHarness, plan: Plan) -> None:
+    async def test_a_removed_plan_cannot_be_granted(self, world: RulesHarness, plan: Plan) -> None:
         with pytest.raises(Conflict, match=r"error.plan_removed"):
             await grant(world.ports, order(replace(plan, removed_at=1)))
 
     @pytest.mark.parametrize("plan_id", [None, 1])
-    async def test_who_is_revoked_is_not_granted(
+    async def test_a_revoked_member_cannot_be_granted_the_plan(
         self, world: RulesHarness, plan: Plan, plan_id: int | None
     ) -> None:
         await revoke(world.ports, replace(NOW, plan_id=plan_id))
@@ -73,14 +75,14 @@ class TestGrant:
             await grant(world.ports, order(plan))
         assert await load_grants(world.ports, NOW) == []
 
-    async def test_of_two_the_longer_counts(self, world: RulesHarness, plan: Plan) -> None:
+    async def test_the_longer_of_two_grants_counts(self, world: RulesHarness, plan: Plan) -> None:
         longer = await grant(world.ports, order(plan, 20))
         shorter = await grant(world.ports, order(plan, 5))
         assert shorter.earlier is not None
         assert shorter.earlier.decision_id == longer.override.decision_id
         assert [held.until for held in await load_held(world.ports, MEMBER)] == [longer.override.until]
 
-    async def test_who_pays_is_told_that_the_billing_goes_on(self, paying: RulesHarness) -> None:
+    async def test_a_granted_member_who_pays_is_told_that_billing_goes_on(self, paying: RulesHarness) -> None:
         (plan,) = await paying.ledger.load_plans(GUILD)
         made = await grant(paying.ports, order(plan))
         assert made.pays == await paying.recorded()
@@ -89,7 +91,7 @@ class TestGrant:
 
 
 class TestTakenBack:
-    async def test_the_roles_go(self, world: RulesHarness, plan: Plan) -> None:
+    async def test_taking_a_grant_back_takes_the_roles(self, world: RulesHarness, plan: Plan) -> None:
         made = await grant(world.ports, order(plan))
         await world.settle()
         await take_grant_back(world.ports, GUILD, made.override.decision_id, ADMIN)
@@ -97,7 +99,7 @@ class TestTakenBack:
         assert world.roles_of() == set()
         assert world.said(GrantEnded) == [GrantEnded("Plan 1", taken=(ROLE,))]
 
-    async def test_what_is_paid_stays(self, paying: RulesHarness) -> None:
+    async def test_taking_a_grant_back_keeps_paid_roles(self, paying: RulesHarness) -> None:
         (plan,) = await paying.ledger.load_plans(GUILD)
         made = await grant(paying.ports, order(plan))
         await take_grant_back(paying.ports, GUILD, made.override.decision_id, ADMIN)
@@ -105,7 +107,7 @@ class TestTakenBack:
         assert paying.roles_of() == {ROLE}
         assert paying.said(GrantEnded) == [GrantEnded("Plan 1", has=True)]
 
-    async def test_twice_or_too_late_is_said_so(self, world: RulesHarness, plan: Plan) -> None:
+    async def test_taking_back_an_ended_grant_is_refused(self, world: RulesHarness, plan: Plan) -> None:
         made = await grant(world.ports, order(plan))
         late = await grant(world.ports, order(plan, 1))
         await take_grant_back(world.ports, GUILD, made.override.decision_id, ADMIN)
@@ -114,9 +116,7 @@ class TestTakenBack:
             with pytest.raises(Conflict, match=r"error.grant_ended"):
                 await take_grant_back(world.ports, GUILD, decision, ADMIN)
 
-    async def test_another_server_cannot_and_a_block_is_no_grant(
-        self, world: RulesHarness, plan: Plan
-    ) -> None:
+    async def test_another_server_cannot_take_a_grant_back(self, world: RulesHarness, plan: Plan) -> None:
         made = await grant(world.ports, order(plan))
         blocked = await revoke(world.ports, make_order(member_id=77))
         with pytest.raises(NotFound):
@@ -129,7 +129,7 @@ class TestTakenBack:
 
 class TestRevoked:
     @pytest.mark.parametrize("at_once", [True, False])
-    async def test_a_grant_ends_and_undo_does_not_bring_it_back(
+    async def test_undoing_a_revocation_does_not_restore_a_grant(
         self, world: RulesHarness, plan: Plan, *, at_once: bool
     ) -> None:
         """It was not paid, and to give it again needs more than to revoke."""
@@ -144,9 +144,7 @@ class TestRevoked:
         assert undone.until is None
         assert await load_held(world.ports, MEMBER) == []
 
-    async def test_nothing_is_shown_as_granted_while_it_is_revoked(
-        self, world: RulesHarness, plan: Plan
-    ) -> None:
+    async def test_a_revoked_grant_is_not_shown(self, world: RulesHarness, plan: Plan) -> None:
         made = await grant(world.ports, order(plan))
         assert await load_held(world.ports, MEMBER) == [Held(plan, made.override.until, paid=False)]
         await revoke(world.ports, make_order(member_id=MEMBER))

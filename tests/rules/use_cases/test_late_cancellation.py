@@ -31,7 +31,7 @@ async def renew_in_silence(world: RulesHarness, *, paid: bool = True) -> str:
     return done.decision_id
 
 
-async def test_the_billing_ends_at_once_and_the_admins_hear_what_was_charged(paying: RulesHarness) -> None:
+async def test_a_late_stop_ends_billing_at_once_and_reports_the_charge(paying: RulesHarness) -> None:
     await renew_in_silence(paying)
     paying.provider.heal()
     await paying.pass_time(DAY)
@@ -47,7 +47,7 @@ async def test_the_billing_ends_at_once_and_the_admins_hear_what_was_charged(pay
     }
 
 
-async def test_what_was_not_charged_is_no_matter(paying: RulesHarness) -> None:
+async def test_a_late_stop_without_a_charge_reports_none(paying: RulesHarness) -> None:
     await renew_in_silence(paying, paid=False)
     paying.provider.heal()
     await paying.pass_time(DAY)
@@ -55,7 +55,7 @@ async def test_what_was_not_charged_is_no_matter(paying: RulesHarness) -> None:
     assert paying.told("charged_late") == []
 
 
-async def test_a_payment_that_cannot_be_looked_up_does_not_keep_the_billing_alive(
+async def test_a_late_stop_ends_billing_even_if_the_payment_cannot_be_fetched(
     paying: RulesHarness,
 ) -> None:
     await renew_in_silence(paying)
@@ -66,7 +66,7 @@ async def test_a_payment_that_cannot_be_looked_up_does_not_keep_the_billing_aliv
     assert paying.said(ChargedLate) == [ChargedLate(MEMBER, make_key())]
 
 
-async def test_before_the_period_ends_it_ends_with_it(paying: RulesHarness) -> None:
+async def test_a_stop_before_the_period_end_ends_with_the_period(paying: RulesHarness) -> None:
     end = (await paying.recorded()).period_end
     paying.provider.fail("*", ProviderUnavailable())
     await revoke(paying.ports, make_order())
@@ -77,7 +77,7 @@ async def test_before_the_period_ends_it_ends_with_it(paying: RulesHarness) -> N
     assert paying.roles_of() == {ROLE}
 
 
-async def test_lifted_meanwhile_nothing_is_ended(paying: RulesHarness) -> None:
+async def test_a_revocation_lifted_meanwhile_ends_nothing(paying: RulesHarness) -> None:
     decision = await renew_in_silence(paying)
     await lift(paying.ports, GUILD, decision, ADMIN)
     paying.provider.heal()
@@ -86,7 +86,7 @@ async def test_lifted_meanwhile_nothing_is_ended(paying: RulesHarness) -> None:
     assert paying.roles_of() == {ROLE}
 
 
-async def test_a_stop_wished_for_since_the_block_keeps_what_is_paid(paying: RulesHarness) -> None:
+async def test_a_members_own_late_cancellation_keeps_the_paid_time(paying: RulesHarness) -> None:
     """A member who resumed, and thinks better of it: what they paid is theirs again once it is lifted."""
     await renew_in_silence(paying, paid=False)
     for intent in await paying.ledger.load_intents_of(make_key()):

@@ -47,7 +47,7 @@ async def linked(world: RulesHarness, ask: Ask = ASK) -> int:
     return had_mask(made)
 
 
-async def test_it_is_theirs_and_its_page_is_not(before: RulesHarness) -> None:
+async def test_a_linked_subscription_gives_roles_but_not_its_billing_page(before: RulesHarness) -> None:
     await linked(before)
     found = await before.recorded()
     assert (found.binding, found.bound_by) == (Binding(GUILD, MEMBER), BoundBy.ADMIN)
@@ -57,14 +57,14 @@ async def test_it_is_theirs_and_its_page_is_not(before: RulesHarness) -> None:
     assert before.provider.count("manage_link") == 0
 
 
-async def test_one_customer_may_pay_for_others(before: RulesHarness) -> None:
+async def test_one_customer_can_pay_for_other_members(before: RulesHarness) -> None:
     """Whose customer it is stays as it was: a link says nothing of it."""
     await before.subscribe("sub_2")  # MEMBER's own, by the same customer
     await linked(before, replace(ASK, member_id=OTHER_MEMBER))
     assert (await before.recorded()).binding == Binding(GUILD, OTHER_MEMBER)
 
 
-async def test_a_customer_is_not_used_again_for_who_was_only_linked(before: RulesHarness) -> None:
+async def test_a_linked_members_purchase_does_not_reuse_the_payers_customer(before: RulesHarness) -> None:
     await linked(before)
     second = make_plan(2, 900, prices=(make_price("price_2", "prod_2"),))
     await offer(before.ports, GUILD, MEMBER, await before.add_plan(second))
@@ -76,7 +76,7 @@ async def test_a_customer_is_not_used_again_for_who_was_only_linked(before: Rule
     assert before.provider.orders[-1].customer_id == "cus_1"
 
 
-async def test_undoing_takes_what_the_link_gave(before: RulesHarness) -> None:
+async def test_undoing_a_link_takes_the_roles_it_gave(before: RulesHarness) -> None:
     had = await linked(before)
     await unlink(before.ports, GUILD, make_key(), ADMIN, had)
     await before.settle()
@@ -85,7 +85,7 @@ async def test_undoing_takes_what_the_link_gave(before: RulesHarness) -> None:
         await unlink(before.ports, GUILD, make_key(), ADMIN, had)
 
 
-async def test_what_was_bought_here_cannot_be_taken_away_by_an_undo(world: RulesHarness) -> None:
+async def test_a_subscription_bought_here_cannot_be_unlinked(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     with pytest.raises(Conflict):
@@ -93,12 +93,12 @@ async def test_what_was_bought_here_cannot_be_taken_away_by_an_undo(world: Rules
     assert world.roles_of() == {ROLE}
 
 
-async def test_what_the_provider_does_not_know_is_not_here(before: RulesHarness) -> None:
+async def test_an_unknown_subscription_cannot_be_linked(before: RulesHarness) -> None:
     with pytest.raises(NotFound):
         await find_linkable(before.ports, replace(ASK, key=make_key("sub_9")))
 
 
-async def test_only_the_owner_opens_the_page(before: RulesHarness) -> None:
+async def test_only_the_owner_opens_a_linked_billing_page(before: RulesHarness) -> None:
     await linked(before)
     with pytest.raises(NotAllowed):
         await open_page(before.ports, GUILD, make_key(), ADMIN, owner=False)
@@ -109,7 +109,7 @@ async def test_only_the_owner_opens_the_page(before: RulesHarness) -> None:
 
 
 @pytest.mark.parametrize("bound_by", list(BoundBy))
-async def test_paypal_shows_only_whom_dues_sold_it_to(bound_by: BoundBy) -> None:
+async def test_a_linked_paypal_subscription_is_not_signed(bound_by: BoundBy) -> None:
     """A link is no evidence; signed at PayPal it would pass for some once the ledger is lost."""
     paypal = PayPalProvider(
         "id",

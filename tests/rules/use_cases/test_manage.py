@@ -24,26 +24,26 @@ from tests.rules.builders import (
 from tests.rules.harness import RulesHarness
 
 
-async def test_it_leads_to_the_callers_own_customer_and_is_made_anew(paying: RulesHarness) -> None:
+async def test_manage_links_to_the_callers_customer_with_a_new_link_each_time(paying: RulesHarness) -> None:
     links = [await manage_link(paying.ports, MEMBER, make_key()) for _ in range(2)]
     assert all("cus_1" in link for link in links)
     assert links[0] != links[1]
 
 
 @pytest.mark.parametrize("name", ["sub_1", "none"])
-async def test_nobody_gets_anothers_page(paying: RulesHarness, name: str) -> None:
+async def test_a_member_cannot_open_anothers_billing_page(paying: RulesHarness, name: str) -> None:
     with pytest.raises(NotFound):
         await manage_link(paying.ports, OTHER_MEMBER, make_key(name))
     assert paying.provider.count("manage_link") == 0
 
 
-async def test_a_subscription_of_nobody_leads_nowhere(world: RulesHarness) -> None:
+async def test_an_unowned_subscription_has_no_billing_page(world: RulesHarness) -> None:
     await world.change(make_subscription(at=world.now))
     with pytest.raises(NotFound):
         await manage_link(world.ports, MEMBER, make_key())
 
 
-async def test_the_page_is_as_the_server_wants_it(
+async def test_the_billing_page_follows_the_servers_settings(
     paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Plans to switch to are those on sale at this very account."""
@@ -62,7 +62,7 @@ async def test_the_page_is_as_the_server_wants_it(
     assert orders == [PortalOptions(settings, (make_price(),), "http://dues.example/return?from=portal")]
 
 
-async def test_the_link_is_never_stored(paying: RulesHarness, tmp_path: Path) -> None:
+async def test_the_billing_link_is_never_stored(paying: RulesHarness, tmp_path: Path) -> None:
     link = await manage_link(paying.ports, MEMBER, make_key())
     await paying.settle()
     stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
@@ -71,7 +71,7 @@ async def test_the_link_is_never_stored(paying: RulesHarness, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("off", [True, False])
-async def test_a_provider_that_cannot_be_reached_is_said_so(paying: RulesHarness, *, off: bool) -> None:
+async def test_manage_says_that_the_provider_does_not_answer(paying: RulesHarness, *, off: bool) -> None:
     changes: dict[str, Any] = {"providers": {}} if off else {}
     paying.provider.fail("manage_link", ProviderUnavailable())
     with pytest.raises(ProviderError, match=r"error.not_connected" if off else r"error.provider_unavailable"):

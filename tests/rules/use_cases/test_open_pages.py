@@ -61,7 +61,7 @@ async def tried(world: RulesHarness, **more: Any) -> Subscription:
     return await world.subscribe(status=Status.TRIALING, **facts)
 
 
-async def test_everybody_s_pages_of_a_plan_are_closed_and_no_other_s(shop: RulesHarness) -> None:
+async def test_closing_a_plans_checkouts_leaves_those_of_other_plans(shop: RulesHarness) -> None:
     for member in (MEMBER, OTHER_MEMBER):
         await free_days(shop, 1, member)
     await free_days(shop, 3)
@@ -69,7 +69,7 @@ async def test_everybody_s_pages_of_a_plan_are_closed_and_no_other_s(shop: Rules
     assert sorted(closed(shop)) == ["cs_1", "cs_2"]
 
 
-async def test_what_cannot_be_closed_is_counted(shop: RulesHarness) -> None:
+async def test_checkouts_that_cannot_be_closed_are_counted(shop: RulesHarness) -> None:
     await free_days(shop, 1)
     shop.provider.fail("close_page", ProviderUnavailable())
     assert await expire_checkouts(shop.ports, GUILD, None, [1]) == {"Stripe": 1}
@@ -77,7 +77,7 @@ async def test_what_cannot_be_closed_is_counted(shop: RulesHarness) -> None:
     assert await expire_checkouts(shop.ports, GUILD, None, [1]) == {"Stripe": 1}
 
 
-async def test_pages_are_known_after_a_restart_and_old_ones_left_alone(shop: RulesHarness) -> None:
+async def test_recent_checkouts_are_known_after_a_restart(shop: RulesHarness) -> None:
     await free_days(shop, 1)
     shop.ports.pages.__init__()  # type: ignore[misc]  # what was in memory is gone
     shop.clock.advance(2 * DAY)
@@ -89,7 +89,7 @@ async def test_pages_are_known_after_a_restart_and_old_ones_left_alone(shop: Rul
     assert closed(shop) == ["cs_2"]
 
 
-async def test_once_one_is_paid_the_member_s_others_for_the_same_roles_are_closed(shop: RulesHarness) -> None:
+async def test_a_payment_closes_the_members_other_checkouts_for_its_roles(shop: RulesHarness) -> None:
     for plan_id in (2, 3):
         await free_days(shop, plan_id)
     await free_days(shop, 2, OTHER_MEMBER)
@@ -97,7 +97,7 @@ async def test_once_one_is_paid_the_member_s_others_for_the_same_roles_are_close
     assert closed(shop) == ["cs_1"]
 
 
-async def test_free_days_are_had_once_for_a_role_whichever_plan_gives_it(shop: RulesHarness) -> None:
+async def test_free_days_for_a_role_are_given_once_across_plans(shop: RulesHarness) -> None:
     assert await free_days(shop, 2) == 14
     sub = await tried(shop)
     await shop.change(replace(sub, status=Status.ENDED))
@@ -105,7 +105,7 @@ async def test_free_days_are_had_once_for_a_role_whichever_plan_gives_it(shop: R
     assert await free_days(shop, 3) == 14
 
 
-async def test_at_another_provider_neither(shop: RulesHarness) -> None:
+async def test_free_days_for_a_role_are_given_once_across_providers(shop: RulesHarness) -> None:
     paypal = FakeProvider(shop.clock, "paypal", "PayPal", prices={})
     elsewhere = replace(YEARLY, provider="paypal", id="P-2")
     shop.ports.providers["paypal"] = paypal  # type: ignore[index]  # a plain dict
@@ -117,7 +117,7 @@ async def test_at_another_provider_neither(shop: RulesHarness) -> None:
     assert [way.trial_days for way in made.ways] == [0, 0]
 
 
-async def test_nor_after_the_plan_they_were_of_was_edited_or_removed(shop: RulesHarness) -> None:
+async def test_free_days_are_not_given_again_after_their_plan_was_edited(shop: RulesHarness) -> None:
     sub = await tried(shop)
     await shop.change(replace(sub, status=Status.ENDED, trial_end=None))
     await edit_plan(shop.ports, GUILD, 1, PlanUpdate(add_role=SECOND_ROLE, remove_role=ROLE), ADMIN)
@@ -125,13 +125,13 @@ async def test_nor_after_the_plan_they_were_of_was_edited_or_removed(shop: Rules
     assert await free_days(shop, 2) == 0
 
 
-async def test_nor_after_the_subscription_was_switched_away(shop: RulesHarness) -> None:
+async def test_free_days_are_not_given_again_after_a_switch_of_plans(shop: RulesHarness) -> None:
     sub = await tried(shop)
     await shop.change(replace(sub, items=(Item(SILVER),), status=Status.ACTIVE, trial_end=None))
     assert await free_days(shop, 2) == 0
 
 
-async def test_who_paid_for_the_role_without_free_days_may_have_those_of_another_plan(
+async def test_a_member_who_never_had_free_days_can_get_another_plans(
     shop: RulesHarness,
 ) -> None:
     sub = await shop.subscribe(items=(Item(MONTHLY),))
@@ -140,7 +140,7 @@ async def test_who_paid_for_the_role_without_free_days_may_have_those_of_another
     assert await free_days(shop, 2) == 14
 
 
-async def test_free_days_from_before_they_were_noted_count_by_the_subscription(shop: RulesHarness) -> None:
+async def test_free_days_from_an_older_version_count_by_the_subscription(shop: RulesHarness) -> None:
     sub = await tried(shop)
     await shop.change(replace(sub, status=Status.ENDED))
     await shop.ledger._writer.run(lambda db: db.execute("DELETE FROM free_days"))

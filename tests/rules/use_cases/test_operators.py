@@ -59,7 +59,7 @@ async def test_the_admins_of_the_one_server_that_sells_are_told(
     assert await readers(world) == [(GUILD, None)]
 
 
-async def test_where_servers_share_the_account_its_owner_is_told_and_no_admin(
+async def test_the_owner_alone_is_told_if_servers_share_the_account(
     world: RulesHarness, fault: Callable[[RulesHarness], Awaitable[None]]
 ) -> None:
     await world.add_plan()
@@ -68,7 +68,7 @@ async def test_where_servers_share_the_account_its_owner_is_told_and_no_admin(
     assert await readers(world) == [(GUILD, OWNER)]
 
 
-async def test_an_owner_who_is_not_known_just_now_is_told_later(
+async def test_an_owner_who_is_unknown_for_now_is_told_later(
     world: RulesHarness, fault: Callable[[RulesHarness], Awaitable[None]]
 ) -> None:
     await world.add_plan()
@@ -84,7 +84,9 @@ async def test_an_owner_who_is_not_known_just_now_is_told_later(
 
 
 @pytest.mark.parametrize("skew", [301.0, -31.0 * DAY])
-async def test_a_wrong_clock_is_told_once_until_it_is_right_again(world: RulesHarness, skew: float) -> None:
+async def test_a_wrong_clock_is_reported_once_until_it_is_right_again(
+    world: RulesHarness, skew: float
+) -> None:
     await world.add_plan()
     await sweep(world.ports)
     assert await readers(world) == []
@@ -101,7 +103,7 @@ async def test_a_wrong_clock_is_told_once_until_it_is_right_again(world: RulesHa
     assert len(await readers(world)) == 2
 
 
-async def test_a_wrong_clock_of_a_bot_of_several_servers_is_its_owner_s_to_hear_of(
+async def test_a_wrong_clock_is_reported_to_the_owner_of_a_bot_in_several_servers(
     world: RulesHarness,
 ) -> None:
     await world.add_plan()
@@ -111,7 +113,9 @@ async def test_a_wrong_clock_of_a_bot_of_several_servers_is_its_owner_s_to_hear_
     assert await readers(world) == [(GUILD, OWNER)]
 
 
-async def test_a_failed_backup_of_a_bot_of_several_servers_is_told_to_its_owner(world: RulesHarness) -> None:
+async def test_a_failed_backup_is_reported_to_the_owner_of_a_bot_in_several_servers(
+    world: RulesHarness,
+) -> None:
     await world.add_plan()
     await world.add_plan(replace(make_plan(2), guild_id=OTHER_GUILD))
     await world.ledger.record_backup_failed("The disk is full.", world.now)
@@ -127,7 +131,7 @@ async def test_a_failed_backup_of_a_bot_of_several_servers_is_told_to_its_owner(
     assert len(await readers(world)) == 2
 
 
-async def test_a_failed_backup_is_told_once_where_one_server_sells(world: RulesHarness) -> None:
+async def test_a_failed_backup_is_reported_once_to_the_one_server_that_sells(world: RulesHarness) -> None:
     await world.add_plan()
     await world.ledger.record_backup_failed("The disk is full.", world.now)
     await sweep(world.ports)

@@ -27,7 +27,7 @@ def ends(world: RulesHarness) -> bool:
     return world.provider.subscriptions["sub_1"].ends_with_period
 
 
-async def test_cancelled_while_the_admins_stop_stands_it_stays_cancelled(paying: RulesHarness) -> None:
+async def test_a_cancellation_during_an_admins_stop_outlives_its_lift(paying: RulesHarness) -> None:
     decision = (await revoke(paying.ports, make_order())).decision_id
     assert (await preview_cancel(paying.ports, MEMBER, make_key())).by_admins
     receipt = await cancel(paying.ports, MEMBER, make_key())
@@ -39,7 +39,7 @@ async def test_cancelled_while_the_admins_stop_stands_it_stays_cancelled(paying:
     assert ends(paying)
 
 
-async def test_cancelled_while_the_admins_stop_waits_for_the_provider(paying: RulesHarness) -> None:
+async def test_a_cancellation_during_a_waiting_stop_outlives_its_lift(paying: RulesHarness) -> None:
     paying.provider.fail("*", ProviderUnavailable())
     decision = (await revoke(paying.ports, make_order())).decision_id
     own = await cancel(paying.ports, MEMBER, make_key())
@@ -50,7 +50,9 @@ async def test_cancelled_while_the_admins_stop_waits_for_the_provider(paying: Ru
 
 
 @pytest.mark.parametrize("before", [True, False])
-async def test_a_stop_at_once_that_the_provider_never_heard_of(paying: RulesHarness, *, before: bool) -> None:
+async def test_a_cancellation_outlives_an_immediate_stop_that_never_arrived(
+    paying: RulesHarness, *, before: bool
+) -> None:
     paying.provider.fail("*", ProviderUnavailable())
     if before:
         await cancel(paying.ports, MEMBER, make_key())
@@ -62,20 +64,22 @@ async def test_a_stop_at_once_that_the_provider_never_heard_of(paying: RulesHarn
     assert ends(paying)
 
 
-async def test_cancelled_first_it_stays_cancelled(paying: RulesHarness) -> None:
+async def test_a_cancellation_before_an_admins_stop_outlives_its_lift(paying: RulesHarness) -> None:
     await cancel(paying.ports, MEMBER, make_key())
     await lifted(paying, (await revoke(paying.ports, make_order())).decision_id)
     assert ends(paying)
 
 
-async def test_cancelled_on_the_providers_page_while_the_stop_waits(paying: RulesHarness) -> None:
+async def test_a_portal_cancellation_during_a_waiting_stop_outlives_its_lift(paying: RulesHarness) -> None:
     paying.provider.fail("*", ProviderUnavailable())
     done = await revoke(paying.ports, make_order())
     paying.provider.heal()
     await stays_cancelled_by_hand(paying, done)
 
 
-async def test_cancelled_on_the_providers_page_while_the_question_stands(paying: RulesHarness) -> None:
+async def test_a_portal_cancellation_during_the_revoke_question_outlives_its_lift(
+    paying: RulesHarness,
+) -> None:
     seen = await preview_revoke(paying.ports, make_order())
     await cancel_by_hand(paying)
     done = await revoke(paying.ports, make_order(), seen)
@@ -96,7 +100,7 @@ async def stays_cancelled_by_hand(world: RulesHarness, done: Revocation) -> None
     assert ends(world)
 
 
-async def test_resumed_and_revoked_later_it_is_resumed_again(paying: RulesHarness) -> None:
+async def test_a_cancellation_that_was_taken_back_does_not_prevent_a_resume(paying: RulesHarness) -> None:
     """An old word to cancel that the member took back, here or on the provider's page, counts no more."""
     await cancel(paying.ports, MEMBER, make_key())
     await resume(paying.ports, MEMBER, make_key())
@@ -108,7 +112,7 @@ async def test_resumed_and_revoked_later_it_is_resumed_again(paying: RulesHarnes
     assert not ends(paying)
 
 
-async def test_an_earlier_undone_stop_is_no_reason_to_resume(paying: RulesHarness) -> None:
+async def test_an_earlier_undone_stop_resumes_no_later_cancellation(paying: RulesHarness) -> None:
     first = await revoke(paying.ports, make_order())
     await lift(paying.ports, GUILD, first.decision_id, ADMIN)
     own = await paying.recorded()

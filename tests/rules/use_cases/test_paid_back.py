@@ -46,7 +46,7 @@ async def revoked(world: RulesHarness, **more: Any) -> str:
     return done.decision_id
 
 
-async def test_the_roles_are_back_until_the_end_of_what_was_paid(paying: RulesHarness) -> None:
+async def test_lifting_a_revocation_restores_the_roles_for_the_paid_days(paying: RulesHarness) -> None:
     undone = await lift(paying.ports, GUILD, await revoked(paying), ADMIN)
     await paying.settle()
     assert (undone.until, undone.intents) == (END, ())
@@ -58,14 +58,14 @@ async def test_the_roles_are_back_until_the_end_of_what_was_paid(paying: RulesHa
     assert paying.roles_of() == set()
 
 
-async def test_a_new_subscription_starts_when_they_end(paying: RulesHarness) -> None:
+async def test_a_new_subscription_starts_when_restored_days_end(paying: RulesHarness) -> None:
     await lift(paying.ports, GUILD, await revoked(paying), ADMIN)
     (way,) = (await offer(paying.ports, GUILD, MEMBER, await plan_of(paying))).ways
     assert way.starts_at == END
 
 
 @pytest.mark.parametrize("how", ["asked", "by hand"])
-async def test_refunded_days_do_not_come_back(paying: RulesHarness, how: str) -> None:
+async def test_refunded_days_are_not_restored(paying: RulesHarness, how: str) -> None:
     decision = await revoked(paying, refund=how == "asked")
     paying.provider.payments["pay_1"] = replace(paying.provider.payments["pay_1"], refunded=500)
     undone = await lift(paying.ports, GUILD, decision, ADMIN)
@@ -76,7 +76,7 @@ async def test_refunded_days_do_not_come_back(paying: RulesHarness, how: str) ->
 
 
 @pytest.mark.parametrize(("refunded", "days"), [(100, 24), (250, 15), (400, None)])
-async def test_of_a_part_refund_as_many_days_as_are_paid(
+async def test_a_partial_refund_restores_the_share_of_days_still_paid(
     paying: RulesHarness, refunded: int, days: int | None
 ) -> None:
     decision = await revoked(paying)
@@ -87,7 +87,7 @@ async def test_of_a_part_refund_as_many_days_as_are_paid(
     assert paying.roles_of() == ({ROLE} if days else set())
 
 
-async def test_a_refund_of_an_earlier_period_changes_nothing(paying: RulesHarness) -> None:
+async def test_a_refund_of_an_earlier_period_leaves_the_restored_days(paying: RulesHarness) -> None:
     renewed = replace(await paying.recorded(), period_start=END, period_end=END + MONTH)
     await paying.change(renewed)
     paying.provider.payments["pay_1"] = replace(paying.provider.payments["pay_1"], refunded=500)
@@ -96,7 +96,7 @@ async def test_a_refund_of_an_earlier_period_changes_nothing(paying: RulesHarnes
 
 
 @pytest.mark.parametrize("status", [Status.TRIALING, Status.PAST_DUE, Status.UNPAID, Status.PENDING])
-async def test_what_was_not_paid_does_not_come_back(world: RulesHarness, status: Status) -> None:
+async def test_unpaid_days_are_not_restored(world: RulesHarness, status: Status) -> None:
     await world.add_plan()
     await world.subscribe(status=status, trial_end=END if status is Status.TRIALING else None)
     decision = (await revoke(world.ports, NOW)).decision_id
@@ -106,7 +106,7 @@ async def test_what_was_not_paid_does_not_come_back(world: RulesHarness, status:
     assert world.roles_of() == set()
 
 
-async def test_disputed_days_do_not_come_back(paying: RulesHarness) -> None:
+async def test_disputed_days_are_not_restored(paying: RulesHarness) -> None:
     decision = await revoked(paying)
     paying.provider.disputes["dp_1"] = ("sub_1", DisputeState.OPEN)
     await paying.ring("dispute", "dp_1")
@@ -114,7 +114,7 @@ async def test_disputed_days_do_not_come_back(paying: RulesHarness) -> None:
     assert (await lift(paying.ports, GUILD, decision, ADMIN)).until is None
 
 
-async def test_a_cancellation_that_the_provider_never_heard_of_is_let_go(paying: RulesHarness) -> None:
+async def test_a_stop_that_never_reached_the_provider_is_dropped_by_the_lift(paying: RulesHarness) -> None:
     paying.provider.fail("*", ProviderUnavailable())
     done = await revoke(paying.ports, NOW)
     paying.provider.heal()
@@ -125,7 +125,7 @@ async def test_a_cancellation_that_the_provider_never_heard_of_is_let_go(paying:
     assert (paying.roles_of(), await load_held(paying.ports, MEMBER)) == ({ROLE}, [])
 
 
-async def test_a_cancellation_whose_answer_was_lost_gives_the_days_back(paying: RulesHarness) -> None:
+async def test_a_stop_whose_answer_was_lost_restores_the_days(paying: RulesHarness) -> None:
     paying.provider.fail("cancel_now", ProviderUnavailable(), after=True)
     paying.provider.fail("fetch_subscription", ProviderUnavailable())
     done = await revoke(paying.ports, NOW)
@@ -138,7 +138,7 @@ async def test_a_cancellation_whose_answer_was_lost_gives_the_days_back(paying: 
 
 
 @pytest.mark.parametrize("refund", [True, False])
-async def test_a_silent_provider_holds_no_undo_up(paying: RulesHarness, *, refund: bool) -> None:
+async def test_a_silent_provider_does_not_delay_the_lift(paying: RulesHarness, *, refund: bool) -> None:
     decision = await revoked(paying, refund=refund)
     paying.provider.fail("*", ProviderUnavailable())
     undone = await lift(paying.ports, GUILD, decision, ADMIN)
@@ -146,7 +146,7 @@ async def test_a_silent_provider_holds_no_undo_up(paying: RulesHarness, *, refun
 
 
 @pytest.mark.parametrize("paid", [True, False])
-async def test_a_renewal_that_was_charged_before_the_stop_got_there_comes_back(
+async def test_a_renewal_charged_before_the_stop_arrived_is_restored(
     paying: RulesHarness, *, paid: bool
 ) -> None:
     """The provider was silent across the period's end, so the billing ended at once afterwards."""
@@ -167,7 +167,7 @@ async def test_a_renewal_that_was_charged_before_the_stop_got_there_comes_back(
     assert paying.roles_of() == ({ROLE} if paid else set())
 
 
-async def test_several_subscriptions_each_give_their_own_days_back(paying: RulesHarness) -> None:
+async def test_several_subscriptions_each_restore_their_own_days(paying: RulesHarness) -> None:
     await paying.add_plan(SECOND)
     await paying.subscribe("sub_2", items=(Item(SECOND.prices[0]),), period_end=START + 20 * DAY)
     paying.provider.pay("sub_2", "pay_2")
@@ -178,7 +178,7 @@ async def test_several_subscriptions_each_give_their_own_days_back(paying: Rules
     assert [held.until for held in await load_held(paying.ports, MEMBER)] == [START + 20 * DAY]
 
 
-async def test_another_plan_of_the_same_subscription_keeps_its_days(paying: RulesHarness) -> None:
+async def test_another_plan_of_the_same_subscription_keeps_its_paid_days(paying: RulesHarness) -> None:
     """The order names one plan; the other was paid along, and its billing ends too."""
     await paying.add_plan(SECOND)
     both = (Item(make_price()), Item(SECOND.prices[0]))
@@ -190,7 +190,7 @@ async def test_another_plan_of_the_same_subscription_keeps_its_days(paying: Rule
     assert paying.roles_of() == set()
 
 
-async def test_under_another_revocation_they_wait_for_its_undo(paying: RulesHarness) -> None:
+async def test_restored_days_wait_for_the_lift_of_another_revocation(paying: RulesHarness) -> None:
     first = (await revoke(paying.ports, replace(NOW, plan_id=1))).decision_id
     second = (await revoke(paying.ports, NOW)).decision_id
     undone = await lift(paying.ports, GUILD, first, ADMIN)
@@ -202,7 +202,7 @@ async def test_under_another_revocation_they_wait_for_its_undo(paying: RulesHarn
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-async def test_days_that_came_back_are_revoked_and_come_back_again(
+async def test_restored_days_can_be_revoked_and_restored_again(
     paying: RulesHarness, *, at_once: bool
 ) -> None:
     await lift(paying.ports, GUILD, await revoked(paying), ADMIN)
@@ -214,7 +214,7 @@ async def test_days_that_came_back_are_revoked_and_come_back_again(
     assert paying.roles_of() == {ROLE}
 
 
-async def test_refunded_after_they_came_back_they_do_not_come_back_twice(paying: RulesHarness) -> None:
+async def test_days_refunded_after_their_return_are_not_restored_twice(paying: RulesHarness) -> None:
     await lift(paying.ports, GUILD, await revoked(paying), ADMIN)
     again = await revoked(paying)
     paying.provider.payments["pay_1"] = replace(paying.provider.payments["pay_1"], refunded=500)
@@ -232,7 +232,7 @@ async def test_two_stops_at_the_periods_end_are_both_undone(paying: RulesHarness
     assert paying.provider.subscriptions["sub_1"].ends_at is None
 
 
-async def test_a_stop_that_another_decision_counts_on_is_kept(paying: RulesHarness) -> None:
+async def test_a_stop_that_another_revocation_needs_is_kept(paying: RulesHarness) -> None:
     paying.provider.fail("*", ProviderUnavailable())
     first = (await revoke(paying.ports, NOW)).decision_id
     await revoke(paying.ports, NOW)

@@ -28,7 +28,7 @@ def pairs(world: RulesHarness) -> list[tuple[int | None, str, str]]:
     return [(who, b.other.id, b.subscription.id) for who, b in zip(whom, bodies, strict=True)]
 
 
-async def test_member_and_admins_hear_of_a_pair_once(world: RulesHarness) -> None:
+async def test_member_and_admins_are_told_once_of_two_subscriptions_to_one_plan(world: RulesHarness) -> None:
     await world.add_plan()
     first = await world.subscribe()
     world.clock.advance(1)
@@ -41,7 +41,7 @@ async def test_member_and_admins_hear_of_a_pair_once(world: RulesHarness) -> Non
     assert len(pairs(world)) == 6
 
 
-async def test_one_that_becomes_the_same_plan_later_is_the_second(world: RulesHarness) -> None:
+async def test_a_subscription_switched_to_the_same_plan_is_reported_as_second(world: RulesHarness) -> None:
     await world.add_plan()
     await world.add_plan(make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),)))
     await world.subscribe()
@@ -61,14 +61,16 @@ async def test_one_that_becomes_the_same_plan_later_is_the_second(world: RulesHa
         {"status": Status.UNPAID},
     ],
 )
-async def test_one_that_is_not_charged_again_is_none(world: RulesHarness, first: dict[str, Any]) -> None:
+async def test_a_subscription_that_is_not_charged_again_is_not_reported_as_second(
+    world: RulesHarness, first: dict[str, Any]
+) -> None:
     await world.add_plan()
     await world.subscribe(**first)
     await world.subscribe("sub_2")
     assert pairs(world) == []
 
 
-async def test_another_member_s_is_none(world: RulesHarness) -> None:
+async def test_another_members_subscription_is_not_reported_as_second(world: RulesHarness) -> None:
     await world.add_plan()
     await world.ledger.record_checkout(replace(make_checkout("theirs"), member_id=OTHER_MEMBER))
     await world.change(make_subscription("sub_2", at=world.now, checkout_id="theirs"))
@@ -76,7 +78,7 @@ async def test_another_member_s_is_none(world: RulesHarness) -> None:
     assert pairs(world) == []
 
 
-async def test_another_server_s_is_none(world: RulesHarness) -> None:
+async def test_another_servers_subscription_is_not_reported_as_second(world: RulesHarness) -> None:
     await world.add_plan()
     await world.ledger.record_plan(replace(make_plan(0), guild_id=OTHER_GUILD), "test", world.now)
     await world.ledger.record_checkout(replace(make_checkout("there"), guild_id=OTHER_GUILD))
@@ -85,7 +87,7 @@ async def test_another_server_s_is_none(world: RulesHarness) -> None:
     assert pairs(world) == []
 
 
-async def test_a_plain_renewal_costs_no_look_at_the_others(
+async def test_a_plain_renewal_does_not_read_the_members_other_subscriptions(
     world: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.add_plan()

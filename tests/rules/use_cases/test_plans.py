@@ -66,7 +66,7 @@ async def test_a_plan_is_added(world: RulesHarness, plan: Plan) -> None:
         ({}, "error.price_taken plan=Supporter price=price_1"),
     ],
 )
-async def test_what_cannot_be_sold_is_refused(
+async def test_an_incomplete_or_invalid_plan_is_refused(
     world: RulesHarness, plan: Plan, lacks: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(Conflict, match=says):
@@ -81,12 +81,12 @@ async def test_what_cannot_be_sold_is_refused(
         PlanUpdate(name="y" * NAME_LIMIT),
     ],
 )
-async def test_limits_are_reached(world: RulesHarness, plan: Plan, edit: PlanUpdate) -> None:
+async def test_a_plan_at_every_limit_is_accepted(world: RulesHarness, plan: Plan, edit: PlanUpdate) -> None:
     await edit_plan(world.ports, GUILD, plan.id, edit, ADMIN)
 
 
 @pytest.mark.parametrize("error", [ProviderNotFound("No such price."), ProviderUnavailable()])
-async def test_a_price_that_cannot_be_fetched_is_not_sold(
+async def test_a_price_that_cannot_be_fetched_cannot_be_sold(
     world: RulesHarness, error: ProviderNotFound
 ) -> None:
     world.provider.fail("fetch_price", error)
@@ -95,16 +95,14 @@ async def test_a_price_that_cannot_be_fetched_is_not_sold(
     assert await world.ledger.load_plans(GUILD) == []
 
 
-async def test_a_price_that_is_switched_off_is_not_sold(world: RulesHarness, plan: Plan) -> None:
+async def test_an_inactive_price_cannot_be_sold(world: RulesHarness, plan: Plan) -> None:
     world.provider.prices["price_3"] = make_price("price_3", active=False)
     with pytest.raises(Conflict, match=r"error.price_inactive"):
         await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(price_ids={"stripe": "price_3"}), ADMIN)
     assert await world.ledger.load_plans(GUILD) == [plan]
 
 
-async def test_a_price_without_one_amount_is_not_sold_but_may_be_mapped(
-    world: RulesHarness, plan: Plan
-) -> None:
+async def test_a_price_without_a_fixed_amount_can_only_be_mapped(world: RulesHarness, plan: Plan) -> None:
     world.provider.prices["price_3"] = replace(make_price("price_3"), amount=None)
     with pytest.raises(Conflict, match=r"error.price_not_fixed"):
         await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(price_ids={"stripe": "price_3"}), ADMIN)
@@ -122,7 +120,7 @@ async def test_an_edit_changes_only_what_it_names(world: RulesHarness, plan: Pla
     assert edited == replace(plan, name="Big Supporter", description="Thanks", hidden=True, trial_days=3)
 
 
-async def test_roles_come_and_go(world: RulesHarness, plan: Plan) -> None:
+async def test_roles_can_be_added_to_and_removed_from_a_plan(world: RulesHarness, plan: Plan) -> None:
     both = await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(add_role=SECOND_ROLE), ADMIN)
     assert both.role_ids == (ROLE, SECOND_ROLE)
     again = await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(add_role=SECOND_ROLE), ADMIN)
@@ -133,7 +131,7 @@ async def test_roles_come_and_go(world: RulesHarness, plan: Plan) -> None:
         await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(remove_role=SECOND_ROLE), ADMIN)
 
 
-async def test_deleted_roles_leave_once_there_are_others(world: RulesHarness, plan: Plan) -> None:
+async def test_deleted_roles_leave_a_plan_once_it_has_others(world: RulesHarness, plan: Plan) -> None:
     deleted = frozenset({ROLE})
     kept = await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(name="Other", deleted=deleted), ADMIN)
     assert (kept.name, kept.role_ids) == ("Other", (ROLE,))
@@ -143,7 +141,7 @@ async def test_deleted_roles_leave_once_there_are_others(world: RulesHarness, pl
     assert new.role_ids == (SECOND_ROLE,)
 
 
-async def test_changed_roles_reach_the_payers(world: RulesHarness, plan: Plan) -> None:
+async def test_changed_plan_roles_reach_its_subscribers(world: RulesHarness, plan: Plan) -> None:
     await world.subscribe()
     await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(add_role=SECOND_ROLE), ADMIN)
     await world.settle()
@@ -153,7 +151,7 @@ async def test_changed_roles_reach_the_payers(world: RulesHarness, plan: Plan) -
     assert world.roles_of() == {SECOND_ROLE}
 
 
-async def test_who_paid_an_earlier_price_keeps_the_plan(world: RulesHarness, plan: Plan) -> None:
+async def test_a_subscriber_at_an_earlier_price_keeps_the_plan(world: RulesHarness, plan: Plan) -> None:
     await world.subscribe()
     edited = await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(price_ids={"stripe": "price_3"}), ADMIN)
     assert [p.id for p in edited.prices] == ["price_3"]
@@ -162,13 +160,15 @@ async def test_who_paid_an_earlier_price_keeps_the_plan(world: RulesHarness, pla
     assert world.roles_of() == {ROLE}
 
 
-async def test_an_empty_price_takes_it_off_sale(world: RulesHarness, plan: Plan) -> None:
+async def test_an_empty_price_id_takes_a_price_off_sale(world: RulesHarness, plan: Plan) -> None:
     edited = await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(price_ids={"stripe": ""}), ADMIN)
     assert edited.prices == ()
     assert [p.id for p in edited.former_prices] == ["price_1"]
 
 
-async def test_a_removed_plan_is_gone_for_admins_and_kept_for_payers(world: RulesHarness, plan: Plan) -> None:
+async def test_a_removed_plan_is_hidden_from_admins_and_kept_for_subscribers(
+    world: RulesHarness, plan: Plan
+) -> None:
     await world.subscribe()
     removed = await remove_plan(world.ports, GUILD, plan.id, ADMIN)
     assert removed.removed_at == world.now
@@ -179,7 +179,7 @@ async def test_a_removed_plan_is_gone_for_admins_and_kept_for_payers(world: Rule
     assert (await add_plan(world.ports, GUILD, SUPPORTER, ADMIN)).id != plan.id
 
 
-async def test_another_servers_plan_is_not_to_be_had(world: RulesHarness, plan: Plan) -> None:
+async def test_another_servers_plan_cannot_be_loaded_or_changed(world: RulesHarness, plan: Plan) -> None:
     for act in (
         load_plan_of(world.ports, OTHER_GUILD, plan.id),
         edit_plan(world.ports, OTHER_GUILD, plan.id, PlanUpdate(name="Stolen"), ADMIN),
@@ -192,7 +192,7 @@ async def test_another_servers_plan_is_not_to_be_had(world: RulesHarness, plan: 
     assert await world.ledger.load_plans(GUILD) == [plan]
 
 
-async def test_a_mapped_product_gives_the_plan_to_who_paid_it(world: RulesHarness, plan: Plan) -> None:
+async def test_a_mapped_price_gives_its_payers_the_plan(world: RulesHarness, plan: Plan) -> None:
     await world.subscribe(items=(Item(make_price("price_3", "other")),))
     assert world.roles_of() == set()
     mapped = await map_product(world.ports, GUILD, plan.id, "stripe", "price_3", ADMIN)
@@ -205,7 +205,7 @@ async def test_a_mapped_product_gives_the_plan_to_who_paid_it(world: RulesHarnes
 class TestOnePriceForOnePlan:
     """What was bought is known by its price alone."""
 
-    async def test_an_edit_takes_no_other_plans_price(self, world: RulesHarness, plan: Plan) -> None:
+    async def test_an_edit_cannot_take_another_plans_price(self, world: RulesHarness, plan: Plan) -> None:
         other = PlanUpdate(name="Other", add_role=SECOND_ROLE, price_ids={"stripe": "price_2"})
         second = await add_plan(world.ports, GUILD, other, ADMIN)
         with pytest.raises(Conflict, match=r"error.price_taken plan=Supporter"):
@@ -214,12 +214,16 @@ class TestOnePriceForOnePlan:
             await map_product(world.ports, GUILD, plan.id, "stripe", "price_2", ADMIN)
         assert await world.ledger.load_plans(GUILD) == [plan, second]
 
-    async def test_nor_one_that_still_gives_another(self, world: RulesHarness, plan: Plan) -> None:
+    async def test_a_new_plan_cannot_take_a_former_price_of_another(
+        self, world: RulesHarness, plan: Plan
+    ) -> None:
         await edit_plan(world.ports, GUILD, plan.id, PlanUpdate(price_ids={"stripe": "price_3"}), ADMIN)
         with pytest.raises(Conflict, match=r"error.price_taken plan=Supporter"):
             await add_plan(world.ports, GUILD, replace(SUPPORTER, name="Other"), ADMIN)
 
-    async def test_two_made_at_once_do_not_both_get_it(self, world: RulesHarness, plan: Plan) -> None:
+    async def test_two_simultaneous_plans_cannot_both_get_a_price(
+        self, world: RulesHarness, plan: Plan
+    ) -> None:
         names = ("One", "Two")
         edits = [replace(SUPPORTER, name=name, price_ids={"stripe": "price_2"}) for name in names]
         made = await asyncio.gather(
@@ -227,7 +231,9 @@ class TestOnePriceForOnePlan:
         )
         assert {type(one) for one in made} == {Plan, Conflict}
 
-    async def test_its_own_price_and_another_servers_are_free(self, world: RulesHarness, plan: Plan) -> None:
+    async def test_a_plans_own_price_and_another_servers_price_can_be_used(
+        self, world: RulesHarness, plan: Plan
+    ) -> None:
         same = PlanUpdate(description="More words", price_ids={"stripe": "price_1"})
         assert (await edit_plan(world.ports, GUILD, plan.id, same, ADMIN)).prices == plan.prices
         assert (await add_plan(world.ports, OTHER_GUILD, SUPPORTER, ADMIN)).prices == plan.prices
@@ -248,7 +254,7 @@ async def test_mapping_a_price_that_is_on_sale_leaves_it_on_sale(world: RulesHar
         PlanUpdate(price_ids={"stripe": ""}, add_role=7),
     ],
 )
-async def test_of_a_removed_plan_only_the_roles_can_be_changed(
+async def test_only_the_roles_of_a_removed_plan_can_be_changed(
     world: RulesHarness, plan: Plan, edit: PlanUpdate
 ) -> None:
     await remove_plan(world.ports, GUILD, plan.id, ADMIN)
@@ -273,7 +279,7 @@ async def test_of_a_removed_plan_only_the_roles_can_be_changed(
         ("  ", "error.name_length"),
     ],
 )
-async def test_a_name_that_hides_or_looks_like_anothers_is_refused(
+async def test_an_invisible_or_confusable_plan_name_is_refused(
     world: RulesHarness, plan: Plan, name: str, said: str
 ) -> None:
     second = replace(SUPPORTER, price_ids={"stripe": "price_2"})
@@ -285,7 +291,7 @@ async def test_a_name_that_hides_or_looks_like_anothers_is_refused(
     assert {p.name for p in await world.ledger.load_plans(GUILD)} == {plan.name, "Other"}
 
 
-async def test_a_name_of_before_stays_whatever_it_is(world: RulesHarness) -> None:
+async def test_a_confusable_name_of_an_older_version_can_stay(world: RulesHarness) -> None:
     """Twins of an earlier version go on, and can be edited in all else."""
     composed, apart = "Caf\u00e9\u3164", "Cafe\u0301\u3164"
     await world.add_plan(replace(make_plan(1), name=composed))

@@ -47,14 +47,14 @@ async def parked(world: RulesHarness) -> list[tuple[int, Text | str]]:
     return [(member, reason) for member, reasons in found for reason in reasons]
 
 
-async def test_every_role_of_the_plan_is_given_and_remembered(world: RulesHarness) -> None:
+async def test_every_role_of_a_plan_is_given_and_recorded(world: RulesHarness) -> None:
     await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
     await world.subscribe()
     assert world.roles_of() == {ROLE, SECOND_ROLE}
     assert await granted(world) == {ROLE, SECOND_ROLE}
 
 
-async def test_the_ledger_knows_of_a_role_before_it_is_given(world: RulesHarness) -> None:
+async def test_a_role_is_recorded_before_it_is_given(world: RulesHarness) -> None:
     """A crash in between must not leave a role that nobody takes again."""
     await world.add_plan()
     world.roles.faults[ROLE] = DiscordUnavailable()
@@ -63,7 +63,7 @@ async def test_the_ledger_knows_of_a_role_before_it_is_given(world: RulesHarness
     assert await granted(world) == {ROLE}
 
 
-async def test_grants_come_before_takes(world: RulesHarness) -> None:
+async def test_roles_are_given_before_others_are_taken(world: RulesHarness) -> None:
     await world.add_plan(make_plan(1, 700))
     await world.add_plan(make_plan(2, 600, 800, prices=(make_price("price_2", "prod_2"),)))
     sub = await world.subscribe()
@@ -71,7 +71,7 @@ async def test_grants_come_before_takes(world: RulesHarness) -> None:
     assert world.roles.changes() == [("give", 700), ("give", 600), ("give", 800), ("take", 700)]
 
 
-async def test_a_role_that_others_gave_is_never_taken(world: RulesHarness) -> None:
+async def test_a_role_given_by_others_is_never_taken(world: RulesHarness) -> None:
     await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
     world.roles_of().update({FOREIGN_ROLE, SECOND_ROLE})
     sub = await world.subscribe()
@@ -80,7 +80,7 @@ async def test_a_role_that_others_gave_is_never_taken(world: RulesHarness) -> No
     assert world.roles_of() == {FOREIGN_ROLE, SECOND_ROLE}
 
 
-async def test_a_role_of_several_sources_goes_with_the_last(world: RulesHarness) -> None:
+async def test_a_role_paid_for_twice_goes_with_the_last_subscription(world: RulesHarness) -> None:
     await world.add_plan()
     await world.add_plan(make_plan(2, ROLE, prices=(make_price("price_2", "prod_2"),)))
     first = await world.subscribe()
@@ -93,7 +93,7 @@ async def test_a_role_of_several_sources_goes_with_the_last(world: RulesHarness)
     assert world.roles_of() == set()
 
 
-async def test_several_sources_give_the_roles_of_all(world: RulesHarness) -> None:
+async def test_several_subscriptions_give_the_roles_of_all(world: RulesHarness) -> None:
     await world.add_plan()
     await world.add_plan(make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),)))
     first = await world.subscribe()
@@ -103,7 +103,7 @@ async def test_several_sources_give_the_roles_of_all(world: RulesHarness) -> Non
     assert world.roles_of() == {SECOND_ROLE}
 
 
-async def test_what_is_unknown_neither_gives_nor_takes(world: RulesHarness) -> None:
+async def test_an_unknown_status_neither_gives_nor_takes_roles(world: RulesHarness) -> None:
     await world.add_plan()
     sub = await world.subscribe()
     await world.change(replace(sub, status=Status.UNKNOWN, provider_status="new_word"))
@@ -115,7 +115,7 @@ async def test_what_is_unknown_neither_gives_nor_takes(world: RulesHarness) -> N
     assert world.roles_of() == set()
 
 
-async def test_a_role_taken_by_hand_is_given_again(world: RulesHarness) -> None:
+async def test_a_paid_role_taken_by_hand_is_given_again(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     world.roles_of().clear()
@@ -124,7 +124,7 @@ async def test_a_role_taken_by_hand_is_given_again(world: RulesHarness) -> None:
     assert world.roles_of() == {ROLE}
 
 
-async def test_a_grant_gives_and_runs_out_by_time(world: RulesHarness) -> None:
+async def test_a_grant_gives_its_role_until_it_expires(world: RulesHarness) -> None:
     plan = await world.add_plan()
     grant = make_override(plan.id, OverrideKind.GRANT, until=world.now + DAY)
     await world.ledger.record_overrides([grant], [], [], world.now)
@@ -134,7 +134,7 @@ async def test_a_grant_gives_and_runs_out_by_time(world: RulesHarness) -> None:
     assert world.roles_of() == set()
 
 
-async def test_a_removed_plan_keeps_the_roles_of_its_payers(world: RulesHarness) -> None:
+async def test_a_removed_plan_keeps_its_subscribers_roles(world: RulesHarness) -> None:
     plan = await world.add_plan()
     await world.subscribe()
     await world.ledger.record_plan(replace(plan, removed_at=world.now), str(ADMIN), world.now)
@@ -142,7 +142,7 @@ async def test_a_removed_plan_keeps_the_roles_of_its_payers(world: RulesHarness)
     assert world.roles_of() == {ROLE}
 
 
-async def test_history_tells_what_changed_and_why(world: RulesHarness) -> None:
+async def test_history_names_changed_roles_and_reasons(world: RulesHarness) -> None:
     await world.add_plan()
     sub = await world.subscribe()
     await world.change(replace(sub, status=Status.ENDED))
@@ -153,7 +153,7 @@ async def test_history_tells_what_changed_and_why(world: RulesHarness) -> None:
     ]
 
 
-async def test_history_tells_of_a_change_whose_end_was_not_seen(world: RulesHarness) -> None:
+async def test_history_names_roles_of_an_interrupted_change(world: RulesHarness) -> None:
     """One role was given, then Discord went down: the next try finds it there."""
     await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
     world.roles.faults[SECOND_ROLE] = DiscordUnavailable()
@@ -164,7 +164,7 @@ async def test_history_tells_of_a_change_whose_end_was_not_seen(world: RulesHarn
     assert [c.after for c in rows] == [str(SECOND_ROLE), str(ROLE)]
 
 
-async def test_nothing_to_change_writes_no_history(world: RulesHarness) -> None:
+async def test_a_reconciliation_without_changes_writes_no_history(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     before = len(await world.ledger.load_history(GUILD, MEMBER, 99))
@@ -175,7 +175,9 @@ async def test_nothing_to_change_writes_no_history(world: RulesHarness) -> None:
 
 
 @pytest.mark.parametrize("give", [True, False])
-async def test_a_change_that_does_not_read_back_is_tried_again(world: RulesHarness, *, give: bool) -> None:
+async def test_a_role_change_that_does_not_read_back_is_tried_again(
+    world: RulesHarness, *, give: bool
+) -> None:
     await world.add_plan()
     if give:
         world.roles.deaf.add(ROLE)
@@ -193,7 +195,7 @@ async def test_a_change_that_does_not_read_back_is_tried_again(world: RulesHarne
     assert len(world.roles.changes()) == tries + 1
 
 
-async def test_tries_grow_apart_while_discord_is_down(world: RulesHarness) -> None:
+async def test_attempts_grow_apart_while_discord_is_down(world: RulesHarness) -> None:
     await world.add_plan()
     world.roles.faults["fetch"] = DiscordUnavailable()
     await world.subscribe()
@@ -211,7 +213,9 @@ class TestRefused:
     """A cause that a person must mend: parked with the reason, told once, tried when it may have gone."""
 
     @pytest.mark.parametrize("error", REFUSALS)
-    async def test_it_is_parked_and_told_once(self, world: RulesHarness, error: DiscordError) -> None:
+    async def test_a_refused_role_is_parked_and_reported_once(
+        self, world: RulesHarness, error: DiscordError
+    ) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = error
         await world.subscribe()
@@ -224,7 +228,7 @@ class TestRefused:
         assert notice.body == RoleRefused(MEMBER, to_stored(error.user_message), ROLE)
         assert (await world.ledger.load_health(world.now)).members == 0
 
-    async def test_a_hundred_members_are_one_thing_to_mend(self, world: RulesHarness) -> None:
+    async def test_a_role_refused_for_many_members_is_one_notice(self, world: RulesHarness) -> None:
         await world.add_plan()
         grants = [
             replace(make_override(1, OverrideKind.GRANT), member_id=member) for member in range(1_000, 1_100)
@@ -235,7 +239,7 @@ class TestRefused:
         assert len(await parked(world)) == 100
         assert len(world.told("role_refused")) == 1
 
-    async def test_it_is_told_again_when_a_month_has_passed(self, world: RulesHarness) -> None:
+    async def test_a_refused_role_is_reported_again_after_a_month(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = RoleAboveBot()
         await world.subscribe()
@@ -244,13 +248,13 @@ class TestRefused:
         await world.settle()
         assert len(world.told("role_refused")) == 2
 
-    async def test_one_role_refused_does_not_keep_the_others(self, world: RulesHarness) -> None:
+    async def test_a_refused_role_does_not_stop_the_others(self, world: RulesHarness) -> None:
         await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
         world.roles.faults[ROLE] = RoleAboveBot()
         await world.subscribe()
         assert world.roles_of() == {SECOND_ROLE}
 
-    async def test_a_give_refused_does_not_keep_the_takes(self, world: RulesHarness) -> None:
+    async def test_a_refused_role_does_not_stop_removals(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.add_plan(make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),)))
         sub = await world.subscribe()
@@ -260,7 +264,7 @@ class TestRefused:
         )
         assert world.roles_of() == set()
 
-    async def test_mended_it_leaves_parking(self, world: RulesHarness) -> None:
+    async def test_a_member_leaves_parking_once_the_role_works(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = RoleAboveBot()
         await world.subscribe()
@@ -270,7 +274,7 @@ class TestRefused:
         assert await parked(world) == []
         assert world.roles_of() == {ROLE}
 
-    async def test_a_give_refused_is_not_ours_to_take(self, world: RulesHarness) -> None:
+    async def test_a_role_that_was_refused_is_not_taken_later(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = RoleAboveBot()
         sub = await world.subscribe()
@@ -280,7 +284,7 @@ class TestRefused:
         await world.change(replace(sub, status=Status.ENDED))
         assert world.roles_of() == {ROLE}
 
-    async def test_a_take_refused_stays_ours_to_take(self, world: RulesHarness) -> None:
+    async def test_a_role_whose_removal_failed_is_taken_later(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         world.roles.faults[ROLE] = RoleAboveBot()
@@ -293,14 +297,14 @@ class TestRefused:
 
 
 class TestGone:
-    async def test_a_member_who_left_while_paying_is_parked_and_told(self, world: RulesHarness) -> None:
+    async def test_a_paying_member_who_left_is_parked_and_reported(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.gone.add((GUILD, MEMBER))
         await world.subscribe()
         assert await parked(world) == [(MEMBER, MemberGone().user_message)]
         assert world.said(RoleRefused) == [RoleRefused(MEMBER, "error.member_gone")]
 
-    async def test_who_left_and_is_owed_nothing_is_not_worth_a_word(self, world: RulesHarness) -> None:
+    async def test_a_departed_member_without_rights_is_not_reported(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         world.roles.gone.add((GUILD, MEMBER))
@@ -313,7 +317,7 @@ class TestGone:
         await world.settle()
         assert await granted(world) == frozenset()
 
-    async def test_who_comes_back_gets_the_roles_back(self, world: RulesHarness) -> None:
+    async def test_a_paying_member_who_rejoins_gets_the_roles_back(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         world.roles.gone.add((GUILD, MEMBER))
@@ -326,7 +330,7 @@ class TestGone:
         assert world.roles_of() == {ROLE}
         assert await parked(world) == []
 
-    async def test_a_role_that_was_not_given_as_they_left_is_not_ours(self, world: RulesHarness) -> None:
+    async def test_a_role_not_given_to_a_departed_member_is_not_ours(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = MemberGone()
         await world.subscribe()
@@ -338,7 +342,7 @@ class TestGone:
         await world.settle()
         assert world.roles_of() == {ROLE}
 
-    async def test_roles_stay_ours_while_the_bot_is_away(self, world: RulesHarness) -> None:
+    async def test_roles_stay_recorded_while_the_bot_is_removed(self, world: RulesHarness) -> None:
         """Who kicks the bot and invites it again must not keep members with roles for nothing."""
         await world.add_plan()
         sub = await world.subscribe()
@@ -350,14 +354,14 @@ class TestGone:
         await world.settle()
         assert world.roles_of() == set()
 
-    async def test_a_server_that_put_the_bot_out_is_not_told_so(self, world: RulesHarness) -> None:
+    async def test_a_server_that_removed_the_bot_gets_no_notice(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.faults["fetch"] = GuildGone()
         await world.subscribe()
         assert await parked(world) == [(MEMBER, GuildGone().user_message)]
         assert world.told("role_refused") == []
 
-    async def test_the_end_of_a_right_is_seen_while_the_member_is_gone(self, world: RulesHarness) -> None:
+    async def test_a_right_that_ends_during_an_absence_is_seen(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         world.roles.gone.add((GUILD, MEMBER))
@@ -367,7 +371,7 @@ class TestGone:
         assert await parked(world) == []
 
 
-async def test_a_reason_that_comes_meanwhile_keeps_the_mark(world: RulesHarness) -> None:
+async def test_a_member_queued_again_meanwhile_stays_queued(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     await world.mark()
@@ -378,7 +382,7 @@ async def test_a_reason_that_comes_meanwhile_keeps_the_mark(world: RulesHarness)
     assert left.version == mark.version + 1
 
 
-async def test_members_do_not_touch_one_another(world: RulesHarness) -> None:
+async def test_one_members_end_leaves_another_members_role(world: RulesHarness) -> None:
     await world.add_plan()
     world.roles.members[GUILD, OTHER_MEMBER].add(ROLE)
     sub = await world.subscribe()

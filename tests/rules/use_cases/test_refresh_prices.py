@@ -15,7 +15,9 @@ from tests.rules.harness import RulesHarness
 
 
 @pytest.mark.parametrize("lists_all", [True, False])
-async def test_a_change_asks_again_for_who_holds_a_copy(paying: RulesHarness, *, lists_all: bool) -> None:
+async def test_a_changed_price_refetches_subscriptions_that_copied_it(
+    paying: RulesHarness, *, lists_all: bool
+) -> None:
     paying.provider.lists_all = lists_all
     assert await refresh_price(paying.ports, paying.provider, "price_1") == ([] if lists_all else ["sub_1"])
     paying.provider.prices["price_1"] = make_price(amount=700)
@@ -24,14 +26,16 @@ async def test_a_change_asks_again_for_who_holds_a_copy(paying: RulesHarness, *,
     assert plan.prices[0].amount == 700
 
 
-async def test_not_all_of_many_at_once(paying: RulesHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_changed_price_refetches_a_limited_number_at_once(
+    paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert AT_ONCE <= 1000
     monkeypatch.setattr("billing.use_cases.refresh_prices.AT_ONCE", 0)
     paying.provider.prices["price_1"] = make_price(amount=700)
     assert await refresh_price(paying.ports, paying.provider, "price_1") == []
 
 
-async def test_an_archived_price_is_not_offered_and_keeps_its_payers(paying: RulesHarness) -> None:
+async def test_an_archived_price_is_not_offered_and_keeps_its_subscribers(paying: RulesHarness) -> None:
     paying.provider.prices["price_1"] = make_price(active=False)
     await refresh_price(paying.ports, paying.provider, "price_1")
     assert await load_sale(paying.ports, GUILD) == []
@@ -44,13 +48,13 @@ async def test_an_archived_price_is_not_offered_and_keeps_its_payers(paying: Rul
     assert await load_sale(paying.ports, GUILD) != []
 
 
-async def test_so_is_one_that_was_deleted(paying: RulesHarness) -> None:
+async def test_a_deleted_price_is_not_offered(paying: RulesHarness) -> None:
     del paying.provider.prices["price_1"]
     await refresh_price(paying.ports, paying.provider, "price_1")
     assert await load_sale(paying.ports, GUILD) == []
 
 
-async def test_and_one_whose_product_was_archived(paying: RulesHarness) -> None:
+async def test_a_price_of_an_archived_product_is_not_offered(paying: RulesHarness) -> None:
     paying.provider.prices["price_1"] = make_price(active=False)
     await refresh_product(paying.ports, paying.provider, "prod_other")
     assert await load_sale(paying.ports, GUILD) != []
@@ -59,7 +63,7 @@ async def test_and_one_whose_product_was_archived(paying: RulesHarness) -> None:
     assert await load_sale(paying.ports, GUILD) == []
 
 
-async def test_a_price_of_nothing_is_not_sold_and_a_plan_that_has_one_goes_on(world: RulesHarness) -> None:
+async def test_a_free_price_cannot_be_sold_and_an_existing_one_stays(world: RulesHarness) -> None:
     world.provider.prices["price_0"] = make_price("price_0", "prod_0", amount=0)
     free = PlanUpdate(name="Free", add_role=ROLE, price_ids={"stripe": "price_0"})
     with pytest.raises(Conflict, match=r"error.price_is_zero"):

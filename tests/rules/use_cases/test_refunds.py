@@ -38,20 +38,20 @@ def told(world: RulesHarness) -> list[tuple[int, int | None]]:
 
 
 @pytest.mark.parametrize("about", [Subject("payment", "pay_1"), Subject("subscription", "sub_1")])
-async def test_it_is_told_once(paying: RulesHarness, about: Subject) -> None:
+async def test_a_refund_in_the_dashboard_is_reported_once(paying: RulesHarness, about: Subject) -> None:
     await refund(paying, amount=200, about=about)
     await refund(paying, amount=300, about=about)
     assert told(paying) == [(MEMBER, 200)]
     assert (await paying.recorded()).status is Status.ACTIVE
 
 
-async def test_of_an_older_payment_no_amount_is_said(paying: RulesHarness) -> None:
+async def test_a_refund_of_an_older_payment_is_reported_without_an_amount(paying: RulesHarness) -> None:
     paying.provider.pay("sub_1", "pay_2")
     await refund(paying)
     assert told(paying) == [(MEMBER, None)]
 
 
-async def test_what_was_asked_for_here_is_no_news(paying: RulesHarness) -> None:
+async def test_a_refund_requested_through_the_bot_is_not_reported(paying: RulesHarness) -> None:
     await revoke(paying.ports, make_order(refund=True))
     for about in (Subject("payment", "pay_1"), Subject("subscription", "sub_1")):
         paying.provider.subscriptions["sub_1"] = replace(await paying.recorded(), ends_at=None, binding=None)
@@ -59,14 +59,14 @@ async def test_what_was_asked_for_here_is_no_news(paying: RulesHarness) -> None:
     assert told(paying) == []
 
 
-async def test_what_ends_anyway_is_no_matter(paying: RulesHarness) -> None:
+async def test_a_refund_of_an_ended_subscription_is_not_reported(paying: RulesHarness) -> None:
     sub = await paying.recorded()
     paying.provider.subscriptions["sub_1"] = replace(sub, status=Status.ENDED, binding=None)
     await refund(paying)
     assert told(paying) == []
 
 
-async def test_what_the_ledger_knows_of_is_not_looked_up(paying: RulesHarness) -> None:
+async def test_a_refund_known_to_the_ledger_causes_no_fetch(paying: RulesHarness) -> None:
     await revoke(paying.ports, make_order(refund=True))
     asked = paying.provider.count("fetch_last_payment")
     await ring(paying, Subject("payment", "pay_1"))
@@ -76,7 +76,7 @@ async def test_what_the_ledger_knows_of_is_not_looked_up(paying: RulesHarness) -
     assert paying.provider.count("fetch_last_payment") == asked
 
 
-async def test_nor_is_what_belongs_to_nobody_here(world: RulesHarness) -> None:
+async def test_a_refund_of_an_unowned_subscription_causes_no_fetch(world: RulesHarness) -> None:
     await world.change(make_subscription(at=world.now))
     world.provider.pay("sub_1", "pay_1")
     await refund(world)
@@ -84,13 +84,13 @@ async def test_nor_is_what_belongs_to_nobody_here(world: RulesHarness) -> None:
     assert world.provider.count("fetch_last_payment") == 0
 
 
-async def test_other_events_are_no_refunds(paying: RulesHarness) -> None:
+async def test_another_payment_event_is_not_reported_as_a_refund(paying: RulesHarness) -> None:
     paying.provider.payments["pay_1"] = replace(paying.provider.payments["pay_1"], refunded=500)
     await ring(paying, Subject("payment", "pay_1"), "charge.failed")
     assert told(paying) == []
 
 
-async def test_while_the_provider_is_down_it_waits(paying: RulesHarness) -> None:
+async def test_a_refund_is_reported_after_a_provider_outage(paying: RulesHarness) -> None:
     paying.provider.fail("fetch_last_payment", ProviderUnavailable())
     await refund(paying)
     assert told(paying) == []
@@ -99,7 +99,7 @@ async def test_while_the_provider_is_down_it_waits(paying: RulesHarness) -> None
     assert told(paying) == [(MEMBER, 500)]
 
 
-async def test_a_payment_that_may_not_be_looked_at_holds_up_nothing(paying: RulesHarness) -> None:
+async def test_a_payment_that_may_not_be_read_does_not_stop_the_sync(paying: RulesHarness) -> None:
     paying.provider.fail("fetch_last_payment", ProviderRefused())
     sub = await paying.recorded()
     paying.provider.subscriptions["sub_1"] = replace(sub, ends_at=sub.period_end, binding=None)
@@ -109,7 +109,7 @@ async def test_a_payment_that_may_not_be_looked_at_holds_up_nothing(paying: Rule
     assert (await paying.recorded()).ends_at == sub.period_end
 
 
-async def test_an_older_payment_that_only_the_subscription_is_named_of_is_not_mistaken(
+async def test_a_refund_event_without_a_payment_is_not_misattributed(
     paying: RulesHarness,
 ) -> None:
     """What the event is about cannot be told, and of the last payment nothing was given back."""
@@ -118,7 +118,7 @@ async def test_an_older_payment_that_only_the_subscription_is_named_of_is_not_mi
     assert told(paying) == []
 
 
-async def test_after_a_crash_it_is_about_the_payment_that_was_meant(
+async def test_a_refund_after_a_crash_concerns_the_original_payment(
     paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which one that is could not be looked up when it was asked; later there is another."""

@@ -22,7 +22,7 @@ async def old(world: RulesHarness) -> None:
     await begin(world.ports, HOUR)
 
 
-async def test_nothing_is_taken_before_the_provider_was_listed_to_its_end(world: RulesHarness) -> None:
+async def test_a_restored_ledger_takes_no_role_before_a_full_listing(world: RulesHarness) -> None:
     """A newer subscription of the same member may show up only there."""
     await world.add_plan()
     sub = await world.subscribe()
@@ -36,7 +36,7 @@ async def test_nothing_is_taken_before_the_provider_was_listed_to_its_end(world:
     assert world.roles_of() == set()
 
 
-async def test_who_waits_for_a_role_is_fetched_before_all_others(world: RulesHarness) -> None:
+async def test_members_who_wait_for_a_role_are_fetched_first(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     world.roles_of().clear()
@@ -50,7 +50,7 @@ async def test_who_waits_for_a_role_is_fetched_before_all_others(world: RulesHar
     assert [stale.key.id for stale in await world.ledger.load_stale(world.now, 9)] == ["sub_1", "other"]
 
 
-async def test_age_alone_holds_after_two_sweeps_and_never_within_ten_minutes(world: RulesHarness) -> None:
+async def test_a_ledger_counts_as_restored_only_if_it_is_older_than_two_sweeps(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     for interval, silent, holds in ((HOUR, 2 * HOUR, 0), (1, 600, 0), (1, 601, 1), (HOUR, 2 * HOUR + 1, 1)):
@@ -69,7 +69,7 @@ async def revoke_later(world: RulesHarness) -> None:
     world.clock.advance(2 * HOUR)
 
 
-async def test_a_revocation_of_the_backup_takes_no_role_before_the_provider_was_asked(
+async def test_a_revocation_in_a_backup_takes_no_role_before_a_full_listing(
     world: RulesHarness,
 ) -> None:
     await world.add_plan()
@@ -84,7 +84,7 @@ async def test_a_revocation_of_the_backup_takes_no_role_before_the_provider_was_
     assert world.roles_of() == set()
 
 
-async def test_what_an_admin_decides_after_the_restore_goes_at_once(world: RulesHarness) -> None:
+async def test_an_admins_decision_after_a_restore_applies_at_once(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     await old(world)
@@ -96,7 +96,7 @@ async def test_what_an_admin_decides_after_the_restore_goes_at_once(world: Rules
 
 
 @pytest.mark.parametrize(("restored", "roles"), [(True, {ROLE}), (False, set())])
-async def test_who_paid_since_and_owes_anew_has_the_grace_of_that_debt(
+async def test_a_new_debt_after_a_restore_has_its_own_grace(
     world: RulesHarness, restored: bool, roles: set[int]
 ) -> None:
     """Without a restore a second unpaid invoice begins no second grace."""
@@ -118,7 +118,7 @@ async def test_who_paid_since_and_owes_anew_has_the_grace_of_that_debt(
 
 
 @pytest.mark.parametrize(("now_is", "ends"), [(DisputeState.WON, False), (DisputeState.LOST, True)])
-async def test_the_stop_after_a_lost_dispute_waits_until_that_was_asked_about(
+async def test_a_restored_ledger_confirms_a_lost_dispute_before_stopping(
     world: RulesHarness, now_is: DisputeState, ends: bool
 ) -> None:
     await world.add_plan()

@@ -67,7 +67,7 @@ class TestLookedAtFirst:
         world.provider.subscriptions["sub_1"] = renewed
         return end
 
-    async def test_a_renewal_that_nobody_told_of_counts(self, paying: RulesHarness) -> None:
+    async def test_the_preview_sees_a_renewal_without_notification(self, paying: RulesHarness) -> None:
         end = await self.renewed_unheard(paying)
         (affected,) = await preview_revoke(paying.ports, make_order())
         assert affected.subscription.period_end == end
@@ -77,17 +77,17 @@ class TestLookedAtFirst:
         await paying.settle()
         assert paying.roles_of() == {ROLE}
 
-    async def test_one_that_ended_unheard_is_not_revoked(self, paying: RulesHarness) -> None:
+    async def test_the_preview_leaves_out_an_end_without_notification(self, paying: RulesHarness) -> None:
         paying.provider.subscriptions["sub_1"] = replace(await paying.recorded(), status=Status.ENDED)
         assert await preview_revoke(paying.ports, make_order()) == []
 
-    async def test_while_the_provider_is_down_what_is_recorded_counts(self, paying: RulesHarness) -> None:
+    async def test_the_preview_uses_the_ledger_during_an_outage(self, paying: RulesHarness) -> None:
         await self.renewed_unheard(paying)
         paying.provider.fail("*", ProviderUnavailable())
         (affected,) = await preview_revoke(paying.ports, make_order())
         assert affected.subscription == await paying.recorded()
 
-    async def test_all_are_asked_for_at_once(
+    async def test_the_preview_fetches_all_subscriptions_concurrently(
         self, paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         await paying.add_plan(SECOND)
@@ -101,28 +101,28 @@ class TestLookedAtFirst:
         monkeypatch.setattr(paying.provider, "fetch_subscription", fetch_with_the_other)
         assert len(await preview_revoke(paying.ports, make_order())) == 2
 
-    async def test_at_once_nobody_is_asked(self, paying: RulesHarness) -> None:
+    async def test_the_preview_of_an_immediate_revocation_fetches_nothing(self, paying: RulesHarness) -> None:
         before = paying.provider.count("fetch_subscription")
         await preview_revoke(paying.ports, NOW)
         assert paying.provider.count("fetch_subscription") == before
 
 
 class TestNow:
-    async def test_access_and_billing_end(self, paying: RulesHarness) -> None:
+    async def test_an_immediate_revocation_ends_access_and_billing(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, NOW)
         assert [i.state for i in done.intents] == [IntentState.DONE]
         assert paying.provider.subscriptions["sub_1"].status is Status.ENDED
         await paying.settle()
         assert paying.roles_of() == set()
 
-    async def test_the_member_is_told_with_the_reason(self, paying: RulesHarness) -> None:
+    async def test_a_revoked_member_is_told_the_reason(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, NOW)
         await paying.settle()
         (notice,) = paying.told("revoked")
         assert notice.member_id == MEMBER
         assert notice.body == Revoked(done.decision_id, "spam", "Plan 1", taken=(ROLE,))
 
-    async def test_the_role_goes_even_while_the_provider_is_down(self, paying: RulesHarness) -> None:
+    async def test_a_revocation_takes_the_role_during_an_outage(self, paying: RulesHarness) -> None:
         paying.provider.fail("*", ProviderUnavailable())
         done = await revoke(paying.ports, NOW)
         assert [i.state for i in done.intents] == [IntentState.PENDING]
@@ -133,7 +133,7 @@ class TestNow:
         await paying.pass_time(PATIENCE)
         assert status(paying) is Status.ENDED
 
-    async def test_nobody_is_asked_before_the_decision_is_kept(
+    async def test_a_revocation_is_recorded_before_the_provider_is_called(
         self, paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         order = replace(NOW, refund=True)
@@ -151,7 +151,7 @@ class TestNow:
         assert {i.state for i in done.intents} == {IntentState.DONE}
         assert paying.provider.payments["pay_1"].refunded == 500
 
-    async def test_one_that_came_after_the_question_is_stopped_and_refunded_too(
+    async def test_a_subscription_bought_after_the_question_is_revoked_too(
         self, paying: RulesHarness
     ) -> None:
         seen = await preview_revoke(paying.ports, replace(NOW, refund=True))
@@ -161,14 +161,14 @@ class TestNow:
         assert {s.status for s in paying.provider.subscriptions.values()} == {Status.ENDED}
         assert paying.provider.payments["pay_2"].refunded == 500
 
-    async def test_an_answer_that_was_lost_is_looked_up(self, paying: RulesHarness) -> None:
+    async def test_a_revocation_whose_answer_was_lost_is_confirmed(self, paying: RulesHarness) -> None:
         paying.provider.fail("cancel_now", ProviderUnavailable(), after=True)
         done = await revoke(paying.ports, NOW)
         assert [i.state for i in done.intents] == [IntentState.DONE]
         await paying.pass_time(DAY)
         assert paying.provider.count("cancel_now") == 1
 
-    async def test_a_refusal_is_told_to_the_admins(self, paying: RulesHarness) -> None:
+    async def test_a_refused_revocation_is_reported_to_admins(self, paying: RulesHarness) -> None:
         paying.provider.fail("cancel_now", ProviderRefused())
         done = await revoke(paying.ports, NOW)
         assert [i.state for i in done.intents] == [IntentState.FAILED]
@@ -177,14 +177,14 @@ class TestNow:
         assert notice.member_id is None
         assert paying.roles_of() == set()
 
-    async def test_it_outlives_a_later_payment(self, paying: RulesHarness) -> None:
+    async def test_a_revocation_outlives_a_later_payment(self, paying: RulesHarness) -> None:
         await revoke(paying.ports, NOW)
         await paying.settle()
         new = await paying.subscribe("sub_2")
         assert paying.roles_of() == set()
         assert paying.provider.subscriptions["sub_2"].ends_at == new.period_end
 
-    async def test_of_one_plan_the_others_stay(self, paying: RulesHarness) -> None:
+    async def test_a_revocation_of_one_plan_keeps_the_others(self, paying: RulesHarness) -> None:
         second = await paying.add_plan(SECOND)
         await paying.subscribe("sub_2", items=(Item(SECOND.prices[0]),))
         await revoke(paying.ports, replace(NOW, plan_id=second.id))
@@ -193,7 +193,7 @@ class TestNow:
         assert paying.provider.subscriptions["sub_1"].status is Status.ACTIVE
         assert paying.provider.subscriptions["sub_2"].status is Status.ENDED
 
-    async def test_of_all_every_subscription_ends(self, paying: RulesHarness) -> None:
+    async def test_a_revocation_of_all_plans_ends_every_subscription(self, paying: RulesHarness) -> None:
         await paying.add_plan(SECOND)
         await paying.subscribe("sub_2", items=(Item(SECOND.prices[0]),))
         await revoke(paying.ports, NOW)
@@ -201,7 +201,7 @@ class TestNow:
         assert paying.roles_of() == set()
         assert {s.status for s in paying.provider.subscriptions.values()} == {Status.ENDED}
 
-    async def test_a_grant_ends_too(self, world: RulesHarness) -> None:
+    async def test_a_revocation_ends_a_grant(self, world: RulesHarness) -> None:
         plan = await world.add_plan()
         await world.ledger.record_overrides([make_override(plan.id, OverrideKind.GRANT)], [], [], world.now)
         await world.settle()
@@ -210,7 +210,7 @@ class TestNow:
         await world.settle()
         assert world.roles_of() == set()
 
-    async def test_a_crash_after_the_decision_loses_nothing(
+    async def test_a_crash_after_the_revocation_loses_nothing(
         self, paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def crash(*_: object) -> None:
@@ -228,7 +228,7 @@ class TestNow:
 
 
 class TestPeriodEnd:
-    async def test_roles_stay_until_the_end_and_nothing_renews(self, paying: RulesHarness) -> None:
+    async def test_a_revocation_at_the_period_end_keeps_roles_until_then(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         (affected,) = done.affected
         end = affected.subscription.period_end or 0
@@ -239,7 +239,7 @@ class TestPeriodEnd:
         await paying.pass_time(end - paying.now)
         assert paying.roles_of() == set()
 
-    async def test_it_stands_when_the_member_resumes_at_the_provider(self, paying: RulesHarness) -> None:
+    async def test_a_revocation_stands_if_the_portal_resumes(self, paying: RulesHarness) -> None:
         await revoke(paying.ports, make_order())
         await paying.settle()
         await paying.change(replace(await paying.recorded(), ends_at=None))
@@ -247,9 +247,7 @@ class TestPeriodEnd:
         with pytest.raises(Conflict, match=r"error.revoked_not_resumable"):
             await resume(paying.ports, MEMBER, make_key())
 
-    async def test_it_stands_when_the_provider_was_down_until_after_the_end(
-        self, paying: RulesHarness
-    ) -> None:
+    async def test_a_revocation_stands_after_an_outage_over_the_end(self, paying: RulesHarness) -> None:
         paying.provider.fail("*", ProviderUnavailable())
         await revoke(paying.ports, make_order())
         await paying.settle()
@@ -257,13 +255,13 @@ class TestPeriodEnd:
         await paying.settle()
         assert paying.roles_of() == set()
 
-    async def test_one_that_is_cancelled_already_is_only_blocked(self, paying: RulesHarness) -> None:
+    async def test_a_cancelled_subscription_is_only_blocked(self, paying: RulesHarness) -> None:
         await cancel(paying.ports, MEMBER, make_key())
         done = await revoke(paying.ports, make_order())
         assert done.intents == ()
         assert paying.provider.count("cancel_at_period_end") == 1
 
-    async def test_what_is_owed_ends_at_once(self, paying: RulesHarness) -> None:
+    async def test_an_unpaid_subscription_is_revoked_at_once(self, paying: RulesHarness) -> None:
         await paying.change(replace(await paying.recorded(), status=Status.PAST_DUE, unpaid_since=paying.now))
         await revoke(paying.ports, make_order())
         await paying.settle()
@@ -271,7 +269,7 @@ class TestPeriodEnd:
         assert paying.provider.subscriptions["sub_1"].status is Status.ENDED
         assert paying.said(Revoked)[0].until is None
 
-    async def test_of_two_subscriptions_of_a_plan_the_longer_is_kept(self, paying: RulesHarness) -> None:
+    async def test_a_revoked_role_stays_until_the_last_paid_period_ends(self, paying: RulesHarness) -> None:
         """Both are paid; the role goes when the last of it is used up."""
         await paying.pass_time(10 * DAY)
         longer = await paying.subscribe("sub_2")
@@ -283,7 +281,7 @@ class TestPeriodEnd:
         await paying.pass_time((longer.period_end or 0) - paying.now)
         assert paying.roles_of() == set()
 
-    async def test_a_wish_of_the_members_own_stays_theirs(self, paying: RulesHarness) -> None:
+    async def test_a_members_own_waiting_cancellation_stays_theirs(self, paying: RulesHarness) -> None:
         """It waits for the provider already; the member hears of it, and lifting does not undo it."""
         paying.provider.fail("cancel_at_period_end", ProviderUnavailable())
         own = await cancel(paying.ports, MEMBER, make_key())
@@ -297,7 +295,7 @@ class TestPeriodEnd:
 
 
 class TestPreview:
-    async def test_it_shows_what_would_stop_and_changes_nothing(self, paying: RulesHarness) -> None:
+    async def test_the_preview_of_a_revocation_changes_nothing(self, paying: RulesHarness) -> None:
         (affected,) = await preview_revoke(paying.ports, make_order(refund=True))
         assert affected.subscription.key == make_key()
         assert [plan.id for plan in affected.plans] == [1]
@@ -308,17 +306,19 @@ class TestPreview:
     @pytest.mark.parametrize(
         "other", [{"member_id": OTHER_MEMBER}, {"guild_id": OTHER_GUILD}, {"plan_id": 77}]
     )
-    async def test_nothing_of_that_kind_is_stopped(self, paying: RulesHarness, other: dict[str, int]) -> None:
+    async def test_a_revocation_elsewhere_stops_nothing_here(
+        self, paying: RulesHarness, other: dict[str, int]
+    ) -> None:
         done = await revoke(paying.ports, replace(NOW, **other))  # type: ignore[arg-type]  # all ints
         assert (done.affected, done.intents) == ((), ())
         await paying.settle()
         assert paying.roles_of() == {ROLE}
 
-    async def test_an_ended_one_is_nothing(self, paying: RulesHarness) -> None:
+    async def test_an_ended_subscription_is_not_in_the_preview(self, paying: RulesHarness) -> None:
         await paying.change(replace(await paying.recorded(), status=Status.ENDED))
         assert await preview_revoke(paying.ports, make_order()) == []
 
-    async def test_one_that_ended_with_time_left_is_something(self, paying: RulesHarness) -> None:
+    async def test_an_ended_subscription_with_paid_time_is_revoked(self, paying: RulesHarness) -> None:
         ended = replace(await paying.recorded(), status=Status.ENDED, paid_through=paying.now + DAY)
         await paying.change(ended)
         assert paying.roles_of() == {ROLE}
@@ -327,7 +327,7 @@ class TestPreview:
         assert paying.roles_of() == set()
 
 
-async def test_what_is_settled_is_not_carried_out_again(paying: RulesHarness) -> None:
+async def test_a_settled_intent_is_not_executed_again(paying: RulesHarness) -> None:
     """The worker read it before somebody else carried it out."""
     done = await revoke(paying.ports, replace(NOW, refund=True))
     old = [replace(i, state=IntentState.PENDING) for i in done.intents]
@@ -343,7 +343,7 @@ SUBSCRIPTIONS = st.lists(subscriptions(), min_size=1, max_size=3)
 
 
 @given(SUBSCRIPTIONS, plan_lists(), MOMENTS, st.none() | st.integers(1, 4), MOMENTS)
-def test_blocks_at_once_leave_nothing_of_what_was_meant(
+def test_immediate_blocks_leave_no_access_to_what_they_cover(
     subs: list[Subscription], plans: list[Plan], now: int, plan_id: int | None, later: int
 ) -> None:
     blocks = _blocks(make_order(plan_id=plan_id, at_once=True), affected_by(subs, plans), "d", now)
@@ -352,7 +352,7 @@ def test_blocks_at_once_leave_nothing_of_what_was_meant(
 
 
 @given(SUBSCRIPTIONS, plan_lists(), MOMENTS, st.none() | st.integers(1, 4))
-def test_blocks_at_the_periods_end_begin_no_earlier_and_then_hold(
+def test_blocks_at_the_period_end_begin_then_and_hold(
     subs: list[Subscription], plans: list[Plan], now: int, plan_id: int | None
 ) -> None:
     affected = [a for a in affected_by(subs, plans) if plan_id in (None, *(p.id for p in a.plans))]
@@ -378,6 +378,6 @@ def assert_kept_while_paid(sub: Subscription, plan_id: int, blocks: list[Overrid
         assert not any(b.covers(plan_id, before_the_end) for b in blocks)
 
 
-def test_an_order_for_all_rules_plans_that_come_later() -> None:
+def test_a_revocation_of_all_plans_covers_later_plans() -> None:
     blocks = _blocks(make_order(), affected_by([make_subscription()], [make_plan()]), "d", 0)
     assert any(block.covers(77, 10**10) for block in blocks)

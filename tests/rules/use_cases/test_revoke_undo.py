@@ -43,7 +43,7 @@ async def unavailable(*_: Any) -> None:
 
 
 class TestRefund:
-    async def test_it_gives_the_last_payment_back_and_says_how_much(self, paying: RulesHarness) -> None:
+    async def test_a_revocation_with_refund_names_the_refunded_amount(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, replace(NOW, refund=True))
         assert [(i.kind, i.state) for i in done.intents] == [
             (IntentKind.CANCEL_NOW, IntentState.DONE),
@@ -53,7 +53,9 @@ class TestRefund:
         assert paying.provider.payments["pay_1"].refunded == 500
 
     @pytest.mark.parametrize("paid", [False, True])
-    async def test_nothing_to_give_back_is_not_tried(self, paying: RulesHarness, *, paid: bool) -> None:
+    async def test_no_refund_is_tried_without_a_refundable_payment(
+        self, paying: RulesHarness, *, paid: bool
+    ) -> None:
         if paid:
             paying.provider.payments["pay_1"] = replace(paying.provider.payments["pay_1"], refunded=500)
         else:
@@ -62,7 +64,9 @@ class TestRefund:
         assert [i.kind for i in done.intents] == [IntentKind.CANCEL_NOW]
 
     @pytest.mark.parametrize("after", [False, True])
-    async def test_a_later_payment_is_not_given_back_too(self, paying: RulesHarness, *, after: bool) -> None:
+    async def test_a_retried_refund_does_not_refund_a_later_payment(
+        self, paying: RulesHarness, *, after: bool
+    ) -> None:
         """Whether or not the provider acted: the admin decided about the payment they saw."""
         paying.provider.fail("refund", ProviderUnavailable(), after=after)
         await revoke(paying.ports, make_order(refund=True))
@@ -74,7 +78,7 @@ class TestRefund:
         assert paying.provider.count("fetch_last_payment") == 1
         assert (await intents(paying))["refund_last_payment"] is IntentState.DONE
 
-    async def test_a_payment_not_seen_when_deciding_is_fixed_by_the_first_try(
+    async def test_a_refund_keeps_the_payment_that_its_first_attempt_found(
         self, paying: RulesHarness
     ) -> None:
         paying.provider.fail("*", ProviderUnavailable())
@@ -90,7 +94,7 @@ class TestRefund:
         assert paying.provider.payments["pay_2"].refunded == 0
         assert (await intents(paying))["refund_last_payment"] is IntentState.DONE
 
-    async def test_a_crash_after_the_refund_gives_back_once(
+    async def test_a_crash_after_a_refund_does_not_refund_twice(
         self, paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         paying.provider.fail("fetch_last_payment", ProviderUnavailable(), times=1)
@@ -108,14 +112,14 @@ class TestRefund:
         await paying.pass_time(PATIENCE)
         assert paying.provider.payments["pay_2"].refunded == 0
 
-    async def test_there_was_no_payment_after_all(self, paying: RulesHarness) -> None:
+    async def test_a_refund_without_a_payment_fails(self, paying: RulesHarness) -> None:
         paying.provider.fail("fetch_last_payment", ProviderUnavailable(), times=1)
         paying.provider.last_payment.clear()
         done = await revoke(paying.ports, replace(NOW, refund=True))
         assert done.intents[1].state is IntentState.FAILED
         assert done.intents[1].outcome == Text("error.no_payment")
 
-    async def test_a_refund_that_came_late_is_told_to_the_admins(self, paying: RulesHarness) -> None:
+    async def test_a_late_refund_is_reported_to_admins(self, paying: RulesHarness) -> None:
         paying.provider.fail("*", ProviderUnavailable())
         await revoke(paying.ports, replace(NOW, refund=True))
         paying.provider.heal()
@@ -125,7 +129,7 @@ class TestRefund:
 
 
 class TestLift:
-    async def test_a_stop_at_the_periods_end_is_undone(self, paying: RulesHarness) -> None:
+    async def test_lifting_a_revocation_resumes_the_renewal(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         (undone,) = (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents
         assert undone.state is IntentState.DONE
@@ -133,14 +137,14 @@ class TestLift:
         await paying.pass_time(40 * DAY)
         assert paying.roles_of() == {ROLE}
 
-    async def test_the_member_is_told_what_renews_again(self, paying: RulesHarness) -> None:
+    async def test_a_lifted_member_is_told_what_renews(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         await lift(paying.ports, GUILD, done.decision_id, ADMIN)
         await paying.settle()
         (notice,) = paying.told("lifted")
         assert (notice.member_id, notice.body) == (MEMBER, Lifted("Plan 1", subscription=make_key()))
 
-    async def test_and_what_does_not(self, paying: RulesHarness) -> None:
+    async def test_a_lifted_member_is_told_what_does_not_renew(self, paying: RulesHarness) -> None:
         first = await revoke(paying.ports, replace(NOW, plan_id=1))
         await paying.ledger.record_overrides([make_override()], [], [], paying.now)
         await lift(paying.ports, GUILD, first.decision_id, ADMIN)
@@ -148,27 +152,27 @@ class TestLift:
         (body,) = paying.said(Lifted)
         assert (body.still, body.subscription, body.again) == (True, None, None)
 
-    async def test_twice_is_too_late(self, paying: RulesHarness) -> None:
+    async def test_a_revocation_cannot_be_lifted_twice(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         await lift(paying.ports, GUILD, done.decision_id, ADMIN)
         with pytest.raises(Conflict, match=r"error.lifted_already"):
             await lift(paying.ports, GUILD, done.decision_id, ADMIN)
         assert paying.provider.count("resume") == 1
 
-    async def test_twice_at_once_is_once(self, paying: RulesHarness) -> None:
+    async def test_simultaneous_lifts_lift_once(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         both = [lift(paying.ports, GUILD, done.decision_id, ADMIN) for _ in range(2)]
         answers = await asyncio.gather(*both, return_exceptions=True)
         assert sorted(type(answer).__name__ for answer in answers) == ["Conflict", "Undone"]
         assert paying.provider.count("resume") == 1
 
-    async def test_another_server_cannot(self, paying: RulesHarness) -> None:
+    async def test_another_server_cannot_lift_a_revocation(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         with pytest.raises(NotFound):
             await lift(paying.ports, OTHER_GUILD, done.decision_id, ADMIN)
         assert await paying.ledger.load_decision(done.decision_id) != []
 
-    async def test_what_the_provider_has_not_heard_of_is_let_go(self, paying: RulesHarness) -> None:
+    async def test_a_lift_drops_intents_that_never_reached_the_provider(self, paying: RulesHarness) -> None:
         """Else the billing of a member with access would be ended, and the money given back."""
         paying.provider.fail("*", ProviderUnavailable())
         done = await revoke(paying.ports, replace(NOW, refund=True))
@@ -180,7 +184,7 @@ class TestLift:
         assert paying.provider.payments["pay_1"].refunded == 0
         assert set((await intents(paying)).values()) == {IntentState.DROPPED}
 
-    async def test_lifted_while_the_provider_is_down_it_is_resumed_later(self, paying: RulesHarness) -> None:
+    async def test_a_lift_during_an_outage_resumes_later(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         paying.provider.fail("*", ProviderUnavailable())
         (undone,) = (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents
@@ -189,7 +193,7 @@ class TestLift:
         await paying.pass_time(PATIENCE)
         assert paying.provider.subscriptions["sub_1"].ends_at is None
 
-    async def test_the_wish_to_resume_is_kept_along_with_the_decision(
+    async def test_the_resume_intent_is_recorded_with_the_lift(
         self, paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Else a crash in between would leave a member with access whose subscription ends."""
@@ -202,26 +206,28 @@ class TestLift:
         await paying.pass_time(PATIENCE)
         assert paying.provider.subscriptions["sub_1"].ends_at is None
 
-    async def test_what_the_member_ended_stays_ended(self, paying: RulesHarness) -> None:
+    async def test_a_lift_does_not_resume_a_members_own_cancellation(self, paying: RulesHarness) -> None:
         await cancel(paying.ports, MEMBER, make_key())
         done = await revoke(paying.ports, make_order())
         assert (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents == ()
         assert paying.provider.subscriptions["sub_1"].ends_at is not None
 
-    async def test_what_another_decision_bars_is_not_resumed(self, paying: RulesHarness) -> None:
+    async def test_a_lift_does_not_resume_what_another_block_covers(self, paying: RulesHarness) -> None:
         first = await revoke(paying.ports, make_order())
         await paying.ledger.record_overrides([make_override(1, decision_id="second")], [], [], paying.now)
         assert (await lift(paying.ports, GUILD, first.decision_id, ADMIN)).intents == ()
         assert paying.provider.count("resume") == 0
 
-    async def test_a_stop_made_after_a_resumption_is_undone_too(self, paying: RulesHarness) -> None:
+    async def test_a_lift_undoes_a_stop_made_after_a_resume(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, make_order())
         await paying.settle()
         await paying.change(replace(await paying.recorded(), ends_at=None))
         await lift(paying.ports, GUILD, done.decision_id, ADMIN)
         assert paying.provider.subscriptions["sub_1"].ends_at is None
 
-    async def test_ended_for_good_only_the_way_back_is_free(self, paying: RulesHarness) -> None:
+    async def test_lifting_an_immediate_revocation_allows_a_new_subscription(
+        self, paying: RulesHarness
+    ) -> None:
         done = await revoke(paying.ports, NOW)
         await paying.settle()
         assert (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents == ()

@@ -71,7 +71,7 @@ async def dispute(world: RulesHarness, state: DisputeState) -> None:
 
 
 class TestPayments:
-    async def test_a_failure_its_reminders_and_the_end_of_the_grace(self, paying: RulesHarness) -> None:
+    async def test_a_failed_payment_sends_reminders_until_the_grace_ends(self, paying: RulesHarness) -> None:
         paying.provider.failures["sub_1"] = Failure(Money(500, "eur"), "Declined.", START + DAY)
         await change(paying, status=Status.PAST_DUE, unpaid_since=START)
         end = START + GRACE
@@ -94,18 +94,18 @@ class TestPayments:
         assert paying.roles_of() == {ROLE}
         assert own(paying)[4:] == [PaymentRecovered("Plan 1", KEY, given=(ROLE,))]
 
-    async def test_paid_in_time_it_is_said_and_no_reminder_follows(self, paying: RulesHarness) -> None:
+    async def test_a_recovered_payment_is_told_and_ends_the_reminders(self, paying: RulesHarness) -> None:
         await change(paying, status=Status.PAST_DUE, unpaid_since=START)
         await change(paying, status=Status.ACTIVE, unpaid_since=None)
         await paying.pass_time(GRACE)
         assert [body.kind for body in own(paying)] == ["payment_failed", "payment_recovered"]
 
-    async def test_a_provider_that_does_not_say_why(self, paying: RulesHarness) -> None:
+    async def test_a_failed_payment_is_told_even_if_the_reason_is_unknown(self, paying: RulesHarness) -> None:
         paying.provider.fail("fetch_failure", ProviderUnavailable())
         await change(paying, status=Status.PAST_DUE, unpaid_since=START)
         assert own(paying) == [PaymentFailed("Plan 1", KEY, START + GRACE)]
 
-    async def test_that_is_cancelled_as_it_was_never_paid(self, paying: RulesHarness) -> None:
+    async def test_a_subscription_ended_unpaid_is_told_as_unpaid(self, paying: RulesHarness) -> None:
         await change(paying, status=Status.PAST_DUE, unpaid_since=START)
         await paying.pass_time(GRACE)
         await change(paying, status=Status.ENDED, ended_at=paying.now)
@@ -114,7 +114,9 @@ class TestPayments:
     @pytest.mark.parametrize(
         ("status", "cause"), [(Status.UNPAID, Cause.UNPAID), (Status.PAUSED, Cause.PAUSED)]
     )
-    async def test_stopped_and_going_on(self, paying: RulesHarness, status: Status, cause: Cause) -> None:
+    async def test_a_paused_or_unpaid_subscription_is_told_when_it_changes(
+        self, paying: RulesHarness, status: Status, cause: Cause
+    ) -> None:
         await change(paying, status=status)
         assert own(paying) == [RolesChanged(cause, "Plan 1", KEY, taken=(ROLE,))]
         await change(paying, status=Status.ACTIVE)
@@ -124,7 +126,7 @@ class TestPayments:
         else:
             assert told == [PaymentRecovered("Plan 1", KEY, given=(ROLE,))]
 
-    async def test_disputed_and_won(self, paying: RulesHarness) -> None:
+    async def test_a_dispute_and_its_win_are_told(self, paying: RulesHarness) -> None:
         await dispute(paying, DisputeState.OPEN)
         await dispute(paying, DisputeState.WON)
         assert own(paying) == [
@@ -132,20 +134,22 @@ class TestPayments:
             PaymentDisputed("Plan 1", KEY, DisputeState.WON, given=(ROLE,)),
         ]
 
-    async def test_disputed_and_lost(self, paying: RulesHarness) -> None:
+    async def test_a_lost_dispute_is_told_once(self, paying: RulesHarness) -> None:
         await dispute(paying, DisputeState.LOST)
         await paying.pass_time(DAY)
         assert own(paying) == [PaymentDisputed("Plan 1", KEY, DisputeState.LOST, taken=(ROLE,))]
 
 
 class TestAtTheProvider:
-    async def test_a_plan_is_switched(self, paying: RulesHarness) -> None:
+    async def test_a_switch_of_plans_is_one_message(self, paying: RulesHarness) -> None:
         await paying.add_plan(make_plan(2, SECOND_ROLE, prices=(SILVER.price,)))
         await change(paying, items=(SILVER,))
         assert paying.roles_of() == {SECOND_ROLE}
         assert own(paying) == [Switched("Plan 2", "Plan 1", KEY, given=(SECOND_ROLE,), taken=(ROLE,))]
 
-    async def test_a_switch_is_no_end_of_an_older_subscription(self, paying: RulesHarness) -> None:
+    async def test_a_switch_is_not_told_as_the_end_of_an_older_subscription(
+        self, paying: RulesHarness
+    ) -> None:
         await paying.add_plan(make_plan(2, SECOND_ROLE, prices=(SILVER.price,)))
         await change(paying, status=Status.ENDED, ended_at=paying.now)
         paying.messenger.told.clear()
@@ -155,11 +159,11 @@ class TestAtTheProvider:
         switched = Switched("Plan 2", "Plan 1", make_key("sub_2"), given=(SECOND_ROLE,), taken=(ROLE,))
         assert own(paying) == [switched]
 
-    async def test_a_quantity_becomes_nothing(self, paying: RulesHarness) -> None:
+    async def test_a_quantity_set_to_zero_is_told(self, paying: RulesHarness) -> None:
         await change(paying, items=(Item(make_price(), 0),))
         assert own(paying) == [Switched("", "Plan 1", KEY, taken=(ROLE,))]
 
-    async def test_a_cancellation_has_its_receipt_and_its_end(self, paying: RulesHarness) -> None:
+    async def test_a_portal_cancellation_and_its_end_are_told(self, paying: RulesHarness) -> None:
         end = paying.provider.subscriptions["sub_1"].period_end
         assert end is not None
         await change(paying, ends_at=end)
@@ -169,9 +173,7 @@ class TestAtTheProvider:
         await change(paying, status=Status.ENDED, ended_at=paying.now)
         assert own(paying)[2:] == [Ended("Plan 1", KEY, taken=(ROLE,))]
 
-    async def test_a_cancellation_after_a_renewal_that_nobody_saw_has_its_receipt(
-        self, paying: RulesHarness
-    ) -> None:
+    async def test_a_cancellation_after_an_unseen_renewal_is_told(self, paying: RulesHarness) -> None:
         """Resumed, renewed and cancelled again between two looks: it ends at another time than was told. A
         cancellation for the same end, taken back and made again, is nothing new."""
         end = paying.provider.subscriptions["sub_1"].period_end
@@ -183,13 +185,13 @@ class TestAtTheProvider:
         await change(paying, period_start=end, period_end=end + 30 * DAY, ends_at=end + 30 * DAY)
         assert own(paying)[1:] == [RenewalStopped("Plan 1", KEY, end + 30 * DAY)]
 
-    async def test_the_bot_s_own_cancellation_has_none_beside_its_receipt(self, paying: RulesHarness) -> None:
+    async def test_the_bots_own_cancellation_sends_no_second_message(self, paying: RulesHarness) -> None:
         await cancel(paying.ports, MEMBER, KEY)
         await paying.ring("subscription", "sub_1")
         await paying.settle()
         assert own(paying) == []
 
-    async def test_nor_while_its_answer_was_lost(self, paying: RulesHarness) -> None:
+    async def test_a_cancellation_whose_answer_was_lost_is_told_once(self, paying: RulesHarness) -> None:
         paying.provider.fail("cancel_at_period_end", ProviderUnavailable(), after=True)
         paying.provider.faults["cancel_at_period_end"].times = 1
         await cancel(paying.ports, MEMBER, KEY)
@@ -199,19 +201,19 @@ class TestAtTheProvider:
 
 
 class TestAdmins:
-    async def test_a_role_that_somebody_took_is_put_back(self, paying: RulesHarness) -> None:
+    async def test_a_restored_role_is_told(self, paying: RulesHarness) -> None:
         paying.roles_of().discard(ROLE)
         await paying.mark()
         await paying.settle()
         assert paying.roles_of() == {ROLE}
         assert own(paying) == [RolesChanged(Cause.RESTORED, "Plan 1", KEY, given=(ROLE,))]
 
-    async def test_a_revocation_says_what_goes_with_it(self, paying: RulesHarness) -> None:
+    async def test_a_revocation_is_told_with_its_roles(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, NOW)
         await paying.settle()
         assert own(paying) == [Revoked(done.decision_id, "spam", "Plan 1", taken=(ROLE,))]
 
-    async def test_one_that_comes_later_is_said_when_it_comes(self, paying: RulesHarness) -> None:
+    async def test_a_later_revocation_is_told_again_when_it_applies(self, paying: RulesHarness) -> None:
         await revoke(paying.ports, make_order())
         await paying.pass_time(40 * DAY)
         assert paying.roles_of() == set()
@@ -219,7 +221,7 @@ class TestAdmins:
         assert isinstance(before, Revoked)
         assert after == [RolesChanged(Cause.REVOKED, "Plan 1", decision=before.decision, taken=(ROLE,))]
 
-    async def test_a_grant_begins_and_ends(self, world: RulesHarness) -> None:
+    async def test_a_grants_start_and_end_are_told(self, world: RulesHarness) -> None:
         plan = await world.add_plan()
         until = world.now + DAY
         grant = make_override(plan.id, OverrideKind.GRANT, starts_at=world.now, until=until, decision_id="g")
@@ -229,7 +231,7 @@ class TestAdmins:
         await world.pass_time(DAY)
         assert own(world)[1:] == [RolesChanged(Cause.GRANT_ENDED, "Plan 1", decision="g", taken=(ROLE,))]
 
-    async def test_a_plan_is_edited(self, paying: RulesHarness) -> None:
+    async def test_a_changed_plan_is_told_with_its_roles(self, paying: RulesHarness) -> None:
         (plan,) = await paying.ledger.load_plans(GUILD)
         await edit_plan(paying.ports, GUILD, plan.id, PlanUpdate(add_role=SECOND_ROLE), ADMIN)
         await paying.settle()
@@ -240,12 +242,12 @@ class TestAdmins:
 
 
 class TestOneMessage:
-    async def test_a_beginning_tells_of_all_its_roles(self, world: RulesHarness) -> None:
+    async def test_a_start_names_all_its_roles(self, world: RulesHarness) -> None:
         await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
         await world.subscribe()
         assert [n.body for n in world.messenger.told] == [Started("Plan 1", KEY, given=(ROLE, SECOND_ROLE))]
 
-    async def test_a_fault_between_two_roles_makes_no_two_of_it(self, world: RulesHarness) -> None:
+    async def test_a_start_interrupted_between_roles_is_one_message(self, world: RulesHarness) -> None:
         await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
         world.roles.faults[SECOND_ROLE] = DiscordUnavailable()
         await world.subscribe()
@@ -254,7 +256,7 @@ class TestOneMessage:
         await world.pass_time(60)
         assert [n.body for n in world.messenger.told] == [Started("Plan 1", KEY, given=(ROLE, SECOND_ROLE))]
 
-    async def test_a_role_that_was_given_though_the_answer_was_lost(
+    async def test_a_role_given_without_an_answer_is_told(
         self, world: RulesHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         await world.add_plan()
@@ -270,7 +272,7 @@ class TestOneMessage:
         await world.pass_time(60)
         assert [n.body for n in world.messenger.told] == [Started("Plan 1", KEY, given=(ROLE,))]
 
-    async def test_nobody_waits_long_for_the_thanks(self, world: RulesHarness) -> None:
+    async def test_a_start_is_told_after_minutes_even_without_roles(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = DiscordUnavailable()
         await world.subscribe()
@@ -280,7 +282,7 @@ class TestOneMessage:
         await world.pass_time(3600)
         assert own(world) == [RolesChanged(Cause.PAID, "Plan 1", KEY, given=(ROLE,))]
 
-    async def test_two_causes_are_two(self, paying: RulesHarness) -> None:
+    async def test_two_causes_are_two_messages(self, paying: RulesHarness) -> None:
         await paying.add_plan(make_plan(2, SECOND_ROLE, prices=(SILVER.price,)))
         await paying.subscribe("sub_2", items=(SILVER,))
         for name in ("sub_1", "sub_2"):
@@ -290,13 +292,13 @@ class TestOneMessage:
         await paying.settle()
         assert [body.taken for body in paying.said(RolesChanged)] == [(ROLE,), (SECOND_ROLE,)]
 
-    async def test_a_role_that_two_give_goes_with_the_last(self, paying: RulesHarness) -> None:
+    async def test_a_role_paid_for_twice_is_told_as_lost_with_the_last(self, paying: RulesHarness) -> None:
         await paying.add_plan(make_plan(2, ROLE, prices=(SILVER.price,)))
         await paying.subscribe("sub_2", items=(SILVER,))
         await change(paying, status=Status.ENDED, ended_at=paying.now)
         assert own(paying) == [Ended("Plan 1", KEY)]
 
-    async def test_taken_and_not_written_down_it_is_told_by_the_next_look(self, paying: RulesHarness) -> None:
+    async def test_a_removal_that_was_not_recorded_is_told_later(self, paying: RulesHarness) -> None:
         paying.provider.subscriptions["sub_1"] = replace(
             paying.provider.subscriptions["sub_1"], status=Status.PAUSED
         )
@@ -305,7 +307,7 @@ class TestOneMessage:
         await paying.settle()
         assert own(paying) == [RolesChanged(Cause.PAUSED, "Plan 1", KEY, taken=(ROLE,))]
 
-    async def test_what_was_said_of_somebody_away_is_not_said_again(self, paying: RulesHarness) -> None:
+    async def test_a_removal_already_told_is_not_told_again(self, paying: RulesHarness) -> None:
         await change(paying, status=Status.ENDED, ended_at=paying.now)
         await paying.ledger.record_granting(GUILD, MEMBER, ROLE, paying.now)
         await paying.mark()
@@ -315,7 +317,7 @@ class TestOneMessage:
         assert "not told: told before: ended" in [change.why for change in history]
 
 
-async def test_history_names_what_told_of_it(world: RulesHarness) -> None:
+async def test_history_names_the_notice_of_a_role_change(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     (row,) = [c for c in await world.ledger.load_history(GUILD, MEMBER, 9) if c.subject == "roles"]

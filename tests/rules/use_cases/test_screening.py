@@ -30,35 +30,35 @@ async def pending(world: RulesHarness) -> RulesHarness:
     return world
 
 
-async def test_who_pays_gets_no_role_before_they_are_screened(pending: RulesHarness) -> None:
+async def test_a_paying_member_gets_no_role_before_screening(pending: RulesHarness) -> None:
     assert pending.roles.changes() == []
     assert await pending.ledger.load_parked(GUILD) == [(MEMBER, (MembershipPending.user_message,))]
     assert (await pending.ledger.load_member_state(*WHO)).granted == frozenset()
     assert pending.told("role_refused") == []
 
 
-async def test_they_are_told_once_what_to_do(pending: RulesHarness) -> None:
+async def test_an_unscreened_member_is_told_once_what_to_do(pending: RulesHarness) -> None:
     await pending.mark()
     await pending.settle()
     (notice,) = pending.told("screening")
     assert notice.member_id == MEMBER
 
 
-async def test_the_next_look_after_the_screening_gives_it(pending: RulesHarness) -> None:
+async def test_the_sweep_after_screening_gives_the_role(pending: RulesHarness) -> None:
     pending.roles.pending.clear()
     await sweep(pending)
     assert pending.roles_of() == {ROLE}
     assert await pending.ledger.load_parked(GUILD) == []
 
 
-async def test_while_it_is_pending_no_round_costs_a_call(pending: RulesHarness) -> None:
+async def test_an_unscreened_member_costs_no_call_in_a_sweep(pending: RulesHarness) -> None:
     before = len(pending.roles.log)
     for _ in range(3):
         await sweep(pending)
     assert len(pending.roles.log) == before
 
 
-async def test_a_role_that_is_there_already_stays_while_it_is_paid(paying: RulesHarness) -> None:
+async def test_an_unscreened_member_keeps_a_role_they_have(paying: RulesHarness) -> None:
     paying.roles.pending.add(WHO)
     await paying.mark()
     await sweep(paying)
@@ -67,7 +67,7 @@ async def test_a_role_that_is_there_already_stays_while_it_is_paid(paying: Rules
     assert paying.roles_of() == set()
 
 
-async def test_a_payment_that_ends_meanwhile_leaves_nothing_to_wait_for(pending: RulesHarness) -> None:
+async def test_a_payment_that_ends_before_screening_ends_the_wait(pending: RulesHarness) -> None:
     await pending.change(replace(await pending.recorded(), status=Status.ENDED))
     assert await pending.ledger.load_parked(GUILD) == []
     pending.roles.pending.clear()

@@ -39,7 +39,7 @@ async def plan(world: RulesHarness) -> Plan:
     return await world.add_plan()
 
 
-async def test_only_what_is_on_sale_is_shown(world: RulesHarness, plan: Plan) -> None:
+async def test_only_plans_on_sale_are_shown(world: RulesHarness, plan: Plan) -> None:
     await world.add_plan(replace(make_plan(2, prices=(make_price("p2", "x"),)), hidden=True))
     await world.add_plan(replace(make_plan(3, prices=(make_price("p3", "x"),)), removed_at=1))
     await world.add_plan(make_plan(4, prices=()))
@@ -47,7 +47,7 @@ async def test_only_what_is_on_sale_is_shown(world: RulesHarness, plan: Plan) ->
     assert await load_sale(world.ports, OTHER_GUILD) == []
 
 
-async def test_a_page_leads_to_the_role(world: RulesHarness, plan: Plan) -> None:
+async def test_a_paid_checkout_gives_the_role(world: RulesHarness, plan: Plan) -> None:
     offered = await offer(world.ports, GUILD, MEMBER, plan)
     (way,) = offered.ways
     assert (way.provider, way.title, way.price) == ("stripe", "Stripe", plan.prices[0])
@@ -63,7 +63,7 @@ async def test_a_page_leads_to_the_role(world: RulesHarness, plan: Plan) -> None
     assert world.roles_of() == {ROLE}
 
 
-async def test_our_ids_cannot_be_guessed(world: RulesHarness, plan: Plan) -> None:
+async def test_checkout_ids_cannot_be_guessed(world: RulesHarness, plan: Plan) -> None:
     for member in range(20):
         await offer(world.ports, GUILD, member, plan)
     ids = {order.checkout.id for order in world.provider.orders}
@@ -71,23 +71,23 @@ async def test_our_ids_cannot_be_guessed(world: RulesHarness, plan: Plan) -> Non
     assert all(len(name) >= 32 for name in ids)
 
 
-async def test_asked_again_it_is_the_same_page(world: RulesHarness, plan: Plan) -> None:
+async def test_a_repeated_request_gets_the_same_checkout(world: RulesHarness, plan: Plan) -> None:
     urls = [(await offer(world.ports, GUILD, MEMBER, plan)).ways[0].url for _ in range(3)]
     assert set(urls) == {"https://pay.example/1"}
 
 
-async def test_asked_twice_at_once_it_is_one_page(world: RulesHarness, plan: Plan) -> None:
+async def test_simultaneous_requests_get_one_checkout(world: RulesHarness, plan: Plan) -> None:
     """Two pages could both be paid on."""
     offers = await asyncio.gather(*(offer(world.ports, GUILD, MEMBER, plan) for _ in range(3)))
     assert {offered.ways[0].url for offered in offers} == {"https://pay.example/1"}
 
 
-async def test_another_member_gets_another_page(world: RulesHarness, plan: Plan) -> None:
+async def test_another_member_gets_another_checkout(world: RulesHarness, plan: Plan) -> None:
     await offer(world.ports, GUILD, MEMBER, plan)
     assert (await offer(world.ports, GUILD, OTHER_MEMBER, plan)).ways[0].url == "https://pay.example/2"
 
 
-async def test_a_page_that_soon_expires_is_made_anew(world: RulesHarness, plan: Plan) -> None:
+async def test_a_checkout_that_soon_expires_is_replaced(world: RulesHarness, plan: Plan) -> None:
     await offer(world.ports, GUILD, MEMBER, plan)
     world.clock.advance(DAY - STALE_BEFORE_EXPIRY - 1)
     assert (await offer(world.ports, GUILD, MEMBER, plan)).ways[0].url == "https://pay.example/1"
@@ -95,14 +95,14 @@ async def test_a_page_that_soon_expires_is_made_anew(world: RulesHarness, plan: 
     assert (await offer(world.ports, GUILD, MEMBER, plan)).ways[0].url == "https://pay.example/2"
 
 
-async def test_a_page_for_an_old_price_is_not_shown(world: RulesHarness, plan: Plan) -> None:
+async def test_a_checkout_for_an_old_price_is_replaced(world: RulesHarness, plan: Plan) -> None:
     await offer(world.ports, GUILD, MEMBER, plan)
     dearer = replace(plan, prices=(make_price("price_new", amount=900),))
     await world.ledger.record_plan(dearer, "admin", world.now)
     assert (await offer(world.ports, GUILD, MEMBER, dearer)).ways[0].url == "https://pay.example/2"
 
 
-async def test_the_known_customer_pays_again(world: RulesHarness, plan: Plan) -> None:
+async def test_a_returning_member_pays_as_the_same_customer(world: RulesHarness, plan: Plan) -> None:
     sub = await world.subscribe()
     await manage_link(world.ports, MEMBER, sub.key)
     await world.change(replace(sub, status=Status.ENDED))
@@ -111,7 +111,7 @@ async def test_the_known_customer_pays_again(world: RulesHarness, plan: Plan) ->
     assert [order.customer_id for order in world.provider.orders] == ["cus_1", None]
 
 
-async def test_who_cancelled_in_discord_pays_again_as_the_same_customer(
+async def test_a_member_who_cancelled_in_discord_pays_as_the_same_customer(
     world: RulesHarness, plan: Plan
 ) -> None:
     sub = await world.subscribe()
@@ -121,7 +121,7 @@ async def test_who_cancelled_in_discord_pays_again_as_the_same_customer(
     assert [order.customer_id for order in world.provider.orders] == ["cus_1"]
 
 
-async def test_a_customer_that_may_be_anothers_is_not_used_again(world: RulesHarness, plan: Plan) -> None:
+async def test_a_customer_that_may_be_another_persons_is_not_reused(world: RulesHarness, plan: Plan) -> None:
     """A friend paid on the member's page: nothing shows that the member has had that customer in hand. An
     admin's revocation shows no more."""
     sub = await world.subscribe()
@@ -132,7 +132,7 @@ async def test_a_customer_that_may_be_anothers_is_not_used_again(world: RulesHar
     assert [order.customer_id for order in world.provider.orders] == [None]
 
 
-async def test_a_customer_of_another_server_is_not_used_here(world: RulesHarness, plan: Plan) -> None:
+async def test_a_customer_of_another_server_is_not_reused(world: RulesHarness, plan: Plan) -> None:
     """In this server's portal they could switch what they pay there to a price that is sold here."""
     await world.ledger.record_checkout(replace(make_checkout("there"), guild_id=OTHER_GUILD))
     await world.change(make_subscription("sub_there", at=world.now, checkout_id="there"))
@@ -140,20 +140,20 @@ async def test_a_customer_of_another_server_is_not_used_here(world: RulesHarness
     assert [order.customer_id for order in world.provider.orders] == [None]
 
 
-async def test_a_page_of_other_terms_is_not_shown(world: RulesHarness, plan: Plan) -> None:
+async def test_a_checkout_with_other_terms_is_replaced(world: RulesHarness, plan: Plan) -> None:
     await offer(world.ports, GUILD, MEMBER, plan)
     (way,) = (await offer(world.ports, GUILD, MEMBER, replace(plan, trial_days=7))).ways
     assert (way.trial_days, way.url) == (7, "https://pay.example/2")
 
 
-async def test_a_page_that_was_paid_on_is_not_shown_again(world: RulesHarness, plan: Plan) -> None:
+async def test_a_paid_checkout_is_not_shown_again(world: RulesHarness, plan: Plan) -> None:
     await offer(world.ports, GUILD, MEMBER, plan)
     sub = await world.subscribe(checkout_id=world.provider.orders[0].checkout.id)
     await world.change(replace(sub, status=Status.ENDED))
     assert (await offer(world.ports, GUILD, MEMBER, plan)).ways[0].url == "https://pay.example/2"
 
 
-async def test_no_page_is_written_down(world: RulesHarness, plan: Plan) -> None:
+async def test_no_checkout_link_is_stored(world: RulesHarness, plan: Plan) -> None:
     await offer(world.ports, GUILD, MEMBER, plan)
     kept = await world.ledger.load_checkout(world.provider.orders[0].checkout.id)
     assert "https" not in repr(kept)
@@ -163,7 +163,9 @@ OVER = [Status.ENDED, Status.PENDING]
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status not in OVER])
-async def test_what_runs_is_not_sold_twice(world: RulesHarness, plan: Plan, status: Status) -> None:
+async def test_a_running_subscription_is_not_sold_twice(
+    world: RulesHarness, plan: Plan, status: Status
+) -> None:
     """Not even while it is owed: another one would be billed beside it."""
     sub = await world.subscribe(status=status)
     offered = await offer(world.ports, GUILD, MEMBER, plan)
@@ -172,16 +174,16 @@ async def test_what_runs_is_not_sold_twice(world: RulesHarness, plan: Plan, stat
 
 
 @pytest.mark.parametrize("status", OVER)
-async def test_what_does_not_run_can_be_had(world: RulesHarness, plan: Plan, status: Status) -> None:
+async def test_a_plan_without_a_running_subscription_can_be_bought(
+    world: RulesHarness, plan: Plan, status: Status
+) -> None:
     await world.subscribe(status=status)
     offered = await offer(world.ports, GUILD, MEMBER, plan)
     assert offered.has is None
     assert len(offered.ways) == 1
 
 
-async def test_no_second_page_is_made_while_the_first_payment_is_on_its_way(
-    world: RulesHarness, plan: Plan
-) -> None:
+async def test_no_second_checkout_is_made_while_a_payment_is_pending(world: RulesHarness, plan: Plan) -> None:
     sub = await world.subscribe(status=Status.PENDING)
     offered = await offer(world.ports, GUILD, MEMBER, plan)
     assert offered.pending == sub
@@ -189,14 +191,14 @@ async def test_no_second_page_is_made_while_the_first_payment_is_on_its_way(
     assert world.provider.orders == []
 
 
-async def test_who_was_granted_it_for_good_need_not_pay(world: RulesHarness, plan: Plan) -> None:
+async def test_a_permanently_granted_plan_is_not_sold(world: RulesHarness, plan: Plan) -> None:
     await world.ledger.record_overrides([make_override(plan.id, OverrideKind.GRANT)], [], [], world.now)
     offered = await offer(world.ports, GUILD, MEMBER, plan)
     assert (offered.entitled, offered.ways) == (True, ())
 
 
 @pytest.mark.parametrize("days", [3, 30, 729])
-async def test_who_was_granted_it_for_a_time_pays_from_its_end_on(world: RulesHarness, days: int) -> None:
+async def test_a_temporarily_granted_plan_is_paid_from_the_grants_end(world: RulesHarness, days: int) -> None:
     plan = await world.add_plan(TRIAL)
     until = world.now + days * DAY
     grant = make_override(plan.id, OverrideKind.GRANT, until=until)
@@ -209,7 +211,7 @@ async def test_who_was_granted_it_for_a_time_pays_from_its_end_on(world: RulesHa
 
 
 @pytest.mark.parametrize(("keeps", "starts"), [(True, False), (False, True)])
-async def test_a_grant_that_ends_within_two_days(
+async def test_a_grant_that_ends_within_two_days_shifts_the_start_if_possible(
     world: RulesHarness, plan: Plan, *, keeps: bool, starts: bool
 ) -> None:
     """Stripe takes no later start that is nearer than 48 hours."""
@@ -221,7 +223,7 @@ async def test_a_grant_that_ends_within_two_days(
     assert way.starts_at == (until if starts else None)
 
 
-async def test_a_grant_longer_than_any_trial_is_not_sold_after(world: RulesHarness, plan: Plan) -> None:
+async def test_a_plan_granted_longer_than_any_trial_is_not_sold(world: RulesHarness, plan: Plan) -> None:
     grant = make_override(plan.id, OverrideKind.GRANT, until=world.now + 1_000 * DAY)
     await world.ledger.record_overrides([grant], [], [], world.now)
     offered = await offer(world.ports, GUILD, MEMBER, plan)
@@ -230,7 +232,7 @@ async def test_a_grant_longer_than_any_trial_is_not_sold_after(world: RulesHarne
 
 @pytest.mark.parametrize("plan_id", [None, 1])
 @pytest.mark.parametrize("begins", [-DAY, DAY])
-async def test_who_was_revoked_does_not_pay_in_vain(
+async def test_a_revoked_plan_is_not_sold(
     world: RulesHarness, plan: Plan, plan_id: int | None, begins: int
 ) -> None:
     block = make_override(plan_id, starts_at=world.now + begins, reason="spam")
@@ -242,7 +244,9 @@ async def test_who_was_revoked_does_not_pay_in_vain(
     assert world.provider.orders == []
 
 
-async def test_a_block_on_another_plan_or_member_does_not_matter(world: RulesHarness, plan: Plan) -> None:
+async def test_a_block_on_another_plan_or_member_does_not_stop_a_sale(
+    world: RulesHarness, plan: Plan
+) -> None:
     blocks = [make_override(77), replace(make_override(plan.id), member_id=OTHER_MEMBER)]
     await world.ledger.record_overrides(blocks, [], [], world.now)
     assert (await offer(world.ports, GUILD, MEMBER, plan)).block is None
@@ -250,7 +254,7 @@ async def test_a_block_on_another_plan_or_member_does_not_matter(world: RulesHar
 
 class TestTrial:
     @pytest.mark.parametrize(("of_plan", "of_price", "days"), [(14, 3, 14), (None, 3, 3), (0, 3, 0)])
-    async def test_the_plans_word_comes_before_the_prices(
+    async def test_the_plans_free_days_take_precedence_over_the_prices(
         self, world: RulesHarness, of_plan: int | None, of_price: int, days: int
     ) -> None:
         plan = await world.add_plan(make_plan(prices=(make_price(trial_days=of_price),), trial_days=of_plan))
@@ -258,14 +262,14 @@ class TestTrial:
         assert offered.ways[0].trial_days == days
         assert world.provider.orders[0].trial_days == days
 
-    async def test_only_the_first_time(self, world: RulesHarness) -> None:
+    async def test_free_days_are_given_only_the_first_time(self, world: RulesHarness) -> None:
         plan = await world.add_plan(TRIAL)
         await world.change(replace(await world.subscribe(status=Status.TRIALING), status=Status.ENDED))
         await offer(world.ports, GUILD, MEMBER, plan)
         await offer(world.ports, GUILD, OTHER_MEMBER, plan)
         assert [order.trial_days for order in world.provider.orders] == [0, 14]
 
-    async def test_who_switched_away_has_had_it(self, world: RulesHarness) -> None:
+    async def test_free_days_are_not_given_again_after_a_switch(self, world: RulesHarness) -> None:
         plan = await world.add_plan(TRIAL)
         other = Item(make_price("price_2", "prod_2"))
         began = await world.subscribe(status=Status.TRIALING)
@@ -276,7 +280,7 @@ class TestTrial:
 
 class TestFaults:
     @pytest.mark.parametrize("after", [False, True])
-    async def test_a_provider_that_does_not_answer_is_said_so(
+    async def test_an_offer_says_that_the_provider_does_not_answer(
         self, world: RulesHarness, plan: Plan, *, after: bool
     ) -> None:
         world.provider.fail("start_checkout", ProviderUnavailable(), after=after)
@@ -286,7 +290,7 @@ class TestFaults:
         world.provider.heal()
         assert (await offer(world.ports, GUILD, MEMBER, plan)).ways[0].url is not None
 
-    async def test_a_payment_finds_its_member_although_the_answer_was_lost(
+    async def test_a_payment_finds_its_member_if_the_checkouts_answer_was_lost(
         self, world: RulesHarness, plan: Plan
     ) -> None:
         world.provider.fail("start_checkout", ProviderUnavailable(), after=True)
@@ -294,7 +298,7 @@ class TestFaults:
         await world.subscribe(checkout_id=world.provider.orders[0].checkout.id)
         assert world.roles_of() == {ROLE}
 
-    async def test_one_provider_down_leaves_the_other(self, world: RulesHarness) -> None:
+    async def test_an_outage_of_one_provider_leaves_the_other(self, world: RulesHarness) -> None:
         other = FakeProvider(world.clock, name="paypal", title="PayPal")
         world.ports = replace(world.ports, providers={"stripe": world.provider, "paypal": other})
         prices = (make_price(), replace(make_price("P-1"), provider="paypal"))
@@ -307,7 +311,7 @@ class TestFaults:
         ]
 
     @pytest.mark.parametrize("elsewhere", [{"provider": "paypal"}, {"account": "live"}])
-    async def test_a_price_at_a_provider_that_is_off_is_no_way(
+    async def test_a_price_at_a_provider_that_is_off_is_not_offered(
         self, world: RulesHarness, elsewhere: dict[str, str]
     ) -> None:
         price = replace(make_price(), **elsewhere)  # type: ignore[arg-type]  # both are strings
@@ -315,16 +319,14 @@ class TestFaults:
         assert (await offer(world.ports, GUILD, MEMBER, plan)).ways == ()
 
 
-async def test_without_pages_nothing_is_asked_of_the_provider(world: RulesHarness, plan: Plan) -> None:
+async def test_an_offer_without_links_makes_no_call(world: RulesHarness, plan: Plan) -> None:
     (way,) = (await offer(world.ports, GUILD, MEMBER, plan, pages=False)).ways
     assert way.url is None
     assert world.provider.orders == []
     assert world.provider.calls == []
 
 
-async def test_closed_pages_are_of_the_plan_that_was_meant_and_found_no_more(
-    world: RulesHarness, plan: Plan
-) -> None:
+async def test_closing_a_plans_checkouts_removes_them_from_the_cache(world: RulesHarness, plan: Plan) -> None:
     await offer(world.ports, GUILD, MEMBER, plan)
     await expire_checkouts(world.ports, GUILD, MEMBER, [plan.id + 1])
     await expire_checkouts(world.ports, OTHER_GUILD, MEMBER, None)
@@ -335,7 +337,7 @@ async def test_closed_pages_are_of_the_plan_that_was_meant_and_found_no_more(
     assert (await offer(world.ports, GUILD, MEMBER, plan)).ways[0].url == "https://pay.example/2"
 
 
-async def test_without_pages_the_terms_are_told_too(world: RulesHarness) -> None:
+async def test_an_offer_without_links_names_its_terms(world: RulesHarness) -> None:
     plan = await world.add_plan(TRIAL)
     (way,) = (await offer(world.ports, GUILD, MEMBER, plan, pages=False)).ways
     assert way.trial_days == 14
@@ -344,7 +346,7 @@ async def test_without_pages_the_terms_are_told_too(world: RulesHarness) -> None
 YEARLY = make_plan(2, ROLE, prices=(make_price("yearly", "prod_1", interval="year"),))
 
 
-async def test_another_plan_with_the_same_roles_is_told(world: RulesHarness, plan: Plan) -> None:
+async def test_an_offer_names_another_plan_with_the_same_roles(world: RulesHarness, plan: Plan) -> None:
     yearly = await world.add_plan(YEARLY)
     assert (await offer(world.ports, GUILD, MEMBER, yearly)).beside is None
     paid = await world.subscribe()
@@ -355,7 +357,7 @@ async def test_another_plan_with_the_same_roles_is_told(world: RulesHarness, pla
     assert (await offer(world.ports, GUILD, MEMBER, yearly)).beside is None
 
 
-async def test_one_role_more_is_another_matter(world: RulesHarness, plan: Plan) -> None:
+async def test_an_offer_with_one_more_role_names_no_other_plan(world: RulesHarness, plan: Plan) -> None:
     both = await world.add_plan(replace(YEARLY, role_ids=(ROLE, SECOND_ROLE)))
     await world.subscribe()
     assert (await offer(world.ports, GUILD, MEMBER, both)).beside is None

@@ -34,7 +34,7 @@ async def swept(world: RulesHarness) -> list[str]:
     return faults
 
 
-async def test_a_lost_payment_is_found(world: RulesHarness) -> None:
+async def test_a_sweep_finds_a_payment_without_notification(world: RulesHarness) -> None:
     await world.add_plan()
     await world.ledger.record_checkout(make_checkout())
     world.provider.subscriptions["sub_1"] = make_subscription(at=world.now, checkout_id="ours_1")
@@ -43,7 +43,7 @@ async def test_a_lost_payment_is_found(world: RulesHarness) -> None:
     assert world.messenger.kinds() == ["started"]
 
 
-async def test_a_lost_end_is_found(paying: RulesHarness) -> None:
+async def test_a_sweep_finds_an_end_without_notification(paying: RulesHarness) -> None:
     paying.provider.subscriptions["sub_1"] = replace(
         await paying.recorded(), status=Status.ENDED, binding=None
     )
@@ -51,14 +51,14 @@ async def test_a_lost_end_is_found(paying: RulesHarness) -> None:
     assert paying.roles_of() == set()
 
 
-async def test_what_did_not_change_is_not_fetched(paying: RulesHarness) -> None:
+async def test_a_sweep_does_not_fetch_unchanged_subscriptions(paying: RulesHarness) -> None:
     before = paying.provider.count("fetch_subscription", "fetch_checkout")
     for _ in range(3):
         await swept(paying)
     assert paying.provider.count("fetch_subscription", "fetch_checkout") == before
 
 
-async def test_what_others_sell_on_the_account_is_left_alone(world: RulesHarness) -> None:
+async def test_a_sweep_ignores_subscriptions_to_other_products(world: RulesHarness) -> None:
     await world.add_plan()
     other = (Item(make_price("shop", "shop")),)
     world.provider.subscriptions["sub_9"] = make_subscription("sub_9", at=world.now, items=other)
@@ -67,7 +67,7 @@ async def test_what_others_sell_on_the_account_is_left_alone(world: RulesHarness
 
 
 @pytest.mark.parametrize("after", [True, False])
-async def test_a_list_that_fails_ends_nobodys_access(paying: RulesHarness, *, after: bool) -> None:
+async def test_a_failed_list_ends_nobodys_access(paying: RulesHarness, *, after: bool) -> None:
     paying.provider.subscriptions.clear()
     paying.provider.fail("list_subscriptions", ProviderUnavailable(), after=after)
     (fault,) = await swept(paying)
@@ -83,7 +83,7 @@ async def test_an_empty_list_ends_nobodys_access(paying: RulesHarness) -> None:
 
 
 @pytest.mark.parametrize("lists_all", [True, False])
-async def test_what_the_provider_lost_is_told_to_the_admins_soon(
+async def test_a_subscription_missing_at_the_provider_is_reported_to_admins(
     paying: RulesHarness, *, lists_all: bool
 ) -> None:
     paying.provider.lists_all = lists_all
@@ -97,7 +97,7 @@ async def test_what_the_provider_lost_is_told_to_the_admins_soon(
     assert (await paying.ledger.load_health(paying.now)).oldest_event_age is None
 
 
-async def test_what_a_whole_list_leaves_out_is_asked_for_by_its_id(
+async def test_a_subscription_missing_from_the_list_is_fetched_by_its_id(
     paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = replace(await paying.recorded(), status=Status.ENDED, binding=None)
@@ -116,7 +116,7 @@ async def test_what_a_whole_list_leaves_out_is_asked_for_by_its_id(
     assert paying.provider.count("fetch_subscription") == before + 1, "what has ended is not asked for again"
 
 
-async def test_a_fault_at_one_provider_does_not_keep_members_from_being_looked_at(
+async def test_a_providers_failure_does_not_stop_the_check_of_members(
     paying: RulesHarness,
 ) -> None:
     paying.provider.fail("list_subscriptions", ProviderUnavailable())
@@ -126,14 +126,14 @@ async def test_a_fault_at_one_provider_does_not_keep_members_from_being_looked_a
     assert paying.roles_of() == {ROLE}
 
 
-async def test_roles_that_drifted_are_set_right(paying: RulesHarness) -> None:
+async def test_a_sweep_corrects_drifted_roles(paying: RulesHarness) -> None:
     paying.roles_of().clear()
     paying.clock.advance(60)
     await swept(paying)
     assert paying.roles_of() == {ROLE}
 
 
-async def test_the_parked_are_tried_again(paying: RulesHarness) -> None:
+async def test_a_sweep_retries_parked_members(paying: RulesHarness) -> None:
     paying.roles_of().clear()
     paying.roles.faults[ROLE] = RoleAboveBot()
     paying.clock.advance(60)
@@ -146,7 +146,7 @@ async def test_the_parked_are_tried_again(paying: RulesHarness) -> None:
     assert paying.roles_of() == {ROLE}
 
 
-async def test_a_list_that_is_old_by_now_does_not_undo_what_was_heard_since(
+async def test_an_outdated_list_does_not_undo_a_newer_event(
     world: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page was made before the payment; the payment's event is done with before the page is."""
@@ -165,7 +165,7 @@ async def test_a_list_that_is_old_by_now_does_not_undo_what_was_heard_since(
     assert world.roles.changes() == [("give", ROLE)]
 
 
-async def test_a_lost_checkout_is_found_for_some_days(world: RulesHarness) -> None:
+async def test_a_sweep_looks_for_a_missing_checkout_for_some_days(world: RulesHarness) -> None:
     """A subscription was heard of before its checkout was."""
     await world.add_plan()
     await world.ledger.record_checkout(make_checkout(session_id="cs_1"))
@@ -178,7 +178,7 @@ async def test_a_lost_checkout_is_found_for_some_days(world: RulesHarness) -> No
     assert world.roles_of() == {ROLE}
 
 
-async def test_payers_of_other_programs_are_not_asked_about_for_ever(world: RulesHarness) -> None:
+async def test_a_sweep_stops_looking_for_the_checkout_of_an_unowned_subscription(world: RulesHarness) -> None:
     await world.add_plan()
     await world.change(make_subscription(at=world.now))
     world.clock.advance(FINDS_ITS_PAYER)
@@ -187,7 +187,7 @@ async def test_payers_of_other_programs_are_not_asked_about_for_ever(world: Rule
     assert world.provider.count("fetch_checkout") == before
 
 
-async def test_a_new_one_whose_checkout_cannot_be_asked_for_is_tried_again(world: RulesHarness) -> None:
+async def test_a_sweep_retries_a_checkout_that_could_not_be_fetched(world: RulesHarness) -> None:
     await world.add_plan()
     await world.ledger.record_checkout(make_checkout(session_id="cs_1"))
     world.provider.subscriptions["sub_1"] = make_subscription(at=world.now)
@@ -197,13 +197,13 @@ async def test_a_new_one_whose_checkout_cannot_be_asked_for_is_tried_again(world
     assert world.roles_of() == {ROLE}
 
 
-async def test_what_should_have_been_stopped_is_stopped(paying: RulesHarness) -> None:
+async def test_a_sweep_stops_a_blocked_subscription_that_renews(paying: RulesHarness) -> None:
     await paying.ledger.record_overrides([make_override(1, by=ADMIN)], [], [], paying.now)
     await swept(paying)
     assert paying.provider.subscriptions["sub_1"].ends_at is not None
 
 
-async def test_prices_are_kept_up_to_date(world: RulesHarness) -> None:
+async def test_a_sweep_updates_changed_prices(world: RulesHarness) -> None:
     await world.add_plan()
     world.provider.prices["price_1"] = make_price(amount=900)
     await refresh_prices(world.ports)
@@ -214,7 +214,7 @@ async def test_prices_are_kept_up_to_date(world: RulesHarness) -> None:
     assert await world.ledger.load_plans(GUILD) == [plan]
 
 
-async def test_each_price_is_asked_for_once_and_none_further_of_a_provider_that_is_down(
+async def test_each_price_is_fetched_once_and_none_after_an_outage(
     world: RulesHarness,
 ) -> None:
     second = make_price("price_2")
@@ -227,7 +227,7 @@ async def test_each_price_is_asked_for_once_and_none_further_of_a_provider_that_
     assert world.provider.count("fetch_price") == 3
 
 
-async def test_a_price_that_is_gone_keeps_no_other_from_being_asked_for(world: RulesHarness) -> None:
+async def test_a_missing_price_does_not_stop_the_others(world: RulesHarness) -> None:
     await world.add_plan()
     await world.add_plan(make_plan(2, prices=(make_price("price_2"),)))
     del world.provider.prices["price_1"]
@@ -237,7 +237,7 @@ async def test_a_price_that_is_gone_keeps_no_other_from_being_asked_for(world: R
 
 
 class TestDisputes:
-    async def test_one_that_nobody_told_of_bars_access_until_it_is_won(self, paying: RulesHarness) -> None:
+    async def test_a_sweep_finds_a_dispute_and_its_win(self, paying: RulesHarness) -> None:
         paying.provider.disputes["dp_1"] = ("sub_1", DisputeState.OPEN)
         await swept(paying)
         assert paying.roles_of() == set()
@@ -246,18 +246,18 @@ class TestDisputes:
         assert paying.roles_of() == {ROLE}
         assert [body.state for body in paying.said(Disputed)] == ["open", "won"]
 
-    async def test_an_inquiry_that_came_to_nothing_gives_access_back(self, paying: RulesHarness) -> None:
+    async def test_a_sweep_finds_a_dropped_inquiry(self, paying: RulesHarness) -> None:
         for state in (DisputeState.OPEN, DisputeState.NONE):
             paying.provider.disputes["dp_1"] = ("sub_1", state)
             await swept(paying)
         assert paying.roles_of() == {ROLE}
 
-    async def test_one_that_is_lost_ends_the_billing(self, paying: RulesHarness) -> None:
+    async def test_a_sweep_ends_the_billing_after_a_lost_dispute(self, paying: RulesHarness) -> None:
         paying.provider.disputes["dp_1"] = ("sub_1", DisputeState.LOST)
         await swept(paying)
         assert paying.provider.subscriptions["sub_1"].status is Status.ENDED
 
-    async def test_what_stands_as_it_did_is_not_looked_at(self, paying: RulesHarness) -> None:
+    async def test_a_sweep_does_not_fetch_unchanged_disputes(self, paying: RulesHarness) -> None:
         for number, state in enumerate(DisputeState):
             paying.provider.disputes[f"dp_{number}"] = (None, state)
         for _ in range(3):
@@ -265,7 +265,7 @@ class TestDisputes:
         assert paying.provider.count("fetch_dispute") == 3, "none that came to nothing"
         assert paying.provider.count("list_disputes") == 3
 
-    async def test_one_that_cannot_be_read_keeps_no_other_from_being_seen(
+    async def test_an_unreadable_dispute_does_not_stop_the_others(
         self, paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         fetch = paying.provider.fetch_dispute
@@ -281,7 +281,7 @@ class TestDisputes:
         assert await swept(paying) == []
         assert paying.roles_of() == set()
 
-    async def test_a_provider_that_does_not_answer_is_asked_no_further(self, paying: RulesHarness) -> None:
+    async def test_a_sweep_stops_fetching_disputes_after_an_outage(self, paying: RulesHarness) -> None:
         for name in ("dp_0", "dp_1"):
             paying.provider.disputes[name] = ("sub_1", DisputeState.OPEN)
         paying.provider.fail("fetch_dispute", ProviderUnavailable())

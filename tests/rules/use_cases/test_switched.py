@@ -39,7 +39,7 @@ def switched(sub: Subscription) -> Subscription:
     return replace(sub, items=(Item(YEARLY),), ends_at=None, period_end=end)
 
 
-async def test_switched_before_the_end_it_ends_all_the_same_and_is_billed_no_further(
+async def test_a_revoked_subscription_switched_to_another_plan_still_ends(
     yearly: RulesHarness,
 ) -> None:
     await revoke(yearly.ports, make_order(plan_id=1))
@@ -52,7 +52,7 @@ async def test_switched_before_the_end_it_ends_all_the_same_and_is_billed_no_fur
     assert yearly.roles_of() == set()
 
 
-async def test_switched_after_access_ended_at_once_it_gives_nothing(yearly: RulesHarness) -> None:
+async def test_an_immediately_revoked_subscription_gives_nothing_after_a_switch(yearly: RulesHarness) -> None:
     yearly.provider.fail("cancel_now", ProviderUnavailable())
     await revoke(yearly.ports, make_order(plan_id=1, at_once=True))
     await yearly.settle()
@@ -61,7 +61,7 @@ async def test_switched_after_access_ended_at_once_it_gives_nothing(yearly: Rule
     yearly.provider.heal()
 
 
-async def test_one_that_was_ending_when_it_was_revoked_is_covered_too(yearly: RulesHarness) -> None:
+async def test_a_subscription_that_was_already_ending_is_revoked_after_a_switch(yearly: RulesHarness) -> None:
     sub = await yearly.recorded()
     await yearly.change(replace(sub, ends_at=sub.period_end))
     await revoke(yearly.ports, make_order(plan_id=1))
@@ -70,7 +70,9 @@ async def test_one_that_was_ending_when_it_was_revoked_is_covered_too(yearly: Ru
     assert yearly.roles_of() == set()
 
 
-async def test_one_bought_in_spite_of_it_is_covered_from_then_on(world: RulesHarness) -> None:
+async def test_a_subscription_bought_despite_a_revocation_is_covered_after_a_switch(
+    world: RulesHarness,
+) -> None:
     await world.add_plan()
     await world.add_plan(make_plan(2, ROLE, prices=(YEARLY,)))
     await world.subscribe("sub_0")
@@ -82,7 +84,7 @@ async def test_one_bought_in_spite_of_it_is_covered_from_then_on(world: RulesHar
     assert world.roles_of() == set()
 
 
-async def test_lifted_it_gives_what_it_was_switched_to(yearly: RulesHarness) -> None:
+async def test_lifting_a_revocation_gives_the_switched_plan(yearly: RulesHarness) -> None:
     yearly.provider.fail("cancel_now", ProviderUnavailable())
     done = await revoke(yearly.ports, make_order(plan_id=1, at_once=True))
     await yearly.change(switched(await yearly.recorded()))
@@ -92,7 +94,7 @@ async def test_lifted_it_gives_what_it_was_switched_to(yearly: RulesHarness) -> 
     yearly.provider.heal()
 
 
-async def test_the_other_plan_can_be_bought_by_itself(yearly: RulesHarness) -> None:
+async def test_another_plan_can_be_bought_despite_the_revocation_of_one(yearly: RulesHarness) -> None:
     """The admin revoked one plan; whom they want out of all they revoke without naming a plan."""
     await revoke(yearly.ports, make_order(plan_id=1, at_once=True))
     await yearly.settle()

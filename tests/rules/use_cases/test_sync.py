@@ -27,7 +27,7 @@ from tests.rules.builders import (
 from tests.rules.harness import RulesHarness
 
 
-async def test_a_payment_becomes_a_role(world: RulesHarness) -> None:
+async def test_a_payment_gives_its_role(world: RulesHarness) -> None:
     await world.add_plan()
     sub = await world.subscribe()
     assert sub.binding == Binding(GUILD, MEMBER)
@@ -36,20 +36,20 @@ async def test_a_payment_becomes_a_role(world: RulesHarness) -> None:
     assert (await world.ledger.load_health(world.now)).inbox == 0
 
 
-async def test_a_notification_that_is_not_authentic_leaves_nothing(world: RulesHarness) -> None:
+async def test_a_forged_notification_is_not_stored(world: RulesHarness) -> None:
     with pytest.raises(NotAuthentic):
         await ingest(world.ledger, world.clock, world.provider, b"[]", {"signature": "bad"})
     assert await world.ledger.load_pending_events(world.now, 9) == []
 
 
-async def test_events_that_nobody_needs_are_not_stored(world: RulesHarness) -> None:
+async def test_an_event_without_a_subject_is_not_stored(world: RulesHarness) -> None:
     body = b'[{"id": "evt_1", "kind": "ping", "subject": null}]'
     events, new = await ingest(world.ledger, world.clock, world.provider, body, {"signature": "good"})
     assert ([event.id for event in events], new) == (["evt_1"], 0)
     assert (await world.ledger.load_health(world.now)).inbox == 0
 
 
-async def test_an_event_out_of_the_future_is_given_up_like_any_other(world: RulesHarness) -> None:
+async def test_an_event_dated_in_the_future_is_given_up_too(world: RulesHarness) -> None:
     world.provider.fail("locate", ProviderNotFound())
     raw = {"id": "evt_1", "kind": "charge", "subject": ["charge", "ch_1"], "at": world.now + 50 * DAY}
     await ingest(world.ledger, world.clock, world.provider, json.dumps([raw]).encode(), {"signature": "good"})
@@ -59,7 +59,7 @@ async def test_an_event_out_of_the_future_is_given_up_like_any_other(world: Rule
     assert (await world.ledger.load_health(world.now)).inbox == 0
 
 
-async def test_doubled_events_are_one(world: RulesHarness) -> None:
+async def test_a_repeated_event_causes_one_fetch(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     before = world.provider.count("fetch_subscription")
@@ -71,7 +71,7 @@ async def test_doubled_events_are_one(world: RulesHarness) -> None:
     assert world.provider.count("fetch_subscription") == before + 1
 
 
-async def test_many_events_about_one_subscription_are_one_fetch(world: RulesHarness) -> None:
+async def test_many_events_about_one_subscription_cause_one_fetch(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     before = world.provider.count("fetch_subscription")
@@ -83,7 +83,7 @@ async def test_many_events_about_one_subscription_are_one_fetch(world: RulesHarn
     assert (await world.ledger.load_health(world.now)).inbox == 0
 
 
-async def test_swapped_events_end_in_the_truth(world: RulesHarness) -> None:
+async def test_reordered_events_end_in_the_providers_state(world: RulesHarness) -> None:
     """The event of the payment comes after that of the end; the object tells that it ended."""
     await world.add_plan()
     sub = await world.subscribe()
@@ -96,7 +96,7 @@ async def test_swapped_events_end_in_the_truth(world: RulesHarness) -> None:
     assert world.roles_of() == set()
 
 
-async def test_what_has_ended_is_not_brought_back_by_an_older_answer(world: RulesHarness) -> None:
+async def test_an_older_answer_does_not_revive_an_ended_subscription(world: RulesHarness) -> None:
     await world.add_plan()
     alive = await world.subscribe()
     await world.change(replace(alive, status=Status.ENDED))
@@ -106,7 +106,7 @@ async def test_what_has_ended_is_not_brought_back_by_an_older_answer(world: Rule
     assert await world.ledger.load_stale(world.now, 9) == []
 
 
-async def test_events_of_a_customer_reach_recorded_subscriptions_too(world: RulesHarness) -> None:
+async def test_a_customers_event_refetches_recorded_subscriptions(world: RulesHarness) -> None:
     """A deleted customer is no longer listed by the provider."""
     await world.add_plan()
     sub = await world.subscribe()
@@ -116,7 +116,7 @@ async def test_events_of_a_customer_reach_recorded_subscriptions_too(world: Rule
     assert world.roles_of() == set()
 
 
-async def test_a_customers_event_while_the_provider_is_down_waits(world: RulesHarness) -> None:
+async def test_a_customers_event_waits_while_the_provider_is_down(world: RulesHarness) -> None:
     world.provider.fail("locate", ProviderUnavailable())
     await world.ring("customer", "cus_1")
     await world.settle()
@@ -128,7 +128,7 @@ async def test_a_customers_event_while_the_provider_is_down_waits(world: RulesHa
     assert (await world.ledger.load_health(world.now)).inbox == 0
 
 
-async def test_an_event_about_what_the_provider_does_not_know_is_done_in_the_end(world: RulesHarness) -> None:
+async def test_an_event_about_an_unknown_object_is_finally_done(world: RulesHarness) -> None:
     world.provider.fail("locate", ProviderNotFound())
     await world.ring("invoice", "in_gone")
     await world.settle()
@@ -138,7 +138,7 @@ async def test_an_event_about_what_the_provider_does_not_know_is_done_in_the_end
     assert (await world.ledger.load_health(world.now)).inbox == 0
 
 
-async def test_what_the_provider_knows_a_little_later_is_found(world: RulesHarness) -> None:
+async def test_an_object_that_appears_late_at_the_provider_is_found(world: RulesHarness) -> None:
     await world.add_plan()
     await world.ledger.record_checkout(make_checkout())
     world.provider.subscriptions["sub_1"] = make_subscription(at=world.now, checkout_id="ours_1")
@@ -150,7 +150,7 @@ async def test_what_the_provider_knows_a_little_later_is_found(world: RulesHarne
 
 
 @pytest.mark.parametrize("kind", ["subscription", "charge", "customer", "dispute", "price"])
-async def test_another_accounts_event_touches_nothing(world: RulesHarness, kind: str) -> None:
+async def test_another_accounts_event_changes_nothing(world: RulesHarness, kind: str) -> None:
     """It came in while the other key was set; to this one its ids may mean something else."""
     await world.add_plan()
     await world.subscribe()
@@ -170,7 +170,7 @@ class TestWhose:
         await world.add_plan()
         return await world.change(make_subscription(at=world.now, **more))
 
-    async def test_by_the_id_in_the_subscription(self, world: RulesHarness) -> None:
+    async def test_a_checkout_id_in_the_subscription_binds_it(self, world: RulesHarness) -> None:
         await world.ledger.record_checkout(make_checkout())
         assert (await self.foreign(world, checkout_id="ours_1")).binding == Binding(GUILD, MEMBER)
         found = await world.ledger.load_checkout("ours_1")
@@ -178,18 +178,18 @@ class TestWhose:
         assert found.subscription_id == "sub_1"
         assert world.provider.count("fetch_checkout") == 0
 
-    async def test_by_the_checkout_that_made_it(self, world: RulesHarness) -> None:
+    async def test_the_checkout_that_made_a_subscription_binds_it(self, world: RulesHarness) -> None:
         await world.ledger.record_checkout(make_checkout(session_id="cs_1"))
         world.provider.checkouts["sub_1"] = CheckoutFound("cs_1", "ours_1", "sub_1", "cus_1")
         assert (await self.foreign(world)).binding == Binding(GUILD, MEMBER)
         assert world.roles_of() == {ROLE}
 
-    async def test_by_a_checkout_whose_answer_was_lost(self, world: RulesHarness) -> None:
+    async def test_a_checkout_whose_answer_was_lost_binds_its_subscription(self, world: RulesHarness) -> None:
         await world.ledger.record_checkout(make_checkout())
         world.provider.checkouts["sub_1"] = CheckoutFound("cs_1", "ours_1", "sub_1", "cus_1")
         assert (await self.foreign(world)).binding == Binding(GUILD, MEMBER)
 
-    async def test_not_by_our_id_on_another_page(self, world: RulesHarness) -> None:
+    async def test_a_checkout_id_on_another_page_binds_nothing(self, world: RulesHarness) -> None:
         """A payment link takes any reference: somebody lets a stranger pay under their id."""
         await world.ledger.record_checkout(make_checkout(session_id="cs_1"))
         world.provider.checkouts["sub_1"] = CheckoutFound("cs_other", "ours_1", "sub_1", "cus_1")
@@ -197,42 +197,44 @@ class TestWhose:
         assert world.roles_of() == set()
 
     @pytest.mark.parametrize("checkout_id", ["theirs", "", "11"])
-    async def test_not_by_an_id_that_is_not_ours(self, world: RulesHarness, checkout_id: str) -> None:
+    async def test_a_foreign_checkout_id_binds_nothing(self, world: RulesHarness, checkout_id: str) -> None:
         await world.ledger.record_checkout(make_checkout())
         world.provider.checkouts["sub_1"] = CheckoutFound("cs_1", checkout_id, "sub_1", "cus_1")
         assert (await self.foreign(world, checkout_id=checkout_id)).binding is None
 
-    async def test_not_by_a_checkout_without_an_id(self, world: RulesHarness) -> None:
+    async def test_a_checkout_without_an_id_binds_nothing(self, world: RulesHarness) -> None:
         world.provider.checkouts["sub_1"] = CheckoutFound("cs_1", None, "sub_1", "cus_1")
         assert (await self.foreign(world)).binding is None
 
     @pytest.mark.parametrize("other", [{"account": "live"}, {"provider": "paypal"}])
-    async def test_not_by_a_checkout_elsewhere(self, world: RulesHarness, other: dict[str, str]) -> None:
+    async def test_a_checkout_of_another_account_binds_nothing(
+        self, world: RulesHarness, other: dict[str, str]
+    ) -> None:
         await world.ledger.record_checkout(replace(make_checkout(), **other))  # type: ignore[arg-type]  # strings
         assert (await self.foreign(world, checkout_id="ours_1")).binding is None
 
-    async def test_a_second_subscription_on_one_checkout_is_nobodys(self, world: RulesHarness) -> None:
+    async def test_a_second_subscription_of_one_checkout_is_unowned(self, world: RulesHarness) -> None:
         await world.ledger.record_checkout(make_checkout())
         await self.foreign(world, checkout_id="ours_1")
         second = await world.change(make_subscription("sub_2", at=world.now, checkout_id="ours_1"))
         assert second.binding is None
         assert (await world.recorded("sub_1")).binding == Binding(GUILD, MEMBER)
 
-    async def test_the_same_customer_is_no_proof(self, world: RulesHarness) -> None:
+    async def test_the_same_customer_does_not_bind_a_subscription(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         made_by_hand = await world.change(make_subscription("sub_2", at=world.now))
         assert made_by_hand.customer_id == "cus_1"
         assert made_by_hand.binding is None
 
-    async def test_it_stays_theirs_whatever_is_written_later(self, world: RulesHarness) -> None:
+    async def test_a_bound_subscription_stays_with_its_member(self, world: RulesHarness) -> None:
         await world.ledger.record_checkout(make_checkout("ours_2", plan_id=2))
         await world.ledger.record_checkout(replace(make_checkout("ours_1"), guild_id=OTHER_GUILD))
         await self.foreign(world, checkout_id="ours_2")
         later = await world.change(make_subscription(at=world.now, checkout_id="ours_1"))
         assert later.binding == Binding(GUILD, MEMBER)
 
-    async def test_what_is_not_sold_here_is_not_asked_about(self, world: RulesHarness) -> None:
+    async def test_the_checkout_of_a_foreign_product_is_not_fetched(self, world: RulesHarness) -> None:
         await world.change(make_subscription(at=world.now))
         assert world.provider.count("fetch_checkout") == 0
 
@@ -241,7 +243,7 @@ class TestFaults:
     """An error changes nothing, and is tried again."""
 
     @pytest.mark.parametrize("error", [ProviderUnavailable(), ProviderMisread(), ProviderNotFound()])
-    async def test_a_fetch_that_fails_takes_no_role(
+    async def test_a_failed_fetch_takes_no_role(
         self, world: RulesHarness, error: ProviderUnavailable
     ) -> None:
         await world.add_plan()
@@ -252,7 +254,7 @@ class TestFaults:
         assert world.roles_of() == {ROLE}
         assert (await world.recorded()).status is Status.ACTIVE
 
-    async def test_tries_grow_apart(self, world: RulesHarness) -> None:
+    async def test_attempts_to_fetch_grow_apart(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         world.provider.fail("fetch_subscription", ProviderUnavailable())
@@ -264,7 +266,7 @@ class TestFaults:
         await world.pass_time(900)
         assert (await world.ledger.load_health(world.now)).inbox == 0
 
-    async def test_what_the_provider_does_not_know_is_given_up(self, world: RulesHarness) -> None:
+    async def test_a_fetch_of_an_unknown_subscription_is_given_up(self, world: RulesHarness) -> None:
         """Asked again for a while, for its reads may lag behind its events; not for ever."""
         await world.ring("subscription", "sub_none")
         await world.settle()
@@ -273,9 +275,7 @@ class TestFaults:
         assert 3 < world.provider.count("fetch_subscription") < 12
         assert (await world.ledger.load_health(world.now)).inbox == 0
 
-    async def test_of_a_members_own_that_is_unknown_the_admins_are_told_once_a_month(
-        self, world: RulesHarness
-    ) -> None:
+    async def test_a_members_missing_subscription_is_reported_once_a_month(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         world.provider.fail("fetch_subscription", ProviderNotFound())
@@ -293,9 +293,7 @@ class TestFaults:
         await world.pass_time(DAY)
         assert len(world.told("vanished")) == 2
 
-    async def test_of_what_gives_no_access_nobody_is_told_that_it_is_unknown(
-        self, world: RulesHarness
-    ) -> None:
+    async def test_a_missing_subscription_without_access_is_not_reported(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         await world.change(make_subscription(status=Status.ENDED, at=world.now))
@@ -304,7 +302,7 @@ class TestFaults:
         await world.pass_time(DAY)
         assert world.told("vanished") == []
 
-    async def test_what_cannot_be_read_and_is_nobodys_is_given_up(
+    async def test_an_unreadable_unowned_subscription_is_given_up(
         self, world: RulesHarness, caplog: pytest.LogCaptureFixture
     ) -> None:
         world.provider.fail("fetch_subscription", ProviderMisread(detail="items is missing"))
@@ -315,9 +313,7 @@ class TestFaults:
         assert (await world.ledger.load_health(world.now)).inbox == 0
         assert "sub_odd" in caplog.text
 
-    async def test_of_a_members_own_that_cannot_be_read_the_admins_are_told_once(
-        self, world: RulesHarness
-    ) -> None:
+    async def test_a_members_unreadable_subscription_is_reported_once(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         world.provider.fail("fetch_subscription", ProviderMisread())
@@ -328,7 +324,7 @@ class TestFaults:
         assert (notice.member_id, notice.body) == (None, Unreadable(MEMBER, make_key()))
 
     @pytest.mark.parametrize("answers", [True, False])
-    async def test_what_was_bought_here_stays_though_it_was_never_read(
+    async def test_an_unreadable_subscription_bought_here_stays_queued(
         self, world: RulesHarness, *, answers: bool
     ) -> None:
         await world.ledger.record_checkout(make_checkout(session_id="cs_1"))
@@ -341,7 +337,7 @@ class TestFaults:
         assert (await world.ledger.load_health(world.now)).inbox == 1
         assert len(world.told("unreadable")) == answers
 
-    async def test_what_is_sold_here_stays_though_nobody_owns_it(self, world: RulesHarness) -> None:
+    async def test_an_unreadable_subscription_sold_here_stays_queued(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.change(make_subscription(at=world.now))
         world.provider.fail("fetch_subscription", ProviderMisread())
@@ -349,7 +345,7 @@ class TestFaults:
         await world.pass_time(DAY)
         assert (await world.ledger.load_health(world.now)).inbox == 1
 
-    async def test_a_new_event_during_the_fetch_is_fetched_again(self, world: RulesHarness) -> None:
+    async def test_a_new_event_during_a_fetch_causes_another(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe()
         await world.ledger.record_stale([make_key()], "one", world.now)
@@ -360,7 +356,7 @@ class TestFaults:
         assert again.evidence == "two"
 
 
-async def test_paid_time_ends_by_the_clock_and_the_provider_is_asked(world: RulesHarness) -> None:
+async def test_a_scheduled_end_takes_the_role_after_a_fetch(world: RulesHarness) -> None:
     await world.add_plan()
     sub = await world.subscribe()
     await world.change(replace(sub, ends_at=sub.period_end))

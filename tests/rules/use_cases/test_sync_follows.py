@@ -32,7 +32,7 @@ from tests.rules.harness import RulesHarness
 
 
 class TestPrices:
-    async def test_a_switched_price_moves_the_roles(self, world: RulesHarness) -> None:
+    async def test_a_switched_price_changes_the_roles(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.add_plan(make_plan(2, SECOND_ROLE, prices=(make_price("price_2", "prod_2"),)))
         sub = await world.subscribe()
@@ -40,9 +40,7 @@ class TestPrices:
         assert world.roles_of() == {SECOND_ROLE}
         assert world.roles.changes()[-2:] == [("give", SECOND_ROLE), ("take", ROLE)]
 
-    async def test_a_quantity_of_nothing_takes_the_role_at_once_and_one_gives_it_back(
-        self, world: RulesHarness
-    ) -> None:
+    async def test_a_quantity_of_zero_takes_the_role_until_it_is_one_again(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         await world.change(replace(sub, items=(Item(make_price(), 0),)))
@@ -56,9 +54,7 @@ class TestPrices:
         assert world.roles_of() == {ROLE}
         assert world.told("unmapped_product") == []
 
-    async def test_a_product_that_no_plan_sells_gives_nothing_and_is_told_once(
-        self, world: RulesHarness
-    ) -> None:
+    async def test_an_unmapped_product_gives_nothing_and_is_reported_once(self, world: RulesHarness) -> None:
         await world.add_plan()
         unmapped = (Item(make_price("price_x", "prod_x")),)
         sub = await world.subscribe(items=unmapped)
@@ -69,7 +65,7 @@ class TestPrices:
         assert notice.member_id is None
         assert notice.body == UnmappedProduct(MEMBER, "stripe", "price_x", "prod_x")
 
-    async def test_an_ended_one_asks_for_no_mapping(self, world: RulesHarness) -> None:
+    async def test_an_ended_subscription_reports_no_unmapped_product(self, world: RulesHarness) -> None:
         await world.add_plan()
         await world.subscribe(status=Status.ENDED, items=(Item(make_price("price_x", "prod_x")),))
         assert world.told("unmapped_product") == []
@@ -97,7 +93,9 @@ class TestBlocked:
         block = make_override(plan.id, starts_at=world.now, reason="spam", decision_id="d")
         await world.ledger.record_overrides([block], [], [], world.now)
 
-    async def test_a_resumed_one_is_stopped_again(self, world: RulesHarness) -> None:
+    async def test_a_blocked_subscription_that_was_resumed_is_stopped_again(
+        self, world: RulesHarness
+    ) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         end = sub.period_end
@@ -115,7 +113,7 @@ class TestBlocked:
         await world.change(replace(sub, ends_at=None))
         assert world.provider.subscriptions["sub_1"].ends_at == end
 
-    async def test_one_that_is_owed_ends_at_once(self, world: RulesHarness) -> None:
+    async def test_a_blocked_unpaid_subscription_ends_at_once(self, world: RulesHarness) -> None:
         """Its period is not paid, so nothing is kept by going on; the provider would charge again."""
         await world.add_plan()
         sub = await world.subscribe()
@@ -123,14 +121,18 @@ class TestBlocked:
         await world.change(replace(sub, status=Status.PAST_DUE, unpaid_since=world.now))
         assert (await world.recorded()).status is Status.ENDED
 
-    async def test_one_that_does_not_renew_is_left_alone(self, world: RulesHarness) -> None:
+    async def test_a_blocked_subscription_that_does_not_renew_is_left_alone(
+        self, world: RulesHarness
+    ) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         await self.block(world)
         await world.change(replace(sub, ends_at=sub.period_end))
         assert await world.ledger.load_intents_of(make_key()) == []
 
-    async def test_one_that_is_to_end_at_once_is_not_stopped_otherwise(self, world: RulesHarness) -> None:
+    async def test_a_blocked_subscription_with_a_pending_end_is_not_stopped_again(
+        self, world: RulesHarness
+    ) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         world.provider.fail("cancel_now", ProviderUnavailable())
@@ -140,7 +142,7 @@ class TestBlocked:
         await world.change(sub)
         assert world.provider.count("cancel_at_period_end") == 0
 
-    async def test_a_wish_that_waits_is_not_doubled(self, world: RulesHarness) -> None:
+    async def test_a_pending_stop_is_not_recorded_twice(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         world.provider.fail("cancel_at_period_end", ProviderUnavailable())
@@ -149,7 +151,7 @@ class TestBlocked:
             await world.change(sub)
         assert len(await world.ledger.load_intents_of(make_key())) == 1
 
-    async def test_a_refund_that_waits_does_not_keep_the_billing_alive(self, world: RulesHarness) -> None:
+    async def test_a_pending_refund_does_not_prevent_the_stop(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         world.provider.fail("fetch_last_payment", ProviderUnavailable())
@@ -161,9 +163,7 @@ class TestBlocked:
         await world.change(sub)
         assert world.provider.subscriptions["sub_1"].ends_at == sub.period_end
 
-    async def test_one_that_the_provider_refuses_to_stop_is_told_once_a_day(
-        self, world: RulesHarness
-    ) -> None:
+    async def test_a_refused_stop_is_reported_once_a_day(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         world.provider.fail("cancel_at_period_end", ProviderNotFound())
@@ -177,14 +177,14 @@ class TestBlocked:
         await world.change(sub)
         assert world.provider.count("cancel_at_period_end") == 2
 
-    async def test_a_grant_is_no_block(self, world: RulesHarness) -> None:
+    async def test_a_grant_does_not_stop_a_subscription(self, world: RulesHarness) -> None:
         plan = await world.add_plan()
         grant = make_override(plan.id, OverrideKind.GRANT)
         await world.ledger.record_overrides([grant], [], [], world.now)
         sub = await world.subscribe()
         assert sub.ends_at is None
 
-    async def test_who_pays_while_blocked_is_not_told_that_it_began(self, world: RulesHarness) -> None:
+    async def test_a_blocked_member_who_pays_gets_no_start_message(self, world: RulesHarness) -> None:
         await world.add_plan()
         await self.block(world)
         await world.subscribe()
@@ -198,14 +198,14 @@ class TestBlocked:
         await world.subscribe("sub_2")
         assert len(world.told("paid_while_blocked")) == 4
 
-    async def test_what_was_paid_before_is_no_news(self, world: RulesHarness) -> None:
+    async def test_a_payment_from_before_the_block_is_not_reported(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         await self.block(world)
         await world.change(replace(sub, period_end=world.now + DAY))
         assert world.told("paid_while_blocked") == []
 
-    async def test_who_pays_before_an_announced_block_starts_has_it_until_then(
+    async def test_a_payment_before_an_announced_block_gives_access_until_then(
         self, world: RulesHarness
     ) -> None:
         await world.add_plan()
@@ -220,7 +220,7 @@ class TestBlocked:
 class TestMilestones:
     """What a member hears, once each."""
 
-    async def test_it_began_when_it_was_paid(self, world: RulesHarness) -> None:
+    async def test_a_start_is_told_when_it_is_paid(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe(status=Status.PENDING)
         assert world.messenger.told == []
@@ -230,7 +230,7 @@ class TestMilestones:
         assert world.messenger.told[0].member_id == MEMBER
         assert world.messenger.told[0].body == Started("Plan 1", make_key(), given=(ROLE,))
 
-    async def test_a_failed_payment_with_its_grace(self, world: RulesHarness) -> None:
+    async def test_a_failed_payment_is_told_with_its_grace(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         failed = world.now - DAY
@@ -241,7 +241,7 @@ class TestMilestones:
         assert body.until == failed + GRACE
         assert world.roles_of() == {ROLE}
 
-    async def test_each_failed_payment_anew(self, world: RulesHarness) -> None:
+    async def test_each_failed_payment_is_told(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         for _ in range(2):
@@ -250,7 +250,7 @@ class TestMilestones:
             await world.pass_time(DAY)
         assert len(world.told("payment_failed")) == 2
 
-    async def test_grace_runs_out_by_time_alone(self, world: RulesHarness) -> None:
+    async def test_the_grace_ends_by_time_alone(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         await world.change(replace(sub, status=Status.PAST_DUE, unpaid_since=world.now))
@@ -259,7 +259,7 @@ class TestMilestones:
         await world.pass_time(1)
         assert world.roles_of() == set()
 
-    async def test_it_is_over(self, world: RulesHarness) -> None:
+    async def test_an_end_is_told_once(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         for _ in range(2):
@@ -267,7 +267,7 @@ class TestMilestones:
         assert len(world.told("ended")) == 1
         assert world.roles_of() == set()
 
-    async def test_a_scheduled_end_is_told_too(self, world: RulesHarness) -> None:
+    async def test_a_scheduled_end_is_told_when_it_comes(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         await world.change(replace(sub, ends_at=sub.period_end))
@@ -275,7 +275,7 @@ class TestMilestones:
         await world.change(replace(sub, status=Status.ENDED))
         assert len(world.told("ended")) == 1
 
-    async def test_what_never_began_has_no_end(self, world: RulesHarness) -> None:
+    async def test_a_subscription_that_never_began_has_no_end_message(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe(status=Status.PENDING)
         await world.change(replace(sub, status=Status.ENDED))

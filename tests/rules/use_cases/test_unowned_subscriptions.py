@@ -53,7 +53,7 @@ async def two(world: RulesHarness) -> RulesHarness:
     return world
 
 
-async def test_the_admins_are_told_once_and_the_doctor_counts(two: RulesHarness) -> None:
+async def test_unowned_subscriptions_are_reported_once_and_counted_by_doctor(two: RulesHarness) -> None:
     (line,) = await said(two)
     assert line.startswith("2 running subscriptions at Stripe on this server's prices belong to no member")
     for _ in range(3):
@@ -63,13 +63,13 @@ async def test_the_admins_are_told_once_and_the_doctor_counts(two: RulesHarness)
     assert notice.body == UnboundPayers("stripe", 2)
 
 
-async def test_the_metric_counts_all_that_are_sold_here(two: RulesHarness) -> None:
+async def test_the_metric_counts_unowned_subscriptions_sold_here(two: RulesHarness) -> None:
     assert (await two.ledger.load_health(two.now)).unbound == 2
     await two.change(make_subscription("sub_1", Status.ENDED, at=two.now))
     assert (await two.ledger.load_health(two.now)).unbound == 1
 
 
-async def test_where_none_is_nobodys_nothing_is_said(world: RulesHarness) -> None:
+async def test_nothing_is_reported_without_unowned_subscriptions(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
     await swept(world)
@@ -78,7 +78,7 @@ async def test_where_none_is_nobodys_nothing_is_said(world: RulesHarness) -> Non
     assert (await world.ledger.load_health(world.now)).unbound == 0
 
 
-async def test_where_servers_share_the_account_only_the_owner_reads_the_count(two: RulesHarness) -> None:
+async def test_only_the_owner_sees_unowned_subscriptions_of_a_shared_account(two: RulesHarness) -> None:
     """A second server's admin learns nothing of the first one's payers by selling their price."""
     other = replace(make_plan(2), guild_id=OTHER_GUILD)
     await two.add_plan(other)
@@ -93,13 +93,13 @@ async def test_where_servers_share_the_account_only_the_owner_reads_the_count(tw
     }
 
 
-async def test_of_a_removed_plan_too(two: RulesHarness) -> None:
+async def test_unowned_subscriptions_to_a_removed_plan_are_reported(two: RulesHarness) -> None:
     (plan,) = await two.ledger.load_plans(GUILD)
     await two.ledger.record_plan(replace(plan, removed_at=two.now), "test", two.now)
     assert len(await said(two)) == 1
 
 
-def test_a_missing_key_is_a_note_that_says_what_it_costs() -> None:
+def test_a_missing_secret_key_is_a_note_with_its_consequence() -> None:
     note = find_key(["stripe"], signed=False)
     assert note.ok
     assert note.note

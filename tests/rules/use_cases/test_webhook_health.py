@@ -63,14 +63,14 @@ async def restart(world: RulesHarness, proof: str = "one", down: int = 0) -> Non
     await _recall(world.ports, world.provider)
 
 
-async def test_nothing_is_asked_where_nothing_was_refused(world: RulesHarness) -> None:
+async def test_the_provider_is_not_asked_if_no_notification_was_refused(world: RulesHarness) -> None:
     happens(world)
     assert await look(world) == math.inf
     assert world.provider.calls == []
     assert finding_of(world.provider, arrival_of(world)) is None
 
 
-async def test_forgeries_are_counted_and_asked_about_once_a_minute(world: RulesHarness) -> None:
+async def test_refused_notifications_are_checked_once_a_minute(world: RulesHarness) -> None:
     for _ in range(100):
         refuse(world, 100)
         await look(world)
@@ -83,7 +83,7 @@ async def test_forgeries_are_counted_and_asked_about_once_a_minute(world: RulesH
     assert plain_words(finding.message).startswith("The bot has refused 10000 since it started.")
 
 
-async def test_a_true_event_that_is_refused_is_a_fault_after_a_minute(world: RulesHarness) -> None:
+async def test_a_refused_genuine_event_is_a_fault_after_a_minute(world: RulesHarness) -> None:
     world.clock.advance(100)
     happens(world)
     refuse(world)
@@ -107,7 +107,7 @@ async def test_the_admins_of_each_server_that_sells_are_told_once(world: RulesHa
     assert world.said(Unheard) == [Unheard("stripe", refused=True)]
 
 
-async def test_an_event_that_a_provider_s_clock_makes_younger_is_waited_for(world: RulesHarness) -> None:
+async def test_an_event_from_a_provider_with_a_fast_clock_is_waited_for(world: RulesHarness) -> None:
     world.clock.advance(100)
     happens(world, ago=-30)
     refuse(world)
@@ -117,14 +117,14 @@ async def test_an_event_that_a_provider_s_clock_makes_younger_is_waited_for(worl
     assert is_lost(world)
 
 
-async def test_an_event_of_a_far_future_proves_nothing(world: RulesHarness) -> None:
+async def test_an_event_from_the_far_future_is_no_evidence(world: RulesHarness) -> None:
     happens(world, ago=-90 * 86_400)
     refuse(world)
     await look_for(world, 3_600)
     assert not is_lost(world)
 
 
-async def test_what_is_in_the_inbox_proves_nothing(world: RulesHarness) -> None:
+async def test_an_event_in_the_inbox_is_no_evidence_of_a_wrong_secret(world: RulesHarness) -> None:
     event = happens(world)
     await world.ledger.record_events([event], world.now)
     refuse(world)
@@ -132,7 +132,7 @@ async def test_what_is_in_the_inbox_proves_nothing(world: RulesHarness) -> None:
     assert not is_lost(world)
 
 
-async def test_what_another_account_was_sent_does_not_count_as_arrived(world: RulesHarness) -> None:
+async def test_an_event_of_another_account_does_not_count_as_arrived(world: RulesHarness) -> None:
     event = happens(world)
     await world.ledger.record_events([replace(event, account="live")], world.now)
     refuse(world)
@@ -140,14 +140,14 @@ async def test_what_another_account_was_sent_does_not_count_as_arrived(world: Ru
     assert is_lost(world)
 
 
-async def test_what_happened_before_the_bot_listened_proves_nothing(world: RulesHarness) -> None:
+async def test_an_event_from_before_the_start_is_no_evidence(world: RulesHarness) -> None:
     happens(world, ago=1)
     refuse(world)
     await look_for(world, 3_600)
     assert not is_lost(world)
 
 
-async def test_what_the_bot_itself_could_not_store_proves_nothing(world: RulesHarness) -> None:
+async def test_an_event_that_could_not_be_stored_is_no_evidence(world: RulesHarness) -> None:
     happens(world)
     world.clock.advance(1)
     world.ports.arrivals.fail_to_store("stripe", world.now)
@@ -156,7 +156,7 @@ async def test_what_the_bot_itself_could_not_store_proves_nothing(world: RulesHa
     assert not is_lost(world)
 
 
-async def test_a_true_notification_heals_and_the_old_ones_prove_nothing_any_more(world: RulesHarness) -> None:
+async def test_a_genuine_notification_ends_the_fault(world: RulesHarness) -> None:
     happens(world)
     refuse(world)
     await look_for(world, 120)
@@ -184,7 +184,7 @@ async def test_a_provider_that_does_not_answer_is_asked_again(world: RulesHarnes
     assert is_lost(world)
 
 
-async def test_a_key_that_may_not_look_is_named_and_never_called_well(world: RulesHarness) -> None:
+async def test_a_key_that_may_not_list_events_is_named(world: RulesHarness) -> None:
     refuse(world)
     world.provider.fail("list_events", ProviderRefused("The key lacks a permission."))
     await look_for(world, 300)
@@ -194,7 +194,7 @@ async def test_a_key_that_may_not_look_is_named_and_never_called_well(world: Rul
     assert "The key lacks a permission." in plain_words(finding.cure)
 
 
-async def test_a_subscription_that_nothing_told_of_is_a_fault_after_a_minute(world: RulesHarness) -> None:
+async def test_a_subscription_without_a_notification_is_a_fault_after_a_minute(world: RulesHarness) -> None:
     await world.add_plan()
     world.clock.advance(100)
     await find(world, "sub_new")
@@ -211,7 +211,7 @@ async def find(world: RulesHarness, name: str, *, ago: int = 0) -> None:
     await record_snapshot(world.ports, world.provider, sub, "sweep", "compared", "sweep")
 
 
-async def test_a_subscription_from_before_or_told_of_since_is_no_fault(world: RulesHarness) -> None:
+async def test_an_older_or_notified_subscription_is_no_fault(world: RulesHarness) -> None:
     await world.add_plan()
     await find(world, "sub_old", ago=10)
     await look_for(world, 120)
@@ -226,7 +226,7 @@ async def test_a_subscription_from_before_or_told_of_since_is_no_fault(world: Ru
 
 
 @pytest.mark.parametrize(("secret", "lost"), [("one", True), ("another", False)])
-async def test_a_fault_outlives_the_process_unless_the_secret_was_changed(
+async def test_a_webhook_fault_survives_a_restart_unless_the_secret_changed(
     world: RulesHarness, secret: str, *, lost: bool
 ) -> None:
     happens(world)
@@ -240,7 +240,7 @@ async def test_a_fault_outlives_the_process_unless_the_secret_was_changed(
     assert not is_lost(world)
 
 
-async def test_a_doubt_outlives_the_process_too(world: RulesHarness) -> None:
+async def test_a_suspected_webhook_fault_survives_a_restart(world: RulesHarness) -> None:
     world.clock.advance(100)
     happens(world)
     refuse(world)
@@ -250,7 +250,7 @@ async def test_a_doubt_outlives_the_process_too(world: RulesHarness) -> None:
     assert is_lost(world)
 
 
-async def test_what_was_missed_while_nothing_listened_proves_nothing(world: RulesHarness) -> None:
+async def test_an_event_missed_during_downtime_is_no_evidence(world: RulesHarness) -> None:
     refuse(world)
     await look(world)
     world.clock.advance(10)
@@ -261,7 +261,7 @@ async def test_what_was_missed_while_nothing_listened_proves_nothing(world: Rule
     assert not is_lost(world)
 
 
-async def test_a_look_at_a_busy_account_ends(world: RulesHarness) -> None:
+async def test_checking_a_busy_account_for_events_ends(world: RulesHarness) -> None:
     for number in range(3_000):
         event = happens(world, f"evt_{number}")
         await world.ledger.record_events([event], world.now)

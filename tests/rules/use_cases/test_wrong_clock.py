@@ -46,9 +46,7 @@ async def to_be_blocked(world: RulesHarness) -> None:
 
 
 @pytest.mark.parametrize("has", [ending, final, owing, granted, to_be_blocked])
-async def test_a_clock_that_is_wrong_takes_no_role_and_a_right_one_does(
-    world: RulesHarness, has: Any
-) -> None:
+async def test_a_wrong_clock_takes_no_role_and_a_right_one_does(world: RulesHarness, has: Any) -> None:
     await world.add_plan()
     await has(world)
     assert world.roles_of() == {ROLE}
@@ -61,7 +59,7 @@ async def test_a_clock_that_is_wrong_takes_no_role_and_a_right_one_does(
     assert world.roles_of() == set()
 
 
-async def test_a_clock_that_is_off_by_less_than_five_minutes_is_believed(world: RulesHarness) -> None:
+async def test_a_clock_less_than_five_minutes_off_is_trusted(world: RulesHarness) -> None:
     await world.add_plan()
     await ending(world)
     world.provider.clock_skew = -float(MOST_SKEW)
@@ -69,7 +67,7 @@ async def test_a_clock_that_is_off_by_less_than_five_minutes_is_believed(world: 
     assert world.roles_of() == set()
 
 
-async def test_what_an_admin_takes_at_once_goes_under_any_clock(world: RulesHarness) -> None:
+async def test_an_immediate_revocation_applies_under_a_wrong_clock(world: RulesHarness) -> None:
     await world.add_plan()
     await ending(world)
     world.provider.clock_skew = float(YEAR)
@@ -80,7 +78,7 @@ async def test_what_an_admin_takes_at_once_goes_under_any_clock(world: RulesHarn
     assert world.roles_of() == set()
 
 
-async def test_what_ended_at_the_provider_goes_under_any_clock(world: RulesHarness) -> None:
+async def test_an_end_at_the_provider_applies_under_a_wrong_clock(world: RulesHarness) -> None:
     await world.add_plan()
     subscription = await world.subscribe()
     world.provider.clock_skew = float(YEAR)
@@ -101,5 +99,5 @@ async def test_the_check_says_how_wrong_the_clock_is(world: RulesHarness) -> Non
     ("seconds", "words"),
     [(59, "59 seconds"), (60, "1 minute"), (3600, "1 hour"), (86_400, "1 day"), (YEAR, "365 days")],
 )
-def test_a_length_of_time_in_words(seconds: int, words: str) -> None:
+def test_a_length_of_time_is_written_in_words(seconds: int, words: str) -> None:
     assert plain_words(duration(seconds)) == words
