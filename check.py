@@ -15,7 +15,7 @@ import aiohttp
 
 from billing.errors import LedgerError, LedgerHeld, ProviderError
 from billing.model import Finding, Plan
-from billing.model.texts import Text
+from billing.model.texts import Text, Verbatim
 from billing.ports import Clock, Provider
 from billing.use_cases.doctor import backup_words, find_backup, find_key, find_strays, find_wrong_clock
 from billing.use_cases.webhook_health import find_kept
@@ -55,7 +55,10 @@ async def check(settings: Settings, clock: Clock) -> int:
 def _settings(settings: Settings) -> list[Finding]:
     cure = "Correct the name, or take the line out."
     wrong = [Finding("Settings", False, says, cure) for says in settings.misspelt]
-    return wrong or [Finding("Settings", True, "Every setting can be read.")]
+    if not wrong and settings.secret_files:
+        names = [Verbatim(name) for name in settings.secret_files]
+        return [Finding("Settings", True, Text("setting.read_with_files", names=names))]
+    return wrong or [Finding("Settings", True, Text("setting.read"))]
 
 
 async def _reach(settings: Settings, *, running: bool) -> list[Finding]:

@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 from billing.model.texts import Text
 from config_addresses import is_loopback, is_plain, split_url
 from config_names import find_misspelt
+from config_secrets import FILE_NAMES, named_files, read_secret_files
 
 DEFAULTS: Mapping[str, str] = {
     "DISCORD_TOKEN": "",
@@ -119,6 +120,7 @@ class Settings:
     log_format: str
     secret_keys: tuple[bytes, ...] = field(default=(), repr=False)
     misspelt: tuple[Text, ...] = ()  # a text for each name in the file that is nearly a setting's
+    secret_files: tuple[str, ...] = ()  # names such as STRIPE_API_KEY_FILE, of those that are set
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -141,6 +143,7 @@ class Settings:
             log_level=reader.choice("LOG_LEVEL", LOG_LEVELS),
             log_format=reader.choice("LOG_FORMAT", LOG_FORMATS),
             secret_keys=_read_secret_keys(reader),
+            secret_files=named_files(environ),
         )
         if reader.faults:
             raise SettingsError(reader.faults)
@@ -151,7 +154,7 @@ def load(env_file: Path = Path(".env")) -> Settings:
     """The settings of this process, from the environment and, for missing names, from `env_file`, which
     need not exist."""
     named = _read_env_file(env_file)
-    misspelt = find_misspelt(named, DEFAULTS)
+    misspelt = find_misspelt(named, (*DEFAULTS, *FILE_NAMES))
     try:
         return replace(Settings.from_env({**named, **os.environ}), misspelt=tuple(misspelt))
     except SettingsError as error:
@@ -171,8 +174,13 @@ class _Reader:
     """Reads settings one at a time and collects all their faults."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.faults: list[Text] = []
+        self._environ, self._unread = read_secret_files(environ)
+        self.faults = [*self._unread.values()]
+
+    def missing(self, name: str, fault: Text) -> None:
+        """A fault of one that is not set, unless its file was refused already."""
+        if name not in self._unread:
+            self.faults.append(fault)
 
     def text(self, name: str) -> str:
         """The value without surrounding blanks; an empty value counts as missing."""
@@ -224,7 +232,7 @@ class _Reader:
 def _read_token(reader: _Reader) -> str:
     token = reader.text("DISCORD_TOKEN")
     if not token:
-        reader.faults.append(Text("setting.token_missing"))
+        reader.missing("DISCORD_TOKEN", Text("setting.token_missing"))
     elif token.startswith("Bot "):
         reader.faults.append(Text("setting.token_with_bot"))
     else:
@@ -314,7 +322,7 @@ def _read_stripe(reader: _Reader) -> StripeSettings | None:
     if not key and not secrets:
         return None
     if not key:
-        reader.faults.append(Text("setting.stripe_key_missing"))
+        reader.missing("STRIPE_API_KEY", Text("setting.stripe_key_missing"))
     reader.faults += [fault for start, fault in _NO_STRIPE_KEYS.items() if key.startswith(start)]
     return StripeSettings(key, _read_webhook_secrets(reader, secrets), url)
 
@@ -322,7 +330,7 @@ def _read_stripe(reader: _Reader) -> StripeSettings | None:
 def _read_webhook_secrets(reader: _Reader, value: str) -> tuple[str, ...]:
     name, secrets = "STRIPE_WEBHOOK_SECRET", tuple(part.strip() for part in value.split(","))
     if not value:
-        reader.faults.append(Text("setting.stripe_secret_missing"))
+        reader.missing(name, Text("setting.stripe_secret_missing"))
     elif not all(secrets):
         # An empty secret would let anybody sign, because anybody can compute HMAC with an empty key.
         reader.faults.append(Text("setting.empty_item", name=name))
@@ -347,7 +355,7 @@ def _read_paypal(reader: _Reader) -> PayPalSettings | None:
         return None
     for name, value in zip(_PAYPAL_GROUP, values, strict=True):
         if not value:
-            reader.faults.append(Text("setting.paypal_missing", name=name))
+            reader.missing(name, Text("setting.paypal_missing", name=name))
     client_id, client_secret, webhook_ids = values
     several = tuple(part.strip() for part in webhook_ids.split(","))
     if webhook_ids and not all(several):

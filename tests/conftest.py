@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 
 import config
+from config_secrets import FILE_NAMES
 
 # How long an example takes says nothing about whether it is right.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -74,5 +75,5 @@ def no_heartbeat_of_another_test() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """The developer's own tokens and addresses reach no test."""
-    for name in config.DEFAULTS:
+    for name in (*config.DEFAULTS, *FILE_NAMES):
         monkeypatch.delenv(name, raising=False)

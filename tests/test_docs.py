@@ -10,6 +10,7 @@ from pathlib import Path
 import stripe
 
 from config import DEFAULTS
+from config_secrets import FILE_NAMES
 from db import SqliteLedger
 from providers.stripe.setup import EVENTS, PERMISSIONS
 
@@ -50,6 +51,13 @@ def test_the_documented_settings_are_the_programs() -> None:
     assert list(rows) == list(DEFAULTS)
     for name, default in DEFAULTS.items():
         assert (rows[name] == f"`{default}`") if default else not rows[name].startswith("`")
+
+
+def test_the_documents_name_every_secret_that_may_stand_in_a_file() -> None:
+    settings = (ROOT / "docs" / "settings.md").read_text()
+    example = (ROOT / "config.example.env").read_text()
+    assert tuple(re.findall(r"^([A-Z_]+_FILE)=/run", settings, re.MULTILINE)) == FILE_NAMES
+    assert tuple(re.findall(r"^# ([A-Z_]+_FILE)=$", example, re.MULTILINE)) == FILE_NAMES
 
 
 async def test_the_ledger_page_names_all_tables_and_its_queries_run(tmp_path: Path) -> None:

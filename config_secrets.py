@@ -1,0 +1,55 @@
+"""Secrets that stand in files of their own: NAME_FILE holds the path of the file that holds NAME."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from billing.model.texts import Text, Verbatim
+
+SECRETS = ("DISCORD_TOKEN", "SECRET_KEY", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "PAYPAL_CLIENT_SECRET")
+FILE_NAMES = tuple(f"{name}_FILE" for name in SECRETS)
+LARGEST = 64 * 1024  # bytes: no secret is longer, and a device such as /dev/zero never ends
+
+
+def read_secret_files(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Text]]:
+    """The settings with the content of each secret's file in its place, and by the name of a secret why its
+    file was refused. No fault quotes a path: somebody may have written the secret itself there."""
+    values, faults = dict(environ), {}
+    for name, path in _named(environ):
+        if environ.get(name, "").strip():
+            faults[name] = Text(
+                "setting.secret_file_and_value", file=Verbatim(f"{name}_FILE"), name=Verbatim(name)
+            )
+        elif isinstance(found := _read(f"{name}_FILE", path), Text):
+            faults[name] = found
+        else:
+            values[name] = found
+    return values, faults
+
+
+def named_files(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of the settings that point to a secret's file."""
+    return tuple(f"{name}_FILE" for name, _ in _named(environ))
+
+
+def _named(environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+    for name in SECRETS:
+        if path := environ.get(f"{name}_FILE", "").strip():
+            yield name, Path(path)
+
+
+def _read(name: str, path: Path) -> str | Text:
+    """The file's content without its last line break, or why it cannot be a secret."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        text = content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        reason = Verbatim(error.strerror or type(error).__name__)
+        return Text("setting.secret_file_unreadable", name=Verbatim(name), reason=reason)
+    except ValueError:  # no UTF-8, or a path that no system takes
+        return Text("setting.secret_file_unfit", name=Verbatim(name))
+    if len(content) > LARGEST:
+        return Text("setting.secret_file_unfit", name=Verbatim(name))
+    return text if text.strip() else Text("setting.secret_file_empty", name=Verbatim(name))
