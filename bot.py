@@ -1,7 +1,8 @@
 """Composition root: builds the program from its parts and closes them again.
 
 Exit codes: 0 after SIGTERM or SIGINT; 2 wrong settings or arguments; 3 another process holds the ledger; 4
-the ledger is damaged or too new; 75 a fault that may pass, such as a full disk. `check`: 0 or 1.
+the ledger is damaged or too new; 75 a fault that may pass, such as a full disk. `check`: 0 or 1;
+`--version`: 0.
 """
 
 from __future__ import annotations
@@ -30,12 +31,11 @@ try:
     from cogs.core.startup import TokenRefused, use_discord, use_gateway, wait_for_discord
     from cogs.gateways.messenger import DiscordMessenger
     from cogs.gateways.roles import DiscordRoles
-    from config import Settings, SettingsError, load
+    from config import Settings, SettingsError
     from db import SqliteLedger
     from i18n.plain import plain_words
-    from logs import set_up_logging
     from providers.registry import make_providers
-    from runtime import Runtime, build_info
+    from runtime import Runtime, build_info, load_settings, log_start, tell_version
     from web.app import CannotListen, Listener, listening
     from web.metrics import Metrics
 
@@ -104,8 +104,7 @@ async def serve(settings: Settings, clock: Clock, started: Callable[[int], None]
 
 
 async def _serve_until_signal(settings: Settings) -> int:
-    for text in settings.misspelt:
-        log.warning("%s", plain_words(text))
+    log_start(settings)
     serving = asyncio.ensure_future(serve(settings, SystemClock()))
     loop = asyncio.get_running_loop()
     with suppress(NotImplementedError, AttributeError):  # Windows raises KeyboardInterrupt instead
@@ -123,12 +122,14 @@ def main(arguments: list[str]) -> int:
     """Run the command; returns the exit code of the process."""
     try:
         if not arguments:
-            return run_loop(_serve_until_signal(_load()))
+            return run_loop(_serve_until_signal(load_settings()))
         if arguments == ["check"]:
-            return run_loop(check(_load(), SystemClock()))
+            return run_loop(check(load_settings(), SystemClock()))
+        if arguments == ["--version"]:
+            return tell_version()
         command, file = arguments if len(arguments) == 2 else ("", "")
         if command in {"backup", "restore"} and not file.startswith("-"):
-            print(backups.run(command, Path(file), _load().ledger_path, SystemClock()))
+            print(backups.run(command, Path(file), load_settings().ledger_path, SystemClock()))
             return 0
     except SettingsError as error:
         if arguments == ["check"]:
@@ -138,12 +139,6 @@ def main(arguments: list[str]) -> int:
         return refuse(getattr(error, "exit_code", 2), plain_words(error.user_message))
     print(USAGE, file=sys.stderr)
     return 2
-
-
-def _load() -> Settings:
-    settings = load()
-    set_up_logging(settings.log_level, settings.log_format)
-    return settings
 
 
 if __name__ == "__main__":

@@ -1,24 +1,51 @@
-"""The parts of the program that become available while it starts."""
+"""The program's settings and version, and the parts that become available while it starts."""
 
 from __future__ import annotations
 
+import logging
 import platform
 import tomllib
 from pathlib import Path
 
 from billing.worker.runner import Worker
 from cogs.bot import DuesBot
+from config import Settings, load
 from db.sqlite.schema import load_migrations
 from i18n import tr
+from i18n.plain import plain_words
+from logs import set_up_logging
 from web.metrics import Readings
+
+log = logging.getLogger("dues")
 
 
 def build_info() -> dict[str, str]:
-    """The version of the running program, for /metrics."""
+    """Version, schema of the ledger, and Python, for /metrics, the log and `--version`. The version stands in
+    pyproject.toml alone."""
     project = Path(__file__).with_name("pyproject.toml")
     found = tomllib.loads(project.read_text("utf-8"))["project"] if project.exists() else {}
     schema = str(len(load_migrations()))
     return {"version": found.get("version", "unknown"), "schema": schema, "python": platform.python_version()}
+
+
+def tell_version() -> int:
+    """`python bot.py --version`; needs no settings. Returns the exit code."""
+    print(tr("program.version", **build_info()))
+    return 0
+
+
+def load_settings() -> Settings:
+    """Read the settings and log as they say from here on; SettingsError where they are faulty."""
+    settings = load()
+    set_up_logging(settings.log_level, settings.log_format)
+    return settings
+
+
+def log_start(settings: Settings) -> None:
+    """The first lines of a bot that starts: which version it is, and names in .env that are nearly right."""
+    log.info("Starting Dues", extra={"ids": build_info()})
+    for text in settings.misspelt:
+        log.warning("%s", plain_words(text))
 
 
 class Runtime:

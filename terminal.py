@@ -11,7 +11,8 @@ import sys
 USAGE = """Use `python bot.py` to start Dues, or
     python bot.py check         to look at its settings and connections
     python bot.py backup FILE   to copy the ledger, also while the bot runs
-    python bot.py restore FILE  to put such a copy back, while it does not"""
+    python bot.py restore FILE  to put such a copy back, while it does not
+    python bot.py --version     to see which version it is"""
 
 OLD = (
     f"Dues needs Python 3.11 or newer, and this is {sys.version_info[0]}.{sys.version_info[1]}. Run `make "
