@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from babel.dates import format_date, format_datetime
@@ -40,6 +41,14 @@ class PlainFormats:
 
 
 PLAIN = PlainFormats()
+
+
+_HISTORY = re.compile(r"\bhistory\.[a-z_]+")
+
+
+def history_words(why: str) -> str:
+    """A reason of the ledger's history, whose codes become words; what an admin typed stays as it is."""
+    return _HISTORY.sub(lambda code: plain_words(Text(code[0])), why)
 
 
 def plain_words(text: Text | str) -> str:

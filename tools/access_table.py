@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from billing.model import DisputeState, OverrideKind, Status
-from billing.rules.access import BY_ADMIN, TABLE
+from billing.rules.access import TABLE, Access
 from providers.paypal.mapping import DISPUTES as PAYPAL_DISPUTES
 from providers.paypal.mapping import STATUS as PAYPAL_STATUS
 from providers.stripe.mapping import DISPUTES, STATUS
@@ -110,21 +110,33 @@ _BY_DISPUTE = {
     DisputeState.NONE: "no change: an inquiry that came to nothing, or a dispute that never arose",
 }
 
+ACCESS = {
+    Access.FULL: "yes, until its scheduled end if it has one",
+    Access.GRACE: "yes, for the days of grace since the payment is owed",
+    Access.PAID_THROUGH: "only for time already paid, where the provider ends an agreement at once",
+    Access.HOLD: "what the member has stays; nothing is added",
+    Access.NONE: "no",
+}
+_BY_ADMIN = {
+    OverrideKind.BLOCK: "no access, whatever is paid or granted, until an admin lifts it",
+    OverrideKind.GRANT: "access until its end, whatever is not paid; without an end, for good",
+}
+
 
 def page() -> str:
     """The whole of docs/access.md."""
-    words = {str(status): access.value for status, access in TABLE.items()}
+    words = {str(status): ACCESS[access] for status, access in TABLE.items()}
     disputes = "\n".join(
         f"| a dispute that is {_named(state)} | {says} |" for state, says in _BY_DISPUTE.items()
     )
     stripe = _STRIPE.format(rows=_rows(STATUS), **words)
     paypal = _PAYPAL.format(rows=_rows(PAYPAL_STATUS), **words)
-    overrides = "\n".join(f"| {_OVERRIDES[kind]} | {says} |" for kind, says in BY_ADMIN.items())
+    overrides = "\n".join(f"| {_OVERRIDES[kind]} | {says} |" for kind, says in _BY_ADMIN.items())
     return _HEAD + stripe + paypal + _MODIFIERS.format(disputes=disputes, overrides=overrides)
 
 
 def _rows(statuses: Mapping[str, Status]) -> str:
-    return "\n".join(f"| `{raw}` | `{ours}` | {TABLE[ours].value} |" for raw, ours in statuses.items())
+    return "\n".join(f"| `{raw}` | `{ours}` | {ACCESS[TABLE[ours]]} |" for raw, ours in statuses.items())
 
 
 def _named(state: DisputeState) -> str:

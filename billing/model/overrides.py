@@ -59,7 +59,8 @@ class Override:
 class Entitlement:
     """A member's derived right to a plan until a moment (None: no end in sight).
 
-    `held`: the current state is not known; the member keeps their roles and gets no new ones.
+    `why`: the code of a text in i18n/, or the reason that an admin gave. `held`: the current state is not
+    known; the member keeps their roles and gets no new ones.
     """
 
     plan_id: int

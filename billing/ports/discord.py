@@ -28,7 +28,7 @@ class RoleGateway(Protocol):
     async def apply_role(
         self, guild_id: int, member_id: int, role_id: int, *, give: bool, reason: str
     ) -> None:
-        """Give or take one role; `reason` goes to the server's audit log."""
+        """Give or take one role. `reason` goes to the audit log; codes of texts in it become words."""
 
 
 class Messenger(Protocol):

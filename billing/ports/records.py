@@ -16,7 +16,7 @@ class QueueName(StrEnum):
     LOCATE = "locate"
     SYNC = "sync"
     RECONCILE = "reconcile"
-    EXECUTE_INTENT = "execute intent"
+    EXECUTE_INTENT = "execute_intent"
     DELIVER = "deliver"
 
 

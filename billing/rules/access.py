@@ -23,13 +23,15 @@ from billing.model import (
 
 
 class Access(Enum):
-    """The access that a status gives."""
+    """The access that a status gives. FULL ends only with a scheduled end, GRACE after the days of grace
+    since the payment is owed, PAID_THROUGH with the time already paid. HOLD: the member keeps what they have
+    and gets nothing new."""
 
-    FULL = "yes, until its scheduled end if it has one"
-    GRACE = "yes, for the days of grace since the payment is owed"
-    PAID_THROUGH = "only for time already paid, where the provider ends an agreement at once"
-    HOLD = "what the member has stays; nothing is added"
-    NONE = "no"
+    FULL = "full"
+    GRACE = "grace"
+    PAID_THROUGH = "paid_through"
+    HOLD = "hold"
+    NONE = "none"
 
 
 TABLE: dict[Status, Access] = {
@@ -47,16 +49,10 @@ TABLE: dict[Status, Access] = {
 _BEFORE, _ENDLESS = -1, 1 << 62
 
 
-# The effect of each kind of override; `_MODIFIERS` of docs/access.md is generated from it.
-BY_ADMIN: dict[OverrideKind, str] = {
-    OverrideKind.BLOCK: "no access, whatever is paid or granted, until an admin lifts it",
-    OverrideKind.GRANT: "access until its end, whatever is not paid; without an end, for good",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class SubscriptionAccess:
-    """The access that one subscription gives. `until` None: open-ended; `held`: as in Entitlement."""
+    """The access that one subscription gives. `until` None: open-ended; `why`: the code of a text in i18n/;
+    `held`: as in Entitlement."""
 
     until: int | None
     why: str
@@ -79,14 +75,14 @@ def decide_right(subscription: Subscription, now: float, grace: int) -> Subscrip
 def _by_status(sub: Subscription, grace: int) -> SubscriptionAccess | None:
     match TABLE[sub.status]:
         case Access.FULL:
-            return SubscriptionAccess(sub.ends_at, "paid")
+            return SubscriptionAccess(sub.ends_at, "history.paid")
         case Access.GRACE if sub.unpaid_since is not None:
             grace_ends = sub.unpaid_since + grace
-            return SubscriptionAccess(_earliest(grace_ends, sub.ends_at), "grace after a failed payment")
+            return SubscriptionAccess(_earliest(grace_ends, sub.ends_at), "history.grace")
         case Access.PAID_THROUGH if sub.paid_through is not None:
-            return SubscriptionAccess(sub.paid_through, "paid until then")
+            return SubscriptionAccess(sub.paid_through, "history.paid_until")
         case Access.HOLD | Access.GRACE:
-            return SubscriptionAccess(None, "not known just now", held=True)
+            return SubscriptionAccess(None, "history.unknown", held=True)
         case _:
             return None
 

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 LOOKED_AT = 10_000  # members per round, in about a hundred requests; Discord allows 120 a minute
 TOLD_AT_ONCE = 100  # members per request (Discord, 'Request Guild Members')
 ASKED_SINGLY = 2_000  # members per round if the gateway does not answer; each takes one call
-PLACE = "astray up to"  # name of the value in the ledger that says where an oversized round ended
+PLACE = "drifted_up_to"  # name of the value in the ledger that says where an oversized round ended
 
 
 async def audit_members(ports: Ports) -> None:

@@ -95,7 +95,7 @@ async def confirm_cancel(ports: Ports, member_id: int, shown: Preview) -> Receip
     if shown.by_admins:
         await _take_over(ports, shown.subscription.key)
     return await submit_intent(
-        ports, shown.kind, shown.subscription, member_id, "cancelled by the member", done=done
+        ports, shown.kind, shown.subscription, member_id, "history.cancelled", done=done
     )
 
 
@@ -122,7 +122,7 @@ async def resume(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
         raise Conflict(Text("error.not_cancelled"))
     if not waits and not ports.provider_of(key).keeps_period:
         raise Conflict(Text("error.provider_cannot_resume", provider=display_name(key.provider)))
-    return await submit_intent(ports, IntentKind.RESUME, subscription, member_id, "resumed by the member")
+    return await submit_intent(ports, IntentKind.RESUME, subscription, member_id, "history.resumed")
 
 
 async def _cancel_waits(ports: Ports, key: SubscriptionKey) -> bool:

@@ -14,7 +14,7 @@ from billing.model import (
 from billing.ports import Ports, Provider
 from billing.rules.access import plans_of
 
-TOOK_BACK = "a payment was taken back and the dispute about it was lost"
+TOOK_BACK = "history.payment_taken_back"
 _BARRED = (DisputeState.OPEN, DisputeState.LOST)
 
 

@@ -113,7 +113,7 @@ async def take_grant_back(ports: Ports, guild_id: int, decision_id: str, by: int
     name = next((p.name for p in state.plans if p.id == rows[0].plan_id), "")
     body = GrantEnded(name, any(e.plan_id == rows[0].plan_id for e in has))
     notice = Notice(f"grant_ended:{decision_id}", guild_id, rows[0].member_id, body, now)
-    if not await ports.ledger.record_lifted(decision_id, by, "grant taken back", now, notices=[notice]):
+    if not await ports.ledger.record_lifted(decision_id, by, "history.grant_ended", now, notices=[notice]):
         raise Conflict(Text("error.grant_ended"))
     return rows[0]
 

@@ -107,7 +107,7 @@ async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> Undone
     lifted = await ports.ledger.record_lifted(
         decision_id,
         by,
-        "lifted by an admin",
+        "history.lifted",
         now,
         wishes,
         [Notice(f"lifted:{decision_id}", guild_id, member_id, body, now)],
@@ -116,7 +116,7 @@ async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> Undone
     )
     if not lifted:
         raise Conflict(Text("error.lifted_already"))
-    await ports.ledger.record_stale([one.key for one in back if one.unheard], "/revoke undone", now)
+    await ports.ledger.record_stale([one.key for one in back if one.unheard], "undo", now)
     done = [await carry_out_or_join(ports, intent) for intent in wishes if is_of_admins(intent)]
     return Undone(
         member_id,
@@ -261,7 +261,7 @@ def _resuming(subscription: Subscription, decision_id: str, by: int, now: int) -
         kind=IntentKind.RESUME,
         key=subscription.key,
         by=by,
-        reason="revocation lifted",
+        reason="history.lifted",
         created_at=now,
         next_attempt_at=now + PATIENCE,
     )
@@ -274,7 +274,7 @@ def _cancelling(subscription: Subscription, member_id: int, now: int) -> Intent:
         kind=stopping(subscription),
         key=subscription.key,
         by=member_id,
-        reason="cancelled by the member",
+        reason="history.cancelled",
         created_at=now,
         next_attempt_at=now,
         receipt=True,

@@ -57,7 +57,7 @@ async def find_linkable(ports: Ports, ask: Ask) -> tuple[Subscription, list[Plan
         plans = plans_of(snapshot, await ports.ledger.load_plans(ask.guild_id, removed=True))
         if not plans or not snapshot.customer_id or snapshot.status in (Status.ENDED, Status.PENDING):
             raise NotFound(NOT_HERE)
-        await record_snapshot(ports, provider, snapshot, str(ask.by), "fetched", "/members link")
+        await record_snapshot(ports, provider, snapshot, str(ask.by), "fetched", "members_link")
     found = await ports.ledger.load_subscription(ask.key)
     if found is None:
         raise NotFound(NOT_HERE)
@@ -91,7 +91,7 @@ async def link(ports: Ports, ask: Ask, subscription: Subscription, plans: list[P
     notice = Notice(key, ask.guild_id, ask.member_id, Linked(name, ask.key), ports.now())
     whose, who = Binding(ask.guild_id, ask.member_id), str(ask.by)
     await ports.ledger.record_binding(
-        ask.key, whose, who, "/members link", ports.now(), BoundBy.ADMIN, [notice]
+        ask.key, whose, who, "members_link", ports.now(), BoundBy.ADMIN, [notice]
     )
     had = [role for role in _sold(plans) if role in seen.roles and role not in state.granted]
     return Link(subscription, tuple(plans), tuple(had))

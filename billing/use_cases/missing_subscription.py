@@ -10,7 +10,7 @@ from billing.rules.access import decide_right
 UNKNOWN_TRIES = 6
 # The sweep's reason for queuing a recorded subscription that a full list lacked; such a one is tried only
 # twice more.
-NOT_LISTED, MISSING_TRIES = "not in the provider's list", 1
+NOT_LISTED, MISSING_TRIES = "not_listed", 1
 RETELL = 30 * 86_400
 
 

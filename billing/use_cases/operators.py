@@ -37,7 +37,7 @@ async def tell_operators(ports: Ports, name: str, body: NoticeBody, sellers: Seq
 async def tell_wrong_clock(ports: Ports) -> None:
     """Report a wrong clock once until it is right again, at most once a day."""
     skew = ports.clock_skew()
-    since = await _wrong_since(ports, "clock wrong since", wrong=abs(skew) > MOST_SKEW)
+    since = await _wrong_since(ports, "clock_wrong_since", wrong=abs(skew) > MOST_SKEW)
     if since is not None:
         name, sellers = f"clock:{since // DAY}", await _load_all_sellers(ports)
         await tell_operators(ports, name, WrongClock(int(skew)), sellers)
@@ -47,7 +47,7 @@ async def tell_backup_failed(ports: Ports) -> None:
     """Report a failed backup once until one succeeds. If only one server sells, the ledger has already
     told its admins."""
     sellers, health = await _load_all_sellers(ports), await ports.ledger.load_health(ports.now())
-    since = await _wrong_since(ports, "backup failed since", wrong=bool(health.backup_failed))
+    since = await _wrong_since(ports, "backup_failed_since", wrong=bool(health.backup_failed))
     if since is not None and len(sellers) > 1:
         await tell_operators(ports, f"backup_failed:{since // DAY}", BackupFailed(), sellers)
 

@@ -42,12 +42,13 @@ RETELL_DAYS = 30
 UNSURE_FOR = 3_600
 UNSURE_TRIES = 12
 TELL_AFTER = 600
-WAITS = "the provider is asked first"
+WAITS = "asks_provider_first"
 # This many attempts, about two minutes, are normal while the needed fetch is running.
 ANSWERED_BY = 7
 # Seconds by which this machine's clock may differ from a provider's before removals due to time stop.
 MOST_SKEW = 300
-CLOCK_IS_OFF = "this machine's clock is wrong, so that nothing is taken by time"
+CLOCK_IS_OFF = "clock_is_wrong"
+TOLD_BEFORE = "history.told_before"
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Outcome:
     def words(self) -> str:
         """The number of roles for each kind of result, for the log."""
         kinds = {"given": self.given, "taken": self.taken, "refused": self.refused, "kept": self.kept}
-        return ", ".join(f"{len(roles)} {kind}" for kind, roles in kinds.items() if roles) or "in step"
+        return ", ".join(f"{len(roles)} {kind}" for kind, roles in kinds.items() if roles) or "unchanged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,15 +262,13 @@ async def _apply(
     outcome: Outcome,
     now: int,
 ) -> None:
-    why = ", ".join(sorted({e.why for e in entitlements})) or "nothing paid"
+    why = ", ".join(sorted({e.why for e in entitlements})) or "history.nothing_paid"
     takes = [role_id for role_id in changes.take if role_id not in outcome.kept]
     for role_id, give in [(r, True) for r in changes.give] + [(r, False) for r in takes]:
         if give:
             await ports.ledger.record_granting(mark.guild_id, mark.member_id, role_id, now)
         try:
-            await ports.roles.apply_role(
-                mark.guild_id, mark.member_id, role_id, give=give, reason=f"Dues: {why}"
-            )
+            await ports.roles.apply_role(mark.guild_id, mark.member_id, role_id, give=give, reason=why)
         except DiscordError as error:
             if error.retry or isinstance(error, MemberGone):
                 raise
@@ -351,13 +350,13 @@ async def _what_changed(
     had = look.actual & after & ours if mark.attempts else frozenset()
     moved = Moved(given, taken, restored, missed, had)
     notices, silent = await role_news(ports, mark, look.state, moved, look.now)
-    why = ", ".join(sorted({e.why for e in look.entitlements})) or "no entitlement left"
+    why = ", ".join(sorted({e.why for e in look.entitlements})) or "history.nothing_left"
     told = ", ".join(notice.key for notice in notices) or "nobody"
     evidence = f"mark {mark.version}"
     who = (mark.guild_id, mark.member_id, "roles", "converge")
     changes = [
-        Change(look.now, *who, f"not told: {reason}", evidence, str(role), "")
-        for role, reason in silent.items()
+        Change(look.now, *who, f"{TOLD_BEFORE}: {cause}", evidence, str(role), "")
+        for role, cause in silent.items()
     ]
     if touched := frozenset({*outcome.given, *outcome.taken}):
         before, now = _listed(look.actual & touched), _listed(after & touched)

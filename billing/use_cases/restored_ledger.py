@@ -15,11 +15,9 @@ log = logging.getLogger(__name__)
 
 LEAST = 600  # seconds; a ledger written to more recently is never outdated
 
-WHY = {
-    "restored": "it was put back from a backup",
-    "count": "it was copied from elsewhere, or an earlier copy was put in its place",
-    "age": "nothing was written to it for long",
-}
+# Why a ledger is outdated: put back from a backup; copied from elsewhere, or replaced by an earlier copy; not
+# written to for long.
+WHY = ("restored", "count", "age")
 
 
 async def begin(ports: Ports, sync_interval: float) -> None:
@@ -33,7 +31,9 @@ async def begin(ports: Ports, sync_interval: float) -> None:
     held = (await ports.ledger.load_health(now)).unasked
     if why:
         log.warning(
-            "The ledger is older than itself: %s. %d subscriptions are held until asked for", WHY[why], held
+            "The ledger is outdated (%s). %d subscriptions are on hold until their provider was asked",
+            why,
+            held,
         )
     if copied:
         for guild_id in {plan.guild_id for plan in await ports.ledger.load_plans(None, removed=True)}:

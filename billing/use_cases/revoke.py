@@ -33,7 +33,7 @@ from billing.use_cases.expire_checkouts import expire_checkouts
 from billing.use_cases.sync import record_snapshot
 
 LOOK_AGAIN = 5.0  # real seconds
-PAID_DAYS = "paid before a revocation"
+PAID_DAYS = "history.paid_days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +340,7 @@ def _intents(order: RevokeRequest, affected: AffectedSubscription, decision: str
             kind=kind,
             key=subscription.key,
             by=order.by,
-            reason=f"revoked: {order.reason}" if order.reason else "revoked",
+            reason=f"history.revoked: {order.reason}" if order.reason else "history.revoked",
             created_at=now,
             next_attempt_at=now + PATIENCE,
             payment_id=affected.payment.id if affected.payment else None,

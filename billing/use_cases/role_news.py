@@ -63,7 +63,7 @@ async def role_news(
         if told is None and role in moved.had:
             continue
         if told is None and role in moved.missed and await _was_told(ports, why):
-            silent[role] = f"told before: {why.cause}"
+            silent[role] = why.cause
             continue
         if told is None:
             key = f"roles:{mark.guild_id}:{mark.member_id}:{mark.version}:{now}:{len(notices)}"

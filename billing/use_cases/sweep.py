@@ -75,7 +75,7 @@ async def _try_at(ports: Ports, provider: Provider) -> str:
         return str(error)
     except Exception as error:
         log.exception("sweep: fault with %s", provider.title)
-        return f"a fault of the program, {type(error).__name__}, see the log"
+        return type(error).__name__
     return ""
 
 

@@ -166,7 +166,7 @@ async def _disputed(ports: Ports, synced: SyncResult, dispute_id: str) -> SyncRe
 
 def _stop_lost(key: SubscriptionKey, dispute_id: str, now: int) -> Intent:
     """An intent to stop billing for a subscription that no longer gives access."""
-    reason = f"dispute {dispute_id} was lost"
+    reason = "history.dispute_lost"
     return Intent(f"lost-{dispute_id}", IntentKind.CANCEL_NOW, key, RULE, reason, now, next_attempt_at=now)
 
 
@@ -303,7 +303,7 @@ async def _stop_blocked(ports: Ports, snapshot: Subscription, block: Override) -
         kind=stopping(snapshot),
         key=snapshot.key,
         by=block.by,
-        reason=f"revoked: {block.reason}" if block.reason else "revoked",
+        reason=f"history.revoked: {block.reason}" if block.reason else "history.revoked",
         created_at=now,
         next_attempt_at=now,
     )

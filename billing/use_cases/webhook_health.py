@@ -111,12 +111,10 @@ async def _grouped(listed: AsyncIterator[Event]) -> AsyncIterator[list[Event]]:
 def _declare(ports: Ports, provider: Provider, arrival: Arrival) -> None:
     """Record that a fault begins."""
     arrival.lost_since, arrival.lost_refused = ports.now(), arrival.refused > 0
-    what = (
-        "The bot refuses true notifications of %s"
-        if arrival.lost_refused
-        else "No notification of %s arrives"
-    )
-    log.error(what, provider.title)
+    if arrival.lost_refused:
+        log.error("The bot refuses genuine notifications from %s", provider.title)
+    else:
+        log.error("No notifications from %s arrive", provider.title)
 
 
 async def _tell(ports: Ports, provider: Provider, since: int, *, refused: bool) -> bool:

@@ -136,7 +136,7 @@ def _events(events: Sequence[Event]) -> Hashable:
     for again later."""
     event = events[0]
     if names_subscription(event):
-        return "those that name their subscription"
+        return "named"
     disputed = event.subject is not None and event.subject.kind == "dispute"
     return (event.provider, event.account, event.subject if disputed else event.id)
 

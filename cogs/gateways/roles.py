@@ -24,6 +24,9 @@ from billing.model import Seen
 from billing.model.texts import Text
 from cogs.core.discord_errors import FAULTS, translate
 from cogs.core.permissions import load_owners
+from i18n import use_language
+from i18n.catalogue import ENGLISH
+from i18n.plain import history_words
 
 if TYPE_CHECKING:
     from cogs.core.base import BaseBot
@@ -93,8 +96,11 @@ class DiscordRoles:
         """See the port. Changes one role per call, because a PATCH of the whole list would undo changes
         that others make at the same time."""
         apply = self._bot.http.add_role if give else self._bot.http.remove_role
+        guild = self._bot.get_guild(guild_id)
+        with use_language(str(guild.preferred_locale) if guild else ENGLISH):
+            words = f"Dues: {history_words(reason)}"[:512]
         async with self._queue(guild_id, member_id):
-            await self._call(guild_id, apply(guild_id, member_id, role_id, reason=reason[:512]), role_id)
+            await self._call(guild_id, apply(guild_id, member_id, role_id, reason=words), role_id)
 
     def _queue(self, guild_id: int, member_id: int) -> asyncio.Lock:
         return self._queues.setdefault((guild_id, member_id), asyncio.Lock())

@@ -63,6 +63,7 @@ from cogs.views.subscription import SubscriptionView, buttons, load_views
 from cogs.views.text import day, discord_words, escaped, reason_words
 from i18n import tr
 from i18n.money import format_money
+from i18n.plain import history_words
 
 
 async def notice_card(ports: Ports, notice: Notice, place: Audience) -> layout.Card:
@@ -271,7 +272,7 @@ def _refunding(body: Revoked, place: Audience) -> str:
 
 
 def _asked(body: Asked) -> str:
-    reason = escaped(body.reason, 300)
+    reason = escaped(history_words(body.reason), 300)
     return titled(
         tr("notice.asked_title"),
         tr("notice.asked", member=f"<@{body.member}>"),

@@ -12,7 +12,7 @@ from contextlib import suppress
 from billing.errors import LedgerError
 from billing.ports import Values
 
-_NAME = "paypal certificates"
+_NAME = "paypal_certificates"
 _MOST = 4  # PayPal uses one for about a year
 
 

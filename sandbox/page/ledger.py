@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any
 
+from i18n.plain import history_words
 from sandbox.ledger_reader import Row
 from sandbox.page.desk.paypal import plan_words
 from sandbox.page.desk.stripe import price_words
@@ -38,7 +39,7 @@ def _told(stage: Stage, row: Row) -> dict[str, Any]:
         "member": _name(stage, row.member_id) if row.member_id else "",
         "subject": _subject(stage, row.subject),
         "who": _plain(stage, row.who),
-        "why": row.why,
+        "why": history_words(row.why),
         "evidence": row.evidence,
         "before": _plain(stage, row.before),
         "after": _plain(stage, row.after),

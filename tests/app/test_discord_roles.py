@@ -25,7 +25,7 @@ from tests.app.harness import DAY, AppHarness, running
 async def give(app: AppHarness, *, take: bool = False) -> None:
     """One role of Bob's."""
     await app.ports.roles.apply_role(
-        app.guild.id, app.bob.id, app.gold.id, give=not take, reason="Dues: paid äöü\n"
+        app.guild.id, app.bob.id, app.gold.id, give=not take, reason="history.paid, äöü\n"
     )
 
 
@@ -37,7 +37,7 @@ async def test_a_role_is_given_and_taken_with_a_reason_in_the_audit_log(app: App
     assert seen.roles == {app.gold.id, app.silver.id}
     await give(app, take=True)
     assert app.roles() == ["Silver"]
-    assert "paid äöü" in app.world.audit[-1]["reason"]
+    assert "Dues: paid, äöü" in app.world.audit[-1]["reason"]
 
 
 async def test_changing_a_role_of_a_departed_member_raises(app: AppHarness) -> None:

@@ -13,7 +13,7 @@ from providers.paypal.mapping import STATUS as PAYPAL_STATUS
 from providers.stripe.mapping import DISPUTES, STATUS
 from standins.discord.conformance import specs_folder
 from tests.providers.stripe.package import literals
-from tools.access_table import PAGE, page
+from tools.access_table import ACCESS, PAGE, page
 
 
 def test_the_access_page_equals_the_one_made_from_the_code() -> None:
@@ -25,7 +25,7 @@ def test_every_status_of_the_stripe_package_is_on_the_access_page() -> None:
     assert len(known) == 8
     assert set(STATUS) == set(known)
     for raw in known:
-        assert f"| `{raw}` | `{STATUS[raw]}` | {TABLE[STATUS[raw]].value} |" in page()
+        assert f"| `{raw}` | `{STATUS[raw]}` | {ACCESS[TABLE[STATUS[raw]]]} |" in page()
 
 
 def test_every_status_of_paypals_document_is_on_the_access_page() -> None:
@@ -35,7 +35,7 @@ def test_every_status_of_paypals_document_is_on_the_access_page() -> None:
     schemas = json.loads((folder / "paypal_subscriptions.json").read_text())["components"]["schemas"]
     assert set(PAYPAL_STATUS) == set(schemas["subscription_status"]["properties"]["status"]["enum"])
     for raw, ours in PAYPAL_STATUS.items():
-        assert f"| `{raw}` | `{ours}` | {TABLE[ours].value} |" in page()
+        assert f"| `{raw}` | `{ours}` | {ACCESS[TABLE[ours]]} |" in page()
 
 
 def test_every_status_of_a_dispute_is_on_the_access_page() -> None:

@@ -81,6 +81,6 @@ async def test_the_log_of_an_intent_contains_no_text_of_a_person(
         wish = Intent("wish", IntentKind.CANCEL_NOW, sub.key, 7, "rude", now, next_attempt_at=now)
         await harness.ledger.record_intent(wish)
         harness.worker.start()
-        await until(lambda: "execute intent" in caplog.text)
+        await until(lambda: "execute_intent" in caplog.text)
     assert "cancel_now, done in" in caplog.text
     assert "rude" not in caplog.text

@@ -12,7 +12,7 @@ EARLIER = 3600  # seconds by which a notice may be older than the roles that are
 _TOLD = "SELECT facts FROM notices WHERE guild_id = ? AND member_id = ? AND created_at >= ?"
 _SILENT = (
     "SELECT count(*) FROM history WHERE guild_id = ? AND member_id = ? AND subject = 'roles'"
-    " AND why LIKE 'not told: %' AND before = ? AND at >= ?"
+    " AND why LIKE 'history.told_before: %' AND before = ? AND at >= ?"
 )
 
 

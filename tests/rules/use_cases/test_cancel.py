@@ -176,5 +176,5 @@ def test_an_intent_that_the_provider_already_fulfils_is_recognised() -> None:
 @given(subscriptions())
 def test_paid_access_is_always_cancelled_at_the_period_end(sub: Any) -> None:
     right = decide_right(sub, 0, 0)
-    if right is not None and right.why == "paid":
+    if right is not None and right.why == "history.paid":
         assert stopping(sub) is IntentKind.CANCEL_AT_PERIOD_END

@@ -63,7 +63,7 @@ class TestDisputes:
         ended = next(
             c for c in await world.ledger.load_history(GUILD, MEMBER, 9) if c.after.startswith("ended")
         )
-        assert (ended.who, ended.why, ended.evidence) == ("rule", "dispute dp_1 was lost", "intent lost-dp_1")
+        assert (ended.who, ended.why, ended.evidence) == ("rule", "history.dispute_lost", "intent lost-dp_1")
         assert world.told("intent_outcome") == []
 
     async def test_a_lost_dispute_ends_the_billing_once_after_an_outage(self, world: RulesHarness) -> None:

@@ -148,8 +148,8 @@ async def test_history_names_changed_roles_and_reasons(world: RulesHarness) -> N
     await world.change(replace(sub, status=Status.ENDED))
     rows = [c for c in await world.ledger.load_history(GUILD, MEMBER, 99) if c.subject == "roles"]
     assert [(c.before, c.after, c.why) for c in rows] == [
-        (str(ROLE), "", "no entitlement left"),
-        ("", str(ROLE), "paid"),
+        (str(ROLE), "", "history.nothing_left"),
+        ("", str(ROLE), "history.paid"),
     ]
 
 

@@ -314,7 +314,7 @@ class TestOneMessage:
         await paying.settle()
         assert own(paying) == [Ended("Plan 1", KEY, taken=(ROLE,))]
         history = await paying.ledger.load_history(GUILD, MEMBER, 9)
-        assert "not told: told before: ended" in [change.why for change in history]
+        assert "history.told_before: ended" in [change.why for change in history]
 
 
 async def test_history_names_the_notice_of_a_role_change(world: RulesHarness) -> None:
