@@ -73,7 +73,7 @@ clean: ## remove .venv, the peers and what tools left behind
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.runtime: requirements.lock $(VENV)/.interpreter
-	@echo "Installing what the bot needs into $(VENV) ..."
+	@echo "Installing what the bot needs into $(VENV), about a minute ..."
 	@$(INSTALL) -r $< && touch $@
 
 $(VENV)/.sandbox: requirements-sandbox.lock $(VENV)/.interpreter
