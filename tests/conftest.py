@@ -1,4 +1,4 @@
-"""What every test shares: a loud word where the browser tests cannot run, and no settings from outside."""
+"""Fixtures for all tests: a warning if the browser tests cannot run, and no settings from outside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import config
 from config_secrets import FILE_NAMES
 
-# How long an example takes says nothing about whether it is right.
+# The duration of an example says nothing about its result.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
@@ -58,13 +58,14 @@ def chromium() -> str:
 
 @pytest.fixture(autouse=True)
 def no_gateway_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a whole program ran in this process, the gateway that its owner named stays the process's."""
+    """Restore discord.py's gateway address, which a whole program run in this process would otherwise
+    keep."""
     monkeypatch.setattr("cogs.core.gateway_recovery.ClosingWebSocket.fixed", None)
 
 
 @pytest.fixture(autouse=True)
 def no_heartbeat_of_another_test() -> Iterator[None]:
-    """discord.py's heartbeat is a thread: one whose connection a test cut off would fail in a later test."""
+    """End discord.py's heartbeat threads: one whose connection was cut off would fail in a later test."""
     yield
     if gateway := sys.modules.get("discord.gateway"):
         for thread in threading.enumerate():
@@ -74,6 +75,6 @@ def no_heartbeat_of_another_test() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The developer's own tokens and addresses reach no test."""
+    """Hide the developer's own tokens and addresses from tests."""
     for name in (*config.DEFAULTS, *FILE_NAMES):
         monkeypatch.delenv(name, raising=False)

@@ -1,4 +1,4 @@
-"""What the documents say is what the program does, where a list can be compared."""
+"""Lists in the documents match the program."""
 
 from __future__ import annotations
 

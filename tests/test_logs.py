@@ -1,4 +1,4 @@
-"""Lines of the log: none lost, in order, and soon."""
+"""Log lines: none lost, in order, and soon."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from logs import GATHER, BatchingHandler, JsonFormatter, NonBlockingStream, Text
 
 
 class Log:
-    """A logger of its own, and what it wrote."""
+    """A logger of its own, with its output."""
 
     def __init__(self, formatter: logging.Formatter) -> None:
         self.stream = io.StringIO()
@@ -102,12 +102,12 @@ def test_log_lines_left_by_a_closed_loop_do_not_block_the_next_one(log: Log) -> 
 
 async def test_log_lines_that_wait_at_the_exit_are_written(log: Log) -> None:
     log.logger.info("last")
-    log.handler.flush()  # which logging.shutdown calls
+    log.handler.flush()  # logging.shutdown calls this
     assert log.said == ["last"]
 
 
 def read_all(file: int) -> str:
-    """What a pipe holds."""
+    """The contents of a pipe."""
     os.set_blocking(file, False)
     found = b""
     with suppress(BlockingIOError):
@@ -155,7 +155,7 @@ def test_a_log_reader_that_went_away_causes_no_error(pipe: tuple[int, int]) -> N
     stream.write("one\n")
     with pytest.raises(BrokenPipeError):
         stream.flush()
-    stream.flush()  # nothing is left to be written
+    stream.flush()  # nothing is left to write
 
 
 def test_a_log_file_gets_every_line(tmp_path: Path) -> None:

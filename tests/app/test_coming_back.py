@@ -1,4 +1,4 @@
-"""Members who join, come back, or have just passed the server's screening, as Discord tells of them."""
+"""Discord reports members who join, return, or have just passed the server's screening."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_a_role_given_by_hand_after_a_sweep_stays(app: AppHarness) -> None
 
 
 async def unscreened(app: AppHarness) -> None:
-    """Bob joins anew, pays, and has not accepted the server's rules."""
+    """Bob joins again and pays, but has not accepted the server's rules."""
     app.world.remove_member(app.guild, app.bob)
     app.world.add_member(app.guild, app.bob, pending=True)
     await app.sell()

@@ -1,4 +1,4 @@
-"""The calls that each kind of event and each sweep causes, held to the table in docs/operations.md."""
+"""The calls caused by each kind of event and each sweep match the table in docs/operations.md."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LISTS = (StripeExchange, PayPalExchange)
 
 
 class Bill:
-    """Counts the calls of one thing after another at one provider, its events coming one by one."""
+    """Counts the calls caused by one event after another at one provider."""
 
     def __init__(self, app: AppHarness, server: StripeServer | PayPalServer) -> None:
         self.app, self.server = app, server
@@ -38,7 +38,7 @@ class Bill:
         self.counted: set[str] = set()
 
     async def of(self, what: str, act: Callable[[], object] | None = None, seconds: float = 0) -> None:
-        """Do it, let that time pass, and hold the calls to the page."""
+        """Do something, let the time pass, and compare the calls with the page."""
         self.server.exchanges.clear()
         before, faults = self.app.discord.calls.copy(), self.server.delivery_faults
         faults.hold = True
@@ -55,10 +55,9 @@ class Bill:
         self._check(what, self.app.discord.calls - before)
 
     def _check(self, what: str, discord: Counter[str]) -> None:
-        """No more than the page says, and something where it says anything: what comes due while something is
-        being looked at shares the look. What people are told in messages stands aside, and so does signing in
-        at PayPal twice a day.
-        """
+        """Assert that there are no more calls than the page says, and some if it says any: events that
+        come due during a fetch share it. Messages to people do not count, and neither do PayPal's two
+        sign-ins a day."""
         asked = [f"{one.method} {one.path}" for one in self.server.exchanges if "oauth2" not in one.path]
         roles = {call: many for call, many in discord.items() if "/members/" in call}
         column = 2 * (self.name == "paypal")
@@ -67,28 +66,28 @@ class Bill:
         self.counted.add(what)
 
     def check_all(self) -> None:
-        """No row of the page is left out."""
+        """Assert that every row of the page was checked."""
         column = 2 * (self.name == "paypal")
         assert self.counted == {what for what, calls in COSTS.items() if calls[column]}
 
     async def running_of(self, who: Person) -> SubscriptionKey:
-        """The subscription that this member has now."""
+        """The member's current subscription."""
         owned = await self.app.ports.ledger.load_subscriptions_of(who.id)
         (key,) = [one.key for one in owned if one.status != "ended"]
         return key
 
     async def revoke(self, who: Person, **options: object) -> None:
-        """Ada decides, and says yes."""
+        """Ada revokes and confirms."""
         asked = await self.app.ada.run(self.app.guild, "revoke", {"member": who.user, **options})
         await asked.press("Revoke access")
 
     async def cancel(self, who: Person) -> Reply:
-        """As the member does."""
+        """A member cancels."""
         asked = await who.run(self.app.guild, "cancel")
         return await asked.press("Cancel subscription")
 
     async def take_a_role(self, who: Person) -> None:
-        """Somebody does, and the sweep comes by."""
+        """Somebody takes a role by hand, and a sweep runs."""
         self.app.world.take_role(self.app.guild, who, self.app.gold)
         self.app.clock.advance(60)
         await sweep(self.app.ports)
@@ -98,7 +97,7 @@ class Bill:
 
 @pytest.fixture
 async def app(idle_app: AppHarness) -> AsyncIterator[AppHarness]:
-    """Set up as the pages tell; no sweep comes in between but the first, whose last call is for disputes."""
+    """An app set up as the pages describe. Only the first sweep runs, whose last call is about disputes."""
     feed = (idle_app.paypal or idle_app.stripe).subscribe()
     for hook in idle_app.stripe.world.all("webhook_endpoint"):
         hook["enabled_events"] = list(stripe_setup.EVENTS)
@@ -220,7 +219,7 @@ async def _ends_at_paypal(app: AppHarness, bill: Bill) -> None:
 
 @pytest.mark.parametrize("idle_app", ["paypal"], indirect=True)
 async def test_a_sweep_fetches_each_running_paypal_subscription(app: AppHarness) -> None:
-    """A few a second: PayPal has no list of them."""
+    """A few a second, because PayPal has no list of them."""
     paypal = await _sell_through_paypal(app)
     for who in (app.ada, app.bob, app.cleo):
         await _buy(app, who)

@@ -1,4 +1,4 @@
-"""The connection to Discord's gateway: unreadable events, identifies that run low, closes for good."""
+"""The connection to Discord's gateway: unreadable events, few identifies left, fatal closes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.app.harness import AppHarness, running
 
 
 def send(app: AppHarness, event: str, data: dict[str, Any]) -> None:
-    """What the gateway says next to the bot."""
+    """Let the gateway send an event to the bot."""
     (session,) = app.world.hub.connected(app.application)
     assert session.outbox is not None
     session.outbox.put_nowait((json.dumps({"op": 0, "s": None, "t": event, "d": data}), 0))

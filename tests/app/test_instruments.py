@@ -1,4 +1,4 @@
-"""What the owner's instruments tell: metrics, readiness, and the notice for who has neither."""
+"""Metrics, readiness, and the notice for owners who use neither."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def scrape(app: AppHarness) -> str:
 
 
 async def value(app: AppHarness, line: str) -> float:
-    """Of one line; NaN where there is none."""
+    """The value of one line of /metrics; NaN if it is missing."""
     found = re.search(rf"^{re.escape(line)} (\S+)$", await scrape(app), re.MULTILINE)
     return float(found[1]) if found else math.nan
 

@@ -1,4 +1,4 @@
-"""What PayPal takes before and beside the price: people read of no time that is not paid."""
+"""PayPal's fees and taxes besides the price: members are never promised time that they did not pay."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def app(idle_app: AppHarness) -> AsyncIterator[AppHarness]:
 
 
 async def sell(app: AppHarness, price: str, interval: str = "MONTH", **more: Any) -> None:
-    """Gold costs this at PayPal from now on."""
+    """Set the price of Gold at PayPal."""
     paypal = paypal_of(app)
     sold = paypal.add_plan(paypal.add_product("Gold"), price, interval, **more)["id"]
     await edit_plan(app.ports, app.guild.id, 1, PlanUpdate(price_ids={"paypal": sold}), app.ada.id)

@@ -1,4 +1,4 @@
-"""PayPal loses some of its notifications: one sweep brings ledger and roles right, and no fault takes any."""
+"""PayPal loses notifications: one sweep repairs the ledger and the roles, and no fault takes a role."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.parametrize("idle_app", ["paypal"], indirect=True)
 
 @pytest.fixture
 async def app(idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AppHarness]:
-    """Gold is sold through both."""
+    """An app that sells Gold through both providers."""
     monkeypatch.setattr(api, "PAUSES", (0.0, 0.0))
     paypal = paypal_of(idle_app)
     sold = paypal.add_plan(paypal.add_product("Gold"), "5.00")["id"]
@@ -32,13 +32,13 @@ async def app(idle_app: AppHarness, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 
 async def swept(app: AppHarness) -> None:
-    """One round, which met no fault."""
+    """Run a sweep and assert that it met no fault."""
     assert await sweep(app.ports) == []
     await app.settled()
 
 
 async def held(app: AppHarness, subscription_id: str) -> Subscription:
-    """What the ledger holds."""
+    """The subscription in the ledger."""
     key = SubscriptionKey("paypal", "sandbox", subscription_id)
     found = await app.ports.ledger.load_subscription(key)
     assert found is not None
@@ -46,7 +46,7 @@ async def held(app: AppHarness, subscription_id: str) -> Subscription:
 
 
 def lose(app: AppHarness, *, losing: bool = True) -> None:
-    """From now on no notification arrives, or every one does."""
+    """Lose all further notifications, or deliver them again."""
     paypal_of(app).delivery_faults.drop = 1_000_000 if losing else 0
 
 
@@ -140,7 +140,7 @@ async def test_a_sweep_finds_a_lost_paypal_dispute(app: AppHarness) -> None:
 
 
 async def test_a_sweep_finds_a_paypal_refund(app: AppHarness) -> None:
-    """Which ends nothing."""
+    """The refund ends nothing."""
     subscription_id = await buy(app)
     lose(app)
     paypal_of(app).dashboard.refund(paypal_of(app).dashboard.last_sale(subscription_id).id)

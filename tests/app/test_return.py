@@ -1,4 +1,4 @@
-"""Whoever comes back from a payment page rings the bell, and nobody else does."""
+"""A member who returns from a payment page makes the bot check that page; nobody else can."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def url_of(reply: Reply, provider: str) -> str:
 
 
 async def pay(app: AppHarness, provider: str) -> str:
-    """On the provider's page, with every webhook refused; where it leads back to."""
+    """Pay on the provider's page while every webhook is refused; returns the address to which it leads
+    back."""
     reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     url = url_of(reply, provider)
     if provider == "paypal":
@@ -46,7 +47,7 @@ async def pay(app: AppHarness, provider: str) -> str:
 
 
 def deaf(app: AppHarness) -> None:
-    """Neither provider's notifications are believed."""
+    """Refuse both providers' notifications."""
     app.secret, app.hook = "whsec_wrong", "0WRONG00000000000"
 
 

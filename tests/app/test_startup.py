@@ -1,4 +1,4 @@
-"""What Discord says of the application before the bot connects."""
+"""The bot asks Discord about the application before it connects."""
 
 from __future__ import annotations
 

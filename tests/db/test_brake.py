@@ -1,4 +1,4 @@
-"""What the ledger's file tells of the brake afterwards."""
+"""The ledger's file shows the brake's history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The write-ahead log is copied beside the commits, and begins anew."""
+"""Checkpoints run outside of the commits, after which the write-ahead log restarts."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def store(ledger: SqliteLedger, first: int, count: int) -> None:
-    """One commit an event."""
+    """Store events, one per commit."""
     for number in range(first, first + count):
         assert await ledger.record_events([event(f"evt_{number}")], 10) == 1
 
 
 def until_the_next(ledger: SqliteLedger) -> int:
-    """So many events, and the copying begins with the last of them: the opening has written too."""
+    """The number of events until the next checkpoint; opening the ledger has also written some."""
     return int(ledger._copier._next - ledger._writer.done)
 
 
@@ -39,8 +39,8 @@ async def copied(ledger: SqliteLedger) -> None:
 
 
 def in_the_file(path: Path) -> int:
-    """Events that stand in the file itself; `immutable` has SQLite read no log. Before the first copy not
-    even the tables stand there."""
+    """The number of events in the file itself; with `immutable` SQLite ignores the log. Before the first
+    checkpoint the file does not even contain the tables."""
     with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as db:
         if not db.execute("SELECT 1 FROM sqlite_schema").fetchone():
             return 0
@@ -48,7 +48,7 @@ def in_the_file(path: Path) -> int:
 
 
 def times_begun(path: Path) -> int:
-    """How often the log began anew: the number in its header (sqlite.org/fileformat2.html, 4.1)."""
+    """How often the log restarted, from the number in its header (sqlite.org/fileformat2.html, 4.1)."""
     header = path.with_name(f"{path.name}-wal").read_bytes()[:16]
     return int.from_bytes(header[12:], "big")
 
@@ -66,12 +66,13 @@ async def test_a_checkpoint_runs_once_enough_was_written(ledger: SqliteLedger, p
 async def test_the_write_ahead_log_restarts_even_under_constant_writing(
     ledger: SqliteLedger, path: Path
 ) -> None:
-    """Whoever never lets go of the log would see it grow as long as the history."""
+    """Without a restart the log would grow as long as the history."""
     for first in range(0, 15 * MANY, 5 * MANY):
         before = times_begun(path)
         await store(ledger, first, 3 * MANY)
         await copied(ledger)
-        await store(ledger, first + 3 * MANY, 1)  # the next write after a whole copy begins it, if none did
+        # the next write after a complete checkpoint restarts the log, if no other write did
+        await store(ledger, first + 3 * MANY, 1)
         assert times_begun(path) > before
 
 

@@ -1,4 +1,4 @@
-"""Whatever changes of a subscription, its member is looked at where the rules decide otherwise by it."""
+"""A member is reconciled after every change of their subscription on which the rules decide differently."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.rules.strategies import GRACES, MAYBE, MOMENTS, PRICES
 
 ANNA = Binding(GUILD, MEMBER)
 ITEMS = st.lists(st.builds(Item, PRICES, st.integers(0, 2)), min_size=1, max_size=3).map(tuple)
-# What a provider may say of the same subscription later, field by field; a field that is new is tried too.
+# Later values of the same subscription, field by field; new fields are included automatically.
 KINDS = {name: kind for name, kind in get_type_hints(Subscription).items() if isinstance(kind, type)}
 LATER: dict[str, st.SearchStrategy[Any]] = {
     **{name: st.sampled_from(kind) for name, kind in KINDS.items() if issubclass(kind, StrEnum)},

@@ -1,4 +1,4 @@
-"""What was acknowledged is there, whatever happens to the process or the disk."""
+"""Acknowledged events survive any crash of the process and fault of the disk."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from tests.contract.ledger.nouns import ANNA, GUILD, KEY, event, override, subsc
 
 ROOT = Path(__file__).parents[2]
 
-# Events as fast as they go; each is printed once it was acknowledged.
+# Store events as fast as possible; print each once it is acknowledged.
 WRITE = """
 import asyncio, pathlib, sys
 from db import SqliteLedger
 from tests.contract.ledger.nouns import event
-async def write(ledger, lane):
+async def write(ledger, connection):
     for n in range(10**6):
-        await ledger.record_events([event(f"{lane}_{n}")], 10)
-        print(f"{lane}_{n}", flush=True)
+        await ledger.record_events([event(f"{connection}_{n}")], 10)
+        print(f"{connection}_{n}", flush=True)
 async def main():
     async with await SqliteLedger.open(pathlib.Path(sys.argv[1])) as ledger:
-        await asyncio.gather(*(write(ledger, lane) for lane in range(8)))
+        await asyncio.gather(*(write(ledger, connection) for connection in range(8)))
 asyncio.run(main())
 """
 
@@ -50,7 +50,7 @@ async def test_an_acknowledged_event_survives_a_kill(path: Path) -> None:
     assert set(told) <= kept
 
 
-# A file may grow to 2 MiB here; beyond, the system refuses as it does when a disk is full.
+# Files may grow to 2 MiB here; beyond that the system refuses, as for a full disk.
 FILL = """
 import asyncio, pathlib, resource, signal, sys
 from billing.errors import LedgerUnavailable

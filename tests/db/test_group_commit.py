@@ -27,15 +27,15 @@ def traced(db: sqlite3.Connection) -> None:
 @asynccontextmanager
 async def opened(path: Path, prepare: Operation, **options: Any) -> AsyncIterator[GroupCommitConnection]:
     """Closed whatever happens: a connection left open keeps the test run from ending."""
-    lane = await GroupCommitConnection.open(path, prepare, **options)
+    connection = await GroupCommitConnection.open(path, prepare, **options)
     try:
-        yield lane
+        yield connection
     finally:
-        await lane.close()
+        await connection.close()
 
 
 @pytest.fixture
-async def lane(empty: Path) -> AsyncIterator[GroupCommitConnection]:
+async def connection(empty: Path) -> AsyncIterator[GroupCommitConnection]:
     STATEMENTS.clear()
     async with opened(empty, traced) as found:
         yield found
@@ -57,14 +57,14 @@ def count(statement: str) -> int:
     return STATEMENTS.count(statement)
 
 
-async def test_waiting_operations_share_one_commit(lane: GroupCommitConnection) -> None:
+async def test_waiting_operations_share_one_commit(connection: GroupCommitConnection) -> None:
     wanted = [f"n{n:03}" for n in range(64)]
-    assert await asyncio.gather(*(lane.run(put(name)) for name in wanted)) == wanted
+    assert await asyncio.gather(*(connection.run(put(name)) for name in wanted)) == wanted
     assert (count("BEGIN IMMEDIATE"), count("COMMIT")) == (1, 1)
-    assert await lane.run(names) == wanted
+    assert await connection.run(names) == wanted
 
 
-async def test_an_operation_during_a_commit_goes_into_the_next_one(lane: GroupCommitConnection) -> None:
+async def test_an_operation_during_a_commit_goes_into_the_next_one(connection: GroupCommitConnection) -> None:
     entered, go_on = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -72,9 +72,9 @@ async def test_an_operation_during_a_commit_goes_into_the_next_one(lane: GroupCo
         loop.call_soon_threadsafe(entered.set)
         asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
 
-    first = asyncio.create_task(lane.run(slow))
+    first = asyncio.create_task(connection.run(slow))
     await entered.wait()
-    others = [asyncio.create_task(lane.run(put(f"n{n}"))) for n in range(5)]
+    others = [asyncio.create_task(connection.run(put(f"n{n}"))) for n in range(5)]
     await asyncio.sleep(0)
     go_on.set()
     await asyncio.gather(first, *others)
@@ -82,15 +82,17 @@ async def test_an_operation_during_a_commit_goes_into_the_next_one(lane: GroupCo
 
 
 async def test_an_operation_that_arrives_while_the_thread_is_busy_joins_the_group(
-    lane: GroupCommitConnection,
+    connection: GroupCommitConnection,
 ) -> None:
     free = threading.Event()
-    await lane.run(lambda db: db.create_function("held", 0, lambda: free.wait(30)))
-    holding = asyncio.create_task(lane._db.execute("SELECT held()"))  # before the commit in the thread's line
-    first = asyncio.create_task(lane.run(put("a")))
+    await connection.run(lambda db: db.create_function("held", 0, lambda: free.wait(30)))
+    holding = asyncio.create_task(
+        connection._db.execute("SELECT held()")
+    )  # before the commit in the thread's line
+    first = asyncio.create_task(connection.run(put("a")))
     for _ in range(5):
         await asyncio.sleep(0)
-    second = asyncio.create_task(lane.run(put("b")))
+    second = asyncio.create_task(connection.run(put("b")))
     await asyncio.sleep(0)
     STATEMENTS.clear()
     free.set()
@@ -98,17 +100,17 @@ async def test_an_operation_that_arrives_while_the_thread_is_busy_joins_the_grou
     assert count("COMMIT") == 1
 
 
-async def test_a_single_operation_does_not_wait_for_others(lane: GroupCommitConnection) -> None:
-    await lane.run(put("a"))
-    await lane.run(put("b"))
+async def test_a_single_operation_does_not_wait_for_others(connection: GroupCommitConnection) -> None:
+    await connection.run(put("a"))
+    await connection.run(put("b"))
     assert count("COMMIT") == 2
 
 
 async def test_an_operation_is_not_answered_before_its_commit(
-    lane: GroupCommitConnection, path: Path
+    connection: GroupCommitConnection, path: Path
 ) -> None:
     async def put_and_look(name: str) -> bool:
-        await lane.run(put(name))
+        await connection.run(put(name))
         beside = sqlite3.connect(path)
         found = name in names(beside)
         beside.close()
@@ -117,7 +119,7 @@ async def test_an_operation_is_not_answered_before_its_commit(
     assert all(await asyncio.gather(*(put_and_look(f"n{n}") for n in range(8))))
 
 
-async def test_a_failing_operation_does_not_fail_its_group(lane: GroupCommitConnection) -> None:
+async def test_a_failing_operation_does_not_fail_its_group(connection: GroupCommitConnection) -> None:
     def half(db: sqlite3.Connection) -> None:
         put("half")(db)
         put("a")(db)  # there is one already
@@ -131,54 +133,54 @@ async def test_a_failing_operation_does_not_fail_its_group(lane: GroupCommitConn
         raise ZeroDivisionError
 
     operations = (put("a"), half, refused, broken, put("b"))
-    answers = await asyncio.gather(*(lane.run(o) for o in operations), return_exceptions=True)
+    answers = await asyncio.gather(*(connection.run(o) for o in operations), return_exceptions=True)
     assert [type(a) for a in answers] == [str, LedgerError, NotFound, LedgerError, str]
     assert count("COMMIT") == 1
-    assert await lane.run(names) == ["a", "b"]
+    assert await connection.run(names) == ["a", "b"]
 
 
 async def test_a_failed_group_raises_for_all_and_the_next_one_succeeds(
-    lane: GroupCommitConnection, path: Path
+    connection: GroupCommitConnection, path: Path
 ) -> None:
     holder = sqlite3.connect(path, isolation_level=None)
-    await lane.run(lambda db: db.execute("PRAGMA busy_timeout = 0").fetchall())
+    await connection.run(lambda db: db.execute("PRAGMA busy_timeout = 0").fetchall())
     holder.execute("BEGIN IMMEDIATE")
-    answers = await asyncio.gather(*(lane.run(put(n)) for n in "abc"), return_exceptions=True)
+    answers = await asyncio.gather(*(connection.run(put(n)) for n in "abc"), return_exceptions=True)
     assert [type(a) for a in answers] == [LedgerUnavailable] * 3
     holder.execute("ROLLBACK")
     holder.close()
-    await lane.run(put("d"))
-    assert await lane.run(names) == ["d"]
+    await connection.run(put("d"))
+    assert await connection.run(names) == ["d"]
 
 
-async def test_a_full_disk_fails_whole_groups_until_there_is_room(lane: GroupCommitConnection) -> None:
-    await lane.run(put("before"))
-    room = await lane.run(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
-    await lane.run(lambda db: db.execute(f"PRAGMA max_page_count = {room}").fetchall())
+async def test_a_full_disk_fails_whole_groups_until_there_is_room(connection: GroupCommitConnection) -> None:
+    await connection.run(put("before"))
+    room = await connection.run(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
+    await connection.run(lambda db: db.execute(f"PRAGMA max_page_count = {room}").fetchall())
     big = "x" * 100_000
-    answers = await asyncio.gather(*(lane.run(put(n)) for n in ("a", big, "b")), return_exceptions=True)
+    answers = await asyncio.gather(*(connection.run(put(n)) for n in ("a", big, "b")), return_exceptions=True)
     assert [type(a) for a in answers] == [LedgerUnavailable] * 3
-    assert await lane.run(names) == ["before"]
-    await lane.run(lambda db: db.execute(f"PRAGMA max_page_count = {room + 1000}").fetchall())
-    await lane.run(put(big))
-    assert await lane.run(names) == ["before", big]
+    assert await connection.run(names) == ["before"]
+    await connection.run(lambda db: db.execute(f"PRAGMA max_page_count = {room + 1000}").fetchall())
+    await connection.run(put(big))
+    assert await connection.run(names) == ["before", big]
 
 
-async def test_a_commit_that_fails_is_rolled_back_for_all(lane: GroupCommitConnection) -> None:
+async def test_a_commit_that_fails_is_rolled_back_for_all(connection: GroupCommitConnection) -> None:
     def owing(db: sqlite3.Connection) -> None:
         db.execute("PRAGMA defer_foreign_keys = ON")
         db.execute("INSERT INTO rings VALUES ('stripe', 'acct', 'sub_1', 99, 1)")  # there is no event 99
 
     operations = (put("a"), owing, put("b"))
-    answers = await asyncio.gather(*(lane.run(o) for o in operations), return_exceptions=True)
+    answers = await asyncio.gather(*(connection.run(o) for o in operations), return_exceptions=True)
     assert [type(a) for a in answers] == [LedgerError] * 3
-    await lane.run(put("c"))
-    assert await lane.run(names) == ["c"]
+    await connection.run(put("c"))
+    assert await connection.run(names) == ["c"]
 
 
-async def test_a_cancelled_waiter_stops_no_other_operation(lane: GroupCommitConnection) -> None:
-    gone = asyncio.create_task(lane.run(put("a")))
-    stays = asyncio.create_task(lane.run(put("b")))
+async def test_a_cancelled_waiter_stops_no_other_operation(connection: GroupCommitConnection) -> None:
+    gone = asyncio.create_task(connection.run(put("a")))
+    stays = asyncio.create_task(connection.run(put("b")))
     await asyncio.sleep(0)
     gone.cancel()
     assert await stays == "b"
@@ -187,16 +189,16 @@ async def test_a_cancelled_waiter_stops_no_other_operation(lane: GroupCommitConn
 
 
 async def test_closing_the_connection_finishes_waiting_operations(empty: Path) -> None:
-    async with opened(empty, prepare_writer) as lane:
-        waiting = [asyncio.create_task(lane.run(put(n))) for n in "abc"]
+    async with opened(empty, prepare_writer) as connection:
+        waiting = [asyncio.create_task(connection.run(put(n))) for n in "abc"]
         await asyncio.sleep(0)
     assert await asyncio.gather(*waiting) == ["a", "b", "c"]
 
 
 async def test_the_answers_of_a_large_group_are_spread_over_turns_of_the_loop(
-    lane: GroupCommitConnection,
+    connection: GroupCommitConnection,
 ) -> None:
-    waiting = [asyncio.create_task(lane.run(put(f"n{n:03}"))) for n in range(3 * AT_ONCE)]
+    waiting = [asyncio.create_task(connection.run(put(f"n{n:03}"))) for n in range(3 * AT_ONCE)]
     answered, most = 0, 0
     while answered < len(waiting):
         await asyncio.sleep(0)
@@ -208,13 +210,13 @@ async def test_the_answers_of_a_large_group_are_spread_over_turns_of_the_loop(
 
 async def test_a_commit_with_changes_is_announced_once_and_a_read_is_not(empty: Path) -> None:
     announced: list[int] = []
-    async with opened(empty, prepare_writer, on_change=lambda: announced.append(1)) as lane:
-        await asyncio.gather(*(lane.run(put(n)) for n in "abc"))
+    async with opened(empty, prepare_writer, on_change=lambda: announced.append(1)) as connection:
+        await asyncio.gather(*(connection.run(put(n)) for n in "abc"))
         assert len(announced) == 1
-        await lane.run(names)
-        await lane.run(lambda db: db.execute("DELETE FROM named_values WHERE name = 'z'").fetchall())
+        await connection.run(names)
+        await connection.run(lambda db: db.execute("DELETE FROM named_values WHERE name = 'z'").fetchall())
         assert len(announced) == 1
-        await lane.run(put("d"))
+        await connection.run(put("d"))
         assert len(announced) == 2
 
 
@@ -225,18 +227,20 @@ async def test_a_listener_that_fails_stops_no_commit(empty: Path) -> None:
     def fail() -> None:
         raise ZeroDivisionError
 
-    async with opened(empty, prepare_writer, on_change=fail) as lane:
-        assert [await lane.run(put(n)) for n in "ab"] == ["a", "b"]
+    async with opened(empty, prepare_writer, on_change=fail) as connection:
+        assert [await connection.run(put(n)) for n in "ab"] == ["a", "b"]
     assert len(faults) == 2
 
 
-async def test_a_reader_sees_one_moment_and_cannot_write(lane: GroupCommitConnection, path: Path) -> None:
-    await lane.run(put("a"))
+async def test_a_reader_sees_one_moment_and_cannot_write(
+    connection: GroupCommitConnection, path: Path
+) -> None:
+    await connection.run(put("a"))
     loop = asyncio.get_running_loop()
 
     def twice(db: sqlite3.Connection) -> tuple[list[str], list[str]]:
         before = names(db)
-        asyncio.run_coroutine_threadsafe(lane.run(put("b")), loop).result()
+        asyncio.run_coroutine_threadsafe(connection.run(put("b")), loop).result()
         return before, names(db)
 
     async with opened(path, prepare_reader, mode="ro") as reader:

@@ -1,4 +1,4 @@
-"""A ledger that is only looked at stays as it was, and so does all that stands beside it."""
+"""Inspecting a ledger changes neither it nor its side files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def state(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 async def look(path: Path) -> list[Plan]:
-    """The plans that it shows; nothing was made, changed or touched for that."""
+    """The plans of an inspected ledger; asserts that no file was created, changed or touched."""
     before = state(path.parent)
     try:
         async with looking(path) as ledger:

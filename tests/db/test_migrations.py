@@ -1,4 +1,5 @@
-"""Migrations: none that owners may have run is edited, and the earlier texts of three come to the same."""
+"""No migration that owners may have run was edited, and the earlier texts of three lead to the same
+schema."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ EARLIER = Path(__file__).with_name("earlier")
 MIGRATIONS = load_migrations()
 NUMBERS = (1, 5, 6)
 
-# Of every migration that was released. What one got wrong is put right by a later one, never by an edit.
+# The hash of each released migration. A later migration repairs an earlier one; nobody edits it.
 RELEASED = {
     "0001.sql": "7b51ced46554871d3df42440101ad648168c0fe420809a218579f758825622da",
     "0002.sql": "572a00366b0673485b547dd0ae0b1e39feb7f0ef34b0bc60364427c8e0838257",
@@ -53,7 +54,7 @@ def test_no_released_migration_is_edited() -> None:
 
 
 def texts(earlier: tuple[int, ...]) -> list[str]:
-    """All migrations, those numbers in the text that they had first."""
+    """All migrations, with these numbers in their original text."""
     return [
         (EARLIER / f"{number:04}.sql").read_text() if number in earlier else text
         for number, text in enumerate(MIGRATIONS, 1)
@@ -71,7 +72,7 @@ SOLD = {
 
 
 def fill(db: sqlite3.Connection) -> None:
-    """As a program at schema 4 would have written it."""
+    """Insert rows as a program with schema 4 would have."""
     for name, items in SOLD.items():
         db.execute(
             "INSERT INTO subscriptions (provider, account, id, customer_id, status, provider_status,"

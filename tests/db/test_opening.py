@@ -1,4 +1,4 @@
-"""Opening a ledger: who may, what is refused, and how it comes to the newest schema."""
+"""Opening a ledger: who may, what is refused, and how it is migrated."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def schema(db: sqlite3.Connection) -> list[tuple[str, ...]]:
 
 
 async def make(path: Path, rows: int = 1) -> None:
-    """A ledger with something in it, closed again."""
+    """Create a ledger with some rows, and close it."""
     async with await SqliteLedger.open(path) as ledger:
         await ledger.record_events([event(f"e{n}") for n in range(rows)], 10)
 
@@ -73,7 +73,7 @@ async def test_every_earlier_schema_is_migrated_to_the_newest(
 
 
 async def test_a_migrated_ledger_knows_the_prices_of_its_subscriptions(path: Path) -> None:
-    """What the migrations write in SQL is what the program writes from then on, each thing once."""
+    """The migrations' SQL writes the same values as the program, each once."""
     strange = 'prod "1" \u00e9/\u2028\U0001f600'
     prices = [Price("stripe", "test", f"price_{n}", strange, 500, "eur", "month") for n in (1, 2)]
     sold_before = {

@@ -1,4 +1,4 @@
-"""What subscriptions are of, by number: it follows them, and costs a renewal nothing."""
+"""Sales: the numbered combinations of prices. They follow the subscriptions, and a renewal costs nothing."""
 
 from __future__ import annotations
 

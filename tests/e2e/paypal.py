@@ -1,4 +1,4 @@
-"""What tests of the program with PayPal do again and again."""
+"""Steps shared by tests of the whole program with PayPal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def open_shop(app: AppHarness) -> None:
 
 
 async def buy(app: AppHarness) -> str:
-    """Bob agrees, comes back and gets the role; the subscription's id."""
+    """Bob agrees, returns and gets the role; returns the subscription's id."""
     reply: Reply = await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})
     back = paypal_of(app).approve(link_of(reply))
     async with aiohttp.ClientSession() as session, session.get(back) as page:
@@ -40,7 +40,7 @@ async def buy(app: AppHarness) -> str:
 
 
 async def send(app: AppHarness, message: Message) -> int:
-    """A notification, byte for byte; the answer's status."""
+    """Send a notification byte for byte; returns the status of the answer."""
     url = f"http://127.0.0.1:{app.port}/webhooks/paypal"
     async with (
         aiohttp.ClientSession() as session,
@@ -50,7 +50,7 @@ async def send(app: AppHarness, message: Message) -> int:
 
 
 async def shown(app: AppHarness, words: str) -> None:
-    """Wait until Bob's subscriptions say so; a process tells nobody but those who ask."""
+    """Wait until Bob's subscriptions contain these words; the process has to be asked repeatedly."""
     async with asyncio.timeout(PATIENCE):
         while True:
             if words in (await app.bob.run(app.guild, "subscriptions")).text:
@@ -59,7 +59,7 @@ async def shown(app: AppHarness, words: str) -> None:
 
 
 def read(app: AppHarness, query: str) -> list[str]:
-    """Rows of the ledger's file, as text."""
+    """Rows of the ledger's file as text."""
     db = sqlite3.connect(f"file:{app.path}?mode=ro", uri=True)
     found = [str(row) for row in db.execute(query)]
     db.close()
@@ -67,7 +67,7 @@ def read(app: AppHarness, query: str) -> list[str]:
 
 
 def recorded(app: AppHarness) -> dict[str, list[str]]:
-    """All that the ledger holds, table by table."""
+    """The whole contents of the ledger, by table."""
     db = sqlite3.connect(f"file:{app.path}?mode=ro", uri=True)
     tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     found = {name: [str(row) for row in db.execute(f"SELECT * FROM {name}")] for name in tables}  # noqa: S608 - names from the file itself
@@ -76,7 +76,7 @@ def recorded(app: AppHarness) -> dict[str, list[str]]:
 
 
 async def quiet(app: AppHarness) -> None:
-    """Wait until the ledger holds no open work."""
+    """Wait until the ledger has no open work."""
     waiting = (
         "SELECT 1 FROM inbox WHERE done_at IS NULL UNION ALL SELECT 1 FROM stale"
         " UNION ALL SELECT 1 FROM members WHERE next_try_at IS NOT NULL"
@@ -90,7 +90,7 @@ async def quiet(app: AppHarness) -> None:
 
 
 async def reached(faults: Faults, fault: Fault) -> None:
-    """Wait until a request met the fault, which tells nobody."""
+    """Wait until a request has met the fault."""
     async with asyncio.timeout(PATIENCE):
         while True:
             if fault not in faults.waiting:

@@ -1,4 +1,4 @@
-"""Messages that PayPal never sent, and those that it sent but nobody would write like that."""
+"""Messages that PayPal never sent, and genuine ones in unusual forms."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ async def test_forged_paypal_notifications_change_nothing_and_cause_no_request(
     assert paypal.trap.hits == []
     assert verify == "offline" or len(paypal.certificate_asks) == asks <= 1
     assert app.roles() == ["Gold"]
-    # A replay of what was sent is taken, and changes nothing.
+    # A replayed notification is accepted and changes nothing.
     paypal.resend(event["id"])
     await paypal.settle()
     assert {delivery.state for delivery in paypal.deliveries} == {"delivered"}
     assert recorded(app) == before
-    # What PayPal itself sends next is taken as ever.
+    # PayPal's own next notification is accepted as usual.
     paypal.dashboard.suspend(subscription_id)
     await shown(app, "Paused")
     assert len(recorded(app)["inbox"]) == len(before["inbox"]) + 1
@@ -58,7 +58,7 @@ async def test_forged_paypal_notifications_change_nothing_and_cause_no_request(
     assert paypal.client_secret not in program.output
 
 
-# Numbers, escapes, letters and blanks as no program would write them again, and names that come twice.
+# Numbers, escapes, characters and blanks as no program would write them, and repeated names.
 ODD = """{
  "summary" : "Abo \u00fc\u2028 \\u00fc \\/ \\ud83d\\ude00 \U0001f600 \\ud83d" ,\r\n\t"resource":{"amount"
  : [1.0, 1.50, 1E2, 1e-7, -0.0, 123456789012345678901234567890, 0.1000000000000000055511151231257827]
@@ -76,7 +76,7 @@ async def test_a_paypal_notification_is_verified_byte_for_byte(
     await paypal.settle()
     paypal.delivery_faults.drop = 1000
     paypal.dashboard.suspend(subscription_id)
-    # What stands around the object cannot be sent back within another.
+    # Text around the object cannot be sent back within another object.
     around = ("", "") if verify == "postback" else (" ", "\n")
     body = (ODD % subscription_id).join(around).encode()
     message = paypal.forger.genuine(body, app.hook)
@@ -96,7 +96,7 @@ async def test_a_notification_is_resent_while_paypal_cannot_confirm_it(
     subscription_id = await buy(app)
     paypal = paypal_of(app)
     await paypal.settle()
-    await quiet(app)  # or a fetch from before would find it suspended
+    await quiet(app)  # an earlier fetch would otherwise find it suspended
     paypal.faults.add("status", "/verify-webhook-signature", status=503, times=3)
     paypal.dashboard.suspend(subscription_id)
     await paypal.settle()
@@ -106,7 +106,7 @@ async def test_a_notification_is_resent_while_paypal_cannot_confirm_it(
     app.clock.advance(61)
     await shown(app, "Paused")
     assert delivery.state == "delivered"
-    # A slow answer is waited for.
+    # The bot waits for a slow answer.
     paypal.faults.add("slow", "/verify-webhook-signature", seconds=2)
     paypal.dashboard.activate(subscription_id)
     await shown(app, "Renews")
@@ -118,10 +118,10 @@ async def test_a_notification_is_resent_while_paypal_cannot_confirm_it(
 async def test_a_notification_is_resent_while_the_certificate_is_unavailable(
     app: AppHarness, program: Program
 ) -> None:
-    """They are answered so that PayPal sends them again; nothing is believed meanwhile."""
+    """The answer makes PayPal send them again; until then nothing is believed."""
     await open_shop(app)
     paypal = paypal_of(app)
-    paypal.rotate_certificate("second")  # one that is not known yet
+    paypal.rotate_certificate("second")  # a certificate that is not known yet
     message = paypal.forger.genuine(b'{"id": "WH-1"}', app.hook)
     await paypal.go_down()
     assert await send(app, message) == 503

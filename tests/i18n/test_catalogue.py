@@ -71,7 +71,7 @@ def test_each_language_has_every_text_with_its_placeholders(language: str) -> No
 
 
 def codes_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """What `tr` and `Text` are called with, with the line."""
+    """The codes with which `tr` and `Text` are called, with their lines."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"tr", "Text"}:
             code = node.args[0]

@@ -1,4 +1,4 @@
-"""The edges as tests want them: a payment provider, a server's roles and a messenger, all in memory.
+"""A payment provider, a server's roles and a messenger in memory, for tests.
 
 Each can be told to fail: before it acts, after it acted (the answer is lost), or by doing nothing.
 """
@@ -39,7 +39,7 @@ from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentP
 
 @dataclass
 class Fault:
-    """What a method does instead, the next `times` times; -1 is always."""
+    """The behaviour of a method for its next `times` calls; -1: always."""
 
     error: ProviderError
     after: bool = False
@@ -48,7 +48,8 @@ class Fault:
 
 @dataclass
 class FakeProvider:
-    """A provider in memory. `calls` names every call with what it was about, and its key for a change."""
+    """A provider in memory. `calls` lists every call with its subject, and with its key if it changes
+    something."""
 
     clock: Clock
     name: str = "stripe"
@@ -82,15 +83,15 @@ class FakeProvider:
     clock_skew: float | None = 0.0
 
     def fail(self, method: str, error: ProviderError, *, after: bool = False, times: int = -1) -> None:
-        """Let a method, or with '*' every one, fail."""
+        """Let a method fail; '*': every method."""
         self.faults[method] = Fault(error, after, times)
 
     def heal(self) -> None:
-        """All is well again."""
+        """Remove all faults."""
         self.faults.clear()
 
     def count(self, *methods: str) -> int:
-        """How often these were called."""
+        """The number of calls to these methods."""
         return sum(name in methods for name, _ in self.calls)
 
     def _meet(self, method: str, about: str, *, after: bool) -> None:
@@ -257,14 +258,14 @@ class FakeProvider:
         """Nothing to let go of."""
 
     def pay(self, subscription_id: str, payment_id: str, amount: int = 500) -> None:
-        """The subscription's last payment from now on."""
+        """Set the subscription's last payment."""
         self.payments[payment_id] = Payment(payment_id, amount, 0, "eur", int(self.clock.now()))
         self.last_payment[subscription_id] = payment_id
 
 
 @dataclass
 class FakeRoles:
-    """Members with their roles; `pending` ones have the screening before them. `faults` by role id, or by
+    """Members with their roles; `pending` ones have not passed the screening. `faults`: by role id, or by
     'fetch', 'owners', 'look', 'look 100' (in that server); roles in `deaf` never change."""
 
     members: dict[tuple[int, int], set[int]] = field(default_factory=lambda: defaultdict(set))
@@ -320,7 +321,7 @@ class FakeRoles:
 
 @dataclass
 class FakeMessenger:
-    """Remembers what was told; `fault` is what every telling meets."""
+    """Remembers the notices it was given; `fault` is raised by every call."""
 
     told: list[Notice] = field(default_factory=list)
     tries: int = 0
@@ -333,5 +334,5 @@ class FakeMessenger:
         self.told.append(notice)
 
     def kinds(self) -> list[str]:
-        """The kinds of what was told, in order."""
+        """The kinds of the notices, in order."""
         return [notice.body.kind for notice in self.told]

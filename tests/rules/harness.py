@@ -62,7 +62,7 @@ class StoppedClock:
 
 
 class RulesHarness:
-    """What a use case works with. `retries`: how often everything that had been put off was retried."""
+    """Everything that a use case works with. `retries`: how often all postponed work was retried."""
 
     def __init__(
         self, ledger: SqliteLedger, clock: TurnableClock, arrivals: Arrivals, interval: float = INTERVAL

@@ -1,4 +1,4 @@
-"""Who may have which plan: by table, and by what holds whatever goes in."""
+"""Access by status, and properties that hold for every input."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_status_has_a_row_in_the_access_table() -> None:
 
 
 def test_only_money_that_arrived_gives_full_access() -> None:
-    """The published table, said again, so that no row changes by accident."""
+    """The published table, repeated so that no row changes by accident."""
     assert {status for status, access in TABLE.items() if access is Access.FULL} == {"trialing", "active"}
     assert {status for status, access in TABLE.items() if access is Access.GRACE} == {"past_due"}
     assert {status for status, access in TABLE.items() if access is Access.HOLD} == {"unknown"}
@@ -188,7 +188,7 @@ def test_the_order_of_sources_does_not_change_entitlements(
 def test_nobody_is_entitled_without_a_source(
     subs: list[Subscription], overrides: list[Override], plans: list[Plan], now: int, grace: int
 ) -> None:
-    """Money or an admin's grant stands behind every right."""
+    """Every right comes from money or from an admin's grant."""
     paid = {p.id for s in subs if decide_right(s, now, grace) for p in plans_of(s, plans)}
     grants = [o for o in overrides if o.kind is OverrideKind.GRANT]
     given_ = {p.id for p in plans for o in grants if o.covers(p.id, now)}
@@ -196,7 +196,7 @@ def test_nobody_is_entitled_without_a_source(
 
 
 def test_the_longest_certain_source_of_a_plan_counts() -> None:
-    """From the strongest to the weakest, in whichever order they come."""
+    """From the strongest to the weakest source, in any order."""
     sources = [
         make_subscription(),
         make_subscription(ends_at=NOW + 9),

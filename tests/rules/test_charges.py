@@ -1,4 +1,4 @@
-"""What is charged next: worked out to the cent, or said to be unknown."""
+"""The next charge is exact to the cent, or unknown."""
 
 from __future__ import annotations
 

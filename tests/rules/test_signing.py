@@ -1,4 +1,4 @@
-"""What SECRET_KEY signs: what is believed, and what an attacker who pays could try."""
+"""Signatures with SECRET_KEY: which are believed, and what a paying attacker could try."""
 
 from __future__ import annotations
 

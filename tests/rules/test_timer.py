@@ -1,4 +1,4 @@
-"""How often the timer looks, and that nothing waits for it longer than it must."""
+"""How often the timer looks, and that no work waits for it longer than necessary."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ async def test_the_timer_reads_the_ledger_once_a_second_at_most(
 async def test_a_retry_becomes_due_even_if_new_work_came_just_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It cuts the timer's sleep short, and once the retry is due nothing but the timer wakes the lanes."""
+    """New work cuts the timer's sleep short, and only the timer wakes the queues once the retry is due."""
     async with run_worker(tmp_path / "ledger.db", start=False) as harness:
         begun, clock = harness.now, harness.clock
         assert isinstance(clock, MovableClock)
-        monkeypatch.setattr(clock, "now", lambda: begun + clock._offset)  # time stands still
+        monkeypatch.setattr(clock, "now", lambda: begun + clock._offset)  # the clock stands still
         looked = watch(harness, monkeypatch)
         harness.worker.start()
         await until(lambda: harness.retries == 2)  # the sweep at the start is over

@@ -1,4 +1,4 @@
-"""What goes on by itself, on a clock that is turned: lanes, timer, sweep, and how it ends."""
+"""The worker on a clock that tests turn: queues, timer, sweep, and shutdown."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def test_a_failed_item_is_tried_again_when_it_is_due(harness: RulesHarness
 
 
 async def test_an_idle_worker_does_not_spin(harness: RulesHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While nothing is due nothing is asked, although a retry is waiting."""
+    """While nothing is due, the worker asks for nothing, although a retry is waiting."""
     await harness.add_plan()
     await harness.offer("sub_1")
     harness.provider.fail("fetch_subscription", ProviderUnavailable())
@@ -140,7 +140,7 @@ async def test_a_failed_sweep_is_repeated_sooner(tmp_path: Path, caplog: pytest.
 
 
 async def test_a_pending_intent_is_executed_at_the_start(tmp_path: Path) -> None:
-    """Its own moment is a minute away: somebody was waiting for it when the program ended."""
+    """It is due in a minute, because somebody was waiting for it when the program ended."""
     async with run_worker(tmp_path / "ledger.db", start=False) as harness:
         sub = await harness.offer("sub_1")
         await harness.ledger.record_synced(SyncResult(sub, "test", "", "", harness.now))
@@ -197,7 +197,7 @@ async def test_an_internal_error_in_a_sweep_does_not_stop_the_worker(
 async def test_failing_items_delay_no_others(
     harness: RulesHarness, poison: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More of them than the lane is wide, and older than the one that can be done."""
+    """More failing items than the queue's width, all older than the one that works."""
     await harness.add_plan()
     fetch = harness.provider.fetch_subscription
 
@@ -233,7 +233,7 @@ async def test_failing_events_delay_no_others(harness: RulesHarness) -> None:
 async def test_the_later_state_of_a_dispute_wins(
     harness: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer to its first event comes late, when the second has arrived already."""
+    """The answer to its first event comes late, when the second event has already arrived."""
     await harness.add_plan()
     await harness.offer("sub_1")
     answers = [DisputeState.OPEN, DisputeState.WON]
@@ -278,7 +278,7 @@ async def test_failing_items_of_every_queue_are_postponed(
     monkeypatch.setattr(harness.roles, "fetch_member", fail)
     monkeypatch.setattr(harness.messenger, "tell", fail)
     monkeypatch.setattr(harness.provider, "cancel_now", fail)
-    await start_piece(harness, table, sub)
+    await start_item(harness, table, sub)
     await until(lambda: calls == [table])
     await harness.quiet()
     assert calls == [table]
@@ -286,8 +286,8 @@ async def test_failing_items_of_every_queue_are_postponed(
     await until(lambda: calls == [table] * 2)
 
 
-async def start_piece(harness: RulesHarness, table: str, sub: Subscription) -> None:
-    """One piece of work that is at fault whenever it is tried."""
+async def start_item(harness: RulesHarness, table: str, sub: Subscription) -> None:
+    """One item of work that fails whenever it is tried."""
     now = harness.now
     if table == "members":
         await harness.ledger.record_marks([Binding(GUILD, MEMBER)], "test", now)
@@ -340,7 +340,7 @@ async def test_a_timer_that_cannot_read_the_ledger_continues(
 
 
 class Slow:
-    """Holds up whoever comes, until it is let go."""
+    """Blocks callers until it is released."""
 
     def __init__(self) -> None:
         self.entered = 0

@@ -1,4 +1,4 @@
-"""More connections than callers may hold: who delivers gets through, and strangers who idle make room."""
+"""More connections than allowed: a caller that delivers gets through, and idle strangers make room."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from tests.web.conftest import EVENT, Door
 from web.connections import CROWDED
 
-FILES = 400  # of this process, which has both ends
+FILES = 400  # of this process, which holds both ends
 MOST = FILES // 4
 ASK = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -29,7 +29,7 @@ def few_files() -> Iterator[None]:
 
 
 class Crowd:
-    """Strangers who say this and then nothing more."""
+    """Strangers who send this and then nothing more."""
 
     def __init__(self, door: Door) -> None:
         self.door = door
@@ -47,11 +47,11 @@ class Crowd:
                 assert b" 200 " in await loop.sock_recv(line, 1000)
 
     def held(self) -> list[bool]:
-        """Which of them are not closed."""
+        """For each stranger, whether the connection is still open."""
         return [_is_open(line) for line in self.lines]
 
     async def is_shown_out(self) -> None:
-        """Wait until the last of them is."""
+        """Wait until the last stranger is disconnected."""
         for line in self.lines:
             assert await asyncio.get_running_loop().sock_recv(line, 1) == b""
 
@@ -82,7 +82,7 @@ async def crowd(door: Door) -> AsyncIterator[Crowd]:
 async def test_idle_connections_are_closed_to_admit_a_notification(
     door: Door, crowd: Crowd, caplog: pytest.LogCaptureFixture, saying: bytes
 ) -> None:
-    """The oldest of them, one for each that comes; the log tells of it once."""
+    """The oldest is closed for each new one; the log reports it once."""
     await crowd.grow(MOST + 50, saying)
     assert await door.status(door.notification(json.dumps(EVENT).encode())) == 200
     assert crowd.held() == [False] * 51 + [True] * (MOST - 1)
@@ -91,8 +91,8 @@ async def test_idle_connections_are_closed_to_admit_a_notification(
 
 @pytest.mark.parametrize("looks", [0, 1])
 async def test_a_connection_that_is_used_now_and_then_is_kept(door: Door, crowd: Crowd, looks: int) -> None:
-    """As what a proxy or a provider keeps open to deliver over, older than all the strangers; also where the
-    listener has looked for the silent since it spoke."""
+    """Like the connection that a proxy or a provider keeps open for deliveries; it is older than all
+    strangers, and the listener has checked for idle connections since it was last used."""
     letter = door.notification(json.dumps(EVENT).encode())
     reader = await door.knock(letter)
     assert b" 200 " in await reader.readline()
@@ -108,7 +108,7 @@ async def test_a_connection_that_is_used_now_and_then_is_kept(door: Door, crowd:
 
 
 async def test_a_new_connection_has_time_to_send(door: Door, crowd: Crowd) -> None:
-    """Also where every stranger has spoken, so that the newcomer alone has not."""
+    """Even if every stranger has sent something and only the new client has not."""
     await crowd.grow(MOST, ASK)
     reader = await door.knock(b"")
     await crowd.grow(MOST // 4, ASK)
@@ -121,7 +121,8 @@ async def test_a_new_connection_has_time_to_send(door: Door, crowd: Crowd) -> No
 async def test_a_second_crowd_of_connections_is_logged_again(
     door: Door, crowd: Crowd, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not while it only comes anew as often as it is shown out: a quiet while lies between."""
+    """It is not logged again while connections merely come back as fast as they are closed; a quiet time
+    has to lie in between."""
     async with asyncio.timeout(30):
         while caplog.text.count("Callers hold all") < 2:
             for count in (MOST + 20, 1):
@@ -132,14 +133,14 @@ async def test_a_second_crowd_of_connections_is_logged_again(
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_client_that_never_reads_the_answers_is_disconnected(door: Door) -> None:
-    """Else what could not be sent to them would hold the connection for ever."""
+    """Otherwise unsent data would hold the connection forever."""
     await door.knock(b"")
     with pytest.raises(ConnectionError):
         await _ask_on(door)
 
 
 async def _ask_on(door: Door) -> None:
-    """Until the other end has heard enough."""
+    """Send requests until the other end has heard enough."""
     while True:
         door.writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
         await door.writer.drain()

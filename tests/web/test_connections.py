@@ -1,4 +1,4 @@
-"""What anybody can send to the listener, over real sockets."""
+"""Requests that anybody can send to the listener, over real sockets."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ async def test_a_compressed_body_is_refused_however_its_header_is_hidden(door: D
     assert await door.status(door.notification(packed, *two, signed=body)) == 400
     assert await door.status(door.notification(packed, two[1], signed=body)) == 400
     assert await door.status(door.notification(b"not packed", *two)) == 400
-    assert await door.status(door.notification(body, two[1])) == 400  # rightly signed, said to be packed
+    # correctly signed, but claims to be compressed
+    assert await door.status(door.notification(body, two[1])) == 400
     assert await door.status(door.notification(body)) == 200
 
 
 async def test_a_body_over_the_limit_is_answered_413(door: Door) -> None:
-    """Up to them a signed event is an event, beyond them nothing is."""
+    """A signed event up to the limit is accepted, and nothing beyond it."""
     body = json.dumps(EVENT).encode()
     fits = body.ljust(LARGEST_BODY)
     assert await door.status(door.notification(fits)) == 200
@@ -51,7 +52,7 @@ async def test_a_malformed_request_logs_no_warning(
 
 
 async def test_a_request_with_unacceptable_headers_is_refused_before_its_body(door: Door) -> None:
-    """Each of these says how long its body is, and never sends it."""
+    """Each request announces the length of its body and never sends it."""
     good = door.notification(b"x" * 9)[:-9]
     assert await door.status(good.replace(b"Length: 9", b"Length: %d" % (LARGEST_BODY + 1))) == 413
     assert await door.status(good.replace(b"Stripe-Signature", b"Another-Signature")) == 400
@@ -65,7 +66,7 @@ async def test_a_request_with_unacceptable_headers_is_refused_before_its_body(do
 async def test_the_most_idle_body_is_dropped_if_all_are_too_large_together(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is to be sent again; the true one, as large as may be, is taken at once."""
+    """It has to be sent again; the genuine one, as large as allowed, is accepted at once."""
     monkeypatch.setattr(web.request_bodies, "MOST_UNPROVEN", 3 << 20)
     body = json.dumps(EVENT).encode().ljust(LARGEST_BODY)
     strangers, lines = [], []
@@ -102,7 +103,7 @@ async def test_no_answer_names_a_software_version(door: Door, sent: bytes) -> No
 
 
 class Heard(logging.Handler):
-    """What was logged, as soon as it is."""
+    """Captures log records and signals each one."""
 
     def __init__(self, words: str) -> None:
         super().__init__()
@@ -178,7 +179,7 @@ async def test_a_body_with_expect_continue_is_requested_only_after_its_headers_p
 
 
 async def test_the_headers_of_a_request_are_limited_in_total(door: Door) -> None:
-    """Also the second one of a connection; a body as long as many heads is none."""
+    """Also the second request of a connection; a body as long as many heads does not count."""
     body = json.dumps(EVENT).encode()
     fields = [f"X-{number}: {'x' * 4000}" for number in range(9)]
     assert await door.status(door.notification(body, *fields[:6])) == 200

@@ -1,4 +1,4 @@
-"""The brake: removals are counted before they are made, and from one too many on an admin is asked."""
+"""The brake counts removals before they are made, and asks an admin from the first one over the limit."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ NOW = 1_000_000
 
 
 async def crowd(ledger: Ledger, number: int, *, guild: int = GUILD, roles: int = 0) -> None:
-    """Marked members 1 to `number`, of whom the last `roles` hold one from us."""
+    """Queue members 1 to `number`, of whom the last `roles` hold a role from the bot."""
     await ledger.record_marks([Binding(guild, n + 1) for n in range(number)], "sweep", NOW)
     for n in range(number - roles, number):
         await ledger.record_granting(guild, n + 1, 71, NOW)
 
 
 async def take(ledger: Ledger, *members: int, at: int = NOW, guild: int = GUILD) -> list[int | None]:
-    """What each is answered, one after the other."""
+    """Ask the brake about each member in turn; returns the answers."""
     return [await ledger.record_taking(guild, member, at) for member in members]
 
 
@@ -36,7 +36,7 @@ async def brake(ledger: Ledger) -> Brake:
 
 @pytest.fixture
 async def braked(ledger: Ledger) -> Ledger:
-    """Members 1 to 5 went, 6 to 8 are kept."""
+    """A ledger in which members 1 to 5 lost roles and 6 to 8 keep theirs because of the brake."""
     await crowd(ledger, 9)
     assert await take(ledger, *range(1, 9)) == [None] * FEWEST + [NOW] * 3
     return ledger
@@ -155,7 +155,7 @@ async def test_an_answer_to_an_older_question_does_not_release_the_brake(braked:
 
 
 async def test_a_member_held_after_the_release_does_not_apply_the_brake_again(braked: Ledger) -> None:
-    """The admin presses while a member's convergence is on its way to the ledger."""
+    """The admin presses the button while a reconciled member is being recorded."""
     (found,) = [m for m in (await marks(braked)).values() if m.member_id == 6]
     await braked.record_released(GUILD, NOW, ADMIN, NOW)
     await converge(braked, found, parked=("Kept.",), braked=True)

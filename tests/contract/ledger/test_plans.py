@@ -1,4 +1,4 @@
-"""What servers sell, and what their admins chose."""
+"""Plans and the settings of servers."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def test_a_changed_price_shows_in_every_plan_that_names_it(ledger: Ledger)
 
 
 async def paying_members(ledger: Ledger) -> None:
-    """Anna pays for what Gold sells, Bert for something else; all are converged."""
+    """Anna pays for something that Gold sells, Bert for something else; both are reconciled."""
     await sync(ledger, subscription("a", binding=ANNA))
     await sync(ledger, subscription("b", binding=BERT, items=(Item(price("x", "prod_x")),)))
     await sync(ledger, subscription("c", binding=Binding(OTHER_GUILD, 5)))

@@ -1,4 +1,4 @@
-"""What failed is due again at once."""
+"""A retry makes all failed work due immediately."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WAITS_UNTIL = 900
 
 
 async def failed(ledger: Ledger) -> None:
-    """One of each kind, tried in vain at 10."""
+    """One failed item of each kind, last tried at 10."""
     await ledger.record_events([event()], 10)
     await ledger.record_event_failed(event(), "down", WAITS_UNTIL)
     await ledger.record_stale([KEY], "sweep", 10)

@@ -1,4 +1,4 @@
-"""What one look at the provider changes."""
+"""Recording the result of one fetch at the provider."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ async def test_an_ended_subscription_can_still_gain_details(ledger: Ledger) -> N
 async def test_the_paid_time_never_shrinks_once_a_subscription_stops(
     ledger: Ledger, status: Status, knew: int, says: int | None, keeps: int
 ) -> None:
-    """It was told while it lasts; what is over by now was an old account of it."""
+    """The member was told the date while it ran; an end in the past was outdated data."""
     await sync(ledger, subscription(paid_through=knew))
     await sync(ledger, subscription(status=status, paid_through=says))
     found = await ledger.load_subscription(KEY)
@@ -234,7 +234,7 @@ async def _look(open_ledger: Opening, seen: list[tuple[Status, int | None]]) -> 
 
 
 async def put_off(ledger: Ledger, until: int) -> None:
-    """Bound and marked; the provider is to be asked first."""
+    """Bind and queue the member, who waits for the provider's answer."""
     await sync(ledger, subscription(binding=ANNA), at=10)
     await ledger.record_stale([KEY], "timer", 20)
     await ledger.record_reconcile_failed((await marks(ledger))[ANNA], "the provider is asked first", until)
@@ -258,7 +258,7 @@ async def test_a_snapshot_during_an_attempt_causes_another_attempt(ledger: Ledge
 
 
 async def test_a_payment_before_a_change_of_plan_still_pays_for_its_time(ledger: Ledger) -> None:
-    """PayPal counts cycles anew for whoever changes the plan, so that it seems to have bought nothing."""
+    """After a change of plan PayPal counts cycles from zero, so the payment seems to have bought nothing."""
     await sync(ledger, subscription(period_start=10, paid_through=90))
     await sync(ledger, subscription(period_start=10, paid_through=10, counts_anew=True))
     await sync(ledger, subscription(period_start=10, paid_through=10, counts_anew=True))
@@ -272,7 +272,7 @@ async def test_a_payment_before_a_change_of_plan_still_pays_for_its_time(ledger:
 async def test_a_change_of_plan_shortens_paid_time_no_more_than_a_new_payment(
     ledger: Ledger, start: int, anew: bool, keeps: int
 ) -> None:
-    """From a year to a month: the year that was paid stays, until another payment, or one that is counted."""
+    """From yearly to monthly: the paid year stays until another payment, or until PayPal counts one."""
     await sync(ledger, subscription(period_start=10, paid_through=90))
     await sync(ledger, subscription(period_start=start, paid_through=40, counts_anew=anew))
     found = await ledger.load_subscription(KEY)

@@ -1,4 +1,4 @@
-"""Members are looked at without a call for each; who differs is marked, and nobody else."""
+"""Members are checked without one call each, and only those who differ are queued."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.rules.harness import RulesHarness
 
 
 async def checked(world: RulesHarness) -> list[tuple[str, int]]:
-    """What Discord was asked and told to do because of it."""
+    """The calls to Discord that the audit caused."""
     world.clock.advance(60)
     before = len(world.roles.log)
     await audit_members(world.ports)
@@ -52,7 +52,7 @@ async def test_a_role_taken_by_hand_is_given_back(paying: RulesHarness) -> None:
 
 
 async def test_a_member_whose_queue_entry_was_lost_is_found(paying: RulesHarness) -> None:
-    """By the rotation they would not come up: they were looked at in this very second."""
+    """The rotation would skip them, because they were checked in this very second."""
     await paying.ledger._writer.run(lambda db: db.execute("UPDATE subscriptions SET status = 'ended'"))
     await audit_members(paying.ports)
     await paying.settle()
@@ -79,7 +79,7 @@ async def test_a_server_without_the_bot_is_asked_once(paying: RulesHarness) -> N
 
 
 async def crowd(world: RulesHarness, size: int, guild_id: int = GUILD) -> None:
-    """Members with a role from us that none of them pays for."""
+    """Members with a role from the bot for which none of them pays."""
     await world.add_plan(replace(make_plan(), guild_id=guild_id))
     for number in range(1, size + 1):
         world.roles_of(number, guild_id).add(ROLE)
@@ -97,7 +97,7 @@ async def test_without_the_gateway_a_limited_number_of_members_is_fetched_singly
 
 
 async def named_always(world: RulesHarness, size: int) -> None:
-    """Members whom each round looks at although they are as they should be: an admin's word is on them."""
+    """Members whom each round checks although they are consistent, because an admin has overridden them."""
     plan = await world.add_plan()
     for number in range(1, size + 1):
         world.roles_of(number).add(ROLE)

@@ -1,4 +1,4 @@
-"""Whose a subscription is that the ledger knows no payment page of, by what stands at the provider."""
+"""The owner of a subscription whose payment page the ledger does not know, from data at the provider."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OURS = Claim(MEMBER, GUILD, proven=True, current=True)
 
 
 async def found(world: RulesHarness, claim: Claim | None = OURS, **more: Any) -> Subscription:
-    """A sale that this ledger knows nothing of, seen by an event."""
+    """An event about a sale that this ledger does not know."""
     return await world.change(make_subscription(at=world.now, claim=claim, **more))
 
 
@@ -122,7 +122,7 @@ async def test_a_subscription_is_bound_before_its_plan_is_on_sale_again(world: R
 
 
 async def test_a_role_granted_by_a_lost_ledger_goes_with_its_subscription(world: RulesHarness) -> None:
-    """The ledger that gave it is lost: the role stands in Discord."""
+    """The ledger that gave the role is lost; the role remains in Discord."""
     world.roles_of().add(ROLE)
     await world.add_plan()
     recorded = await found(world)
@@ -148,7 +148,7 @@ async def test_a_revocation_holds_for_a_subscription_found_later(world: RulesHar
 
 
 async def test_a_member_is_thanked_when_a_pending_payment_arrives(world: RulesHarness) -> None:
-    """What the provider shows is on every sale of Dues'; the page is known all the same."""
+    """Every sale by Dues carries this data, but the page is known as well."""
     await world.add_plan()
     pending = await world.subscribe(status=Status.PENDING, claim=OURS)
     assert world.told("started") == []

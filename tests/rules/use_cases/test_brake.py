@@ -119,9 +119,9 @@ async def test_sixteen_simultaneous_removals_do_not_overrun_the_brake(crowd: Rul
 
 async def _sync_all(world: RulesHarness) -> None:
     """Fetch what is stale, and leave the members to the test."""
-    (lane,) = [lane for lane in work_queues(world.ports) if lane.name == "sync"]
-    for stale in await lane.load(world.now, 99):
-        await lane.handle(stale)
+    (queue,) = [queue for queue in work_queues(world.ports) if queue.name == "sync"]
+    for stale in await queue.load(world.now, 99):
+        await queue.handle(stale)
 
 
 async def test_roles_are_still_given_while_the_brake_is_on(struck: RulesHarness) -> None:

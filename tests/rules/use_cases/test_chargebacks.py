@@ -1,4 +1,4 @@
-"""Who took a payment back and won that against the server cannot buy again by themselves."""
+"""A payer who won a dispute against the server cannot buy again by themselves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SILVER = make_price("price_2", "prod_2")
 
 @pytest.fixture
 async def selling(paying: RulesHarness) -> RulesHarness:
-    """The member pays for the first of two plans."""
+    """A member who pays for the first of two plans."""
     await paying.add_plan(make_plan(2, SECOND_ROLE, prices=(SILVER,)))
     return paying
 
@@ -132,7 +132,7 @@ async def test_a_chargeback_leaves_an_admins_grant(selling: RulesHarness) -> Non
 
 
 def test_a_removal_after_a_chargeback_counts_for_the_brake() -> None:
-    """A fault at a provider may call many disputes lost at once."""
+    """A fault at a provider may report many disputes as lost at once."""
     plan, block = make_plan(), make_override(1)
     assert ordered_roles([plan], [block], 5) == {ROLE}
     assert ordered_roles([plan], [replace(block, by=RULE)], 5) == frozenset()

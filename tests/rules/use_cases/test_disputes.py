@@ -1,4 +1,4 @@
-"""What follows from payments that are asked back."""
+"""The effects of disputed payments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with the set-up, and what of it the bot can mend."""
+"""Findings about the setup, and those that the bot can fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an admin's link changes in the ledger, and what it does not open."""
+"""The effects of an admin's link in the ledger, and the pages that it keeps closed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ASK = Ask(GUILD, MEMBER, make_key(), ADMIN, owner=False)
 
 @pytest.fixture
 async def before(world: RulesHarness) -> RulesHarness:
-    """Somebody pays since before the bot; the plan has two roles, one of which the member has."""
+    """Somebody has paid since before the bot; the plan has two roles, one of which the member has."""
     await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
     world.roles_of().add(SECOND_ROLE)
     await world.change(make_subscription(at=world.now))
@@ -58,8 +58,8 @@ async def test_a_linked_subscription_gives_roles_but_not_its_billing_page(before
 
 
 async def test_one_customer_can_pay_for_other_members(before: RulesHarness) -> None:
-    """Whose customer it is stays as it was: a link says nothing of it."""
-    await before.subscribe("sub_2")  # MEMBER's own, by the same customer
+    """The customer's owner stays the same: a link says nothing about it."""
+    await before.subscribe("sub_2")  # MEMBER's own, with the same customer
     await linked(before, replace(ASK, member_id=OTHER_MEMBER))
     assert (await before.recorded()).binding == Binding(GUILD, OTHER_MEMBER)
 
@@ -110,7 +110,7 @@ async def test_only_the_owner_opens_a_linked_billing_page(before: RulesHarness) 
 
 @pytest.mark.parametrize("bound_by", list(BoundBy))
 async def test_a_linked_paypal_subscription_is_not_signed(bound_by: BoundBy) -> None:
-    """A link is no evidence; signed at PayPal it would pass for some once the ledger is lost."""
+    """A link is no proof; a signature at PayPal would look like one once the ledger is lost."""
     paypal = PayPalProvider(
         "id",
         "secret",

@@ -1,4 +1,5 @@
-"""What servers may share is told to the admins where one alone sells, else to the application's owner."""
+"""Faults of things that servers may share are reported to the admins if only one server sells, otherwise
+to the application's owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server sells."""
+"""Admins add, change and remove plans."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ async def test_a_mapped_price_gives_its_payers_the_plan(world: RulesHarness, pla
 
 
 class TestOnePriceForOnePlan:
-    """What was bought is known by its price alone."""
+    """The price alone says which plan was bought."""
 
     async def test_an_edit_cannot_take_another_plans_price(self, world: RulesHarness, plan: Plan) -> None:
         other = PlanUpdate(name="Other", add_role=SECOND_ROLE, price_ids={"stripe": "price_2"})
@@ -292,7 +292,7 @@ async def test_an_invisible_or_confusable_plan_name_is_refused(
 
 
 async def test_a_confusable_name_of_an_older_version_can_stay(world: RulesHarness) -> None:
-    """Twins of an earlier version go on, and can be edited in all else."""
+    """Confusable names of an earlier version stay, and such plans can otherwise be edited."""
     composed, apart = "Caf\u00e9\u3164", "Cafe\u0301\u3164"
     await world.add_plan(replace(make_plan(1), name=composed))
     second = replace(make_plan(2, prices=(make_price("price_2", "prod_2"),)), name=apart)

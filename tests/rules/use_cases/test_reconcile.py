@@ -1,4 +1,4 @@
-"""From the ledger to a member's roles."""
+"""Reconciling a member's roles with the ledger."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tests.rules.harness import RulesHarness
 
 
 async def granted(world: RulesHarness) -> frozenset[int]:
-    """The roles that the ledger knows as given by us."""
+    """The roles that the ledger records as given by the bot."""
     return (await world.ledger.load_member_state(GUILD, MEMBER)).granted
 
 
@@ -154,7 +154,7 @@ async def test_history_names_changed_roles_and_reasons(world: RulesHarness) -> N
 
 
 async def test_history_names_roles_of_an_interrupted_change(world: RulesHarness) -> None:
-    """One role was given, then Discord went down: the next try finds it there."""
+    """One role was given before Discord went down; the next attempt finds it there."""
     await world.add_plan(make_plan(1, ROLE, SECOND_ROLE))
     world.roles.faults[SECOND_ROLE] = DiscordUnavailable()
     await world.subscribe()
@@ -210,7 +210,8 @@ REFUSALS: list[DiscordError] = [RoleAboveBot(), RolesNotPermitted(), RoleGone()]
 
 
 class TestRefused:
-    """A cause that a person must mend: parked with the reason, told once, tried when it may have gone."""
+    """A fault that a person must fix: parked with the reason, reported once, tried again when it may be
+    gone."""
 
     @pytest.mark.parametrize("error", REFUSALS)
     async def test_a_refused_role_is_parked_and_reported_once(
@@ -280,7 +281,7 @@ class TestRefused:
         sub = await world.subscribe()
         assert await granted(world) == set()
         world.roles.faults.clear()
-        world.roles_of().add(ROLE)  # an admin helps out by hand
+        world.roles_of().add(ROLE)  # an admin helps by hand
         await world.change(replace(sub, status=Status.ENDED))
         assert world.roles_of() == {ROLE}
 
@@ -343,7 +344,7 @@ class TestGone:
         assert world.roles_of() == {ROLE}
 
     async def test_roles_stay_recorded_while_the_bot_is_removed(self, world: RulesHarness) -> None:
-        """Who kicks the bot and invites it again must not keep members with roles for nothing."""
+        """Kicking the bot and inviting it again must not leave members with unpaid roles."""
         await world.add_plan()
         sub = await world.subscribe()
         world.roles.faults["fetch"] = GuildGone()

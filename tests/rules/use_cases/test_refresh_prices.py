@@ -1,4 +1,4 @@
-"""What becomes of a price that is sold."""
+"""Changes of prices that are on sale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Money given back: in the provider's dashboard, and by a revocation that a crash cut short."""
+"""Refunds in the provider's dashboard, and by a revocation that a crash interrupted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.rules.harness import RulesHarness
 async def refund(
     world: RulesHarness, payment: str = "pay_1", amount: int = 500, *, about: Subject | None = None
 ) -> None:
-    """The owner gives money back, and an event tells of it, twice."""
+    """The owner refunds a payment, and an event about it arrives twice."""
     world.provider.payments[payment] = replace(world.provider.payments[payment], refunded=amount)
     await ring(world, about or Subject("payment", payment))
 
@@ -112,7 +112,7 @@ async def test_a_payment_that_may_not_be_read_does_not_stop_the_sync(paying: Rul
 async def test_a_refund_event_without_a_payment_is_not_misattributed(
     paying: RulesHarness,
 ) -> None:
-    """What the event is about cannot be told, and of the last payment nothing was given back."""
+    """The subject of the event is unknown, and nothing of the last payment was refunded."""
     paying.provider.pay("sub_1", "pay_2")
     await refund(paying, "pay_1", about=Subject("subscription", "sub_1"))
     assert told(paying) == []
@@ -121,7 +121,7 @@ async def test_a_refund_event_without_a_payment_is_not_misattributed(
 async def test_a_refund_after_a_crash_concerns_the_original_payment(
     paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which one that is could not be looked up when it was asked; later there is another."""
+    """The payment could not be looked up when the refund was requested; later there is another one."""
     give_back = paying.provider.refund
 
     async def crash(payment: Payment, key: str) -> Payment:

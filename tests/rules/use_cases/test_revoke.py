@@ -55,10 +55,10 @@ def status(world: RulesHarness) -> Status:
 
 
 class TestLookedAtFirst:
-    """What the admin is shown, and decides about, is what the provider says now."""
+    """The admin sees the provider's current data and decides about it."""
 
     async def renewed_unheard(self, world: RulesHarness) -> int:
-        """The period went by and was paid anew, and no event of it has come; when the new one ends."""
+        """Renew the subscription without an event; returns the end of the new period."""
         sub = await world.recorded()
         assert sub.period_end is not None
         world.turn_to(sub.period_end + DAY)
@@ -270,7 +270,7 @@ class TestPeriodEnd:
         assert paying.said(Revoked)[0].until is None
 
     async def test_a_revoked_role_stays_until_the_last_paid_period_ends(self, paying: RulesHarness) -> None:
-        """Both are paid; the role goes when the last of it is used up."""
+        """Both are paid; the role goes when the later period ends."""
         await paying.pass_time(10 * DAY)
         longer = await paying.subscribe("sub_2")
         await revoke(paying.ports, make_order())
@@ -282,7 +282,7 @@ class TestPeriodEnd:
         assert paying.roles_of() == set()
 
     async def test_a_members_own_waiting_cancellation_stays_theirs(self, paying: RulesHarness) -> None:
-        """It waits for the provider already; the member hears of it, and lifting does not undo it."""
+        """It is already waiting for the provider; the member is told, and lifting does not undo it."""
         paying.provider.fail("cancel_at_period_end", ProviderUnavailable())
         own = await cancel(paying.ports, MEMBER, make_key())
         paying.provider.heal()
@@ -328,7 +328,7 @@ class TestPreview:
 
 
 async def test_a_settled_intent_is_not_executed_again(paying: RulesHarness) -> None:
-    """The worker read it before somebody else carried it out."""
+    """The worker read it before somebody else executed it."""
     done = await revoke(paying.ports, replace(NOW, refund=True))
     old = [replace(i, state=IntentState.PENDING) for i in done.intents]
     assert [await execute_intent(paying.ports, i) for i in old] == list(done.intents)
@@ -371,7 +371,8 @@ def test_blocks_at_the_period_end_begin_then_and_hold(
 
 
 def assert_kept_while_paid(sub: Subscription, plan_id: int, blocks: list[Override], now: int) -> None:
-    """`paid_through` speaks before the period where there is one: the provider ends it at once."""
+    """`paid_through`, if set, counts instead of the period, because the provider ends the subscription
+    immediately."""
     end = sub.period_end if sub.paid_through is None else sub.paid_through
     if sub.status in (Status.TRIALING, Status.ACTIVE) and sub.ends_at is None and end is not None:
         before_the_end = max(now, end) - 1

@@ -1,4 +1,4 @@
-"""No role comes or goes without a word to its member: why, and one message for one cause."""
+"""Every role that a member gets or loses is reported with the reason, in one message per cause."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ SILVER = Item(make_price("price_2", "prod_2"))
 
 
 def own(world: RulesHarness) -> list[NoticeBody]:
-    """What the member was told since they subscribed, and not the admins."""
+    """The bodies of the notices to the member since they subscribed, without those to admins."""
     return [n.body for n in world.messenger.told if n.member_id == MEMBER and n.body.kind != "started"]
 
 
 async def change(world: RulesHarness, **facts: Any) -> Subscription:
-    """The provider's object changes, and tells of it."""
+    """Change the provider's object and let an event arrive."""
     return await world.change(replace(world.provider.subscriptions["sub_1"], **facts))
 
 
@@ -174,8 +174,8 @@ class TestAtTheProvider:
         assert own(paying)[2:] == [Ended("Plan 1", KEY, taken=(ROLE,))]
 
     async def test_a_cancellation_after_an_unseen_renewal_is_told(self, paying: RulesHarness) -> None:
-        """Resumed, renewed and cancelled again between two looks: it ends at another time than was told. A
-        cancellation for the same end, taken back and made again, is nothing new."""
+        """Resumed, renewed and cancelled again between two fetches: the end differs from the one that was
+        told. Undoing and repeating a cancellation with the same end is no news."""
         end = paying.provider.subscriptions["sub_1"].period_end
         assert end is not None
         await change(paying, ends_at=end)
@@ -302,7 +302,7 @@ class TestOneMessage:
         paying.provider.subscriptions["sub_1"] = replace(
             paying.provider.subscriptions["sub_1"], status=Status.PAUSED
         )
-        paying.roles_of().discard(ROLE)  # as if the power had failed just then
+        paying.roles_of().discard(ROLE)  # as if the power failed at this moment
         await paying.ring("subscription", "sub_1")
         await paying.settle()
         assert own(paying) == [RolesChanged(Cause.PAUSED, "Plan 1", KEY, taken=(ROLE,))]

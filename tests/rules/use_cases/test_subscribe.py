@@ -1,4 +1,4 @@
-"""What is on sale, and pages to pay on."""
+"""Plans on sale, and payment pages."""
 
 from __future__ import annotations
 
@@ -122,8 +122,8 @@ async def test_a_member_who_cancelled_in_discord_pays_as_the_same_customer(
 
 
 async def test_a_customer_that_may_be_another_persons_is_not_reused(world: RulesHarness, plan: Plan) -> None:
-    """A friend paid on the member's page: nothing shows that the member has had that customer in hand. An
-    admin's revocation shows no more."""
+    """A friend paid on the member's page: nothing shows that the member has used that customer themselves.
+    An admin's revocation does not show it either."""
     sub = await world.subscribe()
     wish = Intent("wish", IntentKind.CANCEL_AT_PERIOD_END, sub.key, ADMIN, "", world.now)
     await world.ledger.record_intent(wish)
@@ -133,7 +133,7 @@ async def test_a_customer_that_may_be_another_persons_is_not_reused(world: Rules
 
 
 async def test_a_customer_of_another_server_is_not_reused(world: RulesHarness, plan: Plan) -> None:
-    """In this server's portal they could switch what they pay there to a price that is sold here."""
+    """In this server's portal they could switch their other subscription to a price sold here."""
     await world.ledger.record_checkout(replace(make_checkout("there"), guild_id=OTHER_GUILD))
     await world.change(make_subscription("sub_there", at=world.now, checkout_id="there"))
     await offer(world.ports, GUILD, MEMBER, plan)
@@ -166,7 +166,7 @@ OVER = [Status.ENDED, Status.PENDING]
 async def test_a_running_subscription_is_not_sold_twice(
     world: RulesHarness, plan: Plan, status: Status
 ) -> None:
-    """Not even while it is owed: another one would be billed beside it."""
+    """Not even while it is unpaid: the member would be billed for both."""
     sub = await world.subscribe(status=status)
     offered = await offer(world.ports, GUILD, MEMBER, plan)
     assert (offered.has, offered.ways) == (sub, ())
@@ -214,7 +214,7 @@ async def test_a_temporarily_granted_plan_is_paid_from_the_grants_end(world: Rul
 async def test_a_grant_that_ends_within_two_days_shifts_the_start_if_possible(
     world: RulesHarness, plan: Plan, *, keeps: bool, starts: bool
 ) -> None:
-    """Stripe takes no later start that is nearer than 48 hours."""
+    """Stripe accepts no later start within the next 48 hours."""
     world.provider.keeps_period = keeps
     until = world.now + DAY
     grant = make_override(plan.id, OverrideKind.GRANT, until=until)

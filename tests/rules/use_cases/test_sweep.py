@@ -1,4 +1,4 @@
-"""Whatever was missed heals by itself."""
+"""Sweeps repair whatever was missed."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ async def test_a_sweep_retries_parked_members(paying: RulesHarness) -> None:
 async def test_an_outdated_list_does_not_undo_a_newer_event(
     world: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The page was made before the payment; the payment's event is done with before the page is."""
+    """The list's page is older than the payment, and the payment's event is handled before the page."""
     await world.add_plan()
     pending = await world.subscribe(status=Status.PENDING)
 
@@ -166,7 +166,7 @@ async def test_an_outdated_list_does_not_undo_a_newer_event(
 
 
 async def test_a_sweep_looks_for_a_missing_checkout_for_some_days(world: RulesHarness) -> None:
-    """A subscription was heard of before its checkout was."""
+    """The subscription became known before its checkout."""
     await world.add_plan()
     await world.ledger.record_checkout(make_checkout(session_id="cs_1"))
     first = await world.change(make_subscription(at=world.now))

@@ -1,4 +1,4 @@
-"""What follows from a look at the provider: other roles, a stop for the blocked, disputes, words."""
+"""The consequences of a fetch: role changes, stopped renewals for blocked members, disputes, notices."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class TestPrices:
 
 
 class TestBlocked:
-    """A member whom an admin has shut out is not billed again."""
+    """A member whom an admin has blocked is not billed again."""
 
     async def block(self, world: RulesHarness) -> None:
         plan = (await world.ledger.load_plans(GUILD))[0]
@@ -114,7 +114,7 @@ class TestBlocked:
         assert world.provider.subscriptions["sub_1"].ends_at == end
 
     async def test_a_blocked_unpaid_subscription_ends_at_once(self, world: RulesHarness) -> None:
-        """Its period is not paid, so nothing is kept by going on; the provider would charge again."""
+        """Its period is unpaid, so continuing would keep nothing; the provider would charge again."""
         await world.add_plan()
         sub = await world.subscribe()
         await self.block(world)
@@ -218,7 +218,7 @@ class TestBlocked:
 
 
 class TestMilestones:
-    """What a member hears, once each."""
+    """Notices to the member, each sent once."""
 
     async def test_a_start_is_told_when_it_is_paid(self, world: RulesHarness) -> None:
         await world.add_plan()

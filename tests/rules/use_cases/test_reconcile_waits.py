@@ -1,4 +1,4 @@
-"""What is to be taken waits until the provider was asked: it may have been paid meanwhile."""
+"""Removals wait until the provider was asked, because the member may have paid in the meantime."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tests.rules.harness import RulesHarness
 HOUR = 3_600
 
 
-async def converge_first(world: RulesHarness) -> None:
-    """The roles are looked at before the provider is."""
+async def reconcile_first(world: RulesHarness) -> None:
+    """Reconcile the member before the provider is asked."""
     (mark,) = await world.ledger.load_marked(world.now, 9)
     await reconcile_member(world.ports, mark)
 
 
 async def scheduled(world: RulesHarness) -> Subscription:
-    """A member whose subscription is to end tomorrow, as far as the ledger knows."""
+    """A member whose subscription ends tomorrow, according to the ledger."""
     await world.add_plan()
     sub = await world.subscribe()
     return await world.change(replace(sub, ends_at=world.now + DAY))
 
 
 def prolong(world: RulesHarness, sub: Subscription) -> None:
-    """Resumed at the provider, and nobody tells."""
+    """The subscription is resumed at the provider without an event."""
     world.provider.subscriptions[sub.key.id] = replace(sub, ends_at=None, binding=None)
 
 
@@ -48,7 +48,7 @@ async def test_a_role_renewed_without_notification_is_not_taken(
         await world.ledger.record_due(world.now)
     else:
         await world.mark()
-    await converge_first(world)
+    await reconcile_first(world)
     assert world.roles_of() == {ROLE}
     await world.settle()
     await world.pass_time(HOUR)
@@ -60,7 +60,7 @@ async def test_a_role_is_taken_once_the_provider_confirms_the_end(world: RulesHa
     world.provider.subscriptions[sub.key.id] = replace(sub, status=Status.ENDED, binding=None)
     world.clock.advance(DAY)
     await world.ledger.record_due(world.now)
-    await converge_first(world)
+    await reconcile_first(world)
     assert world.roles_of() == {ROLE}
     await world.settle()
     assert world.roles_of() == set()
@@ -142,5 +142,5 @@ async def test_an_admins_block_takes_roles_without_waiting_for_the_provider(worl
     await world.ledger.record_stale([sub.key], "test", world.now)
     block = make_override(created_at=world.now, starts_at=world.now)
     await world.ledger.record_overrides([block], [], [], world.now)
-    await converge_first(world)
+    await reconcile_first(world)
     assert world.roles_of() == set()
