@@ -18,7 +18,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install sandbox test quick histories mutants promises trace bench bench-peers lint types imports lock screenshots clean
+.PHONY: help install release sandbox test quick histories mutants promises trace bench bench-peers lint types imports lock screenshots clean
 
 help: ## list what make can do
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -67,6 +67,9 @@ screenshots: $(VENV)/.dev ## take the pictures in docs/images afresh (needs Chro
 
 lock: $(VENV)/.dev ## resolve the lock files afresh (UPGRADE=1: to the newest versions)
 	@$(BIN)/python -m tools.lock $(if $(UPGRADE),--upgrade)
+
+release: $(VENV)/.interpreter ## make a release's tarball, list of packages and hashes in build/release (CONTRIBUTING.md)
+	@$(BIN)/python -m tools.release
 
 clean: ## remove .venv, the peers and what tools left behind
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build/peers
