@@ -243,7 +243,10 @@ def _later(made: Offer) -> list[str]:
 
 
 def _granted(made: Offer) -> str:
-    return tr("sale.granted_until", day=day(made.granted_until)) if made.granted_until is not None else ""
+    if made.granted_until is None:
+        return ""
+    code = "sale.given_back_until" if made.gives_back else "sale.granted_until"
+    return tr(code, day=day(made.granted_until))
 
 
 def _links(interaction: Interaction, made: Offer) -> list[layout.Link]:

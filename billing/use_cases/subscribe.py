@@ -66,7 +66,7 @@ class Offer:
     `entitled` (a grant without an end) or `block` (an admin revoked it) is set, or while the first payment
     of `pending` is on its way. `beside`: a subscription that already gives all its roles by the plan
     `beside_plan`; the member would pay for both. `granted_until`: a grant ends then; a subscription may
-    start after it."""
+    start after it. `gives_back`: that grant returns paid days that a revocation had taken."""
 
     plan: Plan
     ways: tuple[Way, ...] = ()
@@ -77,6 +77,7 @@ class Offer:
     beside: Subscription | None = None
     beside_plan: Plan | None = None
     granted_until: int | None = None
+    gives_back: bool = False
 
 
 def is_on_sale(plan: Plan) -> bool:
@@ -135,6 +136,7 @@ async def offer(
         beside=beside,
         beside_plan=beside_plan,
         granted_until=granted_until,
+        gives_back=any(o.is_paid and o.until == granted_until and o.plan_id == plan.id for o in grants),
     )
 
 

@@ -145,7 +145,7 @@ def status_text(subscription: Subscription, right: SubscriptionAccess | None) ->
             waits = subscription.needs_action
             return tr("status.first_payment_to_confirm" if waits else "status.first_payment_on_its_way")
         case Status.PAUSED:
-            return _sentences(tr("status.paused"), _paid_until(right))
+            return _sentences(tr("status.paused"), _kept_until(right))
         case Status.ENDED:
             return _ended(subscription, right)
         case status:
@@ -158,7 +158,7 @@ _OTHERS = {Status.UNPAID: "status.unpaid", Status.UNKNOWN: "status.unknown"}
 def _ended(subscription: Subscription, right: SubscriptionAccess | None) -> str:
     ended = subscription.ended_at
     said = tr("status.ended_on", day=day(ended)) if ended else tr("status.ended")
-    return _sentences(said, _paid_until(right))
+    return _sentences(said, _kept_until(right))
 
 
 def _sentences(*several: str) -> str:
@@ -215,8 +215,8 @@ def _past_due(right: SubscriptionAccess | None, *, waits: bool) -> str:
     return _sentences(said, tr("status.roles_stay_until", day=day(right.until)))
 
 
-def _paid_until(right: SubscriptionAccess | None) -> str:
-    return tr("status.paid_until", day=day(right.until)) if right and right.until else ""
+def _kept_until(right: SubscriptionAccess | None) -> str:
+    return tr("status.period_until", day=day(right.until)) if right and right.until else ""
 
 
 def unsure_note(pages: Sequence[Checkout]) -> str:

@@ -111,7 +111,7 @@ async def test_cancelling_at_paypal_warns_that_it_is_final_and_keeps_the_paid_ti
     await app.settled()
     assert app.roles() == ["Gold"]
     card = await app.bob.run(app.guild, "subscriptions")
-    assert f"paid until <t:{end}:D>" in card.text
+    assert f"keep your roles until <t:{end}:D>" in card.text
     assert [b.label for b in card.buttons] == ["Subscribe again"]
     await app.turn(int(end) - app.clock.now() - DAY)
     await until(app, lambda: app.roles() == ["Gold"])
@@ -131,7 +131,7 @@ async def test_a_cancelled_paypal_subscription_is_listed_until_its_paid_time_end
     await app.turn(3 * MONTH)
     assert app.roles() == ["Gold"]
     card = await app.bob.run(app.guild, "subscriptions")
-    assert "It is paid until" in card.text
+    assert "the end of the last period" in card.text
 
 
 async def test_cancelling_right_after_approval_keeps_the_whole_period(app: AppHarness) -> None:
@@ -173,7 +173,7 @@ async def test_a_cancellation_on_paypals_own_page_keeps_the_paid_time(app: AppHa
     await app.settled()
     assert app.roles() == ["Gold"]
     card = await app.bob.run(app.guild, "subscriptions")
-    assert "It is paid until" in card.text
+    assert "the end of the last period" in card.text
     await app.turn(MONTH + DAY)
     await until(app, lambda: app.roles() == [])
 

@@ -118,7 +118,7 @@ async def test_a_plan_with_a_fixed_number_of_payments_says_that_it_ends(app: App
     assert "Renews" not in card.text
     assert app.roles() == ["Gold"]
     told = app.bob.dms[-1].text
-    assert "It had a set number of payments, and all of them are made." in told
+    assert "It had a fixed number of payments, and you have made all of them." in told
     assert "cancelled" not in told
     await app.turn(31 * DAY)
     assert app.roles() == []

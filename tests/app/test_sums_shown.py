@@ -112,7 +112,7 @@ async def test_cancel_says_that_the_provider_does_not_answer(app: AppHarness) ->
     await app.buy()
     app.stripe.faults.add("status", status=503, times=None)
     asked = await app.bob.run(app.guild, "cancel")
-    assert "Stripe is not answering right now, so this is what the bot last knew." in asked.text
+    assert "Stripe isn't answering right now. These are the last details that the bot has." in asked.text
     app.stripe.faults.clear()
 
 

@@ -129,7 +129,7 @@ def test_a_role_is_shown_as_a_mention_or_by_its_name() -> None:
         ({"status": Status.PENDING}, "The first payment is on its way."),
         ({"status": Status.UNKNOWN}, "You keep what you have."),
         ({"status": Status.ENDED, "ended_at": NOW - 5}, "Ended on <t:1799999995:D>."),
-        ({"status": Status.ENDED, "paid_through": NOW + 5}, "paid until <t:1800000005:D>"),
+        ({"status": Status.ENDED, "paid_through": NOW + 5}, "keep your roles until <t:1800000005:D>"),
         ({"dispute": DisputeState.OPEN}, "on hold"),
         ({"dispute": DisputeState.LOST}, "taken back"),
         ({"dispute": DisputeState.WON}, "Renews on"),

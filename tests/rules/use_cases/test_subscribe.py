@@ -210,6 +210,16 @@ async def test_a_temporarily_granted_plan_is_paid_from_the_grants_end(world: Rul
     assert (order.starts_at, order.trial_days) == (until, 0)
 
 
+@pytest.mark.parametrize("decision", ["grant_1", "dec_1-sub_1-paid"])
+async def test_an_offer_tells_paid_days_given_back_from_a_grant(
+    world: RulesHarness, plan: Plan, decision: str
+) -> None:
+    more = {"decision_id": decision, "until": world.now + 9 * DAY}
+    grant = make_override(plan.id, OverrideKind.GRANT, **more)
+    await world.ledger.record_overrides([grant], [], [], world.now)
+    assert (await offer(world.ports, GUILD, MEMBER, plan)).gives_back is grant.is_paid
+
+
 @pytest.mark.parametrize(("keeps", "starts"), [(True, False), (False, True)])
 async def test_a_grant_that_ends_within_two_days_shifts_the_start_if_possible(
     world: RulesHarness, plan: Plan, *, keeps: bool, starts: bool
