@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from billing.model import Binding
-
 Ids = dict[str, object]  # 'event', 'subscription', 'server', 'member', 'notice', 'intent'
 
 
@@ -31,8 +29,3 @@ class WorkOutcome:
 def put_off(why: object, attempts: int, ids: Ids | None = None, *, ordinary: int = 0) -> WorkOutcome:
     """The outcome of an item that waits for its next attempt."""
     return WorkOutcome(f"put off, {why}", ids or {}, attempts, ordinary)
-
-
-def ids_of(binding: Binding | None) -> Ids:
-    """The server and member ids of a binding; empty if there is none."""
-    return {} if binding is None else {"server": binding.guild_id, "member": binding.member_id}

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from unittest.mock import patch
 
-from billing.worker.runner import Worker
+from billing.worker.schedule import Schedule
 from tests.app.harness import AppHarness, calling, link_of, make_app, running
 from web.metrics import LoopLag
 
@@ -80,7 +80,7 @@ async def trace() -> dict[str, Way]:
             path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ledger.db"
             app = await make_app(stack, path, None)
             stack.enter_context(calling(app.discord))
-            stack.enter_context(patch.object(Worker, "_run_timer", _never))
+            stack.enter_context(patch.object(Schedule, "_run_timer", _never))
             stack.enter_context(patch.object(LoopLag, "_tick"))
             await stack.enter_async_context(running(app))
             await app.sell()
@@ -90,7 +90,7 @@ async def trace() -> dict[str, Way]:
         threading.setprofile(None)
 
 
-async def _never(_: Worker) -> None:
+async def _never(_: Schedule) -> None:
     """Stand in for the worker's timer, which runs by the clock and not for what is traced."""
     await asyncio.Event().wait()
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Collection
 
 from billing.errors import ProviderError
-from billing.model import Checkout, Subscription
-from billing.ports import Ports
+from billing.model import Checkout, Started
+from billing.ports import Ports, SyncResult
 from billing.rules.access import plans_of
 
 # No provider keeps a page open for longer.
@@ -34,10 +34,12 @@ async def expire_checkouts(
     return +open_still
 
 
-async def expire_other_checkouts(ports: Ports, paid: Subscription) -> None:
-    """Close a payer's other pages for the same roles: they would be charged for both, or get free days
-    twice."""
-    if paid.binding is None:
+async def expire_other_checkouts(ports: Ports, synced: SyncResult) -> None:
+    """Close a payer's other pages for the same roles once a subscription has started: they would be charged
+    for both, or get free days twice."""
+    paid = synced.snapshot
+    started = any(isinstance(notice.body, Started) for notice in synced.notices)
+    if not started or paid is None or paid.binding is None:
         return
     guild_id, member_id = paid.binding.guild_id, paid.binding.member_id
     plans = await ports.ledger.load_plans(guild_id, removed=True)

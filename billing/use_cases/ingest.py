@@ -20,12 +20,7 @@ async def ingest(
     """
     events = await provider.authenticate(body, headers, clock.now())
     now = int(clock.now())
-    needed = [_no_later(event, now) for event in events if event.subject is not None]
+    # An event's age decides when it is retried; one dated in the future would be retried every two seconds.
+    needed = [replace(e, occurred_at=min(e.occurred_at, now)) for e in events if e.subject is not None]
     new = await ledger.record_events(needed, now) if needed else 0
     return events, new
-
-
-def _no_later(event: Event, now: int) -> Event:
-    """The event with a time no later than `now`. Its age decides when it is retried and given up; an event
-    dated in the future would be retried every two seconds until then."""
-    return event if event.occurred_at <= now else replace(event, occurred_at=now)

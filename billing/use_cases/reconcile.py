@@ -112,7 +112,7 @@ async def _reconcile(ports: Ports, mark: MemberMark) -> WorkOutcome:
     changes = diff(desired, held, actual, state.granted)
     ordered = ordered_roles(state.plans, [o for o in state.overrides if o.created_at >= state.copied_at], now)
     outcome = _wait_for_truth(mark, state, frozenset(changes.take) - ordered, now)
-    if abs(ports.clock_skew()) > MOST_SKEW:
+    if changes.take and abs(ports.clock_skew()) > MOST_SKEW:
         outcome = _wait_for_clock(state, frozenset(changes.take), now, ports.grace) or outcome
     if outcome is None:
         outcome = await _ask_brake(ports, mark, changes, ordered, now)

@@ -25,7 +25,6 @@ from billing.model import (
     Override,
     PaymentDisputed,
     Plan,
-    Started,
     Status,
     Subscription,
     SubscriptionKey,
@@ -45,7 +44,7 @@ from billing.use_cases.refresh_prices import refresh_price, refresh_product
 from billing.use_cases.refunds import is_refund, is_reversal, tell_refund, tell_taken_back
 from billing.use_cases.subscription_news import milestones, plan_names
 from billing.use_cases.unparsable_subscription import give_up_unparsable
-from billing.work_outcome import WorkOutcome, ids_of, put_off
+from billing.work_outcome import Ids, WorkOutcome, put_off
 
 # As long as UNKNOWN_TRIES take.
 UNKNOWN_SECONDS = 120
@@ -190,14 +189,10 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> WorkOutco
             return WorkOutcome(f"given up, {synced.why}")
         ports.pace.sync(stale.key, synced.snapshot.binding, synced.at)
         await write_payer(ports, synced.snapshot)
-    await _close_others(ports, synced)
-    return WorkOutcome("changed" if changed else "unchanged", ids_of(synced.snapshot.binding))
-
-
-async def _close_others(ports: Ports, synced: SyncResult) -> None:
-    """Close the payer's other payment pages if the subscription has just started."""
-    if synced.snapshot is not None and any(isinstance(notice.body, Started) for notice in synced.notices):
-        await expire_other_checkouts(ports, synced.snapshot)
+    await expire_other_checkouts(ports, synced)
+    whose = synced.snapshot.binding
+    ids: Ids = {"server": whose.guild_id, "member": whose.member_id} if whose else {}
+    return WorkOutcome("changed" if changed else "unchanged", ids)
 
 
 async def _gives_up(ports: Ports, stale: StaleSubscription, error: ProviderError) -> bool:
@@ -216,7 +211,7 @@ async def record_snapshot(
     """
     synced = await _conclude(ports, provider, snapshot, who, why, evidence)
     changed = await ports.ledger.record_synced(synced)
-    await _close_others(ports, synced)
+    await expire_other_checkouts(ports, synced)
     return changed
 
 

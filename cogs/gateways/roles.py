@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
 
 import discord
 
@@ -20,6 +19,7 @@ from billing.errors import (
     RoleGone,
     RolesNotPermitted,
 )
+from billing.locks import KeyedLocks
 from billing.model import Seen
 from billing.model.texts import Text
 from cogs.core.discord_errors import FAULTS, translate
@@ -47,13 +47,13 @@ class DiscordRoles:
 
     def __init__(self, bot: BaseBot) -> None:
         self._bot = bot
-        self._queues: WeakValueDictionary[tuple[int, int], asyncio.Lock] = WeakValueDictionary()
+        self._turns = KeyedLocks()
         self._told, self._to_skip = False, 0
 
     async def fetch_member(self, guild_id: int, member_id: int) -> Seen:
         """See the port. Uses the raw answer, because discord.Member leaves out roles that its cache does
         not know."""
-        async with self._queue(guild_id, member_id):
+        async with self._turns.lock((guild_id, member_id)):
             member = await self._call(guild_id, self._bot.http.get_member(guild_id, member_id))
         try:
             return Seen(frozenset(int(role) for role in member["roles"]), bool(member.get("pending")))
@@ -99,11 +99,8 @@ class DiscordRoles:
         guild = self._bot.get_guild(guild_id)
         with use_language(str(guild.preferred_locale) if guild else ENGLISH):
             words = f"Dues: {history_words(reason)}"[:512]
-        async with self._queue(guild_id, member_id):
+        async with self._turns.lock((guild_id, member_id)):
             await self._call(guild_id, apply(guild_id, member_id, role_id, reason=words), role_id)
-
-    def _queue(self, guild_id: int, member_id: int) -> asyncio.Lock:
-        return self._queues.setdefault((guild_id, member_id), asyncio.Lock())
 
     async def _call(self, guild_id: int, call: Any, role_id: int | None = None) -> Any:
         try:

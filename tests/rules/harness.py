@@ -17,7 +17,8 @@ from typing import Any, Protocol, TypeVar
 from billing.model import Binding, Notice, NoticeBody, Plan, Status, Subscription
 from billing.ports import Arrivals, Clock, Ports
 from billing.use_cases.ingest import ingest
-from billing.worker.runner import Worker, work_queues
+from billing.worker.queues import work_queues
+from billing.worker.runner import Worker
 from db.sqlite.ledger import SqliteLedger
 from standins.clock import MovableClock
 from tests.rules.builders import (

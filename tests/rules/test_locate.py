@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from billing.model import Event, Subject
-from billing.worker.runner import LOCATED_AT_ONCE
+from billing.worker.queues import LOCATED_AT_ONCE
 from tests.rules.builders import DAY, MEMBER, OTHER_MEMBER
 from tests.rules.harness import RulesHarness, run_worker, until
 

@@ -16,7 +16,7 @@ from billing.model.members import Seen
 from billing.model.notices import Unknown
 from billing.ports import SyncResult
 from billing.use_cases.cancel import PATIENCE
-from billing.worker.runner import LONGEST_WAIT, SWEEP_AGAIN
+from billing.worker.schedule import LONGEST_WAIT, SWEEP_AGAIN
 from tests.rules.builders import DAY, GUILD, MEMBER, ROLE, make_key, make_price
 from tests.rules.harness import INTERVAL, RulesHarness, run_worker, until
 

@@ -21,7 +21,7 @@ async def test_each_item_begins_in_its_own_turn_of_the_loop(
     async def no_sweep(ports: Ports) -> list[str]:
         return []
 
-    monkeypatch.setattr("billing.worker.runner.sweep", no_sweep)  # it fetches, too, at the start
+    monkeypatch.setattr("billing.worker.schedule.sweep", no_sweep)  # it fetches, too, at the start
     async with run_worker(tmp_path / "ledger.db") as harness:
         turns, began = 0, []
         fetch = harness.provider.fetch_subscription

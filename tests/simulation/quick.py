@@ -17,7 +17,7 @@ from unittest.mock import patch
 import aiosqlite
 import stripe
 
-import billing.worker.runner
+import billing.worker.schedule
 import cogs.gateways.roles
 import providers.paypal.api
 import providers.paypal.client
@@ -291,8 +291,8 @@ async def _built(path: Path, seed: int, sweeps: float, intent: bool) -> AsyncIte
         # A start looks for the last backup: a thread is late on a busy machine, and `quiet` does not see it.
         stack.enter_context(patch.object(asyncio, "to_thread", _at_once))
         # Time stands still between the moments at which something is due, so nobody need look in between.
-        stack.enter_context(patch.object(billing.worker.runner, "LONGEST_WAIT", FOREVER))
-        stack.enter_context(patch.object(billing.worker.runner, "BEAT", FOREVER))
+        stack.enter_context(patch.object(billing.worker.schedule, "LONGEST_WAIT", FOREVER))
+        stack.enter_context(patch.object(billing.worker.schedule, "BEAT", FOREVER))
         stack.enter_context(patch.object(state, "token", _numbers()))
         stack.enter_context(patch.object(paypal_state, "random", random.Random(0)))
         stack.enter_context(patch.object(providers.paypal.api, "PAUSES", (0.0, 0.0)))

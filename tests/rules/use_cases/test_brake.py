@@ -15,7 +15,7 @@ from billing.use_cases.doctor import diagnose, fix
 from billing.use_cases.reconcile import reconcile_member
 from billing.use_cases.release_brake import keep_braked_roles, release_brake
 from billing.use_cases.sweep import sweep
-from billing.worker.runner import work_queues
+from billing.worker.queues import work_queues
 from i18n.plain import plain_words
 from tests.rules.builders import (
     ADMIN,
