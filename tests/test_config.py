@@ -79,7 +79,7 @@ def test_blanks_around_a_value_are_dropped_and_a_blank_value_is_an_empty_one() -
     assert (settings.http_port, settings.log_level, settings.stripe) == (99, "info", None)
 
 
-def test_all_faults_are_told_at_once_each_with_its_name() -> None:
+def test_all_wrong_settings_are_named_at_once() -> None:
     wrong = {
         "DISCORD_API_URL": "https://example.org/api/v10",
         "DISCORD_GATEWAY_URL": "https://gateway.discord.gg",
@@ -125,7 +125,7 @@ def service_value(settings: Settings, name: str) -> str | None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_may_be_at_its_own_host_or_on_this_machine(name: str) -> None:
+def test_a_service_address_may_be_its_own_host_or_local(name: str) -> None:
     scheme, own, path = SERVICES[name]
     for host in (own, "127.0.0.1:9000", "127.9.8.7", "localhost:1", "[::1]:9000"):
         url = f"{scheme}://{host}{path}"
@@ -135,7 +135,7 @@ def test_a_service_may_be_at_its_own_host_or_on_this_machine(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_s_own_host_is_never_spoken_to_in_the_clear(name: str) -> None:
+def test_a_services_own_host_needs_https(name: str) -> None:
     scheme, own, path = SERVICES[name]
     assert f"must begin with {scheme}://" in only_fault(**{name: f"{scheme[:-1]}://{own}{path}"})
 
@@ -162,7 +162,7 @@ FOREIGN_HOSTS = [
 
 @pytest.mark.parametrize("name", SERVICES)
 @pytest.mark.parametrize("host", FOREIGN_HOSTS)
-def test_a_service_anywhere_else_is_refused(name: str, host: str) -> None:
+def test_a_service_address_on_another_host_is_refused(name: str, host: str) -> None:
     scheme, own, path = SERVICES[name]
     fault = only_fault(**{name: f"{scheme}://{host.format(own=own)}{path}"})
     assert fault.startswith(f"{name} must ")
@@ -196,7 +196,7 @@ CROOKED_URLS = [
 
 @pytest.mark.parametrize("name", [*SERVICES, "PUBLIC_URL"])
 @pytest.mark.parametrize("url", CROOKED_URLS)
-def test_an_address_that_two_readers_could_read_differently_is_refused(name: str, url: str) -> None:
+def test_an_ambiguous_address_is_refused(name: str, url: str) -> None:
     scheme, own, _ = SERVICES.get(name, ("https", "dues.example.org", ""))
     fault = only_fault(**{name: url.format(scheme=scheme, own=own)})
     assert fault.startswith(f"{name} must be an address such as {scheme}://host")
@@ -205,7 +205,7 @@ def test_an_address_that_two_readers_could_read_differently_is_refused(name: str
 @pytest.mark.parametrize(
     "url", ["https://dues.example.org", "http://10.0.0.1:81", "https://example.org/dues"]
 )
-def test_the_public_address_is_the_owner_s_choice(url: str) -> None:
+def test_the_public_url_may_be_any_host(url: str) -> None:
     assert read(PUBLIC_URL=f"{url}/").public_url == url
 
 
@@ -216,7 +216,7 @@ def test_the_public_address_is_the_owner_s_choice(url: str) -> None:
         ("sqlite:////srv/my dues/ledger.db", "/srv/my dues/ledger.db"),
     ],
 )
-def test_the_ledger_is_a_file_below_here_or_from_the_root(url: str, path: str) -> None:
+def test_the_ledger_path_may_be_relative_or_absolute(url: str, path: str) -> None:
     assert read(DATABASE_URL=url).ledger_path == Path(path)
 
 
@@ -235,59 +235,59 @@ def test_the_ledger_is_a_file_below_here_or_from_the_root(url: str, path: str) -
         "postgres://db/ledger",
     ],
 )
-def test_any_other_ledger_is_refused(url: str) -> None:
+def test_a_database_url_of_another_kind_is_refused(url: str) -> None:
     assert only_fault(DATABASE_URL=url).startswith("DATABASE_URL must name an SQLite file, such as ")
 
 
 @pytest.mark.parametrize("port", ["0", "1", "65535"])
-def test_ports(port: str) -> None:
+def test_a_valid_port_is_accepted(port: str) -> None:
     assert read(HTTP_PORT=port).http_port == int(port)
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "8080.0", "8_080", "٨٠", "0x50", "9" * 5000])
-def test_no_ports(port: str) -> None:
+def test_an_invalid_port_is_refused(port: str) -> None:
     assert only_fault(HTTP_PORT=port).startswith("HTTP_PORT must be a whole number from 0 to 65535")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::1", "localhost", "dues.internal"])
-def test_hosts_to_listen_on(host: str) -> None:
+def test_a_valid_listening_host_is_accepted(host: str) -> None:
     assert read(HTTP_HOST=host).http_host == host
 
 
 @pytest.mark.parametrize("host", ["http://127.0.0.1", "127.0.0.1/x", "a b", "[::1]", "me@here"])
-def test_no_hosts_to_listen_on(host: str) -> None:
+def test_an_invalid_listening_host_is_refused(host: str) -> None:
     assert only_fault(HTTP_HOST=host).startswith("HTTP_HOST must be an address to listen on")
 
 
 @pytest.mark.parametrize(("days", "seconds"), [("0", 0), ("0.5", 43_200), ("7", 604_800), ("1e-5", 1)])
-def test_grace_may_be_none_or_a_fraction(days: str, seconds: int) -> None:
+def test_the_grace_may_be_zero_or_a_fraction_of_a_day(days: str, seconds: int) -> None:
     assert read(GRACE_DAYS=days).grace_seconds == seconds
 
 
 @pytest.mark.parametrize(("minutes", "seconds"), [("60", 3600.0), ("0.01", 0.6), (".5", 30.0)])
-def test_the_interval_may_be_a_fraction(minutes: str, seconds: float) -> None:
+def test_the_sync_interval_may_be_a_fraction_of_a_minute(minutes: str, seconds: float) -> None:
     assert read(SYNC_INTERVAL_MINUTES=minutes).sync_interval_seconds == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("name", ["GRACE_DAYS", "SYNC_INTERVAL_MINUTES"])
 @pytest.mark.parametrize("value", ["-1", "nan", "inf", "-inf", "1e308", "0,5", "7 days", "seven", "0x7"])
-def test_what_is_no_span_of_time(name: str, value: str) -> None:
+def test_an_invalid_length_of_time_is_refused(name: str, value: str) -> None:
     assert only_fault(**{name: value}).startswith(f"{name} must be a number from 0 to ")
 
 
 @pytest.mark.parametrize("value", ["0", "0.0", "-0", "1e-9", "0.001", "0.00999"])
-def test_an_interval_of_next_to_nothing_is_refused(value: str) -> None:
+def test_a_sync_interval_close_to_zero_is_refused(value: str) -> None:
     assert only_fault(SYNC_INTERVAL_MINUTES=value).startswith("SYNC_INTERVAL_MINUTES must be at least 0.01")
 
 
-def test_logs_have_levels_and_formats_in_either_case() -> None:
+def test_log_level_and_format_ignore_case() -> None:
     settings = read(LOG_LEVEL="DEBUG", LOG_FORMAT="Json")
     assert (settings.log_level, settings.log_format) == ("debug", "json")
     assert only_fault(LOG_LEVEL="trace").startswith("LOG_LEVEL must be one of: debug, info,")
     assert only_fault(LOG_FORMAT="logfmt") == "LOG_FORMAT must be one of: text, json."
 
 
-def test_stripe_is_on_with_both_its_settings() -> None:
+def test_stripe_is_on_if_key_and_secret_are_set() -> None:
     settings = read(STRIPE_API_KEY="sk_test_1", STRIPE_WEBHOOK_SECRET="whsec_new, whsec_old")
     assert settings.stripe == StripeSettings(
         "sk_test_1", ("whsec_new", "whsec_old"), "https://api.stripe.com"
@@ -314,7 +314,7 @@ def test_a_publishable_key_is_refused() -> None:
     assert "publishable" in only_fault(**{**STRIPE, "STRIPE_API_KEY": "pk_live_1"})
 
 
-def test_paypal_is_on_with_all_its_settings(tmp_path: Path) -> None:
+def test_paypal_is_on_if_all_its_settings_are_set(tmp_path: Path) -> None:
     paypal = read(**PAYPAL).paypal
     assert paypal is not None
     assert (paypal.ca_file, paypal.verify) == (Path(certifi.where()), "offline")
@@ -329,7 +329,7 @@ def test_paypal_with_a_part_of_its_settings_is_refused(missing: str, blank: str)
     assert only_fault(**{**PAYPAL, missing: blank}).startswith(f"{missing} is not set")
 
 
-def test_a_file_without_authorities_is_refused(tmp_path: Path) -> None:
+def test_a_ca_file_without_certificates_is_refused(tmp_path: Path) -> None:
     absent = only_fault(PAYPAL_CA_FILE="/nowhere.pem")
     assert absent.startswith("PAYPAL_CA_FILE names a file that Dues can't find")
     (tmp_path / "ca.pem").write_text("certificates")
@@ -337,7 +337,7 @@ def test_a_file_without_authorities_is_refused(tmp_path: Path) -> None:
     assert unreadable.startswith("PAYPAL_CA_FILE names a file without")
 
 
-def test_secrets_are_not_in_the_repr() -> None:
+def test_the_repr_of_the_settings_shows_no_secret() -> None:
     shown = repr(read(DISCORD_TOKEN="s3cret", STRIPE_API_KEY="s3cret", STRIPE_WEBHOOK_SECRET="whsec_s3cret"))
     assert "StripeSettings" in shown
     assert "s3cret" not in shown
@@ -355,11 +355,13 @@ def test_no_value_is_ever_quoted_in_a_fault(environ: dict[str, str]) -> None:
 
 
 @given(st.ip_addresses())
-def test_only_this_machine_is_loopback(address: object) -> None:
+def test_only_local_hosts_count_as_loopback(address: object) -> None:
     assert is_loopback(str(address)) == (str(address).startswith("127.") or str(address) == "::1")
 
 
-def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_takes_precedence_over_the_dotenv_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines = "DISCORD_TOKEN=from-file\nHTTP_PORT=1\nSTRIPE_API_KEY=sk_1\nPAYPAL_CLIENT_ID\n# note\n"
     (tmp_path / "env").write_text(lines)
     monkeypatch.setenv("HTTP_PORT", "2")
@@ -368,29 +370,31 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     assert (settings.discord_token, settings.http_port, settings.stripe) == ("from-file", 2, None)
 
 
-def test_the_file_is_in_the_folder_of_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_dotenv_file_is_read_from_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / ".env").write_text("DISCORD_TOKEN=here", encoding="utf-8-sig")
     monkeypatch.chdir(tmp_path)
     assert load().discord_token == "here"
 
 
-def test_a_dollar_in_the_file_is_a_dollar(tmp_path: Path) -> None:
+def test_a_dollar_sign_in_the_dotenv_file_is_literal(tmp_path: Path) -> None:
     (tmp_path / "env").write_text("DISCORD_TOKEN=a${HOME}b\n")
     assert load(tmp_path / "env").discord_token == "a${HOME}b"
 
 
-def test_no_file_is_no_fault_but_the_token_s(tmp_path: Path) -> None:
+def test_a_missing_dotenv_file_is_not_a_fault(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"^setting.token_missing"):
         load(tmp_path / "absent")
 
 
-def test_a_file_in_no_known_encoding_is_told(tmp_path: Path) -> None:
+def test_a_dotenv_file_in_an_unknown_encoding_is_reported(tmp_path: Path) -> None:
     (tmp_path / "env").write_bytes(b"DISCORD_TOKEN=\xff\xfe")
     with pytest.raises(SettingsError, match=r"^setting.file_unreadable error=UnicodeDecodeError"):
         load(tmp_path / "env")
 
 
-def test_the_example_holds_every_setting_with_its_default_and_a_comment() -> None:
+def test_the_example_file_names_every_setting_with_default_and_comment() -> None:
     example = ROOT / "config.example.env"
     assert dotenv_values(example, interpolate=False) == dict(DEFAULTS)
     blocks = example.read_text().split("\n\n")

@@ -56,7 +56,7 @@ async def test_a_command_keeps_its_id_and_changes_its_version(commands: Request)
     assert (await commands("GET", path=f"/commands/{other['id']}"))[1]["code"] == 10063
 
 
-async def test_creating_and_deleting_one(commands: Request) -> None:
+async def test_a_command_is_created_and_deleted(commands: Request) -> None:
     status, made = await commands("POST", command())
     assert status == 201
     status, same = await commands("POST", command())
@@ -65,7 +65,7 @@ async def test_creating_and_deleting_one(commands: Request) -> None:
     assert await commands("GET") == (200, [])
 
 
-async def test_commands_of_one_server(scene: DiscordScene, commands: Request) -> None:
+async def test_a_server_command_is_offered_only_in_its_server(scene: DiscordScene, commands: Request) -> None:
     path = f"/guilds/{scene.guild.id}/commands"
     await commands("PUT", [command("here")], path)
     assert [found["name"] for found in scene.bob.commands(scene.guild)] == ["here"]
@@ -74,7 +74,7 @@ async def test_commands_of_one_server(scene: DiscordScene, commands: Request) ->
     assert (await commands("PUT", [], f"/guilds/{elsewhere.id}/commands"))[1]["code"] == 50001
 
 
-async def test_contexts_that_are_left_out_mean_servers_and_the_bots_dms(
+async def test_a_command_without_contexts_is_offered_in_servers_and_the_bots_dms(
     scene: DiscordScene, commands: Request
 ) -> None:
     await commands(
@@ -107,13 +107,13 @@ async def test_contexts_that_are_left_out_mean_servers_and_the_bots_dms(
         else {},
     ],
 )
-async def test_commands_that_discord_refuses(commands: Request, bad: dict[str, Any]) -> None:
+async def test_an_invalid_command_is_refused(commands: Request, bad: dict[str, Any]) -> None:
     status, body = await commands("PUT", [bad])
     assert (status, body["code"]) == (400, 50035)
     assert await commands("GET") == (200, [])
 
 
-async def test_too_many_and_doubled_commands(commands: Request) -> None:
+async def test_too_many_or_duplicate_commands_are_refused(commands: Request) -> None:
     status, body = await commands("PUT", [command(f"c{number}") for number in range(101)])
     assert (status, body["code"]) == (400, 30032)
     assert (await commands("PUT", [command(), command()]))[1]["code"] == 50035

@@ -24,7 +24,7 @@ def has_gold(scene: DiscordScene) -> bool:
 
 
 @pytest.mark.parametrize("is_global", [False, True])
-async def test_a_rate_limit_is_waited_out(
+async def test_discord_py_waits_out_an_injected_rate_limit(
     scene: DiscordScene, bot: SmallBot, server: DiscordServer, is_global: bool
 ) -> None:
     fault = server.faults.rate_limit("PUT", GRANT, retry_after=0.01, is_global=is_global, times=2)
@@ -33,7 +33,7 @@ async def test_a_rate_limit_is_waited_out(
     assert has_gold(scene)
 
 
-async def test_a_ban_by_the_edge_is_not_retried(
+async def test_discord_py_does_not_retry_a_cloudflare_ban(
     scene: DiscordScene, bot: SmallBot, server: DiscordServer
 ) -> None:
     fault = server.faults.rate_limit("PUT", GRANT, via=False)
@@ -43,7 +43,9 @@ async def test_a_ban_by_the_edge_is_not_retried(
     assert not has_gold(scene)
 
 
-async def test_an_error_answer(scene: DiscordScene, bot: SmallBot, server: DiscordServer) -> None:
+async def test_an_injected_error_is_answered_without_an_effect(
+    scene: DiscordScene, bot: SmallBot, server: DiscordServer
+) -> None:
     server.faults.fail("PUT", GRANT, 503)
     with pytest.raises(discord.DiscordServerError):
         await grant(bot, scene)
@@ -52,20 +54,26 @@ async def test_an_error_answer(scene: DiscordScene, bot: SmallBot, server: Disco
     assert has_gold(scene)
 
 
-async def test_an_answer_that_lies(scene: DiscordScene, bot: SmallBot, server: DiscordServer) -> None:
+async def test_an_injected_success_has_no_effect(
+    scene: DiscordScene, bot: SmallBot, server: DiscordServer
+) -> None:
     server.faults.swallow("PUT", GRANT)
     await grant(bot, scene)
     assert not has_gold(scene)
 
 
-async def test_a_lost_answer(scene: DiscordScene, bot: SmallBot, server: DiscordServer) -> None:
+async def test_an_injected_loss_of_the_answer_keeps_the_effect(
+    scene: DiscordScene, bot: SmallBot, server: DiscordServer
+) -> None:
     server.faults.lose_answer("PUT", GRANT, 503)
     with pytest.raises(discord.DiscordServerError):
         await grant(bot, scene)
     assert has_gold(scene)
 
 
-async def test_a_connection_that_breaks(scene: DiscordScene, bot: SmallBot, server: DiscordServer) -> None:
+async def test_an_injected_hang_up_is_seen_by_the_client(
+    scene: DiscordScene, bot: SmallBot, server: DiscordServer
+) -> None:
     server.faults.hang_up("PUT", GRANT, times=None)
     with pytest.raises(aiohttp.ClientError):
         await grant(bot, scene)
@@ -74,7 +82,9 @@ async def test_a_connection_that_breaks(scene: DiscordScene, bot: SmallBot, serv
     assert has_gold(scene)
 
 
-async def test_a_slow_answer(scene: DiscordScene, bot: SmallBot, server: DiscordServer) -> None:
+async def test_an_injected_hold_delays_the_effect_until_it_is_released(
+    scene: DiscordScene, bot: SmallBot, server: DiscordServer
+) -> None:
     fault = server.faults.hold("PUT", GRANT)
     granting = asyncio.create_task(grant(bot, scene))
     await fault.wait_struck()
@@ -84,14 +94,16 @@ async def test_a_slow_answer(scene: DiscordScene, bot: SmallBot, server: Discord
     assert has_gold(scene)
 
 
-async def test_other_requests_are_spared(scene: DiscordScene, bot: SmallBot, server: DiscordServer) -> None:
+async def test_an_injected_fault_spares_other_requests(
+    scene: DiscordScene, bot: SmallBot, server: DiscordServer
+) -> None:
     fault = server.faults.fail("DELETE", GRANT, 503)
     await grant(bot, scene)
     await bot.fetch_guild(scene.guild.id)
     assert fault.struck == 0
 
 
-async def test_too_many_requests_in_a_window_are_limited(scene: DiscordScene) -> None:
+async def test_too_many_requests_in_a_window_are_rate_limited(scene: DiscordScene) -> None:
     server = DiscordServer(scene.world, requests_a_window=3, window=60)
     await server.start(0)
     headers = {"Authorization": f"Bot {TOKEN}"}

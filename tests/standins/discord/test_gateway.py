@@ -17,7 +17,9 @@ from tests.standins.discord.conftest import TOKEN, DiscordScene, Login
 from tests.standins.discord.small_bot import SmallBot
 
 
-async def test_a_dropped_connection_is_resumed_and_misses_nothing(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_client_resumes_a_dropped_connection_without_losing_events(
+    scene: DiscordScene, bot: SmallBot
+) -> None:
     scene.world.hub.drop(scene.app)
     reply = await scene.bob.run(scene.guild, "hello")
     assert reply.text.startswith("Hello")
@@ -25,13 +27,13 @@ async def test_a_dropped_connection_is_resumed_and_misses_nothing(scene: Discord
     assert scene.app.identifies == 1
 
 
-async def test_asked_to_reconnect_a_client_resumes(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_client_asked_to_reconnect_resumes(scene: DiscordScene, bot: SmallBot) -> None:
     scene.world.hub.ask_to_reconnect(scene.app)
     await bot.hears("resumed")
     assert (await scene.bob.run(scene.guild, "hello")).ephemeral
 
 
-async def test_after_an_invalid_session_a_client_identifies_again(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_client_with_an_invalid_session_identifies_again(scene: DiscordScene, bot: SmallBot) -> None:
     scene.world.hub.invalidate(scene.app)
     await scene.world.until(lambda: scene.app.identifies == 2 or None, "the second IDENTIFY")
     assert (await scene.bob.run(scene.guild, "hello")).ephemeral
@@ -43,7 +45,7 @@ async def test_a_forgotten_session_cannot_be_resumed(scene: DiscordScene, bot: S
     assert "resumed" not in bot.heard
 
 
-async def test_the_server_goes_away_and_comes_back(
+async def test_a_client_reconnects_after_a_gateway_outage(
     scene: DiscordScene, bot: SmallBot, server: DiscordServer
 ) -> None:
     await server.stop()
@@ -51,12 +53,12 @@ async def test_the_server_goes_away_and_comes_back(
     assert (await scene.bob.run(scene.guild, "hello")).ephemeral
 
 
-async def test_a_privileged_intent_must_be_switched_on(scene: DiscordScene, login: Login) -> None:
+async def test_a_privileged_intent_that_is_not_enabled_is_refused(scene: DiscordScene, login: Login) -> None:
     with pytest.raises(discord.PrivilegedIntentsRequired):
         await login(SmallBot(discord.Intents(guilds=True, members=True)))
 
 
-async def test_an_outage_of_one_server(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_an_outage_of_one_server_is_announced_to_the_client(scene: DiscordScene, bot: SmallBot) -> None:
     feed = scene.world.subscribe()
     scene.world.close_guild(scene.guild)
     scene.world.open_guild(scene.guild)
@@ -100,7 +102,7 @@ async def raw(server: DiscordServer) -> AsyncIterator[Raw]:
         yield Raw(socket)
 
 
-async def test_hello_heartbeat_ready(scene: DiscordScene, raw: Raw) -> None:
+async def test_a_client_gets_hello_heartbeats_and_ready(scene: DiscordScene, raw: Raw) -> None:
     hello = await raw.socket.receive_json(timeout=10)
     assert (hello["op"], hello["d"]["heartbeat_interval"]) == (10, 41250)
     await raw.send(1, None)
@@ -135,7 +137,7 @@ async def test_identifying_twice_is_refused(raw: Raw) -> None:
 
 
 @pytest.mark.parametrize(("text", "code"), [("{", 4002), ("[]", 4002), ('{"op":3}', 4003)])
-async def test_nonsense_is_refused(raw: Raw, text: str, code: int) -> None:
+async def test_an_unreadable_gateway_message_is_refused(raw: Raw, text: str, code: int) -> None:
     await raw.socket.send_str(text)
     assert await raw.close_code() == code
 
@@ -158,7 +160,7 @@ async def test_a_resume_replays_what_was_missed(scene: DiscordScene, raw: Raw, s
 
 
 @pytest.mark.parametrize("strange", ["session", "number", "application"])
-async def test_what_cannot_be_resumed(
+async def test_a_resume_with_wrong_values_is_refused(
     scene: DiscordScene, raw: Raw, server: DiscordServer, strange: str
 ) -> None:
     scene.world.add_application("other.token", name="Other")
@@ -177,7 +179,7 @@ async def test_what_cannot_be_resumed(
     assert (hello["op"], refused["op"], refused["d"]) == (10, 9, False)
 
 
-async def test_zlib_stream(server: DiscordServer) -> None:
+async def test_events_can_be_compressed_with_zlib(server: DiscordServer) -> None:
     inflate = zlib.decompressobj()
     url = server.gateway_url + "?v=10&encoding=json&compress=zlib-stream"
     async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
@@ -189,7 +191,7 @@ async def test_zlib_stream(server: DiscordServer) -> None:
     assert [json.loads(inflate.decompress(packet))["t"] for packet in packets] == ["READY", "GUILD_CREATE"]
 
 
-async def test_zstd_stream(server: DiscordServer) -> None:
+async def test_events_can_be_compressed_with_zstd(server: DiscordServer) -> None:
     """Clients on Python 3.14 ask for one stream of zstd; a server whose Python has none sends text."""
     pack = packer("zstd-stream")
     async with aiohttp.ClientSession() as session:
@@ -215,7 +217,7 @@ async def test_all_members_are_not_fetched_without_the_intent(raw: Raw, scene: D
     assert await raw.close_code() == 4014
 
 
-async def test_a_big_server_comes_in_chunks(scene: DiscordScene, raw: Raw) -> None:
+async def test_members_of_a_large_server_arrive_in_chunks(scene: DiscordScene, raw: Raw) -> None:
     scene.app.members_intent = True
     for number in range(1100):
         scene.world.add_member(scene.guild, scene.world.add_user(f"user{number}"))
@@ -235,7 +237,7 @@ async def test_an_unknown_opcode_is_refused(raw: Raw) -> None:
     assert await raw.close_code() == 4001
 
 
-async def test_without_heartbeats_the_connection_ends(scene: DiscordScene) -> None:
+async def test_a_connection_without_heartbeats_is_closed(scene: DiscordScene) -> None:
     server = DiscordServer(scene.world, heartbeat_interval=0.01)
     await server.start(0)
     try:
@@ -249,11 +251,13 @@ async def test_without_heartbeats_the_connection_ends(scene: DiscordScene) -> No
 
 
 @pytest.mark.parametrize(("asked", "code"), [("?v=10&compress=lzma", 4002), ("?v=10&encoding=etf", 4012)])
-async def test_what_was_never_spoken_is_refused(server: DiscordServer, asked: str, code: int) -> None:
+async def test_an_unsupported_gateway_encoding_is_refused(
+    server: DiscordServer, asked: str, code: int
+) -> None:
     async with aiohttp.ClientSession() as session, session.ws_connect(server.gateway_url + asked) as socket:
         assert await Raw(socket).close_code() == code
 
 
-async def test_another_version_is_refused(server: DiscordServer) -> None:
+async def test_another_gateway_version_is_refused(server: DiscordServer) -> None:
     async with aiohttp.ClientSession() as session, session.ws_connect(server.gateway_url + "?v=9") as socket:
         assert await Raw(socket).close_code() == 4012

@@ -48,14 +48,16 @@ def hook(interaction: Interaction) -> str:
     return f"/webhooks/{interaction.application.id}/{interaction.token}"
 
 
-async def test_a_second_answer_is_refused(scene: DiscordScene, request_: Request) -> None:
+async def test_a_second_response_to_an_interaction_is_refused(scene: DiscordScene, request_: Request) -> None:
     interaction = started(scene)
     assert await request_("POST", callback(interaction), TEXT) == (204, None)
     status, body = await request_("POST", callback(interaction), TEXT)
     assert (status, body["code"]) == (400, 40060)
 
 
-async def test_with_response_tells_what_was_shown(scene: DiscordScene, request_: Request) -> None:
+async def test_with_response_returns_the_message_that_was_shown(
+    scene: DiscordScene, request_: Request
+) -> None:
     _, body = await request_("POST", callback(started(scene)) + "?with_response=true", TEXT)
     assert body["resource"]["message"]["content"] == "x"
     assert body["interaction"]["response_message_ephemeral"] is False
@@ -63,7 +65,7 @@ async def test_with_response_tells_what_was_shown(scene: DiscordScene, request_:
     assert body["interaction"]["response_message_loading"] is True
 
 
-async def test_a_late_answer_is_refused(scene: DiscordScene, request_: Request) -> None:
+async def test_a_response_after_three_seconds_is_refused(scene: DiscordScene, request_: Request) -> None:
     scene.world.ack_seconds = 0
     interaction = started(scene)
     await asyncio.sleep(0.001)
@@ -71,19 +73,23 @@ async def test_a_late_answer_is_refused(scene: DiscordScene, request_: Request) 
     assert (status, body["code"]) == (404, 10062)
 
 
-async def test_a_strange_token_is_refused(scene: DiscordScene, request_: Request) -> None:
+async def test_an_unknown_interaction_token_is_refused(scene: DiscordScene, request_: Request) -> None:
     interaction = started(scene)
     status, body = await request_("POST", callback(interaction).replace(interaction.token, "x"), TEXT)
     assert (status, body["code"]) == (404, 10062)
     assert (await request_("POST", hook(interaction) + "x", {"content": "x"}))[1]["code"] == 10015
 
 
-async def test_before_the_first_answer_there_is_no_webhook(scene: DiscordScene, request_: Request) -> None:
+async def test_a_followup_before_the_first_response_is_refused(
+    scene: DiscordScene, request_: Request
+) -> None:
     status, body = await request_("POST", hook(started(scene)), {"content": "x"})
     assert (status, body["code"]) == (404, 10015)
 
 
-async def test_the_token_dies_after_fifteen_minutes(scene: DiscordScene, request_: Request) -> None:
+async def test_an_interaction_token_expires_after_fifteen_minutes(
+    scene: DiscordScene, request_: Request
+) -> None:
     interaction = started(scene)
     await request_("POST", callback(interaction), TEXT)
     scene.world.clock.advance(14 * 60)  # type: ignore[attr-defined]  # the scene's clock can be turned
@@ -110,7 +116,7 @@ async def test_the_token_dies_after_fifteen_minutes(scene: DiscordScene, request
         (interactions.COMMAND, {}),
     ],
 )
-async def test_answers_that_do_not_fit(
+async def test_a_response_that_does_not_fit_the_interaction_is_refused(
     scene: DiscordScene, request_: Request, kind: int, answer: Any
 ) -> None:
     interaction = started(scene, kind)
@@ -120,7 +126,9 @@ async def test_answers_that_do_not_fit(
     assert scene.bob.messages(scene.guild) == []
 
 
-async def test_an_ephemeral_followup_to_a_public_answer(scene: DiscordScene, request_: Request) -> None:
+async def test_a_followup_to_a_public_response_can_be_ephemeral(
+    scene: DiscordScene, request_: Request
+) -> None:
     interaction = started(scene)
     await request_("POST", callback(interaction), TEXT)
     _, message = await request_("POST", hook(interaction), {"content": "psst", "flags": 64})
@@ -142,7 +150,7 @@ async def test_deferring_fixes_whether_the_answer_is_ephemeral(
     assert (message["flags"], message["content"]) == (0, "y")
 
 
-async def test_a_modal_of_old_text_inputs(scene: DiscordScene, request_: Request) -> None:
+async def test_a_modal_with_plain_text_inputs_is_accepted(scene: DiscordScene, request_: Request) -> None:
     """A row around each text input, as before labels."""
     interaction = started(scene)
     field = {"type": 4, "custom_id": "why", "label": "Why?", "style": 1, "min_length": 2}
@@ -173,7 +181,7 @@ async def test_modal_fields_need_ids_of_their_own(
     assert status == (400 if double == "one" else 204)
 
 
-async def test_a_deleted_answer_is_gone(scene: DiscordScene, request_: Request) -> None:
+async def test_a_deleted_response_is_gone(scene: DiscordScene, request_: Request) -> None:
     interaction = started(scene)
     await request_("POST", callback(interaction), TEXT)
     original = hook(interaction) + "/messages/@original"

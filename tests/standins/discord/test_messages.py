@@ -17,7 +17,7 @@ from tests.standins.discord.small_bot import SmallBot, counter
 V2 = 1 << 15
 
 
-async def test_a_dm_and_a_press_in_it(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_button_in_a_dm_can_be_pressed(scene: DiscordScene, bot: SmallBot) -> None:
     user = await bot.fetch_user(scene.bob.id)
     sent = await user.send(view=counter(scene.bob.id, 5))
     card = await scene.bob.dm_containing("Counted to 5")
@@ -30,7 +30,7 @@ async def test_a_dm_and_a_press_in_it(scene: DiscordScene, bot: SmallBot) -> Non
         await card.press("Count 6")
 
 
-async def test_closed_dms(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_dm_to_a_person_with_closed_dms_is_refused(scene: DiscordScene, bot: SmallBot) -> None:
     user = await bot.fetch_user(scene.bob.id)
     scene.world.close_dms(scene.bob)
     with pytest.raises(discord.Forbidden) as refused:
@@ -41,7 +41,9 @@ async def test_closed_dms(scene: DiscordScene, bot: SmallBot) -> None:
     assert (await scene.bob.dm_containing("hello")).text == "hello"
 
 
-async def test_a_stranger_gets_no_dm(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_dm_to_a_person_without_a_shared_server_is_refused(
+    scene: DiscordScene, bot: SmallBot
+) -> None:
     scene.world.remove_member(scene.guild, scene.bob)
     user = await bot.fetch_user(scene.bob.id)
     with pytest.raises(discord.Forbidden) as refused:
@@ -51,7 +53,9 @@ async def test_a_stranger_gets_no_dm(scene: DiscordScene, bot: SmallBot) -> None
     await user.send("hello")
 
 
-async def test_posting_editing_reading_and_deleting_in_a_channel(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_channel_message_is_posted_edited_read_and_deleted(
+    scene: DiscordScene, bot: SmallBot
+) -> None:
     channel = await bot.fetch_channel(scene.guild.channel("general").id)
     assert isinstance(channel, discord.TextChannel)
     sent = await channel.send("one", embed=discord.Embed(title="Title", description="Body"))
@@ -67,7 +71,9 @@ async def test_posting_editing_reading_and_deleting_in_a_channel(scene: DiscordS
     assert refused.value.code == 10008
 
 
-async def test_channels_that_the_bot_may_not_see_or_write(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_message_to_a_channel_without_permission_is_refused(
+    scene: DiscordScene, bot: SmallBot
+) -> None:
     hidden = scene.world.add_channel(scene.guild, "staff", private=True)
     with pytest.raises(discord.Forbidden) as refused:
         await bot.http.send_message(hidden.id, params=discord.http.handle_message_parameters("x"))
@@ -166,7 +172,7 @@ BAD_COMPONENTS = [
 
 
 @pytest.mark.parametrize(("components", "code"), BAD_COMPONENTS)
-async def test_components_that_discord_refuses(
+async def test_invalid_components_are_refused(
     scene: DiscordScene, post: Post, components: Any, code: str
 ) -> None:
     status, body = await post({"flags": V2, "components": components})
@@ -189,7 +195,7 @@ async def test_components_that_discord_refuses(
         [row({"type": 5, "custom_id": "u"}), {"type": 14, "divider": False, "spacing": 2}],
     ],
 )
-async def test_components_that_discord_takes(scene: DiscordScene, post: Post, components: Any) -> None:
+async def test_valid_components_are_accepted(scene: DiscordScene, post: Post, components: Any) -> None:
     status, body = await post({"flags": V2, "components": components})
     assert status == 200, body
     assert [part["type"] for part in body["components"]] == [part["type"] for part in components]
@@ -211,12 +217,14 @@ async def test_components_that_discord_takes(scene: DiscordScene, post: Post, co
         ([], 50035),
     ],
 )
-async def test_bodies_that_discord_refuses(post: Post, body: Any, code: int) -> None:
+async def test_an_invalid_message_body_is_refused(post: Post, body: Any, code: int) -> None:
     status, answer = await post(body)
     assert (status, answer["code"]) == (400, code)
 
 
-async def test_raw_routes_of_messages(scene: DiscordScene, server: DiscordServer, post: Post) -> None:
+async def test_message_routes_refuse_foreign_messages_and_bad_parameters(
+    scene: DiscordScene, server: DiscordServer, post: Post
+) -> None:
     said = scene.bob.say(scene.guild, "mine").message
     own = (await post({"content": "own"}))[1]
     base = f"{server.rest_url}/channels/{said.channel.id}"
@@ -238,7 +246,7 @@ async def test_raw_routes_of_messages(scene: DiscordScene, server: DiscordServer
                 assert (method, path, response.status, told) == (method, path, status, code)
 
 
-async def test_where_the_gateway_is(server: DiscordServer) -> None:
+async def test_the_gateway_route_returns_the_gateways_address(server: DiscordServer) -> None:
     headers = {"Authorization": f"Bot {TOKEN}"}
     async with aiohttp.ClientSession(headers=headers) as session:
         for path in ("/gateway", "/gateway/bot"):
@@ -246,7 +254,7 @@ async def test_where_the_gateway_is(server: DiscordServer) -> None:
                 assert (await response.json())["url"] == server.gateway_url
 
 
-async def test_a_file_is_sent_as_a_form(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_message_with_a_file_is_sent_as_a_form(scene: DiscordScene, bot: SmallBot) -> None:
     channel = await bot.fetch_channel(scene.guild.channel("general").id)
     assert isinstance(channel, discord.TextChannel)
     await channel.send("see the file", file=discord.File(io.BytesIO(b"x"), "a.txt"))
@@ -255,7 +263,7 @@ async def test_a_file_is_sent_as_a_form(scene: DiscordScene, bot: SmallBot) -> N
     assert [(part["filename"], part["size"]) for part in card.message.attachments] == [("a.txt", 1)]
 
 
-async def test_without_a_token_nothing_is_answered(post: Post) -> None:
+async def test_a_request_without_a_token_is_refused(post: Post) -> None:
     assert await post({"content": "x"}, Authorization="") == (
         401,
         {"message": "401: Unauthorized", "code": 0},
@@ -263,20 +271,20 @@ async def test_without_a_token_nothing_is_answered(post: Post) -> None:
     assert (await post({"content": "x"}, Authorization=TOKEN))[0] == 401
 
 
-async def test_another_content_type_is_refused(post: Post) -> None:
+async def test_a_request_with_another_content_type_is_refused(post: Post) -> None:
     status, body = await post({"content": "x"}, **{"Content-Type": "text/plain"})
     assert faults(body["errors"]) == {"CONTENT_TYPE_INVALID"}
     assert status == 400
 
 
-async def test_broken_json_is_refused(scene: DiscordScene, server: DiscordServer) -> None:
+async def test_a_request_with_invalid_json_is_refused(scene: DiscordScene, server: DiscordServer) -> None:
     headers = {"Authorization": f"Bot {TOKEN}", "Content-Type": "application/json"}
     url = f"{server.rest_url}/channels/{scene.guild.channel('general').id}/messages"
     async with aiohttp.ClientSession() as session, session.post(url, data="{", headers=headers) as response:
         assert (response.status, (await response.json())["code"]) == (400, 50109)
 
 
-async def test_routes_that_are_not_there_are_announced(scene: DiscordScene, server: DiscordServer) -> None:
+async def test_an_unknown_route_is_reported(scene: DiscordScene, server: DiscordServer) -> None:
     feed = scene.world.subscribe()
     url = f"{server.rest_url}/stage-instances/1"
     async with aiohttp.ClientSession() as session, session.get(url) as response:

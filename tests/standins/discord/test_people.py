@@ -25,12 +25,12 @@ async def test_a_command_is_answered_at_once(scene: DiscordScene, bot: SmallBot)
     assert reply.ephemeral
 
 
-async def test_a_command_in_the_bots_dms(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_command_can_be_used_in_the_bots_dms(scene: DiscordScene, bot: SmallBot) -> None:
     reply = await scene.bob.run(None, "hello")
     assert "in a DM, context [1]" in reply.text
 
 
-async def test_a_command_of_an_app_installed_to_a_user(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_user_installed_command_can_be_used_anywhere(scene: DiscordScene, bot: SmallBot) -> None:
     elsewhere = scene.world.add_guild("Elsewhere", scene.owner)
     scene.world.add_member(elsewhere, scene.bob)
     with pytest.raises(NotOfferedError, match="installed neither here"):
@@ -110,13 +110,13 @@ async def test_a_component_that_cannot_be_pressed_is_refused(
         await reply.press(label)
 
 
-async def test_a_press_that_is_answered_by_a_followup(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_button_press_can_be_answered_by_a_followup(scene: DiscordScene, bot: SmallBot) -> None:
     reply = await scene.bob.run(scene.guild, "choose")
     thought = await reply.press("Think")
     assert (thought.text, thought.updated) == ("thought about it", False)
 
 
-async def test_choosing_in_a_select(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_person_can_choose_in_a_select_menu(scene: DiscordScene, bot: SmallBot) -> None:
     reply = await scene.bob.run(scene.guild, "choose")
     assert reply.selects[0].options == {"g": "Gold", "s": "Silver"}
     chosen = await reply.choose("Somebody", [scene.owner])
@@ -127,7 +127,7 @@ async def test_choosing_in_a_select(scene: DiscordScene, bot: SmallBot) -> None:
     assert (reply.text, reply.selects) == ("plan s", [])
 
 
-async def test_a_modal_is_filled_and_sent(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_person_can_fill_and_send_a_modal(scene: DiscordScene, bot: SmallBot) -> None:
     asked = await (await scene.bob.run(scene.guild, "choose")).press("Ask")
     assert asked.modal is not None
     assert asked.modal["title"] == "Feedback"
@@ -137,7 +137,7 @@ async def test_a_modal_is_filled_and_sent(scene: DiscordScene, bot: SmallBot) ->
     assert answer.text == "moving / G"
 
 
-async def test_autocomplete(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_person_gets_autocomplete_suggestions(scene: DiscordScene, bot: SmallBot) -> None:
     choices = await scene.bob.autocomplete(scene.guild, "pick", "plan", "7")
     assert [choice["value"] for choice in choices] == ["PLAN 7", "PLAN 17", "PLAN 27"]
     assert len(await scene.bob.autocomplete(scene.guild, "pick", "plan")) == 25
@@ -148,7 +148,7 @@ async def test_users_in_options_are_resolved(scene: DiscordScene, bot: SmallBot)
     assert reply.text == "picked x for ada"
 
 
-async def test_subcommand_with_every_kind_of_option(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_subcommand_accepts_every_kind_of_option(scene: DiscordScene, bot: SmallBot) -> None:
     options = {
         "name": "Gold plan",
         "role": scene.gold,
@@ -179,7 +179,9 @@ async def test_a_command_that_the_client_does_not_offer_is_refused(
         await scene.owner.run(scene.guild, command, options)
 
 
-async def test_default_member_permissions(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_default_member_permissions_hide_a_command_from_members(
+    scene: DiscordScene, bot: SmallBot
+) -> None:
     options = {"name": "x", "role": scene.gold, "member": scene.bob}
     with pytest.raises(NotOfferedError, match="permission bits"):
         await scene.bob.run(scene.guild, "plans add", options)
@@ -190,7 +192,7 @@ async def test_default_member_permissions(scene: DiscordScene, bot: SmallBot) ->
     assert "x: Gold" in (await scene.bob.run(scene.guild, "plans add", options)).text
 
 
-async def test_no_answer_in_time(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_command_without_an_answer_in_time_fails(scene: DiscordScene, bot: SmallBot) -> None:
     scene.world.ack_seconds = 0.05
     with pytest.raises(NoAnswerError, match=r"did not answer in 0\.05 s"):
         await scene.bob.run(scene.guild, "silent")
@@ -225,14 +227,14 @@ async def test_an_acknowledgement_alone_can_be_awaited(
     assert reply.body["content"] in ("first", "edited")
 
 
-async def test_a_kicked_bots_buttons_are_dead(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_the_buttons_of_a_kicked_bot_do_not_work(scene: DiscordScene, bot: SmallBot) -> None:
     reply = await scene.bob.run(scene.guild, "card")
     scene.world.uninstall(scene.app, scene.guild)
     with pytest.raises(CannotUseError, match="Bot is not in Pottery"):
         await reply.press("Count 1")
 
 
-async def test_a_hidden_channels_buttons_are_out_of_reach(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_buttons_in_a_hidden_channel_cannot_be_pressed(scene: DiscordScene, bot: SmallBot) -> None:
     reply = await scene.bob.run(scene.guild, "card")
     general = scene.guild.channel("general")
     general.overwrites[scene.bob.id] = (permissions.VIEW_CHANNEL, 0)
@@ -256,7 +258,7 @@ async def test_a_member_who_left_can_use_no_command(scene: DiscordScene, bot: Sm
         await reply.press("Count 1")
 
 
-async def test_the_feed_tells_what_happens(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_the_feed_reports_every_change(scene: DiscordScene, bot: SmallBot) -> None:
     feed = scene.world.subscribe()
     await scene.bob.run(scene.guild, "hello")
     kinds = [feed.get_nowait()["kind"] for _ in range(feed.qsize())]
@@ -266,12 +268,12 @@ async def test_the_feed_tells_what_happens(scene: DiscordScene, bot: SmallBot) -
     assert feed.empty()
 
 
-async def test_waiting_ends_with_a_clear_error(scene: DiscordScene) -> None:
+async def test_waiting_for_a_card_in_vain_ends_with_a_clear_error(scene: DiscordScene) -> None:
     with pytest.raises(NoAnswerError, match=r"Waited 0\.01 s in vain for a DM to bob containing 'x'"):
         await scene.bob.dm_containing("x", within=0.01)
 
 
-async def test_a_message_to_the_bot_in_its_dms(scene: DiscordScene, login: Login) -> None:
+async def test_a_person_can_write_to_the_bot_in_its_dms(scene: DiscordScene, login: Login) -> None:
     bot = await login(SmallBot(discord.Intents(guilds=True, dm_messages=True, guild_messages=True)))
     scene.bob.say(scene.world.dm(scene.bob, scene.app.bot), "hi there")
     scene.bob.say(scene.guild, "not for the bot")

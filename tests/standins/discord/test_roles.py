@@ -20,7 +20,7 @@ async def put(bot: SmallBot, scene: DiscordScene, role_id: int, user_id: int | N
     await bot.http.add_role(scene.guild.id, user_id or scene.bob.id, role_id, reason="paid & é")
 
 
-async def test_granting_and_taking_one_role(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_role_is_given_and_taken(scene: DiscordScene, bot: SmallBot) -> None:
     await put(bot, scene, scene.gold.id)
     assert scene.world.roles_of(scene.guild, scene.bob) == ["Gold"]
     await put(bot, scene, scene.gold.id)
@@ -55,7 +55,7 @@ async def test_without_manage_roles_every_grant_is_refused(scene: DiscordScene, 
     assert refused.value.code == 50013
 
 
-async def test_a_deleted_role(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_giving_a_deleted_role_is_refused(scene: DiscordScene, bot: SmallBot) -> None:
     scene.world.give_role(scene.guild, scene.bob, scene.gold)
     scene.world.delete_role(scene.gold)
     assert scene.world.roles_of(scene.guild, scene.bob) == []
@@ -64,7 +64,7 @@ async def test_a_deleted_role(scene: DiscordScene, bot: SmallBot) -> None:
     assert refused.value.code == 10011
 
 
-async def test_a_member_who_left(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_giving_a_role_to_a_departed_member_is_refused(scene: DiscordScene, bot: SmallBot) -> None:
     scene.world.give_role(scene.guild, scene.bob, scene.gold)
     scene.world.remove_member(scene.guild, scene.bob)
     guild = await bot.fetch_guild(scene.guild.id)
@@ -76,7 +76,9 @@ async def test_a_member_who_left(scene: DiscordScene, bot: SmallBot) -> None:
     assert (await guild.fetch_member(scene.bob.id)).roles == [guild.default_role]
 
 
-async def test_a_server_that_the_bot_left(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_giving_a_role_in_a_server_that_the_bot_left_is_refused(
+    scene: DiscordScene, bot: SmallBot
+) -> None:
     scene.world.uninstall(scene.app, scene.guild)
     with pytest.raises(discord.NotFound) as gone:
         await bot.fetch_guild(scene.guild.id)
@@ -86,7 +88,9 @@ async def test_a_server_that_the_bot_left(scene: DiscordScene, bot: SmallBot) ->
     assert refused.value.code == 50001
 
 
-async def test_overwriting_the_list_wipes_what_others_set(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_overwriting_a_members_role_list_removes_other_roles(
+    scene: DiscordScene, bot: SmallBot
+) -> None:
     silver = scene.world.add_role(scene.guild, "Silver")
     scene.world.give_role(scene.guild, scene.bob, silver)
     member = await (await bot.fetch_guild(scene.guild.id)).fetch_member(scene.bob.id)
@@ -138,7 +142,7 @@ async def test_without_the_members_intent_only_the_servers_roles_are_told(
     await heard(bot, "role Golden 1")
 
 
-async def test_a_nickname(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_members_nickname_can_be_changed(scene: DiscordScene, bot: SmallBot) -> None:
     member = await (await bot.fetch_guild(scene.guild.id)).fetch_member(scene.bob.id)
     with pytest.raises(discord.Forbidden):
         await member.edit(nick="Bobby")
@@ -147,7 +151,7 @@ async def test_a_nickname(scene: DiscordScene, bot: SmallBot) -> None:
     assert scene.guild.members[scene.bob.id].nick == "Bobby"
 
 
-async def test_what_the_bot_reads_of_a_server(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_bot_reads_servers_channels_roles_and_counts(scene: DiscordScene, bot: SmallBot) -> None:
     guild = await bot.fetch_guild(scene.guild.id, with_counts=True)
     assert guild.approximate_member_count == 3
     assert [channel.name for channel in await guild.fetch_channels()] == ["general"]
@@ -159,14 +163,14 @@ async def test_what_the_bot_reads_of_a_server(scene: DiscordScene, bot: SmallBot
         await bot.fetch_user(1)
 
 
-async def test_a_reason_may_not_be_too_long(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_an_audit_log_reason_that_is_too_long_is_refused(scene: DiscordScene, bot: SmallBot) -> None:
     with pytest.raises(discord.HTTPException) as refused:
         await bot.http.add_role(scene.guild.id, scene.bob.id, scene.gold.id, reason="x" * 513)
     assert refused.value.code == 50035
     assert scene.world.roles_of(scene.guild, scene.bob) == []
 
 
-async def test_a_private_channel_opens_for_a_role(scene: DiscordScene) -> None:
+async def test_a_role_opens_a_private_channel(scene: DiscordScene) -> None:
     channel = scene.world.add_channel(scene.guild, "gold", private=True)
     member = scene.guild.members[scene.bob.id]
     assert permissions.channel_permissions(scene.guild, channel, member) == 0
@@ -177,7 +181,7 @@ async def test_a_private_channel_opens_for_a_role(scene: DiscordScene) -> None:
     assert [left.name for left in scene.guild.channels.values()] == ["general"]
 
 
-async def test_an_admin_and_the_owner_may_everything(scene: DiscordScene) -> None:
+async def test_administrators_and_the_owner_have_every_permission(scene: DiscordScene) -> None:
     eve = scene.world.add_user("eve")
     member = scene.world.add_member(scene.guild, eve, admin=True)
     assert scene.world.roles_of(scene.guild, eve) == ["Admin"]

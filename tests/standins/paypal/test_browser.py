@@ -17,7 +17,7 @@ ARGUMENTS = (
 
 
 @pytest.mark.browser
-async def test_agreeing_and_cancelling_on_a_phone(
+async def test_a_buyer_approves_and_cancels_on_a_phone(
     client: Client, fake: PayPalServer, gold: Any, chromium: str
 ) -> None:
     back = {"return_url": f"{fake.url}/myaccount/autopay/", "cancel_url": f"{fake.url}/myaccount/autopay/"}

@@ -34,7 +34,7 @@ def without(body: Any, name: str) -> Any:
     return {key: value for key, value in body.items() if key != name}
 
 
-async def test_a_good_exchange_passes(checker: Conformance, shown: Exchange) -> None:
+async def test_an_exchange_that_fits_paypals_document_passes(checker: Conformance, shown: Exchange) -> None:
     checker(shown)
     assert (checker.problems, checker.checked) == ([], 1)
 
@@ -50,14 +50,16 @@ async def test_a_good_exchange_passes(checker: Conformance, shown: Exchange) -> 
         ("links", [{"href": "x", "rel": "self", "how": "GET"}], "has how"),
     ],
 )
-async def test_a_wrong_answer_is_reported(
+async def test_an_answer_that_does_not_fit_paypals_document_is_reported(
     checker: Conformance, shown: Exchange, name: str, value: Any, told: str
 ) -> None:
     checker(replace(shown, body={**shown.body, name: value}))
     assert any(told in one for one in checker.problems), checker.problems
 
 
-async def test_it_sees_a_wrong_status_and_a_body_too_many(checker: Conformance, shown: Exchange) -> None:
+async def test_a_wrong_status_and_an_unexpected_body_are_reported(
+    checker: Conformance, shown: Exchange
+) -> None:
     checker(replace(shown, status=202))
     assert "does not answer so" in checker.problems[0]
     cancel = next(one for one in ROUTES if one.path.endswith("/cancel"))
@@ -65,7 +67,7 @@ async def test_it_sees_a_wrong_status_and_a_body_too_many(checker: Conformance, 
     assert "came with a body" in checker.problems[1]
 
 
-async def test_it_sees_what_should_not_have_been_accepted(checker: Conformance) -> None:
+async def test_an_accepted_invalid_request_is_reported(checker: Conformance) -> None:
     cancel = next(one for one in ROUTES if one.path.endswith("/cancel"))
     for given in ({"why": "x", "reason": "y"}, {}, {"reason": "x" * 129}):
         checker(Exchange("POST", "/x", cancel, {}, given, 204, None))
@@ -76,7 +78,9 @@ async def test_it_sees_what_should_not_have_been_accepted(checker: Conformance) 
     assert len(checker.problems) == 5
 
 
-async def test_an_odd_refusal_is_reported(checker: Conformance, client: Client, fake: PayPalServer) -> None:
+async def test_an_undocumented_refusal_is_reported(
+    checker: Conformance, client: Client, fake: PayPalServer
+) -> None:
     await client.refused("GET", "/v1/billing/plans/P-NONE")
     good = fake.exchanges[-1]
     checker(good)
@@ -90,7 +94,7 @@ async def test_an_odd_refusal_is_reported(checker: Conformance, client: Client, 
     assert len(checker.problems) == 3
 
 
-async def test_a_wrong_event_is_reported(
+async def test_an_event_that_does_not_fit_paypals_document_is_reported(
     checker: Conformance, client: Client, fake: PayPalServer, gold: Any
 ) -> None:
     await client.active(gold)

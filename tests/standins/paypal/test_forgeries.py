@@ -36,7 +36,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_it_is_refused(
+async def test_every_kind_of_forgery_is_refused(
     client: Client, fake: PayPalServer, receiver: Receiver, clock: MovableClock, kind: str
 ) -> None:
     hook = fake.add_webhook(receiver.url)
@@ -65,6 +65,6 @@ async def test_the_trap_counts_requests_to_forged_certificate_addresses(
     assert len(fake.trap.hits) == 2
 
 
-def test_every_kind_is_named_once() -> None:
+def test_every_kind_of_forgery_has_its_own_name() -> None:
     assert len(set(KINDS)) == len(FORGERIES) + len(SPOILT)
     assert set(REASONS) < set(KINDS)

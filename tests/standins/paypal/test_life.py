@@ -28,7 +28,9 @@ def to(clock: MovableClock, moment: str) -> None:
     clock.advance(parse(moment) - clock.now())
 
 
-async def test_agreeing_takes_the_first_payment(client: Client, fake: PayPalServer, gold: Any) -> None:
+async def test_approving_a_subscription_takes_the_first_payment(
+    client: Client, fake: PayPalServer, gold: Any
+) -> None:
     made = await client.pending(gold)
     assert made["status"] == "APPROVAL_PENDING"
     assert "billing_info" not in made
@@ -86,7 +88,7 @@ async def test_a_trial_turns_into_the_regular_cycle(
     assert [one["tenure_type"] for one in cycles] == ["TRIAL", "TRIAL", "REGULAR"]
 
 
-async def test_it_starts_when_it_is_told_to(
+async def test_a_subscription_starts_at_its_start_time(
     client: Client, fake: PayPalServer, gold: Any, clock: MovableClock
 ) -> None:
     made = await client.active(gold, start_time="2027-04-01T22:15:00Z")
@@ -99,7 +101,9 @@ async def test_it_starts_when_it_is_told_to(
     assert (await client.show(made))["billing_info"]["next_billing_time"] == "2027-05-01T10:00:00Z"
 
 
-async def test_the_last_payment_ends_it(client: Client, fake: PayPalServer, clock: MovableClock) -> None:
+async def test_a_plan_with_a_fixed_number_of_payments_ends_after_the_last(
+    client: Client, fake: PayPalServer, clock: MovableClock
+) -> None:
     plan = fake.add_plan(fake.add_product("Gold"), "5.00", total_cycles=3)
     made = await client.active(plan)
     assert made["billing_info"]["final_payment_time"] == "2027-05-05T10:00:00Z"
@@ -112,14 +116,14 @@ async def test_the_last_payment_ends_it(client: Client, fake: PayPalServer, cloc
     assert len(await client.transactions(made)) == 3
 
 
-async def test_the_final_payment_is_foretold_through_a_trial(client: Client, fake: PayPalServer) -> None:
+async def test_the_final_payment_time_counts_the_trial(client: Client, fake: PayPalServer) -> None:
     trials = (("0", "WEEK", 2),)
     plan = fake.add_plan(fake.add_product("Gold"), "5.00", total_cycles=3, trials=trials)
     made = await client.active(plan)
     assert made["billing_info"]["final_payment_time"] == "2027-05-19T10:00:00Z"
 
 
-async def test_cancelling_is_at_once_and_final(
+async def test_a_cancellation_is_immediate_and_final(
     client: Client, fake: PayPalServer, gold: Any, clock: MovableClock
 ) -> None:
     made = await client.active(gold)
@@ -138,7 +142,7 @@ async def test_cancelling_is_at_once_and_final(
     assert kinds(fake)[-1] == f"{SUB}CANCELLED"
 
 
-async def test_suspended_and_activated_again(
+async def test_a_suspended_subscription_can_be_activated_again(
     client: Client, fake: PayPalServer, gold: Any, clock: MovableClock
 ) -> None:
     made = await client.active(gold)
@@ -191,7 +195,7 @@ async def test_a_failed_payment_is_tried_again(
     ]
 
 
-async def test_failures_add_up_to_a_suspension(
+async def test_repeated_failed_payments_suspend_a_subscription(
     client: Client, fake: PayPalServer, clock: MovableClock
 ) -> None:
     plan = fake.add_plan(fake.add_product("Gold"), "5.00", threshold=2)
@@ -220,7 +224,7 @@ async def test_failures_add_up_to_a_suspension(
     assert (shown["status"], shown["billing_info"]["failed_payments_count"]) == ("ACTIVE", 0)
 
 
-async def test_what_is_outstanding_is_billed_with_the_next_period(
+async def test_an_outstanding_balance_is_billed_with_the_next_period(
     client: Client, fake: PayPalServer, gold: Any, clock: MovableClock
 ) -> None:
     made = await client.active(gold)
@@ -254,7 +258,7 @@ async def test_a_set_up_fee_comes_first_and_the_cycle_hours_later(
     ("inclusive", "currency", "amounts"),
     [(False, "USD", ["24.00", "12.00"]), (True, "USD", ["20.00", "10.00"]), (False, "HUF", ["24", "12"])],
 )
-async def test_tax_comes_on_top_where_it_is_not_included(
+async def test_an_exclusive_tax_is_added_to_the_payment(
     client: Client,
     fake: PayPalServer,
     clock: MovableClock,
@@ -284,7 +288,9 @@ async def test_the_next_billing_time_is_stale_at_first_if_asked_for(
     assert (await client.show(made))["billing_info"]["next_billing_time"] == "2027-04-05T10:00:00Z"
 
 
-async def test_continue_waits_for_the_merchant(client: Client, fake: PayPalServer, gold: Any) -> None:
+async def test_a_subscription_with_continue_waits_for_the_merchant(
+    client: Client, fake: PayPalServer, gold: Any
+) -> None:
     context = {
         "user_action": "CONTINUE",
         "return_url": "https://a.example/r",
@@ -307,7 +313,7 @@ async def test_continue_waits_for_the_merchant(client: Client, fake: PayPalServe
         ("YEAR", 1, "2028-03-05T10:00:00Z"),
     ],
 )
-async def test_every_interval(
+async def test_every_billing_interval_renews_by_the_calendar(
     client: Client, fake: PayPalServer, interval: str, count: int, next_at: str
 ) -> None:
     plan = fake.add_plan(fake.add_product("Gold"), "900", interval, "JPY", count=count)
@@ -316,7 +322,7 @@ async def test_every_interval(
     assert made["billing_info"]["last_payment"]["amount"] == {"currency_code": "JPY", "value": "900"}
 
 
-async def test_revising_waits_for_the_buyer(
+async def test_a_revision_waits_for_the_buyers_approval(
     client: Client, fake: PayPalServer, gold: Any, clock: MovableClock
 ) -> None:
     silver = fake.add_plan(gold["product_id"], "3.00", trials=(("0", "MONTH", 1),))
@@ -331,7 +337,9 @@ async def test_revising_waits_for_the_buyer(
     assert (await client.transactions(made))[-1]["amount_with_breakdown"]["gross_amount"]["value"] == "3.00"
 
 
-async def test_patching(client: Client, fake: PayPalServer, gold: Any, clock: MovableClock) -> None:
+async def test_a_subscription_can_be_patched(
+    client: Client, fake: PayPalServer, gold: Any, clock: MovableClock
+) -> None:
     made = await client.active(gold)
     price = {"currency_code": "USD", "value": "6.00"}
     place = "/plan/billing_cycles/@sequence==1/pricing_scheme/fixed_price"
@@ -350,7 +358,7 @@ async def test_patching(client: Client, fake: PayPalServer, gold: Any, clock: Mo
     assert gold["billing_cycles"][0]["pricing_scheme"]["fixed_price"]["value"] == "5.00"
 
 
-async def test_the_span_of_transactions(
+async def test_transactions_are_listed_within_their_time_span(
     client: Client, fake: PayPalServer, gold: Any, clock: MovableClock
 ) -> None:
     made = await client.active(gold)

@@ -19,7 +19,7 @@ async def sale(client: Client, fake: PayPalServer, gold: Any) -> str:
     return fake.dashboard.last_sale(made["id"]).id
 
 
-async def test_a_sale_is_refunded_bit_by_bit(client: Client, fake: PayPalServer, sale: str) -> None:
+async def test_a_sale_can_be_refunded_in_parts(client: Client, fake: PayPalServer, sale: str) -> None:
     shown = await client.good("GET", f"{SALE}/{sale}")
     assert (shown["state"], shown["amount"]["total"]) == ("completed", "5.00")
     part = {"amount": {"total": "2.00", "currency": "USD"}}
@@ -55,7 +55,9 @@ async def test_a_sale_is_not_refunded_beyond_itself(
     assert await client.refused("GET", f"{SALE}/NONE") == (404, "INVALID_RESOURCE_ID")
 
 
-async def test_captures_know_the_same_payment(client: Client, fake: PayPalServer, sale: str) -> None:
+async def test_a_payment_is_found_as_sale_and_as_capture(
+    client: Client, fake: PayPalServer, sale: str
+) -> None:
     shown = await client.good("GET", f"{CAPTURE}/{sale}")
     assert (shown["status"], shown["amount"]["value"]) == ("COMPLETED", "5.00")
     money = {"currency_code": "USD", "value": "1.25"}
@@ -86,7 +88,7 @@ async def test_a_declined_payment_cannot_be_refunded(client: Client, fake: PayPa
     assert refusal == (422, "REFUND_NOT_ALLOWED")
 
 
-async def test_a_reversal_carries_the_sale(client: Client, fake: PayPalServer, sale: str) -> None:
+async def test_a_reversal_names_its_sale(client: Client, fake: PayPalServer, sale: str) -> None:
     fake.dashboard.reverse(sale)
     event = fake.events[-1]
     assert event["event_type"] == "PAYMENT.SALE.REVERSED"
@@ -94,7 +96,7 @@ async def test_a_reversal_carries_the_sale(client: Client, fake: PayPalServer, s
     assert (await client.good("GET", f"{SALE}/{sale}"))["state"] == "refunded"
 
 
-async def test_a_dispute_that_is_won(client: Client, fake: PayPalServer, sale: str) -> None:
+async def test_a_won_dispute_keeps_the_payment(client: Client, fake: PayPalServer, sale: str) -> None:
     dispute = fake.dashboard.dispute(sale)
     key = dispute["dispute_id"]
     shown = await client.good("GET", f"{DISPUTES}/{key}")

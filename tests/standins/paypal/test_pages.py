@@ -41,7 +41,7 @@ def path_in(fake: PayPalServer, url: str) -> str:
     return url.removeprefix(fake.url)
 
 
-async def test_signing_in_agreeing_and_coming_back(
+async def test_a_buyer_signs_in_approves_and_returns(
     client: Client, fake: PayPalServer, gold: Any, browser: Browser
 ) -> None:
     made = await client.pending(gold)
@@ -67,7 +67,7 @@ async def test_signing_in_agreeing_and_coming_back(
     assert len(await client.transactions(made)) == 1
 
 
-async def test_going_back_changes_nothing(
+async def test_a_buyer_who_goes_back_changes_nothing(
     client: Client, fake: PayPalServer, gold: Any, browser: Browser
 ) -> None:
     made = await client.pending(gold)
@@ -93,7 +93,7 @@ async def test_an_empty_account_pays_nothing(
     assert "tried again" in text
 
 
-async def test_trials_and_late_starts_are_told(
+async def test_the_approval_page_names_trials_and_later_starts(
     client: Client, fake: PayPalServer, browser: Browser, clock: MovableClock
 ) -> None:
     plan = fake.add_plan(
@@ -113,7 +113,7 @@ async def test_trials_and_late_starts_are_told(
         assert words in text
 
 
-async def test_links_that_lead_nowhere(fake: PayPalServer, browser: Browser) -> None:
+async def test_an_unknown_approval_link_is_not_found(fake: PayPalServer, browser: Browser) -> None:
     place = f"{fake.url}/webapps/billing/subscriptions"
     assert (await get(browser, f"{place}?ba_token=BA-NONE"))[0] == 404
     assert (await post(browser, f"{place}?ba_token=BA-NONE"))[0] == 404
@@ -121,17 +121,19 @@ async def test_links_that_lead_nowhere(fake: PayPalServer, browser: Browser) -> 
 
 
 @pytest.mark.parametrize("place", ["//evil.example/x", "https://evil.example", "/\\evil.example", "x"])
-async def test_signing_in_leads_nowhere_else(fake: PayPalServer, browser: Browser, place: str) -> None:
+async def test_signing_in_redirects_only_within_paypal(
+    fake: PayPalServer, browser: Browser, place: str
+) -> None:
     assert (await sign_in(browser, fake, place))[2] == "/myaccount/autopay/"
 
 
-async def test_signing_in_needs_an_address(fake: PayPalServer, browser: Browser) -> None:
+async def test_signing_in_requires_an_email_address(fake: PayPalServer, browser: Browser) -> None:
     status, text, _ = await sign_in(browser, fake, "/myaccount/autopay/", email="<b>mia")
     assert (status, 'role="alert"' in text) == (400, True)
     assert "<b>" not in text.partition("<main")[2]
 
 
-async def test_automatic_payments_are_seen_and_cancelled(
+async def test_a_buyer_sees_and_cancels_automatic_payments(
     client: Client, fake: PayPalServer, gold: Any, browser: Browser, clock: MovableClock
 ) -> None:
     made = await client.pending(gold)
@@ -171,7 +173,7 @@ async def test_a_buyer_cannot_see_or_stop_anothers_automatic_payments(
     assert (await client.show(made))["status"] == "ACTIVE"
 
 
-async def test_an_account_is_emptied_and_filled(
+async def test_a_buyers_balance_can_be_emptied_and_filled(
     client: Client, fake: PayPalServer, gold: Any, browser: Browser
 ) -> None:
     await sign_in(browser, fake, "/")

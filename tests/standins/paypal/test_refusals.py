@@ -83,7 +83,9 @@ async def test_subscriptions_that_paypal_refuses_are_refused(
     assert await client.refused("POST", SUBSCRIPTIONS, given) == (status, issue)
 
 
-async def test_a_plan_off_sale_takes_nobody(client: Client, fake: PayPalServer, gold: Any) -> None:
+async def test_an_inactive_plan_cannot_be_subscribed_to(
+    client: Client, fake: PayPalServer, gold: Any
+) -> None:
     path = f"{PLANS}/{gold['id']}"
     assert await client.call("POST", f"{path}/deactivate") == (204, None)
     refusal = await client.refused("POST", SUBSCRIPTIONS, {"plan_id": gold["id"]})
@@ -127,7 +129,7 @@ async def test_unknown_ids_are_refused(client: Client) -> None:
     assert (await client.call("GET", "/v1/no/such/place"))[0] == 404
 
 
-async def test_transactions_need_their_span(client: Client, gold: Any) -> None:
+async def test_a_list_of_transactions_needs_a_time_span(client: Client, gold: Any) -> None:
     path = f"{path_of(await client.active(gold))}/transactions"
     assert await client.refused("GET", path) == (400, "MISSING_REQUIRED_PARAMETER")
     bad = f"{path}?start_time=2027-01-01&end_time=2027-02-01T00:00:00Z"
@@ -189,7 +191,7 @@ async def test_plans_that_paypal_refuses_are_refused(
     assert (await client.refused("POST", PLANS, given))[1] == issue
 
 
-async def test_currencies_of_a_plan(client: Client, gold: Any) -> None:
+async def test_a_plan_in_an_unsupported_currency_is_refused(client: Client, gold: Any) -> None:
     given = {
         "product_id": gold["product_id"],
         "name": "Mixed",
@@ -254,7 +256,7 @@ async def test_revisions_that_paypal_refuses_are_refused(
     assert refusal == (422, "PLAN_PRODUCT_NOT_COMPATIBLE")
 
 
-async def test_nobody_agrees_twice(client: Client, fake: PayPalServer, gold: Any) -> None:
+async def test_a_subscription_cannot_be_approved_twice(client: Client, fake: PayPalServer, gold: Any) -> None:
     made = await client.pending(gold)
     fake.approve(link(made, "approve"))
     with pytest.raises(PayPalRefusal, match="closed already"):

@@ -31,7 +31,7 @@ async def test_the_same_request_id_makes_one_subscription(
     assert (await client.call("POST", SUBSCRIPTIONS, other, PayPal_Request_Id="one"))[0] == 201
 
 
-async def test_a_refund_is_given_once(client: Client, fake: PayPalServer, gold: Any) -> None:
+async def test_a_repeated_refund_request_refunds_once(client: Client, fake: PayPalServer, gold: Any) -> None:
     made = await client.active(gold)
     sale = fake.dashboard.last_sale(made["id"]).id
     path, given = f"/v1/payments/sale/{sale}/refund", {"amount": {"total": "1.00", "currency": "USD"}}
@@ -49,7 +49,9 @@ async def test_a_refused_request_is_not_replayed_by_its_id(client: Client, gold:
     assert (await client.call("POST", SUBSCRIPTIONS, good, PayPal_Request_Id="k"))[0] == 201
 
 
-async def test_two_at_once_with_one_id_conflict(client: Client, fake: PayPalServer, gold: Any) -> None:
+async def test_simultaneous_requests_with_one_request_id_conflict(
+    client: Client, fake: PayPalServer, gold: Any
+) -> None:
     await client.good("GET", PLANS)
     fake.faults.add("stall", SUBSCRIPTIONS)
     given = {"plan_id": gold["id"]}
@@ -64,7 +66,7 @@ async def test_two_at_once_with_one_id_conflict(client: Client, fake: PayPalServ
     ("status", "name"),
     [(429, "RATE_LIMIT_REACHED"), (500, "INTERNAL_SERVER_ERROR"), (503, "SERVICE_UNAVAILABLE")],
 )
-async def test_injected_answers(
+async def test_an_injected_status_is_answered(
     client: Client, fake: PayPalServer, gold: Any, status: int, name: str
 ) -> None:
     made = await client.active(gold)
@@ -75,7 +77,9 @@ async def test_injected_answers(
     assert (await client.call("POST", f"{path_of(made)}/cancel", {"reason": "x"}))[0] == 204
 
 
-async def test_cut_lines(client: Client, fake: PayPalServer, gold: Any) -> None:
+async def test_an_injected_cut_ends_the_connection_before_or_after_the_effect(
+    client: Client, fake: PayPalServer, gold: Any
+) -> None:
     made = await client.active(gold)
     fake.faults.add("cut_before", "/cancel")
     with pytest.raises(aiohttp.ClientError):
@@ -87,7 +91,7 @@ async def test_cut_lines(client: Client, fake: PayPalServer, gold: Any) -> None:
     assert (await client.show(made))["status"] == "CANCELLED"
 
 
-async def test_hanging_ends_with_the_server(gold: Any, client: Client, fake: PayPalServer) -> None:
+async def test_a_hanging_request_ends_with_the_server(gold: Any, client: Client, fake: PayPalServer) -> None:
     await client.good("GET", PLANS)
     fake.faults.add("hang_before", PLANS)
     asked = asyncio.ensure_future(client.call("GET", PLANS))
@@ -98,7 +102,7 @@ async def test_hanging_ends_with_the_server(gold: Any, client: Client, fake: Pay
         await asked
 
 
-async def test_the_token_endpoint_has_outages(client: Client, fake: PayPalServer) -> None:
+async def test_faults_can_be_injected_at_the_token_endpoint(client: Client, fake: PayPalServer) -> None:
     fake.faults.add("status", "/v1/oauth2/token", status=503)
     assert (await client.ask_token())[0] == 503
     fake.faults.add("cut_before", "/v1/oauth2/token")
@@ -107,7 +111,7 @@ async def test_the_token_endpoint_has_outages(client: Client, fake: PayPalServer
     assert (await client.ask_token())[0] == 200
 
 
-async def test_empty_lists_and_slow_ones(client: Client, fake: PayPalServer, gold: Any) -> None:
+async def test_lists_can_be_made_empty_or_slow(client: Client, fake: PayPalServer, gold: Any) -> None:
     made = await client.active(gold)
     fake.faults.add("empty", "/transactions")
     assert await client.transactions(made) == []
@@ -115,7 +119,9 @@ async def test_empty_lists_and_slow_ones(client: Client, fake: PayPalServer, gol
     assert len(await client.transactions(made)) == 1
 
 
-async def test_down_and_up_again(client: Client, fake: PayPalServer, gold: Any) -> None:
+async def test_the_server_can_be_stopped_and_started_again(
+    client: Client, fake: PayPalServer, gold: Any
+) -> None:
     await fake.go_down()
     with pytest.raises(aiohttp.ClientError):
         await client.call("GET", PLANS)
@@ -123,7 +129,7 @@ async def test_down_and_up_again(client: Client, fake: PayPalServer, gold: Any) 
     assert (await client.good("GET", PLANS))["plans"][0]["id"] == gold["id"]
 
 
-async def test_lists_have_pages(client: Client, fake: PayPalServer, gold: Any) -> None:
+async def test_long_lists_have_pages(client: Client, fake: PayPalServer, gold: Any) -> None:
     for n in range(4):
         fake.add_plan(gold["product_id"], f"{n + 1}.00")
     first = await client.good("GET", f"{PLANS}?page_size=2&total_required=true")
@@ -138,7 +144,9 @@ async def test_lists_have_pages(client: Client, fake: PayPalServer, gold: Any) -
     assert len((await client.good("GET", PRODUCTS))["products"]) == 1
 
 
-async def test_answers_are_short_unless_asked(client: Client, gold: Any) -> None:
+async def test_answers_are_minimal_unless_the_full_representation_is_requested(
+    client: Client, gold: Any
+) -> None:
     given = {"plan_id": gold["id"]}
     short = await client.good("POST", SUBSCRIPTIONS, given)
     assert set(short) == {"id", "status", "create_time", "links"}
@@ -151,7 +159,7 @@ async def test_answers_are_short_unless_asked(client: Client, gold: Any) -> None
     assert (await client.good("GET", f"{PRODUCTS}/{product['id']}"))["description"] == "Shiny"
 
 
-async def test_a_plan_changes_its_price(client: Client, fake: PayPalServer, gold: Any) -> None:
+async def test_the_price_of_a_plan_can_be_changed(client: Client, fake: PayPalServer, gold: Any) -> None:
     price = {"fixed_price": {"currency_code": "USD", "value": "7.00"}}
     given = {"pricing_schemes": [{"billing_cycle_sequence": 1, "pricing_scheme": price}]}
     path = f"{PLANS}/{gold['id']}"

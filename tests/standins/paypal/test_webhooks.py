@@ -18,7 +18,7 @@ EVENTS = "/v1/notifications/webhooks-events"
 VERIFY = "/v1/notifications/verify-webhook-signature"
 
 
-async def test_notifications_are_chosen_and_genuine(
+async def test_a_webhook_gets_the_events_it_chose_with_valid_signatures(
     client: Client, fake: PayPalServer, receiver: Receiver, gold: Any
 ) -> None:
     types = [{"name": f"BILLING.SUBSCRIPTION.{one}"} for one in ("ACTIVATED", "CANCELLED")]
@@ -58,7 +58,7 @@ async def test_a_refused_notification_comes_up_to_25_times_again_in_three_days(
     assert len(times) == 26
 
 
-async def test_it_arrives_once_it_is_taken(
+async def test_a_refused_notification_arrives_once_it_is_accepted(
     fake: PayPalServer, receiver: Receiver, clock: MovableClock
 ) -> None:
     fake.add_webhook(receiver.url)
@@ -74,7 +74,9 @@ async def test_it_arrives_once_it_is_taken(
     assert len(receiver.got) == 2
 
 
-async def test_doubled_swapped_dropped_and_held(fake: PayPalServer, receiver: Receiver) -> None:
+async def test_notifications_can_be_doubled_reordered_dropped_and_held(
+    fake: PayPalServer, receiver: Receiver
+) -> None:
     fake.add_webhook(receiver.url)
     faults = fake.delivery_faults
 
@@ -105,7 +107,7 @@ async def test_doubled_swapped_dropped_and_held(fake: PayPalServer, receiver: Re
     assert names()[4:] == ["F", "E"]
 
 
-async def test_late_notifications_wait_on_the_clock(
+async def test_delayed_notifications_wait_for_the_clock(
     fake: PayPalServer, receiver: Receiver, clock: MovableClock
 ) -> None:
     fake.add_webhook(receiver.url)
@@ -120,7 +122,9 @@ async def test_late_notifications_wait_on_the_clock(
     assert len(receiver.got) == 1
 
 
-async def test_webhooks_are_kept(client: Client, fake: PayPalServer, receiver: Receiver) -> None:
+async def test_webhooks_are_created_listed_changed_and_deleted(
+    client: Client, fake: PayPalServer, receiver: Receiver
+) -> None:
     made = await client.good("POST", HOOKS, {"url": receiver.url, "event_types": [{"name": "*"}]})
     (listed,) = (await client.good("GET", HOOKS))["webhooks"]
     assert listed == made == await client.good("GET", f"{HOOKS}/{made['id']}")
@@ -149,11 +153,11 @@ async def test_webhooks_are_kept(client: Client, fake: PayPalServer, receiver: R
         ({"url": "https://example.com/hook"}, "MISSING_REQUIRED_PARAMETER"),
     ],
 )
-async def test_webhooks_are_refused(client: Client, given: Any, refusal: str) -> None:
+async def test_an_invalid_webhook_is_refused(client: Client, given: Any, refusal: str) -> None:
     assert await client.refused("POST", HOOKS, given) == (400, refusal)
 
 
-async def test_ten_webhooks_with_addresses_of_their_own(client: Client) -> None:
+async def test_at_most_ten_webhooks_with_distinct_addresses_are_accepted(client: Client) -> None:
     def given(n: int) -> Any:
         return {"url": f"https://example.com/{n}", "event_types": [{"name": "*"}]}
 
@@ -184,7 +188,7 @@ async def test_events_are_listed_and_sent_again(
     assert await client.refused("GET", f"{EVENTS}/WH-0") == (404, "INVALID_RESOURCE_ID")
 
 
-async def test_simulated_events_to_an_address_are_signed_for_nobody(
+async def test_simulated_events_are_signed_for_no_webhook(
     client: Client, fake: PayPalServer, receiver: Receiver
 ) -> None:
     given = {"url": receiver.url, "event_type": "PAYMENT.SALE.COMPLETED"}
@@ -237,7 +241,9 @@ async def test_paypal_says_whether_a_notification_is_its_own(
     assert await status(hook["id"], headers, body) == "FAILURE"
 
 
-async def test_a_new_certificate_takes_over(client: Client, fake: PayPalServer, receiver: Receiver) -> None:
+async def test_a_rotated_certificate_signs_later_notifications(
+    client: Client, fake: PayPalServer, receiver: Receiver
+) -> None:
     hook = fake.add_webhook(receiver.url)
     fake.add_product("A")
     await fake.settle()
@@ -250,7 +256,7 @@ async def test_a_new_certificate_takes_over(client: Client, fake: PayPalServer, 
     assert [url.rpartition("/")[2] for url in (old, new)] == fake.certificate_asks
 
 
-async def test_the_feed_tells_of_everything(client: Client, fake: PayPalServer, receiver: Receiver) -> None:
+async def test_the_feed_reports_every_change(client: Client, fake: PayPalServer, receiver: Receiver) -> None:
     feed = fake.subscribe()
     fake.add_webhook(receiver.url)
     fake.add_product("Gold")

@@ -17,7 +17,7 @@ ARGUMENTS = (
 
 
 @pytest.mark.browser
-async def test_buying_and_canceling_on_a_phone(
+async def test_a_customer_buys_and_cancels_on_a_phone(
     client: stripe.StripeClient, fake: StripeServer, gold: Any, chromium: str
 ) -> None:
     session = await client.v1.checkout.sessions.create_async(

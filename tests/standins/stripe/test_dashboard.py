@@ -14,7 +14,7 @@ Client = stripe.StripeClient
 DAY = 86_400
 
 
-async def test_the_owner_changes_a_subscription(
+async def test_the_dashboard_can_change_a_subscription(
     client: Client, fake: StripeServer, gold: Any, clock: MovableClock
 ) -> None:
     subscription = await subscribe(client, fake, gold)
@@ -50,7 +50,9 @@ async def test_the_planned_end_follows_the_period(client: Client, fake: StripeSe
     assert shown.cancel_at == shown["items"].data[0].current_period_end
 
 
-async def test_refund_dispute_and_loss(client: Client, fake: StripeServer, gold: Any) -> None:
+async def test_the_dashboard_can_refund_dispute_and_lose_a_payment(
+    client: Client, fake: StripeServer, gold: Any
+) -> None:
     subscription = await subscribe(client, fake, gold)
     charge = fake.dashboard.last_charge(subscription.id)
     assert fake.dashboard.refund(charge["payment_intent"], 100)["amount"] == 100
@@ -89,7 +91,7 @@ async def test_a_schedule_ends_with_its_subscription(client: Client, fake: Strip
     assert shown.status == "canceled"
 
 
-async def test_catalog_changes(client: Client, fake: StripeServer) -> None:
+async def test_the_dashboard_can_change_products_and_prices(client: Client, fake: StripeServer) -> None:
     product = await client.v1.products.create_async(
         {
             "name": "Gold",

@@ -37,11 +37,13 @@ def test_intervals_are_added_by_the_calendar(anchor: str, interval: str, count: 
     count=st.integers(1, 3),
     passed=st.integers(0, 400 * 86_400),
 )
-def test_periods_meet(anchor: int, interval: str, count: int, passed: int) -> None:
+def test_consecutive_billing_periods_meet_without_a_gap(
+    anchor: int, interval: str, count: int, passed: int
+) -> None:
     start, end = period_from(anchor, interval, count, anchor + passed)
     assert start <= anchor + passed < end
     assert period_from(anchor, interval, count, end)[0] == end
 
 
-def test_before_the_anchor_the_period_is_short() -> None:
+def test_a_period_before_the_billing_anchor_is_short() -> None:
     assert period_from(1000, "month", 1, 400) == (400, 1000)

@@ -20,7 +20,7 @@ async def begin(client: stripe.StripeClient, fake: StripeServer, gold: Any) -> A
 
 
 @pytest.mark.parametrize("paid", [True, False])
-async def test_a_debit_is_on_its_way_until_the_bank_has_said(
+async def test_a_bank_debit_is_pending_until_the_bank_confirms(
     client: stripe.StripeClient, fake: StripeServer, gold: Any, clock: MovableClock, *, paid: bool
 ) -> None:
     sub = await begin(client, fake, gold)

@@ -35,7 +35,7 @@ async def next_due(client: Client, fake: StripeServer, clock: MovableClock, foun
     return named.amount_due, invoice.amount_due
 
 
-async def test_a_coupon_for_months_ends_by_itself(
+async def test_a_coupon_for_some_months_ends_by_itself(
     client: Client, fake: StripeServer, clock: MovableClock, gold: Any
 ) -> None:
     coupon = await client.v1.coupons.create_async(
@@ -55,9 +55,7 @@ async def test_a_coupon_for_months_ends_by_itself(
     assert kinds == ["customer.discount.created", "customer.discount.deleted"]
 
 
-async def test_discounts_are_shown_as_far_as_they_are_asked_for(
-    client: Client, fake: StripeServer, gold: Any
-) -> None:
+async def test_discounts_are_expanded_only_on_request(client: Client, fake: StripeServer, gold: Any) -> None:
     product = gold["product"]
     coupon = await client.v1.coupons.create_async(
         {"amount_off": 100, "currency": gold["currency"], "applies_to": {"products": [product]}}
@@ -77,7 +75,7 @@ async def test_discounts_are_shown_as_far_as_they_are_asked_for(
         await client.v1.coupons.retrieve_async(coupon.id)
 
 
-async def test_taxes_are_in_or_on_the_price(
+async def test_taxes_can_be_inclusive_or_exclusive(
     client: Client, fake: StripeServer, clock: MovableClock, gold: Any
 ) -> None:
     on = await client.v1.tax_rates.create_async({"display_name": "VAT", "percentage": 20, "inclusive": False})
@@ -93,7 +91,9 @@ async def test_taxes_are_in_or_on_the_price(
     assert await next_due(client, fake, clock, found) == (price, price)
 
 
-async def test_a_code_is_typed_on_the_page(client: Client, fake: StripeServer, gold: Any) -> None:
+async def test_a_promotion_code_can_be_entered_at_checkout(
+    client: Client, fake: StripeServer, gold: Any
+) -> None:
     fake.add_code("HALF", percent_off=50, duration="forever")
     given: Any = {"mode": "subscription", "line_items": [{"price": gold["id"], "quantity": 1}]}
     without = await client.v1.checkout.sessions.create_async(given)
@@ -136,7 +136,7 @@ async def test_a_bank_that_asks_each_time_waits_for_the_customer(
     assert "invoice.payment_action_required" in [e["type"] for e in fake.events]
 
 
-async def test_a_price_in_another_currency(client: Client, fake: StripeServer) -> None:
+async def test_a_price_can_be_charged_in_another_currency(client: Client, fake: StripeServer) -> None:
     product = fake.add_product("Gold")["id"]
     price = await client.v1.prices.create_async(
         {

@@ -88,7 +88,7 @@ async def test_periods_passed_at_once_are_played_one_by_one(
     assert later["items"].data[0].current_period_start > first
 
 
-async def test_trial_costs_nothing_then_bills(
+async def test_a_trial_costs_nothing_and_is_billed_afterwards(
     client: Client, fake: StripeServer, gold: Any, clock: MovableClock
 ) -> None:
     subscription = await subscribe(client, fake, gold, subscription_data={"trial_period_days": 7})
@@ -103,7 +103,7 @@ async def test_trial_costs_nothing_then_bills(
     assert [e["type"] for e in fake.events].count("customer.subscription.trial_will_end") == 1
 
 
-async def test_cancel_at_period_end_and_back(
+async def test_a_cancellation_at_the_period_end_can_be_taken_back(
     client: Client, fake: StripeServer, gold: Any, clock: MovableClock
 ) -> None:
     subscription = await subscribe(client, fake, gold)
@@ -156,7 +156,7 @@ async def test_a_new_card_heals_a_late_subscription(
     assert "past_due" in statuses
 
 
-async def test_switching_plans_prorates(
+async def test_switching_plans_creates_prorations(
     client: Client, fake: StripeServer, gold: Any, clock: MovableClock
 ) -> None:
     silver = fake.add_price(fake.add_product("Silver"), 300)
@@ -198,7 +198,7 @@ async def test_pausing_collection_leaves_the_status(
     assert resumed.pause_collection is None
 
 
-async def test_paused_and_resumed(client: Client, fake: StripeServer, gold: Any) -> None:
+async def test_a_paused_subscription_can_be_resumed(client: Client, fake: StripeServer, gold: Any) -> None:
     subscription = await subscribe(client, fake, gold)
     paused = await client.v1.subscriptions.pause_async(subscription.id)
     assert paused.status == "paused"
@@ -241,7 +241,7 @@ async def test_deleting_the_customer_cancels_at_once(client: Client, fake: Strip
     assert types.index("customer.subscription.deleted") < types.index("customer.deleted")
 
 
-async def test_first_payment_that_never_comes_expires(
+async def test_a_subscription_without_its_first_payment_expires(
     client: Client, fake: StripeServer, gold: Any, clock: MovableClock
 ) -> None:
     customer = await client.v1.customers.create_async({})

@@ -51,7 +51,7 @@ async def sell(client: Client, gold: Any, **more: Any) -> Any:
     return await client.v1.checkout.sessions.create_async(given)
 
 
-async def test_the_checkout_page_sells(client: Client, gold: Any, browser: Browser) -> None:
+async def test_the_checkout_page_sells_a_subscription(client: Client, gold: Any, browser: Browser) -> None:
     session = await sell(client, gold, cancel_url="https://example.com/no")
     shown = await read(browser, session.url)
     assert "Gold × 2" in shown
@@ -78,7 +78,7 @@ async def test_paying_leads_to_the_success_page(client: Client, gold: Any, brows
         assert answer.headers["Location"] == f"http://127.0.0.1:9/done?s={session.id}"
 
 
-async def test_the_checkout_page_tells_of_trial_and_expiry(
+async def test_the_checkout_page_names_trial_and_expiry(
     client: Client, gold: Any, browser: Browser, clock: MovableClock
 ) -> None:
     session = await sell(client, gold, subscription_data={"trial_period_days": 7})
@@ -141,7 +141,7 @@ async def test_the_portal_shows_what_the_configuration_allows(
     assert "Invoice history" not in shown
 
 
-async def test_cancel_and_renew_on_the_portal(
+async def test_a_customer_cancels_and_renews_in_the_portal(
     client: Client, fake: StripeServer, gold: Any, browser: Browser, clock: MovableClock
 ) -> None:
     subscription = await subscribe(client, fake, gold)
@@ -183,7 +183,7 @@ async def test_canceling_at_once_where_the_owner_says_so(
     assert (await client.v1.subscriptions.retrieve_async(subscription.id)).status == "canceled"
 
 
-async def test_switching_on_the_portal(
+async def test_a_customer_switches_plans_in_the_portal(
     client: Client, fake: StripeServer, gold: Any, browser: Browser
 ) -> None:
     silver = fake.add_price(fake.add_product("Silver"), 300)
@@ -201,7 +201,9 @@ async def test_switching_on_the_portal(
     assert changed["items"].data[0].price.id == silver["id"]
 
 
-async def test_card_details_pause(client: Client, fake: StripeServer, gold: Any, browser: Browser) -> None:
+async def test_a_customer_changes_card_and_details_and_pauses_in_the_portal(
+    client: Client, fake: StripeServer, gold: Any, browser: Browser
+) -> None:
     subscription = await subscribe(client, fake, gold)
     allowed = {"allowed_updates": ["email", "address"]}
     configuration = await configure(
@@ -222,7 +224,7 @@ async def test_card_details_pause(client: Client, fake: StripeServer, gold: Any,
     assert (await client.v1.subscriptions.retrieve_async(subscription.id)).status == "active"
 
 
-async def test_links_are_short_lived_and_private(
+async def test_portal_links_are_short_lived_and_private(
     client: Client, fake: StripeServer, gold: Any, browser: Browser, clock: MovableClock
 ) -> None:
     subscription = await subscribe(client, fake, gold)

@@ -13,7 +13,9 @@ from tests.standins.stripe.helpers import subscribe
 Client = stripe.StripeClient
 
 
-async def test_a_configuration_is_kept_and_changed(client: Client, fake: StripeServer, gold: Any) -> None:
+async def test_a_portal_configuration_is_created_and_changed(
+    client: Client, fake: StripeServer, gold: Any
+) -> None:
     portal = client.v1.billing_portal.configurations
     made = await portal.create_async(
         {
@@ -70,13 +72,15 @@ async def test_a_configuration_is_kept_and_changed(client: Client, fake: StripeS
         ({"teleport": {"enabled": True}}, "features[teleport]"),
     ],
 )
-async def test_features_are_checked(client: Client, features: Any, param: str) -> None:
+async def test_invalid_portal_features_are_refused(client: Client, features: Any, param: str) -> None:
     with pytest.raises(stripe.InvalidRequestError) as caught:
         await client.v1.billing_portal.configurations.create_async({"features": features})
     assert str(caught.value.param).endswith(param)
 
 
-async def test_what_can_be_switched_to_is_checked(client: Client, fake: StripeServer, gold: Any) -> None:
+async def test_invalid_products_to_switch_to_are_refused(
+    client: Client, fake: StripeServer, gold: Any
+) -> None:
     twin = fake.add_price(gold["product"], 700)
     other = fake.add_price(fake.add_product("Silver"), 300)
     many = [fake.add_price(fake.add_product(f"Plan {n}"), 100) for n in range(11)]
@@ -95,7 +99,7 @@ async def test_what_can_be_switched_to_is_checked(client: Client, fake: StripeSe
             )
 
 
-async def test_sessions_need_a_configuration_and_a_customer(
+async def test_a_portal_session_needs_a_configuration_and_a_customer(
     client: Client, fake: StripeServer, gold: Any
 ) -> None:
     subscription = await subscribe(client, fake, gold)

@@ -21,7 +21,7 @@ async def refused(call: Awaitable[Any]) -> stripe.InvalidRequestError:
     return caught.value
 
 
-async def test_a_wrong_key_is_401(fake: StripeServer) -> None:
+async def test_a_wrong_api_key_is_answered_401(fake: StripeServer) -> None:
     http = stripe.AIOHTTPClient()
     for key in ("sk_test_other", "sk_live_other"):
         client = stripe.StripeClient(key, base_addresses={"api": fake.url}, http_client=http)
@@ -31,12 +31,12 @@ async def test_a_wrong_key_is_401(fake: StripeServer) -> None:
     await close(http)
 
 
-async def test_another_api_version_is_refused_not_guessed(client: Client) -> None:
+async def test_an_unknown_api_version_is_refused(client: Client) -> None:
     error = await refused(client.v1.prices.list_async({}, {"stripe_version": "2024-06-20"}))
     assert "2024-06-20" in str(error)
 
 
-async def test_unknown_parameters_and_objects(client: Client, fake: StripeServer) -> None:
+async def test_unknown_parameters_and_objects_are_refused(client: Client, fake: StripeServer) -> None:
     typo: Any = {"nmae": "x"}
     error = await refused(client.v1.customers.create_async(typo))
     assert (error.http_status, error.code, error.param) == (400, "parameter_unknown", "nmae")
@@ -65,14 +65,14 @@ async def test_unknown_parameters_and_objects(client: Client, fake: StripeServer
         ({"currency": "usd", "metadata": {"a": "b" * 501}}, "metadata[a]", None),
     ],
 )
-async def test_parameters_are_read_as_stripe_reads_them(
+async def test_nested_parameters_are_parsed_as_stripe_parses_them(
     client: Client, given: Any, param: str, code: Any
 ) -> None:
     error = await refused(client.v1.prices.create_async(given))
     assert (error.param, error.code) == (param, code)
 
 
-async def test_checkout_refuses_what_cannot_be_sold(
+async def test_checkout_refuses_a_price_that_cannot_be_sold(
     client: Client, fake: StripeServer, gold: Any, clock: MovableClock
 ) -> None:
     async def checkout(**more: Any) -> stripe.InvalidRequestError:
@@ -114,7 +114,9 @@ async def test_a_declined_card_leaves_the_page_open(client: Client, fake: Stripe
     assert "complete" in str(error)
 
 
-async def test_checkout_expires(client: Client, fake: StripeServer, gold: Any, clock: MovableClock) -> None:
+async def test_a_checkout_session_expires(
+    client: Client, fake: StripeServer, gold: Any, clock: MovableClock
+) -> None:
     session = await client.v1.checkout.sessions.create_async(
         {"mode": "subscription", "line_items": [{"price": gold["id"], "quantity": 1}]}
     )
@@ -140,7 +142,9 @@ async def test_a_canceled_subscription_stays_canceled(client: Client, fake: Stri
     assert (await refused(client.v1.subscriptions.resume_async(subscription.id))).http_status == 400
 
 
-async def test_a_schedule_owns_the_ends(client: Client, fake: StripeServer, gold: Any) -> None:
+async def test_a_scheduled_subscription_cannot_be_cancelled_directly(
+    client: Client, fake: StripeServer, gold: Any
+) -> None:
     subscription = await subscribe(client, fake, gold)
     schedule = await client.v1.subscription_schedules.create_async({"from_subscription": subscription.id})
     for given in ({"cancel_at_period_end": True}, {"cancel_at": "min_period_end"}):
@@ -183,7 +187,7 @@ async def test_refunds_never_exceed_what_was_paid(client: Client, fake: StripeSe
     assert [one.amount for one in shown.refunds.data] == [300, 200]
 
 
-async def test_disputes_open_and_close(client: Client, fake: StripeServer, gold: Any) -> None:
+async def test_a_dispute_can_be_opened_and_closed(client: Client, fake: StripeServer, gold: Any) -> None:
     subscription = await subscribe(client, fake, gold)
     charge = fake.dashboard.last_charge(subscription.id)
     dispute = fake.dashboard.dispute(charge["id"])
@@ -207,7 +211,7 @@ async def test_expanding_an_unknown_field_is_refused(client: Client, gold: Any) 
     assert product.name == "Gold"
 
 
-async def test_lists_are_paged(client: Client, fake: StripeServer) -> None:
+async def test_long_lists_are_paged(client: Client, fake: StripeServer) -> None:
     names = [f"Plan {n}" for n in range(25)]
     for name in names:
         fake.add_product(name)
@@ -242,7 +246,7 @@ async def test_an_archived_payment_method_cannot_be_used(client: Client, fake: S
     assert freed.customer is None
 
 
-async def test_unknown_addresses_are_404(client: Client) -> None:
+async def test_an_unknown_route_is_answered_404(client: Client) -> None:
     with pytest.raises(stripe.InvalidRequestError) as caught:
         await client.v1.quotes.list_async()
     assert caught.value.http_status == 404

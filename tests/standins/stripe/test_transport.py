@@ -17,7 +17,7 @@ Client = stripe.StripeClient
 KEYED: Any = {"idempotency_key": "key-1"}
 
 
-async def test_the_same_key_gives_the_same_result(client: Client, fake: StripeServer) -> None:
+async def test_a_repeated_idempotency_key_returns_the_same_result(client: Client, fake: StripeServer) -> None:
     first = await client.v1.customers.create_async({"email": "a@example.com"}, KEYED)
     second = await client.v1.customers.create_async({"email": "a@example.com"}, KEYED)
     assert first.id == second.id
@@ -42,13 +42,13 @@ async def test_a_500_is_replayed_and_a_refused_parameter_is_not(client: Client, 
     assert (await client.v1.customers.create_async({"email": "a@example.com"}, other)).id
 
 
-async def test_a_key_is_forgotten_after_a_day(client: Client, clock: MovableClock) -> None:
+async def test_an_idempotency_key_is_forgotten_after_a_day(client: Client, clock: MovableClock) -> None:
     first = await client.v1.customers.create_async({}, KEYED)
     clock.advance(86_401)
     assert (await client.v1.customers.create_async({}, KEYED)).id != first.id
 
 
-async def test_a_key_in_use_is_409(client: Client, fake: StripeServer) -> None:
+async def test_an_idempotency_key_in_use_is_answered_409(client: Client, fake: StripeServer) -> None:
     fake.faults.add("stall", "/v1/customers", method="POST")
     first = asyncio.create_task(client.v1.customers.create_async({}, KEYED))
     await fake.faults.reached.wait()
@@ -60,7 +60,7 @@ async def test_a_key_in_use_is_409(client: Client, fake: StripeServer) -> None:
 
 
 @pytest.mark.parametrize(("kind", "made"), [("cut_before", 0), ("cut_after", 1)])
-async def test_a_cut_connection_tells_nothing(
+async def test_an_injected_cut_hides_whether_the_change_took_effect(
     client: Client, fake: StripeServer, kind: Any, made: int
 ) -> None:
     fake.faults.add(kind, "/v1/customers")
@@ -72,7 +72,7 @@ async def test_a_cut_connection_tells_nothing(
 
 
 @pytest.mark.parametrize(("kind", "made"), [("hang_before", 0), ("hang_after", 1)])
-async def test_a_hanging_answer_runs_into_the_clients_patience(
+async def test_an_injected_hang_runs_into_the_clients_timeout(
     fake: StripeServer, kind: Any, made: int
 ) -> None:
     http = stripe.AIOHTTPClient(timeout=aiohttp.ClientTimeout(total=0.2))
@@ -104,7 +104,7 @@ async def test_a_test_can_order_errors(client: Client, fake: StripeServer) -> No
     assert (await client.v1.prices.list_async()).data == []
 
 
-async def test_an_effect_behind_a_500(client: Client, fake: StripeServer) -> None:
+async def test_an_injected_500_can_hide_an_effect(client: Client, fake: StripeServer) -> None:
     fake.faults.add("status_after", "/v1/customers")
     for _ in range(2):
         with pytest.raises(stripe.APIError):
@@ -112,14 +112,14 @@ async def test_an_effect_behind_a_500(client: Client, fake: StripeServer) -> Non
     assert len(fake.world.all("customer")) == 1
 
 
-async def test_empty_lists_and_slow_bodies(client: Client, fake: StripeServer, gold: Any) -> None:
+async def test_lists_can_be_made_empty_and_bodies_slow(client: Client, fake: StripeServer, gold: Any) -> None:
     fake.faults.add("empty", "/v1/prices")
     assert (await client.v1.prices.list_async()).data == []
     fake.faults.add("slow", "/v1/prices", seconds=0.1)
     assert [one.id for one in (await client.v1.prices.list_async()).data] == [gold["id"]]
 
 
-async def test_down_and_back(client: Client, fake: StripeServer) -> None:
+async def test_the_server_can_be_stopped_and_started_again(client: Client, fake: StripeServer) -> None:
     await client.v1.prices.list_async()
     await fake.go_down()
     with pytest.raises(stripe.APIConnectionError):
@@ -128,7 +128,7 @@ async def test_down_and_back(client: Client, fake: StripeServer) -> None:
     assert (await client.v1.prices.list_async()).data == []
 
 
-async def test_request_ids_and_account(client: Client) -> None:
+async def test_answers_carry_request_id_and_account(client: Client) -> None:
     account = await client.v1.accounts.retrieve_current_async()
     assert account.charges_enabled is True
     with pytest.raises(stripe.InvalidRequestError) as caught:
@@ -136,7 +136,7 @@ async def test_request_ids_and_account(client: Client) -> None:
     assert str(caught.value.request_id).startswith("req_")
 
 
-async def test_the_key_decides_the_mode(clock: MovableClock) -> None:
+async def test_the_api_key_decides_the_mode(clock: MovableClock) -> None:
     async with StripeServer(clock, "sk_live_local") as live:
         http = stripe.AIOHTTPClient()
         client = stripe.StripeClient("sk_live_local", base_addresses={"api": live.url}, http_client=http)

@@ -30,7 +30,7 @@ def read(receiver: Receiver, n: int, secret: str) -> stripe.Event:
     return event
 
 
-async def test_deliveries_are_signed_and_chosen(
+async def test_an_endpoint_gets_the_events_it_chose_with_valid_signatures(
     client: Client, fake: StripeServer, receiver: Receiver, gold: Any
 ) -> None:
     endpoint = await hook(client, receiver, "customer.subscription.created", "checkout.session.completed")
@@ -68,7 +68,7 @@ async def test_refused_deliveries_come_again_when_the_clock_is_turned(
     assert fake.events[-1]["pending_webhooks"] == 0
 
 
-async def test_it_gives_up_after_days(
+async def test_a_refused_delivery_is_given_up_after_days(
     client: Client, fake: StripeServer, receiver: Receiver, clock: MovableClock
 ) -> None:
     await hook(client, receiver, "product.created")
@@ -101,7 +101,7 @@ async def test_both_secrets_sign_while_one_is_rotated(
         read(receiver, 1, endpoint.secret)
 
 
-async def test_doubled_swapped_dropped_and_held(
+async def test_deliveries_can_be_doubled_reordered_dropped_and_held(
     client: Client, fake: StripeServer, receiver: Receiver
 ) -> None:
     await hook(client, receiver, "product.created")
@@ -131,7 +131,7 @@ async def test_doubled_swapped_dropped_and_held(
     assert [one["data"]["object"]["name"] for one in bodies(receiver)[5:]] == ["G", "F"]
 
 
-async def test_late_deliveries_wait_for_the_clock(
+async def test_delayed_deliveries_wait_for_the_clock(
     client: Client, fake: StripeServer, receiver: Receiver, clock: MovableClock
 ) -> None:
     await hook(client, receiver)
@@ -157,7 +157,7 @@ async def test_forged_deliveries_do_not_verify(
         read(receiver, 1, endpoint.secret)
 
 
-async def test_older_endpoints_get_older_shapes(
+async def test_an_endpoint_of_an_older_api_version_gets_older_shapes(
     client: Client, fake: StripeServer, receiver: Receiver, gold: Any
 ) -> None:
     await hook(client, receiver, "customer.subscription.created", "invoice.paid", api_version="2024-06-20")
@@ -227,7 +227,9 @@ async def test_endpoints_are_checked_changed_and_removed(
     assert gone.deleted is True
 
 
-async def test_updates_say_what_changed_and_who_asked(client: Client, fake: StripeServer, gold: Any) -> None:
+async def test_update_events_name_the_changes_and_the_request(
+    client: Client, fake: StripeServer, gold: Any
+) -> None:
     subscription = await subscribe(client, fake, gold)
     await client.v1.subscriptions.update_async(
         subscription.id, {"metadata": {"a": "b"}}, {"idempotency_key": "mine"}
@@ -238,7 +240,7 @@ async def test_updates_say_what_changed_and_who_asked(client: Client, fake: Stri
     assert event["request"]["idempotency_key"] == "mine"
 
 
-async def test_the_feed_tells_of_everything(client: Client, fake: StripeServer, receiver: Receiver) -> None:
+async def test_the_feed_reports_every_change(client: Client, fake: StripeServer, receiver: Receiver) -> None:
     feed = fake.subscribe()
     await hook(client, receiver)
     fake.add_product("Gold")
