@@ -359,9 +359,7 @@ def test_only_local_hosts_count_as_loopback(address: object) -> None:
     assert is_loopback(str(address)) == (str(address).startswith("127.") or str(address) == "::1")
 
 
-def test_the_environment_takes_precedence_over_the_dotenv_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_overrides_the_dotenv_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = "DISCORD_TOKEN=from-file\nHTTP_PORT=1\nSTRIPE_API_KEY=sk_1\nPAYPAL_CLIENT_ID\n# note\n"
     (tmp_path / "env").write_text(lines)
     monkeypatch.setenv("HTTP_PORT", "2")
@@ -370,7 +368,7 @@ def test_the_environment_takes_precedence_over_the_dotenv_file(
     assert (settings.discord_token, settings.http_port, settings.stripe) == ("from-file", 2, None)
 
 
-def test_the_dotenv_file_is_read_from_the_working_directory(
+def test_the_dotenv_file_is_read_where_the_bot_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".env").write_text("DISCORD_TOKEN=here", encoding="utf-8-sig")

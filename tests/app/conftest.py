@@ -31,10 +31,10 @@ async def idle_app(
     conformance: Conformance | None,
 ) -> AsyncIterator[AppHarness]:
     """The stand-ins and a ledger's place; the program does not run yet."""
-    wish = getattr(request, "param", None)
-    wishes = {"members_intent": wish == "members intent", "paypal": wish == "paypal"}
+    wanted = getattr(request, "param", None)
+    options = {"members_intent": wanted == "members intent", "paypal": wanted == "paypal"}
     async with AsyncExitStack() as stack:
-        app = await make_app(stack, tmp_path / "ledger.db", conformance, **wishes)
+        app = await make_app(stack, tmp_path / "ledger.db", conformance, **options)
         stack.enter_context(calling(app.discord))
         yield app
 

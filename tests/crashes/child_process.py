@@ -28,20 +28,20 @@ from providers.paypal import client as paypal_client
 from standins.clock import MovableClock
 from tests.crashes.files import Files
 
-# The SDK loads most of itself when this is first named: once, before the fork, and not in every life.
+# The SDK loads most of itself when this is first named: once, before the fork, and not in every child.
 STRIPE_CLIENT = stripe.StripeClient
 
 
 @dataclass(frozen=True)
-class Life:
-    """The arguments of a process. `offset`: seconds by which its clock is ahead of the machine's. `trail`:
+class Child:
+    """The arguments of a process. `offset`: seconds by which its clock is ahead of the machine's. `log`:
     the file for the log of its writes and messages. `synchronous`: the ledger's setting, or None for the
     program's own."""
 
     settings: Mapping[str, str]
     folder: Path
     offset: float
-    trail: Path | None = None
+    log: Path | None = None
     synchronous: str | None = None
 
 
@@ -80,23 +80,23 @@ class Commits:
         self._left = dies_at or 0
 
 
-def live(life: Life, link: Connection) -> None:
+def run_child(child: Child, link: Connection) -> None:
     """Run the program until it is killed. `link` takes ("turn", seconds) and ("arm", number or None), which
     is answered once it is so."""
-    os.chdir(life.folder)
+    os.chdir(child.folder)
     with Path("output.txt").open("ab") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
     os.environ.clear()
-    os.environ.update(life.settings)
+    os.environ.update(child.settings)
     _hurry()
-    if life.synchronous is not None:
-        _loosen(life.synchronous)
-    if life.trail is not None:
-        files = Files(life.trail)
+    if child.synchronous is not None:
+        _loosen(child.synchronous)
+    if child.log is not None:
+        files = Files(child.log)
         files.stand_before_sqlite()
         files.stand_before_listener()
-    commits, clock = Commits(), MovableClock(life.offset)
+    commits, clock = Commits(), MovableClock(child.offset)
     commits.stand_around()
     uvloop.run(_serve(commits, clock, link))
 

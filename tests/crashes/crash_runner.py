@@ -26,13 +26,13 @@ from standins.paypal import PayPalServer
 from standins.stripe import StripeServer
 from tests.app.harness import DAY, AppHarness
 from tests.app.program_process import settings_of
-from tests.crashes.child_process import Life, live
+from tests.crashes.child_process import Child, run_child
 
 T = TypeVar("T")
 
-# Modules are imported once, in a process that forks; a life then begins within hundredths of a second.
+# Modules are imported once, in a process that forks; a child then starts within hundredths of a second.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([live.__module__])
+FORKS.set_forkserver_preload([run_child.__module__])
 
 PATIENCE = 40  # real seconds, for whatever must come
 STEP = 61  # seconds on the clock, where something waits for a later moment
@@ -69,14 +69,14 @@ class Point:
 
 
 @dataclass
-class Reaper:
+class CrashRunner:
     """Intercepts the calls between the program and its neighbours, and counts them once it is armed."""
 
     app: AppHarness
     folder: Path
-    disk_trail: Path | None = None
+    disk_log: Path | None = None
     synchronous: str | None = None
-    trail: list[str] = field(default_factory=list)
+    points: list[str] = field(default_factory=list)
     dies_at: int | None = None
     armed: bool = False
     process: Any = None
@@ -101,8 +101,8 @@ class Reaper:
         self.link, theirs = FORKS.Pipe()
         settings = settings_of(self.app, SYNC_INTERVAL_MINUTES="100000", LOG_LEVEL="warning")
         offset = self.app.clock.now() - time.time()
-        life = Life(settings, self.folder, offset, self.disk_trail, self.synchronous)
-        self.process = FORKS.Process(target=live, args=(life, theirs))
+        child = Child(settings, self.folder, offset, self.disk_log, self.synchronous)
+        self.process = FORKS.Process(target=run_child, args=(child, theirs))
         name, server = list(self.servers.items())[-1]
         feed = server.subscribe()
         self.process.start()
@@ -156,7 +156,7 @@ class Reaper:
     # -- points --------------------------------------------------------------------------------------
     async def arm(self, point: Point | None) -> None:
         """Count from now on, and kill at that point; None: from here on it lives, if it does."""
-        self.trail.clear()
+        self.points.clear()
         self.armed = point is not None
         self.dies_at = point.number if point and point.kind == "wire" else None
         self.say("arm", point.number if point and point.kind == "commit" else None)
@@ -178,8 +178,8 @@ class Reaper:
     def passes(self, label: str) -> bool:
         """Note it; True where the program was killed for it, just now or before."""
         if self.armed:
-            self.trail.append(label)
-            if len(self.trail) == self.dies_at:
+            self.points.append(label)
+            if len(self.points) == self.dies_at:
                 self.kill()
         return self.died.is_set()
 
@@ -254,37 +254,37 @@ async def _asked(feed: asyncio.Queue[tuple[str, Any]], path: str) -> None:
 class ProviderWire(Faults):
     """Before each request to a provider takes effect."""
 
-    def __init__(self, reaper: Reaper, who: str) -> None:
+    def __init__(self, runner: CrashRunner, who: str) -> None:
         super().__init__()
-        self._reaper, self._who = reaper, who
+        self._runner, self._who = runner, who
 
     def take(self, method: str, path: str) -> Fault | None:
-        if self._reaper.passes(f"{self._who} hears {method} {path}"):
+        if self._runner.passes(f"{self._who} hears {method} {path}"):
             return Fault("cut_before")
         return super().take(method, path)
 
 
 class CertificateWire(list[str]):
-    """Before PayPal's certificate is handed out; it is fetched once in a life."""
+    """Before PayPal's certificate is handed out; it is fetched once in a child."""
 
-    def __init__(self, reaper: Reaper) -> None:
+    def __init__(self, runner: CrashRunner) -> None:
         super().__init__()
-        self._reaper = reaper
+        self._runner = runner
 
     def append(self, certificate: str) -> None:
         super().append(certificate)
-        self._reaper.passes("PayPal hears GET of its certificate")
+        self._runner.passes("PayPal hears GET of its certificate")
 
 
 class DiscordWire(DiscordFaults):
     """Before each request to Discord takes effect."""
 
-    def __init__(self, reaper: Reaper) -> None:
+    def __init__(self, runner: CrashRunner) -> None:
         super().__init__()
-        self._reaper = reaper
+        self._runner = runner
 
     def take(self, method: str, path: str) -> DiscordFault | None:
-        if self._reaper.passes(f"Discord hears {method} {path}"):
+        if self._runner.passes(f"Discord hears {method} {path}"):
             return DiscordFault(HANG_UP, method, path, None)
         return super().take(method, path)
 
@@ -292,47 +292,47 @@ class DiscordWire(DiscordFaults):
 class DiscordWitness:
     """After each request to Discord took effect, before it is answered."""
 
-    def __init__(self, reaper: Reaper) -> None:
-        self._reaper = reaper
+    def __init__(self, runner: CrashRunner) -> None:
+        self._runner = runner
 
     def exchange(self, route: Route, asked: Any, content_type: str, answer: Answer) -> None:
-        self._reaper.passes(f"Discord did {route.method} {route.path}")
+        self._runner.passes(f"Discord did {route.method} {route.path}")
 
     def event(self, name: str, data: Any) -> None:
         pass
 
 
-def stand_between(app: AppHarness, folder: Path) -> Reaper:
-    """A reaper on every wire of the app: all APIs, before and after the effect, and the notifications."""
-    reaper = Reaper(app, folder)
-    for who, server in reaper.servers.items():
-        wire = ProviderWire(reaper, who)
+def stand_between(app: AppHarness, folder: Path) -> CrashRunner:
+    """A runner on every wire of the app: all APIs, before and after the effect, and the notifications."""
+    runner = CrashRunner(app, folder)
+    for who, server in runner.servers.items():
+        wire = ProviderWire(runner, who)
         server.faults = server._api.faults = wire
-        server.watch(lambda done, who=who: reaper.did(who, done))  # type: ignore[misc]  # its own of each
-        _stand_before_listener(reaper, server)
-    app.discord.faults = DiscordWire(reaper)
-    app.discord._recorder = DiscordWitness(reaper)
+        server.watch(lambda done, who=who: runner.did(who, done))  # type: ignore[misc]  # its own of each
+        _stand_before_listener(runner, server)
+    app.discord.faults = DiscordWire(runner)
+    app.discord._recorder = DiscordWitness(runner)
     (endpoint,) = app.stripe.world.all("webhook_endpoint")
     endpoint["enabled_events"] = list(STRIPE_EVENTS)
     if app.paypal is not None:
-        app.paypal.certificate_asks = CertificateWire(reaper)
+        app.paypal.certificate_asks = CertificateWire(runner)
         for hook in app.paypal.world.all("webhook"):
             hook["event_types"] = [{"name": name} for name in PAYPAL_EVENTS]
-    return reaper
+    return runner
 
 
-def _stand_before_listener(reaper: Reaper, server: StripeServer | PayPalServer) -> None:
+def _stand_before_listener(runner: CrashRunner, server: StripeServer | PayPalServer) -> None:
     post = server._deliverer.post
 
     async def carried(url: str, body: bytes, headers: dict[str, str]) -> tuple[int | None, str | None]:
         told = json.loads(body)
         kind = told.get("type") or told["event_type"]
-        reaper.passes(f"notified of {kind}")
+        runner.passes(f"notified of {kind}")
         status, error = await post(url, body, headers)
-        if status is not None and reaper.armed and reaper.passes(f"acknowledges {kind}, unheard"):
+        if status is not None and runner.armed and runner.passes(f"acknowledges {kind}, unheard"):
             return None, "killed"
         if status is not None:
-            reaper.passes(f"acknowledged {kind}")
+            runner.passes(f"acknowledged {kind}")
         return status, error
 
     server._deliverer.post = carried  # type: ignore[method-assign]  # a wire of our own in its place

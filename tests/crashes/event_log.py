@@ -21,7 +21,7 @@ class Record:
     data: bytes
 
 
-def read_trail(path: Path) -> Iterator[Record]:
+def read_log(path: Path) -> Iterator[Record]:
     """All of it, in order."""
     raw, at = path.read_bytes(), 0
     while at < len(raw):

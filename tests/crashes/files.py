@@ -64,13 +64,13 @@ class _Vfs(Structure):
 
 
 class Files:
-    """All files of SQLite's that have a name. `trail`: where the calls are written down."""
+    """All files of SQLite's that have a name. `log`: where the calls are written down."""
 
-    def __init__(self, trail: Path | None = None) -> None:
+    def __init__(self, log: Path | None = None) -> None:
         self.calls = 0
         self._dies_at: int | None = None
         how = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        self._trail = None if trail is None else os.open(trail, how, 0o600)
+        self._log = None if log is None else os.open(log, how, 0o600)
         self._turn = threading.Lock()
         self._names: dict[int, bytes] = {}
         self._kept: list[Any] = []  # what C points to and Python would forget
@@ -80,9 +80,9 @@ class Files:
         self.calls, self._dies_at = 0, dies_at
 
     def note(self, kind: bytes, name: bytes, offset: int = 0, data: bytes = b"") -> None:
-        """Kinds: see trail.Record."""
-        if self._trail is not None:
-            os.write(self._trail, HEAD.pack(kind, len(name), len(data), offset) + name + data)
+        """Kinds: see event_log.Record."""
+        if self._log is not None:
+            os.write(self._log, HEAD.pack(kind, len(name), len(data), offset) + name + data)
 
     def _counted(self) -> None:
         self.calls += 1

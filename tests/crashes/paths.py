@@ -11,27 +11,27 @@ from typing import Any, ClassVar
 
 from standins.discord import Person, Reply
 from tests.app.harness import DAY, MONTH, AppHarness
-from tests.crashes.crash_runner import Reaper
-from tests.crashes.payment_drivers import PAYPAL, STRIPE, Till
+from tests.crashes.crash_runner import CrashRunner
+from tests.crashes.payment_drivers import PAYPAL, STRIPE, PaymentDriver
 
 CANCELLED = "### Cancelled"
 RESUMED = "### Resumed"
 
 
 class Story:
-    """One member's. `due`: what must have become of their subscriptions by now, as tills tell it."""
+    """One member's story. `due`: what must have become of their subscriptions by now."""
 
-    def __init__(self, reaper: Reaper, till: Till, member: Person) -> None:
-        self.reaper, self.till, self.member = reaper, till, member
+    def __init__(self, runner: CrashRunner, driver: PaymentDriver, member: Person) -> None:
+        self.runner, self.driver, self.member = runner, driver, member
         self.due: list[str] = []
 
     @property
     def app(self) -> AppHarness:
-        return self.reaper.app
+        return self.runner.app
 
     @property
     def happened(self) -> list[str]:
-        return sorted(self.till.happened(self.app, self.member))
+        return sorted(self.driver.happened(self.app, self.member))
 
 
 class Path:
@@ -40,7 +40,7 @@ class Path:
     `brings`: what must become of the subscription through it. `words`: what says that it is done.
     """
 
-    brings: ClassVar[Mapping[Till, list[str]]]
+    brings: ClassVar[Mapping[PaymentDriver, list[str]]]
     words = ""
     title: str
 
@@ -48,12 +48,12 @@ class Path:
         cls.title = cls.__name__
 
     def __init__(self, story: Story) -> None:
-        self.story, self.reaper, self.member = story, story.reaper, story.member
+        self.story, self.runner, self.member = story, story.runner, story.member
         self.before = sorted(story.due)
-        story.due += self.brings[story.till]
+        story.due += self.brings[story.driver]
         self.told_before = self._told(self.words)
         self.said: list[Reply] = []
-        self.trail: list[str] = []
+        self.points: list[str] = []
 
     # -- what a path is ------------------------------------------------------------------------------
     async def walk(self) -> None:
@@ -80,19 +80,19 @@ class Path:
 
     # -- what people do ------------------------------------------------------------------------------
     async def run(self, who: Person, command: str, options: dict[str, Any] | None = None) -> Reply:
-        reply = await self.reaper.alive(who.run(self.app.guild, command, options))
+        reply = await self.runner.alive(who.run(self.app.guild, command, options))
         self.said.append(reply)
         return reply
 
     async def press(self, card: Any, label: str) -> Reply:
-        reply: Reply = await self.reaper.alive(card.press(label))
+        reply: Reply = await self.runner.alive(card.press(label))
         self.said.append(reply)
         return reply
 
     async def hear(self) -> None:
         """Wait for a direct message with the words, and for all to be quiet."""
-        await self.reaper.alive(self._hear())
-        await self.reaper.settle()
+        await self.runner.alive(self._hear())
+        await self.runner.settle()
 
     async def _hear(self) -> None:
         feed = self.app.world.subscribe()
@@ -102,7 +102,7 @@ class Path:
     # -- what is so ----------------------------------------------------------------------------------
     @property
     def app(self) -> AppHarness:
-        return self.reaper.app
+        return self.runner.app
 
     @property
     def is_done(self) -> bool:
@@ -125,7 +125,7 @@ class Path:
 
     def was_begun(self) -> bool:
         """Whether the provider was asked for the change before the program died."""
-        return any(label.startswith(self.story.till.changes) for label in self.trail)
+        return any(label.startswith(self.story.driver.changes) for label in self.points)
 
     async def card(self) -> str:
         """The current answer of /subscriptions."""
@@ -141,7 +141,7 @@ class Path:
     def decisions(self) -> int:
         """How many times the admins decided against them."""
         query = "SELECT DISTINCT decision_id FROM overrides WHERE member_id = :who"
-        return len(self.reaper.rows(query, who=self.member.id))
+        return len(self.runner.rows(query, who=self.member.id))
 
 
 class Pay(Path):
@@ -154,11 +154,11 @@ class Pay(Path):
     async def walk(self) -> None:
         reply = await self.run(self.member, "subscribe", {"plan": "Gold"})
         self.pay(reply)
-        await self.reaper.settle()
+        await self.runner.settle()
 
     def pay(self, reply: Reply) -> None:
         """The member's own act, which no death undoes."""
-        self.story.till.pay(self.app, self.member, reply)
+        self.story.driver.pay(self.app, self.member, reply)
         self.paid = True
 
     async def take_up(self) -> None:
@@ -167,7 +167,7 @@ class Pay(Path):
 
     async def is_right(self) -> None:
         assert self.changed_roles() == ["+Gold"]
-        ours = self.reaper.rows("SELECT role_id FROM role_grants WHERE member_id = :w", w=self.member.id)
+        ours = self.runner.rows("SELECT role_id FROM role_grants WHERE member_id = :w", w=self.member.id)
         assert ours == [(self.app.gold.id,)]  # else nobody would ever take it again
         assert self.told() in (1, 2)  # twice where it died between sending and noting it
         assert "Renews" in await self.card()
@@ -179,15 +179,15 @@ class Renew(Path):
     brings: ClassVar = {STRIPE: ["paid 500"], PAYPAL: ["paid 500"]}
 
     async def walk(self) -> None:
-        self.reaper.turn(MONTH + DAY)
-        await self.reaper.settle()
+        self.runner.turn(MONTH + DAY)
+        await self.runner.settle()
 
     async def take_up(self) -> None:
         """Nobody does anything."""
 
     async def is_right(self) -> None:
         query = "SELECT period_end FROM subscriptions WHERE member_id = :who"
-        ((until,),) = self.reaper.rows(query, who=self.member.id)
+        ((until,),) = self.runner.rows(query, who=self.member.id)
         assert until > self.app.clock.now()
         assert self.changed_roles() == ["+Gold"]
         assert "Renews" in await self.card()
@@ -234,7 +234,7 @@ class Again(Pay):
     async def walk(self) -> None:
         card = await self.run(self.member, "subscriptions")
         self.pay(await self.press(card, "Subscribe again"))
-        await self.reaper.settle()
+        await self.runner.settle()
 
     async def is_right(self) -> None:
         assert self.changed_roles() == ["+Gold"]
@@ -251,7 +251,7 @@ class Revoke(Path):
         order = {"member": self.member, "reason": "spam", **self.order}
         question = await self.run(self.app.ada, "revoke", order)
         await self.press(question, "Revoke access")
-        await self.reaper.settle()
+        await self.runner.settle()
 
     async def take_up(self) -> None:
         if not self.decisions():
@@ -292,8 +292,8 @@ class End(Path):
     words = "has ended"
 
     async def walk(self) -> None:
-        self.reaper.turn(MONTH + DAY)
-        await self.reaper.settle()
+        self.runner.turn(MONTH + DAY)
+        await self.runner.settle()
 
     async def take_up(self) -> None:
         """Nobody does anything."""

@@ -9,8 +9,8 @@ from standins.discord import Person, Reply
 from tests.app.harness import AppHarness
 
 
-class Till(Protocol):
-    """`changes`: what a request that changes a subscription begins with, as the reaper notes it."""
+class PaymentDriver(Protocol):
+    """`changes`: what a request that changes a subscription begins with, as the runner notes it."""
 
     changes: str
 

@@ -17,8 +17,8 @@ import pytest
 
 from tests.app.harness import make_app
 from tests.crashes import paths
-from tests.crashes.crash_runner import Killed, Point, Reaper, stand_between
-from tests.crashes.payment_drivers import PAYPAL, STRIPE, Till
+from tests.crashes.crash_runner import CrashRunner, Killed, Point, stand_between
+from tests.crashes.payment_drivers import PAYPAL, STRIPE, PaymentDriver
 
 SIDE_BY_SIDE = 8
 
@@ -28,7 +28,7 @@ class Plot:
     """Paths in their order; during the first `calm` of them nothing is killed."""
 
     name: str
-    till: Till
+    driver: PaymentDriver
     paths: tuple[type[paths.Path], ...]
     calm: int = 0
 
@@ -45,53 +45,53 @@ PLOTS = [
 ]
 
 
-async def opened(stack: AsyncExitStack, folder: Path, till: Till) -> Reaper:
+async def opened(stack: AsyncExitStack, folder: Path, driver: PaymentDriver) -> CrashRunner:
     """A app of its own, with a plan on sale."""
     folder.mkdir()
-    app = await make_app(stack, folder / "ledger.db", None, paypal=till is PAYPAL)
-    reaper = stand_between(app, folder)
-    stack.callback(reaper.kill)
-    await reaper.start()
-    options = {"name": "Gold", "role": app.gold, **till.price(app)}
+    app = await make_app(stack, folder / "ledger.db", None, paypal=driver is PAYPAL)
+    runner = stand_between(app, folder)
+    stack.callback(runner.kill)
+    await runner.start()
+    options = {"name": "Gold", "role": app.gold, **driver.price(app)}
     assert "Gold" in (await app.ada.run(app.guild, "plans add", options)).text
-    await reaper.settle()
-    return reaper
+    await runner.settle()
+    return runner
 
 
 async def suffered(story: paths.Story, kind: type[paths.Path], point: Point | None) -> bool:
     """A path with death at that point, and what follows; whether death came."""
-    reaper, path = story.reaper, kind(story)
-    await reaper.arm(point)
+    runner, path = story.runner, kind(story)
+    await runner.arm(point)
     with suppress(Killed):
         await path.walk()
-    path.trail = list(reaper.trail)
-    await reaper.arm(None)
-    killed = reaper.died.is_set()
+    path.points = list(runner.points)
+    await runner.arm(None)
+    killed = runner.died.is_set()
     if killed:
-        await reaper.start()
+        await runner.start()
         await path.take_up()
-        await reaper.settle()
+        await runner.settle()
     if point:
         await path.check()
-        assert reaper.lost_events() == set()
+        assert runner.lost_events() == set()
     return killed
 
 
 async def play(
-    reaper: Reaper, plot: Plot, point: Point, open_: set[type[paths.Path]]
+    runner: CrashRunner, plot: Plot, point: Point, open_: set[type[paths.Path]]
 ) -> set[type[paths.Path]]:
     """A fresh member's story, with death at that point of each path that is open; those in which it came."""
-    member = reaper.app.world.add_user(f"member {point.kind} {point.number}")
-    reaper.app.world.add_member(reaper.app.guild, member)
-    story = paths.Story(reaper, plot.till, member)
+    member = runner.app.world.add_user(f"member {point.kind} {point.number}")
+    runner.app.world.add_member(runner.app.guild, member)
+    story = paths.Story(runner, plot.driver, member)
     struck = set()
     for kind in plot.paths:
         try:
             if await suffered(story, kind, point if kind in open_ else None):
                 struck.add(kind)
         except BaseException as error:
-            output = (reaper.folder / "output.txt").read_text()[-3000:]
-            error.add_note(f"{plot.name}: {kind.__name__} killed at {point}: {reaper.trail}\n{output}")
+            output = (runner.folder / "output.txt").read_text()[-3000:]
+            error.add_note(f"{plot.name}: {kind.__name__} killed at {point}: {runner.points}\n{output}")
             raise
     return struck
 
@@ -100,11 +100,11 @@ async def play_all(folder: Path, plot: Plot, share: int) -> Counter[str]:
     """Every SIDE_BY_SIDE-th point of each path, until there is none left; how many there were by path."""
     counted: Counter[str] = Counter()
     async with AsyncExitStack() as stack:
-        reaper = await opened(stack, folder, plot.till)
+        runner = await opened(stack, folder, plot.driver)
         for way in ("wire", "commit"):
             open_ = set(plot.paths[plot.calm :])
             for number in itertools.count(share + 1, SIDE_BY_SIDE):
-                open_ = await play(reaper, plot, Point(way, number), open_)
+                open_ = await play(runner, plot, Point(way, number), open_)
                 counted.update(kind.__name__ for kind in open_)
                 if not open_:
                     break

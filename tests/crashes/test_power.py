@@ -14,26 +14,26 @@ from pathlib import Path
 
 from tests.app.harness import link_of, make_app
 from tests.crashes.crash_runner import stand_between
-from tests.crashes.event_log import Disk, Record, read_trail
+from tests.crashes.event_log import Disk, Record, read_log
 
 
 async def lived(folder: Path, synchronous: str | None = None) -> tuple[list[str], list[Record]]:
     """The program from an empty ledger to a payment's role; the events that it acknowledged, one after
-    another, and its trail."""
+    another, and its log."""
     async with AsyncExitStack() as stack:
         app = await make_app(stack, folder / "ledger.db", None)
-        reaper = stand_between(app, folder)
-        reaper.disk_trail, reaper.synchronous = folder / "trail", synchronous
-        stack.callback(reaper.kill)
-        await reaper.start()
+        runner = stand_between(app, folder)
+        runner.disk_log, runner.synchronous = folder / "log", synchronous
+        stack.callback(runner.kill)
+        await runner.start()
         app.stripe.delivery_faults.hold = True
         options = {"name": "Gold", "role": app.gold, "stripe_price": app.price}
         await app.ada.run(app.guild, "plans add", options)
         app.stripe.pay_checkout(link_of(await app.bob.run(app.guild, "subscribe", {"plan": "Gold"})))
         app.stripe.release()
-        await reaper.settle()
+        await runner.settle()
         assert app.roles() == ["Gold"]
-        return [d.event["id"] for d in app.stripe.deliveries], list(read_trail(folder / "trail"))
+        return [d.event["id"] for d in app.stripe.deliveries], list(read_log(folder / "log"))
 
 
 def kept_after(disk: Disk, folder: Path) -> set[str]:

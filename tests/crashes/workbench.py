@@ -95,12 +95,12 @@ def steps(ledger: SqliteLedger) -> list[Callable[[], Awaitable[object]]]:
         (stale,) = await ledger.load_stale(20, 9)
         await sync(ledger, subscription(binding=ANNA), 20, stale.version, notices=(notice(),))
 
-    async def converged() -> None:
+    async def reconciled() -> None:
         (mark,) = await ledger.load_marked(50, 9)
         await ledger.record_reconciled(mark, [], 99, (), [taken], [], 50)
 
     async def done() -> None:
-        found = await ledger.load_intent("wish_1")
+        found = await ledger.load_intent("intent_1")
         assert found is not None
         await ledger.record_intent_outcome(_done(found), None, [notice("told_2")])
 
@@ -113,11 +113,11 @@ def steps(ledger: SqliteLedger) -> list[Callable[[], Awaitable[object]]]:
         synced,
         lambda: ledger.record_granting(GUILD, ANNA.member_id, 71, 30),
         lambda: ledger.record_taking(GUILD, ANNA.member_id, 30),
-        converged,
+        reconciled,
         lambda: ledger.record_told("told_1", 60, delivered=True),
         lambda: ledger.record_intent(intent(kind=IntentKind.CANCEL_NOW)),
         done,
-        lambda: ledger.record_overrides([override(by=ADMIN)], [intent("wish_2")], [], 70),
+        lambda: ledger.record_overrides([override(by=ADMIN)], [intent("intent_2")], [], 70),
         lambda: ledger.record_due(10**6),
     ]
 

@@ -15,7 +15,6 @@ from tests.contract.ledger.nouns import (
     GUILD,
     KEY,
     checkout,
-    converge,
     dispute,
     event,
     intent,
@@ -24,6 +23,7 @@ from tests.contract.ledger.nouns import (
     override,
     plan,
     price,
+    reconcile,
     ring,
     subscription,
     sync,
@@ -72,7 +72,7 @@ async def everything(ledger: Ledger) -> None:
     await ledger.record_granting(GUILD, ANNA.member_id, 71, 10)
     mark = (await marks(ledger))[ANNA]
     await ledger.record_reconcile_failed(mark, "down", 40)
-    await converge(ledger, mark, gone=(71,), due_at=50, parked=("Gone.",))
+    await reconcile(ledger, mark, gone=(71,), due_at=50, parked=("Gone.",))
     await ledger.record_retry(13, 13)
     await ledger.record_due(60)
     await ledger.record_marks([ANNA], "sweep", 60)
@@ -132,7 +132,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_decision("dec_1")
     await ledger.load_intents(20, 9)
     await ledger.load_intents_of(KEY)
-    await ledger.load_intent("wish_1")
+    await ledger.load_intent("intent_1")
     await ledger.load_plan(1)
     await ledger.load_plans(None)
     await ledger.load_plans(GUILD, removed=True)
@@ -148,7 +148,7 @@ async def load_everything(ledger: Ledger) -> None:
     await ledger.load_locale(7)
     await ledger.load_unswept("stripe", "acct")
     await ledger.load_sold_before(99)
-    await ledger.load_unasked_intent("wish_1")
+    await ledger.load_unasked_intent("intent_1")
     await ledger.load_health(20)
 
 

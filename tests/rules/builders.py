@@ -62,12 +62,12 @@ def make_override(
     return Override(guild_id=GUILD, member_id=MEMBER, plan_id=plan_id, kind=kind, **facts)
 
 
-def make_order(**more: Any) -> RevokeRequest:
+def make_revoke_request(**more: Any) -> RevokeRequest:
     facts: dict[str, Any] = {"plan_id": None, "at_once": False, "refund": False, "reason": "", "by": ADMIN}
     return RevokeRequest(**{"guild_id": GUILD, "member_id": MEMBER, **facts, **more})
 
 
-NOW = make_order(at_once=True, reason="spam")
+NOW = make_revoke_request(at_once=True, reason="spam")
 
 
 def make_checkout(name: str = "ours_1", **more: Any) -> Checkout:

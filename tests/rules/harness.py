@@ -181,7 +181,7 @@ class RulesHarness:
         """The bodies of the notices of a kind."""
         return [notice.body for notice in self.messenger.told if isinstance(notice.body, kind)]
 
-    async def mark(self, member_id: int = MEMBER, why: str = "test") -> None:
+    async def enqueue(self, member_id: int = MEMBER, why: str = "test") -> None:
         await self.ledger.record_marks([Binding(GUILD, member_id)], why, self.now)
 
 

@@ -78,8 +78,8 @@ async def test_the_log_of_an_intent_contains_no_text_of_a_person(
         now = harness.now
         found = SyncResult(replace(sub, binding=Binding(GUILD, MEMBER)), "test", "fetched", "test", now)
         await harness.ledger.record_synced(found)
-        wish = Intent("wish", IntentKind.CANCEL_NOW, sub.key, 7, "rude", now, next_attempt_at=now)
-        await harness.ledger.record_intent(wish)
+        intent = Intent("intent", IntentKind.CANCEL_NOW, sub.key, 7, "rude", now, next_attempt_at=now)
+        await harness.ledger.record_intent(intent)
         harness.worker.start()
         await until(lambda: "execute_intent" in caplog.text)
     assert "cancel_now, done in" in caplog.text

@@ -144,7 +144,7 @@ async def test_a_pending_intent_is_executed_at_the_start(tmp_path: Path) -> None
     async with run_worker(tmp_path / "ledger.db", start=False) as harness:
         sub = await harness.offer("sub_1")
         await harness.ledger.record_synced(SyncResult(sub, "test", "", "", harness.now))
-        await harness.ledger.record_intent(wish(sub, harness.now - 1))
+        await harness.ledger.record_intent(make_intent(sub, harness.now - 1))
         harness.provider.fail("list_subscriptions", ProviderUnavailable())
         harness.worker.start()
         await until(lambda: harness.provider.count("cancel_now") == 1)
@@ -171,9 +171,9 @@ async def test_failed_items_are_retried_once_the_provider_is_back(
     await until(lambda: harness.provider.count("fetch_subscription") == 2)
 
 
-def wish(sub: Subscription, made_at: int) -> Intent:
+def make_intent(sub: Subscription, made_at: int) -> Intent:
     return Intent(
-        "wish", IntentKind.CANCEL_NOW, sub.key, MEMBER, "", made_at, next_attempt_at=made_at + PATIENCE
+        "intent", IntentKind.CANCEL_NOW, sub.key, MEMBER, "", made_at, next_attempt_at=made_at + PATIENCE
     )
 
 
@@ -294,8 +294,8 @@ async def start_item(harness: RulesHarness, table: str, sub: Subscription) -> No
     elif table == "notices":
         await harness.ledger.record_notice(Notice("key", GUILD, MEMBER, Unknown("kind"), now))
     else:
-        wish = Intent("wish", IntentKind.CANCEL_NOW, sub.key, MEMBER, "", now, next_attempt_at=now)
-        await harness.ledger.record_intent(wish)
+        intent = Intent("intent", IntentKind.CANCEL_NOW, sub.key, MEMBER, "", now, next_attempt_at=now)
+        await harness.ledger.record_intent(intent)
 
 
 async def test_an_unreadable_ledger_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

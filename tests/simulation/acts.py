@@ -129,7 +129,7 @@ def mail_of(member: int) -> str:
 async def cancel_own(stage: Stage, a: int, b: int, c: int) -> None:
     sub = bought(stage, a)
     if sub is not None:
-        stage.model.wished.add(sub["id"])
+        stage.model.requested.add(sub["id"])
         confirmed = stage.heard.confirmed[sub["id"]]
         receipt = await cancel(stage.ports, stage.model.owners[sub["id"]][1], key_of(sub))
         _check_receipt(stage, receipt, confirmed)
@@ -145,7 +145,7 @@ def _check_receipt(stage: Stage, receipt: Receipt, confirmed: int) -> None:
 async def resume_own(stage: Stage, a: int, b: int, c: int) -> None:
     sub = bought(stage, a)
     if sub is not None:
-        stage.model.wished.add(sub["id"])
+        stage.model.requested.add(sub["id"])
         await resume(stage.ports, stage.model.owners[sub["id"]][1], key_of(sub))
 
 
@@ -205,7 +205,7 @@ async def revoke_member(stage: Stage, a: int, b: int, c: int) -> None:
     one = plan.id if b % 2 else None
     order = RevokeRequest(plan.guild_id, who.id, one, c % 2 == 0, c % 3 == 0, "because", stage.owner.id)
     own = [s for s, o in stage.model.owners.items() if o == (plan.guild_id, who.id)]
-    stage.model.wished |= {*own}
+    stage.model.requested |= {*own}
     stage.model.refunds_ordered += len(own) if order.refund else 0
     before = {row[0] for row in _decisions(stage, order)}
     calm = _is_calm(stage)
@@ -247,7 +247,7 @@ async def lift_decision(stage: Stage, a: int, b: int, c: int) -> None:
     if decision is None:
         return
     name, made = decision
-    stage.model.wished |= {s for s, o in stage.model.owners.items() if o == (made.guild, made.member)}
+    stage.model.requested |= {s for s, o in stage.model.owners.items() if o == (made.guild, made.member)}
     stage.model.lifting.add(name)
     stage.model.lifted(name, stage.now, sure=_is_calm(stage))
     try:
@@ -390,7 +390,7 @@ async def close_dispute(stage: Stage, a: int, b: int, c: int) -> None:
                 invoice = stage.server.world.by_id[link["invoice"]]
                 sub_id = invoice["parent"]["subscription_details"]["subscription"]
                 stage.model.disputes[sub_id] = "won" if won else "lost"
-                stage.model.wished.add(sub_id)  # one that was lost is billed no longer
+                stage.model.requested.add(sub_id)  # one that was lost is billed no longer
 
 
 @act(16)

@@ -165,7 +165,7 @@ class Checks:
     def after_step(self) -> None:
         """Nobody is at work just now, unless word of something is still on its way."""
         self._check_ended()
-        self._check_wishes()
+        self._check_requests()
         self._check_revoked()
         if self._all_done():
             if not self.stage.is_vague:
@@ -178,10 +178,10 @@ class Checks:
             self._problem(f"{back} had ended, and the ledger shows it alive again")
         self._ended |= ended
 
-    def _check_wishes(self) -> None:
+    def _check_requests(self) -> None:
         for method, sub_id in self.stage.heard.changes:
-            if sub_id not in self.model.wished and not self._shut_out(sub_id):
-                self._problem(f"{method} {sub_id}, and nobody had wished for a change of it")
+            if sub_id not in self.model.requested and not self._shut_out(sub_id):
+                self._problem(f"{method} {sub_id}, and nobody had asked for a change of it")
         worlds = (self.stage.server.world, self.stage.paypal.world)
         refunds = sum(len(world.all("refund")) for world in worlds) - self.model.refunds_by_owner
         refunds -= sum(
@@ -195,7 +195,7 @@ class Checks:
         plan = self.model.paid_plan(self.model.truth()[sub_id])
         found = plan is not None and self.model.blocked(*self.model.owners[sub_id], plan.id, math.inf, sub_id)
         found = found or self.model.lost_beside(sub_id)
-        self.model.wished |= {sub_id} if found else set()
+        self.model.requested |= {sub_id} if found else set()
         return found
 
     def _check_revoked(self) -> None:
@@ -268,7 +268,7 @@ class Checks:
             for key in [k for k, whose in self.model.whose.items() if whose == "taken"]:
                 del self.model.whose[key]
         self._check_ended()
-        self._check_wishes()
+        self._check_requests()
         if not self._all_done():
             self._problem(f"work is left: {self._left()}")
         self._check_roles()

@@ -38,7 +38,7 @@ NO_ANSWER = ("cut_before", "hang_before")
 LOST_ANSWER = ("cut_after", "hang_after")
 
 
-class HandClock:
+class ManualClock:
     """Stands still until it is turned; sleepers wake in the order of their moments."""
 
     def __init__(self, at: int) -> None:

@@ -232,7 +232,7 @@ def _(stack: ExitStack) -> None:
     stack.enter_context(patch.object(SqliteLedger, "record_fetch_failed", _writes(give_up)))
 
 
-@guard("a wish that met no answer is kept")
+@guard("an intent without an answer is kept")
 def _(stack: ExitStack) -> None:
     async def drop(ports: Any, attempt: Any, error: Any) -> Any:
         await ports.ledger.record_intent_outcome(replace(attempt, state="failed"), None, [])

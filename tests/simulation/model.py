@@ -88,7 +88,7 @@ class Model:
     whose: dict[tuple[int, int, int], str] = field(default_factory=dict)
     refunds_ordered: int = 0
     refunds_by_owner: int = 0
-    wished: set[str] = field(default_factory=set)
+    requested: set[str] = field(default_factory=set)
     sold: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     def truth(self) -> dict[str, Obj]:

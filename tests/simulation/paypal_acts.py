@@ -74,7 +74,7 @@ async def paypal_dispute(stage: Stage, a: int, b: int, c: int) -> None:
         return
     if b % 4 == 3 and not stage.is_vague:
         stage.model.disputes[found.id] = "lost"
-        stage.model.wished.add(found.id)
+        stage.model.requested.add(found.id)
         board.reverse(sale.id)
     else:
         stage.model.disputes[found.id] = "open"
@@ -97,7 +97,7 @@ async def settle_dispute(stage: Stage, a: int, b: int, c: int) -> None:
             board.win(open_["dispute_id"])
         case _:
             stage.model.disputes[sale.subscription.id] = "lost"
-            stage.model.wished.add(sale.subscription.id)  # one that was lost is billed no longer
+            stage.model.requested.add(sale.subscription.id)  # one that was lost is billed no longer
             board.lose(open_["dispute_id"])
 
 

@@ -37,7 +37,7 @@ from standins.paypal import clockwork
 from standins.paypal import state as paypal_state
 from standins.stripe import state
 from tests.simulation.disk import Disk
-from tests.simulation.edges import START, DiscordWire, HandClock, StripeWire, pauses
+from tests.simulation.edges import START, DiscordWire, ManualClock, StripeWire, pauses
 from tests.simulation.mail import SECRET, Mail
 from tests.simulation.paypal_edge import URL, PayPalWire, connected
 from tests.simulation.stage import NEVER, Stage
@@ -70,8 +70,8 @@ class QuickStage(Stage):
     """Time stands still until it is turned; what is under way together interleaves as the seed says."""
 
     def __init__(self, path: Path, seed: int, sweeps: float, intent: bool) -> None:
-        self.hands = HandClock(START)
-        super().__init__(path, self.hands, sweeps, intent)
+        self.manual_clock = ManualClock(START)
+        super().__init__(path, self.manual_clock, sweeps, intent)
         self.paypal.world.url = URL
         self.paypal.world.settings.stale_billing_seconds = 600
         self.pause = pauses(random.Random(seed))
@@ -190,7 +190,7 @@ class QuickStage(Stage):
     async def pass_time(self, seconds: float) -> None:
         """Turn the clock, stopping wherever something is due."""
         async with self._passing:
-            await self._pass_time(self.hands.at + seconds)
+            await self._pass_time(self.manual_clock.at + seconds)
 
     async def _pass_time(self, until: float) -> None:
         swept = False  # the first sweep is waited for; that the others find nothing new is taken for granted
@@ -198,7 +198,7 @@ class QuickStage(Stage):
             self._catch_up()
             await self.quiet()
             due = await self._next_due()
-            sweep_at = self.hands.next_wake(lambda length: length == self.sweeps)
+            sweep_at = self.manual_clock.next_wake(lambda length: length == self.sweeps)
             if not swept and sweep_at is not None and sweep_at <= due:
                 due, swept = sweep_at, True
             if due > until:
@@ -215,14 +215,14 @@ class QuickStage(Stage):
         self.paypal.catch_up()
 
     def _turn(self, to: float) -> None:
-        self.hands.turn(to)
+        self.manual_clock.turn(to)
         self._catch_up()
         self._mail.send_due()
 
     async def _next_due(self) -> float:
         self._catch_up()
-        now = self.hands.at
-        short = self.hands.next_wake(lambda length: length < HOUR)
+        now = self.manual_clock.at
+        short = self.manual_clock.next_wake(lambda length: length < HOUR)
         moments = [self.server.world.next_due, clockwork.play(self.paypal.world), self._mail.next_at(), short]
         if self._program is not None:
             moments.append(await self._program.ledger.load_next_due(int(now)))

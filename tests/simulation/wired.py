@@ -65,8 +65,8 @@ class WiredStage(Stage):
     is_vague = True
 
     def __init__(self, path: Path, intent: bool) -> None:
-        self._hands = MovableClock()
-        super().__init__(path, self._hands, 3600.0, intent)
+        self._movable_clock = MovableClock()
+        super().__init__(path, self._movable_clock, 3600.0, intent)
         self.world.ack_seconds = 30
         self._rest = DiscordServer(self.world)
         self.discord_faults = self._rest.faults
@@ -101,8 +101,8 @@ class WiredStage(Stage):
         port = stack.enter_context(held_port())
         hook = self.server.add_endpoint(f"http://127.0.0.1:{port}/webhooks/stripe")
         gold, silver = self.roles[0][:2]
-        self._town = AppHarness(
-            clock=self._hands,
+        self._app = AppHarness(
+            clock=self._movable_clock,
             world=self.world,
             discord=self._rest,
             stripe=self.server,
@@ -125,13 +125,13 @@ class WiredStage(Stage):
 
     @property
     def ports(self) -> Ports:
-        if self._town.process is None:
+        if self._app.process is None:
             raise LedgerUnavailable(detail="the program is down")
-        return self._town.process.ports
+        return self._app.process.ports
 
     async def start(self) -> None:
         self._running = AsyncExitStack()
-        await self._running.enter_async_context(running(self._town))
+        await self._running.enter_async_context(running(self._app))
         self.is_up = True
 
     async def stop(self, *, abrupt: bool = False) -> None:
@@ -141,10 +141,10 @@ class WiredStage(Stage):
 
     async def quiet(self) -> None:
         if self.is_up:
-            await self._town.settled()
+            await self._app.settled()
 
     async def pass_time(self, seconds: float) -> None:
-        self._hands.advance(max(seconds, 0.0))
+        self._movable_clock.advance(max(seconds, 0.0))
         self.server.catch_up()
         self.paypal.catch_up()
         await self.quiet()

@@ -60,7 +60,9 @@ def plan(name: str = "Gold", **fields: Any) -> Plan:
     return replace(Plan(0, GUILD, name, (71, 72), (price(),)), **fields)
 
 
-def intent(id_: str = "wish_1", kind: IntentKind = IntentKind.CANCEL_AT_PERIOD_END, **fields: Any) -> Intent:
+def intent(
+    id_: str = "intent_1", kind: IntentKind = IntentKind.CANCEL_AT_PERIOD_END, **fields: Any
+) -> Intent:
     return replace(Intent(id_, kind, KEY, ANNA.member_id, "too dear", 10, next_attempt_at=10), **fields)
 
 
@@ -107,7 +109,7 @@ async def marks(ledger: Ledger, at: int = FAR) -> dict[Binding, MemberMark]:
     return {Binding(m.guild_id, m.member_id): m for m in await ledger.load_marked(at, 99)}
 
 
-async def converge(
+async def reconcile(
     ledger: Ledger, mark: MemberMark, at: int = 30, gone: tuple[int, ...] = (), **fields: Any
 ) -> None:
     """The member's roles are as they should be."""
@@ -116,6 +118,6 @@ async def converge(
 
 
 async def settle(ledger: Ledger, at: int = 30) -> None:
-    """Everybody marked is converged."""
+    """Everybody marked is reconciled."""
     for mark in (await marks(ledger)).values():
-        await converge(ledger, mark, at)
+        await reconcile(ledger, mark, at)

@@ -11,7 +11,7 @@ from billing.model import Binding
 from billing.ports import Ledger
 from billing.rules.brake import ASKS_AGAIN, FEWEST, RELEASED, WINDOW, Brake
 from tests.contract.ledger.conftest import Opening, opened
-from tests.contract.ledger.nouns import ADMIN, GUILD, OTHER_GUILD, converge, marks
+from tests.contract.ledger.nouns import ADMIN, GUILD, OTHER_GUILD, marks, reconcile
 
 NOW = 1_000_000
 
@@ -59,7 +59,7 @@ async def test_members_removed_this_hour_still_count_as_holders(ledger: Ledger) 
     found = await marks(ledger)
     for member in range(1, 8):
         await take(ledger, member)
-        await converge(ledger, found[Binding(GUILD, member)], at=NOW, gone=(71,))
+        await reconcile(ledger, found[Binding(GUILD, member)], at=NOW, gone=(71,))
     assert await take(ledger, 8) == [NOW]
     assert (await brake(ledger)).holders == 61
 
@@ -92,20 +92,20 @@ async def test_the_brake_does_not_release_with_time(braked: Ledger) -> None:
 
 async def test_the_brake_releases_when_the_last_held_member_needs_no_removal(braked: Ledger) -> None:
     found = await marks(braked)
-    await converge(braked, found[Binding(GUILD, 6)], parked=("Kept.",), braked=True)
-    await converge(braked, found[Binding(GUILD, 7)])
+    await reconcile(braked, found[Binding(GUILD, 6)], parked=("Kept.",), braked=True)
+    await reconcile(braked, found[Binding(GUILD, 7)])
     assert (await brake(braked)).braked == 2
     await braked.record_marks([Binding(GUILD, 6)], "sweep", NOW)
     assert (await brake(braked)).braked == 2
     for member in (6, 8):
-        await converge(braked, (await marks(braked))[Binding(GUILD, member)])
+        await reconcile(braked, (await marks(braked))[Binding(GUILD, member)])
     assert await braked.load_brake(GUILD) is None
     assert await take(braked, 9, at=NOW + WINDOW) == [None]
 
 
 async def test_a_second_brake_asks_a_new_question(braked: Ledger) -> None:
     for found in (await marks(braked)).values():
-        await converge(braked, found)
+        await reconcile(braked, found)
     again = NOW + 60
     assert await take(braked, 9, at=again) == [again]
     assert (await brake(braked)).since == again
@@ -127,7 +127,7 @@ async def test_removals_in_one_server_do_not_count_for_another(braked: Ledger) -
 
 async def test_releasing_the_brake_queues_the_held_members_and_lasts_a_day(braked: Ledger) -> None:
     for found in (await marks(braked)).values():
-        await converge(braked, found, parked=("Kept.",), braked=True)
+        await reconcile(braked, found, parked=("Kept.",), braked=True)
     assert await braked.record_released(GUILD, NOW, ADMIN, NOW + 9) == 3
     assert {m.member_id for m in await marks(braked)} == {6, 7, 8}
     assert {member for member, _ in await braked.load_parked(GUILD)} & {6, 7, 8} == set()
@@ -158,7 +158,7 @@ async def test_a_member_held_after_the_release_does_not_apply_the_brake_again(br
     """The admin presses the button while a reconciled member is being recorded."""
     (found,) = [m for m in (await marks(braked)).values() if m.member_id == 6]
     await braked.record_released(GUILD, NOW, ADMIN, NOW)
-    await converge(braked, found, parked=("Kept.",), braked=True)
+    await reconcile(braked, found, parked=("Kept.",), braked=True)
     assert await braked.load_brake(GUILD) is None
     assert Binding(GUILD, 6) in await marks(braked)
 

@@ -1,4 +1,4 @@
-"""Wishes towards the provider."""
+"""Intents: requests to change something at the provider."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ async def states(ledger: Ledger) -> dict[str, IntentState]:
 async def test_an_intent_is_loaded_as_recorded(ledger: Ledger) -> None:
     most = intent(payment_id="pay_1", refunded=Money(500, "eur"), attempts=2, outcome="Done.", receipt=True)
     assert await ledger.record_intent(most) == most
-    assert await ledger.load_intent("wish_1") == most
-    assert await ledger.load_intent("wish_2") is None
+    assert await ledger.load_intent("intent_1") == most
+    assert await ledger.load_intent("intent_2") is None
 
 
 async def test_a_repeated_pending_intent_returns_the_first_one(ledger: Ledger) -> None:
     await ledger.record_intent(intent())
-    assert await ledger.record_intent(intent("wish_2", created_at=11)) == intent()
-    assert list(await states(ledger)) == ["wish_1"]
+    assert await ledger.record_intent(intent("intent_2", created_at=11)) == intent()
+    assert list(await states(ledger)) == ["intent_1"]
 
 
 async def test_an_intent_id_is_used_once_even_after_it_is_settled(ledger: Ledger) -> None:
@@ -36,7 +36,7 @@ async def test_an_intent_id_is_used_once_even_after_it_is_settled(ledger: Ledger
     await ledger.record_intent(intent())
     await ledger.record_intent_outcome(done, None, [])
     assert await ledger.record_intent(intent()) == done
-    again = intent("wish_2")
+    again = intent("intent_2")
     assert await ledger.record_intent(again) == again
 
 
@@ -86,8 +86,8 @@ async def test_an_intents_outcome_is_recorded_with_its_snapshot_and_notices(ledg
         state=IntentState.DONE, attempts=1, refunded=Money(5, "eur"), outcome="Cancelled.", receipt=True
     )
     after = subscription(ends_at=99)
-    await ledger.record_intent_outcome(done, SyncResult(after, "1", "cancelled", "wish_1", 20), [notice()])
-    assert await ledger.load_intent("wish_1") == done
+    await ledger.record_intent_outcome(done, SyncResult(after, "1", "cancelled", "intent_1", 20), [notice()])
+    assert await ledger.load_intent("intent_1") == done
     assert await ledger.load_subscription(KEY) == after
     assert await ledger.load_notices(20, 9) == [notice()]
     assert await ledger.load_intents(FAR, 9) == []
@@ -106,7 +106,7 @@ async def test_a_settled_intent_does_not_become_pending_again(ledger: Ledger, se
     await ledger.record_intent(intent())
     await ledger.record_intent_outcome(intent(state=settled), None, [])
     await ledger.record_intent_outcome(intent(attempts=1), None, [])
-    assert await states(ledger) == {"wish_1": settled}
+    assert await states(ledger) == {"intent_1": settled}
 
 
 async def test_a_dropped_intent_that_the_provider_carried_out_is_done(ledger: Ledger) -> None:
@@ -114,4 +114,4 @@ async def test_a_dropped_intent_that_the_provider_carried_out_is_done(ledger: Le
     await ledger.record_intent(intent("back", RESUME))
     done = replace(intent(), state=IntentState.DONE)
     await ledger.record_intent_outcome(done, None, [])
-    assert await ledger.load_intent("wish_1") == done
+    assert await ledger.load_intent("intent_1") == done

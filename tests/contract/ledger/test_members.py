@@ -12,13 +12,13 @@ from tests.contract.ledger.nouns import (
     GUILD,
     KEY,
     OTHER_GUILD,
-    converge,
     event,
     intent,
     marks,
     notice,
     override,
     plan,
+    reconcile,
     ring,
     settle,
     subscription,
@@ -36,7 +36,7 @@ async def test_a_queued_member_stays_queued_until_reconciled(ledger: Ledger) -> 
     (found,) = await ledger.load_marked(10, 9)
     assert Binding(found.guild_id, found.member_id) == ANNA
     assert (await ledger.load_health(25)).oldest_member_age == 15
-    await converge(ledger, found)
+    await reconcile(ledger, found)
     assert await marks(ledger) == {}
     assert (await ledger.load_health(25)).oldest_member_age is None
 
@@ -45,19 +45,19 @@ async def test_a_member_queued_again_meanwhile_stays_queued(ledger: Ledger) -> N
     await mark(ledger, ANNA)
     taken = (await marks(ledger))[ANNA]
     await mark(ledger, ANNA, at=11)
-    await converge(ledger, taken)
+    await reconcile(ledger, taken)
     again = (await marks(ledger))[ANNA]
     assert again.version > taken.version
-    await converge(ledger, again)
+    await reconcile(ledger, again)
     assert await marks(ledger) == {}
 
 
 async def test_queue_versions_of_a_member_go_on_after_a_reconciliation(ledger: Ledger) -> None:
     await mark(ledger, ANNA)
     first = (await marks(ledger))[ANNA]
-    await converge(ledger, first)
+    await reconcile(ledger, first)
     await mark(ledger, ANNA)
-    await converge(ledger, first)
+    await reconcile(ledger, first)
     assert set(await marks(ledger)) == {ANNA}
 
 
@@ -137,7 +137,7 @@ async def test_a_members_state_names_what_their_roles_wait_for(ledger: Ledger) -
     assert not (await ledger.load_member_state(OTHER_GUILD, ANNA.member_id)).stale
     await sync(ledger, subscription(binding=ANNA), version=(await the_stale(ledger)).version)
     assert not (await ledger.load_member_state(*_ids(ANNA))).stale
-    await converge(ledger, (await marks(ledger))[ANNA], due_at=50)
+    await reconcile(ledger, (await marks(ledger))[ANNA], due_at=50)
     assert (await ledger.load_member_state(*_ids(ANNA))).due_at == 50
     await ledger.record_due(50)
     state = await ledger.load_member_state(*_ids(ANNA))
@@ -153,15 +153,15 @@ async def test_a_role_is_recorded_as_granted_until_it_is_gone(ledger: Ledger) ->
         await ledger.record_granting(*_ids(ANNA), role, 10)
     await mark(ledger, ANNA, BERT)
     found = await marks(ledger)
-    await converge(ledger, found[BERT], gone=(71,))
-    await converge(ledger, found[ANNA], gone=(72, 99))
+    await reconcile(ledger, found[BERT], gone=(71,))
+    await reconcile(ledger, found[ANNA], gone=(72, 99))
     assert (await ledger.load_member_state(*_ids(ANNA))).granted == {71, 73}
 
 
 async def test_a_reconciliation_is_recorded_with_its_notices(ledger: Ledger) -> None:
     change = Change(30, *_ids(ANNA), "roles", "timer", "why", "evt", "1", "2")
     await mark(ledger, ANNA)
-    await converge(ledger, (await marks(ledger))[ANNA], changes=[change], notices=[notice()])
+    await reconcile(ledger, (await marks(ledger))[ANNA], changes=[change], notices=[notice()])
     assert await ledger.load_history(*_ids(ANNA), 9) == [change]
     assert await ledger.load_notices(30, 9) == [notice()]
 
@@ -169,8 +169,8 @@ async def test_a_reconciliation_is_recorded_with_its_notices(ledger: Ledger) -> 
 async def test_parked_members_are_listed_with_their_reason_until_queued_again(ledger: Ledger) -> None:
     await mark(ledger, ANNA, BERT)
     found = await marks(ledger)
-    await converge(ledger, found[ANNA], parked=(Text("error.role_gone"), "It is above."))
-    await converge(ledger, found[BERT])
+    await reconcile(ledger, found[ANNA], parked=(Text("error.role_gone"), "It is above."))
+    await reconcile(ledger, found[BERT])
     assert await marks(ledger) == {}
     assert await ledger.load_parked(GUILD) == [(ANNA.member_id, (Text("error.role_gone"), "It is above."))]
     assert await ledger.load_parked(OTHER_GUILD) == []
@@ -185,8 +185,8 @@ async def test_members_whose_time_has_come_are_queued_with_their_subscriptions(l
     await sync(ledger, subscription("over", status=Status.ENDED, binding=ANNA))
     await sync(ledger, subscription("other", binding=BERT))
     found = await marks(ledger)
-    await converge(ledger, found[ANNA], due_at=100)
-    await converge(ledger, found[BERT], due_at=101)
+    await reconcile(ledger, found[ANNA], due_at=100)
+    await reconcile(ledger, found[BERT], due_at=101)
     assert await ledger.load_next_due(30) == 100
     assert await ledger.record_due(99) == 0
     assert await ledger.record_due(100) == 1
@@ -200,7 +200,7 @@ async def test_a_subscription_whose_paid_time_ended_is_fetched_however_late(ledg
     for name, until in (("long over", 99), ("just over", 100)):
         ended = subscription(name, status=Status.ENDED, binding=ANNA, paid_through=until)
         await sync(ledger, ended)
-    await converge(ledger, (await marks(ledger))[ANNA], due_at=100)
+    await reconcile(ledger, (await marks(ledger))[ANNA], due_at=100)
     await ledger.record_due(FAR)
     assert (await the_stale(ledger, FAR)).key.id == "just over"
 
@@ -209,7 +209,7 @@ async def test_very_many_members_can_be_due_at_one_moment(ledger: Ledger) -> Non
     crowd = [Binding(GUILD, n) for n in range(2_500)]
     await mark(ledger, *crowd)
     for found in await ledger.load_marked(10, 9_999):
-        await converge(ledger, found, due_at=100)
+        await reconcile(ledger, found, due_at=100)
     assert await ledger.record_due(100) == len(crowd)
     assert len(await ledger.load_marked(100, 9_999)) == len(crowd)
 
@@ -251,7 +251,7 @@ async def test_a_sweep_checks_members_with_roles_or_rights_and_parked_ones(ledge
     await ledger.record_granting(*_ids(holder), 71, 10)
     await mark(ledger, payer, decided, was, holder, parked, nobody, lifted)
     for member, found in (await marks(ledger)).items():
-        await converge(ledger, found, parked=("Gone.",) if member == parked else ())
+        await reconcile(ledger, found, parked=("Gone.",) if member == parked else ())
     assert set(await ledger.load_members_to_check(FAR, 9)) == {payer, decided, holder, parked}
 
 

@@ -144,7 +144,7 @@ async def test_an_older_snapshot_does_not_revive_an_ended_subscription(ledger: L
     assert await ledger.load_stale(FAR, 9) == []
     assert await marks(ledger) == {}
     assert await ledger.load_notice("told_1") is None
-    assert await ledger.load_intent("wish_1") is None
+    assert await ledger.load_intent("intent_1") is None
 
 
 async def test_an_ended_subscription_can_still_gain_details(ledger: Ledger) -> None:

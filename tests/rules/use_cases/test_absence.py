@@ -18,7 +18,7 @@ async def leave(world: RulesHarness, *, ended: bool = True) -> None:
     world.roles_of().clear()
     if ended:
         await world.change(replace(await world.recorded(), status=Status.ENDED))
-    await world.mark()
+    await world.enqueue()
     await world.settle()
     await sweep(world)
 
@@ -63,7 +63,7 @@ async def test_a_role_given_by_hand_after_the_first_check_is_never_taken(
     await sweep(paying)
     paying.roles_of().add(ROLE)
     await sweep(paying)
-    await paying.mark()
+    await paying.enqueue()
     await paying.settle()
     assert paying.roles_of() == {ROLE}
 

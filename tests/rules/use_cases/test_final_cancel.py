@@ -23,7 +23,7 @@ from tests.rules.builders import (
     ROLE,
     make_checkout,
     make_key,
-    make_order,
+    make_revoke_request,
     make_subscription,
 )
 from tests.rules.harness import RulesHarness
@@ -157,7 +157,7 @@ async def test_a_provider_with_periods_postpones_the_first_payment_if_it_can(
 async def test_a_final_revocation_at_the_period_end_keeps_the_paid_time(
     world: RulesHarness, bought: Subscription
 ) -> None:
-    done = await revoke(world.ports, make_order())
+    done = await revoke(world.ports, make_revoke_request())
     assert [intent.state for intent in done.intents] == [IntentState.DONE]
     await world.pass_time(MONTH - DAY)
     assert world.roles_of() == {ROLE}
@@ -184,7 +184,7 @@ async def test_an_immediate_final_revocation_takes_the_paid_time_until_lifted(
 async def test_lifting_a_final_revocation_restores_the_paid_time(
     world: RulesHarness, bought: Subscription
 ) -> None:
-    done = await revoke(world.ports, make_order())
+    done = await revoke(world.ports, make_revoke_request())
     assert (await lift(world.ports, GUILD, done.decision_id, ADMIN)).intents == ()
     await world.pass_time(MONTH - DAY)
     assert world.roles_of() == {ROLE}

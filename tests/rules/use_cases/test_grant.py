@@ -20,7 +20,7 @@ from tests.rules.builders import (
     OTHER_GUILD,
     ROLE,
     make_key,
-    make_order,
+    make_revoke_request,
 )
 from tests.rules.harness import RulesHarness
 
@@ -118,7 +118,7 @@ class TestTakenBack:
 
     async def test_another_server_cannot_take_a_grant_back(self, world: RulesHarness, plan: Plan) -> None:
         made = await grant(world.ports, order(plan))
-        blocked = await revoke(world.ports, make_order(member_id=77))
+        blocked = await revoke(world.ports, make_revoke_request(member_id=77))
         with pytest.raises(NotFound):
             await take_grant_back(world.ports, OTHER_GUILD, made.override.decision_id, ADMIN)
         with pytest.raises(NotFound):
@@ -135,7 +135,7 @@ class TestRevoked:
         """It was not paid, and to give it again needs more than to revoke."""
         await grant(world.ports, order(plan, None))
         await world.settle()
-        done = await revoke(world.ports, make_order(plan_id=plan.id, at_once=at_once))
+        done = await revoke(world.ports, make_revoke_request(plan_id=plan.id, at_once=at_once))
         await world.settle()
         assert world.roles_of() == set()
         undone = await lift(world.ports, GUILD, done.decision_id, ADMIN)
@@ -147,5 +147,5 @@ class TestRevoked:
     async def test_a_revoked_grant_is_not_shown(self, world: RulesHarness, plan: Plan) -> None:
         made = await grant(world.ports, order(plan))
         assert await load_held(world.ports, MEMBER) == [Held(plan, made.override.until, paid=False)]
-        await revoke(world.ports, make_order(member_id=MEMBER))
+        await revoke(world.ports, make_revoke_request(member_id=MEMBER))
         assert await load_held(world.ports, MEMBER) == []

@@ -9,7 +9,7 @@ from billing.model import ChargedLate, IntentKind, IntentState, Money, Status
 from billing.use_cases.cancel import PATIENCE, cancel
 from billing.use_cases.lift import lift
 from billing.use_cases.revoke import revoke
-from tests.rules.builders import ADMIN, DAY, GUILD, MEMBER, MONTH, ROLE, make_key, make_order
+from tests.rules.builders import ADMIN, DAY, GUILD, MEMBER, MONTH, ROLE, make_key, make_revoke_request
 from tests.rules.harness import RulesHarness
 
 HOUR = 3600
@@ -21,7 +21,7 @@ async def renew_in_silence(world: RulesHarness, *, paid: bool = True) -> str:
     assert sub.period_end is not None
     await world.pass_time(sub.period_end - HOUR - world.now)
     world.provider.fail("*", ProviderUnavailable())
-    done = await revoke(world.ports, make_order())
+    done = await revoke(world.ports, make_revoke_request())
     await world.pass_time(HOUR)
     renewed = replace(sub, period_start=sub.period_end, period_end=sub.period_end + MONTH, binding=None)
     world.provider.subscriptions["sub_1"] = renewed
@@ -69,7 +69,7 @@ async def test_a_late_stop_ends_billing_even_if_the_payment_cannot_be_fetched(
 async def test_a_stop_before_the_period_end_ends_with_the_period(paying: RulesHarness) -> None:
     end = (await paying.recorded()).period_end
     paying.provider.fail("*", ProviderUnavailable())
-    await revoke(paying.ports, make_order())
+    await revoke(paying.ports, make_revoke_request())
     await paying.pass_time(DAY)
     paying.provider.heal()
     await paying.pass_time(DAY)

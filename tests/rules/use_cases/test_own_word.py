@@ -12,7 +12,7 @@ from billing.use_cases.cancel import PATIENCE, cancel, preview_cancel, resume
 from billing.use_cases.execute_intent import STOPPED_ALREADY
 from billing.use_cases.lift import lift
 from billing.use_cases.revoke import Revocation, preview_revoke, revoke
-from tests.rules.builders import ADMIN, DAY, GUILD, MEMBER, NOW, make_key, make_order
+from tests.rules.builders import ADMIN, DAY, GUILD, MEMBER, NOW, make_key, make_revoke_request
 from tests.rules.harness import RulesHarness
 
 
@@ -28,7 +28,7 @@ def ends(world: RulesHarness) -> bool:
 
 
 async def test_a_cancellation_during_an_admins_stop_outlives_its_lift(paying: RulesHarness) -> None:
-    decision = (await revoke(paying.ports, make_order())).decision_id
+    decision = (await revoke(paying.ports, make_revoke_request())).decision_id
     assert (await preview_cancel(paying.ports, MEMBER, make_key())).by_admins
     receipt = await cancel(paying.ports, MEMBER, make_key())
     assert receipt.intent.state is IntentState.DONE
@@ -41,7 +41,7 @@ async def test_a_cancellation_during_an_admins_stop_outlives_its_lift(paying: Ru
 
 async def test_a_cancellation_during_a_waiting_stop_outlives_its_lift(paying: RulesHarness) -> None:
     paying.provider.fail("*", ProviderUnavailable())
-    decision = (await revoke(paying.ports, make_order())).decision_id
+    decision = (await revoke(paying.ports, make_revoke_request())).decision_id
     own = await cancel(paying.ports, MEMBER, make_key())
     assert own.intent.by == MEMBER
     paying.provider.heal()
@@ -66,13 +66,13 @@ async def test_a_cancellation_outlives_an_immediate_stop_that_never_arrived(
 
 async def test_a_cancellation_before_an_admins_stop_outlives_its_lift(paying: RulesHarness) -> None:
     await cancel(paying.ports, MEMBER, make_key())
-    await lifted(paying, (await revoke(paying.ports, make_order())).decision_id)
+    await lifted(paying, (await revoke(paying.ports, make_revoke_request())).decision_id)
     assert ends(paying)
 
 
 async def test_a_portal_cancellation_during_a_waiting_stop_outlives_its_lift(paying: RulesHarness) -> None:
     paying.provider.fail("*", ProviderUnavailable())
-    done = await revoke(paying.ports, make_order())
+    done = await revoke(paying.ports, make_revoke_request())
     paying.provider.heal()
     await stays_cancelled_by_hand(paying, done)
 
@@ -80,9 +80,9 @@ async def test_a_portal_cancellation_during_a_waiting_stop_outlives_its_lift(pay
 async def test_a_portal_cancellation_during_the_revoke_question_outlives_its_lift(
     paying: RulesHarness,
 ) -> None:
-    seen = await preview_revoke(paying.ports, make_order())
+    seen = await preview_revoke(paying.ports, make_revoke_request())
     await cancel_by_hand(paying)
-    done = await revoke(paying.ports, make_order(), seen)
+    done = await revoke(paying.ports, make_revoke_request(), seen)
     assert [i.outcome for i in done.intents] == [STOPPED_ALREADY]
     await stays_cancelled_by_hand(paying, done)
 
@@ -106,17 +106,17 @@ async def test_a_cancellation_that_was_taken_back_does_not_prevent_a_resume(payi
     await resume(paying.ports, MEMBER, make_key())
     await cancel(paying.ports, MEMBER, make_key())
     await paying.change(replace(await paying.recorded(), ends_at=None))
-    done = await revoke(paying.ports, make_order())
+    done = await revoke(paying.ports, make_revoke_request())
     (back,) = (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents
     assert (back.kind, back.state) == (IntentKind.RESUME, IntentState.DONE)
     assert not ends(paying)
 
 
 async def test_an_earlier_undone_stop_resumes_no_later_cancellation(paying: RulesHarness) -> None:
-    first = await revoke(paying.ports, make_order())
+    first = await revoke(paying.ports, make_revoke_request())
     await lift(paying.ports, GUILD, first.decision_id, ADMIN)
     own = await paying.recorded()
     await paying.change(replace(own, ends_at=own.period_end))
-    second = await revoke(paying.ports, make_order())
+    second = await revoke(paying.ports, make_revoke_request())
     assert (await lift(paying.ports, GUILD, second.decision_id, ADMIN)).intents == ()
     assert ends(paying)

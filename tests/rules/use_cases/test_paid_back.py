@@ -23,9 +23,9 @@ from tests.rules.builders import (
     NOW,
     ROLE,
     SECOND_ROLE,
-    make_order,
     make_plan,
     make_price,
+    make_revoke_request,
 )
 from tests.rules.harness import START, RulesHarness
 
@@ -151,7 +151,7 @@ async def test_a_renewal_charged_before_the_stop_arrived_is_restored(
 ) -> None:
     """The provider was silent across the period's end, so the billing ended at once afterwards."""
     paying.provider.fail("*", ProviderUnavailable())
-    decision = (await revoke(paying.ports, make_order())).decision_id
+    decision = (await revoke(paying.ports, make_revoke_request())).decision_id
     paying.turn_to(END + DAY)
     renewed = replace(await paying.recorded(), period_start=END, period_end=END + MONTH, binding=None)
     paying.provider.subscriptions["sub_1"] = renewed
@@ -206,7 +206,7 @@ async def test_restored_days_can_be_revoked_and_restored_again(
     paying: RulesHarness, *, at_once: bool
 ) -> None:
     await lift(paying.ports, GUILD, await revoked(paying), ADMIN)
-    again = await revoke(paying.ports, make_order(at_once=at_once))
+    again = await revoke(paying.ports, make_revoke_request(at_once=at_once))
     await paying.settle()
     assert paying.roles_of() == (set() if at_once else {ROLE})
     assert (await lift(paying.ports, GUILD, again.decision_id, ADMIN)).until == END
@@ -224,8 +224,8 @@ async def test_days_refunded_after_their_return_are_not_restored_twice(paying: R
 
 
 async def test_two_stops_at_the_periods_end_are_both_undone(paying: RulesHarness) -> None:
-    first = (await revoke(paying.ports, make_order())).decision_id
-    second = (await revoke(paying.ports, make_order())).decision_id
+    first = (await revoke(paying.ports, make_revoke_request())).decision_id
+    second = (await revoke(paying.ports, make_revoke_request())).decision_id
     assert (await lift(paying.ports, GUILD, first, ADMIN)).intents == ()
     (resumed,) = (await lift(paying.ports, GUILD, second, ADMIN)).intents
     assert resumed.state is IntentState.DONE

@@ -110,7 +110,7 @@ async def test_an_unknown_status_neither_gives_nor_takes_roles(world: RulesHarne
     await world.pass_time(2 * GRACE)
     assert world.roles_of() == {ROLE}
     world.roles_of().clear()
-    await world.mark()
+    await world.enqueue()
     await world.settle()
     assert world.roles_of() == set()
 
@@ -119,7 +119,7 @@ async def test_a_paid_role_taken_by_hand_is_given_again(world: RulesHarness) -> 
     await world.add_plan()
     await world.subscribe()
     world.roles_of().clear()
-    await world.mark()
+    await world.enqueue()
     await world.settle()
     assert world.roles_of() == {ROLE}
 
@@ -168,7 +168,7 @@ async def test_a_reconciliation_without_changes_writes_no_history(world: RulesHa
     await world.add_plan()
     await world.subscribe()
     before = len(await world.ledger.load_history(GUILD, MEMBER, 99))
-    await world.mark()
+    await world.enqueue()
     await world.settle()
     assert len(await world.ledger.load_history(GUILD, MEMBER, 99)) == before
     assert world.roles.changes() == [("give", ROLE)]
@@ -222,7 +222,7 @@ class TestRefused:
         await world.subscribe()
         assert await parked(world) == [(MEMBER, error.user_message)]
         for _ in range(3):
-            await world.mark()
+            await world.enqueue()
             await world.pass_time(60)
         (notice,) = world.told("role_refused")
         assert notice.member_id is None
@@ -245,7 +245,7 @@ class TestRefused:
         world.roles.faults[ROLE] = RoleAboveBot()
         await world.subscribe()
         await world.pass_time(RETELL_DAYS * DAY)
-        await world.mark()
+        await world.enqueue()
         await world.settle()
         assert len(world.told("role_refused")) == 2
 
@@ -270,7 +270,7 @@ class TestRefused:
         world.roles.faults[ROLE] = RoleAboveBot()
         await world.subscribe()
         world.roles.faults.clear()
-        await world.mark()
+        await world.enqueue()
         await world.settle()
         assert await parked(world) == []
         assert world.roles_of() == {ROLE}
@@ -292,7 +292,7 @@ class TestRefused:
         await world.change(replace(sub, status=Status.ENDED))
         assert await parked(world) == [(MEMBER, RoleAboveBot().user_message)]
         world.roles.faults.clear()
-        await world.mark()
+        await world.enqueue()
         await world.settle()
         assert world.roles_of() == set()
 
@@ -314,7 +314,7 @@ class TestGone:
         assert world.told("role_refused") == []
         world.roles_of().clear()
         world.roles.gone.clear()
-        await world.mark()
+        await world.enqueue()
         await world.settle()
         assert await granted(world) == frozenset()
 
@@ -323,10 +323,10 @@ class TestGone:
         await world.subscribe()
         world.roles.gone.add((GUILD, MEMBER))
         world.roles_of().clear()
-        await world.mark()
+        await world.enqueue()
         await world.settle()
         world.roles.gone.clear()
-        await world.mark(why="joined")
+        await world.enqueue(why="joined")
         await world.settle()
         assert world.roles_of() == {ROLE}
         assert await parked(world) == []
@@ -351,7 +351,7 @@ class TestGone:
         await world.change(replace(sub, status=Status.ENDED))
         assert world.roles_of() == {ROLE}
         world.roles.faults.clear()
-        await world.mark()
+        await world.enqueue()
         await world.settle()
         assert world.roles_of() == set()
 
@@ -375,9 +375,9 @@ class TestGone:
 async def test_a_member_queued_again_meanwhile_stays_queued(world: RulesHarness) -> None:
     await world.add_plan()
     await world.subscribe()
-    await world.mark()
+    await world.enqueue()
     (mark,) = await world.ledger.load_marked(world.now, 9)
-    await world.mark(why="something new")
+    await world.enqueue(why="something new")
     await reconcile_member(world.ports, mark)
     (left,) = await world.ledger.load_marked(world.now, 9)
     assert left.version == mark.version + 1

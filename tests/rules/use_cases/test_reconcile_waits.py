@@ -47,7 +47,7 @@ async def test_a_role_renewed_without_notification_is_not_taken(
     if timer_first:
         await world.ledger.record_due(world.now)
     else:
-        await world.mark()
+        await world.enqueue()
     await reconcile_first(world)
     assert world.roles_of() == {ROLE}
     await world.settle()
@@ -101,7 +101,7 @@ async def test_a_failure_at_discord_is_logged_at_once(world: RulesHarness) -> No
     await world.add_plan()
     await world.subscribe()
     world.roles.faults["fetch"] = DiscordUnavailable()
-    await world.mark()
+    await world.enqueue()
     (mark,) = await world.ledger.load_marked(world.now, 9)
     assert (await reconcile_member(world.ports, mark)).is_news
 
@@ -111,7 +111,7 @@ async def test_commands_do_not_shorten_the_wait_for_the_provider(world: RulesHar
     world.provider.fail("*", ProviderUnavailable())
     await world.pass_time(DAY + 10)
     for _ in range(2 * UNSURE_TRIES):
-        await world.mark()
+        await world.enqueue()
         await world.settle()
     assert world.roles_of() == {ROLE}
     await world.pass_time(UNSURE_FOR + 900)

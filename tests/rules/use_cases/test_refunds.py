@@ -11,7 +11,7 @@ from billing.errors import ProviderRefused, ProviderUnavailable
 from billing.model import Payment, RefundedByHand, Status, Subject
 from billing.use_cases.ingest import ingest
 from billing.use_cases.revoke import revoke
-from tests.rules.builders import DAY, MEMBER, make_key, make_order, make_subscription
+from tests.rules.builders import DAY, MEMBER, make_key, make_revoke_request, make_subscription
 from tests.rules.harness import RulesHarness
 
 
@@ -52,7 +52,7 @@ async def test_a_refund_of_an_older_payment_is_reported_without_an_amount(paying
 
 
 async def test_a_refund_requested_through_the_bot_is_not_reported(paying: RulesHarness) -> None:
-    await revoke(paying.ports, make_order(refund=True))
+    await revoke(paying.ports, make_revoke_request(refund=True))
     for about in (Subject("payment", "pay_1"), Subject("subscription", "sub_1")):
         paying.provider.subscriptions["sub_1"] = replace(await paying.recorded(), ends_at=None, binding=None)
         await ring(paying, about)
@@ -67,7 +67,7 @@ async def test_a_refund_of_an_ended_subscription_is_not_reported(paying: RulesHa
 
 
 async def test_a_refund_known_to_the_ledger_causes_no_fetch(paying: RulesHarness) -> None:
-    await revoke(paying.ports, make_order(refund=True))
+    await revoke(paying.ports, make_revoke_request(refund=True))
     asked = paying.provider.count("fetch_last_payment")
     await ring(paying, Subject("payment", "pay_1"))
     await paying.change(replace(await paying.recorded(), status=Status.ENDED, ended_at=paying.now))
@@ -131,7 +131,7 @@ async def test_a_refund_after_a_crash_concerns_the_original_payment(
     paying.provider.fail("fetch_last_payment", ProviderUnavailable(), times=1)
     monkeypatch.setattr(paying.provider, "refund", crash)
     with pytest.raises(KeyboardInterrupt):
-        await revoke(paying.ports, make_order(at_once=True, refund=True))
+        await revoke(paying.ports, make_revoke_request(at_once=True, refund=True))
     monkeypatch.undo()
     paying.provider.pay("sub_1", "pay_2")
     await paying.pass_time(DAY)

@@ -38,10 +38,10 @@ from tests.rules.builders import (
     ROLE,
     SECOND_ROLE,
     make_key,
-    make_order,
     make_override,
     make_plan,
     make_price,
+    make_revoke_request,
     make_subscription,
 )
 from tests.rules.harness import RulesHarness
@@ -69,9 +69,9 @@ class TestLookedAtFirst:
 
     async def test_the_preview_sees_a_renewal_without_notification(self, paying: RulesHarness) -> None:
         end = await self.renewed_unheard(paying)
-        (affected,) = await preview_revoke(paying.ports, make_order())
+        (affected,) = await preview_revoke(paying.ports, make_revoke_request())
         assert affected.subscription.period_end == end
-        done = await revoke(paying.ports, make_order(), [affected])
+        done = await revoke(paying.ports, make_revoke_request(), [affected])
         blocks = await paying.ledger.load_decision(done.decision_id)
         assert {block.starts_at for block in blocks} == {end}
         await paying.settle()
@@ -79,12 +79,12 @@ class TestLookedAtFirst:
 
     async def test_the_preview_leaves_out_an_end_without_notification(self, paying: RulesHarness) -> None:
         paying.provider.subscriptions["sub_1"] = replace(await paying.recorded(), status=Status.ENDED)
-        assert await preview_revoke(paying.ports, make_order()) == []
+        assert await preview_revoke(paying.ports, make_revoke_request()) == []
 
     async def test_the_preview_uses_the_ledger_during_an_outage(self, paying: RulesHarness) -> None:
         await self.renewed_unheard(paying)
         paying.provider.fail("*", ProviderUnavailable())
-        (affected,) = await preview_revoke(paying.ports, make_order())
+        (affected,) = await preview_revoke(paying.ports, make_revoke_request())
         assert affected.subscription == await paying.recorded()
 
     async def test_the_preview_fetches_all_subscriptions_concurrently(
@@ -99,7 +99,7 @@ class TestLookedAtFirst:
                 return await fetch(subscription_id)
 
         monkeypatch.setattr(paying.provider, "fetch_subscription", fetch_with_the_other)
-        assert len(await preview_revoke(paying.ports, make_order())) == 2
+        assert len(await preview_revoke(paying.ports, make_revoke_request())) == 2
 
     async def test_the_preview_of_an_immediate_revocation_fetches_nothing(self, paying: RulesHarness) -> None:
         before = paying.provider.count("fetch_subscription")
@@ -206,7 +206,7 @@ class TestNow:
         await world.ledger.record_overrides([make_override(plan.id, OverrideKind.GRANT)], [], [], world.now)
         await world.settle()
         assert world.roles_of() == {ROLE}
-        await revoke(world.ports, make_order(plan_id=plan.id))
+        await revoke(world.ports, make_revoke_request(plan_id=plan.id))
         await world.settle()
         assert world.roles_of() == set()
 
@@ -229,7 +229,7 @@ class TestNow:
 
 class TestPeriodEnd:
     async def test_a_revocation_at_the_period_end_keeps_roles_until_then(self, paying: RulesHarness) -> None:
-        done = await revoke(paying.ports, make_order())
+        done = await revoke(paying.ports, make_revoke_request())
         (affected,) = done.affected
         end = affected.subscription.period_end or 0
         await paying.settle()
@@ -240,7 +240,7 @@ class TestPeriodEnd:
         assert paying.roles_of() == set()
 
     async def test_a_revocation_stands_if_the_portal_resumes(self, paying: RulesHarness) -> None:
-        await revoke(paying.ports, make_order())
+        await revoke(paying.ports, make_revoke_request())
         await paying.settle()
         await paying.change(replace(await paying.recorded(), ends_at=None))
         assert paying.provider.subscriptions["sub_1"].ends_at is not None
@@ -249,7 +249,7 @@ class TestPeriodEnd:
 
     async def test_a_revocation_stands_after_an_outage_over_the_end(self, paying: RulesHarness) -> None:
         paying.provider.fail("*", ProviderUnavailable())
-        await revoke(paying.ports, make_order())
+        await revoke(paying.ports, make_revoke_request())
         await paying.settle()
         paying.turn_to((await paying.recorded()).period_end or 0)
         await paying.settle()
@@ -257,13 +257,13 @@ class TestPeriodEnd:
 
     async def test_a_cancelled_subscription_is_only_blocked(self, paying: RulesHarness) -> None:
         await cancel(paying.ports, MEMBER, make_key())
-        done = await revoke(paying.ports, make_order())
+        done = await revoke(paying.ports, make_revoke_request())
         assert done.intents == ()
         assert paying.provider.count("cancel_at_period_end") == 1
 
     async def test_an_unpaid_subscription_is_revoked_at_once(self, paying: RulesHarness) -> None:
         await paying.change(replace(await paying.recorded(), status=Status.PAST_DUE, unpaid_since=paying.now))
-        await revoke(paying.ports, make_order())
+        await revoke(paying.ports, make_revoke_request())
         await paying.settle()
         assert paying.roles_of() == set()
         assert paying.provider.subscriptions["sub_1"].status is Status.ENDED
@@ -273,7 +273,7 @@ class TestPeriodEnd:
         """Both are paid; the role goes when the later period ends."""
         await paying.pass_time(10 * DAY)
         longer = await paying.subscribe("sub_2")
-        await revoke(paying.ports, make_order())
+        await revoke(paying.ports, make_revoke_request())
         first = await paying.recorded()
         await paying.pass_time((first.period_end or 0) - paying.now)
         await paying.change(replace(paying.provider.subscriptions["sub_1"], status=Status.ENDED))
@@ -286,7 +286,7 @@ class TestPeriodEnd:
         paying.provider.fail("cancel_at_period_end", ProviderUnavailable())
         own = await cancel(paying.ports, MEMBER, make_key())
         paying.provider.heal()
-        done = await revoke(paying.ports, make_order())
+        done = await revoke(paying.ports, make_revoke_request())
         assert [i.id for i in done.intents] == [own.intent.id]
         assert done.intents[0].state is IntentState.DONE
         await paying.settle()
@@ -296,7 +296,7 @@ class TestPeriodEnd:
 
 class TestPreview:
     async def test_the_preview_of_a_revocation_changes_nothing(self, paying: RulesHarness) -> None:
-        (affected,) = await preview_revoke(paying.ports, make_order(refund=True))
+        (affected,) = await preview_revoke(paying.ports, make_revoke_request(refund=True))
         assert affected.subscription.key == make_key()
         assert [plan.id for plan in affected.plans] == [1]
         assert affected.refundable == Money(500, "eur")
@@ -316,7 +316,7 @@ class TestPreview:
 
     async def test_an_ended_subscription_is_not_in_the_preview(self, paying: RulesHarness) -> None:
         await paying.change(replace(await paying.recorded(), status=Status.ENDED))
-        assert await preview_revoke(paying.ports, make_order()) == []
+        assert await preview_revoke(paying.ports, make_revoke_request()) == []
 
     async def test_an_ended_subscription_with_paid_time_is_revoked(self, paying: RulesHarness) -> None:
         ended = replace(await paying.recorded(), status=Status.ENDED, paid_through=paying.now + DAY)
@@ -346,7 +346,7 @@ SUBSCRIPTIONS = st.lists(subscriptions(), min_size=1, max_size=3)
 def test_immediate_blocks_leave_no_access_to_what_they_cover(
     subs: list[Subscription], plans: list[Plan], now: int, plan_id: int | None, later: int
 ) -> None:
-    blocks = _blocks(make_order(plan_id=plan_id, at_once=True), affected_by(subs, plans), "d", now)
+    blocks = _blocks(make_revoke_request(plan_id=plan_id, at_once=True), affected_by(subs, plans), "d", now)
     left = decide(subs, blocks, plans, now + later, 5)
     assert all(plan_id not in (None, e.plan_id) for e in left)
 
@@ -358,7 +358,7 @@ def test_blocks_at_the_period_end_begin_then_and_hold(
     affected = [a for a in affected_by(subs, plans) if plan_id in (None, *(p.id for p in a.plans))]
     if not affected:
         return
-    blocks = _blocks(make_order(plan_id=plan_id), affected, "d", now)
+    blocks = _blocks(make_revoke_request(plan_id=plan_id), affected, "d", now)
     for block in blocks:
         assert block.starts_at >= now
         assert block.until is None
@@ -380,5 +380,5 @@ def assert_kept_while_paid(sub: Subscription, plan_id: int, blocks: list[Overrid
 
 
 def test_a_revocation_of_all_plans_covers_later_plans() -> None:
-    blocks = _blocks(make_order(), affected_by([make_subscription()], [make_plan()]), "d", 0)
+    blocks = _blocks(make_revoke_request(), affected_by([make_subscription()], [make_plan()]), "d", 0)
     assert any(block.covers(77, 10**10) for block in blocks)

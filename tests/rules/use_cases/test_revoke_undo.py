@@ -24,10 +24,10 @@ from tests.rules.builders import (
     ROLE,
     SECOND_ROLE,
     make_key,
-    make_order,
     make_override,
     make_plan,
     make_price,
+    make_revoke_request,
 )
 from tests.rules.harness import RulesHarness
 
@@ -69,7 +69,7 @@ class TestRefund:
     ) -> None:
         """Whether or not the provider acted: the admin decided about the payment they saw."""
         paying.provider.fail("refund", ProviderUnavailable(), after=after)
-        await revoke(paying.ports, make_order(refund=True))
+        await revoke(paying.ports, make_revoke_request(refund=True))
         paying.provider.heal()
         paying.provider.pay("sub_1", "pay_2")
         await paying.pass_time(PATIENCE)
@@ -82,9 +82,9 @@ class TestRefund:
         self, paying: RulesHarness
     ) -> None:
         paying.provider.fail("*", ProviderUnavailable())
-        (affected,) = await preview_revoke(paying.ports, make_order(refund=True))
+        (affected,) = await preview_revoke(paying.ports, make_revoke_request(refund=True))
         assert affected.fault == ProviderUnavailable().user_message
-        await revoke(paying.ports, make_order(refund=True))
+        await revoke(paying.ports, make_revoke_request(refund=True))
         paying.provider.heal()
         paying.provider.fail("refund", ProviderUnavailable(), after=True, times=1)
         await paying.pass_time(PATIENCE)
@@ -106,7 +106,7 @@ class TestRefund:
 
         monkeypatch.setattr(paying.provider, "refund", refund_and_crash)
         with pytest.raises(KeyboardInterrupt):
-            await revoke(paying.ports, make_order(refund=True))
+            await revoke(paying.ports, make_revoke_request(refund=True))
         monkeypatch.undo()
         paying.provider.pay("sub_1", "pay_2")
         await paying.pass_time(PATIENCE)
@@ -130,7 +130,7 @@ class TestRefund:
 
 class TestLift:
     async def test_lifting_a_revocation_resumes_the_renewal(self, paying: RulesHarness) -> None:
-        done = await revoke(paying.ports, make_order())
+        done = await revoke(paying.ports, make_revoke_request())
         (undone,) = (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents
         assert undone.state is IntentState.DONE
         assert paying.provider.subscriptions["sub_1"].ends_at is None
@@ -138,7 +138,7 @@ class TestLift:
         assert paying.roles_of() == {ROLE}
 
     async def test_a_lifted_member_is_told_what_renews(self, paying: RulesHarness) -> None:
-        done = await revoke(paying.ports, make_order())
+        done = await revoke(paying.ports, make_revoke_request())
         await lift(paying.ports, GUILD, done.decision_id, ADMIN)
         await paying.settle()
         (notice,) = paying.told("lifted")
@@ -153,21 +153,21 @@ class TestLift:
         assert (body.still, body.subscription, body.again) == (True, None, None)
 
     async def test_a_revocation_cannot_be_lifted_twice(self, paying: RulesHarness) -> None:
-        done = await revoke(paying.ports, make_order())
+        done = await revoke(paying.ports, make_revoke_request())
         await lift(paying.ports, GUILD, done.decision_id, ADMIN)
         with pytest.raises(Conflict, match=r"error.lifted_already"):
             await lift(paying.ports, GUILD, done.decision_id, ADMIN)
         assert paying.provider.count("resume") == 1
 
     async def test_simultaneous_lifts_lift_once(self, paying: RulesHarness) -> None:
-        done = await revoke(paying.ports, make_order())
+        done = await revoke(paying.ports, make_revoke_request())
         both = [lift(paying.ports, GUILD, done.decision_id, ADMIN) for _ in range(2)]
         answers = await asyncio.gather(*both, return_exceptions=True)
         assert sorted(type(answer).__name__ for answer in answers) == ["Conflict", "Undone"]
         assert paying.provider.count("resume") == 1
 
     async def test_another_server_cannot_lift_a_revocation(self, paying: RulesHarness) -> None:
-        done = await revoke(paying.ports, make_order())
+        done = await revoke(paying.ports, make_revoke_request())
         with pytest.raises(NotFound):
             await lift(paying.ports, OTHER_GUILD, done.decision_id, ADMIN)
         assert await paying.ledger.load_decision(done.decision_id) != []
@@ -185,7 +185,7 @@ class TestLift:
         assert set((await intents(paying)).values()) == {IntentState.DROPPED}
 
     async def test_a_lift_during_an_outage_resumes_later(self, paying: RulesHarness) -> None:
-        done = await revoke(paying.ports, make_order())
+        done = await revoke(paying.ports, make_revoke_request())
         paying.provider.fail("*", ProviderUnavailable())
         (undone,) = (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents
         assert undone.state is IntentState.PENDING
@@ -197,7 +197,7 @@ class TestLift:
         self, paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Else a crash in between would leave a member with access whose subscription ends."""
-        done = await revoke(paying.ports, make_order())
+        done = await revoke(paying.ports, make_revoke_request())
         monkeypatch.setattr(paying.ledger, "load_intent", unavailable)
         with pytest.raises(LedgerUnavailable):
             await lift(paying.ports, GUILD, done.decision_id, ADMIN)
@@ -208,18 +208,18 @@ class TestLift:
 
     async def test_a_lift_does_not_resume_a_members_own_cancellation(self, paying: RulesHarness) -> None:
         await cancel(paying.ports, MEMBER, make_key())
-        done = await revoke(paying.ports, make_order())
+        done = await revoke(paying.ports, make_revoke_request())
         assert (await lift(paying.ports, GUILD, done.decision_id, ADMIN)).intents == ()
         assert paying.provider.subscriptions["sub_1"].ends_at is not None
 
     async def test_a_lift_does_not_resume_what_another_block_covers(self, paying: RulesHarness) -> None:
-        first = await revoke(paying.ports, make_order())
+        first = await revoke(paying.ports, make_revoke_request())
         await paying.ledger.record_overrides([make_override(1, decision_id="second")], [], [], paying.now)
         assert (await lift(paying.ports, GUILD, first.decision_id, ADMIN)).intents == ()
         assert paying.provider.count("resume") == 0
 
     async def test_a_lift_undoes_a_stop_made_after_a_resume(self, paying: RulesHarness) -> None:
-        done = await revoke(paying.ports, make_order())
+        done = await revoke(paying.ports, make_revoke_request())
         await paying.settle()
         await paying.change(replace(await paying.recorded(), ends_at=None))
         await lift(paying.ports, GUILD, done.decision_id, ADMIN)

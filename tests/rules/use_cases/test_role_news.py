@@ -43,10 +43,10 @@ from tests.rules.builders import (
     ROLE,
     SECOND_ROLE,
     make_key,
-    make_order,
     make_override,
     make_plan,
     make_price,
+    make_revoke_request,
 )
 from tests.rules.harness import START, RulesHarness
 
@@ -203,7 +203,7 @@ class TestAtTheProvider:
 class TestAdmins:
     async def test_a_restored_role_is_told(self, paying: RulesHarness) -> None:
         paying.roles_of().discard(ROLE)
-        await paying.mark()
+        await paying.enqueue()
         await paying.settle()
         assert paying.roles_of() == {ROLE}
         assert own(paying) == [RolesChanged(Cause.RESTORED, "Plan 1", KEY, given=(ROLE,))]
@@ -214,7 +214,7 @@ class TestAdmins:
         assert own(paying) == [Revoked(done.decision_id, "spam", "Plan 1", taken=(ROLE,))]
 
     async def test_a_later_revocation_is_told_again_when_it_applies(self, paying: RulesHarness) -> None:
-        await revoke(paying.ports, make_order())
+        await revoke(paying.ports, make_revoke_request())
         await paying.pass_time(40 * DAY)
         assert paying.roles_of() == set()
         before, *after = own(paying)
@@ -310,7 +310,7 @@ class TestOneMessage:
     async def test_a_removal_already_told_is_not_told_again(self, paying: RulesHarness) -> None:
         await change(paying, status=Status.ENDED, ended_at=paying.now)
         await paying.ledger.record_granting(GUILD, MEMBER, ROLE, paying.now)
-        await paying.mark()
+        await paying.enqueue()
         await paying.settle()
         assert own(paying) == [Ended("Plan 1", KEY, taken=(ROLE,))]
         history = await paying.ledger.load_history(GUILD, MEMBER, 9)

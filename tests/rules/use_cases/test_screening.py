@@ -38,7 +38,7 @@ async def test_a_paying_member_gets_no_role_before_screening(pending: RulesHarne
 
 
 async def test_an_unscreened_member_is_told_once_what_to_do(pending: RulesHarness) -> None:
-    await pending.mark()
+    await pending.enqueue()
     await pending.settle()
     (notice,) = pending.told("screening")
     assert notice.member_id == MEMBER
@@ -60,7 +60,7 @@ async def test_an_unscreened_member_costs_no_call_in_a_sweep(pending: RulesHarne
 
 async def test_an_unscreened_member_keeps_a_role_they_have(paying: RulesHarness) -> None:
     paying.roles.pending.add(WHO)
-    await paying.mark()
+    await paying.enqueue()
     await sweep(paying)
     assert paying.roles_of() == {ROLE}
     await paying.change(replace(await paying.recorded(), status=Status.ENDED))

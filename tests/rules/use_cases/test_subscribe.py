@@ -125,8 +125,8 @@ async def test_a_customer_that_may_be_another_persons_is_not_reused(world: Rules
     """A friend paid on the member's page: nothing shows that the member has used that customer themselves.
     An admin's revocation does not show it either."""
     sub = await world.subscribe()
-    wish = Intent("wish", IntentKind.CANCEL_AT_PERIOD_END, sub.key, ADMIN, "", world.now)
-    await world.ledger.record_intent(wish)
+    intent = Intent("intent", IntentKind.CANCEL_AT_PERIOD_END, sub.key, ADMIN, "", world.now)
+    await world.ledger.record_intent(intent)
     await world.change(replace(sub, status=Status.ENDED))
     await offer(world.ports, GUILD, MEMBER, plan)
     assert [order.customer_id for order in world.provider.orders] == [None]

@@ -17,9 +17,9 @@ from tests.rules.builders import (
     MEMBER,
     MONTH,
     ROLE,
-    make_order,
     make_plan,
     make_price,
+    make_revoke_request,
 )
 from tests.rules.harness import RulesHarness
 
@@ -42,7 +42,7 @@ def switched(sub: Subscription) -> Subscription:
 async def test_a_revoked_subscription_switched_to_another_plan_still_ends(
     yearly: RulesHarness,
 ) -> None:
-    await revoke(yearly.ports, make_order(plan_id=1))
+    await revoke(yearly.ports, make_revoke_request(plan_id=1))
     await yearly.settle()
     stops = yearly.provider.count("cancel_at_period_end")
     await yearly.change(switched(yearly.provider.subscriptions["sub_1"]))
@@ -54,7 +54,7 @@ async def test_a_revoked_subscription_switched_to_another_plan_still_ends(
 
 async def test_an_immediately_revoked_subscription_gives_nothing_after_a_switch(yearly: RulesHarness) -> None:
     yearly.provider.fail("cancel_now", ProviderUnavailable())
-    await revoke(yearly.ports, make_order(plan_id=1, at_once=True))
+    await revoke(yearly.ports, make_revoke_request(plan_id=1, at_once=True))
     await yearly.settle()
     await yearly.change(switched(await yearly.recorded()))
     assert yearly.roles_of() == set()
@@ -64,7 +64,7 @@ async def test_an_immediately_revoked_subscription_gives_nothing_after_a_switch(
 async def test_a_subscription_that_was_already_ending_is_revoked_after_a_switch(yearly: RulesHarness) -> None:
     sub = await yearly.recorded()
     await yearly.change(replace(sub, ends_at=sub.period_end))
-    await revoke(yearly.ports, make_order(plan_id=1))
+    await revoke(yearly.ports, make_revoke_request(plan_id=1))
     await yearly.change(switched(sub))
     await yearly.pass_time(MONTH)
     assert yearly.roles_of() == set()
@@ -76,7 +76,7 @@ async def test_a_subscription_bought_despite_a_revocation_is_covered_after_a_swi
     await world.add_plan()
     await world.add_plan(make_plan(2, ROLE, prices=(YEARLY,)))
     await world.subscribe("sub_0")
-    await revoke(world.ports, make_order(plan_id=1, at_once=True))
+    await revoke(world.ports, make_revoke_request(plan_id=1, at_once=True))
     await world.settle()
     late = await world.subscribe()
     assert world.roles_of() == set()
@@ -86,7 +86,7 @@ async def test_a_subscription_bought_despite_a_revocation_is_covered_after_a_swi
 
 async def test_lifting_a_revocation_gives_the_switched_plan(yearly: RulesHarness) -> None:
     yearly.provider.fail("cancel_now", ProviderUnavailable())
-    done = await revoke(yearly.ports, make_order(plan_id=1, at_once=True))
+    done = await revoke(yearly.ports, make_revoke_request(plan_id=1, at_once=True))
     await yearly.change(switched(await yearly.recorded()))
     await lift(yearly.ports, GUILD, done.decision_id, ADMIN)
     await yearly.settle()
@@ -96,7 +96,7 @@ async def test_lifting_a_revocation_gives_the_switched_plan(yearly: RulesHarness
 
 async def test_another_plan_can_be_bought_despite_the_revocation_of_one(yearly: RulesHarness) -> None:
     """The admin revoked one plan; whom they want out of all they revoke without naming a plan."""
-    await revoke(yearly.ports, make_order(plan_id=1, at_once=True))
+    await revoke(yearly.ports, make_revoke_request(plan_id=1, at_once=True))
     await yearly.settle()
     (plan,) = [p for p in await yearly.ledger.load_plans(GUILD) if p.id == 2]
     assert (await offer(yearly.ports, GUILD, MEMBER, plan)).ways[0].url

@@ -137,8 +137,10 @@ class TestBlocked:
         sub = await world.subscribe()
         world.provider.fail("cancel_now", ProviderUnavailable())
         await self.block(world)
-        wish = Intent("w", IntentKind.CANCEL_NOW, make_key(), 99, "", world.now, next_attempt_at=world.now)
-        await world.ledger.record_intent(wish)
+        intent = Intent(
+            "intent", IntentKind.CANCEL_NOW, make_key(), 99, "", world.now, next_attempt_at=world.now
+        )
+        await world.ledger.record_intent(intent)
         await world.change(sub)
         assert world.provider.count("cancel_at_period_end") == 0
 

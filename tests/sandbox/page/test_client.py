@@ -10,7 +10,7 @@ from playwright.async_api import BrowserContext, Page, expect
 from sandbox.page import PageServer
 from sandbox.stage import DAY, Stage
 from standins.discord.model import COMPONENTS_V2, Message
-from tests.sandbox.page.hands import be, begin, fill_option, newest, send, type_command
+from tests.sandbox.page.page_actions import be, begin, fill_option, newest, send, type_command
 
 pytestmark = pytest.mark.browser
 

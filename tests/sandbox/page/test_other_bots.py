@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from sandbox.stage import Stage
-from tests.sandbox.page.hands import begin, fill_option, newest, send, type_command
+from tests.sandbox.page.page_actions import begin, fill_option, newest, send, type_command
 from tests.standins.discord.small_bot import SmallBot
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("small")]

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
-from tests.sandbox.page.hands import (
+from tests.sandbox.page.page_actions import (
     agree,
     be,
     fill_option,
