@@ -16,6 +16,7 @@ from billing.ports import Clock
 from config import Settings
 from db.sqlite.backup import back_up, restore
 from db.sqlite.private_files import make_folder
+from i18n import tr
 from i18n.plain import plain_words
 
 log = logging.getLogger(__name__)
@@ -35,14 +36,10 @@ def run(command: str, file: Path, ledger: Path, clock: Clock) -> str:
     """Run `backup` or `restore`; returns the message for the terminal. DuesError if it fails."""
     if command == "backup":
         back_up(ledger, file, int(clock.now()))
-        return f"Backed up {ledger} to {file}."
+        return tr("terminal.backed_up", ledger=ledger, file=file)
     restored = restore(file, ledger, stamp_of(clock.now()))
-    kept = f" What was there before is kept as {restored.kept}." if restored.kept else ""
-    return (
-        f"Restored {ledger} from {file}, with {restored.subscriptions} subscriptions.{kept} Start the bot: "
-        "it asks the payment providers about each subscription before it gives or takes a role. Plans, "
-        "grants and revocations that admins made since the backup are not in it."
-    )
+    done = tr("terminal.restored", n=restored.subscriptions, ledger=ledger, file=file)
+    return f"{done} {tr('terminal.former_kept', kept=restored.kept)}" if restored.kept else done
 
 
 class Kept(Protocol):

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
-from terminal import MISSING, OLD, USAGE, refuse
+from terminal import MISSING, OLD, refuse
 
 if sys.version_info < (3, 11):  # noqa: UP036 - somebody will try with one
     sys.exit(refuse(2, OLD))
@@ -33,9 +33,9 @@ try:
     from cogs.gateways.roles import DiscordRoles
     from config import Settings, SettingsError
     from db import SqliteLedger
-    from i18n.plain import plain_words
     from providers.registry import make_providers
     from runtime import Runtime, build_info, load_settings, log_start, tell_version
+    from terminal_texts import refuse_texts, show_usage, terminal_language
     from web.app import CannotListen, Listener, listening
     from web.metrics import Metrics
 
@@ -123,22 +123,20 @@ def main(arguments: list[str]) -> int:
     try:
         if not arguments:
             return run_loop(_serve_until_signal(load_settings()))
-        if arguments == ["check"]:
-            return run_loop(check(load_settings(), SystemClock()))
-        if arguments == ["--version"]:
-            return tell_version()
-        command, file = arguments if len(arguments) == 2 else ("", "")
-        if command in {"backup", "restore"} and not file.startswith("-"):
-            print(backups.run(command, Path(file), load_settings().ledger_path, SystemClock()))
-            return 0
+        with terminal_language():
+            if arguments == ["--version"]:
+                return tell_version()
+            if arguments == ["check"]:
+                return run_loop(check(load_settings(), SystemClock()))
+            command, file = arguments if len(arguments) == 2 else ("", "")
+            if command in {"backup", "restore"} and not file.startswith("-"):
+                print(backups.run(command, Path(file), load_settings().ledger_path, SystemClock()))
+                return 0
     except SettingsError as error:
-        if arguments == ["check"]:
-            return tell_refused(error.faults)
-        return refuse(2, *map(plain_words, error.faults))
+        return tell_refused(error.faults) if arguments == ["check"] else refuse_texts(2, *error.faults)
     except (LedgerError, CannotListen, TokenRefused, Conflict) as error:
-        return refuse(getattr(error, "exit_code", 2), plain_words(error.user_message))
-    print(USAGE, file=sys.stderr)
-    return 2
+        return refuse_texts(getattr(error, "exit_code", 2), error.user_message)
+    return show_usage()
 
 
 if __name__ == "__main__":

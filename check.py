@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
 from textwrap import TextWrapper
@@ -17,7 +17,7 @@ from billing.errors import LedgerError, LedgerHeld, ProviderError
 from billing.model import Finding, Plan
 from billing.model.texts import Text, Verbatim
 from billing.ports import Clock, Provider
-from billing.use_cases.doctor import backup_words, find_backup, find_key, find_strays, find_wrong_clock
+from billing.use_cases.doctor import find_backup, find_key, find_no_provider, find_strays, find_wrong_clock
 from billing.use_cases.webhook_health import find_kept
 from cogs.core.startup import check_discord, use_discord
 from config import Settings
@@ -27,9 +27,12 @@ from db.sqlite.inspection import InspectedLedger, looking
 from i18n.plain import plain_words
 from logs import visible
 from providers.registry import make_providers
+from terminal_texts import terminal_language
 from web.reachability import check_port, check_public
 
 LATE_BACKUP = 2 * 86_400  # seconds, if a daily backup is configured
+_SETTINGS, _LEDGER = Text("check.label.settings"), Text("check.label.ledger")
+_RUNNING = Text("check.label.running")
 _WIDTH = 100
 _PATIENCE = aiohttp.ClientTimeout(total=10)
 _SELF = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens everywhere, it is asked here
@@ -53,12 +56,11 @@ async def check(settings: Settings, clock: Clock) -> int:
 
 
 def _settings(settings: Settings) -> list[Finding]:
-    cure = "Correct the name, or take the line out."
-    wrong = [Finding("Settings", False, says, cure) for says in settings.misspelt]
+    wrong = [Finding(_SETTINGS, False, says, Text("check.misspelt_cure")) for says in settings.misspelt]
     if not wrong and settings.secret_files:
         names = [Verbatim(name) for name in settings.secret_files]
-        return [Finding("Settings", True, Text("setting.read_with_files", names=names))]
-    return wrong or [Finding("Settings", True, Text("setting.read"))]
+        return [Finding(_SETTINGS, True, Text("setting.read_with_files", names=names))]
+    return wrong or [Finding(_SETTINGS, True, Text("setting.read"))]
 
 
 async def _reach(settings: Settings, *, running: bool) -> list[Finding]:
@@ -69,7 +71,8 @@ async def _reach(settings: Settings, *, running: bool) -> list[Finding]:
 
 def tell_refused(faults: Iterable[Text]) -> int:
     """Print the table if wrong settings prevent all other checks; returns 1."""
-    return _tell([Finding("Settings", False, fault) for fault in faults])
+    with terminal_language():
+        return _tell([Finding(_SETTINGS, False, fault) for fault in faults])
 
 
 def _tell(findings: list[Finding]) -> int:
@@ -96,31 +99,28 @@ async def _look_at_ledger(settings: Settings, providers: Collection[Provider], n
         async with looking(path) as ledger:
             return await _look_inside(ledger, providers, now)
     except LedgerHeld:
-        says = "In use by a running bot, so its plans are not looked at here; /doctor does."
-        return _Seen([Finding("Ledger", True, says), *await _ask_running(settings)], running=True)
+        in_use = Finding(_LEDGER, True, Text("check.ledger_in_use"))
+        return _Seen([in_use, *await _ask_running(settings)], running=True)
     except LedgerError as error:
-        return _Seen([Finding("Ledger", False, error.user_message, "See docs/operations.md.")])
+        return _Seen([Finding(_LEDGER, False, error.user_message, Text("check.see_operations"))])
 
 
 def _no_ledger(path: Path) -> Finding:
+    where = Verbatim(str(path.absolute()))
     folder = next(folder for folder in path.absolute().parents if folder.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        says = f"There is none at {path.absolute()}, and the user who runs this may make none in {folder}."
-        return Finding("Ledger", False, says, "Check DATABASE_URL and who may write there.")
-    says = f"There is none yet at {path.absolute()}; the bot makes it when it starts."
-    return Finding("Ledger", True, says, note=True)
+        says = Text("check.ledger_forbidden", path=where, folder=Verbatim(str(folder)))
+        return Finding(_LEDGER, False, says, Text("check.ledger_forbidden_cure"))
+    return Finding(_LEDGER, True, Text("check.ledger_absent", path=where), note=True)
 
 
 async def _look_inside(ledger: InspectedLedger, providers: Collection[Provider], now: int) -> _Seen:
     if ledger.schema < ledger.newest:
-        says = (
-            f"It has schema {ledger.schema} and will be brought to schema {ledger.newest} at the start. Its "
-            "plans are looked at once that is done."
-        )
-        return _Seen([Finding("Ledger", True, says, note=True)])
+        says = Text("check.ledger_old", old=ledger.schema, new=ledger.newest)
+        return _Seen([Finding(_LEDGER, True, says, note=True)])
     plans = await ledger.load_plans(None)
     sellers = {plan.guild_id for plan in await ledger.load_plans(None, removed=True)}
-    found = [Finding("Ledger", True, f"It can be read, and holds {len(plans)} plans on sale.")]
+    found = [Finding(_LEDGER, True, Text("check.ledger_ok", n=len(plans)))]
     for provider in providers:
         found += await find_kept(ledger, provider)
     return _Seen([*found, *await find_strays(ledger, providers, sorted(sellers), now)], plans)
@@ -131,34 +131,34 @@ async def _ask_running(settings: Settings) -> list[Finding]:
     host = _SELF.get(settings.http_host, settings.http_host)
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}/readyz"
     if settings.http_port == 0:
-        return [Finding("Running bot", True, "Its port is chosen by the system, so it is not asked here.")]
+        return [Finding(_RUNNING, True, Text("check.running_any_port"))]
     try:
         async with aiohttp.ClientSession(timeout=_PATIENCE) as session, session.get(url) as answer:
             told = await answer.json()
             faults = {str(name): str(says) for name, says in told.items() if name != "ready" and says != "ok"}
     except (aiohttp.ClientError, OSError, ValueError, AttributeError):
-        cure = "Wait until it has started; if that does not help, its log says why."
-        return [Finding("Running bot", False, f"It does not answer at {url}.", cure)]
+        cure = Text("check.running_silent_cure")
+        return [Finding(_RUNNING, False, Text("check.running_silent", url=Verbatim(url)), cure)]
     if not faults:
-        return [Finding("Running bot", True, f"It is ready, says {url}.")]
-    return [Finding(f"Running bot: {name}", False, says) for name, says in faults.items()]
+        return [Finding(_RUNNING, True, Text("check.running_ok", url=Verbatim(url)))]
+    parts = {name: Text("check.label.running_part", part=name) for name in faults}
+    return [Finding(parts[name], False, says) for name, says in faults.items()]
 
 
 def _backups(settings: Settings, now: int) -> Finding:
     at = last_backup(settings.ledger_path)
     age = None if at is None else max(now - at, 0)
+    found = find_backup(age)
     if settings.backup_dir and age is not None and age > LATE_BACKUP:
-        cure = "See that the bot runs and may write to BACKUP_DIR; its log says why a backup failed."
-        return Finding("Backups", False, backup_words(age), cure)
-    return replace(find_backup(age), what="Backups")
+        return Finding(found.what, False, found.message, Text("check.backup_late_cure"))
+    return found
 
 
 async def _check_providers(
     providers: Mapping[str, Provider], plans: list[Plan], public_url: str
 ) -> list[Finding]:
     if not providers:
-        cure = "Set STRIPE_API_KEY and STRIPE_WEBHOOK_SECRET, or the PAYPAL_ settings."
-        return [Finding("Providers", False, "No payment provider is set up.", cure)]
+        return [find_no_provider()]
     findings = []
     for provider in providers.values():
         try:
@@ -173,11 +173,8 @@ async def _check_provider(provider: Provider, plans: list[Plan], public_url: str
         findings = await provider.check(plans, f"{public_url}/webhooks/{provider.name}")
         return findings + find_wrong_clock(provider.clock_skew or 0.0)
     except ProviderError as error:
-        return [
-            Finding(
-                provider.title, False, error.user_message, "Check the key and the provider's status page."
-            )
-        ]
+        cure = Text("finding.provider_failed_cure", provider=provider.title)
+        return [Finding(provider.title, False, error.user_message, cure)]
 
 
 def table(findings: list[Finding]) -> str:

@@ -161,6 +161,12 @@ def load(env_file: Path = Path(".env")) -> Settings:
         raise SettingsError([*error.faults, *misspelt]) from None
 
 
+def terminal_locale() -> str:
+    """The locale of the terminal, such as 'de-DE', by the variables that gettext(3) reads; "" without any."""
+    named = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    return named.partition(".")[0].replace("_", "-")
+
+
 def _read_env_file(path: Path) -> dict[str, str]:
     try:
         values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from billing.model.texts import Text
-from config import DEFAULTS, SettingsError, load
+from config import DEFAULTS, SettingsError, load, terminal_locale
 from config_names import distance, find_misspelt
 from tests.test_config import only_fault, read
 
@@ -48,6 +48,25 @@ def test_a_nearly_right_setting_name_is_reported(name: str, meant: str) -> None:
 @pytest.mark.parametrize("name", ["TZ", "PATH", "COMPOSE_PROJECT_NAME", "DISCORD", "PORT", "STRIPE_SECRET"])
 def test_unrelated_environment_names_are_ignored(name: str) -> None:
     assert find_misspelt([name], DEFAULTS) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "locale"),
+    [
+        ({"LANG": "de_DE.UTF-8"}, "de-DE"),
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": "", "LC_MESSAGES": "en_GB"}, "en-GB"),
+        ({"LANG": "C.UTF-8"}, "C"),
+        ({}, ""),
+    ],
+)
+def test_the_terminal_s_locale_comes_from_the_variables_that_gettext_reads(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], locale: str
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert terminal_locale() == locale
 
 
 def test_no_setting_is_taken_for_a_misspelling_of_another() -> None:

@@ -36,6 +36,7 @@ ROOT_MODULES = (
     "logs.py",
     "runtime.py",
     "terminal.py",
+    "terminal_texts.py",
 )
 PROGRAM = (CORE, *EDGES, *ROOT_MODULES)
 # Files that other programs write.

@@ -81,7 +81,7 @@ async def test_a_restore_replaces_a_stopped_ledger_and_keeps_the_old_one(
     (tmp_path / "saved-wal").rename(tmp_path / "ledger.db-wal")  # as a kill would leave it
     code, output = await run(tmp_path, settings, "restore", str(backup))
     assert code == 0, output
-    assert "1 subscriptions" in output
+    assert "with one subscription" in output
     assert not list(tmp_path.glob("ledger.db-*"))
     assert mode(ledger) == 0o600
     assert value(ledger, "older") == "restored"

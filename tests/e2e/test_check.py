@@ -34,7 +34,7 @@ async def test_check_creates_neither_ledger_nor_folder(app: AppHarness, tmp_path
     place = tmp_path / "new" / "folder"
     code, output = await check(app, tmp_path, DATABASE_URL=f"sqlite:///{place}/ledger.db")
     assert code == 0, output
-    assert f"note Ledger There is none yet at {place}/ledger.db" in output
+    assert f"note Ledger There is no ledger at {place}/ledger.db yet" in output
     assert [path.name for path in tmp_path.iterdir()] == ["output.txt"]
 
 
@@ -46,7 +46,7 @@ async def test_check_does_not_migrate_the_ledger(app: AppHarness, tmp_path: Path
     before = state(home)
     code, output = await check(app, tmp_path, DATABASE_URL=f"sqlite:///{home}/old.db")
     assert code == 0, output
-    assert f"It has schema 6 and will be brought to schema {len(load_migrations())} at the start" in output
+    assert f"It has schema 6, and the next start will upgrade it to schema {len(load_migrations())}" in output
     assert state(home) == before
 
 
@@ -120,7 +120,7 @@ async def test_check_does_not_report_the_port_of_the_running_bot(
     other = tmp_path / "other"
     other.mkdir()
     code, output = await check(app, other, PUBLIC_URL="https://dues.invalid")
-    assert "ok Ledger In use by a running bot" in output
+    assert "ok Ledger A running bot is using it" in output
     assert "HTTP listener" not in output
     assert "note PUBLIC_URL https://dues.invalid/healthz could not be tried from here" in output
     assert code == 1, "the webhook leads elsewhere"
