@@ -82,8 +82,8 @@ def _question(db: sqlite3.Connection, guild_id: int, at: int) -> int:
 def load_brake(db: sqlite3.Connection, guild_id: int) -> Brake | None:
     row = db.execute(
         "SELECT guild_id, since, asked_at, asks_again_at, taken, holders, (SELECT count(*) FROM members"
-        " WHERE guild_id = ?1 AND braked_at IS NOT NULL) FROM brakes WHERE guild_id = ?1",
-        (guild_id,),
+        " WHERE guild_id = ? AND braked_at IS NOT NULL) FROM brakes WHERE guild_id = ?",
+        (guild_id, guild_id),
     ).fetchone()
     return Brake(*row) if row and row[-1] else None
 
