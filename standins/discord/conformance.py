@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from referencing.jsonschema import DRAFT202012
 
 from standins.discord.model import Json
 from standins.discord.rest import Answer, Route
+from standins.discord.shapes import Shapes
 
 _ANSWERS, _REQUESTS = "urn:discord:answers", "urn:discord:requests"
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -64,7 +66,9 @@ class Conformance:
             ]
         )
         self._validators: dict[str, Draft202012Validator] = {}
-        self._fitting: set[tuple[str, str]] = set()
+        schemas = [schema for lists in (document, _lenient(document)) for schema in _schemas(lists)]
+        self._shapes = Shapes(schemas)
+        self._fitting: set[tuple[str, Hashable]] = set()
 
     @classmethod
     def load(cls) -> Conformance | None:
@@ -119,7 +123,7 @@ class Conformance:
     def _check(self, where: str, pointer: str, body: Any, document: str = _ANSWERS) -> None:
         self.checked += 1
         # Every bot registers the same commands, each time some hundred schemas deep.
-        held = (document + pointer, json.dumps(body, sort_keys=True))
+        held = (document + pointer, self._shapes.of(body))
         if held in self._fitting:
             return
         fault = best_match(self._validator(document + pointer).iter_errors(body))
@@ -175,6 +179,21 @@ def _lenient(document: Json) -> Json:
         bits = {"type": ["integer", "string", "null"], "pattern": "^[0-9]+$"}
         changed[name] = schemas[name] | {"properties": schemas[name]["properties"] | {"permissions": bits}}
     return _with_schemas(document, changed)
+
+
+def _schemas(document: Json) -> list[Json]:
+    """Every schema of the document, those that stand in its paths too."""
+    return [*document["components"]["schemas"].values(), *_in_place(document)]
+
+
+def _in_place(node: Any) -> list[Json]:
+    """What stands under a `schema`, wherever that is."""
+    if isinstance(node, list):
+        return [found for one in node for found in _in_place(one)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["schema"]] if isinstance(node.get("schema"), dict) else []
+    return own + [found for one in node.values() for found in _in_place(one)]
 
 
 def _told(fault: ValidationError) -> str:

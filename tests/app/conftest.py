@@ -8,6 +8,12 @@ import pytest
 
 from standins.discord.conformance import Conformance
 from tests.app.harness import AppHarness, calling, make_app, running
+from tests.ledgers import copy_schema
+
+
+@pytest.fixture(autouse=True)
+def new_ledgers_copy_their_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_schema(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,15 @@ from discord.gateway import DiscordWebSocket
 
 from tests.app.harness import AppHarness, make_app, running
 from tests.app.sale import open_shop
+from tests.ledgers import copy_schema
 
 # The number of open files is raised and the size of one is limited, as POSIX lets a process do.
 collect_ignore = ["test_crowds.py", "test_notifications.py"] if sys.platform == "win32" else []
+
+
+@pytest.fixture(autouse=True)
+def new_ledgers_copy_their_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_schema(monkeypatch)
 
 
 @pytest.fixture

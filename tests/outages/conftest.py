@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.app.conftest import app, conformance, idle_app, shared_conformance
+from tests.app.conftest import app, conformance, idle_app, new_ledgers_copy_their_schema, shared_conformance
 
-__all__ = ["app", "conformance", "idle_app", "shared_conformance"]
+__all__ = ["app", "conformance", "idle_app", "new_ledgers_copy_their_schema", "shared_conformance"]
 
 # Limits on a process, and files that are wiped while they are open, are POSIX's.
 collect_ignore = ["test_ledger.py"] if sys.platform == "win32" else []

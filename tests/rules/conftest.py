@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.ledgers import copy_schema
 from tests.rules.harness import RulesHarness, open_harness
+
+
+@pytest.fixture(autouse=True)
+def new_ledgers_copy_their_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_schema(monkeypatch)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import web.connections
 from db import SqliteLedger
 from providers.stripe.client import StripeProvider
 from standins.clock import MovableClock
+from tests.ledgers import copy_schema
 from web.app import LIMITER, Listener, listening
 from web.connections import ConnectionLimiter
 
@@ -61,6 +62,11 @@ class Door:
             *headers,
         )
         return "\r\n".join([*head, "", ""]).encode() + body
+
+
+@pytest.fixture(autouse=True)
+def new_ledgers_copy_their_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_schema(monkeypatch)
 
 
 @pytest.fixture

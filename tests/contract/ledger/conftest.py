@@ -11,6 +11,7 @@ import pytest
 
 from billing.ports import Ledger
 from db import SqliteLedger
+from tests.ledgers import copy_schema
 
 
 class OpenLedger(Ledger, Protocol):
@@ -38,6 +39,11 @@ async def opened(open_ledger: Opening, folder: Path) -> AsyncIterator[OpenLedger
         yield ledger
     finally:
         await ledger.close()
+
+
+@pytest.fixture(autouse=True)
+def new_ledgers_copy_their_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_schema(monkeypatch)
 
 
 @pytest.fixture(params=list(LEDGERS.values()), ids=list(LEDGERS))
