@@ -187,7 +187,7 @@ def _schemas(document: Json) -> list[Json]:
 
 
 def _in_place(node: Any) -> list[Json]:
-    """What stands under a `schema`, wherever that is."""
+    """The values of all keys named `schema`."""
     if isinstance(node, list):
         return [found for one in node for found in _in_place(one)]
     if not isinstance(node, dict):

@@ -40,7 +40,7 @@ class Shapes:
         ]
 
     def of(self, body: Any) -> Hashable:
-        """What the schemas see of a body of JSON."""
+        """The shape of a body of JSON."""
         if isinstance(body, dict):
             named = ((name if name in self._names else None, self.of(value)) for name, value in body.items())
             return dict, len(body), frozenset(named)

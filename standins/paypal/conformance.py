@@ -8,6 +8,9 @@ and v2 and disputes are in none of the documents at hand. Needs the development 
 from __future__ import annotations
 
 import json
+from copy import copy
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -44,9 +47,9 @@ class Conformance:
         folder = specs_folder()
         if folder is None:
             return None
-        found = {name: json.loads((folder / f"paypal_{name}.json").read_text()) for name in DOCUMENTS}
-        _correct(found["transactions"])
-        return cls(found)
+        fresh = copy(_read(folder))
+        fresh.problems = []
+        return fresh
 
     def __call__(self, exchange: Exchange) -> None:
         route = exchange.route
@@ -150,6 +153,14 @@ class Conformance:
                 found = found[part]
             node = found
         return node
+
+
+@cache
+def _read(folder: Path) -> Conformance:
+    """Read once: the documents are a megabyte, and nobody changes them."""
+    found = {name: json.loads((folder / f"paypal_{name}.json").read_text()) for name in DOCUMENTS}
+    _correct(found["transactions"])
+    return Conformance(found)
 
 
 def _rooted(schema: Any, root: str) -> Any:

@@ -7,24 +7,27 @@ from pathlib import Path
 import pytest
 
 from standins.discord.conformance import Conformance
+from tests.app.conftest import conformance, shared_conformance
 from tests.app.harness import AppHarness, make_app
 from tests.app.program_process import Program, is_ready, settings_of
 
+__all__ = ["app", "conformance", "program", "shared_conformance"]
+
 
 @pytest.fixture
-async def app(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AppHarness]:
+async def app(
+    request: pytest.FixtureRequest, tmp_path: Path, conformance: Conformance | None
+) -> AsyncIterator[AppHarness]:
     """The stand-ins, every exchange with Discord held to its document; no program runs yet."""
-    watch = Conformance.load()
     marks = {mark.name for mark in request.node.iter_markers()}
     async with AsyncExitStack() as stack:
         yield await make_app(
             stack,
             tmp_path / "ledger.db",
-            watch,
+            conformance,
             members_intent="members_intent" in marks,
             paypal="paypal" in marks,
         )
-    assert watch is None or watch.violations == []
 
 
 @pytest.fixture
