@@ -62,13 +62,13 @@ def bench() -> Iterator[Workbench]:
     made.close()
 
 
-COUNT = """INSERT INTO "named_values" VALUES('count',"""
-
-
-def dump(path: Path) -> list[str]:
-    """All that is in a ledger, but for how often it was written."""
+def dump(path: Path) -> list[tuple[Any, ...]]:
+    """All that is in a ledger, but for how often it was written: its schema, and each table's rows."""
     with closing(sqlite3.connect(path)) as db:
-        return [line for line in db.iterdump() if not line.startswith(COUNT)]
+        schema = db.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name").fetchall()
+        tables = [name for kind, name, _ in schema if kind == "table"]
+        rows = [(name, *row) for name in tables for row in db.execute(f'SELECT * FROM "{name}"')]  # noqa: S608 - names that the schema has
+        return schema + [row for row in rows if row[:2] != ("named_values", "count")]
 
 
 def put_back(template: Path | None, path: Path) -> None:
@@ -86,7 +86,7 @@ async def open_once(path: Path) -> None:
         pass
 
 
-async def states(path: Path) -> list[list[str]]:
+async def states(path: Path) -> list[list[tuple[Any, ...]]]:
     """The ledger before the first step, and after each."""
     found = [dump(path)]
     async with await SqliteLedger.open(path) as ledger:
