@@ -293,6 +293,9 @@ async def _built(path: Path, seed: int, sweeps: float, intent: bool) -> AsyncIte
         # Time stands still between the moments at which something is due, so nobody need look in between.
         stack.enter_context(patch.object(billing.worker.schedule, "LONGEST_WAIT", FOREVER))
         stack.enter_context(patch.object(billing.worker.schedule, "BEAT", FOREVER))
+        # Nothing here has a thread of its own, so nobody need wake the loop through a socket.
+        loop = asyncio.get_running_loop()
+        stack.enter_context(patch.object(loop, "call_soon_threadsafe", loop.call_soon))
         stack.enter_context(patch.object(state, "token", _numbers()))
         stack.enter_context(patch.object(paypal_state, "random", random.Random(0)))
         stack.enter_context(patch.object(providers.paypal.api, "PAUSES", (0.0, 0.0)))
