@@ -10,7 +10,8 @@ CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3 python
 PYTEST_WORKERS ?= 3
 # Where there are four gigabytes of it to spare, tests' ledgers lie in memory: most of the waiting is for disks.
 MEMORY := $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4194304 { print "TMPDIR=/dev/shm" }')
-PYTEST = $(MEMORY) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal
+# Python keeps compiled tests whatever the environment says: compiling is half of a worker's start.
+PYTEST = $(MEMORY) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal
 TOUR ?=
 LOCALE ?=
 # Wheels alone: what is installed runs nothing of its own while that is done.
