@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
-import select
-import stat
 import sys
 import time
 from collections.abc import Mapping
+from io import FileIO, TextIOWrapper
+from logging.handlers import QueueHandler, QueueListener
 from pathlib import Path
-from typing import Protocol
+from queue import Full, Queue
+from typing import BinaryIO, TextIO, cast
 
 import orjson
-
-GATHER = 0.02  # seconds
 
 _OURS = ("dues", "billing", "cogs", "db", "providers", "web")
 
@@ -74,113 +72,83 @@ def _fields(record: logging.LogRecord) -> str:
     return "".join(f" {name}={visible(str(value))}" for name, value in _ids(record).items())
 
 
-class Stream(Protocol):
-    """The destination of log lines."""
+class BoundedQueueHandler(QueueHandler):
+    """Formats each record where it is logged and queues the line, without ever waiting. If the queue is full,
+    because nobody reads the log, lines are dropped and counted; a later line says how many."""
 
-    def write(self, text: str, /) -> object:
-        """Accept a text."""
+    MOST = 10_000  # lines that may wait
+    PATIENCE = 2.0  # seconds that the end of the program waits for a reader that has stopped
 
-    def flush(self) -> None:
-        """Pass on the accepted text."""
-
-
-class NonBlockingStream:
-    """Writes to a file descriptor without ever blocking on its reader: a pipe whose reader has stopped, or
-    a paused terminal, would otherwise stop the program. Unwritten text waits, up to LONGEST bytes; lines
-    beyond that are dropped, and the log says so."""
-
-    LONGEST = 1 << 20
-
-    def __init__(self, file: int) -> None:
-        self._file = file
-        regular = stat.S_ISREG(os.fstat(file).st_mode)
-        # A pipe that accepts anything accepts this many bytes at once (pipe(7), PIPE_BUF).
-        self._bite = self.LONGEST if regular else select.PIPE_BUF
-        self._poll = select.poll()
-        self._poll.register(file, select.POLLOUT)
-        self._waiting = bytearray()
+    def __init__(self) -> None:
+        self.lines: Queue[logging.LogRecord | None] = Queue(self.MOST)
+        super().__init__(self.lines)
         self._lost = 0
 
-    def write(self, text: str, /) -> None:
-        """Write whole lines."""
-        if len(self._waiting) > self.LONGEST:
-            self._lost += text.count("\n")
-            return
-        if self._lost:
-            text = f"(lines lost here, as nobody took them: {self._lost})\n{text}"
-            self._lost = 0
-        self._waiting += text.encode(errors="backslashreplace")
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Queue a line; before the first one after a gap, queue how many are missing."""
+        try:
+            if self._lost:
+                self.lines.put_nowait(self.prepare(self._gap()))
+                self._lost = 0
+            self.lines.put_nowait(record)
+        except Full:
+            self._lost += 1
+
+    def _gap(self) -> logging.LogRecord:
+        return logging.LogRecord(
+            __name__,
+            logging.WARNING,
+            "",
+            0,
+            "%d lines are missing here, because nobody read the log",
+            (self._lost,),
+            None,
+        )
 
     def flush(self) -> None:
-        """Write as much as is accepted now; OSError if the descriptor never accepts anything again."""
-        try:
-            while self._waiting and self._poll.poll(0):
-                del self._waiting[: os.write(self._file, self._waiting[: self._bite])]
-        except OSError:
-            self._waiting.clear()
-            raise
+        """Wait until all lines are written. logging.shutdown calls this, also when the program ends by an
+        unhandled error."""
+        with self.lines.all_tasks_done:
+            self.lines.all_tasks_done.wait_for(lambda: not self.lines.unfinished_tasks, self.PATIENCE)
 
 
-class BatchingHandler(logging.Handler):
-    """Writes the lines that an event loop logs within GATHER together. Warnings, and lines logged outside
-    a loop, are written at once. A line per notification then takes 5 µs instead of 27 (bench/); a killed
-    process loses only that part of its log."""
+class BatchingListener(QueueListener):
+    """Writes the queued lines in a thread of its own, the only one that waits for a slow reader. It gathers
+    lines for GATHER seconds and writes them at once: a write for each would slow the event loop too."""
 
-    def __init__(self, stream: Stream) -> None:
-        super().__init__()
-        self._stream = stream
-        self._records: list[logging.LogRecord] = []
-        self._flushes: asyncio.AbstractEventLoop | None = None
+    GATHER = 0.02
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the record for later. Formatting many records together takes half the time."""
-        self._records.append(record)
-        loop = _running_loop() if record.levelno < logging.WARNING else None
-        if loop is None:
-            self.flush()
-        elif loop is not self._flushes:  # a loop that has ended writes nothing any more
-            self._flushes = loop
-            loop.call_later(GATHER, self.flush)
+    def __init__(self, lines: Queue[logging.LogRecord | None], handler: logging.Handler) -> None:
+        super().__init__(lines, handler)
+        self._lines = lines
 
-    def flush(self) -> None:
-        """Write the waiting lines. The logging module also calls this when the program ends."""
-        self.acquire()
-        try:
-            records, self._records, self._flushes = self._records, [], None
-            lines = [line for record in records if (line := self._line(record))]
-            if lines:
-                self._stream.write("\n".join([*lines, ""]))
-            self._stream.flush()
-        except (OSError, ValueError):
-            pass  # there is nowhere left to report that nobody reads the log
-        finally:
-            self.release()
-
-    def _line(self, record: logging.LogRecord) -> str:
-        """Format a record. Never raises, because handlers must not."""
-        try:
-            return self.format(record)
-        except Exception:  # noqa: BLE001 - as the standard library's handlers do
-            self.handleError(record)
-            return ""
+    def handle(self, record: logging.LogRecord) -> None:
+        """Write this line and all that are queued behind it."""
+        time.sleep(self.GATHER)
+        behind = [self._lines.get_nowait() for _ in range(self._lines.qsize())]
+        record.msg = "\n".join(line.getMessage() for line in (record, *behind) if line is not None)
+        super().handle(record)
+        for line in behind:
+            if line is None:  # the end, by stop()
+                self.enqueue_sentinel()
+            self._lines.task_done()
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    """The event loop running in this thread; None if there is none."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+class LineWriter(logging.StreamHandler[TextIO]):
+    """Writes lines to standard error."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """A log that nobody reads any more has no place to say so."""
 
 
 def set_up_logging(level: str, form: str) -> None:
-    """Log to standard error. Libraries log only warnings and errors, because their lower levels quote
-    addresses."""
+    """Log to standard error. Libraries log from warning on: below that they quote addresses."""
     _open_missing()
-    handler = BatchingHandler(_standard_error())
+    handler = BoundedQueueHandler()
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    BatchingListener(handler.lines, LineWriter(_standard_error())).start()
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # No line shows its caller, thread or process, and finding these would take longer than everything else
+    # No line names its caller, thread or process, and looking them up would take longer than all the rest
     # (docs.python.org/3/howto/logging.html, 'Optimization').
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
@@ -197,10 +165,10 @@ def _open_missing() -> None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - it stays
 
 
-def _standard_error() -> Stream:
-    if sys.platform == "win32":
-        return sys.stderr
+def _standard_error() -> TextIO:
+    """Standard error without a buffer: one that its thread still fills would break the end of the program."""
     try:
-        return NonBlockingStream(sys.stderr.fileno())
-    except (OSError, ValueError):  # a test's replacement that is not a file
+        raw = FileIO(sys.stderr.fileno(), "w", closefd=False)
+    except (OSError, ValueError):  # a test's, which is no file
         return sys.stderr
+    return TextIOWrapper(cast("BinaryIO", raw), errors="backslashreplace", write_through=True)

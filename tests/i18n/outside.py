@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 # Calls whose words go to the log, to a developer, or to a tool.
 NOT_FOR_PEOPLE = {
-    "debug", "info", "warning", "error", "exception", "critical", "log",
+    "debug", "info", "warning", "error", "exception", "critical", "log", "LogRecord",
     "ValueError", "TypeError", "RuntimeError", "AssertionError", "KeyError", "compile", "getLogger",
     "WorkOutcome", "put_off", "Change", "SyncResult",  # the log and the history
     "Counter", "Gauge", "Histogram", "GaugeMetricFamily", "CounterMetricFamily", "Reading",  # HELP of metrics
