@@ -90,7 +90,7 @@ def test_only_names_in_the_dotenv_file_are_checked(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("path", ["/webhooks/stripe", "/webhooks/paypal/", "/a/Webhooks/Stripe", "/webhooks"])
-def test_a_public_address_that_ends_in_a_webhook_s_path_is_refused(path: str) -> None:
+def test_a_public_url_that_ends_in_a_webhook_path_is_refused(path: str) -> None:
     assert only_fault(PUBLIC_URL=f"https://dues.example.org{path}").startswith("PUBLIC_URL must not include")
 
 

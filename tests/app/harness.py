@@ -49,12 +49,12 @@ from web.metrics import Metrics
 TOKEN = "right.token"
 DAY = 86_400
 MONTH = 31 * DAY
-SOON = 5  # by then is tried again what waits for a provider's word
+SOON = 5  # seconds after which work that waits for a provider is tried again
 
 
 @dataclass
 class Process:
-    """One life of the program, over a ledger file that outlives it."""
+    """A running program, over a ledger file that outlives it."""
 
     bot: DuesBot
     ports: Ports
@@ -62,7 +62,7 @@ class Process:
 
     @property
     def ledger(self) -> SqliteLedger:
-        """The ledger port's real thing."""
+        """The SQLite ledger behind the port."""
         assert isinstance(self.ports.ledger, SqliteLedger)
         return self.ports.ledger
 
@@ -96,14 +96,14 @@ class AppHarness:
 
     @property
     def ports(self) -> Ports:
-        """Of the process that runs."""
+        """The ports of the running process."""
         assert self.process is not None
         return self.process.ports
 
     async def sell(
         self, name: str = "Gold", role: Role | None = None, price: str | None = None, **edit: object
     ) -> Plan:
-        """A plan on sale in the server, as an admin would make it; a further one has another price."""
+        """Add a plan as an admin would; a further one gets another price."""
         role = role or self.gold
         if price is None and await self.ports.ledger.load_plans(role.guild_id):
             price = self.stripe.add_price(self.product, 500, currency="eur")["id"]
@@ -154,7 +154,7 @@ class AppHarness:
         return due is None or due > self.ports.now()
 
     async def turn(self, seconds: float) -> None:
-        """Turn the clock and let everybody act."""
+        """Turn the clock and wait until all work is done."""
         self.clock.advance(seconds)
         await self.settled()
 
@@ -234,8 +234,8 @@ def calling(server: DiscordServer) -> Iterator[None]:
 
 @asynccontextmanager
 async def running(app: AppHarness, *, sweeps: float = 3600.0) -> AsyncIterator[Process]:
-    """The program, from its ledger on; what bot.py composes, at a clock that can be turned. `sweeps`: seconds
-    between two."""
+    """Compose and run the program as bot.py does, on a clock that can be turned. `sweeps`: seconds between
+    two sweeps."""
     async with AsyncExitStack() as stack:
         stack.enter_context(patch.object(cogs.gateways.roles, "SETTLING", 0.02))
         stack.enter_context(patch.object(cogs.bot, "STREAM_PAUSE", 0.05))

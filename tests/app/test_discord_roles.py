@@ -54,7 +54,7 @@ async def test_changing_a_deleted_role_raises(app: AppHarness) -> None:
         await give(app)
 
 
-async def test_a_missing_permission_is_told_from_a_role_above_the_bot(app: AppHarness) -> None:
+async def test_a_missing_permission_is_distinguished_from_a_role_above_the_bot(app: AppHarness) -> None:
     app.world.set_role_position(app.gold, 99)
     with pytest.raises(RoleAboveBot):
         await give(app)

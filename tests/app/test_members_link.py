@@ -201,7 +201,7 @@ async def rival(app: AppHarness) -> Any:
 
 
 async def test_another_servers_admin_cannot_link_a_subscription(app: AppHarness, rival: Any) -> None:
-    """They add the first one's price, link its payer, and ask for the portal: refused at each step."""
+    """The other admin adds the first server's price, links its payer, asks for the portal: all refused."""
     name = await foreign(app)
     assert await app.cleo.autocomplete(rival, "members link", "subscription", "") == []
     for typed in (name, f"stripe:test:{name}"):

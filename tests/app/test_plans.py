@@ -56,7 +56,7 @@ async def test_a_deleted_role_leaves_its_plan_when_another_is_added(app: AppHarn
 
 
 async def test_a_removed_plan_can_get_another_role_for_its_subscribers(app: AppHarness) -> None:
-    """It is not on sale any more, and its only role was deleted: its members waited for ever."""
+    """The plan is off sale and its only role was deleted; without another its members wait forever."""
     plan = await app.sell()
     await app.buy()
     await app.cleo.run(app.guild, "plans remove", {"plan": "Gold"})

@@ -115,7 +115,7 @@ async def test_an_empty_ledger_finds_a_paypal_payer_with_the_next_notification(i
 
 
 async def test_with_transaction_search_one_sweep_finds_every_paypal_payer(idle_app: AppHarness) -> None:
-    """Also one who pays by the year and paid most of a year ago, and of whom nothing else is heard."""
+    """This includes a yearly payer who paid most of a year ago and of whom no event arrives."""
     app = idle_app
     app.signer = Signer([KEY])
     paypal = paypal_of(app)
@@ -212,7 +212,7 @@ def altered(app: AppHarness, old: str) -> str:
 async def test_an_id_that_a_payer_can_copy_binds_no_subscription(
     idle_app: AppHarness, forge: Callable[[AppHarness, str], str], known: bool
 ) -> None:
-    """Whether the ledger knows the copied purchase or was lost meanwhile."""
+    """This holds whether the ledger knows the copied purchase or was lost meanwhile."""
     app = idle_app
     app.signer = Signer([KEY])
     async with running(app):

@@ -135,7 +135,7 @@ def test_a_role_is_shown_as_a_mention_or_by_its_name() -> None:
         ({"dispute": DisputeState.WON}, "Renews on"),
     ],
 )
-def test_each_status_is_said_in_plain_words(change: dict[str, object], said: str) -> None:
+def test_each_status_is_written_in_plain_words(change: dict[str, object], said: str) -> None:
     subscription = replace(PAID, **change)  # type: ignore[arg-type]  # built from parts
     assert said in status_text(subscription, decide_right(subscription, NOW, grace=100))
 

@@ -81,7 +81,7 @@ ABOUT_ONE = ("manage", "cancel", "resume")
 
 
 async def test_a_member_cannot_reach_anothers_subscription_by_any_button_or_menu(scene: Scene) -> None:
-    """By who claims to be its owner, by who names themselves, and by who says that it is anybody's."""
+    """The forged button names the owner, the presser or nobody; each is refused."""
     app, bob = scene.app, scene.bob
     shown = await scene.dan.run(app.guild, "subscriptions")
     before, told = await scene.state(), []
@@ -142,7 +142,7 @@ async def test_a_member_who_presses_an_admins_button_is_refused(scene: Scene) ->
 async def test_a_revocation_is_confirmed_only_by_the_admin_who_asked_and_in_their_server(
     scene: Scene,
 ) -> None:
-    """Ada's own question, with its number, in the hands of another admin and in another server."""
+    """Another admin, and Ada in another server, press Ada's own question by its number."""
     app = scene.app
     before = await scene.state()
     theirs = await scene.eve.run(scene.chess, "subscriptions")

@@ -1,4 +1,4 @@
-"""One life of the program in a process of its own, which can be told to die around a certain commit.
+"""The program in a child process, which can be told to die around a certain commit.
 
 The program is run as it is, but for pauses that only cost time.
 """

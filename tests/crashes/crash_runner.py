@@ -94,9 +94,9 @@ class CrashRunner:
         """Of all providers."""
         return [one for server in self.servers.values() for one in server.deliveries]
 
-    # -- life and death ------------------------------------------------------------------------------
+    # -- start and kill ------------------------------------------------------------------------------
     async def start(self) -> None:
-        """A new life; returns once the sweep at its start is through and all is quiet."""
+        """Start a new child; returns once its first sweep is over and no work is left."""
         self.died = asyncio.Event()
         self.link, theirs = FORKS.Pipe()
         settings = settings_of(self.app, SYNC_INTERVAL_MINUTES="100000", LOG_LEVEL="warning")
@@ -303,7 +303,7 @@ class DiscordWitness:
 
 
 def stand_between(app: AppHarness, folder: Path) -> CrashRunner:
-    """A runner on every wire of the app: all APIs, before and after the effect, and the notifications."""
+    """Watch every wire of the app: all APIs, before and after the effect, and the notifications."""
     runner = CrashRunner(app, folder)
     for who, server in runner.servers.items():
         wire = ProviderWire(runner, who)

@@ -159,7 +159,7 @@ async def test_a_newer_ledger_is_refused_and_not_touched(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-async def test_another_program_s_database_is_refused_and_not_touched(path: Path) -> None:
+async def test_another_programs_database_is_refused_and_not_changed(path: Path) -> None:
     with connect(path) as db:
         db.execute("CREATE TABLE photos (a)")
     before = path.read_bytes()

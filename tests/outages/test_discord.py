@@ -156,7 +156,7 @@ async def test_204s_that_never_have_an_effect_count_as_failures(app: AppHarness)
 
 
 @pytest.mark.parametrize("cause", ["hierarchy", "permission"])
-async def test_a_403_is_told_to_the_admins_and_the_role_changes_once_it_is_allowed(
+async def test_a_403_is_reported_to_admins_and_the_role_changes_once_it_is_allowed(
     app: AppHarness, cause: str
 ) -> None:
     """Giving: the admins are told, and the role is given once the cause is fixed. Taking: the admins are
@@ -221,7 +221,7 @@ async def test_a_role_given_by_hand_to_a_returned_member_whose_time_ran_out_stay
     assert app.roles() == ["Gold"]
 
 
-async def test_a_deleted_role_is_told_to_the_admins_and_its_replacement_is_given(app: AppHarness) -> None:
+async def test_a_deleted_role_is_reported_to_admins_and_its_replacement_is_given(app: AppHarness) -> None:
     await app.sell()
     app.world.delete_role(app.gold)
     await pay(app)
@@ -270,7 +270,7 @@ async def test_an_interaction_that_expired_before_it_arrived_changes_nothing(app
 async def test_an_interaction_that_expired_before_the_answer_is_answered_by_direct_message(
     app: AppHarness,
 ) -> None:
-    """It was done, and its answer came too late: the receipt comes by message all the same."""
+    """The command was executed and its response came too late, so the receipt comes by direct message."""
     await buys(app)
     question = await app.bob.run(app.guild, "cancel")
     held = app.discord.faults.hold("PATCH", "/webhooks/*")

@@ -113,7 +113,7 @@ async def test_a_person_reads_that_nothing_changed_if_the_ledger_cannot_be_writt
 
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
 async def test_no_role_is_given_if_it_cannot_be_recorded(app: AppHarness, trouble: object) -> None:
-    """Else nobody would ever take it again."""
+    """Otherwise nobody would ever take the role again."""
     await app.sell()
     app.stripe.faults.add("stall", r"/subscriptions/sub_", method="GET", times=None)
     await pay(app)
@@ -231,7 +231,7 @@ def number_of_schema(app: AppHarness, add: int) -> int:
 
 
 async def test_wiped_pages_under_the_running_program_are_noticed(app: AppHarness) -> None:
-    """It believes nothing of it: no 200, no role taken, and /readyz says it."""
+    """The program trusts nothing of the ledger: no 200, no role taken, and /readyz reports it."""
     await app.sell()
     await app.buy()
     assert app.process is not None

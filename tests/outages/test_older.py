@@ -119,7 +119,7 @@ async def test_a_restart_with_a_current_ledger_gives_roles_while_stripe_is_away(
 
 
 async def test_a_weekend_of_downtime_takes_no_role_and_gives_none_unpaid(idle_app: AppHarness) -> None:
-    """It was last written long ago: it may as well be a copy of the whole folder from then."""
+    """The ledger was last written long ago, so it may be a copy of the whole folder from then."""
     app = idle_app
     async with running(app):
         amy, cat = await three_payers(app)

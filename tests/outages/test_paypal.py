@@ -154,7 +154,7 @@ async def revoked(app: AppHarness, trouble: Trouble) -> None:
 async def test_a_sweep_takes_no_role_if_paypals_answer_fails(
     app: AppHarness, limit: pytest.MonkeyPatch, fault: dict[str, Any], call: tuple[str, str]
 ) -> None:
-    """And what ended unheard is found by the next."""
+    """The next sweep finds an end whose notification was lost."""
     for name in ("dora", "emil"):
         await agree(app, await newcomer(app, name))
         await app.settled()

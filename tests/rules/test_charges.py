@@ -36,7 +36,7 @@ def unsure(sub: Subscription) -> tuple[Unsure, ...]:
     return charge.unsure
 
 
-def test_without_anything_else_the_price_is_charged_at_the_period_s_end() -> None:
+def test_the_plain_price_is_charged_at_the_end_of_the_period() -> None:
     (charge,) = decide_charges(sold(Item(make_price(), 3)))
     assert (charge.at, charge.currency, charge.interval) == (at(2, 28), "eur", "month")
     assert (charge.steps, charge.listed) == ((Step(1500),), 1500)
@@ -134,7 +134,7 @@ def test_a_fixed_discount_on_a_bill_of_two_intervals_is_uncertain() -> None:
     assert [charge.unsure for charge in found] == [(Unsure.DISCOUNT,)] * 2
 
 
-def test_the_provider_s_own_sums_are_taken_as_they_are() -> None:
+def test_the_providers_own_sums_are_taken_as_they_are() -> None:
     named = (Step(100, 2), Step(900))
     assert steps(sold(steps=named)) == named
 

@@ -140,7 +140,7 @@ async def test_a_failed_sweep_is_repeated_sooner(tmp_path: Path, caplog: pytest.
 
 
 async def test_a_pending_intent_is_executed_at_the_start(tmp_path: Path) -> None:
-    """It is due in a minute, because somebody was waiting for it when the program ended."""
+    """The intent is due in a minute, because a command was executing it when the program ended."""
     async with run_worker(tmp_path / "ledger.db", start=False) as harness:
         sub = await harness.offer("sub_1")
         await harness.ledger.record_synced(SyncResult(sub, "test", "", "", harness.now))

@@ -58,7 +58,7 @@ FURNISHED: list[tuple[bytes, bytes, list[Plan]]] = []
 
 @dataclass
 class Program:
-    """One life of it, over a ledger file that outlives it."""
+    """A running program, over a ledger file that outlives it."""
 
     ledger: SqliteLedger
     ports: Ports

@@ -121,8 +121,8 @@ async def test_a_new_connection_has_time_to_send(door: Door, crowd: Crowd) -> No
 async def test_a_second_crowd_of_connections_is_logged_again(
     door: Door, crowd: Crowd, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is not logged again while connections merely come back as fast as they are closed; a quiet time
-    has to lie in between."""
+    """Connections that come back as fast as they are closed are not logged again; a quiet time has to lie in
+    between."""
     async with asyncio.timeout(30):
         while caplog.text.count("Callers hold all") < 2:
             for count in (MOST + 20, 1):

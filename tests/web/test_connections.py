@@ -67,7 +67,7 @@ async def test_a_request_with_unacceptable_headers_is_refused_before_its_body(do
 async def test_the_most_idle_body_is_dropped_if_all_are_too_large_together(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has to be sent again; the genuine one, as large as allowed, is accepted at once."""
+    """The dropped one has to be sent again; the genuine one, as large as allowed, is accepted at once."""
     monkeypatch.setattr(web.request_bodies, "MOST_UNPROVEN", 3 << 20)
     body = json.dumps(EVENT).encode().ljust(LARGEST_BODY)
     strangers, lines, readers = [], [], set()
@@ -189,7 +189,7 @@ async def test_a_body_with_expect_continue_is_requested_only_after_its_headers_p
 
 
 async def test_the_headers_of_a_request_are_limited_in_total(door: Door) -> None:
-    """Also the second request of a connection; a body as long as many heads does not count."""
+    """The limit also holds for a connection's second request; a long body does not count."""
     body = json.dumps(EVENT).encode()
     fields = [f"X-{number}: {'x' * 4000}" for number in range(9)]
     assert await door.status(door.notification(body, *fields[:6])) == 200

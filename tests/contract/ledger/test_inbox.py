@@ -24,7 +24,7 @@ async def test_a_repeated_event_is_stored_once(ledger: Ledger) -> None:
     assert await ledger.load_pending_events(11, 9) == [event("a"), event("b"), event("c")]
 
 
-async def test_stored_events_are_told_from_unknown_ones(ledger: Ledger) -> None:
+async def test_stored_events_are_distinguished_from_unknown_ones(ledger: Ledger) -> None:
     await ledger.record_events([event("a"), event("b"), replace(event("c"), account="another")], 10)
     known = await ledger.load_known_events("stripe", "acct", ["a", "b", "c", "d"])
     assert known == {"a", "b"}

@@ -197,7 +197,7 @@ async def test_the_stale_next_billing_time_after_activation_is_ignored(
 
 
 async def test_a_paypal_plan_is_fetched_once(fake: PayPalServer, provider: PayPalProvider) -> None:
-    """Its product never changes."""
+    """A plan's product never changes."""
     bought = await buy(fake, provider)
     before = sum("/v1/billing/plans" in exchange.path for exchange in fake.exchanges)
     for _ in range(3):

@@ -90,7 +90,7 @@ FEBRUARY, MARCH = moment("2027-02-28T10:00:00Z"), moment("2027-03-31T10:00:00Z")
 
 @pytest.mark.parametrize("due", [None, MARCH])
 def test_a_payment_after_february_pays_for_a_whole_month(due: int | None) -> None:
-    """It began on the 31st of January."""
+    """The subscription began on 31 January."""
     found = mapped(subscription(billing_info=info(last=FEBRUARY, due=due)), now=FEBRUARY + 60)
     assert found.period_end == found.paid_through == MARCH
 

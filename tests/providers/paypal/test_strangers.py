@@ -121,7 +121,7 @@ async def test_a_verified_certificate_is_still_known_after_a_restart(
 async def test_a_certificate_kept_in_the_ledger_is_verified_again(
     fake: PayPalServer, clock: MovableClock
 ) -> None:
-    """Else who can write there could sign for PayPal."""
+    """Otherwise anybody who can write to the ledger could sign for PayPal."""
     book, other = Notebook(), Authority("Stranger", fake.authority.now)
     leaf = other.leaf()
     pem = b"".join(one.pem() for one in (leaf, other.between, other.root)).decode()
@@ -162,7 +162,7 @@ async def test_a_failing_ledger_does_not_stop_notifications_from_being_verified(
 async def test_a_flood_of_forgeries_causes_few_postbacks_to_paypal(
     fake: PayPalServer, clock: MovableClock, *, known: bool
 ) -> None:
-    """Those with names of their own take nothing from those that name PayPal's certificate."""
+    """Forgeries that name certificates of their own do not use up the allowance of PayPal's certificate."""
     asking = provider_at(fake, clock, postback=True)
     assert await outcome(asking, signed(fake, BODY), clock) == "believed"
     found: Counter[str] = Counter()

@@ -223,7 +223,7 @@ def test_an_invoice_leads_to_its_subscription_in_each_shape() -> None:
     assert invoice_subscription(invoice(parent={"type": "quote_details", "quote_details": {}})) is None
 
 
-def test_each_status_of_a_dispute_is_one_of_ours() -> None:
+def test_each_stripe_dispute_status_maps_to_a_state() -> None:
     assert set(DISPUTES) == set(literals("_dispute.py", "status"))
     assert map_dispute({"object": "dispute", "status": "lost"}) is DisputeState.LOST
     with pytest.raises(ProviderMisread, match="pondering"):

@@ -52,7 +52,7 @@ def test_a_signed_event_is_read() -> None:
     ]
 
 
-def test_a_signature_made_by_stripe_s_own_package_fits() -> None:
+def test_a_signature_made_by_stripes_own_package_fits() -> None:
     body = json.dumps(event("invoice.paid", invoice()))
     header = WebhookSignature.generate_signature_header(body, SECRET, NOW)
     assert read(body.encode(), header)

@@ -101,7 +101,7 @@ async def test_a_resumed_subscription_renews_again(paying: RulesHarness) -> None
 async def test_a_member_cannot_reach_anothers_subscription(
     paying: RulesHarness, act: Any, key: SubscriptionKey
 ) -> None:
-    """Whether it exists or not, the answer is the same."""
+    """The answer is the same whether the subscription exists or not."""
     with pytest.raises(NotFound) as met:
         await act(paying.ports, OTHER_MEMBER, key)
     assert met.value.user_message == Text("error.no_such_subscription")

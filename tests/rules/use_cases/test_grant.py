@@ -132,7 +132,7 @@ class TestRevoked:
     async def test_undoing_a_revocation_does_not_restore_a_grant(
         self, world: RulesHarness, plan: Plan, *, at_once: bool
     ) -> None:
-        """It was not paid, and to give it again needs more than to revoke."""
+        """A grant was not paid for, and giving it again needs more permissions than revoking."""
         await grant(world.ports, order(plan, None))
         await world.settle()
         done = await revoke(world.ports, make_revoke_request(plan_id=plan.id, at_once=at_once))

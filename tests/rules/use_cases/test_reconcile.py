@@ -331,7 +331,7 @@ class TestGone:
         assert world.roles_of() == {ROLE}
         assert await parked(world) == []
 
-    async def test_a_role_not_given_to_a_departed_member_is_not_ours(self, world: RulesHarness) -> None:
+    async def test_a_role_not_given_to_a_departed_member_is_not_recorded(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = MemberGone()
         await world.subscribe()

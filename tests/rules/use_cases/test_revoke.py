@@ -282,7 +282,7 @@ class TestPeriodEnd:
         assert paying.roles_of() == set()
 
     async def test_a_members_own_waiting_cancellation_stays_theirs(self, paying: RulesHarness) -> None:
-        """It is already waiting for the provider; the member is told, and lifting does not undo it."""
+        """It waits for the provider already; the member is told, and a lift does not undo it."""
         paying.provider.fail("cancel_at_period_end", ProviderUnavailable())
         own = await cancel(paying.ports, MEMBER, make_key())
         paying.provider.heal()

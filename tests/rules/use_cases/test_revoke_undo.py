@@ -67,7 +67,7 @@ class TestRefund:
     async def test_a_retried_refund_does_not_refund_a_later_payment(
         self, paying: RulesHarness, *, after: bool
     ) -> None:
-        """Whether or not the provider acted: the admin decided about the payment they saw."""
+        """The admin decided about the payment they saw, whether or not the provider acted."""
         paying.provider.fail("refund", ProviderUnavailable(), after=after)
         await revoke(paying.ports, make_revoke_request(refund=True))
         paying.provider.heal()
@@ -173,7 +173,7 @@ class TestLift:
         assert await paying.ledger.load_decision(done.decision_id) != []
 
     async def test_a_lift_drops_intents_that_never_reached_the_provider(self, paying: RulesHarness) -> None:
-        """Else the billing of a member with access would be ended, and the money given back."""
+        """Otherwise a member with access would lose their billing and get a refund."""
         paying.provider.fail("*", ProviderUnavailable())
         done = await revoke(paying.ports, replace(NOW, refund=True))
         await lift(paying.ports, GUILD, done.decision_id, ADMIN)
@@ -196,7 +196,7 @@ class TestLift:
     async def test_the_resume_intent_is_recorded_with_the_lift(
         self, paying: RulesHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Else a crash in between would leave a member with access whose subscription ends."""
+        """Otherwise a crash in between would leave a member with access whose subscription ends."""
         done = await revoke(paying.ports, make_revoke_request())
         monkeypatch.setattr(paying.ledger, "load_intent", unavailable)
         with pytest.raises(LedgerUnavailable):

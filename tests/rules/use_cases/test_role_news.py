@@ -94,18 +94,22 @@ class TestPayments:
         assert paying.roles_of() == {ROLE}
         assert own(paying)[4:] == [PaymentRecovered("Plan 1", KEY, given=(ROLE,))]
 
-    async def test_a_recovered_payment_is_told_and_ends_the_reminders(self, paying: RulesHarness) -> None:
+    async def test_a_recovered_payment_is_announced_and_ends_the_reminders(
+        self, paying: RulesHarness
+    ) -> None:
         await change(paying, status=Status.PAST_DUE, unpaid_since=START)
         await change(paying, status=Status.ACTIVE, unpaid_since=None)
         await paying.pass_time(GRACE)
         assert [body.kind for body in own(paying)] == ["payment_failed", "payment_recovered"]
 
-    async def test_a_failed_payment_is_told_even_if_the_reason_is_unknown(self, paying: RulesHarness) -> None:
+    async def test_a_failed_payment_is_announced_even_if_the_reason_is_unknown(
+        self, paying: RulesHarness
+    ) -> None:
         paying.provider.fail("fetch_failure", ProviderUnavailable())
         await change(paying, status=Status.PAST_DUE, unpaid_since=START)
         assert own(paying) == [PaymentFailed("Plan 1", KEY, START + GRACE)]
 
-    async def test_a_subscription_ended_unpaid_is_told_as_unpaid(self, paying: RulesHarness) -> None:
+    async def test_a_subscription_ended_unpaid_is_announced_as_unpaid(self, paying: RulesHarness) -> None:
         await change(paying, status=Status.PAST_DUE, unpaid_since=START)
         await paying.pass_time(GRACE)
         await change(paying, status=Status.ENDED, ended_at=paying.now)
@@ -114,7 +118,7 @@ class TestPayments:
     @pytest.mark.parametrize(
         ("status", "cause"), [(Status.UNPAID, Cause.UNPAID), (Status.PAUSED, Cause.PAUSED)]
     )
-    async def test_a_paused_or_unpaid_subscription_is_told_when_it_changes(
+    async def test_a_paused_or_unpaid_subscription_is_announced(
         self, paying: RulesHarness, status: Status, cause: Cause
     ) -> None:
         await change(paying, status=status)
@@ -126,7 +130,7 @@ class TestPayments:
         else:
             assert told == [PaymentRecovered("Plan 1", KEY, given=(ROLE,))]
 
-    async def test_a_dispute_and_its_win_are_told(self, paying: RulesHarness) -> None:
+    async def test_a_dispute_and_its_win_are_announced(self, paying: RulesHarness) -> None:
         await dispute(paying, DisputeState.OPEN)
         await dispute(paying, DisputeState.WON)
         assert own(paying) == [
@@ -134,7 +138,7 @@ class TestPayments:
             PaymentDisputed("Plan 1", KEY, DisputeState.WON, given=(ROLE,)),
         ]
 
-    async def test_a_lost_dispute_is_told_once(self, paying: RulesHarness) -> None:
+    async def test_a_lost_dispute_is_announced_once(self, paying: RulesHarness) -> None:
         await dispute(paying, DisputeState.LOST)
         await paying.pass_time(DAY)
         assert own(paying) == [PaymentDisputed("Plan 1", KEY, DisputeState.LOST, taken=(ROLE,))]
@@ -147,7 +151,7 @@ class TestAtTheProvider:
         assert paying.roles_of() == {SECOND_ROLE}
         assert own(paying) == [Switched("Plan 2", "Plan 1", KEY, given=(SECOND_ROLE,), taken=(ROLE,))]
 
-    async def test_a_switch_is_not_told_as_the_end_of_an_older_subscription(
+    async def test_a_switch_is_not_announced_as_an_older_subscriptions_end(
         self, paying: RulesHarness
     ) -> None:
         await paying.add_plan(make_plan(2, SECOND_ROLE, prices=(SILVER.price,)))
@@ -159,11 +163,11 @@ class TestAtTheProvider:
         switched = Switched("Plan 2", "Plan 1", make_key("sub_2"), given=(SECOND_ROLE,), taken=(ROLE,))
         assert own(paying) == [switched]
 
-    async def test_a_quantity_set_to_zero_is_told(self, paying: RulesHarness) -> None:
+    async def test_a_quantity_set_to_zero_is_announced(self, paying: RulesHarness) -> None:
         await change(paying, items=(Item(make_price(), 0),))
         assert own(paying) == [Switched("", "Plan 1", KEY, taken=(ROLE,))]
 
-    async def test_a_portal_cancellation_and_its_end_are_told(self, paying: RulesHarness) -> None:
+    async def test_a_portal_cancellation_and_its_end_are_announced(self, paying: RulesHarness) -> None:
         end = paying.provider.subscriptions["sub_1"].period_end
         assert end is not None
         await change(paying, ends_at=end)
@@ -173,7 +177,7 @@ class TestAtTheProvider:
         await change(paying, status=Status.ENDED, ended_at=paying.now)
         assert own(paying)[2:] == [Ended("Plan 1", KEY, taken=(ROLE,))]
 
-    async def test_a_cancellation_after_an_unseen_renewal_is_told(self, paying: RulesHarness) -> None:
+    async def test_a_cancellation_after_an_unseen_renewal_is_announced(self, paying: RulesHarness) -> None:
         """Resumed, renewed and cancelled again between two fetches: the end differs from the one that was
         told. Undoing and repeating a cancellation with the same end is no news."""
         end = paying.provider.subscriptions["sub_1"].period_end
@@ -191,7 +195,7 @@ class TestAtTheProvider:
         await paying.settle()
         assert own(paying) == []
 
-    async def test_a_cancellation_whose_answer_was_lost_is_told_once(self, paying: RulesHarness) -> None:
+    async def test_a_cancellation_whose_answer_was_lost_is_announced_once(self, paying: RulesHarness) -> None:
         paying.provider.fail("cancel_at_period_end", ProviderUnavailable(), after=True)
         paying.provider.faults["cancel_at_period_end"].times = 1
         await cancel(paying.ports, MEMBER, KEY)
@@ -201,19 +205,19 @@ class TestAtTheProvider:
 
 
 class TestAdmins:
-    async def test_a_restored_role_is_told(self, paying: RulesHarness) -> None:
+    async def test_a_restored_role_is_announced(self, paying: RulesHarness) -> None:
         paying.roles_of().discard(ROLE)
         await paying.enqueue()
         await paying.settle()
         assert paying.roles_of() == {ROLE}
         assert own(paying) == [RolesChanged(Cause.RESTORED, "Plan 1", KEY, given=(ROLE,))]
 
-    async def test_a_revocation_is_told_with_its_roles(self, paying: RulesHarness) -> None:
+    async def test_a_revocation_is_announced_with_its_roles(self, paying: RulesHarness) -> None:
         done = await revoke(paying.ports, NOW)
         await paying.settle()
         assert own(paying) == [Revoked(done.decision_id, "spam", "Plan 1", taken=(ROLE,))]
 
-    async def test_a_later_revocation_is_told_again_when_it_applies(self, paying: RulesHarness) -> None:
+    async def test_a_later_revocation_is_announced_again_when_it_applies(self, paying: RulesHarness) -> None:
         await revoke(paying.ports, make_revoke_request())
         await paying.pass_time(40 * DAY)
         assert paying.roles_of() == set()
@@ -221,7 +225,7 @@ class TestAdmins:
         assert isinstance(before, Revoked)
         assert after == [RolesChanged(Cause.REVOKED, "Plan 1", decision=before.decision, taken=(ROLE,))]
 
-    async def test_a_grants_start_and_end_are_told(self, world: RulesHarness) -> None:
+    async def test_a_grants_start_and_end_are_announced(self, world: RulesHarness) -> None:
         plan = await world.add_plan()
         until = world.now + DAY
         grant = make_override(plan.id, OverrideKind.GRANT, starts_at=world.now, until=until, decision_id="g")
@@ -231,7 +235,7 @@ class TestAdmins:
         await world.pass_time(DAY)
         assert own(world)[1:] == [RolesChanged(Cause.GRANT_ENDED, "Plan 1", decision="g", taken=(ROLE,))]
 
-    async def test_a_changed_plan_is_told_with_its_roles(self, paying: RulesHarness) -> None:
+    async def test_a_changed_plan_is_announced_with_its_roles(self, paying: RulesHarness) -> None:
         (plan,) = await paying.ledger.load_plans(GUILD)
         await edit_plan(paying.ports, GUILD, plan.id, PlanUpdate(add_role=SECOND_ROLE), ADMIN)
         await paying.settle()
@@ -256,7 +260,7 @@ class TestOneMessage:
         await world.pass_time(60)
         assert [n.body for n in world.messenger.told] == [Started("Plan 1", KEY, given=(ROLE, SECOND_ROLE))]
 
-    async def test_a_role_given_without_an_answer_is_told(
+    async def test_a_role_given_without_an_answer_is_announced(
         self, world: RulesHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         await world.add_plan()
@@ -272,7 +276,7 @@ class TestOneMessage:
         await world.pass_time(60)
         assert [n.body for n in world.messenger.told] == [Started("Plan 1", KEY, given=(ROLE,))]
 
-    async def test_a_start_is_told_after_minutes_even_without_roles(self, world: RulesHarness) -> None:
+    async def test_a_start_is_announced_after_minutes_even_without_roles(self, world: RulesHarness) -> None:
         await world.add_plan()
         world.roles.faults[ROLE] = DiscordUnavailable()
         await world.subscribe()
@@ -292,13 +296,13 @@ class TestOneMessage:
         await paying.settle()
         assert [body.taken for body in paying.said(RolesChanged)] == [(ROLE,), (SECOND_ROLE,)]
 
-    async def test_a_role_paid_for_twice_is_told_as_lost_with_the_last(self, paying: RulesHarness) -> None:
+    async def test_a_role_paid_for_twice_is_announced_with_the_last_end(self, paying: RulesHarness) -> None:
         await paying.add_plan(make_plan(2, ROLE, prices=(SILVER.price,)))
         await paying.subscribe("sub_2", items=(SILVER,))
         await change(paying, status=Status.ENDED, ended_at=paying.now)
         assert own(paying) == [Ended("Plan 1", KEY)]
 
-    async def test_a_removal_that_was_not_recorded_is_told_later(self, paying: RulesHarness) -> None:
+    async def test_a_removal_that_was_not_recorded_is_announced_later(self, paying: RulesHarness) -> None:
         paying.provider.subscriptions["sub_1"] = replace(
             paying.provider.subscriptions["sub_1"], status=Status.PAUSED
         )
@@ -307,7 +311,7 @@ class TestOneMessage:
         await paying.settle()
         assert own(paying) == [RolesChanged(Cause.PAUSED, "Plan 1", KEY, taken=(ROLE,))]
 
-    async def test_a_removal_already_told_is_not_told_again(self, paying: RulesHarness) -> None:
+    async def test_an_announced_removal_is_not_announced_again(self, paying: RulesHarness) -> None:
         await change(paying, status=Status.ENDED, ended_at=paying.now)
         await paying.ledger.record_granting(GUILD, MEMBER, ROLE, paying.now)
         await paying.enqueue()

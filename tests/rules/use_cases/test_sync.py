@@ -151,7 +151,7 @@ async def test_an_object_that_appears_late_at_the_provider_is_found(world: Rules
 
 @pytest.mark.parametrize("kind", ["subscription", "charge", "customer", "dispute", "price"])
 async def test_another_accounts_event_changes_nothing(world: RulesHarness, kind: str) -> None:
-    """It came in while the other key was set; to this one its ids may mean something else."""
+    """The event came in while the other key was set; its ids may mean something else to this one."""
     await world.add_plan()
     await world.subscribe()
     world.provider.located[Subject(kind, "sub_1")] = ["sub_1"]

@@ -114,7 +114,7 @@ class TestBlocked:
         assert world.provider.subscriptions["sub_1"].ends_at == end
 
     async def test_a_blocked_unpaid_subscription_ends_at_once(self, world: RulesHarness) -> None:
-        """Its period is unpaid, so continuing would keep nothing; the provider would charge again."""
+        """The period is unpaid, so continuing would keep nothing and the provider would charge again."""
         await world.add_plan()
         sub = await world.subscribe()
         await self.block(world)
@@ -222,7 +222,7 @@ class TestBlocked:
 class TestMilestones:
     """Notices to the member, each sent once."""
 
-    async def test_a_start_is_told_when_it_is_paid(self, world: RulesHarness) -> None:
+    async def test_a_start_is_announced_when_it_is_paid(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe(status=Status.PENDING)
         assert world.messenger.told == []
@@ -232,7 +232,7 @@ class TestMilestones:
         assert world.messenger.told[0].member_id == MEMBER
         assert world.messenger.told[0].body == Started("Plan 1", make_key(), given=(ROLE,))
 
-    async def test_a_failed_payment_is_told_with_its_grace(self, world: RulesHarness) -> None:
+    async def test_a_failed_payment_is_announced_with_its_grace(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         failed = world.now - DAY
@@ -243,7 +243,7 @@ class TestMilestones:
         assert body.until == failed + GRACE
         assert world.roles_of() == {ROLE}
 
-    async def test_each_failed_payment_is_told(self, world: RulesHarness) -> None:
+    async def test_each_failed_payment_is_announced(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         for _ in range(2):
@@ -261,7 +261,7 @@ class TestMilestones:
         await world.pass_time(1)
         assert world.roles_of() == set()
 
-    async def test_an_end_is_told_once(self, world: RulesHarness) -> None:
+    async def test_an_end_is_announced_once(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         for _ in range(2):
@@ -269,7 +269,7 @@ class TestMilestones:
         assert len(world.told("ended")) == 1
         assert world.roles_of() == set()
 
-    async def test_a_scheduled_end_is_told_when_it_comes(self, world: RulesHarness) -> None:
+    async def test_a_scheduled_end_is_announced_when_it_comes(self, world: RulesHarness) -> None:
         await world.add_plan()
         sub = await world.subscribe()
         await world.change(replace(sub, ends_at=sub.period_end))

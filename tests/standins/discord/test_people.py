@@ -198,7 +198,7 @@ async def test_a_command_without_an_answer_in_time_fails(scene: DiscordScene, bo
         await scene.bob.run(scene.guild, "silent")
 
 
-async def test_a_bot_that_answers_too_late_is_told_so(
+async def test_a_bot_that_answers_too_late_gets_an_error(
     scene: DiscordScene, bot: SmallBot, server: DiscordServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene.world.ack_seconds = 0.05
@@ -209,7 +209,7 @@ async def test_a_bot_that_answers_too_late_is_told_so(
     await bot.hears("error 10062")
 
 
-async def test_why_there_was_no_answer_is_told(scene: DiscordScene, bot: SmallBot) -> None:
+async def test_a_missing_answer_names_its_reason(scene: DiscordScene, bot: SmallBot) -> None:
     scene.world.ack_seconds = 0.5
     with pytest.raises(NoAnswerError, match=r"refused request was POST .*BASE_TYPE_BAD_LENGTH"):
         await scene.bob.run(scene.guild, "pick", {"plan": "x" * 2001})

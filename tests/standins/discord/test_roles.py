@@ -120,7 +120,7 @@ async def test_listing_members_needs_the_members_intent(scene: DiscordScene, bot
     assert [int(member["user"]["id"]) for member in rest] == sorted(scene.guild.members)[2:]
 
 
-async def test_members_are_told_with_the_members_intent(scene: DiscordScene, login: Login) -> None:
+async def test_member_events_are_sent_with_the_members_intent(scene: DiscordScene, login: Login) -> None:
     scene.app.members_intent = True
     bot = await login(SmallBot(discord.Intents(guilds=True, members=True)))
     guild = bot.get_guild(scene.guild.id)
@@ -133,7 +133,7 @@ async def test_members_are_told_with_the_members_intent(scene: DiscordScene, log
     await heard(bot, "join eve", "update eve ['Gold']", "leave eve")
 
 
-async def test_without_the_members_intent_only_the_servers_roles_are_told(
+async def test_without_the_members_intent_only_role_events_are_sent(
     scene: DiscordScene, bot: SmallBot
 ) -> None:
     scene.world.add_member(scene.guild, scene.world.add_user("eve"))

@@ -208,7 +208,7 @@ async def test_a_paused_subscription_can_be_resumed(client: Client, fake: Stripe
     assert resumed.status == "active"
 
 
-async def test_a_trial_without_a_card_ends_as_it_was_told(
+async def test_a_trial_without_a_card_ends_as_configured(
     client: Client, fake: StripeServer, gold: Any, clock: MovableClock
 ) -> None:
     customer = await client.v1.customers.create_async({"email": "no@card.example"})
