@@ -67,7 +67,7 @@ async def in_time(what: str, ends: float | None = None) -> AsyncIterator[None]:
     calls that share one time limit.
     """
     try:
-        async with asyncio.timeout_at(call_deadline() if ends is None else ends):
+        async with asyncio.timeout(CALL_SECONDS) if ends is None else asyncio.timeout_at(ends):
             yield
     except TimeoutError:
         raise ProviderUnavailable(detail=f"{what}: no answer within {CALL_SECONDS:g} s") from None
@@ -89,7 +89,9 @@ def measured(meter: Meter, provider: str, method: str, path: str) -> Iterator[No
         outcome = outcome_of(error)
         raise
     finally:
-        meter.answered(provider, f"{method} {path_template(path)}", outcome, perf_counter() - began)
+        # The metrics name no ids: "{id}" stands for every part that is not one of the services' own words.
+        parts = (part if part in _PATH_WORDS else "{id}" for part in path.strip("/").split("/"))
+        meter.answered(provider, f"{method} {'/'.join(parts)}", outcome, perf_counter() - began)
 
 
 def outcome_of(error: ProviderError) -> str:
@@ -103,11 +105,6 @@ def outcome_of(error: ProviderError) -> str:
             return "misread"
         case _:
             return "refused"
-
-
-def path_template(path: str) -> str:
-    """The path with `{id}` in place of every part that is not one of the services' own words."""
-    return "/".join(part if part in _PATH_WORDS else "{id}" for part in path.strip("/").split("/"))
 
 
 def bounded(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:

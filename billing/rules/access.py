@@ -112,15 +112,14 @@ def plan_of(price: Price, plans: Sequence[Plan]) -> Plan | None:
     replace prices at the provider. Of several plans the oldest is taken, so that no payer is left without
     one.
     """
-    for same in (_same_price, _same_product):
-        for plan in sorted(plans, key=lambda p: (p.removed_at is not None, p.id)):
-            if any(same(price, p) for p in (*plan.prices, *plan.former_prices)):
-                return plan
+    oldest_first = sorted(plans, key=lambda p: (p.removed_at is not None, p.id))
+    for plan in oldest_first:
+        if any(p.key == price.key for p in (*plan.prices, *plan.former_prices)):
+            return plan
+    for plan in oldest_first:
+        if any(_same_product(price, p) for p in (*plan.prices, *plan.former_prices)):
+            return plan
     return None
-
-
-def _same_price(a: Price, b: Price) -> bool:
-    return a.key == b.key
 
 
 def _same_product(a: Price, b: Price) -> bool:

@@ -151,13 +151,8 @@ async def submit_intent(
     if kept.id == intent.id and not done:
         kept = await execute_intent_shielded(ports, kept)
     latest = await ports.ledger.load_subscription(subscription.key) or subscription
-    return Receipt(kept, latest, stays_until(latest, ports.now(), ports.grace))
-
-
-def stays_until(subscription: Subscription, now: int, grace: int) -> int | None:
-    """Until when the roles stay, unix seconds; None when they go at once or have no end."""
-    right = decide_right(subscription, now, grace)
-    return None if right is None else right.until
+    right = decide_right(latest, ports.now(), ports.grace)
+    return Receipt(kept, latest, right.until if right else None)
 
 
 def is_open(intent: Intent) -> bool:

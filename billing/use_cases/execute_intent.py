@@ -20,6 +20,7 @@ from billing.model import (
     IntentKind,
     IntentOutcome,
     IntentState,
+    MemberState,
     Money,
     Notice,
     Payment,
@@ -51,16 +52,21 @@ async def execute_intent(ports: Ports, intent: Intent, *, tell: bool = True) -> 
         latest = await ports.ledger.load_intent(intent.id) or intent
         if latest.state is not IntentState.PENDING:
             return latest
-        known = await ports.ledger.load_subscription(intent.key)
+        known, state = await ports.ledger.load_with_member(intent.key)
         if known is None:
             raise NotFound(Text("error.subscription_unknown"))
         if await ports.ledger.load_unasked_intent(latest.id):
             if latest.by != RULE:
                 return await _settle(ports, latest, known)
-            if (held := await _hold_unless_lost(ports, latest, known)) is not None:
+            if (held := await _hold_unless_lost(ports, latest, known, state)) is not None:
                 return held
-        latest = await at_once_if_late(ports, latest, known)
-        return await _found_stopped(ports, latest, known) or await _attempt(ports, latest, known, tell=tell)
+        latest = await at_once_if_late(ports, latest, known, state)
+        stops = latest.kind is IntentKind.CANCEL_AT_PERIOD_END and is_of_admins(latest)
+        if stops and not latest.attempts:
+            found = await _found_stopped(ports, latest, known)
+            if found is not None:
+                return found
+        return await _attempt(ports, latest, known, tell=tell)
 
 
 async def execute_intent_shielded(ports: Ports, intent: Intent) -> Intent:
@@ -83,9 +89,6 @@ async def _found_stopped(ports: Ports, intent: Intent, known: Subscription) -> I
     """Check before the first attempt at a revocation's cancellation whether the member has already
     cancelled at the provider. Returns the intent as DROPPED if so, so that an Undo does not bill them; as
     PENDING while the provider does not answer; None if the attempt should be made."""
-    first = not intent.attempts and intent.kind is IntentKind.CANCEL_AT_PERIOD_END and is_of_admins(intent)
-    if not first:
-        return None
     try:
         latest = await ports.provider_of(intent.key).fetch_subscription(intent.key.id)
     except ProviderUnavailable as error:
@@ -118,12 +121,13 @@ async def _settle(ports: Ports, intent: Intent, subscription: Subscription) -> I
         return failed
 
 
-async def _hold_unless_lost(ports: Ports, intent: Intent, known: Subscription) -> Intent | None:
+async def _hold_unless_lost(
+    ports: Ports, intent: Intent, known: Subscription, state: MemberState | None
+) -> Intent | None:
     """Hold a restored ledger's cancellation after a lost dispute until the provider was asked about that
     dispute; return it as DROPPED if the dispute is no longer lost. None if the intent should be executed."""
-    if known.binding is None:
+    if state is None:
         return None
-    state = await ports.ledger.load_member_state(known.binding.guild_id, known.binding.member_id)
     if intent.key in state.unasked:
         return await _keep(ports, replace(intent, attempts=intent.attempts + 1), ProviderUnavailable())
     if known.dispute is DisputeState.LOST:
@@ -140,8 +144,10 @@ async def _attempt(ports: Ports, intent: Intent, subscription: Subscription, *, 
         if intent.kind is IntentKind.RESUME and await load_block(ports, subscription):
             raise ProviderRefused(Text("error.not_resumed_revoked"))
         provider = ports.provider_of(intent.key)
-        attempt = await _with_payment(ports, provider, attempt, subscription)
-        await _keep_what_is_paid(ports, provider, attempt, subscription)
+        if intent.kind is IntentKind.REFUND_LAST_PAYMENT and intent.payment_id is None:
+            attempt = await _with_payment(ports, provider, attempt, subscription)
+        if intent.kind is IntentKind.CANCEL_AT_PERIOD_END and not provider.keeps_period:
+            await _keep_what_is_paid(ports, provider, attempt, subscription)
         done, snapshot = await _act(provider, attempt, subscription, f"{intent.id}.{intent.attempts}")
         if snapshot is not None and not is_fulfilled(intent.kind, snapshot):
             raise ProviderUnavailable(detail=f"{intent.kind}: accepted, and nothing changed")
@@ -179,11 +185,10 @@ async def _keep_what_is_paid(
 ) -> None:
     """Save until when the subscription is paid, before a provider that keeps no period ends the agreement
     immediately."""
-    if intent.kind is IntentKind.CANCEL_AT_PERIOD_END and not provider.keeps_period:
-        latest = await provider.fetch_subscription(intent.key.id)
-        latest = replace(latest, binding=subscription.binding)
-        evidence = f"intent {intent.id}"
-        await ports.ledger.record_synced(SyncResult(latest, "provider", "fetched", evidence, ports.now()))
+    latest = await provider.fetch_subscription(intent.key.id)
+    latest = replace(latest, binding=subscription.binding)
+    evidence = f"intent {intent.id}"
+    await ports.ledger.record_synced(SyncResult(latest, "provider", "fetched", evidence, ports.now()))
 
 
 async def _fetch_if_done(ports: Ports, intent: Intent) -> Subscription | None:
@@ -218,8 +223,6 @@ async def _with_payment(
 ) -> Intent:
     """Fix which payment to refund before asking for it: if the answer is lost, the next attempt must not
     refund a later payment too."""
-    if attempt.kind is not IntentKind.REFUND_LAST_PAYMENT or attempt.payment_id is not None:
-        return attempt
     payment = await provider.fetch_last_payment(subscription)
     if payment is not None:
         attempt = replace(attempt, payment_id=payment.id)

@@ -5,32 +5,40 @@ from __future__ import annotations
 from dataclasses import replace
 
 from billing.errors import ProviderError
-from billing.model import ChargedLate, Intent, IntentKind, Money, Notice, Override, OverrideKind, Subscription
+from billing.model import (
+    ChargedLate,
+    Intent,
+    IntentKind,
+    MemberState,
+    Money,
+    Notice,
+    Override,
+    OverrideKind,
+    Subscription,
+)
 from billing.ports import Ports
 from billing.rules.access import plans_of
 
 
-async def at_once_if_late(ports: Ports, intent: Intent, subscription: Subscription) -> Intent:
+async def at_once_if_late(
+    ports: Ports, intent: Intent, subscription: Subscription, state: MemberState | None
+) -> Intent:
     """The intent that makes sense now. If an admin's block began after the request was made, waiting for
     the end of the next period would be too long, so the subscription is ended immediately instead."""
     if intent.kind is not IntentKind.CANCEL_AT_PERIOD_END:
         return intent
-    if await _begun_since(ports, intent, subscription) is None:
+    if state is None or _begun_since(intent, subscription, state, ports.now()) is None:
         return intent
     stop = replace(intent, id=f"{intent.id}-now", kind=IntentKind.CANCEL_NOW, attempts=0, outcome="")
     return await ports.ledger.record_intent(stop)
 
 
-async def _begun_since(ports: Ports, intent: Intent, subscription: Subscription) -> Override | None:
+def _begun_since(intent: Intent, subscription: Subscription, state: MemberState, now: int) -> Override | None:
     """A block in force on the plans of this subscription that began after the intent was created; None if
     there is none."""
-    binding, now = subscription.binding, ports.now()
-    if binding is None:
-        return None
-    plans = await ports.ledger.load_plans(binding.guild_id, removed=True)
-    touched = {None, *(plan.id for plan in plans_of(subscription, plans))}
-    overrides = await ports.ledger.load_overrides(binding.guild_id, binding.member_id, now)
-    blocks = [o for o in overrides if o.kind is OverrideKind.BLOCK]
+    touched = {None, *(plan.id for plan in plans_of(subscription, state.plans))}
+    standing = [o for o in state.overrides if o.until is None or o.until > now]
+    blocks = [o for o in standing if o.kind is OverrideKind.BLOCK]
     mine = (b for b in blocks if b.plan_id in touched or subscription.key in b.subscriptions)
     return next((b for b in mine if intent.created_at < b.starts_at <= now), None)
 
@@ -38,8 +46,12 @@ async def _begun_since(ports: Ports, intent: Intent, subscription: Subscription)
 async def charged_late(ports: Ports, done: Intent, snapshot: Subscription) -> list[Notice]:
     """A notice to the admins about a renewal that was charged before the subscription could be ended, so
     that they can refund it."""
-    block = await _begun_since(ports, done, snapshot) if done.kind is IntentKind.CANCEL_NOW else None
-    if block is None or snapshot.binding is None:
+    whose = snapshot.binding
+    if done.kind is not IntentKind.CANCEL_NOW or whose is None:
+        return []
+    state = await ports.ledger.load_member_state(whose.guild_id, whose.member_id)
+    block = _begun_since(done, snapshot, state, ports.now())
+    if block is None:
         return []
     amount = None
     try:
@@ -51,5 +63,5 @@ async def charged_late(ports: Ports, done: Intent, snapshot: Subscription) -> li
         amount = Money(payment.amount, payment.currency) if payment else None
     if charged_at < block.starts_at:
         return []
-    body = ChargedLate(snapshot.binding.member_id, snapshot.key, amount)
+    body = ChargedLate(whose.member_id, snapshot.key, amount)
     return [Notice(f"charged_late:{done.id}", block.guild_id, None, body, ports.now())]

@@ -28,20 +28,15 @@ class SubscriptionLoader:
 
     Stripe refuses the whole answer to a key that may not read coupons or customers. For an hour only the
     least is then expanded, and the charges of discounted subscriptions are unknown. A coupon's terms never
-    change (docs.stripe.com/api/coupons/update), so each coupon is fetched once.
+    change (docs.stripe.com/api/coupons/update), so each coupon is fetched once, into `coupons`, by its id.
     """
 
     def __init__(self, api: Api, clock: Clock) -> None:
         self._api = api
         self._clock = clock
         self._bare_until = 0.0
-        self._coupons: dict[str, Answer] = {}
+        self.coupons: dict[str, Answer] = {}
         self._prices: dict[str, tuple[float, Answer]] = {}
-
-    @property
-    def coupons(self) -> dict[str, Answer]:
-        """The coupons that were fetched so far, by id."""
-        return self._coupons
 
     async def fetch(self, subscription_id: str) -> Answer:
         """One subscription, completed."""
@@ -55,7 +50,7 @@ class SubscriptionLoader:
             return await self.complete(await self._api.get(where, expand=list(_EXPAND_LEAST)))
         for discount in maybe(data, "discounts", list) or []:
             if isinstance(coupon := coupon_of(discount), dict):
-                self._coupons[need(coupon, "id", str)] = coupon
+                self.coupons[need(coupon, "id", str)] = coupon
         return await self.complete(data)
 
     async def pages(self) -> AsyncIterator[list[Answer]]:
@@ -114,12 +109,12 @@ class SubscriptionLoader:
         """Fetch a coupon, whose products lists do not show. A deleted one is kept as the list shows it."""
         shown = coupon if isinstance(coupon, dict) else {}
         name = coupon if isinstance(coupon, str) else maybe(shown, "id", str)
-        if name is None or name in self._coupons or self._bare:
+        if name is None or name in self.coupons or self._bare:
             return
         try:
-            self._coupons[name] = await self._api.get(path("coupons", name), expand=["applies_to"])
+            self.coupons[name] = await self._api.get(path("coupons", name), expand=["applies_to"])
         except NotKnown:
-            self._coupons[name] = shown
+            self.coupons[name] = shown
         except Refused as refused:
             self._refused(refused)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from billing.errors import ProviderMisread
 from billing.model import Discount, Status, Tax, Terms, Unsure
@@ -22,7 +21,7 @@ def map_terms(data: Answer, status: Status, coupons: Mapping[str, Answer]) -> Te
 
     `coupons`: the fetched coupons by id, because discounts may show them only in part.
     """
-    items = _items(data)
+    items: list[Answer] = need(data, "items.data", list)
     discounts = tuple(_discounts(data, items, coupons))
     pause = maybe(data, "pause_collection", dict)
     resumes_at = None if pause is None else maybe(pause, "resumes_at", int)
@@ -40,8 +39,11 @@ def map_terms(data: Answer, status: Status, coupons: Mapping[str, Answer]) -> Te
 
 def discounts_of(data: Answer) -> list[Answer | str]:
     """Every discount that may reduce a charge: as an object, or as its id where it is not expanded."""
-    found: list[Answer | str] = [d for item in _items(data) for d in maybe(item, "discounts", list) or []]
-    return [*found, *_subscription_discounts(data)]
+    items = need(data, "items.data", list)
+    return [
+        *(d for item in items for d in maybe(item, "discounts", list) or []),
+        *_subscription_discounts(data),
+    ]
 
 
 def _subscription_discounts(data: Answer) -> list[Answer | str]:
@@ -58,11 +60,6 @@ def coupon_of(discount: Answer | str) -> str | Answer | None:
         return None
     found = maybe(discount, "source.coupon", object) or maybe(discount, "coupon", object)
     return found if isinstance(found, str | dict) else None
-
-
-def _items(data: Answer) -> list[Any]:
-    found: list[Any] = need(data, "items.data", list)
-    return found
 
 
 def _discounts(data: Answer, items: Sequence[Answer], coupons: Mapping[str, Answer]) -> Iterable[Discount]:

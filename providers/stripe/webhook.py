@@ -185,16 +185,6 @@ def read_header(header: str, now: float) -> tuple[str, list[str]]:
 
     Raises NotAuthentic where the header is unreadable or its time is off by more than TOLERANCE seconds.
     """
-    stamp, signatures = _parse_header(header)
-    if abs(now - int(stamp)) > TOLERANCE:
-        raise NotAuthentic(
-            Text("error.wrong_time"),
-            detail=f"signed at {stamp}, read at {now:.0f}",
-        )
-    return stamp, signatures
-
-
-def _parse_header(header: str) -> tuple[str, list[str]]:
     if not header or len(header) > _LONGEST_HEADER or not header.isascii():
         raise NotAuthentic(detail="no readable Stripe-Signature header")
     stamps, signatures = [], []
@@ -204,13 +194,15 @@ def _parse_header(header: str) -> tuple[str, list[str]]:
             stamps.append(value)
         elif name == "v1" and _SIGNATURE.fullmatch(value):
             signatures.append(value)
-    if len(stamps) != 1 or not _is_stamp(stamps[0]) or not signatures:
+    stamp = stamps[0] if len(stamps) == 1 else ""
+    if not stamp.isdigit() or len(stamp) > _LONGEST_STAMP or not signatures:
         raise NotAuthentic(detail="the Stripe-Signature header lacks t or v1")
-    return stamps[0], signatures
-
-
-def _is_stamp(text: str) -> bool:
-    return text.isdigit() and len(text) <= _LONGEST_STAMP
+    if abs(now - int(stamp)) > TOLERANCE:
+        raise NotAuthentic(
+            Text("error.wrong_time"),
+            detail=f"signed at {stamp}, read at {now:.0f}",
+        )
+    return stamp, signatures
 
 
 def _read(body: bytes) -> _Notification:

@@ -111,7 +111,7 @@ async def test_paused_collection_keeps_access(there: StripeSurroundings) -> None
     await there.settle()
     paused = await there.provider.fetch_subscription(bought.key.id)
     assert paused.status is Status.ACTIVE
-    assert decide_right(paused, there.clock.now(), 0) == SubscriptionAccess(None, "paid")
+    assert decide_right(paused, there.clock.now(), 0) == SubscriptionAccess(None, "history.paid")
 
 
 async def test_a_paused_subscription_is_paused(there: StripeSurroundings) -> None:
