@@ -35,7 +35,7 @@ def tell_version() -> int:
 
 
 def load_settings() -> Settings:
-    """Read the settings and log as they say from here on; SettingsError where they are faulty."""
+    """Read the settings and log as they say from here on; SettingsError if they are faulty."""
     settings = load()
     set_up_logging(settings.log_level, settings.log_format)
     return settings

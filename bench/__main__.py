@@ -53,7 +53,7 @@ def measure(topic: str, rounds: int, into: Path) -> None:
 
 
 def main() -> int:
-    """0, or 1 where a topic failed."""
+    """0, or 1 if a topic failed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what the program costs.")
     parser.add_argument("topic", nargs="*", help=f"all, unless named: {', '.join(names())}")
     parser.add_argument("--rounds", type=int, default=5)

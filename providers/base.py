@@ -48,7 +48,7 @@ def clock_skew(date: str | None, asked: float, now: float) -> float | None:
     """Seconds by which this machine's clock is ahead of an answer's Date header (RFC 9110, 6.6.1).
 
     `asked`, `now`: this machine's unix seconds when the request was sent and when the answer arrived. None
-    where the header is missing or unreadable, and where the two lie so far apart that the clock was set or
+    if the header is missing or unreadable, or if the two lie so far apart that the clock was set or
     the machine slept in between: the header may then be from before that.
     """
     if date is None or abs(now - asked) > CALL_SECONDS:
@@ -119,9 +119,9 @@ def bounded(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutin
 
 
 def maybe(data: Answer, path: str, kind: type[T]) -> T | None:
-    """The field at a dotted path, or None where it is null or absent.
+    """The field at a dotted path, or None if it is null or absent.
 
-    Raises ProviderMisread, with the path in its detail, where the field has another type.
+    Raises ProviderMisread, with the path in its detail, if the field has another type.
     """
     value: Any = data
     for name in path.split("."):
@@ -137,7 +137,7 @@ def maybe(data: Answer, path: str, kind: type[T]) -> T | None:
 
 
 def need(data: Answer, path: str, kind: type[T]) -> T:
-    """The field at a dotted path. Raises ProviderMisread, with the path in its detail, where it is absent."""
+    """The field at a dotted path. Raises ProviderMisread, with the path in its detail, if it is absent."""
     value = maybe(data, path, kind)
     if value is None:
         raise _misread(data, path, "is missing")
@@ -178,7 +178,7 @@ async def for_guild(guild_id: int, look: Awaitable[list[Finding]]) -> list[Findi
 
 
 def id_for_log(data: object) -> str:
-    """The id in an answer that cannot be read otherwise, for the log; '(none)' where there is none."""
+    """The id in an answer that cannot be read otherwise, for the log; '(none)' if there is none."""
     found = data.get("id") if isinstance(data, Mapping) else None
     return found if is_id(found) else "(none)"
 

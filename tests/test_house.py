@@ -197,7 +197,7 @@ def test_functions_are_short(tops: tuple[str, ...]) -> None:
 
 
 def mutants() -> Iterator[tuple[Guard, str]]:
-    """Each guarded file without its guard; ValueError where the table of tools/guards.toml has rotted."""
+    """Each guarded file without its guard; ValueError if the table of tools/guards.toml has rotted."""
     places = find_places(ROOT)
     for guard in load_guards():
         place = find_place(guard, places)

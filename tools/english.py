@@ -156,7 +156,7 @@ def sink_ceilings(counts: Counter[str]) -> None:
 
 
 def main() -> int:
-    """Print every find and the number of each folder. Returns 1 where a folder has more than it may."""
+    """Print every find and the number of each folder. Returns 1 if a folder has more than it may."""
     finds = [find for passage in read_project(ROOT) for find in find_forms(passage)]
     for find in finds:
         print(f"{find.file}:{find.line}: {find.form}: {find.words}")

@@ -54,7 +54,7 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`noticed` is the test that failed, None where all passed or did not end; `says` what pytest wrote."""
+    """`noticed` is the test that failed, None if all passed or did not end; `says` what pytest wrote."""
 
     guard: Guard
     noticed: str | None
@@ -107,7 +107,7 @@ def definitions_of(node: ast.AST, path: str) -> Iterator[tuple[str, ast.stmt]]:
 
 
 def find_place(guard: Guard, places: dict[str, Place]) -> Place:
-    """ValueError where nothing, or more than one thing, has that name."""
+    """ValueError if nothing, or more than one thing, has that name."""
     endings = (f".{guard.within}", f"/{guard.within}")
     found = [place for name, place in places.items() if name.endswith(endings)]
     if len(found) != 1:
@@ -116,7 +116,7 @@ def find_place(guard: Guard, places: dict[str, Place]) -> Place:
 
 
 def without(guard: Guard, text: str, place: Place) -> str:
-    """The text without the guard; ValueError where that stands in its place not exactly once."""
+    """The text without the guard; ValueError if that stands in its place not exactly once."""
     lines = text.splitlines(keepends=True)
     body = "".join(lines[place.first : place.end])
     if (found := body.count(guard.old)) != 1:
@@ -125,7 +125,7 @@ def without(guard: Guard, text: str, place: Place) -> str:
 
 
 def run_tests(tree: Path, tests: Iterable[str], *options: str) -> tuple[int, str]:
-    """pytest's exit code and words; -1 where it was not done in time."""
+    """pytest's exit code and words; -1 if it was not done in time."""
     command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-p", "no:cacheprovider"]
     command += ["--hypothesis-seed=0", "-o", f"timeout={LONGEST_TEST}", *options, *tests]
     with subprocess.Popen(

@@ -159,7 +159,7 @@ def _link(file: str) -> str:
 
 
 def show(promise: Promise) -> bool:
-    """Run one promise's tests and tell what passed; False where anything did not."""
+    """Run one promise's tests and tell what passed; False if anything did not."""
     print(f"{promise.number}. {promise.title}\n", flush=True)
     ran = run(promise.tests)
     for test in promise.tests if ran else ():
@@ -168,7 +168,7 @@ def show(promise: Promise) -> bool:
 
 
 def prove() -> bool:
-    """Run everything; False where anything is amiss."""
+    """Run everything; False if anything is amiss."""
     if missing := unnamed():
         print("These prove no promise; name them in tools/promises.toml:", *missing, sep="\n  ")
         return False
@@ -182,7 +182,7 @@ def prove() -> bool:
 
 
 def main() -> int:
-    """0 where all is proven, or the page is written."""
+    """0 if all is proven, or the page is written."""
     match os.environ.get("N"):
         case "page":
             PAGE.write_text(page(), "utf-8")

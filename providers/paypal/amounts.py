@@ -24,7 +24,7 @@ def currency_of(money: Answer) -> str:
 
 
 def amount_of_either_version(money: Answer, currency: str) -> int | None:
-    """An amount of API version 1 (`total`) or 2 (`value`) in minor units; None where it has neither.
+    """An amount of API version 1 (`total`) or 2 (`value`) in minor units; None if it has neither.
 
     Always positive: PayPal writes some refunds as negative amounts.
     """
@@ -39,7 +39,7 @@ def with_percent(minor: int, percent: Decimal, currency: str) -> int:
 
 
 def parse_decimal(text: str, what: str) -> Decimal:
-    """Parse a decimal number. Raises ProviderMisread where `text` is not one; `what` names it there."""
+    """Parse a decimal number. Raises ProviderMisread if `text` is not one; `what` names it there."""
     try:
         found = Decimal(text)
     except InvalidOperation:

@@ -61,7 +61,7 @@ class NotKnown(Refused, ProviderNotFound):
 
 
 class Limited(ProviderUnavailable):
-    """PayPal limits the rate of calls (429). `wait`: for how many seconds; 0 where PayPal does not say."""
+    """PayPal limits the rate of calls (429). `wait`: for how many seconds; 0 if PayPal does not say."""
 
     def __init__(self, *, detail: str, wait: float = 0.0) -> None:
         super().__init__(detail=detail)
@@ -90,7 +90,7 @@ class Api:
             await self._session.close()
 
     async def get(self, path: str, **query: str) -> Answer:
-        """Fetch one object; retried where PayPal does not answer."""
+        """Fetch one object; retried if PayPal does not answer."""
         return await self._send("GET", path, query=query, again=True)
 
     async def post(
@@ -114,7 +114,7 @@ class Api:
         return await self._send("PATCH", path, data=json.dumps(changes).encode(), again=True)
 
     async def sign_in(self) -> None:
-        """Fetch a new token. Raises Refused where PayPal does not accept the credentials."""
+        """Fetch a new token. Raises Refused if PayPal does not accept the credentials."""
         self._renew_at = 0.0
         await self._bearer()
 
@@ -212,7 +212,7 @@ class Api:
 def quiet_of(rest: str, now: float) -> float:
     """The seconds that a Retry-After header asks for, as a number or a date (RFC 9110, 10.2.3).
 
-    At most _LONGEST_QUIET; 0 where the header cannot be read. `now`: unix seconds.
+    At most _LONGEST_QUIET; 0 if the header cannot be read. `now`: unix seconds.
     """
     try:
         asked = float(rest) if rest.isdecimal() else parsedate_to_datetime(rest).timestamp() - now
@@ -222,7 +222,7 @@ def quiet_of(rest: str, now: float) -> float:
 
 
 async def bounded_body(answer: aiohttp.ClientResponse, most: int) -> bytes:
-    """Read an answer's body. Raises aiohttp.ClientPayloadError where it is longer than `most` bytes."""
+    """Read an answer's body. Raises aiohttp.ClientPayloadError if it is longer than `most` bytes."""
     body = bytearray()
     async for piece in answer.content.iter_any():
         body += piece
@@ -232,14 +232,14 @@ async def bounded_body(answer: aiohttp.ClientResponse, most: int) -> bytes:
 
 
 def path(*parts: str) -> str:
-    """A path with ids in it. Raises ProviderNotFound where a part cannot be an id of PayPal's."""
+    """A path with ids in it. Raises ProviderNotFound if a part cannot be an id of PayPal's."""
     if not all(_ID.fullmatch(part) for part in parts):
         raise ProviderNotFound(detail="no id of PayPal's looks like that")
     return "/" + "/".join(parts)
 
 
 def read(body: bytes, what: str) -> Answer:
-    """Parse an answer; empty for an empty body. Raises ProviderMisread where it is not a JSON object."""
+    """Parse an answer; empty for an empty body. Raises ProviderMisread if it is not a JSON object."""
     try:
         return parse(body) if body else {}
     except (ValueError, RecursionError):
@@ -247,7 +247,7 @@ def read(body: bytes, what: str) -> Answer:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Parse a JSON object. Raises ValueError where `body` is not one.
+    """Parse a JSON object. Raises ValueError if `body` is not one.
 
     PayPal may cut a text within a character and leave half of it, `\\ud83d`. JSON allows that and msgspec
     does not, so the standard library parses such a body.

@@ -131,15 +131,15 @@ class Certificates:
             await self._session.close()
 
     def admit(self, url: str) -> None:
-        """Raise NotAuthentic where no certificate may be fetched from this address."""
+        """Raise NotAuthentic if no certificate may be fetched from this address."""
         if not self._source.addresses.fullmatch(url):
             raise NotAuthentic(detail="the certificate's address is not PayPal's")
 
     async def signer(self, url: str, now: float) -> Signer:
         """The key of the certificate at an address.
 
-        Raises NotAuthentic where it is not a valid certificate of PayPal's at `now` (unix seconds), and
-        ProviderUnavailable where it cannot be fetched at the moment.
+        Raises NotAuthentic if it is not a valid certificate of PayPal's at `now` (unix seconds), and
+        ProviderUnavailable if it cannot be fetched at the moment.
         """
         self.admit(url)
         await self._read_proven(now)
@@ -151,7 +151,7 @@ class Certificates:
     async def renewed(self, url: str, now: float) -> Signer | None:
         """Fetch the certificate again, for when its key no longer matches the signatures.
 
-        None where the last fetch is too recent, or where fetching fails.
+        None if the last fetch is too recent, or if fetching fails.
         """
         if now < self._looked_at.get(url, now) + LOOK_AGAIN_SECONDS:
             return None
@@ -159,7 +159,7 @@ class Certificates:
         return found if isinstance(found, Signer) else None
 
     async def is_proven(self, url: str, now: float) -> bool:
-        """True where a genuine notification named this address before."""
+        """True if a genuine notification named this address before."""
         await self._read_proven(now)
         return url in self._proven.texts
 
@@ -183,7 +183,7 @@ class Certificates:
         """Fetch an address once for all the notifications that name it at the same time.
 
         An address that no genuine notification has named takes a token, because anybody can invent addresses.
-        Raises ProviderUnavailable where no token is left or too many notifications wait.
+        Raises ProviderUnavailable if no token is left or too many notifications wait.
         """
         if self._waiting >= _MOST_WAITING:
             raise over_budget()
@@ -242,7 +242,7 @@ class Certificates:
         raise NotAuthentic(detail=f"the certificate: {status}")
 
     def trusted(self) -> Store:
-        """The trusted issuers in PAYPAL_CA_FILE. Raises ProviderUnavailable where that cannot be read."""
+        """The trusted issuers in PAYPAL_CA_FILE. Raises ProviderUnavailable if that cannot be read."""
         if self._store is None:
             try:
                 self._store = Store(read_certificates(self._ca_file.read_bytes()))
@@ -254,7 +254,7 @@ class Certificates:
 
 
 def read_certificates(text: bytes) -> list[x509.Certificate]:
-    """All certificates in a PEM text, or the one in a DER file. Raises ValueError where one cannot be
+    """All certificates in a PEM text, or the one in a DER file. Raises ValueError if one cannot be
     read."""
     with warnings.catch_warnings():
         # Every bundle holds old issuers whose serial numbers are no longer allowed.
@@ -296,7 +296,7 @@ def verify(text: bytes, trusted: Store, names: frozenset[str], now: float) -> Si
 
 
 def _names_of(leaf: x509.Certificate) -> set[str]:
-    """The certificate's subject alternative names, or its common names where it has none; in lower case."""
+    """The certificate's subject alternative names, or its common names if it has none; in lower case."""
     try:
         found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

@@ -19,7 +19,7 @@ def checkout_body(order: CheckoutOrder, now: float) -> dict[str, Any]:
     """The body that creates the subscription.
 
     A later start keeps the time until then free: it is paid for already, or it is a trial that the plan at
-    PayPal does not have. Raises ProviderRefused where the plan's own trial is longer than the order allows.
+    PayPal does not have. Raises ProviderRefused if the plan's own trial is longer than the order allows.
     """
     wanted: dict[str, Any] = {
         "plan_id": order.price.id,

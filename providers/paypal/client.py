@@ -119,7 +119,7 @@ class PayPalProvider:
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
         """The event in a notification.
 
-        Raises NotAuthentic, Malformed, or ProviderUnavailable where it cannot be verified now.
+        Raises NotAuthentic, Malformed, or ProviderUnavailable if it cannot be verified now.
         """
         sent = read_headers(headers, now)
         if self._postback is None:
@@ -160,7 +160,7 @@ class PayPalProvider:
 
     @bounded
     async def fetch_checkout(self, subscription_id: str) -> CheckoutFound | None:
-        """The approval page, which at PayPal is the subscription itself; None where PayPal does not know it.
+        """The approval page, which at PayPal is the subscription itself; None if PayPal does not know it.
 
         With the public client id anybody can create a subscription in a browser, at their own price and with
         any `custom_id`. So the rules accept a `custom_id` only where the bot created this very subscription.
@@ -172,7 +172,7 @@ class PayPalProvider:
 
     @bounded
     async def was_charged_back(self, dispute_id: str) -> bool:
-        """False where buyer and owner settled by themselves, without PayPal (stage INQUIRY)."""
+        """False if buyer and owner settled by themselves, without PayPal (stage INQUIRY)."""
         return await payments.was_charged_back(self._api, dispute_id)
 
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
@@ -226,7 +226,7 @@ class PayPalProvider:
 
     @bounded
     async def fetch_price(self, price_id: str) -> Price:
-        """The price of a billing plan. Raises ProviderRefused where it is free, or has no price after its
+        """The price of a billing plan. Raises ProviderRefused if it is free, or has no price after its
         trial."""
         try:
             plan = await self._fetch_plan(price_id)
@@ -265,7 +265,7 @@ class PayPalProvider:
                 yield found
 
     def lacks_payer(self, subscription: Subscription) -> bool:
-        """True where `custom_id` lacks the subscription's own id, signed with the current key, and can be
+        """True if `custom_id` lacks the subscription's own id, signed with the current key, and can be
         changed.
 
         The page's id alone is no proof: the member who got the page could put it on another subscription.
@@ -337,7 +337,7 @@ class PayPalProvider:
 
     @bounded
     async def fetch_failure(self, subscription: Subscription) -> Failure | None:
-        """Why the last payment failed; None where none failed. One call."""
+        """Why the last payment failed; None if none failed. One call."""
         where = path(*_SUBSCRIPTIONS, subscription.key.id)
         return map_failure(await self._api.get(where, fields="last_failed_payment"))
 

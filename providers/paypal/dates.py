@@ -11,7 +11,7 @@ _LATEST = 1 << 37  # some 4000 years ahead; later times do not fit in a date
 
 
 def moment(text: str) -> int:
-    """The unix seconds of an 'Internet date and time' (RFC 3339). Raises ProviderMisread where it is not
+    """The unix seconds of an 'Internet date and time' (RFC 3339). Raises ProviderMisread if it is not
     one."""
     try:
         found = datetime.fromisoformat(text.upper())

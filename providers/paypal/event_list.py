@@ -43,7 +43,7 @@ async def list_events(
 async def _kinds(api: Api, webhook_id: str) -> set[str]:
     """The needed types that the webhook sends, so that its owner is not warned about types it does not send.
 
-    All of them where PayPal has no webhook with that id.
+    All of them if PayPal has no webhook with that id.
     """
     try:
         webhook = await api.get(path("v1", "notifications", "webhooks", webhook_id))

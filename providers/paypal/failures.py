@@ -22,7 +22,7 @@ _REASONS = {
 
 
 def map_failure(data: Answer) -> Failure | None:
-    """The failure in a subscription fetched with `fields=last_failed_payment`; None where none failed."""
+    """The failure in a subscription fetched with `fields=last_failed_payment`; None if none failed."""
     failed = maybe(data, "billing_info.last_failed_payment", dict)
     if failed is None:
         return None

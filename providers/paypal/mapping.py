@@ -101,7 +101,7 @@ def _customer(data: Answer, raw: str) -> str:
 
 
 def lacks_payment(data: Answer, plan: Answer, now: float) -> bool:
-    """True where a payment was due and the answer shows none.
+    """True if a payment was due and the answer shows none.
 
     `last_payment` is optional, so the list of transactions may hold one all the same.
     """
@@ -163,7 +163,7 @@ _PAID = ("COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED")
 def map_transaction(data: Answer) -> tuple[Payment, bool] | None:
     """A payment from a subscription's list of transactions, and whether a part of it was refunded.
 
-    None where the payment was not made, or its amount is not above zero.
+    None if the payment was not made, or its amount is not above zero.
     """
     status = need(data, "status", str)
     if status not in _PAID:

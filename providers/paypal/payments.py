@@ -81,7 +81,7 @@ async def _fetch_refund(api: Api, refund_id: str) -> Answer:
 
 
 async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeState]:
-    """The id of the subscription that a dispute is about, None where there is none, and the dispute's state.
+    """The id of the subscription that a dispute is about, None if there is none, and the dispute's state.
 
     Where `dispute_id` is a payment's id, that payment was reversed: LOST, unless there is a dispute about it,
     which is looked at by itself and may end otherwise.
@@ -101,7 +101,7 @@ async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeS
 
 
 async def was_charged_back(api: Api, dispute_id: str) -> bool:
-    """False where buyer and owner settled by themselves (stage INQUIRY). True for a payment's id: it was
+    """False if buyer and owner settled by themselves (stage INQUIRY). True for a payment's id: it was
     reversed."""
     try:
         dispute = await api.get(path(*_DISPUTES, dispute_id))
@@ -115,7 +115,7 @@ async def was_charged_back(api: Api, dispute_id: str) -> bool:
 async def _fetch_reversal(api: Api, payment_id: str) -> tuple[str | None, DisputeState]:
     """The subscription of a reversed payment, and its state.
 
-    Raises ProviderNotFound where the id is neither a payment's nor a refund's.
+    Raises ProviderNotFound if the id is neither a payment's nor a refund's.
     """
     sale = await _fetch_sale(api, payment_id)
     found = _agreement_of(sale)
@@ -142,7 +142,7 @@ async def list_disputes(
     """Yield the disputes of the last 180 days with their state, fifty per call.
 
     The list lacks the outcome of a resolved dispute, so each resolved one costs a further call, once:
-    `settled` keeps the outcome by dispute id and time of change. Empty where the application may not read
+    `settled` keeps the outcome by dispute id and time of change. Empty if the application may not read
     disputes.
     """
     query = {"page_size": "50"}
@@ -198,7 +198,7 @@ async def fetch_last_payment(api: Api, subscription: Subscription, now: float) -
 
 
 async def fetch_newest(api: Api, subscription_id: str, since: int, now: float) -> Payment | None:
-    """The newest payment since then as the list of transactions shows it; None where there is none."""
+    """The newest payment since then as the list of transactions shows it; None if there is none."""
     try:
         newest = await _fetch_newest(api, subscription_id, since, now)
     except ProviderNotFound:
@@ -307,7 +307,7 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
     """Refund what is left of a payment and return it as it is afterwards.
 
     The request names no amount, so that PayPal refunds the rest, and so that a repetition is the same request
-    whatever was refunded in between. Raises ProviderRefused where PayPal cannot refund.
+    whatever was refunded in between. Raises ProviderRefused if PayPal cannot refund.
     """
     answer: Answer = {}
     try:
@@ -327,7 +327,7 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
 
 
 def _refunded_sum(answer: Answer, payment: Payment) -> int:
-    """How much is refunded, this refund included; all of it where PayPal said that it was refunded already.
+    """How much is refunded, this refund included; all of it if PayPal said that it was refunded already.
 
     The payment may not show it yet, right afterwards or while the refund waits for the buyer's bank.
     """

@@ -70,7 +70,7 @@ def _start(data: Answer) -> int:
 
 
 def _paid_cycle(data: Answer, tariff: Tariff) -> Cycle | None:
-    """The cycle that the last payment paid for; None where nothing was paid, or only the set-up fee.
+    """The cycle that the last payment paid for; None if nothing was paid, or only the set-up fee.
 
     PayPal takes the fee at once and bills the first cycle hours later. Until then `last_payment` is the fee,
     and `cycles_completed` is 0 for every cycle that costs something. A free cycle counts from its beginning.
@@ -94,7 +94,7 @@ def _is_uncounted(data: Answer, tariff: Tariff) -> bool:
 
 
 def completed_of(data: Answer) -> Mapping[int, int]:
-    """How often each cycle was billed, by its sequence; empty where PayPal does not say."""
+    """How often each cycle was billed, by its sequence; empty if PayPal does not say."""
     return {
         need(one, "sequence", int): need(one, "cycles_completed", int)
         for one in maybe(data, "billing_info.cycle_executions", list) or []
@@ -102,7 +102,7 @@ def completed_of(data: Answer) -> Mapping[int, int]:
 
 
 def _is_fee(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
-    """True where the last payment was the set-up fee although a cycle is counted, because its payment failed.
+    """True if the last payment was the set-up fee although a cycle is counted, because its payment failed.
 
     The amount decides, or the time of the payment where fee and cycle cost the same.
     """
@@ -117,7 +117,7 @@ def _is_fee(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
 
 
 def _counts_late(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
-    """True where a payment was for a cycle although PayPal counts none.
+    """True if a payment was for a cycle although PayPal counts none.
 
     PayPal may count it minutes later (github.com/paypal/paypal-checkout-components/issues/1383), and starts
     counting again after a change of plan.
@@ -156,7 +156,7 @@ def with_payment(data: Answer, payment: Payment) -> Answer:
 
 
 def payment_shown(data: Answer) -> bool:
-    """True where the subscription itself shows its last payment.
+    """True if the subscription itself shows its last payment.
 
     The list of transactions may lag behind and show the payment before.
     """
@@ -170,7 +170,7 @@ def _amount(data: Answer) -> int | None:
 
 
 def quantity_of(data: Answer) -> int:
-    """The quantity that was bought; 1 where PayPal does not say."""
+    """The quantity that was bought; 1 if PayPal does not say."""
     try:
         return int(parse_decimal(maybe(data, "quantity", str) or "1", "subscription.quantity")) or 1
     except (InvalidOperation, ValueError, OverflowError):
@@ -184,14 +184,14 @@ def shipping_of(data: Answer) -> int:
 
 
 def failed_at(data: Answer) -> int | None:
-    """When the last payment failed, in unix seconds; None where none failed since the last good one."""
+    """When the last payment failed, in unix seconds; None if none failed since the last good one."""
     last = maybe_time(data, "billing_info.last_payment.time")
     failed = maybe_time(data, "billing_info.last_failed_payment.time")
     return failed if failed is not None and (last is None or failed > last) else None
 
 
 def terms_of(data: Answer, tariff: Tariff) -> Terms:
-    """The charges from the next payment on; PLAIN where that is simply the price times the quantity.
+    """The charges from the next payment on; PLAIN if that is simply the price times the quantity.
 
     PayPal takes an outstanding balance with the next payment unless the plan says otherwise.
     """
@@ -215,17 +215,17 @@ def failures_of(data: Answer) -> int:
 
 
 def created_of(data: Answer) -> int:
-    """When the subscription was created, in unix seconds; its start where PayPal omits `create_time`."""
+    """When the subscription was created, in unix seconds; its start if PayPal omits `create_time`."""
     found = maybe_time(data, "create_time")
     return need_time(data, "start_time") if found is None else found
 
 
 def need_time(data: Answer, path: str) -> int:
-    """The time at a dotted path, in unix seconds. Raises ProviderMisread where it is absent."""
+    """The time at a dotted path, in unix seconds. Raises ProviderMisread if it is absent."""
     return moment(need(data, path, str))
 
 
 def maybe_time(data: Answer, path: str) -> int | None:
-    """The time at a dotted path, in unix seconds; None where it is absent."""
+    """The time at a dotted path, in unix seconds; None if it is absent."""
     found = maybe(data, path, str)
     return None if found is None else moment(found)

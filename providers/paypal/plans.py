@@ -20,7 +20,7 @@ _NONE: Mapping[int, int] = {}
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """A billing cycle of a plan: `count` intervals at a price, repeated `total` times, or for good where it
+    """A billing cycle of a plan: `count` intervals at a price, repeated `total` times, or for good if it
     is 0."""
 
     trial: bool
@@ -42,7 +42,7 @@ class Cycle:
 class Tariff:
     """The charges of a plan and when they fall due.
 
-    `cycles`: in the order in which they run. `fee`: the set-up fee in minor units. `tax`: percent, 0 where
+    `cycles`: in the order in which they run. `fee`: the set-up fee in minor units. `tax`: percent, 0 if
     the prices include it. `bills_owed`: PayPal adds an unpaid amount to the next payment.
 
     Tax applies to the fee and not to shipping: for PayPal's documented plan (a fee of 10.00 USD, 10 % not
@@ -96,12 +96,12 @@ class Tariff:
         return tuple(found)
 
     def is_complete(self, billed: Mapping[int, int]) -> bool:
-        """True where the plan has a fixed number of payments and the last one was made."""
+        """True if the plan has a fixed number of payments and the last one was made."""
         return 0 < self.regular.total <= billed.get(self.regular.sequence, 0)
 
 
 def tariff_of(plan: Answer) -> Tariff:
-    """Read a plan's tariff. Raises ProviderMisread where the plan has no regular cycle."""
+    """Read a plan's tariff. Raises ProviderMisread if the plan has no regular cycle."""
     cycles = sorted(map(_cycle, need(plan, "billing_cycles", list)), key=lambda cycle: cycle.sequence)
     regular = next((cycle for cycle in cycles if not cycle.trial), None)
     if regular is None:
@@ -119,7 +119,7 @@ def tariff_of(plan: Answer) -> Tariff:
 
 
 def is_whole(plan: Answer) -> bool:
-    """True where a plan has every field that is read. A subscription's variant may hold only what differs."""
+    """True if a plan has every field that is read. A subscription's variant may hold only what differs."""
     cycles = maybe(plan, "billing_cycles", list) or []
     regular = any(isinstance(one, dict) and one.get("tenure_type") == "REGULAR" for one in cycles)
     told = all(isinstance(one, dict) and one.get("frequency") for one in cycles)
@@ -156,7 +156,7 @@ def _cycle(data: Any) -> Cycle:
 
 
 def ends_with_trial(plan: Answer) -> bool:
-    """True where a plan has no regular cycle after its trials."""
+    """True if a plan has no regular cycle after its trials."""
     return all(_cycle(data).trial for data in need(plan, "billing_cycles", list))
 
 
@@ -182,7 +182,7 @@ def map_price(plan: Answer, account: str, plan_id: str, product_id: str) -> Pric
 
 
 def product_of(plan: Answer, plan_id: str) -> str:
-    """The id of the plan's product, or the plan's own id where it names none."""
+    """The id of the plan's product, or the plan's own id if it names none."""
     return maybe(plan, "product_id", str) or plan_id
 
 

@@ -33,7 +33,7 @@ class PostbackVerifier:
     async def verify(self, body: bytes, sent: Transmission, now: float) -> None:
         """Verify one notification.
 
-        Raises NotAuthentic where PayPal did not sign it, and ProviderUnavailable where PayPal cannot be asked
+        Raises NotAuthentic if PayPal did not sign it, and ProviderUnavailable if PayPal cannot be asked
         now. Anybody can name PayPal's own certificate, so a notification whose signature matches its key does
         not wait behind others.
         """

@@ -17,7 +17,7 @@ _MOST = 4  # PayPal uses one for about a year
 
 
 class ProvenCertificates:
-    """`texts`: the certificates as they were served, by address; b'' where PayPal itself verified the
+    """`texts`: the certificates as they were served, by address; b'' if PayPal itself verified the
     signature."""
 
     def __init__(self, kept: Values | None) -> None:

@@ -49,5 +49,5 @@ TEXTS = {
 
 
 def text_for(issues: Collection[str]) -> Text | None:
-    """The text for the issues that PayPal named; None where none of them has a text."""
+    """The text for the issues that PayPal named; None if none of them has a text."""
     return next((TEXTS[issue] for issue in sorted(issues) if issue in TEXTS), None)

@@ -24,7 +24,7 @@ _PAGE = 500
 async def list_paid(api: Api, since: int, now: int) -> AsyncIterator[str]:
     """Yield the ids of the subscriptions that were paid between two times (unix seconds), each once.
 
-    Raises ProviderRefused where the application may not search.
+    Raises ProviderRefused if the application may not search.
     """
     seen: set[str] = set()
     start, span = max(since - APPEARS_WITHIN, now - OLDEST), LONGEST

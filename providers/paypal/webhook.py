@@ -97,7 +97,7 @@ _SUBJECT_FIELDS: Mapping[str, tuple[tuple[str, str], ...]] = {
 def read_headers(headers: Mapping[str, str], now: float) -> Transmission:
     """Read the five headers.
 
-    Raises NotAuthentic where one is missing, too long or unreadable, where another algorithm is named, or
+    Raises NotAuthentic if one is missing, too long or unreadable, where another algorithm is named, or
     where the time is off by more than TOLERANCE seconds.
     """
     found = {
@@ -130,8 +130,8 @@ async def verify_offline(
 ) -> None:
     """Verify the signature with PayPal's certificate, for any of the configured webhook ids.
 
-    It is RSA with SHA-256 over `id|time|webhook id|CRC-32 of the body`. Raises NotAuthentic where it does not
-    match, and ProviderUnavailable where the certificate cannot be fetched.
+    It is RSA with SHA-256 over `id|time|webhook id|CRC-32 of the body`. Raises NotAuthentic if it does not
+    match, and ProviderUnavailable if the certificate cannot be fetched.
     """
     certificates.admit(sent.cert_url)
     try:
@@ -149,7 +149,7 @@ async def verify_offline(
 
 
 def _fits(signer: Signer, signature: bytes, signed: Sequence[bytes]) -> bool:
-    """True where the signature matches one of the signed texts."""
+    """True if the signature matches one of the signed texts."""
     for one in signed:
         with suppress(InvalidSignature):
             signer.key.verify(signature, one, padding.PKCS1v15(), hashes.SHA256())
@@ -158,7 +158,7 @@ def _fits(signer: Signer, signature: bytes, signed: Sequence[bytes]) -> bool:
 
 
 def read_event(body: bytes, account: str, sent: Transmission) -> Event:
-    """Read the event in a body. Raises Malformed where there is none.
+    """Read the event in a body. Raises Malformed if there is none.
 
     `create_time` is optional; without it the event has the time of its transmission.
     """
@@ -175,7 +175,7 @@ def read_event(body: bytes, account: str, sent: Transmission) -> Event:
 
 
 def read_listed(data: Mapping[str, Any], account: str) -> Event | None:
-    """An event from PayPal's list of events; None where it is unreadable."""
+    """An event from PayPal's list of events; None if it is unreadable."""
     try:
         note = msgspec.convert(data, _Notification)
         at = moment(note.create_time or "")
@@ -194,7 +194,7 @@ def _read(body: bytes) -> _Notification:
 
 
 def find_subject(note: _Notification) -> Subject | None:
-    """The object to fetch because of this event; None where the event is not needed."""
+    """The object to fetch because of this event; None if the event is not needed."""
     beginnings = [start for start in _SUBJECT_FIELDS if note.event_type.startswith(start)]
     leads = _SUBJECT_FIELDS[max(beginnings, key=len)] if beginnings else ()
     for kind, field in leads:

@@ -18,7 +18,7 @@ class TokenBucket:
         self._left, self._filled_at = float(size), 0.0
 
     def take(self, now: float) -> None:
-        """Take a token. Raises ProviderUnavailable where none is left; PayPal then sends a genuine one again
+        """Take a token. Raises ProviderUnavailable if none is left; PayPal then sends a genuine one again
         later."""
         gained = max(now - self._filled_at, 0.0) / self._pause
         self._left = min(self._left + gained, self._size)

@@ -43,7 +43,7 @@ class OwnAccount:
         self.heard = False  # True once an event named this account
 
     async def owns(self, origin: str, *, connected: bool) -> bool:
-        """True where `origin` is the key's own account.
+        """True if `origin` is the key's own account.
 
         While Stripe has not said which account that is, True for all but a `connected` account: the event's
         subject is fetched with our key anyway, which cannot fetch a connected account's.

@@ -41,7 +41,7 @@ KEY_AT_FAULT = Text("error.stripe.key_at_fault")
 
 
 class Refused(ProviderRefused):
-    """A refusal with the reason that Stripe named: `code` and `param`, both empty where it named none."""
+    """A refusal with the reason that Stripe named: `code` and `param`, both empty if it named none."""
 
     def __init__(
         self, message: Text | None = None, *, detail: str, status: int, code: str, param: str
@@ -76,7 +76,7 @@ class Api:
 
     async def post(self, path: str, key: str | None = None, **params: Any) -> Answer:
         """Make a change. With an idempotency `key` it happens once however often it is sent; the SDK makes
-        one up where it is None."""
+        one up if it is None."""
         return await self._request("post", path, idempotency_key=key, **params)
 
     async def delete(self, path: str, **params: Any) -> Answer:

@@ -82,11 +82,11 @@ class StripeProvider:
         return self._api.clock_skew
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
-        """Raise NotAuthentic where `Stripe-Signature` is unreadable or too old; the body is not looked at."""
+        """Raise NotAuthentic if `Stripe-Signature` is unreadable or too old; the body is not looked at."""
         read_header(headers.get(HEADER, ""), now)
 
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
-        """The events in a notification; empty where they belong to another mode or another account.
+        """The events in a notification; empty if they belong to another mode or another account.
 
         Raises NotAuthentic and Malformed as `webhook.authenticate` does.
         """
@@ -115,7 +115,7 @@ class StripeProvider:
 
     @bounded
     async def fetch_checkout(self, subscription_id: str) -> CheckoutFound | None:
-        """The Checkout Session that created it; None where it was created by hand or through the API.
+        """The Checkout Session that created it; None if it was created by hand or through the API.
 
         Each listed session is checked again for this subscription, because it decides who gets the roles.
         """
@@ -279,7 +279,7 @@ class StripeProvider:
 
     @bounded
     async def resume(self, subscription: Subscription, key: str) -> Subscription:
-        """Let it renew again. Raises ProviderRefused where it has ended, because Stripe cannot revive it."""
+        """Let it renew again. Raises ProviderRefused if it has ended, because Stripe cannot revive it."""
         data, now = await self._look(subscription)
         if now.status is Status.ENDED:
             raise ProviderRefused(
@@ -297,18 +297,18 @@ class StripeProvider:
 
     @bounded
     async def fetch_failure(self, subscription: Subscription) -> Failure | None:
-        """Why the newest open invoice was not paid; None where there is none."""
+        """Why the newest open invoice was not paid; None if there is none."""
         return await fetch_failure(self._api, subscription.key.id)
 
     @bounded
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
-        """The last payment; None where nothing was paid yet, or the last invoice was paid outside of
+        """The last payment; None if nothing was paid yet, or the last invoice was paid outside of
         Stripe."""
         return await payments.fetch_last_payment(self._api, subscription.key.id)
 
     @bounded
     async def preview_charge(self, subscription: Subscription) -> Money | None:
-        """The amount of the next invoice by Stripe's preview; None where the key may not make one."""
+        """The amount of the next invoice by Stripe's preview; None if the key may not make one."""
         return await self._previews.ask(subscription)
 
     @bounded
@@ -366,7 +366,7 @@ class StripeProvider:
             return now
 
     async def _release_schedule(self, data: Answer, key: str) -> bool:
-        """Detach the subscription's schedule; False where it has none.
+        """Detach the subscription's schedule; False if it has none.
 
         Stripe refuses to change the end of a subscription that a schedule manages
         (docs.stripe.com/billing/subscriptions/subscription-schedules, 2026-11).

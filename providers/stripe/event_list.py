@@ -51,7 +51,7 @@ async def _kinds(api: Api, webhook_url: str) -> set[str]:
     """The relevant types that the endpoint sends, so that its owner is not warned about types it does not
     send.
 
-    All of them where no endpoint has this address or the key may not list endpoints: a proxy may give it
+    All of them if no endpoint has this address or the key may not list endpoints: a proxy may give it
     another address.
     """
     try:

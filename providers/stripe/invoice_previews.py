@@ -27,7 +27,7 @@ class InvoicePreviews:
         self._kept: dict[Hashable, tuple[float, Money | None]] = {}
 
     async def ask(self, subscription: Subscription) -> Money | None:
-        """The next charge; None where Stripe refuses to preview it."""
+        """The next charge; None if Stripe refuses to preview it."""
         about = (subscription.key.id, subscription.items, subscription.terms, subscription.period_end)
         now = self._clock.now()
         until, found = self._kept.get(about, (0.0, None))

@@ -59,7 +59,7 @@ DISPUTES: dict[str, DisputeState] = {
 
 
 def id_of(data: Answer, path: str) -> str:
-    """The id of the object at a path, expanded or not. Raises ProviderMisread where it is absent."""
+    """The id of the object at a path, expanded or not. Raises ProviderMisread if it is absent."""
     found = maybe_id(data, path)
     if found is None:
         return need(data, path, str)
@@ -67,7 +67,7 @@ def id_of(data: Answer, path: str) -> str:
 
 
 def maybe_id(data: Answer, path: str) -> str | None:
-    """The id of the object at a path, expanded or not; None where the path is null or absent."""
+    """The id of the object at a path, expanded or not; None if the path is null or absent."""
     found = maybe(data, path, object)
     return maybe(data, f"{path}.id", str) if isinstance(found, dict) else maybe(data, path, str)
 
@@ -129,7 +129,7 @@ def _map_item(item: Answer, currency: str | None, period_end: int | None, accoun
 
 
 def _line(data: Answer, price: Price, quantity: int) -> int | None:
-    """The amount for `quantity` of a price, in minor units; None where the price has no fixed amount.
+    """The amount for `quantity` of a price, in minor units; None if the price has no fixed amount.
 
     A price may be sold by the package and may have fractions of a minor unit.
     """
@@ -193,13 +193,13 @@ def map_price(data: Answer, account: str, currency: str | None = None) -> Price:
 
 
 def _is_archived(price: Answer) -> bool:
-    """True where the price's product is expanded and archived."""
+    """True if the price's product is expanded and archived."""
     product = maybe(price, "product", object)
     return isinstance(product, dict) and maybe(product, "active", bool) is False
 
 
 def _in_currency(data: Answer, currency: str) -> Answer:
-    """The amounts of a price in one of its currencies; empty where the answer does not show them."""
+    """The amounts of a price in one of its currencies; empty if the answer does not show them."""
     if need(data, "currency", str).lower() == currency:
         return data
     return maybe(data, f"currency_options.{currency}", dict) or {}
@@ -214,7 +214,7 @@ def _amount(data: Answer, currency: str) -> int | None:
 
 
 def _unit(amounts: Answer) -> Decimal | None:
-    """The amount per unit in minor units; None where there is no fixed one.
+    """The amount per unit in minor units; None if there is no fixed one.
 
     With fractions of a minor unit Stripe sets `unit_amount_decimal` alone (docs.stripe.com/api/prices/object,
     2026-11).

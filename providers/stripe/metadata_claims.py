@@ -14,7 +14,7 @@ _GUILD = ("discordguildid", "discordserverid", "discordguild", "discordserver", 
 
 
 def read_claim(metadata: Answer) -> Claim | None:
-    """The member and server that the metadata names; None where it names no member.
+    """The member and server that the metadata names; None if it names no member.
 
     Only the account's owner can write metadata. The claim is proven where it holds `dues_checkout` with both
     ids, because Dues wrote these when the subscription was bought.

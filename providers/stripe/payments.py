@@ -39,7 +39,7 @@ async def locate_intent(api: Api, intent: str) -> list[str]:
 
 
 async def locate_invoice(api: Api, invoice: str) -> list[str]:
-    """The id of the subscription that an invoice is for; empty where it is for none."""
+    """The id of the subscription that an invoice is for; empty if it is for none."""
     return _subscription_of(await api.get(path("invoices", invoice)))
 
 
@@ -79,7 +79,7 @@ async def _locate_customer(api: Api, customer: str) -> list[str]:
 
 
 async def needs_action(api: Api, subscription: Answer) -> bool:
-    """True where the open invoice's payment waits for the customer to confirm it with their bank.
+    """True if the open invoice's payment waits for the customer to confirm it with their bank.
 
     The invoice must be expanded in `subscription`. docs.stripe.com/billing/subscriptions/overview, 2026-11.
     """
@@ -101,7 +101,7 @@ async def needs_action(api: Api, subscription: Answer) -> bool:
 
 
 async def fetch_last_payment(api: Api, subscription_id: str) -> Payment | None:
-    """The payment of the newest paid invoice above zero; None where it was paid outside of Stripe."""
+    """The payment of the newest paid invoice above zero; None if it was paid outside of Stripe."""
     for invoice in await api.first("invoices", subscription=subscription_id, status="paid"):
         if need(invoice, "amount_paid", int) > 0:
             return await _fetch_invoice_payment(api, invoice)
@@ -133,7 +133,7 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
     """Refund what is left of a payment and return it as it is afterwards.
 
     The request names no amount, so that Stripe refunds the rest, and so that a repetition under the same key
-    is the same request whatever was refunded in between. Raises ProviderRefused where Stripe cannot refund.
+    is the same request whatever was refunded in between. Raises ProviderRefused if Stripe cannot refund.
     """
     now = await fetch_payment(api, payment.id, payment.paid_at)
     if now.refundable.amount <= 0:

@@ -55,7 +55,7 @@ def _subscription_discounts(data: Answer) -> list[Answer | str]:
 
 
 def coupon_of(discount: Answer | str) -> str | Answer | None:
-    """A discount's coupon or its id, None where it is unknown. Before API 2025-09-30 it stood in `coupon`."""
+    """A discount's coupon or its id, None if it is unknown. Before API 2025-09-30 it stood in `coupon`."""
     if isinstance(discount, str):
         return None
     found = maybe(discount, "source.coupon", object) or maybe(discount, "coupon", object)
@@ -102,7 +102,7 @@ def _product(item: Answer) -> str | None:
 
 
 def _decimal(data: Answer, field: str) -> str | None:
-    """A decimal number as text, without trailing zeros; None where the field is absent."""
+    """A decimal number as text, without trailing zeros; None if the field is absent."""
     found = maybe(data, field, object)
     if found is None:
         return None
@@ -146,7 +146,7 @@ def _reasons_unsure(data: Answer, items: Sequence[Answer], status: Status) -> It
 
 
 def _tax_is_open(data: Answer, items: Sequence[Answer], *, exempt: bool) -> bool:
-    """True where Stripe may add a tax whose amount the answer does not show."""
+    """True if Stripe may add a tax whose amount the answer does not show."""
     if maybe(data, "automatic_tax.enabled", bool):
         contained = all(maybe(item, "price.tax_behavior", str) == "inclusive" for item in items)
         return exempt or not contained
@@ -155,7 +155,7 @@ def _tax_is_open(data: Answer, items: Sequence[Answer], *, exempt: bool) -> bool
 
 
 def _settles_difference(data: Answer, items: Sequence[Answer]) -> bool:
-    """True where the last invoice billed the current period for other prices or quantities than today's.
+    """True if the last invoice billed the current period for other prices or quantities than today's.
 
     The next invoice may then settle the difference.
     """

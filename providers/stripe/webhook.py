@@ -73,7 +73,7 @@ class _Notification(msgspec.Struct):
 
 
 class Signed(NamedTuple):
-    """A verified event. `origin`: the account that it names, or ''. `connected`: True where `account` names
+    """A verified event. `origin`: the account that it names, or ''. `connected`: True if `account` names
     it."""
 
     event: Event
@@ -134,11 +134,11 @@ _RELEVANT_TYPES: Mapping[str, frozenset[str]] = {
 def authenticate(
     body: bytes, headers: Mapping[str, str], now: float, secrets: Sequence[str], account: str
 ) -> list[Signed]:
-    """The event in a notification; empty where it belongs to the other mode, test or live.
+    """The event in a notification; empty if it belongs to the other mode, test or live.
 
     `now`: unix seconds. Reads snapshots of any API version and thin events
-    (docs.stripe.com/event-destinations, 2026-11). Raises NotAuthentic where no secret signed it or its time
-    is off by more than 300 s, and Malformed where it is not an event.
+    (docs.stripe.com/event-destinations, 2026-11). Raises NotAuthentic if no secret signed it or its time
+    is off by more than 300 s, and Malformed if it is not an event.
     """
     verify(body, headers.get(HEADER, ""), now, secrets)
     note = _read(body)
@@ -151,7 +151,7 @@ def authenticate(
 
 
 def read_listed(data: Mapping[str, Any], account: str) -> Event | None:
-    """An event from the account's list of events; None where it is a connected account's or unreadable."""
+    """An event from the account's list of events; None if it is a connected account's or unreadable."""
     try:
         note = msgspec.convert(data, _Notification)
         return None if note.account or not is_id(note.id) else _event(note, account)
@@ -167,7 +167,7 @@ def verify(body: bytes, header: str, now: float, secrets: Sequence[str]) -> None
     """Check `Stripe-Signature` (docs.stripe.com/webhooks, 'Verify manually', 2026-11).
 
     While a secret is rotated, the header holds several `v1` and the settings several secrets; one matching
-    pair is enough. Raises NotAuthentic where none matches.
+    pair is enough. Raises NotAuthentic if none matches.
     """
     stamp, signatures = read_header(header, now)
     signed = b"%b.%b" % (stamp.encode(), body)
@@ -183,7 +183,7 @@ def verify(body: bytes, header: str, now: float, secrets: Sequence[str]) -> None
 def read_header(header: str, now: float) -> tuple[str, list[str]]:
     """The time and the signatures in `Stripe-Signature`.
 
-    Raises NotAuthentic where the header is unreadable or its time is off by more than TOLERANCE seconds.
+    Raises NotAuthentic if the header is unreadable or its time is off by more than TOLERANCE seconds.
     """
     if not header or len(header) > _LONGEST_HEADER or not header.isascii():
         raise NotAuthentic(detail="no readable Stripe-Signature header")
@@ -229,7 +229,7 @@ def _moment(created: int | str) -> int:
 
 
 def find_subject(note: _Notification) -> Subject | None:
-    """The object to fetch because of this event; None where the event is not needed."""
+    """The object to fetch because of this event; None if the event is not needed."""
     if note.related_object is not None:
         # A thin event only names its object, so the subscription is looked up later.
         kind = note.related_object.type
@@ -252,7 +252,7 @@ def _kind_of(event_type: str) -> str:
 
 
 def _subject(kind: str, found: object) -> Subject | None:
-    """The subject that `found` names: an id, or an object with an id. None where it has none."""
+    """The subject that `found` names: an id, or an object with an id. None if it has none."""
     if isinstance(found, dict):
         found = found.get("id")
     return Subject(kind, found) if is_id(found) else None

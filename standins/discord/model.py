@@ -148,7 +148,7 @@ class Message:
 class Application:
     """A registered application with its bot. `commands`: guild id (None: global) to command id to JSON.
     `team`: of each member, the owner first, their role and whether they have accepted the invitation; empty
-    where a person owns it."""
+    if a person owns it."""
 
     id: int
     name: str

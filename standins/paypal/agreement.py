@@ -163,7 +163,7 @@ def _execution(cycle: Obj, subscription: Subscription) -> Obj:
 
 
 def final_payment(plan: Obj, subscription: Subscription) -> int | None:
-    """When the last period is paid; None where there is no last one, or nothing more to pay."""
+    """When the last period is paid; None if there is no last one, or nothing more to pay."""
     billed, at = dict(subscription.cycles), subscription.next_at
     if at is None or any(one["total_cycles"] == 0 for one in plan["billing_cycles"]):
         return None

@@ -59,7 +59,7 @@ def begin(world: World, subscription: Subscription) -> None:
 
 
 def _take_setup_fee(world: World, subscription: Subscription, fee: Decimal) -> bool:
-    """False where its failure ends the subscription."""
+    """False if its failure ends the subscription."""
     paid = payments.charge(world, subscription, fee)
     if paid.good:
         subscription.last_payment = (fee, world.now())

@@ -14,7 +14,7 @@ CURRENCIES = "AUD BRL CAD CNY CZK DKK EUR HKD HUF ILS JPY MYR MXN TWD NZD NOK PH
 
 
 def read(value: str, currency: str) -> Decimal:
-    """ValueError where PayPal takes no such amount: too many decimals, or no number."""
+    """ValueError if PayPal takes no such amount: too many decimals, or no number."""
     try:
         amount = Decimal(value)
     except InvalidOperation:

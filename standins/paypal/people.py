@@ -55,7 +55,7 @@ def _token(link: str) -> str:
 
 
 def way_back(request: Request, link: str, name: str) -> str:
-    """The merchant's address with PayPal's parameters; empty where the merchant gave none."""
+    """The merchant's address with PayPal's parameters; empty if the merchant gave none."""
     subscription, revision = request
     context = (revision or {}).get("application_context") or subscription.context
     if name not in context:

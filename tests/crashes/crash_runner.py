@@ -176,7 +176,7 @@ class CrashRunner:
                 await asyncio.sleep(0.001)
 
     def passes(self, label: str) -> bool:
-        """Note it; True where the program was killed for it, just now or before."""
+        """Note it; True if the program was killed for it, just now or before."""
         if self.armed:
             self.points.append(label)
             if len(self.points) == self.dies_at:

@@ -19,7 +19,7 @@ BATCH = 50
 
 
 def main() -> int:
-    """0 where all came out right."""
+    """0 if all came out right."""
     seed, count = os.environ.get("SEED"), int(os.environ.get("N") or 2000)
     seeds = [int(seed)] if seed else range(count)
     batches = [seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH)]

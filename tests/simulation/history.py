@@ -88,7 +88,7 @@ def _deed(rng: Random, weights: dict[str, int], together: bool = False) -> Deed:
 
 
 async def play(history: History, opening: AbstractAsyncContextManager[Stage]) -> list[str]:
-    """The problems met, as sentences; empty where all came out right."""
+    """The problems met, as sentences; empty if all came out right."""
     faults = _Faults()
     logging.getLogger().addHandler(faults)
     try:

@@ -1,7 +1,7 @@
 """Says which roles are right, by the rules in docs/access.md and the provider's data.
 
 It is written without billing/: it reads the providers' own objects and what people did, and never the ledger.
-Answers are yes, no, or None where the rules leave it open.
+Answers are yes, no, or None if the rules leave it open.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class PayPalRules:
         return {name: view_of(one) for name, one in found.items() if one.buyer is not None}
 
     def gives(self, sub: Obj, now: float) -> bool | None:
-        """Access at that moment; None where the rules leave it open."""
+        """Access at that moment; None if the rules leave it open."""
         if sub["status"] in RUNNING and sub["failed"] is not None:
             return self._in_grace(sub, now)
         if sub["status"] == "ACTIVE":

@@ -315,7 +315,7 @@ class FakeProvider:
         return self._answer(sold.now)
 
     async def resume(self, subscription: Subscription, key: str) -> Subscription:
-        """ProviderRefused where it has ended."""
+        """ProviderRefused if it has ended."""
         sold = self._get(subscription.key.id)
         if sold.now.status is Status.ENDED:
             raise ProviderRefused("This subscription has ended. Subscribe anew with /subscribe.")

@@ -101,7 +101,7 @@ class TestToken:
 
 
 class TestAgain:
-    """Fast failures are retried where that is safe."""
+    """Fast failures are retried if that is safe."""
 
     @pytest.mark.parametrize("status", [500, 502, 503])
     async def test_a_read_is_retried_after_a_server_error(
