@@ -59,9 +59,11 @@ async def suggest_sale(interaction: Interaction, typed: str) -> list[Choice]:
     except DuesError as error:
         log.info("no suggestions: %s", error)
         return []
-    place = Audience(interaction.client, interaction.guild_id)
+    audience = Audience(interaction.client, interaction.guild_id)
     labels = [
-        plan.name if plan.guild_id == interaction.guild_id else f"{plan.name} — {place.server(plan.guild_id)}"
+        plan.name
+        if plan.guild_id == interaction.guild_id
+        else f"{plan.name} — {audience.server(plan.guild_id)}"
         for plan in plans
     ]
     return matching(zip(labels, (f"{PLAN}{p.id}" for p in plans), strict=True), typed)
@@ -206,8 +208,8 @@ async def suggest_own(interaction: Interaction, typed: str) -> list[Choice]:
     except DuesError as error:
         log.info("no suggestions: %s", error)
         return []
-    place = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
-    options = (option_of(s, place) for s in shown)
+    audience = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
+    options = (option_of(s, audience) for s in shown)
     return matching(((f"{label} · {price}", value) for label, value, price in options), typed)
 
 

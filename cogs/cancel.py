@@ -108,7 +108,7 @@ def cancellable(own: list[Subscription]) -> list[Subscription]:
 
 
 async def _ask(interaction: Interaction, key: SubscriptionKey, before: str = "") -> None:
-    shown, place, fresh = await _shown(interaction, key)
+    shown, audience, fresh = await _shown(interaction, key)
     if not fresh:
         before += tr("cancel.not_answering", provider=shown.title) + "\n"
     try:
@@ -125,7 +125,7 @@ async def _ask(interaction: Interaction, key: SubscriptionKey, before: str = "")
         layout.button(tr("button.keep_subscription"), "keep", who),
     )
     await respond(
-        interaction, layout.note(before + _question(shown, preview, place), row, colour=layout.WARN)
+        interaction, layout.note(before + _question(shown, preview, audience), row, colour=layout.WARN)
     )
 
 
@@ -144,22 +144,22 @@ def _terms(preview: Preview) -> str:
     return f"{'end' if preview.kind is IntentKind.CANCEL_AT_PERIOD_END else 'now'}{preview.stays_until or ''}"
 
 
-def _question(shown: SubscriptionView, preview: Preview, place: Audience) -> str:
-    plan, server = escaped(shown.name), escaped(place.server(shown.guild_id))
+def _question(shown: SubscriptionView, preview: Preview, audience: Audience) -> str:
+    plan, server = escaped(shown.name), escaped(audience.server(shown.guild_id))
     said = [f"### {tr('cancel.question', plan=plan)}", tr("card.server", server=server)]
     if shown.subscription.renews:
-        price = sums_words(shown.subscription, place.locale, shown.sums.charges)
+        price = sums_words(shown.subscription, audience.locale, shown.sums.charges)
         said.append(tr("cancel.price", price=price))
     until = preview.stays_until
     if preview.kind is IntentKind.CANCEL_NOW:
-        said += [_ends(tr("cancel.ends_at_once")), *stays(shown, place, None)]
+        said += [_ends(tr("cancel.ends_at_once")), *stays(shown, audience, None)]
     elif until is None:
-        said += [_ends(tr("cancel.ends_with_period")), *others(shown, place)]
+        said += [_ends(tr("cancel.ends_with_period")), *others(shown, audience)]
     elif preview.final:
-        said += [_ends(tr("cancel.final", provider=shown.title)), *stays(shown, place, until)]
+        said += [_ends(tr("cancel.final", provider=shown.title)), *stays(shown, audience, until)]
         said.append(tr("cancel.no_undo"))
     else:
-        said += [_ends(tr("cancel.ends_on", day=day(until))), *stays(shown, place, until)]
+        said += [_ends(tr("cancel.ends_on", day=day(until))), *stays(shown, audience, until)]
         if not preview.by_admins:
             said.append(tr("cancel.undo"))
     if preview.by_admins:
@@ -174,13 +174,13 @@ def _ends(how: str) -> str:
 async def _hand(interaction: Interaction, receipt: Receipt) -> None:
     """Send the receipt as the reply and by DM; the DM is sent even if the interaction has expired."""
     (shown,) = await load_views(interaction.client.ports, [receipt.subscription])
-    place = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
+    audience = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
     try:
         own = await _own_page(interaction, receipt.intent)
-        await respond(interaction, receipt_card(receipt.intent, shown, place, own))
+        await respond(interaction, receipt_card(receipt.intent, shown, audience, own))
     finally:
         if receipt.intent.state is IntentState.DONE:
-            there = Audience(interaction.client, None, place.locale)
+            there = Audience(interaction.client, None, audience.locale)
             with suppress(DiscordError):
                 card = receipt_card(receipt.intent, shown, there)
                 await send_direct(interaction.client, interaction.user.id, card)

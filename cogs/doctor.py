@@ -70,9 +70,9 @@ async def _untold(interaction: Interaction, guild_id: int) -> list[Card]:
     """Cards of notices that reached no admin, neither in a channel nor by a DM to the owner."""
     ports = interaction.client.ports
     notices = await ports.ledger.load_untold_to_admins(guild_id, ports.now(), NOTICES)
-    place = Audience(interaction.client, guild_id, locale_of(interaction))
+    audience = Audience(interaction.client, guild_id, locale_of(interaction))
     shown = [
-        await notice_card(ports, n, place) for n in notices if n.body.kind != "brake"
+        await notice_card(ports, n, audience) for n in notices if n.body.kind != "brake"
     ]  # the card above already asks about it
     if not shown:
         return []

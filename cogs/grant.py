@@ -74,9 +74,9 @@ class Grants(commands.Cog):
             return
         order = GrantRequest(guild_id, member.id, chosen, days, (reason or "").strip(), interaction.user.id)
         made = await grant(ports, order)
-        place = Audience(interaction.client, guild_id, locale_of(interaction))
+        audience = Audience(interaction.client, guild_id, locale_of(interaction))
         undo = layout.button(tr("button.undo"), "ungrant", 0, f"{guild_id}:{made.override.decision_id}")
-        said = "\n".join([_granted(made, place), *_cannot_give(interaction.guild, chosen)])
+        said = "\n".join([_granted(made, audience), *_cannot_give(interaction.guild, chosen)])
         await respond(interaction, layout.note(said, layout.row(undo), colour=layout.GOOD))
 
     async def undone(self, interaction: Interaction, pressed: ComponentPress) -> None:
@@ -102,9 +102,9 @@ def _cannot_give(guild: discord.Guild | None, plan: Plan) -> list[str]:
     return [tr("plans.note", text=discord_words(fault)) for fault in dict.fromkeys(faults)]
 
 
-def _granted(made: Grant, place: Audience) -> str:
+def _granted(made: Grant, audience: Audience) -> str:
     one, name = made.override, escaped(made.plan.name)
-    member, roles = f"<@{one.member_id}>", place.roles(made.plan.guild_id, made.plan.role_ids)
+    member, roles = f"<@{one.member_id}>", audience.roles(made.plan.guild_id, made.plan.role_ids)
     said = [
         tr("grant.granted", plan=name),
         tr("grant.until", member=member, roles=roles, day=day(one.until))
@@ -114,12 +114,12 @@ def _granted(made: Grant, place: Audience) -> str:
     if made.earlier is not None and made.earlier.until is not None:
         said.append(tr("grant.earlier", day=day(made.earlier.until)))
     if made.pays is not None:
-        said.append(tr("grant.pays", plan=name, sums=sums_words(made.pays, place.locale)))
+        said.append(tr("grant.pays", plan=name, sums=sums_words(made.pays, audience.locale)))
     said.append(tr("grant.member_told_why") if one.reason else tr("grant.member_told"))
     return "\n".join(said)
 
 
-def held_box(held: Held, place: Audience, who: int) -> ui.Container[ui.LayoutView]:
+def held_box(held: Held, audience: Audience, who: int) -> ui.Container[ui.LayoutView]:
     """The card of a plan that a member has without an active subscription. `who`: the id of the member,
     the only person who may press its button."""
     plan = held.plan
@@ -131,8 +131,8 @@ def held_box(held: Held, place: Audience, who: int) -> ui.Container[ui.LayoutVie
         how = tr("grant.held_until", day=day(held.until))
     said = [
         f"### {escaped(plan.name, 60)}",
-        tr("grant.server", server=escaped(place.server(plan.guild_id))),
-        tr("grant.roles", roles=place.roles(plan.guild_id, plan.role_ids)),
+        tr("grant.server", server=escaped(audience.server(plan.guild_id))),
+        tr("grant.roles", roles=audience.roles(plan.guild_id, plan.role_ids)),
         how,
     ]
     again = None

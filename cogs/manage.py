@@ -74,8 +74,8 @@ def key_of(text: str) -> SubscriptionKey:
 
 async def choice_card(interaction: Interaction, candidates: list[Subscription], action: str) -> layout.Card:
     """A menu that asks which subscription is meant; Conflict if none of them can be shown."""
-    place = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
-    options = [option_of(shown, place) for shown in await load_views(interaction.client.ports, candidates)]
+    audience = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
+    options = [option_of(shown, audience) for shown in await load_views(interaction.client.ports, candidates)]
     if not options:
         raise Conflict(tr("error.no_such_subscription"))
     menu = layout.select(tr("placeholder.subscription"), action, interaction.user.id, "", options)

@@ -166,13 +166,13 @@ async def _link(interaction: Interaction, ask: Ask) -> None:
     for plan in plans:
         _require_sellable(interaction, ask.guild_id, plan)
     made = await link(ports, ask, subscription, plans)
-    place = Audience(interaction.client, ask.guild_id, locale_of(interaction))
+    audience = Audience(interaction.client, ask.guild_id, locale_of(interaction))
     names = " + ".join(escaped(plan.name) for plan in plans)
-    roles = place.roles(ask.guild_id, list(dict.fromkeys(r for plan in plans for r in plan.role_ids)))
+    roles = audience.roles(ask.guild_id, list(dict.fromkeys(r for plan in plans for r in plan.role_ids)))
     linked = tr("members.linked", plans=names, member=member, subscription=ask.key.id, roles=roles)
     said = f"{linked} {tr('members.page_closed', member=member)}"
     if made.had:
-        had = place.roles(ask.guild_id, made.had)
+        had = audience.roles(ask.guild_id, made.had)
         said += "\n" + tr("members.had_roles", roles=had)
     undo = f"{ask.guild_id}:{had_mask(made)}:{key_text(ask.key)}"
     row = layout.row(

@@ -247,7 +247,7 @@ def _saved(
     warnings = cannot_give(role.guild, role) if role is not None else []
     if role is not None:
         warnings += filter(None, (power_words(role), unseen_words(role)))
-    text = f"{headline}\n{_plan_text(plan, _place(interaction))}"
+    text = f"{headline}\n{_plan_text(plan, _audience(interaction))}"
     told = [
         text,
         *(tr("plans.note", text=discord_words(warning)) for warning in warnings),
@@ -256,16 +256,16 @@ def _saved(
     return layout.note("\n".join(told), colour=layout.WARN if warnings else layout.GOOD)
 
 
-def _place(interaction: Interaction) -> Audience:
+def _audience(interaction: Interaction) -> Audience:
     return Audience(interaction.client, interaction.guild_id, locale_of(interaction))
 
 
-def _plan_text(plan: Plan, place: Audience, room: int = layout.TEXT_LIMIT) -> str:
+def _plan_text(plan: Plan, audience: Audience, room: int = layout.TEXT_LIMIT) -> str:
     lines = [
         (0, f"### {escaped(plan.name)}"),
         (2, escaped(plan.description, TEXT_LIMIT)),
-        (1, tr("plans.roles", roles=place.roles(plan.guild_id, plan.role_ids))),
-        *((0, f"{display_name(p.provider)}: {_asked(plan, p, place)} (`{p.id}`)") for p in plan.prices),
+        (1, tr("plans.roles", roles=audience.roles(plan.guild_id, plan.role_ids))),
+        *((0, f"{display_name(p.provider)}: {_asked(plan, p, audience)} (`{p.id}`)") for p in plan.prices),
         *((0, _archived(p)) for p in plan.prices if not p.active),
         (0, "" if plan.prices else tr("plans.no_price")),
         (0, tr("plans.trial", n=plan.trial_days) if plan.trial_days else ""),
@@ -274,10 +274,10 @@ def _plan_text(plan: Plan, place: Audience, room: int = layout.TEXT_LIMIT) -> st
     return fit_lines(room, lines)
 
 
-def _asked(plan: Plan, price: Price, place: Audience) -> str:
+def _asked(plan: Plan, price: Price, audience: Audience) -> str:
     """The price in words, with its own free days unless the plan sets other ones."""
     free = price.trial_days if plan.trial_days is None else 0
-    said = sale_words(price, place.locale)
+    said = sale_words(price, audience.locale)
     return tr("plans.free_first", n=free, price=said) if free else said
 
 
@@ -291,9 +291,9 @@ async def _listing(interaction: Interaction, page: int) -> Card:
     if not plans:
         return layout.note(tr("plans.none"))
     page, pages = layout.leaf(plans, page, PAGE)
-    place = _place(interaction)
+    audience = _audience(interaction)
     shown: list[ui.Item[ui.LayoutView]] = [
-        layout.box(_plan_text(p, place, ROOM)) for p in plans[page * PAGE : (page + 1) * PAGE]
+        layout.box(_plan_text(p, audience, ROOM)) for p in plans[page * PAGE : (page + 1) * PAGE]
     ]
     leafing = layout.pager("plans", interaction.user.id, "", page, pages)
     return Card(*shown, *([leafing] if leafing else []))

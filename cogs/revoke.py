@@ -133,8 +133,8 @@ class Revoke(commands.Cog):
             ),
             layout.button(tr("button.keep_access"), "revokeno", request.by, number),
         )
-        place = Audience(interaction.client, request.guild_id, locale_of(interaction))
-        said = before + await _question(request, affected, place, interaction.client.ports)
+        audience = Audience(interaction.client, request.guild_id, locale_of(interaction))
+        said = before + await _question(request, affected, audience, interaction.client.ports)
         return layout.note(said, row, colour=layout.WARN)
 
     async def confirmed(self, interaction: Interaction, pressed: ComponentPress) -> None:
@@ -152,8 +152,8 @@ class Revoke(commands.Cog):
             await respond(interaction, again, replace=True)
             return
         done = await revoke(ports, request, question.affected)
-        place = Audience(interaction.client, guild_id, locale_of(interaction))
-        await respond(interaction, outcome_card(done, place, ports), replace=True)
+        audience = Audience(interaction.client, guild_id, locale_of(interaction))
+        await respond(interaction, outcome_card(done, audience, ports), replace=True)
 
     async def dropped(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """Forget the question; the access stays as it is."""
@@ -173,8 +173,8 @@ class Revoke(commands.Cog):
         guild_id = await require_admin(interaction, parse_id(guild))
         ports = interaction.client.ports
         done = await lift(ports, guild_id, decision, interaction.user.id)
-        place = Audience(interaction.client, guild_id, locale_of(interaction))
-        await respond(interaction, lifted_card(done, guild_id, place, ports))
+        audience = Audience(interaction.client, guild_id, locale_of(interaction))
+        await respond(interaction, lifted_card(done, guild_id, audience, ports))
 
     async def asked(self, interaction: Interaction, pressed: ComponentPress) -> None:
         """Forward a member's request to reconsider a revocation to the admins."""
@@ -186,12 +186,12 @@ class Revoke(commands.Cog):
 
 
 async def _question(
-    request: RevokeRequest, affected: list[AffectedSubscription], place: Audience, ports: Ports
+    request: RevokeRequest, affected: list[AffectedSubscription], audience: Audience, ports: Ports
 ) -> str:
     grants = await load_grants(ports, request)
     plans = {plan.id: plan.name for plan in await ports.ledger.load_plans(request.guild_id, removed=True)}
     said = [tr("revoke.question", member=f"<@{request.member_id}>")]
-    said += [_affected_line(a, request, place, ports.now()) for a in affected[:LISTED]]
+    said += [_affected_line(a, request, audience, ports.now()) for a in affected[:LISTED]]
     if len(affected) > LISTED:
         said.append(tr("revoke.more", n=len(affected) - LISTED))
     said += [_grant_line(g, plans, request) for g in grants[:LISTED]]
@@ -206,7 +206,7 @@ async def _question(
     else:
         said.append(tr("revoke.at_period_end"))
     said += _final(affected, request, ports)
-    said += [_refund_line(a, place) for a in affected[:LISTED]] if request.refund else []
+    said += [_refund_line(a, audience) for a in affected[:LISTED]] if request.refund else []
     if affected and not request.refund:
         said.append(tr("revoke.no_refund"))
     said.append(
@@ -256,9 +256,11 @@ def _name(affected: AffectedSubscription) -> str:
     return escaped(" + ".join(plan.name for plan in affected.plans)) or f"`{affected.subscription.key.id}`"
 
 
-def _affected_line(affected: AffectedSubscription, request: RevokeRequest, place: Audience, now: int) -> str:
+def _affected_line(
+    affected: AffectedSubscription, request: RevokeRequest, audience: Audience, now: int
+) -> str:
     sub = affected.subscription
-    name, sums, end = _name(affected), sums_words(sub, place.locale), end_of_paid(sub, now)
+    name, sums, end = _name(affected), sums_words(sub, audience.locale), end_of_paid(sub, now)
     if request.at_once or end <= now:
         return f"- **{name}**: {sums}"
     if sub.status is Status.TRIALING:
@@ -274,16 +276,16 @@ def _unconnected(affected: list[AffectedSubscription], ports: Ports) -> list[str
     ]
 
 
-def _refund_line(affected: AffectedSubscription, place: Audience) -> str:
+def _refund_line(affected: AffectedSubscription, audience: Audience) -> str:
     if affected.fault:
         return tr("revoke.refund_unknown", name=_name(affected))
     if affected.refundable is None:
         return tr("revoke.refund_nothing", name=_name(affected))
-    amount = format_money(affected.refundable, place.locale)
+    amount = format_money(affected.refundable, audience.locale)
     return tr("revoke.refund", name=_name(affected), amount=amount)
 
 
-def outcome_card(done: Revocation, place: Audience, ports: Ports) -> layout.Card:
+def outcome_card(done: Revocation, audience: Audience, ports: Ports) -> layout.Card:
     """The card that shows what the revocation has done so far, with a button to undo it."""
     request = done.order
     said = [tr("revoke.done", member=f"<@{request.member_id}>")]
@@ -294,7 +296,7 @@ def outcome_card(done: Revocation, place: Audience, ports: Ports) -> layout.Card
     for affected in done.affected[:LISTED]:
         key = affected.subscription.key
         of_this = [i for i in done.intents if i.key == key]
-        words = (intent_words(i, place.locale, connected=ports.connects(key)) for i in of_this)
+        words = (intent_words(i, audience.locale, connected=ports.connects(key)) for i in of_this)
         told = " ".join(words) or tr("revoke.ending_already")
         said.append(f"- **{_name(affected)}**: {told}")
     said.append(tr("revoke.member_told_why") if request.reason else tr("revoke.member_told"))
@@ -304,11 +306,11 @@ def outcome_card(done: Revocation, place: Audience, ports: Ports) -> layout.Card
     return layout.note("\n".join(said), layout.row(undo), colour=layout.WARN if open_still else layout.GOOD)
 
 
-def lifted_card(done: Undone, guild_id: int, place: Audience, ports: Ports) -> layout.Card:
+def lifted_card(done: Undone, guild_id: int, audience: Audience, ports: Ports) -> layout.Card:
     """The card that shows what lifting the revocation gave back, and what it could not give back."""
     who = f"<@{done.member_id}>"
     said = [tr("revoke.lifted")]
-    said += [f"- {intent_words(i, place.locale, connected=ports.connects(i.key))}" for i in done.intents]
+    said += [f"- {intent_words(i, audience.locale, connected=ports.connects(i.key))}" for i in done.intents]
     row = None
     if done.still is not None:
         said.append(tr("revoke.another", member=who))

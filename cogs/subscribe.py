@@ -130,32 +130,32 @@ def offer_box(
     interaction: Interaction, made: Offer, *, linked: bool = True, room: int = ROOM
 ) -> ui.Container[ui.LayoutView]:
     """The card of a plan for this member. `linked` false: with a button that creates the payment links."""
-    place = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
+    audience = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
     text, row = _actions(interaction, made, linked=linked)
-    return layout.box(fit_lines(room, [*_about(made, place), (0, text)]), row)
+    return layout.box(fit_lines(room, [*_about(made, audience), (0, text)]), row)
 
 
-def _about(made: Offer, place: Audience) -> list[tuple[int, str]]:
+def _about(made: Offer, audience: Audience) -> list[tuple[int, str]]:
     plan = made.plan
-    prices = (_price_line(made, price, place.locale) for price in plan.prices if price.active)
+    prices = (_price_line(made, price, audience.locale) for price in plan.prices if price.active)
     return [
         (0, f"### {escaped(plan.name)}"),
-        (1, tr("card.server", server=escaped(place.server(plan.guild_id)))),
+        (1, tr("card.server", server=escaped(audience.server(plan.guild_id)))),
         (3, escaped(plan.description, TEXT_LIMIT)),
-        (2, tr("card.roles", roles=place.roles(plan.guild_id, plan.role_ids))),
+        (2, tr("card.roles", roles=audience.roles(plan.guild_id, plan.role_ids))),
         *((0, price) for price in dict.fromkeys(prices)),
-        (0, _beside(made, place)),
+        (0, _beside(made, audience)),
     ]
 
 
-def _beside(made: Offer, place: Audience) -> str:
+def _beside(made: Offer, audience: Audience) -> str:
     """A warning to a member who already pays for some of these roles."""
     if made.beside is None or made.beside_plan is None:
         return ""
     plan, ends = escaped(made.beside_plan.name), made.beside.ends_at
     if ends is not None:
         return tr("sale.beside_until", plan=plan, day=day(ends))
-    return tr("sale.beside", plan=plan, price=sums_words(made.beside, place.locale))
+    return tr("sale.beside", plan=plan, price=sums_words(made.beside, audience.locale))
 
 
 def _price_line(made: Offer, price: Price, locale: str) -> str:

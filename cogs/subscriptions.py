@@ -49,7 +49,7 @@ class Subscriptions(commands.Cog):
         unsure = unsure_note(await look_at_open(ports, member_id))
         listed = await load_listed(ports, member_id, interaction.guild_id)
         untold = await ports.ledger.load_untold(member_id, ports.now())
-        told = [await notice_text(ports, n, _place(interaction)) for n in untold]
+        told = [await notice_text(ports, n, _audience(interaction)) for n in untold]
         first, *more = _news([unsure, *told] if unsure else told)
         card = await _overview(interaction, listed, 0, first)
         await _mark(interaction, listed)  # so that parked members are checked again
@@ -65,7 +65,7 @@ class Subscriptions(commands.Cog):
         await respond(interaction, card)
 
 
-def _place(interaction: Interaction) -> Audience:
+def _audience(interaction: Interaction) -> Audience:
     return Audience(interaction.client, interaction.guild_id, locale_of(interaction))
 
 
@@ -111,18 +111,18 @@ def _news(texts: Sequence[str]) -> list[str]:
 
 
 async def _overview(interaction: Interaction, listed: Sequence[Listed], page: int, news: str) -> Card:
-    place, who = _place(interaction), interaction.user.id
+    audience, who = _audience(interaction), interaction.user.id
     page, pages = layout.leaf(listed, page, PAGE)
     part = listed[page * PAGE : (page + 1) * PAGE]
     own = [each for each in part if isinstance(each, Subscription)]
     shown = await load_views(interaction.client.ports, own, closely=True)
-    cards_of = {each.subscription.key: subscription_box(each, place, ROOM) for each in shown}
+    cards_of = {each.subscription.key: subscription_box(each, audience, ROOM) for each in shown}
     boxes = [layout.box(f"### {tr('card.news')}\n{news}", colour=layout.WARN)] if news else []
     if not part:
         boxes.append(layout.box(tr("error.no_known_subscription")))
     for each in part:
         if isinstance(each, Held):
-            boxes.append(held_box(each, place, who))
+            boxes.append(held_box(each, audience, who))
         elif each.key in cards_of:
             boxes.append(cards_of[each.key])
     leafing = layout.pager("page", who, "", page, pages)

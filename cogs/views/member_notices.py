@@ -58,47 +58,47 @@ MemberBody: TypeAlias = (
 
 
 def member_text(  # noqa: C901, PLR0911, PLR0912 - one case a kind
-    notice: Notice, body: MemberBody, shown: SubscriptionView | None, place: Audience
+    notice: Notice, body: MemberBody, shown: SubscriptionView | None, audience: Audience
 ) -> str:
     """The change that the notice is about, without the roles that the member got or lost (`roles_text`)."""
-    plan, server = _plan(body), _server(notice, place)
+    plan, server = _plan(body), _server(notice, audience)
     match body:
         case RolesChanged():
-            return _roles_changed(notice, body, place)
+            return _roles_changed(notice, body, audience)
         case Started():
-            what = describe(shown, place) if shown else tr("notice.bought_in", server=server)
+            what = describe(shown, audience) if shown else tr("notice.bought_in", server=server)
             return titled(tr("notice.thanks_title"), tr("notice.started", sub=_sub(body)), what)
         case PaymentFailed():
-            return _payment_failed(notice, body, shown, place)
+            return _payment_failed(notice, body, shown, audience)
         case PaymentWaits():
-            return _payment_waits(notice, body, shown, place)
+            return _payment_waits(notice, body, shown, audience)
         case GraceReminder():
-            roles, until = _its_roles(notice, shown, place), moment(body.until)
+            roles, until = _its_roles(notice, shown, audience), moment(body.until)
             lost = tr("notice.grace", until=until, roles=roles, server=server)
             return titled(tr("notice.grace_title", plan=plan), lost)
         case PaymentRecovered():
             return titled(tr("notice.recovered_title", plan=plan), tr("notice.recovered"))
         case Switched():
-            return _switched(body, server, shown, place)
+            return _switched(body, server, shown, audience)
         case RenewalStopped():
-            return _stopped(notice, body, shown, place)
+            return _stopped(notice, body, shown, audience)
         case RenewalResumed():
             return _resumed(body, server)
         case PaymentDisputed():
             title, said = _DISPUTES[body.state]
             return titled(tr(title, plan=plan), tr(said))
         case Refunded():
-            return _refunded(body, server, shown, place)
+            return _refunded(body, server, shown, audience)
         case Ended():
             why = tr("notice.ended_unpaid", provider=_title(body)) if body.unpaid else ""
-            title = tr("notice.ended_title", sub=_sub(body), server=escaped(place.server(notice.guild_id)))
-            return titled(title, f"{_not_again(shown, place)} {why}".rstrip())
+            title = tr("notice.ended_title", sub=_sub(body), server=escaped(audience.server(notice.guild_id)))
+            return titled(title, f"{_not_again(shown, audience)} {why}".rstrip())
         case other:
             assert_never(other)
 
 
-def _server(notice: Notice, place: Audience) -> str:
-    return f"**{escaped(place.server(notice.guild_id))}**"
+def _server(notice: Notice, audience: Audience) -> str:
+    return f"**{escaped(audience.server(notice.guild_id))}**"
 
 
 def _plan(body: MemberBody) -> str:
@@ -115,10 +115,10 @@ def _title(body: PaymentFailed | RenewalStopped | RenewalResumed | Refunded | En
     return display_name(body.subscription.provider)
 
 
-def _its_roles(notice: Notice, shown: SubscriptionView | None, place: Audience) -> str:
+def _its_roles(notice: Notice, shown: SubscriptionView | None, audience: Audience) -> str:
     if shown is None or not shown.role_ids:
         return tr("notice.your_access")
-    return place.roles(notice.guild_id, shown.role_ids)
+    return audience.roles(notice.guild_id, shown.role_ids)
 
 
 _CAUSES = {
@@ -139,29 +139,29 @@ _CAUSES = {
 }
 
 
-def _roles_changed(notice: Notice, body: RolesChanged, place: Audience) -> str:
+def _roles_changed(notice: Notice, body: RolesChanged, audience: Audience) -> str:
     """The notice about roles alone: the heading names the roles, and the text below gives the reason."""
     if body.given:
         code = "notice.roles_back_title" if body.cause is Cause.RESTORED else "notice.roles_given_title"
-        heading = tr(code, roles=place.roles(notice.guild_id, body.given))
+        heading = tr(code, roles=audience.roles(notice.guild_id, body.given))
     else:
-        heading = tr("notice.roles_taken_title", roles=place.roles(notice.guild_id, body.taken))
+        heading = tr("notice.roles_taken_title", roles=audience.roles(notice.guild_id, body.taken))
     return titled(
-        heading, tr(_CAUSES[body.cause], plan=_plan(body), sub=_sub(body), server=_server(notice, place))
+        heading, tr(_CAUSES[body.cause], plan=_plan(body), sub=_sub(body), server=_server(notice, audience))
     )
 
 
 def _payment_failed(
-    notice: Notice, body: PaymentFailed, shown: SubscriptionView | None, place: Audience
+    notice: Notice, body: PaymentFailed, shown: SubscriptionView | None, audience: Audience
 ) -> str:
-    server, title = _server(notice, place), _title(body)
+    server, title = _server(notice, audience), _title(body)
     failed = tr("notice.payment_failed", provider=title, server=server)
     if body.amount:
-        amount = format_money(body.amount, place.locale)
+        amount = format_money(body.amount, audience.locale)
         failed = tr("notice.payment_failed_of", provider=title, server=server, amount=amount)
     next_steps = []
     if body.until and not body.taken:
-        roles = _its_roles(notice, shown, place)
+        roles = _its_roles(notice, shown, audience)
         next_steps.append(tr("notice.keep_roles_until", roles=roles, until=moment(body.until)))
     if body.next_try_at:
         next_steps.append(tr("notice.next_try", provider=title, day=day(body.next_try_at)))
@@ -175,20 +175,20 @@ def _payment_failed(
 
 
 def _payment_waits(
-    notice: Notice, body: PaymentWaits, shown: SubscriptionView | None, place: Audience
+    notice: Notice, body: PaymentWaits, shown: SubscriptionView | None, audience: Audience
 ) -> str:
-    roles = _its_roles(notice, shown, place)
+    roles = _its_roles(notice, shown, audience)
     how = tr("notice.confirm_by_button", button=tr("button.update_payment"))
     if shown is not None and shown.sums.pay_url is not None:
         how = f"[{tr('notice.confirm_by_link')}]({shown.sums.pay_url})"
     stay = tr("notice.get_roles_once_paid", roles=roles)
     if body.until:
         stay = tr("notice.keep_roles_until", roles=roles, until=moment(body.until))
-    what = tr("notice.payment_waits_for", plan=_plan(body), server=_server(notice, place))
+    what = tr("notice.payment_waits_for", plan=_plan(body), server=_server(notice, audience))
     return titled(tr("notice.payment_waits_title"), f"{what} {stay}", how)
 
 
-def _switched(body: Switched, server: str, shown: SubscriptionView | None, place: Audience) -> str:
+def _switched(body: Switched, server: str, shown: SubscriptionView | None, audience: Audience) -> str:
     plan, before = escaped(body.plan, 300), escaped(body.before, 300)
     if not body.plan:
         return titled(
@@ -199,7 +199,7 @@ def _switched(body: Switched, server: str, shown: SubscriptionView | None, place
     if plan == before:
         title = tr("notice.switched_same_title", plan=plan)
         said = tr("notice.switched_same", server=server)
-    costs = tr("notice.it_costs", price=sums_words(shown.subscription, place.locale)) if shown else ""
+    costs = tr("notice.it_costs", price=sums_words(shown.subscription, audience.locale)) if shown else ""
     return titled(title, f"{said} {costs}".rstrip())
 
 
@@ -211,17 +211,17 @@ def _resumed(body: RenewalResumed, server: str) -> str:
     return titled(tr("notice.resumed_title", sub=_sub(body)), said)
 
 
-def _not_again(shown: SubscriptionView | None, place: Audience) -> str:
+def _not_again(shown: SubscriptionView | None, audience: Audience) -> str:
     """A sentence that this subscription will not be charged again; others for the same roles may continue."""
-    goes_on = others(shown, place) if shown else []
+    goes_on = others(shown, audience) if shown else []
     if goes_on:
         return " ".join([tr("sum.not_again"), *goes_on])
     return tr("notice.not_charged_again")
 
 
-def _stopped(notice: Notice, body: RenewalStopped, shown: SubscriptionView | None, place: Audience) -> str:
+def _stopped(notice: Notice, body: RenewalStopped, shown: SubscriptionView | None, audience: Audience) -> str:
     """The notice about a stopped renewal, in the form of the receipt of /cancel."""
-    roles, server = _its_roles(notice, shown, place), _server(notice, place)
+    roles, server = _its_roles(notice, shown, audience), _server(notice, audience)
     title = tr("notice.cancelled_title", sub=_sub(body))
     said = [tr("notice.cancelled", provider=_title(body))]
     if body.complete:
@@ -231,7 +231,7 @@ def _stopped(notice: Notice, body: RenewalStopped, shown: SubscriptionView | Non
     else:
         said.append(tr("notice.keep_in", roles=roles, server=server))
     if shown is None or not shown.subscription.renews:
-        said.append(_not_again(shown, place))
+        said.append(_not_again(shown, audience))
     receipt = tr("notice.receipt", id=f"`{body.subscription.id}`", moment=moment(notice.created_at))
     return titled(title, " ".join(said), receipt)
 
@@ -245,10 +245,10 @@ _DISPUTES = {
 }
 
 
-def _refunded(body: Refunded, server: str, shown: SubscriptionView | None, place: Audience) -> str:
+def _refunded(body: Refunded, server: str, shown: SubscriptionView | None, audience: Audience) -> str:
     said = tr("notice.refunded", server=server)
     if body.amount:
-        said = tr("notice.refunded_of", server=server, amount=format_money(body.amount, place.locale))
+        said = tr("notice.refunded_of", server=server, amount=format_money(body.amount, audience.locale))
     stands = ""
     if shown is not None and shown.subscription.renews:
         at = shown.subscription.period_end
@@ -259,21 +259,21 @@ def _refunded(body: Refunded, server: str, shown: SubscriptionView | None, place
     return titled(tr("notice.refunded_title", plan=_plan(body)), f"{said} {stands}".rstrip())
 
 
-async def roles_text(ports: Ports, notice: Notice, place: Audience) -> str:
+async def roles_text(ports: Ports, notice: Notice, audience: Audience) -> str:
     """The roles that the member got and lost with the change, and those that they still have."""
     body = notice.body
     if not isinstance(body, RoleNews):
         return ""
     lines = []
     if body.given and not isinstance(body, Started | RolesChanged):
-        lines.append(tr("notice.roles_given", roles=place.roles(notice.guild_id, body.given)))
+        lines.append(tr("notice.roles_given", roles=audience.roles(notice.guild_id, body.given)))
     if body.taken and not (isinstance(body, RolesChanged) and not body.given):
-        lines.append(tr("notice.roles_taken", roles=place.roles(notice.guild_id, body.taken)))
+        lines.append(tr("notice.roles_taken", roles=audience.roles(notice.guild_id, body.taken)))
     if body.taken:
         left = await _left(ports, notice)
         left -= {*body.taken, *body.given}
         if left:
-            lines.append(tr("notice.roles_left", roles=place.roles(notice.guild_id, sorted(left))))
+            lines.append(tr("notice.roles_left", roles=audience.roles(notice.guild_id, sorted(left))))
     return "\n".join(lines)
 
 

@@ -66,11 +66,11 @@ from i18n.money import format_money
 from i18n.plain import history_words
 
 
-async def notice_card(ports: Ports, notice: Notice, place: Audience) -> layout.Card:
+async def notice_card(ports: Ports, notice: Notice, audience: Audience) -> layout.Card:
     """The notice as a message."""
     if isinstance(notice.body, Braked):
         return await brake_card(ports, notice.guild_id) or layout.note(_brake_off())
-    text = await notice_text(ports, notice, place)
+    text = await notice_text(ports, notice, audience)
     return layout.note(text, *await _rows(ports, notice), colour=_COLOURS.get(type(notice.body), layout.CALM))
 
 
@@ -108,62 +108,64 @@ _COLOURS: dict[type[NoticeBody], int] = {
 }
 
 
-async def notice_text(ports: Ports, notice: Notice, place: Audience) -> str:
+async def notice_text(ports: Ports, notice: Notice, audience: Audience) -> str:
     """The text of a notice: what happened, and the roles that the member got or lost with it."""
-    said = [await _what_happened(ports, notice, place), await roles_text(ports, notice, place)]
+    said = [await _what_happened(ports, notice, audience), await roles_text(ports, notice, audience)]
     return "\n".join(line for line in said if line)
 
 
 async def _what_happened(  # noqa: C901, PLR0911, PLR0912 - one case a kind
-    ports: Ports, notice: Notice, place: Audience
+    ports: Ports, notice: Notice, audience: Audience
 ) -> str:
     """The change that the notice is about, without the roles that the member got or lost with it."""
     match notice.body:
         case body if isinstance(body, MemberBody):
             closely = isinstance(body, PaymentWaits)
-            return member_text(notice, body, await _shown(ports, body.subscription, closely=closely), place)
+            return member_text(
+                notice, body, await _shown(ports, body.subscription, closely=closely), audience
+            )
         case Revoked() as body:
-            return _revoked(notice, body, place)
+            return _revoked(notice, body, audience)
         case Asked() as body:
             return _asked(body)
         case UnmappedProduct() as body:
             return _unmapped(body)
         case UnboundPayers() as body:
-            return ownership_notices.unbound(notice, body, place)
+            return ownership_notices.unbound(notice, body, audience)
         case PayerProposed() as body:
             return ownership_notices.proposed(body)
         case Linked() as body:
-            return ownership_notices.linked(notice, body, await _shown(ports, body.subscription), place)
+            return ownership_notices.linked(notice, body, await _shown(ports, body.subscription), audience)
         case RoleRefused() as body:
-            return _refused(notice, body, place)
+            return _refused(notice, body, audience)
         case IntentOutcome() as body:
-            return await _outcome(ports, notice, body, place)
+            return await _outcome(ports, notice, body, audience)
         case Disputed() as body:
             return payment_notices.disputed(body)
         case PaidWhileBlocked() as body:
             return payment_notices.paid_while_blocked(
-                notice, body, await _shown(ports, body.subscription), place
+                notice, body, await _shown(ports, body.subscription), audience
             )
         case PaidTwice() as body:
-            return payment_notices.paid_twice(notice, body, place)
+            return payment_notices.paid_twice(notice, body, audience)
         case ChargedLate() as body:
-            return payment_notices.charged_late(body, await _shown(ports, body.subscription), place)
+            return payment_notices.charged_late(body, await _shown(ports, body.subscription), audience)
         case RefundedByHand() as body:
-            return payment_notices.refunded_by_hand(body, await _shown(ports, body.subscription), place)
+            return payment_notices.refunded_by_hand(body, await _shown(ports, body.subscription), audience)
         case TakenBack() as body:
             return payment_notices.taken_back(body)
         case Unreadable() as body:
-            return payment_notices.unreadable(body, await _shown(ports, body.subscription), place)
+            return payment_notices.unreadable(body, await _shown(ports, body.subscription), audience)
         case Vanished() as body:
-            return payment_notices.vanished(body, await _shown(ports, body.subscription), place)
+            return payment_notices.vanished(body, await _shown(ports, body.subscription), audience)
         case Lifted() as body:
-            return payment_notices.lifted(notice, body, await _shown(ports, body.subscription), place)
+            return payment_notices.lifted(notice, body, await _shown(ports, body.subscription), audience)
         case Screening() as body:
-            return _screening(notice, body, place)
+            return _screening(notice, body, audience)
         case Granted() as body:
-            return _granted(notice, body, await _shown(ports, body.pays), place)
+            return _granted(notice, body, await _shown(ports, body.pays), audience)
         case GrantEnded() as body:
-            return _grant_ended(notice, body, place)
+            return _grant_ended(notice, body, audience)
         case RoleWaits() as body:
             return payment_notices.role_waits(body)
         case Braked():
@@ -206,16 +208,16 @@ def _unheard(ports: Ports, body: Unheard) -> str:
     return titled(tr("notice.unheard_title", provider=provider.title), *said)
 
 
-def _screening(notice: Notice, body: Screening, place: Audience) -> str:
+def _screening(notice: Notice, body: Screening, audience: Audience) -> str:
     follows = tr("notice.screening_roles")
     if body.role is not None:
-        follows = tr("notice.screening_role", role=place.roles(notice.guild_id, [body.role]))
-    title = tr("notice.screening_title", server=escaped(place.server(notice.guild_id)))
+        follows = tr("notice.screening_role", role=audience.roles(notice.guild_id, [body.role]))
+    title = tr("notice.screening_title", server=escaped(audience.server(notice.guild_id)))
     return titled(title, f"{tr('notice.screening')} {follows}")
 
 
-def _server(notice: Notice, place: Audience) -> str:
-    return f"**{escaped(place.server(notice.guild_id))}**"
+def _server(notice: Notice, audience: Audience) -> str:
+    return f"**{escaped(audience.server(notice.guild_id))}**"
 
 
 async def _shown(
@@ -226,8 +228,8 @@ async def _shown(
     return shown[0] if shown else None
 
 
-def _revoked(notice: Notice, body: Revoked, place: Audience) -> str:
-    plans, server = escaped(body.plans, 300), _server(notice, place)
+def _revoked(notice: Notice, body: Revoked, audience: Audience) -> str:
+    plans, server = escaped(body.plans, 300), _server(notice, audience)
     reason = escaped(body.reason, 300)
     why = tr("notice.reason", reason=reason) if reason else tr("notice.no_reason")
     if body.shut_out:
@@ -240,34 +242,34 @@ def _revoked(notice: Notice, body: Revoked, place: Audience) -> str:
     if body.until:
         ends = tr("notice.revoked_until", day=day(body.until))
     said = f"{tr('notice.revoked', server=server)} {ends} {tr('notice.not_charged_again')}"
-    return titled(title, said, _refunding(body, place), why)
+    return titled(title, said, _refunding(body, audience), why)
 
 
-def _granted(notice: Notice, body: Granted, pays: SubscriptionView | None, place: Audience) -> str:
-    said = tr("notice.granted", server=_server(notice, place))
+def _granted(notice: Notice, body: Granted, pays: SubscriptionView | None, audience: Audience) -> str:
+    said = tr("notice.granted", server=_server(notice, audience))
     if body.until:
-        said = tr("notice.granted_until", server=_server(notice, place), day=day(body.until))
+        said = tr("notice.granted_until", server=_server(notice, audience), day=day(body.until))
     why = tr("notice.reason", reason=escaped(body.reason, 300)) if body.reason else ""
     paid = ""
     if pays is not None:
-        paid = tr("notice.granted_pays", price=sums_words(pays.subscription, place.locale))
+        paid = tr("notice.granted_pays", price=sums_words(pays.subscription, audience.locale))
     return titled(tr("notice.granted_title", plan=escaped(body.plan)), said, why, paid)
 
 
-def _grant_ended(notice: Notice, body: GrantEnded, place: Audience) -> str:
+def _grant_ended(notice: Notice, body: GrantEnded, audience: Audience) -> str:
     plan = escaped(body.plan)
     title = tr("notice.grant_ended_title_of", plan=plan) if plan else tr("notice.grant_ended_title")
     left = tr("notice.grant_ended_has" if body.has else "notice.grant_ended_subscribe")
-    return titled(title, f"{tr('notice.grant_ended', server=_server(notice, place))} {left}")
+    return titled(title, f"{tr('notice.grant_ended', server=_server(notice, audience))} {left}")
 
 
-def _refunding(body: Revoked, place: Audience) -> str:
+def _refunding(body: Revoked, audience: Audience) -> str:
     """A sentence about the refund, which is under way when the member reads it; if it is refused, the
     admins are told."""
     if body.refunds > 1:
         return tr("notice.refunding_many")
     if body.refunds and body.amount:
-        return tr("notice.refunding_of", amount=format_money(body.amount, place.locale))
+        return tr("notice.refunding_of", amount=format_money(body.amount, audience.locale))
     return tr("notice.refunding") if body.refunds else ""
 
 
@@ -292,24 +294,26 @@ def _unmapped(body: UnmappedProduct) -> str:
     return titled(tr("notice.unmapped_title"), said, tr("notice.unmapped_todo"))
 
 
-def _refused(notice: Notice, body: RoleRefused, place: Audience) -> str:
+def _refused(notice: Notice, body: RoleRefused, audience: Audience) -> str:
     member = f"<@{body.member}>"
     said = tr("notice.roles_refused", member=member)
     if body.role:
-        role = place.roles(notice.guild_id, [body.role])
+        role = audience.roles(notice.guild_id, [body.role])
         said = tr("notice.role_refused", member=member, role=role)
     todo = tr("notice.role_refused_todo")
     return titled(tr("notice.role_refused_title"), said, reason_words(from_stored(body.why)), todo)
 
 
-async def _outcome(ports: Ports, notice: Notice, body: IntentOutcome, place: Audience) -> str:
+async def _outcome(ports: Ports, notice: Notice, body: IntentOutcome, audience: Audience) -> str:
     intent = await ports.ledger.load_intent(body.intent)
     if intent is None:
         return tr("notice.outcome_gone")
     shown = await _shown(ports, intent.key)
     if notice.member_id is not None and shown is not None:
-        return receipt_text(intent, shown, place)
-    return titled(tr("notice.outcome_title", member=f"<@{body.member}>"), intent_words(intent, place.locale))
+        return receipt_text(intent, shown, audience)
+    return titled(
+        tr("notice.outcome_title", member=f"<@{body.member}>"), intent_words(intent, audience.locale)
+    )
 
 
 async def _rows(  # noqa: C901, PLR0911, PLR0912 - one case a kind

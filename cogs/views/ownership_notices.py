@@ -14,9 +14,9 @@ from cogs.views.text import escaped
 from i18n import tr
 
 
-def unbound(notice: Notice, body: UnboundPayers, place: Audience) -> str:
+def unbound(notice: Notice, body: UnboundPayers, audience: Audience) -> str:
     """For the admins: running subscriptions are paid for, but no member gets anything for them."""
-    server, provider = escaped(place.server(notice.guild_id)), display_name(body.provider)
+    server, provider = escaped(audience.server(notice.guild_id)), display_name(body.provider)
     return titled(
         tr("notice.unbound_title", server=server),
         f"{tr('finding.nobodys', n=body.many, provider=provider)} {tr('notice.unbound_why')}",
@@ -44,12 +44,12 @@ def link_button(guild_id: int, body: PayerProposed) -> layout.Row | None:
     return layout.row(layout.button(tr("button.link_subscription"), "linkthis", 0, rest))
 
 
-def linked(notice: Notice, body: Linked, shown: SubscriptionView | None, place: Audience) -> str:
+def linked(notice: Notice, body: Linked, shown: SubscriptionView | None, audience: Audience) -> str:
     """For the member: why they now have roles."""
-    server = f"**{escaped(place.server(notice.guild_id))}**"
+    server = f"**{escaped(audience.server(notice.guild_id))}**"
     theirs = shown is not None and shown.binding.member_id == notice.member_id
     return titled(
         tr("notice.linked_title", plan=escaped(body.plan)),
         tr("notice.linked", server=server),
-        describe(shown, place) if shown and theirs else "",
+        describe(shown, audience) if shown and theirs else "",
     )

@@ -30,14 +30,14 @@ from i18n.money import format_money
 SLACK = 900  # seconds: the longest pause between two attempts
 
 
-def _server(notice: Notice, place: Audience) -> str:
-    return f"**{escaped(place.server(notice.guild_id))}**"
+def _server(notice: Notice, audience: Audience) -> str:
+    return f"**{escaped(audience.server(notice.guild_id))}**"
 
 
-def _sold(key: SubscriptionKey, shown: SubscriptionView | None, place: Audience) -> str:
+def _sold(key: SubscriptionKey, shown: SubscriptionView | None, audience: Audience) -> str:
     if shown is None:
         return tr("notice.sold_unseen", id=f"`{key.id}`")
-    price = sums_words(shown.subscription, place.locale)
+    price = sums_words(shown.subscription, audience.locale)
     return tr("notice.sold", plan=f"**{escaped(shown.name)}**", price=price, provider=shown.title)
 
 
@@ -76,16 +76,16 @@ def taken_back(body: TakenBack) -> str:
 
 
 def paid_while_blocked(
-    notice: Notice, body: PaidWhileBlocked, shown: SubscriptionView | None, place: Audience
+    notice: Notice, body: PaidWhileBlocked, shown: SubscriptionView | None, audience: Audience
 ) -> str:
     """For the member or the admins: a member paid for a plan that is revoked for them."""
     if notice.member_id is not None:
-        return _own_paid_while_blocked(notice, body, shown, place)
+        return _own_paid_while_blocked(notice, body, shown, audience)
     trial = shown is not None and shown.subscription.status is Status.TRIALING
     paid = tr(
         "notice.trial_blocked" if trial else "notice.paid_blocked",
         member=f"<@{body.member}>",
-        sold=_sold(body.subscription, shown, place),
+        sold=_sold(body.subscription, shown, audience),
     )
     gives = tr("notice.blocked_gives_none")
     if body.starts_at:
@@ -95,9 +95,9 @@ def paid_while_blocked(
 
 
 def _own_paid_while_blocked(
-    notice: Notice, body: PaidWhileBlocked, shown: SubscriptionView | None, place: Audience
+    notice: Notice, body: PaidWhileBlocked, shown: SubscriptionView | None, audience: Audience
 ) -> str:
-    sold, server = _sold(body.subscription, shown, place), _server(notice, place)
+    sold, server = _sold(body.subscription, shown, audience), _server(notice, audience)
     gives = tr("notice.own_blocked_none")
     if body.starts_at:
         gives = tr("notice.own_blocked_until", day=day(body.starts_at))
@@ -105,7 +105,7 @@ def _own_paid_while_blocked(
     return titled(tr("notice.own_blocked_title"), " ".join(said))
 
 
-def paid_twice(notice: Notice, body: PaidTwice, place: Audience) -> str:
+def paid_twice(notice: Notice, body: PaidTwice, audience: Audience) -> str:
     """For the member or the admins: two subscriptions renew for one plan."""
     plan = escaped(body.plan)
     first, second = (display_name(key.provider) for key in (body.other, body.subscription))
@@ -113,7 +113,7 @@ def paid_twice(notice: Notice, body: PaidTwice, place: Audience) -> str:
     if first == second:
         ways = tr("notice.twice_both", provider=first)
     if notice.member_id is not None:
-        twice = tr("notice.own_twice", server=_server(notice, place))
+        twice = tr("notice.own_twice", server=_server(notice, audience))
         return titled(
             tr("notice.own_twice_title", plan=plan), f"{twice} {ways} {tr('notice.own_twice_todo')}"
         )
@@ -126,25 +126,25 @@ def paid_twice(notice: Notice, body: PaidTwice, place: Audience) -> str:
     return titled(tr("notice.twice_title", plan=plan), f"{twice} {ways} {tr('notice.twice_todo')}")
 
 
-def charged_late(body: ChargedLate, shown: SubscriptionView | None, place: Audience) -> str:
+def charged_late(body: ChargedLate, shown: SubscriptionView | None, audience: Audience) -> str:
     """For the admins: a renewal was charged because it could not be stopped in time."""
     key, member = body.subscription, f"<@{body.member}>"
-    sold = _sold(key, shown, place)
+    sold = _sold(key, shown, audience)
     charged = tr("notice.charged_late", member=member, sold=sold)
     if body.amount is not None:
-        amount = format_money(body.amount, place.locale)
+        amount = format_money(body.amount, audience.locale)
         charged = tr("notice.charged_late_of", member=member, sold=sold, amount=amount)
     why = tr("notice.charged_late_why", provider=display_name(key.provider), id=f"`{key.id}`")
     return titled(tr("notice.charged_late_title"), f"{charged} {why}")
 
 
-def refunded_by_hand(body: RefundedByHand, shown: SubscriptionView | None, place: Audience) -> str:
+def refunded_by_hand(body: RefundedByHand, shown: SubscriptionView | None, audience: Audience) -> str:
     """For the admins: a payment was refunded in the provider's dashboard, and the subscription continues."""
     key, member = body.subscription, f"<@{body.member}>"
-    sold, provider = _sold(key, shown, place), display_name(key.provider)
+    sold, provider = _sold(key, shown, audience), display_name(key.provider)
     refunded = tr("notice.refunded_by_hand", member=member, sold=sold, provider=provider)
     if body.amount is not None:
-        amount = format_money(body.amount, place.locale)
+        amount = format_money(body.amount, audience.locale)
         refunded = tr(
             "notice.refunded_by_hand_of", member=member, sold=sold, provider=provider, amount=amount
         )
@@ -152,37 +152,37 @@ def refunded_by_hand(body: RefundedByHand, shown: SubscriptionView | None, place
     return titled(tr("notice.refunded_by_hand_title"), f"{refunded} {todo}")
 
 
-def unreadable(body: Unreadable, shown: SubscriptionView | None, place: Audience) -> str:
+def unreadable(body: Unreadable, shown: SubscriptionView | None, audience: Audience) -> str:
     """For the admins: the provider's answer about a subscription lacks data that the bot needs."""
     key = body.subscription
     said = tr(
         "notice.unreadable",
         member=f"<@{body.member}>",
-        sold=_sold(key, shown, place),
+        sold=_sold(key, shown, audience),
         provider=display_name(key.provider),
         id=f"`{key.id}`",
     )
     return titled(tr("notice.unreadable_title"), said)
 
 
-def vanished(body: Vanished, shown: SubscriptionView | None, place: Audience) -> str:
+def vanished(body: Vanished, shown: SubscriptionView | None, audience: Audience) -> str:
     """For the admins: the provider no longer knows a subscription."""
     key, provider = body.subscription, display_name(body.subscription.provider)
     said = tr(
         "notice.vanished",
         member=f"<@{body.member}>",
-        sold=_sold(key, shown, place),
+        sold=_sold(key, shown, audience),
         provider=provider,
         id=f"`{key.id}`",
     )
     return titled(tr("notice.vanished_title", provider=provider), said)
 
 
-def lifted(notice: Notice, body: Lifted, shown: SubscriptionView | None, place: Audience) -> str:
+def lifted(notice: Notice, body: Lifted, shown: SubscriptionView | None, audience: Audience) -> str:
     """For the member: the admins lifted a revocation."""
     plans = escaped(body.plans, 300)
     title = tr("notice.lifted_title_of", plans=plans) if plans else tr("notice.lifted_title")
-    said = [tr("notice.lifted", server=_server(notice, place))]
+    said = [tr("notice.lifted", server=_server(notice, audience))]
     if body.still:
         said.append(tr("notice.lifted_still"))
     if shown is not None:

@@ -25,27 +25,27 @@ _HEADINGS = {
 
 
 def receipt_card(
-    intent: Intent, shown: SubscriptionView, place: Audience, own: OwnPage = ("", None)
+    intent: Intent, shown: SubscriptionView, audience: Audience, own: OwnPage = ("", None)
 ) -> layout.Card:
     """The receipt with its buttons. `own`: a link to the provider's page, for anything that the bot could
     not do."""
     said, link = own
     colour = {IntentState.DONE: layout.GOOD, IntentState.PENDING: layout.WARN}.get(intent.state, layout.BAD)
     rows = [link, layout.row(back_button(shown))]
-    return layout.note(receipt_text(intent, shown, place, said), *rows, colour=colour)
+    return layout.note(receipt_text(intent, shown, audience, said), *rows, colour=colour)
 
 
-def receipt_text(intent: Intent, shown: SubscriptionView, place: Audience, own: str = "") -> str:
+def receipt_text(intent: Intent, shown: SubscriptionView, audience: Audience, own: str = "") -> str:
     """The text of a receipt. `own`: how the member can do it at the provider themselves."""
     resumes = intent.kind is IntentKind.RESUME
     failed = "receipt.not_resumed" if resumes else "receipt.not_cancelled"
-    server = escaped(place.server(shown.guild_id))
+    server = escaped(audience.server(shown.guild_id))
     said = [
         f"### {tr(_HEADINGS.get((resumes, intent.state), failed))}",
         tr("receipt.subscription", plan=escaped(shown.name), server=server),
     ]
     if intent.state is IntentState.DONE:
-        said.append(_agreed(intent, shown, place))
+        said.append(_agreed(intent, shown, audience))
     elif intent.state is IntentState.PENDING:
         said.append(_waits(intent, shown))
     else:
@@ -64,21 +64,21 @@ def _waits(intent: Intent, shown: SubscriptionView) -> str:
     return tr("receipt.waiting" if intent.attempts else "receipt.under_way", provider=shown.title)
 
 
-def _agreed(intent: Intent, shown: SubscriptionView, place: Audience) -> str:
+def _agreed(intent: Intent, shown: SubscriptionView, audience: Audience) -> str:
     sub, not_again = shown.subscription, tr("sum.not_again")
     if intent.kind is IntentKind.RESUME:
         due = next((charge.at for charge in shown.sums.charges), sub.period_end)
-        price = sums_words(sub, place.locale, shown.sums.charges)
+        price = sums_words(sub, audience.locale, shown.sums.charges)
         return (
             tr("receipt.renews_on", day=day(due), price=price) if due else tr("receipt.renews", price=price)
         )
     if shown.right is None:
-        return " ".join([tr("receipt.has_ended"), not_again, *stays(shown, place, None)])
+        return " ".join([tr("receipt.has_ended"), not_again, *stays(shown, audience, None)])
     if shown.right.until is None:
-        held = place.roles(shown.guild_id, shown.role_ids) or tr("receipt.your_access")
+        held = audience.roles(shown.guild_id, shown.role_ids) or tr("receipt.your_access")
         kept = tr("receipt.keep_until_period_end", roles=held)
-        return " ".join([not_again, kept, *others(shown, place)])
-    return " ".join([not_again, *stays(shown, place, shown.right.until), _afterwards(shown)])
+        return " ".join([not_again, kept, *others(shown, audience)])
+    return " ".join([not_again, *stays(shown, audience, shown.right.until), _afterwards(shown)])
 
 
 def _afterwards(shown: SubscriptionView) -> str:
@@ -88,26 +88,26 @@ def _afterwards(shown: SubscriptionView) -> str:
     return tr("receipt.can_resume" if shown.block is None else "receipt.stays_cancelled")
 
 
-def stays(shown: SubscriptionView, place: Audience, end: int | None) -> list[str]:
+def stays(shown: SubscriptionView, audience: Audience, end: int | None) -> list[str]:
     """Sentences about the roles that the member keeps until `end` (unix seconds; None: they go now), the
     roles they keep after that from other sources, and their other subscriptions that continue."""
     beyond = shown.elsewhere.beyond(end)
     ending = [role for role in shown.role_ids if role not in beyond]
     said = []
     if end is not None and (ending or not beyond):
-        held = place.roles(shown.guild_id, ending) or tr("receipt.your_access")
+        held = audience.roles(shown.guild_id, ending) or tr("receipt.your_access")
         said.append(tr("receipt.keep_until", roles=held, day=day(end)))
     if beyond:
-        said.append(tr("receipt.keep_after", roles=place.roles(shown.guild_id, beyond)))
-    return said + others(shown, place)
+        said.append(tr("receipt.keep_after", roles=audience.roles(shown.guild_id, beyond)))
+    return said + others(shown, audience)
 
 
-def others(shown: SubscriptionView, place: Audience) -> list[str]:
+def others(shown: SubscriptionView, audience: Audience) -> list[str]:
     """A sentence for each other subscription of the member that includes the same roles and continues."""
     said = []
     for name, sub in shown.elsewhere.charging:
         due = decide_charges(sub)[0].at
-        plan, price = escaped(name or sub.key.id, 60), sums_words(sub, place.locale)
+        plan, price = escaped(name or sub.key.id, 60), sums_words(sub, audience.locale)
         if due:
             said.append(tr("receipt.other_next_on", plan=plan, price=price, day=day(due)))
         else:

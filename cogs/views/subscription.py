@@ -165,31 +165,31 @@ def _elsewhere(
 
 
 def subscription_box(
-    shown: SubscriptionView, place: Audience, room: int = layout.TEXT_LIMIT
+    shown: SubscriptionView, audience: Audience, room: int = layout.TEXT_LIMIT
 ) -> ui.Container[ui.LayoutView]:
     """The card of one subscription with its buttons; the text has at most `room` characters."""
-    return layout.box(describe(shown, place, room), buttons(shown), colour=_colour(shown))
+    return layout.box(describe(shown, audience, room), buttons(shown), colour=_colour(shown))
 
 
-def describe(shown: SubscriptionView, place: Audience, room: int = layout.TEXT_LIMIT) -> str:
+def describe(shown: SubscriptionView, audience: Audience, room: int = layout.TEXT_LIMIT) -> str:
     """The text of a card: plan, server, roles, status, price, and open problems."""
-    sub, roles = shown.subscription, place.roles(shown.guild_id, shown.role_ids)
+    sub, roles = shown.subscription, audience.roles(shown.guild_id, shown.role_ids)
     lines = [
         (0, f"### {escaped(shown.name, 60)}"),
-        (2, tr("card.server", server=escaped(place.server(shown.guild_id)))),
+        (2, tr("card.server", server=escaped(audience.server(shown.guild_id)))),
         (3, tr("card.roles", roles=roles) if shown.role_ids else ""),
         (0, status_text(sub, shown.right)),
-        (1, _sums_line(shown, place)),
+        (1, _sums_line(shown, audience)),
         *((0, trouble) for trouble in _troubles(shown)),
     ]
     return fit_lines(room, lines)
 
 
-def _sums_line(shown: SubscriptionView, place: Audience) -> str:
+def _sums_line(shown: SubscriptionView, audience: Audience) -> str:
     sub = shown.subscription
     if is_paused(sub) and not shown.sums.charges:
         return tr("card.provider", provider=shown.title)
-    price = sums_words(sub, place.locale, shown.sums.charges)
+    price = sums_words(sub, audience.locale, shown.sums.charges)
     return tr("card.price", price=price, provider=shown.title)
 
 
@@ -265,10 +265,14 @@ def ask_button(block: Override | None, who: int) -> ui.Item[ui.LayoutView] | Non
     return layout.button(tr("button.ask_admins"), "ask", who, f"{block.guild_id}:{block.decision_id}")
 
 
-def option_of(shown: SubscriptionView, place: Audience) -> tuple[str, str, str]:
+def option_of(shown: SubscriptionView, audience: Audience) -> tuple[str, str, str]:
     """Label, value and description of a subscription in a menu."""
-    label = f"{plain(shown.name, 60)} — {plain(place.server(shown.guild_id), 37)}"
-    return label, key_text(shown.subscription.key), sums_words(shown.subscription, place.locale, dated=False)
+    label = f"{plain(shown.name, 60)} — {plain(audience.server(shown.guild_id), 37)}"
+    return (
+        label,
+        key_text(shown.subscription.key),
+        sums_words(shown.subscription, audience.locale, dated=False),
+    )
 
 
 def _colour(shown: SubscriptionView) -> int:
