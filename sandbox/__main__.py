@@ -15,7 +15,7 @@ import time
 
 from sandbox.page import show_page
 from sandbox.stage import ENGLISH, NotReadyError, open_stage
-from sandbox.terminal import Teller, takes_colour
+from sandbox.terminal import Terminal, takes_colour
 from sandbox.tour import Tour
 
 CHOICES = ("", "only", "off")
@@ -28,7 +28,7 @@ async def play_tour(pace: float) -> bool:
     print("Starting a local Discord, a local Stripe, a local PayPal, and the bot between them …", flush=True)
     started = time.monotonic()
     async with open_stage() as stage:
-        tour = Tour(stage, Teller(stage.guild, stage.people, colour=takes_colour(), pace=pace))
+        tour = Tour(stage, Terminal(stage.guild, stage.people, colour=takes_colour(), pace=pace))
         right = await tour.play()
     if right:
         seconds = time.monotonic() - started

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.stage import Stage
-from sandbox.terminal import Teller, date
+from sandbox.terminal import Terminal, date
 from standins import browser
 from standins.discord import Card, Person, PersonError, Reply
 
@@ -20,8 +20,8 @@ class Failed(Exception):  # noqa: N818 - named by what happened
 class Acting:
     """Mia, Tom and Ada on their stage; counts what was checked."""
 
-    def __init__(self, stage: Stage, teller: Teller) -> None:
-        self.stage, self.tell = stage, teller
+    def __init__(self, stage: Stage, terminal: Terminal) -> None:
+        self.stage, self.tell = stage, terminal
         self.mia, self.tom, self.ada = stage.people
         self.checks = 0
 

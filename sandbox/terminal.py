@@ -60,7 +60,7 @@ def blocks(card: Card) -> Iterator[tuple[str, list[str]]]:
         )
 
 
-class Teller:
+class Terminal:
     """Prints the story, in colour where `colour` says so; `write` takes one line without its end.
 
     `pace`: how many real seconds a line may be looked at before the next one comes.

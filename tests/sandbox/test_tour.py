@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.stage import Stage, open_stage
-from sandbox.terminal import Teller, plain
+from sandbox.terminal import Terminal, plain
 from sandbox.tour import Tour
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +85,7 @@ async def test_each_check_of_the_tour_fails_if_its_claim_is_false(
         monkeypatch.setattr("cogs.cancel.receipt_card", _silent)
     lines: list[str] = []
     async with open_stage() as stage:
-        assert await Tour(stage, Teller(stage.guild, stage.people, lines.append)).play() is False
+        assert await Tour(stage, Terminal(stage.guild, stage.people, lines.append)).play() is False
     assert lines[-1].strip() == f"✗ {claim}"
 
 
@@ -97,7 +97,7 @@ async def test_the_tour_fails_if_the_return_page_does_not_fetch_the_payment(
     monkeypatch.setattr(Tour, "scenes", lambda tour: [tour.opening, tour.returning])
     lines: list[str] = []
     async with open_stage() as stage:
-        assert await Tour(stage, Teller(stage.guild, stage.people, lines.append)).play() is False
+        assert await Tour(stage, Terminal(stage.guild, stage.people, lines.append)).play() is False
     assert lines[-1].strip() in ("✗ Mia has the role Gold", "✗ that page had it looked up")
 
 
