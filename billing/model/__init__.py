@@ -28,7 +28,7 @@ from billing.model.member_news import (
     Started,
     Switched,
 )
-from billing.model.members import MemberMark, MemberState, Seen
+from billing.model.members import MemberState, QueuedMember, Seen
 from billing.model.money import Money, Payment
 from billing.model.notices import (
     BODIES,
@@ -111,7 +111,6 @@ __all__ = [
     "LedgerRestored",
     "Lifted",
     "Linked",
-    "MemberMark",
     "MemberState",
     "Money",
     "NextCharge",
@@ -130,6 +129,7 @@ __all__ = [
     "PaymentWaits",
     "Plan",
     "Price",
+    "QueuedMember",
     "Refunded",
     "RefundedByHand",
     "RenewalResumed",

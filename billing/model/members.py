@@ -11,7 +11,7 @@ from billing.model.texts import Reasons
 
 
 @dataclass(frozen=True, slots=True)
-class MemberMark:
+class QueuedMember:
     """A queued member whose roles need to be reconciled. `since`: when the first reason arose, in unix
     seconds; `version` increases with each new reason."""
 

@@ -31,7 +31,7 @@ from billing.rules.access import block_on, decide_right, plans_of
 from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.execute_intent import stopping
 from billing.use_cases.renewal_stops import is_of_admins, stopped_by_admins, wants_out
-from billing.use_cases.revoke import LOOK_AGAIN, PAID_DAYS, carry_out_or_join
+from billing.use_cases.revoke import LOOK_AGAIN, PAID_DAYS, execute_or_join
 
 SLACK = 3_600  # seconds by which a payment may precede the period that it pays for
 STOPS = (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.CANCEL_NOW)
@@ -88,28 +88,28 @@ async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> Undone
         for s in state.subscriptions
         if block_on([p.id for p in plans_of(s, state.plans)], others, s.key) is None
     ]
-    wishes, kept = [], False
+    requests, kept = [], False
     for subscription in state.subscriptions:
         intents = await ports.ledger.load_intents_of(subscription.key)
         if subscription in free and stopped_by_admins(subscription, intents):
-            wishes.append(_resuming(subscription, decision_id, by, now))
+            requests.append(_resuming(subscription, decision_id, by, now))
         elif subscription in free and subscription.status is not Status.ENDED and wants_out(intents):
             kept = True
-            wishes += [_cancelling(subscription, member_id, now)] if subscription.renews else []
+            requests += [_cancelling(subscription, member_id, now)] if subscription.renews else []
         await _let_go(ports, subscription, decision_id, stops=subscription in free)
     asked = (_paid_back(ports, s, state, rows[0], by) for s in state.subscriptions)
     back = await asyncio.gather(*asked)
     keys = [s.key for s in free]
     ends = [*(one.until for one in back if one.key in keys), *(_keeps(ports, s) for s in free)]
     until = max((end for end in ends if end is not None), default=None)
-    resumed = [w.key for w in wishes if w.kind is IntentKind.RESUME]
+    resumed = [w.key for w in requests if w.kind is IntentKind.RESUME]
     body = _lifted(rows, state, others=others, until=until, resumed=resumed, kept=kept)
     lifted = await ports.ledger.record_lifted(
         decision_id,
         by,
         "history.lifted",
         now,
-        wishes,
+        requests,
         [Notice(f"lifted:{decision_id}", guild_id, member_id, body, now)],
         replaces=[row for one in back for row in one.drops],
         overrides=[grant for one in back for grant in one.gives],
@@ -117,7 +117,7 @@ async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> Undone
     if not lifted:
         raise Conflict(Text("error.lifted_already"))
     await ports.ledger.record_stale([one.key for one in back if one.unheard], "undo", now)
-    done = [await carry_out_or_join(ports, intent) for intent in wishes if is_of_admins(intent)]
+    done = [await execute_or_join(ports, intent) for intent in requests if is_of_admins(intent)]
     return Undone(
         member_id,
         tuple(done),

@@ -25,8 +25,8 @@ async def manage_link(ports: Ports, member_id: int, key: SubscriptionKey) -> str
     prices = tuple(
         p for plan in plans if not plan.hidden for p in plan.prices if (p.provider, p.account) == here
     )
-    wish = PortalOptions(settings, prices, f"{ports.public_url}/return?from=portal")
-    url = await ports.provider_of(key).manage_link(subscription, wish)
+    options = PortalOptions(settings, prices, f"{ports.public_url}/return?from=portal")
+    url = await ports.provider_of(key).manage_link(subscription, options)
     try:
         await ports.ledger.record_managed(key, member_id, ports.now())
     except LedgerUnavailable as error:

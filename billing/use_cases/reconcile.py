@@ -19,9 +19,9 @@ from billing.model import (
     Braked,
     Change,
     Entitlement,
-    MemberMark,
     MemberState,
     Notice,
+    QueuedMember,
     RoleRefused,
     RoleWaits,
     Screening,
@@ -85,89 +85,89 @@ class Look:
 Changed: TypeAlias = tuple[tuple[Change, ...], tuple[Notice, ...]]
 
 
-async def reconcile_member(ports: Ports, mark: MemberMark) -> WorkOutcome:
+async def reconcile_member(ports: Ports, queued: QueuedMember) -> WorkOutcome:
     """Reconcile one queued member; a temporary failure postpones it. Returns the outcome for the log."""
     try:
-        return await _reconcile(ports, mark)
+        return await _reconcile(ports, queued)
     except DiscordError as error:
-        at = next_try(ports.now(), mark.attempts)
-        await ports.ledger.record_reconcile_failed(mark, str(error), at)
-        return put_off(error, mark.attempts)
+        at = next_try(ports.now(), queued.attempts)
+        await ports.ledger.record_reconcile_failed(queued, str(error), at)
+        return put_off(error, queued.attempts)
 
 
-async def _reconcile(ports: Ports, mark: MemberMark) -> WorkOutcome:
-    state = await ports.ledger.load_member_state(mark.guild_id, mark.member_id)
+async def _reconcile(ports: Ports, queued: QueuedMember) -> WorkOutcome:
+    state = await ports.ledger.load_member_state(queued.guild_id, queued.member_id)
     now = ports.now()
     entitlements = decide(state.subscriptions, state.overrides, state.plans, now, ports.grace)
     desired = roles_of(entitlements, state.plans, held=False)
     held = roles_of(entitlements, state.plans, held=True)
     try:
-        seen = await ports.roles.fetch_member(mark.guild_id, mark.member_id)
+        seen = await ports.roles.fetch_member(queued.guild_id, queued.member_id)
     except (MemberGone, GuildGone) as gone:
-        await _park(ports, mark, state, bool(desired), gone, now)
+        await _park(ports, queued, state, bool(desired), gone, now)
         return WorkOutcome(f"parked, {type(gone).__name__}")
     actual = seen.roles
     await _ask_first(ports, state, held - actual)
-    state = await _adopt(ports, mark, state, actual, now)
+    state = await _adopt(ports, queued, state, actual, now)
     changes = diff(desired, held, actual, state.granted)
     ordered = ordered_roles(state.plans, [o for o in state.overrides if o.created_at >= state.copied_at], now)
-    outcome = _wait_for_truth(mark, state, frozenset(changes.take) - ordered, now)
+    outcome = _wait_for_truth(queued, state, frozenset(changes.take) - ordered, now)
     if changes.take and abs(ports.clock_skew()) > MOST_SKEW:
         outcome = _wait_for_clock(state, frozenset(changes.take), now, ports.grace) or outcome
     if outcome is None:
-        outcome = await _ask_brake(ports, mark, changes, ordered, now)
+        outcome = await _ask_brake(ports, queued, changes, ordered, now)
     if seen.pending:
         outcome.refused |= {role_id: MembershipPending() for role_id in changes.give}
         changes = Changes(take=changes.take)
     look = Look(state, entitlements, actual, now)
     try:
-        await _apply(ports, mark, changes, entitlements, outcome, now)
-        after = await _read_back(ports, mark, actual, outcome)
+        await _apply(ports, queued, changes, entitlements, outcome, now)
+        after = await _read_back(ports, queued, actual, outcome)
     except DiscordError as error:
         believed = (actual | set(outcome.given)) - set(outcome.taken)
-        await _keep(ports, mark, await _what_changed(ports, mark, look, believed, outcome))
+        await _keep(ports, queued, await _what_changed(ports, queued, look, believed, outcome))
         if isinstance(error, MemberGone):
             never = set(changes.give) - state.granted - set(outcome.given)
-            await _park(ports, mark, state, bool(desired), error, now, never=never)
+            await _park(ports, queued, state, bool(desired), error, now, never=never)
             return WorkOutcome("parked, left meanwhile")
         raise
     left = diff(desired, held, after, state.granted | set(outcome.given))
     if set(left.give + left.take) - set(outcome.refused) - outcome.kept:
-        await _keep(ports, mark, await _what_changed(ports, mark, look, after, outcome))
+        await _keep(ports, queued, await _what_changed(ports, queued, look, after, outcome))
         raise DiscordUnavailable(detail="the roles read back are not the ones that were set")
     if outcome.waits:
-        await _keep(ports, mark, await _what_changed(ports, mark, look, after, outcome))
-        at = next_try(now, mark.attempts)
-        await ports.ledger.record_reconcile_failed(mark, outcome.waits, at)
-        if outcome.waits == WAITS and now >= mark.since + TELL_AFTER:
-            await ports.ledger.record_notice(_waiting(mark, now))
-        return put_off(outcome.waits, mark.attempts, ordinary=ANSWERED_BY * (outcome.waits == WAITS))
+        await _keep(ports, queued, await _what_changed(ports, queued, look, after, outcome))
+        at = next_try(now, queued.attempts)
+        await ports.ledger.record_reconcile_failed(queued, outcome.waits, at)
+        if outcome.waits == WAITS and now >= queued.since + TELL_AFTER:
+            await ports.ledger.record_notice(_waiting(queued, now))
+        return put_off(outcome.waits, queued.attempts, ordinary=ANSWERED_BY * (outcome.waits == WAITS))
     due_at = next_change(state.subscriptions, state.overrides, now, ports.grace)
     missed = state.granted - actual - desired - held
-    history, news = await _what_changed(ports, mark, look, after, outcome, missed)
+    history, news = await _what_changed(ports, queued, look, after, outcome, missed)
     await ports.ledger.record_reconciled(
-        mark,
+        queued,
         gone=sorted((state.granted | set(outcome.given) | set(outcome.refused)) - after),
         due_at=due_at,
         parked=_why_parked(outcome),
         changes=history,
-        notices=[*news, *_notices(mark, outcome, now)],
+        notices=[*news, *_notices(queued, outcome, now)],
         at=now,
         braked=outcome.asked_at is not None,
     )
-    _time(ports, mark, outcome)
+    _time(ports, queued, outcome)
     return WorkOutcome(outcome.words())
 
 
-def _time(ports: Ports, mark: MemberMark, outcome: Outcome) -> None:
+def _time(ports: Ports, queued: QueuedMember, outcome: Outcome) -> None:
     """Record how long a role took from the notification that led to it."""
-    took = ports.pace.settle(Binding(mark.guild_id, mark.member_id), mark.since)
+    took = ports.pace.settle(Binding(queued.guild_id, queued.member_id), queued.since)
     if took is not None and outcome.given:
         ports.meter.gave_role(took)
 
 
 async def _adopt(
-    ports: Ports, mark: MemberMark, state: MemberState, actual: frozenset[int], now: int
+    ports: Ports, queued: QueuedMember, state: MemberState, actual: frozenset[int], now: int
 ) -> MemberState:
     """The state in which roles also count as granted by the bot if the member already has them and pays
     for them by a subscription older than this ledger. Somebody gave them for that subscription, so they
@@ -176,7 +176,7 @@ async def _adopt(
     paid = decide(before, [], state.plans, now, ports.grace)
     found = (roles_of(paid, state.plans, held=False) & actual) - state.granted
     for role_id in sorted(found):
-        await ports.ledger.record_granting(mark.guild_id, mark.member_id, role_id, now)
+        await ports.ledger.record_granting(queued.guild_id, queued.member_id, role_id, now)
     return replace(state, granted=state.granted | found) if found else state
 
 
@@ -186,11 +186,13 @@ async def _ask_first(ports: Ports, state: MemberState, lacks: frozenset[int]) ->
         await ports.ledger.record_waiting(state.unasked)
 
 
-def _wait_for_truth(mark: MemberMark, state: MemberState, taken: frozenset[int], now: int) -> Outcome | None:
+def _wait_for_truth(
+    queued: QueuedMember, state: MemberState, taken: frozenset[int], now: int
+) -> Outcome | None:
     """Keep roles if the recorded data may be outdated; otherwise a member who has meanwhile paid would
     lose and regain them. None if the data is current."""
     unsure = state.stale or state.unswept or (state.due_at is not None and state.due_at <= now)
-    early = mark.attempts < UNSURE_TRIES or now < mark.since + UNSURE_FOR
+    early = queued.attempts < UNSURE_TRIES or now < queued.since + UNSURE_FOR
     if taken and unsure and early:
         return Outcome(kept=taken, waits=WAITS)
     return None
@@ -206,20 +208,20 @@ def _wait_for_clock(state: MemberState, taken: frozenset[int], now: int, grace: 
     return Outcome(kept=taken - ordered_roles(state.plans, at_once, now), waits=CLOCK_IS_OFF)
 
 
-def _waiting(mark: MemberMark, now: int) -> Notice:
+def _waiting(queued: QueuedMember, now: int) -> Notice:
     """A notice sent once a day per server, because one silent provider delays many members."""
-    key = f"role_waits:{mark.guild_id}:{now // 86_400}"
-    return Notice(key, mark.guild_id, None, RoleWaits(mark.member_id, mark.since + UNSURE_FOR), now)
+    key = f"role_waits:{queued.guild_id}:{now // 86_400}"
+    return Notice(key, queued.guild_id, None, RoleWaits(queued.member_id, queued.since + UNSURE_FOR), now)
 
 
 async def _ask_brake(
-    ports: Ports, mark: MemberMark, changes: Changes, ordered: frozenset[int], now: int
+    ports: Ports, queued: QueuedMember, changes: Changes, ordered: frozenset[int], now: int
 ) -> Outcome:
     """Ask the brake, which counts the member, before any role is taken. If it is on, removals that no
     admin ordered are kept back."""
     counted = frozenset(changes.take) - ordered
     if counted:
-        asked_at = await ports.ledger.record_taking(mark.guild_id, mark.member_id, now)
+        asked_at = await ports.ledger.record_taking(queued.guild_id, queued.member_id, now)
         if asked_at is not None:
             return Outcome(kept=counted, asked_at=asked_at)
     return Outcome()
@@ -230,13 +232,13 @@ def _why_parked(outcome: Outcome) -> Reasons:
     return tuple(dict.fromkeys(reasons + [REMOVALS_PAUSED] * bool(outcome.kept)))
 
 
-def _notices(mark: MemberMark, outcome: Outcome, now: int) -> list[Notice]:
-    notices = [_refusal(mark, role, error, now) for role, error in outcome.refused.items()]
+def _notices(queued: QueuedMember, outcome: Outcome, now: int) -> list[Notice]:
+    notices = [_refusal(queued, role, error, now) for role, error in outcome.refused.items()]
     if outcome.asked_at is None:
         return notices
     question = Notice(
-        key=f"brake:{mark.guild_id}:{outcome.asked_at}",
-        guild_id=mark.guild_id,
+        key=f"brake:{queued.guild_id}:{outcome.asked_at}",
+        guild_id=queued.guild_id,
         member_id=None,
         body=Braked(outcome.asked_at),
         created_at=outcome.asked_at + ASK_AFTER,
@@ -244,19 +246,19 @@ def _notices(mark: MemberMark, outcome: Outcome, now: int) -> list[Notice]:
     return [*notices, question]
 
 
-async def _keep(ports: Ports, mark: MemberMark, changed: Changed) -> None:
+async def _keep(ports: Ports, queued: QueuedMember, changed: Changed) -> None:
     """Record the changes made before an error; the next attempt will find them done."""
     changes, notices = changed
     if changes:
         first = changes[0]
-        evidence = f"mark {mark.version}"
+        evidence = f"mark {queued.version}"
         kept = SyncResult(None, first.who, first.why, evidence, first.at, changes=changes, notices=notices)
         await ports.ledger.record_synced(kept)
 
 
 async def _apply(
     ports: Ports,
-    mark: MemberMark,
+    queued: QueuedMember,
     changes: Changes,
     entitlements: list[Entitlement],
     outcome: Outcome,
@@ -266,9 +268,9 @@ async def _apply(
     takes = [role_id for role_id in changes.take if role_id not in outcome.kept]
     for role_id, give in [(r, True) for r in changes.give] + [(r, False) for r in takes]:
         if give:
-            await ports.ledger.record_granting(mark.guild_id, mark.member_id, role_id, now)
+            await ports.ledger.record_granting(queued.guild_id, queued.member_id, role_id, now)
         try:
-            await ports.roles.apply_role(mark.guild_id, mark.member_id, role_id, give=give, reason=why)
+            await ports.roles.apply_role(queued.guild_id, queued.member_id, role_id, give=give, reason=why)
         except DiscordError as error:
             if error.retry or isinstance(error, MemberGone):
                 raise
@@ -280,16 +282,16 @@ async def _apply(
 
 
 async def _read_back(
-    ports: Ports, mark: MemberMark, actual: frozenset[int], outcome: Outcome
+    ports: Ports, queued: QueuedMember, actual: frozenset[int], outcome: Outcome
 ) -> frozenset[int]:
     if not outcome.given and not outcome.taken:
         return actual
-    return (await ports.roles.fetch_member(mark.guild_id, mark.member_id)).roles
+    return (await ports.roles.fetch_member(queued.guild_id, queued.member_id)).roles
 
 
 async def _park(
     ports: Ports,
-    mark: MemberMark,
+    queued: QueuedMember,
     state: MemberState,
     entitled: bool,
     error: DiscordError,
@@ -305,36 +307,36 @@ async def _park(
     about to give and did not.
     """
     await ports.ledger.record_reconciled(
-        mark,
+        queued,
         gone=sorted(never),
         due_at=next_change(state.subscriptions, state.overrides, now, ports.grace),
         parked=(error.user_message,) if entitled else (),
         changes=[],
-        notices=[_refusal(mark, None, error, now)] if entitled and isinstance(error, MemberGone) else [],
+        notices=[_refusal(queued, None, error, now)] if entitled and isinstance(error, MemberGone) else [],
         at=now,
     )
 
 
-def _refusal(mark: MemberMark, role_id: int | None, error: DiscordError, now: int) -> Notice:
+def _refusal(queued: QueuedMember, role_id: int | None, error: DiscordError, now: int) -> Notice:
     """The notice about a refusal, one per cause and month: the same fault with a hundred members needs one
     fix."""
     month = now // (RETELL_DAYS * 86_400)
     if isinstance(error, MembershipPending):
-        key = f"screening:{mark.guild_id}:{mark.member_id}:{month}"
-        return Notice(key, mark.guild_id, mark.member_id, Screening(role_id), now)
-    whom = mark.member_id if role_id is None else role_id
+        key = f"screening:{queued.guild_id}:{queued.member_id}:{month}"
+        return Notice(key, queued.guild_id, queued.member_id, Screening(role_id), now)
+    whom = queued.member_id if role_id is None else role_id
     return Notice(
-        key=f"refused:{mark.guild_id}:{type(error).__name__}:{whom}:{month}",
-        guild_id=mark.guild_id,
+        key=f"refused:{queued.guild_id}:{type(error).__name__}:{whom}:{month}",
+        guild_id=queued.guild_id,
         member_id=None,
-        body=RoleRefused(mark.member_id, to_stored(error.user_message), role_id),
+        body=RoleRefused(queued.member_id, to_stored(error.user_message), role_id),
         created_at=now,
     )
 
 
 async def _what_changed(
     ports: Ports,
-    mark: MemberMark,
+    queued: QueuedMember,
     look: Look,
     after: frozenset[int],
     outcome: Outcome,
@@ -346,14 +348,14 @@ async def _what_changed(
     given = frozenset(outcome.given) & after
     taken = frozenset(outcome.taken) - after
     ours = look.state.granted
-    restored = given & ours if not mark.attempts else frozenset()
-    had = look.actual & after & ours if mark.attempts else frozenset()
+    restored = given & ours if not queued.attempts else frozenset()
+    had = look.actual & after & ours if queued.attempts else frozenset()
     moved = Moved(given, taken, restored, missed, had)
-    notices, silent = await role_news(ports, mark, look.state, moved, look.now)
+    notices, silent = await role_news(ports, queued, look.state, moved, look.now)
     why = ", ".join(sorted({e.why for e in look.entitlements})) or "history.nothing_left"
     told = ", ".join(notice.key for notice in notices) or "nobody"
-    evidence = f"mark {mark.version}"
-    who = (mark.guild_id, mark.member_id, "roles", "converge")
+    evidence = f"mark {queued.version}"
+    who = (queued.guild_id, queued.member_id, "roles", "converge")
     changes = [
         Change(look.now, *who, f"{TOLD_BEFORE}: {cause}", evidence, str(role), "")
         for role, cause in silent.items()

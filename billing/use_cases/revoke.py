@@ -196,7 +196,7 @@ async def revoke(
     )
     decided = blocks + _paid_days(order, affected, decision, now)
     await ports.ledger.record_overrides(decided, intents, [notice], now, replaces=free)
-    done = [await carry_out_or_join(ports, intent) for intent in intents]
+    done = [await execute_or_join(ports, intent) for intent in intents]
     plan_ids = None if order.plan_id is None else [order.plan_id]
     await expire_checkouts(ports, order.guild_id, order.member_id, plan_ids)
     return Revocation(decision, order, tuple(affected), tuple(done), bool(grants), _until(blocks, now))
@@ -227,7 +227,7 @@ def _given_back(
     return len(keys), amounts[0] if len(keys) == 1 and amounts else None
 
 
-async def carry_out_or_join(ports: Ports, intent: Intent) -> Intent:
+async def execute_or_join(ports: Ports, intent: Intent) -> Intent:
     """Execute an intent, or the older pending intent of the same kind in its place: the ledger keeps only
     one."""
     if await ports.ledger.load_intent(intent.id) is None:

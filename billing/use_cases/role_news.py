@@ -13,13 +13,13 @@ from billing.model import (
     GrantEnded,
     Lifted,
     Linked,
-    MemberMark,
     MemberState,
     Notice,
     NoticeBody,
     PaymentDisputed,
     PaymentFailed,
     PaymentRecovered,
+    QueuedMember,
     RenewalResumed,
     RenewalStopped,
     Revoked,
@@ -48,13 +48,13 @@ class Moved:
 
 
 async def role_news(
-    ports: Ports, mark: MemberMark, state: MemberState, moved: Moved, now: int
+    ports: Ports, queued: QueuedMember, state: MemberState, moved: Moved, now: int
 ) -> tuple[list[Notice], dict[int, str]]:
     """The notices about these roles: waiting ones about the same cause, with the roles added, and a new
     one for each remaining cause. Also the roles about which nothing is sent, with the reasons."""
     if not (moved.given or moved.taken or moved.missed or moved.had):
         return [], {}
-    waiting = await ports.ledger.load_waiting_news(mark.guild_id, mark.member_id)
+    waiting = await ports.ledger.load_waiting_news(queued.guild_id, queued.member_id)
     notices = {notice.key: notice for notice in waiting}
     silent: dict[int, str] = {}
     about = {key for n in waiting if (key := getattr(n.body, "subscription", None)) is not None}
@@ -66,9 +66,9 @@ async def role_news(
             silent[role] = why.cause
             continue
         if told is None:
-            key = f"roles:{mark.guild_id}:{mark.member_id}:{mark.version}:{now}:{len(notices)}"
+            key = f"roles:{queued.guild_id}:{queued.member_id}:{queued.version}:{now}:{len(notices)}"
             body = RolesChanged(why.cause, why.plan, why.subscription, why.decision)
-            told = Notice(key, mark.guild_id, mark.member_id, body, now)
+            told = Notice(key, queued.guild_id, queued.member_id, body, now)
         notices[told.key] = _with_role(told, role, gives=gives)
     return [notice for notice in notices.values() if notice not in waiting], silent
 

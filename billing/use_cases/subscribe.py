@@ -37,7 +37,7 @@ STALE_BEFORE_EXPIRY = 1_800
 WORTH_WAITING = 49 * 3_600
 FURTHEST_START = 729 * 86_400  # seconds; Stripe implements a later start as a trial, which must not be longer
 NOT_RUNNING = (Status.ENDED, Status.PENDING)
-MEMBERS_WISHES = (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.RESUME)
+MEMBERS_REQUESTS = (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.RESUME)
 RUNNING = tuple(status for status in Status if status not in NOT_RUNNING)
 
 
@@ -295,7 +295,7 @@ async def _customer(ports: Ports, provider: Provider, guild_id: int, member_id: 
     for subscription, guild in paid:
         if guild == guild_id and subscription.customer_id not in elsewhere:
             intents = await ports.ledger.load_intents_of(subscription.key)
-            asked = any(i.by == member_id and i.kind in MEMBERS_WISHES for i in intents)
+            asked = any(i.by == member_id and i.kind in MEMBERS_REQUESTS for i in intents)
             if asked or subscription.key in managed:
                 return subscription.customer_id
     return None

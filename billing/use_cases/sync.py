@@ -293,7 +293,7 @@ async def _stop_blocked(ports: Ports, snapshot: Subscription, block: Override) -
     intents = await ports.ledger.load_intents_of(snapshot.key)
     if any(_still_stops(intent, now) for intent in intents):
         return ()
-    wish = Intent(
+    stop = Intent(
         id=f"{block.decision_id}-{snapshot.key.id}-{len(intents)}",
         kind=stopping(snapshot),
         key=snapshot.key,
@@ -302,7 +302,7 @@ async def _stop_blocked(ports: Ports, snapshot: Subscription, block: Override) -
         created_at=now,
         next_attempt_at=now,
     )
-    return (wish,)
+    return (stop,)
 
 
 def _still_stops(intent: Intent, now: int) -> bool:

@@ -8,7 +8,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from billing.model import Event, Intent, IntentState, MemberMark, Notice
+from billing.model import Event, Intent, IntentState, Notice, QueuedMember
 from billing.ports import Ports, QueueName, StaleSubscription
 from billing.rules.backoff import next_try, next_try_by_age
 from billing.use_cases.deliver_notice import deliver_notice
@@ -70,7 +70,7 @@ def ids_of(item: object) -> Ids:
     match item:
         case StaleSubscription():
             return {"subscription": item.key, "event": item.evidence}
-        case MemberMark():
+        case QueuedMember():
             return {"server": item.guild_id, "member": item.member_id}
         case Intent():
             return {"intent": item.id, "subscription": item.key}
@@ -119,8 +119,8 @@ async def _postpone_fetch(ports: Ports, stale: StaleSubscription, why: str) -> N
     await ports.ledger.record_fetch_failed(stale, why, next_try(ports.now(), stale.attempts))
 
 
-async def _postpone_member(ports: Ports, mark: MemberMark, why: str) -> None:
-    await ports.ledger.record_reconcile_failed(mark, why, next_try(ports.now(), mark.attempts))
+async def _postpone_member(ports: Ports, queued: QueuedMember, why: str) -> None:
+    await ports.ledger.record_reconcile_failed(queued, why, next_try(ports.now(), queued.attempts))
 
 
 async def _postpone_intent(ports: Ports, intent: Intent, why: str) -> None:

@@ -20,43 +20,43 @@ _INSERT = f"INSERT INTO intents ({INTENT}) VALUES ({marks(INTENT)})"
 _OF = "provider = ? AND account = ? AND subscription_id = ?"
 
 
-def record_intent(db: sqlite3.Connection, wish: Intent) -> Intent:
+def record_intent(db: sqlite3.Connection, request: Intent) -> Intent:
     row = db.execute(
         f"SELECT {INTENT} FROM intents WHERE {_OF} AND kind = ? AND state = 'pending'",
-        (*key_row(wish.key), wish.kind),
+        (*key_row(request.key), request.kind),
     ).fetchone()
-    known = intent(row) if row else load_intent(db, wish.id)
+    known = intent(row) if row else load_intent(db, request.id)
     if known is not None:
         return known
     db.executemany(
         f"UPDATE intents SET state = 'dropped' WHERE {_OF} AND kind = ? AND state = 'pending'",
-        [(*key_row(wish.key), kind) for kind in _DROPS[wish.kind]],
+        [(*key_row(request.key), kind) for kind in _DROPS[request.kind]],
     )
-    db.execute(_INSERT, intent_row(wish))
-    return wish
+    db.execute(_INSERT, intent_row(request))
+    return request
 
 
-def record_outcome(db: sqlite3.Connection, wish: Intent) -> None:
+def record_outcome(db: sqlite3.Connection, request: Intent) -> None:
     """Update an intent. One that was dropped or settled in the meantime does not become pending again."""
-    refunded = (wish.refunded.amount, wish.refunded.currency) if wish.refunded else (None, None)
+    refunded = (request.refunded.amount, request.refunded.currency) if request.refunded else (None, None)
     db.execute(
         "UPDATE intents SET state = ?, attempts = ?, next_attempt_at = ?, payment_id = ?,"
         " refunded_amount = ?, refunded_currency = ?, outcome = ?, receipt = ?"
         " WHERE id = ? AND (state = 'pending' OR ? <> 'pending')",
         (
-            wish.state,
-            wish.attempts,
-            wish.next_attempt_at,
-            wish.payment_id,
+            request.state,
+            request.attempts,
+            request.next_attempt_at,
+            request.payment_id,
             *refunded,
-            to_stored(wish.outcome),
-            int(wish.receipt),
-            wish.id,
-            wish.state,
+            to_stored(request.outcome),
+            int(request.receipt),
+            request.id,
+            request.state,
         ),
     )
-    if wish.state is not IntentState.PENDING:
-        db.execute("DELETE FROM unasked_intents WHERE id = ?", (wish.id,))
+    if request.state is not IntentState.PENDING:
+        db.execute("DELETE FROM unasked_intents WHERE id = ?", (request.id,))
 
 
 def load_intents(db: sqlite3.Connection, at: int, limit: int) -> list[Intent]:

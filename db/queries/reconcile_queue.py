@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from billing.model import Binding, Change, MemberMark, Notice, SubscriptionKey
+from billing.model import Binding, Change, Notice, QueuedMember, SubscriptionKey
 from billing.model.texts import Reasons, Text
 from db.queries.inbox import forget_old, record_stale
 from db.queries.notices import WAITS_FOR_ROLES, record_notice
@@ -67,13 +67,13 @@ def record_marks(db: sqlite3.Connection, members: Sequence[Binding], why: str, a
     )
 
 
-def load_marked(db: sqlite3.Connection, at: int, limit: int) -> list[MemberMark]:
+def load_marked(db: sqlite3.Connection, at: int, limit: int) -> list[QueuedMember]:
     rows = db.execute(
         "SELECT guild_id, member_id, version, attempts, marked_at FROM members WHERE next_try_at <= ?"
         " ORDER BY next_try_at, marked_at LIMIT ?",
         (at, limit),
     )
-    return [MemberMark(*row) for row in rows]
+    return [QueuedMember(*row) for row in rows]
 
 
 def record_granting(db: sqlite3.Connection, guild_id: int, member_id: int, role_id: int, at: int) -> None:
@@ -86,7 +86,7 @@ def record_granting(db: sqlite3.Connection, guild_id: int, member_id: int, role_
 
 def record_reconciled(  # noqa: PLR0913 - the port's parameters and the connection
     db: sqlite3.Connection,
-    mark: MemberMark,
+    queued: QueuedMember,
     gone: Sequence[int],
     due_at: int | None,
     parked: Sequence[Text | str],
@@ -96,11 +96,11 @@ def record_reconciled(  # noqa: PLR0913 - the port's parameters and the connecti
     *,
     braked: bool = False,
 ) -> None:
-    who = (mark.guild_id, mark.member_id)
+    who = (queued.guild_id, queued.member_id)
     db.executemany(
         f"DELETE FROM role_grants WHERE {_THE_ONE} AND role_id = ?", [(*who, role) for role in gone]
     )
-    watched = bool(parked) or _is_watched(db, mark, at)
+    watched = bool(parked) or _is_watched(db, queued, at)
     db.execute(
         "UPDATE members SET due_at = ?, parked = ?, checked_at = ?, braked_at = iif(?, braked_at, NULL)"
         f" WHERE {_THE_ONE}",
@@ -109,24 +109,26 @@ def record_reconciled(  # noqa: PLR0913 - the port's parameters and the connecti
     db.execute(
         "UPDATE members SET why = NULL, marked_at = NULL, next_try_at = NULL, attempts = 0, error = NULL"
         f" WHERE {_THE_ONE} AND version = ?",
-        (*who, mark.version),
+        (*who, queued.version),
     )
     add_changes(db, changes)
     for notice in notices:
         record_notice(db, notice)
 
 
-def _is_watched(db: sqlite3.Connection, mark: MemberMark, at: int) -> bool:
-    who = {"guild": mark.guild_id, "member": mark.member_id, "at": at}
+def _is_watched(db: sqlite3.Connection, queued: QueuedMember, at: int) -> bool:
+    who = {"guild": queued.guild_id, "member": queued.member_id, "at": at}
     return bool(db.execute(_WATCHED, who).fetchone()[0])
 
 
-def record_reconcile_failed(db: sqlite3.Connection, mark: MemberMark, error: str, next_try_at: int) -> None:
+def record_reconcile_failed(
+    db: sqlite3.Connection, queued: QueuedMember, error: str, next_try_at: int
+) -> None:
     """Postpone a member, unless a new reason has queued them again in the meantime."""
     db.execute(
         "UPDATE members SET attempts = attempts + 1, error = ?,"
         f" next_try_at = iif(version = ?, ?, next_try_at) WHERE {_THE_ONE} AND next_try_at IS NOT NULL",
-        (error, mark.version, next_try_at, mark.guild_id, mark.member_id),
+        (error, queued.version, next_try_at, queued.guild_id, queued.member_id),
     )
 
 

@@ -26,7 +26,7 @@ import db.queries.inbox
 import db.queries.reconcile_queue
 import db.queries.snapshots
 import db.queries.subscriptions
-from billing.model import MemberMark, Override, OverrideKind, Status, Subscription
+from billing.model import Override, OverrideKind, QueuedMember, Status, Subscription
 from billing.rules.access import Access
 from billing.rules.roles import Changes, diff, roles_of
 from db import SqliteLedger
@@ -93,7 +93,7 @@ def _(stack: ExitStack) -> None:
 def _(stack: ExitStack) -> None:
     record = SqliteLedger.record_reconciled
 
-    async def keep(self: SqliteLedger, mark: MemberMark, **facts: Any) -> None:
+    async def keep(self: SqliteLedger, mark: QueuedMember, **facts: Any) -> None:
         await record(self, mark, **(facts | {"gone": [] if facts["parked"] else facts["gone"]}))
 
     stack.enter_context(patch.object(SqliteLedger, "record_reconciled", keep))
@@ -103,7 +103,7 @@ def _(stack: ExitStack) -> None:
 def _(stack: ExitStack) -> None:
     record = db.queries.reconcile_queue.record_reconciled
 
-    def clear(conn: sqlite3.Connection, mark: MemberMark, *rest: Any, **more: Any) -> None:
+    def clear(conn: sqlite3.Connection, mark: QueuedMember, *rest: Any, **more: Any) -> None:
         record(conn, mark, *rest, **more)
         conn.execute(
             "UPDATE members SET marked_at = NULL, next_try_at = NULL WHERE guild_id = ? AND member_id = ?",
@@ -216,7 +216,7 @@ def _(stack: ExitStack) -> None:
 
 @guard("a member whom Discord failed is tried again")
 def _(stack: ExitStack) -> None:
-    def give_up(conn: sqlite3.Connection, mark: MemberMark, error: str, next_try_at: int) -> None:
+    def give_up(conn: sqlite3.Connection, mark: QueuedMember, error: str, next_try_at: int) -> None:
         db.queries.reconcile_queue.record_reconciled(
             conn, mark, [], None, (), [], [], next_try_at, braked=False
         )

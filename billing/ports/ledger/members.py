@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from billing.model import Binding, Change, MemberMark, MemberState, Notice
+from billing.model import Binding, Change, MemberState, Notice, QueuedMember
 from billing.model.texts import Reasons, Text
 from billing.rules.brake import Brake
 
@@ -16,7 +16,7 @@ class MemberLedger(Protocol):
     async def record_marks(self, members: Sequence[Binding], why: str, at: int) -> None:
         """Queue members to be reconciled; parked members become active again."""
 
-    async def load_marked(self, at: int, limit: int) -> list[MemberMark]:
+    async def load_marked(self, at: int, limit: int) -> list[QueuedMember]:
         """Queued members whose next attempt is due, longest waiting first."""
 
     async def load_member_state(self, guild_id: int, member_id: int) -> MemberState:
@@ -27,7 +27,7 @@ class MemberLedger(Protocol):
 
     async def record_reconciled(
         self,
-        mark: MemberMark,
+        queued: QueuedMember,
         gone: Sequence[int],
         due_at: int | None,
         parked: Sequence[Text | str],
@@ -41,10 +41,10 @@ class MemberLedger(Protocol):
 
         `gone`: roles that the bot no longer grants. `due_at`: when time alone will change something.
         `braked`: parked because of `record_taking`; otherwise the brake releases the member. The member
-        leaves the queue only if the entry's version is still that of `mark`.
+        leaves the queue only if the entry's version is still that of `queued`.
         """
 
-    async def record_reconcile_failed(self, mark: MemberMark, error: str, next_try_at: int) -> None:
+    async def record_reconcile_failed(self, queued: QueuedMember, error: str, next_try_at: int) -> None:
         """Postpone a queued member whose roles could not be reconciled."""
 
     async def record_due(self, at: int) -> int:

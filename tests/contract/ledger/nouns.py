@@ -14,12 +14,12 @@ from billing.model import (
     Intent,
     IntentKind,
     Item,
-    MemberMark,
     Notice,
     Override,
     OverrideKind,
     Plan,
     Price,
+    QueuedMember,
     Status,
     Subject,
     Subscription,
@@ -104,13 +104,13 @@ async def the_stale(ledger: Ledger, at: int = FAR) -> StaleSubscription:
     return stale
 
 
-async def marks(ledger: Ledger, at: int = FAR) -> dict[Binding, MemberMark]:
+async def marks(ledger: Ledger, at: int = FAR) -> dict[Binding, QueuedMember]:
     """Every marked member."""
     return {Binding(m.guild_id, m.member_id): m for m in await ledger.load_marked(at, 99)}
 
 
 async def reconcile(
-    ledger: Ledger, mark: MemberMark, at: int = 30, gone: tuple[int, ...] = (), **fields: Any
+    ledger: Ledger, mark: QueuedMember, at: int = 30, gone: tuple[int, ...] = (), **fields: Any
 ) -> None:
     """The member's roles are as they should be."""
     said = {"due_at": None, "parked": (), "changes": (), "notices": (), **fields}
