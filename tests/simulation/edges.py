@@ -222,6 +222,10 @@ class KnownGuild:
     def unavailable(self) -> bool:
         return not self.guild.available
 
+    @property
+    def preferred_locale(self) -> str:
+        return self.guild.locale
+
     async def query_members(self, *, user_ids: list[int], limit: int, cache: bool) -> list[Any]:
         """As the gateway tells of members by their ids."""
         assert len(user_ids) <= limit
