@@ -32,8 +32,7 @@ class Order:
     """Where to send events, and how: until `seconds` have passed or all bodies are sent.
 
     With `rate` 0 each connection sends again as soon as it is answered. Otherwise `rate` events a second are
-    due, whether or not earlier ones were answered, and waiting for a free connection counts as waiting. With
-    `awake` the sender never sleeps, because waking it costs the server some 10 µs an answer.
+    due, whether or not earlier ones were answered, and waiting for a free connection counts as waiting.
     """
 
     port: int
@@ -43,7 +42,6 @@ class Order:
     most: int  # distinct bodies at hand
     rate: float = 0.0
     secret: str = ""
-    awake: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,8 +192,6 @@ class _Load:
             for connection in connections:
                 self._next(connection)
         async with asyncio.timeout(self._order.seconds + PATIENCE):
-            while self._order.awake and not self._over.is_set():  # noqa: ASYNC110 - not to sleep is the point
-                await asyncio.sleep(0)
             await self._over.wait()
         took = time.perf_counter() - started
         refused = self.refused

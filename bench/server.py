@@ -1,10 +1,8 @@
 """The measured servers, one process each: `python -m bench.server MODE FOLDER` prints its port to stdout.
 
-bare an aiohttp handler that reads the body and answers 200: the floor for ingest verify the bare handler,
-which also lets the provider authenticate the event and read its subject sdk the bare handler with Stripe's
-own verify_header, and four fields of the body parsed nothing the program's listener with a ledger that stores
-nothing dues the program, as bot.py composes it calls one fetch from Stripe and one PUT to Discord for each
-line on stdin: the floor for a role
+- `bare`: an aiohttp handler that reads the body and answers 200, the floor for ingest
+- `dues`: the program, as bot.py composes it
+- `calls`: one fetch from Stripe and one PUT to Discord for each line on stdin, the floor for a role
 """
 
 from __future__ import annotations
@@ -15,29 +13,24 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import discord
-import msgspec
-import stripe
 import uvloop
 from aiohttp import web
 
 import bot
 from bench.machine import ROOT, SERVER, pin
-from billing.model import Event
-from billing.ports import Ledger
 from clock import SystemClock
 from cogs.core.startup import use_discord
 from config import Settings
 from logs import set_up_logging
 from providers.registry import make_providers
-from web.app import Listener, listening
 
 SECRET = "whsec_bench"  # noqa: S105 - made up
 API_KEY = "sk_test_bench"
@@ -59,63 +52,11 @@ def settings(folder: Path, discord: str, stripe: str) -> Settings:
     return replace(read, http_port=0)  # any that is free
 
 
-class Nothing:
-    """A ledger that accepts everything and stores nothing."""
-
-    async def record_events(self, events: Sequence[Event], at: int) -> int:
-        """Report all events as new."""
-        return len(events)
-
-
 async def bare(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
     async def receive(request: web.Request) -> web.Response:
         await request.read()
         return web.Response(text="ok")
 
-    await _answer(receive, started)
-
-
-async def verify(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
-    clock = SystemClock()
-    provider = make_providers(settings(folder, neighbours, neighbours), clock)["stripe"]
-
-    async def receive(request: web.Request) -> web.Response:
-        await provider.authenticate(await request.read(), request.headers, clock.now())
-        return web.Response(text="ok")
-
-    await _answer(receive, started)
-
-
-class _Object(msgspec.Struct):
-    id: str
-    object: str
-    parent: Any = None
-
-
-class _Data(msgspec.Struct):
-    object: _Object
-
-
-class _Parsed(msgspec.Struct):
-    id: str
-    data: _Data
-
-
-async def sdk(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
-    decoder = msgspec.json.Decoder(_Parsed)
-
-    async def receive(request: web.Request) -> web.Response:
-        body = await request.read()
-        stripe.WebhookSignature.verify_header(body, request.headers["Stripe-Signature"], SECRET, 300)
-        decoder.decode(body)
-        return web.Response(text="ok")
-
-    await _answer(receive, started)
-
-
-async def _answer(
-    receive: Callable[[web.Request], Awaitable[web.Response]], started: Callable[[int], None]
-) -> None:
     app = web.Application()
     app.router.add_post("/webhooks/stripe", receive)
     runner = web.AppRunner(app, access_log=None)
@@ -123,15 +64,6 @@ async def _answer(
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     started(int(runner.addresses[0][1]))
     await asyncio.Event().wait()
-
-
-async def nothing(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
-    clock = SystemClock()
-    providers = make_providers(settings(folder, neighbours, neighbours), clock)
-    listener = Listener(cast("Ledger", Nothing()), providers, clock, lambda: None)
-    async with listening(listener.application(), "127.0.0.1", 0, 0.0) as port:
-        started(port)
-        await asyncio.Event().wait()
 
 
 async def dues(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
@@ -184,7 +116,7 @@ async def calls(folder: Path, neighbours: str, started: Callable[[int], None]) -
             await client.http.add_role(*role)
 
 
-MODES = {"bare": bare, "verify": verify, "sdk": sdk, "nothing": nothing, "dues": dues, "calls": calls}
+MODES = {"bare": bare, "dues": dues, "calls": calls}
 
 
 @dataclass(frozen=True)
