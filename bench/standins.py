@@ -32,12 +32,13 @@ _LIMITS = {
 
 
 def member_of(number: int) -> int:
-    """Whose the subscription of that number is."""
+    """The id of the member who owns the subscription with that number."""
     return 10**17 + number
 
 
 class StandIns:
-    """Subscriptions below `seeded` are members' of one server, paused until `resume`; all others nobody's."""
+    """Subscriptions below `seeded` belong to members of one server and are paused until `resume`; others
+    to nobody."""
 
     def __init__(self, seeded: int) -> None:
         self.seeded = seeded

@@ -14,7 +14,7 @@ PATIENCE = 8.0  # real seconds that anything may take to happen
 
 
 class Failed(Exception):  # noqa: N818 - named by what happened
-    """A check that went wrong; what comes after would make no sense."""
+    """A check failed, so the rest of the tour would make no sense."""
 
 
 class Acting:

@@ -65,10 +65,10 @@ _MODIFIERS = """
 
 A block stands above every payment and grant of the plans that it names, or of all.
 
-The days of grace are `GRACE_DAYS` (7 unless set), counted from when the invoice that could not be paid was
-made, or fell due; at PayPal from when the payment first failed, or, where the bot learns of it late, from
-when it fell due. A day that was told to the member stays. Where the provider does not say since when it
-is owed, what the member has stays.
+The days of grace are `GRACE_DAYS` (7 unless set), counted from when the unpaid invoice was created or fell
+due; at PayPal from when the payment first failed or, if the bot learns of it late, from when it fell due. A
+date that the member was told stays valid. If the provider does not say since when the payment is overdue, the
+member keeps their roles.
 
 A revocation of one plan ends that plan and the subscriptions that pay for it, whichever plan they are
 switched to afterwards. The member may still buy another plan by itself, also one with the same roles: leave
@@ -84,15 +84,13 @@ role: it would let them past the screening. They read what to do, and the role f
 done it (with the Server Members Intent), else with their next command or the next sweep. A role that they
 have already stays while it is paid for.
 
-A role that the bot gave is the bot's to take, and no other ever is. That outlives the member's absence: at
-the first look after they came back, a role that is there, given back by another bot, is the bot's still, and
-goes if nothing is owed. If it is not there and nothing is owed, the bot has no more to do with it: whoever is
-given it by hand after that keeps it.
+The bot takes only roles that it gave, even after a member was away: if another bot gave the role back, the
+bot takes it at the first check after the member's return, unless they still pay for it. If the role is gone
+and not paid for, the bot forgets it: a member who gets it by hand after that keeps it.
 
-A ledger that is older than itself does not know what happened since: one that was restored or put there from
-a copy, or that was last in use more than two sweeps and at least ten minutes ago. Each subscription in it
-counts as `unknown` until its provider was asked about it once: what the member has stays, and nothing is
-added ([restoring](operations.md#restoring)).
+A ledger is outdated if it was restored or copied from a backup, or if it was last in use more than two sweeps
+and at least ten minutes ago. Each subscription in it counts as `unknown` until the bot has asked its provider
+about it once: what the member has stays, and nothing is added ([restoring](operations.md#restoring)).
 
 A dispute's own words are Stripe's in small letters and PayPal's in capitals. A payment that PayPal reversed
 without a dispute counts as a lost one.

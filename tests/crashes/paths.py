@@ -183,7 +183,7 @@ class Renew(Path):
         await self.runner.settle()
 
     async def take_up(self) -> None:
-        """Nobody does anything."""
+        """Do nothing: this path needs no action after a crash."""
 
     async def is_right(self) -> None:
         query = "SELECT period_end FROM subscriptions WHERE member_id = :who"

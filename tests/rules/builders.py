@@ -1,4 +1,4 @@
-"""The nouns of billing.model with everything filled in that a test does not speak of."""
+"""Builds objects of billing.model with defaults for every field that a test does not mention."""
 
 from __future__ import annotations
 

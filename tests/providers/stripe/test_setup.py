@@ -1,4 +1,4 @@
-"""The portal's configuration is kept right, and a check finds what is not."""
+"""The portal's configuration is repaired, and a check finds its faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The provider is silent across the period's end of what an admin has revoked."""
+"""A revoked subscription renews because the provider does not answer before the period ends."""
 
 from __future__ import annotations
 
