@@ -186,12 +186,14 @@ class RulesHarness:
 
 
 async def until(seen: Callable[[], bool | Awaitable[bool]]) -> None:
-    """Let the worker work until `seen` is true; a wait in vain ends with pytest's own time limit."""
-    while True:
-        now = seen()
-        if now if isinstance(now, bool) else await now:
-            return
-        await asyncio.sleep(0.002)
+    """Let the worker work until `seen` is true. A wait in vain fails after 30 s: pytest's own limit would
+    break the event loop off, and the ledger's thread then keeps the process alive."""
+    async with asyncio.timeout(30):
+        while True:
+            now = seen()
+            if now if isinstance(now, bool) else await now:
+                return
+            await asyncio.sleep(0.002)
 
 
 @asynccontextmanager
