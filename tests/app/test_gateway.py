@@ -158,7 +158,7 @@ async def test_the_last_identifies_of_a_day_are_spread_over_the_day(
     async with running(idle_app) as process:
         assert await pauses.one() == 86_400 / max(left, 1)
         assert idle_app.application.identifies == before
-        assert "identifies" in (process.bot.why_offline() or "")
+        assert "used up the logins" in (process.bot.why_offline() or "")
         idle_app.application.identifies = 1
         pauses.over.set()
         await asyncio.wait_for(process.bot.wait_until_ready(), 20)
