@@ -7,7 +7,7 @@ FROM python:${PYTHON} AS build
 WORKDIR /dues
 COPY requirements.lock ./
 RUN python -m pip install --quiet --no-cache-dir --disable-pip-version-check --root-user-action ignore --no-compile --require-hashes --only-binary :all: --target packages --requirement requirements.lock
-COPY LICENSE pyproject.toml backups.py bot.py check.py clock.py config.py config_addresses.py config_names.py config_secrets.py logs.py runtime.py terminal.py ./
+COPY LICENSE pyproject.toml *.py ./
 COPY billing billing
 COPY cogs cogs
 COPY db db

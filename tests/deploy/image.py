@@ -150,6 +150,8 @@ class Image:
         *sources, target = rest.split()
         stage = self._stages[sources.pop(0).removeprefix("--from=")] if rest.startswith("--from=") else None
         into = self.path(target if target.startswith("/") else f"{self.workdir}/{target}")
+        if stage is None:
+            sources = [found.name for name in sources for found in sorted(ROOT.glob(name))]
         for name in sources:
             source = ROOT / name if stage is None else stage / name.lstrip("/")
             if source.is_dir():
