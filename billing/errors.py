@@ -9,7 +9,8 @@
     │   ├── NotAuthentic
     │   └── Malformed
     ├── ProviderError           the payment provider
-    │   ├── ProviderUnavailable down, slow, limiting, or its answer was lost: the effect is unknown
+    │   ├── ProviderUnavailable down, slow, or its answer was lost: the effect is unknown
+    │   │   └── ProviderLimited it takes no further call for a while; it did not act
     │   ├── ProviderRefused     it understood and said no
     │   ├── ProviderNotFound    it does not know the object
     │   └── ProviderMisread     its answer lacks what the mapping needs
@@ -34,6 +35,8 @@ person who runs into the error; its code stays the same whatever its words are.
 """
 
 from __future__ import annotations
+
+from enum import Enum
 
 from billing.model.texts import Text
 
@@ -100,6 +103,25 @@ class ProviderUnavailable(ProviderError):
 
     retry = True
     user_message = Text("error.provider_unavailable")
+
+
+class LimitScope(Enum):
+    """What a provider's rate limit counts."""
+
+    ACCOUNT = "account"
+    ENDPOINT = "endpoint"
+    OBJECT = "object"
+
+
+class ProviderLimited(ProviderUnavailable):
+    """It takes no further call for a while, and did not act on this one (HTTP 429).
+
+    `scope`: which calls it counts together. `wait`: the seconds that it asks for; 0 where it does not say.
+    """
+
+    def __init__(self, *, detail: str, wait: float = 0.0, scope: LimitScope = LimitScope.ACCOUNT) -> None:
+        super().__init__(detail=detail)
+        self.wait, self.scope = wait, scope
 
 
 class ProviderRefused(ProviderError):

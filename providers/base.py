@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import wraps
 from time import perf_counter
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
-from billing.errors import ProviderError, ProviderMisread, ProviderNotFound, ProviderUnavailable
+from billing.errors import (
+    ProviderError,
+    ProviderLimited,
+    ProviderMisread,
+    ProviderNotFound,
+    ProviderUnavailable,
+)
 from billing.model import Finding
 from billing.ports import CheckoutOrder, Meter
 from billing.rules.names import plain_name
@@ -32,6 +39,9 @@ _PATH_WORDS = frozenset({
     "setup_intents", "subscription_items", "subscription_schedules", "subscriptions", "token",
     "transactions", "verify-webhook-signature", "webhook_endpoints", "webhooks", "webhooks-events",
 })  # fmt: skip
+
+# The time limits that the running task is in, the outer ones first.
+_TIMEOUTS: ContextVar[tuple[asyncio.Timeout, ...]] = ContextVar("timeouts", default=())
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,6 +69,18 @@ def clock_skew(date: str | None, asked: float, now: float) -> float | None:
         return None
 
 
+def wait_of(rest: str, now: float) -> float:
+    """The seconds that a Retry-After header asks for, as a number or a date (RFC 9110, 10.2.3).
+
+    0 where it is empty, past or unreadable. `now`: unix seconds.
+    """
+    try:
+        asked = float(rest) if rest.isdecimal() else parsedate_to_datetime(rest).timestamp() - now
+    except (ValueError, OverflowError):
+        return 0.0
+    return max(asked, 0.0)
+
+
 @asynccontextmanager
 async def in_time(what: str, ends: float | None = None) -> AsyncIterator[None]:
     """Raise ProviderUnavailable after CALL_SECONDS, retries included; the call may still have had its effect.
@@ -67,8 +89,12 @@ async def in_time(what: str, ends: float | None = None) -> AsyncIterator[None]:
     calls that share one time limit.
     """
     try:
-        async with asyncio.timeout(CALL_SECONDS) if ends is None else asyncio.timeout_at(ends):
-            yield
+        async with asyncio.timeout(CALL_SECONDS) if ends is None else asyncio.timeout_at(ends) as timeout:
+            token = _TIMEOUTS.set((*_TIMEOUTS.get(), timeout))
+            try:
+                yield
+            finally:
+                _TIMEOUTS.reset(token)
     except TimeoutError:
         raise ProviderUnavailable(detail=f"{what}: no answer within {CALL_SECONDS:g} s") from None
 
@@ -76,6 +102,23 @@ async def in_time(what: str, ends: float | None = None) -> AsyncIterator[None]:
 def call_deadline() -> float:
     """The deadline of a call that starts now, on the event loop's clock."""
     return asyncio.get_running_loop().time() + CALL_SECONDS
+
+
+@contextmanager
+def time_limit_paused(*, unless: bool) -> Iterator[None]:
+    """Within it, the time limits that the task is in stand still, but not where `unless`."""
+    timeouts = () if unless else _TIMEOUTS.get()
+    began = asyncio.get_running_loop().time()
+    held = [(one, at) for one in timeouts if (at := one.when()) is not None and not one.expired()]
+    for timeout, _ in held:
+        timeout.reschedule(None)
+    try:
+        yield
+    finally:
+        waited = asyncio.get_running_loop().time() - began
+        for timeout, at in held:
+            with suppress(RuntimeError):  # the call that it bounds has ended meanwhile
+                timeout.reschedule(at + waited)
 
 
 @contextmanager
@@ -89,14 +132,21 @@ def measured(meter: Meter, provider: str, method: str, path: str) -> Iterator[No
         outcome = outcome_of(error)
         raise
     finally:
-        # The metrics name no ids: "{id}" stands for every part that is not one of the services' own words.
-        parts = (part if part in _PATH_WORDS else "{id}" for part in path.strip("/").split("/"))
-        meter.answered(provider, f"{method} {'/'.join(parts)}", outcome, perf_counter() - began)
+        meter.answered(provider, endpoint_of(method, path), outcome, perf_counter() - began)
+
+
+def endpoint_of(method: str, path: str) -> str:
+    """The method and the path, with '{id}' in place of every part that is not one of the services' own
+    words."""
+    parts = (part if part in _PATH_WORDS else "{id}" for part in path.strip("/").split("/"))
+    return f"{method} {'/'.join(parts)}"
 
 
 def outcome_of(error: ProviderError) -> str:
     """The error's name in the metrics. 'refused' means that repeating the request would be refused again."""
     match error:
+        case ProviderLimited():
+            return "limited"
         case ProviderUnavailable():
             return "unavailable"
         case ProviderNotFound():

@@ -13,6 +13,8 @@ import pytest
 
 import config
 from config_secrets import FILE_NAMES
+import providers.pace
+from providers.pace import UNPACED
 
 # The duration of an example says nothing about its result.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -71,6 +73,13 @@ def no_heartbeat_of_another_test() -> Iterator[None]:
         for thread in threading.enumerate():
             if isinstance(thread, gateway.KeepAliveHandler):
                 thread.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls to providers go out at once, and a 429 is not tried again, except in tests marked `paced`."""
+    if request.node.get_closest_marker("paced") is None:
+        monkeypatch.setattr(providers.pace, "LIMITS", dict.fromkeys(providers.pace.LIMITS, UNPACED))
 
 
 @pytest.fixture(autouse=True)

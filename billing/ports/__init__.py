@@ -18,7 +18,14 @@ from billing.ports.clock import Clock
 from billing.ports.discord import Messenger, RoleGateway
 from billing.ports.ledger import Ledger
 from billing.ports.meter import Meter, Unmeasured
-from billing.ports.provider import CheckoutFound, CheckoutOrder, Failure, PortalOptions, Provider
+from billing.ports.provider import (
+    CheckoutFound,
+    CheckoutOrder,
+    Failure,
+    PaceState,
+    PortalOptions,
+    Provider,
+)
 from billing.ports.records import (
     Dispute,
     Health,
@@ -44,6 +51,7 @@ __all__ = [
     "Ledger",
     "Messenger",
     "Meter",
+    "PaceState",
     "PaymentPage",
     "PortalOptions",
     "Ports",

@@ -77,10 +77,24 @@ class Failure:
     next_try_at: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PaceState:
+    """How an account's calls get along with its rate limits.
+
+    `waiting`: calls that wait for their turn. `share`: the slowest rate in use as a share of the documented
+    one, 1 where no limit was met. `limited`: calls that were answered with 429 since the start.
+    """
+
+    waiting: int = 0
+    share: float = 1.0
+    limited: int = 0
+
+
 class Provider(Protocol):
     """A payment provider with one of the owner's accounts there.
 
-    Every network method raises ProviderError and nothing else, within 15 seconds.
+    Every network method raises ProviderError and nothing else, within 15 seconds; a caller in the background
+    (billing.priority) may wait for the rate limit in addition.
     """
 
     name: str  # 'stripe', 'paypal': used in webhook paths and keys
@@ -96,6 +110,10 @@ class Provider(Protocol):
     def clock_skew(self) -> float | None:
         """Seconds by which this machine's clock is ahead of the provider's, measured at its last answer; None
         until the provider has answered."""
+
+    @property
+    def pace(self) -> PaceState:
+        """How its calls get along with its rate limits."""
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
         """Raise NotAuthentic if no notification can have these headers, whatever its body. Called before the

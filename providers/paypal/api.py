@@ -10,7 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -18,6 +18,7 @@ import msgspec
 
 from billing.errors import (
     ProviderError,
+    ProviderLimited,
     ProviderMisread,
     ProviderNotFound,
     ProviderRefused,
@@ -26,7 +27,8 @@ from billing.errors import (
 from billing.fd_limit import kind_of
 from billing.model.texts import Text
 from billing.ports import Clock, Meter, Unmeasured
-from providers.base import Answer, clock_skew, measured, need
+from providers.base import Answer, clock_skew, endpoint_of, measured, need, wait_of
+from providers.pace import Pace
 from providers.paypal.refusals import text_for
 
 # Seconds before each retry. A slow answer uses up the call's time limit, so only fast failures are retried: a
@@ -37,8 +39,6 @@ _LARGEST_ANSWER = 8 << 20
 # A token is renewed this many seconds before it expires. It lives nine hours (developer.paypal.com/api/rest/
 # authentication, 2026-11), and a request for another one returns the same token with less time left.
 _RENEW_BEFORE = 120
-# Seconds; the longest that a 429 can keep the bot from calling PayPal, because people wait for answers.
-_LONGEST_QUIET = 300.0
 _ID = re.compile(r"[\w-]{1,127}", re.ASCII)
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 KEY_AT_FAULT = Text("error.paypal.key_at_fault")
@@ -60,28 +60,25 @@ class NotKnown(Refused, ProviderNotFound):
     """PayPal does not know the object that was asked for."""
 
 
-class Limited(ProviderUnavailable):
-    """PayPal limits the rate of calls (429). `wait`: for how many seconds; 0 if PayPal does not say."""
-
-    def __init__(self, *, detail: str, wait: float = 0.0) -> None:
-        super().__init__(detail=detail)
-        self.wait = wait
-
-
 class Api:
     """One application's access to PayPal at `url`. Call `close` when done."""
 
     def __init__(
-        self, client_id: str, client_secret: str, url: str, clock: Clock, meter: Meter | None = None
+        self,
+        client_id: str,
+        client_secret: str,
+        url: str,
+        clock: Clock,
+        pace: Pace,
+        meter: Meter | None = None,
     ) -> None:
         credentials = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
         self._basic = {"Authorization": f"Basic {credentials}"}
         self._url = url.rstrip("/")
-        self._clock, self._meter = clock, meter or Unmeasured()
+        self._clock, self._pace, self._meter = clock, pace, meter or Unmeasured()
         self._session: aiohttp.ClientSession | None = None
         self._token, self._renew_at = "", 0.0
         self._renewing = asyncio.Lock()
-        self._quiet_until = 0.0
         self.clock_skew: float | None = None
 
     async def close(self) -> None:
@@ -141,7 +138,7 @@ class Api:
                 renewed = True
                 self._forget(token)
             except ProviderUnavailable as error:
-                if not pauses or isinstance(error, Limited):
+                if not pauses or isinstance(error, ProviderLimited):
                     raise
                 await asyncio.sleep(pauses.pop(0))
 
@@ -163,7 +160,7 @@ class Api:
             try:
                 return await self._exchange("POST", "/v1/oauth2/token", headers=self._basic, data=form)
             except ProviderUnavailable as error:
-                if not pauses or isinstance(error, Limited):
+                if not pauses or isinstance(error, ProviderLimited):
                     raise
                 await asyncio.sleep(pauses.pop(0))
 
@@ -175,15 +172,17 @@ class Api:
     async def _exchange(self, method: str, path: str, **options: Any) -> Answer:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
-        what = f"{method} {path}"
-        self._refuse_in_quiet(what)
-        with measured(self._meter, "paypal", method, path):
-            return await self._ask(self._session, what, method, path, **options)
+        ask = partial(self._ask, self._session, method, path, **options)
+        return await self._pace.run(endpoint_of(method, path), ask)
 
-    async def _ask(
-        self, session: aiohttp.ClientSession, what: str, method: str, path: str, **options: Any
+    async def _ask(self, session: aiohttp.ClientSession, method: str, path: str, **options: Any) -> Answer:
+        with measured(self._meter, "paypal", method, path):
+            return await self._transfer(session, method, path, **options)
+
+    async def _transfer(
+        self, session: aiohttp.ClientSession, method: str, path: str, **options: Any
     ) -> Answer:
-        asked = self._clock.now()
+        what, asked = f"{method} {path}", self._clock.now()
         try:
             async with session.request(
                 method, f"{self._url}{path}", allow_redirects=False, **options
@@ -193,32 +192,12 @@ class Api:
         except (aiohttp.ClientError, OSError) as error:
             # TimeoutError is an OSError.
             raise ProviderUnavailable(detail=f"{what}: {kind_of(error)}") from None
-        skew = clock_skew(date, asked, self._clock.now())
+        now = self._clock.now()
+        skew = clock_skew(date, asked, now)
         self.clock_skew = self.clock_skew if skew is None else skew
-        if status == 429:
-            self._quiet_until = self._clock.now() + quiet_of(rest, self._clock.now())
-            self._refuse_in_quiet(what)
         if not 200 <= status < 300:
-            raise translate(status, body, what)
+            raise translate(status, body, what, wait=wait_of(rest, now))
         return read(body, what)
-
-    def _refuse_in_quiet(self, what: str) -> None:
-        """Raise Limited while PayPal wants no calls; calling all the same would make it wait even longer."""
-        left = self._quiet_until - self._clock.now()
-        if left > 0:
-            raise Limited(detail=f"{what}: 429, PayPal asks for {left:.0f} s of quiet", wait=left)
-
-
-def quiet_of(rest: str, now: float) -> float:
-    """The seconds that a Retry-After header asks for, as a number or a date (RFC 9110, 10.2.3).
-
-    At most _LONGEST_QUIET; 0 if the header cannot be read. `now`: unix seconds.
-    """
-    try:
-        asked = float(rest) if rest.isdecimal() else parsedate_to_datetime(rest).timestamp() - now
-    except (ValueError, OverflowError):
-        return 0.0
-    return min(max(asked, 0.0), _LONGEST_QUIET)
 
 
 async def bounded_body(answer: aiohttp.ClientResponse, most: int) -> bytes:
@@ -265,11 +244,11 @@ def _no_number(name: str) -> None:
     raise ValueError(name)
 
 
-def translate(status: int, body: bytes, what: str) -> ProviderError:
+def translate(status: int, body: bytes, what: str, *, wait: float = 0.0) -> ProviderError:
     """PayPal's error as a ProviderError. Its detail holds status, issue names and debug id, never a message.
 
-    developer.paypal.com/api/rest/responses, 2026-11. The token endpoint answers in the shape of OAuth
-    instead.
+    `wait`: seconds that PayPal asks for beside a 429. developer.paypal.com/api/rest/responses, 2026-11. The
+    token endpoint answers in the shape of OAuth instead.
     """
     answer = _error(body)
     issues = frozenset(_issues(answer))
@@ -277,7 +256,7 @@ def translate(status: int, body: bytes, what: str) -> ProviderError:
     said = (str(status), *sorted(issues), *([debug_id] if isinstance(debug_id, str) else []))
     detail = f"{what}: {' '.join(said)}"
     if status == 429:
-        return Limited(detail=detail)
+        return ProviderLimited(detail=detail, wait=wait)
     if status >= 500 or status in (408, 409) or "PREVIOUS_REQUEST_IN_PROGRESS" in issues:
         return ProviderUnavailable(detail=detail)
     if status == 404:

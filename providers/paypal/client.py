@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
+from billing.errors import ProviderLimited, ProviderMisread, ProviderNotFound, ProviderRefused
 from billing.model import (
     Binding,
     BoundBy,
@@ -25,12 +25,22 @@ from billing.model import (
     Subscription,
 )
 from billing.model.texts import Text, Verbatim
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalOptions
+from billing.ports import (
+    CheckoutFound,
+    CheckoutOrder,
+    Clock,
+    Failure,
+    Meter,
+    PaceState,
+    PaymentPage,
+    PortalOptions,
+)
 from billing.ports.values import Values
 from billing.signing import Signer
 from providers.base import Answer, bounded, maybe, need
+from providers.pace import Pace
 from providers.paypal import payments, transaction_search
-from providers.paypal.api import Api, Limited, Refused, path
+from providers.paypal.api import Api, Refused, path
 from providers.paypal.certs import LIVE, SANDBOX, Certificates, source_of
 from providers.paypal.checkout import checkout_body
 from providers.paypal.event_list import list_events, unheard
@@ -49,11 +59,8 @@ _AUTOPAY = "/myaccount/autopay/"
 # Seconds. PayPal documents no expiry of approval pages for subscriptions; other agreements' pages last three
 # hours.
 _PAGE_LIVES = 3 * 3600
-# Seconds between two subscriptions of a sweep. PayPal has a rate limit but does not publish it
-# (developer.paypal.com/api/rest/responses, RATE_LIMIT_REACHED, 2026-11).
-PACE = 0.2
-# How often PayPal may answer 429 for one subscription before the sweep gives up.
-_QUIETS = 3
+# How often a sweep waits for one subscription while PayPal asks for a longer rest than a call waits out.
+_RESTS = 3
 # PayPal's newer answers call the same link 'payer-action'.
 _APPROVE = ("approve", "payer-action")
 _SUBSCRIPTIONS = ("v1", "billing", "subscriptions")
@@ -94,7 +101,8 @@ class PayPalProvider:
         self._webhook_ids = webhook_ids
         self.webhook_print = ",".join(webhook_ids)  # not a secret
         self._clock = clock
-        self._api = Api(client_id, client_secret, url, clock, meter)
+        self._pace = Pace(f"{NAME}:{self.account}", clock)
+        self._api = Api(client_id, client_secret, url, clock, self._pace, meter)
         self._certificates = Certificates(source_of(url), ca_file, kept)
         self._setup = Setup(
             self._api, self._certificates, webhook_ids, self.account, clock, search=bool(signer)
@@ -110,6 +118,11 @@ class PayPalProvider:
         """Seconds that this machine's clock is ahead of PayPal's last answer; None before the first
         answer."""
         return self._api.clock_skew
+
+    @property
+    def pace(self) -> PaceState:
+        """How the calls get along with PayPal's rate limits."""
+        return self._pace.state
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
         """Raise NotAuthentic by the five headers and the certificate's address; the body is not looked at."""
@@ -185,16 +198,14 @@ class PayPalProvider:
             yield found
 
     async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
-        """Yield the known subscriptions one by one, a few per second, because PayPal cannot list them.
+        """Yield the known subscriptions one by one, because PayPal cannot list them.
 
         Unreadable ones, and those that PayPal no longer knows, are logged and left out. An interrupted round
         continues at the same place next time.
         """
         ids = sorted(set(known))
         later = [one for one in ids if one > self._looked_at]
-        for number, subscription_id in enumerate((*later, *ids[: len(ids) - len(later)])):
-            if number:
-                await self._clock.sleep(PACE)
+        for subscription_id in (*later, *ids[: len(ids) - len(later)]):
             try:
                 found = await self._fetch_patiently(subscription_id)
             except ProviderNotFound:
@@ -207,10 +218,10 @@ class PayPalProvider:
 
     async def _fetch_patiently(self, subscription_id: str) -> Subscription:
         """Fetch a subscription, waiting as long as PayPal asks where it limits the rate of calls."""
-        for _ in range(_QUIETS):
+        for _ in range(_RESTS):
             try:
                 return await self.fetch_subscription(subscription_id)
-            except Limited as limited:
+            except ProviderLimited as limited:
                 if not limited.wait:
                     raise
                 await self._clock.sleep(limited.wait)

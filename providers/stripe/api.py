@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +17,9 @@ import aiohttp
 import stripe
 
 from billing.errors import (
+    LimitScope,
     ProviderError,
+    ProviderLimited,
     ProviderMisread,
     ProviderNotFound,
     ProviderRefused,
@@ -25,7 +28,8 @@ from billing.errors import (
 from billing.fd_limit import kind_of
 from billing.model.texts import Text
 from billing.ports import Clock, Meter, Unmeasured
-from providers.base import Answer, clock_skew, in_time, measured, need
+from providers.base import Answer, clock_skew, endpoint_of, in_time, measured, need, wait_of
+from providers.pace import Pace
 
 # At info the SDK logs Stripe's messages, at debug whole bodies, links to pay and manage among them.
 logging.getLogger("stripe").setLevel(logging.WARNING)
@@ -55,8 +59,11 @@ class Refused(ProviderRefused):
 class Api:
     """One Stripe account, at Stripe's own address or at `url`. Call `close` when done."""
 
-    def __init__(self, key: str, url: str | None, clock: Clock, meter: Meter | None = None) -> None:
+    def __init__(
+        self, key: str, url: str | None, clock: Clock, pace: Pace, meter: Meter | None = None
+    ) -> None:
         self.clock_skew: float | None = None
+        self._pace = pace
         self._clock, self._meter = clock, meter or Unmeasured()
         self._http = stripe.AIOHTTPClient(timeout=_TIMEOUT)
         self._client = stripe.StripeClient(
@@ -105,6 +112,10 @@ class Api:
         return [one async for page in self.pages(path, **params) for one in page]
 
     async def _request(self, method: str, path: str, **params: Any) -> Answer:
+        endpoint = endpoint_of(method.upper(), path)
+        return await self._pace.run(endpoint, partial(self._measured, method, path, **params))
+
+    async def _measured(self, method: str, path: str, **params: Any) -> Answer:
         with measured(self._meter, "stripe", method.upper(), path):
             return await self._exchange(method, path, **params)
 
@@ -115,7 +126,7 @@ class Api:
         except stripe.StripeError as error:
             self._compare_clocks(error.headers, asked)
             # `from None`, because the cause's text and arguments may hold the answer's body.
-            raise translate(error, what) from None
+            raise translate(error, what, self._clock.now()) from None
         except (aiohttp.ClientError, OSError) as error:
             # The SDK does not translate errors while it reads the body. TimeoutError is an OSError.
             raise ProviderUnavailable(detail=f"{what}: {kind_of(error)}") from None
@@ -131,10 +142,8 @@ class Api:
         return answer.data
 
     def _compare_clocks(self, headers: Mapping[str, str] | None, asked: float) -> None:
-        """Update `clock_skew` by the Date header. The SDK passes header names on in the case in which they
-        came."""
-        named = {name.lower(): value for name, value in (headers or {}).items()}
-        skew = clock_skew(named.get("date"), asked, self._clock.now())
+        """Update `clock_skew` by the Date header."""
+        skew = clock_skew(_by_lower_name(headers).get("date"), asked, self._clock.now())
         self.clock_skew = self.clock_skew if skew is None else skew
 
 
@@ -148,7 +157,12 @@ def path(*parts: str) -> str:
     return "/".join(quote(part, safe="") for part in parts)
 
 
-def translate(error: stripe.StripeError, what: str) -> ProviderError:
+def _by_lower_name(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """The SDK passes header names on in the case in which they came."""
+    return {name.lower(): value for name, value in (headers or {}).items()}
+
+
+def translate(error: stripe.StripeError, what: str, now: float) -> ProviderError:
     """Stripe's error as a ProviderError. Its detail holds status, code, parameter and request id, never a
     message.
 
@@ -158,8 +172,9 @@ def translate(error: stripe.StripeError, what: str) -> ProviderError:
     detail = f"{what}: {' '.join(p for p in (str(status), code, param, error.request_id) if p)}"
     if isinstance(error, stripe.APIConnectionError):
         return ProviderUnavailable(detail=f"{detail} {kind_of(error)}")
-    limited = isinstance(error, stripe.RateLimitError)
-    if limited or status >= 500 or status == 409 or code == "lock_timeout":
+    if status == 429 and code != "lock_timeout":
+        return _limited(_by_lower_name(error.headers), detail, now)
+    if status >= 500 or status in (409, 429) or code == "lock_timeout":
         return ProviderUnavailable(detail=detail)
     message = KEY_AT_FAULT if status in (401, 403) else None
     if status == 404 or code == "resource_missing":
@@ -176,6 +191,16 @@ def translate(error: stripe.StripeError, what: str) -> ProviderError:
             param=param,
         )
     return ProviderMisread(detail=detail)
+
+
+def _limited(headers: Mapping[str, str], detail: str, now: float) -> ProviderLimited:
+    """Stripe names the limit in a header: 'global-rate', 'global-concurrency', 'endpoint-rate',
+    'endpoint-concurrency' or 'resource-specific' (docs.stripe.com/rate-limits, 2026-11)."""
+    reason = headers.get("stripe-rate-limited-reason", "")
+    scopes = {"global": LimitScope.ACCOUNT, "resource": LimitScope.OBJECT}
+    scope = scopes.get(reason.partition("-")[0], LimitScope.ENDPOINT)
+    wait = wait_of(headers.get("retry-after", ""), now)
+    return ProviderLimited(detail=f"{detail} {reason}".rstrip(), wait=wait, scope=scope)
 
 
 def _named(error: stripe.StripeError, field: str) -> str:

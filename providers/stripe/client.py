@@ -23,8 +23,18 @@ from billing.model import (
     Subscription,
 )
 from billing.model.texts import Text, Verbatim
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, Meter, PaymentPage, PortalOptions
+from billing.ports import (
+    CheckoutFound,
+    CheckoutOrder,
+    Clock,
+    Failure,
+    Meter,
+    PaceState,
+    PaymentPage,
+    PortalOptions,
+)
 from providers.base import Answer, bounded, id_for_log, maybe, need
+from providers.pace import Pace
 from providers.stripe import payments
 from providers.stripe.account import OwnAccount, account_of
 from providers.stripe.api import Api, NotKnown, Refused, path
@@ -70,7 +80,8 @@ class StripeProvider:
         self.account = account_of(api_key)
         self.webhook_print = hashlib.sha256(",".join(sorted(webhook_secrets)).encode()).hexdigest()[:16]
         self._webhook_secrets = webhook_secrets
-        self._api = Api(api_key, api_url, clock, meter)
+        self._pace = Pace(f"{NAME}:{self.account}", clock)
+        self._api = Api(api_key, api_url, clock, self._pace, meter)
         self._portals, self._loader = Portals(self._api, clock), SubscriptionLoader(self._api, clock)
         self._previews, self._own_account = InvoicePreviews(self._api, clock), OwnAccount(self._api, clock)
         self._setup = Setup(self._api, self._portals, self.account, self._own_account)
@@ -80,6 +91,11 @@ class StripeProvider:
         """Seconds that this machine's clock is ahead of Stripe's last answer; None before the first
         answer."""
         return self._api.clock_skew
+
+    @property
+    def pace(self) -> PaceState:
+        """How the calls get along with Stripe's rate limits."""
+        return self._pace.state
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
         """Raise NotAuthentic if `Stripe-Signature` is unreadable or too old; the body is not looked at."""

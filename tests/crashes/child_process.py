@@ -24,7 +24,7 @@ from cogs.gateways import roles
 from config import load
 from db.sqlite import group_commit, schema
 from logs import set_up_logging
-from providers.paypal import client as paypal_client
+from providers import pace
 from standins.clock import MovableClock
 from tests.crashes.files import Files
 
@@ -102,10 +102,10 @@ def run_child(child: Child, link: Connection) -> None:
 
 
 def _hurry() -> None:
-    """Neither wait for further servers, nor between two looks at PayPal, nor for roles to settle."""
+    """Neither wait for further servers, nor for turns at the providers, nor for roles to settle."""
     cogs_bot.STREAM_PAUSE = 0.02
     roles.SETTLING = 0.02
-    paypal_client.PACE = 0.0
+    pace.LIMITS = dict.fromkeys(pace.LIMITS, pace.UNPACED)
 
 
 def _loosen(synchronous: str) -> None:

@@ -13,7 +13,6 @@ import pytest
 from billing.use_cases.plans import PlanUpdate, add_plan
 from i18n.plain import plain_words
 from providers.paypal import api
-from providers.paypal import client as paypal_client
 from providers.paypal.api import KEY_AT_FAULT
 from standins.discord import Person
 from standins.paypal import PayPalServer
@@ -35,7 +34,6 @@ TOKEN = r"/v1/oauth2/token$"
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own tries follow at once."""
     monkeypatch.setattr(api, "PAUSES", (0.001, 0.001))
-    monkeypatch.setattr(paypal_client, "PACE", 0.0)
 
 
 @pytest.fixture

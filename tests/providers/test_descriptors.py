@@ -13,6 +13,7 @@ import stripe
 from billing.errors import ProviderUnavailable
 from billing.fd_limit import RAISE_IT, lacks_descriptors
 from cogs.core.discord_errors import translate
+from providers.pace import Pace
 from providers.paypal import api as paypal
 from providers.stripe import api as stripe_api
 from standins.clock import MovableClock
@@ -43,10 +44,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["stripe", "paypal"])
 async def test_a_provider_call_without_file_descriptors_says_what_to_raise(name: str) -> None:
+    clock = MovableClock()
     api = (
-        stripe_api.Api("sk_test_x", NOWHERE, MovableClock())
+        stripe_api.Api("sk_test_x", NOWHERE, clock, Pace("stripe:test", clock))
         if name == "stripe"
-        else paypal.Api("id", "secret", NOWHERE, MovableClock())
+        else paypal.Api("id", "secret", NOWHERE, clock, Pace("paypal:sandbox", clock))
     )
     with pytest.raises(ProviderUnavailable) as there, no_more_files():
         await api.get("/v1/x")

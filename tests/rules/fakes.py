@@ -34,7 +34,15 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentPage, PortalOptions
+from billing.ports import (
+    CheckoutFound,
+    CheckoutOrder,
+    Clock,
+    Failure,
+    PaceState,
+    PaymentPage,
+    PortalOptions,
+)
 
 
 @dataclass
@@ -81,6 +89,7 @@ class FakeProvider:
     keys: list[str] = field(default_factory=list)
     faults: dict[str, Fault] = field(default_factory=dict)
     clock_skew: float | None = 0.0
+    pace: PaceState = field(default_factory=PaceState)
 
     def fail(self, method: str, error: ProviderError, *, after: bool = False, times: int = -1) -> None:
         """Let a method fail; '*': every method."""

@@ -19,8 +19,8 @@ import stripe
 
 import billing.worker.schedule
 import cogs.gateways.roles
+import providers.pace
 import providers.paypal.api
-import providers.paypal.client
 from billing.errors import LedgerUnavailable
 from billing.model import Notice, Plan
 from billing.ports import Ports, Provider
@@ -299,7 +299,8 @@ async def _built(path: Path, seed: int, sweeps: float, intent: bool) -> AsyncIte
         stack.enter_context(patch.object(state, "token", _numbers()))
         stack.enter_context(patch.object(paypal_state, "random", random.Random(0)))
         stack.enter_context(patch.object(providers.paypal.api, "PAUSES", (0.0, 0.0)))
-        stack.enter_context(patch.object(providers.paypal.client, "PACE", 0.0))
+        unpaced = dict.fromkeys(providers.pace.LIMITS, providers.pace.UNPACED)
+        stack.enter_context(patch.object(providers.pace, "LIMITS", unpaced))
         stage = QuickStage(path, seed, sweeps, intent)
         stack.enter_context(patch.object(aiosqlite, "connect", stage.disk.connect))
         stack.push_async_callback(stage.close)

@@ -36,7 +36,15 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaymentPage, PortalOptions
+from billing.ports import (
+    CheckoutFound,
+    CheckoutOrder,
+    Clock,
+    Failure,
+    PaceState,
+    PaymentPage,
+    PortalOptions,
+)
 
 T = TypeVar("T")
 
@@ -180,6 +188,11 @@ class FakeProvider:
     def clock_skew(self) -> float | None:
         """It lives by the program's own clock."""
         return 0.0
+
+    @property
+    def pace(self) -> PaceState:
+        """It has no limits."""
+        return PaceState()
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
         """Everything is looked at with the body."""

@@ -17,11 +17,6 @@ from tests.providers.paypal.conftest import provider_at
 from tests.providers.paypal.test_client import buy, sell
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PACE", 0.0)
-
-
 async def listed(provider: PayPalProvider, known: list[str]) -> list[str]:
     return [one.key.id async for one in provider.list_subscriptions(known)]
 
@@ -75,17 +70,6 @@ class Resting(MovableClock):
     async def sleep(self, seconds: float) -> None:
         self.rests.append(seconds)
         self.advance(seconds)
-
-
-async def test_subscriptions_are_fetched_one_after_another_at_a_fixed_pace(
-    fake: PayPalServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "PACE", 0.125)
-    clock = Resting()
-    provider = provider_at(fake, clock)
-    await listed(provider, ["I-1", "I-2", "I-3", "I-1"])
-    assert clock.rests == [0.125, 0.125]
-    await provider.close()
 
 
 async def test_a_listing_waits_out_a_rate_limit_and_continues(fake: PayPalServer) -> None:
