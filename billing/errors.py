@@ -106,7 +106,7 @@ class ProviderUnavailable(ProviderError):
 
 
 class LimitScope(Enum):
-    """What a provider's rate limit counts."""
+    """Calls that a provider's rate limit counts together."""
 
     ACCOUNT = "account"
     ENDPOINT = "endpoint"

@@ -37,7 +37,7 @@ class Readiness:
         its gauges are missing."""
         fault = self.discord()
         found = {**({} if fault is None else {"discord": fault}), **dict(self._unheard())}
-        readings: Readings = {"dues_clock_skew_seconds": self._skews()}
+        readings: Readings = {"dues_clock_skew_seconds": self._skews(), **self._paces()}
         try:
             health = await self.ledger.load_health(int(self.clock.now()))
             sweeps = {name: await load_sweep(self.ledger, one) for name, one in self.providers.items()}
@@ -67,6 +67,14 @@ class Readiness:
             if arrival.lost_since is not None:
                 fault = provider.unheard(refused=arrival.lost_refused)
                 yield name, f"{plain_words(fault.message)} {plain_words(fault.cure)}"
+
+    def _paces(self) -> Readings:
+        paces = {name: provider.pace for name, provider in self.providers.items()}
+        return {
+            "dues_provider_calls_waiting": {name: pace.waiting for name, pace in paces.items()},
+            "dues_provider_pace": {name: pace.share for name, pace in paces.items()},
+            "dues_provider_limited": {name: pace.limited for name, pace in paces.items()},
+        }
 
     def _skews(self) -> dict[str, float]:
         skews = {name: provider.clock_skew for name, provider in self.providers.items()}

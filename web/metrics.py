@@ -67,6 +67,14 @@ READ: Mapping[str, Reading] = {
     "dues_clock_skew_seconds": Reading(
         "How far this machine's clock is ahead of the provider's, by its last answer", "provider"
     ),
+    "dues_provider_calls_waiting": Reading("Calls that wait for their turn at the provider", "provider"),
+    "dues_provider_pace": Reading(
+        "Share of the provider's rate limit that the slowest kind of call runs at; 1 unless a limit was met",
+        "provider",
+    ),
+    "dues_provider_limited": Reading(
+        "Calls that the provider answered with 429, too many requests", "provider", counts=True
+    ),
     "dues_ledger_size_bytes": Reading("Bytes that the ledger takes on disk"),
     "dues_backup_failed": Reading("1 if the last daily backup failed, else 0"),
     "dues_backup_age_seconds": Reading("Age of the newest backup; NaN if none is known"),

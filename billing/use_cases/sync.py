@@ -7,10 +7,11 @@ with everything that follows, in one transaction.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from billing.errors import ProviderError, ProviderMisread, ProviderNotFound
+from billing.errors import ProviderError, ProviderLimited, ProviderMisread, ProviderNotFound
 from billing.model import (
     RULE,
     Binding,
@@ -181,6 +182,8 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> WorkOutco
         except ProviderError as error:
             if not await _gives_up(ports, stale, error):
                 at = next_try(ports.now(), stale.attempts)
+                if isinstance(error, ProviderLimited):
+                    at = ports.now() + max(math.ceil(error.wait), 1)  # the account rests, not this one
                 await ports.ledger.record_fetch_failed(stale, str(error), at)
                 return put_off(error, stale.attempts)
             synced = SyncResult(None, "provider", str(error), stale.evidence, ports.now())

@@ -50,6 +50,8 @@ async def test_a_sale_is_counted_and_timed(app: AppHarness) -> None:
     assert await value(app, f"dues_provider_request_duration_seconds_count{timed}") == 1
     assert await value(app, "dues_ledger_size_bytes") > 10_000
     assert abs(await value(app, 'dues_clock_skew_seconds{provider="stripe"}')) < 60
+    assert await value(app, 'dues_provider_pace{provider="stripe"}') == 1
+    assert await value(app, 'dues_provider_limited_total{provider="stripe"}') == 0
     assert await value(app, "dues_discord_identifies_left") > 0
     assert await value(app, "dues_gateway_events_dropped_total") == 0
 

@@ -34,15 +34,7 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.ports import (
-    CheckoutFound,
-    CheckoutOrder,
-    Clock,
-    Failure,
-    PaceState,
-    PaymentPage,
-    PortalOptions,
-)
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaceState, PaymentPage, PortalOptions
 
 
 @dataclass

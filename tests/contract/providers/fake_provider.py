@@ -36,15 +36,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
-from billing.ports import (
-    CheckoutFound,
-    CheckoutOrder,
-    Clock,
-    Failure,
-    PaceState,
-    PaymentPage,
-    PortalOptions,
-)
+from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaceState, PaymentPage, PortalOptions
 
 T = TypeVar("T")
 
@@ -74,6 +66,7 @@ class FakeProvider:
     account = "test"
     keeps_period = True
     closes_pages = True
+    pace = PaceState()
     lists_all = True
 
     def __init__(self, clock: Clock, secret: str, webhook_url: str = "") -> None:
@@ -188,11 +181,6 @@ class FakeProvider:
     def clock_skew(self) -> float | None:
         """It lives by the program's own clock."""
         return 0.0
-
-    @property
-    def pace(self) -> PaceState:
-        """It has no limits."""
-        return PaceState()
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
         """Everything is looked at with the body."""
