@@ -65,7 +65,7 @@ def _below(calls: float) -> Limit:
     return Limit(0.9 * calls, 0.1 * calls)
 
 
-# The limits that Stripe documents (docs.stripe.com/rate-limits, 2026-11). PayPal has limits and publishes none
+# Stripe documents these limits (docs.stripe.com/rate-limits, 2026-11). PayPal has limits and publishes none
 # (developer.paypal.com/api/rest/responses, RATE_LIMIT_REACHED, 2026-11).
 _PAYPAL = Limits(account=Limit(10, 10), endpoint=Limit(5, 5))
 LIMITS = {

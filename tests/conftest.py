@@ -11,10 +11,12 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
+import cogs.core.rate_limits
 import config
 from config_secrets import FILE_NAMES
 import providers.pace
 from providers.pace import UNPACED
+from standins.rate_limits import RateLimits
 
 # The duration of an example says nothing about its result.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -77,8 +79,11 @@ def no_heartbeat_of_another_test() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls to providers go out at once, and a 429 is not tried again, except in tests marked `paced`."""
+    """Except in tests marked `paced`, calls to providers go out at once, a 429 is not tried again, and the
+    stand-ins count no calls."""
     if request.node.get_closest_marker("paced") is None:
+        monkeypatch.setattr(RateLimits, "enforced", False)
+        monkeypatch.setattr(cogs.core.rate_limits, "CALLS_PER_SECOND", 1e9)
         monkeypatch.setattr(providers.pace, "LIMITS", dict.fromkeys(providers.pace.LIMITS, UNPACED))
 
 

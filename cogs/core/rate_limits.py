@@ -1,4 +1,8 @@
-"""Measures how long calls wait for Discord's rate limits, about which discord.py logs nothing."""
+"""Keeps Discord's rate limit for all calls of the token, and measures how long calls wait for rate limits.
+
+discord.py logs nothing about them. It keeps the limit of each route before it is met, but the limit for all
+routes together only after a 429 to every call that is under way.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +15,43 @@ import discord
 
 from cogs.core.gateway_recovery import GatewayState
 
+# Discord takes 50 calls of a token in a second (docs.discord.com/developers/topics/rate-limits, 'Global Rate
+# Limit', 2026-11). Answers to interactions do not count and do not come through here.
+CALLS_PER_SECOND, AT_ONCE = 45.0, 5.0
+
+
+class TokenLimit:
+    """Lets the calls of one token out in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._next_at = 0.0  # on the event loop's clock, when the next call would be due without a burst
+
+    async def acquire(self) -> None:
+        """Wait until a call may be made."""
+        now = asyncio.get_running_loop().time()
+        due = max(self._next_at, now)
+        self._next_at = due + 1 / CALLS_PER_SECOND
+        wait = due - now - (AT_ONCE - 1) / CALLS_PER_SECOND
+        if wait > 0:
+            await asyncio.sleep(wait)
+
 
 class TimedLimit(discord.http.Ratelimit):
     """discord.py's limit, which waits before a call, or after the call that used up the limit, with its
     time measured."""
 
-    __slots__ = ("_state",)
+    __slots__ = ("_of_token", "_state")
 
-    def __init__(self, patience: float | None, state: GatewayState) -> None:
+    def __init__(self, patience: float | None, state: GatewayState, of_token: TokenLimit) -> None:
         super().__init__(patience)
-        self._state = state
+        self._state, self._of_token = state, of_token
 
     async def acquire(self) -> None:
         """Wait until a call may be made."""
         began = asyncio.get_running_loop().time()
         try:
             await super().acquire()
+            await self._of_token.acquire()
         finally:
             self._state.waited += asyncio.get_running_loop().time() - began
 
@@ -39,13 +64,13 @@ class TimedLimit(discord.http.Ratelimit):
 
 
 def time_limits(client: discord.Client, state: GatewayState) -> None:
-    """Measure the limits of a client; call it before the client logs in."""
-    http = client.http
+    """Keep and measure the limits of a client; call it before the client logs in."""
+    http, of_token = client.http, TokenLimit()
     get = http.get_ratelimit
 
     def get_ratelimit(key: str) -> discord.http.Ratelimit:
         if key not in http._buckets:
-            http._buckets[key] = TimedLimit(http.max_ratelimit_timeout, state)
+            http._buckets[key] = TimedLimit(http.max_ratelimit_timeout, state, of_token)
             http._try_clear_expired_ratelimits()
         return get(key)
 

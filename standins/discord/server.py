@@ -18,6 +18,7 @@ from standins.discord.limits import Limits
 from standins.discord.model import Application
 from standins.discord.rest import NO_CONTENT, ROUTES, Answer, Call, Route, reason_of
 from standins.discord.world import DiscordWorld
+from standins.rate_limits import RateLimits
 
 API = "/api/v10"
 # Importing the files that hold the routes fills the table.
@@ -42,7 +43,8 @@ class DiscordServer:
     """Serves a DiscordWorld on 127.0.0.1: REST below /api/v10 and the gateway at /.
 
     Every bucket takes `requests_a_window` (None: any number) in `window` seconds.
-    `recorder` sees all exchanges.
+    All buckets together take 50 a second (docs.discord.com/developers/topics/rate-limits, 'Global Rate
+    Limit', read 2026-11), but for interactions. `recorder` sees all exchanges.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class DiscordServer:
         self.port = 0
         self._recorder = recorder
         self._limits = Limits(requests_a_window, window)
+        self.token_limits = RateLimits(None if requests_a_window is None else 50)
         self._gateway = Gateway(world, self, heartbeat_interval)
         self._runner: web.AppRunner | None = None
 
@@ -118,6 +121,10 @@ class DiscordServer:
         if fault is not None and fault.kind in (STATUS, SWALLOW, RATE_LIMIT):
             return _response(_faulty(fault), {})
         headers, wait = self._spend(route, request)
+        for_all = 0.0 if route.path.startswith(_UNLIMITED) else self.token_limits.spend("")[1]
+        if for_all:
+            self.world.publish("rate_limited", method=route.method, path=route.path, retry_after=for_all)
+            return _response(_limited(for_all, is_global=True, via=True), headers)
         if wait:
             self.world.publish("rate_limited", method=route.method, path=route.path, retry_after=wait)
             return _response(_limited(wait, is_global=False, via=True), headers)

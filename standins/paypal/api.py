@@ -18,6 +18,7 @@ from standins.paypal.errors import PayPalRefusal, bad
 from standins.paypal.idempotency import Keys
 from standins.paypal.routes import Call, Route
 from standins.paypal.state import World
+from standins.rate_limits import RateLimits
 
 MODULES = (catalog, disputes, notices, payments, reporting, subscriptions)
 ROUTES: list[Route] = [route for module in MODULES for route in module.ROUTES]
@@ -62,6 +63,7 @@ class Api:
     catch_up: Callable[[], object]
     watch: Callable[[Exchange], None]
     stopping: asyncio.Event
+    limits: RateLimits
 
     def __post_init__(self) -> None:
         self.keys = Keys()
@@ -89,17 +91,23 @@ class Api:
         try:
             self.desk.check(request.headers.get("Authorization", ""))
             route, ids = find_route(request.method, request.path)
+            self._limit(route)
             call = await self._read(request, route)
             given = json.loads(call.raw) if call.raw else None
             status, body = await self._once(request, route, ids, call, fault)
         except PayPalRefusal as refusal:
             status, body = refusal.status, refusal.body(debug_id)
-        injected = fault is not None and fault.kind.startswith(("status", "empty"))
+        # No document at hand has the answer to too many calls.
+        injected = status == 429 or (fault is not None and fault.kind.startswith(("status", "empty")))
         query = dict(request.query)
         self.watch(Exchange(request.method, request.path, route, query, given, status, body, injected))
         if fault and fault.kind in ("hang_after", "cut_after"):
             return await no_answer(request, fault, self.stopping)
         return await self._send(request, status, body, debug_id, fault)
+
+    def _limit(self, route: Route) -> None:
+        if self.limits.spend(f"{route.method} {route.path}")[0]:
+            raise PayPalRefusal(429)
 
     async def _read(self, request: web.Request, route: Route) -> Call:
         raw = await request.read()

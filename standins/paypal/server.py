@@ -26,13 +26,17 @@ from standins.paypal.forgery import PLACE, Forger, Trap, forge
 from standins.paypal.pages import Pages
 from standins.paypal.plans import make_plan
 from standins.paypal.state import Clock, Obj, Settings, Subscription, World
+from standins.rate_limits import RateLimits
 
 Watcher = Callable[[Exchange], None]
 LONGEST_BODY = 4 * 1024 * 1024
 
 
 class PayPalServer:
-    """One merchant's account. `watch` sees every exchange."""
+    """One merchant's account. `watch` sees every exchange.
+
+    PayPal publishes no rate limits, so there are none in `limits` until somebody sets them.
+    """
 
     def __init__(
         self,
@@ -60,7 +64,10 @@ class PayPalServer:
         self._clockwork: asyncio.Task[None] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._desk = Desk(self.world, client_id, client_secret)
-        self._api = Api(self.world, self._desk, self.faults, self.catch_up, self._watched, self._stopping)
+        self.limits = RateLimits(None, None)
+        self._api = Api(
+            self.world, self._desk, self.faults, self.catch_up, self._watched, self._stopping, self.limits
+        )
         self._pages = Pages(self.world, self.acted)
         self.world.send = self._deliverer.resend
         self.world.listeners += [self._deliverer.on_event, lambda event: self._tell("event", event)]

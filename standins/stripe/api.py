@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from standins.faults import Fault, Faults, in_crumbs, no_answer
+from standins.rate_limits import ACCOUNT, RateLimits
 from standins.stripe import (
     catalog,
     checkout,
@@ -30,7 +31,7 @@ from standins.stripe import (
 )
 from standins.stripe.errors import BadParameter, StripeRefusal, invalid
 from standins.stripe.expand import expand
-from standins.stripe.faults import KEPT_STATUSES, MESSAGES
+from standins.stripe.faults import KEPT_STATUSES, MESSAGES, limited
 from standins.stripe.forms import decode
 from standins.stripe.idempotency import Keys
 from standins.stripe.limits import refuse_long_metadata
@@ -77,6 +78,7 @@ class Api:
     catch_up: Callable[[], object]
     watch: Callable[[Exchange], None]
     stopping: asyncio.Event
+    limits: RateLimits
 
     def __post_init__(self) -> None:
         self.keys = Keys()
@@ -92,6 +94,7 @@ class Api:
         try:
             self._authenticate(request)
             route, ids = find_route(request.method, request.path)
+            self._limit(route, headers)
             text = (await request.text()) if request.method == "POST" else request.query_string
             given = decode(parse_qsl(text, keep_blank_values=True))
             status, body = await self._once(request, route, ids, given, fault, headers)
@@ -103,6 +106,14 @@ class Api:
         if fault and fault.kind == "slow":
             return await in_crumbs(request, status, body, headers, fault)
         return web.json_response(body, status=status, headers=headers)
+
+    def _limit(self, route: Route, headers: dict[str, str]) -> None:
+        """Stripe counts a route whatever its ids are, and names the limit in a header (docs.stripe.com/
+        rate-limits, read 2026-11)."""
+        scope, _ = self.limits.spend(f"{route.method} {route.path}")
+        if scope:
+            headers["Stripe-Rate-Limited-Reason"] = "global-rate" if scope == ACCOUNT else "endpoint-rate"
+            raise limited()
 
     def _authenticate(self, request: web.Request) -> None:
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")

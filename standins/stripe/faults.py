@@ -1,6 +1,8 @@
-"""Stripe's error bodies for faults that a test orders."""
+"""Stripe's error bodies for faults that a test orders, and for too many calls."""
 
 from __future__ import annotations
+
+from standins.stripe.errors import StripeRefusal
 
 MESSAGES = {  # status: type, code, message
     401: ("invalid_request_error", None, "Invalid API Key provided."),
@@ -19,3 +21,9 @@ MESSAGES = {  # status: type, code, message
     503: ("api_error", None, "Stripe is temporarily unavailable."),
 }
 KEPT_STATUSES = frozenset({500, 502})
+
+
+def limited() -> StripeRefusal:
+    """429: too many calls."""
+    kind, code, message = MESSAGES[429]
+    return StripeRefusal(429, message, kind=kind, code=code)

@@ -15,6 +15,7 @@ from standins import clock_task
 from standins.clock import date_answers
 from standins.delivery import Delivery
 from standins.faults import Faults
+from standins.rate_limits import RateLimits
 from standins.stripe import catalog, clockwork, discounts, notices, people, portal, taxes
 from standins.stripe.api import Api, Exchange
 from standins.stripe.cards import GOOD
@@ -28,7 +29,10 @@ EXPIRY = "12/40"
 
 
 class StripeServer:
-    """One account. `api_key` decides its mode (sk_test_… or sk_live_…); `watch` sees every exchange."""
+    """One account. `api_key` decides its mode (sk_test_… or sk_live_…); `watch` sees every exchange.
+
+    `limits` are what Stripe documents (docs.stripe.com/rate-limits, read 2026-11).
+    """
 
     def __init__(
         self,
@@ -53,7 +57,10 @@ class StripeServer:
         self._down = False
         self._runner: web.AppRunner | None = None
         self._clockwork: asyncio.Task[None] | None = None
-        self._api = Api(self.world, api_key, self.faults, self.catch_up, self._watched, self._stopping)
+        self.limits = RateLimits(account=100 if live else 25, endpoint=25)
+        self._api = Api(
+            self.world, api_key, self.faults, self.catch_up, self._watched, self._stopping, self.limits
+        )
         self._pages = Pages(self.world, self.acted)
         self.world.listeners += [self._deliverer.on_event, lambda event: self._tell("event", event)]
 

@@ -35,6 +35,7 @@ from providers.stripe.client import StripeProvider
 from standins.discord import Guild, Person
 from standins.paypal import clockwork
 from standins.paypal import state as paypal_state
+from standins.rate_limits import RateLimits
 from standins.stripe import state
 from tests.simulation.disk import Disk
 from tests.simulation.edges import START, DiscordWire, ManualClock, StripeWire, pauses
@@ -301,6 +302,7 @@ async def _built(path: Path, seed: int, sweeps: float, intent: bool) -> AsyncIte
         stack.enter_context(patch.object(providers.paypal.api, "PAUSES", (0.0, 0.0)))
         unpaced = dict.fromkeys(providers.pace.LIMITS, providers.pace.UNPACED)
         stack.enter_context(patch.object(providers.pace, "LIMITS", unpaced))
+        stack.enter_context(patch.object(RateLimits, "enforced", False))
         stage = QuickStage(path, seed, sweeps, intent)
         stack.enter_context(patch.object(aiosqlite, "connect", stage.disk.connect))
         stack.push_async_callback(stage.close)

@@ -42,8 +42,7 @@ T = TypeVar("T")
 
 DAY = 86_400
 MONTH = 30 * DAY  # its months are all alike
-TOLERANCE = 300
-PAGE_LIVES = DAY
+TOLERANCE, PAGE_LIVES = 300, DAY
 _HOME = "http://127.0.0.1/fake"
 _RUNNING = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
 

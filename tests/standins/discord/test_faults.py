@@ -126,3 +126,15 @@ async def test_discord_py_waits_before_it_reaches_the_limit(scene: DiscordScene,
     for _ in range(60):
         await bot.http.get_roles(scene.guild.id)
     assert feed.empty()
+
+
+@pytest.mark.paced
+async def test_all_buckets_of_a_token_share_one_limit(scene: DiscordScene, server: DiscordServer) -> None:
+    server.token_limits.account = 1
+    headers = {"Authorization": f"Bot {TOKEN}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        assert (await session.get(f"{server.rest_url}/users/@me")).status == 200
+        answer = await session.get(f"{server.rest_url}/users/@me/guilds")
+        assert answer.status == 429
+        assert answer.headers["X-RateLimit-Global"] == "true"
+        assert (await answer.json())["global"] is True

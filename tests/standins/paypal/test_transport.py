@@ -171,3 +171,10 @@ async def test_the_price_of_a_plan_can_be_changed(client: Client, fake: PayPalSe
     wrong = {"pricing_schemes": [{"billing_cycle_sequence": 2, "pricing_scheme": price}]}
     refusal = await client.refused("POST", f"{path}/update-pricing-schemes", wrong)
     assert refusal == (422, "INVALID_BILLING_CYCLE_SEQUENCE")
+
+
+@pytest.mark.paced
+async def test_calls_are_limited_once_a_limit_is_set(client: Client, fake: PayPalServer) -> None:
+    await client.good("GET", PLANS)
+    fake.limits.endpoint = 1
+    assert await client.refused("GET", PLANS) == (429, "RATE_LIMIT_REACHED")

@@ -146,3 +146,40 @@ async def test_the_api_key_decides_the_mode(clock: MovableClock) -> None:
                 {"url": "http://example.com", "enabled_events": ["*"]}
             )
         await close(http)
+
+
+@pytest.mark.paced
+async def test_too_many_calls_of_one_endpoint_are_limited_whatever_their_ids(
+    fake: StripeServer, client: Client
+) -> None:
+    fake.limits.account, fake.limits.endpoint = None, 2
+    ids = [(await client.v1.customers.create_async()).id for _ in range(2)]
+    for customer in ids:
+        await client.v1.customers.retrieve_async(customer)
+    with pytest.raises(stripe.RateLimitError) as caught:
+        await client.v1.customers.retrieve_async(ids[0])
+    assert caught.value.headers is not None
+    assert caught.value.headers["Stripe-Rate-Limited-Reason"] == "endpoint-rate"
+    assert caught.value.error is not None
+    assert caught.value.error.code == "rate_limit"
+    await client.v1.customers.list_async()
+
+
+@pytest.mark.paced
+async def test_a_change_that_was_limited_is_not_made_and_its_key_stays_free(
+    fake: StripeServer, client: Client
+) -> None:
+    fake.limits.account = 0
+    with pytest.raises(stripe.RateLimitError) as caught:
+        await client.v1.customers.create_async({}, KEYED)
+    assert caught.value.headers is not None
+    assert caught.value.headers["Stripe-Rate-Limited-Reason"] == "global-rate"
+    assert fake.world.all("customer") == []
+    fake.limits.account = 25
+    assert (await client.v1.customers.create_async({}, KEYED)).id
+
+
+async def test_limits_are_what_stripe_documents(clock: MovableClock) -> None:
+    sandbox, live = StripeServer(clock), StripeServer(clock, "sk_live_local")
+    assert (sandbox.limits.account, sandbox.limits.endpoint) == (25, 25)
+    assert (live.limits.account, live.limits.endpoint) == (100, 25)
