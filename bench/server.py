@@ -1,7 +1,8 @@
 """The measured servers, one process each: `python -m bench.server MODE FOLDER` prints its port to stdout.
 
 - `bare`: an aiohttp handler that reads the body and answers 200, the floor for ingest
-- `dues`: the program, as bot.py composes it
+- `dues`: the program, as bot.py composes it, without its pace towards providers and Discord
+- `rush`: the program with that pace
 - `calls`: one fetch from Stripe and one PUT to Discord for each line on stdin, the floor for a role
 """
 
@@ -27,13 +28,15 @@ from aiohttp import web
 import bot
 from bench.machine import ROOT, SERVER, pin
 from clock import SystemClock
+from cogs.core import rate_limits
 from cogs.core.startup import use_discord
 from config import Settings
 from logs import set_up_logging
+from providers import pace
 from providers.registry import make_providers
 
 SECRET = "whsec_bench"  # noqa: S105 - made up
-API_KEY = "sk_test_bench"
+API_KEY, LIVE_KEY = "sk_test_bench", "sk_live_bench"
 NOBODY = "http://127.0.0.1:9"  # the port to discard to; nothing listens there
 
 
@@ -72,6 +75,20 @@ async def dues(folder: Path, neighbours: str, started: Callable[[int], None]) ->
         await bot.serve(settings(folder, neighbours, neighbours), SystemClock(), started)
     finally:
         watching.cancel()
+
+
+async def rush(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
+    """`neighbours`: Discord's address and Stripe's."""
+    told = settings(folder, *neighbours.split())
+    assert told.stripe is not None  # noqa: S101 - the settings name a key
+    live = replace(told, stripe=replace(told.stripe, api_key=LIVE_KEY))
+    await bot.serve(live, SystemClock(), started)
+
+
+def unpace() -> None:
+    """Let the program call as fast as it can: nobody is to be spared here, and the pace is no cost of it."""
+    pace.LIMITS = dict.fromkeys(pace.LIMITS, pace.UNPACED)
+    rate_limits.CALLS_PER_SECOND = 1e9
 
 
 async def watch_lag() -> None:
@@ -116,7 +133,7 @@ async def calls(folder: Path, neighbours: str, started: Callable[[int], None]) -
             await client.http.add_role(*role)
 
 
-MODES = {"bare": bare, "dues": dues, "calls": calls}
+MODES = {"bare": bare, "dues": dues, "rush": rush, "calls": calls}
 
 
 @dataclass(frozen=True)
@@ -165,6 +182,8 @@ def running(command: Sequence[str], folder: Path, mode: str) -> Iterator[Server]
 
 async def _main(mode: str, folder: Path, neighbours: str) -> None:
     gc.freeze()  # as bot.py does: what is imported is scanned in none of them
+    if mode != "rush":
+        unpace()
     running = asyncio.ensure_future(MODES[mode](folder, neighbours, lambda port: print(port, flush=True)))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     await asyncio.wait([running])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from weakref import WeakValueDictionary
 
 
@@ -16,10 +17,23 @@ class KeyedLocks:
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
+        self._watchers: list[set[Hashable]] = []
+
+    @contextmanager
+    def watched(self) -> Iterator[set[Hashable]]:
+        """The keys whose lock somebody holds when the context begins, or asks for within it."""
+        seen = {key for key, lock in self._locks.items() if lock.locked()}
+        self._watchers.append(seen)
+        try:
+            yield seen
+        finally:
+            self._watchers = [one for one in self._watchers if one is not seen]
 
     def lock(self, key: Hashable) -> asyncio.Lock:
         """The lock of this key, for `async with`. Never take it while holding another key's lock; the only
         exception is the lock of a subscription while holding that of its dispute."""
+        for seen in self._watchers:
+            seen.add(key)
         lock = self._locks.get(key)
         if lock is None:
             self._locks[key] = lock = asyncio.Lock()

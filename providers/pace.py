@@ -3,7 +3,7 @@
 Stripe counts calls by account and by endpoint, which is a method with a path whose ids are left open
 (docs.stripe.com/rate-limits, 2026-11). Each has a token bucket here. A 429 halves the bucket's rate and
 lets it rest; the refused call is made again by itself, because the provider has not carried it out. The rate
-grows back to its start within half a minute.
+grows back to its start within some seconds.
 
 A person's call waits within the time limit of its method, because they must be answered in time. The time
 limit of any other call stands still while it waits for its turn: that wait says nothing about the provider.
@@ -32,7 +32,7 @@ YIELDS = {Priority.PERSON: 0.0, Priority.CHANGE: 5.0, Priority.ROUTINE: 20.0}
 _PATIENCE = {Priority.PERSON: CALL_SECONDS, Priority.CHANGE: 30.0, Priority.ROUTINE: 30.0}
 # Seconds; no Retry-After keeps the bot from calling for longer, because people wait for answers.
 LONGEST_REST = 300.0
-_RECOVERY = 30.0  # seconds in which a rate grows by the whole of its start
+_RECOVERY = 20.0  # seconds in which a rate grows by the whole of its start
 _SLOWEST = 0.5  # calls per second
 _LOOK_AGAIN = 0.25  # seconds, or half of what seems left; those ahead may have given up
 _TICK = 0.001  # seconds; a shorter sleep may not move the clock
@@ -61,8 +61,11 @@ class Limits:
 
 
 def _below(calls: float) -> Limit:
-    """The limit by which no second sees more than `calls`, wherever that second begins."""
-    return Limit(0.9 * calls, 0.1 * calls)
+    """The limit by which no second sees more than 96 % of `calls`, wherever that second begins.
+
+    The rest is for calls that are late on their way, and so arrive together with later ones.
+    """
+    return Limit(0.88 * calls, 0.08 * calls)
 
 
 # Stripe documents these limits (docs.stripe.com/rate-limits, 2026-11). PayPal has limits and publishes none
@@ -186,8 +189,10 @@ class Pace:
             now = self._clock.now()
             rest = max(self._account.rest_at(now), self._endpoints[waiter.endpoint].rest_at(now))
             if rest > patience:
-                detail = f"{waiter.endpoint}: not called, the provider asks for {rest:.0f} s of rest"
-                raise ProviderLimited(detail=detail, wait=rest)
+                raise ProviderLimited(
+                    detail=f"{waiter.endpoint}: not called, the provider asks for {rest:.0f} s of rest",
+                    wait=rest,
+                )
             await self._clock.sleep(max(min(delay, max(delay / 2, _LOOK_AGAIN)), _TICK))
 
     def _delay(self, waiter: _Waiter) -> float:

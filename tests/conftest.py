@@ -13,8 +13,8 @@ import pytest
 
 import cogs.core.rate_limits
 import config
-from config_secrets import FILE_NAMES
 import providers.pace
+from config_secrets import FILE_NAMES
 from providers.pace import UNPACED
 from standins.rate_limits import RateLimits
 

@@ -145,7 +145,7 @@ async def _rounds(wanted: int) -> Taken:
         url = await stack.enter_async_context(standins.serving())
         await seed(path / "ledger.db", standins)
         server = await asyncio.to_thread(stack.enter_context, serving("dues", path, url))
-        await _until_ready(server.port)
+        await wait_until_ready(server.port)
         calls = await asyncio.to_thread(stack.enter_context, serving("calls", path, url))
         pin(GENERATOR)  # not before: the servers would be kept to that core, too
         stage = Stage(standins, server, calls)
@@ -158,7 +158,8 @@ async def _rounds(wanted: int) -> Taken:
         return taken
 
 
-async def _until_ready(port: int) -> None:
+async def wait_until_ready(port: int) -> None:
+    """Return once the program's /readyz answers 200."""
     async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as session:
         while True:
             async with session.get(f"http://127.0.0.1:{port}/readyz") as answer:

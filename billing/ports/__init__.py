@@ -19,9 +19,11 @@ from billing.ports.discord import Messenger, RoleGateway
 from billing.ports.ledger import Ledger
 from billing.ports.meter import Meter, Unmeasured
 from billing.ports.provider import (
+    ALL,
     CheckoutFound,
     CheckoutOrder,
     Failure,
+    ListPart,
     PaceState,
     PortalOptions,
     Provider,
@@ -41,6 +43,7 @@ from billing.signing import Signer
 from billing.webhook_arrivals import Arrivals
 
 __all__ = [
+    "ALL",
     "Arrivals",
     "CheckoutFound",
     "CheckoutOrder",
@@ -49,6 +52,7 @@ __all__ = [
     "Failure",
     "Health",
     "Ledger",
+    "ListPart",
     "Messenger",
     "Meter",
     "PaceState",

@@ -78,6 +78,20 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class ListPart:
+    """Which of an account's subscriptions are listed. `created`: those made between these two moments, None
+    for all. `after`: those that the list has after the one of this id, '' for all. `ended`: with the ended
+    ones."""
+
+    created: tuple[int, int] | None = None
+    after: str = ""
+    ended: bool = True
+
+
+ALL = ListPart()
+
+
+@dataclass(frozen=True, slots=True)
 class PaceState:
     """How an account's calls get along with its rate limits.
 
@@ -143,9 +157,11 @@ class Provider(Protocol):
         """Every dispute that the provider still lists, with its state, page by page. Raises ProviderError;
         skips disputes that cannot be parsed."""
 
-    def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
-        """Every subscription of the account, ended ones included, page by page. If the provider cannot list
-        them (`lists_all`): those of the `known` ids that it still has."""
+    def list_subscriptions(
+        self, known: Sequence[str] = (), part: ListPart = ALL
+    ) -> AsyncIterator[Subscription]:
+        """Every subscription of the account, page by page. If the provider cannot list them (`lists_all`):
+        those of the `known` ids that it still has."""
 
     def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
         """Events since this moment that concern access or money, newest first. Leaves out kinds that the

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from billing.model import Change, DisputeState, Intent, Notice, Override, Subscription, SubscriptionKey
+from billing.priority import Priority
 
 
 class QueueName(StrEnum):
@@ -62,12 +63,13 @@ class SyncResult:
 @dataclass(frozen=True, slots=True)
 class StaleSubscription:
     """A subscription that needs to be fetched. `version`: of its queue entry; `evidence`: the last event that
-    queued it."""
+    queued it; `priority`: of the most urgent reason."""
 
     key: SubscriptionKey
     version: int
     evidence: str
     attempts: int
+    priority: Priority = Priority.CHANGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from billing.model import (
 )
 from billing.model.texts import Text
 from billing.ports import Ports
+from billing.priority import Priority
 from billing.rules.access import block_on, decide_right, plans_of
 from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.execute_intent import stopping
@@ -116,7 +117,8 @@ async def lift(ports: Ports, guild_id: int, decision_id: str, by: int) -> Undone
     )
     if not lifted:
         raise Conflict(Text("error.lifted_already"))
-    await ports.ledger.record_stale([one.key for one in back if one.unheard], "undo", now)
+    unheard = [one.key for one in back if one.unheard]
+    await ports.ledger.record_stale(unheard, "undo", now, Priority.PERSON)
     done = [await execute_or_join(ports, intent) for intent in requests if is_of_admins(intent)]
     return Undone(
         member_id,

@@ -13,6 +13,7 @@ from billing.checkout_looks import LookAnswer
 from billing.errors import DuesError
 from billing.model import Checkout, Status, SubscriptionKey
 from billing.ports import Ports
+from billing.priority import Priority, prioritized
 from billing.use_cases.sync import record_snapshot
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,8 @@ async def watch_returns(ports: Ports) -> None:
                 if len(following) >= AT_ONCE:
                     following = {name: task for name, task in following.items() if not task.done()}
                 if len(following) < AT_ONCE:
-                    following[checkout.id] = asyncio.create_task(_follow(ports, checkout))
+                    with prioritized(Priority.PERSON):
+                        following[checkout.id] = asyncio.create_task(_follow(ports, checkout))
     finally:
         for task in following.values():
             task.cancel()

@@ -32,6 +32,7 @@ from billing.model import (
     UnmappedProduct,
 )
 from billing.ports import Dispute, Ports, Provider, StaleSubscription, SyncResult
+from billing.priority import priority_of
 from billing.rules.access import decide_right, plans_of
 from billing.rules.backoff import next_try, next_try_by_age, tries_by_age
 from billing.use_cases.bind import confirm, find_payer, propose, write_payer
@@ -83,7 +84,7 @@ async def locate_event(ports: Ports, event: Event) -> WorkOutcome | None:
             await ports.ledger.record_event_failed(event, str(error), at)
             return put_off(error, tries_by_age(event.occurred_at, now), {"event": event.id})
         keys = []
-    await ports.ledger.record_located(event, keys, ports.now())
+    await ports.ledger.record_located(event, keys, ports.now(), priority_of(event.kind))
     ports.pace.locate(event.id, keys)
     return None
 
@@ -187,15 +188,33 @@ async def sync_subscription(ports: Ports, stale: StaleSubscription) -> WorkOutco
                 await ports.ledger.record_fetch_failed(stale, str(error), at)
                 return put_off(error, stale.attempts)
             synced = SyncResult(None, "provider", str(error), stale.evidence, ports.now())
-        changed = await ports.ledger.record_synced(replace(synced, stale_version=stale.version))
+        changed = await _record_synced(ports, stale, synced)
         if synced.snapshot is None:
             return WorkOutcome(f"given up, {synced.why}")
-        ports.pace.sync(stale.key, synced.snapshot.binding, synced.at)
-        await write_payer(ports, synced.snapshot)
     await expire_other_checkouts(ports, synced)
     whose = synced.snapshot.binding
     ids: Ids = {"server": whose.guild_id, "member": whose.member_id} if whose else {}
     return WorkOutcome("changed" if changed else "unchanged", ids)
+
+
+async def record_listed(
+    ports: Ports, provider: Provider, stale: StaleSubscription, snapshot: Subscription, at: int
+) -> None:
+    """Record a stale subscription as the provider's list showed it at this moment. The caller has made sure
+    that nobody else has fetched it since."""
+    async with ports.turns.lock(stale.key):
+        found = await _conclude(ports, provider, snapshot, "provider", "fetched", stale.evidence)
+        synced = replace(found, at=at)
+        await _record_synced(ports, stale, synced)
+    await expire_other_checkouts(ports, synced)
+
+
+async def _record_synced(ports: Ports, stale: StaleSubscription, synced: SyncResult) -> bool:
+    changed = await ports.ledger.record_synced(replace(synced, stale_version=stale.version))
+    if synced.snapshot is not None:
+        ports.pace.sync(stale.key, synced.snapshot.binding, synced.at)
+        await write_payer(ports, synced.snapshot)
+    return changed
 
 
 async def _gives_up(ports: Ports, stale: StaleSubscription, error: ProviderError) -> bool:

@@ -10,15 +10,18 @@ from typing import Any
 
 from billing.model import Event, Intent, IntentState, Notice, QueuedMember
 from billing.ports import Ports, QueueName, StaleSubscription
+from billing.priority import Priority
 from billing.rules.backoff import next_try, next_try_by_age
 from billing.use_cases.deliver_notice import deliver_notice
 from billing.use_cases.execute_intent import execute_intent
 from billing.use_cases.reconcile import reconcile_member
 from billing.use_cases.sync import locate_events, names_subscription, sync_subscription
+from billing.use_cases.sync_listed import Backlog, find_backlogs, sync_listed
 from billing.work_outcome import Ids, WorkOutcome, put_off
 
 # A task, a ledger read and a log line for each event took 7 % of the time from event to role (bench/).
 LOCATED_AT_ONCE = 16
+LOOK_AGAIN = 5  # seconds between two looks for accounts whose list is worth reading
 
 _Load = Callable[[int, int], Awaitable[list[Any]]]
 _Key = Callable[[Any], Hashable]
@@ -28,6 +31,7 @@ _Key = Callable[[Any], Hashable]
 class WorkQueue:
     """One kind of work: where it waits, how one item is handled, and how many run at a time (`width`).
 
+    `priority`: how urgent its calls to a provider are, unless an item has a priority of its own.
     `key`: items with equal keys never run at the same time; an item in progress is not taken up again.
     `postpone`: moves an item that failed, with the reason, behind the others.
     """
@@ -38,6 +42,7 @@ class WorkQueue:
     key: _Key
     width: int
     postpone: Callable[[Any, str], Awaitable[None]]
+    priority: Priority = Priority.CHANGE
 
 
 def work_queues(ports: Ports) -> list[WorkQueue]:
@@ -51,14 +56,15 @@ def work_queues(ports: Ports) -> list[WorkQueue]:
         handle: Callable[..., Any],
         postpone: Callable[..., Any],
     ) -> WorkQueue:
-        return WorkQueue(name, load, partial(handle, ports), key, width, partial(postpone, ports))
+        priority = Priority.PERSON if name is QueueName.EXECUTE_INTENT else Priority.CHANGE
+        return WorkQueue(name, load, partial(handle, ports), key, width, partial(postpone, ports), priority)
 
-    ledger = ports.ledger
+    ledger, load_stale = ports.ledger, _StaleLoader(ports).load
     key, member = attrgetter("key"), attrgetter("guild_id", "member_id")
     events = partial(_load_events, ports)
     return [
         queue(QueueName.LOCATE, 4, events, _events_key, locate_events, _postpone_events),
-        queue(QueueName.SYNC, 16, ledger.load_stale, key, sync_subscription, _postpone_fetch),
+        queue(QueueName.SYNC, 16, load_stale, key, _sync, _postpone_fetch),
         queue(QueueName.RECONCILE, 16, ledger.load_marked, member, reconcile_member, _postpone_member),
         queue(QueueName.EXECUTE_INTENT, 4, ledger.load_intents, key, _execute, _postpone_intent),
         queue(QueueName.DELIVER, 4, ledger.load_notices, member, deliver_notice, _postpone_notice),
@@ -68,6 +74,8 @@ def work_queues(ports: Ports) -> list[WorkQueue]:
 def ids_of(item: object) -> Ids:
     """The ids of a work item, for the log."""
     match item:
+        case Backlog():
+            return {}
         case StaleSubscription():
             return {"subscription": item.key, "event": item.evidence}
         case QueuedMember():
@@ -88,6 +96,25 @@ async def _load_events(ports: Ports, at: int, limit: int) -> list[list[Event]]:
     events = await ports.ledger.load_pending_events(at, max(limit, LOCATED_AT_ONCE))
     named = [event for event in events if names_subscription(event)]
     return [named] * bool(named) + [[event] for event in events if not names_subscription(event)]
+
+
+class _StaleLoader:
+    """Loads subscriptions to fetch, and now and then looks for accounts where so many are due that their list
+    is worth reading."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports, self._look_at = ports, 0
+
+    async def load(self, at: int, limit: int) -> list[StaleSubscription | Backlog]:
+        found = await self._ports.ledger.load_stale(at, limit)
+        if len(found) < limit or self._look_at - LOOK_AGAIN <= at < self._look_at:
+            return [*found]
+        self._look_at = at + LOOK_AGAIN
+        return [*await find_backlogs(self._ports, at), *found]
+
+
+async def _sync(ports: Ports, item: StaleSubscription | Backlog) -> WorkOutcome:
+    return await (sync_listed(ports, item) if isinstance(item, Backlog) else sync_subscription(ports, item))
 
 
 def _events_key(events: Sequence[Event]) -> Hashable:
@@ -115,7 +142,9 @@ async def _postpone_events(ports: Ports, events: Sequence[Event], why: str) -> N
         await ports.ledger.record_event_failed(event, why, at)
 
 
-async def _postpone_fetch(ports: Ports, stale: StaleSubscription, why: str) -> None:
+async def _postpone_fetch(ports: Ports, stale: StaleSubscription | Backlog, why: str) -> None:
+    if isinstance(stale, Backlog):
+        return  # its subscriptions are due as before
     await ports.ledger.record_fetch_failed(stale, why, next_try(ports.now(), stale.attempts))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from billing.errors import DuesError
 from billing.ports import Ports, QueueName
+from billing.priority import Priority, prioritized
 from billing.work_outcome import WorkOutcome, put_off
 from billing.worker.queues import WorkQueue, ids_of, work_queues
 from billing.worker.schedule import RETRY_SECONDS, Schedule
@@ -40,7 +41,8 @@ class Worker:
     def start(self) -> None:
         """Start all tasks; Discord must already accept calls."""
         runs = [self._run_queue(queue) for queue in work_queues(self._ports)] + self._schedule.runs()
-        self._tasks = [asyncio.create_task(run) for run in runs]
+        with prioritized(Priority.ROUTINE):  # a queue names the priority of its items
+            self._tasks = [asyncio.create_task(run) for run in runs]
 
     async def close(self, patience: float) -> None:
         """Stop taking up work and let running items finish, for at most `patience` real seconds."""
@@ -94,7 +96,8 @@ class Worker:
     async def _handle(self, queue: WorkQueue, key: Hashable, item: Any, running: _Running) -> None:
         started = asyncio.get_running_loop().time()
         try:
-            outcome = await queue.handle(item)
+            with prioritized(getattr(item, "priority", queue.priority)):
+                outcome = await queue.handle(item)
         except DuesError as error:
             outcome = await self._postpone(queue, item, f"{type(error).__name__}: {error}")
         except Exception as error:

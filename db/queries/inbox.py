@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from operator import itemgetter
 
 from billing.model import Event, SubscriptionKey
 from billing.ports import StaleSubscription
+from billing.priority import YIELDS, Priority
 from db.queries.rows import EVENT, event, event_row, key_row, marks, to_json
 
 # Seconds for which a finished event is kept. Stripe delivers for 3 days and lists events for 30; a later
 # duplicate would merely cause one more fetch.
 _KEEP = 90 * 86_400
+
+_STALE = """
+    SELECT next_try_at, since, provider, account, subscription_id, version, evidence, attempts, priority
+    FROM stale WHERE priority = ? AND next_try_at <= ? ORDER BY next_try_at, since, version LIMIT ?
+"""
+
+_STALE_MEMBERS = """
+    SELECT s.created_at, stale.provider, stale.account, subscription_id, version, evidence, attempts, priority
+    FROM stale CROSS JOIN subscriptions AS s
+        ON s.provider = stale.provider AND s.account = stale.account AND s.id = subscription_id
+    WHERE stale.provider = ? AND stale.account = ? AND priority IN (1, 2) AND next_try_at <= ?
+        AND s.member_id IS NOT NULL LIMIT ?
+"""
 
 _THE_EVENT = "provider = ? AND account = ? AND event_id = ?"
 _THE_SUBSCRIPTION = "provider = ? AND account = ? AND subscription_id = ?"
@@ -44,14 +59,20 @@ def load_pending_events(db: sqlite3.Connection, at: int, limit: int) -> list[Eve
     return [event(row) for row in rows]
 
 
-def record_located(db: sqlite3.Connection, event: Event, keys: Sequence[SubscriptionKey], at: int) -> None:
+def record_located(
+    db: sqlite3.Connection,
+    event: Event,
+    keys: Sequence[SubscriptionKey],
+    at: int,
+    priority: Priority = Priority.CHANGE,
+) -> None:
     row = db.execute(
         f"SELECT id FROM inbox WHERE {_THE_EVENT} AND done_at IS NULL",
         (event.provider, event.account, event.id),
     ).fetchone()
     if row is None:
         return
-    record_stale(db, keys, event.id, at)
+    record_stale(db, keys, event.id, at, priority)
     db.executemany(
         "INSERT OR REPLACE INTO rings (provider, account, subscription_id, inbox_id, version)"
         f" SELECT provider, account, subscription_id, ?, version FROM stale WHERE {_THE_SUBSCRIPTION}",
@@ -70,28 +91,50 @@ def record_event_failed(db: sqlite3.Connection, event: Event, error: str, next_t
     )
 
 
-def record_stale(db: sqlite3.Connection, keys: Sequence[SubscriptionKey], evidence: str, at: int) -> None:
+def record_stale(
+    db: sqlite3.Connection,
+    keys: Sequence[SubscriptionKey],
+    evidence: str,
+    at: int,
+    priority: Priority = Priority.CHANGE,
+) -> None:
     """Queue subscriptions to be fetched. A new reason is due at once, even while an older one is
-    postponed."""
+    postponed, and the more urgent reason counts."""
     for key in dict.fromkeys(keys):
         old = db.execute(
-            f"SELECT since, min(next_try_at, ?), attempts, error FROM stale WHERE {_THE_SUBSCRIPTION}",
-            (at, *key_row(key)),
+            "SELECT since, min(next_try_at, ?), attempts, error, min(priority, ?) FROM stale"
+            f" WHERE {_THE_SUBSCRIPTION}",
+            (at, priority, *key_row(key)),
         ).fetchone()
         db.execute(
             "INSERT OR REPLACE INTO stale (provider, account, subscription_id, evidence, since, next_try_at,"
-            " attempts, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*key_row(key), evidence, *(old or (at, at, 0, None))),
+            " attempts, error, priority) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*key_row(key), evidence, *(old or (at, at, 0, None, priority))),
         )
 
 
 def load_stale(db: sqlite3.Connection, at: int, limit: int) -> list[StaleSubscription]:
-    rows = db.execute(
-        "SELECT provider, account, subscription_id, version, evidence, attempts FROM stale"
-        " WHERE next_try_at <= ? ORDER BY next_try_at, since, version LIMIT ?",
-        (at, limit),
-    )
-    return [StaleSubscription(SubscriptionKey(*row[:3]), *row[3:]) for row in rows]
+    due = [
+        (next_try_at + YIELDS[priority], since, row)
+        for priority in Priority
+        for next_try_at, since, *row in db.execute(_STALE, (priority, at, limit))
+    ]
+    due.sort(key=itemgetter(0, 1))
+    return [_stale(*row) for *_, row in due[:limit]]
+
+
+def _stale(
+    provider: str, account: str, name: str, version: int, evidence: str, attempts: int, priority: int
+) -> StaleSubscription:
+    key = SubscriptionKey(provider, account, name)
+    return StaleSubscription(key, version, evidence, attempts, Priority(priority))
+
+
+def load_stale_members(
+    db: sqlite3.Connection, provider: str, account: str, at: int, limit: int
+) -> list[tuple[StaleSubscription, int]]:
+    rows = db.execute(_STALE_MEMBERS, (provider, account, at, limit))
+    return [(_stale(*row), made) for made, *row in rows]
 
 
 def record_fetch_failed(

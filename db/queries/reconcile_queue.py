@@ -19,7 +19,9 @@ _THE_ONE = "guild_id = ? AND member_id = ?"
 # Each is the first entry of an index, except notices that wait for their member's roles.
 _NEXT = """
     SELECT min(next_try_at) FROM inbox WHERE done_at IS NULL AND next_try_at > :after
-    UNION ALL SELECT min(next_try_at) FROM stale WHERE next_try_at > :after
+    UNION ALL SELECT min(next_try_at) FROM stale WHERE priority = 0 AND next_try_at > :after
+    UNION ALL SELECT min(next_try_at) FROM stale WHERE priority = 1 AND next_try_at > :after
+    UNION ALL SELECT min(next_try_at) FROM stale WHERE priority = 2 AND next_try_at > :after
     UNION ALL SELECT min(next_try_at) FROM members WHERE next_try_at > :after
     UNION ALL SELECT min(due_at) FROM members WHERE due_at > :after
     UNION ALL SELECT min(next_attempt_at) FROM intents WHERE state = 'pending' AND next_attempt_at > :after
@@ -34,7 +36,7 @@ _NEXT = """
 # Conditions for failed work that waits for its next attempt, by table.
 _RETRIED = {
     "inbox": "done_at IS NULL AND attempts > 0",
-    "stale": "attempts > 0",
+    "stale": "priority IN (0, 1, 2) AND attempts > 0",
     "members": "next_try_at IS NOT NULL AND attempts > 0",
 }
 

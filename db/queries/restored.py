@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 
 from billing.model import Binding, DisputeState, Status, Subscription, SubscriptionKey
+from billing.priority import Priority
 from billing.rules.access import plan_of
 from db.queries.inbox import record_stale
 from db.queries.plans import load_plans
@@ -99,7 +100,7 @@ def record_swept(db: sqlite3.Connection, provider: str, account: str) -> None:
 
 def record_waiting(db: sqlite3.Connection, keys: Sequence[SubscriptionKey]) -> None:
     """Queue subscriptions before all others, which became due at some real moment."""
-    record_stale(db, keys, "a member waits for it", 0)
+    record_stale(db, keys, "a member waits for it", 0, Priority.PERSON)
 
 
 def load_unasked_intent(db: sqlite3.Connection, intent_id: str) -> bool:

@@ -147,6 +147,7 @@ class SqliteLedger(Ledger):
     record_located = _writes(inbox.record_located)
     record_event_failed = _writes(inbox.record_event_failed)
     load_stale = _reads(inbox.load_stale)
+    load_stale_members = _reads(inbox.load_stale_members)
     record_stale = _writes(inbox.record_stale)
     record_fetch_failed = _writes(inbox.record_fetch_failed)
 

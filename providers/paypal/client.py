@@ -26,10 +26,12 @@ from billing.model import (
 )
 from billing.model.texts import Text, Verbatim
 from billing.ports import (
+    ALL,
     CheckoutFound,
     CheckoutOrder,
     Clock,
     Failure,
+    ListPart,
     Meter,
     PaceState,
     PaymentPage,
@@ -108,7 +110,6 @@ class PayPalProvider:
             self._api, self._certificates, webhook_ids, self.account, clock, search=bool(signer)
         )
         self._products: dict[str, str] = {}
-        self._looked_at = ""
         self._settled: dict[str, tuple[str, DisputeState]] = {}
         self._postback = PostbackVerifier(self._api, self._certificates, webhook_ids) if postback else None
         self._signer = signer or Signer()
@@ -197,15 +198,14 @@ class PayPalProvider:
         async for found in payments.list_disputes(self._api, self._settled):
             yield found
 
-    async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
+    async def list_subscriptions(
+        self, known: Sequence[str] = (), part: ListPart = ALL
+    ) -> AsyncIterator[Subscription]:
         """Yield the known subscriptions one by one, because PayPal cannot list them.
 
-        Unreadable ones, and those that PayPal no longer knows, are logged and left out. An interrupted round
-        continues at the same place next time.
+        Unreadable ones, and those that PayPal no longer knows, are logged and left out.
         """
-        ids = sorted(set(known))
-        later = [one for one in ids if one > self._looked_at]
-        for subscription_id in (*later, *ids[: len(ids) - len(later)]):
+        for subscription_id in sorted(one for one in set(known) if one > part.after):
             try:
                 found = await self._fetch_patiently(subscription_id)
             except ProviderNotFound:
@@ -214,7 +214,6 @@ class PayPalProvider:
                 log.warning("Left out subscription %s: %s", subscription_id, error)
             else:
                 yield found
-            self._looked_at = subscription_id
 
     async def _fetch_patiently(self, subscription_id: str) -> Subscription:
         """Fetch a subscription, waiting as long as PayPal asks where it limits the rate of calls."""

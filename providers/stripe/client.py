@@ -24,10 +24,12 @@ from billing.model import (
 )
 from billing.model.texts import Text, Verbatim
 from billing.ports import (
+    ALL,
     CheckoutFound,
     CheckoutOrder,
     Clock,
     Failure,
+    ListPart,
     Meter,
     PaceState,
     PaymentPage,
@@ -161,9 +163,11 @@ class StripeProvider:
                 except ProviderMisread as error:
                     log.warning("Left out dispute %s: %s", id_for_log(data), error)
 
-    async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
+    async def list_subscriptions(
+        self, known: Sequence[str] = (), part: ListPart = ALL
+    ) -> AsyncIterator[Subscription]:
         """Yield every subscription, a hundred per call. Unreadable ones are logged and left out."""
-        async for page in self._loader.pages():
+        async for page in self._loader.pages(part):
             for data in page:
                 try:
                     yield self._map(await self._loader.complete(data))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from billing.errors import ProviderRefused
-from billing.ports import Clock
+from billing.ports import Clock, ListPart
 from providers.base import Answer, maybe, need
 from providers.stripe.api import Api, NotKnown, Refused, path
 from providers.stripe.terms import coupon_of, discounts_of
@@ -53,22 +53,28 @@ class SubscriptionLoader:
                 self.coupons[need(coupon, "id", str)] = coupon
         return await self.complete(data)
 
-    async def pages(self) -> AsyncIterator[list[Answer]]:
-        """Yield every subscription of the account, a hundred per call. Pass each to `complete` before
-        mapping."""
+    async def pages(self, part: ListPart) -> AsyncIterator[list[Answer]]:
+        """Yield this part of the account's subscriptions, newest first, a hundred per call. Pass each to
+        `complete` before mapping."""
+        # Without a status Stripe leaves out the ended ones (docs.stripe.com/api/subscriptions/list, 2026-11).
+        params: dict[str, Any] = {"status": "all"} if part.ended else {}
+        if part.created:
+            params["created"] = {"gte": part.created[0], "lte": part.created[1]}
+        if part.after:
+            params["starting_after"] = part.after
         if not self._bare:
             try:
-                async for page in self._list(_EXPAND_LIST):
+                async for page in self._list(_EXPAND_LIST, params):
                     yield page
             except Refused as refused:
                 self._refused(refused)
             else:
                 return
-        async for page in self._list(_EXPAND_LEAST):
+        async for page in self._list(_EXPAND_LEAST, params):
             yield page
 
-    def _list(self, parts: Iterable[str]) -> AsyncIterator[list[Any]]:
-        return self._api.pages("subscriptions", status="all", expand=[f"data.{part}" for part in parts])
+    def _list(self, parts: Iterable[str], params: Mapping[str, Any]) -> AsyncIterator[list[Any]]:
+        return self._api.pages("subscriptions", expand=[f"data.{part}" for part in parts], **params)
 
     @property
     def _bare(self) -> bool:

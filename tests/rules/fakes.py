@@ -34,7 +34,17 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.ports import CheckoutFound, CheckoutOrder, Clock, Failure, PaceState, PaymentPage, PortalOptions
+from billing.ports import (
+    ALL,
+    CheckoutFound,
+    CheckoutOrder,
+    Clock,
+    Failure,
+    ListPart,
+    PaceState,
+    PaymentPage,
+    PortalOptions,
+)
 
 
 @dataclass
@@ -143,10 +153,19 @@ class FakeProvider:
         for name, (_, state) in list(self.disputes.items()):
             yield name, state
 
-    async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
+    async def list_subscriptions(
+        self, known: Sequence[str] = (), part: ListPart = ALL
+    ) -> AsyncIterator[Subscription]:
         self._meet("list_subscriptions", "", after=False)
+        after = part.after
         for subscription in list(self.subscriptions.values()):
-            if self.lists_all or subscription.key.id in known:
+            if after:
+                after = "" if subscription.key.id == after else after
+                continue
+            first, last = part.created or (0, subscription.created_at)
+            wanted = self.lists_all or subscription.key.id in known
+            wanted = wanted and (part.ended or subscription.status is not Status.ENDED)
+            if wanted and first <= subscription.created_at <= last:
                 yield subscription
         self._meet("list_subscriptions", "", after=True)
 

@@ -50,10 +50,10 @@ async def test_a_failing_event_in_a_group_delays_no_others(
     await harness.offer("sub_2", member_id=OTHER_MEMBER)
     located = harness.ledger.record_located
 
-    async def record(one: Event, keys: Any, at: int) -> None:
+    async def record(one: Event, *rest: Any) -> None:
         if one.id == "evt_poison":
             raise ValueError("a fault of ours")
-        await located(one, keys, at)
+        await located(one, *rest)
 
     monkeypatch.setattr(harness.ledger, "record_located", record)
     events = [event(harness, "subscription", name) for name in ("sub_1", "poison", "sub_2")]

@@ -43,3 +43,14 @@ async def test_unused_lock_keys_are_dropped() -> None:
             pass
     gc.collect()
     assert len(turns._locks) == 0
+
+
+async def test_keys_that_are_held_or_asked_for_while_somebody_watches_are_seen() -> None:
+    turns = KeyedLocks()
+    async with turns.lock("before"), turns.lock("held"):
+        with turns.watched() as outer, turns.watched() as inner:
+            async with turns.lock("asked for"):
+                pass
+    async with turns.lock("after"):
+        pass
+    assert outer == inner == {"before", "held", "asked for"}

@@ -184,7 +184,7 @@ async def test_an_internal_error_in_a_sweep_does_not_stop_the_worker(
         await harness.add_plan()
         await harness.offer("sub_1")
         listed = harness.provider.list_subscriptions
-        monkeypatch.setattr(harness.provider, "list_subscriptions", lambda known: 1 / 0)
+        monkeypatch.setattr(harness.provider, "list_subscriptions", lambda *_: 1 / 0)
         harness.worker.start()
         await harness.ring("subscription", "sub_1")
         await until(lambda: harness.holders() == 1 and "sweep: Stripe" in caplog.text)

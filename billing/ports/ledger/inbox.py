@@ -7,6 +7,7 @@ from typing import Protocol
 
 from billing.model import DisputeState, Event, SubscriptionKey
 from billing.ports.records import StaleSubscription, SyncResult
+from billing.priority import Priority
 
 
 class InboxLedger(Protocol):
@@ -21,17 +22,37 @@ class InboxLedger(Protocol):
     async def load_pending_events(self, at: int, limit: int) -> list[Event]:
         """Stored events that have not been located yet and whose next attempt is due, oldest first."""
 
-    async def record_located(self, event: Event, keys: Sequence[SubscriptionKey], at: int) -> None:
+    async def record_located(
+        self,
+        event: Event,
+        keys: Sequence[SubscriptionKey],
+        at: int,
+        priority: Priority = Priority.CHANGE,
+    ) -> None:
         """Queue the event's subscriptions to be fetched; without any, the event is done."""
 
     async def record_event_failed(self, event: Event, error: str, next_try_at: int) -> None:
         """Postpone an event that failed, so that it never holds up the others."""
 
     async def load_stale(self, at: int, limit: int) -> list[StaleSubscription]:
-        """Subscriptions to fetch whose next attempt is due, longest waiting first."""
+        """Subscriptions to fetch whose next attempt is due, longest waiting first; each lets more urgent ones
+        past for a while (billing.priority.YIELDS)."""
 
-    async def record_stale(self, keys: Sequence[SubscriptionKey], evidence: str, at: int) -> None:
-        """Queue subscriptions to be fetched for a reason other than an event."""
+    async def load_stale_members(
+        self, provider: str, account: str, at: int, limit: int
+    ) -> list[tuple[StaleSubscription, int]]:
+        """Those due at this account that are recorded as a member's and that nobody waits for, each with the
+        moment at which the subscription was made."""
+
+    async def record_stale(
+        self,
+        keys: Sequence[SubscriptionKey],
+        evidence: str,
+        at: int,
+        priority: Priority = Priority.CHANGE,
+    ) -> None:
+        """Queue subscriptions to be fetched for a reason other than an event. Of several reasons the most
+        urgent one counts."""
 
     async def record_fetch_failed(self, stale: StaleSubscription, error: str, next_try_at: int) -> None:
         """Postpone a subscription whose fetch failed."""

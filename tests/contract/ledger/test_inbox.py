@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from billing.model import SubscriptionKey
 from billing.ports import Ledger, StaleSubscription
+from billing.priority import YIELDS, Priority
 from tests.contract.ledger.conftest import LEDGERS, Opening, opened
-from tests.contract.ledger.nouns import KEY, event, ring, subscription, sync, the_stale
+from tests.contract.ledger.nouns import ANNA, KEY, event, ring, subscription, sync, the_stale
 
 OTHER = SubscriptionKey("stripe", "acct", "sub_2")
 
@@ -196,3 +197,33 @@ async def _play(open_ledger: Opening, steps: list[str]) -> None:
                     rung = [moment for moment in rung if moment > taken[0]]
                 assert bool(await ledger.load_stale(now, 9)) == bool(rung)
                 assert (await ledger.load_health(now)).inbox == len(rung)
+
+
+async def test_the_more_urgent_subscription_is_fetched_first_but_for_a_while_only(ledger: Ledger) -> None:
+    await ledger.record_stale([KEY], "renewal", 10, Priority.ROUTINE)
+    await ledger.record_stale([OTHER], "bought", 10 + YIELDS[Priority.ROUTINE] - 1, Priority.PERSON)
+    assert [s.key for s in await ledger.load_stale(2_000, 9)] == [OTHER, KEY]
+    await sync(ledger, subscription(OTHER.id), version=(await ledger.load_stale(2_000, 9))[0].version)
+    await ledger.record_stale([OTHER], "bought", 11 + YIELDS[Priority.ROUTINE], Priority.PERSON)
+    assert [s.key for s in await ledger.load_stale(2_000, 9)] == [KEY, OTHER]
+
+
+async def test_of_two_reasons_to_fetch_the_more_urgent_one_counts(ledger: Ledger) -> None:
+    await ring(ledger, event(), [KEY], 10)
+    await ledger.record_stale([KEY], "sweep", 10, Priority.ROUTINE)
+    assert (await the_stale(ledger, 10)).priority is Priority.CHANGE
+    await ledger.record_stale([KEY], "bought", 10, Priority.PERSON)
+    assert (await the_stale(ledger, 10)).priority is Priority.PERSON
+
+
+async def test_members_subscriptions_that_are_due_are_found_with_the_moment_they_were_made(
+    ledger: Ledger,
+) -> None:
+    await sync(ledger, subscription(binding=ANNA, created_at=5))
+    await sync(ledger, subscription(OTHER.id))  # nobody's
+    await ledger.record_stale([KEY, OTHER], "sweep", 10, Priority.ROUTINE)
+    here = ("stripe", "acct")
+    assert [(s.key, made) for s, made in await ledger.load_stale_members(*here, 10, 9)] == [(KEY, 5)]
+    assert await ledger.load_stale_members(*here, 9, 9) == []
+    await ledger.record_stale([KEY], "bought", 10, Priority.PERSON)
+    assert await ledger.load_stale_members(*here, 10, 9) == []

@@ -18,7 +18,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from billing.errors import Malformed, NotAuthentic, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import (
@@ -241,7 +241,7 @@ class FakeProvider:
         for dispute_id, (_, state) in list(self._disputes.items()):
             yield dispute_id, state
 
-    async def list_subscriptions(self, known: Sequence[str] = ()) -> AsyncIterator[Subscription]:
+    async def list_subscriptions(self, *_: Any, **__: Any) -> AsyncIterator[Subscription]:
         """Oldest first."""
         self._ask()
         for sold in list(self._sold.values()):

@@ -1,0 +1,97 @@
+"""Fetches subscriptions by page where many wait: a page of the provider's list holds a hundred of them.
+
+After an outage, or when many renew at the same hour, one call for each would take as long as the provider's
+rate limit lets it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable, Sequence, Set
+from dataclasses import dataclass
+from typing import ClassVar
+
+from billing.errors import ProviderError
+from billing.model import Status, Subscription, SubscriptionKey
+from billing.ports import ListPart, Ports, Provider, StaleSubscription
+from billing.priority import Priority
+from billing.use_cases.sync import record_listed
+from billing.work_outcome import WorkOutcome
+
+MANY = 200  # due subscriptions; for fewer no list is read
+MOST = 5_000  # subscriptions that one reading of the list looks for
+WORTH = 0.04  # share of the listed that must be among them: 4 of a page, which one call brings
+_JUDGED_AFTER = 300  # listed subscriptions
+_RECORDED_AT_ONCE = 16
+# The list lacks what decides whether a first or overdue payment waits for its payer.
+_FETCHED_ALONE = (Status.PENDING, Status.PAST_DUE, Status.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Many subscriptions of one account that are due, and the part of its list that has them."""
+
+    provider: Provider
+    priority: ClassVar = Priority.ROUTINE
+    stale: dict[SubscriptionKey, StaleSubscription]
+    part: ListPart
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """One reading of each account's list at a time."""
+        return (self.provider.name, self.provider.account)
+
+
+async def find_backlogs(ports: Ports, at: int) -> list[Backlog]:
+    """The accounts whose list is worth reading."""
+    found = []
+    for provider in ports.providers.values():
+        if provider.lists_all:
+            due = await ports.ledger.load_stale_members(provider.name, provider.account, at, MOST)
+            if len(due) >= MANY:
+                made = [moment for _, moment in due]
+                stale = {one.key: one for one, _ in due}
+                found.append(Backlog(provider, stale, ListPart(created=(min(made), max(made)))))
+    return found
+
+
+async def sync_listed(ports: Ports, backlog: Backlog) -> WorkOutcome:
+    """Read the list, and record what is due as of the moment at which the reading began.
+
+    Any subscription that somebody else may have fetched since then is left to be fetched by itself, because
+    the ledger may know more than the list.
+    """
+    waiting, listed, begun, done = dict(backlog.stale), 0, ports.now(), 0
+    held: list[tuple[StaleSubscription, Subscription]] = []
+    with ports.turns.watched() as touched:
+        async for one in backlog.provider.list_subscriptions((), backlog.part):
+            listed += 1
+            stale = waiting.pop(one.key, None)
+            if stale is not None and one.customer_id and one.status not in _FETCHED_ALONE:
+                held.append((stale, one))
+            if len(held) == _RECORDED_AT_ONCE:
+                done += await _record(ports, backlog.provider, held, touched, begun)
+                held = []
+            brought = len(backlog.stale) - len(waiting)
+            if not waiting or (listed >= _JUDGED_AFTER and brought < WORTH * listed):
+                break
+        done += await _record(ports, backlog.provider, held, touched, begun)
+    return WorkOutcome(f"{done} of {len(backlog.stale)} by page, {listed} listed")
+
+
+async def _record(
+    ports: Ports,
+    provider: Provider,
+    held: Sequence[tuple[StaleSubscription, Subscription]],
+    touched: Set[Hashable],
+    at: int,
+) -> int:
+    """How many of them were recorded."""
+    free = [(stale, one) for stale, one in held if stale.key not in touched]
+    done = await asyncio.gather(
+        *(record_listed(ports, provider, stale, one, at) for stale, one in free), return_exceptions=True
+    )
+    for error in done:
+        if error is not None and not isinstance(error, ProviderError):
+            raise error
+    return done.count(None)
