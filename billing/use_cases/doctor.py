@@ -15,6 +15,7 @@ from billing.sweep_state import SweepState, failing_text, load_sweep
 from billing.use_cases.execute_intent import why_held
 from billing.use_cases.new_ledger import load_lacks
 from billing.use_cases.reconcile import MOST_SKEW, WAITS
+from billing.use_cases.sweep_round import load_round_time
 from billing.use_cases.unowned_subscriptions import find_nobodys
 from billing.use_cases.webhook_health import finding_of
 
@@ -36,6 +37,7 @@ async def diagnose(ports: Ports, guild_id: int, *, owner: bool = False) -> list[
         found += [arrived] if arrived else []
         swept = await load_sweep(ports.ledger, provider)
         found += find_failing_sweep(provider.title, swept, ports.now(), ports.sync_interval)
+        found += await find_round_time(ports, provider)
     findings = found if owner else _of_server(guild_id, found)
     if not ports.providers:
         findings.append(find_no_provider())
@@ -91,6 +93,15 @@ def find_failing_sweep(title: str, state: SweepState, now: int, interval: float)
     what, ok = Text("finding.what_comparison", provider=title), not state.too_long(now, interval)
     says = failing_text(title, state)
     return [Finding(what, ok, says, Text("finding.comparison_fails_cure", provider=title), note=True)]
+
+
+async def find_round_time(ports: Ports, provider: Provider) -> list[Finding]:
+    """A note about how long it takes to compare every subscription with the provider, where that is more than
+    moments."""
+    time = await load_round_time(ports.ledger, provider)
+    says = time.text(provider.title, ports.sync_interval)
+    what = Text("finding.what_comparison", provider=provider.title)
+    return [] if says is None else [Finding(what, True, says, note=True)]
 
 
 def find_key(providers: Container[str], *, signed: bool) -> Finding:

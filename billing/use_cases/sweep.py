@@ -6,9 +6,10 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from billing.errors import LedgerError, ProviderError, ProviderUnavailable
+from billing.errors import LedgerError, ProviderError, ProviderRefused, ProviderUnavailable
 from billing.model import DisputeState, Plan, Status, Subscription, SubscriptionKey, SweepFailing
-from billing.ports import Ports, Provider, RecordedSubscription
+from billing.ports import ListPart, Ports, Provider, RecordedSubscription
+from billing.priority import Priority
 from billing.rules.access import plans_of
 from billing.sweep_state import SweepState, load_sweep, record_sweep
 from billing.use_cases.audit_members import audit_members
@@ -17,6 +18,7 @@ from billing.use_cases.blocks import load_block
 from billing.use_cases.missing_subscription import NOT_LISTED
 from billing.use_cases.new_ledger import look_for_lacks
 from billing.use_cases.operators import tell_backup_failed, tell_operators, tell_wrong_clock
+from billing.use_cases.sweep_round import Numbers, begin_round, finish_round, forget_round
 from billing.use_cases.sync import record_dispute, record_snapshot
 from billing.use_cases.unowned_subscriptions import load_sellers, tell_nobodys
 
@@ -29,24 +31,6 @@ TOGETHER = 100  # subscriptions; as many as fit on a page of Stripe's list
 LIVING_AT_ONCE = 5_000
 
 
-class Numbers:
-    """A compact set of positive integers, one bit each: a set of a million string ids takes 100 MB."""
-
-    def __init__(self) -> None:
-        self._bits = bytearray()
-
-    def add(self, number: int) -> None:
-        """Add a number, which may already be in the set."""
-        byte, bit = divmod(number, 8)
-        if byte >= len(self._bits):
-            self._bits.extend(bytes(byte + 1024 - len(self._bits)))
-        self._bits[byte] |= 1 << bit
-
-    def __contains__(self, number: int) -> bool:
-        byte, bit = divmod(number, 8)
-        return byte < len(self._bits) and bool(self._bits[byte] >> bit & 1)
-
-
 async def sweep(ports: Ports) -> list[str]:
     """Compare every provider and all members' roles once; returns the errors as sentences.
 
@@ -55,9 +39,9 @@ async def sweep(ports: Ports) -> list[str]:
     """
     faults = []
     for provider in ports.providers.values():
-        why = await _try_at(ports, provider)
+        why, whole = await _try_at(ports, provider)
         faults += [f"{provider.title}: {why}"] if why else []
-        await _note(ports, provider, why)
+        await _note(ports, provider, why, whole=whole)
     await tell_wrong_clock(ports)
     await tell_backup_failed(ports)
     await look_for_lacks(ports)
@@ -65,25 +49,24 @@ async def sweep(ports: Ports) -> list[str]:
     return faults
 
 
-async def _try_at(ports: Ports, provider: Provider) -> str:
-    """Sweep one provider; returns why it failed, empty if it succeeded."""
+async def _try_at(ports: Ports, provider: Provider) -> tuple[str, bool]:
+    """Sweep one provider; returns why it failed, empty if it succeeded, and whether a round is complete."""
     try:
-        await _sweep_at(ports, provider)
+        return "", await _sweep_at(ports, provider)
     except LedgerError:
         raise
     except ProviderError as error:
-        return str(error)
+        return str(error), False
     except Exception as error:
         log.exception("sweep: fault with %s", provider.title)
-        return type(error).__name__
-    return ""
+        return type(error).__name__, False
 
 
-async def _note(ports: Ports, provider: Provider, why: str) -> None:
+async def _note(ports: Ports, provider: Provider, why: str, *, whole: bool) -> None:
     """Record the result for /readyz and /metrics. If sweeps have failed for long, tell whoever runs the
     bot once."""
     before, now = await load_sweep(ports.ledger, provider), ports.now()
-    state = SweepState(good_at=now)
+    state = SweepState(good_at=now if whole else before.good_at)
     if why:
         state = SweepState(before.good_at, before.failing_since or now, why)
     await record_sweep(ports.ledger, provider, state)
@@ -94,15 +77,16 @@ async def _note(ports: Ports, provider: Provider, why: str) -> None:
         await tell_operators(ports, name, body, sellers)
 
 
-async def _sweep_at(ports: Ports, provider: Provider) -> None:
-    """Sweep one provider. If a restored ledger has subscriptions on hold, disputes come first: a member
-    who has disputed a payment since the backup must not get the roles back before the dispute is known."""
+async def _sweep_at(ports: Ports, provider: Provider) -> bool:
+    """Sweep one provider; True if a round over its subscriptions is complete. If a restored ledger has
+    subscriptions on hold, disputes come first: a member who has disputed a payment since the backup must not
+    get the roles back before the dispute is known."""
     home = (provider.name, provider.account)
     if not await ports.ledger.load_unswept(*home):
-        await sweep_provider(ports, provider)
+        whole = await sweep_provider(ports, provider)
         await tell_nobodys(ports, provider)
         await sweep_disputes(ports, provider)
-        return
+        return whole
     try:
         await sweep_disputes(ports, provider)
     except ProviderUnavailable:
@@ -110,13 +94,16 @@ async def _sweep_at(ports: Ports, provider: Provider) -> None:
     except ProviderError as error:
         log.warning("The disputes of %s cannot be listed: %s", provider.title, error)
     await ports.ledger.record_disputes_listed(*home, ports.now())
-    await sweep_provider(ports, provider, unasked=True)
+    whole = await sweep_provider(ports, provider, unasked=True)
     await tell_nobodys(ports, provider)
-    await ports.ledger.record_swept(*home)
+    if whole:
+        await ports.ledger.record_swept(*home)
+    return whole
 
 
-async def sweep_provider(ports: Ports, provider: Provider, *, unasked: bool = False) -> None:
-    """Check every subscription of the provider that is ours or pays for a plan sold here.
+async def sweep_provider(ports: Ports, provider: Provider, *, unasked: bool = False) -> bool:
+    """Check every subscription of the provider that is ours or pays for a plan sold here. False if that takes
+    longer than the interval between two sweeps; the next sweep continues there.
 
     A list is outdated by the time it is read to its end, so subscriptions that differ from it are fetched
     again; only unknown ones are recorded from the list itself. `unasked`: subscriptions that it shows
@@ -129,16 +116,31 @@ async def sweep_provider(ports: Ports, provider: Provider, *, unasked: bool = Fa
     if not provider.lists_all:
         paid = await _find_paid(ports, provider, f"searched {where}")
         ids = [*await _load_to_look_up(ports, provider, f"swept {where}"), *(paid or ())]
-    seen = Numbers()
-    async for listed in _together(provider.list_subscriptions(ids)):
-        same = await _compare(ports, provider, listed, sold, seen, unasked=unasked)
-        if unasked and same:
-            await ports.ledger.record_looked(same, ports.now())
-    await _look_for_missing(ports, provider, seen)
+    this = await begin_round(ports, provider, whole=unasked)
+    listing = provider.list_subscriptions(ids, ListPart(after=this.after, ended=this.ended))
+    over = False
+    try:
+        async for listed in _together(listing):
+            if over:
+                await this.save(ports.ledger, provider)
+                return False
+            same = await _compare(ports, provider, listed, sold, this.seen, unasked=unasked)
+            if unasked and same:
+                await ports.ledger.record_looked(same, ports.now())
+            this.after = listed[-1].key.id
+            over = this.is_over_budget(ports.sync_interval)
+            if this.is_to_save():
+                await this.save(ports.ledger, provider)
+    except ProviderRefused:
+        await forget_round(ports.ledger, provider)  # it may not know the last one any more
+        raise
+    await _look_for_missing(ports, provider, this.seen)
+    await finish_round(ports, provider, this)
     if not provider.lists_all:
         await ports.ledger.record_value(f"swept {where}", str(begun))
     if paid is not None:
         await ports.ledger.record_value(f"searched {where}", str(begun))
+    return True
 
 
 async def _find_paid(ports: Ports, provider: Provider, name: str) -> list[str] | None:
@@ -198,7 +200,7 @@ async def _compare(
     for recorded in await ports.ledger.load_known(provider.name, provider.account, new) if new else ():
         seen.add(recorded.number)
     if differ:
-        await ports.ledger.record_stale(differ, "sweep", ports.now())
+        await ports.ledger.record_stale(differ, "sweep", ports.now(), Priority.ROUTINE)
     return [key for key in known if key not in differ]
 
 
@@ -210,7 +212,7 @@ async def _look_for_missing(ports: Ports, provider: Provider, seen: Numbers) -> 
         living = await ports.ledger.load_living(provider.name, provider.account, after, LIVING_AT_ONCE)
         missing = [key for number, key in living if number not in seen]
         if missing:
-            await ports.ledger.record_stale(missing, NOT_LISTED, ports.now())
+            await ports.ledger.record_stale(missing, NOT_LISTED, ports.now(), Priority.ROUTINE)
         after = living[-1][0] if len(living) == LIVING_AT_ONCE else None
 
 
@@ -243,7 +245,7 @@ async def _record_new(ports: Ports, provider: Provider, listed: Subscription) ->
             try:
                 await record_snapshot(ports, provider, listed, "sweep", "compared", "sweep")
             except ProviderError:
-                await ports.ledger.record_stale([listed.key], "sweep", ports.now())
+                await ports.ledger.record_stale([listed.key], "sweep", ports.now(), Priority.ROUTINE)
 
 
 async def _needs_look(

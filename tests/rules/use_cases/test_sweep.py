@@ -103,7 +103,7 @@ async def test_a_subscription_missing_from_the_list_is_fetched_by_its_id(
     ended = replace(await paying.recorded(), status=Status.ENDED, binding=None)
     paying.provider.subscriptions["sub_1"] = ended
 
-    async def nothing(known: object) -> AsyncIterator[Subscription]:
+    async def nothing(*_: object) -> AsyncIterator[Subscription]:
         nobody: list[Subscription] = []
         for one in nobody:
             yield one
@@ -153,7 +153,7 @@ async def test_an_outdated_list_does_not_undo_a_newer_event(
     await world.add_plan()
     pending = await world.subscribe(status=Status.PENDING)
 
-    async def old_page(known: object) -> AsyncIterator[Subscription]:
+    async def old_page(*_: object) -> AsyncIterator[Subscription]:
         await world.change(replace(pending, status=Status.ACTIVE))
         assert world.roles_of() == {ROLE}
         yield replace(pending, binding=None)
