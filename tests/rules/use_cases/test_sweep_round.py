@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +23,7 @@ from billing.use_cases.sweep import sweep
 from billing.use_cases.sweep_round import WEEK, Numbers, load_round_time
 from i18n.plain import plain_words
 from tests.rules.builders import DAY
-from tests.rules.harness import RulesHarness
+from tests.rules.harness import RulesHarness, open_harness
 
 NAMES = [f"sub_{number}" for number in range(6)]
 
@@ -31,6 +35,7 @@ class Listing:
         self._list = world.provider.list_subscriptions
         self.parts: list[ListPart] = []
         self.stop: dict[int, BaseException] = {}
+        self.killed_at = -1
         world.provider.list_subscriptions = self.read  # type: ignore[method-assign]  # it reads on through it
 
     async def read(self, known: object = (), part: ListPart = ALL) -> AsyncIterator[Subscription]:
@@ -39,6 +44,8 @@ class Listing:
         async for one in self._list((), part):
             if error := self.stop.pop(number, None):
                 raise error
+            if number == self.killed_at:
+                os.kill(os.getpid(), signal.SIGKILL)
             number += 1
             yield one
 
@@ -49,11 +56,15 @@ async def listing(world: RulesHarness, monkeypatch: pytest.MonkeyPatch) -> Listi
     monkeypatch.setattr(sweep_round, "RESUMES_AFTER", 0.0)
     monkeypatch.setattr(sweep_round, "SAVED_EVERY", 0.0)
     monkeypatch.setattr(sweep_module, "TOGETHER", 2)
+    await fill(world)
+    return Listing(world)
+
+
+async def fill(world: RulesHarness) -> None:
     await world.add_plan()
     for number, name in enumerate(NAMES):
         await world.subscribe(name, member_id=900 + number)
     world.provider.calls.clear()
-    return Listing(world)
 
 
 def shorten(world: RulesHarness) -> None:
@@ -61,7 +72,7 @@ def shorten(world: RulesHarness) -> None:
     world.ports = replace(world.ports, sync_interval=0.0)
 
 
-async def test_a_round_that_a_crash_ended_continues_where_it_stopped(
+async def test_a_round_that_was_broken_off_continues_where_it_stopped(
     world: RulesHarness, listing: Listing
 ) -> None:
     listing.stop[4] = asyncio.CancelledError()
@@ -73,7 +84,38 @@ async def test_a_round_that_a_crash_ended_continues_where_it_stopped(
     assert world.provider.count("fetch_subscription") == 0  # none was missed in the list
 
 
-async def test_a_short_round_begins_anew(
+async def sweep_until_killed(path: Path) -> None:
+    """In a process of its own: the six members pay, and the process is killed in the middle of a sweep."""
+    async with open_harness(path) as world:
+        await fill(world)
+        listing = Listing(world)
+        listing.killed_at = 4
+        await sweep(world.ports)
+
+
+def run_until_killed(path: Path) -> None:
+    sweep_round.RESUMES_AFTER = sweep_round.SAVED_EVERY = 0.0
+    sweep_module.TOGETHER = 2
+    asyncio.run(sweep_until_killed(path))
+
+
+async def test_a_round_in_which_the_process_is_killed_continues_where_it_stopped(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    process = get_context("spawn").Process(target=run_until_killed, args=(path,))
+    process.start()
+    await asyncio.to_thread(process.join, 50)
+    assert process.exitcode == -signal.SIGKILL
+    async with open_harness(path) as world:
+        known = [await world.recorded(name) for name in NAMES]
+        world.provider.subscriptions = {one.key.id: replace(one, binding=None) for one in known}
+        listing = Listing(world)
+        assert await sweep(world.ports) == []
+        assert [part.after for part in listing.parts] == [NAMES[3]]
+        await world.settle()
+        assert world.provider.count("fetch_subscription") == 0  # none was missed in the list
+
+
+async def test_a_short_round_that_failed_starts_over(
     world: RulesHarness, listing: Listing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep_round, "RESUMES_AFTER", 60.0)
