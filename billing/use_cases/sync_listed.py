@@ -21,7 +21,7 @@ from billing.work_outcome import WorkOutcome
 MANY = 200  # due subscriptions; for fewer no list is read
 MOST = 5_000  # subscriptions that one reading of the list looks for
 WORTH = 0.04  # share of the listed that must be among them: 4 of a page, which one call brings
-_JUDGED_AFTER = 300  # listed subscriptions
+JUDGED_AFTER = 10  # listed subscriptions for each that is due, which takes a tenth of the calls
 _RECORDED_AT_ONCE = 16
 # The list lacks what decides whether a first or overdue payment waits for its payer.
 _FETCHED_ALONE = (Status.PENDING, Status.PAST_DUE, Status.UNKNOWN)
@@ -55,13 +55,14 @@ async def find_backlogs(ports: Ports, at: int) -> list[Backlog]:
     return found
 
 
-async def sync_listed(ports: Ports, backlog: Backlog) -> WorkOutcome:
-    """Read the list, and record what is due as of the moment at which the reading began.
+async def sync_listed(ports: Ports, backlog: Backlog) -> tuple[WorkOutcome, bool]:
+    """Read the list, and record what is due as of the moment at which the reading began. False if the list
+    brought too little.
 
     Any subscription that somebody else may have fetched since then is left to be fetched by itself, because
     the ledger may know more than the list.
     """
-    waiting, listed, begun, done = dict(backlog.stale), 0, ports.now(), 0
+    waiting, listed, begun, done, worth = dict(backlog.stale), 0, ports.now(), 0, False
     held: list[tuple[StaleSubscription, Subscription]] = []
     with ports.turns.watched() as touched:
         async for one in backlog.provider.list_subscriptions((), backlog.part):
@@ -73,10 +74,11 @@ async def sync_listed(ports: Ports, backlog: Backlog) -> WorkOutcome:
                 done += await _record(ports, backlog.provider, held, touched, begun)
                 held = []
             brought = len(backlog.stale) - len(waiting)
-            if not waiting or (listed >= _JUDGED_AFTER and brought < WORTH * listed):
+            worth = brought >= WORTH * listed
+            if not waiting or (listed >= JUDGED_AFTER * len(backlog.stale) and not worth):
                 break
         done += await _record(ports, backlog.provider, held, touched, begun)
-    return WorkOutcome(f"{done} of {len(backlog.stale)} by page, {listed} listed")
+    return WorkOutcome(f"{done} of {len(backlog.stale)} by page, {listed} listed"), worth
 
 
 async def _record(

@@ -21,7 +21,8 @@ from billing.work_outcome import Ids, WorkOutcome, put_off
 
 # A task, a ledger read and a log line for each event took 7 % of the time from event to role (bench/).
 LOCATED_AT_ONCE = 16
-LOOK_AGAIN = 5  # seconds between two looks for accounts whose list is worth reading
+# Seconds between two looks for accounts whose list is worth reading, and after one that was not.
+LOOK_AGAIN, NOT_WORTH = 5, 600
 
 _Load = Callable[[int, int], Awaitable[list[Any]]]
 _Key = Callable[[Any], Hashable]
@@ -59,12 +60,12 @@ def work_queues(ports: Ports) -> list[WorkQueue]:
         priority = Priority.PERSON if name is QueueName.EXECUTE_INTENT else Priority.CHANGE
         return WorkQueue(name, load, partial(handle, ports), key, width, partial(postpone, ports), priority)
 
-    ledger, load_stale = ports.ledger, _StaleLoader(ports).load
+    ledger, stale = ports.ledger, _Stale(ports)
     key, member = attrgetter("key"), attrgetter("guild_id", "member_id")
     events = partial(_load_events, ports)
     return [
         queue(QueueName.LOCATE, 4, events, _events_key, locate_events, _postpone_events),
-        queue(QueueName.SYNC, 16, load_stale, key, _sync, _postpone_fetch),
+        queue(QueueName.SYNC, 16, stale.load, key, stale.sync, _postpone_fetch),
         queue(QueueName.RECONCILE, 16, ledger.load_marked, member, reconcile_member, _postpone_member),
         queue(QueueName.EXECUTE_INTENT, 4, ledger.load_intents, key, _execute, _postpone_intent),
         queue(QueueName.DELIVER, 4, ledger.load_notices, member, deliver_notice, _postpone_notice),
@@ -98,23 +99,25 @@ async def _load_events(ports: Ports, at: int, limit: int) -> list[list[Event]]:
     return [named] * bool(named) + [[event] for event in events if not names_subscription(event)]
 
 
-class _StaleLoader:
-    """Loads subscriptions to fetch, and now and then looks for accounts where so many are due that their list
-    is worth reading."""
+class _Stale:
+    """Subscriptions to fetch; and now and then accounts where so many are due that their list is read."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports, self._look_at = ports, 0
 
     async def load(self, at: int, limit: int) -> list[StaleSubscription | Backlog]:
         found = await self._ports.ledger.load_stale(at, limit)
-        if len(found) < limit or self._look_at - LOOK_AGAIN <= at < self._look_at:
+        if len(found) < limit or self._look_at - NOT_WORTH <= at < self._look_at:
             return [*found]
         self._look_at = at + LOOK_AGAIN
         return [*await find_backlogs(self._ports, at), *found]
 
-
-async def _sync(ports: Ports, item: StaleSubscription | Backlog) -> WorkOutcome:
-    return await (sync_listed(ports, item) if isinstance(item, Backlog) else sync_subscription(ports, item))
+    async def sync(self, ports: Ports, item: StaleSubscription | Backlog) -> WorkOutcome:
+        if not isinstance(item, Backlog):
+            return await sync_subscription(ports, item)
+        outcome, worth = await sync_listed(ports, item)
+        self._look_at = ports.now() + (LOOK_AGAIN if worth else NOT_WORTH)
+        return outcome
 
 
 def _events_key(events: Sequence[Event]) -> Hashable:

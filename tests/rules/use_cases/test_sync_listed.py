@@ -85,12 +85,12 @@ async def test_a_list_that_brings_too_little_is_read_no_further(
     world: RulesHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backlog = await changed(world)
-    monkeypatch.setattr(module, "_JUDGED_AFTER", 5)
+    monkeypatch.setattr(module, "JUDGED_AFTER", 2)
     mine = world.provider.subscriptions["sub_1"]
     others = {f"sub_other_{n}": _other(mine, n) for n in range(200)}
     world.provider.subscriptions = others | world.provider.subscriptions
-    outcome = await sync_listed(world.ports, backlog)
-    assert outcome.words == "0 of 3 by page, 5 listed"
+    outcome, worth = await sync_listed(world.ports, backlog)
+    assert (outcome.words, worth) == ("0 of 3 by page, 6 listed", False)
 
 
 def _other(one: Subscription, number: int) -> Subscription:
