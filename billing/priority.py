@@ -38,19 +38,14 @@ def priority_of(kind: str) -> Priority:
 
 
 # Commands and pages start outside of the worker, which names the priority of everything that it does.
-_PRIORITY: ContextVar[Priority] = ContextVar("priority", default=Priority.PERSON)
-
-
-def current_priority() -> Priority:
-    """The priority of the running task; PERSON unless one was set."""
-    return _PRIORITY.get()
+PRIORITY: ContextVar[Priority] = ContextVar("priority", default=Priority.PERSON)
 
 
 @contextmanager
 def prioritized(priority: Priority) -> Iterator[None]:
     """Within it, the task and the tasks that it starts have this priority."""
-    token = _PRIORITY.set(priority)
+    token = PRIORITY.set(priority)
     try:
         yield
     finally:
-        _PRIORITY.reset(token)
+        PRIORITY.reset(token)

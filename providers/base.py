@@ -122,7 +122,7 @@ def time_limit_paused(*, unless: bool) -> Iterator[None]:
 
 
 @contextmanager
-def measured(meter: Meter, provider: str, method: str, path: str) -> Iterator[None]:
+def measured(meter: Meter, provider: str, endpoint: str) -> Iterator[None]:
     """Report one request to the meter: its outcome and how long it took."""
     began, outcome = perf_counter(), "broken_off"  # timed out after CALL_SECONDS, or the program stopped
     try:
@@ -132,7 +132,7 @@ def measured(meter: Meter, provider: str, method: str, path: str) -> Iterator[No
         outcome = outcome_of(error)
         raise
     finally:
-        meter.answered(provider, endpoint_of(method, path), outcome, perf_counter() - began)
+        meter.answered(provider, endpoint, outcome, perf_counter() - began)
 
 
 def endpoint_of(method: str, path: str) -> str:

@@ -19,9 +19,9 @@ from itertools import count
 from typing import TypeVar
 
 from billing.errors import LimitScope, ProviderLimited
-from billing.ports import Clock, PaceState
-from billing.priority import Priority, current_priority
-from providers.base import CALL_SECONDS, time_limit_paused
+from billing.ports import Clock, Meter, PaceState, Unmeasured
+from billing.priority import PRIORITY, Priority
+from providers.base import CALL_SECONDS, measured, time_limit_paused
 
 T = TypeVar("T")
 
@@ -130,10 +130,11 @@ class _Waiter:
 
 
 class Pace:
-    """One account's calls. `account`: a name in LIMITS, such as 'stripe:live'."""
+    """One account's calls, each reported to the meter. `account`: a name in LIMITS, such as 'stripe:live'."""
 
-    def __init__(self, account: str, clock: Clock) -> None:
+    def __init__(self, account: str, clock: Clock, meter: Meter | None = None) -> None:
         self._limits, self._clock = LIMITS[account], clock
+        self._provider, self._meter = account.partition(":")[0], meter or Unmeasured()
         self._account = _Bucket(self._limits.account, clock.now())
         self._endpoints: dict[str, _Bucket] = {}
         self._waiting: list[_Waiter] = []
@@ -158,7 +159,8 @@ class Pace:
         while True:
             sent_at, tries = await self._turn(endpoint), tries + 1
             try:
-                return await call()
+                with measured(self._meter, self._provider, endpoint):
+                    return await call()
             except ProviderLimited as limited:
                 self._refused += 1
                 if limited.scope is LimitScope.OBJECT:
@@ -171,7 +173,7 @@ class Pace:
         """Wait until the call may go out; the moment at which it does."""
         if endpoint not in self._endpoints:
             self._endpoints[endpoint] = _Bucket(self._limits.endpoint, self._clock.now())
-        priority = current_priority()
+        priority = PRIORITY.get()
         waiter = _Waiter(self._clock.now() + YIELDS[priority], next(self._numbers), endpoint)
         insort(self._waiting, waiter)
         try:

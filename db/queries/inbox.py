@@ -120,21 +120,20 @@ def load_stale(db: sqlite3.Connection, at: int, limit: int) -> list[StaleSubscri
         for next_try_at, since, *row in db.execute(_STALE, (priority, at, limit))
     ]
     due.sort(key=itemgetter(0, 1))
-    return [_stale(*row) for *_, row in due[:limit]]
-
-
-def _stale(
-    provider: str, account: str, name: str, version: int, evidence: str, attempts: int, priority: int
-) -> StaleSubscription:
-    key = SubscriptionKey(provider, account, name)
-    return StaleSubscription(key, version, evidence, attempts, Priority(priority))
+    return [
+        StaleSubscription(SubscriptionKey(*key), version, evidence, attempts, Priority(priority))
+        for *_, (*key, version, evidence, attempts, priority) in due[:limit]
+    ]
 
 
 def load_stale_members(
     db: sqlite3.Connection, provider: str, account: str, at: int, limit: int
 ) -> list[tuple[StaleSubscription, int]]:
     rows = db.execute(_STALE_MEMBERS, (provider, account, at, limit))
-    return [(_stale(*row), made) for made, *row in rows]
+    return [
+        (StaleSubscription(SubscriptionKey(*key), version, evidence, attempts, Priority(priority)), made)
+        for made, *key, version, evidence, attempts, priority in rows
+    ]
 
 
 def record_fetch_failed(

@@ -26,8 +26,8 @@ from billing.errors import (
 )
 from billing.fd_limit import kind_of
 from billing.model.texts import Text
-from billing.ports import Clock, Meter, Unmeasured
-from providers.base import Answer, clock_skew, endpoint_of, measured, need, wait_of
+from billing.ports import Clock
+from providers.base import Answer, clock_skew, endpoint_of, need, wait_of
 from providers.pace import Pace
 from providers.paypal.refusals import text_for
 
@@ -70,12 +70,11 @@ class Api:
         url: str,
         clock: Clock,
         pace: Pace,
-        meter: Meter | None = None,
     ) -> None:
         credentials = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
         self._basic = {"Authorization": f"Basic {credentials}"}
         self._url = url.rstrip("/")
-        self._clock, self._pace, self._meter = clock, pace, meter or Unmeasured()
+        self._clock, self._pace = clock, pace
         self._session: aiohttp.ClientSession | None = None
         self._token, self._renew_at = "", 0.0
         self._renewing = asyncio.Lock()
@@ -176,12 +175,6 @@ class Api:
         return await self._pace.run(endpoint_of(method, path), ask)
 
     async def _ask(self, session: aiohttp.ClientSession, method: str, path: str, **options: Any) -> Answer:
-        with measured(self._meter, "paypal", method, path):
-            return await self._transfer(session, method, path, **options)
-
-    async def _transfer(
-        self, session: aiohttp.ClientSession, method: str, path: str, **options: Any
-    ) -> Answer:
         what, asked = f"{method} {path}", self._clock.now()
         try:
             async with session.request(

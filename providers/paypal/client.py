@@ -103,8 +103,8 @@ class PayPalProvider:
         self._webhook_ids = webhook_ids
         self.webhook_print = ",".join(webhook_ids)  # not a secret
         self._clock = clock
-        self._pace = Pace(f"{NAME}:{self.account}", clock)
-        self._api = Api(client_id, client_secret, url, clock, self._pace, meter)
+        self._pace = Pace(f"{NAME}:{self.account}", clock, meter)
+        self._api = Api(client_id, client_secret, url, clock, self._pace)
         self._certificates = Certificates(source_of(url), ca_file, kept)
         self._setup = Setup(
             self._api, self._certificates, webhook_ids, self.account, clock, search=bool(signer)

@@ -27,8 +27,8 @@ from billing.errors import (
 )
 from billing.fd_limit import kind_of
 from billing.model.texts import Text
-from billing.ports import Clock, Meter, Unmeasured
-from providers.base import Answer, clock_skew, endpoint_of, in_time, measured, need, wait_of
+from billing.ports import Clock
+from providers.base import Answer, clock_skew, endpoint_of, in_time, need, wait_of
 from providers.pace import Pace
 
 # At info the SDK logs Stripe's messages, at debug whole bodies, links to pay and manage among them.
@@ -59,12 +59,9 @@ class Refused(ProviderRefused):
 class Api:
     """One Stripe account, at Stripe's own address or at `url`. Call `close` when done."""
 
-    def __init__(
-        self, key: str, url: str | None, clock: Clock, pace: Pace, meter: Meter | None = None
-    ) -> None:
+    def __init__(self, key: str, url: str | None, clock: Clock, pace: Pace) -> None:
         self.clock_skew: float | None = None
-        self._pace = pace
-        self._clock, self._meter = clock, meter or Unmeasured()
+        self._clock, self._pace = clock, pace
         self._http = stripe.AIOHTTPClient(timeout=_TIMEOUT)
         self._client = stripe.StripeClient(
             key,
@@ -113,11 +110,7 @@ class Api:
 
     async def _request(self, method: str, path: str, **params: Any) -> Answer:
         endpoint = endpoint_of(method.upper(), path)
-        return await self._pace.run(endpoint, partial(self._measured, method, path, **params))
-
-    async def _measured(self, method: str, path: str, **params: Any) -> Answer:
-        with measured(self._meter, "stripe", method.upper(), path):
-            return await self._exchange(method, path, **params)
+        return await self._pace.run(endpoint, partial(self._exchange, method, path, **params))
 
     async def _exchange(self, method: str, path: str, **params: Any) -> Answer:
         what, asked = f"{method.upper()} {path}", self._clock.now()
@@ -142,8 +135,10 @@ class Api:
         return answer.data
 
     def _compare_clocks(self, headers: Mapping[str, str] | None, asked: float) -> None:
-        """Update `clock_skew` by the Date header."""
-        skew = clock_skew(_by_lower_name(headers).get("date"), asked, self._clock.now())
+        """Update `clock_skew` by the Date header. The SDK passes header names on in the case in which they
+        came."""
+        dates = [value for name, value in (headers or {}).items() if name.lower() == "date"]
+        skew = clock_skew(dates[0] if dates else None, asked, self._clock.now())
         self.clock_skew = self.clock_skew if skew is None else skew
 
 

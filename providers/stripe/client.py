@@ -82,8 +82,8 @@ class StripeProvider:
         self.account = account_of(api_key)
         self.webhook_print = hashlib.sha256(",".join(sorted(webhook_secrets)).encode()).hexdigest()[:16]
         self._webhook_secrets = webhook_secrets
-        self._pace = Pace(f"{NAME}:{self.account}", clock)
-        self._api = Api(api_key, api_url, clock, self._pace, meter)
+        self._pace = Pace(f"{NAME}:{self.account}", clock, meter)
+        self._api = Api(api_key, api_url, clock, self._pace)
         self._portals, self._loader = Portals(self._api, clock), SubscriptionLoader(self._api, clock)
         self._previews, self._own_account = InvoicePreviews(self._api, clock), OwnAccount(self._api, clock)
         self._setup = Setup(self._api, self._portals, self.account, self._own_account)
