@@ -1,4 +1,4 @@
-"""Converts PayPal's amounts, decimal numbers as text, to minor units."""
+"""Convert PayPal's amounts, which are decimal numbers written as text, to minor units."""
 
 from __future__ import annotations
 
@@ -14,32 +14,33 @@ _WHOLE = frozenset({"huf", "twd"})
 
 
 def to_minor(money: Answer) -> int:
-    """An amount of API version 2, `currency_code` and `value`, in minor units."""
+    """Convert an amount of API version 2 (`currency_code` and `value`) to minor units."""
     return _minor(need(money, "value", str), currency_of(money))
 
 
 def currency_of(money: Answer) -> str:
-    """An amount's currency in lower case, as the model has it."""
+    """Return an amount's currency code in lower case, as the model stores it."""
     return need(money, "currency_code", str).lower()
 
 
 def amount_of_either_version(money: Answer, currency: str) -> int | None:
-    """An amount of API version 1 (`total`) or 2 (`value`) in minor units; None if it has neither.
+    """Convert an amount of API version 1 (`total`) or 2 (`value`) to minor units; return None if it has
+    neither.
 
-    Always positive: PayPal writes some refunds as negative amounts.
+    The result is never negative: PayPal writes some refunds as negative amounts.
     """
     text = maybe(money, "value", str) or maybe(money, "total", str)
     return None if text is None else abs(_minor(text, currency))
 
 
 def with_percent(minor: int, percent: Decimal, currency: str) -> int:
-    """The amount plus `percent`, rounded to what PayPal can charge in that currency."""
+    """Return the amount increased by `percent` and rounded to what PayPal can charge in that currency."""
     step = 100 if currency in _WHOLE else 1
     return minor + int((minor * percent / 100 / step).quantize(Decimal(1), ROUND_HALF_UP)) * step
 
 
 def parse_decimal(text: str, what: str) -> Decimal:
-    """Parse a decimal number. Raises ProviderMisread if `text` is not one; `what` names it there."""
+    """Parse a decimal number. Raises ProviderMisread, naming `what`, if `text` is not one."""
     try:
         found = Decimal(text)
     except InvalidOperation:

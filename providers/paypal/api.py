@@ -1,4 +1,4 @@
-"""Calls to PayPal's REST API. Only this module knows its token, its errors and what may be retried.
+"""Call PayPal's REST API: the only module that knows its tokens, its errors and which calls may be retried.
 
 It uses aiohttp, because PayPal's own Python package is synchronous and hides outages of the token endpoint.
 """
@@ -31,8 +31,8 @@ from providers.base import Answer, clock_skew, endpoint_of, need, wait_of
 from providers.pace import Pace
 from providers.paypal.refusals import text_for
 
-# Seconds before each retry. A slow answer uses up the call's time limit, so only fast failures are retried: a
-# refused connection, a 5xx.
+# Seconds before each retry. Only fast failures are retried (a refused connection or a 5xx), because a slow
+# answer already uses up the call's time limit.
 PAUSES = (0.5, 1.0)
 _TIMEOUT = aiohttp.ClientTimeout(total=12, sock_connect=4)
 _LARGEST_ANSWER = 8 << 20
@@ -45,7 +45,7 @@ KEY_AT_FAULT = Text("error.paypal.key_at_fault")
 
 
 class Refused(ProviderRefused):
-    """A refusal with PayPal's reasons: `issues` holds the error's name and the names in its details."""
+    """A refusal with PayPal's reasons: `issues` holds the error's name and the issue names in its details."""
 
     def __init__(
         self, message: Text | None = None, *, detail: str, status: int, issues: frozenset[str]
@@ -57,7 +57,7 @@ class Refused(ProviderRefused):
 
 
 class NotKnown(Refused, ProviderNotFound):
-    """PayPal does not know the object that was asked for."""
+    """An error that says that PayPal does not know the requested object."""
 
 
 class Api:
@@ -86,7 +86,7 @@ class Api:
             await self._session.close()
 
     async def get(self, path: str, **query: str) -> Answer:
-        """Fetch one object; retried if PayPal does not answer."""
+        """Fetch one object. The call is retried if PayPal does not answer."""
         return await self._send("GET", path, query=query, again=True)
 
     async def post(
@@ -94,19 +94,19 @@ class Api:
     ) -> Answer:
         """Make a change and return PayPal's answer, which may be empty.
 
-        With an idempotency `key` it happens once however often it is sent, so it is retried; without one it
-        is tried once.
+        With an idempotency `key` PayPal makes the change once however often the request arrives, so a
+        failed request is retried. Without a key it is sent only once.
         """
         data = b"" if body is None else json.dumps(body).encode()
         headers = {"Prefer": "return=representation"} | ({"PayPal-Request-Id": key} if key else {})
         return await self._send("POST", path, data=data, headers=headers, again=key is not None)
 
     async def ask(self, path: str, data: bytes) -> Answer:
-        """POST a request that changes nothing, so it is retried. `data` is sent byte for byte."""
+        """POST a request that changes nothing and may therefore be retried. `data` is sent byte for byte."""
         return await self._send("POST", path, data=data, again=True)
 
     async def patch(self, path: str, changes: list[dict[str, Any]]) -> Answer:
-        """Replace fields. Retried, because doing it twice has the same effect."""
+        """Replace fields of an object. The request is retried, because repeating it has the same effect."""
         return await self._send("PATCH", path, data=json.dumps(changes).encode(), again=True)
 
     async def sign_in(self) -> None:
@@ -131,7 +131,7 @@ class Api:
             try:
                 return await self._exchange(method, path, headers=sent, params=query, data=data)
             except Refused as refused:
-                # PayPal may revoke a token early; the request then had no effect.
+                # PayPal may revoke a token early. In that case the request had no effect.
                 if refused.status != 401 or renewed:
                     raise
                 renewed = True
@@ -164,7 +164,7 @@ class Api:
                 await asyncio.sleep(pauses.pop(0))
 
     def _forget(self, token: str) -> None:
-        # A token renewed in the meantime stays, even where PayPal returned the same text again.
+        # Keep a token that was renewed in the meantime, even if PayPal returned the same text again.
         if token is self._token:
             self._renew_at = 0.0
 
@@ -204,14 +204,15 @@ async def bounded_body(answer: aiohttp.ClientResponse, most: int) -> bytes:
 
 
 def path(*parts: str) -> str:
-    """A path with ids in it. Raises ProviderNotFound if a part cannot be an id of PayPal's."""
+    """Return a path that contains ids. Raises ProviderNotFound if a part cannot be a PayPal id."""
     if not all(_ID.fullmatch(part) for part in parts):
         raise ProviderNotFound(detail="no id of PayPal's looks like that")
     return "/" + "/".join(parts)
 
 
 def read(body: bytes, what: str) -> Answer:
-    """Parse an answer; empty for an empty body. Raises ProviderMisread if it is not a JSON object."""
+    """Parse an answer; an empty body gives an empty one. Raises ProviderMisread if it is not a JSON
+    object."""
     try:
         return parse(body) if body else {}
     except (ValueError, RecursionError):
@@ -221,8 +222,8 @@ def read(body: bytes, what: str) -> Answer:
 def parse(body: bytes) -> dict[str, Any]:
     """Parse a JSON object. Raises ValueError if `body` is not one.
 
-    PayPal may cut a text within a character and leave half of it, `\\ud83d`. JSON allows that and msgspec
-    does not, so the standard library parses such a body.
+    PayPal may cut a text in the middle of a character and leave half of it, such as `\ud83d`. JSON allows
+    that and msgspec does not, so the standard library parses such a body.
     """
     try:
         return _OBJECT.decode(body)
@@ -238,10 +239,11 @@ def _no_number(name: str) -> None:
 
 
 def translate(status: int, body: bytes, what: str, *, wait: float = 0.0) -> ProviderError:
-    """PayPal's error as a ProviderError. Its detail holds status, issue names and debug id, never a message.
+    """Turn PayPal's error into a ProviderError. Its detail holds the status, issue names and debug id, but
+    no message.
 
-    `wait`: seconds that PayPal asks for beside a 429. developer.paypal.com/api/rest/responses, 2026-11. The
-    token endpoint answers in the shape of OAuth instead.
+    `wait`: the seconds that PayPal asks to wait in a 429 answer. Source:
+    developer.paypal.com/api/rest/responses, 2026-11. The token endpoint uses OAuth's error format instead.
     """
     answer = _error(body)
     issues = frozenset(_issues(answer))
@@ -279,5 +281,5 @@ def _issues(answer: Answer) -> list[str]:
     details = answer.get("details")
     of_details = [d.get("issue") for d in details if isinstance(d, dict)] if isinstance(details, list) else []
     named = (answer.get("name"), answer.get("error"), *of_details)
-    # Names only: other text may quote what was sent.
+    # Only names are kept: any other text may quote what was sent.
     return [one for one in named if isinstance(one, str) and one.replace("_", "").isalnum() and len(one) < 80]

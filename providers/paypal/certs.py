@@ -1,9 +1,9 @@
-"""Fetches and verifies the certificates with which PayPal signs its notifications.
+"""Fetch and verify the certificates with which PayPal signs its notifications.
 
-The certificate's address stands in the notification's own header, which anybody can write, so only PayPal's
-own addresses are fetched, and the certificate must name PayPal. developer.paypal.com/api/rest/webhooks/rest,
-'Verify the webhook signature', and the checks of PayPal's own Java SDK (SSLUtil.validateCertificateChain),
-2026-11.
+The certificate's address comes from a header of the notification, which anybody can write. Therefore only
+PayPal's own addresses are fetched, and the certificate must name PayPal. Sources:
+developer.paypal.com/api/rest/webhooks/rest, 'Verify the webhook signature', and the checks in PayPal's Java
+SDK (SSLUtil.validateCertificateChain), 2026-11.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ from providers.paypal.work_budget import TokenBucket, over_budget
 T = TypeVar("T")
 
 LIVE, SANDBOX = "api-m.paypal.com", "api-m.sandbox.paypal.com"
-# By the host of PAYPAL_API_URL: the hosts that serve its certificates. Below, the names in the certificates.
+# For each host of PAYPAL_API_URL, the hosts that serve its certificates. The names in the certificates
+# follow.
 _HOSTS = {LIVE: (LIVE, "api.paypal.com"), SANDBOX: (SANDBOX, "api.sandbox.paypal.com")}
 _NAMES = ("messageverificationcerts.paypal.com", "messageverificationcerts.sandbox.paypal.com")
 _PLACE = r"/v1/notifications/certs/[\w-]{1,100}"
@@ -52,29 +53,30 @@ _ANY_PLACE = r"/[\w./-]{1,200}"
 _TIMEOUT = aiohttp.ClientTimeout(total=6, sock_connect=3)
 _LARGEST_CHAIN = 64 << 10  # a chain is a few KiB
 _DEEPEST = 4
-# How long a refusal is remembered, so that a forged notification opens a connection once and not every time.
+# How long a refusal is remembered, so that repeated forged notifications open only one connection.
 _REFUSED_SECONDS = 60
 _DOWN_SECONDS = 5
-# A forged notification with a genuine address cannot cause another fetch before these seconds have passed.
+# Seconds before a forged notification with a genuine address can cause another fetch.
 LOOK_AGAIN_SECONDS = 600
 _MOST_FAULTS = 64
-# Fetches of addresses that no genuine notification has named: so many, then one more after each pause
-# (seconds).
+# How many addresses that no genuine notification has named may be fetched at once, and the pause in seconds
+# before one more may be fetched.
 _MOST_LOOKS, _LOOK_PAUSE = 20, 5.0
-# The most notifications that may wait for a certificate, each with its body in memory.
+# The most notifications that may wait for a certificate. Each keeps its body in memory.
 _MOST_WAITING = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Which certificates are accepted: a pattern for the whole address, and the names that they may hold."""
+    """The certificates that are accepted: a pattern for the whole address, and the names that they may
+    hold."""
 
     addresses: re.Pattern[str]
     names: frozenset[str]
 
 
 def source_of(api_url: str) -> Source:
-    """The source for an API address: PayPal's hosts, live and sandbox apart, or the stand-in at that
+    """Return the source for an API address: PayPal's live or sandbox hosts, or the stand-in at that
     address."""
     host = urlsplit(api_url).hostname or ""
     if host in _HOSTS:
@@ -88,8 +90,10 @@ def source_of(api_url: str) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """The key of a verified certificate, from when until when it is valid (unix seconds), and the chain in
-    `text` as it was served."""
+    """The public key of a verified certificate.
+
+    The validity period is in unix seconds; `text` holds the chain as it was served.
+    """
 
     key: rsa.RSAPublicKey
     valid_from: float
@@ -99,21 +103,24 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class _FailedLookup:
-    """Why an address has no key, and until when (unix seconds) that answer is kept."""
+    """The reason why an address has no key, and the unix time until which that result is cached."""
 
     error: NotAuthentic | ProviderUnavailable
     until: float
 
 
 class Certificates:
-    """Fetches and caches certificates. Those of genuine notifications survive restarts. Call `close` when
-    done."""
+    """Fetches and caches certificates.
+
+    Certificates of genuine notifications are kept across restarts. Call `close` when done.
+    """
 
     def __init__(self, source: Source, ca_file: Path, kept: Values | None = None) -> None:
         self._source = source
         self._ca_file = ca_file
         self._store: Store | None = None
-        # Two dictionaries, so that forged notifications cannot push out the few genuine certificates.
+        # There are two dictionaries, so that forged notifications cannot push out the few genuine
+        # certificates.
         self._signers: dict[str, Signer] = {}
         self._faults: dict[str, _FailedLookup] = {}
         self._looked_at: dict[str, float] = {}
@@ -136,9 +143,9 @@ class Certificates:
             raise NotAuthentic(detail="the certificate's address is not PayPal's")
 
     async def signer(self, url: str, now: float) -> Signer:
-        """The key of the certificate at an address.
+        """Return the key of the certificate at an address.
 
-        Raises NotAuthentic if it is not a valid certificate of PayPal's at `now` (unix seconds), and
+        Raises NotAuthentic if it is not a PayPal certificate that is valid at `now` (unix seconds), and
         ProviderUnavailable if it cannot be fetched at the moment.
         """
         self.admit(url)
@@ -149,9 +156,9 @@ class Certificates:
         return found
 
     async def renewed(self, url: str, now: float) -> Signer | None:
-        """Fetch the certificate again, for when its key no longer matches the signatures.
+        """Fetch the certificate again because its key no longer matches the signatures.
 
-        None if the last fetch is too recent, or if fetching fails.
+        Returns None if the last fetch is too recent or if fetching fails.
         """
         if now < self._looked_at.get(url, now) + LOOK_AGAIN_SECONDS:
             return None
@@ -159,19 +166,19 @@ class Certificates:
         return found if isinstance(found, Signer) else None
 
     async def is_proven(self, url: str, now: float) -> bool:
-        """True if a genuine notification named this address before."""
+        """Return True if a genuine notification has named this address before."""
         await self._read_proven(now)
         return url in self._proven.texts
 
     async def vouch(self, url: str) -> None:
-        """Record that a genuine notification named this address, and keep its certificate over restarts."""
+        """Record that a genuine notification named this address, and keep its certificate across restarts."""
         if url not in self._proven.texts:
             self._bucket.give_back()
         signer = self._signers.get(url)
         await self._proven.add(url, signer.text if signer else b"")
 
     async def _read_proven(self, now: float) -> None:
-        """Load the certificates from the ledger. They are verified again: the ledger is not trusted
+        """Load the certificates from the ledger and verify them again, because the ledger is not trusted
         either."""
         for url, text in (await self._proven.read()).items():
             with suppress(NotAuthentic, ProviderUnavailable):
@@ -180,10 +187,10 @@ class Certificates:
                 self._looked_at[url] = now - LOOK_AGAIN_SECONDS
 
     async def _look_once(self, url: str, now: float) -> Signer | _FailedLookup:
-        """Fetch an address once for all the notifications that name it at the same time.
+        """Fetch an address once for all notifications that name it at the same time.
 
-        An address that no genuine notification has named takes a token, because anybody can invent addresses.
-        Raises ProviderUnavailable if no token is left or too many notifications wait.
+        An address that no genuine notification has named takes a token, because anybody can invent
+        addresses. Raises ProviderUnavailable if no token is left or too many notifications are waiting.
         """
         if self._waiting >= _MOST_WAITING:
             raise over_budget()
@@ -242,7 +249,8 @@ class Certificates:
         raise NotAuthentic(detail=f"the certificate: {status}")
 
     def trusted(self) -> Store:
-        """The trusted issuers in PAYPAL_CA_FILE. Raises ProviderUnavailable if that cannot be read."""
+        """Load the trusted issuers from PAYPAL_CA_FILE. Raises ProviderUnavailable if the file cannot be
+        read."""
         if self._store is None:
             try:
                 self._store = Store(read_certificates(self._ca_file.read_bytes()))
@@ -254,8 +262,8 @@ class Certificates:
 
 
 def read_certificates(text: bytes) -> list[x509.Certificate]:
-    """All certificates in a PEM text, or the one in a DER file. Raises ValueError if one cannot be
-    read."""
+    """Read all certificates in a PEM text, or the one in a DER file. Raises ValueError if one is
+    unreadable."""
     with warnings.catch_warnings():
         # Every bundle holds old issuers whose serial numbers are no longer allowed.
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
@@ -275,7 +283,8 @@ def verify(text: bytes, trusted: Store, names: frozenset[str], now: float) -> Si
         policy = (
             PolicyBuilder().store(trusted).time(datetime.fromtimestamp(now, UTC)).max_chain_depth(_DEEPEST)
         )
-        # Verified as a client certificate: a server certificate would have to match one fixed name.
+        # The chain is verified as a client's, because a server certificate would have to match one fixed
+        # name.
         verifier = policy.extension_policies(
             ca_policy=_ISSUER_POLICY, ee_policy=_LEAF_POLICY
         ).build_client_verifier()
@@ -296,7 +305,8 @@ def verify(text: bytes, trusted: Store, names: frozenset[str], now: float) -> Si
 
 
 def _names_of(leaf: x509.Certificate) -> set[str]:
-    """The certificate's subject alternative names, or its common names if it has none; in lower case."""
+    """Return the certificate's subject alternative names, or its common names if it has none, in lower
+    case."""
     try:
         found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -313,8 +323,8 @@ def _unless_absent(holds: Callable[[T], bool]) -> Callable[[Policy, x509.Certifi
     return check
 
 
-# These check what matters for a signature. Key identifiers and purposes, which browsers also check, are left
-# out, because such a certificate is not for a web server.
+# These policies check what matters for a signature. Key identifiers and purposes, which browsers also
+# check, are left out, because the certificate is not used by a web server.
 _ISSUER_POLICY = (
     ExtensionPolicy.permit_all()
     .require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)

@@ -1,4 +1,4 @@
-"""The body that creates a subscription (developer.paypal.com/docs/api/subscriptions/v1, 2026-11)."""
+"""Build the request that creates a subscription (developer.paypal.com/docs/api/subscriptions/v1, 2026-11)."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from providers.base import describe_member, describe_server, return_address
 from providers.paypal.dates import stamp
 from providers.paypal.plans import DAY
 
-# Seconds. A nearer start may lie in the past by the time PayPal reads it.
+# Seconds. A start that is any nearer may be in the past by the time PayPal reads it.
 _SOONEST = 300
 
 
 def checkout_body(order: CheckoutOrder, now: float) -> dict[str, Any]:
-    """The body that creates the subscription.
+    """Return the body of the request that creates the subscription.
 
-    A later start keeps the time until then free: it is paid for already, or it is a trial that the plan at
-    PayPal does not have. Raises ProviderRefused if the plan's own trial is longer than the order allows.
+    A later start keeps the time until then free: either it is already paid for, or it is a trial that the
+    PayPal plan does not include. Raises ProviderRefused if the plan's own trial is longer than the order
+    allows.
     """
     wanted: dict[str, Any] = {
         "plan_id": order.price.id,
         "custom_id": order.checkout.id,
         "application_context": {
-            # Shown in place of the owner's name. PayPal takes 127 characters.
+            # PayPal shows this in place of the owner's name and accepts up to 127 characters.
             "brand_name": order.names.wording.brand.format(
                 server=describe_server(order, 45), member=describe_member(order, 38)
             ),

@@ -58,10 +58,10 @@ log = logging.getLogger(__name__)
 
 _SITES = {LIVE: "https://www.paypal.com", SANDBOX: "https://www.sandbox.paypal.com"}
 _AUTOPAY = "/myaccount/autopay/"
-# Seconds. PayPal documents no expiry of approval pages for subscriptions; other agreements' pages last three
-# hours.
+# Seconds. PayPal documents no expiry for a subscription's approval page; the approval pages of other
+# agreements last three hours.
 _PAGE_LIVES = 3 * 3600
-# How often a sweep waits for one subscription while PayPal asks for a longer rest than a call waits out.
+# How often a sweep retries one subscription when PayPal asks for a longer pause than a call may wait.
 _RESTS = 3
 # PayPal's newer answers call the same link 'payer-action'.
 _APPROVE = ("approve", "payer-action")
@@ -71,7 +71,7 @@ _PATCHED = ("ACTIVE", "SUSPENDED")
 
 
 def account_of(api_url: str) -> str:
-    """'live' at PayPal's live API, 'sandbox' everywhere else."""
+    """Return 'live' for PayPal's live API and 'sandbox' for any other address."""
     return "live" if urlsplit(api_url).hostname == LIVE else "sandbox"
 
 
@@ -116,24 +116,25 @@ class PayPalProvider:
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds that this machine's clock is ahead of PayPal's last answer; None before the first
-        answer."""
+        """Seconds by which this machine's clock was ahead of PayPal's at the last answer; None before the
+        first."""
         return self._api.clock_skew
 
     @property
     def pace(self) -> PaceState:
-        """How the calls get along with PayPal's rate limits."""
+        """The current pace of calls under PayPal's rate limits."""
         return self._pace.state
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
-        """Raise NotAuthentic by the five headers and the certificate's address; the body is not looked at."""
+        """Raise NotAuthentic if the five headers or the certificate's address are wrong. The body is not
+        read."""
         self._certificates.admit(read_headers(headers, now).cert_url)
 
     @bounded
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
-        """The event in a notification.
+        """Return the event in a notification.
 
-        Raises NotAuthentic, Malformed, or ProviderUnavailable if it cannot be verified now.
+        Raises NotAuthentic, Malformed, or ProviderUnavailable if the notification cannot be verified now.
         """
         sent = read_headers(headers, now)
         if self._postback is None:
@@ -146,7 +147,10 @@ class PayPalProvider:
 
     @bounded
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
-        """Fetch a subscription in one call; a second for a new plan, another where no payment is shown."""
+        """Fetch a subscription, usually in one call.
+
+        A plan that is not cached costs a second call, and so does an answer that lacks the last payment.
+        """
         return await self._fetch(subscription_id)
 
     async def _fetch(self, subscription_id: str) -> Subscription:
@@ -162,22 +166,24 @@ class PayPalProvider:
         return replace(found, claim=self._signer.read(maybe(data, "custom_id", str) or "", found.key.id))
 
     async def _fetch_plan(self, plan_id: str) -> Answer:
-        """Fetch a plan and remember its product, which never changes and which subscriptions do not name."""
+        """Fetch a plan and cache its product, which never changes and which subscriptions do not name."""
         plan = await self._api.get(path("v1", "billing", "plans", plan_id))
         self._products[plan_id] = product_of(plan, plan_id)
         return plan
 
     @bounded
     async def locate(self, subject: Subject) -> list[str]:
-        """Ids of the subscriptions that a payment, dispute or refund names."""
+        """Return the ids of the subscriptions that a payment, dispute or refund is about."""
         return await payments.locate(self._api, subject)
 
     @bounded
     async def fetch_checkout(self, subscription_id: str) -> CheckoutFound | None:
-        """The approval page, which at PayPal is the subscription itself; None if PayPal does not know it.
+        """Fetch the approval page, which at PayPal is the subscription itself; None if PayPal does not know
+        it.
 
-        With the public client id anybody can create a subscription in a browser, at their own price and with
-        any `custom_id`. So the rules accept a `custom_id` only where the bot created this very subscription.
+        With the public client id, anybody can create a subscription in a browser, at a price of their own
+        and with any `custom_id`. The rules therefore accept a `custom_id` only if the bot created this very
+        subscription.
         """
         try:
             return map_checkout(await self._api.get(path(*_SUBSCRIPTIONS, subscription_id)))
@@ -186,11 +192,12 @@ class PayPalProvider:
 
     @bounded
     async def was_charged_back(self, dispute_id: str) -> bool:
-        """False if buyer and owner settled by themselves, without PayPal (stage INQUIRY)."""
+        """Return False if the buyer and the owner settled the dispute without PayPal (stage INQUIRY)."""
         return await payments.was_charged_back(self._api, dispute_id)
 
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
-        """The subscription and state of a dispute, by the dispute's id or by that of a reversed payment."""
+        """Return the subscription and the state of a dispute, given the dispute's id or a reversed
+        payment's id."""
         return await payments.fetch_dispute(self._api, dispute_id)
 
     async def list_disputes(self) -> AsyncIterator[tuple[str, DisputeState]]:
@@ -203,7 +210,7 @@ class PayPalProvider:
     ) -> AsyncIterator[Subscription]:
         """Yield the known subscriptions one by one, because PayPal cannot list them.
 
-        Unreadable ones, and those that PayPal no longer knows, are logged and left out.
+        Subscriptions that cannot be read, or that PayPal no longer knows, are logged and left out.
         """
         for subscription_id in sorted(one for one in set(known) if one > part.after):
             try:
@@ -216,7 +223,7 @@ class PayPalProvider:
                 yield found
 
     async def _fetch_patiently(self, subscription_id: str) -> Subscription:
-        """Fetch a subscription, waiting as long as PayPal asks where it limits the rate of calls."""
+        """Fetch a subscription. If PayPal limits the rate of calls, wait as long as it asks and try again."""
         for _ in range(_RESTS):
             try:
                 return await self.fetch_subscription(subscription_id)
@@ -227,17 +234,16 @@ class PayPalProvider:
         return await self.fetch_subscription(subscription_id)
 
     def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
-        """Yield the account's relevant events since then, newest first: see `event_list.list_events`."""
+        """Yield the account's relevant events since `since`, newest first: see `event_list.list_events`."""
         return list_events(self._api, since, self._clock.now(), self._webhook_ids, self.account)
 
     def unheard(self, *, refused: bool) -> Finding:
-        """The finding that notifications do not arrive: see `event_list.unheard`."""
+        """Return the finding that notifications do not arrive: see `event_list.unheard`."""
         return unheard(refused=refused)
 
     @bounded
     async def fetch_price(self, price_id: str) -> Price:
-        """The price of a billing plan. Raises ProviderRefused if it is free, or has no price after its
-        trial."""
+        """Fetch a plan's price. Raises ProviderRefused if it is free or ends with its trial."""
         try:
             plan = await self._fetch_plan(price_id)
         except ProviderNotFound as error:
@@ -268,18 +274,21 @@ class PayPalProvider:
         return PaymentPage(need(made, "id", str), url, int(now) + _PAGE_LIVES)
 
     async def list_paid(self, since: int) -> AsyncIterator[str]:
-        """Ids of paid subscriptions; empty without SECRET_KEY, as they could not be matched to members
-        then."""
+        """Yield the ids of paid subscriptions.
+
+        Yields nothing without SECRET_KEY, because the subscriptions could not be matched to members then.
+        """
         if self._signer:
             async for found in transaction_search.list_paid(self._api, since, int(self._clock.now())):
                 yield found
 
     def lacks_payer(self, subscription: Subscription) -> bool:
-        """True if `custom_id` lacks the subscription's own id, signed with the current key, and can be
-        changed.
+        """Return True if `custom_id` should hold the subscription's own id, signed with the current key,
+        but does not.
 
-        The page's id alone is no proof: the member who got the page could put it on another subscription.
-        PayPal accepts changes only once a subscription is active.
+        The page's id alone proves nothing: the member who received the page could put it on another
+        subscription. PayPal accepts changes only once a subscription is active, so the result is False
+        before that.
         """
         whose, claim = subscription.binding, subscription.claim
         shown = subscription.bound_by in (BoundBy.PAGE, BoundBy.PROVIDER)
@@ -295,30 +304,31 @@ class PayPalProvider:
         await self._api.patch(path(*_SUBSCRIPTIONS, subscription_id), [change])
 
     async def fetch_page(self, page_id: str) -> str | None:
-        """The page's own id: at PayPal the page is the subscription, approved or not."""
+        """Return the page's own id, because at PayPal the page is the subscription, approved or not."""
         return page_id
 
     async def close_page(self, page_id: str) -> None:
-        """Do nothing: PayPal cannot close a page. It expires, or the buyer approves it."""
+        """Do nothing, because PayPal cannot close a page: it expires unless the buyer approves it."""
 
     async def manage_link(self, subscription: Subscription, options: PortalOptions) -> str:
-        """PayPal's list of automatic payments; a single one has no address. The customer signs in there."""
+        """Return PayPal's list of automatic payments, which has no address for a single one."""
         return f"{self._site}{_AUTOPAY}"
 
     @bounded
     async def cancel_at_period_end(self, subscription: Subscription, key: str) -> Subscription:
-        """End it at once, which stops the billing. `paid_through` in the answer says until when it is
-        paid."""
+        """End the subscription, and its billing, at once. `paid_through` tells until when it is paid."""
         return await self._end(subscription, provider_note="Cancelled by the member")
 
     @bounded
     async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
-        """End it at once. PayPal has no other way to cancel."""
+        """End the subscription at once, the only way in which PayPal can cancel."""
         return await self._end(subscription, provider_note="Ended at once")
 
     async def _end(self, subscription: Subscription, *, provider_note: str) -> Subscription:
-        """Cancel a subscription. One that was never approved cannot be cancelled and costs nothing, so it
-        stays."""
+        """Cancel a subscription.
+
+        One that was never approved cannot be cancelled and costs nothing, so it is left alone.
+        """
         now = await self._fetch(subscription.key.id)
         if now.status is Status.ENDED or now.provider_status == "APPROVAL_PENDING":
             return now
@@ -326,7 +336,7 @@ class PayPalProvider:
         try:
             await self._api.post(where, {"reason": provider_note})
         except Refused:
-            # Somebody else may have ended it in the meantime.
+            # Somebody else may have ended the subscription in the meantime.
             after = await self._fetch(subscription.key.id)
             if after.status is not Status.ENDED:
                 raise
@@ -335,7 +345,7 @@ class PayPalProvider:
 
     @bounded
     async def resume(self, subscription: Subscription, key: str) -> Subscription:
-        """Return a running subscription as it is. Raises ProviderRefused for an ended or suspended one."""
+        """Return a running subscription unchanged. Raises ProviderRefused if it has ended or is suspended."""
         now = await self._fetch(subscription.key.id)
         if now.status is Status.ENDED:
             raise ProviderRefused(Text("error.paypal.subscription_ended"), detail="ended")
@@ -347,26 +357,26 @@ class PayPalProvider:
 
     @bounded
     async def fetch_failure(self, subscription: Subscription) -> Failure | None:
-        """Why the last payment failed; None if none failed. One call."""
+        """Return why the last payment failed, or None if none failed. Takes one call."""
         where = path(*_SUBSCRIPTIONS, subscription.key.id)
         return map_failure(await self._api.get(where, fields="last_failed_payment"))
 
     @bounded
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
-        """The last payment above zero, or None. One call, rarely two."""
+        """Return the last payment above zero, or None. Takes one call, rarely two."""
         return await payments.fetch_last_payment(self._api, subscription, self._clock.now())
 
     async def preview_charge(self, subscription: Subscription) -> Money | None:
-        """Always None: PayPal makes no previews, and its plans determine every charge."""
+        """Return None: PayPal has no previews, because its plans determine every charge."""
         return None
 
     async def fetch_payment_link(self, subscription: Subscription) -> str | None:
-        """Always None: PayPal has no page for a single payment."""
+        """Return None: PayPal has no page for a single payment."""
         return None
 
     @bounded
     async def refund(self, payment: Payment, key: str) -> Payment:
-        """Refund all that is left of a payment: see `payments.refund`."""
+        """Refund whatever is left of a payment: see `payments.refund`."""
         return await payments.refund(self._api, payment, key)
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
@@ -375,7 +385,7 @@ class PayPalProvider:
 
     @bounded
     async def fix(self, what: str, plans: Sequence[Plan], webhook_url: str) -> None:
-        """Repair the webhook that a finding named: its address and its events."""
+        """Repair the webhook's address and its events, as named by a finding."""
         await self._setup.fix(what, webhook_url)
 
     async def close(self) -> None:

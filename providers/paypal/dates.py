@@ -1,4 +1,4 @@
-"""Converts PayPal's times to unix seconds and back, and adds its calendar intervals."""
+"""Convert PayPal's times to and from unix seconds, and add calendar intervals to them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ _LATEST = 1 << 37  # some 4000 years ahead; later times do not fit in a date
 
 
 def moment(text: str) -> int:
-    """The unix seconds of an 'Internet date and time' (RFC 3339). Raises ProviderMisread if it is not
-    one."""
+    """Parse an RFC 3339 time to unix seconds. Raises ProviderMisread if `text` is not one."""
     try:
         found = datetime.fromisoformat(text.upper())
         if found.tzinfo is None:
@@ -23,15 +22,15 @@ def moment(text: str) -> int:
 
 
 def stamp(at: float) -> str:
-    """A time, given in unix seconds, as PayPal reads it; whole seconds."""
+    """Format a time, given in unix seconds, as PayPal reads it, in whole seconds."""
     return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def after(at: int, unit: str, count: int, day: int = 0) -> int:
-    """The time `count` days, weeks, months or years after `at`, in UTC and unix seconds.
+    """Return the time `count` days, weeks, months or years after `at`, in unix seconds, counted in UTC.
 
     A day that a month lacks becomes its last day. `day`: the day of the month on which the cycle began, to
-    which it returns after a shorter month.
+    which the result returns after a shorter month.
     """
     if not 0 <= at < _LATEST:
         raise ProviderMisread(detail="a time is not readable")
@@ -46,5 +45,5 @@ def after(at: int, unit: str, count: int, day: int = 0) -> int:
 
 
 def day_of(at: int) -> int:
-    """The day of the month of a time in unix seconds, in UTC."""
+    """Return the day of the month, in UTC, of a time in unix seconds."""
     return datetime.fromtimestamp(at, UTC).day

@@ -1,4 +1,4 @@
-"""Lists the events that PayPal sent, so that the bot notices when notifications do not arrive."""
+"""List the events that PayPal sent, so that the bot notices when notifications do not arrive."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from providers.paypal.dates import stamp
 from providers.paypal.setup import EVENTS
 from providers.paypal.webhook import read_listed
 
-# PayPal documents no further pages of this list (developer.paypal.com/docs/api/webhooks/v1,
-# webhooks-events.list, 2026-11). The newest come first.
+# PayPal documents no further pages for this list (developer.paypal.com/docs/api/webhooks/v1,
+# webhooks-events.list, 2026-11). The newest events come first.
 _MOST = "300"
 
 
 async def list_events(
     api: Api, since: int, now: float, webhook_ids: Sequence[str], account: str
 ) -> AsyncIterator[Event]:
-    """Yield the relevant events since `since` (unix seconds), newest first, out of the newest 300 of all
-    types.
+    """Yield the relevant events since `since` (unix seconds), newest first.
 
-    Types that the webhooks do not send are left out.
+    PayPal lists only the newest 300 events of all types. Types that the webhooks do not send are left out.
     """
     async with in_time("list_events"):
         kinds = set[str]().union(*[await _kinds(api, webhook_id) for webhook_id in webhook_ids])
@@ -41,9 +40,9 @@ async def list_events(
 
 
 async def _kinds(api: Api, webhook_id: str) -> set[str]:
-    """The needed types that the webhook sends, so that its owner is not warned about types it does not send.
+    """Return the needed types that the webhook sends, so that its owner is not warned about any others.
 
-    All of them if PayPal has no webhook with that id.
+    Returns all needed types if PayPal has no webhook with that id.
     """
     try:
         webhook = await api.get(path("v1", "notifications", "webhooks", webhook_id))
@@ -54,9 +53,9 @@ async def _kinds(api: Api, webhook_id: str) -> set[str]:
 
 
 def unheard(*, refused: bool) -> Finding:
-    """The finding that notifications do not arrive, with its cure.
+    """Return the finding that notifications do not arrive, with its fix.
 
-    `refused`: some arrived and the bot refused their signature.
+    `refused`: True if some notifications arrived but the bot rejected their signature.
     """
     code = "finding.paypal.notifications_refused" if refused else "finding.paypal.no_notifications"
     cure = "finding.paypal.notifications_refused_cure" if refused else "finding.paypal.no_notifications_cure"

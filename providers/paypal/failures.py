@@ -1,4 +1,4 @@
-"""Reads from PayPal why a payment failed (`last_failed_payment`, Subscriptions API, 2026-11)."""
+"""Read why a PayPal payment failed (`last_failed_payment`, Subscriptions API, 2026-11)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REASONS = {
 
 
 def map_failure(data: Answer) -> Failure | None:
-    """The failure in a subscription fetched with `fields=last_failed_payment`; None if none failed."""
+    """Return the failure in a subscription fetched with `fields=last_failed_payment`; None if none failed."""
     failed = maybe(data, "billing_info.last_failed_payment", dict)
     if failed is None:
         return None

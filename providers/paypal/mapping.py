@@ -1,4 +1,7 @@
-"""Maps PayPal's answers to the model. Pure tables and functions; a missing field raises ProviderMisread."""
+"""Map PayPal's answers to the model with pure tables and functions.
+
+A missing field raises ProviderMisread.
+"""
 
 from __future__ import annotations
 
@@ -24,20 +27,20 @@ from providers.paypal.periods import (
 from providers.paypal.plans import DAY, NAME, Tariff, map_price, tariff_of
 
 # Seconds. PayPal retries a failed payment every five days, at most twice
-# (developer.paypal.com/docs/subscriptions/ customize/payment-failure-retry, 2026-11); one day more, because
-# the hour of the retry varies.
+# (developer.paypal.com/docs/subscriptions/customize/payment-failure-retry, 2026-11). One day is added,
+# because the hour of the retry varies.
 TRIES = 11 * DAY
 
 # developer.paypal.com/docs/api/subscriptions/v1, `subscription_status`, 1.6. A status that is missing here
-# maps to UNKNOWN. An unpaid amount turns ACTIVE and SUSPENDED into PAST_DUE, a free period turns ACTIVE into
-# TRIALING.
+# maps to UNKNOWN. An unpaid amount turns ACTIVE and SUSPENDED into PAST_DUE; a free period turns ACTIVE
+# into TRIALING.
 STATUS: dict[str, Status] = {
     "APPROVAL_PENDING": Status.PENDING,
     "APPROVED": Status.PENDING,
     "ACTIVE": Status.ACTIVE,
     "SUSPENDED": Status.PAUSED,
     "CANCELLED": Status.ENDED,
-    "EXPIRED": Status.ENDED,  # set with the last payment, not at the end of the period that it pays for
+    "EXPIRED": Status.ENDED,  # PayPal sets this at the last payment, not when its period ends
 }
 
 # developer.paypal.com/docs/api/customer-disputes/v1, 2026-11: `status`, and once RESOLVED `outcome_code`.
@@ -53,14 +56,14 @@ DISPUTES: dict[str, DisputeState] = {
     "CANCELED_BY_BUYER": DisputeState.WON,
     "ACCEPTED": DisputeState.LOST,
     "DENIED": DisputeState.WON,
-    "NONE": DisputeState.NONE,  # closed for another dispute about the same payment
+    "NONE": DisputeState.NONE,  # closed in favour of another dispute about the same payment
 }
 
 
 def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, now: float) -> Subscription:
     """Map a subscription fetched with `fields=last_failed_payment`.
 
-    `plan`: its plan, or its own variant of it. `now`: unix seconds.
+    `plan`: the subscription's plan, or its own variant of that plan. `now`: unix seconds.
     """
     raw = need(data, "status", str)
     plan_id = need(data, "plan_id", str)
@@ -89,21 +92,21 @@ def map_subscription(data: Answer, plan: Answer, account: str, product_id: str, 
 
 
 def _price(plan: Answer, account: str, plan_id: str, product_id: str) -> Price:
-    """The price without set-up fee and steps, which are part of the subscription's own terms."""
+    """Return the price without the set-up fee and trial prices, which are part of the subscription's own
+    terms."""
     return replace(map_price(plan, account, plan_id, product_id), setup_fee=0, steps=())
 
 
 def _customer(data: Answer, raw: str) -> str:
-    """The payer's account id. The field is optional: without it the subscription's own id stands for the
-    payer."""
+    """Return the payer's account id, or the subscription's id if the answer lacks this optional field."""
     nobody = "" if raw == "APPROVAL_PENDING" else need(data, "id", str)
     return maybe(data, "subscriber.payer_id", str) or nobody
 
 
 def lacks_payment(data: Answer, plan: Answer, now: float) -> bool:
-    """True if a payment was due and the answer shows none.
+    """Return True if a payment was due but the answer shows none.
 
-    `last_payment` is optional, so the list of transactions may hold one all the same.
+    `last_payment` is an optional field, so the list of transactions may still contain the payment.
     """
     if STATUS.get(need(data, "status", str)) in (None, Status.PENDING):
         return False
@@ -112,10 +115,10 @@ def lacks_payment(data: Answer, plan: Answer, now: float) -> bool:
 
 
 def _owed_since(data: Answer, times: Times) -> int | None:
-    """When the failed payment fell due, in unix seconds.
+    """Return when the failed payment fell due, in unix seconds; None if nothing is owed.
 
-    PayPal shows the last failure, which may be a retry's. Where it lies within the retries after the paid
-    period, the end of that period counts.
+    PayPal shows the last failure, which may belong to a retry. If it lies within the retry period after the
+    paid period, the end of the paid period is returned.
     """
     failed = failed_at(data)
     if failed is not None and DAY < failed - times.paid_through <= TRIES:
@@ -128,7 +131,7 @@ def _status(raw: str, data: Answer, tariff: Tariff, times: Times) -> Status:
     if status not in (Status.ACTIVE, Status.PAUSED):
         return status
     if failed is not None or failures_of(data) > 0:
-        # A subscription whose very first period was never paid gives no access, so it gets no grace either. A
+        # A subscription whose first period was never paid gives no access, so it gets no grace either. A
         # set-up fee does not pay for a period.
         at_once = (failed is None or failed - created_of(data) < DAY) and not tariff.cycles[0].free
         return Status.PENDING if times.cycle is None and at_once else Status.PAST_DUE
@@ -136,7 +139,7 @@ def _status(raw: str, data: Answer, tariff: Tariff, times: Times) -> Status:
 
 
 def map_checkout(data: Answer) -> CheckoutFound:
-    """Map a checkout. At PayPal the approval page and the subscription are one object."""
+    """Map a checkout, which at PayPal is an approval page and a subscription in one object."""
     subscription_id = need(data, "id", str)
     return CheckoutFound(
         session_id=subscription_id,
@@ -147,7 +150,10 @@ def map_checkout(data: Answer) -> CheckoutFound:
 
 
 def map_dispute(data: Answer) -> DisputeState:
-    """A dispute's state. An unknown status raises ProviderMisread, so that nobody loses access by it."""
+    """Return a dispute's state.
+
+    An unknown status raises ProviderMisread, so that nobody loses access because of it.
+    """
     raw = need(data, "status", str)
     if raw == "RESOLVED":
         raw = need(data, "dispute_outcome.outcome_code", str)
@@ -156,14 +162,14 @@ def map_dispute(data: Answer) -> DisputeState:
     return DISPUTES[raw]
 
 
-# The statuses of payments that were made; a declined or pending one cannot be refunded.
+# The statuses of payments that were made. A declined or pending payment cannot be refunded.
 _PAID = ("COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED")
 
 
 def map_transaction(data: Answer) -> tuple[Payment, bool] | None:
-    """A payment from a subscription's list of transactions, and whether a part of it was refunded.
+    """Map a payment from a subscription's list of transactions, and tell whether it was partly refunded.
 
-    None if the payment was not made, or its amount is not above zero.
+    Returns None if the payment was not made or its amount is not above zero.
     """
     status = need(data, "status", str)
     if status not in _PAID:
@@ -177,14 +183,14 @@ def map_transaction(data: Answer) -> tuple[Payment, bool] | None:
 
 
 def map_capture(data: Answer) -> tuple[Payment, bool]:
-    """A payment from API version 2, and whether a part of it was refunded."""
+    """Map a payment of API version 2, and tell whether it was partly refunded."""
     status = need(data, "status", str)
     paid = _payment(need(data, "id", str), need(data, "amount", dict), status, need_time(data, "create_time"))
     return paid, status == "PARTIALLY_REFUNDED"
 
 
 def map_sale(data: Answer) -> tuple[Payment, bool]:
-    """A payment from API version 1, and whether a part of it was refunded."""
+    """Map a payment of API version 1, and tell whether it was partly refunded."""
     amount = need(data, "amount", dict)
     money = {"currency_code": need(amount, "currency", str), "value": need(amount, "total", str)}
     state = need(data, "state", str).upper()

@@ -1,7 +1,7 @@
-"""Finds the subscriptions of a payment and the last payment of a subscription, and refunds it.
+"""Find the subscriptions of a payment and the last payment of a subscription, and refund that payment.
 
 A subscription's payment has one id in both versions of the API: in version 1 it is a sale, which names its
-subscription, in version 2 a capture (developer.paypal.com/docs/api/payments, 2026-11).
+subscription, and in version 2 a capture (developer.paypal.com/docs/api/payments, 2026-11).
 """
 
 from __future__ import annotations
@@ -25,17 +25,19 @@ from providers.paypal.webhook import PAYMENT_LINK
 log = logging.getLogger(__name__)
 
 _DISPUTES = ("v1", "customer", "disputes")
-# PayPal's dispute ids begin so. A payment's id in place of one stands for the disputes about that payment.
+# PayPal's dispute ids begin like this. A payment's id in place of one stands for that payment's disputes.
 _DISPUTE_PREFIX = "PP-"
 _FAILED_STATES = ("FAILED", "CANCELLED")
-# The sum of all refunds of a payment, in API version 2 and in version 1.
+# The fields for the sum of all refunds of a payment, in API version 2 and in version 1.
 _REFUND_TOTALS = ("seller_payable_breakdown.total_refunded_amount", "total_refunded_amount")
 _ALREADY_REFUNDED = {"CAPTURE_FULLY_REFUNDED", "TRANSACTION_ALREADY_REFUNDED"}
 
 
 async def locate(api: Api, subject: Subject) -> list[str]:
-    """Ids of the subscriptions that an event's subject is about. Empty for a customer, whom the ledger
-    knows."""
+    """Return the ids of the subscriptions that an event's subject is about.
+
+    Empty for a customer, whose subscriptions the ledger knows.
+    """
     match subject.kind:
         case "subscription":
             return [subject.id]
@@ -62,8 +64,10 @@ def _agreement_of(sale: Answer) -> list[str]:
 
 
 async def _fetch_sale(api: Api, payment_id: str) -> Answer:
-    """Fetch a payment by its id, or by the id of its refund or reversal. Raises ProviderNotFound for
-    others."""
+    """Fetch a payment by its own id or by the id of its refund or reversal.
+
+    Raises ProviderNotFound for any other id.
+    """
     try:
         return await api.get(path("v1", "payments", "sale", payment_id))
     except ProviderNotFound:
@@ -81,10 +85,10 @@ async def _fetch_refund(api: Api, refund_id: str) -> Answer:
 
 
 async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeState]:
-    """The id of the subscription that a dispute is about, None if there is none, and the dispute's state.
+    """Return the id of the subscription that a dispute is about, or None, and the dispute's state.
 
-    Where `dispute_id` is a payment's id, that payment was reversed: LOST, unless there is a dispute about it,
-    which is looked at by itself and may end otherwise.
+    If `dispute_id` is a payment's id, that payment was reversed and the state is LOST, unless PayPal lists
+    a dispute about it: that dispute is handled on its own and may end differently.
     """
     try:
         dispute = await api.get(path(*_DISPUTES, dispute_id))
@@ -101,8 +105,10 @@ async def fetch_dispute(api: Api, dispute_id: str) -> tuple[str | None, DisputeS
 
 
 async def was_charged_back(api: Api, dispute_id: str) -> bool:
-    """False if buyer and owner settled by themselves (stage INQUIRY). True for a payment's id: it was
-    reversed."""
+    """Return False if the buyer and the owner settled the dispute without PayPal (stage INQUIRY).
+
+    Returns True for a payment's id, because that payment was reversed.
+    """
     try:
         dispute = await api.get(path(*_DISPUTES, dispute_id))
     except Refused:
@@ -113,7 +119,7 @@ async def was_charged_back(api: Api, dispute_id: str) -> bool:
 
 
 async def _fetch_reversal(api: Api, payment_id: str) -> tuple[str | None, DisputeState]:
-    """The subscription of a reversed payment, and its state.
+    """Return the subscription and the state of a reversed payment.
 
     Raises ProviderNotFound if the id is neither a payment's nor a refund's.
     """
@@ -128,7 +134,7 @@ async def _state_of_payment(api: Api, sale_id: str) -> DisputeState:
     try:
         listed = await api.get(path(*_DISPUTES), disputed_transaction_id=sale_id)
     except Refused:
-        return DisputeState.LOST  # the application may not look at disputes
+        return DisputeState.LOST  # the application may not read disputes
     for one in maybe(listed, "items", list) or []:
         state = map_dispute(await api.get(path(*_DISPUTES, need(one, "dispute_id", str))))
         if state is not DisputeState.NONE:
@@ -139,11 +145,11 @@ async def _state_of_payment(api: Api, sale_id: str) -> DisputeState:
 async def list_disputes(
     api: Api, settled: dict[str, tuple[str, DisputeState]]
 ) -> AsyncIterator[tuple[str, DisputeState]]:
-    """Yield the disputes of the last 180 days with their state, fifty per call.
+    """Yield the disputes of the last 180 days with their state, fetching fifty per call.
 
-    The list lacks the outcome of a resolved dispute, so each resolved one costs a further call, once:
-    `settled` keeps the outcome by dispute id and time of change. Empty if the application may not read
-    disputes.
+    The list lacks the outcome of a resolved dispute, so each resolved one costs one further call, once:
+    `settled` keeps the outcome by dispute id and time of change. Yields nothing if the application may not
+    read disputes.
     """
     query = {"page_size": "50"}
     while True:
@@ -185,8 +191,10 @@ def _next_page(page: Answer) -> str | None:
 
 
 async def fetch_last_payment(api: Api, subscription: Subscription, now: float) -> Payment | None:
-    """The newest payment above zero, or None. The current period is searched first, then all since the
-    start."""
+    """Return the newest payment above zero, or None.
+
+    The current period is searched first, then everything since the subscription's start.
+    """
     lately = min(subscription.period_start or subscription.created_at, int(now))
     total = subscription.total
     regular = [step.amount for step in subscription.terms.steps] or ([total.amount] if total else [])
@@ -198,20 +206,20 @@ async def fetch_last_payment(api: Api, subscription: Subscription, now: float) -
 
 
 async def fetch_newest(api: Api, subscription_id: str, since: int, now: float) -> Payment | None:
-    """The newest payment since then as the list of transactions shows it; None if there is none."""
+    """Return the newest payment since `since` as the list of transactions shows it; None if there is none."""
     try:
         newest = await _fetch_newest(api, subscription_id, since, now)
     except ProviderNotFound:
-        return None  # PayPal has no list of its transactions
+        return None  # PayPal has no list of transactions for this subscription
     return None if newest is None else newest[0]
 
 
 async def _fetch_newest(
     api: Api, subscription_id: str, first: int, now: float, regular: Sequence[int] = ()
 ) -> tuple[Payment, bool] | None:
-    """The newest payment since `first`, and whether a part of it was refunded.
+    """Return the newest payment since `first`, and whether it was partly refunded.
 
-    `regular`: the prices of a period in minor units. Of payments made at the same moment, one of these
+    `regular`: the prices of a period in minor units. Among payments made at the same moment, one of these
     amounts is preferred to a set-up fee.
     """
     listed = await api.get(
@@ -225,7 +233,7 @@ async def _fetch_newest(
 
 
 async def fetch_payment(api: Api, payment_id: str) -> Payment:
-    """Fetch a payment as it is now, with the amount refunded."""
+    """Fetch the current state of a payment, including the refunded amount."""
     try:
         found = map_capture(await api.get(path("v2", "payments", "captures", payment_id)))
     except ProviderNotFound:
@@ -234,10 +242,10 @@ async def fetch_payment(api: Api, payment_id: str) -> Payment:
 
 
 async def _with_refunded(api: Api, payment: Payment, partly: bool) -> Payment:
-    """The payment with the amount refunded so far.
+    """Return the payment with the amount refunded so far.
 
-    Only refunds name that amount, and PayPal lists refunds nowhere but among the notifications that it sent.
-    Where those cannot be read, `partly` stays True: a refund still returns what is left.
+    Only refunds show that amount, and PayPal lists refunds only among the notifications that it sent. If
+    those cannot be read, `partly` stays True; a refund still returns whatever is left.
     """
     if not partly:
         return payment
@@ -256,9 +264,10 @@ async def _with_refunded(api: Api, payment: Payment, partly: bool) -> Payment:
 
 
 def sum_refunds(events: Sequence[Answer], payment: Payment) -> int:
-    """How much of a payment was refunded, in minor units, by the notifications about its refunds.
+    """Return how much of a payment was refunded, in minor units, according to the notifications of its
+    refunds.
 
-    That is the largest total that one of them names, or the sum of the single refunds where that is more.
+    This is the largest total that a notification names, or the sum of the single refunds if that is more.
     """
     total, each = 0, dict[str, int]()
     for event in events:
@@ -284,8 +293,10 @@ def _state_of_refund(refund: Answer) -> str:
 
 
 def payment_of(refund: Answer) -> str | None:
-    """The id of the payment that a refund or reversal is about. API version 1 names it, version 2 links to
-    it."""
+    """Return the id of the payment that a refund or reversal is about.
+
+    API version 1 names the payment; version 2 links to it.
+    """
     named = maybe(refund, "sale_id", str)
     links = (one for one in maybe(refund, "links", list) or [] if isinstance(one, dict))
     linked = (PAYMENT_LINK.fullmatch(maybe(one, "href", str) or "") for one in links)
@@ -293,8 +304,8 @@ def payment_of(refund: Answer) -> str | None:
 
 
 def _first_amount(refund: Answer, fields: Sequence[str], currency: str) -> int | None:
-    """The first of these fields that holds an amount, in minor units and always positive; None without
-    any."""
+    """Return the first amount found in these fields, in minor units and never negative; None if there is
+    none."""
     for field in fields:
         money = maybe(refund, field, dict)
         found = None if money is None else amount_of_either_version(money, currency)
@@ -304,9 +315,9 @@ def _first_amount(refund: Answer, fields: Sequence[str], currency: str) -> int |
 
 
 async def refund(api: Api, payment: Payment, key: str) -> Payment:
-    """Refund what is left of a payment and return it as it is afterwards.
+    """Refund whatever is left of a payment and return the payment in its new state.
 
-    The request names no amount, so that PayPal refunds the rest, and so that a repetition is the same request
+    The request names no amount: PayPal then refunds the rest, and a repeated request stays the same
     whatever was refunded in between. Raises ProviderRefused if PayPal cannot refund.
     """
     answer: Answer = {}
@@ -319,7 +330,7 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
         raise ProviderRefused(Text("error.paypal.refund_failed"))
     try:
         after = await fetch_payment(api, payment.id)
-    except ProviderNotFound:  # refunded, and no longer shown
+    except ProviderNotFound:  # refunded, and PayPal no longer shows it
         told = _refunded_sum(answer, payment)
         return replace(payment, amount=max(payment.amount, told), refunded=told)
     told = _refunded_sum(answer, after)
@@ -327,9 +338,9 @@ async def refund(api: Api, payment: Payment, key: str) -> Payment:
 
 
 def _refunded_sum(answer: Answer, payment: Payment) -> int:
-    """How much is refunded, this refund included; all of it if PayPal said that it was refunded already.
+    """Return the refunded amount, including this refund; the full amount if PayPal had already refunded it.
 
-    The payment may not show it yet, right afterwards or while the refund waits for the buyer's bank.
+    The payment itself may not show the refund yet, right afterwards or while it waits for the buyer's bank.
     """
     found = _first_amount(answer, (*_REFUND_TOTALS, "amount"), payment.currency)
     return payment.amount if found is None else found

@@ -1,4 +1,4 @@
-"""Works out until when a PayPal subscription is paid or free, from the fields that PayPal shows."""
+"""Work out until when a PayPal subscription is paid or free, from the fields that PayPal shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from providers.paypal.amounts import parse_decimal, to_minor
 from providers.paypal.dates import after, day_of, moment, stamp
 from providers.paypal.plans import DAY, Cycle, Tariff, after_free, after_trials
 
-# Seconds by which the next payment may be due later than one interval after the last.
+# How many seconds later than one interval after the last payment the next one may be due.
 SHORT_MONTH = 2 * DAY
 
 
@@ -21,9 +21,9 @@ SHORT_MONTH = 2 * DAY
 class Times:
     """The current period of a subscription, in unix seconds.
 
-    `paid_through`: until when it is paid or free. `free`: True while a free period runs. `cycle`: the last
-    one that was paid, None before any. `uncounted`: there was a payment, but PayPal counts none for the
-    current plan, so it may have been for another plan.
+    `paid_through`: the time until which the subscription is paid or free. `free`: True during a free
+    period. `cycle`: the last paid cycle, None before any. `uncounted`: True if a payment was made but
+    PayPal counts none for the current plan, so it may have been for another plan.
     """
 
     start: int
@@ -37,14 +37,15 @@ class Times:
 def times_of(data: Answer, tariff: Tariff, now: float) -> Times:
     """Work out the current period. `now`: unix seconds.
 
-    A payment pays for one interval of its cycle, from the payment on. Before the first payment the free time
-    counts: until a later start, and through a free trial.
+    A payment pays for one interval of its cycle, beginning with the payment. Before the first payment the
+    free time counts: until a later start, and through a free trial.
 
-    Right after activation `next_billing_time` may still show the start (seen in live notifications), so one
-    within a day of the last payment is ignored. A later one ends the period: earlier than an interval after a
-    late payment, and a little later where a month is too short, because a payment due on the 30th may be
-    taken on the 1st of March (developer.paypal.com/docs/paypal-payments-standard/integration-guide/
-    subscription-billing-cycles, 2022-04).
+    Right after activation `next_billing_time` may still show the start (seen in live notifications), so a
+    time within a day of the last payment is ignored. Any later time ends the period. It is earlier than one
+    interval after a late payment, and a little later if a month is too short: a payment due on the 30th may
+    be taken on 1 March
+    (developer.paypal.com/docs/paypal-payments-standard/integration-guide/subscription-billing-cycles,
+    2022-04).
     """
     due = maybe_time(data, "billing_info.next_billing_time")
     start = _start(data)
@@ -70,16 +71,17 @@ def _start(data: Answer) -> int:
 
 
 def _paid_cycle(data: Answer, tariff: Tariff) -> Cycle | None:
-    """The cycle that the last payment paid for; None if nothing was paid, or only the set-up fee.
+    """Return the cycle that the last payment paid for; None if nothing, or only the set-up fee, was paid.
 
-    PayPal takes the fee at once and bills the first cycle hours later. Until then `last_payment` is the fee,
-    and `cycles_completed` is 0 for every cycle that costs something. A free cycle counts from its beginning.
+    PayPal takes the fee at once and bills the first cycle hours later. Until then `last_payment` is the
+    fee, and `cycles_completed` is 0 for every cycle that costs something. A free cycle counts from its
+    beginning.
     """
     if maybe(data, "billing_info.last_payment", dict) is None:
         return None
     done = completed_of(data)
     billed = [cycle for cycle in tariff.paid if done.get(cycle.sequence)]
-    if not done:  # PayPal does not say
+    if not done:  # PayPal omits the counts
         return None if tariff.fee and _is_fee(data, tariff, tariff.regular) else tariff.regular
     if not billed:
         fee = bool(tariff.fee) and _amount(data) in (None, tariff.fee, tariff.taxed(tariff.fee))
@@ -94,7 +96,7 @@ def _is_uncounted(data: Answer, tariff: Tariff) -> bool:
 
 
 def completed_of(data: Answer) -> Mapping[int, int]:
-    """How often each cycle was billed, by its sequence; empty if PayPal does not say."""
+    """Return how often each cycle was billed, by its sequence; empty if PayPal omits the counts."""
     return {
         need(one, "sequence", int): need(one, "cycles_completed", int)
         for one in maybe(data, "billing_info.cycle_executions", list) or []
@@ -102,9 +104,10 @@ def completed_of(data: Answer) -> Mapping[int, int]:
 
 
 def _is_fee(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
-    """True if the last payment was the set-up fee although a cycle is counted, because its payment failed.
+    """Return True if the last payment was the set-up fee although PayPal counts a cycle whose payment
+    failed.
 
-    The amount decides, or the time of the payment where fee and cycle cost the same.
+    The amount decides, or the time of the payment if the fee and the cycle cost the same.
     """
     amount = _amount(data)
     if amount not in (tariff.fee, tariff.taxed(tariff.fee)):
@@ -117,10 +120,10 @@ def _is_fee(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
 
 
 def _counts_late(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
-    """True if a payment was for a cycle although PayPal counts none.
+    """Return True if a payment was for a cycle that PayPal has not counted.
 
-    PayPal may count it minutes later (github.com/paypal/paypal-checkout-components/issues/1383), and starts
-    counting again after a change of plan.
+    PayPal may count a cycle minutes later (github.com/paypal/paypal-checkout-components/issues/1383), and
+    it starts counting again after a change of plan.
     """
     amount, charge = _amount(data), tariff.charge(cycle, quantity_of(data), shipping_of(data))
     if amount is None or charge is None or amount >= charge:
@@ -130,7 +133,7 @@ def _counts_late(data: Answer, tariff: Tariff, cycle: Cycle) -> bool:
 
 
 def _with_free_after(paid: int, cycle: Cycle, tariff: Tariff, data: Answer) -> int:
-    """The end of the paid time plus the free cycles that followed it, as far as PayPal has counted them."""
+    """Return the end of the paid time plus the free cycles after it, as far as PayPal has counted them."""
     done = completed_of(data)
     for later in tariff.cycles:
         if later.free and later.sequence > cycle.sequence:
@@ -139,15 +142,17 @@ def _with_free_after(paid: int, cycle: Cycle, tariff: Tariff, data: Answer) -> i
 
 
 def _as_due(paid: int, due: int | None, unit: str) -> int:
-    """The end of the paid time, or the due date of the next payment where that is up to SHORT_MONTH later."""
+    """Return the end of the paid time, or the next payment's due date if that is at most SHORT_MONTH
+    later."""
     late = due is not None and unit in ("month", "year") and paid < due <= paid + SHORT_MONTH
     return due if due is not None and late else paid
 
 
 def with_payment(data: Answer, payment: Payment) -> Answer:
-    """The subscription with its last payment added from the list of transactions.
+    """Return the subscription with its last payment added from the list of transactions.
 
-    The amount is stored as `listed`, so that `payment_shown` can tell it from one that PayPal itself shows.
+    The amount is stored as `listed`, so that `payment_shown` can tell it from a payment that PayPal itself
+    shows.
     """
     digits = 0 if payment.currency == "jpy" else 2
     gross = {"currency_code": payment.currency, "value": f"{payment.amount / 10**digits:.{digits}f}"}
@@ -156,9 +161,9 @@ def with_payment(data: Answer, payment: Payment) -> Answer:
 
 
 def payment_shown(data: Answer) -> bool:
-    """True if the subscription itself shows its last payment.
+    """Return True if the subscription itself shows its last payment.
 
-    The list of transactions may lag behind and show the payment before.
+    The list of transactions may lag behind and still show an earlier payment.
     """
     return maybe(data, "billing_info.last_payment.amount", dict) is not None
 
@@ -170,7 +175,7 @@ def _amount(data: Answer) -> int | None:
 
 
 def quantity_of(data: Answer) -> int:
-    """The quantity that was bought; 1 if PayPal does not say."""
+    """Return the quantity that was bought; 1 if PayPal omits it."""
     try:
         return int(parse_decimal(maybe(data, "quantity", str) or "1", "subscription.quantity")) or 1
     except (InvalidOperation, ValueError, OverflowError):
@@ -178,20 +183,20 @@ def quantity_of(data: Answer) -> int:
 
 
 def shipping_of(data: Answer) -> int:
-    """The shipping amount, in minor units, that is added to every paid cycle."""
+    """Return the shipping amount, in minor units, that is added to every paid cycle."""
     money = maybe(data, "shipping_amount", dict)
     return 0 if money is None else to_minor(money)
 
 
 def failed_at(data: Answer) -> int | None:
-    """When the last payment failed, in unix seconds; None if none failed since the last good one."""
+    """Return when the last payment failed, in unix seconds; None if none failed since the last good one."""
     last = maybe_time(data, "billing_info.last_payment.time")
     failed = maybe_time(data, "billing_info.last_failed_payment.time")
     return failed if failed is not None and (last is None or failed > last) else None
 
 
 def terms_of(data: Answer, tariff: Tariff) -> Terms:
-    """The charges from the next payment on; PLAIN if that is simply the price times the quantity.
+    """Return the charges from the next payment on; PLAIN if each is simply the price times the quantity.
 
     PayPal takes an outstanding balance with the next payment unless the plan says otherwise.
     """
@@ -210,22 +215,22 @@ def terms_of(data: Answer, tariff: Tariff) -> Terms:
 
 
 def failures_of(data: Answer) -> int:
-    """The number of payments that failed since the last good one."""
+    """Return the number of payments that failed since the last good one."""
     return maybe(data, "billing_info.failed_payments_count", int) or 0
 
 
 def created_of(data: Answer) -> int:
-    """When the subscription was created, in unix seconds; its start if PayPal omits `create_time`."""
+    """Return when the subscription was created, in unix seconds; its start if PayPal omits `create_time`."""
     found = maybe_time(data, "create_time")
     return need_time(data, "start_time") if found is None else found
 
 
 def need_time(data: Answer, path: str) -> int:
-    """The time at a dotted path, in unix seconds. Raises ProviderMisread if it is absent."""
+    """Return the time at a dotted path, in unix seconds. Raises ProviderMisread if it is absent."""
     return moment(need(data, path, str))
 
 
 def maybe_time(data: Answer, path: str) -> int | None:
-    """The time at a dotted path, in unix seconds; None if it is absent."""
+    """Return the time at a dotted path, in unix seconds; None if it is absent."""
     found = maybe(data, path, str)
     return None if found is None else moment(found)

@@ -1,4 +1,4 @@
-"""Maps PayPal's billing plans and a subscription's own variants of them: cycles, set-up fee, tax."""
+"""Map PayPal's billing plans, and a subscription's own variants of them: cycles, set-up fee and tax."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _NONE: Mapping[int, int] = {}
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """A billing cycle of a plan: `count` intervals at a price, repeated `total` times, or for good if it
-    is 0."""
+    """One billing cycle of a plan: `count` intervals at a price, repeated `total` times, or forever if
+    `total` is 0."""
 
     trial: bool
     sequence: int
@@ -29,7 +29,7 @@ class Cycle:
     count: int
     total: int
     price: Answer | None
-    tier: Answer | None = None  # the first amount of a tiered price
+    tier: Answer | None = None  # the first tier of a tiered price
 
     @property
     def free(self) -> bool:
@@ -42,11 +42,12 @@ class Cycle:
 class Tariff:
     """The charges of a plan and when they fall due.
 
-    `cycles`: in the order in which they run. `fee`: the set-up fee in minor units. `tax`: percent, 0 if
-    the prices include it. `bills_owed`: PayPal adds an unpaid amount to the next payment.
+    `cycles`: in the order in which they run. `fee`: the set-up fee in minor units. `tax`: a percentage, 0
+    if the prices include tax. `bills_owed`: True if PayPal adds an unpaid amount to the next payment.
 
-    Tax applies to the fee and not to shipping: for PayPal's documented plan (a fee of 10.00 USD, 10 % not
-    included) live notifications show a first payment of 11.00 along with a `shipping_amount` of 10.00.
+    Tax applies to the fee but not to shipping: for the plan in PayPal's documentation (a fee of 10.00 USD,
+    10 % tax not included), live notifications show a first payment of 11.00 along with a `shipping_amount`
+    of 10.00.
     """
 
     cycles: tuple[Cycle, ...]
@@ -66,12 +67,14 @@ class Tariff:
         return tuple(cycle for cycle in self.cycles if not cycle.free)
 
     def taxed(self, minor: int) -> int:
-        """An amount in minor units plus the tax that the prices do not include."""
+        """Add the tax that the prices do not include to an amount in minor units."""
         return with_percent(minor, self.tax, self.currency)
 
     def charge(self, cycle: Cycle, quantity: int = 1, shipping: int = 0) -> int | None:
-        """The cost of one interval of a cycle with tax and shipping, in minor units; None for a tiered
-        price."""
+        """Return the cost of one interval of a cycle with tax and shipping, in minor units.
+
+        None if the price is tiered.
+        """
         if cycle.free:
             return 0
         return None if cycle.price is None else self.taxed(to_minor(cycle.price) * quantity) + shipping
@@ -79,7 +82,7 @@ class Tariff:
     def steps(
         self, quantity: int = 1, shipping: int = 0, billed: Mapping[int, int] = _NONE
     ) -> tuple[Step, ...]:
-        """The charges from the next one on, with tax and shipping; empty for a tiered price.
+        """Return the charges from the next one on, with tax and shipping; empty for a tiered price.
 
         `billed`: how often each cycle was billed, by its sequence.
         """
@@ -96,7 +99,7 @@ class Tariff:
         return tuple(found)
 
     def is_complete(self, billed: Mapping[int, int]) -> bool:
-        """True if the plan has a fixed number of payments and the last one was made."""
+        """Return True if the plan has a fixed number of payments and the last one was made."""
         return 0 < self.regular.total <= billed.get(self.regular.sequence, 0)
 
 
@@ -119,7 +122,8 @@ def tariff_of(plan: Answer) -> Tariff:
 
 
 def is_whole(plan: Answer) -> bool:
-    """True if a plan has every field that is read. A subscription's variant may hold only what differs."""
+    """Return True if a plan has every field that Dues reads. A subscription's variant may hold only
+    differences."""
     cycles = maybe(plan, "billing_cycles", list) or []
     regular = any(isinstance(one, dict) and one.get("tenure_type") == "REGULAR" for one in cycles)
     told = all(isinstance(one, dict) and one.get("frequency") for one in cycles)
@@ -127,7 +131,7 @@ def is_whole(plan: Answer) -> bool:
 
 
 def with_own(plan: Answer, own: Answer) -> Answer:
-    """The plan with the fields that a subscription's own variant replaces."""
+    """Return the plan with the fields of a subscription's own variant in place of its own."""
     cycles = {need(one, "sequence", int): one for one in maybe(own, "billing_cycles", list) or []}
     merged = [
         {**one, **cycles.get(need(one, "sequence", int), {})} for one in need(plan, "billing_cycles", list)
@@ -149,19 +153,19 @@ def _cycle(data: Any) -> Cycle:
         sequence=need(data, "sequence", int),
         unit=need(data, "frequency.interval_unit", str).lower(),
         count=maybe(data, "frequency.interval_count", int) or 1,
-        total=int(trial) if total is None else total,  # without total_cycles a regular cycle runs for good
+        total=int(trial) if total is None else total,  # without total_cycles a regular cycle never ends
         price=maybe(data, "pricing_scheme.fixed_price", dict),
         tier=maybe(tiers[0], "amount", dict) if tiers and isinstance(tiers[0], dict) else None,
     )
 
 
 def ends_with_trial(plan: Answer) -> bool:
-    """True if a plan has no regular cycle after its trials."""
+    """Return True if a plan has no regular cycle after its trials."""
     return all(_cycle(data).trial for data in need(plan, "billing_cycles", list))
 
 
 def map_price(plan: Answer, account: str, plan_id: str, product_id: str) -> Price:
-    """The price of a plan once its trials are over. A tiered price has no fixed amount."""
+    """Return the price of a plan after its trials. A tiered price has no fixed amount."""
     tariff = tariff_of(plan)
     regular, steps = tariff.regular, tariff.steps()
     amount = None if regular.price is None else to_minor(regular.price)
@@ -182,12 +186,12 @@ def map_price(plan: Answer, account: str, plan_id: str, product_id: str) -> Pric
 
 
 def product_of(plan: Answer, plan_id: str) -> str:
-    """The id of the plan's product, or the plan's own id if it names none."""
+    """Return the id of the plan's product, or the plan's own id if it names no product."""
     return maybe(plan, "product_id", str) or plan_id
 
 
 def after_trials(start: int, cycles: Sequence[Cycle]) -> int:
-    """When the regular cycle begins, in unix seconds."""
+    """Return when the regular cycle begins, in unix seconds, for a plan that starts at `start`."""
     for cycle in cycles:
         if cycle.trial:
             start = after(start, cycle.unit, cycle.count * cycle.total)
@@ -195,7 +199,7 @@ def after_trials(start: int, cycles: Sequence[Cycle]) -> int:
 
 
 def after_free(start: int, cycles: Sequence[Cycle]) -> int:
-    """When the free cycles at the beginning of a plan end, in unix seconds."""
+    """Return when the free cycles at the beginning of a plan end, in unix seconds."""
     for cycle in cycles:
         if not cycle.free:
             break

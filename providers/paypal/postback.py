@@ -1,4 +1,4 @@
-"""Verifies notifications by asking PayPal, with the owner's credentials (PAYPAL_VERIFY=postback)."""
+"""Verify notifications by asking PayPal, using the owner's credentials (PAYPAL_VERIFY=postback)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from providers.paypal.work_budget import TokenBucket, over_budget
 
 _VERIFY = path("v1", "notifications", "verify-webhook-signature")
 _AT_ONCE = 8
-# The most notifications that may wait for their turn, each with its body in memory.
+# The most notifications that may wait for their turn. Each keeps its body in memory.
 _MOST_WAITING = 40
-# PayPal is asked about so many forgeries, then about one more after each pause (seconds). Those that name the
-# certificate of genuine notifications have a budget of their own.
+# How many forgeries PayPal may be asked about at once, and the pause in seconds before one more.
+# Notifications that name the certificate of genuine ones have a budget of their own.
 _MOST_UNKNOWN, _MOST_KNOWN, _PAUSE = 20, 30, 5.0
 
 
@@ -34,8 +34,8 @@ class PostbackVerifier:
         """Verify one notification.
 
         Raises NotAuthentic if PayPal did not sign it, and ProviderUnavailable if PayPal cannot be asked
-        now. Anybody can name PayPal's own certificate, so a notification whose signature matches its key does
-        not wait behind others.
+        now. Anybody can name PayPal's own certificate, so a notification whose signature matches the
+        certificate's key does not wait behind others.
         """
         known = await self._certificates.is_proven(sent.cert_url, now)
         if known and await self._fits(body, sent, now):
@@ -63,7 +63,7 @@ class PostbackVerifier:
         return True
 
     async def _ask(self, body: bytes, sent: Transmission) -> None:
-        """Ask PayPal about each of the webhooks in turn."""
+        """Ask PayPal about each configured webhook in turn."""
         for webhook_id in self._webhook_ids:
             if await self._is_signed(body, sent, webhook_id):
                 return
@@ -72,8 +72,8 @@ class PostbackVerifier:
     async def _is_signed(self, body: bytes, sent: Transmission, webhook_id: str) -> bool:
         """Ask PayPal whether it signed the notification for this webhook.
 
-        The body, known to be a JSON object, is returned byte for byte: parsed and written again it would no
-        longer match the signature.
+        The body, known to be a JSON object, is sent back byte for byte: parsing and writing it again would
+        break the signature.
         """
         about = {
             "auth_algo": sent.auth_algo,

@@ -1,4 +1,4 @@
-"""Keeps the certificates of genuine notifications over restarts.
+"""Keep the certificates of genuine notifications across restarts.
 
 The first notification after a restart then does not wait behind forged ones.
 """
@@ -13,12 +13,14 @@ from billing.errors import LedgerError
 from billing.ports import Values
 
 _NAME = "paypal_certificates"
-_MOST = 4  # PayPal uses one for about a year
+_MOST = 4  # PayPal uses one certificate for about a year
 
 
 class ProvenCertificates:
-    """`texts`: the certificates as they were served, by address; b'' if PayPal itself verified the
-    signature."""
+    """The certificates that a genuine notification has used, kept in the ledger.
+
+    `texts`: the certificates as they were served, by address; b'' if PayPal itself verified the signature.
+    """
 
     def __init__(self, kept: Values | None) -> None:
         self.texts: dict[str, bytes] = {}
@@ -27,9 +29,9 @@ class ProvenCertificates:
         self._was_read = kept is None
 
     async def read(self) -> dict[str, bytes]:
-        """The certificates that an earlier process kept, at the first call; later calls return nothing.
+        """Return the certificates that an earlier process kept; every later call returns nothing.
 
-        Where the ledger cannot be read, the next call tries again.
+        If the ledger cannot be read, the next call tries again.
         """
         if self._was_read:
             return {}
@@ -46,8 +48,10 @@ class ProvenCertificates:
         return {}
 
     async def add(self, address: str, text: bytes) -> None:
-        """Keep a certificate as the newest. Where the ledger cannot be written, a restart fetches it
-        again."""
+        """Keep a certificate as the newest.
+
+        If the ledger cannot be written, the program fetches the certificate again after a restart.
+        """
         if self.texts.get(address) == text:
             return
         self.texts.pop(address, None)

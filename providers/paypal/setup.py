@@ -1,4 +1,4 @@
-"""Checks the set-up of the PayPal application, and repairs what the bot can repair itself."""
+"""Check the set-up of the PayPal application, and repair what the bot can repair itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from providers.paypal.certs import Certificates
 from providers.paypal.plans import DAY, NAME, map_price, product_of
 from providers.paypal.transaction_search import ask
 
-# The events that can change a subscription. Any other type would cost requests for nothing.
+# The events that can change a subscription. Any other type would only cost requests.
 EVENTS = (
     "BILLING.PLAN.ACTIVATED",
     "BILLING.PLAN.DEACTIVATED",
@@ -63,7 +63,7 @@ class Setup:
         self._search = search
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
-        """Check everything. The checks run side by side, and one that fails does not stop the others."""
+        """Run all checks at the same time. A check that fails does not stop the others."""
         ends = call_deadline()
         credentials = await self._check_credentials(ends)
         if not credentials.ok:
@@ -85,7 +85,7 @@ class Setup:
         return [credentials, *self._check_authorities(), *seen]
 
     async def fix(self, what: str, webhook_url: str) -> None:
-        """Carry out the cure that a finding named in `fix`. Raises ProviderRefused for an unknown name."""
+        """Apply the fix that a finding named in `fix`. Raises ProviderRefused for an unknown name."""
         webhook_id = what.removeprefix(_FIX_WEBHOOK)
         if webhook_id not in self._webhook_ids:
             raise ProviderRefused(Text("error.nothing_to_fix"))
@@ -147,8 +147,10 @@ class Setup:
         return [Finding(_WEBHOOK, True, Text("finding.paypal.webhook_ok"))]
 
     async def _check_search(self) -> list[Finding]:
-        """Check Transaction Search. Lacking it is a note and not a fault: it only matters after losing the
-        ledger."""
+        """Check Transaction Search.
+
+        A missing permission is a note rather than a fault, because it matters only if the ledger is lost.
+        """
         if not self._search:
             return []
         now = int(self._clock.now())
@@ -204,7 +206,7 @@ def _plan_of(plan: Plan) -> Text:
 
 
 def _shown_price(price: Price) -> tuple[object, ...]:
-    """The parts of a price that members see before they pay."""
+    """Return the parts of a price that members see before they pay."""
     period = (price.interval, price.interval_count)
     return price.amount, price.currency, period, price.setup_fee, price.steps
 
@@ -215,7 +217,7 @@ def _names(webhook: Answer) -> set[str]:
 
 
 async def _findings_of(what: Text, look: Awaitable[list[Finding]], ends: float) -> list[Finding]:
-    """The findings of `look`, or one that says why it failed."""
+    """Return the findings of `look`, or one finding that says why it failed."""
     try:
         async with in_time(what.code, ends):
             return await look
@@ -224,7 +226,7 @@ async def _findings_of(what: Text, look: Awaitable[list[Finding]], ends: float) 
 
 
 def _unreachable(what: Text, error: ProviderError) -> Finding:
-    """The finding that a check failed."""
+    """Return the finding that a check failed."""
     message = Text("finding.paypal.failed", error=Verbatim(str(error)))
     if isinstance(error, ProviderUnavailable):
         return Finding(what, False, message, Text("finding.paypal.unavailable_cure"))

@@ -1,8 +1,8 @@
-"""Finds paid subscriptions by PayPal's Transaction Search, its only list, which needs a permission of its
-own.
+"""Find paid subscriptions with PayPal's Transaction Search, which needs a permission of its own.
 
-developer.paypal.com/docs/api/transaction-search/v1, 2026-11: 31 days and 10,000 payments per call, three
-years back; a payment may take three hours to appear.
+PayPal has no other list of subscriptions. One call covers 31 days and 10,000 payments, up to three years
+back; a payment may take three hours to appear (developer.paypal.com/docs/api/transaction-search/v1,
+2026-11).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ async def _between(api: Api, start: int, end: int) -> AsyncIterator[str]:
 
 
 async def ask(api: Api, start: int, end: int, page: int = 1, size: int = 1) -> Answer:
-    """One page of the account's payments between two times (unix seconds)."""
+    """Fetch one page of the account's payments between two times (unix seconds)."""
     return await api.get(
         "/v1/reporting/transactions",
         start_date=stamp(start),

@@ -1,4 +1,7 @@
-"""Verifies PayPal's notifications and finds the object that each is about. I/O only through its arguments."""
+"""Verify PayPal's notifications and find the object that each is about.
+
+The module does I/O only through its arguments.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,12 @@ from providers.paypal.api import parse
 from providers.paypal.certs import Certificates, Signer
 from providers.paypal.dates import moment
 
-# Seconds. Each attempt at delivery is a transmission with its own id and time (developer.paypal.com/docs/api/
-# webhooks/v1, verify-webhook-signature, 2026-11), so a repeated one is not too old.
+# Seconds. Each attempt at delivery is a transmission with its own id and time
+# (developer.paypal.com/docs/api/webhooks/v1, verify-webhook-signature, 2026-11), so a repeated attempt is
+# never too old.
 TOLERANCE = 300
 ALGORITHM = "SHA256withRSA"
-# PayPal's documented limits; but a signature by a 4096-bit key has 684 characters, where the document says
-# 500.
+# PayPal's documented limits, except that a 4096-bit key's signature has 684 characters, not 500.
 _LONGEST = {"auth_algo": 100, "cert_url": 500, "transmission_id": 50, "transmission_sig": 700}
 _PLAIN = re.compile(r"[\x21-\x7e]+")
 
@@ -56,8 +59,10 @@ class _Resource(msgspec.Struct):
 
     @property
     def payment(self) -> object:
-        """The id of the payment that a refund or reversal is about. API version 1 names it, version 2
-        links."""
+        """Return the id of the payment that a refund or reversal is about.
+
+        API version 1 names the payment; version 2 links to it.
+        """
         links = self.links if isinstance(self.links, list) else []
         hrefs = [one.get("href") for one in links if isinstance(one, dict)]
         linked = (PAYMENT_LINK.fullmatch(href) for href in hrefs if isinstance(href, str))
@@ -73,7 +78,7 @@ class _Notification(msgspec.Struct):
 
 _DECODER = msgspec.json.Decoder(_Notification)
 
-# The address of a payment, as its refund or reversal links to it.
+# The address of a payment, as its refund or reversal gives it in a link.
 PAYMENT_LINK = re.compile(r".*/payments/(?:sale|captures)/([^/?]+)")
 # By the longest matching beginning of an event's type: the subject's kind and the field with its id, in
 # order; the first non-empty field counts. Types without an entry are not needed.
@@ -82,23 +87,23 @@ _SUBJECT_FIELDS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "BILLING.PLAN.": (("price", "id"),),
     "BILLING.PLAN.CREATED": (),
     "BILLING.SUBSCRIPTION.": (("subscription", "id"),),
-    # Sent when an approval page is created, which the bot itself does.
+    # PayPal sends this when an approval page is created, which the bot itself does.
     "BILLING.SUBSCRIPTION.CREATED": (),
     "CUSTOMER.DISPUTE.": (("dispute", "dispute_id"),),
     "PAYMENT.CAPTURE.REFUNDED": (("sale", "payment"), ("sale", "id")),
     "PAYMENT.CAPTURE.REVERSED": (("dispute", "payment"), ("dispute", "id")),
     "PAYMENT.SALE.": (("subscription", "billing_agreement_id"), ("sale", "sale_id")),
     "PAYMENT.SALE.REFUNDED": (("subscription", "billing_agreement_id"), ("sale", "payment"), ("sale", "id")),
-    # The id may be the payment's or the reversal's own: see payments.fetch_dispute.
+    # The id may be that of the payment or of the reversal: see payments.fetch_dispute.
     "PAYMENT.SALE.REVERSED": (("dispute", "payment"), ("dispute", "id")),
 }
 
 
 def read_headers(headers: Mapping[str, str], now: float) -> Transmission:
-    """Read the five headers.
+    """Read the five headers of a notification.
 
-    Raises NotAuthentic if one is missing, too long or unreadable, where another algorithm is named, or
-    where the time is off by more than TOLERANCE seconds.
+    Raises NotAuthentic if one is missing, too long or unreadable, if they name another algorithm, or if the
+    time is off by more than TOLERANCE seconds.
     """
     found = {
         "auth_algo": headers.get("paypal-auth-algo", ""),
@@ -130,8 +135,8 @@ async def verify_offline(
 ) -> None:
     """Verify the signature with PayPal's certificate, for any of the configured webhook ids.
 
-    It is RSA with SHA-256 over `id|time|webhook id|CRC-32 of the body`. Raises NotAuthentic if it does not
-    match, and ProviderUnavailable if the certificate cannot be fetched.
+    The signature is RSA with SHA-256 over `id|time|webhook id|CRC-32 of the body`. Raises NotAuthentic if
+    it does not match, and ProviderUnavailable if the certificate cannot be fetched.
     """
     certificates.admit(sent.cert_url)
     try:
@@ -149,7 +154,7 @@ async def verify_offline(
 
 
 def _fits(signer: Signer, signature: bytes, signed: Sequence[bytes]) -> bool:
-    """True if the signature matches one of the signed texts."""
+    """Return True if the signature matches one of the signed texts."""
     for one in signed:
         with suppress(InvalidSignature):
             signer.key.verify(signature, one, padding.PKCS1v15(), hashes.SHA256())
@@ -160,7 +165,7 @@ def _fits(signer: Signer, signature: bytes, signed: Sequence[bytes]) -> bool:
 def read_event(body: bytes, account: str, sent: Transmission) -> Event:
     """Read the event in a body. Raises Malformed if there is none.
 
-    `create_time` is optional; without it the event has the time of its transmission.
+    `create_time` is optional; without it the event is given the time of its transmission.
     """
     try:
         if not body.isascii():
@@ -175,7 +180,7 @@ def read_event(body: bytes, account: str, sent: Transmission) -> Event:
 
 
 def read_listed(data: Mapping[str, Any], account: str) -> Event | None:
-    """An event from PayPal's list of events; None if it is unreadable."""
+    """Return an event from PayPal's list of events; None if it is unreadable."""
     try:
         note = msgspec.convert(data, _Notification)
         at = moment(note.create_time or "")
@@ -194,7 +199,7 @@ def _read(body: bytes) -> _Notification:
 
 
 def find_subject(note: _Notification) -> Subject | None:
-    """The object to fetch because of this event; None if the event is not needed."""
+    """Return the object to fetch because of this event; None if the event is not needed."""
     beginnings = [start for start in _SUBJECT_FIELDS if note.event_type.startswith(start)]
     leads = _SUBJECT_FIELDS[max(beginnings, key=len)] if beginnings else ()
     for kind, field in leads:

@@ -1,16 +1,17 @@
-"""Limits the requests to PayPal that forged notifications can cause."""
+"""Limit the requests to PayPal that forged notifications can cause."""
 
 from __future__ import annotations
 
 from billing.errors import ProviderUnavailable
 
-_LATE = 60  # seconds
+_LATE = 60  # seconds by which a call may come late
 
 
 class TokenBucket:
-    """A token bucket: holds up to `size` tokens and gains one every `pause` seconds.
+    """A token bucket that holds up to `size` tokens and gains one every `pause` seconds.
 
-    Each request that anybody can cause takes a token, which comes back once the notification proves genuine.
+    Each request that anybody can cause takes a token, and gets it back once the notification proves
+    genuine.
     """
 
     def __init__(self, size: int, pause: float) -> None:
@@ -18,12 +19,14 @@ class TokenBucket:
         self._left, self._filled_at = float(size), 0.0
 
     def take(self, now: float) -> None:
-        """Take a token. Raises ProviderUnavailable if none is left; PayPal then sends a genuine one again
-        later."""
+        """Take a token.
+
+        Raises ProviderUnavailable if none is left; PayPal then sends a genuine notification again later.
+        """
         gained = max(now - self._filled_at, 0.0) / self._pause
         self._left = min(self._left + gained, self._size)
-        # Some calls come a little late because they waited. After a clock is set far back, time counts from
-        # there.
+        # Some calls come a little late because they had to wait. If the clock was set far back, time counts
+        # from there.
         self._filled_at = now if now < self._filled_at - _LATE else max(now, self._filled_at)
         if self._left < 1:
             raise over_budget()
@@ -35,6 +38,5 @@ class TokenBucket:
 
 
 def over_budget() -> ProviderUnavailable:
-    """The error for a notification that could not be verified; it says nothing about whether it is
-    genuine."""
+    """Return the error for a notification that could not be verified, whether or not it is genuine."""
     return ProviderUnavailable(detail="too many notifications that nobody can vouch for")
