@@ -1,4 +1,4 @@
-"""The HTTP face of the API: key, version, parameters, idempotency, faults, answer."""
+"""The HTTP layer of the API: API key, version, parameters, idempotency, faults and the answer."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ ROUTES: list[Route] = [route for module in MODULES for route in module.ROUTES]
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and its answer, as a checker or a page looks at it; no headers, so no keys."""
+    """One request and its answer, as checkers and pages see them. It holds no headers, so no API keys."""
 
     method: str
     path: str
@@ -108,8 +108,9 @@ class Api:
         return web.json_response(body, status=status, headers=headers)
 
     def _limit(self, route: Route, headers: dict[str, str]) -> None:
-        """Stripe counts a route whatever its ids are, and names the limit in a header (docs.stripe.com/
-        rate-limits, read 2026-11)."""
+        """Count the call and refuse it when it exceeds a limit. As at Stripe, all ids of a route share one
+        limit, and a header names the limit that was exceeded (docs.stripe.com/rate-limits, read 2026-11).
+        """
         scope, _ = self.limits.spend(f"{route.method} {route.path}")
         if scope:
             headers["Stripe-Rate-Limited-Reason"] = "global-rate" if scope == ACCOUNT else "endpoint-rate"

@@ -1,4 +1,4 @@
-"""The course of a subscription in time: first payment, renewals, failures, ends."""
+"""The life of a subscription: its first payment, renewals, failed payments and its end."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ def items_of(subscription: Obj) -> list[Obj]:
 
 
 def period_end(subscription: Obj) -> int:
-    """The earliest end among the items, unix seconds."""
+    """Return the earliest period end among the subscription's items, in unix seconds."""
     ends: list[int] = [item["current_period_end"] for item in items_of(subscription)]
     return min(ends)
 
 
 def method_for(world: World, subscription: Obj) -> Obj | None:
-    """The subscription's own card, else the customer's default."""
+    """Return the subscription's own payment method, or else the customer's default; None if
+    neither is set."""
     customer = world.get("customer", subscription["customer"])
     default = (customer.get("invoice_settings") or {}).get("default_payment_method")
     name = subscription["default_payment_method"] or default
@@ -30,7 +31,8 @@ def method_for(world: World, subscription: Obj) -> Obj | None:
 
 
 def set_periods(world: World, subscription: Obj, moment: int, items: list[Obj] | None = None) -> None:
-    """Put every item, or these, into the period of the subscription's cycle that `moment` falls in."""
+    """Set the current period of `items` (default: all) to the one in the subscription's cycle
+    that contains `moment`."""
     for item in items_of(subscription) if items is None else items:
         recurring = world.by_id[item["price"]]["recurring"]
         start, end = period_from(
@@ -50,7 +52,8 @@ def bill(
     new_period: bool = True,
     items: list[Obj] | None = None,
 ) -> Obj:
-    """A draft of what is waiting (prorations) and, for a new period, of every item, or of these."""
+    """Draft an invoice of the pending prorations and, if `new_period`, a line for each of
+    `items` (default: all)."""
     lines: list[Obj] = world.hidden.pop(("pending", subscription["id"]), [])
     if new_period:
         amount, begun = 0 if free else None, items_of(subscription) if items is None else items
@@ -59,7 +62,8 @@ def bill(
 
 
 def settle(world: World, subscription: Obj, invoice: Obj) -> bool:
-    """Finalize and try to collect at once; one that is sent is waited for."""
+    """Finalize the invoice and try to collect it at once; return whether it is paid. An invoice that is
+    sent to the customer is left open, with its due date set."""
     invoices.finalize(world, invoice)
     if invoice["collection_method"] == "send_invoice" and invoice["status"] == "open":
         invoice["due_date"] = world.now() + (subscription["days_until_due"] or 0) * DAY
@@ -93,7 +97,7 @@ def _money_failed(world: World, subscription: Obj, invoice: Obj) -> None:
         return
     if (
         invoice["billing_reason"] == "subscription_create"
-    ):  # incomplete: the customer must act, nothing retries
+    ):  # incomplete: nothing is retried, the customer must act
         _tell_unpaid(world, invoice)
         return
     first = world.hidden.setdefault(("failed", invoice["id"]), world.now())
@@ -109,7 +113,8 @@ def _money_failed(world: World, subscription: Obj, invoice: Obj) -> None:
 
 
 def is_on_its_way(world: World, invoice: Obj) -> bool:
-    """The money is, by bank debit: a subscription stays incomplete while its first payment is `processing`
+    """Return whether a bank debit for the invoice is still processing. A subscription stays
+    incomplete while its first payment is `processing`
     (docs.stripe.com/billing/subscriptions/overview, 'Subscription statuses', 2026-11)."""
     intent = invoices.intent_of(world, invoice)
     return intent is not None and intent["status"] == "processing"
@@ -122,7 +127,7 @@ def _tell_unpaid(world: World, invoice: Obj) -> None:
 
 
 def renew(world: World, subscription: Obj) -> None:
-    """The end of a period or of a trial: the next period begins, its invoice is drafted."""
+    """Begin the next period at the end of a period or trial, and draft its invoice."""
     ends = period_end(subscription)
     trial_over = subscription["status"] == "trialing"
     if trial_over and _ends_without_card(world, subscription):
@@ -137,7 +142,7 @@ def renew(world: World, subscription: Obj) -> None:
 
 
 def _as_paused(world: World, subscription: Obj, invoice: Obj) -> None:
-    """pause_collection decides what becomes of the draft; so does an unpaid subscription."""
+    """Treat the draft as pause_collection says; keep it a draft if the subscription is unpaid."""
     behavior = (subscription["pause_collection"] or {}).get("behavior")
     if behavior in ("void", "mark_uncollectible"):
         invoices.finalize(world, invoice)
@@ -150,7 +155,8 @@ def _as_paused(world: World, subscription: Obj, invoice: Obj) -> None:
 
 
 def _ends_without_card(world: World, subscription: Obj) -> bool:
-    """trial_settings.end_behavior, asked only when nobody can be charged."""
+    """Apply trial_settings.end_behavior if the customer has no payment method. Return True if the
+    subscription was canceled or paused, so that no new period begins."""
     if method_for(world, subscription) is not None:
         return False
     behavior: str = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
@@ -162,7 +168,7 @@ def _ends_without_card(world: World, subscription: Obj) -> bool:
 
 
 def pause(world: World, subscription: Obj, why: str) -> None:
-    """Status paused: no invoices until it is resumed."""
+    """Pause the subscription (status `paused`): it gets no invoices until it is resumed."""
     with world.changing(subscription, UPDATED):
         subscription["status"] = "paused"
         subscription["status_details"] = {
@@ -176,7 +182,7 @@ def pause(world: World, subscription: Obj, why: str) -> None:
 
 
 def retry(world: World, invoice: Obj) -> None:
-    """A planned attempt at a renewal's open invoice."""
+    """Make a scheduled attempt to collect a renewal's open invoice."""
     subscription = world.get("subscription", invoices.subscription_id(invoice))
     paid = invoices.collect(world, invoice, method_for(world, subscription))
     after_payment(world, subscription, invoice, paid)
@@ -187,7 +193,8 @@ def finalize_due(world: World, invoice: Obj) -> None:
 
 
 def expire_incomplete(world: World, subscription: Obj) -> None:
-    """23 hours without the first payment (docs.stripe.com/billing/subscriptions/overview)."""
+    """Expire a subscription whose first payment did not come within 23 hours
+    (docs.stripe.com/billing/subscriptions/overview)."""
     with world.changing(subscription, UPDATED):
         subscription.update(status="incomplete_expired", ended_at=world.now())
     invoice = world.by_id[subscription["latest_invoice"]]

@@ -1,4 +1,4 @@
-"""Ends of subscriptions."""
+"""Canceling subscriptions, at once or at a later time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def cancel_now(
     invoice_now: bool = False,
     prorate: bool = False,
 ) -> Obj:
-    """Canceled from this moment; open invoices stay open but nobody collects them any more."""
+    """Cancel the subscription at once. Its open invoices stay open but are no longer collected."""
     if prorate:
         credit_unused(world, subscription)
     if invoice_now:
@@ -50,7 +50,7 @@ def _end_schedule(world: World, subscription: Obj) -> None:
 
 
 def cancel(world: World, given: Obj, subscription_id: str) -> Obj:
-    """DELETE: Stripe answers 404 for a subscription that is over."""
+    """Handle DELETE on a subscription; like Stripe, answer 404 if it has already ended."""
     subscription = world.get("subscription", subscription_id)
     if subscription["status"] in OVER:
         raise missing("subscription", subscription_id)
@@ -70,7 +70,7 @@ def note_details(subscription: Obj, given: Obj | None) -> None:
 
 
 def plan_end(world: World, subscription: Obj, given: Obj) -> None:
-    """The cancel_at and cancel_at_period_end of an update.
+    """Apply cancel_at and cancel_at_period_end from an update request.
 
     cancel_at_period_end fills cancel_at too; min_period_end and max_period_end become times at once and do
     not move with later periods (docs.stripe.com/changelog/basil/2025-07-30/cancel-at-enums). An explicit
@@ -102,7 +102,7 @@ def _end_at(world: World, subscription: Obj, at: int | None, *, at_period_end: b
 
 
 def refuse_managed(subscription: Obj) -> None:
-    """A schedule owns the ends of its subscription."""
+    """Refuse to cancel a subscription that a schedule manages: the schedule decides when it ends."""
     if subscription["schedule"]:
         raise StripeRefusal(
             400,

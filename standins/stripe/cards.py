@@ -1,4 +1,4 @@
-"""Test card numbers and what they do (docs.stripe.com/testing, read 2026-11)."""
+"""Stripe's test card numbers and their behaviour (docs.stripe.com/testing, read 2026-11)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Card:
     exp_year: int
     brand: str = "visa"
     country: str = "US"
-    attach_code: str | None = None  # refused already when it is saved
+    attach_code: str | None = None  # set if the card is refused when it is saved
     charge_code: str | None = None
     decline_code: str | None = None
 
@@ -24,11 +24,11 @@ class Card:
 
 
 GOOD = "4242424242424242"
-DECLINES_LATER = "4000000000000341"  # can be saved, cannot be charged
-ASKS_EACH_TIME = "4000002760003184"  # the bank wants each payment confirmed; on a page that is done there
+DECLINES_LATER = "4000000000000341"  # saving succeeds, every charge is declined
+ASKS_EACH_TIME = "4000002760003184"  # the bank asks to confirm each payment; hosted pages do so
 AUTHENTICATE = "authentication_required"
 
-# number: brand, refused when saved, refused when charged, decline_code
+# number: brand, error code when saved, error code when charged, decline_code
 NUMBERS: dict[str, tuple[str, str | None, str | None, str | None]] = {
     GOOD: ("visa", None, None, None),
     "4000056655665556": ("visa", None, None, None),
@@ -46,7 +46,7 @@ NUMBERS: dict[str, tuple[str, str | None, str | None, str | None]] = {
 
 NOT_A_TEST_CARD = ("unknown", "card_declined", "card_declined", "test_mode_live_card")
 
-TOKENS = {  # ready payment methods of test mode
+TOKENS = {  # ready-made payment methods of test mode
     "pm_card_visa": GOOD,
     "pm_card_mastercard": "5555555555554444",
     "pm_card_amex": "378282246310005",
@@ -62,7 +62,7 @@ TOKENS = {  # ready payment methods of test mode
 
 
 def read_card(number: str, exp_month: int, exp_year: int, year_now: int) -> Card:
-    """The card behind a typed number; StripeRefusal 402 for one that cannot be."""
+    """Return the card for a number and expiry that a person typed; StripeRefusal 402 if either is invalid."""
     number = "".join(number.split())
     if not number.isdigit() or not luhn(number):
         raise _refused("incorrect_number", "number")

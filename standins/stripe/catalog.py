@@ -106,7 +106,8 @@ def create_price(world: World, given: Obj) -> Obj:
 
 
 def currency_options(world: World, price: Obj) -> Obj:
-    """Its amounts in all its currencies; shown on request only."""
+    """Return the price's amount in each of its currencies. Stripe shows this field only when
+    it is expanded."""
     own = {price["currency"]: {"unit_amount": price["unit_amount"]}}
     return {
         currency: {
@@ -120,7 +121,8 @@ def currency_options(world: World, price: Obj) -> Obj:
 
 
 def amount_of(world: World, price: Obj, quantity: int, currency: str) -> int:
-    """The amount for a quantity, in minor units; fractions are rounded half up on the line."""
+    """Return the amount for a quantity in `currency`, in minor units; fractions are rounded
+    half up per line."""
     if price["currency"] != currency:
         unit = Decimal(currency_options(world, price)[currency]["unit_amount"])
     else:

@@ -1,4 +1,4 @@
-"""Checkout sessions for subscriptions. Paying happens on the hosted page (see people.py)."""
+"""Checkout sessions for subscriptions. Customers pay on the hosted page (see people.py)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def create_session(world: World, given: Obj) -> Obj:
 
 
 def _nothing_chosen() -> Obj:
-    """Everything this kind of session leaves at its default."""
+    """Return the fields that a subscription session leaves at their defaults."""
     return {
         **blank("after_expiration billing_address_collection client_secret consent"),
         **blank("collected_information consent_collection currency_conversion customer_account invoice"),
@@ -125,7 +125,8 @@ def _refuse(world: World, given: Obj) -> None:
 
 
 def _refuse_texts(given: Obj) -> None:
-    """The reference, 'Create a Checkout Session': custom_text and subscription_data.description."""
+    """Refuse texts that are too long, by the API reference ('Create a Checkout Session': custom_text and
+    subscription_data.description)."""
     for place, text in given.get("custom_text", {}).items():
         if text and len(text["message"]) > LONGEST_TEXT:
             where = f"custom_text[{place}][message]"
@@ -196,8 +197,9 @@ def run_out(world: World, session: Obj) -> Obj:
 
 
 def complete(world: World, session: Obj, method: Obj | None, name: str, email: str, code: str = "") -> Obj:
-    """Pay, as the page's button does. `code`: a promotion code, if the page takes any. Raises
-    StripeRefusal 402 and leaves the session open for another card if the card fails."""
+    """Complete the session with a payment, as the page's Pay button does. `code` is a
+    promotion code, for sessions that allow one. Raises StripeRefusal 402 if the card fails;
+    the session stays open for another card."""
     if session["status"] != "open":
         raise StripeRefusal(400, f"This page has been {session['status']}; ask for a new one.")
     if code and not session["allow_promotion_codes"]:
@@ -240,7 +242,7 @@ def _payment_status(invoice: Obj) -> str:
 
 
 def settle_debit(world: World, subscription: Obj, *, paid: bool) -> None:
-    """The bank says what became of a first payment that took days."""
+    """Finish a first payment by bank debit: `paid` says whether the bank paid or declined it."""
     invoice = world.by_id[subscription["latest_invoice"]]
     intent = intent_of(world, invoice)
     if intent is None or intent["status"] != "processing":

@@ -1,4 +1,4 @@
-"""Plays everything that is due as time passes, in order, each at its own moment."""
+"""Runs everything that falls due as time passes, in order, each at its own moment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from standins.stripe.state import DAY, Obj, World
 
 FIRST_PAYMENT = 23 * 3600
 
-# when (unix seconds), rank among equals, what to do, to what
+# when it is due (unix seconds), rank among jobs due at once, function, the object it acts on
 Job = tuple[int, int, Callable[[World, Obj], object], Obj]
 
 
@@ -68,7 +68,7 @@ def tell_trial_end(world: World, subscription: Obj) -> None:
 
 
 def catch_up(world: World) -> int:
-    """Play what is due by now; how many things happened."""
+    """Run everything that is due by now; return the number of jobs run."""
     now, done, caller = int(world.clock.now()), 0, world.request
     if world.next_due is not None and world.next_due > now:
         return 0
@@ -90,6 +90,7 @@ def _first(world: World) -> Job | None:
 
 
 def play(world: World) -> float:
-    """Catch up; when something is due next, never if nothing is."""
+    """Run everything that is due; return when the next job is due, in unix seconds (infinity
+    if there is none)."""
     catch_up(world)
     return math.inf if world.next_due is None else world.next_due

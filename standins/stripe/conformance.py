@@ -1,9 +1,9 @@
-"""Holds what the server says to the stripe package's own classes, on every exchange.
+"""Checks every exchange against the stripe package's own classes.
 
-The class of a resource annotates each field that the pinned API version has: names, types, enums, nesting
-and what may be null. A field that may be null may also be absent as far as the class tells; there Stripe's
-fixtures decide, where they are at hand: what they show must be there. The fixtures are older than the
-package, so a field that only they have is no fault.
+A resource's class annotates each field of the pinned API version: names, types, enums, nesting, and whether
+the field may be null. The class does not say whether a nullable field may also be absent. Stripe's
+fixtures, where available, decide that: every field that they show must be present. The fixtures are older
+than the package, so a field that only they have is not an error.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ from standins.stripe.expand import ON_REQUEST, PRODUCTS
 from standins.stripe.params import OPTIONS, params_class, resolve
 from standins.stripe.state import Obj
 
-# Names the package gives to classes where a plain name is taken.
+# The package's names for classes whose plain name is already taken.
 ALIASES = {"CardResource": "Card", "DiscountResource": "Discount", "TaxIdResource": "TaxId"}
 ERROR_TYPES = {"api_error", "card_error", "idempotency_error", "invalid_request_error"}
-# The package's list class also holds what a search answers.
+# The package's list class also has the fields of search results.
 LIST_FIELDS = {"object", "data", "has_more", "url"}
-# Only for those who ask, and the fixtures show them.
+# Fields that must be requested, although the fixtures show them.
 ASKED_FOR = {*ON_REQUEST, ("subscription_update", PRODUCTS[-1])}
 
 
 @dataclass
 class Conformance:
-    """Give it to StripeServer as `watch=`; `problems` stays empty as long as all is well."""
+    """Checks exchanges when passed to StripeServer as `watch=`; `problems` stays empty while
+    nothing differs."""
 
-    fixtures: dict[str, Any] = field(default_factory=dict)  # Stripe's own, by resource name
+    fixtures: dict[str, Any] = field(default_factory=dict)  # Stripe's own fixtures, by resource name
     problems: list[str] = field(default_factory=list)
     checked: int = 0
 
@@ -73,7 +74,7 @@ class Conformance:
             self._say(where, f"the error lacks type or message: {error}")
 
     def _params(self, given: Any, cls: Any, where: str) -> None:
-        """Names only: each one accepted must stand in the TypedDict, at every depth."""
+        """Check names only, at every depth: each accepted parameter must be in the TypedDict."""
         for name, value in given.items():
             if name not in cls.__annotations__ or name in OPTIONS:
                 self._say(where, f"accepted the parameter {name}, which {cls.__name__} does not have")
@@ -105,7 +106,7 @@ class Conformance:
             return
         if expected and cls.__name__ != ALIASES.get(expected, expected):
             self._say(where, f"is a {cls.__name__}, not a {expected}")
-        if obj.get("deleted") and name != "discount":  # whose whole last state is shown
+        if obj.get("deleted") and name != "discount":  # a deleted discount is shown with its last state
             if set(obj) != {"id", "object", "deleted"}:
                 self._say(where, f"a deleted object has the fields {sorted(obj)}")
             return
@@ -181,7 +182,7 @@ class Conformance:
 
 
 def _options(hint: Any, module: str) -> list[Any]:
-    """The members of a union, else the hint alone; quoted names of other modules stay as they are quoted."""
+    """Return the members of a union, or the hint itself; names quoted in other modules stay quoted."""
     if isinstance(hint, str):
         names = vars(sys.modules[module])
         hint = resolve(hint, module) if hint in names else ForwardRef(hint)
@@ -193,7 +194,7 @@ def _optional(hint: Any, module: str) -> bool:
 
 
 def _typed_dicts(hint: Any, module: str) -> list[Any]:
-    """The TypedDicts inside a parameter's hint."""
+    """Return the TypedDicts inside a parameter's type hint."""
     hint = resolve(hint, module)
     if is_typeddict(hint):
         return [hint]

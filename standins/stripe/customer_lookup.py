@@ -1,4 +1,4 @@
-"""Finding a customer that a request may still change."""
+"""Looks up customers that a request may still change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from standins.stripe.state import Obj, World
 
 
 def living(world: World, customer_id: str, param: str = "id") -> Obj:
-    """The customer, unless it was deleted: then it is missing to every write."""
+    """Return the customer. Raises StripeRefusal, as for an unknown id, if it was deleted."""
     customer = world.get("customer", customer_id, param)
     if customer.get("deleted"):
         raise missing("customer", customer_id, param)

@@ -1,4 +1,4 @@
-"""Customers. Deleting one cancels its subscriptions at once."""
+"""The customer resource. Deleting a customer cancels its subscriptions at once."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def update_customer(world: World, given: Obj, customer_id: str) -> Obj:
 
 
 def own_method(world: World, customer_id: str, method_id: str) -> Obj:
-    """The payment method, if it is the customer's; BadParameter otherwise."""
+    """Return the payment method if it belongs to the customer; otherwise raise BadParameter."""
     method = world.get("payment_method", method_id, "payment_method")
     if method["customer"] != customer_id:
         raise invalid(

@@ -1,4 +1,4 @@
-"""Manual actions of an owner or a bank in Stripe's dashboard; synchronous, effective at once."""
+"""Actions of an owner in Stripe's dashboard, and of a bank. Each call takes effect before it returns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from standins.stripe.state import Obj, World
 @dataclass
 class Dashboard:
     world: World
-    acted: Callable[[], None]  # lets the clockwork look again
+    acted: Callable[[], None]  # makes the clockwork check again for due jobs
 
     def cancel_now(self, subscription_id: str, *, prorate: bool = False) -> Obj:
         found = cancel(self.world, {"prorate": prorate, "invoice_now": prorate}, subscription_id)
@@ -34,7 +34,7 @@ class Dashboard:
         return self.change(subscription_id, {"cancel_at_period_end": True})
 
     def change(self, subscription_id: str, given: Obj) -> Obj:
-        """Any update the API knows, with values as Python has them."""
+        """Update a subscription with any parameters of the API's update request, given as Python values."""
         return self._done(subscription_update.update(self.world, given, subscription_id))
 
     def change_price(self, subscription_id: str, price_id: str) -> Obj:
@@ -51,14 +51,14 @@ class Dashboard:
         return self.change(subscription_id, {"pause_collection": ""})
 
     def move_renewal(self, subscription_id: str, moment: int) -> Obj:
-        """The next renewal falls on `moment` (unix seconds); done with a trial, free of charge."""
+        """Move the next renewal to `moment` (unix seconds), by a trial that costs nothing."""
         return self.change(subscription_id, {"trial_end": moment, "proration_behavior": "none"})
 
     def renew_from_now(self, subscription_id: str) -> Obj:
         return self.change(subscription_id, {"billing_cycle_anchor": "now"})
 
     def settle_debit(self, subscription_id: str, *, paid: bool = True) -> None:
-        """The bank has said what became of a first payment that took days (`Settings.delay_next`)."""
+        """Finish a first payment that was delayed by `Settings.delay_next`; `paid` is the bank's decision."""
         checkout.settle_debit(self.world, self.world.get("subscription", subscription_id), paid=paid)
         self.acted()
 
@@ -77,7 +77,7 @@ class Dashboard:
         return self._done(catalog.update_product(self.world, {"active": active}, product_id))
 
     def fail_next_payment(self, times: int = 1) -> None:
-        """The next charges are declined, whatever the card."""
+        """Decline the next `times` charges, whatever the card."""
         self.world.settings.decline_next = times
 
     def dispute(self, charge_id: str, reason: str = "fraudulent") -> Obj:
@@ -90,7 +90,7 @@ class Dashboard:
         return self._done(disputes.close_dispute(self.world, self.world.get("dispute", dispute_id), "lost"))
 
     def last_charge(self, subscription_id: str) -> Obj:
-        """The newest successful charge of the subscription; StripeRefusal 404 when nothing was paid."""
+        """Return the newest successful charge of the subscription; StripeRefusal 404 if there is none."""
         for invoice in reversed(self.world.all("invoice", status="paid")):
             intent = invoices.intent_of(self.world, invoice)
             if intent and invoices.subscription_id(invoice) == subscription_id:
@@ -98,7 +98,7 @@ class Dashboard:
         raise StripeRefusal(404, f"Nothing was paid for {subscription_id} yet.")
 
     def save_portal_settings(self) -> Obj:
-        """The owner's own default portal configuration, as the dashboard's Save makes it."""
+        """Create the account's default portal configuration, as the dashboard's Save button does."""
         features: Obj = {
             "customer_update": {"allowed_updates": ["email", "address"], "enabled": True},
             "invoice_history": {"enabled": True},
@@ -110,7 +110,8 @@ class Dashboard:
         return self._done(made)
 
     def rotate_secret(self, endpoint_id: str, *, keep_old: bool = True) -> str:
-        """A new signing secret; while the old one is kept, each delivery has both signatures."""
+        """Replace the signing secret and return the new one. With `keep_old`, deliveries
+        carry signatures by both."""
         endpoint = self.world.get("webhook_endpoint", endpoint_id)
         return notices.rotate_secret(self.world, endpoint, keep_old=keep_old)
 

@@ -1,4 +1,5 @@
-"""Billing dates: a period is counted from the anchor, so that the 31st comes back after February."""
+"""Billing dates. Periods are counted from the anchor, so that a renewal on the 31st returns
+to it after February."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 
 def after(anchor: int, interval: str, count: int) -> int:
-    """`count` intervals after `anchor`, in unix seconds, in UTC; short months end early."""
+    """Return the time `count` intervals after `anchor` (unix seconds, UTC). A day that a shorter month
+    lacks becomes its last day."""
     start = datetime.fromtimestamp(anchor, UTC)
     if interval in ("day", "week"):
         days = count * (7 if interval == "week" else 1)
@@ -19,7 +21,8 @@ def after(anchor: int, interval: str, count: int) -> int:
 
 
 def period_from(anchor: int, interval: str, count: int, moment: int) -> tuple[int, int]:
-    """The period of the anchored cycle that `moment` falls in; an anchor ahead makes a short first one."""
+    """Return start and end of the anchored period that contains `moment`. If the anchor is still ahead, the
+    first period is short and ends there."""
     if moment < anchor:
         return moment, anchor
     n = 0
@@ -37,6 +40,6 @@ def month_of(moment: float) -> int:
 
 
 def spoken(moment: int) -> str:
-    """For a hosted page: 3 November 2026."""
+    """Return the date as hosted pages write it: 3 November 2026."""
     date = datetime.fromtimestamp(moment, UTC)
     return f"{date.day} {date.strftime('%B %Y')}"

@@ -1,4 +1,5 @@
-"""Webhooks: whom an event goes to, in which shape, signed how (docs.stripe.com/webhooks)."""
+"""Webhook deliveries: which endpoints get an event, in which shape and with which signature
+(docs.stripe.com/webhooks)."""
 
 from __future__ import annotations
 
@@ -15,20 +16,20 @@ from standins.stripe.state import Obj, World
 from standins.stripe.thin import thin_event
 
 MINUTE, HOUR = 60, 3600
-# Seconds between attempts: up to three days with growing pauses.
+# Seconds between attempts: growing pauses over up to three days.
 BACKOFF = (5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 12 * HOUR, 12 * HOUR, 12 * HOUR, 12 * HOUR)
 
 
 @dataclass
 class DeliveryFaults(shared.DeliveryFaults):
-    """The common switches, and Stripe's own."""
+    """The delivery faults that all stand-ins share, and two that only Stripe has."""
 
-    shape: str | None = None  # snapshots of this API version whatever the endpoint says, e.g. "2024-06-20"
-    thin: bool = False  # v2.core.event notifications that only name the object
+    shape: str | None = None  # send every snapshot in this API version, e.g. "2024-06-20"
+    thin: bool = False  # send v2.core.event notifications, which only name the object
 
 
 def sign(body: bytes, secrets: list[str], moment: float) -> str:
-    """The Stripe-Signature header: one v1 for each secret in use."""
+    """Return the Stripe-Signature header, with one v1 signature for each secret in use."""
     stamp = str(int(moment))
     signed = stamp.encode() + b"." + body
     marks = [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets]
@@ -56,11 +57,11 @@ class Deliverer(shared.Deliverer):
             shown = thin_event(self.world, event)
         elif version and version != event["api_version"]:
             shown = as_version(self.world, event, version)
-        # Stripe's bodies are indented; receivers must not depend on how the JSON is written.
+        # Stripe indents its bodies; receivers must not depend on how the JSON is formatted.
         return json.dumps(shown, indent=2).encode()
 
     def resend(self, event: Obj) -> None:
-        """Resend a notification, as the dashboard's button does."""
+        """Send a notification again, as the dashboard's Resend button does."""
         for endpoint in self.world.all("webhook_endpoint", status="enabled"):
             self.plan_again(Delivery(event, endpoint, self._body(event, endpoint)))
 
@@ -77,7 +78,7 @@ class Deliverer(shared.Deliverer):
     async def post_signed(
         self, url: str, body: bytes, secrets: list[str], moment: float
     ) -> tuple[int | None, str | None]:
-        """(status, None), or (None, why) when no answer came."""
+        """Post a signed body; return (status, None), or (None, error) if no answer came."""
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",

@@ -1,6 +1,6 @@
-"""Coupons, promotion codes and the discounts that come of them.
+"""Coupons, promotion codes and the discounts that they create.
 
-docs.stripe.com/billing/subscriptions/coupons (read 2026-11).
+Source: docs.stripe.com/billing/subscriptions/coupons (read 2026-11).
 """
 
 from __future__ import annotations
@@ -50,13 +50,14 @@ def create_coupon(world: World, given: Obj) -> Obj:
 
 
 def applies_to(world: World, coupon: Obj) -> Obj | None:
-    """Shown on request only."""
+    """Return the products to which the coupon is limited. Stripe shows this field only when
+    it is expanded."""
     found: Obj | None = world.hidden.get(("applies_to", coupon["id"]))
     return found
 
 
 def delete_coupon(world: World, given: Obj, coupon_id: str) -> Obj:
-    """Discounts that came of it go on."""
+    """Delete a coupon. Discounts that it has already created continue."""
     coupon = world.get("coupon", coupon_id)
     world.tables["coupon"].pop(coupon_id)
     world.emit("coupon.deleted", coupon)
@@ -95,7 +96,7 @@ def create_code(world: World, given: Obj) -> Obj:
 
 
 def code_typed(world: World, text: str) -> Obj:
-    """The promotion code that somebody typed on a payment page."""
+    """Return the promotion code that a customer typed on a payment page."""
     found = [c for c in world.all("promotion_code", active=True) if c["code"].lower() == text.lower()]
     if not found:
         raise StripeRefusal(402, "This code is invalid.", code="resource_missing")
@@ -103,7 +104,8 @@ def code_typed(world: World, text: str) -> Obj:
 
 
 def redeem(world: World, given: Obj, param: str, **on: str | None) -> str:
-    """The id of a new discount on a customer, subscription or item; or of one that is there already."""
+    """Redeem a coupon or code; return the new discount's id. A request that names a discount gets that
+    one's id. `on` names the customer, subscription or item that the new discount belongs to."""
     if given.get("discount"):
         return str(world.get("discount", given["discount"], f"{param}[discount]")["id"])
     code = world.get("promotion_code", given["promotion_code"]) if given.get("promotion_code") else None
@@ -130,7 +132,7 @@ def redeem(world: World, given: Obj, param: str, **on: str | None) -> str:
 
 
 def set_discounts(world: World, holder: Obj, wanted: Sequence[Obj] | str, **on: str | None) -> None:
-    """The discounts of a subscription or item from now on; an empty string takes all away."""
+    """Replace the discounts of a subscription or item; an empty string removes them all."""
     before = list(holder["discounts"])
     rows = [] if isinstance(wanted, str) else wanted
     holder["discounts"] = [redeem(world, one, f"discounts[{n}]", **on) for n, one in enumerate(rows)]
@@ -140,7 +142,7 @@ def set_discounts(world: World, holder: Obj, wanted: Sequence[Obj] | str, **on: 
 
 
 def give_customer(world: World, customer: Obj, coupon_id: str) -> Obj:
-    """As the Dashboard does; the API has no parameter for it any more (2025-09-30.clover)."""
+    """Give a customer a discount, as the dashboard does; the API lost this parameter in 2025-09-30.clover."""
     discount = world.by_id[redeem(world, {"coupon": coupon_id}, "coupon", customer=customer["id"])]
     customer["discount"] = discount["id"]
     return discount
@@ -164,7 +166,7 @@ def _taken(world: World, holder: Obj, name: str | None) -> Obj:
 
 
 def drop(world: World, holders: Sequence[Obj], name: str) -> None:
-    """Take a discount from whatever has it."""
+    """Remove a discount from those of `holders` that have it, and emit customer.discount.deleted."""
     for holder in holders:
         if holder.get("discount") == name:
             holder["discount"] = None
@@ -178,8 +180,8 @@ def _gone(world: World, name: str) -> None:
 
 
 def in_force(world: World, subscription: Obj, line: Obj, moment: int) -> Iterator[Obj]:
-    """The discounts of a line in the order in which they are taken: its item's, then the subscription's or,
-    where that has none, the customer's."""
+    """Yield the discounts of a line in the order in which they apply: its item's, then the subscription's
+    or, if the subscription has none, the customer's."""
     details = (line["parent"] or {}).get("subscription_item_details") or {}
     items = {item["id"]: item for item in subscription["items"]["data"]}
     item = items.get(details.get("subscription_item", ""), {})
@@ -192,7 +194,7 @@ def in_force(world: World, subscription: Obj, line: Obj, moment: int) -> Iterato
 
 
 def coupon_of(world: World, discount: Obj) -> Obj:
-    """Deleted ones are remembered for what came of them."""
+    """Return the coupon that created the discount, even if it has been deleted since."""
     found: Obj = world.by_id[discount["source"]["coupon"]]
     return found
 

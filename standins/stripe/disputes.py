@@ -1,4 +1,4 @@
-"""Disputes: a customer's bank takes the money back, and the owner may win it again."""
+"""Disputes: a customer's bank takes a payment back, and the owner may win it again."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def open_dispute(world: World, charge: Obj, reason: str = "fraudulent") -> Obj:
 
 
 def close_dispute(world: World, dispute: Obj, outcome: str) -> Obj:
-    """`won` gives the money back to the owner, `lost` to the customer for good."""
+    """Close a dispute: `won` returns the money to the owner; with `lost` the customer keeps it."""
     if dispute["status"] in ("won", "lost"):
         raise StripeRefusal(400, "This dispute is already closed.")
     dispute["status"] = outcome

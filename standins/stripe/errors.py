@@ -1,4 +1,4 @@
-"""The refusals of the API: one exception, one shape.
+"""The API's error answers: one exception and one JSON shape.
 
 Shapes and codes: docs.stripe.com/api/errors and docs.stripe.com/error-codes (read 2026-11).
 """
@@ -9,7 +9,8 @@ from typing import Any
 
 
 class StripeRefusal(Exception):  # noqa: N818  an answer of the API, not a fault of the program
-    """An answer that is an error object. `status` is HTTP's; None fields are left out of the body."""
+    """An error answer of the API. `status` is the HTTP status; fields that are None are left
+    out of the body."""
 
     def __init__(
         self,
@@ -34,11 +35,11 @@ class StripeRefusal(Exception):  # noqa: N818  an answer of the API, not a fault
 
 
 class BadParameter(StripeRefusal):
-    """A request refused before anything ran; its answer is not kept under the idempotency key."""
+    """A request that was refused before it ran, so that no answer is kept for its idempotency key."""
 
 
 def missing(kind: str, object_id: str, param: str = "id") -> StripeRefusal:
-    """No such object: 404 where the id is the address, 400 where it is a parameter."""
+    """Return the error for an unknown object: 404 if the id is in the URL, 400 if it is a parameter."""
     status = 404 if param == "id" else 400
     return StripeRefusal(status, f"No such {kind}: '{object_id}'", code="resource_missing", param=param)
 
@@ -56,14 +57,15 @@ def unknown(param: str) -> BadParameter:
 
 
 def unsupported(param: str) -> BadParameter:
-    """Stripe knows the parameter, this stand-in does not act on it: say so rather than ignore it."""
+    """Return the error for a parameter that Stripe has and this stand-in does not implement,
+    rather than ignore it."""
     return invalid(f"The local Stripe has no part for the parameter {param}; leave it out.", param)
 
 
 def declined(
     charge: str | None, code: str, decline_code: str | None, intent: dict[str, Any]
 ) -> StripeRefusal:
-    """A card said no: 402 with the charge and the intent inside."""
+    """Return the error for a declined card: 402, with the charge and the payment intent in the body."""
     return StripeRefusal(
         402,
         DECLINES.get(code, "Your card was declined."),

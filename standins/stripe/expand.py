@@ -1,4 +1,5 @@
-"""`expand[]`: ids written out as the objects they name (docs.stripe.com/api/expanding_objects)."""
+"""Implements `expand[]`: replaces ids with the objects that they name
+(docs.stripe.com/api/expanding_objects)."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ def _refunds(world: World, charge: Obj) -> Obj:
     return listing(world.all("refund", charge=charge["id"])[::-1], f"/v1/charges/{charge['id']}/refunds")
 
 
-# Fields that exist only for those who ask.
+# Fields that Stripe shows only when they are expanded.
 ON_REQUEST: dict[tuple[str, str], Callable[[World, Obj], Obj | None]] = {
     ("coupon", "applies_to"): applies_to,
     ("price", "currency_options"): currency_options,
@@ -43,7 +44,8 @@ PRODUCTS = ["features", "subscription_update", "products"]
 
 
 def expand(world: World, shown: Obj, paths: list[str]) -> Obj:
-    """The same object, in place; BadParameter for a path that is none."""
+    """Expand `paths` in the object, in place, and return it; BadParameter for a path that
+    cannot be expanded."""
     for path in paths:
         parts = path.split(".")
         if len(parts) > DEEPEST:

@@ -1,4 +1,4 @@
-"""Stripe's error bodies for faults that a test orders, and for too many calls."""
+"""Stripe's error bodies for faults that a test arranged and for exceeded rate limits."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ KEPT_STATUSES = frozenset({500, 502})
 
 
 def limited() -> StripeRefusal:
-    """429: too many calls."""
+    """Return the error for an exceeded rate limit (429)."""
     kind, code, message = MESSAGES[429]
     return StripeRefusal(429, message, kind=kind, code=code)

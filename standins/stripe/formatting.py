@@ -1,4 +1,4 @@
-"""Amounts, periods and dates as the hosted pages write them."""
+"""Formats amounts, periods and dates for the hosted pages."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from standins.stripe.state import Obj, World
 
 
 def money(amount: int, currency: str) -> str:
-    """Minor units: 500, usd -> $5.00."""
+    """Format an amount in minor units: 500, usd -> $5.00."""
     exact = Decimal(amount) / 10 ** get_currency_precision(currency.upper())
     return str(format_currency(exact, currency.upper(), locale="en_US"))
 
 
 def spaced(number: str) -> str:
-    """4242 4242 4242 4242"""
+    """Group a card number in fours: 4242 4242 4242 4242."""
     return " ".join(number[n : n + 4] for n in range(0, len(number), 4))
 
 
 def every(price: Obj) -> str:
-    """per month, every 3 months."""
+    """Describe a price's interval: "per month", "every 3 months"."""
     interval, count = price["recurring"]["interval"], price["recurring"]["interval_count"]
     return f"per {interval}" if count == 1 else f"every {count} {interval}s"
 
@@ -51,7 +51,7 @@ STATES = {
 
 
 def state(subscription: Obj) -> tuple[str, str]:
-    """(badge, sentence) for a card on the portal."""
+    """Return (badge, sentence) for a subscription on the portal."""
     status, ends = subscription["status"], spoken(period_end(subscription))
     if subscription["cancel_at"]:
         return "Cancels", f"Your plan will be canceled on {spoken(subscription['cancel_at'])}."

@@ -1,4 +1,4 @@
-"""Form bodies of v1: `items[0][price]=x` becomes {"items": {"0": {"price": "x"}}}."""
+"""Parses form bodies of API v1: `items[0][price]=x` becomes {"items": {"0": {"price": "x"}}}."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_DEPTH = 8
 
 
 def path_of(key: str) -> list[str]:
-    """The parts of a key; `a[]` ends in an empty part, which means "the next one of a list"."""
+    """Split a key into its parts. `a[]` ends in an empty part, which stands for the next index of a list."""
     head, *rest = key.split("[")
     if not head or any(not part.endswith("]") for part in rest) or len(rest) > MAX_DEPTH:
         raise invalid(f"Invalid parameter name: {key}", key)
@@ -39,7 +39,7 @@ def _put(tree: dict[str, Any], parts: list[str], value: str, key: str) -> None:
 
 
 def as_list(value: dict[str, Any], param: str) -> list[Any]:
-    """A hash whose keys are 0, 1, 2 … is a list."""
+    """Turn a dict with the keys 0, 1, 2 … into a list."""
     if not all(key.isdigit() for key in value):
         raise invalid("Invalid array", param)
     return [value[key] for key in sorted(value, key=int)]

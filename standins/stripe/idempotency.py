@@ -1,4 +1,5 @@
-"""Idempotency keys of POSTs: the first result is everyone's (docs.stripe.com/api/idempotent_requests)."""
+"""Idempotency keys of POST requests: a repeated key gets the first result
+(docs.stripe.com/api/idempotent_requests)."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ class Saved:
     request: tuple[str, Any]  # path and parameters
     at: float
     request_id: str
-    answer: tuple[int, dict[str, Any]] | None = None  # None while it is being made
+    answer: tuple[int, dict[str, Any]] | None = None  # None while the request is running
 
 
 @dataclass
@@ -24,7 +25,8 @@ class Keys:
     saved: dict[str, Saved] = field(default_factory=dict)
 
     def begin(self, key: str, request: tuple[str, Any], now: float, request_id: str) -> Saved | None:
-        """The earlier result to repeat, or None: then the caller makes one and calls finish or forget."""
+        """Return the saved result for this key. None means that it is new: run the request,
+        then call finish or forget."""
         if len(key) > LONGEST:
             raise invalid(f"Idempotency keys are at most {LONGEST} characters long.")
         earlier = self.saved.get(key)
@@ -49,7 +51,7 @@ class Keys:
         self.saved[key].answer = (status, body)
 
     def forget(self, key: str) -> None:
-        """For requests that were refused before anything ran."""
+        """Drop the key of a request that was refused before it ran."""
         self.saved.pop(key, None)
 
 

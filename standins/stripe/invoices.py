@@ -1,4 +1,5 @@
-"""Invoices: draft, open, paid, void, uncollectible (docs.stripe.com/invoicing/overview#invoice-statuses)."""
+"""Invoices and their statuses: draft, open, paid, void, uncollectible
+(docs.stripe.com/invoicing/overview)."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from standins.stripe.state import DAY, Obj, World, blank, listing, new_id, token
 
 
 def draft_invoice(world: World, subscription: Obj, reason: str, lines: list[Obj]) -> Obj:
-    """A draft for `lines`; the credit of prorations may leave nothing due."""
+    """Draft an invoice of these lines. Credit from prorations may bring the amount due to 0."""
     customer = world.get("customer", subscription["customer"])
     invoice_id = new_id("in")
     for line in lines:
@@ -39,7 +40,7 @@ def _sums(world: World, subscription: Obj, reason: str, lines: list[Obj], invoic
 
 
 def preview(world: World, given: Obj) -> Obj:
-    """The next invoice, not stored (docs.stripe.com/api/invoices/create_preview)."""
+    """Return the next invoice without storing it (docs.stripe.com/api/invoices/create_preview)."""
     subscription = world.get("subscription", given.get("subscription", ""), "subscription")
     if (
         subscription["status"] not in ("active", "trialing", "past_due")
@@ -50,7 +51,7 @@ def preview(world: World, given: Obj) -> Obj:
     due = min(item["current_period_end"] for item in subscription["items"]["data"])
     items = [item for item in subscription["items"]["data"] if item["current_period_end"] == due]
     lines = [*copy.deepcopy(world.hidden.get(("pending", subscription["id"]), []))]
-    before, world.moment = world.moment, due  # as it will be then
+    before, world.moment = world.moment, due  # compute it as of the time when it is due
     try:
         lines += [line_for(world, subscription, item) for item in items]
         invoice_id = f"upcoming_{new_id('in')}"
@@ -123,7 +124,8 @@ def _blank_invoice(world: World, invoice_id: str, subscription: Obj, customer: O
 
 
 def line_for(world: World, subscription: Obj, item: Obj, amount: int | None = None) -> Obj:
-    """The item's price for its current period; `amount` overrides (a trial costs 0)."""
+    """Return a line for the item's current period; `amount` (minor units) replaces the price,
+    such as 0 for a trial."""
     price = world.by_id[item["price"]]
     product = world.by_id[price["product"]]
     quantity = item["quantity"]
@@ -193,7 +195,8 @@ def finalize(world: World, invoice: Obj) -> Obj:
 
 
 def _use_balance(customer: Obj, invoice: Obj) -> None:
-    """A customer's credit (a negative balance) is spent first; a negative total becomes credit."""
+    """Spend the customer's credit (a negative balance) on the invoice; a negative total adds
+    to the credit."""
     sum_of_both = invoice["total"] + customer["balance"]
     due = max(sum_of_both, 0)
     invoice.update(starting_balance=customer["balance"], ending_balance=sum_of_both - due)
@@ -207,13 +210,13 @@ def intent_of(world: World, invoice: Obj) -> Obj | None:
 
 
 def awaits_customer(world: World, invoice: Obj) -> bool:
-    """Whether their bank wants them to confirm the payment."""
+    """Return whether the customer must still confirm the payment with their bank."""
     intent = intent_of(world, invoice)
     return intent is not None and intent["status"] == "requires_action"
 
 
 def collect(world: World, invoice: Obj, method: Obj | None) -> bool:
-    """One attempt at an open invoice; False when the card refuses or there is none."""
+    """Try once to collect an open invoice; False if there is no payment method or the charge fails."""
     intent = intent_of(world, invoice)
     if intent is None:
         return bool(invoice["status"] == "paid")
@@ -245,7 +248,8 @@ def _delinquent(world: World, invoice: Obj, owes: bool) -> None:
 
 
 def note_failure(world: World, invoice: Obj, first_failed_at: int) -> int | None:
-    """Set and return the time of the next attempt, None when the tries are used up."""
+    """Record a failed attempt; return the time of the next one (unix seconds), or None when
+    no retries are left."""
     days = world.settings.retry_days
     tried = invoice["attempt_count"] - 1
     following = first_failed_at + days[tried] * DAY if 0 <= tried < len(days) else None

@@ -1,4 +1,4 @@
-"""Limits on what callers may store (docs.stripe.com/api/metadata)."""
+"""Limits on what callers may store as metadata (docs.stripe.com/api/metadata)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from standins.stripe.errors import invalid
 
 
 def refuse_long_metadata(values: Any, param: str = "") -> None:
-    """50 keys, names of 40 characters, values of 500: wherever a `metadata` stands in the request."""
+    """Refuse any `metadata` in the request with over 50 keys, names over 40 or values over 500 characters."""
     if isinstance(values, list):
         for n, one in enumerate(values):
             refuse_long_metadata(one, f"{param}[{n}]")

@@ -63,7 +63,7 @@ def create_endpoint(world: World, given: Obj) -> Obj:
     )
     merge_metadata(endpoint, given.get("metadata"))
     world.hidden[endpoint["id"]] = [f"whsec_{token(32)}"]
-    return {**endpoint, "secret": world.hidden[endpoint["id"]][0]}  # shown this once
+    return {**endpoint, "secret": world.hidden[endpoint["id"]][0]}  # shown only in this answer
 
 
 def _check_endpoint(world: World, given: Obj) -> None:
@@ -104,14 +104,15 @@ def retrieve_endpoint(world: World, given: Obj, endpoint_id: str) -> Obj:
 
 
 def rotate_secret(world: World, endpoint: Obj, *, keep_old: bool = True) -> str:
-    """A new signing secret; while the old one is kept, deliveries carry a signature for each."""
+    """Replace the signing secret; return the new one. With `keep_old`, deliveries carry a
+    signature by each."""
     fresh = f"whsec_{token(32)}"
     world.hidden[endpoint["id"]] = [fresh, *(world.hidden[endpoint["id"]] if keep_old else [])]
     return fresh
 
 
 def account(world: World) -> Obj:
-    """One account a server."""
+    """Return the account; a server has exactly one."""
     found = world.all("account")
     return found[0] if found else world.add(_account(world))
 

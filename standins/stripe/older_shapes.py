@@ -1,7 +1,7 @@
-"""Snapshots as an endpoint pinned to an older API version receives them.
+"""Converts events for endpoints that are pinned to an older API version.
 
-Sources: docs.stripe.com/changelog/basil (2025-03-31): the period moved from the subscription to its items,
-the invoice lost `subscription`, `payment_intent`, `charge` and `paid`.
+Source: docs.stripe.com/changelog/basil (2025-03-31). That version moved the period from the subscription to
+its items, and the invoice lost `subscription`, `payment_intent`, `charge` and `paid`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BASIL = "2025-03-31"
 
 
 def as_version(world: World, event: Obj, version: str) -> Obj:
-    """The event as `version` (its date first, like 2024-06-20) shows it."""
+    """Return the event in the shape of `version`, which begins with its date, as in 2024-06-20."""
     shown = copy.deepcopy(event)
     shown["api_version"] = version
     if version[:10] < BASIL:

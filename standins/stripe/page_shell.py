@@ -1,4 +1,4 @@
-"""The frame of every hosted page: its templates, its headers, and a page that says one thing."""
+"""The parts that all hosted pages share: templates, headers, and a page for a single message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from standins.stripe.cards import DECLINES_LATER, GOOD
 from standins.stripe.dates import spoken
 from standins.stripe.state import World
 
-# No scripts at all; nothing leaves the page but the person.
+# The pages run no scripts, and load nothing from elsewhere.
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
@@ -23,7 +23,7 @@ HEADERS = {
 
 
 class PageShell:
-    """The parts that every hosted page needs: the world, the templates, and its HTTP answer."""
+    """Base class of the hosted pages: holds the world and the templates, and makes the HTTP answers."""
 
     def __init__(self, world: World, acted: Callable[[], None]) -> None:
         self.world, self.acted = world, acted

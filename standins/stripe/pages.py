@@ -1,4 +1,4 @@
-"""The hosted pages: checkout, invoice, receipt. The portal's are in portal_pages.py."""
+"""The hosted pages for checkout, invoices and receipts. The portal's are in portal_pages.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from standins.stripe.state import Obj
 
 
 class Pages(PageShell):
-    """Checkout, invoice and receipt."""
+    """Serves the checkout, invoice and receipt pages."""
 
     def add_to(self, app: web.Application) -> None:
         app.router.add_get("/c/pay/{id}", self.checkout)

@@ -1,7 +1,8 @@
-"""Parameters of requests: Stripe's names and types from the stripe package's own TypedDicts.
+"""Request parameters, with Stripe's names and types from the stripe package's own TypedDicts.
 
-Three kinds of parameter: unknown to Stripe (refused as Stripe does), known to Stripe but not implemented here
-(refused with that reason, never silently ignored), and handled (turned into Python values).
+A parameter is one of three kinds: unknown to Stripe (refused as Stripe refuses it), known to
+Stripe but not implemented here (refused with that reason, never silently ignored), or handled
+(converted to Python values).
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from typing import Any, ForwardRef, Literal, NotRequired, Union, get_args, get_o
 import stripe
 from stripe._stripe_object import UntypedStripeObject
 
-# The package writes its TypedDicts with typing_extensions, whose NotRequired need not be typing's.
+# The package imports NotRequired from typing_extensions, which need not be typing's.
 from typing_extensions import is_typeddict
 
 from standins.stripe.errors import BadParameter, invalid, required, unknown, unsupported
 from standins.stripe.forms import as_list
 
-# The package mixes these into the params of its older call style; they travel as headers, not as params.
+# The package adds these to the params of its older call style; they are sent as headers, not as params.
 OPTIONS = frozenset(stripe.RequestOptions.__annotations__)
 
 
 def params_class(name: str) -> Any:
-    """`checkout.SessionCreateParams` -> the TypedDict of stripe.params.checkout."""
+    """Return a TypedDict of the package: `checkout.SessionCreateParams` is looked up in
+    stripe.params.checkout."""
     found: Any = stripe.params
     for part in name.split("."):
         found = getattr(found, part)
@@ -34,7 +36,7 @@ def params_class(name: str) -> Any:
 
 
 def resolve(hint: Any, module: str) -> Any:
-    """A hint with its quoted parts looked up in the module that wrote it."""
+    """Resolve a type hint's quoted parts in the module that declares it."""
     if isinstance(hint, ForwardRef):
         hint = hint.__forward_arg__
     if isinstance(hint, str):
@@ -51,7 +53,7 @@ def fields_of(cls: Any) -> dict[str, Any]:
 
 
 def coerce(value: Any, hint: Any, param: str, module: str) -> Any:
-    """The value as its type, or a BadParameter in Stripe's words."""
+    """Convert the value to the hinted type; BadParameter, worded as Stripe words it, if it does not fit."""
     hint = resolve(hint, module)
     if is_typeddict(hint):
         return coerce_hash(value, hint, param)
@@ -96,7 +98,7 @@ def _coerce_union(value: Any, hints: tuple[Any, ...], param: str, module: str) -
     named = [one for one in literals if one != ""]
     if isinstance(value, str) and value in named:
         return value
-    # The package writes "one of these, or any str" so that new values compile; the server takes only these.
+    # The package also allows any str, so that new values compile; the server accepts only the listed ones.
     plain = [
         one
         for one in options
@@ -150,7 +152,8 @@ def _coerce_plain(value: Any, hint: Any, param: str) -> Any:
 
 @cache
 def supported_tree(spec: str) -> dict[str, Any]:
-    """`a b(c d)` -> {"a": {}, "b": {"c": {}, "d": {}}}; an empty inner tree takes anything below it."""
+    """Parse a list of supported names: `a b(c d)` gives {"a": {}, "b": {"c": {}, "d": {}}}. An empty inner
+    dict accepts anything below it."""
     tree: dict[str, Any] = {}
     open_trees, name = [tree], ""
     for word in spec.replace("(", " ( ").replace(")", " ) ").split():

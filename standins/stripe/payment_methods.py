@@ -1,4 +1,4 @@
-"""Cards as payment methods."""
+"""The payment method resource; all of them are cards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from standins.stripe.state import Obj, World, blank, merge_metadata, new_id
 
 
 def make_method(world: World, card: Card, billing: Obj | None = None) -> Obj:
-    """A payment method that no customer has yet; how the card behaves stays in `World.hidden`."""
+    """Create a payment method without a customer. `World.hidden` keeps how its card behaves."""
     method = world.add(
         {
             "id": new_id("pm"),
@@ -57,19 +57,20 @@ def card_details(card: Card) -> Obj:
 
 
 def hash_of(number: str) -> str:
-    """The same for the same card, as fingerprints are; nothing of the number can be read in it."""
+    """Return a card's fingerprint: equal for equal numbers, and the number cannot be read from it."""
     return f"{(int(number) * 2654435761) % 2**56:014x}"
 
 
 def payment_method_for(world: World, name: str, param: str = "payment_method") -> Obj:
-    """An existing payment method, or a fresh one for a test token such as pm_card_visa."""
+    """Return an existing payment method, or create one from a test token such as pm_card_visa."""
     if name in TOKENS:
         return make_method(world, read_card(TOKENS[name], 12, year_of(world.now()) + 4, year_of(world.now())))
     return world.get("payment_method", name, param)
 
 
 def attach_to(world: World, method: Obj, customer: Obj) -> Obj:
-    """StripeRefusal 402 for cards that decline, 400 for a method that belongs elsewhere."""
+    """Attach a payment method to a customer. StripeRefusal 402 if the card is declined, 400
+    if the method belongs to somebody else."""
     if method["customer"] == customer["id"]:
         return method
     if method["customer"]:

@@ -1,4 +1,4 @@
-"""Payment intents, charges and what hangs a payment on an invoice (invoice payments)."""
+"""Payment intents, charges, and the invoice payments that link them to invoices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from standins.stripe.state import Obj, World, blank, new_id, token
 
 
 def open_intent(world: World, invoice: Obj) -> Obj:
-    """The intent of a finalized invoice, and the invoice payment that ties the two."""
+    """Create the payment intent of a finalized invoice, and the invoice payment that links the two."""
     intent = _new_intent(world, invoice)
     world.emit("payment_intent.created", intent)
     world.add(
@@ -79,7 +79,7 @@ def _new_intent(world: World, invoice: Obj) -> Obj:
 
 
 def refusal_of(world: World, method: Obj) -> tuple[str, str | None] | None:
-    """(code, decline_code) when a charge of this card would be refused now, else None."""
+    """Return (code, decline_code) if a charge of this card would be refused now, else None."""
     now = (year_of(world.now()), month_of(world.now()))
     if (method["card"]["exp_year"], method["card"]["exp_month"]) < now:
         return "expired_card", None
@@ -93,7 +93,7 @@ def refusal_of(world: World, method: Obj) -> tuple[str, str | None] | None:
 
 @contextmanager
 def on_page(world: World) -> Iterator[None]:
-    """While the customer is there, and confirms what their bank asks."""
+    """Mark the customer as present on a hosted page: payments that their bank wants confirmed succeed."""
     world.hidden["on page"] = True
     try:
         yield
@@ -102,7 +102,7 @@ def on_page(world: World) -> Iterator[None]:
 
 
 def charge_intent(world: World, intent: Obj, method: Obj) -> bool:
-    """Try the card; True when the money came. The intent tells the rest."""
+    """Try to charge the card; True if the money came. The intent holds the details."""
     if world.hidden[method["id"]].charge_code == AUTHENTICATE and not world.hidden.get("on page"):
         intent.update(status="requires_action", payment_method=method["id"])
         intent["next_action"] = {"type": "use_stripe_sdk", "use_stripe_sdk": {}}
@@ -133,7 +133,8 @@ def _succeed(world: World, intent: Obj, charge: Obj) -> None:
 
 
 def _wait(world: World, intent: Obj, charge: Obj) -> None:
-    """The bank takes days to say (docs.stripe.com/payments/sepa-debit, 2026-11)."""
+    """Leave a charge pending, as a bank debit that takes days
+    (docs.stripe.com/payments/sepa-debit, 2026-11)."""
     world.hidden["pending", charge["id"]] = {key: charge[key] for key in _PENDING}
     charge.update(_PENDING)
     intent["status"] = "processing"
@@ -145,7 +146,7 @@ _PENDING: Obj = {"status": "pending", "paid": False, "balance_transaction": None
 
 
 def settle_intent(world: World, intent: Obj, *, paid: bool) -> None:
-    """The bank has said."""
+    """Finish a pending bank debit: `paid` says whether the bank paid or declined it."""
     charge = world.by_id[intent["latest_charge"]]
     method = world.by_id[intent["payment_method"]]
     if paid:

@@ -1,4 +1,4 @@
-"""Actions of people on the hosted pages; the pages and the tests call the same functions."""
+"""Actions of people on the hosted pages. Pages and tests call the same functions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ UPDATED = "customer.subscription.updated"
 
 
 def typed_card(world: World, number: str, expiry: str) -> Obj:
-    """The payment method for a typed card; `expiry` like 04/30. StripeRefusal 402 for one that cannot be."""
+    """Create the payment method for a card typed by a person; `expiry` is like 04/30. StripeRefusal 402 if
+    the number or expiry is invalid."""
     month, _, year = expiry.replace(" ", "").partition("/")
     if not month.isdigit() or not year.isdigit():
         raise StripeRefusal(402, "Your card's expiration date is incomplete.", kind="card_error")
@@ -28,7 +29,7 @@ def typed_card(world: World, number: str, expiry: str) -> Obj:
 def pay(
     world: World, session: Obj, *, number: str, expiry: str, name: str, email: str, code: str = ""
 ) -> Obj:
-    """The Pay button."""
+    """Press the Pay button of a checkout page."""
     if not name.strip() or "@" not in email:
         raise StripeRefusal(402, "Please give a name and an e-mail address.", kind="card_error")
     skip_card = session["payment_method_collection"] == "if_required" and not session["amount_total"]
@@ -37,7 +38,8 @@ def pay(
 
 
 def open_portal(world: World, secret: str) -> Obj | None:
-    """The session behind a portal link, if it is still good; using it keeps it alive, up to an hour."""
+    """Return the session behind a portal link, or None if the link is no longer valid. Each
+    use keeps it alive for another hour."""
     session: Obj | None = world.hidden.get(secret)
     if session is None:
         return None
@@ -50,7 +52,7 @@ def open_portal(world: World, secret: str) -> Obj | None:
 
 
 def feature(world: World, session: Obj, name: str) -> Obj:
-    """The configuration's feature; StripeRefusal 400 when it is switched off."""
+    """Return a feature of the portal configuration; StripeRefusal 400 if it is switched off."""
     configuration = world.by_id[session["configuration"]]
     found: Obj = configuration["features"][name]
     if not found["enabled"]:
@@ -59,7 +61,8 @@ def feature(world: World, session: Obj, name: str) -> Obj:
 
 
 def own(world: World, session: Obj, subscription_id: str) -> Obj:
-    """One of the portal's customer's living subscriptions; StripeRefusal 404 otherwise."""
+    """Return a subscription that belongs to the portal's customer and has not ended;
+    StripeRefusal 404 otherwise."""
     subscription = world.tables.get("subscription", {}).get(subscription_id)
     if (
         subscription is None
@@ -71,7 +74,7 @@ def own(world: World, session: Obj, subscription_id: str) -> Obj:
 
 
 def portal_cancel(world: World, session: Obj, subscription_id: str, why: str | None = None) -> Obj:
-    """As the configuration says: at once, or at the end of the period.
+    """Cancel at once or at the end of the period, as the portal configuration says.
 
     Under flexible billing only cancel_at is set; classic sets cancel_at_period_end as well.
     """
@@ -91,14 +94,15 @@ def portal_cancel(world: World, session: Obj, subscription_id: str, why: str | N
 
 
 def portal_renew(world: World, session: Obj, subscription_id: str) -> Obj:
-    """Take a planned end back."""
+    """Undo a planned cancellation."""
     feature(world, session, "subscription_cancel")
     own(world, session, subscription_id)
     return subscription_update.update(world, {"cancel_at": ""}, subscription_id)
 
 
 def choices(world: World, session: Obj, subscription: Obj) -> list[Obj]:
-    """The prices the customer may switch to: of the same currency, as the configuration lists them."""
+    """Return the prices that the customer may switch to: those that the configuration lists,
+    in the same currency."""
     wanted = world.by_id[session["configuration"]]["features"]["subscription_update"]
     if not wanted["enabled"] or "price" not in wanted["default_allowed_updates"]:
         return []
@@ -124,7 +128,8 @@ def portal_switch(world: World, session: Obj, subscription_id: str, price_id: st
 
 
 def portal_card(world: World, session: Obj, *, number: str, expiry: str) -> Obj:
-    """A new default card, for the customer and all that renews."""
+    """Save a new card; make it the default of the customer, and of each running subscription
+    that has its own."""
     feature(world, session, "payment_method_update")
     customer = world.by_id[session["customer"]]
     method = attach_to(world, typed_card(world, number, expiry), customer)
@@ -138,7 +143,7 @@ def portal_card(world: World, session: Obj, *, number: str, expiry: str) -> Obj:
 
 
 def portal_details(world: World, session: Obj, given: Obj) -> Obj:
-    """Billing details; only what the configuration allows is taken."""
+    """Change the customer's billing details; fields that the configuration does not allow are ignored."""
     allowed = feature(world, session, "customer_update")["allowed_updates"]
     taken = {key: value for key, value in given.items() if key in allowed}
     return update_customer(world, taken, session["customer"])

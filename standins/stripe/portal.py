@@ -1,4 +1,4 @@
-"""Billing portal: configurations and sessions."""
+"""The customer portal's API: configurations and sessions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from standins.stripe.routes import PAGING, Route, get, page, post, retrieve
 from standins.stripe.state import Obj, World, blank, merge_metadata, new_id, token
 
 MOST_PRODUCTS = 10
-IDLE = 300  # a link lives five minutes until it is opened, and an hour from its last use
+IDLE = 300  # seconds: a link is valid for five minutes until it is opened, then for an hour after each use
 LIVES = 3600
 
 
 def default_features() -> Obj:
-    """Everything off, as the API answers for features that a request leaves out."""
+    """Return the portal's features, all switched off, as the API shows those that a request leaves out."""
     return {
         "customer_update": {"allowed_updates": [], "enabled": False},
         "invoice_history": {"enabled": False},
@@ -197,7 +197,7 @@ def _configuration(world: World, name: str | None) -> Obj:
     return defaults[0]
 
 
-FLOWS = {  # flow type: the feature it needs
+FLOWS = {  # flow type: the feature that it needs
     "payment_method_update": "payment_method_update",
     "subscription_cancel": "subscription_cancel",
     "subscription_update": "subscription_update",

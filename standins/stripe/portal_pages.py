@@ -1,4 +1,4 @@
-"""The billing portal's pages; they show exactly the features that the session's configuration switches on."""
+"""The portal's pages. They show exactly the features that the session's configuration switches on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REASONS = {
     "low_quality": "Quality was less than expected",
     "other": "Other reason",
 }
-OPENED_BY = {  # flow type: the view it opens at
+OPENED_BY = {  # flow type: the view that it opens
     "subscription_cancel": "cancel",
     "subscription_update": "switch",
     "subscription_update_confirm": "switch",
@@ -34,7 +34,7 @@ OPENED_BY = {  # flow type: the view it opens at
     "customer_update": "details",
 }
 
-NEEDS = {  # view: the feature it needs
+NEEDS = {  # view: the feature that it needs
     "cancel": "subscription_cancel",
     "switch": "subscription_update",
     "pause": "subscription_pause",
@@ -180,7 +180,7 @@ class PortalPages:
         return self.acts[view]
 
     def _done(self, request: web.Request, session: Obj) -> web.Response:
-        """Back to the portal, or where the flow's after_completion says."""
+        """Redirect to the portal, or to where the flow's after_completion says."""
         flow = session["flow"]
         home = f"/p/session/{request.match_info['secret']}"
         if flow and not self.world.hidden.get(("flowed", session["id"])):

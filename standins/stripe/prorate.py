@@ -1,6 +1,6 @@
-"""Credit for unused time and the price of what is left, to the second.
+"""Prorations: credit for unused time and charges for the time that is left, to the second.
 
-docs.stripe.com/billing/subscriptions/prorations (read 2026-11).
+Source: docs.stripe.com/billing/subscriptions/prorations (read 2026-11).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from standins.stripe.state import Obj, World, new_id
 
 
 def share(amount: int, item: Obj, moment: int) -> int:
-    """The part of `amount` (minor units) for what remains of the item's period."""
+    """Return the share of `amount` (minor units) for what remains of the item's period."""
     start, end = item["current_period_start"], item["current_period_end"]
     remains: float = max(end - moment, 0) / (end - start)
     return round(amount * remains)
@@ -23,7 +23,8 @@ def credit_unused(world: World, subscription: Obj) -> None:
 
 
 def add_line(world: World, subscription: Obj, item: Obj, sign: int) -> None:
-    """Put a proration line aside for the next invoice; a trial has nothing to prorate."""
+    """Add a proration line to the next invoice, a credit if `sign` is negative. A trial has
+    nothing to prorate."""
     if subscription["status"] == "trialing":
         return
     price = world.by_id[item["price"]]
@@ -32,7 +33,7 @@ def add_line(world: World, subscription: Obj, item: Obj, sign: int) -> None:
     )
     line = line_for(world, subscription, item, amount)
     product = world.by_id[price["product"]]["name"]
-    line["discountable"] = False  # the discount stands in its amount already
+    line["discountable"] = False  # its amount already includes the discount
     line["description"] = f"{'Unused time on' if sign < 0 else 'Remaining time on'} {product}"
     line["period"] = {"start": world.now(), "end": item["current_period_end"]}
     line["parent"]["subscription_item_details"].update(invoice_item=new_id("ii"), proration=True)

@@ -1,4 +1,4 @@
-"""Computes an invoice's total: discounts in order, then taxes, each rounded half up on its line."""
+"""Computes an invoice's total: discounts in order, then taxes, each rounded half up per line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from standins.stripe.taxes import rates_of
 
 
 def reckon(world: World, subscription: Obj, lines: Sequence[Obj]) -> Obj:
-    """The sums of an invoice for these lines, whose own discounts and taxes are filled in."""
+    """Return the totals of an invoice with these lines; also fill in each line's discounts and taxes."""
     left = _discount(world, subscription, lines)
     taxes: Counter[tuple[str | None, bool]] = Counter()
     taxable: Counter[tuple[str | None, bool]] = Counter()
@@ -59,7 +59,7 @@ def _round(value: Decimal) -> int:
 
 
 def _discount(world: World, subscription: Obj, lines: Sequence[Obj]) -> list[int]:
-    """The amount that remains on each line."""
+    """Apply the discounts to the lines; return the amount that remains on each, in minor units."""
     left = [int(line["amount"]) for line in lines]
     open_lines = [n for n, line in enumerate(lines) if line["discountable"]]
     by_line = {n: list(in_force(world, subscription, lines[n], world.now())) for n in open_lines}
@@ -75,7 +75,8 @@ def _discount(world: World, subscription: Obj, lines: Sequence[Obj]) -> list[int
 
 
 def _shares(world: World, discount: Obj, amounts: list[int]) -> list[int]:
-    """How much of each amount is taken off; a sum is spread by size, what is left over falls on the last."""
+    """Return how much the discount takes off each amount. A fixed sum is split in proportion; the last
+    amount takes the rounding remainder."""
     coupon = coupon_of(world, discount)
     if coupon["percent_off"] is not None:
         percent = Decimal(str(coupon["percent_off"]))
@@ -88,7 +89,8 @@ def _shares(world: World, discount: Obj, amounts: list[int]) -> list[int]:
 
 
 def use_up(world: World, subscription: Obj, invoice: Obj) -> None:
-    """A discount for one charge is gone once it has reduced one, any other once its time is over."""
+    """Remove discounts that are used up: a one-time discount after its first use, others when
+    their time is over."""
     holders = [world.by_id[subscription["customer"]], subscription, *subscription["items"]["data"]]
     names = {name for one in holders for name in (*(one.get("discounts") or []), one.get("discount")) if name}
     used = {one["discount"] for one in invoice["total_discount_amounts"] if one["amount"]}

@@ -1,4 +1,4 @@
-"""Refunds, never more than was paid."""
+"""The refund resource. Refunds of a charge never exceed what was paid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a resource module says what it answers."""
+"""How a resource module declares the routes that it serves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ PAGING = "limit starting_after ending_before expand "
 
 @dataclass(frozen=True)
 class Route:
-    """`path` holds {ids}; `params` names a TypedDict of stripe.params; `supported` what is acted upon."""
+    """A route. `path` may hold {ids}, `params` names a TypedDict of stripe.params, and `supported` lists
+    the parameters that are implemented."""
 
     method: str
     path: str
@@ -44,7 +45,7 @@ def delete(path: str, params: str, handler: Handler, supported: str = "") -> Rou
 
 
 def list_of(kind: str, path: str, params: str, fields: str = "") -> Route:
-    """A list whose filters are all "this field equals" (and `created`)."""
+    """Return a list route whose filters compare a field for equality, apart from `created`."""
 
     def handler(world: World, given: Obj) -> Obj:
         wanted = {key: given[key] for key in fields.split() if key in given}
@@ -61,7 +62,7 @@ def retrieve(kind: str, path: str, params: str) -> Route:
 
 
 def within(moment: int, wanted: Any) -> bool:
-    """Stripe's time filters: a time, or any of gt, gte, lt, lte."""
+    """Return whether `moment` passes one of Stripe's time filters: a time, or any of gt, gte, lt, lte."""
     if isinstance(wanted, int):
         return moment == wanted
     tests: dict[str, Callable[[int], bool]] = {
@@ -74,7 +75,8 @@ def within(moment: int, wanted: Any) -> bool:
 
 
 def page(rows: list[Obj], given: Obj, url: str) -> Obj:
-    """Newest first, cut by limit and cursors; `rows` come oldest first. BadParameter on a bad cursor."""
+    """Return a page of `rows` (oldest first), newest first, cut by limit and cursors;
+    BadParameter for a bad cursor."""
     if "created" in given:
         rows = [row for row in rows if within(row["created"], given["created"])]
     rows = rows[::-1]

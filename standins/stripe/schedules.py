@@ -1,4 +1,4 @@
-"""Subscription schedules, as far as a running subscription can be put under one and freed again."""
+"""Subscription schedules: only attaching a running subscription to one, and releasing it."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _phase(world: World, subscription: Obj, start: int, end: int) -> Obj:
 
 
 def release(world: World, given: Obj, schedule_id: str) -> Obj:
-    """The subscription goes on by itself."""
+    """Release the schedule: its subscription continues without it."""
     schedule = world.get("subscription_schedule", schedule_id)
     if schedule["status"] not in ("active", "not_started"):
         raise StripeRefusal(
@@ -106,7 +106,7 @@ def release(world: World, given: Obj, schedule_id: str) -> Obj:
 
 
 def cancel_schedule(world: World, given: Obj, schedule_id: str) -> Obj:
-    """Cancels the subscription with it."""
+    """Cancel the schedule and its subscription."""
     from standins.stripe.cancel import cancel_now  # noqa: PLC0415  an ending subscription ends its schedule too
 
     schedule = world.get("subscription_schedule", schedule_id)

@@ -1,4 +1,4 @@
-"""The server: sockets, the clockwork's task, deliveries, and the Python API around them."""
+"""The server: sockets, the clock task, deliveries, and the Python API around them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ EXPIRY = "12/40"
 
 
 class StripeServer:
-    """One account. `api_key` decides its mode (sk_test_… or sk_live_…); `watch` sees every exchange.
+    """A Stripe with one account. `api_key` decides its mode (sk_test_… or sk_live_…); `watch`
+    sees every exchange.
 
-    `limits` are what Stripe documents (docs.stripe.com/rate-limits, read 2026-11).
+    `limits` are those that Stripe documents (docs.stripe.com/rate-limits, read 2026-11).
     """
 
     def __init__(
@@ -64,10 +65,10 @@ class StripeServer:
         self._pages = Pages(self.world, self.acted)
         self.world.listeners += [self._deliverer.on_event, lambda event: self._tell("event", event)]
 
-    # Life
+    # Starting and stopping
 
     async def start(self, port: int = 0, host: str = "127.0.0.1") -> str:
-        """Listen; returns the base address, which `base_addresses={"api": …}` takes."""
+        """Start listening; return the base address for `base_addresses={"api": …}`."""
         app = web.Application(middlewares=[self._gate])
         date_answers(app, self.clock.now)
         self._pages.add_to(app)
@@ -108,7 +109,7 @@ class StripeServer:
         return self.world.url
 
     async def go_down(self) -> None:
-        """Refuse connections and cut those that stand, until come_back()."""
+        """Close all connections and refuse new ones until come_back()."""
         self._down = True
         await self._site.stop()
 
@@ -143,18 +144,19 @@ class StripeServer:
     # Time
 
     def catch_up(self) -> int:
-        """Play everything due by now; how many things happened."""
+        """Run everything that is due by now; return the number of jobs run."""
         return clockwork.catch_up(self.world)
 
     def acted(self) -> None:
         self._wake.set()
 
     async def settle(self) -> None:
-        """Wait until all that is due was played and delivered; deliveries that wait to retry are left out."""
+        """Wait until everything due has run and been delivered; deliveries waiting for a
+        retry do not count."""
         self.catch_up()
         await self._deliverer.quiet()
 
-    # People and the owner
+    # Actions of people and of the owner
 
     def add_product(self, name: str, **more: Any) -> Obj:
         return catalog.create_product(self.world, {"name": name, **more})
@@ -167,7 +169,7 @@ class StripeServer:
         currency: str = "usd",
         **more: Any,
     ) -> Obj:
-        """A recurring price in minor units; `more` as the API names it, and interval_count."""
+        """Create a recurring price, in minor units. `more` takes the API's parameters, and interval_count."""
         product_id = product if isinstance(product, str) else product["id"]
         recurring = {"interval": interval} | {
             k: more.pop(k) for k in ("interval_count", "trial_period_days") if k in more
@@ -176,7 +178,7 @@ class StripeServer:
         return catalog.create_price(self.world, {**given, "recurring": recurring})
 
     def add_code(self, code: str, **coupon: Any) -> Obj:
-        """A coupon, as the API names it, behind a code that people can type; the coupon's answer."""
+        """Create a coupon from the API's parameters, and a promotion code for it; return the coupon."""
         made = discounts.create_coupon(self.world, coupon)
         discounts.create_code(
             self.world, {"code": code, "promotion": {"type": "coupon", "coupon": made["id"]}}
@@ -184,12 +186,12 @@ class StripeServer:
         return made
 
     def add_tax(self, percentage: float, *, inclusive: bool) -> Obj:
-        """A tax rate."""
+        """Create a tax rate."""
         given = {"display_name": "VAT", "percentage": percentage, "inclusive": inclusive}
         return taxes.create_rate(self.world, given)
 
     def add_endpoint(self, url: str, events: list[str] | None = None, api_version: str | None = None) -> Obj:
-        """A webhook endpoint; its `secret` is in the answer, this once."""
+        """Create a webhook endpoint. Only this answer contains its `secret`."""
         given: Obj = {"url": url, "enabled_events": events or ["*"], "api_version": api_version}
         return notices.create_endpoint(self.world, given)
 
@@ -202,8 +204,8 @@ class StripeServer:
         expiry: str = EXPIRY,
         code: str = "",
     ) -> Obj:
-        """As a person on the checkout page; `session`: its id or address, `code`: a promotion code.
-        StripeRefusal 402 on a decline."""
+        """Pay as a person on the checkout page. `session` is its id or URL, `code` a promotion code.
+        StripeRefusal 402 if the card is declined."""
         self.catch_up()
         found = self.world.get("checkout.session", session.rsplit("/", 1)[-1].partition("#")[0])
         paid = people.pay(self.world, found, number=card, expiry=expiry, name=name, email=email, code=code)
@@ -211,7 +213,7 @@ class StripeServer:
         return paid
 
     def portal(self, url: str) -> Obj:
-        """The portal session behind a link; KeyError when the link is not good (any more)."""
+        """Return the portal session behind a link; KeyError if the link is not or no longer valid."""
         self.catch_up()
         session = people.open_portal(self.world, url.rsplit("/", 1)[-1])
         if session is None:
@@ -231,7 +233,8 @@ class StripeServer:
         return self._acting(people.portal_card(self.world, self.portal(url), number=card, expiry=expiry))
 
     def portal_link(self, customer_id: str) -> str:
-        """A portal link from the owner's default configuration, saved in the dashboard if it was not yet."""
+        """Return a portal link that uses the owner's default configuration, which is created
+        if it does not exist."""
         if not self.world.all("billing_portal.configuration", is_default=True):
             self.dashboard.save_portal_settings()
         return str(portal.create_portal_session(self.world, {"customer": customer_id})["url"])
@@ -244,7 +247,7 @@ class StripeServer:
 
     @property
     def events(self) -> list[Obj]:
-        """Every event, oldest first."""
+        """Return every event, oldest first."""
         return self.world.all("event")
 
     @property
@@ -256,20 +259,22 @@ class StripeServer:
         return self._deliverer.faults
 
     def release(self, *, backwards: bool = False) -> None:
-        """Let held deliveries go."""
+        """Send the deliveries that were held, in reverse order if `backwards`."""
         self._deliverer.release(backwards=backwards)
 
     def resend(self, event_id: str) -> None:
         self._deliverer.resend(self.world.get("event", event_id))
 
     async def forge(self, url: str, event: Obj, key: str = "whsec_forged", age: float = 0.0) -> int | None:
-        """Post an event signed with the wrong key, or `age` seconds ago; the answer's status if any."""
+        """Post an event signed with `key`, dated `age` seconds ago; return the answer's
+        status, None if none came."""
         moment = self.clock.now() - age
         status, _ = await self._deliverer.post_signed(url, json.dumps(event).encode(), [key], moment)
         return status
 
     def subscribe(self) -> asyncio.Queue[tuple[str, object]]:
-        """A feed of ("event", event), ("delivery", Delivery) and ("exchange", Exchange)."""
+        """Return a queue that receives ("event", event), ("delivery", Delivery) and
+        ("exchange", Exchange)."""
         feed: asyncio.Queue[tuple[str, object]] = asyncio.Queue()
         self._feeds.append(feed)
         return feed

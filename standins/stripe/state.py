@@ -1,7 +1,7 @@
-"""Everything the server remembers, and how changes become events.
+"""The server's state, and how changes of it become events.
 
-Objects are plain dicts as the API shows them, with ids where Stripe has expandable fields; what the API never
-shows (secrets, how a card behaves) lies in `World.hidden`.
+Objects are plain dicts as the API shows them, with ids where Stripe has expandable fields. `World.hidden`
+holds what the API never shows, such as secrets and how a card behaves.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ALPHABET = string.ascii_letters + string.digits
 
 Obj = dict[str, Any]
 
-NAMES = {  # How refusals call a kind, where that is not its `object` value.
+NAMES = {  # names of kinds in error messages, where they differ from `object`
     "checkout.session": "checkout.session",
     "billing_portal.configuration": "configuration",
     "payment_method": "PaymentMethod",
@@ -38,18 +38,18 @@ class Clock(Protocol):
 
 @dataclass
 class Settings:
-    """Settings that an owner makes in Stripe's dashboard."""
+    """The settings that an owner makes in Stripe's dashboard."""
 
     business_name: str = "Local Stripe"
     country: str = "US"
-    # New subscriptions are flexible since 2025-09-30.clover unless the request says classic.
+    # Subscriptions are flexible by default since 2025-09-30.clover; a request may say classic.
     billing_mode: str = "flexible"
     retry_days: tuple[int, ...] = (1, 3, 5, 7)
-    after_retries: str = "cancel"  # or "unpaid", or "past_due": leave it as it is
-    draft_seconds: int = 3600  # how long a renewal's invoice stays a draft
-    tax_percent: float = 20.0  # what Stripe Tax works out, for everybody
-    decline_next: int = 0  # this many charges are declined whatever the card
-    delay_next: int = 0  # this many take days, as bank debits do; Dashboard.settle_debit ends the wait
+    after_retries: str = "cancel"  # or "unpaid", or "past_due" to leave the subscription as it is
+    draft_seconds: int = 3600  # how long the invoice of a renewal stays a draft
+    tax_percent: float = 20.0  # the rate that Stripe Tax applies to every customer
+    decline_next: int = 0  # this many charges are declined, whatever the card
+    delay_next: int = 0  # this many charges stay pending, as bank debits do, until Dashboard.settle_debit
 
 
 @dataclass
@@ -67,14 +67,14 @@ class World:
     tables: dict[str, dict[str, Obj]] = field(default_factory=dict)
     by_id: dict[str, Obj] = field(default_factory=dict)
     hidden: dict[Any, Any] = field(default_factory=dict)
-    moment: int | None = None  # the time being played while the clockwork catches up
+    moment: int | None = None  # the moment that the clockwork is playing, if it is
     request: RequestInfo | None = None
     listeners: list[Callable[[Obj], None]] = field(default_factory=list)
-    # When something is due next; None: not known, for something has changed since it was looked up.
+    # When the next job is due; None if something has changed since this was computed.
     next_due: float | None = None
 
     def now(self) -> int:
-        """Unix seconds: the moment being played, else the clock's."""
+        """Return unix seconds: the moment that the clockwork is playing, else the clock's time."""
         return int(self.clock.now()) if self.moment is None else self.moment
 
     def add(self, obj: Obj) -> Obj:
@@ -88,19 +88,20 @@ class World:
         del self.by_id[obj["id"]]
 
     def all(self, kind: str, **equal: Any) -> list[Obj]:
-        """Oldest first."""
+        """Return the objects of a kind whose fields equal those given, oldest first."""
         rows = self.tables.get(kind, {}).values()
         return [row for row in rows if all(row.get(key) == value for key, value in equal.items())]
 
     def get(self, kind: str, object_id: str, param: str = "id") -> Obj:
-        """StripeRefusal 404 (400 when `param` names a parameter) if there is none."""
+        """Return an object by id. StripeRefusal if there is none: 404, or 400 when `param`
+        names a parameter."""
         found = self.tables.get(kind, {}).get(object_id)
         if found is None:
             raise missing(NAMES.get(kind, kind), object_id, param)
         return found
 
     def emit(self, kind: str, obj: Obj, previous: Obj | None = None) -> Obj:
-        """Record an event with the object's snapshot and tell the listeners."""
+        """Record an event with a snapshot of the object, and tell the listeners."""
         data: Obj = {"object": present(self, obj)}
         if previous is not None:
             data["previous_attributes"] = previous
@@ -126,7 +127,7 @@ class World:
 
     @contextmanager
     def changing(self, obj: Obj, event: str) -> Iterator[Obj]:
-        """Emit `event` afterwards with what changed; nothing when nothing did."""
+        """Emit `event` with the changes when the block ends, or nothing if the object did not change."""
         before = present(self, obj)
         yield obj
         previous = changed(before, present(self, obj))
@@ -143,12 +144,12 @@ def token(length: int) -> str:
 
 
 def blank(names: str) -> Obj:
-    """The named fields, null."""
+    """Return a dict of the named fields, all None."""
     return dict.fromkeys(names.split())
 
 
 def changed(before: Obj, after: Obj) -> Obj:
-    """Stripe's previous_attributes: the old values, hashes cut down to what differs in them."""
+    """Return Stripe's previous_attributes: the old values, with nested dicts cut down to what differs."""
     previous: Obj = {}
     for key in {**before, **after}:
         old, new = before.get(key), after.get(key)
@@ -160,7 +161,7 @@ def changed(before: Obj, after: Obj) -> Obj:
 
 
 def present(world: World, obj: Obj) -> Obj:
-    """A copy to show: prices written out where Stripe always writes them out."""
+    """Return a copy to show, with prices expanded where Stripe always expands them."""
     shown: Obj = _shown(world, obj)
     return shown
 
@@ -172,7 +173,7 @@ def _shown(world: World, value: Any) -> Any:
         return value
     shown = {key: _shown(world, inner) for key, inner in value.items()}
     kind = shown.get("object")
-    if kind == "billing_portal.configuration":  # shown on request only, see expand.py
+    if kind == "billing_portal.configuration":  # shown only when expanded, see expand.py
         shown["features"]["subscription_update"].pop("products", None)
     _write_out(world, shown, kind)
     if kind in ("subscription_item", "item") and isinstance(shown["price"], str):
@@ -183,7 +184,7 @@ def _shown(world: World, value: Any) -> Any:
 
 
 def _write_out(world: World, shown: Obj, kind: Any) -> None:
-    """A customer's discount and tax rates are never mere ids."""
+    """Expand a customer's discount and an object's tax rates, which Stripe never shows as ids."""
     rates = {"subscription": "default_tax_rates", "subscription_item": "tax_rates"}.get(str(kind))
     if rates and shown.get(rates):
         shown[rates] = [dict(world.by_id[r]) if isinstance(r, str) else r for r in shown[rates]]
@@ -192,7 +193,7 @@ def _write_out(world: World, shown: Obj, kind: Any) -> None:
 
 
 def plan_of(price: Obj) -> Obj:
-    """The price in its older dress, which subscription items still carry."""
+    """Return the price in the older plan shape, which subscription items still contain."""
     recurring = price["recurring"]
     return {
         **{
@@ -212,7 +213,7 @@ def plan_of(price: Obj) -> Obj:
 
 
 def merge_metadata(obj: Obj, given: Any) -> None:
-    """An empty string unsets: one key, or all of them."""
+    """Merge metadata into an object. An empty string deletes a key or, as the whole value, all keys."""
     if given == "":
         obj["metadata"] = {}
     for key, value in (given or {}).items():

@@ -1,4 +1,4 @@
-"""Items of a subscription: which prices they may have, and a new one."""
+"""Subscription items: validates their prices and creates new ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from standins.stripe.state import Obj, World, merge_metadata, new_id
 
 
 def check_prices(world: World, items: list[Obj], param: str = "items") -> list[Obj]:
-    """The prices of the items: all recurring, active and of one currency."""
+    """Return the items' prices; refuse unless all are recurring, active and of one currency."""
     prices = []
     for n, item in enumerate(items):
         if "price" not in item:

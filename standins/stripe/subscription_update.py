@@ -1,4 +1,4 @@
-"""Changing a subscription: plan, ends, pauses, trial."""
+"""Updates of a subscription: plan, end, pause and trial."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AFTER_THE_END = {"metadata", "cancellation_details", "expand"}
 
 
 class Due(IntEnum):
-    """The charges that a change must bill at once."""
+    """The invoice that a change requires at once."""
 
     NOTHING = 0
     PRORATIONS = 1
@@ -87,7 +87,7 @@ def _plain(world: World, subscription: Obj, given: Obj) -> None:
 
 
 def _pause(world: World, subscription: Obj, wanted: Obj | str) -> None:
-    """An empty string lifts the pause; the status is never touched by it."""
+    """Set pause_collection; an empty string removes it. The subscription's status stays as it is."""
     if isinstance(wanted, str):
         subscription["pause_collection"] = None
         return
@@ -98,7 +98,7 @@ def _pause(world: World, subscription: Obj, wanted: Obj | str) -> None:
 
 
 def switch(world: World, subscription: Obj, given: Obj) -> Due:
-    """Apply `items`; a new interval begins a new period."""
+    """Apply `items`. A change of the billing interval begins a new period."""
     rows = _next_rows(world, subscription, given["items"])
     if not rows:
         raise invalid("A subscription must have at least one active plan.", "items")
@@ -119,7 +119,8 @@ def _prices(subscription: Obj) -> set[str]:
 
 
 def _next_rows(world: World, subscription: Obj, wanted: list[Obj]) -> list[Obj]:
-    """The items after the change; one without an id is one more, as many a caller finds out late."""
+    """Return the items after the change. A requested item without an id is added, never
+    matched to an old one."""
     rows = {item["id"]: dict(item) for item in billing.items_of(subscription)}
     first = billing.items_of(subscription)[0]
     for n, change in enumerate(wanted):
@@ -183,7 +184,7 @@ def _move_anchor(world: World, subscription: Obj, given: Obj) -> Due:
 
 
 def _set_trial(world: World, subscription: Obj, wanted: int | str) -> Due:
-    """A trial until then; `now` ends a running one and bills."""
+    """Set the trial's end (unix seconds); `now` ends a running trial and bills at once."""
     if wanted == "now":
         if subscription["status"] != "trialing":
             return Due.NOTHING

@@ -1,4 +1,4 @@
-"""Subscriptions: creation, reading and the few actions beside updates and ends."""
+"""Subscriptions: creating and reading them, and the actions other than updating and canceling."""
 
 from __future__ import annotations
 
@@ -40,14 +40,15 @@ def _refuse_now(world: World, subscription: Obj) -> None:
 
 
 def price_of(world: World, subscription: Obj) -> int:
-    """The cost of a period, in minor units."""
+    """Return the cost of one period of the subscription, in minor units."""
     items = billing.items_of(subscription)
     currency = subscription["currency"]
     return sum(catalog.amount_of(world, world.by_id[i["price"]], i["quantity"], currency) for i in items)
 
 
 def give_discounts(world: World, subscription: Obj, given: Obj) -> None:
-    """To the subscription and to its items, which are in the order of the request."""
+    """Apply the request's discounts to the subscription and to its items, which are in the
+    request's order."""
     if "discounts" in given:
         discounts.set_discounts(world, subscription, given["discounts"], subscription=subscription["id"])
     for item, one in zip(billing.items_of(subscription), given.get("items", []), strict=False):
@@ -56,7 +57,7 @@ def give_discounts(world: World, subscription: Obj, given: Obj) -> None:
 
 
 def begin(world: World, subscription: Obj, given: Obj | None = None, *, attempt: bool = True) -> Obj:
-    """Store it, tell of it, bill the first period (a trial costs nothing)."""
+    """Store the subscription, emit its creation and bill the first period (0 for a trial)."""
     world.add(subscription)
     give_discounts(world, subscription, given or {})
     trial = subscription["status"] == "trialing"
@@ -71,7 +72,8 @@ def begin(world: World, subscription: Obj, given: Obj | None = None, *, attempt:
 
 
 def trial_end_of(world: World, given: Obj, prices: list[Obj]) -> int | None:
-    """Unix seconds; None for no trial. BadParameter where the request contradicts itself."""
+    """Return the trial's end in unix seconds, None for no trial. BadParameter if the request
+    contradicts itself."""
     if "trial_end" in given and "trial_period_days" in given:
         raise invalid("You can only specify one of trial_end and trial_period_days.", "trial_end")
     if given.get("trial_end") == "now":
@@ -89,7 +91,7 @@ def trial_end_of(world: World, given: Obj, prices: list[Obj]) -> int | None:
 
 
 def new_subscription(world: World, customer: Obj, given: Obj) -> Obj:
-    """The object, with its first period, not yet stored."""
+    """Build the subscription, with its first period, without storing it."""
     if not given.get("items"):
         raise required("items")
     prices = check_prices(world, given["items"])
@@ -163,7 +165,8 @@ def _billing_mode(world: World, given: Obj | None) -> Obj:
 
 
 def list_subscriptions(world: World, given: Obj) -> Obj:
-    """Without `status` all but the ended ones; `all` and `ended` as Stripe has them."""
+    """List subscriptions. Without `status`, those that have ended are left out; `all`
+    includes them and `ended` lists only them."""
     rows = world.all("subscription", **{k: given[k] for k in ("customer",) if k in given})
     status = given.get("status")
     if status is None:
@@ -190,7 +193,8 @@ def pause(world: World, given: Obj, subscription_id: str) -> Obj:
 
 
 def resume(world: World, given: Obj, subscription_id: str) -> Obj:
-    """From status paused. A new period starts unless told otherwise, and is billed."""
+    """Resume a subscription from status paused. Unless the request says otherwise, a new
+    period begins and is billed."""
     subscription = world.get("subscription", subscription_id)
     if subscription["status"] != "paused":
         raise StripeRefusal(400, f"Subscription {subscription_id} is not paused, it cannot be resumed.")

@@ -1,4 +1,4 @@
-"""Tax rates (docs.stripe.com/tax/tax-rates), and a Stripe Tax that knows one rate for everybody."""
+"""Tax rates (docs.stripe.com/tax/tax-rates), and a Stripe Tax that applies one rate to every customer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def create_rate(world: World, given: Obj) -> Obj:
 
 
 def rates_of(world: World, subscription: Obj, line: Obj) -> list[tuple[str | None, float, bool]]:
-    """Each rate on a line: its id, percent, and whether the price contains it. Stripe Tax's has no id."""
+    """Return (id, percent, inclusive) for each tax rate on a line. The rate of Stripe Tax has no id."""
     if subscription["automatic_tax"]["enabled"]:
         behavior = world.by_id[line["pricing"]["price_details"]["price"]]["tax_behavior"]
         return [(None, world.settings.tax_percent, behavior == "inclusive")]

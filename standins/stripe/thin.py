@@ -1,7 +1,7 @@
-"""Thin events: a v2 notification that names an object and carries none of it.
+"""Thin events: v2 notifications that name an object without containing it.
 
-docs.stripe.com/event-destinations#benefits-of-thin-events (read 2026-11); the shape is that of the stripe
-package's EventNotification.
+Source: docs.stripe.com/event-destinations#benefits-of-thin-events (read 2026-11). The shape is that of the
+stripe package's EventNotification.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from standins.stripe.state import Obj, World, new_id
 
-PLACES = {  # object: where it is fetched
+PLACES = {  # object: the path to fetch it from
     "subscription": "/v1/subscriptions/{}",
     "customer": "/v1/customers/{}",
     "invoice": "/v1/invoices/{}",
@@ -25,7 +25,7 @@ PLACES = {  # object: where it is fetched
 
 
 def thin_event(world: World, event: Obj) -> Obj:
-    """The notification for `event`; it stays fetchable under /v2/core/events."""
+    """Return the thin notification for `event`, which stays available under /v2/core/events."""
     subject = event["data"]["object"]
     created = datetime.fromtimestamp(event["created"], UTC)
     place = PLACES.get(subject["object"])
