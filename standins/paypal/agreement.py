@@ -1,4 +1,4 @@
-"""The terms of a subscription, and its JSON."""
+"""The terms that a subscription runs on, and its JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LINKS = {
 
 
 def plan_of(world: World, subscription: Subscription) -> Obj:
-    """The plan with what this subscription overrides."""
+    """Return a copy of the subscription's plan with the terms that this subscription overrides."""
     plan: Obj = copy.deepcopy(world.get("plan", subscription.plan_id))
     for given in subscription.override.get("billing_cycles", []):
         cycle = next(one for one in plan["billing_cycles"] if one["sequence"] == given["sequence"])
@@ -41,7 +41,7 @@ def cycles_of(plan: Obj) -> list[Obj]:
 
 
 def current_cycle(plan: Obj, billed: dict[int, int]) -> Obj | None:
-    """The cycle that the next period belongs to; None when all are through."""
+    """Return the cycle that the next period belongs to; None when all cycles are completed."""
     for cycle in cycles_of(plan):
         total = cycle["total_cycles"]
         if total == 0 or billed.get(cycle["sequence"], 0) < total:
@@ -50,32 +50,32 @@ def current_cycle(plan: Obj, billed: dict[int, int]) -> Obj | None:
 
 
 def period_end(anchor: int, cycle: Obj, periods: int) -> int:
-    """When the `periods`th period since the anchor is over."""
+    """Return when the given number of periods since the anchor is over, in unix seconds."""
     frequency = cycle["frequency"]
     return after(anchor, frequency["interval_unit"].lower(), periods * frequency["interval_count"])
 
 
 def amount_of(plan: Obj, subscription: Subscription, cycle: Obj) -> Decimal:
-    """The cost of a period. Tax and shipping are added unless the period is free."""
+    """Return the price of a period. Tax and shipping are added unless the period is free."""
     price = price_of(cycle) * Decimal(subscription.quantity or 1)
     return taxed(plan, price) + subscription.shipping if price else price
 
 
 def fee_of(plan: Obj) -> Decimal:
-    """The set-up fee with its tax: of PayPal's documented plan (a fee of 10.00 USD, 10 % not included) live
-    notifications show a first payment of 11.00, whatever the shipping."""
+    """Return the set-up fee with its tax, without shipping. Live notifications show a first payment of
+    11.00 for PayPal's documented plan (a fee of 10.00 USD plus 10 % tax), whatever the shipping."""
     return taxed(plan, Decimal(plan["payment_preferences"].get("setup_fee", {}).get("value", "0")))
 
 
 def taxed(plan: Obj, amount: Decimal) -> Decimal:
-    """With the plan's tax, where the amounts that it names do not include it."""
+    """Return the amount with the plan's tax, which is added unless the plan's amounts include it."""
     taxes = plan.get("taxes", {"inclusive": True})
     percent = Decimal(0) if taxes["inclusive"] else Decimal(taxes["percentage"])
     return amount + round_half_up(amount * percent / 100, currency_of(plan))
 
 
 def show(world: World, subscription: Subscription, extra: str = "") -> Obj:
-    """As the API shows it; `extra` names last_failed_payment, plan, or both."""
+    """Return the subscription as the API shows it. `extra` may name last_failed_payment, plan, or both."""
     found = subscription
     shown: Obj = {
         "id": found.id,
@@ -143,7 +143,8 @@ def _billing_info(world: World, subscription: Subscription, failures: bool) -> O
 
 
 def _shown_next(world: World, subscription: Subscription) -> int:
-    """Just after activation, where the settings say so, the start stands there instead of the renewal."""
+    """Return the next billing time to show. For `stale_billing_seconds` after activation it
+    is the start instead."""
     stale = (subscription.activated or 0) + world.settings.stale_billing_seconds
     if world.now() < stale or subscription.next_at is None:
         return subscription.start
@@ -163,7 +164,8 @@ def _execution(cycle: Obj, subscription: Subscription) -> Obj:
 
 
 def final_payment(plan: Obj, subscription: Subscription) -> int | None:
-    """When the last period is paid; None if there is no last one, or nothing more to pay."""
+    """Return when the last period is paid (unix seconds); None for a plan without end or if
+    no payment is left."""
     billed, at = dict(subscription.cycles), subscription.next_at
     if at is None or any(one["total_cycles"] == 0 for one in plan["billing_cycles"]):
         return None

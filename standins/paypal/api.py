@@ -1,4 +1,4 @@
-"""The HTTP face of the API: token, body, idempotency, faults, answer."""
+"""The HTTP layer of the API: token, body, idempotency, faults and the answer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ LISTS = ("plans", "products", "transactions", "transaction_details", "events", "
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and its answer, as a checker or a page looks at it; no headers, so no tokens."""
+    """One request and its answer, as checkers and pages see them. It holds no headers, so no tokens."""
 
     method: str
     path: str
@@ -52,7 +52,7 @@ class Exchange:
     given: Any
     status: int
     body: Any
-    injected: bool = False  # the answer is a fault's, not PayPal's
+    injected: bool = False  # the answer comes from an arranged fault, not from the API
 
 
 @dataclass
@@ -97,7 +97,7 @@ class Api:
             status, body = await self._once(request, route, ids, call, fault)
         except PayPalRefusal as refusal:
             status, body = refusal.status, refusal.body(debug_id)
-        # No document at hand has the answer to too many calls.
+        # No available document describes the answer to exceeded rate limits.
         injected = status == 429 or (fault is not None and fault.kind.startswith(("status", "empty")))
         query = dict(request.query)
         self.watch(Exchange(request.method, request.path, route, query, given, status, body, injected))
@@ -175,7 +175,7 @@ class Api:
 
 
 def sparse(node: Any) -> Any:
-    """An answer without LEFT_OUT, at any depth."""
+    """Return an answer without the fields of LEFT_OUT, at any depth."""
     if isinstance(node, list):
         return [sparse(one) for one in node]
     if isinstance(node, dict):

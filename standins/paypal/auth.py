@@ -1,4 +1,4 @@
-"""OAuth 2 client credentials: tokens that run out (developer.paypal.com/api/rest/authentication)."""
+"""OAuth 2 client credentials with tokens that expire (developer.paypal.com/api/rest/authentication)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from standins.paypal.times import stamp
 
 @dataclass
 class Desk:
-    """Hands out one token at a time: who asks again gets the same one, with less time left."""
+    """Issues access tokens. While a token is valid, another request gets the same one with less time left."""
 
     world: World
     client_id: str
@@ -24,7 +24,7 @@ class Desk:
     ends_at: float = 0.0
 
     def issue(self, authorization: str, form: str) -> tuple[int, Obj]:
-        """The token endpoint speaks OAuth's error shape, not PayPal's."""
+        """Serve the token endpoint. Its errors have OAuth's shape, not PayPal's."""
         if not self._knows(authorization):
             return 401, _refused("invalid_client", "Client Authentication failed")
         kind = dict(parse_qsl(form)).get("grant_type")
@@ -55,14 +55,14 @@ class Desk:
         return scheme.lower() == "basic" and secrets.compare_digest(given.encode(), wanted.encode())
 
     def check(self, authorization: str) -> None:
-        """PayPalRefusal 401 without a token that is good now."""
+        """Raise PayPalRefusal 401 unless the header carries the token that is valid now."""
         scheme, _, given = authorization.partition(" ")
         good = given == self.token and self.world.clock.now() < self.ends_at
         if scheme.lower() != "bearer" or not given or not good:
             raise PayPalRefusal(401)
 
     def revoke(self) -> None:
-        """The token is good no longer, whatever it was told to be."""
+        """Invalidate the current token before the expiry that its holder was told."""
         self.token, self.ends_at = "", 0.0
 
 

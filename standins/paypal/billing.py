@@ -1,9 +1,9 @@
-"""A subscription's money: periods, payments, failures, the end.
+"""A subscription's billing: periods, payments, failures and the end.
 
-Retries and the threshold: developer.paypal.com, "Payment failures and recovering balances" (read 2026-11): a
-failed payment is tried again every five days, up to twice in a period; then it counts as failed, and what was
-due is added to the outstanding balance. EXPIRED comes with the last payment, not at the end of the period it
-pays for (PayPal-PHP-SDK issue 192).
+Retries and the threshold: developer.paypal.com, "Payment failures and recovering balances" (read 2026-11).
+A failed payment is tried again every five days, up to twice in a period. Then it counts as failed, and the
+amount due is added to the outstanding balance. EXPIRED comes with the last payment, not at the end of the
+period that it pays for (PayPal-PHP-SDK issue 192).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OVER = ("CANCELLED", "EXPIRED")
 
 
 def tell(world: World, subscription: Subscription, kind: str, summary: str, extra: str = "") -> Obj:
-    """`kind`: the event's name without BILLING.SUBSCRIPTION., or the whole name."""
+    """Emit an event. `kind` is its name without BILLING.SUBSCRIPTION., or the full name."""
     name = kind if kind.startswith("BILLING") else EVENT + kind
     return world.emit(name, "subscription", summary, show(world, subscription, extra))
 
@@ -40,7 +40,8 @@ def set_status(world: World, subscription: Subscription, status: str, note: str 
 
 
 def begin(world: World, subscription: Subscription) -> None:
-    """The buyer has agreed, or the merchant has activated what was approved."""
+    """Activate the subscription after the buyer's approval, or after the merchant activates
+    an approved one."""
     now = world.now()
     set_status(world, subscription, "ACTIVE")
     subscription.activated = now
@@ -59,7 +60,7 @@ def begin(world: World, subscription: Subscription) -> None:
 
 
 def _take_setup_fee(world: World, subscription: Subscription, fee: Decimal) -> bool:
-    """False if its failure ends the subscription."""
+    """Charge the set-up fee. Return False if the subscription must end because the charge failed."""
     paid = payments.charge(world, subscription, fee)
     if paid.good:
         subscription.last_payment = (fee, world.now())
@@ -71,12 +72,12 @@ def _take_setup_fee(world: World, subscription: Subscription, fee: Decimal) -> b
 
 
 def renew(world: World, subscription: Subscription) -> None:
-    """The next period begins."""
+    """Begin the next period: bill it and report the outcome."""
     _report(world, subscription, _bill(world, subscription))
 
 
 def _bill(world: World, subscription: Subscription) -> list[payments.Payment]:
-    """Open the period and take what is due; nothing is told yet."""
+    """Begin the next period and charge what is due; return the payments without emitting their events."""
     found, plan = subscription, plan_of(world, subscription)
     cycle = current_cycle(plan, found.cycles)
     if cycle is None or found.next_at is None:
@@ -121,7 +122,8 @@ def _take(world: World, subscription: Subscription) -> payments.Payment:
 
 
 def _next_try(world: World, subscription: Subscription) -> int | None:
-    """None when the tries are used up, or the next period comes first."""
+    """Return the time of the next retry (unix seconds); None if no retries are left or the
+    next period comes first."""
     days = world.settings.retry_days
     if subscription.tries >= len(days):
         return None
@@ -137,7 +139,8 @@ def _count_failure(world: World, subscription: Subscription) -> None:
 
 
 def _report(world: World, subscription: Subscription, made: list[payments.Payment]) -> None:
-    """Tell what came of a period: the sale, or the failure; then the end, if this was it."""
+    """Emit the events of a period: the sale or the failure of each payment, then a suspension
+    or expiry if it follows."""
     for payment in made:
         if payment.good:
             payments.tell_sale(world, payment.sale)
@@ -151,7 +154,8 @@ def _report(world: World, subscription: Subscription, made: list[payments.Paymen
 
 
 def suspend(world: World, subscription: Subscription, note: str | None) -> None:
-    """Nothing is taken until it is activated again; what was being tried is outstanding."""
+    """Suspend the subscription: nothing is charged until it is activated again. An amount that was being
+    retried becomes outstanding."""
     if subscription.retry_at is not None:
         subscription.retry_at = None
         subscription.outstanding = max(subscription.outstanding, subscription.due)
@@ -161,7 +165,7 @@ def suspend(world: World, subscription: Subscription, note: str | None) -> None:
 
 
 def resume(world: World, subscription: Subscription, note: str | None) -> None:
-    """Periods that passed while it was suspended are not billed."""
+    """Activate a suspended subscription. Periods that passed meanwhile are not billed."""
     found = subscription
     cycle = current_cycle(plan_of(world, found), found.cycles)
     while cycle and found.next_at is not None and found.next_at <= world.now():
@@ -172,7 +176,7 @@ def resume(world: World, subscription: Subscription, note: str | None) -> None:
 
 
 def end(world: World, subscription: Subscription, status: str, note: str | None) -> None:
-    """`status`: CANCELLED or EXPIRED. Final."""
+    """End the subscription for good; `status` is CANCELLED or EXPIRED."""
     subscription.next_at = subscription.retry_at = None
     set_status(world, subscription, status, note)
     tell(world, subscription, status, f"Subscription {status.lower()}")

@@ -1,4 +1,4 @@
-"""Products and billing plans."""
+"""The product and billing plan resources."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def _refuse_currencies(given: Obj) -> None:
 
 
 def price_of(cycle: Obj) -> Decimal:
-    """Nothing where a cycle is free."""
+    """Return the price of a cycle, 0 for a free one."""
     return Decimal(cycle.get("pricing_scheme", {}).get("fixed_price", {}).get("value", "0"))
 
 
@@ -236,7 +236,7 @@ def _list_plans(world: World, call: Call) -> Answer:
 
 
 def turn_plan(world: World, plan_id: str, action: str) -> None:
-    """`action`: activate or deactivate."""
+    """Activate or deactivate a plan; `action` is "activate" or "deactivate"."""
     plan = world.get("plan", plan_id)
     if (plan["status"] == "ACTIVE") == (action == "activate"):
         apt = "either created or inactive" if action == "activate" else "active"

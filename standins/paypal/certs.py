@@ -1,4 +1,4 @@
-"""Certificates for PayPal's messages: an own root, an intermediate, and the leaf that signs."""
+"""Certificates that sign PayPal's messages: an own root, an intermediate and a leaf."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 NAME = "messageverificationcerts.paypal.com"
-DAYS = 3650  # tests turn the clock on by years
+DAYS = 3650  # long enough for tests that advance the clock by years
 
 
 @cache
 def key(name: str) -> rsa.RSAPrivateKey:
-    """One key a name and process: making one takes longer than everything else here."""
+    """Return the key of that name, created once per process: creating keys is the slowest
+    part of this module."""
     del name
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
@@ -29,7 +30,7 @@ def sign(private: rsa.RSAPrivateKey, message: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Holder:
-    """A certificate with its key."""
+    """A certificate with its private key."""
 
     certificate: x509.Certificate
     private: rsa.RSAPrivateKey
@@ -47,7 +48,8 @@ def issue(
     now: float,
     days: tuple[float, float] = (-1, DAYS),
 ) -> Holder:
-    """Signed by `issuer`, or by itself; valid between `days` from `now` (unix seconds)."""
+    """Issue a certificate signed by `issuer`, or self-signed without one. It is valid between `days`
+    (first, last) counted from `now` (unix seconds)."""
     name = _name(subject)
     moment = datetime.fromtimestamp(now, UTC)
     signer = issuer.private if issuer else private
@@ -97,7 +99,7 @@ def _usage(authority: bool) -> x509.KeyUsage:
 
 @dataclass
 class Authority:
-    """A root and an intermediate; `name` sets two authorities apart."""
+    """A certificate authority: a root and an intermediate. `name` tells two authorities apart."""
 
     name: str
     now: float
@@ -115,13 +117,13 @@ class Authority:
 
 @dataclass
 class Shelf:
-    """The certificates that are served, by id: the leaf and its chain, as one PEM text."""
+    """The certificates that the server offers, by id: a leaf with its chain as one PEM text."""
 
     pems: dict[str, bytes] = field(default_factory=dict)
-    leaves: dict[str, Holder] = field(default_factory=dict)  # PayPal's own, which verification knows
+    leaves: dict[str, Holder] = field(default_factory=dict)  # PayPal's own, which verification accepts
 
     def put(self, chain: list[Holder], *, genuine: bool = False) -> str:
-        """Serve it; returns its id."""
+        """Serve a certificate chain; return its id."""
         cert_id = "-".join(["CERT", *(secrets.token_hex(4) for _ in range(3))])
         self.pems[cert_id] = b"".join(one.pem() for one in chain)
         if genuine:

@@ -1,4 +1,4 @@
-"""Plays everything that is due as time passes, in order, each at its own moment."""
+"""Runs everything that falls due as time passes, in order, each at its own moment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from standins.paypal import billing
 from standins.paypal.state import Subscription, World
 
-# when (unix seconds), rank among equals, what to do, to what
+# when it is due (unix seconds), rank among jobs due at once, function, the subscription it acts on
 Job = tuple[int, int, Callable[[World, Subscription], object], Subscription]
 
 
@@ -23,7 +23,7 @@ def jobs(world: World) -> Iterator[Job]:
 
 
 def catch_up(world: World) -> int:
-    """Play what is due by now; how many things happened."""
+    """Run everything that is due by now; return the number of jobs run."""
     now, done = int(world.clock.now()), 0
     try:
         while (job := _first(world)) and job[0] <= now:
@@ -41,7 +41,8 @@ def _first(world: World) -> Job | None:
 
 
 def play(world: World) -> float:
-    """Catch up; when something is due next, never if nothing is."""
+    """Run everything that is due; return when the next job is due, in unix seconds (infinity
+    if there is none)."""
     catch_up(world)
     job = _first(world)
     return job[0] if job else math.inf

@@ -1,8 +1,9 @@
-"""Holds every exchange and event to PayPal's OpenAPI documents, which are not part of this project.
+"""Checks every exchange and event against PayPal's OpenAPI documents, which are not part of this project.
 
-They are looked for where Discord's is: see standins/discord/conformance.py. A schema of theirs seldom forbids
-names that it does not have; here they are faults, in what was accepted and in what was answered. Payments v1
-and v2 and disputes are in none of the documents at hand. Needs the development dependency jsonschema.
+They are expected in the same folder as Discord's: see standins/discord/conformance.py.
+PayPal's schemas rarely forbid unknown names; this check reports them, in requests that were
+accepted and in answers. None of the available documents describes payments v1 and v2 or
+disputes. Needs the development dependency jsonschema.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ from standins.paypal.state import Obj
 
 DOCUMENTS = ("products", "subscriptions", "transactions", "webhooks")
 RESOURCES = {"subscription": "subscriptions", "plan": "subscriptions", "product": "products"}
-# The documents list no such issue for revise; the words follow those of the other actions.
+# The documents list no such issue for revise; its wording follows the other actions.
 OWN_ISSUES = {NO_PART, "SUBSCRIPTION_STATUS_INVALID"}
 COMBINED = ("allOf", "anyOf", "oneOf")
 
 
 class Conformance:
-    """Give it to PayPalServer as `watch=`; `problems` stays empty as long as all is well."""
+    """Checks exchanges when passed to PayPalServer as `watch=`; `problems` stays empty while
+    nothing differs."""
 
     def __init__(self, documents: dict[str, Obj]) -> None:
         self.problems: list[str] = []
@@ -43,7 +45,7 @@ class Conformance:
 
     @classmethod
     def load(cls) -> Conformance | None:
-        """With the documents of `specs_folder()`; None when it is absent."""
+        """Load the documents from `specs_folder()`; return None if there is no such folder."""
         folder = specs_folder()
         if folder is None:
             return None
@@ -66,7 +68,7 @@ class Conformance:
             self._answer(route.spec, operation, exchange, where)
 
     def event(self, event: Obj) -> None:
-        """Check a notification, and the resource in it where a document has it."""
+        """Check a notification, and its resource if a document describes it."""
         where = f"event {event['event_type']}"
         self._hold("webhooks", {"$ref": "#/components/schemas/event"}, event, where)
         if document := RESOURCES.get(event["resource_type"]):
@@ -100,7 +102,7 @@ class Conformance:
             self._hold(document, schema, exchange.body, where)
 
     def _refusal(self, document: str, exchange: Exchange, where: str) -> None:
-        plain = exchange.status in (401, 409, 415)  # before the resource has a say
+        plain = exchange.status in (401, 409, 415)  # refused before the resource was reached
         name = "error" if document == "webhooks" and not plain else f"error_{exchange.status}"
         self._hold(document, {"$ref": f"#/components/schemas/{name}"}, exchange.body, where)
         for detail in [] if document == "webhooks" else exchange.body.get("details", []):
@@ -114,7 +116,7 @@ class Conformance:
         return found
 
     def _hold(self, document: str, schema: Obj, body: Any, where: str) -> None:
-        """Types, patterns and limits by jsonschema; names by hand."""
+        """Check types, patterns and limits with jsonschema, and names with code of this class."""
         self.checked += 1
         rooted = _rooted(schema, f"urn:{document}")
         validator = Draft202012Validator(rooted, registry=self._registry)
@@ -141,7 +143,7 @@ class Conformance:
                 self._names(document, known[name], value, f"{where}.{name}")
 
     def _flat(self, document: str, schema: Obj) -> list[Obj]:
-        """The schema and all that it is combined from."""
+        """Return the schema and all schemas that it is combined from."""
         schema = self._resolve(document, schema)
         inner = [one for name in COMBINED for one in schema.get(name, [])]
         return [schema, *(found for one in inner for found in self._flat(document, one))]
@@ -157,14 +159,14 @@ class Conformance:
 
 @cache
 def _read(folder: Path) -> Conformance:
-    """Read once: the documents are a megabyte, and nobody changes them."""
+    """Read the documents once per process: they take a megabyte and do not change."""
     found = {name: json.loads((folder / f"paypal_{name}.json").read_text()) for name in DOCUMENTS}
     _correct(found["transactions"])
     return Conformance(found)
 
 
 def _rooted(schema: Any, root: str) -> Any:
-    """References that name their document."""
+    """Make references name the document that they point into."""
     if isinstance(schema, list):
         return [_rooted(one, root) for one in schema]
     if not isinstance(schema, dict):
@@ -176,14 +178,14 @@ def _rooted(schema: Any, root: str) -> Any:
 
 
 def _typed(value: str, schema: Obj) -> Any:
-    """A query's text as the type that the document gives it."""
+    """Convert a query parameter's text to the type that the document declares."""
     if schema.get("type") == "integer" and value.removeprefix("-").isdigit():
         return int(value)
     return value == "true" if schema.get("type") == "boolean" else value
 
 
 def _issues(node: Any) -> set[tuple[str, str]]:
-    """Every issue that a document lists, with its description."""
+    """Return every issue that a document lists, with its description."""
     if isinstance(node, list):
         return {pair for one in node for pair in _issues(one)}
     if not isinstance(node, dict):
@@ -195,8 +197,8 @@ def _issues(node: Any) -> set[tuple[str, str]]:
 
 
 def _correct(transactions: Obj) -> None:
-    """Allow two things that the document forbids and PayPal does: a subscription's id with its hyphen as a
-    reference, and an empty list where no payment was made."""
+    """Allow two things that the document forbids but PayPal does: a subscription's id, with its hyphen, as
+    a reference, and an empty list if no payment was made."""
     schemas = transactions["components"]["schemas"]
     del schemas["transaction_info"]["properties"]["paypal_reference_id"]["pattern"]
     del schemas["search_response"]["properties"]["transaction_details"]["minItems"]

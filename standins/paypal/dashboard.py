@@ -1,4 +1,4 @@
-"""Manual actions of the merchant, the buyer's bank or PayPal; synchronous, effective at once."""
+"""Manual actions of the merchant, the buyer's bank or PayPal. Each takes effect before it returns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from standins.paypal.state import Obj, World
 @dataclass
 class Dashboard:
     world: World
-    acted: Callable[[], None]  # lets the clockwork look again
+    acted: Callable[[], None]  # makes the clockwork check again for due jobs
 
     def suspend(self, subscription_id: str, reason: str = "Suspended by the merchant") -> None:
         subscriptions.suspend(self.world, subscription_id, reason)
@@ -30,22 +30,22 @@ class Dashboard:
         self.acted()
 
     def change_price(self, plan_id: str, amount: str) -> None:
-        """The regular price of a plan, for those who pay it too."""
+        """Change a plan's regular price, for existing subscriptions too."""
         catalog.change_price(self.world, plan_id, amount)
 
     def turn_plan(self, plan_id: str, action: str) -> None:
-        """`action`: activate or deactivate."""
+        """Activate or deactivate a plan; `action` is "activate" or "deactivate"."""
         catalog.turn_plan(self.world, plan_id, action)
 
     def last_sale(self, subscription_id: str) -> Sale:
-        """The newest payment that was made; PayPalRefusal 404 when there is none."""
+        """Return the subscription's newest successful payment; PayPalRefusal 404 if there is none."""
         made = [one for one in payments.sales_of(self.world, subscription_id) if one.status != "DECLINED"]
         if not made:
             raise PayPalRefusal(404, message=f"Nothing was paid for {subscription_id} yet.")
         return made[-1]
 
     def refund(self, sale_id: str, amount: str | None = None) -> Obj:
-        """All that is left, or `amount` ("2.50"); ValueError when it is more than that."""
+        """Refund `amount` ("2.50"), or all that is left of the sale; ValueError if it exceeds that."""
         sale = self.world.get("sale", sale_id)
         refund = payments.give_back(self.world, sale, Decimal(amount) if amount else None)
         return payments.show_refund(self.world, refund)
@@ -54,15 +54,15 @@ class Dashboard:
         payments.reverse(self.world, self.world.get("sale", sale_id))
 
     def fail_next_payment(self, times: int = 1) -> None:
-        """The next charges are declined, whoever pays."""
+        """Decline the next `times` charges, whoever the buyer is."""
         self.world.settings.decline_next = times
 
     def fund(self, email: str, *, good: bool) -> None:
-        """Whether anything can be taken from a buyer's account."""
+        """Let charges to a buyer's account succeed (`good`) or fail."""
         self.world.buyer(email).funded = good
 
     def next_charge(self, subscription_id: str) -> int | None:
-        """When money is taken next, whatever the API shows: unix seconds."""
+        """Return when the next charge really happens (unix seconds), whatever the API shows."""
         found = self.world.subscription(subscription_id)
         times = [at for at in (found.retry_at, found.next_at) if at is not None]
         return min(times, default=None)

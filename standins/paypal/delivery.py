@@ -1,6 +1,7 @@
-"""Notifications of events: whom they go to, how they are written and signed.
+"""Webhook notifications: which webhooks get an event, how it is serialised and how it is signed.
 
-Tried again up to 25 times over three days (developer.paypal.com/api/rest/webhooks, read 2026-11).
+A failed delivery is repeated up to 25 times over three days
+(developer.paypal.com/api/rest/webhooks, read 2026-11).
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from standins.paypal.signing import Message
 from standins.paypal.state import Obj, World
 
 MINUTE = 60
-# Seconds between attempts, 25 of them: doubling at first, then every four hours, within three days.
+# Seconds between the 25 attempts: doubling at first, then every four hours, within three days.
 BACKOFF = tuple(min(MINUTE * 2**n, 4 * 3600 - MINUTE) for n in range(25))
 
-Signer = Callable[[bytes, str], Message]  # body and webhook's id
+Signer = Callable[[bytes, str], Message]  # gets the body and the webhook's id
 
 
 def written(event: Obj) -> bytes:
-    """As PayPal writes it: compact, slashes escaped; dumped again it fits its signature no more."""
+    """Serialise an event as PayPal does: compact, with escaped slashes. A body that is parsed and dumped
+    again no longer matches its signature."""
     return json.dumps(event, separators=(",", ":")).replace("/", "\\/").encode()
 
 

@@ -1,4 +1,5 @@
-"""Customer disputes: list and show; opening and closing one is the buyer's and PayPal's (see dashboard.py).
+"""Customer disputes: the API lists and shows them; buyers and PayPal open and close them (see
+dashboard.py).
 
 Shapes: developer.paypal.com/api/customer-disputes/v1 (read 2026-11).
 """
@@ -62,7 +63,7 @@ def open_dispute(world: World, sale: Sale, reason: str) -> Obj:
 
 
 def update_dispute(world: World, dispute: Obj, status: str = "UNDER_REVIEW") -> None:
-    """A step on the way: evidence was sent, it was escalated to a claim."""
+    """Move an open dispute to another status, as when evidence is sent or it becomes a claim."""
     dispute |= {
         "status": status,
         "dispute_state": "UNDER_PAYPAL_REVIEW",
@@ -73,7 +74,7 @@ def update_dispute(world: World, dispute: Obj, status: str = "UNDER_REVIEW") -> 
 
 
 def resolve(world: World, dispute: Obj, *, won: bool) -> None:
-    """Won by the merchant, or lost: then the payment is taken back."""
+    """Resolve a dispute. If the merchant lost (`won` is False), the payment is reversed."""
     code = "RESOLVED_SELLER_FAVOUR" if won else "RESOLVED_BUYER_FAVOUR"
     dispute["dispute_outcome"] = {"outcome_code": code}
     if not won:
@@ -89,7 +90,7 @@ def _tell(world: World, dispute: Obj, kind: str, summary: str) -> None:
 
 
 def _list(world: World, call: Call) -> Answer:
-    """Newest first; `next_page_token` says how many were shown before."""
+    """List disputes, newest first. `next_page_token` is the number of disputes on the pages before."""
     query, path = call.query, "/v1/customer/disputes"
     found = [one for one in reversed(world.all("dispute")) if _fits(one, query)]
     size, before = query.get("page_size", 10), query.get("next_page_token", 0)

@@ -1,6 +1,6 @@
-"""The refusals of the API: one exception, the shapes that PayPal's documents give.
+"""The API's error answers: one exception, in the shapes of PayPal's documents.
 
-Names, messages and issues: the OpenAPI documents of Subscriptions v1, Catalog Products v1 and Webhooks v1;
+Names, messages and issues: the OpenAPI documents of Subscriptions v1, Catalog Products v1 and Webhooks v1.
 RATE_LIMIT_REACHED: developer.paypal.com/api/rest/responses (read 2026-11).
 """
 
@@ -52,7 +52,7 @@ NO_PART = "NO_PART_IN_LOCAL_PAYPAL"
 
 
 class PayPalRefusal(Exception):  # noqa: N818 - an answer of the API, not a fault of the program
-    """An answer that is an error object; `status` is HTTP's, the debug id is set where it is answered."""
+    """An error answer of the API. `status` is the HTTP status; the debug id is added when it is sent."""
 
     def __init__(
         self, status: int, name: str | None = None, message: str = "", details: list[Detail] | None = None
@@ -72,7 +72,7 @@ class PayPalRefusal(Exception):  # noqa: N818 - an answer of the API, not a faul
 
 
 def bad(issue: str, field: str = "", location: str = "body", description: str = "") -> PayPalRefusal:
-    """400: the request itself is wrong. `field` is a JSON pointer, or a query parameter's name."""
+    """Return a 400 for an invalid request. `field` is a JSON pointer or the name of a query parameter."""
     detail = {"issue": issue, "description": description or SYNTAX[issue]}
     if field:
         detail |= {"field": field, "location": location}
@@ -80,13 +80,13 @@ def bad(issue: str, field: str = "", location: str = "body", description: str = 
 
 
 def no_part(field: str) -> PayPalRefusal:
-    """PayPal may know the field, this stand-in does not act on it: say so rather than ignore it."""
+    """Return the error for a field that this stand-in does not implement, rather than ignore it."""
     text = f"The local PayPal has no part for {field}; leave it out."
     return PayPalRefusal(400, details=[{"issue": NO_PART, "description": text, "field": field}])
 
 
 def unfit(issue: str, description: str) -> PayPalRefusal:
-    """422: understood, but not now or not so."""
+    """Return a 422 for a valid request that cannot be carried out in the current state."""
     return PayPalRefusal(422, details=[{"issue": issue, "description": description}])
 
 

@@ -1,6 +1,7 @@
-"""Notifications that are not PayPal's, or not as PayPal sent them: each must change nothing.
+"""Forged or altered notifications; a receiver must not act on any of them.
 
-A trap listens beside the server, serving the forgers' certificates: who follows a forged address is counted.
+A trap listens beside the server and serves the forgers' certificates. It counts receivers
+that follow a forged address.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ PLACE = "/v1/notifications/certs/"
 
 
 class Trap:
-    """A listener nobody should ever ask: `hits` are the addresses that were asked for."""
+    """A listener that no receiver should contact; `hits` lists the requests that it got."""
 
     def __init__(self) -> None:
         self.shelf = Shelf()
@@ -50,16 +51,16 @@ class Trap:
 
 @dataclass
 class Forger:
-    """Makes the forgeries of FORGERIES; `genuine` signs as PayPal does."""
+    """Makes the forgeries of FORGERIES; `genuine` returns a message that is signed as PayPal signs it."""
 
-    url: str  # PayPal's own base address
+    url: str  # base address of the local PayPal
     shelf: Shelf
     authority: Authority
     leaf: Holder
     cert_url: str
     trap: Trap
     now: Callable[[], float]
-    redirects: dict[str, str] = field(default_factory=dict)  # certificate id -> where it leads
+    redirects: dict[str, str] = field(default_factory=dict)  # certificate id -> address that it redirects to
 
     def __post_init__(self) -> None:
         self.stranger = Authority("Stranger", self.authority.now)
@@ -69,14 +70,15 @@ class Forger:
         return Message(body, webhook_id, at, self.cert_url).sign(self.leaf)
 
     def served(self, chain: list[Holder]) -> str:
-        """Put a chain where PayPal's own certificates are; its address."""
+        """Serve a chain from the address of PayPal's own certificates; return its URL."""
         return f"{self.url}{PLACE}{self.shelf.put(chain)}"
 
     def signed_by(self, chain: list[Holder], body: bytes, webhook_id: str) -> Message:
         return Message(body, webhook_id, self.now(), self.served(chain)).sign(chain[0])
 
     def trapped(self, prefix: str, body: bytes, webhook_id: str) -> Message:
-        """A PayPal-like certificate at the trap; `prefix` goes before the address' path."""
+        """Sign with a PayPal-like certificate that the trap serves. `prefix` comes before the
+        path of its URL."""
         holder = self.authority.leaf(own_key="trap")
         cert_id = self.trap.shelf.put([holder, self.authority.between])
         return Message(body, webhook_id, self.now(), f"{prefix}{PLACE}{cert_id}").sign(holder)
@@ -86,12 +88,12 @@ Forgery = Callable[[Forger, bytes, str], Message]
 
 
 def _other_key(forger: Forger, body: bytes, webhook_id: str) -> Message:
-    """PayPal's certificate is named, another key has signed."""
+    """Name PayPal's certificate, but sign with another key."""
     return Message(body, webhook_id, forger.now(), forger.cert_url).sign(forger.stranger.leaf())
 
 
 def _other_certificate(forger: Forger, body: bytes, webhook_id: str) -> Message:
-    """Everything fits, but an authority that nobody trusts stands behind it."""
+    """Sign with a correct certificate, chained to an authority that nobody trusts."""
     chain = [forger.stranger.leaf(), forger.stranger.between, forger.stranger.root]
     return forger.signed_by(chain, body, webhook_id)
 
@@ -101,7 +103,7 @@ def _self_signed(forger: Forger, body: bytes, webhook_id: str) -> Message:
 
 
 def _namesake(forger: Forger, body: bytes, webhook_id: str) -> Message:
-    """The authority bears the trusted one's names, with keys of its own."""
+    """Sign by an authority that has the trusted one's names but its own keys."""
     double = Authority.__new__(Authority)
     name, now = forger.authority.name, forger.authority.now
     double.name, double.now = name, now
@@ -114,7 +116,8 @@ def _namesake(forger: Forger, body: bytes, webhook_id: str) -> Message:
 
 
 def _dated(first: float, last: float) -> Forgery:
-    """A certificate of the right authority, good from `first` to `last`, in days from now."""
+    """Return a forgery by a certificate of the right authority, valid from `first` to `last`
+    days from now."""
 
     def forge(forger: Forger, body: bytes, webhook_id: str) -> Message:
         passed = (forger.now() - forger.authority.now) / 86_400
@@ -133,14 +136,15 @@ def _named(name: str) -> Forgery:
 
 
 def _no_authority(forger: Forger, body: bytes, webhook_id: str) -> Message:
-    """A leaf of the right authority has signed PayPal's name, which a leaf must not."""
+    """Sign as PayPal with a certificate that was issued by a leaf, which is no authority."""
     middle = forger.authority.leaf("example.com", own_key="upstart")
     leaf = issue(NAME, key("upstart's leaf"), issuer=middle, now=forger.authority.now)
     return forger.signed_by([leaf, middle, forger.authority.between], body, webhook_id)
 
 
 def _at(prefix: str) -> Forgery:
-    """`prefix` with {paypal} and {trap} filled in: host and port of each."""
+    """Return a forgery whose certificate URL begins with `prefix`; {paypal} and {trap} become
+    host and port."""
 
     def forge(forger: Forger, body: bytes, webhook_id: str) -> Message:
         hosts = {"paypal": urlsplit(forger.url).netloc, "trap": forger.trap.host}
@@ -150,7 +154,7 @@ def _at(prefix: str) -> Forgery:
 
 
 def _redirect(forger: Forger, body: bytes, webhook_id: str) -> Message:
-    """PayPal's own address leads on to the trap."""
+    """Name a certificate at PayPal's own address that redirects to the trap."""
     message = forger.trapped(f"http://{forger.trap.host}", body, webhook_id)
     cert_id = f"CERT-redirect-{new_id(length=8).lower()}"
     forger.redirects[cert_id] = message.cert_url
@@ -159,7 +163,7 @@ def _redirect(forger: Forger, body: bytes, webhook_id: str) -> Message:
 
 
 def _elsewhere(forger: Forger, body: bytes, webhook_id: str) -> Message:
-    """The right host, but not where certificates are; what stands there would do."""
+    """Name PayPal's host, but a path outside its certificates; what is served there would be valid."""
     message = forger.genuine(body, webhook_id)
     message.cert_url = message.cert_url.replace(PLACE, f"{PLACE}../../../v1/notifications/certs/")
     return message
@@ -178,12 +182,12 @@ def _tampered(forger: Forger, body: bytes, webhook_id: str) -> Message:
 
 
 def _other_webhook(forger: Forger, body: bytes, _webhook_id: str) -> Message:
-    """Genuine, but meant for another webhook."""
+    """Sign a genuine notification for another webhook."""
     return forger.genuine(body, new_id())
 
 
 def _other_time(seconds: float) -> Forgery:
-    """Genuine, but sent `seconds` from now."""
+    """Return a genuine notification that was sent `seconds` from now (negative: earlier)."""
 
     def forge(forger: Forger, body: bytes, webhook_id: str) -> Message:
         return forger.genuine(body, webhook_id, forger.now() + seconds)
@@ -192,7 +196,7 @@ def _other_time(seconds: float) -> Forgery:
 
 
 def _shifted(forger: Forger, body: bytes, webhook_id: str) -> Message:
-    """An old notification, its time brought up to date without signing again."""
+    """Change the time of an old notification to now without signing it again."""
     message = forger.genuine(body, webhook_id, forger.now() - 10 * 86_400)
     message.moment = forger.now()
     return message
@@ -203,7 +207,7 @@ FORGERIES: dict[str, Forgery] = {
     "other certificate": _other_certificate,
     "self-signed": _self_signed,
     "authority's namesake": _namesake,
-    "expired": _dated(-0.9, -0.1),  # while its authority was good already
+    "expired": _dated(-0.9, -0.1),  # its authority was already valid then
     "not valid yet": _dated(1, 30),
     "wrong name": _named("api.example.com"),
     "name as a prefix": _named(f"{NAME}.example.com"),
@@ -229,7 +233,7 @@ FORGERIES: dict[str, Forgery] = {
     "time moved": _shifted,
 }
 
-# Replacements for a header.
+# Header replacements by kind of forgery.
 SPOILT: dict[str, tuple[str, str | None]] = {
     "no signature": ("PAYPAL-TRANSMISSION-SIG", None),
     "no id": ("PAYPAL-TRANSMISSION-ID", None),
@@ -246,7 +250,7 @@ KINDS = (*FORGERIES, *SPOILT)
 
 
 def forge(forger: Forger, kind: str, event: Obj, webhook_id: str) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of a forgery; KeyError for a kind that is not in KINDS."""
+    """Return body and headers of a forgery; KeyError if `kind` is not in KINDS."""
     body = written(event)
     if kind in FORGERIES:
         message = FORGERIES[kind](forger, body, webhook_id)

@@ -1,4 +1,4 @@
-"""Amounts, periods and states as the hosted pages write them."""
+"""Formats amounts, periods and statuses for the hosted pages."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ BADGES = {
 
 
 def every(cycle: Obj) -> str:
-    """every month, every 3 months."""
+    """Describe a cycle's interval: "every month", "every 3 months"."""
     unit, count = cycle["frequency"]["interval_unit"].lower(), cycle["frequency"].get("interval_count", 1)
     return f"every {unit}" if count == 1 else f"every {count} {unit}s"
 
 
 def terms(world: World, subscription: Subscription) -> list[tuple[str, str]]:
-    """(what, how much) for each part of the plan, in the order in which they are paid."""
+    """Return (what, how much) for each part of the plan, in the order of payment."""
     plan = plan_of(world, subscription)
     code = currency_of(plan)
     found = [_part(plan, subscription, cycle) for cycle in cycles_of(plan)]
@@ -46,7 +46,7 @@ def _part(plan: Obj, subscription: Subscription, cycle: Obj) -> tuple[str, str]:
 
 
 def due_today(world: World, subscription: Subscription) -> str:
-    """The sum that agreeing charges at once."""
+    """Return the amount that is charged as soon as the buyer agrees."""
     plan = plan_of(world, subscription)
     due = fee_of(plan)
     cycle = current_cycle(plan, {})
@@ -76,7 +76,7 @@ def _owes(subscription: Subscription) -> bool:
 
 
 def sentence(subscription: Subscription) -> str:
-    """The next thing that happens to the subscription, or the last that did."""
+    """Describe what happens next to the subscription, or what happened last if it is over."""
     if subscription.retry_at is not None:
         return f"The last payment failed. It is tried again on {day(subscription.retry_at)}."
     if subscription.status == "ACTIVE" and subscription.next_at is not None:

@@ -1,6 +1,7 @@
-"""PayPal-Request-Id: the same request again has the first one's answer, with 200 in place of 201.
+"""PayPal-Request-Id: a repeated request gets the first one's answer, with status 200 instead of 201.
 
-Kept for 72 hours (Subscriptions v1), if it succeeded; the same id on another request is a conflict.
+Answers are kept for 72 hours (Subscriptions v1) if the request succeeded. Reusing the id for
+another request is a conflict.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ LONGEST = 108
 class Saved:
     request: tuple[str, Any]  # address and body
     at: float
-    answer: tuple[int, Any] | None = None  # None while it is being made
+    answer: tuple[int, Any] | None = None  # None while the request is running
 
 
 @dataclass
@@ -26,7 +27,8 @@ class Keys:
     saved: dict[str, Saved] = field(default_factory=dict)
 
     def begin(self, key: str, request: tuple[str, Any], now: float) -> tuple[int, Any] | None:
-        """The earlier answer, or None: then the caller makes one and calls finish or forget."""
+        """Return the earlier answer. None means that the id is new: run the request, then
+        call finish or forget."""
         if len(key) > LONGEST:
             raise PayPalRefusal(400)
         earlier = self.saved.get(key)

@@ -1,4 +1,4 @@
-"""Amounts: exact decimals inside, PayPal's strings outside."""
+"""Amounts: exact decimals inside the stand-in, PayPal's strings outside."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from babel.numbers import format_currency
 
 Obj = dict[str, object]
 
-# Without decimals at PayPal, whatever ISO 4217 says (developer.paypal.com/reference/currency-codes).
+# PayPal allows no decimals for these, whatever ISO 4217 says (developer.paypal.com/reference/currency-
+# codes).
 WHOLE = frozenset({"HUF", "JPY", "TWD"})
 CURRENCIES = "AUD BRL CAD CNY CZK DKK EUR HKD HUF ILS JPY MYR MXN TWD NZD NOK PHP PLN GBP SGD SEK CHF THB USD"
 
 
 def read(value: str, currency: str) -> Decimal:
-    """ValueError if PayPal takes no such amount: too many decimals, or no number."""
+    """Parse an amount; ValueError if it is no number, has too many decimals or the currency is unknown."""
     try:
         amount = Decimal(value)
     except InvalidOperation:
@@ -33,12 +34,12 @@ def round_half_up(amount: Decimal, currency: str) -> Decimal:
 
 
 def exact(amount: Decimal, currency: str) -> str:
-    """5 -> "5.00", as payments write it; yen have no decimals."""
+    """Format an amount as payments do: 5 becomes "5.00"; yen have no decimals."""
     return str(round_to(amount, currency))
 
 
 def short(amount: Decimal, currency: str) -> str:
-    """5 -> "5.0", as live subscriptions write it: trailing zeros are cut but one."""
+    """Format an amount as live subscriptions do: 5 becomes "5.0", with all trailing zeros but one cut."""
     text = exact(amount, currency)
     return text.removesuffix("0") if "." in text else text
 
@@ -52,5 +53,5 @@ def money_exact(amount: Decimal, currency: str) -> Obj:
 
 
 def spoken(amount: Decimal, currency: str) -> str:
-    """For a page: $5.00."""
+    """Format an amount for a page: $5.00."""
     return str(format_currency(amount, currency, locale="en_US"))

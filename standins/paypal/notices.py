@@ -1,4 +1,4 @@
-"""Webhooks: who wants to know, what happened, whether a notification is genuine."""
+"""Webhooks: registering them, listing events, and verifying notifications."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from standins.paypal.signing import ALGORITHM, is_genuine, signed_bytes
 from standins.paypal.state import Obj, World, new_id
 from standins.paypal.times import parse
 
-MOST = 10  # webhooks of one application
+MOST = 10  # webhooks per application
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 KINDS = {
     "BILLING.PLAN": "CREATED UPDATED ACTIVATED DEACTIVATED PRICING-CHANGE.ACTIVATED",
@@ -31,7 +31,7 @@ EVENT_TYPES = [f"{group}.{name}" for group, names in KINDS.items() for name in n
 
 
 def invalid(field: str, issue: str) -> PayPalRefusal:
-    """This API names its refusals in its own way."""
+    """Return a 400 in the shape that only the Webhooks API uses."""
     text = "Invalid request - see details."
     return PayPalRefusal(400, "VALIDATION_ERROR", text, [{"field": field, "issue": issue}])
 
@@ -118,7 +118,7 @@ def _all_types(_world: World, _call: Call) -> Answer:
 
 
 def _events(world: World, call: Call) -> Answer:
-    """Newest first; `count` is what this page holds."""
+    """List events, newest first; `count` is the number on this page."""
     query = call.query
     found = [one for one in reversed(world.all("event")) if _fits(one, query)][: query.get("page_size", 10)]
     return 200, {
@@ -150,7 +150,8 @@ def _resend(world: World, call: Call, event_id: str) -> Answer:
 
 
 def _simulate(world: World, call: Call) -> Answer:
-    """A made-up event. Sent to a mere address it is signed for the id WEBHOOK_ID, as PayPal's are."""
+    """Send a made-up event. If it goes to a URL instead of a webhook, it is signed for the id
+    WEBHOOK_ID, as PayPal does."""
     given = call.body
     if given["event_type"] not in EVENT_TYPES:
         raise invalid("event_type", "Not a valid webhook event name")
@@ -168,7 +169,7 @@ def _simulate(world: World, call: Call) -> Answer:
 
 
 def _verify(world: World, call: Call) -> Answer:
-    """The body is judged as it stands in the request, byte for byte."""
+    """Verify a notification; the body is taken from the request byte for byte."""
     given = call.body
     event = raw_member(call.raw, "webhook_event")
     good = event is not None and _is_ours(world, given, event)
@@ -187,7 +188,7 @@ def _is_ours(world: World, given: Obj, event: bytes) -> bool:
 
 
 def raw_member(document: bytes, name: str) -> bytes | None:
-    """The bytes of one member of a JSON object, as they stand; None when it has none."""
+    """Return the raw bytes of one member of a JSON object; None if it has no such member."""
     text, decoder, at = document.decode(), json.JSONDecoder(), document.decode().index("{") + 1
     while match := re.compile(r'[\s,]*(?=")').match(text, at):
         key, at = decoder.raw_decode(text, match.end())

@@ -1,4 +1,4 @@
-"""The hosted pages: signing in, agreeing to a subscription, automatic payments."""
+"""The hosted pages for logging in, approving a subscription and managing automatic payments."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from standins.paypal.times import spoken
 
 AGREE, AUTOPAY = "/webapps/billing/subscriptions", "/myaccount/autopay/"
 COOKIE = "local_paypal_buyer"
-# No scripts at all; nothing leaves the page but the person.
+# The pages run no scripts, and load nothing from elsewhere.
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
@@ -64,7 +64,7 @@ class Pages:
     def go(self, place: str) -> web.Response:
         return web.Response(status=303, headers={"Location": place, **HEADERS})
 
-    # Signing in
+    # Logging in
 
     def buyer(self, request: web.Request) -> Buyer | None:
         return self.signed_in.get(request.cookies.get(COOKIE, ""))
@@ -91,7 +91,7 @@ class Pages:
         form = await request.post()
         return self.go(_local(str(form.get("next", AUTOPAY))))
 
-    # Agreeing
+    # Approving a subscription
 
     async def review(self, request: web.Request) -> web.Response:
         catch_up(self.world)
@@ -194,7 +194,7 @@ class Pages:
 
 
 def _preview(subscription: Subscription, revision: dict[str, Any] | None) -> Subscription:
-    """The subscription as it would be after the revision."""
+    """Return the subscription as it would be after the revision."""
     if not revision:
         return subscription
     changed = {"plan_id": revision.get("plan_id", subscription.plan_id)}
@@ -205,7 +205,7 @@ def _preview(subscription: Subscription, revision: dict[str, Any] | None) -> Sub
 
 
 def _local(place: str) -> str:
-    """Only places on this server."""
+    """Return the address if it is on this server, else that of the automatic payments page."""
     parts = urlsplit(place)
     good = place.startswith("/") and not place.startswith(("//", "/\\")) and not parts.netloc
     return place if good else AUTOPAY

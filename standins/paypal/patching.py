@@ -1,4 +1,4 @@
-"""JSON Patch as PayPal takes it: a few named places, each once ("fields eligible for patch")."""
+"""JSON Patch as PayPal accepts it: only listed paths, each at most once ("fields eligible for patch")."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from standins.paypal.errors import bad
 from standins.paypal.state import Obj
 
-# A pattern of the path -> what may be done there, and how; the pattern's groups go to the function too.
+# Path pattern -> (allowed operations, function); the function gets the value and the pattern's groups.
 Places = Mapping[str, tuple[str, Callable[..., Any]]]
 
 
 def apply_patches(places: Places, patches: list[Obj]) -> None:
-    """All or nothing where paths and operations are wrong; values are the functions' to refuse."""
+    """Apply patches. All are refused if one has a wrong path or operation; the functions check the values."""
     todo = [_place(places, patch, n) for n, patch in enumerate(patches)]
     paths = [patch["path"] for patch in patches]
     if len(set(paths)) < len(paths):

@@ -1,7 +1,7 @@
-"""Payments of subscriptions, refunds, reversals: /v1/payments/sale, /v2/payments/captures, …/refunds.
+"""Payments, refunds and reversals: /v1/payments/sale, /v2/payments/captures, …/refunds.
 
-A payment has one id, under which both generations of the API know it. Shapes: notifications as merchants have
-published them, and developer.paypal.com/api/payments/v2 (read 2026-11).
+A payment has one id in both generations of the API. Shapes: notifications that merchants have published,
+and developer.paypal.com/api/payments/v2 (read 2026-11).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Sale:
     currency: str
     created: int
     updated: int
-    status: str = "COMPLETED"  # as in transactions: DECLINED, PARTIALLY_REFUNDED, REFUNDED
+    status: str = "COMPLETED"  # as in transactions: also DECLINED, PARTIALLY_REFUNDED, REFUNDED
     refunded: Decimal = Decimal(0)
     reversed: bool = False
 
@@ -44,7 +44,7 @@ class Refund:
     amount: Decimal
     created: int
     note: str = ""
-    total: Decimal = field(default=Decimal(0))  # refunded of the sale, with this one
+    total: Decimal = field(default=Decimal(0))  # refunded of the sale so far, this refund included
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Payment:
 
 
 def charge(world: World, subscription: Subscription, amount: Decimal) -> Payment:
-    """Take it from the buyer, or leave a declined transaction behind."""
+    """Charge the buyer; a failed charge is stored as a declined transaction."""
     good = subscription.buyer is not None and subscription.buyer.funded
     if world.settings.decline_next > 0:
         world.settings.decline_next -= 1
@@ -71,7 +71,7 @@ def sales_of(world: World, subscription_id: str) -> list[Sale]:
 
 
 def show_sale(world: World, sale: Sale) -> Obj:
-    """As v1 shows it."""
+    """Return the sale as API v1 shows it."""
     path = f"/v1/payments/sale/{sale.id}"
     shown: Obj = {
         "id": sale.id,
@@ -98,7 +98,7 @@ def _total(amount: Decimal, code: str, *, details: bool = False) -> Obj:
 
 
 def show_capture(world: World, sale: Sale) -> Obj:
-    """As v2 shows it."""
+    """Return the sale as API v2 shows it."""
     path, code = f"/v2/payments/captures/{sale.id}", sale.currency
     breakdown = {
         "gross_amount": money_exact(sale.amount, code),
@@ -118,7 +118,7 @@ def show_capture(world: World, sale: Sale) -> Obj:
 
 
 def show_transaction(sale: Sale) -> Obj:
-    """As the subscription's own list shows it."""
+    """Return the sale as the subscription's list of transactions shows it."""
     buyer = sale.subscription.buyer
     breakdown = {"gross_amount": money_exact(sale.amount, sale.currency)}
     if sale.status != "DECLINED":
@@ -137,7 +137,7 @@ def tell_sale(world: World, sale: Sale) -> None:
 
 
 def show_refund(world: World, refund: Refund) -> Obj:
-    """As v1 shows it. It names the sale, never the subscription."""
+    """Return the refund as API v1 shows it: with the sale's id, never the subscription's."""
     sale, path = refund.sale, f"/v1/payments/refund/{refund.id}"
     return {
         "id": refund.id,
@@ -175,7 +175,7 @@ def show_refund_v2(world: World, refund: Refund) -> Obj:
 
 
 def give_back(world: World, sale: Sale, amount: Decimal | None = None, note: str = "") -> Refund:
-    """Refund all that is left, or `amount`. ValueError when it is more than that."""
+    """Refund `amount`, or all that is left of the sale; ValueError if it exceeds that."""
     left = sale.amount - sale.refunded
     amount = left if amount is None else amount
     if not 0 < amount <= left:
@@ -192,13 +192,13 @@ def give_back(world: World, sale: Sale, amount: Decimal | None = None, note: str
 
 
 def reverse(world: World, sale: Sale) -> None:
-    """PayPal takes the payment back: a chargeback, a lost dispute."""
+    """Reverse a payment, as PayPal does for a chargeback or a lost dispute."""
     sale.reversed, sale.refunded, sale.status, sale.updated = True, sale.amount, "REFUNDED", world.now()
     refund = world.add(
         "refund", (key := new_id()), Refund(key, sale, sale.amount, world.now(), total=sale.amount)
     )
     shown = _bare_reversal(world, refund) if world.settings.bare_reversals else show_sale(world, sale)
-    # A reversal's notification has its amount below nothing, and is still "completed".
+    # The amount in a reversal's notification is negative, and its state is still "completed".
     shown |= {"amount": _total(-sale.amount, sale.currency, details=True), "state": "completed"}
     taken = f"{exact(sale.amount, sale.currency)} {sale.currency}"
     world.emit("PAYMENT.SALE.REVERSED", "sale", f"A {taken} sale payment was reversed", shown)
@@ -221,7 +221,7 @@ def _sale(world: World, sale_id: str) -> Sale:
 
 
 def _refund_sale(world: World, call: Call, sale_id: str) -> Answer:
-    """v1: refusals are 400 with a name of their own."""
+    """Refund a sale by API v1, whose refusals are 400 with names of their own."""
     sale = _sale(world, sale_id)
     if sale.status == "DECLINED":
         raise PayPalRefusal(400, "TRANSACTION_REFUSED", "The request was refused.")
@@ -233,7 +233,7 @@ def _refund_sale(world: World, call: Call, sale_id: str) -> Answer:
     try:
         amount = amounts.read(given["total"], given["currency"]) if given else None
         if given and given["currency"] != sale.currency:
-            raise ValueError(given)  # noqa: TRY301 - one sentence for all that is wrong with the amount
+            raise ValueError(given)  # noqa: TRY301 - one message for every fault of the amount
         refund = give_back(world, sale, amount, (call.body or {}).get("description", ""))
     except ValueError:
         raise PayPalRefusal(

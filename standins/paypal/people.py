@@ -1,4 +1,4 @@
-"""Actions of buyers: agree, decline, view their automatic payments, stop one."""
+"""Actions of buyers: approve, decline, view their automatic payments, and cancel one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from standins.paypal import billing, subscriptions
 from standins.paypal.errors import missing, unfit
 from standins.paypal.state import Buyer, Obj, Subscription, World, new_id
 
-Request = tuple[Subscription, Obj | None]  # the second: what a revision would change
+Request = tuple[Subscription, Obj | None]  # the second is what a revision would change
 
 
 def asked(world: World, link: str) -> Request:
-    """The subscription behind an approval link. `link`: the address or its ba_token. Raises PayPalRefusal
-    404 if there is none."""
+    """Return the subscription behind an approval link, given as its URL or ba_token.
+    PayPalRefusal 404 if there is none."""
     found: Request | None = world.find("ba_token", _token(link))
     if found is None:
         raise missing()
@@ -21,13 +21,13 @@ def asked(world: World, link: str) -> Request:
 
 
 def is_open(request: Request) -> bool:
-    """Whether there is still something to agree to."""
+    """Return whether the request still waits for the buyer's approval."""
     subscription, revision = request
     return subscription.status in (("ACTIVE", "SUSPENDED") if revision is not None else ("APPROVAL_PENDING",))
 
 
 def approve(world: World, link: str, buyer: Buyer) -> str:
-    """Agree; returns where the browser is sent. PayPalRefusal when there is nothing to agree to."""
+    """Approve; return where the browser is redirected. PayPalRefusal if there is nothing to approve."""
     request = asked(world, link)
     if not is_open(request):
         raise unfit("SUBSCRIPTION_STATUS_INVALID", "This agreement was closed already.")
@@ -46,7 +46,7 @@ def approve(world: World, link: str, buyer: Buyer) -> str:
 
 
 def decline(world: World, link: str) -> str:
-    """Go back without agreeing; returns where the browser is sent."""
+    """Decline; return where the browser is redirected."""
     return way_back(asked(world, link), link, "cancel_url")
 
 
@@ -55,7 +55,7 @@ def _token(link: str) -> str:
 
 
 def way_back(request: Request, link: str, name: str) -> str:
-    """The merchant's address with PayPal's parameters; empty if the merchant gave none."""
+    """Return the merchant's URL with PayPal's parameters; empty if the merchant gave none."""
     subscription, revision = request
     context = (revision or {}).get("application_context") or subscription.context
     if name not in context:
@@ -67,12 +67,12 @@ def way_back(request: Request, link: str, name: str) -> str:
 
 
 def automatic_payments(world: World, buyer: Buyer) -> list[Subscription]:
-    """Newest first."""
+    """Return the buyer's subscriptions, newest first."""
     return [one for one in reversed(world.all("subscription")) if one.buyer is buyer]
 
 
 def cancel_automatic(world: World, buyer: Buyer, subscription_id: str) -> Subscription:
-    """PayPalRefusal when it is not theirs, or over already."""
+    """Cancel a buyer's automatic payment. PayPalRefusal if it is not theirs or has ended."""
     found = world.subscription(subscription_id)
     if found.buyer is not buyer:
         raise missing()

@@ -1,4 +1,4 @@
-"""Plans in few words, as tests and the sandbox make them."""
+"""Short descriptions of plans for tests and the sandbox."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from standins.paypal.state import Obj
 
 
 def make_plan(product_id: str, price: str, interval: str, currency: str, more: Obj) -> Obj:
-    """The body of POST /v1/billing/plans; PayPalServer.add_plan explains `more`."""
+    """Return the body of POST /v1/billing/plans; PayPalServer.add_plan explains `more`."""
     cycles = [
         _cycle(currency, trial, unit, total) | {"tenure_type": "TRIAL"}
         for trial, unit, total in more.pop("trials", ())

@@ -1,7 +1,7 @@
-"""The Transaction Search API: the account's payments by date, for applications that may look at them.
+"""The Transaction Search API: the account's payments by date, for applications that have permission.
 
-A subscription's payments name it as their reference. The document's pattern for a reference leaves no room
-for the hyphen in a subscription's id; standins/paypal/conformance.py takes that into account.
+A subscription's payments carry its id as their reference. The document's pattern for references does not
+allow the id's hyphen; standins/paypal/conformance.py takes that into account.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _info(sale: Sale) -> Obj:
         "transaction_id": sale.id,
         "paypal_reference_id": sale.subscription.id,
         "paypal_reference_id_type": "SUB",
-        "transaction_event_code": "T0002",  # a subscription's payment
+        "transaction_event_code": "T0002",  # a payment of a subscription
         "transaction_initiation_date": stamp(sale.created),
         "transaction_updated_date": stamp(sale.updated),
         "transaction_amount": money_exact(sale.amount, sale.currency),

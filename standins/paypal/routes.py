@@ -1,4 +1,4 @@
-"""How a resource module says what it answers."""
+"""How a resource module declares the routes that it serves."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from standins.paypal.errors import bad, no_part
 from standins.paypal.shapes import Check
 from standins.paypal.state import Obj, World
 
-Answer = tuple[int, Any]  # status, body; None: no body
+Answer = tuple[int, Any]  # status and body; None sends no body
 
 
 @dataclass
 class Call:
-    """A request as handlers get it: checked."""
+    """A request, already validated, as handlers get it."""
 
     body: Any = None
     query: Obj = field(default_factory=dict)
     full: bool = False  # Prefer: return=representation
-    raw: bytes = b""  # the body as it came
+    raw: bytes = b""  # the body's bytes as received
 
 
 Handler = Callable[..., Answer]
@@ -31,16 +31,17 @@ Handler = Callable[..., Answer]
 
 @dataclass(frozen=True)
 class Route:
-    """`path` holds {ids}; `spec` names the OpenAPI document that has it, empty when none at hand does."""
+    """A route. `path` may hold {ids}; `spec` names the OpenAPI document that describes it,
+    empty if none does."""
 
     method: str
     path: str
     handler: Handler
     body: Check | None = None
     query: Mapping[str, Check] = field(default_factory=dict)
-    needed: str = ""  # of the query
+    needed: str = ""  # required query parameters
     spec: str = ""
-    keyed: bool = False  # takes PayPal-Request-Id
+    keyed: bool = False  # accepts PayPal-Request-Id
     bodyless: bool = False  # the body may be left out
 
     @cached_property
@@ -58,7 +59,7 @@ class Route:
 
 
 def page(world: World, rows: list[Obj], name: str, query: Obj, path: str) -> Obj:
-    """A collection as PayPal pages it: `page` and `page_size`, totals on request."""
+    """Return one page of a collection by `page` and `page_size`, with totals on request."""
     size, number = query.get("page_size", 10), query.get("page", 1)
     total = max(ceil(len(rows) / size), 1)
     body: Obj = {name: rows[(number - 1) * size : number * size]}

@@ -1,4 +1,4 @@
-"""The server: sockets, the clockwork's task, deliveries, and the Python API around them."""
+"""The server: sockets, the clock task, deliveries, and the Python API around them."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ LONGEST_BODY = 4 * 1024 * 1024
 
 
 class PayPalServer:
-    """One merchant's account. `watch` sees every exchange.
+    """A PayPal with one merchant's account. `watch` sees every exchange.
 
-    PayPal publishes no rate limits, so there are none in `limits` until somebody sets them.
+    PayPal publishes no rate limits, so `limits` has none until a test sets them.
     """
 
     def __init__(
         self,
         clock: Clock,
         client_id: str = "local-client",
-        client_secret: str = "local-secret",  # noqa: S107 - good at this server only
+        client_secret: str = "local-secret",  # noqa: S107 - valid at this server only
         *,
         settings: Settings | None = None,
         watch: Watcher | None = None,
@@ -73,10 +73,11 @@ class PayPalServer:
         self.world.listeners += [self._deliverer.on_event, lambda event: self._tell("event", event)]
         self.certificate_asks: list[str] = []  # ids of the certificates that were fetched, in order
 
-    # Life
+    # Starting and stopping
 
     async def start(self, port: int = 0, host: str = "127.0.0.1") -> str:
-        """Listen; returns the base address, which PAYPAL_API_URL takes. PAYPAL_CA_FILE is `ca_file`."""
+        """Start listening; return the base address for PAYPAL_API_URL. `ca_file` is the value
+        for PAYPAL_CA_FILE."""
         app = web.Application(middlewares=[self._gate], client_max_size=LONGEST_BODY)
         date_answers(app, self.clock.now)
         self._pages.add_to(app)
@@ -105,7 +106,7 @@ class PayPalServer:
         self.rotate_certificate()
 
     def rotate_certificate(self, name: str = "leaf") -> str:
-        """Sign with a new certificate from now on, at a new address; the old one stays served."""
+        """Sign with a new certificate at a new address from now on; the old one is still served."""
         leaf = self.authority.leaf(own_key=name)
         self.cert_url = (
             f"{self.url}{PLACE}{self.world.shelf.put([leaf, self.authority.between], genuine=True)}"
@@ -140,7 +141,7 @@ class PayPalServer:
         return self.world.url
 
     async def go_down(self) -> None:
-        """Refuse connections and cut those that stand, until come_back()."""
+        """Close all connections and refuse new ones until come_back()."""
         self._down = True
         await self._site.stop()
 
@@ -165,7 +166,7 @@ class PayPalServer:
         return answer
 
     async def _certificate(self, request: web.Request) -> web.StreamResponse:
-        """Open to everybody, without a token, as PayPal's are."""
+        """Serve a certificate to anyone, without a token, as PayPal does."""
         cert_id = request.match_info["id"]
         self.certificate_asks.append(cert_id)
         if cert_id in self.forger.redirects:
@@ -176,18 +177,19 @@ class PayPalServer:
     # Time
 
     def catch_up(self) -> int:
-        """Play everything due by now; how many things happened."""
+        """Run everything that is due by now; return the number of jobs run."""
         return clockwork.catch_up(self.world)
 
     def acted(self) -> None:
         self._wake.set()
 
     async def settle(self) -> None:
-        """Wait until all that is due was played and delivered; deliveries that wait to retry are left out."""
+        """Wait until everything due has run and been delivered; deliveries waiting for a
+        retry do not count."""
         self.catch_up()
         await self._deliverer.quiet()
 
-    # People and the owner
+    # Actions of people and of the owner
 
     def add_product(self, name: str, **more: Any) -> Obj:
         return catalog.create_product(self.world, {"name": name, "type": "DIGITAL", **more})
@@ -195,33 +197,35 @@ class PayPalServer:
     def add_plan(
         self, product: str | Obj, price: str, interval: str = "MONTH", currency: str = "USD", **more: Any
     ) -> Obj:
-        """A plan at `price` ("5.00") an interval. Further: `count` of intervals, `total_cycles`, `trials` as
-        (price, interval, cycles) with "0" for free, `threshold`, `setup_fee`, and what the API names."""
+        """Create a plan at `price` ("5.00") per interval. `more` may hold `count` (intervals
+        per period), `total_cycles`, `trials` as (price, interval, cycles) with "0" for free,
+        `threshold`, `setup_fee`, and the API's own fields."""
         plan = make_plan(
             product if isinstance(product, str) else product["id"], price, interval, currency, more
         )
         return catalog.create_plan(self.world, catalog.PLAN(plan, ""))
 
     def add_webhook(self, url: str, events: list[str] | None = None) -> Obj:
-        """All events unless some are named; its id is what PAYPAL_WEBHOOK_ID takes."""
+        """Create a webhook for `events`, or for all if None; its id is the value for PAYPAL_WEBHOOK_ID."""
         given = {"url": url, "event_types": [{"name": one} for one in events or ["*"]]}
         return notices.create_webhook(self.world, given)
 
     def approve(
         self, link: str, email: str = "ada@example.com", given_name: str = "Ada", surname: str = "Member"
     ) -> str:
-        """As a buyer on the approval page; returns where the browser is sent. PayPalRefusal if it is over."""
+        """Approve as a buyer on the approval page; return where the browser is redirected.
+        PayPalRefusal if the link is used up."""
         self.catch_up()
         back = people.approve(self.world, link, self.world.buyer(email, given_name, surname))
         self.acted()
         return back
 
     def decline(self, link: str) -> str:
-        """As a buyer who goes back without agreeing; returns where the browser is sent."""
+        """Decline as a buyer on the approval page; return where the browser is redirected."""
         return people.decline(self.world, link)
 
     def cancel_automatic_payment(self, subscription_id: str, email: str = "ada@example.com") -> None:
-        """As a buyer on the automatic payments page."""
+        """Cancel a subscription as a buyer on the automatic payments page."""
         self.catch_up()
         people.cancel_automatic(self.world, self.world.buyer(email), subscription_id)
         self.acted()
@@ -234,14 +238,14 @@ class PayPalServer:
         return self.world.subscription(subscription_id)
 
     def revoke_token(self) -> None:
-        """The token in use is good no longer, though it was promised to be."""
+        """Invalidate the access token in use before its announced expiry."""
         self._desk.revoke()
 
     # Events and deliveries
 
     @property
     def events(self) -> list[Obj]:
-        """Every event, oldest first."""
+        """Return every event, oldest first."""
         return self.world.all("event")
 
     @property
@@ -253,14 +257,15 @@ class PayPalServer:
         return self._deliverer.faults
 
     def release(self, *, backwards: bool = False) -> None:
-        """Let held deliveries go."""
+        """Send the deliveries that were held, in reverse order if `backwards`."""
         self._deliverer.release(backwards=backwards)
 
     def resend(self, event_id: str) -> None:
         self._deliverer.resend(self.world.get("event", event_id), self.world.all("webhook"))
 
     async def forge(self, kind: str, webhook: Obj, event: Obj) -> int | None:
-        """Send a forgery (`forgery.KINDS`) of an event to a webhook; the answer's status, if any came."""
+        """Send a forgery (`forgery.KINDS`) of an event to a webhook; return the answer's
+        status, None if none came."""
         body, headers = forge(self.forger, kind, event, webhook["id"])
         status, _ = await self._deliverer.post(webhook["url"], body, headers)
         return status
@@ -269,7 +274,8 @@ class PayPalServer:
         return self.forger.genuine(body, webhook_id)
 
     def subscribe(self) -> asyncio.Queue[tuple[str, object]]:
-        """A feed of ("event", event), ("delivery", Delivery) and ("exchange", Exchange)."""
+        """Return a queue that receives ("event", event), ("delivery", Delivery) and
+        ("exchange", Exchange)."""
         feed: asyncio.Queue[tuple[str, object]] = asyncio.Queue()
         self._feeds.append(feed)
         return feed

@@ -1,7 +1,7 @@
-"""Small checks of a request's fields, to be combined; each returns the value or refuses with 400.
+"""Combinable checks of request fields; each returns the value or refuses with 400.
 
-The limits are those of the OpenAPI documents. A field that the stand-in does not implement is refused, never
-ignored.
+The limits are those of the OpenAPI documents. A field that the stand-in does not implement is
+refused, never ignored.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from standins.paypal import money as amounts
 from standins.paypal.errors import bad, no_part
 from standins.paypal.times import parse
 
-# The value and where it stands: a JSON pointer.
+# Called with the value and its place in the request, a JSON pointer.
 Check = Callable[[Any, str], Any]
 
 
@@ -67,7 +67,7 @@ def rows(inner: Check, most: int = 100) -> Check:
 
 
 def fields(needed: str = "", **checks: Check) -> Check:
-    """An object of these names, `needed` among them."""
+    """Return a check for an object with only these fields; those in `needed` are required."""
 
     def check(value: Any, where: str) -> Any:
         if not isinstance(value, dict):
@@ -94,7 +94,7 @@ def flag(value: Any, where: str) -> Any:
 
 
 def time(value: Any, where: str) -> Any:
-    """As it is written; `times.parse` reads it."""
+    """Check a timestamp and return it unchanged; `times.parse` converts it."""
     try:
         parse(value if isinstance(value, str) else "")
     except ValueError:
@@ -129,7 +129,7 @@ PATCHES = rows(
 
 
 def query_number(least: int, most: int) -> Check:
-    """A whole number written in the query."""
+    """Return a check for a whole number from `least` to `most`, written as text in the query."""
 
     def check(value: Any, where: str) -> Any:
         if not value.removeprefix("-").isdigit():

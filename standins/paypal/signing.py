@@ -22,7 +22,7 @@ ALGORITHM = "SHA256withRSA"
 
 @dataclass
 class Message:
-    """A notification as it leaves: `headers` and `body` may be forged after signing."""
+    """A notification before it is sent; a forger may change `headers` and `body` after signing."""
 
     body: bytes
     webhook_id: str

@@ -1,4 +1,4 @@
-"""Everything the server remembers, and how changes become events."""
+"""The server's state, and how changes of it become events."""
 
 from __future__ import annotations
 
@@ -28,32 +28,33 @@ class Clock(Protocol):
 
 @dataclass
 class Settings:
-    """The properties of the account, and the faults of its API."""
+    """Properties of the account, and faults of its API."""
 
     business_name: str = "Local shop"
     business_email: str = "shop@example.com"
     merchant_id: str = "LCALSHQPTEST2"
     token_seconds: int = 32_400
     retry_days: tuple[int, ...] = (5, 5)  # payment-failure-retry: every 5 days, up to twice
-    # This long after activation `next_billing_time` shows the start instead (seen in live notifications).
+    # For so long after activation, `next_billing_time` shows the start instead (seen in live
+    # notifications).
     stale_billing_seconds: int = 0
-    # A set-up fee is taken at once and the first cycle begins so much later (seen in live subscriptions:
-    # `last_payment` is set, while every `cycles_completed` is 0).
+    # A set-up fee is charged at once and the first cycle begins this much later (seen in live
+    # subscriptions: `last_payment` is set, while every `cycles_completed` is 0).
     fee_first_seconds: int = 4 * 3600
-    # Notifications of reversals carry the sale, as merchants have published, or the reversal alone, as
+    # Notifications of reversals contain the sale, as merchants have published, or only the reversal, as
     # PayPal's webhook simulator sends it: under an id of its own, which is a refund's.
     bare_reversals: bool = False
     # Subscriptions' webhook page names only ACTIVATED; the list of event names has RE-ACTIVATED too.
     reactivated_event: str = "BILLING.SUBSCRIPTION.ACTIVATED"
-    decline_next: int = 0  # this many charges are declined, whoever pays
-    search_allowed: bool = True  # the application may use Transaction Search
-    search_lag_seconds: int = 0  # up to three hours until a payment appears there
-    sparse: bool = False  # what the document calls optional, and a reader might count on, is left out
+    decline_next: int = 0  # this many charges are declined, whoever the buyer is
+    search_allowed: bool = True  # whether the application may use Transaction Search
+    search_lag_seconds: int = 0  # delay until a payment appears in that search (PayPal: up to 3 hours)
+    sparse: bool = False  # leave out fields that the documents call optional but a reader might rely on
 
 
 @dataclass
 class Buyer:
-    """A person with a PayPal account; `funded` is False while nothing can be taken from it."""
+    """A person with a PayPal account; charges to it fail while `funded` is False."""
 
     email: str
     given_name: str = "Ada"
@@ -77,13 +78,13 @@ class Subscription:
     shipping: Decimal = Decimal(0)
     override: Obj = field(default_factory=dict)
     context: Obj = field(default_factory=dict)
-    wanted: Obj = field(default_factory=dict)  # the subscriber as the merchant foretold them
+    wanted: Obj = field(default_factory=dict)  # the subscriber's data as the merchant sent it
     ba_token: str = ""
     buyer: Buyer | None = None
     activated: int | None = None
-    anchor: int = 0  # the periods of the current cycle are counted from here
-    periods: int = 0  # billed since the anchor
-    cycles: dict[int, int] = field(default_factory=dict)  # billed, by sequence
+    anchor: int = 0  # the current cycle's periods are counted from here, unix seconds
+    periods: int = 0  # periods billed since the anchor
+    cycles: dict[int, int] = field(default_factory=dict)  # periods billed by each cycle's sequence
     next_at: int | None = None
     retry_at: int | None = None
     tries: int = 0  # retries made for the amount that is due
@@ -100,14 +101,14 @@ class World:
     url: str = ""
     settings: Settings = field(default_factory=Settings)
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
-    moment: int | None = None  # the time being played while the clockwork catches up
+    moment: int | None = None  # the moment that the clockwork is playing, if it is
     listeners: list[Callable[[Obj], None]] = field(default_factory=list)
     shelf: Shelf = field(default_factory=Shelf)
-    # Sends an event to webhooks, whether they asked for it or not; set by the server.
+    # Sends an event to the given webhooks, subscribed to it or not; set by the server.
     send: Callable[[Obj, list[Obj]], None] = lambda event, webhooks: None
 
     def now(self) -> int:
-        """Unix seconds: the moment being played, else the clock's."""
+        """Return unix seconds: the moment that the clockwork is playing, else the clock's time."""
         return int(self.clock.now()) if self.moment is None else self.moment
 
     def add(self, kind: str, key: str, thing: Any) -> Any:
@@ -115,18 +116,18 @@ class World:
         return thing
 
     def find(self, kind: str, key: str) -> Any:
-        """None when there is none."""
+        """Return the record of that kind and key, None if there is none."""
         return self.tables.get(kind, {}).get(key)
 
     def get(self, kind: str, key: str) -> Any:
-        """PayPalRefusal 404 when there is none."""
+        """Return the record of that kind and key; PayPalRefusal 404 if there is none."""
         found = self.find(kind, key)
         if found is None:
             raise missing()
         return found
 
     def all(self, kind: str) -> list[Any]:
-        """Oldest first."""
+        """Return all records of a kind, oldest first."""
         return list(self.tables.get(kind, {}).values())
 
     def subscription(self, key: str) -> Subscription:
@@ -134,7 +135,7 @@ class World:
         return found
 
     def buyer(self, email: str, given_name: str = "", surname: str = "") -> Buyer:
-        """The account of that address, opened when there is none."""
+        """Return the account with that email address, which is opened if there is none."""
         found: Buyer | None = self.find("buyer", email.lower())
         if found is None:
             found = self.add("buyer", email.lower(), Buyer(email))
@@ -145,7 +146,7 @@ class World:
         return {"href": f"{self.url}{path}", "rel": rel, "method": method}
 
     def emit(self, kind: str, resource_type: str, summary: str, resource: Obj) -> Obj:
-        """Record an event and tell the listeners. `resource` is a snapshot."""
+        """Record an event and notify the listeners. `resource` is a snapshot."""
         event = self.event(kind, resource_type, summary, resource)
         self.add("event", event["id"], event)
         for listener in self.listeners:

@@ -125,7 +125,7 @@ def _get(world: World, call: Call, subscription_id: str) -> Answer:
     return 200, show(world, world.subscription(subscription_id), call.query.get("fields", ""))
 
 
-# Later changes
+# Later changes of the status
 
 
 def _apt(subscription: Subscription, action: str, statuses: str) -> None:
@@ -154,7 +154,7 @@ def activate(world: World, subscription_id: str, reason: str | None) -> None:
 
 
 def cancel(world: World, subscription_id: str, reason: str) -> None:
-    """At once and for good; nothing is given back."""
+    """Cancel the subscription at once and for good, without a refund."""
     found = world.subscription(subscription_id)
     _apt(found, "cancel", "active or suspended")
     billing.end(world, found, "CANCELLED", reason)
@@ -212,7 +212,7 @@ def _transactions(world: World, call: Call, subscription_id: str) -> Answer:
     }
 
 
-# Changes
+# Changes of the terms
 
 
 def _patch(world: World, call: Call, subscription_id: str) -> Answer:
@@ -225,7 +225,7 @@ def _patch(world: World, call: Call, subscription_id: str) -> Answer:
 
 
 class Patch:
-    """The fields that may be changed without the buyer's approval."""
+    """Applies patches to the fields that may change without the buyer's approval."""
 
     def __init__(self, world: World, subscription: Subscription) -> None:
         self.world, self.found = world, subscription
@@ -284,7 +284,7 @@ class Patch:
         return Decimal(checked["value"])
 
     def _cycle(self, sequence: int) -> Obj:
-        """This subscription's own terms for a cycle, begun where there are none."""
+        """Return this subscription's own terms for a cycle, created if there are none."""
         cycles = {one["sequence"]: one for one in cycles_of(plan_of(self.world, self.found))}
         if sequence not in cycles:
             raise bad("INVALID_PATCH_PATH", "/plan/billing_cycles")
@@ -301,7 +301,7 @@ class Patch:
 
 
 def _revise(world: World, call: Call, subscription_id: str) -> Answer:
-    """Waits for the buyer's consent on the approval page; until then nothing changes."""
+    """Request a revision. Nothing changes until the buyer approves it on the approval page."""
     found, given = world.subscription(subscription_id), call.body
     if found.status not in ("ACTIVE", "SUSPENDED"):
         raise unfit("SUBSCRIPTION_STATUS_INVALID", "The subscription should be either active or suspended.")
@@ -324,7 +324,7 @@ def _revise(world: World, call: Call, subscription_id: str) -> Answer:
 
 
 def accept_revision(world: World, subscription: Subscription, given: Obj) -> None:
-    """The new plan and price count from the next payment on."""
+    """Apply an approved revision: the new plan and price apply from the next payment on."""
     found = subscription
     if given.get("plan_id", found.plan_id) != found.plan_id:
         _move(world, found, given["plan_id"])
@@ -339,7 +339,8 @@ def accept_revision(world: World, subscription: Subscription, given: Obj) -> Non
 
 
 def _move(world: World, subscription: Subscription, plan_id: str) -> None:
-    """Trials of the new plan are over for who comes from another."""
+    """Move the subscription to another plan. Its trials are skipped for a buyer who comes
+    from a different plan."""
     subscription.plan_id, subscription.override = plan_id, {}
     cycles = cycles_of(plan_of(world, subscription))
     subscription.cycles = {one["sequence"]: one["total_cycles"] for one in cycles[:-1]}

@@ -1,4 +1,4 @@
-"""PayPal's times: ISO 8601 outside, unix seconds inside; renewals fall on ten o'clock, UTC."""
+"""PayPal's times: ISO 8601 outside, unix seconds inside; renewals fall on 10:00 UTC."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def stamp(moment: float) -> str:
 
 
 def stamp_ms(moment: float) -> str:
-    """Events carry milliseconds."""
+    """Format a time (unix seconds) with milliseconds, as events carry it."""
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse(text: str) -> int:
-    """Unix seconds; ValueError when it is no time, or has no zone."""
+    """Parse a timestamp to unix seconds; ValueError if it is invalid or has no time zone."""
     if not SHAPE.fullmatch(text):
         raise ValueError(text)
     return int(datetime.fromisoformat(text.upper()).timestamp())
 
 
 def billing_day(moment: int) -> int:
-    """Ten o'clock UTC on the day of `moment`: live subscriptions renew at that hour, whenever they began."""
+    """Return 10:00 UTC on the day of `moment`: live subscriptions renew at that hour, whenever they began."""
     return int(datetime.fromtimestamp(moment, UTC).replace(hour=10, minute=0, second=0).timestamp())
