@@ -1,4 +1,4 @@
-"""A message as a person sees it, what can be pressed in it, and the answer to what they did."""
+"""A message as a person sees it, the controls in it, and the bot's answer when the person uses one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Button:
 
 @dataclass(frozen=True)
 class Select:
-    """A select menu; `options` are the labels of a string select, by value."""
+    """A select menu; `options` maps the values of a string select to their labels."""
 
     custom_id: str
     placeholder: str
@@ -72,17 +72,17 @@ class Card:
 
     @property
     def message(self) -> Message:
-        """The message itself."""
+        """Return the message's record."""
         return self._message
 
     @property
     def components(self) -> list[Json]:
-        """The component tree, as Discord stores it."""
+        """Return the component tree, as Discord stores it."""
         return self.message.components
 
     @property
     def text(self) -> str:
-        """Everything that can be read: content, text displays and embeds, joined by line feeds."""
+        """Return all text in the message: content, text displays and embeds, joined by line feeds."""
         parts = [self.message.content, text_of(self.components)]
         for embed in self.message.embeds:
             parts += [embed.get("title", ""), embed.get("description", "")]
@@ -91,38 +91,39 @@ class Card:
 
     @property
     def body(self) -> Json:
-        """The message as Discord's JSON, for a page."""
+        """Return the message as Discord's JSON, for a page."""
         return wire.message_json(self.state, self.message)
 
     @property
     def ephemeral(self) -> bool:
-        """Whether the viewer alone sees it."""
+        """Return whether only the viewer sees the message."""
         return bool(self.message.flags & EPHEMERAL)
 
     @property
     def loading(self) -> bool:
-        """Whether it still says that the application is thinking."""
+        """Return whether the message still says that the application is thinking."""
         return bool(self.message.flags & LOADING)
 
     @property
     def pings(self) -> list[str]:
-        """Whom it notified: mentions of users and roles, "@everyone"."""
+        """Return what the message notified: mentions of users and roles, "@everyone"."""
         named = [f"<@{user_id}>" for user_id in self.message.pinged_users]
         named += [f"<@&{role_id}>" for role_id in self.message.pinged_roles]
         return named + ["@everyone"] * self.message.pinged_everyone
 
     @property
     def buttons(self) -> list[Button]:
-        """All buttons, in reading order."""
+        """Return all buttons, in reading order."""
         return [_button(part) for part in walk(self.components) if part["type"] == BUTTON]
 
     @property
     def selects(self) -> list[Select]:
-        """All select menus, in reading order."""
+        """Return all select menus, in reading order."""
         return [_select(part) for part in walk(self.components) if part["type"] in SELECTS]
 
     def button(self, wanted: str) -> Button:
-        """The button of that label or custom_id; CannotUseError when there is none or more than one."""
+        """Return the button with that label or custom_id; CannotUseError if there is none or
+        more than one."""
         found = [button for button in self.buttons if wanted in (button.label, button.custom_id)]
         if len(found) != 1:
             labels = [button.label for button in self.buttons]
@@ -130,10 +131,10 @@ class Card:
         return found[0]
 
     async def press(self, wanted: str, *, wait: bool = True) -> Reply:
-        """Press the button of that label or custom_id and wait for what the application shows.
+        """Press the button with that label or custom_id and wait for what the application shows.
 
-        With `wait` false it is enough that the application acknowledges. CannotUseError for a link or
-        disabled button, NoAnswerError when nothing comes.
+        If `wait` is false, return once the application has acknowledged. Raises CannotUseError for a link
+        or a disabled button, NoAnswerError if nothing comes.
         """
         button = self.button(wanted)
         if button.style == STYLES[LINK]:
@@ -143,9 +144,9 @@ class Card:
         return await self._use({"component_type": BUTTON, "custom_id": button.custom_id}, wait)
 
     async def choose(self, wanted: str, values: Sequence[Any] | str, *, wait: bool = True) -> Reply:
-        """Choose in the select of that placeholder or custom_id; string values by label or value.
+        """Choose values in the select with that placeholder or custom_id.
 
-        Other selects take users, roles or channels.
+        A string select takes labels or values; the other kinds take users, roles or channels.
         """
         parts = [part for part in walk(self.components) if part["type"] in SELECTS]
         found = [part for part in parts if wanted in (part.get("placeholder"), part["custom_id"])]
@@ -171,7 +172,7 @@ class Card:
 
 
 class Reply(Card):
-    """The application's answer to a command, press, choice or modal, as the person sees it."""
+    """The application's answer to a command, button, select or modal, as the person sees it."""
 
     def __init__(self, state: State, interaction: Interaction) -> None:
         self.interaction = interaction
@@ -179,7 +180,7 @@ class Reply(Card):
 
     @property
     def message_or_none(self) -> Message | None:
-        """The message that was shown or edited; None for a modal."""
+        """Return the message that was shown or edited; None for a modal."""
         interaction = self.interaction
         silent = interaction.answer == DEFERRED_UPDATE and interaction.followups
         if silent and (interaction.original is None or interaction.original.edited_by is not interaction):
@@ -188,7 +189,7 @@ class Reply(Card):
 
     @property
     def message(self) -> Message:
-        """The message that was shown or edited; CannotUseError for a modal."""
+        """Return the message that was shown or edited; CannotUseError for a modal."""
         found = self.message_or_none
         if found is None:
             raise CannotUseError("The application answered with a modal, not with a message.")
@@ -196,17 +197,17 @@ class Reply(Card):
 
     @property
     def updated(self) -> bool:
-        """Whether the answer changed the message that was pressed instead of posting a new one."""
+        """Return whether the answer changed the message that was used, instead of posting a new one."""
         return self.message_or_none is self.interaction.message
 
     @property
     def followups(self) -> list[Card]:
-        """Further messages, oldest first."""
+        """Return the follow-up messages, oldest first."""
         return [Card(self.state, self.viewer, message) for message in self.interaction.followups]
 
     @property
     def modal(self) -> Json | None:
-        """The modal that opened: title, custom_id, components."""
+        """Return the modal that opened (title, custom_id, components), or None."""
         return self.interaction.modal
 
     async def until(
@@ -217,7 +218,7 @@ class Reply(Card):
         return self
 
     async def submit_modal(self, values: Mapping[str, Any], *, wait: bool = True) -> Reply:
-        """Fill the open modal, fields by custom_id or label, and send it off."""
+        """Fill in the open modal, by custom_id or label of its fields, and submit it."""
         modal = self.interaction.modal
         if modal is None:
             raise CannotUseError("No modal is open.")
@@ -237,7 +238,7 @@ class Reply(Card):
 
 
 def application_of(state: State, message: Message) -> Application:
-    """The application whose message it is; CannotUseError for a person's message."""
+    """Return the application that posted the message; CannotUseError for a person's message."""
     for app in state.applications.values():
         if app.bot is message.author:
             return app
@@ -245,7 +246,8 @@ def application_of(state: State, message: Message) -> Application:
 
 
 async def answered(state: State, interaction: Interaction, *, wait: bool = True) -> Reply:
-    """Wait for the first answer and, with `wait`, until something is shown; else NoAnswerError."""
+    """Wait for the first answer and, with `wait`, until something is shown; NoAnswerError if
+    that does not come."""
     left = interaction.deadline - asyncio.get_running_loop().time()
     what = f"{interaction.application.name} to answer interaction {interaction.id} of type {interaction.type}"
     try:
@@ -308,7 +310,8 @@ def _option_value(part: Json, value: str) -> str:
 
 
 def _filled(rows: list[Json], values: dict[str, Any]) -> list[Json]:
-    """The submitted form of a modal's components; CannotUseError for a field that does not fit."""
+    """Return a modal's components as submitted with `values`; CannotUseError for a field that
+    does not fit."""
     sent = [_filled_row(row, values) for row in rows]
     if values:
         raise CannotUseError(f"The modal has no field {min(values)!r}.")

@@ -1,4 +1,4 @@
-"""Messages: what a body may hold, whom it pings, and posting, editing and deleting."""
+"""Messages: validating their bodies, working out whom they ping, and posting, editing and deleting them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ _MENTION = re.compile(r"<@(&|!?)(\d+)>")
 def apply_body(
     state: State, message: Message, body: Json, *, path: tuple[str | int, ...] = (), most: int = 2000
 ) -> None:
-    """Write a create or edit body into `message`, or raise 50035/50006 and leave it as it was.
+    """Write the body of a create or edit request into `message`. If it is invalid, raise
+    50035 or 50006 and change nothing.
 
-    Only keys that are present change anything, as in a PATCH. `path` is where the body stands in the
-    request; `most` is the longest content allowed there.
+    As in a PATCH, only keys that are present change anything. `path` is where the body stands in the
+    request; `most` is the allowed length of the content, in characters.
     """
     form = Form()
     asked = body.get("flags") or 0
@@ -53,7 +54,8 @@ def apply_body(
 
 
 def _attached(state: State, message: Message, entries: list[Json]) -> list[Json]:
-    """Attachments that an edit keeps (known by id), and new ones; what is in the files is not kept."""
+    """Return the attachments after an edit: those kept, by id, and the new ones. Contents of
+    files are not stored."""
     known = {entry["id"]: entry for entry in message.attachments}
     return [known.get(str(entry["id"])) or _new_attachment(state, message, entry) for entry in entries]
 
@@ -84,7 +86,7 @@ def _check_embeds(form: Form, path: tuple[str | int, ...], embeds: list[Json]) -
 
 
 def _embed_texts(embed: Json) -> Iterator[tuple[tuple[str | int, ...], str, int]]:
-    """Where each text of an embed stands, the text, and its longest length."""
+    """Yield (path, text, allowed length in characters) for each text of an embed."""
     yield ("title",), embed.get("title") or "", 256
     yield ("description",), embed.get("description") or "", 4096
     yield ("footer", "text"), (embed.get("footer") or {}).get("text") or "", 2048
@@ -109,20 +111,20 @@ def _set_pings(state: State, message: Message, allowed: Json | None) -> None:
 
 
 def post(state: State, message: Message) -> None:
-    """Put a message into its channel and tell everybody who sees it."""
+    """Post a message to its channel and notify everyone who can see it."""
     message.channel.messages[message.id] = message
     _tell(state, message, "MESSAGE_CREATE")
     _publish(state, "message_created", message)
 
 
 def changed(state: State, message: Message) -> None:
-    """Tell everybody who sees the message that it is different now."""
+    """Notify everyone who can see the message that it was edited."""
     _tell(state, message, "MESSAGE_UPDATE")
     _publish(state, "message_updated", message)
 
 
 def remove(state: State, message: Message) -> None:
-    """Delete a message."""
+    """Delete a message and notify everyone who could see it."""
     message.deleted = True
     message.channel.messages.pop(message.id, None)
     _tell(state, message, "MESSAGE_DELETE")
@@ -143,7 +145,8 @@ def _publish(state: State, kind: str, message: Message) -> None:
 
 
 def _tell(state: State, message: Message, event: str) -> None:
-    """MESSAGE_* to the bots that see it; an ephemeral message is seen by its application's bot alone."""
+    """Send a MESSAGE_* event to the bots that can see the message; an ephemeral one is only
+    visible to its application's bot."""
     channel = message.channel
     intent = DIRECT_MESSAGES if channel.guild_id is None else GUILD_MESSAGES
     place = {} if channel.guild_id is None else {"guild_id": str(channel.guild_id)}
@@ -160,10 +163,10 @@ def _tell(state: State, message: Message, event: str) -> None:
 def message_for(
     state: State, message: Message, app: Application, *, content_intent: bool | None = None
 ) -> Json:
-    """A message as the application may read it.
+    """Return a message as JSON that the application may read.
 
-    Without the message content intent others' words in a server are left out, in events and in answers
-    alike, unless the bot is mentioned.
+    Without the message content intent, the content of other people's messages in a server is empty, in
+    events and in answers, unless the bot is mentioned.
     """
     allowed = app.message_content_intent if content_intent is None else content_intent
     own = message.author is app.bot or message.channel.guild_id is None
@@ -185,7 +188,8 @@ def _watchers(state: State, message: Message) -> list[Application]:
 
 
 def can(state: State, channel: Channel, user: User, bits: int) -> bool:
-    """Whether the user has all these permission bits in the channel (in a DM: takes part in it)."""
+    """Return whether the user has all these permission bits in the channel; in a DM, whether
+    they take part in it."""
     if channel.guild_id is None:
         return user.id in channel.recipients
     guild = state.guilds[channel.guild_id]
@@ -196,7 +200,7 @@ def can(state: State, channel: Channel, user: User, bits: int) -> bool:
 
 
 def require_send(state: State, channel: Channel, bot: User) -> None:
-    """Raise what Discord answers a bot that may not post here: 50001, 50013, 50007 or 50278."""
+    """Raise Discord's refusal if the bot may not post in the channel: 50001, 50013, 50007 or 50278."""
     if not can(state, channel, bot, permissions.VIEW_CHANNEL):
         raise refusal(50001)
     if channel.guild_id is not None:

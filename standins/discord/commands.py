@@ -1,7 +1,7 @@
-"""Application commands: registered as Discord registers them, offered as Discord offers them.
+"""Application commands: registers them and offers them to people, as Discord does.
 
 Limits: Discord's developer documentation, "Application Commands" (100 commands, 25 options, 25 choices,
-names of 1-32 lower-case letters, digits, - and _, 8000 characters a command).
+names of 1-32 lower-case letters, digits, - and _, 8000 characters per command).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KEPT_KEYS = (
 
 
 def overwrite_all(state: State, app: Application, guild_id: int | None, bodies: list[Json]) -> list[Json]:
-    """Replace every command of a scope; one that keeps name and type keeps its id."""
+    """Replace all commands of a scope. A command keeps its id if its name and type stay the same."""
     form = Form()
     if len(bodies) > 130:
         form.fail((), "BASE_TYPE_MAX_LENGTH", "Must be 130 or fewer in length.")
@@ -46,7 +46,7 @@ def overwrite_all(state: State, app: Application, guild_id: int | None, bodies: 
 
 
 def upsert(state: State, app: Application, guild_id: int | None, body: Json) -> tuple[Json, bool]:
-    """Create a command, or replace the one of that name; also tells whether it is new."""
+    """Create a command, or replace the one with the same name. Return it, and whether it is new."""
     form = Form()
     _check(form, (), body)
     form.check()
@@ -59,7 +59,7 @@ def upsert(state: State, app: Application, guild_id: int | None, body: Json) -> 
 
 
 def find(app: Application, guild_id: int | None, command_id: int) -> Json:
-    """A registered command, or 10063."""
+    """Return a registered command, or raise 10063."""
     command = app.commands.get(guild_id, {}).get(command_id)
     if command is None:
         raise refusal(10063)
@@ -67,8 +67,8 @@ def find(app: Application, guild_id: int | None, command_id: int) -> Json:
 
 
 def localized(part: Json, locale: str) -> Json:
-    """A copy of a command, option or choice with its descriptions, and the names of its choices, in the
-    language of that locale where it was registered with them."""
+    """Return a copy of a command, option or choice with the descriptions, and the names of choices, that
+    were registered for the locale."""
     shown = dict(part)
     words = (part.get("description_localizations") or {}).get(locale)
     if words is not None:
@@ -194,7 +194,7 @@ def _texts(body: Json) -> Iterator[int]:
 def offered(
     state: State, user: User, guild: Guild | None, channel: Channel
 ) -> Iterator[tuple[Application, Json]]:
-    """The chat commands that Discord's client would list for this person in this place."""
+    """Yield the chat commands that Discord's client would list for this person in this place."""
     for app in state.applications.values():
         for command in _in_scope(app, guild):
             try:
@@ -211,7 +211,7 @@ def _in_scope(app: Application, guild: Guild | None) -> Iterator[Json]:
 
 
 def named(state: State, guild: Guild | None, name: str) -> tuple[Application, Json]:
-    """The registered command of that name; NotOfferedError when no application has it."""
+    """Return the registered command of that name; NotOfferedError if no application has it."""
     for app in state.applications.values():
         for command in _in_scope(app, guild):
             if command["name"] == name and command["type"] == 1:
@@ -220,7 +220,8 @@ def named(state: State, guild: Guild | None, name: str) -> tuple[Application, Js
 
 
 def context_of(app: Application, channel: Channel) -> int:
-    """Which interaction context a channel is for an application."""
+    """Return the interaction context that the channel is for the application: a server, the
+    bot's DM or another DM."""
     if channel.guild_id is not None:
         return IN_GUILD
     return IN_BOT_DM if app.bot.id in channel.recipients else IN_PRIVATE_CHANNEL
@@ -260,7 +261,7 @@ def _require_member(command: Json, user: User, guild: Guild, channel: Channel) -
 def owners(
     state: State, app: Application, user: User, guild: Guild | None, context: int, command: Json | None = None
 ) -> dict[str, str]:
-    """authorizing_integration_owners: by which installations the application is present here."""
+    """Return authorizing_integration_owners: the installations that make the application available here."""
     types = (command or {}).get("integration_types") or [GUILD_INSTALL, USER_INSTALL]
     found: dict[str, str] = {}
     if GUILD_INSTALL in types and context != IN_PRIVATE_CHANNEL:

@@ -1,7 +1,9 @@
-"""Message and modal components: checked as Discord checks them, and brought into the form it answers with.
+"""Message and modal components, validated as Discord validates them and converted to the form
+that it returns.
 
-Limits: Discord's developer documentation, "Component Reference" (40 components and 4000 characters of text
-in a Components V2 message, custom_id 1-100, button label 80, url 512, 25 select options, 5 buttons a row).
+Limits: Discord's developer documentation, "Component Reference" (40 components and 4000
+characters of text in a Components V2 message, custom_id 1-100, button label 80, url 512, 25
+select options, 5 buttons per row).
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ _V2_CHILDREN: dict[int | None, tuple[int, ...]] = {
 
 
 def walk(components: list[Json]) -> Iterator[Json]:
-    """Every component of a tree, parents before children."""
+    """Yield every component of a tree, parents before children."""
     for component in components:
         yield component
         yield from walk(component.get("components", []))
@@ -39,7 +41,7 @@ def walk(components: list[Json]) -> Iterator[Json]:
 
 
 def is_tree(form: Form, path: Path, components: Any) -> bool:
-    """Whether this is a list of objects all the way down; else the fault is noted."""
+    """Return whether the tree is a list of objects at every level; if not, record an error in `form`."""
     if isinstance(components, list) and all(isinstance(part, dict) for part in components):
         inner = [part["components"] for part in components if part.get("components")]
         return all(is_tree(form, path, children) for children in inner)
@@ -48,12 +50,12 @@ def is_tree(form: Form, path: Path, components: Any) -> bool:
 
 
 def text_of(components: list[Json]) -> str:
-    """All text display content, joined by line feeds."""
+    """Return the content of all text displays, joined by line feeds."""
     return "\n".join(part["content"] for part in walk(components) if part["type"] == TEXT)
 
 
 class MessageTree:
-    """Checks one message's components; `normalised` is the tree as Discord would store it."""
+    """Validates the components of one message; `normalised` is the tree as Discord would store it."""
 
     def __init__(self, form: Form, path: Path, components: list[Json], *, v2: bool) -> None:
         self._form = form
@@ -191,13 +193,13 @@ class MessageTree:
 
 
 def check_length(form: Form, path: Path, value: str | list[Any], least: int, most: int) -> None:
-    """Note a fault when the value is shorter or longer than allowed."""
+    """Record an error if the value is shorter than `least` or longer than `most`."""
     if not least <= len(value) <= most:
         form.fail(path, "BASE_TYPE_BAD_LENGTH", f"Must be between {least} and {most} in length.")
 
 
 def check_options(form: Form, path: Path, options: list[Json]) -> list[Json]:
-    """The options of a string select, checked and normalised."""
+    """Return the options of a string select, validated and normalised."""
     check_length(form, path, options, 1, 25)
     values = [option.get("value") for option in options]
     if len(set(values)) != len(values):
@@ -210,7 +212,7 @@ def check_options(form: Form, path: Path, options: list[Json]) -> list[Json]:
 
 
 def check_modal(form: Form, data: Json) -> Json:
-    """A modal's title, custom_id and fields, checked; returns it with ids on its components."""
+    """Validate a modal's title, custom_id and fields; return it with ids on its components."""
     check_length(form, ("data", "title"), data.get("title") or "", 1, 45)
     check_length(form, ("data", "custom_id"), data.get("custom_id") or "", 1, 100)
     rows = data.get("components") or []

@@ -1,7 +1,7 @@
-"""Holds every exchange to Discord's OpenAPI document, which is not part of this project.
+"""Checks every exchange against Discord's OpenAPI document, which is not part of this project.
 
-The document is looked for in the folder that the environment names in DUES_SPECS, else in ../shared/specs
-beside the checkout. Needs the development dependency jsonschema.
+The document is looked for in the folder that the environment variable DUES_SPECS names, else in
+../shared/specs beside the checkout. Needs the development dependency jsonschema.
 """
 
 from __future__ import annotations
@@ -45,14 +45,15 @@ _EVENT_PARTS = (
 
 
 def specs_folder() -> Path | None:
-    """Where the documents are; None when they are not on this machine."""
+    """Return the folder with the OpenAPI documents; None if this machine does not have it."""
     named = os.environ.get("DUES_SPECS")
     folder = Path(named) if named else _CHECKOUT.parent / "shared" / "specs"
     return folder if folder.is_dir() else None
 
 
 class Conformance:
-    """Collects what does not fit in `violations`; `checked` counts the bodies and events held to a schema."""
+    """Collects what does not match in `violations`; `checked` counts the bodies and events
+    that were validated."""
 
     def __init__(self, document: Json) -> None:
         self.violations: list[str] = []
@@ -72,14 +73,14 @@ class Conformance:
 
     @classmethod
     def load(cls) -> Conformance | None:
-        """With the document of `specs_folder()`; None when it is absent."""
+        """Load the document from `specs_folder()`; return None if there is no such folder."""
         folder = specs_folder()
         if folder is None:
             return None
         return cls(json.loads((folder / "discord.json").read_text()))
 
     def exchange(self, route: Route, asked: Any, content_type: str, answer: Answer) -> None:
-        """Check one request and its answer. Requests that were refused are not checked."""
+        """Check a request and its answer. Requests that were refused are not checked."""
         where = f"{route.method} {route.path}"
         operation = self.paths.get(route.path, {}).get(route.method.lower())
         if operation is None:
@@ -114,7 +115,7 @@ class Conformance:
         self._check(f"{where} {status}", f"{pointer}/content/application~1json/schema", answer.body)
 
     def event(self, name: str, data: Any) -> None:
-        """Check those parts of a gateway event that the document describes."""
+        """Check the parts of a gateway event that the document describes."""
         for event, path, schema in _EVENT_PARTS:
             if event == name:
                 for part in _parts(data, path):
@@ -122,7 +123,8 @@ class Conformance:
 
     def _check(self, where: str, pointer: str, body: Any, document: str = _ANSWERS) -> None:
         self.checked += 1
-        # Every bot registers the same commands, each time some hundred schemas deep.
+        # Every bot registers the same commands, and each registration validates some hundred nested
+        # schemas.
         held = (document + pointer, self._shapes.of(body))
         if held in self._fitting:
             return
@@ -139,7 +141,8 @@ class Conformance:
 
 
 def _corrected(document: Json) -> Json:
-    """A form fault's code is text, as BASE_TYPE_REQUIRED (Discord's API reference, "Error Messages").
+    """Correct the type of a form error's code, which is text (Discord's API reference, "Error
+    Messages", has BASE_TYPE_REQUIRED).
 
     The document calls it a number.
     """
@@ -150,7 +153,7 @@ def _corrected(document: Json) -> Json:
 
 
 def _with_enums(node: Any) -> Any:
-    """The same schema with a choice of constants written as an enum, which is far quicker to check."""
+    """Return the schema with alternatives of constants written as an enum, which validates much faster."""
     if isinstance(node, list):
         return [_with_enums(each) for each in node]
     if not isinstance(node, dict):
@@ -169,9 +172,9 @@ def _with_schemas(document: Json, changed: Json) -> Json:
 
 
 def _lenient(document: Json) -> Json:
-    """For requests: what Discord takes beyond its document, and discord.py sends.
+    """Return the document for requests, which accepts what Discord accepts beyond it and discord.py sends.
 
-    Ids as numbers (API reference, "Snowflakes") and a role's permissions as text ("Permissions").
+    That is ids as numbers (API reference, "Snowflakes") and a role's permissions as text ("Permissions").
     """
     schemas = document["components"]["schemas"]
     changed: Json = {"SnowflakeType": {"anyOf": [schemas["SnowflakeType"], {"type": "integer"}]}}
@@ -182,12 +185,12 @@ def _lenient(document: Json) -> Json:
 
 
 def _schemas(document: Json) -> list[Json]:
-    """Every schema of the document, those that stand in its paths too."""
+    """Return every schema of the document, including those inside its paths."""
     return [*document["components"]["schemas"].values(), *_in_place(document)]
 
 
 def _in_place(node: Any) -> list[Json]:
-    """The values of all keys named `schema`."""
+    """Return the values of all keys named `schema`, at any depth."""
     if isinstance(node, list):
         return [found for one in node for found in _in_place(one)]
     if not isinstance(node, dict):
@@ -213,5 +216,5 @@ def _pointer(*parts: str) -> str:
 
 
 def _part(text: str) -> str:
-    """A key as a step of a JSON pointer in a URI fragment."""
+    """Escape a key as one step of a JSON pointer in a URI fragment."""
     return text.replace("~", "~0").replace("/", "~1").replace("{", "%7B").replace("}", "%7D")

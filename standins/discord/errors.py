@@ -1,8 +1,8 @@
-"""Errors: refusals that Discord answers a bot with, and refusals that a person meets.
+"""Errors: refusals that Discord sends to a bot, and refusals that a person meets.
 
 ApiError            an HTTP error answer with Discord's JSON code
 PersonError         a person tried something that Discord's client would not let them do
-  NotOfferedError        the command is not there for this person in this place
+  NotOfferedError        the command is not available to this person in this place
   CannotUseError         the button, select or field cannot be used like that
   NoAnswerError          the application did not answer in time
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """An error answer: HTTP `status`, Discord's JSON error `code`, its message, and per-field `errors`."""
+    """An error answer: the HTTP `status`, Discord's JSON error `code`, its message, and `errors` by field."""
 
     def __init__(self, status: int, code: int, message: str, errors: dict[str, Any] | None = None) -> None:
         super().__init__(f"{status} ({code}) {message}")
@@ -23,14 +23,14 @@ class ApiError(Exception):
         self.errors = errors
 
     def body(self) -> dict[str, Any]:
-        """The JSON body, as in the Error schema of Discord's OpenAPI document."""
+        """Return the JSON body, as in the Error schema of Discord's OpenAPI document."""
         body: dict[str, Any] = {"message": self.message, "code": self.code}
         if self.errors is not None:
             body["errors"] = self.errors
         return body
 
 
-# Codes and sentences: Discord's developer documentation, "Opcodes and Status Codes", JSON error codes.
+# Codes and messages: Discord's developer documentation, "Opcodes and Status Codes", JSON error codes.
 _KNOWN = {
     0: (401, "401: Unauthorized"),
     10003: (404, "Unknown Channel"),
@@ -58,32 +58,33 @@ _KNOWN = {
 
 
 def refusal(code: int) -> ApiError:
-    """The ApiError for one of Discord's JSON error codes; KeyError for a code not listed here."""
+    """Return the ApiError for one of Discord's JSON error codes; KeyError for a code that is
+    not listed here."""
     status, message = _KNOWN[code]
     return ApiError(status, code, message)
 
 
 class Form:
-    """Collects the faults of one request body; `check()` raises them as Discord's 50035."""
+    """Collects the errors in one request body; `check()` raises them as Discord's 50035."""
 
     def __init__(self) -> None:
         self._errors: dict[str, Any] = {}
 
     def fail(self, path: tuple[str | int, ...], code: str, message: str) -> None:
-        """Note a fault at `path`; its parts are keys and list indexes of the request body."""
+        """Record an error at `path`, which consists of keys and list indexes of the request body."""
         node = self._errors
         for part in path:
             node = node.setdefault(str(part), {})
         node.setdefault("_errors", []).append({"code": code, "message": message})
 
     def check(self) -> None:
-        """Raise ApiError 400/50035 when any fault was noted."""
+        """Raise ApiError 400/50035 if any error was recorded."""
         if self._errors:
             raise ApiError(400, 50035, "Invalid Form Body", _pruned(self._errors))
 
 
 def _pruned(tree: dict[str, Any]) -> dict[str, Any]:
-    """A part that is at fault as a whole says nothing of the faults inside it."""
+    """Return the tree of errors without those inside a part that has an error of its own."""
     if "_errors" in tree:
         return {"_errors": tree["_errors"]}
     return {key: _pruned(branch) for key, branch in tree.items()}
@@ -94,11 +95,11 @@ class PersonError(Exception):
 
 
 class NotOfferedError(PersonError):
-    """The command is not there for this person in this place, or its options do not fit."""
+    """The command is not available to this person in this place, or its options do not fit."""
 
 
 class CannotUseError(PersonError):
-    """The button, select or field is not there, or cannot be used like that."""
+    """The button, select or field does not exist, or cannot be used like that."""
 
 
 class NoAnswerError(PersonError):

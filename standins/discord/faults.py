@@ -1,4 +1,4 @@
-"""Trouble to order: rate limits, errors, lost answers, slow answers, answers that lie."""
+"""Faults to arrange: rate limits, errors, lost answers, slow answers, and answers that are not true."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ RATE_LIMIT, STATUS, LOST, SWALLOW, HANG_UP, HOLD = (
 
 @dataclass(eq=False)
 class Fault:
-    """One arranged trouble. `left` counts how often it may still strike (None: always),
-    `struck` how often it did.
+    """One arranged fault.
 
-    A held request waits for `release()`.
+    `left` is how often it may still strike (None: no limit), `struck` how often it did. A
+    held request waits for `release()`.
     """
 
     kind: str
@@ -37,11 +37,11 @@ class Fault:
     _released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def wait_struck(self) -> None:
-        """Wait until the first request has met this fault."""
+        """Wait until the fault has struck for the first time."""
         await self._reached.wait()
 
     def release(self) -> None:
-        """Let held requests go on, those that come later as well."""
+        """Let held requests continue, and do not hold later ones."""
         self._released.set()
 
     async def released(self) -> None:
@@ -49,7 +49,7 @@ class Fault:
         await self._released.wait()
 
     def strike(self) -> None:
-        """Count one request."""
+        """Count one request that met this fault."""
         self.struck += 1
         if self.left is not None:
             self.left -= 1
@@ -57,7 +57,8 @@ class Fault:
 
 
 class Faults:
-    """The list of arranged troubles. `path` is below /api/v10, with * for any part, as "/guilds/*/roles"."""
+    """The arranged faults. A `path` is relative to /api/v10, and * in it matches anything, as
+    in "/guilds/*/roles"."""
 
     def __init__(self) -> None:
         self._arranged: list[Fault] = []
@@ -72,24 +73,25 @@ class Faults:
         via: bool = True,
         times: int | None = 1,
     ) -> Fault:
-        """Answer 429. Without `via` it looks like a ban by Discord's edge, which clients do not retry."""
+        """Answer 429. With `via` false it looks like a ban by Discord's edge servers, which
+        clients do not retry."""
         return self._add(
             Fault(RATE_LIMIT, method, path, times, 429, retry_after, is_global=is_global, via=via)
         )
 
     def fail(self, method: str = "*", path: str = "*", status: int = 500, *, times: int | None = 1) -> Fault:
-        """Answer with a status and do nothing: Discord's own 5xx, or the page of what stands before it and
-        blocks an address (200, 4xx)."""
+        """Answer with a status and do nothing. A 5xx is Discord's own; 200 and 4xx give the page of a proxy
+        before Discord that blocks an address."""
         return self._add(Fault(STATUS, method, path, times, status))
 
     def lose_answer(
         self, method: str = "*", path: str = "*", status: int = 502, *, times: int | None = 1
     ) -> Fault:
-        """Do what was asked, but answer with an error status."""
+        """Carry out the request, but answer with an error status."""
         return self._add(Fault(LOST, method, path, times, status))
 
     def swallow(self, method: str = "*", path: str = "*", *, times: int | None = 1) -> Fault:
-        """Answer 204 and do nothing."""
+        """Answer 204 without carrying out the request."""
         return self._add(Fault(SWALLOW, method, path, times, 204))
 
     def hang_up(self, method: str = "*", path: str = "*", *, times: int | None = 1) -> Fault:
@@ -97,17 +99,17 @@ class Faults:
         return self._add(Fault(HANG_UP, method, path, times))
 
     def hold(self, method: str = "*", path: str = "*", *, times: int | None = 1) -> Fault:
-        """Leave the request waiting, before anything is done, until the fault is released."""
+        """Let the request wait, before it is carried out, until the fault is released."""
         return self._add(Fault(HOLD, method, path, times))
 
     def clear(self) -> None:
-        """Forget everything arranged; held requests go on."""
+        """Remove all arranged faults; held requests continue."""
         for fault in self._arranged:
             fault.release()
         self._arranged.clear()
 
     def take(self, method: str, path: str) -> Fault | None:
-        """The first fault that meets this request, counted; None when it is spared."""
+        """Return the first fault that matches the request, and count it; None if no fault matches."""
         for fault in self._arranged:
             hit = fault.method in ("*", method) and fnmatchcase(path, fault.path)
             if hit and (fault.left is None or fault.left > 0):

@@ -40,24 +40,24 @@ class _Refused(Exception):  # noqa: N818 - a close code is how the gateway says 
 
 
 class Host(Protocol):
-    """Where the gateway is served."""
+    """The server that the gateway belongs to."""
 
     @property
     def gateway_url(self) -> str:
-        """Its own address, for resume_gateway_url."""
+        """Return the gateway's own address, for resume_gateway_url."""
         ...
 
     def recorded(self, name: str, data: Any) -> None:
-        """Called with every event that is sent."""
+        """Receive every event that is sent."""
         ...
 
     def asked(self) -> None:
-        """Called with every question for members."""
+        """Count a request for members."""
         ...
 
 
 class Gateway:
-    """All gateway connections of one server."""
+    """Serves all gateway connections of one server."""
 
     def __init__(self, world: DiscordWorld, host: Host, heartbeat_interval: float) -> None:
         self.world = world
@@ -78,7 +78,7 @@ class Gateway:
         return socket
 
     async def close(self) -> None:
-        """Close every connection with 1001, on which clients resume."""
+        """Close every connection with code 1001, after which clients resume."""
         for socket in list(self._open):
             await socket.close(code=WSCloseCode.GOING_AWAY)
 
@@ -113,7 +113,8 @@ class _Connection:
             self._world.publish("bot_disconnected", application_id=self._session.app.id)
 
     def _agree(self) -> Pack | None:
-        """Version, encoding and compression, from the address that the client chose."""
+        """Agree on version, encoding and compression, by the URL that the client used; return
+        the compressor, if any."""
         query = self._request.query
         if query.get("v") != "10" or query.get("encoding", "json") != "json":
             raise _Refused(4012, "This stand-in speaks version 10 in JSON.")
@@ -282,7 +283,8 @@ def _object(value: Any) -> Json:
 
 
 def _require_intents(app: Application, intents: object) -> None:
-    """4013 for intents that do not exist, 4014 for privileged ones that the application may not use."""
+    """Refuse with 4013 if an intent does not exist, with 4014 if it is privileged and not
+    enabled for the application."""
     if not isinstance(intents, int) or not 0 <= intents <= HIGHEST_INTENT * 2 - 1:
         raise _Refused(4013, "Invalid intent(s).")
     switches = (

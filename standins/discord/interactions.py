@@ -1,4 +1,4 @@
-"""Interactions: created by people, answered once by the application, followed up for 15 minutes.
+"""Interactions: people create them, the application answers once and can follow up for 15 minutes.
 
 Source: Discord's developer documentation, "Receiving and Responding to Interactions".
 """
@@ -75,7 +75,8 @@ def start(
 
 
 def _require_place(state: State, app: Application, user: User, channel: Channel) -> None:
-    """In a server both must be there: the person in this channel, the application by some installation."""
+    """Refuse unless, in a server, the person is in this channel and the application is
+    installed in some way."""
     if channel.guild_id is None:
         return
     guild = state.guilds[channel.guild_id]
@@ -110,10 +111,10 @@ def _publish(state: State, kind: str, interaction: Interaction, **facts: object)
 
 
 def answer(state: State, interaction_id: int, token: str, body: Json) -> Json:
-    """Take the application's first answer; returns the InteractionCallbackResponse.
+    """Accept the application's first answer; return the InteractionCallbackResponse.
 
-    Raises 10062 for a strange token or after the deadline, 40060 when answered already, 50035 for a body
-    that does not fit.
+    Raises 10062 for an unknown token or after the deadline, 40060 if it was answered already,
+    50035 for a body that is invalid.
     """
     interaction = state.interactions.get(interaction_id)
     now = asyncio.get_running_loop().time()
@@ -138,7 +139,7 @@ def _wrong_type(kind: int) -> Json:
 
 
 def _take(state: State, interaction: Interaction, kind: int, data: Json) -> Message | None:
-    """Carry out an answer; the message that it shows, if any."""
+    """Carry out an answer; return the message that it shows, or None."""
     if kind in (REPLY, DEFERRED_REPLY):
         message = _new_message(state, interaction, data.get("flags") or 0)
         if kind == DEFERRED_REPLY:
@@ -216,7 +217,8 @@ def _callback_json(state: State, interaction: Interaction, shown: Message | None
 
 
 def by_token(state: State, app_id: int, token: str) -> Interaction:
-    """The interaction of a webhook address: 10015 when strange, 50027 after 15 minutes or unanswered."""
+    """Return the interaction of a webhook URL. Raises 10015 for an unknown token, 50027 after
+    15 minutes or before the first answer."""
     interaction = state.tokens.get(token)
     if interaction is None or interaction.application.id != app_id or interaction.answer is None:
         raise refusal(10015)
@@ -226,7 +228,7 @@ def by_token(state: State, app_id: int, token: str) -> Interaction:
 
 
 def follow_up(state: State, interaction: Interaction, body: Json) -> Message:
-    """Post a further message; the first one after a deferred reply fills that reply instead."""
+    """Post a follow-up message; after a deferred answer, the first one replaces its loading message."""
     original = interaction.original
     if original is not None and original.flags & LOADING:
         return edit(state, interaction, original, body)
@@ -241,7 +243,7 @@ def follow_up(state: State, interaction: Interaction, body: Json) -> Message:
 
 
 def find_message(interaction: Interaction, message_id: int | None) -> Message:
-    """The original answer (None) or a follow-up, or 10008."""
+    """Return the original answer (`message_id` None) or a follow-up; raise 10008 if there is none."""
     shown = [interaction.original, *interaction.followups]
     for message in shown if message_id is not None else shown[:1]:
         if message is not None and not message.deleted and message_id in (None, message.id):
@@ -250,7 +252,8 @@ def find_message(interaction: Interaction, message_id: int | None) -> Message:
 
 
 def edit(state: State, interaction: Interaction, message: Message, body: Json) -> Message:
-    """Edit a message of this interaction; a deferred reply is filled by its first edit."""
+    """Edit a message of this interaction; the first edit of a deferred answer replaces its
+    loading message."""
     loading = message.flags & LOADING
     kept = {"flags": (body.get("flags") or 0) & ~EPHEMERAL}
     message.flags &= ~LOADING

@@ -1,4 +1,4 @@
-"""Rate limits: one bucket for each route and its major parameter, told in Discord's headers."""
+"""Rate limits: one bucket per route and major parameter, announced in Discord's headers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class _Bucket:
 
 
 class Limits:
-    """`most` requests in a window of `seconds` (real time) for each bucket; None switches it off."""
+    """At most `most` requests per bucket in a window of `seconds` (real time); None allows any number."""
 
     def __init__(self, most: int | None, seconds: float) -> None:
         self._limit = most
@@ -22,9 +22,11 @@ class Limits:
         self._buckets: dict[str, _Bucket] = {}
 
     def spend(self, key: str, now: float) -> tuple[dict[str, str], float]:
-        """Count a request of this bucket; its headers, and the seconds to wait if it was one too many.
+        """Count a request of this bucket; return its headers and the seconds to wait, 0 if it
+        is within the limit.
 
-        `now` is unix seconds for X-RateLimit-Reset; the window itself runs in loop time.
+        `now` is unix seconds, for X-RateLimit-Reset; the window itself is measured by the
+        event loop's time.
         """
         loop_now = asyncio.get_running_loop().time()
         bucket = self._buckets.get(key)

@@ -1,4 +1,4 @@
-"""The records of a Discord. Plain data; the rules are in world.py, chat.py and interactions.py."""
+"""The records of a Discord. They are plain data; the rules are in world.py, chat.py and interactions.py."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ EPHEMERAL, LOADING, COMPONENTS_V2 = 1 << 6, 1 << 7, 1 << 15
 
 
 class Clock(Protocol):
-    """Where the present time comes from."""
+    """A source of the current time."""
 
     def now(self) -> float:
-        """Unix seconds, UTC."""
+        """Return the current time in unix seconds, UTC."""
         ...
 
 
 @dataclass(eq=False)
 class User:
-    """An account, of a person or of a bot."""
+    """The account of a person or a bot."""
 
     id: int
     name: str
@@ -32,13 +32,13 @@ class User:
 
     @property
     def mention(self) -> str:
-        """How a message's text points at this account."""
+        """Return the text that mentions this account in a message."""
         return f"<@{self.id}>"
 
 
 @dataclass(eq=False)
 class Role:
-    """A guild's role. Higher `position` stands higher; @everyone is 0."""
+    """A server's role. A higher `position` ranks higher; @everyone is 0."""
 
     id: int
     guild_id: int
@@ -52,14 +52,14 @@ class Role:
 
     @property
     def managed(self) -> bool:
-        """Belongs to an integration, so nobody can grant it."""
+        """Return whether the role belongs to an integration, so that nobody can grant it."""
         return self.bot_id is not None
 
 
 @dataclass(eq=False)
 class Member:
-    """A user in a guild. `roles` holds role ids without @everyone; `joined_at` unix seconds; `pending`: they
-    have not passed the guild's membership screening."""
+    """A user in a server. `roles` holds role ids without @everyone, `joined_at` is in unix seconds, and
+    `pending` members have not passed the server's membership screening."""
 
     user_id: int
     joined_at: float
@@ -70,7 +70,8 @@ class Member:
 
 @dataclass(eq=False)
 class Channel:
-    """A guild's text channel or a DM. `overwrites` maps a role or user id to (denied, allowed) bits."""
+    """A server's text channel or a DM. `overwrites` maps a role or user id to (denied,
+    allowed) permission bits."""
 
     id: int
     type: int
@@ -97,18 +98,18 @@ class Guild:
 
     @property
     def everyone(self) -> Role:
-        """The role whose id is the guild's own."""
+        """Return the @everyone role, whose id is the server's own."""
         return self.roles[self.id]
 
     def role(self, name: str) -> Role:
-        """The role of that name; KeyError when there is none."""
+        """Return the role of that name; KeyError if there is none."""
         for role in self.roles.values():
             if role.name == name:
                 return role
         raise KeyError(f"{self.name} has no role called {name!r}.")
 
     def channel(self, name: str = "general") -> Channel:
-        """The channel of that name; KeyError when there is none."""
+        """Return the channel of that name; KeyError if there is none."""
         for channel in self.channels.values():
             if channel.name == name:
                 return channel
@@ -117,7 +118,7 @@ class Guild:
 
 @dataclass(eq=False)
 class Message:
-    """A message. `ephemeral_to` is the one user who sees it; ids of users and roles it pinged.
+    """A message. `ephemeral_to` is the only user who sees it; the pings are ids of users and roles.
 
     `edited_by` is the interaction through which it was last edited.
     """
@@ -146,9 +147,12 @@ class Message:
 
 @dataclass(eq=False)
 class Application:
-    """A registered application with its bot. `commands`: guild id (None: global) to command id to JSON.
-    `team`: of each member, the owner first, their role and whether they have accepted the invitation; empty
-    if a person owns it."""
+    """A registered application with its bot.
+
+    `commands` maps a guild id (None: global) to commands as JSON by id. `team` holds for each
+    member, owner first, their role and whether they accepted the invitation; it is empty if a
+    person owns the application.
+    """
 
     id: int
     name: str
@@ -167,9 +171,9 @@ class Application:
 class Interaction:
     """One use of a command, component, modal or autocomplete.
 
-    `deadline` is loop time by which the first answer must come; `created_at` unix seconds on the world's
-    clock, from which the token lives 15 minutes. `answer` is the callback type that came, `changes` counts
-    what the bot showed since (edits, followups, deletions).
+    `deadline` is the loop time by which the first answer must come. `created_at` is in unix seconds by the
+    world's clock; the token lives 15 minutes from then. `answer` is the callback type of the first answer;
+    `changes` counts what the bot showed afterwards (edits, follow-ups, deletions).
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""Turns the text that a person typed after a command into interaction data, by the command's schema."""
+"""Converts the text that a person typed after a command to interaction data, by the command's schema."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ def command_data(
     options: Mapping[str, Any],
     focus: str | None = None,
 ) -> Json:
-    """The `data` of a command interaction. `words` name the subcommand; `focus` is the option being typed.
+    """Return the `data` of a command interaction. `words` name the subcommand; `focus` is the
+    option being typed.
 
-    While typing (autocomplete) required options may still be missing and values are not checked.
+    While typing (autocomplete), required options may be missing and values are not validated.
     """
     filler = _Filler(state, guild, focus)
     data: Json = {"id": command["id"], "name": command["name"], "type": command["type"]}
@@ -46,7 +47,7 @@ def command_data(
 
 
 class Resolver:
-    """Turns users, roles and channels into ids and collects their `resolved` data."""
+    """Converts users, roles and channels to ids and collects their `resolved` data."""
 
     def __init__(self, state: State, guild: Guild | None) -> None:
         self._state = state
@@ -54,7 +55,7 @@ class Resolver:
         self.resolved: dict[str, Json] = {}
 
     def reference(self, value: Any) -> str:
-        """The id of a role, channel, or of anything that carries a user's id; NotOfferedError otherwise."""
+        """Return the id of a role, a channel, or anything that has a user's id; NotOfferedError otherwise."""
         if isinstance(value, Role):
             self.resolved.setdefault("roles", {})[str(value.id)] = wire.role_json(value)
         elif isinstance(value, Channel):

@@ -1,4 +1,4 @@
-"""How gateway frames travel: as text, or as one compressed stream a connection (zlib or zstd)."""
+"""How gateway frames are sent: as text, or as one compressed stream per connection (zlib or zstd)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Pack = Callable[[bytes], bytes]
 
 
 def packer(asked: str | None) -> Pack | None:
-    """The compressor of a connection's frames for `?compress=…`; None sends text.
+    """Return the compressor for a connection's `?compress=…`; None sends text.
 
-    Clients that know zstd also take text, so they get text if this Python has no zstd. Raises KeyError for a
-    compression that Discord does not have.
+    Clients that know zstd also accept text, so they get text if this Python has no zstd. Raises KeyError
+    for a compression that Discord does not have.
     """
     return {None: _plain, "zlib-stream": _zlib, "zstd-stream": _zstd}[asked]()
 
@@ -28,7 +28,7 @@ def _zlib() -> Pack:
 
 
 def _zstd() -> Pack | None:
-    """By the standard library (Python 3.14) or the zstandard package, whichever is there."""
+    """Return a zstd compressor from the standard library (Python 3.14) or the zstandard package, or None."""
     try:
         stream = importlib.import_module("compression.zstd").ZstdCompressor()
     except ImportError:

@@ -1,4 +1,4 @@
-"""People: what somebody with an account does in Discord's client, and what they see there."""
+"""People: what a person does in Discord's client, and what they see there."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Place = Guild | Channel | None
 
 
 class Person:
-    """The hands and eyes of one account.
+    """A person who uses one account.
 
-    A place is a server (its first channel is used), a channel, or None for the direct messages with the
+    A place is a server (its first channel is used), a channel, or None for direct messages with the
     application's bot; `person.private(other)` is a DM between two people.
     """
 
@@ -30,12 +30,12 @@ class Person:
 
     @property
     def id(self) -> int:
-        """The account's snowflake."""
+        """Return the account's snowflake."""
         return self.user.id
 
     @property
     def name(self) -> str:
-        """The account's name."""
+        """Return the account's name."""
         return self.user.name
 
     async def run(
@@ -47,11 +47,11 @@ class Person:
         force: bool = False,
         wait: bool = True,
     ) -> Reply:
-        """Use a slash command, as "cancel" or "plans add", and wait for the answer.
+        """Use a slash command, such as "cancel" or "plans add", and wait for the answer.
 
-        A deferred answer is awaited until it shows something; with `wait` false the acknowledgement is
-        enough. `force` stands for a server that opened the command to this person in its integration
-        settings. Raises NotOfferedError or NoAnswerError.
+        A deferred answer is awaited until it shows something; if `wait` is false, the acknowledgement is
+        enough. `force` acts as if the server's integration settings allowed the command to this person.
+        Raises NotOfferedError or NoAnswerError.
         """
         app, channel, data = self._typed(place, command, options or {}, force=force)
         interaction = start(self.state, COMMAND, app, self.user, channel, data)
@@ -67,7 +67,7 @@ class Person:
         *,
         force: bool = False,
     ) -> list[Json]:
-        """Type `text` into an option; the suggested choices as dicts with name and value."""
+        """Type `text` into an option; return the suggested choices as dicts with name and value."""
         given = {**(options or {}), option: text}
         app, channel, data = self._typed(place, command, given, force=force, focus=option)
         interaction = start(self.state, AUTOCOMPLETE, app, self.user, channel, data)
@@ -86,7 +86,7 @@ class Person:
         return app, channel, command_data(self.state, guild, registered, words, options, focus)
 
     def commands(self, place: Place) -> list[Json]:
-        """The registered commands that the client offers in this place, in the person's language."""
+        """Return the commands that the client offers in this place, in the person's language."""
         found: list[Json] = []
         for app in self.state.applications.values():
             channel = self._channel(place, app)
@@ -110,37 +110,38 @@ class Person:
         raise CannotUseError(f"{self.name} sees no such channel.")
 
     def private(self, other: HasId) -> Channel:
-        """The DM channel with somebody."""
+        """Return the DM channel with another user."""
         return self.state.dm(self.user, other)
 
     # Reading and writing
 
     @property
     def dms(self) -> list[Card]:
-        """Every message in the direct messages with bots, oldest first."""
+        """Return every message in the direct messages with bots, oldest first."""
         channels = [channel for key, channel in self.state.dms.items() if self.id in key]
         cards = [card for channel in channels for card in self.messages(channel)]
         return sorted(cards, key=lambda card: card.message.id)
 
     def messages(self, place: Channel | Guild) -> list[Card]:
-        """The messages that the person sees in a channel (a server's first one), oldest first."""
+        """Return the messages that the person sees in a channel (or in a server's first one),
+        oldest first."""
         seen = [m for m in self._visible(place).messages.values() if m.ephemeral_to in (None, self.id)]
         return [Card(self.state, self.user, message) for message in seen]
 
     async def dm_containing(self, text: str, within: float | None = None) -> Card:
-        """Wait for a direct message whose text contains `text`; the newest one if several do."""
+        """Wait for a direct message that contains `text`; return the newest if several do."""
         what = f"a DM to {self.name} containing {text!r}"
         return await self.state.until(lambda: _newest(self.dms, text), what, within)
 
     async def message_containing(
         self, place: Channel | Guild, text: str, within: float | None = None
     ) -> Card:
-        """Wait for a message in a channel whose text contains `text`; the newest one if several do."""
+        """Wait for a message in a channel that contains `text`; return the newest if several do."""
         what = f"a message to {self.name} containing {text!r}"
         return await self.state.until(lambda: _newest(self.messages(place), text), what, within)
 
     def card(self, message_id: int) -> Card:
-        """The message with that id, wherever the person sees it; CannotUseError when they do not."""
+        """Return the message with that id, wherever the person sees it; CannotUseError if they do not."""
         for channel in self.state.channels():
             message = channel.messages.get(message_id)
             if message is not None and chat.can(self.state, channel, self.user, permissions.VIEW_CHANNEL):
@@ -148,7 +149,7 @@ class Person:
         raise CannotUseError(f"{self.name} sees no message {message_id}.")
 
     def look_at(self, card: Card | Message) -> Card:
-        """The same message through this person's eyes; CannotUseError when it is somebody else's alone."""
+        """Return a message as this person sees it; CannotUseError if it is ephemeral to somebody else."""
         message = card if isinstance(card, Message) else card.message
         if message.ephemeral_to not in (None, self.id):
             raise CannotUseError(f"{self.name} does not see this message.")

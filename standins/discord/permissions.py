@@ -1,4 +1,4 @@
-"""Permission bits and how roles and channel overwrites add up (Discord's "Permissions" topic)."""
+"""Permission bits, and how roles and channel overwrites combine (Discord's "Permissions" topic)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IN_A_DM = EVERYONE | MENTION_EVERYONE
 
 
 def guild_permissions(guild: Guild, member: Member) -> int:
-    """The member's permissions in the whole guild, as a bit field."""
+    """Return the member's permissions in the whole server, as a bit field."""
     if member.user_id == guild.owner_id:
         return ALL
     bits = guild.everyone.permissions
@@ -40,7 +40,7 @@ def guild_permissions(guild: Guild, member: Member) -> int:
 
 
 def channel_permissions(guild: Guild, channel: Channel, member: Member) -> int:
-    """The member's permissions in one channel, as a bit field."""
+    """Return the member's permissions in one channel, as a bit field."""
     bits = guild_permissions(guild, member)
     if bits & ADMINISTRATOR:
         return ALL
@@ -57,7 +57,7 @@ def channel_permissions(guild: Guild, channel: Channel, member: Member) -> int:
 
 
 def top_position(guild: Guild, member: Member) -> int:
-    """The position of the member's highest role; the owner stands above all."""
+    """Return the position of the member's highest role; the owner ranks above all."""
     if member.user_id == guild.owner_id:
         return 1 << 30
     return max((guild.roles[role_id].position for role_id in member.roles), default=0)

@@ -1,4 +1,4 @@
-"""The REST API's skeleton: a call, an answer, and the table of routes that the routes_*.py files fill."""
+"""The frame of the REST API: a call, an answer, and the table of routes that the routes_*.py files fill."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Call:
 
     @property
     def bot(self) -> Application:
-        """The application that calls; 401 when the request carried no bot token."""
+        """Return the application that calls; 401 if the request carried no bot token."""
         if self.app is None:
             raise refusal(0)
         return self.app
 
     def id(self, name: str) -> int:
-        """A snowflake from the path; 50035 when it is none."""
+        """Return a snowflake from the path; 50035 if the text is none."""
         return snowflake(self.args[name], name)
 
     def object(self) -> Json:
-        """The body as a JSON object; 50035 when it is something else."""
+        """Return the body if it is a JSON object; 50035 otherwise."""
         if not isinstance(self.body, dict):
             raise ApiError(400, 50035, "Invalid Form Body", _dict_only())
         return self.body
@@ -44,7 +44,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """Status and JSON body; None for no body at all."""
+    """An HTTP status and a JSON body; None sends no body."""
 
     status: int = 200
     body: Any = None
@@ -56,7 +56,8 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True)
 class Route:
-    """Method, path below /api/v10 and handler. `token_in_path` routes need no Authorization header."""
+    """A route: method, path relative to /api/v10, and handler. `token_in_path` routes need no
+    Authorization header."""
 
     method: str
     path: str
@@ -69,7 +70,7 @@ ROUTES: list[Route] = []
 
 
 def route(method: str, path: str, *, token_in_path: bool = False) -> Callable[[Handler], Handler]:
-    """Enter the decorated handler into the table."""
+    """Register the decorated handler in the table of routes."""
 
     def enter(handler: Handler) -> Handler:
         ROUTES.append(Route(method, path, handler, token_in_path))
@@ -79,7 +80,7 @@ def route(method: str, path: str, *, token_in_path: bool = False) -> Callable[[H
 
 
 def snowflake(text: object, name: str) -> int:
-    """An id as a number; 50035 when the text is no snowflake."""
+    """Return an id as a number; 50035 if the text is no snowflake."""
     if not str(text).isdigit():
         message = f'Value "{text}" is not snowflake.'
         tree = {name: {"_errors": [{"code": "NUMBER_TYPE_COERCE", "message": message}]}}
@@ -88,7 +89,7 @@ def snowflake(text: object, name: str) -> int:
 
 
 def reason_of(header: str) -> str:
-    """The audit log reason of an X-Audit-Log-Reason header; at most 512 characters."""
+    """Return the audit log reason in an X-Audit-Log-Reason header, cut to 512 characters."""
     reason = unquote(header)
     if len(reason) > 512:
         message = "Must be 512 or fewer in length."

@@ -1,4 +1,4 @@
-"""Routes about the bot itself: gateway address, account, application, registered commands."""
+"""Routes about the bot itself: gateway address, account, application and registered commands."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ def get_own_application(call: Call) -> Answer:
 
 
 def _scope(call: Call) -> int | None:
-    """The guild id of a guild command route, None on a global one; 20012 for another application."""
+    """Return the guild id of a guild command route, None on a global one; 20012 for another
+    application's commands."""
     if call.id("application_id") != call.bot.id:
         raise ApiError(403, 20012, "You are not authorized to perform this action on this application")
     if "guild_id" not in call.args:

@@ -1,4 +1,4 @@
-"""Routes about channels and the messages in them."""
+"""Routes about channels and their messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from standins.discord.rest import NO_CONTENT, Answer, Call, route
 
 
 def _channel(call: Call) -> Channel:
-    """The channel if the bot sees it: 10003 when there is none, 50001 when it is hidden."""
+    """Return the channel if the bot can see it; 10003 if it does not exist, 50001 if it is hidden."""
     channel = call.world.find_channel(call.id("channel_id"))
     if not chat.can(call.world, channel, call.bot.bot, permissions.VIEW_CHANNEL):
         raise refusal(50001)

@@ -1,4 +1,4 @@
-"""Routes about servers: the server, its roles, its members, and granting one role."""
+"""Routes about servers: the server, its roles and members, and granting a single role."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from standins.discord.rest import NO_CONTENT, Answer, Call, route
 
 
 def _guild(call: Call) -> Guild:
-    """The guild that the bot is in: 10004 when there is none, 50001 when the bot is not in it."""
+    """Return the server; 10004 if it does not exist, 50001 if the bot is not in it."""
     guild = call.world.find_guild(call.id("guild_id"))
     if call.bot.bot.id not in guild.members:
         raise refusal(50001)
@@ -32,7 +32,7 @@ def _role(call: Call, guild: Guild) -> Role:
 
 
 def _require(call: Call, guild: Guild, bits: int) -> Member:
-    """The bot's own member, or 50013 when it lacks one of the permission bits."""
+    """Return the bot's own member, or raise 50013 if it lacks one of the permission bits."""
     own = guild.members[call.bot.bot.id]
     if guild_permissions(guild, own) & bits != bits:
         raise refusal(50013)
@@ -115,7 +115,7 @@ def _color(body: Json) -> int | None:
 
 
 def _require_above(call: Call, guild: Guild, role: Role) -> None:
-    """50013 unless the bot may manage roles and its highest role stands above this one."""
+    """Raise 50013 unless the bot may manage roles and its highest role is above this one."""
     own = _require(call, guild, permissions.MANAGE_ROLES)
     if role.position >= top_position(guild, own):
         raise refusal(50013)
@@ -146,7 +146,8 @@ def get_member(call: Call) -> Answer:
 
 @route("PATCH", "/guilds/{guild_id}/members/{user_id}")
 def edit_member(call: Call) -> Answer:
-    """Nickname and the whole list of roles, which overwrites what others set meanwhile."""
+    """Change a member's nickname or replace their whole list of roles, including changes made
+    meanwhile by others."""
     guild, body = _guild(call), call.object()
     member = _member(call, guild)
     if "nick" in body:
@@ -193,7 +194,7 @@ def take_role(call: Call) -> Answer:
 
 
 def _role_call(call: Call) -> tuple[Guild, User]:
-    """Guild and user of a role PUT or DELETE that may be carried out."""
+    """Return server and user of a role PUT or DELETE, or refuse if the bot may not do it."""
     guild = _guild(call)
     member = _member(call, guild)
     _require_grantable(call, guild, _role(call, guild))

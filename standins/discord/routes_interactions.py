@@ -32,7 +32,8 @@ def _shown(call: Call) -> tuple[Interaction, Message]:
 
 @route("POST", _HOOK, token_in_path=True)
 def follow_up(call: Call) -> Answer:
-    """Answers with the message even without `wait`, as Discord does for an interaction's webhook."""
+    """Post a follow-up; return its message even without `wait`, as Discord does for an
+    interaction's webhook."""
     message = interactions.follow_up(call.world, _interaction(call), call.object())
     return Answer(200, wire.message_json(call.world, message))
 

@@ -1,4 +1,4 @@
-"""The REST API over HTTP: authorises, limits, injects faults, calls the route, writes Discord's answer."""
+"""The REST API over HTTP: authorises, limits, injects faults, calls the route and sends Discord's answer."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from standins.discord.world import DiscordWorld
 from standins.rate_limits import RateLimits
 
 API = "/api/v10"
-# Importing the files that hold the routes fills the table.
+# Importing these files fills the table of routes.
 ROUTE_FILES = (routes_apps, routes_channels, routes_guilds, routes_interactions)
 _MAJOR = ("guild_id", "channel_id", "webhook_id")
 _UNLIMITED = ("/interactions/", "/webhooks/")
 
 
 class Recorder(Protocol):
-    """Sees every exchange; the conformance check is one."""
+    """Receives every exchange; the conformance check is one implementation."""
 
     def exchange(self, route: Route, asked: Any, content_type: str, answer: Answer) -> None:
-        """One request body (None when there was none) and what was answered."""
+        """Receive one request body (None if there was none) and the answer to it."""
         ...
 
     def event(self, name: str, data: Any) -> None:
-        """One gateway event that was dispatched."""
+        """Receive one gateway event that was dispatched."""
         ...
 
 
 class DiscordServer:
     """Serves a DiscordWorld on 127.0.0.1: REST below /api/v10 and the gateway at /.
 
-    Every bucket takes `requests_a_window` (None: any number) in `window` seconds.
-    All buckets together take 50 a second (docs.discord.com/developers/topics/rate-limits, 'Global Rate
-    Limit', read 2026-11), but for interactions. `recorder` sees all exchanges.
+    A bucket allows `requests_a_window` (None: any number) in `window` seconds. All buckets together allow
+    50 requests a second, not counting interactions (docs.discord.com/developers/topics/rate-limits, 'Global
+    Rate Limit', read 2026-11). `recorder` receives all exchanges.
     """
 
     def __init__(
@@ -68,16 +68,16 @@ class DiscordServer:
 
     @property
     def rest_url(self) -> str:
-        """The base that replaces https://discord.com/api/v10."""
+        """Return the base URL that replaces https://discord.com/api/v10."""
         return f"http://127.0.0.1:{self.port}{API}"
 
     @property
     def gateway_url(self) -> str:
-        """The base that replaces wss://gateway.discord.gg/."""
+        """Return the base URL that replaces wss://gateway.discord.gg/."""
         return f"ws://127.0.0.1:{self.port}/"
 
     async def start(self, port: int | None = None) -> None:
-        """Listen on `port`; 0 takes a free one, None the one used before. OSError when it is taken."""
+        """Listen on `port`: 0 takes a free one, None the one used before. OSError if the port is in use."""
         app = web.Application(client_max_size=25 * 1024 * 1024)
         app.router.add_get("/", self._gateway.connect)
         for route in sorted(ROUTES, key=_specific_first):
@@ -90,7 +90,7 @@ class DiscordServer:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Close every connection and stop listening. Sessions stay, so bots can resume after a new start."""
+        """Close all connections and stop listening. Sessions are kept, so bots can resume after a restart."""
         self.faults.clear()
         await self._gateway.close()
         if self._runner is not None:
@@ -98,11 +98,11 @@ class DiscordServer:
             self._runner = None
 
     def asked(self) -> None:
-        """Count a question for members over the gateway."""
+        """Count a request for members over the gateway."""
         self.calls["gateway members"] += 1
 
     def recorded(self, name: str, data: Any) -> None:
-        """Show a dispatched event to the recorder."""
+        """Pass a dispatched event to the recorder."""
         if self._recorder is not None:
             self._recorder.event(name, data)
 
@@ -139,7 +139,7 @@ class DiscordServer:
         try:
             answer, asked = await self._answer(route, request)
         finally:
-            # A bug in here is recorded too, as a 500 that Discord's document does not know.
+            # A bug in this server is recorded too, as a 500 that Discord's document does not have.
             if self._recorder is not None:
                 self._recorder.exchange(route, asked, request.content_type, answer)
         return answer
@@ -188,7 +188,8 @@ class DiscordServer:
 
 
 async def _body(request: web.Request) -> Any:
-    """The JSON body, also out of a form's payload_json; 50035 for another content type, 50109 for no JSON."""
+    """Return the JSON body, or that in a form's payload_json; 50035 for another content type,
+    50109 for invalid JSON."""
     if not request.body_exists:
         return None
     sizes: dict[str, int] = {}
@@ -211,7 +212,7 @@ async def _body(request: web.Request) -> Any:
 
 
 def _with_sizes(body: Any, sizes: dict[str, int]) -> Any:
-    """Tells each entry of `attachments` how long its file is; files[0] belongs to the entry with id 0."""
+    """Add the size of each file to its entry in `attachments`; files[0] belongs to the entry with id 0."""
     message = body.get("data", body)
     for entry in message.get("attachments", []):
         entry["size"] = sizes.get(f"files[{entry['id']}]", 0)
@@ -219,16 +220,17 @@ def _with_sizes(body: Any, sizes: dict[str, int]) -> Any:
 
 
 def _specific_first(route: Route) -> list[bool]:
-    """Sorts a fixed path part such as @me before a variable one in the same place."""
+    """Return a sort key that puts a fixed path part such as @me before a variable in the same place."""
     return [part.startswith("{") for part in route.path.split("/")]
 
 
 def _response(answer: Answer, headers: dict[str, str]) -> web.Response:
-    """Written with exactly `Content-Type: application/json`: clients parse JSON by that very string."""
+    """Build the HTTP response with exactly `Content-Type: application/json`: clients parse
+    JSON only for that string."""
     headers = headers | answer.headers
     if answer.body is None:
         return web.Response(status=answer.status, headers=headers)
-    if isinstance(answer.body, str):  # not Discord's, but a page of what stands before it
+    if isinstance(answer.body, str):  # not Discord's answer but the page of a proxy before it
         return web.Response(status=answer.status, text=answer.body, content_type="text/html", headers=headers)
     payload = json.dumps(answer.body).encode()
     return web.Response(

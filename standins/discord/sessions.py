@@ -1,4 +1,4 @@
-"""Gateway sessions: what each connected application is told, numbered, and kept for a resume."""
+"""Gateway sessions: the numbered events sent to each connected application, kept for a resume."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ Frame = tuple[str, int]
 
 @dataclass(eq=False)
 class Session:
-    """One IDENTIFY's life, over all its connections. `outbox` is the present connection's queue, if any.
+    """One session, from IDENTIFY through all its connections. `outbox` is the current
+    connection's queue, if any.
 
-    The queue's entries are (text frame, 0), or ("", close code) to hang up. `tap` sees every event.
+    Entries of the queue are (text frame, 0), or ("", close code) to hang up. `tap` receives every event.
     """
 
     app: Application
@@ -35,7 +36,7 @@ class Session:
     tap: Callable[[str, Json], None] | None = None
 
     def dispatch(self, event: str, data: Json) -> None:
-        """Number an event, keep it, and send it if connected."""
+        """Number an event, keep it, and send it if a connection is open."""
         if self.tap is not None:
             self.tap(event, data)
         self.seq += 1
@@ -44,7 +45,7 @@ class Session:
         self._put(text)
 
     def control(self, op: int, data: object = None) -> None:
-        """Send a frame that is no event (op 7, 9, 11)."""
+        """Send a frame that is not an event (op 7, 9, 11)."""
         self._put(frame(op, data))
 
     def hang_up(self, code: int) -> None:
@@ -52,7 +53,7 @@ class Session:
         self._put("", code)
 
     def missed_since(self, seq: int) -> list[str] | None:
-        """The frames after `seq`; None when they are no longer kept, or were never sent."""
+        """Return the frames after `seq`; None if they are no longer kept or `seq` was never sent."""
         oldest = self.sent[0][0] if self.sent else self.seq + 1
         if seq > self.seq or seq < oldest - 1:
             return None
@@ -64,49 +65,49 @@ class Session:
 
 
 def frame(op: int, data: object, event: str | None = None, seq: int | None = None) -> str:
-    """A gateway frame as text."""
+    """Return a gateway frame as text."""
     return json.dumps({"op": op, "d": data, "s": seq, "t": event})
 
 
 class Hub:
-    """All sessions of one Discord."""
+    """Holds all sessions of one Discord."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, Session] = {}
 
     def of(self, app: Application) -> list[Session]:
-        """The application's sessions, connected or waiting for a resume."""
+        """Return the application's sessions, whether connected or waiting for a resume."""
         return [session for session in self.sessions.values() if session.app is app]
 
     def connected(self, app: Application) -> list[Session]:
-        """The application's sessions that have a connection now."""
+        """Return the application's sessions that are connected now."""
         return [session for session in self.of(app) if session.outbox is not None]
 
     def dispatch(self, app: Application, event: str, data: Json, intent: int = 0) -> None:
-        """Tell the application's sessions; those that did not ask for `intent` are left out."""
+        """Send an event to the application's sessions, except those that did not ask for `intent`."""
         for session in self.of(app):
             if intent == 0 or session.intents & intent:
                 session.dispatch(event, data)
 
     def drop(self, app: Application, code: int = 1006) -> None:
-        """Lose the application's connections; its sessions can be resumed."""
+        """Cut the application's connections; its sessions can be resumed."""
         for session in self.connected(app):
             session.hang_up(code)
 
     def ask_to_reconnect(self, app: Application) -> None:
-        """Send op 7, on which a client reconnects and resumes."""
+        """Send op 7, after which a client reconnects and resumes."""
         for session in self.connected(app):
             session.control(7)
 
     def invalidate(self, app: Application, *, resumable: bool = False) -> None:
-        """Send op 9; unless resumable the sessions are forgotten too."""
+        """Send op 9; unless `resumable`, also forget the sessions."""
         for session in self.of(app):
             session.control(9, resumable)
             if not resumable:
                 del self.sessions[session.id]
 
     def forget(self, app: Application) -> None:
-        """Forget the application's sessions without a word, so that the next RESUME is refused."""
+        """Forget the application's sessions without notice, so that the next RESUME is refused."""
         for session in self.of(app):
             session.hang_up(1006)
             del self.sessions[session.id]

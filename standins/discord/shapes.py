@@ -1,4 +1,4 @@
-"""Tells bodies apart only by what Discord's document can tell apart, so that each kind is checked once."""
+"""Groups JSON bodies that Discord's document cannot tell apart, so that each group is validated only once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from standins.discord.model import Json
 
-# Those that `Shapes` knows the effect of; another in a document would make bodies equal that are not.
+# The keywords whose effect `Shapes` knows; any other would let it group bodies that differ.
 KEYWORDS = {
     "$ref", "additionalProperties", "allOf", "anyOf", "const", "contentEncoding", "description", "enum",
     "format", "items", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength",
@@ -19,11 +19,11 @@ KEYWORDS = {
 
 
 class Shapes:
-    """`of(body)` is equal for bodies that the schemas accept or refuse alike.
+    """Computes shapes: `of(body)` is equal for bodies that the schemas accept or refuse alike.
 
-    Two texts are alike when both are no named constant, lie between the same limits of length, and match the
-    same patterns; two numbers, when no limit lies between them; two unknown property names are always alike.
-    ValueError for a schema with a keyword that is not in `KEYWORDS`.
+    Two texts are alike if neither is a named constant, both lie between the same length limits, and both
+    match the same patterns. Two numbers are alike if no limit lies between them. Two unknown property names
+    are always alike. Raises ValueError for a schema with a keyword that is not in `KEYWORDS`.
     """
 
     def __init__(self, schemas: list[Json]) -> None:
@@ -40,7 +40,7 @@ class Shapes:
         ]
 
     def of(self, body: Any) -> Hashable:
-        """The shape of a body of JSON."""
+        """Return the shape of a JSON body."""
         if isinstance(body, dict):
             named = ((name if name in self._names else None, self.of(value)) for name, value in body.items())
             return dict, len(body), frozenset(named)
@@ -56,7 +56,7 @@ class Shapes:
 
 
 def _nodes(schema: Any) -> Iterator[Json]:
-    """The schema and all within it."""
+    """Yield the schema and all schemas within it."""
     if not isinstance(schema, dict):
         return
     yield schema
@@ -76,5 +76,5 @@ def _limits(nodes: list[Json], *names: str) -> list[float]:
 
 
 def _between(limits: list[float], value: float) -> tuple[int, int]:
-    """Between which limits a value lies, or which one it is."""
+    """Return which limits a value lies between, or which one it equals."""
     return bisect_left(limits, value), bisect_right(limits, value)

@@ -1,4 +1,4 @@
-"""The heart of a Discord: who and what exists, ids, the feed of events, and waiting."""
+"""The core state of a Discord: its records, ids, the feed of events, and waiting for changes."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ T = TypeVar("T")
 
 
 class HasId(Protocol):
-    """Anything that names a user: a User, a Person, a Member's user."""
+    """Anything with a user's id: a User, a Person, or a Member's user."""
 
     @property
     def id(self) -> int:
-        """The snowflake."""
+        """Return the user's snowflake."""
         ...
 
 
 class State:
-    """Everything that exists, without the rules about it.
+    """All records, without the rules about them.
 
-    `ack_seconds` is the real time an application has for its first answer (Discord: 3 s); `answer_seconds`
-    is how long a person waits for what comes after. `refusals` holds the last requests that were refused,
-    `audit` every change of roles.
+    `ack_seconds` is the real time that an application has for its first answer (Discord: 3 s);
+    `answer_seconds` is how long a person waits for what follows. `refusals` holds the last requests that
+    were refused, `audit` every change of roles.
     """
 
     def __init__(self, clock: Clock, *, ack_seconds: float = 3.0, answer_seconds: float = 30.0) -> None:
@@ -62,7 +62,7 @@ class State:
         self._last_id = 0
 
     def snowflake(self) -> int:
-        """A new id that carries the clock's time and is larger than every earlier one."""
+        """Return a new id that contains the clock's time and is larger than all earlier ones."""
         now_ms = int(self.clock.now() * 1000) - DISCORD_EPOCH_MS
         self._last_id = max(self._last_id + 1, now_ms << 22)
         return self._last_id
@@ -70,26 +70,27 @@ class State:
     # The feed
 
     def subscribe(self) -> asyncio.Queue[Json]:
-        """A queue that receives every event from now on; hand it to `unsubscribe` when done."""
+        """Return a queue that receives every event from now on; pass it to `unsubscribe` when done."""
         feed: asyncio.Queue[Json] = asyncio.Queue()
         self._feeds.append(feed)
         return feed
 
     def unsubscribe(self, feed: asyncio.Queue[Json]) -> None:
-        """Stop filling that queue."""
+        """Stop filling a queue that `subscribe` returned."""
         self._feeds.remove(feed)
 
     def publish(self, kind: str, **facts: object) -> None:
-        """Put an event into every feed and wake whoever waits for a change."""
+        """Put an event into every feed and wake all tasks that wait for a change."""
         for feed in self._feeds:
             feed.put_nowait({"kind": kind, "at": self.clock.now(), **facts})
         self._changed.set()
         self._changed = asyncio.Event()
 
     async def until(self, probe: Callable[[], T | None], what: str, within: float | None = None) -> T:
-        """Wait until `probe` gives something other than None or False, asking after every event.
+        """Wait until `probe` returns something other than None or False; it is called after every event.
 
-        Raises NoAnswerError, which names `what` was awaited, after `within` real seconds (`answer_seconds`).
+        Raises NoAnswerError, which names `what` was awaited, after `within` real seconds
+        (default: `answer_seconds`).
         """
         seconds = self.answer_seconds if within is None else within
         try:
@@ -100,60 +101,61 @@ class State:
             raise NoAnswerError(f"Waited {seconds:g} s in vain for {what}.") from None
         return found
 
-    # Looking things up, as the REST API does: what is not there is a refusal
+    # Look-ups as the REST API does them: a missing record is a refusal
 
     def user(self, who: HasId) -> User:
-        """The user of anything that carries the user's id."""
+        """Return the user with the id of `who`."""
         return self.users[who.id]
 
     def find_guild(self, guild_id: int) -> Guild:
-        """The guild, or 10004."""
+        """Return the server; raise 10004 if there is none."""
         guild = self.guilds.get(guild_id)
         if guild is None:
             raise refusal(10004)
         return guild
 
     def find_channel(self, channel_id: int) -> Channel:
-        """The guild channel or DM, or 10003."""
+        """Return the server channel or DM; raise 10003 if there is none."""
         for channel in self.channels():
             if channel.id == channel_id:
                 return channel
         raise refusal(10003)
 
     def find_message(self, channel: Channel, message_id: int) -> Message:
-        """The message that everybody in the channel sees, or 10008."""
+        """Return a message that everyone in the channel can see; raise 10008 if there is none."""
         message = channel.messages.get(message_id)
         if message is None or message.ephemeral_to is not None:
             raise refusal(10008)
         return message
 
     def channels(self) -> Iterator[Channel]:
-        """All channels and DMs."""
+        """Yield all channels and DMs."""
         for guild in self.guilds.values():
             yield from guild.channels.values()
         yield from self.dms.values()
 
     def dm(self, one: HasId, other: HasId) -> Channel:
-        """The DM channel of two users, made when it is first asked for."""
+        """Return the DM channel of two users, which is created on first use."""
         key = frozenset((one.id, other.id))
         if key not in self.dms:
             self.dms[key] = Channel(self.snowflake(), DM_CHANNEL, recipients=(one.id, other.id))
         return self.dms[key]
 
     def bots_in(self, guild: Guild) -> list[Application]:
-        """The applications whose bot is a member of the guild."""
+        """Return the applications whose bot is a member of the server."""
         return [app for app in self.applications.values() if app.bot.id in guild.members]
 
     def tell_guild(self, guild: Guild, event: str, data: Json, intent: int) -> None:
-        """Send a gateway event to every bot in the guild that asked for `intent`."""
+        """Send a gateway event to every bot in the server that asked for `intent`."""
         for app in self.bots_in(guild):
             self.hub.dispatch(app, event, data, intent)
 
     def roles_of(self, guild: Guild, who: HasId) -> list[str]:
-        """Names of a member's roles, highest first, without @everyone; KeyError when not a member."""
+        """Return the names of a member's roles, highest first, without @everyone; KeyError if
+        they are not a member."""
         return [role.name for role in self.roles_held(guild, guild.members[who.id])]
 
     def roles_held(self, guild: Guild, member: Member) -> list[Role]:
-        """A member's roles, highest first."""
+        """Return a member's roles, highest first."""
         held = [guild.roles[role_id] for role_id in member.roles]
         return sorted(held, key=lambda role: -role.position)

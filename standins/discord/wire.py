@@ -1,4 +1,5 @@
-"""The model as Discord's JSON (API v10). Shapes: Discord's OpenAPI document and gateway event docs."""
+"""Converts the model to Discord's JSON (API v10). Shapes: Discord's OpenAPI document and
+gateway event docs."""
 
 from __future__ import annotations
 
@@ -25,12 +26,12 @@ MEMBERS_FLAG, PRESENCE_FLAG, CONTENT_FLAG = 1 << 15, 1 << 13, 1 << 19
 
 
 def iso(at: float | None) -> str | None:
-    """Unix seconds as Discord writes a time; None stays None."""
+    """Format unix seconds as Discord writes a time; None stays None."""
     return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
 
 
 def user_json(user: User) -> Json:
-    """UserResponse."""
+    """Return a UserResponse."""
     return {
         "id": str(user.id),
         "username": user.name,
@@ -49,13 +50,13 @@ def user_json(user: User) -> Json:
 
 
 def own_user_json(user: User) -> Json:
-    """UserPIIResponse: what an account sees of itself."""
+    """Return a UserPIIResponse: what an account sees of itself."""
     private = {"mfa_enabled": True, "locale": user.locale, "verified": True, "email": None, "premium_type": 0}
     return user_json(user) | private
 
 
 def role_json(role: Role) -> Json:
-    """GuildRoleResponse."""
+    """Return a GuildRoleResponse."""
     body: Json = {
         "id": str(role.id),
         "name": role.name,
@@ -76,7 +77,7 @@ def role_json(role: Role) -> Json:
 
 
 def bare_member_json(member: Member) -> Json:
-    """A member without its user, as in `resolved` and in MESSAGE_CREATE."""
+    """Return a member without its user, as in `resolved` and MESSAGE_CREATE."""
     return {
         "avatar": None,
         "avatar_decoration_data": None,
@@ -93,13 +94,13 @@ def bare_member_json(member: Member) -> Json:
 
 
 def member_json(world: State, member: Member) -> Json:
-    """GuildMemberResponse."""
+    """Return a GuildMemberResponse."""
     user = user_json(world.users[member.user_id])
     return bare_member_json(member) | {"user": user, "mute": False, "deaf": False}
 
 
 def channel_json(world: State, channel: Channel) -> Json:
-    """GuildChannelResponse or PrivateChannelResponse (without the bot among its recipients)."""
+    """Return a GuildChannelResponse, or a PrivateChannelResponse without the bot among its recipients."""
     visible = [str(m.id) for m in channel.messages.values() if m.ephemeral_to is None]
     body: Json = {
         "id": str(channel.id),
@@ -129,7 +130,7 @@ def channel_json(world: State, channel: Channel) -> Json:
 
 
 def guild_json(guild: Guild) -> Json:
-    """GuildResponse."""
+    """Return a GuildResponse."""
     return {
         "id": str(guild.id),
         "name": guild.name,
@@ -164,7 +165,7 @@ _GUILD_ZEROS = (
 
 
 def guild_create_json(world: State, guild: Guild, app: Application, all_members: bool) -> Json:
-    """The GUILD_CREATE payload; without the members intent it holds the bot's own member only."""
+    """Return the GUILD_CREATE payload; without the members intent it contains only the bot's own member."""
     members = [m for m in guild.members.values() if all_members or m.user_id == app.bot.id]
     own = guild.members[app.bot.id]
     return guild_json(guild) | {
@@ -184,7 +185,7 @@ def guild_create_json(world: State, guild: Guild, app: Application, all_members:
 
 
 def application_json(world: State, app: Application) -> Json:
-    """PrivateApplicationResponse. The flags tell which privileged intents are switched on."""
+    """Return a PrivateApplicationResponse. The flags tell which privileged intents are enabled."""
     flags = (
         app.members_intent * MEMBERS_FLAG
         | app.presence_intent * PRESENCE_FLAG
@@ -206,7 +207,7 @@ def application_json(world: State, app: Application) -> Json:
         "redirect_uris": [],
         "interactions_endpoint_url": None,
         "role_connections_verification_url": None,
-        # Of a team's application Discord shows an account that stands for the team.
+        # For an application of a team, Discord shows an account that stands for the team.
         "owner": user_json(User(app.id + 1, f"team{app.id + 1}") if app.team else app.owner),
         "approximate_guild_count": sum(app.bot.id in guild.members for guild in world.guilds.values()),
         "approximate_user_install_count": sum(app.id in u.installed_apps for u in world.users.values()),
@@ -218,7 +219,7 @@ def application_json(world: State, app: Application) -> Json:
 
 
 def team_json(app: Application) -> Json:
-    """TeamResponse."""
+    """Return a TeamResponse."""
     members = [
         {
             "user": user_json(user),
@@ -236,7 +237,7 @@ def team_json(app: Application) -> Json:
 
 
 def message_json(world: State, message: Message) -> Json:
-    """MessageResponse."""
+    """Return a MessageResponse."""
     body: Json = {
         "id": str(message.id),
         "channel_id": str(message.channel.id),
@@ -268,7 +269,7 @@ def message_json(world: State, message: Message) -> Json:
 
 
 def interaction_metadata_json(interaction: Interaction) -> Json:
-    """A message's `interaction_metadata`: the interaction that it answers."""
+    """Return a message's `interaction_metadata`, about the interaction that it answers."""
     body: Json = {
         "id": str(interaction.id),
         "type": interaction.type,
@@ -283,7 +284,7 @@ def interaction_metadata_json(interaction: Interaction) -> Json:
 
 
 def interaction_json(world: State, interaction: Interaction, app_permissions: int) -> Json:
-    """The INTERACTION_CREATE payload."""
+    """Return the INTERACTION_CREATE payload."""
     body: Json = {
         "id": str(interaction.id),
         "application_id": str(interaction.application.id),
@@ -317,7 +318,7 @@ def interaction_json(world: State, interaction: Interaction, app_permissions: in
 
 
 def own_guild_json(guild: Guild, member: Member) -> Json:
-    """MyGuildResponse: a guild in its member's list."""
+    """Return a MyGuildResponse: a server in its member's list."""
     return {
         "id": str(guild.id),
         "name": guild.name,

@@ -1,4 +1,4 @@
-"""A Discord that a test, the tour or a page arranges: people, servers, roles, applications."""
+"""A Discord whose people, servers, roles and applications are set up by a test, the tour or a page."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from standins.discord.state import HasId, State
 
 
 class DiscordWorld(State):
-    """A Discord whose people and servers are arranged by plain calls. All of it is told to connected bots."""
+    """A Discord that plain calls set up and change. Connected bots are notified of every change."""
 
     # Accounts and applications
 
     def add_user(self, name: str, *, locale: str = "en-US") -> Person:
-        """A new account of a person, in no server yet."""
+        """Create a person's account, in no server yet."""
         user = User(self.snowflake(), name, locale=locale)
         self.users[user.id] = user
         return Person(self, user)
 
     def person(self, who: HasId) -> Person:
-        """The hands of an account that exists."""
+        """Return the person who uses an existing account."""
         return Person(self, self.users[who.id])
 
     def add_application(
@@ -48,7 +48,7 @@ class DiscordWorld(State):
         return app
 
     def install(self, app: Application, guild: Guild, *, bits: int = permissions.MANAGE_ROLES) -> Role:
-        """Invite the bot into a server with these permission bits; returns its own (managed) role."""
+        """Invite the bot to a server with these permission bits; return its own (managed) role."""
         role = self.add_role(guild, app.name, bits=bits | permissions.EVERYONE)
         role.bot_id = app.bot.id
         guild.members[app.bot.id] = Member(app.bot.id, self.clock.now(), [role.id])
@@ -56,7 +56,7 @@ class DiscordWorld(State):
         return role
 
     def uninstall(self, app: Application, guild: Guild) -> None:
-        """Kick the bot out of a server, with its own role."""
+        """Kick the bot out of a server and delete its own role."""
         for role in [role for role in guild.roles.values() if role.bot_id == app.bot.id]:
             self.delete_role(role)
         del guild.members[app.bot.id]
@@ -64,13 +64,14 @@ class DiscordWorld(State):
         self.publish("bot_removed", guild_id=guild.id, application_id=app.id)
 
     def install_to_user(self, app: Application, who: HasId) -> None:
-        """Install the application to an account, so that its commands follow the person everywhere."""
+        """Install the application to an account, so that its commands are available to the
+        person everywhere."""
         self.user(who).installed_apps.add(app.id)
 
     # Servers and channels
 
     def add_guild(self, name: str, owner: HasId, *, locale: str = "en-US") -> Guild:
-        """A new server with @everyone and a channel "general"; its owner is its first member."""
+        """Create a server with @everyone and a channel "general"; its owner is its first member."""
         guild = Guild(self.snowflake(), name, owner.id, locale=locale)
         everyone = Role(guild.id, guild.id, "@everyone", 0, permissions.EVERYONE)
         guild.roles[everyone.id] = everyone
@@ -80,7 +81,8 @@ class DiscordWorld(State):
         return guild
 
     def add_channel(self, guild: Guild, name: str, *, private: bool = False) -> Channel:
-        """A new text channel; a private one is hidden from all but admins until overwrites say otherwise."""
+        """Create a text channel; a private one is hidden from all but admins until overwrites
+        say otherwise."""
         channel = Channel(self.snowflake(), TEXT_CHANNEL, name, guild.id, len(guild.channels))
         if private:
             channel.overwrites[guild.id] = (permissions.VIEW_CHANNEL, 0)
@@ -97,7 +99,7 @@ class DiscordWorld(State):
         self.publish("channel_deleted", guild_id=guild.id, channel_id=channel.id)
 
     def close_guild(self, guild: Guild) -> None:
-        """An outage of Discord's for this server: bots see it unavailable until `open_guild`."""
+        """Start an outage of this server: bots see it as unavailable until `open_guild`."""
         guild.available = False
         self.tell_guild(guild, "GUILD_DELETE", {"id": str(guild.id), "unavailable": True}, GUILDS)
         self.publish("guild_closed", guild_id=guild.id)
@@ -120,7 +122,8 @@ class DiscordWorld(State):
     def add_role(
         self, guild: Guild, name: str, color: int = 0, position: int | None = None, *, bits: int = 0
     ) -> Role:
-        """A new role with permission `bits`; at the bottom, as in Discord, unless told a position."""
+        """Create a role with permission `bits`. Without `position` it is placed at the
+        bottom, as in Discord."""
         role = Role(self.snowflake(), guild.id, name, 0, bits, color)
         guild.roles[role.id] = role
         changed = self._place(guild, role, position or 1)
@@ -130,7 +133,7 @@ class DiscordWorld(State):
         return role
 
     def set_role_position(self, role: Role, position: int) -> None:
-        """Move a role to a position (1 is the lowest above @everyone); the others make room."""
+        """Move a role to a position (1 is the lowest above @everyone); the other roles are renumbered."""
         guild = self.guilds[role.guild_id]
         for other in [role, *self._place(guild, role, position)]:
             self._tell_role(guild, other, "GUILD_ROLE_UPDATE")
@@ -138,18 +141,18 @@ class DiscordWorld(State):
     def edit_role(
         self, role: Role, *, name: str | None = None, color: int | None = None, bits: int | None = None
     ) -> None:
-        """Rename, recolour or change what a role permits; None leaves as it is."""
+        """Change a role's name, colour or permissions; None keeps the current value."""
         role.name = role.name if name is None else name
         role.color = role.color if color is None else color
         role.permissions = role.permissions if bits is None else bits
         self._tell_role(self.guilds[role.guild_id], role, "GUILD_ROLE_UPDATE")
 
     def rename_role(self, role: Role, name: str) -> None:
-        """Give a role another name."""
+        """Rename a role."""
         self.edit_role(role, name=name)
 
     def delete_role(self, role: Role) -> None:
-        """Delete a role; who had it loses it."""
+        """Delete a role; members who have it lose it."""
         guild = self.guilds[role.guild_id]
         for member in guild.members.values():
             if role.id in member.roles:
@@ -160,7 +163,7 @@ class DiscordWorld(State):
         self.publish("role_deleted", guild_id=guild.id, role_id=role.id, name=role.name)
 
     def _place(self, guild: Guild, role: Role, position: int) -> list[Role]:
-        """Renumber the roles with `role` at `position`; the other roles that moved."""
+        """Renumber the roles with `role` at `position`; return the other roles that moved."""
         order = sorted(
             (r for r in guild.roles.values() if r is not role and r.id != guild.id), key=lambda r: r.position
         )
@@ -188,9 +191,10 @@ class DiscordWorld(State):
         admin: bool = False,
         pending: bool = False,
     ) -> Member:
-        """Let somebody join. `bits` or `admin` give a role of that power, made when it is not there.
+        """Add a member to a server. `bits` or `admin` give them a role with that power,
+        created if there is none.
 
-        `pending`: the server screens its members, and they have yet to accept its rules.
+        `pending`: the server screens its members, and this one has yet to accept its rules.
         """
         power = permissions.ADMINISTRATOR if admin else bits
         held = [*roles, *([self._power_role(guild, power)] if power else [])]
@@ -209,7 +213,7 @@ class DiscordWorld(State):
         return self.add_role(guild, name, bits=bits)
 
     def remove_member(self, guild: Guild, who: HasId) -> None:
-        """Let somebody leave; all roles are lost."""
+        """Remove a member from a server, and with that all their roles."""
         del guild.members[who.id]
         body: Json = {"guild_id": str(guild.id), "user": wire.user_json(self.users[who.id])}
         self.tell_guild(guild, "GUILD_MEMBER_REMOVE", body, GUILD_MEMBERS)
@@ -223,13 +227,13 @@ class DiscordWorld(State):
         self.publish("member_screened", guild_id=guild.id, user_id=who.id)
 
     def rejoin(self, guild: Guild, who: HasId) -> Member:
-        """Let somebody come back, without any role."""
+        """Let a former member come back, without any role."""
         return self.add_member(guild, who)
 
     def give_role(
         self, guild: Guild, who: HasId, role: Role, *, by: HasId | None = None, reason: str = ""
     ) -> None:
-        """Add a role to a member; nothing happens when it is there already."""
+        """Add a role to a member; nothing happens if they have it already."""
         if role.id not in guild.members[who.id].roles:
             guild.members[who.id].roles.append(role.id)
             self._roles_changed(guild, who, by, reason, added=[role.name])
@@ -237,7 +241,7 @@ class DiscordWorld(State):
     def take_role(
         self, guild: Guild, who: HasId, role: Role, *, by: HasId | None = None, reason: str = ""
     ) -> None:
-        """Take a role from a member; nothing happens when it is not there."""
+        """Take a role from a member; nothing happens if they do not have it."""
         if role.id in guild.members[who.id].roles:
             guild.members[who.id].roles.remove(role.id)
             self._roles_changed(guild, who, by, reason, removed=[role.name])
@@ -258,7 +262,7 @@ class DiscordWorld(State):
         self.publish("roles_changed", **entry, roles=self.roles_of(guild, who))
 
     def member_updated(self, guild: Guild, member: Member) -> None:
-        """Send GUILD_MEMBER_UPDATE; a bot hears of its own member without the members intent too."""
+        """Send GUILD_MEMBER_UPDATE. A bot gets it for its own member even without the members intent."""
         body = wire.member_json(self, member) | {"guild_id": str(guild.id)}
         for app in self.bots_in(guild):
             own = member.user_id == app.bot.id
@@ -267,11 +271,11 @@ class DiscordWorld(State):
     # DMs
 
     def close_dms(self, who: HasId) -> None:
-        """The person refuses direct messages."""
+        """Let a person refuse direct messages."""
         self.user(who).dms_open = False
         self.publish("dms_closed", user_id=who.id)
 
     def open_dms(self, who: HasId) -> None:
-        """The person takes direct messages again."""
+        """Let a person accept direct messages again."""
         self.user(who).dms_open = True
         self.publish("dms_opened", user_id=who.id)
