@@ -1,1 +1,2 @@
-"""Discord, Stripe and PayPal on one machine, over real sockets. They know nothing of the bot."""
+"""Local stand-ins for Discord, Stripe and PayPal that are used over real sockets. They know
+nothing of the bot."""

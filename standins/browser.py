@@ -1,4 +1,5 @@
-"""A person at the payment provider's pages, without a browser: reads them over HTTP and sends their forms."""
+"""A person on the payment provider's pages, without a browser: fetches pages over HTTP and
+submits their forms."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ CARD, OTHER_CARD = "4242 4242 4242 4242", "5555 5555 5555 4444"
 
 @dataclass(frozen=True)
 class Page:
-    """A page as it came: where it was in the end, its status, what can be read and what can be pressed."""
+    """A page as it was received: its final URL, its HTTP status, its text, and the labels of
+    what can be pressed."""
 
     url: str
     status: int
@@ -24,13 +26,13 @@ class Page:
 
 
 async def look(url: str) -> Page:
-    """Open a page; redirects are followed."""
+    """Open a page and return it; redirects are followed."""
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         return _page(str(answer.url), answer.status, await answer.text())
 
 
 async def send(url: str, form: dict[str, str]) -> Page:
-    """Send a form of a page; where that leads to is what comes back."""
+    """Submit a form of a page; return the page that it leads to."""
     async with aiohttp.ClientSession() as session, session.post(url, data=form) as answer:
         return _page(str(answer.url), answer.status, await answer.text())
 
@@ -47,20 +49,20 @@ async def change_card(url: str) -> Page:
 
 
 async def review(url: str, name: str) -> Page:
-    """Log in at PayPal and read the page that the link leads to."""
+    """Log in at PayPal and return the page that the link leads to."""
     async with _logged_in(url, name) as session, session.get(url) as answer:
         return _page(str(answer.url), answer.status, await answer.text())
 
 
 async def agree(url: str, name: str) -> Page:
-    """Log in at PayPal and press the approval page's button; where that leads to is what comes back."""
+    """Log in at PayPal and press the approval page's button; return the page that it leads to."""
     async with _logged_in(url, name) as session, session.post(url, data={"funding": "good"}) as answer:
         return _page(str(answer.url), answer.status, await answer.text())
 
 
 @asynccontextmanager
 async def _logged_in(url: str, name: str) -> AsyncIterator[aiohttp.ClientSession]:
-    jar = aiohttp.CookieJar(unsafe=True)  # PayPal is at a bare address here
+    jar = aiohttp.CookieJar(unsafe=True)  # unsafe: the local PayPal has an IP address as its host
     form = {"email": f"{name.lower()}@example.com", "password": "any", "next": "/myaccount/autopay/"}
     async with aiohttp.ClientSession(cookie_jar=jar) as session:
         async with session.post(urljoin(url, "/signin"), data=form) as answer:
@@ -78,7 +80,7 @@ def _page(url: str, status: int, markup: str) -> Page:
 
 @dataclass
 class _Reader(HTMLParser):
-    """Collects what a person reads, and the labels of what they can press."""
+    """Collects the text that a person reads, and the labels of what they can press."""
 
     text: list[str] = field(default_factory=list)
     buttons: list[str] = field(default_factory=list)

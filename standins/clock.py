@@ -1,4 +1,4 @@
-"""A clock that tests and the sandbox turn forward by hand."""
+"""A clock that tests and the sandbox advance by hand."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from aiohttp import web
 
 
 class MovableClock:
-    """The Clock port over real time plus an offset that only grows.
+    """A Clock: real time plus an offset that only grows.
 
-    Sleepers wake as soon as turning the clock brings their moment near, so a bot that waits for the
-    end of a billing period acts at once when the page jumps there.
+    A sleeping task wakes as soon as an advance reaches its time, so a bot that waits for the end of a
+    billing period acts at once when the sandbox's page jumps there.
     """
 
     def __init__(self, offset: float = 0.0) -> None:
@@ -22,11 +22,11 @@ class MovableClock:
         self._turned = asyncio.Event()
 
     def now(self) -> float:
-        """Unix seconds, UTC."""
+        """Return the current time in unix seconds, UTC."""
         return time.time() + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Turn forward by `seconds`; ValueError when negative, for time does not run back."""
+        """Advance the clock by `seconds`; ValueError if negative, because time does not run backwards."""
         if seconds < 0:
             raise ValueError("A clock is only turned forward.")
         self._offset += seconds
@@ -44,7 +44,7 @@ class MovableClock:
 
 
 def date_answers(app: web.Application, now: Callable[[], float]) -> None:
-    """Let every answer's Date header be by this clock; aiohttp knows the machine's alone."""
+    """Set the Date header of every answer from this clock; aiohttp would use the machine's."""
 
     async def date(_: web.Request, answer: web.StreamResponse) -> None:
         answer.headers["Date"] = formatdate(now(), usegmt=True)

@@ -1,4 +1,4 @@
-"""The task that keeps a stand-in playing as its clock moves."""
+"""The task that keeps a stand-in up to date as its clock moves."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from standins.delivery import Clock
 
-FAR = 3600.0  # seconds; how long to sleep at most
+FAR = 3600.0  # seconds; the longest sleep
 
 
 async def turn(clock: Clock, play: Callable[[], float], wake: asyncio.Event) -> None:
-    """Until cancelled: `play`, which answers when it is due next (unix seconds), and sleep till then."""
+    """Until cancelled, call `play` and sleep until the time that it returns: when it is due next, in unix
+    seconds. `wake` ends a sleep early."""
     while True:
         due = play()
         seconds = min(max(due - clock.now(), 0.05), FAR)

@@ -1,4 +1,5 @@
-"""Delivers the notifications of either stand-in: logs them, and repeats, delays or drops them on request."""
+"""Delivers the notifications of the local Stripe and PayPal: logs them, and repeats, delays
+or drops them on request."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-PATIENCE = 10.0  # real seconds a listener has to answer
+PATIENCE = 10.0  # real seconds that a listener has to answer
 
 Obj = dict[str, Any]
 
@@ -25,13 +26,13 @@ class Clock(Protocol):
 @dataclass
 class Attempt:
     at: float
-    status: int | None  # None: no answer
+    status: int | None  # None if no answer came
     error: str | None = None
 
 
 @dataclass
 class Delivery:
-    """One event on its way to one listener, `hook`, whose address is its "url"."""
+    """The delivery of one event to one listener, `hook`, whose address is its "url"."""
 
     event: Obj
     hook: Obj
@@ -44,17 +45,17 @@ class Delivery:
 
 @dataclass
 class DeliveryFaults:
-    """Switches; each stays as it is set until it is set back. `drop` counts down by itself."""
+    """Switches for faults of deliveries. Each stays as it is set; only `drop` counts down by itself."""
 
-    double: bool = False  # every delivery twice, at the same time
-    swap: bool = False  # deliveries in pairs, the later one first
-    hold: bool = False  # nothing leaves until Deliverer.release()
-    drop: int = 0  # this many deliveries never leave, and nobody tries again
-    late: float = 0.0  # seconds on the clock before a delivery leaves
+    double: bool = False  # send every delivery twice, at the same time
+    swap: bool = False  # send deliveries in pairs, the later one first
+    hold: bool = False  # send nothing until Deliverer.release()
+    drop: int = 0  # this many deliveries are never sent, nor retried
+    late: float = 0.0  # seconds on the clock before a delivery is sent
     held: list[Delivery] = field(default_factory=list)
 
     def route(self, delivery: Delivery) -> list[list[Delivery]]:
-        """The batches that leave now; deliveries in a batch go one after another."""
+        """Return the batches to send now; the deliveries of a batch are sent one after another."""
         if self.drop > 0:
             self.drop -= 1
             delivery.state = "dropped"
@@ -77,7 +78,7 @@ class DeliveryFaults:
 
 
 class Deliverer(ABC):
-    """Carries deliveries out. `backoff`: seconds on the clock between the attempts."""
+    """Sends deliveries. `backoff` holds the seconds, on the clock, between the attempts."""
 
     def __init__(
         self,
@@ -94,10 +95,10 @@ class Deliverer(ABC):
 
     @abstractmethod
     async def send(self, delivery: Delivery) -> Attempt:
-        """Sign and post it, once."""
+        """Sign and post a delivery once."""
 
-    def arrived(self, delivery: Delivery) -> None:  # noqa: B027 - not everybody has something to do then
-        """It was taken for the first time."""
+    def arrived(self, delivery: Delivery) -> None:  # noqa: B027 - an optional hook
+        """React to the first success of a delivery; does nothing unless overridden."""
 
     async def start(self) -> None:
         self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE))
@@ -110,25 +111,26 @@ class Deliverer(ABC):
             await self.session.close()
 
     def plan(self, delivery: Delivery) -> None:
-        """Let it go, as far as the faults allow."""
+        """Send a delivery, as far as the faults allow."""
         self.log.append(delivery)
         for batch in self.faults.route(delivery):
             self._spawn(self._run_batch(batch))
         self._note(delivery)
 
     def plan_again(self, delivery: Delivery) -> None:
-        """Resend a notification as a dashboard's button does; of the faults, only the delay applies."""
+        """Send a notification again, as a dashboard's resend button does; of the faults, only
+        the delay applies."""
         self.log.append(delivery)
         self._spawn(self._run_batch([delivery]))
 
     def release(self, *, backwards: bool = False) -> None:
-        """Let held deliveries go, in the order held or the other way round, one after another."""
+        """Send held deliveries one after another, in the order in which they were held or in reverse."""
         batch = self.faults.release(backwards=backwards)
         if batch:
             self._spawn(self._run_batch(batch))
 
     async def quiet(self) -> None:
-        """Return once no delivery is under way; those that wait to retry, or are held, do not count."""
+        """Return once no delivery is under way; those that are held or wait for a retry do not count."""
         while any(self._under_way(one) for one in self.log):
             self.moved.clear()
             await self.moved.wait()
@@ -179,7 +181,7 @@ class Deliverer(ABC):
         return good
 
     async def post(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int | None, str | None]:
-        """(status, None), or (None, why) when no answer came. Redirects are failures."""
+        """Post a body; return (status, None), or (None, error) if no answer came. A redirect is an error."""
         if self.session is None:
             return None, "The server was not started."
         try:

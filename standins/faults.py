@@ -1,4 +1,4 @@
-"""Faults that a test can order: on the way to either stand-in's API, or on the way back."""
+"""Faults that a test can arrange: before a request reaches the local Stripe or PayPal, or on the way back."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any, Literal
 from aiohttp import web
 
 Kind = Literal[
-    "hang_before",  # never answers, nothing happened
-    "hang_after",  # never answers, but it did happen
-    "cut_before",  # the connection is cut, nothing happened
-    "cut_after",  # the connection is cut, but it did happen
-    "status",  # an error answer, nothing happened; Stripe keeps a 500 under the idempotency key
-    "status_after",  # an error answer, but it did happen; Stripe keeps that too
-    "stall",  # held while being worked on, until release()
-    "empty",  # a list without entries
-    "slow",  # the body comes in crumbs
+    "hang_before",  # never answers; the request is not carried out
+    "hang_after",  # never answers; the request is carried out
+    "cut_before",  # cuts the connection; the request is not carried out
+    "cut_after",  # cuts the connection; the request is carried out
+    "status",  # answers with an error and does nothing; Stripe keeps a 500 under the idempotency key
+    "status_after",  # answers with an error after carrying out the request; Stripe keeps that too
+    "stall",  # holds the request, while it is worked on, until release()
+    "empty",  # answers with a list without entries
+    "slow",  # sends the body in small pieces
 ]
 
 
@@ -29,12 +29,12 @@ Kind = Literal[
 class Fault:
     kind: Kind
     method: str | None = None
-    path: str = ""  # a regular expression found anywhere in the path
-    times: int | None = 1  # None: until it is taken away
+    path: str = ""  # a regular expression that is searched for in the path
+    times: int | None = 1  # None: until the fault is removed
     status: int = 500
-    seconds: float = 30.0  # real seconds: how long it hangs at most, or how long a slow body takes
-    retry_after: int = 0  # seconds that the local PayPal asks for beside a status; 0: it does not say
-    issue: str = ""  # what the local PayPal names as its reason beside a status
+    seconds: float = 30.0  # real seconds: how long a hang lasts at most, or how long a slow body takes
+    retry_after: int = 0  # seconds in the local PayPal's Retry-After with a status; 0 sends none
+    issue: str = ""  # the issue that the local PayPal names with a status
 
     def hits(self, method: str, path: str) -> bool:
         return self.method in (None, method) and re.search(self.path, path) is not None
@@ -42,10 +42,11 @@ class Fault:
 
 @dataclass
 class Faults:
-    """The first fault that fits a request is used up by it."""
+    """The arranged faults. A request meets the first one that matches it, and that one's
+    `times` counts down."""
 
     waiting: list[Fault] = field(default_factory=list)
-    reached: asyncio.Event = field(default_factory=asyncio.Event)  # a request stands still
+    reached: asyncio.Event = field(default_factory=asyncio.Event)  # set once a request is stalled
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def stand_still(self) -> None:
@@ -53,7 +54,7 @@ class Faults:
         await self.released.wait()
 
     def release(self) -> None:
-        """Let those that stand still go on."""
+        """Let stalled requests continue."""
         self.released.set()
         self.reached, self.released = asyncio.Event(), asyncio.Event()
 
@@ -88,7 +89,7 @@ class Faults:
 
 
 async def no_answer(request: web.Request, fault: Fault, stopping: asyncio.Event) -> web.StreamResponse:
-    """Cut the line, for the hanging kinds only after their time, or when the server stops."""
+    """Cut the connection. Hanging faults do so only after their time, or when the server stops."""
     if fault.kind.startswith("hang"):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), fault.seconds)
@@ -100,7 +101,7 @@ async def no_answer(request: web.Request, fault: Fault, stopping: asyncio.Event)
 async def in_crumbs(
     request: web.Request, status: int, body: Any, headers: Mapping[str, str], fault: Fault
 ) -> web.StreamResponse:
-    """The answer, a tenth of it at a time."""
+    """Send the answer in ten parts."""
     raw = json.dumps(body).encode()
     response = web.StreamResponse(status=status, headers={**headers, "Content-Type": "application/json"})
     await response.prepare(request)

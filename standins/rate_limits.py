@@ -1,4 +1,4 @@
-"""Limits on calls per second, by account and by endpoint, as a service enforces them."""
+"""Limits on calls per second, by account and by endpoint, enforced as a service does."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ ACCOUNT, ENDPOINT = "account", "endpoint"
 
 
 class RateLimits:
-    """At most `account` calls in any second, and `endpoint` calls of each endpoint; None: any number.
+    """At most `account` calls in any second, and `endpoint` calls of each endpoint; None allows any number.
 
-    Both may be changed at any time. Refused calls do not count. Time is the event loop's.
+    Both may be changed at any time. Refused calls do not count. Time is that of the event loop.
     """
 
-    enforced = True  # for all stand-ins of this process; tests of something else switch it off
+    enforced = True  # for all stand-ins of this process; tests that are not about limits switch it off
 
     def __init__(self, account: int | None, endpoint: int | None = None) -> None:
         self.account, self.endpoint = account, endpoint
@@ -22,7 +22,8 @@ class RateLimits:
         self._came: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def spend(self, endpoint: str) -> tuple[str, float]:
-        """Count a call. The limit that it is over, '' for none, and the seconds until one fits again."""
+        """Count a call. Return the limit that it would exceed, ACCOUNT or ENDPOINT ('' if none), and the
+        seconds until a call is allowed again."""
         if not self.enforced:
             return "", 0.0
         now = asyncio.get_running_loop().time()

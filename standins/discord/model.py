@@ -118,7 +118,7 @@ class Guild:
 
 @dataclass(eq=False)
 class Message:
-    """A message. `ephemeral_to` is the only user who sees it; the pings are ids of users and roles.
+    """A message. `ephemeral_to` is the only user who sees it; `pinged_users` and `pinged_roles` hold ids.
 
     `edited_by` is the interaction through which it was last edited.
     """

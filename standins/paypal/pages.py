@@ -19,7 +19,7 @@ from standins.paypal.times import spoken
 
 AGREE, AUTOPAY = "/webapps/billing/subscriptions", "/myaccount/autopay/"
 COOKIE = "local_paypal_buyer"
-# The pages run no scripts, and load nothing from elsewhere.
+# The pages run no scripts, load nothing from elsewhere and send no referrer.
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",

@@ -14,7 +14,7 @@ from standins.stripe.cards import DECLINES_LATER, GOOD
 from standins.stripe.dates import spoken
 from standins.stripe.state import World
 
-# The pages run no scripts, and load nothing from elsewhere.
+# The pages run no scripts, load nothing from elsewhere and send no referrer.
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",

@@ -1,4 +1,4 @@
-"""Subscription schedules: only attaching a running subscription to one, and releasing it."""
+"""Subscription schedules: attaching a running subscription to one, releasing it, and canceling."""
 
 from __future__ import annotations
 
