@@ -1,4 +1,5 @@
-"""Shared by every provider's folder: the time limit of a call, and strict reading of an answer's fields."""
+"""Helpers that every provider's folder shares: the time limit of a call, and strict reading of an answer's
+fields."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ _PATH_WORDS = frozenset({
     "transactions", "verify-webhook-signature", "webhook_endpoints", "webhooks", "webhooks-events",
 })  # fmt: skip
 
-# The time limits that the running task is in, the outer ones first.
+# The time limits that apply to the running task, the outer ones first.
 _TIMEOUTS: ContextVar[tuple[asyncio.Timeout, ...]] = ContextVar("timeouts", default=())
 
 P = ParamSpec("P")
@@ -49,17 +50,20 @@ Answer = Mapping[str, Any]
 
 
 def is_id(found: object) -> TypeGuard[str]:
-    """True for a string that can be a provider's id. Dues neither requests nor stores anything else as an
-    id."""
+    """Return True for a string that can be a provider's id.
+
+    Dues neither requests nor stores anything else as an id.
+    """
     return isinstance(found, str) and _ID.fullmatch(found) is not None
 
 
 def clock_skew(date: str | None, asked: float, now: float) -> float | None:
-    """Seconds by which this machine's clock is ahead of an answer's Date header (RFC 9110, 6.6.1).
+    """Return the seconds by which this machine's clock is ahead of an answer's Date header (RFC 9110,
+    6.6.1).
 
-    `asked`, `now`: this machine's unix seconds when the request was sent and when the answer arrived. None
-    if the header is missing or unreadable, or if the two lie so far apart that the clock was set or
-    the machine slept in between: the header may then be from before that.
+    `asked`, `now`: this machine's unix seconds when the request was sent and when the answer arrived.
+    Returns None if the header is missing or unreadable, or if the two lie so far apart that the clock was
+    set or the machine slept in between: the header may then be from before that.
     """
     if date is None or abs(now - asked) > CALL_SECONDS:
         return None
@@ -70,9 +74,9 @@ def clock_skew(date: str | None, asked: float, now: float) -> float | None:
 
 
 def wait_of(rest: str, now: float) -> float:
-    """The seconds that a Retry-After header asks for, as a number or a date (RFC 9110, 10.2.3).
+    """Return the seconds that a Retry-After header asks for, as a number or a date (RFC 9110, 10.2.3).
 
-    0 where it is empty, past or unreadable. `now`: unix seconds.
+    Returns 0 if the header is empty, past or unreadable. `now`: unix seconds.
     """
     try:
         asked = float(rest) if rest.isdecimal() else parsedate_to_datetime(rest).timestamp() - now
@@ -83,10 +87,11 @@ def wait_of(rest: str, now: float) -> float:
 
 @asynccontextmanager
 async def in_time(what: str, ends: float | None = None) -> AsyncIterator[None]:
-    """Raise ProviderUnavailable after CALL_SECONDS, retries included; the call may still have had its effect.
+    """Raise ProviderUnavailable after CALL_SECONDS, retries included; the call may still have had its
+    effect.
 
-    `what`: names the call in the error's detail. `ends`: a deadline on the event loop's clock, for several
-    calls that share one time limit.
+    `what`: the name of the call in the error's detail. `ends`: a deadline on the event loop's clock, for
+    several calls that share one time limit.
     """
     try:
         async with asyncio.timeout(CALL_SECONDS) if ends is None else asyncio.timeout_at(ends) as timeout:
@@ -100,13 +105,13 @@ async def in_time(what: str, ends: float | None = None) -> AsyncIterator[None]:
 
 
 def call_deadline() -> float:
-    """The deadline of a call that starts now, on the event loop's clock."""
+    """Return the deadline of a call that starts now, on the event loop's clock."""
     return asyncio.get_running_loop().time() + CALL_SECONDS
 
 
 @contextmanager
 def time_limit_paused(*, unless: bool) -> Iterator[None]:
-    """Within it, the time limits that the task is in stand still, but not where `unless`."""
+    """Pause the running task's time limits while the context lasts, unless `unless` is true."""
     timeouts = () if unless else _TIMEOUTS.get()
     began = asyncio.get_running_loop().time()
     held = [(one, at) for one in timeouts if (at := one.when()) is not None and not one.expired()]
@@ -117,7 +122,7 @@ def time_limit_paused(*, unless: bool) -> Iterator[None]:
     finally:
         waited = asyncio.get_running_loop().time() - began
         for timeout, at in held:
-            with suppress(RuntimeError):  # the call that it bounds has ended meanwhile
+            with suppress(RuntimeError):  # the call with this time limit has ended in the meantime
                 timeout.reschedule(at + waited)
 
 
@@ -136,14 +141,15 @@ def measured(meter: Meter, provider: str, endpoint: str) -> Iterator[None]:
 
 
 def endpoint_of(method: str, path: str) -> str:
-    """The method and the path, with '{id}' in place of every part that is not one of the services' own
+    """Return the method and the path, with '{id}' in place of every part that is not one of the APIs' own
     words."""
     parts = (part if part in _PATH_WORDS else "{id}" for part in path.strip("/").split("/"))
     return f"{method} {'/'.join(parts)}"
 
 
 def outcome_of(error: ProviderError) -> str:
-    """The error's name in the metrics. 'refused' means that repeating the request would be refused again."""
+    """Return the error's name in the metrics. 'refused' means that a repeated request would be refused
+    again."""
     match error:
         case ProviderLimited():
             return "limited"
@@ -169,7 +175,7 @@ def bounded(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutin
 
 
 def maybe(data: Answer, path: str, kind: type[T]) -> T | None:
-    """The field at a dotted path, or None if it is null or absent.
+    """Return the field at a dotted path, or None if it is null or absent.
 
     Raises ProviderMisread, with the path in its detail, if the field has another type.
     """
@@ -180,14 +186,17 @@ def maybe(data: Answer, path: str, kind: type[T]) -> T | None:
         if not isinstance(value, dict):
             raise _misread(data, path, "is not where it should be")
         value = value.get(name)
-    # Python counts True as an int, so it would pass for the amount 1.
+    # Python counts True as an int, so it would be accepted as the amount 1.
     if value is None or (isinstance(value, kind) and not (kind is int and isinstance(value, bool))):
         return value
     raise _misread(data, path, f"is {type(value).__name__}, not {kind.__name__}")
 
 
 def need(data: Answer, path: str, kind: type[T]) -> T:
-    """The field at a dotted path. Raises ProviderMisread, with the path in its detail, if it is absent."""
+    """Return the field at a dotted path.
+
+    Raises ProviderMisread, with the path in its detail, if the field is absent.
+    """
     value = maybe(data, path, kind)
     if value is None:
         raise _misread(data, path, "is missing")
@@ -195,9 +204,9 @@ def need(data: Answer, path: str, kind: type[T]) -> T:
 
 
 def return_address(order: CheckoutOrder, came_from: str) -> str:
-    """The address that a payment page sends the buyer back to.
+    """Return the address to which a payment page sends the buyer back.
 
-    `came_from`: 'paid' or 'cancelled'. The checkout's return id, where it has one, tells the bot which page
+    `came_from`: 'paid' or 'cancelled'. The checkout's return id, if it has one, tells the bot which page
     the buyer comes from.
     """
     back = f"{order.return_url}{'&' if '?' in order.return_url else '?'}from={came_from}"
@@ -206,7 +215,7 @@ def return_address(order: CheckoutOrder, came_from: str) -> str:
 
 
 def describe_member(order: CheckoutOrder, units: int = 60) -> str:
-    """The member whom the payment is for: display name and unique handle, as plain text.
+    """Return the member whom the payment is for, display name and unique handle, as plain text.
 
     `units`: the most UTF-16 units that the display name may take.
     """
@@ -218,17 +227,20 @@ def describe_member(order: CheckoutOrder, units: int = 60) -> str:
 
 
 def describe_server(order: CheckoutOrder, units: int = 100) -> str:
-    """The server that the payment is for, as plain text of at most `units` UTF-16 units."""
+    """Return the server that the payment is for, as plain text of at most `units` UTF-16 units."""
     return plain_name(order.names.server, units) or f"server {order.checkout.guild_id}"
 
 
 async def for_guild(guild_id: int, look: Awaitable[list[Finding]]) -> list[Finding]:
-    """The findings of `look`, marked as being about this server. Unmarked ones concern the whole account."""
+    """Return the findings of `look`, marked as being about this server.
+
+    Findings without a mark concern the whole account.
+    """
     return [replace(finding, guild_id=guild_id) for finding in await look]
 
 
 def id_for_log(data: object) -> str:
-    """The id in an answer that cannot be read otherwise, for the log; '(none)' if there is none."""
+    """Return an otherwise unreadable answer's id for the log; '(none)' if it has none."""
     found = data.get("id") if isinstance(data, Mapping) else None
     return found if is_id(found) else "(none)"
 

@@ -31,7 +31,8 @@ def _paypal(settings: Any, clock: Clock, signer: Signer, kept: Values | None, me
     )
 
 
-# By the name of the field of Settings that configures the provider; it is None while the provider is off.
+# Each key is the field of Settings that configures the provider; the field is None while the provider is
+# off.
 PROVIDERS: Mapping[str, Callable[[Any, Clock, Signer, Values | None, Meter], Provider]] = {
     "stripe": _stripe,
     "paypal": _paypal,
@@ -41,7 +42,7 @@ PROVIDERS: Mapping[str, Callable[[Any, Clock, Signer, Values | None, Meter], Pro
 def make_providers(
     settings: Any, clock: Clock, kept: Values | None = None, meter: Meter | None = None
 ) -> dict[str, Provider]:
-    """The providers that the settings turn on, by name.
+    """Return the providers that the settings turn on, by name.
 
     `kept`: a store for small values that must survive a restart, such as PayPal's certificates.
     """

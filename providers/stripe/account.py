@@ -1,7 +1,7 @@
-"""Tells events of the key's own Stripe account from those of others.
+"""Tell events of the key's own Stripe account from those of other accounts.
 
-An organisation's event destination sends the events of all its accounts here, each with the account in
-`context`, all signed with the same secret.
+An organisation's event destination sends the events of all its accounts here, each with its account in
+`context`, and all signed with the same secret.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ _LIVE_KEY = re.compile(r"[a-z]+_(org_)?live_")
 
 
 def account_of(api_key: str) -> str:
-    """'live' or 'test', by the key's prefix (docs.stripe.com/keys, 2026-11)."""
+    """Return 'live' or 'test', by the key's prefix (docs.stripe.com/keys, 2026-11)."""
     return "live" if _LIVE_KEY.match(api_key) else "test"
 
 
 class OwnAccount:
-    """The account that STRIPE_API_KEY belongs to. Stripe is asked once, when the first event names an
-    account."""
+    """The account that STRIPE_API_KEY belongs to.
+
+    Stripe is asked for it once, when the first event names an account.
+    """
 
     def __init__(self, api: Api, clock: Clock) -> None:
         self._api, self._clock = api, clock
@@ -43,9 +45,9 @@ class OwnAccount:
         self.heard = False  # True once an event named this account
 
     async def owns(self, origin: str, *, connected: bool) -> bool:
-        """True if `origin` is the key's own account.
+        """Return True if `origin` is the key's own account.
 
-        While Stripe has not said which account that is, True for all but a `connected` account: the event's
+        Until Stripe has told which account that is, True for all but a `connected` account: the event's
         subject is fetched with our key anyway, which cannot fetch a connected account's.
         """
         own = await self._ask()
@@ -57,7 +59,7 @@ class OwnAccount:
         return origin == own
 
     def findings(self) -> list[Finding]:
-        """A note where events of other accounts have arrived since the start."""
+        """Return a note if events of other accounts have arrived since the start."""
         if not self._others:
             return []
         message = Text(

@@ -1,8 +1,8 @@
-"""Calls to Stripe's API. Only this module knows the SDK, its errors and its retries.
+"""Call Stripe's API: the only module that knows the SDK, its errors and its retries.
 
-Requests go through `StripeClient.raw_request_async`, which returns plain JSON. The SDK's typed methods build
-an object for every nested field: 3.3 ms for one subscription with its invoice, where parsing takes 0.07 ms
-(stripe 16.1). A page of a hundred would block the event loop for a third of a second.
+Requests go through `StripeClient.raw_request_async`, which returns plain JSON. The SDK's typed methods
+build an object for every nested field: 3.3 ms for one subscription with its invoice, where parsing takes
+0.07 ms (stripe 16.1). A page of a hundred would block the event loop for a third of a second.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ from billing.ports import Clock
 from providers.base import Answer, clock_skew, endpoint_of, in_time, need, wait_of
 from providers.pace import Pace
 
-# At info the SDK logs Stripe's messages, at debug whole bodies, links to pay and manage among them.
+# At level info the SDK logs Stripe's messages, and at level debug whole bodies, including payment and
+# portal links.
 logging.getLogger("stripe").setLevel(logging.WARNING)
-# Otherwise every request reports the machine's platform and the duration of the last request.
+# Otherwise every request would report the machine's platform and the duration of the last request.
 stripe.enable_telemetry = False
 
-# A slow answer uses up the call's time limit, so only fast failures are retried: a refused connection, a 409
-# lock, a 5xx. The SDK waits 0.5 s before the first retry and up to 1 s before the second.
+# Only fast failures are retried (a refused connection, a 409 lock or a 5xx), because a slow answer already
+# uses up the call's time limit. The SDK waits 0.5 s before the first retry and up to 1 s before the second.
 RETRIES = 2
 _TIMEOUT = aiohttp.ClientTimeout(total=12, sock_connect=4)
 _PAGE = 100
@@ -57,7 +58,7 @@ class Refused(ProviderRefused):
 
 
 class Api:
-    """One Stripe account, at Stripe's own address or at `url`. Call `close` when done."""
+    """A connection to one Stripe account, at Stripe's own address or at `url`. Call `close` when done."""
 
     def __init__(self, key: str, url: str | None, clock: Clock, pace: Pace) -> None:
         self.clock_skew: float | None = None
@@ -71,7 +72,7 @@ class Api:
         )
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections to Stripe."""
         await self._http.close_async()  # type: ignore[no-untyped-call]  # the SDK left this one out
 
     async def get(self, path: str, **params: Any) -> Answer:
@@ -79,16 +80,20 @@ class Api:
         return await self._request("get", path, **params)
 
     async def post(self, path: str, key: str | None = None, **params: Any) -> Answer:
-        """Make a change. With an idempotency `key` it happens once however often it is sent; the SDK makes
-        one up if it is None."""
+        """Make a change.
+
+        With an idempotency `key` Stripe makes it once however often the request arrives; if `key` is None,
+        the SDK makes one up.
+        """
         return await self._request("post", path, idempotency_key=key, **params)
 
     async def delete(self, path: str, **params: Any) -> Answer:
-        """Delete. Tried once, because Stripe takes no idempotency key for DELETE."""
+        """Delete an object. The request is sent only once, because Stripe takes no idempotency key for
+        DELETE."""
         return await self._request("delete", path, max_network_retries=0, **params)
 
     async def first(self, path: str, **params: Any) -> list[Any]:
-        """The first page of a list."""
+        """Return the first page of a list."""
         found: list[Any] = need(await self.get(path, **{"limit": _PAGE, **params}), "data", list)
         return found
 
@@ -105,7 +110,7 @@ class Api:
             params["starting_after"] = need(found[-1], "id", str)
 
     async def every(self, path: str, **params: Any) -> list[Any]:
-        """All pages in one list."""
+        """Return all pages of a list as one list."""
         return [one async for page in self.pages(path, **params) for one in page]
 
     async def _request(self, method: str, path: str, **params: Any) -> Answer:
@@ -118,16 +123,16 @@ class Api:
             answer = await self._client.raw_request_async(method, f"/v1/{path}", **params)
         except stripe.StripeError as error:
             self._compare_clocks(error.headers, asked)
-            # `from None`, because the cause's text and arguments may hold the answer's body.
+            # `from None`, because the cause's text and arguments may hold the body of the answer.
             raise translate(error, what, self._clock.now()) from None
         except (aiohttp.ClientError, OSError) as error:
-            # The SDK does not translate errors while it reads the body. TimeoutError is an OSError.
+            # The SDK does not translate errors raised while it reads the body. TimeoutError is an OSError.
             raise ProviderUnavailable(detail=f"{what}: {kind_of(error)}") from None
         except ValueError:
             raise ProviderMisread(detail=f"{what}: the answer is no text") from None
         except (AttributeError, TypeError):
-            # A proxy may answer with an error of another shape, {"error": "..."}, which the SDK reads without
-            # checking.
+            # A proxy may answer with an error of another shape, {"error": "..."}, which the SDK reads
+            # without checking its type.
             raise ProviderMisread(detail=f"{what}: the refusal is not of Stripe's shape") from None
         self._compare_clocks(answer.headers, asked)
         if not isinstance(answer.data, dict):
@@ -143,9 +148,9 @@ class Api:
 
 
 def path(*parts: str) -> str:
-    """A path below /v1/ with its ids quoted.
+    """Return a path below /v1/ with its ids quoted.
 
-    Raises ProviderNotFound for an empty id or one of dots alone, which would address the parent.
+    Raises ProviderNotFound for an id that is empty or only dots, which would address the parent.
     """
     if not all(part.strip(".") for part in parts):
         raise ProviderNotFound(detail="an empty id")
@@ -153,14 +158,14 @@ def path(*parts: str) -> str:
 
 
 def _by_lower_name(headers: Mapping[str, str] | None) -> dict[str, str]:
-    """The SDK passes header names on in the case in which they came."""
+    """Return the headers by lower-case name, because the SDK passes the names on as they arrived."""
     return {name.lower(): value for name, value in (headers or {}).items()}
 
 
 def translate(error: stripe.StripeError, what: str, now: float) -> ProviderError:
-    """Stripe's error as a ProviderError. Its detail holds status, code, parameter and request id, never a
-    message.
+    """Turn Stripe's error into a ProviderError.
 
+    Its detail holds the status, code, parameter and request id, but no message. Sources:
     docs.stripe.com/api/errors, docs.stripe.com/error-low-level, 2026-11.
     """
     status, code, param = error.http_status or 0, _named(error, "code"), _named(error, "param")
@@ -189,8 +194,11 @@ def translate(error: stripe.StripeError, what: str, now: float) -> ProviderError
 
 
 def _limited(headers: Mapping[str, str], detail: str, now: float) -> ProviderLimited:
-    """Stripe names the limit in a header: 'global-rate', 'global-concurrency', 'endpoint-rate',
-    'endpoint-concurrency' or 'resource-specific' (docs.stripe.com/rate-limits, 2026-11)."""
+    """Return the error for a 429, with the limit that Stripe names in a header.
+
+    The limit is 'global-rate', 'global-concurrency', 'endpoint-rate', 'endpoint-concurrency' or
+    'resource-specific' (docs.stripe.com/rate-limits, 2026-11).
+    """
     reason = headers.get("stripe-rate-limited-reason", "")
     scopes = {"global": LimitScope.ACCOUNT, "resource": LimitScope.OBJECT}
     scope = scopes.get(reason.partition("-")[0], LimitScope.ENDPOINT)
@@ -199,7 +207,7 @@ def _limited(headers: Mapping[str, str], detail: str, now: float) -> ProviderLim
 
 
 def _named(error: stripe.StripeError, field: str) -> str:
-    """A field of the answer's `error`, or ''. The SDK passes these on for some kinds of errors only."""
+    """Return a field of the answer's `error`, or ''. The SDK itself passes these on only for some errors."""
     body = error.json_body
     named = body.get("error") if isinstance(body, dict) else None
     found = named.get(field) if isinstance(named, dict) else None
@@ -207,4 +215,5 @@ def _named(error: stripe.StripeError, field: str) -> str:
 
 
 class NotKnown(Refused, ProviderNotFound):
-    """Stripe does not know an object; `param` says which of the request's parameters named it."""
+    """An error that says that Stripe does not know an object; `param` is the request parameter that named
+    it."""

@@ -1,4 +1,4 @@
-"""The parameters of a Checkout Session (docs.stripe.com/api/checkout/sessions/create, 2026-11)."""
+"""Build the parameters of a Checkout Session (docs.stripe.com/api/checkout/sessions/create, 2026-11)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from providers.base import describe_member, describe_server, return_address
 
 
 def checkout_params(order: CheckoutOrder) -> dict[str, Any]:
-    """The parameters of the Checkout Session for an order, without the customer."""
+    """Return the Checkout Session's parameters for an order, without the customer."""
     checkout = order.checkout
     metadata = {
         "discord_user_id": str(checkout.member_id),
@@ -36,7 +36,8 @@ def checkout_params(order: CheckoutOrder) -> dict[str, Any]:
         "metadata": metadata,
         "custom_text": {"submit": {"message": wording.submit.format(member=member, server=server)}},
         "allow_promotion_codes": True,
-        # Otherwise the Dashboard decides whether buyers pay in another currency than the one shown here.
+        # Without this, the Dashboard decides whether buyers may pay in a currency other than the one shown
+        # here.
         "adaptive_pricing": {"enabled": False},
         "success_url": return_address(order, "paid"),
         "cancel_url": return_address(order, "cancelled"),

@@ -90,21 +90,20 @@ class StripeProvider:
 
     @property
     def clock_skew(self) -> float | None:
-        """Seconds that this machine's clock is ahead of Stripe's last answer; None before the first
-        answer."""
+        """Seconds by which this machine's clock was ahead at Stripe's last answer; None before one."""
         return self._api.clock_skew
 
     @property
     def pace(self) -> PaceState:
-        """How the calls get along with Stripe's rate limits."""
+        """The current pace of calls under Stripe's rate limits."""
         return self._pace.state
 
     def judge(self, headers: Mapping[str, str], now: float) -> None:
-        """Raise NotAuthentic if `Stripe-Signature` is unreadable or too old; the body is not looked at."""
+        """Raise NotAuthentic if `Stripe-Signature` is unreadable or too old. The body is not read."""
         read_header(headers.get(HEADER, ""), now)
 
     async def authenticate(self, body: bytes, headers: Mapping[str, str], now: float) -> list[Event]:
-        """The events in a notification; empty if they belong to another mode or another account.
+        """Return the events in a notification; none if they belong to another mode or another account.
 
         Raises NotAuthentic and Malformed as `webhook.authenticate` does.
         """
@@ -117,10 +116,9 @@ class StripeProvider:
 
     @bounded
     async def fetch_subscription(self, subscription_id: str) -> Subscription:
-        """Fetch a subscription in one call.
+        """Fetch a subscription, usually in one call.
 
-        Further calls are made where it has more than one page of items, a coupon that was not seen before,
-        or an unpaid invoice.
+        Further items, a coupon that was not seen before and an unpaid invoice cost further calls.
         """
         data = await self._loader.fetch(subscription_id)
         needs_action = await payments.needs_action(self._api, data)
@@ -128,12 +126,14 @@ class StripeProvider:
 
     @bounded
     async def locate(self, subject: Subject) -> list[str]:
-        """Follow the object's links. Empty for prices and products, whose subscriptions the ledger knows."""
+        """Follow the event's object to its subscriptions; none for prices and products, whose
+        subscriptions the ledger knows."""
         return await payments.locate(self._api, subject)
 
     @bounded
     async def fetch_checkout(self, subscription_id: str) -> CheckoutFound | None:
-        """The Checkout Session that created it; None if it was created by hand or through the API.
+        """Return the Checkout Session that created a subscription; None if it was created by hand or
+        through the API.
 
         Each listed session is checked again for this subscription, because it decides who gets the roles.
         """
@@ -142,12 +142,12 @@ class StripeProvider:
         return next((one for one in found if one.subscription_id == subscription_id), None)
 
     async def was_charged_back(self, dispute_id: str) -> bool:
-        """Always True: at Stripe a dispute that is only an inquiry never becomes `lost`."""
+        """Return True: at Stripe a dispute that is only an inquiry never becomes `lost`."""
         return True
 
     @bounded
     async def fetch_dispute(self, dispute_id: str) -> tuple[str | None, DisputeState]:
-        """The first subscription that the disputed payment was for, and the dispute's state."""
+        """Return the first subscription that the disputed payment was for, and the dispute's state."""
         dispute = await self._api.get(path("disputes", dispute_id))
         found = await payments.locate_payment(self._api, dispute)
         if not found and maybe_id(dispute, "payment_intent") is None:
@@ -175,11 +175,11 @@ class StripeProvider:
                     log.warning("Left out subscription %s: %s", id_for_log(data), error)
 
     def list_events(self, since: int, webhook_url: str) -> AsyncIterator[Event]:
-        """Yield the account's relevant events since then, newest first: see `event_list.list_events`."""
+        """Yield the account's relevant events since `since`, newest first: see `event_list.list_events`."""
         return list_events(self._api, since, webhook_url, self.account)
 
     def unheard(self, *, refused: bool) -> Finding:
-        """The finding that notifications do not arrive: see `event_list.unheard`."""
+        """Return the finding that notifications do not arrive: see `event_list.unheard`."""
         return unheard(refused=refused)
 
     @bounded
@@ -196,8 +196,8 @@ class StripeProvider:
     async def start_checkout(self, order: CheckoutOrder) -> PaymentPage:
         """Create a Checkout Session.
 
-        Where Stripe refuses the known customer, who may be deleted or bound to another currency by a running
-        subscription, the session is created without a customer.
+        Stripe refuses a customer that is deleted or tied to another currency by a running subscription. The
+        session is then created without a customer.
         """
         params, key = checkout_params(order), order.checkout.id
         if order.customer_id is not None:
@@ -217,25 +217,25 @@ class StripeProvider:
         )
 
     async def list_paid(self, since: int) -> AsyncIterator[str]:
-        """Empty: Stripe lists every subscription, so payments need not be searched."""
+        """Yield nothing: Stripe lists every subscription, so payments need not be searched."""
         for found in list[str]():
             yield found
 
     def lacks_payer(self, subscription: Subscription) -> bool:
-        """Always False: the metadata names the member from the purchase on."""
+        """Return False: the metadata names the member from the purchase on."""
         return False
 
     async def write_payer(self, subscription_id: str, whose: Binding) -> None:
-        """Nothing to write: the metadata names the member already."""
+        """Do nothing: the metadata already names the member."""
 
     @bounded
     async def fetch_page(self, page_id: str) -> str | None:
-        """The subscription that a Checkout Session led to; None while it led to none."""
+        """Return the subscription that a Checkout Session led to; None if there is none yet."""
         return maybe_id(await self._api.get(path("checkout", "sessions", page_id)), "subscription")
 
     @bounded
     async def close_page(self, page_id: str) -> None:
-        """Expire the Checkout Session. One that is complete or expired already is no error."""
+        """Expire the Checkout Session. If it is already complete or expired, that is not an error."""
         try:
             await self._api.post(path("checkout", "sessions", page_id, "expire"), f"close-{page_id}")
         except Refused as refused:
@@ -244,11 +244,11 @@ class StripeProvider:
 
     @bounded
     async def manage_link(self, subscription: Subscription, options: PortalOptions) -> str:
-        """A link to the home page of the billing portal, which lists all the customer's subscriptions.
+        """Return a link to the billing portal's home page, which lists all of the customer's subscriptions.
 
         Stripe's deep links lead to a single action of one subscription and hide everything else
-        (docs.stripe.com/customer-management/portal-deep-links, 2026-11). Where Stripe refuses the server's
-        own settings, the page opens with the account's default ones, so that members can always cancel.
+        (docs.stripe.com/customer-management/portal-deep-links, 2026-11). If Stripe refuses the server's own
+        settings, the page opens with the account's default ones, so that members can always cancel.
         """
         try:
             return await self._portal_link(subscription, options)
@@ -257,7 +257,7 @@ class StripeProvider:
                 raise ProviderNotFound(Text("error.stripe.customer_gone"), detail=str(refused)) from None
             if refused.status not in (400, 403, 404):
                 raise
-        self._portals.forget(options.settings.guild_id)  # somebody may have switched its configuration off
+        self._portals.forget(options.settings.guild_id)  # somebody may have deactivated its configuration
         try:
             return await self._portal_link(subscription, options)
         except Refused as refused:
@@ -290,7 +290,7 @@ class StripeProvider:
 
     @bounded
     async def cancel_now(self, subscription: Subscription, key: str) -> Subscription:
-        """End it at once, without a final invoice and without a credit for the rest of the period."""
+        """End the subscription at once, without a final invoice or a credit for the rest of the period."""
         data, now = await self._look(subscription)
         if now.status is Status.ENDED:
             return now
@@ -299,7 +299,8 @@ class StripeProvider:
 
     @bounded
     async def resume(self, subscription: Subscription, key: str) -> Subscription:
-        """Let it renew again. Raises ProviderRefused if it has ended, because Stripe cannot revive it."""
+        """Let the subscription renew again. Raises ProviderRefused once it has ended: Stripe
+        cannot revive it."""
         data, now = await self._look(subscription)
         if now.status is Status.ENDED:
             raise ProviderRefused(
@@ -317,30 +318,29 @@ class StripeProvider:
 
     @bounded
     async def fetch_failure(self, subscription: Subscription) -> Failure | None:
-        """Why the newest open invoice was not paid; None if there is none."""
+        """Return why the newest open invoice was not paid; None if no invoice is open."""
         return await fetch_failure(self._api, subscription.key.id)
 
     @bounded
     async def fetch_last_payment(self, subscription: Subscription) -> Payment | None:
-        """The last payment; None if nothing was paid yet, or the last invoice was paid outside of
-        Stripe."""
+        """Return the last payment; None if there is none, or if it was made outside of Stripe."""
         return await payments.fetch_last_payment(self._api, subscription.key.id)
 
     @bounded
     async def preview_charge(self, subscription: Subscription) -> Money | None:
-        """The amount of the next invoice by Stripe's preview; None if the key may not make one."""
+        """Return the next invoice's amount, as Stripe previews it; None if the key may not make previews."""
         return await self._previews.ask(subscription)
 
     @bounded
     async def fetch_payment_link(self, subscription: Subscription) -> str | None:
-        """Stripe's page for paying the last invoice; None unless that invoice is open."""
+        """Return Stripe's page for paying the last invoice; None unless that invoice is open."""
         data = await self._api.get(path("subscriptions", subscription.key.id), expand=_INVOICE)
         invoice = maybe(data, "latest_invoice", dict) or {}
         return maybe(invoice, "hosted_invoice_url", str) if maybe(invoice, "status", str) == "open" else None
 
     @bounded
     async def refund(self, payment: Payment, key: str) -> Payment:
-        """Refund all that is left of the payment, to the original payment method."""
+        """Refund whatever is left of the payment to the original payment method."""
         return await payments.refund(self._api, payment, key)
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
@@ -379,7 +379,7 @@ class StripeProvider:
                 before, await self._api.delete(path("subscriptions", name), expand=_INVOICE)
             )
         except NotKnown:
-            # Stripe answers so for one that has ended already, too.
+            # Stripe also answers like this for a subscription that has already ended.
             now = self._map(await self._loader.fetch(name))
             if now.status is not Status.ENDED:
                 raise

@@ -1,4 +1,4 @@
-"""Fetches subscriptions together with the coupons, items, invoices and prices that decide their charges."""
+"""Fetch subscriptions together with the coupons, items, invoices and prices that decide their charges."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from providers.base import Answer, maybe, need
 from providers.stripe.api import Api, NotKnown, Refused, path
 from providers.stripe.terms import coupon_of, discounts_of
 
-# Stripe expands four levels and no more (docs.stripe.com/expand, 2026-11).
+# Stripe expands at most four levels (docs.stripe.com/expand, 2026-11).
 _EXPAND_LEAST = ("latest_invoice",)
 _EXPAND_ONE = (
     "latest_invoice.payments",
@@ -26,9 +26,10 @@ _HOUR = 3600.0
 class SubscriptionLoader:
     """Loads subscriptions with everything that decides their charges.
 
-    Stripe refuses the whole answer to a key that may not read coupons or customers. For an hour only the
-    least is then expanded, and the charges of discounted subscriptions are unknown. A coupon's terms never
-    change (docs.stripe.com/api/coupons/update), so each coupon is fetched once, into `coupons`, by its id.
+    Stripe refuses the whole answer if the key may not read coupons or customers. For an hour only the bare
+    minimum is then expanded, and the charges of discounted subscriptions are unknown. A coupon's terms
+    never change (docs.stripe.com/api/coupons/update), so each coupon is fetched once and kept in `coupons`
+    by its id.
     """
 
     def __init__(self, api: Api, clock: Clock) -> None:
@@ -39,7 +40,7 @@ class SubscriptionLoader:
         self._prices: dict[str, tuple[float, Answer]] = {}
 
     async def fetch(self, subscription_id: str) -> Answer:
-        """One subscription, completed."""
+        """Fetch one subscription and complete it."""
         where = path("subscriptions", subscription_id)
         if self._bare:
             return await self.complete(await self._api.get(where, expand=list(_EXPAND_LEAST)))
@@ -54,9 +55,12 @@ class SubscriptionLoader:
         return await self.complete(data)
 
     async def pages(self, part: ListPart) -> AsyncIterator[list[Answer]]:
-        """Yield this part of the account's subscriptions, newest first, a hundred per call. Pass each to
-        `complete` before mapping."""
-        # Without a status Stripe leaves out the ended ones (docs.stripe.com/api/subscriptions/list, 2026-11).
+        """Yield this part of the account's subscriptions, newest first, a hundred per call.
+
+        Pass each subscription to `complete` before mapping it.
+        """
+        # Without a status, Stripe omits ended subscriptions (docs.stripe.com/api/subscriptions/list,
+        # 2026-11).
         params: dict[str, Any] = {"status": "all"} if part.ended else {}
         if part.created:
             params["created"] = {"gte": part.created[0], "lte": part.created[1]}
@@ -81,8 +85,8 @@ class SubscriptionLoader:
         return self._clock.now() < self._bare_until
 
     def _refused(self, refused: Refused) -> None:
-        """Switch to the least expansion for an hour where the key lacks a permission (403); raise anything
-        else."""
+        """Expand only the bare minimum for an hour if the key lacks a permission (403); raise any other
+        refusal."""
         if refused.status != 403:
             raise refused
         self._bare_until = self._clock.now() + _HOUR
@@ -90,8 +94,8 @@ class SubscriptionLoader:
     async def complete(self, data: Answer) -> Answer:
         """Add what a listed subscription, or the answer to a change, lacks.
 
-        That is: further pages of items; the invoice that decides since when a payment is overdue; the coupons
-        of its discounts; and prices in the currency in which they are charged.
+        This covers further pages of items, the invoice that decides since when a payment is overdue, the
+        coupons of the discounts, and the prices in the currency that is charged.
         """
         more: dict[str, Any] = {}
         if maybe(data, "items.has_more", bool):
@@ -109,10 +113,11 @@ class SubscriptionLoader:
         try:
             return await self._api.get(path("invoices", invoice_id))
         except NotKnown:
-            return None  # deleted; the payment counts as overdue from when the bot first saw it
+            return None  # deleted: the payment counts as overdue since the bot first saw it
 
     async def _learn(self, coupon: Answer | str | None) -> None:
-        """Fetch a coupon, whose products lists do not show. A deleted one is kept as the list shows it."""
+        """Fetch a coupon, because lists do not show its products. A deleted coupon is kept as the list
+        shows it."""
         shown = coupon if isinstance(coupon, dict) else {}
         name = coupon if isinstance(coupon, str) else maybe(shown, "id", str)
         if name is None or name in self.coupons or self._bare:
@@ -125,8 +130,8 @@ class SubscriptionLoader:
             self._refused(refused)
 
     async def _in_currency(self, data: Answer) -> Answer:
-        """The subscription with its prices in the currency it is charged in; Stripe shows them in their
-        own."""
+        """Return the subscription with its prices in the currency that is charged; Stripe shows them in
+        their own."""
         currency = maybe(data, "currency", str)
         items = need(data, "items.data", list)
         if currency is None or all(maybe(i, "price.currency", str) in (currency, None) for i in items):

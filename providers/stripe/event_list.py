@@ -1,4 +1,4 @@
-"""Lists the events that Stripe sent, so that the bot notices when notifications do not arrive."""
+"""List the events that Stripe sent, so that the bot notices when notifications do not arrive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from providers.base import maybe
 from providers.stripe.api import Api, Refused
 from providers.stripe.webhook import read_listed
 
-# The types that affect access or money. Stripe takes at most twenty in one call
+# The types that affect access or money. Stripe accepts at most twenty in one call
 # (docs.stripe.com/api/events/list, `types`, 2026-11).
 RELEVANT_EVENTS = frozenset(
     {
@@ -48,11 +48,10 @@ async def list_events(api: Api, since: int, webhook_url: str, account: str) -> A
 
 
 async def _kinds(api: Api, webhook_url: str) -> set[str]:
-    """The relevant types that the endpoint sends, so that its owner is not warned about types it does not
-    send.
+    """Return the relevant types that the endpoint sends, so that its owner is not warned about any others.
 
-    All of them if no endpoint has this address or the key may not list endpoints: a proxy may give it
-    another address.
+    Returns all relevant types if no endpoint has this address, since a proxy may give it another one, or if
+    the key may not list endpoints.
     """
     try:
         known = await api.every("webhook_endpoints")
@@ -66,9 +65,9 @@ async def _kinds(api: Api, webhook_url: str) -> set[str]:
 
 
 def unheard(*, refused: bool) -> Finding:
-    """The finding that notifications do not arrive, with its cure.
+    """Return the finding that notifications do not arrive, with its fix.
 
-    `refused`: some arrived and the bot refused their signature.
+    `refused`: True if some notifications arrived but the bot rejected their signature.
     """
     code = "finding.stripe.notifications_refused" if refused else "finding.stripe.no_notifications"
     cure = "finding.stripe.notifications_refused_cure" if refused else "finding.stripe.no_notifications_cure"

@@ -1,4 +1,4 @@
-"""Reads from Stripe why a payment failed."""
+"""Read why a Stripe payment failed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from providers.stripe.mapping import maybe_id
 
 
 async def fetch_failure(api: Api, subscription_id: str) -> Failure | None:
-    """The failure of the newest open invoice; None if no invoice is open."""
+    """Return the failure of the newest open invoice; None if no invoice is open."""
     for invoice in await api.first("invoices", subscription=subscription_id, status="open"):
         amount = Money(need(invoice, "amount_remaining", int), need(invoice, "currency", str))
         return Failure(amount, await _reason(api, invoice), maybe(invoice, "next_payment_attempt", int))
@@ -18,7 +18,7 @@ async def fetch_failure(api: Api, subscription_id: str) -> Failure | None:
 
 
 async def _reason(api: Api, invoice: Answer) -> str:
-    """Stripe's message for the customer, or '', such as 'Your card has insufficient funds.'"""
+    """Return Stripe's message for the customer, such as 'Your card has insufficient funds.', or ''."""
     for link in await api.first("invoice_payments", invoice=need(invoice, "id", str)):
         intent_id = maybe_id(link, "payment.payment_intent")
         if intent_id is not None:

@@ -1,4 +1,7 @@
-"""Maps Stripe's answers to the model. Pure tables and functions; a missing field raises ProviderMisread."""
+"""Map Stripe's answers to the model with pure tables and functions.
+
+A missing field raises ProviderMisread.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,8 @@ STATUS: dict[str, Status] = {
 # 2026-11).
 _RUNNING = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
 
-# docs.stripe.com/api/disputes/object, `status`, API 2026-10-28. A warning is an inquiry before a dispute.
+# docs.stripe.com/api/disputes/object, `status`, API 2026-10-28. A warning is an inquiry that precedes a
+# dispute.
 DISPUTES: dict[str, DisputeState] = {
     "warning_needs_response": DisputeState.OPEN,
     "warning_under_review": DisputeState.OPEN,
@@ -59,7 +63,7 @@ DISPUTES: dict[str, DisputeState] = {
 
 
 def id_of(data: Answer, path: str) -> str:
-    """The id of the object at a path, expanded or not. Raises ProviderMisread if it is absent."""
+    """Return the id of the object at a path, expanded or not. Raises ProviderMisread if it is absent."""
     found = maybe_id(data, path)
     if found is None:
         return need(data, path, str)
@@ -67,7 +71,7 @@ def id_of(data: Answer, path: str) -> str:
 
 
 def maybe_id(data: Answer, path: str) -> str | None:
-    """The id of the object at a path, expanded or not; None if the path is null or absent."""
+    """Return the id of the object at a path, expanded or not; None if the path is null or absent."""
     found = maybe(data, path, object)
     return maybe(data, f"{path}.id", str) if isinstance(found, dict) else maybe(data, path, str)
 
@@ -75,7 +79,7 @@ def maybe_id(data: Answer, path: str) -> str | None:
 def map_subscription(data: Answer, account: str, coupons: Mapping[str, Answer] | None = None) -> Subscription:
     """Map a subscription from the API.
 
-    `data`: with `latest_invoice` expanded where the subscription is past due. `coupons`: by id, as in
+    `data`: must have `latest_invoice` expanded if the subscription is past due. `coupons`: by id, as in
     `map_terms`.
     """
     raw = need(data, "status", str)
@@ -101,7 +105,7 @@ def map_subscription(data: Answer, account: str, coupons: Mapping[str, Answer] |
 
 
 def _terms(data: Answer, status: Status, coupons: Mapping[str, Answer]) -> Terms:
-    """The terms; where they cannot be read the next charge is unknown, and access is decided all the same."""
+    """Return the terms. If they cannot be read, the next charge is unknown, but access is still decided."""
     try:
         return map_terms(data, status, coupons)
     except ProviderMisread:
@@ -116,8 +120,8 @@ def _items(data: Answer) -> list[Any]:
 
 
 def _map_item(item: Answer, currency: str | None, period_end: int | None, account: str) -> Item:
-    """Map one item. `currency` and `period_end` are the subscription's."""
-    # Metered prices have no quantity: usage is charged afterwards.
+    """Map one item. `currency` and `period_end` are those of the subscription."""
+    # Metered prices have no quantity, because usage is charged afterwards.
     found = maybe(item, "quantity", int)
     quantity = 1 if found is None else found
     data = need(item, "price", dict)
@@ -129,7 +133,8 @@ def _map_item(item: Answer, currency: str | None, period_end: int | None, accoun
 
 
 def _line(data: Answer, price: Price, quantity: int) -> int | None:
-    """The amount for `quantity` of a price, in minor units; None if the price has no fixed amount.
+    """Return the amount for `quantity` units of a price, in minor units; None if the price has no fixed
+    amount.
 
     A price may be sold by the package and may have fractions of a minor unit.
     """
@@ -144,10 +149,10 @@ def _line(data: Answer, price: Price, quantity: int) -> int | None:
 
 
 def _period(data: Answer, status: Status) -> tuple[int | None, int | None]:
-    """Start and end of the current period, in unix seconds.
+    """Return the start and end of the current period, in unix seconds.
 
-    They stand on the items since API 2025-03-31 ('Deprecates subscription current period'), on the
-    subscription before. Where items differ, the one whose period ends last counts.
+    Since API 2025-03-31 ('Deprecates subscription current period') the items hold them, before that the
+    subscription. If items differ, the one whose period ends last counts.
     """
     items = [i for i in _items(data) if maybe(i, "current_period_end", int) is not None]
     longest = max(items, key=lambda i: need(i, "current_period_end", int), default=data)
@@ -156,7 +161,10 @@ def _period(data: Answer, status: Status) -> tuple[int | None, int | None]:
 
 
 def _ends_at(data: Answer, period_end: int | None) -> int | None:
-    """When the subscription is scheduled to end. Under flexible billing the portal sets `cancel_at` alone."""
+    """Return when the subscription is scheduled to end, in unix seconds.
+
+    Under flexible billing the portal sets only `cancel_at`.
+    """
     moments = [maybe(data, "cancel_at", int)]
     if maybe(data, "cancel_at_period_end", bool):
         moments.append(period_end)
@@ -193,20 +201,20 @@ def map_price(data: Answer, account: str, currency: str | None = None) -> Price:
 
 
 def _is_archived(price: Answer) -> bool:
-    """True if the price's product is expanded and archived."""
+    """Return True if the price's product is expanded and archived."""
     product = maybe(price, "product", object)
     return isinstance(product, dict) and maybe(product, "active", bool) is False
 
 
 def _in_currency(data: Answer, currency: str) -> Answer:
-    """The amounts of a price in one of its currencies; empty if the answer does not show them."""
+    """Return the amounts of a price in one of its currencies; empty if the answer does not show them."""
     if need(data, "currency", str).lower() == currency:
         return data
     return maybe(data, f"currency_options.{currency}", dict) or {}
 
 
 def _amount(data: Answer, currency: str) -> int | None:
-    """Minor units; None for tiered, usage-based and customer-chosen prices, which have no fixed amount."""
+    """Return the amount in minor units; None for tiered, usage-based and customer-chosen prices."""
     if maybe(data, "recurring.usage_type", str) == "metered":
         return None
     unit = _unit(_in_currency(data, currency))
@@ -214,9 +222,9 @@ def _amount(data: Answer, currency: str) -> int | None:
 
 
 def _unit(amounts: Answer) -> Decimal | None:
-    """The amount per unit in minor units; None if there is no fixed one.
+    """Return the amount per unit in minor units; None if there is no fixed one.
 
-    With fractions of a minor unit Stripe sets `unit_amount_decimal` alone (docs.stripe.com/api/prices/object,
+    For fractions of a minor unit Stripe sets only `unit_amount_decimal` (docs.stripe.com/api/prices/object,
     2026-11).
     """
     whole = maybe(amounts, "unit_amount", int)
@@ -230,12 +238,16 @@ def _unit(amounts: Answer) -> Decimal | None:
 
 
 def invoice_subscription(invoice: Answer) -> str | None:
-    """The id of an invoice's subscription: under `parent` since API 2025-03-31, on the invoice before."""
+    """Return an invoice's subscription id, found under `parent` since API 2025-03-31 and on the invoice
+    before."""
     return maybe_id(invoice, "parent.subscription_details.subscription") or maybe_id(invoice, "subscription")
 
 
 def map_dispute(data: Answer) -> DisputeState:
-    """A dispute's state. An unknown status raises ProviderMisread, so that nobody loses access by it."""
+    """Return a dispute's state.
+
+    An unknown status raises ProviderMisread, so that nobody loses access because of it.
+    """
     raw = need(data, "status", str)
     if raw not in DISPUTES:
         raise ProviderMisread(detail=f"dispute.status is {raw}")
@@ -253,7 +265,7 @@ def map_checkout(data: Answer) -> CheckoutFound:
 
 
 def map_intent_payment(intent: Answer, charge: Answer | None, paid_at: int) -> Payment:
-    """Map a payment by its PaymentIntent, and the refunded amount by the intent's charge.
+    """Map a payment from its PaymentIntent, with the refunded amount from the intent's charge.
 
     `paid_at`: unix seconds.
     """

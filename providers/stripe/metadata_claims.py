@@ -1,4 +1,4 @@
-"""Reads from a Stripe subscription's metadata which member and server it belongs to."""
+"""Read from a Stripe subscription's metadata which member and server it belongs to."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _GUILD = ("discordguildid", "discordserverid", "discordguild", "discordserver", 
 
 
 def read_claim(metadata: Answer) -> Claim | None:
-    """The member and server that the metadata names; None if it names no member.
+    """Return the member and server that the metadata names; None if it names no member.
 
-    Only the account's owner can write metadata. The claim is proven where it holds `dues_checkout` with both
+    Only the account's owner can write metadata. The claim is proven if it holds `dues_checkout` with both
     ids, because Dues wrote these when the subscription was bought.
     """
     plain = {re.sub(r"[^a-z]", "", name.lower()): value for name, value in metadata.items()}
@@ -29,6 +29,6 @@ def read_claim(metadata: Answer) -> Claim | None:
 
 
 def _snowflake(metadata: Answer, names: Sequence[str]) -> int | None:
-    """The first of these fields that holds a Discord id."""
+    """Return the first of these fields that holds a Discord id."""
     found = (str(metadata.get(name, "")).strip() for name in names)
     return next((int(text) for text in found if re.fullmatch(r"[1-9][0-9]{14,19}", text, re.ASCII)), None)

@@ -1,6 +1,6 @@
-"""Finds the subscriptions of a payment and the last payment of a subscription, and refunds it.
+"""Find the subscriptions of a payment and the last payment of a subscription, and refund that payment.
 
-Since API 2025-03-31 an invoice names no payment; InvoicePayments stand between the two
+Since API 2025-03-31 an invoice no longer names its payment; InvoicePayments link the two
 (docs.stripe.com/api/invoice-payment, 2026-11).
 """
 
@@ -15,8 +15,8 @@ from providers.stripe.mapping import invoice_subscription, map_charge_payment, m
 
 
 async def locate_payment(api: Api, payment: Answer) -> list[str]:
-    """Ids of the subscriptions that a charge, refund or dispute is about, by the PaymentIntent that it
-    names."""
+    """Return the ids of the subscriptions that a charge, refund or dispute is about, found by its
+    PaymentIntent."""
     intent = maybe_id(payment, "payment_intent")
     if intent is not None:
         return await locate_intent(api, intent)
@@ -25,7 +25,7 @@ async def locate_payment(api: Api, payment: Answer) -> list[str]:
 
 
 async def locate_intent(api: Api, intent: str) -> list[str]:
-    """Ids of the subscriptions whose invoices a PaymentIntent paid or tried to pay."""
+    """Return the ids of the subscriptions whose invoices a PaymentIntent paid or tried to pay."""
     by = {"type": "payment_intent", "payment_intent": intent}
     links = await api.first("invoice_payments", payment=by, expand=["data.invoice"])
     found: list[str] = []
@@ -39,7 +39,7 @@ async def locate_intent(api: Api, intent: str) -> list[str]:
 
 
 async def locate_invoice(api: Api, invoice: str) -> list[str]:
-    """The id of the subscription that an invoice is for; empty if it is for none."""
+    """Return the id of the subscription that an invoice is for; empty if it is for none."""
     return _subscription_of(await api.get(path("invoices", invoice)))
 
 
@@ -49,7 +49,7 @@ def _subscription_of(invoice: Answer) -> list[str]:
 
 
 async def locate(api: Api, subject: Subject) -> list[str]:
-    """Ids of the subscriptions that an event's subject is about."""
+    """Return the ids of the subscriptions that an event's subject is about."""
     match subject.kind:
         case "subscription":
             return [subject.id]
@@ -70,7 +70,10 @@ async def locate(api: Api, subject: Subject) -> list[str]:
 
 
 async def _locate_customer(api: Api, customer: str) -> list[str]:
-    """Empty for a deleted customer, whose subscriptions the ledger knows."""
+    """Return the ids of a customer's subscriptions.
+
+    Empty for a deleted customer, whose subscriptions the ledger knows.
+    """
     try:
         found = await api.every("subscriptions", customer=customer, status="all")
     except NotKnown:
@@ -79,9 +82,10 @@ async def _locate_customer(api: Api, customer: str) -> list[str]:
 
 
 async def needs_action(api: Api, subscription: Answer) -> bool:
-    """True if the open invoice's payment waits for the customer to confirm it with their bank.
+    """Return True if the open invoice's payment waits for the customer to confirm it with their bank.
 
-    The invoice must be expanded in `subscription`. docs.stripe.com/billing/subscriptions/overview, 2026-11.
+    The invoice must be expanded in `subscription`. Source: docs.stripe.com/billing/subscriptions/overview,
+    2026-11.
     """
     if maybe(subscription, "status", str) not in ("incomplete", "past_due"):
         return False
@@ -101,7 +105,7 @@ async def needs_action(api: Api, subscription: Answer) -> bool:
 
 
 async def fetch_last_payment(api: Api, subscription_id: str) -> Payment | None:
-    """The payment of the newest paid invoice above zero; None if it was paid outside of Stripe."""
+    """Return the payment of the newest paid invoice above zero; None if it was paid outside of Stripe."""
     for invoice in await api.first("invoices", subscription=subscription_id, status="paid"):
         if need(invoice, "amount_paid", int) > 0:
             return await _fetch_invoice_payment(api, invoice)
@@ -118,8 +122,8 @@ async def _fetch_invoice_payment(api: Api, invoice: Answer) -> Payment | None:
 
 
 async def fetch_payment(api: Api, payment_id: str, paid_at: int) -> Payment:
-    """A payment as it is now, by the id of its PaymentIntent, or of its charge where it has no
-    PaymentIntent."""
+    """Fetch the current state of a payment by the id of its PaymentIntent, or of its charge if it has
+    none."""
     if not payment_id.startswith("pi_"):
         return map_charge_payment(await api.get(path("charges", payment_id)), paid_at)
     intent = await api.get(path("payment_intents", payment_id), expand=["latest_charge"])
@@ -130,10 +134,10 @@ async def fetch_payment(api: Api, payment_id: str, paid_at: int) -> Payment:
 
 
 async def refund(api: Api, payment: Payment, key: str) -> Payment:
-    """Refund what is left of a payment and return it as it is afterwards.
+    """Refund whatever is left of a payment and return the payment in its new state.
 
-    The request names no amount, so that Stripe refunds the rest, and so that a repetition under the same key
-    is the same request whatever was refunded in between. Raises ProviderRefused if Stripe cannot refund.
+    The request names no amount: Stripe then refunds the rest, and a repeated request under the same key
+    stays the same whatever was refunded in between. Raises ProviderRefused if Stripe cannot refund.
     """
     now = await fetch_payment(api, payment.id, payment.paid_at)
     if now.refundable.amount <= 0:

@@ -1,4 +1,4 @@
-"""Creates and repairs the billing portal's settings, one configuration per server.
+"""Create and repair the billing portal's settings, one configuration per server.
 
 Each configuration carries the server's id in its metadata, so the bot stores nothing about it
 (docs.stripe.com/api/customer_portal/configurations, 2026-11).
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 GUILD = "dues_guild"
 _MOST_PRODUCTS = 10
-# Seconds until a configuration is checked again, as somebody may have changed it in the Dashboard.
+# Seconds until a configuration is checked again, because somebody may have changed it in the Dashboard.
 _TRUSTED_FOR = 3600.0
 
 
@@ -58,13 +58,13 @@ class Portals:
             return kept.id
 
     async def wrong(self, guild_id: int) -> list[str] | None:
-        """Dotted names of the settings that differ from what they should be; None before there is a
-        configuration."""
+        """Return the dotted names of the settings that differ from the wanted ones; None if there is no
+        configuration yet."""
         found = await self._find(guild_id)
         return None if found is None else differences(self._wanted(guild_id), found)
 
     async def repair(self, guild_id: int) -> None:
-        """Create the server's configuration, or set it back to what it should be."""
+        """Create the server's configuration, or restore its wanted settings."""
         async with self._locks[guild_id]:
             await self._settle(guild_id, await self._find(guild_id), self._wanted(guild_id))
 
@@ -73,12 +73,13 @@ class Portals:
         self._kept.pop(guild_id, None)
 
     def _wanted(self, guild_id: int) -> Mapping[str, Any]:
-        """The settings last asked for; those that every server shares where none were asked for yet."""
+        """Return the settings that were last asked for, or, before any were, those that every server
+        shares."""
         kept = self._kept.get(guild_id)
         return kept.wanted if kept else {"features": _features((), switching=None)}
 
     async def _find(self, guild_id: int) -> Answer | None:
-        # Stripe leaves `products` out unless it is expanded.
+        # Stripe omits `products` unless it is expanded.
         expand = ["data.features.subscription_update.products"]
         async for page in self._api.pages("billing_portal/configurations", active=True, expand=expand):
             for one in page:
@@ -102,7 +103,7 @@ class Portals:
 
 
 def configuration(settings: GuildSettings, prices: Iterable[Price], return_url: str) -> dict[str, Any]:
-    """The parameters for a server's portal configuration."""
+    """Return the parameters for a server's portal configuration."""
     links = {"terms_of_service_url": settings.terms_url, "privacy_policy_url": settings.privacy_url}
     return {
         "features": _features(prices, switching=settings.plan_switching),
@@ -124,9 +125,10 @@ def _features(prices: Iterable[Price], *, switching: bool | None) -> dict[str, A
 
 
 def _products(prices: Iterable[Price]) -> list[dict[str, Any]]:
-    """Up to ten products with their prices.
+    """Return up to ten products with their prices.
 
-    Of prices with the same product, interval and currency only the first is taken: the portal refuses two.
+    Of prices with the same product, interval and currency only the first is kept, because the portal
+    refuses two.
     """
     chosen: dict[tuple[str, str, str, int], Price] = {}
     for price in prices:
@@ -138,10 +140,11 @@ def _products(prices: Iterable[Price]) -> list[dict[str, Any]]:
 
 
 def _switching(products: list[dict[str, Any]]) -> dict[str, Any]:
-    """Switching between these products; off where there are not at least two prices.
+    """Return the settings for switching between these products; switching is off with fewer than two
+    prices.
 
-    Stripe charges the difference at once. With `create_prorations` a member would get the dearer plan's roles
-    for free until the next invoice, and would never pay for them by cancelling before it.
+    Stripe charges the difference at once. With `create_prorations` a member would get the dearer plan's
+    roles for free until the next invoice, and could avoid paying for them by cancelling before it.
     """
     if sum(len(product["prices"]) for product in products) < 2:
         return {"enabled": False}
@@ -154,8 +157,10 @@ def _switching(products: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def differences(wanted: Mapping[str, Any], actual: Mapping[str, Any], at: str = "") -> list[str]:
-    """Dotted names of the settings in `wanted` that `actual` has otherwise; settings not in `wanted` are
-    ignored."""
+    """Return the dotted names of the settings in which `actual` differs from `wanted`.
+
+    Settings that are not in `wanted` are ignored.
+    """
     found: list[str] = []
     for name, value in wanted.items():
         there, where = actual.get(name), f"{at}{name}"
@@ -167,7 +172,8 @@ def differences(wanted: Mapping[str, Any], actual: Mapping[str, Any], at: str = 
 
 
 def _plain(value: Any) -> Any:
-    """A value to compare: lists without their order, products reduced to the fields that the bot sets."""
+    """Reduce a value for comparison: lists lose their order, and products keep only the fields that the bot
+    sets."""
     if not isinstance(value, list):
         return value
     if all(isinstance(one, Mapping) for one in value):

@@ -1,4 +1,4 @@
-"""Checks the set-up of the Stripe account, and repairs what the bot can repair itself."""
+"""Check the set-up of the Stripe account, and repair what the bot can repair itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from providers.stripe.api import Api, Refused, path
 from providers.stripe.mapping import NAME
 from providers.stripe.portal import Portals
 
-# The events that can change a subscription. Any other type would cost requests for nothing.
+# The events that can change a subscription. Any other type would only cost requests.
 EVENTS = (
     "charge.dispute.closed",
     "charge.dispute.created",
@@ -75,7 +75,7 @@ class Setup:
         self._own_account = own_account
 
     async def check(self, plans: Sequence[Plan], webhook_url: str) -> list[Finding]:
-        """Check everything. The checks run side by side, and one that fails does not stop the others."""
+        """Run all checks at the same time. A check that fails does not stop the others."""
         ends = call_deadline()
         key = await self._check_key(ends)
         if not key[0].ok:
@@ -104,7 +104,7 @@ class Setup:
         return [*key, *self._own_account.findings(), *(finding for findings in found for finding in findings)]
 
     async def fix(self, what: str) -> None:
-        """Carry out the cure that a finding named in `fix`. Raises ProviderRefused for an unknown name."""
+        """Apply the fix that a finding named in `fix`. Raises ProviderRefused for an unknown name."""
         kind, _, of = what.rpartition(":")
         match kind:
             case "stripe:portal" if of.isdigit():
@@ -138,8 +138,10 @@ class Setup:
         return found
 
     async def _probe(self, where: str, ends: float) -> ProviderError | None:
-        """The error that requesting a list raised, if any. A refusal with 403 means that the key may not read
-        it."""
+        """Request a list and return the error that this raised, if any.
+
+        A 403 means that the key may not read the list.
+        """
         try:
             async with in_time(f"GET {where}", ends):
                 await self._api.first(where, limit=1)
@@ -191,7 +193,10 @@ class Setup:
 async def _findings_of(
     what: Text, needed: Verbatim, look: Awaitable[list[Finding]], ends: float
 ) -> list[Finding]:
-    """The findings of `look`, or one that says why it failed. `needed`: the permission that it takes."""
+    """Return the findings of `look`, or one finding that says why it failed.
+
+    `needed`: the permission that `look` requires.
+    """
     try:
         async with in_time(what.code, ends):
             return await look
@@ -215,12 +220,12 @@ def _not_allowed(what: Text, *permissions: Verbatim) -> Finding:
 
 
 def _unreachable(what: Text, error: ProviderError | None) -> Finding:
-    """The finding that a whole check failed."""
+    """Return the finding that a whole check failed."""
     return Finding(what, False, Text("finding.stripe.failed", error=Verbatim(str(error))), _cure_of(error))
 
 
 def _probes_failed(unclear: Sequence[tuple[Verbatim, ProviderError]]) -> Finding:
-    """The finding that the checks of these permissions failed; it shows the first one's error."""
+    """Return the finding that the checks of these permissions failed. It shows the first check's error."""
     (name, error), *more = unclear
     said = Verbatim(str(error))
     message = Text("finding.stripe.probe_failed", permission=name, error=said)

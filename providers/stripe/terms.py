@@ -1,7 +1,7 @@
-"""Maps discounts, taxes and pauses, which decide a Stripe subscription's charges along with its prices. Pure.
+"""Map the discounts, taxes and pauses that, along with the prices, decide a Stripe subscription's charges.
 
-Where an answer shows too little, the terms name a reason to be unsure, so that nobody is shown a wrong
-amount.
+The functions are pure. If an answer shows too little, the terms name a reason to be unsure, so that nobody
+is shown a wrong amount.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def map_terms(data: Answer, status: Status, coupons: Mapping[str, Answer]) -> Te
 
 
 def discounts_of(data: Answer) -> list[Answer | str]:
-    """Every discount that may reduce a charge: as an object, or as its id where it is not expanded."""
+    """Return every discount that may reduce a charge: as an object, or as its id if it is not expanded."""
     items = need(data, "items.data", list)
     return [
         *(d for item in items for d in maybe(item, "discounts", list) or []),
@@ -47,7 +47,7 @@ def discounts_of(data: Answer) -> list[Answer | str]:
 
 
 def _subscription_discounts(data: Answer) -> list[Answer | str]:
-    """The subscription's own discounts, or the customer's where it has none."""
+    """Return the subscription's own discounts, or the customer's if it has none."""
     own: list[Answer | str] = maybe(data, "discounts", list) or []
     customer = maybe(data, "customer", object)
     whose = maybe(customer, "discount", dict) if isinstance(customer, dict) else None
@@ -55,7 +55,7 @@ def _subscription_discounts(data: Answer) -> list[Answer | str]:
 
 
 def coupon_of(discount: Answer | str) -> str | Answer | None:
-    """A discount's coupon or its id, None if it is unknown. Before API 2025-09-30 it stood in `coupon`."""
+    """Return a discount's coupon or its id; None if unknown. Before API 2025-09-30 the field was `coupon`."""
     if isinstance(discount, str):
         return None
     found = maybe(discount, "source.coupon", object) or maybe(discount, "coupon", object)
@@ -63,8 +63,10 @@ def coupon_of(discount: Answer | str) -> str | Answer | None:
 
 
 def _discounts(data: Answer, items: Sequence[Answer], coupons: Mapping[str, Answer]) -> Iterable[Discount]:
-    """The discounts in the order in which Stripe applies them, those of items first (docs.stripe.com/api/
-    subscriptions/object, `discounts`)."""
+    """Return the discounts in the order in which Stripe applies them, those of items first.
+
+    Source: docs.stripe.com/api/subscriptions/object, `discounts`.
+    """
     for position, item in enumerate(items):
         for one in maybe(item, "discounts", list) or []:
             yield from _discount(one, [position], items, coupons)
@@ -102,7 +104,7 @@ def _product(item: Answer) -> str | None:
 
 
 def _decimal(data: Answer, field: str) -> str | None:
-    """A decimal number as text, without trailing zeros; None if the field is absent."""
+    """Return a decimal number as text, without trailing zeros; None if the field is absent."""
     found = maybe(data, field, object)
     if found is None:
         return None
@@ -131,7 +133,7 @@ def _reasons_unsure(data: Answer, items: Sequence[Answer], status: Status) -> It
     known = customer if isinstance(customer, dict) else {}
     exempt = maybe(known, "tax_exempt", str) in EXEMPT
     if maybe(data, "discounts", list) and maybe(known, "discount", dict) is not None:
-        # The customer's own discount may apply once the subscription's are used up.
+        # The customer's own discount may apply once the subscription's discounts are used up.
         yield Unsure.DISCOUNT
     if _tax_is_open(data, items, exempt=exempt):
         yield Unsure.TAX
@@ -146,7 +148,7 @@ def _reasons_unsure(data: Answer, items: Sequence[Answer], status: Status) -> It
 
 
 def _tax_is_open(data: Answer, items: Sequence[Answer], *, exempt: bool) -> bool:
-    """True if Stripe may add a tax whose amount the answer does not show."""
+    """Return True if Stripe may add a tax whose amount the answer does not show."""
     if maybe(data, "automatic_tax.enabled", bool):
         contained = all(maybe(item, "price.tax_behavior", str) == "inclusive" for item in items)
         return exempt or not contained
@@ -155,7 +157,8 @@ def _tax_is_open(data: Answer, items: Sequence[Answer], *, exempt: bool) -> bool
 
 
 def _settles_difference(data: Answer, items: Sequence[Answer]) -> bool:
-    """True if the last invoice billed the current period for other prices or quantities than today's.
+    """Return True if the last invoice billed the current period for prices or quantities that have since
+    changed.
 
     The next invoice may then settle the difference.
     """
