@@ -1,7 +1,7 @@
 """`python -m bench [TOPIC …]`: run all topics, or those named, and show the table.
 
-Each topic has a process of its own, so that what one leaves in memory is not measured with the next. The
-page in docs is written when all of them ran.
+Each topic runs in a process of its own, so that what one leaves in memory is not measured with the next.
+The page in docs/ is written only if all topics ran.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Failed(Exception):  # noqa: N818 - a topic failed
 
 
 def names() -> list[str]:
-    """Every topic there is."""
+    """Return the names of all topics."""
     return sorted(module.name for module in pkgutil.iter_modules(topics.__path__))
 
 
 def run(topic: str, rounds: int) -> list[Figure]:
-    """One topic's figures, measured in another process."""
+    """Return one topic's figures, measured in another process."""
     with tempfile.NamedTemporaryFile("r", suffix=".json") as answer:
         command = [sys.executable, "-m", "bench", topic, "--rounds", str(rounds), "--into", answer.name]
         try:
@@ -46,14 +46,14 @@ def run(topic: str, rounds: int) -> list[Figure]:
 
 
 def measure(topic: str, rounds: int, into: Path) -> None:
-    """One topic, in this process; its figures go into a file."""
+    """Measure one topic in this process and write its figures to a file."""
     find_disk()
     figures: list[Figure] = importlib.import_module(f"bench.topics.{topic}").measure(rounds)
     into.write_text(json.dumps([asdict(figure) for figure in figures]))
 
 
 def main() -> int:
-    """0, or 1 if a topic failed."""
+    """Run the topics; return 0, or 1 if one failed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what the program costs.")
     parser.add_argument("topic", nargs="*", help=f"all, unless named: {', '.join(names())}")
     parser.add_argument("--rounds", type=int, default=5)

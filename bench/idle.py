@@ -19,14 +19,14 @@ TOGETHER = 64
 
 
 class FixedClock:
-    """Always shows NOW."""
+    """A clock that always shows NOW."""
 
     def now(self) -> float:
-        """Unix seconds."""
+        """Return NOW, in unix seconds."""
         return float(NOW)
 
     async def sleep(self, seconds: float) -> None:
-        """Never called: nothing here sleeps."""
+        """Raise if called: nothing here sleeps."""
         raise NotImplementedError
 
 

@@ -1,7 +1,7 @@
-"""Sends signed notifications from a process of its own: `python -m bench.load` reads one Order from stdin.
+"""Send signed notifications from a process of its own: `python -m bench.load` reads one Order from stdin.
 
-A plain socket protocol rather than an HTTP client: it must need a small part of what the server needs, or
-it would be measured itself. Answers the Tally on stdout.
+It speaks HTTP over a plain socket instead of using an HTTP client, because it must use only a small part of
+the CPU time that the server needs, or the measurement would include it. It writes the Tally to stdout.
 """
 
 from __future__ import annotations
@@ -38,15 +38,18 @@ class Order:
     port: int
     connections: int
     seconds: float
-    first: int  # numbers of events begin here
-    most: int  # distinct bodies at hand
+    first: int  # the number of the first event
+    most: int  # the number of distinct bodies that can be sent
     rate: float = 0.0
     secret: str = ""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """The result; times in seconds. `began` is a time.perf_counter value, which all processes share."""
+    """The result of an order, with times in seconds.
+
+    `began` is a time.perf_counter value, which all processes share.
+    """
 
     answered: int
     refused: int
@@ -57,7 +60,7 @@ class Tally:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Return the number of answers a second."""
         return self.answered / self.seconds
 
 
@@ -109,7 +112,7 @@ def body(number: int, now: int) -> bytes:
 
 
 def requests(order: Order) -> list[bytes]:
-    """Whole HTTP requests, signed now."""
+    """Return whole HTTP requests, signed now."""
     now = int(time.time())
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{order.port}\r\nAccept: */*\r\n"
@@ -160,7 +163,7 @@ class _Connection(asyncio.Protocol):
         self._load.refused += 1
 
     def close(self) -> None:
-        """Close without counting it as refused."""
+        """Close the connection without counting it as refused."""
         self._transport.abort()
 
 

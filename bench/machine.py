@@ -1,4 +1,4 @@
-"""Assigns cores to processes, and provides a folder on the disk.
+"""Assign cores to processes, and provide a folder on the disk.
 
 `python -m bench.machine COMMAND …` runs that command on the cores of a server.
 """
@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# In the checkout rather than among temporary files, which may lie in memory: a sync must reach a disk.
+# The folder is in the checkout rather than among temporary files, which may be kept in memory: a sync must
+# reach a disk.
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
 
@@ -59,7 +60,7 @@ def find_disk() -> None:
 
 
 def _interrupts() -> dict[str, dict[str, int]]:
-    """The number of interrupts by device and core."""
+    """Return the number of interrupts by device and core."""
     head, *lines = _INTERRUPTS.read_text().splitlines()
     cores = [name.removeprefix("CPU") for name in head.split()]
     rows = (line.split() for line in lines)
@@ -72,7 +73,7 @@ def _interrupts() -> dict[str, dict[str, int]]:
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """An empty folder on the disk, removed afterwards."""
+    """Provide an empty folder on the disk and remove it afterwards."""
     BUILD.mkdir(exist_ok=True)
     path = Path(tempfile.mkdtemp(prefix="bench-", dir=BUILD))
     try:

@@ -41,7 +41,7 @@ NOBODY = "http://127.0.0.1:9"  # the port to discard to; nothing listens there
 
 
 def settings(folder: Path, discord: str, stripe: str) -> Settings:
-    """Settings of a program whose providers and Discord are at these addresses."""
+    """Return the settings of a program that reaches its providers and Discord at these addresses."""
     read = Settings.from_env(
         {
             "DISCORD_TOKEN": "bench.token",
@@ -78,7 +78,7 @@ async def dues(folder: Path, neighbours: str, started: Callable[[int], None]) ->
 
 
 async def rush(folder: Path, neighbours: str, started: Callable[[int], None]) -> None:
-    """`neighbours`: Discord's address and Stripe's."""
+    """Run the program with its pace. `neighbours`: the addresses of Discord and Stripe."""
     told = settings(folder, *neighbours.split())
     assert told.stripe is not None  # noqa: S101 - the settings name a key
     live = replace(told, stripe=replace(told.stripe, api_key=LIVE_KEY))
@@ -86,7 +86,8 @@ async def rush(folder: Path, neighbours: str, started: Callable[[int], None]) ->
 
 
 def unpace() -> None:
-    """Let the program call as fast as it can: nobody is to be spared here, and the pace is no cost of it."""
+    """Let the program call as fast as it can, because the stand-ins need no sparing and the pace costs no
+    CPU."""
     pace.LIMITS = dict.fromkeys(pace.LIMITS, pace.UNPACED)
     rate_limits.CALLS_PER_SECOND = 1e9
 
@@ -138,19 +139,19 @@ MODES = {"bare": bare, "dues": dues, "rush": rush, "calls": calls}
 
 @dataclass(frozen=True)
 class Server:
-    """One that runs."""
+    """A running server process."""
 
     port: int
     _process: subprocess.Popen[str]
 
     def lags(self) -> list[float]:
-        """How late the event loop's timers were since the last time this was asked, in seconds."""
+        """Return how late the event loop's timers were since the last request for this, in seconds."""
         self.say("")
         found: list[float] = json.loads(cast("IO[str]", self._process.stdout).readline())
         return found
 
     def say(self, line: str) -> None:
-        """Onto its stdin."""
+        """Write a line to the server's stdin."""
         stdin = cast("IO[str]", self._process.stdin)
         stdin.write(f"{line}\n")
         stdin.flush()
@@ -166,7 +167,7 @@ def serving(mode: str, folder: Path, neighbours: str = NOBODY) -> Iterator[Serve
 
 @contextmanager
 def running(command: Sequence[str], folder: Path, mode: str) -> Iterator[Server]:
-    """The same of any command that prints its port and ends when it is terminated."""
+    """Run any command that prints its port and ends when it is terminated, until the context is left."""
     with (folder / f"{mode}.log").open("wb") as log:
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=log, text=True)

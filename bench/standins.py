@@ -1,7 +1,7 @@
-"""Discord and Stripe stand-ins that answer at once, in the measuring process.
+"""Stand-ins for Discord and Stripe that answer at once, in the measuring process.
 
-Requests made for every event have an answer of their own here; the rest of Discord (login, gateway, commands)
-is handed on to the local Discord.
+The stand-ins themselves answer the requests that are made for every event. They hand the rest of Discord
+(login, gateway, commands) on to the local Discord.
 """
 
 from __future__ import annotations
@@ -32,13 +32,16 @@ _LIMITS = {
 
 
 def member_of(number: int) -> int:
-    """The id of the member who owns the subscription with that number."""
+    """Return the id of the member who owns the subscription with that number."""
     return 10**17 + number
 
 
 class StandIns:
-    """Subscriptions below `seeded` belong to members of one server and are paused until `resume`; others
-    to nobody."""
+    """Stand-ins that answer for any number of subscriptions.
+
+    Subscriptions below `seeded` belong to members of one server and are paused until `resume`; the others
+    belong to nobody.
+    """
 
     def __init__(self, seeded: int) -> None:
         self.seeded = seeded
@@ -58,7 +61,7 @@ class StandIns:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
-        """The base address of both, until left."""
+        """Serve both stand-ins at one base address, which this yields, until the context is left."""
         await self._discord.start(0)
         member = f"{API}/guilds/{{guild}}/members/{{member}}"
         app = web.Application()
@@ -78,15 +81,15 @@ class StandIns:
             await self._discord.stop()
 
     def given(self, member: int) -> asyncio.Future[float]:
-        """When the member gets the role."""
+        """Return a future for the time at which the member gets the role."""
         return self._given.setdefault(member, asyncio.get_running_loop().create_future())
 
     def resume(self, numbers: range) -> None:
-        """From now on Stripe calls them active."""
+        """Let Stripe report these subscriptions as active from now on."""
         self._resumed.update(numbers)
 
     def subscription(self, number: int) -> dict[str, Any]:
-        """As Stripe shows it, with the fields that are read and some more."""
+        """Return a subscription as Stripe shows it, with the fields that Dues reads and some more."""
         running = number in self._resumed or number >= self.seeded
         price = {
             "id": PRICE if number < self.seeded else "price_of_something_else",
@@ -130,7 +133,7 @@ class StandIns:
         return _json(self.subscription(int(request.match_info["id"].removeprefix("sub_"))))
 
     async def _subscriptions(self, request: web.Request) -> web.Response:
-        """A page of a hundred, as a sweep asks for them."""
+        """Return a page of a hundred subscriptions, as a sweep requests them."""
         self.called_at = time.perf_counter()
         after = request.query.get("starting_after", "sub_-1").removeprefix("sub_")
         numbers = range(int(after) + 1, min(int(after) + 101, self.seeded))
@@ -152,7 +155,7 @@ class StandIns:
         return web.Response(status=204, headers=_LIMITS)
 
     async def _hand_on(self, request: web.Request) -> web.Response:
-        """To the sandbox's Discord."""
+        """Hand a request on to the sandbox's Discord."""
         self.called_at = time.perf_counter()
         address = f"http://127.0.0.1:{self._discord.port}{request.raw_path}"
         kept = ("Authorization", "Content-Type")
@@ -166,7 +169,7 @@ class StandIns:
 
 
 def _json(found: object, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Of the bare type, as Discord says it and discord.py wants it."""
+    """Return JSON with the bare content type that Discord sends and discord.py expects."""
     return web.Response(body=orjson.dumps(found), content_type="application/json", headers=headers)
 
 

@@ -18,10 +18,10 @@ _HEAD = ("what", "median", "spread", "reach", "beyond", "")
 
 @dataclass(frozen=True)
 class Figure:
-    """One row: a figure a round, and the two marks that it is held against, where it is.
+    """One row of the table: a figure for each round, and the two marks it is compared with, if it has any.
 
-    `rounds` are ratios to the floor that was measured within the same round; or amounts in `unit`, where
-    the mark is one.
+    `rounds` are ratios to the floor measured in the same round, or amounts in `unit` if the marks are
+    amounts.
     """
 
     what: str
@@ -39,7 +39,7 @@ class Figure:
 
     @property
     def mark(self) -> str:
-        """How far it came."""
+        """Return 'short', 'reached' or 'beyond', by the marks that the median passes; '' without marks."""
         if self.reach is None or self.beyond is None:
             return ""
         passes = [self._passes(mark) for mark in (self.reach, self.beyond)]
@@ -50,7 +50,10 @@ class Figure:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """In Markdown, columns in line for a terminal too, notes below; without marks where no figure has any."""
+    """Return the table in Markdown, aligned for a terminal too, with notes below.
+
+    The columns of the marks are left out if no figure has any.
+    """
     columns = slice(None if any(figure.mark for figure in figures) else _HEAD.index("reach"))
     rows = [row[columns] for row in (_HEAD, *(_row(figure) for figure in figures))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -75,7 +78,7 @@ def _amount(value: float) -> str:
 
 
 def machine() -> str:
-    """The cores, Python and SQLite that the figures were taken with."""
+    """Return the cores, Python and SQLite with which the figures were measured."""
     return (
         f"{len(os.sched_getaffinity(0))} cores ({platform.machine()}, {platform.system()}), "
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
@@ -83,7 +86,7 @@ def machine() -> str:
 
 
 def write(figures: Sequence[Figure], part: str = "figures") -> None:
-    """Put the table into the page, between the two comments that mark this part's place."""
+    """Write the table into the page, between the two comments that delimit this part."""
     page = PAGE.read_text()
     (rounds,) = {len(figure.rounds) for figure in figures}  # all of them
     shown = f"\nTaken on {machine()}, in {rounds} rounds.\n\n{table(figures)}\n"

@@ -1,4 +1,4 @@
-"""Acting: what people do at the club, told while it happens, and what is looked up to check a claim."""
+"""Actions of people at the club, printed as they happen, and the look-ups that check each claim."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sandbox.terminal import Terminal, date
 from standins import browser
 from standins.discord import Card, Person, PersonError, Reply
 
-PATIENCE = 8.0  # real seconds that anything may take to happen
+PATIENCE = 8.0  # real seconds to wait for anything to happen
 
 
 class Failed(Exception):  # noqa: N818 - named by what happened
@@ -18,7 +18,7 @@ class Failed(Exception):  # noqa: N818 - named by what happened
 
 
 class Acting:
-    """Mia, Tom and Ada on their stage; counts what was checked."""
+    """Mia, Tom and Ada on their stage. Counts the checks that were made."""
 
     def __init__(self, stage: Stage, terminal: Terminal) -> None:
         self.stage, self.tell = stage, terminal
@@ -39,7 +39,7 @@ class Acting:
         return await who.run(self.stage.general, command, options)
 
     async def pay(self, who: Person, url: str | None) -> None:
-        """Open the payment page, fill it in, and come back."""
+        """Open Stripe's payment page, fill it in, and come back."""
         page = await browser.look(str(url))
         self.check("the link leads to the payment page", page.status == 200 and "Due today" in page.text)
         self.tell.does(who, f"pays on Stripe's page with {browser.CARD}")
@@ -47,7 +47,7 @@ class Acting:
         self.check("and comes back with thanks", done.status == 200 and "/return" in done.url)
 
     async def agree(self, who: Person, url: str | None) -> None:
-        """The same at PayPal."""
+        """Open PayPal's approval page, agree, and come back."""
         review = await browser.review(str(url), who.name)
         self.check("the link leads to PayPal, to agree", "Agree & Subscribe" in review.buttons)
         self.tell.does(who, "logs in at PayPal, reads what it costs, and presses [ Agree & Subscribe ]")
@@ -56,13 +56,13 @@ class Acting:
         self.check("and comes back to a page that says what happens now", "/return" in done.url)
 
     async def asks_to_cancel(self) -> Reply:
-        """Mia's /cancel, which asks one question."""
+        """Let Mia use /cancel, and return the bot's question."""
         question = await self.types(self.mia, "cancel")
         self.tell.reads(question)
         return question
 
     async def confirms(self, question: Reply) -> Reply:
-        """Her answer, and the receipt."""
+        """Let Mia answer the question, and return the receipt."""
         self.tell.does(self.mia, "presses [ Cancel subscription ]")
         button = question.button("Cancel subscription")
         self.check("it is asked once, with a red button", button.style == "danger")
@@ -72,7 +72,7 @@ class Acting:
         return receipt
 
     async def turn_to(self, moment: float) -> None:
-        """Turn the clock."""
+        """Turn the clock on to a moment, in unix seconds."""
         self.tell.note(f"… the clock turns to {date(moment)} …")
         await self.stage.turn(max(moment - self.stage.clock.now(), 0))
 
@@ -89,14 +89,14 @@ class Acting:
     # Checks
 
     def check(self, claim: str, ok: bool) -> None:
-        """Say whether it is so; Failed when it is not."""
+        """Print whether a claim is true. Raises Failed if it is not."""
         self.tell.checked(claim, ok)
         self.checks += 1
         if not ok:
             raise Failed(claim)
 
     async def happens(self, claim: str, probe: Callable[[], Any]) -> None:
-        """The same for what may take a moment."""
+        """Wait up to PATIENCE for a claim to become true, and print it. Raises Failed if it does not."""
         try:
             await self.stage.world.until(probe, claim, PATIENCE)
         except PersonError:
@@ -104,14 +104,14 @@ class Acting:
         self.check(claim, ok=True)
 
     async def has(self, who: Person, role: str) -> None:
-        """The role comes."""
+        """Wait until the person has the role."""
         await self.happens(f"{who.name} has the role {role}", lambda: role in self.stage.roles_of(who))
 
     async def has_not(self, who: Person, role: str) -> None:
-        """The role goes."""
+        """Wait until the person no longer has the role."""
         await self.happens(f"{who.name}'s role {role} is gone", lambda: role not in self.stage.roles_of(who))
 
     async def keeps(self, who: Person, role: str) -> None:
-        """The role is still there once nothing is left to be done."""
+        """Check that the person still has the role once no work is left."""
         await self.stage.settle()
         self.check(f"{who.name} keeps the role {role}", role in self.stage.roles_of(who))

@@ -1,4 +1,4 @@
-"""Sets the stage: a server with people, a shop with prices, and the real bot between the stand-ins."""
+"""Set the stage: a server with people, a shop with prices, and the real bot between the stand-ins."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CLIENT_ID, CLIENT_SECRET = "sandbox-client", "sandbox-secret"
 DAY = 86_400
 READY_SECONDS = 30.0
 _PORTS = range(20_000, 32_000)
-PAUSE = 0.02  # real seconds between two looks at what the bot has still to do
+PAUSE = 0.02  # real seconds between two looks at the bot's remaining work
 
 
 class NotReadyError(Exception):
@@ -52,9 +52,9 @@ class NotReadyError(Exception):
 
 @dataclass(frozen=True)
 class Shop:
-    """Ids of the prices that the club has at Stripe, and of its plans at PayPal.
+    """The ids of the club's prices at Stripe and of its plans at PayPal.
 
-    Silver is sold nowhere yet: its role and prices are there to try /plans add with.
+    Silver is not for sale yet: its role and prices are there for trying /plans add.
     """
 
     gold: str
@@ -67,7 +67,7 @@ class Shop:
 
 @dataclass(frozen=True)
 class Stage:
-    """Everything that the tour and the page play with."""
+    """Everything that the tour and the page use."""
 
     clock: MovableClock
     world: DiscordWorld
@@ -84,30 +84,30 @@ class Stage:
 
     @property
     def people(self) -> tuple[Person, ...]:
-        """Whom one can be: two members, and the server's owner."""
+        """Return the people whom one can play: two members, and the server's owner."""
         return self.mia, self.tom, self.ada
 
     @property
     def providers(self) -> tuple[StripeServer, PayPalServer]:
-        """Whom one can pay with."""
+        """Return the providers through which people can pay."""
         return self.stripe, self.paypal
 
     @property
     def general(self) -> Channel:
-        """The channel that everybody sees."""
+        """Return the channel that everybody sees."""
         return self.guild.channel("general")
 
     @property
     def notices(self) -> Channel:
-        """The channel in which the bot tells the admins what needs them."""
+        """Return the channel in which the bot tells the admins what needs their attention."""
         return self.guild.channel("dues-notices")
 
     def roles_of(self, person: Person) -> list[str]:
-        """Names of the roles that somebody has now."""
+        """Return the names of the roles that a person has now."""
         return self.world.roles_of(self.guild, person)
 
     def set_up(self) -> list[tuple[str, dict[str, Any]]]:
-        """The commands with which the admin opens the shop, in order."""
+        """Return the commands with which the admin opens the shop, in order."""
         gold, platinum = self.guild.role("Gold"), self.guild.role("Platinum")
         at_both = {"stripe_price": self.shop.gold, "paypal_plan": self.shop.gold_paypal}
         yearly, higher = {"stripe_price": self.shop.gold_yearly}, {"stripe_price": self.shop.platinum}
@@ -119,7 +119,10 @@ class Stage:
         ]
 
     async def open_shop(self) -> None:
-        """Let the admin type them. NotReadyError when the bot does not take one."""
+        """Let the admin type the commands that open the shop.
+
+        Raises NotReadyError if the bot does not accept one.
+        """
         with use_language(self.ada.user.locale):
             taken = (tr("plans.added"), tr("plans.settings"))
         for command, options in self.set_up():
@@ -133,16 +136,16 @@ class Stage:
         await self.settle()
 
     async def settle(self, within: float = 15.0) -> None:
-        """Return once the providers have sent what they have to send, and the bot has done what follows.
+        """Return once the providers have sent everything due, and the bot has done the work that follows.
 
-        Deliveries that are held back, or wait for a later moment, do not count. NotReadyError after
+        Deliveries that are held back, or wait for a later moment, do not count. Raises NotReadyError after
         `within` real seconds.
         """
         try:
             async with asyncio.timeout(within):
                 await self._send()
                 while self.peek.open_work(self.clock.now()):
-                    await asyncio.sleep(PAUSE)  # a file wakes nobody
+                    await asyncio.sleep(PAUSE)  # a file cannot signal its changes
                     await self._send()
         except TimeoutError:
             raise NotReadyError("The bot still has work to do after so long; its log says why.") from None
@@ -187,7 +190,8 @@ async def open_stage(clock: MovableClock | None = None, *, locale: str = ENGLISH
 
 
 def _populate(world: DiscordWorld, locale: str) -> tuple[Person, Person, Person, Guild, Application]:
-    """The owner, two members, the bot, the roles below the bot's, a private channel that the bot may use."""
+    """Create the owner, two members, the bot, the roles below the bot's, and a private channel for the
+    bot."""
     ada, mia, tom = (world.add_user(name, locale=locale) for name in ("Ada", "Mia", "Tom"))
     guild = world.add_guild(SERVER, owner=ada, locale=locale)
     app = world.add_application(TOKEN, name="Dues", owner=ada, members_intent=True)
@@ -219,7 +223,7 @@ def _agreement(paypal: PayPalServer, name: str, amount: str) -> str:
 
 
 def _settings(discord: DiscordServer, stripe: StripeServer, paypal: PayPalServer, folder: Path) -> Settings:
-    """The settings that an owner would put into .env."""
+    """Return the settings that an owner would write to .env."""
     port = free_port()
     public = f"http://127.0.0.1:{port}"
     endpoint = stripe.add_endpoint(f"{public}/webhooks/stripe", list(EVENTS))
@@ -245,8 +249,11 @@ def _settings(discord: DiscordServer, stripe: StripeServer, paypal: PayPalServer
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on just now. It lies below those that the system hands out by
-    itself: any connection could be given one of them before it is used."""
+    """Return a port of 127.0.0.1 on which nobody listens now.
+
+    It lies below the ports that the system assigns by itself, as any connection could be given one of those
+    before the port is used.
+    """
     while True:
         port = secrets.choice(_PORTS)
         with socket.socket() as probe, suppress(OSError):

@@ -1,4 +1,4 @@
-"""How the tour speaks in a terminal: who types what, what they read, what was checked."""
+"""Print the tour in a terminal: the commands people type, the messages they read, and the checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from standins.discord import Card, Guild, Person, Role
 from standins.discord.components import BUTTON, LINK, text_of, walk
 
 WIDTH = 96
-LONGEST_TYPED = 32  # characters of a typed value; what an id holds beyond that says nothing to a reader
+LONGEST_TYPED = 32  # characters of a typed value; the rest of an id says nothing to a reader
 DIM, BOLD, RED, GREEN, GOLD, BLUE, VIOLET = "2", "1", "31;1", "32;1", "33;1", "36;1", "35;1"
 HUES = (BLUE, VIOLET, GOLD)
 
@@ -27,14 +27,16 @@ _MARKS, _ESCAPED = re.compile(r"(?<!\\)(\*\*|`)"), re.compile(r"\\([\\*_~`|\[\]<
 
 
 def date(at: float) -> str:
-    """A day as people write it, UTC: 22 November 2026."""
+    """Return a day as people write it, in UTC, such as "22 November 2026"."""
     day = datetime.fromtimestamp(at, UTC)
     return f"{day.day} {day:%B %Y}"
 
 
 def plain(text: str, guild: Guild, names: dict[int, str], *, direct: bool = False) -> str:
-    """A message's markdown as a terminal shows it; mentions by name, timestamps as dates. In a `direct`
-    message a role's mention does not resolve."""
+    """Return a message's markdown as a terminal shows it, with mentions as names and timestamps as dates.
+
+    A role's mention does not resolve in a `direct` message.
+    """
     text = _STAMP.sub(lambda m: date(int(m[1])), text)
     roles, lost = ({}, "unknown-role") if direct else (guild.roles, "deleted role")
     text = _ROLE.sub(lambda m: "@" + _name(roles.get(int(m[1])), lost), text)
@@ -49,7 +51,7 @@ def _name(thing: Any, otherwise: str) -> str:
 
 
 def blocks(card: Card) -> Iterator[tuple[str, list[str]]]:
-    """A message top to bottom: the text of each of its boxes, and the labels of the buttons in it."""
+    """Yield a message from top to bottom: the text of each of its boxes, and the labels of its buttons."""
     if card.message.content:
         yield card.message.content, []
     for box in card.components:
@@ -61,9 +63,9 @@ def blocks(card: Card) -> Iterator[tuple[str, list[str]]]:
 
 
 class Terminal:
-    """Prints the story, in colour where `colour` says so; `write` takes one line without its end.
+    """Prints the story, in colour if `colour` is true. `write` prints one line and adds the line's end.
 
-    `pace`: how many real seconds a line may be looked at before the next one comes.
+    `pace`: the real seconds to wait after each line.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class Terminal:
         return f"\x1b[{style}m{text}\x1b[0m" if self._colour and text else text
 
     def scene(self, title: str) -> None:
-        """A new part of the story."""
+        """Print the heading of a new part of the story."""
         self._write("")
         self._write(self._paint(f"── {title} ".ljust(WIDTH, "─"), BOLD))
 
@@ -106,7 +108,7 @@ class Terminal:
             self._write(f"         {self._paint(line, BOLD)}")
 
     def types(self, person: Person, command: str, options: dict[str, Any]) -> None:
-        """A slash command, as it looks while it is typed."""
+        """Print a slash command as it looks while a person types it."""
         given = "".join(f" {name}:{_typed(value)}" for name, value in options.items())
         self.does(person, f"/{command}{given}")
 
@@ -122,7 +124,7 @@ class Terminal:
                 self._write(f"       {bar} {self._paint('  '.join(labels), BLUE)}")
 
     def checked(self, claim: str, ok: bool) -> None:
-        """Whether something that was claimed is so."""
+        """Print whether a claim is true."""
         mark, style = ("✓", GREEN) if ok else ("✗", RED)
         self._write(f"       {self._paint(f'{mark} {claim}', style)}")
 
@@ -135,5 +137,6 @@ def _typed(value: Any) -> str:
 
 
 def takes_colour() -> bool:
-    """Whether standard output is a terminal that is not told to do without (https://no-color.org)."""
+    """Return True if standard output is a terminal in which colour is not switched off
+    (https://no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

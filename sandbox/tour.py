@@ -1,4 +1,4 @@
-"""The tour: a year at the club, told in a terminal. Every claim is checked against what is really there."""
+"""The tour: a year at the club, told in a terminal. Every claim is checked against the actual state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ class Tour(Acting):
     """Plays the scenes in order."""
 
     async def play(self) -> bool:
-        """Whether every step came out right. The first wrong one ends the tour and is told in words."""
+        """Play the tour; return whether every step came out right.
+
+        The first wrong step ends the tour with a sentence about it.
+        """
         try:
             for scene in self.scenes():
                 self.tell.scene(str(scene.__doc__).strip().rstrip("."))
@@ -31,7 +34,7 @@ class Tour(Acting):
         return True
 
     def scenes(self) -> list[Callable[[], Awaitable[None]]]:
-        """The story."""
+        """Return the scenes of the story, in order. The first line of each docstring is its title."""
         return [
             self.opening,
             self.subscribing,
@@ -252,27 +255,28 @@ class Tour(Acting):
     # The providers' data
 
     def subscription(self, product: str) -> dict[str, Any]:
-        """The newest subscription to a product."""
+        """Return the newest subscription to a product."""
         return [s for s in self.stage.stripe.world.all("subscription") if _product(self.stage, s) == product][
             -1
         ]
 
     def agreement(self) -> Subscription:
-        """The newest subscription at PayPal that somebody has agreed to."""
+        """Return the newest PayPal subscription that somebody has agreed to."""
         found: list[Subscription] = self.stage.paypal.world.all("subscription")
         return [one for one in found if one.buyer is not None][-1]
 
     def looked_up(self) -> list[str]:
-        """Subscriptions that the ledger has because somebody came back from their payment page."""
+        """Return the subscriptions that the ledger knows because somebody came back from their payment
+        page."""
         rows = [row for row in self.stage.peek.history(MANY) if row.evidence == "return"]
         return [row.subject.split()[-1] for row in rows]
 
     def sales(self) -> list[str]:
-        """How every payment at PayPal stands, oldest first."""
+        """Return the state of every PayPal payment, oldest first."""
         return [sale.status for sale in self.stage.paypal.world.all("sale")]
 
     def paid(self, product: str) -> list[int]:
-        """The sum charged for a product so far, in cents."""
+        """Return the sum charged for a product so far, in cents."""
         world = self.stage.stripe.world
         bills = [b for b in world.all("invoice", status="paid") if b["amount_paid"]]
         ids = {s["id"] for s in world.all("subscription") if _product(self.stage, s) == product}

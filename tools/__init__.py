@@ -1,1 +1,1 @@
-"""Scripts that the project's builders run; the program needs none of them."""
+"""Scripts for the developers of Dues. The program itself needs none of them."""

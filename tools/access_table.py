@@ -1,4 +1,4 @@
-"""Writes docs/access.md from the tables that rule access: `python -m tools.access_table`."""
+"""Write docs/access.md from the tables that decide access: `python -m tools.access_table`."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ _BY_ADMIN = {
 
 
 def page() -> str:
-    """The whole of docs/access.md."""
+    """Return the whole text of docs/access.md."""
     words = {str(status): ACCESS[access] for status, access in TABLE.items()}
     disputes = "\n".join(
         f"| a dispute that is {_named(state)} | {says} |" for state, says in _BY_DISPUTE.items()

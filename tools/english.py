@@ -66,7 +66,7 @@ class Find:
 
 
 def find_forms(passage: Passage) -> Iterator[Find]:
-    """Every use of a form in one passage. Text in backticks is code and does not count."""
+    """Yield every use of a form in one passage. Text in backticks is code and does not count."""
     text = re.sub(r"`[^`]*`", lambda code: re.sub(r"[^\n]", "`", code[0]), passage.text)
     for form, pattern in (FORMS | (FOR_PEOPLE if passage.file == CATALOGUE else {})).items():
         for found in re.finditer(pattern, text, re.MULTILINE if passage.file.endswith(".md") else 0):
@@ -76,7 +76,7 @@ def find_forms(passage: Passage) -> Iterator[Find]:
 
 
 def read_python(file: str, text: str) -> Iterator[Passage]:
-    """A module's docstrings, and its comments, those on lines of their own joined to one passage."""
+    """Yield a module's docstrings and comments; consecutive comment lines form one passage."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             doc = ast.get_docstring(node, clean=False)
@@ -98,7 +98,7 @@ def read_python(file: str, text: str) -> Iterator[Passage]:
 
 
 def read_markdown(file: str, text: str) -> Iterator[Passage]:
-    """A document's paragraphs, without blocks of code. Of the changelog only what is not yet released."""
+    """Yield a document's paragraphs without code blocks, and only the unreleased part of the changelog."""
     if file == "CHANGELOG.md":
         text = "\n## ".join(text.split("\n## ")[:2])
     text = re.sub(r"```.*?```", lambda code: "\n" * code[0].count("\n"), text, flags=re.DOTALL)
@@ -110,7 +110,7 @@ def read_markdown(file: str, text: str) -> Iterator[Passage]:
 
 
 def read_catalogue(file: str, path: Path) -> Iterator[Passage]:
-    """Each English text, plural forms apart, on the line of its code."""
+    """Yield each English text, with plural forms apart, on the line of its code."""
     with path.open("rb") as opened:
         for message in read_po(opened):
             if message.id:
@@ -119,7 +119,7 @@ def read_catalogue(file: str, path: Path) -> Iterator[Passage]:
 
 
 def read_project(root: Path) -> Iterator[Passage]:
-    """All passages of a tree; hidden folders and what tools leave behind are left out."""
+    """Yield all passages of a tree, except those in hidden folders and in what tools leave behind."""
     for path in sorted(root.rglob("*")):
         inside = path.relative_to(root)
         if any(part.startswith(".") or part in SKIPPED for part in inside.parts):
@@ -134,18 +134,19 @@ def read_project(root: Path) -> Iterator[Passage]:
 
 
 def folder_of(file: str) -> str:
-    """The folder that a file counts for: its top one, within tests/ the next too; '.' for the root's."""
+    """Return the folder that a file counts towards: the top one, two levels within tests/, '.' for the
+    root."""
     folders = file.split("/")[:-1]
     return "/".join(folders[: 2 if folders[:1] == ["tests"] else 1]) or "."
 
 
 def count_folders(finds: Iterable[Find]) -> Counter[str]:
-    """How many finds each folder has."""
+    """Return how many finds each folder has."""
     return Counter(folder_of(find.file) for find in finds)
 
 
 def load_ceilings() -> dict[str, int]:
-    """The most finds that each folder may have; folders that are not named may have none."""
+    """Return the most finds that each folder may have. A folder without an entry may have none."""
     return dict(json.loads(CEILINGS.read_text("utf-8")))
 
 

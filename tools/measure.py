@@ -1,7 +1,8 @@
-"""Measures size and shape of the code: `python -m tools.measure [TREE]` prints a Markdown table by area.
+"""Measure size and shape of the code: `python -m tools.measure [TREE]` prints a Markdown table by area.
 
-Lengths are physical lines, decorators left out. A p90 is the figure that nine of ten do not exceed. A helper
-counts as private by its underscore, and as used once if its name occurs only twice in its area.
+Lengths are physical lines, without decorators. A p90 is the figure that nine of ten do not exceed. A helper
+counts as private if its name begins with an underscore, and as used once if its name occurs only twice in
+its area.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ CHOICES = ast.If | ast.IfExp | ast.ExceptHandler | ast.match_case
 
 @dataclass(frozen=True)
 class Area:
-    """The texts of some Python files."""
+    """An area of the code: the texts of some Python files."""
 
     texts: Sequence[str]
 
@@ -41,21 +42,21 @@ class Area:
 
     @cached_property
     def functions(self) -> list[Function]:
-        """Functions and methods, those within others too."""
+        """Return all functions and methods, including nested ones."""
         return [node for node in self.nodes if isinstance(node, Function)]
 
     def helpers_used_once(self) -> list[Function]:
-        """Private functions that one place uses."""
+        """Return the private functions that are used in only one place."""
         words = Counter(word for text in self.texts for word in re.findall(r"\w+", text))
         return [f for f in self.functions if re.match("_[^_]", f.name) and words[f.name] == 2]
 
     def explained_lines(self) -> int:
-        """Lines of docstrings, and of comments that have a line to themselves."""
+        """Return the number of lines of docstrings, and of comments that have a line to themselves."""
         docs = [n.body[0] for n in self.nodes if isinstance(n, Documented) and ast.get_docstring(n)]
         return sum(span(doc, doc) for doc in docs) + sum(map(comment_lines, self.texts))
 
     def row(self) -> Iterator[str]:
-        """The cells of the table."""
+        """Yield the cells of the area's row in the table."""
         files = [len(text.splitlines()) for text in self.texts]
         lengths = [span(function, function) for function in self.functions]
         once = self.helpers_used_once()
@@ -77,12 +78,12 @@ HEAD += " | private helpers used once | public functions with docstrings | docst
 
 
 def span(first: ast.stmt, last: ast.stmt) -> int:
-    """The lines from the beginning of one statement to the end of another."""
+    """Return the number of lines from the beginning of one statement to the end of another."""
     return (last.end_lineno or last.lineno) - first.lineno + 1
 
 
 def branches(function: Function) -> int:
-    """One, and one for each place at which a function can go on in two ways."""
+    """Return one, plus one for each place at which a function can continue in two ways."""
     found = 1
     for node in ast.walk(function):
         found += len(node.values) - 1 if isinstance(node, ast.BoolOp) else isinstance(node, LOOPS | CHOICES)
@@ -90,19 +91,19 @@ def branches(function: Function) -> int:
 
 
 def comment_lines(text: str) -> int:
-    """The comments that have a line to themselves."""
+    """Return the number of comments that have a line to themselves."""
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     return sum(t.type == tokenize.COMMENT and t.line.lstrip().startswith("#") for t in tokens)
 
 
 def percentiles(values: Sequence[int], *shares: int) -> str:
-    """The values below which so many of a hundred lie."""
+    """Return the values at these percentiles."""
     ordered = sorted(values)
     return " / ".join(str(ordered[min(len(ordered) * share // 100, len(ordered) - 1)]) for share in shares)
 
 
 def load_area(tree: Path, names: Sequence[str]) -> Area:
-    """The Python files of the folders and patterns; an older tree may lack some."""
+    """Read the Python files of the folders and patterns; an older tree may lack some of them."""
     found = [path for name in names for path in (*tree.glob(name), *tree.glob(f"{name}/**/*.py"))]
     return Area([path.read_text("utf-8") for path in sorted(found) if path.is_file()])
 

@@ -1,9 +1,9 @@
-"""Take the program's guards away, one at a time, and see that the tests notice: `make mutants`.
+"""Remove the program's guards, one at a time, and check that the tests notice: `make mutants`.
 
-A test that cannot fail proves nothing. Each guard of tools/guards.toml is taken from a copy of the tree, and
-the tests named for it are run there; at the end those that noticed are run on an untouched copy.
+A test that cannot fail proves nothing. Each guard in tools/guards.toml is removed from a copy of the tree,
+and the tests named for it are run there. At the end, the tests that noticed are run on an untouched copy.
 
-A guard names the function or constant that it stands in, so it survives a move of its file.
+A guard names the function or constant that contains it, so it survives a move of its file.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ FAILED = re.compile(r"^FAILED ([^\s\[]+::[^\s\[]+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """`old` becomes `new`, and one of `tests` must fail; `promise` is the one it would break.
+    """A guard: replacing `old` with `new` must make one of `tests` fail. `promise` is the one it would
+    break.
 
     `within` names a function, class or constant of the program by the end of its dotted path, as in
-    `webhook.verify`, or a file, as in `0001.sql`. `old` stands there exactly once.
+    `webhook.verify`, or a file, as in `0001.sql`. It contains `old` exactly once.
     """
 
     name: str
@@ -54,7 +55,10 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`noticed` is the test that failed, None if all passed or did not end; `says` what pytest wrote."""
+    """The result for one guard.
+
+    `noticed` is the test that failed, None if all passed or did not end; `says` is pytest's output.
+    """
 
     guard: Guard
     noticed: str | None
@@ -63,7 +67,7 @@ class Verdict:
 
 
 def load_guards() -> list[Guard]:
-    """The table."""
+    """Read the guards from tools/guards.toml."""
     rows = tomllib.loads(TABLE.read_text("utf-8"))["guard"]
     return [Guard(**{**row, "tests": tuple(row["tests"])}) for row in rows]
 
@@ -79,7 +83,8 @@ class Place:
 
 
 def find_places(tree: Path) -> dict[str, Place]:
-    """Every function, class and constant of the program by its dotted path, and every file by its path."""
+    """Return every function, class and constant of the program by its dotted path, and every file by its
+    path."""
     places = {}
     for path in sorted([*tree.rglob("*.py"), *tree.rglob("*.sql")]):
         file, text = path.relative_to(tree), path.read_text("utf-8")
@@ -94,7 +99,7 @@ def find_places(tree: Path) -> dict[str, Place]:
 
 
 def definitions_of(node: ast.AST, path: str) -> Iterator[tuple[str, ast.stmt]]:
-    """The definitions in a module or class, with their dotted paths, and the ones nested in them."""
+    """Yield the definitions in a module or class, nested ones included, with their dotted paths."""
     functions = ast.FunctionDef | ast.AsyncFunctionDef
     for child in ast.iter_child_nodes(node):
         if isinstance(child, functions | ast.ClassDef):
@@ -107,7 +112,7 @@ def definitions_of(node: ast.AST, path: str) -> Iterator[tuple[str, ast.stmt]]:
 
 
 def find_place(guard: Guard, places: dict[str, Place]) -> Place:
-    """ValueError if nothing, or more than one thing, has that name."""
+    """Return the guard's place. Raises ValueError if its name matches nothing, or more than one thing."""
     endings = (f".{guard.within}", f"/{guard.within}")
     found = [place for name, place in places.items() if name.endswith(endings)]
     if len(found) != 1:
@@ -116,7 +121,7 @@ def find_place(guard: Guard, places: dict[str, Place]) -> Place:
 
 
 def without(guard: Guard, text: str, place: Place) -> str:
-    """The text without the guard; ValueError if that stands in its place not exactly once."""
+    """Return the text without the guard. Raises ValueError unless its place contains it exactly once."""
     lines = text.splitlines(keepends=True)
     body = "".join(lines[place.first : place.end])
     if (found := body.count(guard.old)) != 1:
@@ -125,7 +130,7 @@ def without(guard: Guard, text: str, place: Place) -> str:
 
 
 def run_tests(tree: Path, tests: Iterable[str], *options: str) -> tuple[int, str]:
-    """pytest's exit code and words; -1 if it was not done in time."""
+    """Return pytest's exit code and output; the code is -1 if it did not finish in time."""
     command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-p", "no:cacheprovider"]
     command += ["--hypothesis-seed=0", "-o", f"timeout={LONGEST_TEST}", *options, *tests]
     with subprocess.Popen(
@@ -146,7 +151,7 @@ def run_tests(tree: Path, tests: Iterable[str], *options: str) -> tuple[int, str
 
 
 def try_without(guard: Guard, tree: Path) -> Verdict:
-    """Take it away, run its tests until one fails, put it back."""
+    """Remove a guard, run its tests until one fails, and restore it."""
     place, began = find_place(guard, find_places(tree)), perf_counter()
     path = tree / place.file
     whole = path.read_text("utf-8")
@@ -155,7 +160,8 @@ def try_without(guard: Guard, tree: Path) -> Verdict:
         code, says = run_tests(tree, guard.tests, "-x")
     finally:
         path.write_text(whole, "utf-8")
-    # 1: tests failed. Anything else, as a module that cannot be imported, shows nothing.
+    # Exit code 1 means that tests failed. Anything else, such as a module that cannot be imported, shows
+    # nothing.
     failed = FAILED.search(says) if code == 1 else None
     return Verdict(guard, failed.group(1) if failed else None, perf_counter() - began, says)
 
@@ -180,19 +186,22 @@ def try_all(guards: Sequence[Guard], folder: Path) -> list[Verdict]:
 
 
 def copy_tree(to: Path) -> Path:
-    """The project as it stands here, without what tools leave behind."""
+    """Copy the project as it is here, without the files that tools leave behind."""
     shutil.copytree(ROOT, to, ignore=LEFT_OUT)
     return to
 
 
 def tell(verdict: Verdict) -> None:
-    """One line; all that pytest said where nothing noticed."""
+    """Print one line about a verdict, and pytest's whole output if no test noticed."""
     by = verdict.noticed or f"NOTHING\n{verdict.says[-2000:]}"
     print(f"{verdict.seconds:5.1f} s  {verdict.guard.name}\n         {by}", flush=True)
 
 
 def main(wanted: str = "") -> list[Verdict] | None:
-    """Try the guards whose names hold `wanted`; None unless each was noticed, by tests that pass with it."""
+    """Try the guards whose names contain `wanted`.
+
+    Returns None unless each was noticed, by tests that pass while the guard is in place.
+    """
     guards = [guard for guard in load_guards() if wanted in guard.name]
     with tempfile.TemporaryDirectory(prefix="dues-mutants-") as folder:
         verdicts = try_all(guards, Path(folder))

@@ -98,7 +98,7 @@ def load_promises() -> list[Promise]:
 
 
 def unnamed() -> list[str]:
-    """Test files of the folders ATTACKS that no promise names, so that no reader would find them."""
+    """Return test files in the folders ATTACKS that no promise names, which no reader would find."""
     named = {test for promise in load_promises() for test in promise.tests}
     files = (file for folder in ATTACKS for file in (ROOT / "tests" / folder).rglob("test_*.py"))
     found = (file.relative_to(ROOT).as_posix() for file in files)
@@ -106,14 +106,14 @@ def unnamed() -> list[str]:
 
 
 def about(file: str) -> str:
-    """A file's description of itself: the first paragraph of its docstring."""
+    """Return a file's description of itself: the first paragraph of its docstring."""
     said = ast.get_docstring(ast.parse((ROOT / file).read_text("utf-8"))) or ""
     first = " ".join(said.split("\n\n")[0].split())
     return re.sub(r" \((promises? [\d and,]+|docs/promises\.md)\)", "", first).replace("|", "\\|")
 
 
 def run(files: Iterable[str]) -> Ran | None:
-    """Passed tests by file; None if any failed."""
+    """Return the number of passed tests by file; None if any failed."""
     with tempfile.TemporaryDirectory(prefix="dues-promises-") as folder:
         target = Path(folder, "tally.json")
         command = [sys.executable, "-m", "pytest", "-q", "-n", WORKERS, "-p", "tools.tally"]
@@ -127,14 +127,14 @@ def run(files: Iterable[str]) -> Ran | None:
 
 
 def words(counts: Mapping[str, int]) -> str:
-    """Such as '12 tests, 2,000 histories'."""
+    """Put counts into words, such as '12 tests, 2,000 histories'."""
     more = [f"{counts[kind]:,} {says}" for kind, says in KINDS.items() if counts.get(kind)]
     tests = counts["tests"]
     return ", ".join([f"{tests:,} test{'s' * (tests != 1)}", *more])
 
 
 def page() -> str:
-    """The whole of docs/promises.md."""
+    """Return the whole text of docs/promises.md."""
     promises, guards = load_promises(), load_guards()
     rows = [f"| {promise.number} | {promise.title} |" for promise in promises]
     sections = [_section(promise) for promise in promises]
@@ -159,7 +159,7 @@ def _link(file: str) -> str:
 
 
 def show(promise: Promise) -> bool:
-    """Run one promise's tests and tell what passed; False if anything did not."""
+    """Run one promise's tests and print what passed; return False if anything did not."""
     print(f"{promise.number}. {promise.title}\n", flush=True)
     ran = run(promise.tests)
     for test in promise.tests if ran else ():
@@ -168,7 +168,7 @@ def show(promise: Promise) -> bool:
 
 
 def prove() -> bool:
-    """Run everything; False if anything is amiss."""
+    """Run everything; return False if anything failed."""
     if missing := unnamed():
         print("These prove no promise; name them in tools/promises.toml:", *missing, sep="\n  ")
         return False
@@ -182,7 +182,7 @@ def prove() -> bool:
 
 
 def main() -> int:
-    """0 if all is proven, or the page is written."""
+    """Return 0 if all is proven, or once the page is written."""
     match os.environ.get("N"):
         case "page":
             PAGE.write_text(page(), "utf-8")

@@ -1,7 +1,7 @@
-"""Makes a release's files in build/release: `python -m tools.release`.
+"""Make a release's files in build/release: `python -m tools.release`.
 
-From the committed tree: the tarball, the list of packages in it as a CycloneDX SBOM, and SHA256SUMS. The same
-commit gives the same bytes. CONTRIBUTING.md has the whole procedure.
+The files are the tarball of the committed tree, the list of its packages as a CycloneDX SBOM, and
+SHA256SUMS. The same commit gives the same bytes. CONTRIBUTING.md describes the whole procedure.
 """
 
 from __future__ import annotations
@@ -27,12 +27,15 @@ _ITSELF = "dues"
 
 
 class NotReady(Exception):  # noqa: N818 - named by what happened
-    """The tree is not one that can be released; says why."""
+    """The tree cannot be released; the message says why."""
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package of the lock. `needed_by`: the packages that brought it in; "dues" is the program itself."""
+    """A package in the lock file.
+
+    `needed_by`: the packages that brought it in; "dues" is the program itself.
+    """
 
     name: str
     version: str
@@ -40,12 +43,12 @@ class Package:
 
     @property
     def purl(self) -> str:
-        """Its address in package-url form, which names the kind of registry and no host."""
+        """Return the package's address in package-url form, which names the kind of registry but no host."""
         return f"pkg:pypi/{self.name}@{self.version}"
 
 
 def read_lock(text: str) -> list[Package]:
-    """The packages of a lock, in its order."""
+    """Return the packages of a lock file, in its order."""
     found = []
     for block in re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE):
         if pinned := _PINNED.match(block):
@@ -55,7 +58,7 @@ def read_lock(text: str) -> list[Package]:
 
 
 def make_sbom(version: str, lock: str, at: int) -> dict[str, Any]:
-    """A CycloneDX document of the program and its locked packages. `at`: the commit's unix time."""
+    """Return a CycloneDX document of the program and its locked packages. `at`: the commit's unix time."""
     packages = read_lock(lock)
     purls = {package.name: package.purl for package in packages} | {_ITSELF: f"{_ITSELF}@{version}"}
     needs: dict[str, list[str]] = {purl: [] for purl in purls.values()}
@@ -98,8 +101,11 @@ def git(*arguments: str, root: Path = ROOT) -> bytes:
 
 
 def check_ready(root: Path = ROOT) -> str:
-    """The version; NotReady where the changelog, compose.yaml or a tag say another, or something is not
-    committed."""
+    """Return the version that is ready for release.
+
+    Raises NotReady if the changelog, compose.yaml or a tag name another version, or something is not
+    committed.
+    """
     version = str(tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"])
     newest = HEADING.search((root / "CHANGELOG.md").read_text("utf-8"))
     if newest is None or newest[1] != version:

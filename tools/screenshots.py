@@ -1,4 +1,4 @@
-"""`make screenshots`: the pictures in docs/images, taken of the real thing in Chromium.
+"""Take the screenshots in docs/images in Chromium: `make screenshots`.
 
 The bot, the page and the hosted payment pages are those of the sandbox; a browser plays what people do. The
 clock starts at the same moment each time, so that the pictures differ only where the program does.
@@ -35,7 +35,7 @@ def _clock() -> MovableClock:
 
 
 async def take(chromium: str) -> list[Path]:
-    """Play the story and take the pictures; their paths."""
+    """Play the story and take the pictures; return their paths."""
     async with open_stage(_clock()) as stage, async_playwright() as playwright:
         await stage.open_shop()
         args = [*ARGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]

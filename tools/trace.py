@@ -1,8 +1,9 @@
-"""Counts the functions that a webhook passes until a role is set, and a press of Cancel until its answer.
+"""Count the functions that a webhook passes until a role is set, and a press of Cancel until its answer.
 
-`python -m tools.trace` (V=1: with the list) plays both against the stand-ins, in one process, under Python's
-profiler. Each function of the program's own files counts once, however often it is called; functions without
-a name of their own (lambdas, comprehensions, generator expressions) belong to the one around them.
+`python -m tools.trace` (V=1: with the list) plays both against the stand-ins, in one process, under
+Python's profiler. Each function of the program's own files counts once, however often it is called.
+Functions without a name of their own (lambdas, comprehensions, generator expressions) belong to the
+function around them.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ CANCEL = "a press of Cancel, until its answer"
 
 @dataclass(frozen=True)
 class Way:
-    """The functions that were called, as (file, qualified name), the file relative to the root."""
+    """The functions called on one way, as (file, qualified name), with the file relative to the root."""
 
     functions: frozenset[tuple[str, str]]
 
     @property
     def files(self) -> frozenset[str]:
-        """The files that hold them."""
+        """Return the files that contain the functions."""
         return frozenset(file for file, _ in self.functions)
 
 
@@ -71,7 +72,7 @@ class Recorder:
 
 
 async def trace() -> dict[str, Way]:
-    """Both ways, by WEBHOOK and CANCEL."""
+    """Return both ways, by the names WEBHOOK and CANCEL."""
     recorder = Recorder()
     threading.setprofile(recorder)  # the ledger's threads begin later
     sys.setprofile(recorder)
@@ -123,7 +124,7 @@ async def _cancel(app: AppHarness, recorder: Recorder) -> Way:
 
 
 def main() -> None:
-    """Print the counts; under V=1 what is counted, too."""
+    """Print the counts and, with V=1, the counted functions."""
     for name, way in asyncio.run(trace()).items():
         print(f"{name}: {len(way.functions)} functions in {len(way.files)} files")
         if os.environ.get("V"):

@@ -1,1 +1,1 @@
-"""Programs that others run, under the same load."""
+"""Comparable programs by others, measured under the same load."""

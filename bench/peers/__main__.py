@@ -26,7 +26,7 @@ from bench.topics.ingest import FASTEST
 
 CONNECTIONS = 64
 SECONDS = 1.5
-WARMING = 1.0  # seconds; what compiles as it runs needs some
+WARMING = 1.0  # seconds; code that is compiled as it runs needs some
 PEERS = (install.express, install.dj_stripe)
 
 
@@ -63,7 +63,7 @@ def measure_peer(peer: Peer) -> Tally:
 
 
 def status_of_forged(port: int) -> int:
-    """The HTTP status of the answer to a forged signature."""
+    """Return the HTTP status of the answer to a forged signature."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
         headers = {"Stripe-Signature": f"t=1,v1={'0' * 64}", "Content-Type": "application/json"}
         connection.request("POST", PATH, '{"id": "evt_forged", "livemode": false}', headers)
@@ -71,7 +71,7 @@ def status_of_forged(port: int) -> int:
 
 
 def count(database: Path, stored: str) -> int:
-    """The number of stored events."""
+    """Return the number of stored events."""
     with closing(sqlite3.connect(database)) as connection:
         return int(connection.execute(stored).fetchone()[0])
 

@@ -1,4 +1,4 @@
-"""Each peer is installed below build/, from a list with versions and hashes. Dues itself needs none of it."""
+"""Install each peer below build/, from a list with versions and hashes. Dues itself needs none of them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _install_express(npm: str, folder: Path, headers: Path) -> bool:
     folder.mkdir(parents=True)
     for listed in PACKAGES:
         shutil.copy(listed, folder)
-    # No package but this one runs a script of its own, and this one fetches no binary built elsewhere.
+    # Only this package runs an install script, and it fetches no binary that was built elsewhere.
     build = {"npm_config_build_from_source": "true", "npm_config_nodedir": str(headers)}
     build["npm_config_python"] = sys.executable
     return _done([npm, "ci", "--ignore-scripts", "--engine-strict", *QUIET], folder) and _done(
@@ -117,7 +117,10 @@ def _tool(name: str) -> str:
 
 
 def _done(command: Sequence[str], folder: Path = HERE, environ: Mapping[str, str] | None = None) -> bool:
-    """Whether the command succeeded. Its output goes to stderr, because the table has stdout for itself."""
+    """Return True if the command succeeded.
+
+    The command's output goes to stderr, because stdout is reserved for the table.
+    """
     run = subprocess.run(
         command, cwd=folder, env={**os.environ, **(environ or {})}, stdout=sys.stderr.fileno(), check=False
     )

@@ -1,1 +1,2 @@
-"""A module a topic, each with `measure(rounds) -> list[Figure]`; `python -m bench NAME` runs one of them."""
+"""One module for each topic, with `measure(rounds) -> list[Figure]`; `python -m bench NAME` runs one of
+them."""

@@ -24,12 +24,12 @@ class Round:
     tallies: defaultdict[tuple[str, int], list[Tally]] = field(default_factory=lambda: defaultdict(list))
 
     def rate(self, connections: int) -> float:
-        """Answers a second, as a share of the bare handler's."""
+        """Return the answers a second as a share of the bare handler's."""
         mine, bare = (median(one.rate for one in self.tallies[who, connections]) for who in ("dues", "bare"))
         return mine / bare
 
     def p99(self, connections: int) -> float:
-        """p99 as a multiple of the bare handler's."""
+        """Return the p99 as a multiple of the bare handler's."""
         mine, bare = (median(one.p99 for one in self.tallies[who, connections]) for who in ("dues", "bare"))
         return mine / bare
 
@@ -38,14 +38,14 @@ MEASURED = [("bare", 64), ("dues", 64), ("dues", 16), ("bare", 16)]  # server an
 
 
 class Stage:
-    """All servers at once; only the one that is measured works."""
+    """All servers at once. Only the one being measured has work to do."""
 
     def __init__(self, ports: dict[str, int]) -> None:
         self._ports = ports
         self._next = 0
 
     def measure(self, mode: str, connections: int, seconds: float = SECONDS) -> Tally:
-        """Load one server with events that it has not seen."""
+        """Load one server with events that it has not seen before."""
         most = int(FASTEST * seconds) + connections + 1
         first, self._next = self._next, self._next + most
         return send(Order(self._ports[mode], connections, seconds, first, most, secret=SECRET))
@@ -64,7 +64,7 @@ def stage() -> Iterator[Stage]:
 
 
 def measure(rounds: int) -> list[Figure]:
-    """The rows about ingest."""
+    """Return the table's rows about ingest."""
     with stage() as built:
         taken = []
         for number in range(rounds):

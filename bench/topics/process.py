@@ -28,7 +28,7 @@ BOT = str(ROOT / "bot.py")
 SETTLED = 8.0  # seconds after "ready"; by then the first sweep's comparison is done
 PATIENCE = 60
 
-# Nobody answers there: nobody here has a million subscriptions to list.
+# Nothing answers at this address, because nothing here has a million subscriptions to list.
 STRIPE = {"STRIPE_API_KEY": API_KEY, "STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_API_URL": NOBODY}
 PAYPAL = {
     "PAYPAL_CLIENT_ID": "bench",
@@ -52,7 +52,8 @@ uvloop.run(run())
 
 
 def measure(rounds: int) -> list[Figure]:
-    """Memory in MB as Linux counts it (VmRSS); start times in turns with those of an empty bot."""
+    """Measure memory in MB as Linux counts it (VmRSS), and start times in turns with those of an empty
+    bot."""
     with folder() as path:
         return asyncio.run(_measure(path, rounds))
 

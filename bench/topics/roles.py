@@ -1,4 +1,5 @@
-"""From a notification to a role, through the whole program, with providers that answer at once."""
+"""Measure the way from a notification to a role through the whole program, with providers that answer at
+once."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ PATIENCE = 60.0
 
 
 async def seed(path: Path, standins: StandIns) -> None:
-    """Record a plan, and paused subscriptions of members."""
+    """Record a plan and members' paused subscriptions in a new ledger."""
     now = int(time.time())
     guild = standins.guild.id
     async with await SqliteLedger.open(path) as ledger:
@@ -169,7 +170,7 @@ async def wait_until_ready(port: int) -> None:
 
 
 def measure(rounds: int) -> list[Figure]:
-    """The rows about roles and the event loop."""
+    """Return the table's rows about roles and the event loop."""
     taken = uvloop.run(_rounds(rounds))
     return [
         Figure(

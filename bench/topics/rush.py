@@ -1,7 +1,7 @@
-"""Two thousand events at once, against a Stripe that keeps its limit of 25 calls a second for one endpoint.
+"""Measure two thousand events at once, against a Stripe that allows 25 calls a second for one endpoint.
 
 The stand-ins are those of the sandbox, with a live account's limits. Many subscriptions renew, and in the
-middle of it somebody buys.
+middle of this somebody buys one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from standins.discord import DiscordServer, DiscordWorld, Member, User
 from standins.stripe import StripeServer, checkout
 from standins.stripe.state import Obj
 
-# Of members, which the bot fetches by page, and of nobody, which it fetches one by one.
+# Subscriptions of members, which the bot fetches by page, and of nobody, which it fetches one by one.
 MEMBERS, STRANGERS = 2_000, 1_000
 LIMIT = 25  # calls a second for one endpoint (docs.stripe.com/rate-limits, 2026-11)
 BUYS_AFTER = 5.0  # seconds
@@ -92,7 +92,10 @@ class Standins:
         return found
 
     def send_to(self, port: int) -> None:
-        """Send notifications to the program. Only in test mode does Stripe take an address without https."""
+        """Send notifications to the program.
+
+        Only test mode is possible, because Stripe accepts an address without https in no other.
+        """
         kinds = ["invoice.paid", "checkout.session.completed", "customer.subscription.created"]
         world = self.stripe.world
         world.livemode = False
@@ -100,7 +103,7 @@ class Standins:
         world.livemode, world.hidden[endpoint["id"]] = True, [SECRET]
 
     def renew(self, numbers: range) -> None:
-        """Tell of a payment for each."""
+        """Report a payment for each of these subscriptions."""
         for number in numbers:
             self.stripe.world.emit("invoice.paid", self._invoice(number))
 
@@ -110,7 +113,7 @@ class Standins:
         return invoice
 
     async def buy(self) -> float:
-        """Seconds until a new member who buys has the role."""
+        """Let a new member buy; return the seconds until they have the role."""
         self._buyers += 1
         member = 10**18 + self._buyers
         self._join(member, [])
@@ -131,7 +134,7 @@ class Standins:
 
     @property
     def asked(self) -> int:
-        """Calls to Stripe so far."""
+        """Return the number of calls to Stripe so far."""
         return self._asked
 
     def count(self, _: object) -> None:
@@ -141,7 +144,7 @@ class Standins:
 
 
 async def seed(path: Path, standins: Standins) -> None:
-    """Record the plan, and the members' subscriptions with their roles."""
+    """Record the plan, the members' subscriptions and their roles in a new ledger."""
     now, guild = int(time.time()), standins.guild.id
     provider = StripeProvider(LIVE_KEY, (SECRET,), standins.stripe.url, MovableClock())
     async with await SqliteLedger.open(path) as ledger:
@@ -174,33 +177,34 @@ class Taken:
 
 
 class Rush:
-    """The program, and what waits in its ledger."""
+    """The running program, and the work that is waiting in its ledger."""
 
     def __init__(self, standins: Standins, ledger: Path) -> None:
         self._standins = standins
         self._db = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)
 
     async def done(self, since: float) -> float:
-        """Seconds until nothing waits any more."""
+        """Wait until no work is left; return the seconds since `since`."""
         async with asyncio.timeout(PATIENCE):
             while self._db.execute(_OPEN).fetchone()[0]:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.05)
         return time.perf_counter() - since
 
     async def renew(self, numbers: range) -> float:
-        """Seconds that a burst took, as a multiple of what one call for each takes at the limit."""
+        """Return how long a burst took, as a multiple of the time that one call for each event takes at the
+        limit."""
         began = time.perf_counter()
         self._standins.renew(numbers)
         await self._arrived(len(numbers))
         return await self.done(began) / (len(numbers) / LIMIT)
 
     async def _arrived(self, many: int) -> None:
-        """Wait until the last event is in the inbox, or nothing would seem to wait yet."""
+        """Wait until the last event is in the inbox; before that, the ledger could seem to have no work."""
         async with asyncio.timeout(PATIENCE):
             await self._standins.stripe.settle()
 
     async def round(self, taken: Taken) -> None:
-        """Two bursts, and a purchase in the second."""
+        """Measure two bursts, with a purchase during the second."""
         stripe = self._standins.stripe
         asked, refused = self._standins.asked, stripe.limits.refused
         taken.by_page.append(await self.renew(range(MEMBERS)))
@@ -238,7 +242,7 @@ async def _rounds(wanted: int) -> Taken:
 
 
 def measure(rounds: int) -> list[Figure]:
-    """The rows about a rush."""
+    """Return the table's rows about a rush."""
     taken = uvloop.run(_rounds(rounds))
     one_each = f"to one call each at {LIMIT} a second"
     return [

@@ -1,4 +1,4 @@
-"""Compares the same work on small ledgers and on large ones."""
+"""Compare the same work on small ledgers and on large ones."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Rows:
 
 
 def measure(rounds: int) -> list[Figure]:
-    """Every row that speaks of a number of subscriptions, and a command's first answer."""
+    """Return every row that depends on the number of subscriptions, and a command's first answer."""
     rows = Rows()
     with folder() as path:
         for size in (SMALL, LARGE, LARGEST):

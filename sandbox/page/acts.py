@@ -1,4 +1,4 @@
-"""Carries out what the person at the page does, with the helpers of the stand-ins."""
+"""Carry out what the person at the page does, with the helpers of the stand-ins."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ class Misuse(Exception):  # noqa: N818 - named by what happened
 
 
 class Players:
-    """Whom the page can move, and the forms that they have open."""
+    """The people whom the page can move, and the forms that they have open."""
 
     def __init__(self, stage: Stage, pulse: Pulse) -> None:
         self.stage, self.pulse = stage, pulse
         self.forms: dict[str, Reply] = {}
 
     def person(self, who: object) -> Person:
-        """By id or name; the first one for anything else, so that a fresh page has somebody to be."""
+        """Return the person with that id or name, or the first person for anything else, as a fresh page
+        needs one."""
         for person in self.stage.people:
             if who in (str(person.id), person.name):
                 return person
@@ -50,7 +51,7 @@ class Players:
         return self.stage.app
 
     def place(self, key: object) -> Channel | None:
-        """The channel of that name; None for the direct messages with the bot."""
+        """Return the channel with that name; None for the direct messages with the bot."""
         if key == "dm":
             return None
         for channel in self.stage.guild.channels.values():
@@ -59,7 +60,7 @@ class Players:
         raise Misuse("There is no such place.")
 
     def card(self, person: Person, message_id: object) -> Card:
-        """A message that the person sees."""
+        """Return a message that the person sees."""
         channels = [*self.stage.guild.channels.values(), person.private(self.app.bot)]
         for channel in channels:
             message: Message | None = channel.messages.get(_whole(message_id))
@@ -68,7 +69,7 @@ class Players:
         raise Misuse("This message is gone.")
 
     def thing(self, value: object) -> object:
-        """The role, channel or person of an id."""
+        """Return the role, channel or person with an id."""
         number, guild = _whole(value), self.stage.guild
         found = guild.roles.get(number) or guild.channels.get(number) or self.stage.world.users.get(number)
         if found is None:
@@ -76,8 +77,10 @@ class Players:
         return found
 
     def outcome(self, reply: Reply) -> Body:
-        """The form that the press opened, for the page to show at once; all else arrives in the next
-        snapshot."""
+        """Return the form that the press opened, for the page to show at once.
+
+        Everything else arrives in the next snapshot.
+        """
         if reply.modal is None:
             return {}
         key = str(reply.interaction.id)
@@ -109,7 +112,7 @@ async def press(players: Players, person: Person, body: Body) -> Body:
 
 
 async def choose(players: Players, person: Person, body: Body) -> Body:
-    """Choose in a menu."""
+    """Choose an entry in a menu."""
     card, name, values = players.card(person, body.get("message")), body.get("custom_id"), body.get("values")
     if not isinstance(values, list):
         raise Misuse("Choices are a list.")
@@ -120,7 +123,7 @@ async def choose(players: Players, person: Person, body: Body) -> Body:
 
 
 async def submit(players: Players, person: Person, body: Body) -> Body:
-    """Send a form off."""
+    """Submit a form."""
     reply = players.forms.pop(str(body.get("interaction")), None)
     if reply is None or reply.interaction.user.id != person.id:
         raise Misuse("This form is no longer open.")
@@ -128,14 +131,14 @@ async def submit(players: Players, person: Person, body: Body) -> Body:
 
 
 async def say(players: Players, person: Person, body: Body) -> Body:
-    """Write something."""
+    """Write a message."""
     place = players.place(body.get("place")) or person.private(players.app.bot)
     person.say(place, str(body.get("text", ""))[:2000])
     return {}
 
 
 async def turn_clock(players: Players, person: Person, body: Body) -> Body:
-    """A day on, or to the end of a subscription's period."""
+    """Turn the clock on by a day, or to the end of a subscription's period."""
     stage, seconds = players.stage, float(DAY)
     if body.get("to") == "period_end":
         moment = desk.next_moment(stage, str(body.get("subscription")))
@@ -148,7 +151,7 @@ async def turn_clock(players: Players, person: Person, body: Body) -> Body:
 
 
 async def use_desk(players: Players, person: Person, body: Body) -> Body:
-    """A button of the provider's dashboard."""
+    """Press a button on the provider's dashboard."""
     do, subscription, price = (str(body.get(name)) for name in ("do", "subscription", "price"))
     if not desk.carry_out(players.stage, do, subscription, price):
         raise Misuse("The dashboard has no such button for this subscription just now.")
@@ -157,7 +160,7 @@ async def use_desk(players: Players, person: Person, body: Body) -> Body:
 
 
 async def set_deliveries(players: Players, person: Person, body: Body) -> Body:
-    """How the providers' notifications are to go wrong."""
+    """Set the faults with which the providers' notifications are delivered."""
     late = body.get("late", 0)
     if not isinstance(late, (int, float)) or not 0 <= late <= 3600:
         raise Misuse("Notifications can be up to an hour late.")
@@ -200,13 +203,13 @@ def _hash(body: Body, name: str) -> Body:
 
 
 def _options(players: Players, person: Person, place: Channel | None, name: str, given: Body) -> Body:
-    """The options with roles, channels and people for ids, and numbers for their digits."""
+    """Return the options with roles, channels and people in place of ids, and numbers in place of digits."""
     kinds = _kinds(person.commands(place), name.split())
     return {option: _value(players, kinds.get(option), value) for option, value in given.items()}
 
 
 def _kinds(commands: list[Body], words: list[str]) -> dict[str, int]:
-    """The type of each option of a command, by name."""
+    """Return the type of each option of a command, by name."""
     level = commands
     for word in words:
         found = next((one for one in level if one["name"] == word), None)

@@ -1,4 +1,4 @@
-"""Tells whoever shows the stage that something on it has changed."""
+"""Signal the page's server when something on the stage has changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.stage import Stage
 
-LEDGER_LOOKS = 0.2  # real seconds between looks at the ledger, which belongs to the bot and calls nobody
+LEDGER_LOOKS = 0.2  # real seconds between looks at the ledger, which cannot signal its changes
 MINUTE = 60.0
 
 
@@ -22,12 +22,12 @@ class Pulse:
         self._feeds: list[Any] = []
 
     def beat(self) -> None:
-        """Something changed."""
+        """Signal that something changed."""
         self.next.set()
         self.next = asyncio.Event()
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start watching."""
         sources = (self._stage.world, *self._stage.providers)
         feeds: list[asyncio.Queue[Any]] = [source.subscribe() for source in sources]
         self._feeds = list(zip(sources, feeds, strict=True))
@@ -35,7 +35,7 @@ class Pulse:
         self._tasks = [asyncio.create_task(each) for each in work]
 
     async def stop(self) -> None:
-        """Look no more."""
+        """Stop watching."""
         while self._feeds:
             source, feed = self._feeds.pop()
             source.unsubscribe(feed)

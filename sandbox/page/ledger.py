@@ -1,4 +1,4 @@
-"""The ledger's history in words: ids become the names that the page shows everywhere else."""
+"""Put the ledger's history into words: ids become the names that the page shows everywhere else."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from standins.stripe.dates import spoken
 ROWS = 60
 _SNOWFLAKE = re.compile(r"\d{17,20}")
 _PRICE = re.compile(r"(\+?)(price_[A-Za-z0-9]{24}|P-[A-Z0-9]{17,24})(?:x(\d+))?")
-# A plan's name, as Python writes text.
+# The name of a plan, in the form in which Python writes text.
 _QUOTED = re.compile(r"""\bname=(['"])(.*?)(?<!\\)\1""")
 _MOMENT = re.compile(r"\b(\w+?)(?:_at)?=(\d{10})\b")
-# Empty fields, and the owner, whom the row names already.
+# Empty fields are hidden, and so is the owner, whom the row names already.
 _NOTHING = re.compile(r"\s*\b(?:\w+=(?:None|False)?|member=\d+)(?=\s|$)")
 _SUBSCRIPTION = re.compile(r"\w+ subscription (sub_\w+|I-\w+)")
 
 
 def history(stage: Stage) -> list[dict[str, Any]]:
-    """The newest rows, newest first."""
+    """Return the newest rows of history, newest first."""
     return [_told(stage, row) for row in stage.peek.history(ROWS)]
 
 
@@ -69,7 +69,7 @@ def _plain(stage: Stage, text: str) -> str:
 
 
 def _facts(text: str) -> str:
-    """A JSON object in words; what is not set is left out."""
+    """Put a JSON object into words, without fields that are not set."""
     facts = {key.removesuffix("_id"): value for key, value in json.loads(text).items() if key != "guild_id"}
     return ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in facts.items() if value)
 
@@ -82,7 +82,7 @@ def _price(stage: Stage, price_id: str, quantity: str) -> str:
 
 
 def _name(stage: Stage, number: int) -> str:
-    """A role, channel, person or server by its id; the id itself where there is none."""
+    """Return the name of a role, channel, person or server by its id; the id itself if nothing has it."""
     guild = stage.guild
     if number == guild.id:
         return guild.name

@@ -14,7 +14,10 @@ ROWS = 60
 
 
 def sent(stage: Stage) -> list[dict[str, Any]]:
-    """The newest deliveries of both, newest first; each provider's in the order in which they went out."""
+    """Return the newest deliveries of both providers, newest first.
+
+    Those of one provider stay in the order in which they were sent.
+    """
     rows = heapq.merge(
         (_of_stripe(one) for one in reversed(stage.stripe.deliveries)),
         (_of_paypal(one) for one in reversed(stage.paypal.deliveries)),

@@ -1,7 +1,7 @@
-"""The page's own little server: files, one stream of pictures, and what people press.
+"""Serve the page: its files, one stream of snapshots, and the actions of the person at the page.
 
-It listens on 127.0.0.1 and answers only what its own page asks: a foreign Host (DNS rebinding) or Origin gets
-403, and so does a request that another site's page made.
+The server listens on 127.0.0.1 and answers only its own page: a request with a foreign Host (DNS rebinding)
+or Origin gets 403, and so does one that another site's page made.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from standins.stripe import StripeRefusal
 STATIC = Path(__file__).parent / "static"
 FILES = sorted(path.name for path in STATIC.iterdir())
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-TOGETHER = 0.03  # real seconds: changes that come within are drawn as one
+TOGETHER = 0.03  # real seconds: changes within this time are sent as one snapshot
 LARGEST_BODY = 64 * 1024
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -51,7 +51,7 @@ class PageServer:
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """Return the page's address."""
         return f"http://127.0.0.1:{self.port}/"
 
     async def __aenter__(self) -> PageServer:
@@ -74,7 +74,7 @@ class PageServer:
         await self.stop()
 
     async def stop(self) -> None:
-        """End every stream and stop listening; once is enough, twice does no harm."""
+        """End every stream and stop listening. A second call does no harm."""
         self._stopping.set()
         self._pulse.beat()
         if self._runner is not None:
@@ -93,7 +93,7 @@ class PageServer:
         return await handler(request)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        """The whole picture for one person, again each time something in it changed."""
+        """Stream the whole snapshot for one person, again each time something in it changed."""
         viewer = self._players.person(request.query.get("as", ""))
         answer = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         await answer.prepare(request)
@@ -126,7 +126,7 @@ class PageServer:
 
 
 def _object(text: str, content_type: str) -> dict[str, Any]:
-    """The request's JSON object. Another site's form cannot have this content type."""
+    """Return the request's JSON object. Another site's form cannot send this content type."""
     if content_type != "application/json":
         raise Misuse("Actions are sent as application/json.")
     try:

@@ -36,7 +36,10 @@ async def show_page(locale: str = ENGLISH) -> None:
 
 
 def _has_screen() -> bool:
-    """Whether a graphical browser can open; without a screen, webbrowser would use a text browser here."""
+    """Return True if a graphical browser can open.
+
+    Without a screen, webbrowser would use a text browser in this terminal.
+    """
     return sys.platform in ("darwin", "win32") or any(
         os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY")
     )

@@ -1,4 +1,5 @@
-"""The whole stage as one person sees it, as JSON for the page. Ids are strings, times unix seconds."""
+"""Show the whole stage as one person sees it, as JSON for the page. Ids are strings, times are unix
+seconds."""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ DM_TITLE = "DM with Dues"
 
 
 def draw(stage: Stage, viewer: Person) -> Json:
-    """Everything the page shows to this person."""
-    faults = stage.stripe.delivery_faults  # the page sets both providers' alike
+    """Return everything that the page shows to this person."""
+    faults = stage.stripe.delivery_faults  # the page sets the same for both providers
     return {
         "now": stage.clock.now(),
         "me": _user(viewer.user),
@@ -46,7 +47,7 @@ def _about(stage: Stage, person: Person) -> str:
 
 
 def _names(stage: Stage) -> Json:
-    """The names with which the page resolves mentions and menus."""
+    """Return the names with which the page resolves mentions and menus."""
     guild = stage.guild
     roles = {str(r.id): {"name": r.name, "color": r.color} for r in guild.roles.values()}
     channels = {str(channel.id): channel.name for channel in guild.channels.values()}
@@ -55,7 +56,7 @@ def _names(stage: Stage) -> Json:
 
 
 def _members(stage: Stage) -> list[Json]:
-    """The owner first, then by name, the bot last."""
+    """Return the members: the owner first, then the others by name, the bot last."""
     members = sorted(stage.guild.members.values(), key=lambda member: _rank(stage, member))
     return [_member(stage, member) for member in members]
 
@@ -75,7 +76,8 @@ def _member(stage: Stage, member: Member) -> Json:
 
 
 def _spare(stage: Stage) -> list[Json]:
-    """The role and prices with which the owner can try /plans add, each with the option that takes it."""
+    """Return the role and prices with which the owner can try /plans add, each with the option that takes
+    it."""
     return [
         {"option": "role", "value": "Silver"},
         {"option": "stripe_price", "value": stage.shop.silver},
@@ -147,7 +149,7 @@ def _message(message: Message, viewer: Person) -> Json:
 
 
 def _used(message: Message) -> Json | None:
-    """Whose command this answers, as Discord writes it above the answer."""
+    """Return the command that this message answers, as Discord shows it above the answer."""
     interaction = message.interaction
     if interaction is None or interaction.type != COMMAND or interaction.original is not message:
         return None

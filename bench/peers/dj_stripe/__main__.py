@@ -24,7 +24,7 @@ THREADS = 4  # waitress' own default; more were slower
 
 
 def leave_for_later(trigger: object, api_key: str) -> None:
-    """The event is stored, and that is all that is measured."""
+    """Do nothing: the event is stored, and only that is measured."""
 
 
 def configure(database: str) -> None:
@@ -41,7 +41,7 @@ def configure(database: str) -> None:
         ROOT_URLCONF=f"{__package__}.urls",
         INSTALLED_APPS=applications,
         MIDDLEWARE=["django.middleware.common.CommonMiddleware"],  # says how long an answer is
-        # The tables as the models have them: going through every migration takes a minute.
+        # The tables are created directly from the models, because running every migration takes a minute.
         MIGRATION_MODULES={name.rsplit(".", 1)[-1]: None for name in applications},
         DATABASES={"default": sqlite},
         USE_TZ=True,

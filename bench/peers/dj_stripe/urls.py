@@ -1,4 +1,4 @@
-"""The one address: dj-stripe's own view, where the load goes."""
+"""The server's single address: dj-stripe's own view, which receives the load."""
 
 from __future__ import annotations
 

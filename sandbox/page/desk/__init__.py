@@ -13,19 +13,22 @@ __all__ = ["Row", "carry_out", "next_moment", "rows"]
 
 
 def rows(stage: Stage) -> list[Row]:
-    """Every subscription as the page lists it, oldest first."""
+    """Return every subscription as the page lists it, oldest first."""
     return sorted((row for desk in _desks(stage) for row in desk.rows()), key=lambda row: int(row["created"]))
 
 
 def next_moment(stage: Stage, subscription_id: str) -> int | None:
-    """When the running period has ended and its payment was tried, unix seconds; None when nothing runs."""
+    """Return when the running period has ended and its payment was tried, in unix seconds.
+
+    None if the subscription is not running.
+    """
     return next((row["next_at"] for row in rows(stage) if row["id"] == subscription_id), None)
 
 
 def carry_out(stage: Stage, do: str, subscription_id: str, price_id: str) -> bool:
-    """Press a button; False when that subscription has none of that name now.
+    """Press a button; return False if the subscription has no button of that name now.
 
-    `price_id`: what to switch to. StripeRefusal and PayPalRefusal as the provider refuses.
+    `price_id`: the price to switch to. Raises StripeRefusal or PayPalRefusal if the provider refuses.
     """
     return any(desk.carry_out(do, subscription_id, price_id) for desk in _desks(stage))
 

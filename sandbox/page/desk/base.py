@@ -15,7 +15,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Button(Generic[S]):
-    """Whether it is there for a subscription, and what it does; the text is the price for a switch."""
+    """A dashboard's button: whether it applies to a subscription, and what it does.
+
+    The text argument is the id of the price to switch to.
+    """
 
     fits: Callable[[S], object]
     press: Callable[[S, str], object]
@@ -41,15 +44,15 @@ class Desk(ABC, Generic[S]):
 
     @abstractmethod
     def _holder(self, subscription: S) -> int | None:
-        """The member who has it."""
+        """Return the id of the member who has the subscription."""
 
     @abstractmethod
     def _facts(self, subscription: S) -> Row:
-        """The fields that the page shows: created, product, status, alive, line, next_at, fails_next,
-        others."""
+        """Return the fields that the page shows: created, product, status, alive, line, next_at,
+        fails_next, others."""
 
     def rows(self) -> list[Row]:
-        """Every subscription as the page lists it."""
+        """Return every subscription as the page lists it."""
         return [self._row(subscription) for subscription in self._all()]
 
     def _row(self, subscription: S) -> Row:
@@ -64,7 +67,7 @@ class Desk(ABC, Generic[S]):
         }
 
     def carry_out(self, do: str, subscription_id: str, price_id: str) -> bool:
-        """Press a button; False when that subscription is not here, or has no such button now."""
+        """Press a button; return False if the subscription is not here, or has no such button now."""
         found = next((one for one in self._all() if self._id(one) == subscription_id), None)
         if found is None or do not in self.buttons or not self.buttons[do].fits(found):
             return False

@@ -18,7 +18,7 @@ AFTER_END = 60
 
 
 class PayPalDesk(Desk[Subscription]):
-    """A page on which nobody has agreed is no subscription yet."""
+    """PayPal's dashboard. A page to which nobody has agreed is not a subscription yet."""
 
     title = "PayPal"
 
@@ -74,7 +74,8 @@ class PayPalDesk(Desk[Subscription]):
         return None if at is None else at + AFTER_END
 
     def _paid_through(self, subscription: Subscription) -> int | None:
-        """Until when it gives its roles if nothing is paid again, as the ledger has it; None once over."""
+        """Return until when it gives its roles without another payment, as the ledger has it; None once
+        over."""
         until = self.stage.peek.paid_through(subscription.id)
         return until if until and until > self.stage.clock.now() else None
 
@@ -110,7 +111,7 @@ class PayPalDesk(Desk[Subscription]):
 
 
 def plan_words(plan: Obj) -> str:
-    """Plan, amount and interval: Gold at PayPal, €5.00 every month."""
+    """Return plan, amount and interval, such as "Gold at PayPal, €5.00 every month"."""
     cycle = cycles_of(plan)[-1]
     price = cycle["pricing_scheme"]["fixed_price"]
     amount = money(Decimal(price["value"]), price["currency_code"])

@@ -11,14 +11,14 @@ from standins.stripe.billing import period_end
 from standins.stripe.cancel import OVER
 
 Json = dict[str, Any]
-# A renewal leaves its invoice a draft for an hour (docs.stripe.com/billing/invoices/subscription): a jump
-# to the end of a period goes on until the payment was tried.
+# A renewal leaves its invoice a draft for an hour (docs.stripe.com/billing/invoices/subscription), so a
+# jump to the end of a period continues until the payment was tried.
 AFTER_RENEWAL = 3600 + 120
 AFTER_END = 60
 
 
 class StripeDesk(Desk[Json]):
-    """Subscriptions are as the API shows them."""
+    """Stripe's dashboard. Subscriptions are in the form in which the API shows them."""
 
     title = "Stripe"
 
@@ -70,7 +70,7 @@ class StripeDesk(Desk[Json]):
         }
 
     def _others(self, subscription: Json) -> list[Json]:
-        """The prices that the subscription can be switched to."""
+        """Return the prices to which the subscription can be switched."""
         now = subscription["items"]["data"][0]["price"]
         prices = [price for price in self.world.all("price", active=True) if price["recurring"]]
         return [
@@ -105,7 +105,7 @@ class StripeDesk(Desk[Json]):
 
 
 def price_words(stage: Stage, price: Json) -> str:
-    """Product, amount and interval: Gold, €5.00 per month."""
+    """Return product, amount and interval, such as "Gold, €5.00 per month"."""
     product = stage.stripe.world.get("product", price["product"])["name"]
     return f"{product}, {formatting.money(price['unit_amount'], price['currency'])} {formatting.every(price)}"
 
