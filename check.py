@@ -18,6 +18,7 @@ from billing.model import Finding, Plan
 from billing.model.texts import Text, Verbatim
 from billing.ports import Clock, Provider
 from billing.use_cases.doctor import find_backup, find_key, find_no_provider, find_strays, find_wrong_clock
+from billing.use_cases.sellers import every_seller
 from billing.use_cases.webhook_health import find_kept
 from cogs.core.startup import check_discord, use_discord
 from config import Settings
@@ -118,12 +119,12 @@ async def _look_inside(ledger: InspectedLedger, providers: Collection[Provider],
     if ledger.schema < ledger.newest:
         says = Text("check.ledger_old", old=ledger.schema, new=ledger.newest)
         return _Seen([Finding(_LEDGER, True, says, note=True)])
-    plans = await ledger.load_plans(None)
-    sellers = {plan.guild_id for plan in await ledger.load_plans(None, removed=True)}
+    sellers = [guild_id async for guild_id in every_seller(ledger)]
+    plans = [plan for guild_id in sellers for plan in await ledger.load_plans(guild_id)]
     found = [Finding(_LEDGER, True, Text("check.ledger_ok", n=len(plans)))]
     for provider in providers:
         found += await find_kept(ledger, provider)
-    return _Seen([*found, *await find_strays(ledger, providers, sorted(sellers), now)], plans)
+    return _Seen([*found, *await find_strays(ledger, providers, sellers, now)], plans)
 
 
 async def _ask_running(settings: Settings) -> list[Finding]:

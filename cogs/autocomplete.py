@@ -17,6 +17,7 @@ from billing.model import Plan, Subscription
 from billing.ports import Ports
 from billing.rules.access import plans_of
 from billing.use_cases.plans import load_plan_of
+from billing.use_cases.sellers import every_seller
 from billing.use_cases.subscribe import load_sale
 from cogs.core.base import Interaction
 from cogs.core.interactions import locale_of, require_admin
@@ -85,11 +86,16 @@ async def shared_servers(interaction: Interaction) -> list[int]:
     """Ids of the servers that sell plans and have the caller as a member, according to Discord. Servers
     for which Discord does not answer in time are left out."""
     client, ports = interaction.client, interaction.client.ports
-    selling = {p.guild_id for p in await ports.ledger.load_plans(None) if client.get_guild(p.guild_id)}
     theirs = {
         s.binding.guild_id for s in await ports.ledger.load_subscriptions_of(interaction.user.id) if s.binding
     }
-    asked = sorted(selling, key=lambda g: (g not in theirs, g))[:SERVERS_ASKED]
+    asked = [g for g in sorted(theirs) if client.get_guild(g) and await ports.ledger.load_plans(g)]
+    async for guild_id in every_seller(ports.ledger, removed=False):
+        if len(asked) >= SERVERS_ASKED:
+            break
+        if guild_id not in theirs and client.get_guild(guild_id):
+            asked.append(guild_id)
+    asked = asked[:SERVERS_ASKED]
     tasks = [asyncio.create_task(_is_member(client, g, interaction.user.id)) for g in asked]
     if tasks:
         await asyncio.wait(tasks, timeout=SERVERS_PATIENCE)

@@ -29,6 +29,6 @@ def _prepare_by_copy(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
 
 
 def copy_schema(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a ledger that is opened without a file be a copy of an empty one: its sixteen migrations take
+    """Let a ledger that is opened without a file be a copy of an empty one: its migrations take
     twenty milliseconds."""
     monkeypatch.setattr(schema, "prepare", _prepare_by_copy)

@@ -12,6 +12,7 @@ from billing.model import Binding, MemberState, Seen
 from billing.ports import Ports
 from billing.rules.access import decide
 from billing.rules.roles import diff, roles_of
+from billing.use_cases.sellers import every_seller
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +52,9 @@ async def _load_drifted(ports: Ports, now: int) -> list[Binding]:
     """The members whose roles may have drifted, starting where the last round ended. Some members are
     listed in every round, for example if they had the role before it was paid for; starting over each
     time, many of these would keep those behind them from ever being checked."""
-    plans = await ports.ledger.load_plans(None, removed=True)
     drifted = [
         (guild_id, member)
-        for guild_id in {plan.guild_id for plan in plans}
+        async for guild_id in every_seller(ports.ledger)
         for member in await ports.ledger.load_drifted_members(guild_id, now, ports.grace)
     ]
     drifted.sort()

@@ -10,7 +10,7 @@ from billing.errors import ProviderError
 from billing.model import Binding, BoundBy, Checkout, Notice, PayerProposed, Status, Subscription
 from billing.ports import Ports, Provider
 from billing.rules.access import plans_of
-from billing.use_cases.unowned_subscriptions import load_sellers
+from billing.use_cases.sellers import is_sold, load_sellers
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ async def _find_checkout(
     """The checkout by which the subscription was bought; None if there is none. Our opaque id stands
     either in the subscription's metadata, which only the account's owner can write (`checkout`), or on the
     checkout that led to it, which must then be the very page that we made."""
-    if checkout is None and await _sold_here(ports, snapshot):
+    if checkout is None and await is_sold(ports.ledger, snapshot):
         found = await provider.fetch_checkout(snapshot.key.id)
         if found is not None and found.checkout_id is not None:
             checkout = await ports.ledger.load_checkout(found.checkout_id)
@@ -93,10 +93,6 @@ async def _find_checkout(
     elif checkout.subscription_id != snapshot.key.id:
         return None
     return checkout
-
-
-async def _sold_here(ports: Ports, snapshot: Subscription) -> bool:
-    return bool(plans_of(snapshot, await ports.ledger.load_plans(None, removed=True)))
 
 
 async def write_payer(ports: Ports, subscription: Subscription) -> None:

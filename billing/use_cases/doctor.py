@@ -74,9 +74,8 @@ def find_no_provider() -> Finding:
     return Finding(what, False, Text("finding.no_provider"), cure)
 
 
-async def check_provider(ports: Ports, provider: Provider, guild_id: int | None) -> list[Finding]:
-    """The provider's own findings, or one that says why it could not be asked. `guild_id` None: check the
-    plans of all servers."""
+async def check_provider(ports: Ports, provider: Provider, guild_id: int) -> list[Finding]:
+    """The provider's own findings about a server's plans, or one that says why it could not be asked."""
     plans = await ports.ledger.load_plans(guild_id)
     try:
         return await provider.check(plans, f"{ports.public_url}/webhooks/{provider.name}")

@@ -9,8 +9,9 @@ from billing.model import Binding, BoundBy, Linked, Notice, Plan, Status, Subscr
 from billing.model.texts import Text
 from billing.ports import Ports
 from billing.rules.access import block_on, plans_of
+from billing.use_cases.sellers import load_sellers, sells_at
 from billing.use_cases.sync import record_snapshot
-from billing.use_cases.unowned_subscriptions import load_nobodys, load_sellers
+from billing.use_cases.unowned_subscriptions import load_nobodys
 
 NOT_HERE = Text("error.not_linkable")
 
@@ -44,10 +45,10 @@ async def find_linkable(ports: Ports, ask: Ask) -> tuple[Subscription, list[Plan
     Raises NotFound, NotAllowed or Conflict before revealing anything, if this admin may not link it.
     """
     provider = ports.provider_of(ask.key)
-    sellers = await load_sellers(ports.ledger, *ask.key.at)
-    if ask.guild_id not in sellers:
+    if not await sells_at(ports.ledger, ask.guild_id, *ask.key.at):
         raise NotFound(NOT_HERE)
-    if len(sellers) > 1 and not ask.owner and not ask.proposed:
+    shared = len(await load_sellers(ports.ledger, *ask.key.at)) > 1
+    if shared and not ask.owner and not ask.proposed:
         raise NotAllowed(Text("error.account_shared"))
     async with ports.turns.lock(ask.key):
         try:
@@ -129,7 +130,9 @@ async def load_linkable(ports: Ports, guild_id: int, *, owner: bool) -> list[Sub
     """Running subscriptions without owner that this admin may link."""
     found = []
     for provider in ports.providers.values():
-        sellers = await load_sellers(ports.ledger, provider.name, provider.account)
-        if guild_id in sellers and (owner or len(sellers) == 1):
+        home = (provider.name, provider.account)
+        if await sells_at(ports.ledger, guild_id, *home) and (
+            owner or len(await load_sellers(ports.ledger, *home)) == 1
+        ):
             found += await load_nobodys(ports.ledger, provider, guild_id)
     return found

@@ -39,14 +39,14 @@ async def tell_wrong_clock(ports: Ports) -> None:
     skew = ports.clock_skew()
     since = await _wrong_since(ports, "clock_wrong_since", wrong=abs(skew) > MOST_SKEW)
     if since is not None:
-        name, sellers = f"clock:{since // DAY}", await _load_all_sellers(ports)
+        name, sellers = f"clock:{since // DAY}", await ports.ledger.load_sellers(0, 2)
         await tell_operators(ports, name, WrongClock(int(skew)), sellers)
 
 
 async def tell_backup_failed(ports: Ports) -> None:
     """Report a failed backup once until one succeeds. If only one server sells, the ledger has already
     told its admins."""
-    sellers, health = await _load_all_sellers(ports), await ports.ledger.load_health(ports.now())
+    sellers, health = await ports.ledger.load_sellers(0, 2), await ports.ledger.load_health(ports.now())
     since = await _wrong_since(ports, "backup_failed_since", wrong=bool(health.backup_failed))
     if since is not None and len(sellers) > 1:
         await tell_operators(ports, f"backup_failed:{since // DAY}", BackupFailed(), sellers)
@@ -64,8 +64,4 @@ async def _wrong_since(ports: Ports, name: str, *, wrong: bool) -> int | None:
 async def tell_gateway_closed(ports: Ports, code: int, since: int) -> None:
     """Report a closed gateway once for as long as it stays closed."""
     name = f"gateway:{code}:{since // DAY}"
-    await tell_operators(ports, name, GatewayClosed(code), await _load_all_sellers(ports))
-
-
-async def _load_all_sellers(ports: Ports) -> list[int]:
-    return sorted({plan.guild_id for plan in await ports.ledger.load_plans(None, removed=True)})
+    await tell_operators(ports, name, GatewayClosed(code), await ports.ledger.load_sellers(0, 2))

@@ -22,8 +22,8 @@ from billing.model import (
 )
 from billing.ports import Ports, Provider
 from billing.use_cases.operators import tell_operators
+from billing.use_cases.sellers import load_sellers
 from billing.use_cases.subscription_news import plan_names
-from billing.use_cases.unowned_subscriptions import load_sellers
 
 
 def is_reversal(event: Event) -> bool:

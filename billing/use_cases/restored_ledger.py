@@ -10,6 +10,7 @@ import logging
 
 from billing.model import LedgerRestored, Notice
 from billing.ports import Ports
+from billing.use_cases.sellers import every_seller
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ async def begin(ports: Ports, sync_interval: float) -> None:
             held,
         )
     if copied:
-        for guild_id in {plan.guild_id for plan in await ports.ledger.load_plans(None, removed=True)}:
+        async for guild_id in every_seller(ports.ledger):
             body = LedgerRestored(written or None)
             await ports.ledger.record_notice(Notice(f"restored:{guild_id}:{now}", guild_id, None, body, now))
 

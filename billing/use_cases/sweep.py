@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import replace
 
 from billing.errors import LedgerError, ProviderError, ProviderRefused, ProviderUnavailable
-from billing.model import DisputeState, Plan, Status, Subscription, SubscriptionKey, SweepFailing
+from billing.model import DisputeState, Status, Subscription, SubscriptionKey, SweepFailing
 from billing.ports import ListPart, Ports, Provider, RecordedSubscription
 from billing.priority import Priority
-from billing.rules.access import plans_of
 from billing.sweep_state import SweepState, load_sweep, record_sweep
 from billing.use_cases.audit_members import audit_members
 from billing.use_cases.bind import is_proven, is_to_propose
@@ -18,9 +17,10 @@ from billing.use_cases.blocks import load_block
 from billing.use_cases.missing_subscription import NOT_LISTED
 from billing.use_cases.new_ledger import look_for_lacks
 from billing.use_cases.operators import tell_backup_failed, tell_operators, tell_wrong_clock
+from billing.use_cases.sellers import load_sellers
 from billing.use_cases.sweep_round import Numbers, begin_round, finish_round, forget_round
 from billing.use_cases.sync import record_dispute, record_snapshot
-from billing.use_cases.unowned_subscriptions import load_sellers, tell_nobodys
+from billing.use_cases.unowned_subscriptions import tell_nobodys
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,6 @@ async def sweep_provider(ports: Ports, provider: Provider, *, unasked: bool = Fa
     unchanged are no longer on hold.
     """
     begun, where = ports.now(), f"{provider.name}:{provider.account}"
-    sold = await ports.ledger.load_plans(None, removed=True)
     ids: list[str] = []
     paid: list[str] | None = None
     if not provider.lists_all:
@@ -124,7 +123,7 @@ async def sweep_provider(ports: Ports, provider: Provider, *, unasked: bool = Fa
             if over:
                 await this.save(ports.ledger, provider)
                 return False
-            same = await _compare(ports, provider, listed, sold, this.seen, unasked=unasked)
+            same = await _compare(ports, provider, listed, this.seen, unasked=unasked)
             if unasked and same:
                 await ports.ledger.record_looked(same, ports.now())
             this.after = listed[-1].key.id
@@ -178,7 +177,6 @@ async def _compare(
     ports: Ports,
     provider: Provider,
     listed: Sequence[Subscription],
-    sold: list[Plan],
     seen: Numbers,
     *,
     unasked: bool,
@@ -187,6 +185,8 @@ async def _compare(
     unchanged, because a list does not show whether it is the same debt."""
     found = await ports.ledger.load_known(provider.name, provider.account, [one.key.id for one in listed])
     known = {one.subscription.key: one for one in found}
+    prices = [item.price for one in listed if one.key not in known for item in one.items]
+    sold = await ports.ledger.load_sold(prices) if prices else set()
     differ, new = [], []
     for one in listed:
         if one.key in known:
@@ -194,7 +194,7 @@ async def _compare(
             owes = unasked and one.status is Status.PAST_DUE
             if owes or await _needs_look(ports, provider, known[one.key], one):
                 differ.append(one.key)
-        elif one.customer_id and (one.checkout_id or plans_of(one, sold) or is_proven(ports, one)):
+        elif one.customer_id and (one.checkout_id or _pays_for(one, sold) or is_proven(ports, one)):
             await _record_new(ports, provider, one)  # without a customer, nobody has agreed to it
             new.append(one.key.id)
     for recorded in await ports.ledger.load_known(provider.name, provider.account, new) if new else ():
@@ -202,6 +202,10 @@ async def _compare(
     if differ:
         await ports.ledger.record_stale(differ, "sweep", ports.now(), Priority.ROUTINE)
     return [key for key in known if key not in differ]
+
+
+def _pays_for(subscription: Subscription, sold: Set[tuple[str, str, str]]) -> bool:
+    return any(item.price.key in sold for item in subscription.items)
 
 
 async def _look_for_missing(ports: Ports, provider: Provider, seen: Numbers) -> None:

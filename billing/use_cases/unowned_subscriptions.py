@@ -4,15 +4,19 @@ created by hand, or bought in a way that does not show the buyer."""
 from __future__ import annotations
 
 import logging
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from billing.errors import DiscordError
-from billing.model import Finding, Notice, Status, Subscription, UnboundPayers
+from billing.model import Finding, Notice, Price, Status, Subscription, UnboundPayers
 from billing.model.texts import Text
 from billing.ports import Ledger, Ports, Provider
 from billing.rules.access import plans_of
+from billing.use_cases.sellers import load_sellers
 
 log = logging.getLogger(__name__)
+
+PLANS_AT_ONCE = 10_000
 
 
 async def load_nobodys(ledger: Ledger, provider: Provider, guild_id: int) -> list[Subscription]:
@@ -20,21 +24,6 @@ async def load_nobodys(ledger: Ledger, provider: Provider, guild_id: int) -> lis
     plans = await ledger.load_plans(guild_id, removed=True)
     unbound = await ledger.load_unbound(provider.name, provider.account)
     return [s for s in unbound if s.status is not Status.PENDING and plans_of(s, plans)]
-
-
-async def load_sellers(ledger: Ledger, name: str, account: str) -> list[int]:
-    """The servers that sell or sold something at this account. If there are several, only the
-    application's owner or team may assign subscriptions and see how many have no owner."""
-    plans = await ledger.load_plans(None, removed=True)
-    here = (name, account)
-    return sorted(
-        {
-            plan.guild_id
-            for plan in plans
-            for price in (*plan.prices, *plan.former_prices)
-            if (price.provider, price.account) == here
-        }
-    )
 
 
 async def find_nobodys(
@@ -55,12 +44,32 @@ async def find_nobodys(
 async def tell_nobodys(ports: Ports, provider: Provider) -> None:
     """Send one notice per server and account: to its admins, or to the application's owner and team if
     servers share the account."""
-    sellers = await load_sellers(ports.ledger, provider.name, provider.account)
-    for guild_id in filter(ports.roles.is_in, sellers):
-        many = len(await load_nobodys(ports.ledger, provider, guild_id))
-        if many:
-            for reader in [None] if len(sellers) == 1 else await _load_owners(ports):
-                await _tell(ports, provider, guild_id, reader, many)
+    counts = await _count_nobodys(ports.ledger, provider)
+    shared = len(await load_sellers(ports.ledger, provider.name, provider.account)) > 1
+    for guild_id in filter(ports.roles.is_in, counts):
+        for reader in await _load_owners(ports) if shared else [None]:
+            await _tell(ports, provider, guild_id, reader, counts[guild_id])
+
+
+async def _count_nobodys(ledger: Ledger, provider: Provider) -> Counter[int]:
+    """The number of running subscriptions without owner that each server sells."""
+    unbound = await ledger.load_unbound_sales(provider.name, provider.account)
+    prices = list({price.key: price for sold, _ in unbound for price in sold}.values())
+    servers: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
+    for plan in await ledger.load_plans_of(prices, PLANS_AT_ONCE) if prices else ():
+        for price in (*plan.prices, *plan.former_prices):
+            for name in _names(price):
+                servers[name].add(plan.guild_id)
+    counts: Counter[int] = Counter()
+    for sold, many in unbound:
+        for guild_id in {found for price in sold for name in _names(price) for found in servers[name]}:
+            counts[guild_id] += many
+    return counts
+
+
+def _names(price: Price) -> tuple[tuple[str, ...], ...]:
+    """The keys under which plans can sell a price: its own, and that of its product."""
+    return price.key, ("product", price.provider, price.account, price.product_id)
 
 
 async def _load_owners(ports: Ports) -> list[int]:

@@ -7,7 +7,7 @@ import logging
 from billing.errors import ProviderError, ProviderMisread
 from billing.model import Binding, Notice, SubscriptionKey, Unreadable
 from billing.ports import Ports, StaleSubscription
-from billing.rules.access import plans_of
+from billing.use_cases.sellers import is_sold
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ async def _fetch_owner(ports: Ports, key: SubscriptionKey) -> Binding | None:
 
 async def _is_sold(ports: Ports, key: SubscriptionKey) -> bool:
     known = await ports.ledger.load_subscription(key)
-    return known is not None and bool(plans_of(known, await ports.ledger.load_plans(None, removed=True)))
+    return known is not None and await is_sold(ports.ledger, known)
 
 
 def _told(key: SubscriptionKey, owner: Binding, now: int) -> Notice:

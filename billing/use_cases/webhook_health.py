@@ -14,7 +14,7 @@ from billing.model import Event, Finding, Unheard
 from billing.model.texts import Moment, Text
 from billing.ports import Ports, Provider, Values
 from billing.use_cases.operators import tell_operators
-from billing.use_cases.unowned_subscriptions import load_sellers
+from billing.use_cases.sellers import load_sellers
 from billing.webhook_arrivals import MINUTE, Arrival
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from billing.ports import Health
 from billing.rules.parked_members import reason_of
-from db.queries.plans import load_plans
+from db.queries.plans import load_sold
 from db.queries.rows import parked_reasons, sold_prices
 from db.queries.values import BACKUP_FAILED, load_value
 
@@ -32,9 +32,9 @@ _UNREACHED = """
 """
 
 _UNBOUND = """
-    SELECT count(*), (SELECT sold FROM sales WHERE sales.id = s.sale) FROM subscriptions AS s
-    WHERE provider = ? AND account = ? AND member_id IS NULL AND status <> 'ended' AND status <> 'pending'
-    GROUP BY sale
+    SELECT count(*), (SELECT sold FROM sales WHERE sales.id = s.sale)
+    FROM subscriptions AS s INDEXED BY subscriptions_unbound
+    WHERE member_id IS NULL AND status <> 'ended' AND status <> 'pending' GROUP BY sale
 """
 
 
@@ -68,19 +68,9 @@ def _count_parked(db: sqlite3.Connection) -> dict[str, int]:
 
 def _count_unbound(db: sqlite3.Connection) -> int:
     """The number of running subscriptions to anything that a plan sells that have no owner."""
-    plans = load_plans(db, None, removed=True)
-    prices = [price for plan in plans for price in (*plan.prices, *plan.former_prices)]
-    products = {(p.provider, p.account, p.product_id) for p in prices}
-    counted = [
-        row
-        for where in {(p.provider, p.account) for p in prices}
-        for row in db.execute(_UNBOUND, where).fetchall()
-    ]
-    return sum(
-        many
-        for many, text in counted
-        if any((p.provider, p.account, p.product_id) in products for p in sold_prices(text))
-    )
+    counted = [(many, sold_prices(text)) for many, text in db.execute(_UNBOUND).fetchall()]
+    sold = load_sold(db, [price for _, prices in counted for price in prices])
+    return sum(many for many, prices in counted if any(price.key in sold for price in prices))
 
 
 def age_of(since: int | None, at: int) -> float | None:

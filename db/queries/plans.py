@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -26,6 +26,38 @@ _PRICES_OF = f"""
     WHERE plan_id IN (SELECT id FROM plans WHERE {{}}) ORDER BY plan_id, position
 """
 _PRICE_ID = "provider, account, id"
+
+# `prices` there is a list of provider, account, price and product.
+_WANTED = """
+    SELECT json_extract(value, '$[0]') AS provider, json_extract(value, '$[1]') AS account,
+        json_extract(value, '$[2]') AS price_id, json_extract(value, '$[3]') AS product_id
+    FROM json_each(:prices)
+"""
+_BY_PRICE = """plan_prices AS named ON named.provider = wanted.provider
+    AND named.account = wanted.account AND named.price_id = wanted.price_id"""
+_BY_PRODUCT = """prices ON prices.provider = wanted.provider AND prices.account = wanted.account
+    AND prices.product_id = wanted.product_id
+    CROSS JOIN plan_prices AS named ON named.provider = prices.provider
+    AND named.account = prices.account AND named.price_id = prices.id"""
+_NAMING = f"""
+    WITH wanted AS ({_WANTED})
+    SELECT plan_id FROM wanted CROSS JOIN {_BY_PRICE}
+    UNION SELECT plan_id FROM wanted CROSS JOIN {_BY_PRODUCT}
+    ORDER BY plan_id LIMIT :limit
+"""
+_SOLD = f"""
+    WITH wanted AS ({_WANTED})
+    SELECT wanted.provider, wanted.account, wanted.price_id FROM wanted CROSS JOIN {_BY_PRICE}
+    UNION SELECT wanted.provider, wanted.account, wanted.price_id FROM wanted CROSS JOIN {_BY_PRODUCT}
+"""
+_NAMED = """EXISTS (SELECT 1 FROM plan_prices AS named WHERE named.provider = prices.provider
+    AND named.account = prices.account AND price_id = prices.id)"""
+_ON_SALE = """EXISTS (
+    SELECT 1 FROM plan_prices AS named JOIN plans ON plans.id = plan_id
+    WHERE named.provider = prices.provider AND named.account = prices.account AND price_id = prices.id
+        AND on_sale AND removed_at IS NULL)"""
+_PRICED_AT = """ AND EXISTS (SELECT 1 FROM plan_prices AS named WHERE plan_id = plans.id
+    AND named.provider = ? AND named.account = ?)"""
 
 # Members who pay for one of these sales or have an override for the plan. Reads only the index, no row of a
 # subscription.
@@ -161,12 +193,66 @@ def load_plan(db: sqlite3.Connection, plan_id: int) -> Plan | None:
     return next(iter(_load(db, "id = ?", plan_id)), None)
 
 
-def load_plans(db: sqlite3.Connection, guild_id: int | None, *, removed: bool = False) -> list[Plan]:
-    plans = _load(db, "guild_id = ?", guild_id) if guild_id is not None else _load(db, "? IS NULL", None)
-    return [plan for plan in plans if removed or plan.removed_at is None]
+def load_plans(db: sqlite3.Connection, guild_id: int, *, removed: bool = False) -> list[Plan]:
+    return [plan for plan in _load(db, "guild_id = ?", guild_id) if removed or plan.removed_at is None]
 
 
-def _load(db: sqlite3.Connection, which: str, value: int | None) -> tuple[Plan, ...]:
+def load_plans_of(db: sqlite3.Connection, prices: Collection[Price], limit: int) -> list[Plan]:
+    ids = [plan_id for (plan_id,) in db.execute(_NAMING, {"prices": _identities(prices), "limit": limit})]
+    return list(_load(db, "id IN (SELECT value FROM json_each(?))", to_json(ids)))
+
+
+def load_sold(db: sqlite3.Connection, prices: Collection[Price]) -> set[tuple[str, str, str]]:
+    return set(db.execute(_SOLD, (_identities(prices),)).fetchall())
+
+
+def _identities(prices: Collection[Price]) -> str:
+    return to_json([(*p.key, p.product_id) for p in prices])
+
+
+def load_sellers(
+    db: sqlite3.Connection,
+    after: int,
+    limit: int,
+    at: tuple[str, str] | None = None,
+    *,
+    removed: bool = True,
+) -> list[int]:
+    which = ("" if removed else " AND removed_at IS NULL") + ("" if at is None else _PRICED_AT)
+    rows = db.execute(
+        f"SELECT DISTINCT guild_id FROM plans WHERE guild_id > ?{which} ORDER BY guild_id LIMIT ?",
+        (after, *(at or ()), limit),
+    )
+    return [guild_id for (guild_id,) in rows]
+
+
+def load_price(db: sqlite3.Connection, key: tuple[str, str, str]) -> Price | None:
+    row = db.execute(
+        f"SELECT {PRICE} FROM prices WHERE provider = ? AND account = ? AND id = ? AND {_NAMED}", key
+    ).fetchone()
+    return None if row is None else price(tuple(row))
+
+
+def load_product_prices(db: sqlite3.Connection, provider: str, account: str, product_id: str) -> list[Price]:
+    rows = db.execute(
+        f"SELECT {PRICE} FROM prices WHERE provider = ? AND account = ? AND product_id = ? AND {_NAMED}",
+        (provider, account, product_id),
+    )
+    return [price(tuple(row)) for row in rows]
+
+
+def load_prices_on_sale(
+    db: sqlite3.Connection, provider: str, account: str, after: str, limit: int
+) -> list[Price]:
+    rows = db.execute(
+        f"SELECT {PRICE} FROM prices WHERE provider = ? AND account = ? AND id > ? AND {_ON_SALE}"
+        " ORDER BY id LIMIT ?",
+        (provider, account, after, limit),
+    )
+    return [price(tuple(row)) for row in rows]
+
+
+def _load(db: sqlite3.Connection, which: str, value: int | str) -> tuple[Plan, ...]:
     rows = db.execute(f"SELECT {_PLAN} FROM plans WHERE {which} ORDER BY id", (value,)).fetchall()
     priced = db.execute(_PRICES_OF.format(which), (value,)).fetchall()
     return _plans(tuple(rows), tuple(priced))

@@ -7,7 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 
 from billing.errors import Conflict, NotFound
-from billing.model import Binding, BoundBy, Change, Checkout, Item, Notice, Subscription, SubscriptionKey
+from billing.model import (
+    Binding,
+    BoundBy,
+    Change,
+    Checkout,
+    Item,
+    Notice,
+    Price,
+    Subscription,
+    SubscriptionKey,
+)
 from billing.ports import RecordedSubscription
 from db.queries.notices import record_notice
 from db.queries.reconcile_queue import enqueue_members
@@ -110,6 +120,16 @@ def load_unbound(db: sqlite3.Connection, provider: str, account: str) -> list[Su
         (provider, account),
     )
     return [subscription(row) for row in rows]
+
+
+def load_unbound_sales(db: sqlite3.Connection, provider: str, account: str) -> list[tuple[list[Price], int]]:
+    rows = db.execute(
+        "SELECT (SELECT sold FROM sales WHERE sales.id = s.sale), count(*) FROM subscriptions AS s"
+        " WHERE provider = ? AND account = ? AND member_id IS NULL AND status <> 'ended'"
+        " AND status <> 'pending' GROUP BY sale",
+        (provider, account),
+    )
+    return [(sold_prices(sold), many) for sold, many in rows]
 
 
 def load_known(

@@ -286,7 +286,7 @@ async def test_plans_commands_opened_to_everyone_still_refuse_members(app: AppHa
         reply = await app.bob.run(app.guild, command, options, force=True)
         assert reply.text == "You need the Manage Server permission for this."
     assert await app.bob.autocomplete(app.guild, "plans edit", "plan", "", force=True) == []
-    assert [p.name for p in await app.ports.ledger.load_plans(None)] == ["Gold"]
+    assert [p.name for p in await app.ports.ledger.load_plans(app.guild.id)] == ["Gold"]
 
 
 async def test_an_admin_changes_the_legal_links_and_the_notice_channel(app: AppHarness) -> None:

@@ -14,7 +14,7 @@ from billing.model import Plan
 from db import SqliteLedger
 from db.sqlite.inspection import looking
 from db.sqlite.schema import load_migrations, prepare
-from tests.contract.ledger.nouns import plan
+from tests.contract.ledger.nouns import GUILD, plan
 
 NAME = "ledger.db"
 
@@ -29,7 +29,7 @@ async def look(path: Path) -> list[Plan]:
     try:
         async with looking(path) as ledger:
             assert ledger.schema == ledger.newest
-            return await ledger.load_plans(None)
+            return await ledger.load_plans(GUILD)
     finally:
         assert state(path.parent) == before
 

@@ -118,7 +118,7 @@ async def test_changed_prices_are_seen_at_the_start_and_at_each_sweep(tmp_path: 
         harness.provider.prices["price_1"] = make_price(active=False)
 
         async def is_seen() -> bool:
-            (plan,) = await harness.ledger.load_plans(None)
+            (plan,) = await harness.ledger.load_plans(GUILD)
             return plan.prices[0] == harness.provider.prices["price_1"]
 
         harness.worker.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from billing.model import GuildSettings, Plan, Price
@@ -17,8 +18,31 @@ class PlanLedger(Protocol):
     async def load_plan(self, plan_id: int) -> Plan | None:
         """The plan with this id, even if removed; None if there is none."""
 
-    async def load_plans(self, guild_id: int | None, *, removed: bool = False) -> list[Plan]:
-        """The plans of a server (None: of all servers), in the order in which they were added."""
+    async def load_plans(self, guild_id: int, *, removed: bool = False) -> list[Plan]:
+        """The plans of a server, in the order in which they were added."""
+
+    async def load_plans_of(self, prices: Collection[Price], limit: int) -> list[Plan]:
+        """Up to `limit` plans of all servers, removed ones included, that name one of these prices or another
+        price of its product, in the order in which they were added."""
+
+    async def load_sold(self, prices: Collection[Price]) -> set[tuple[str, str, str]]:
+        """The keys (`Price.key`) of those of these prices for which `load_plans_of` would find a plan."""
+
+    async def load_sellers(
+        self, after: int, limit: int, at: tuple[str, str] | None = None, *, removed: bool = True
+    ) -> list[int]:
+        """Up to `limit` ids of servers that sell plans, ordered, each greater than `after`. `at`: only those
+        with a price, also a former one, at this provider and account. `removed`: those whose plans have all
+        been removed count too."""
+
+    async def load_price(self, key: tuple[str, str, str]) -> Price | None:
+        """The recorded data of a price that a plan names; None if no plan does. `key`: as in `Price.key`."""
+
+    async def load_product_prices(self, provider: str, account: str, product_id: str) -> list[Price]:
+        """The prices of a product that plans name."""
+
+    async def load_prices_on_sale(self, provider: str, account: str, after: str, limit: int) -> list[Price]:
+        """Up to `limit` prices on sale, ordered by id, each with an id greater than `after`."""
 
     async def record_price(self, price: Price, /) -> None:
         """Record the provider's current data of a price that plans use."""

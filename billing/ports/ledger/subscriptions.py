@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from billing.model import Binding, BoundBy, Checkout, MemberState, Notice, Subscription, SubscriptionKey
+from billing.model import (
+    Binding,
+    BoundBy,
+    Checkout,
+    MemberState,
+    Notice,
+    Price,
+    Subscription,
+    SubscriptionKey,
+)
 from billing.ports.records import RecordedSubscription
 
 
@@ -32,6 +41,10 @@ class SubscriptionLedger(Protocol):
 
     async def load_unbound(self, provider: str, account: str) -> list[Subscription]:
         """Recorded subscriptions that have not ended and have no owner."""
+
+    async def load_unbound_sales(self, provider: str, account: str) -> list[tuple[list[Price], int]]:
+        """The combinations of prices of running subscriptions without owner, each with their number. The
+        prices have only the fields that identify a plan."""
 
     async def load_living(
         self, provider: str, account: str, after: int, limit: int

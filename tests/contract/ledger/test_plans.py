@@ -46,7 +46,7 @@ async def test_plans_are_loaded_in_the_order_they_were_added(ledger: Ledger) -> 
     elsewhere = await ledger.record_plan(plan(guild_id=OTHER_GUILD), "1", 10)
     gold = await ledger.record_plan(replace(gold, name="Gold plus"), "1", 11)
     assert await ledger.load_plans(GUILD) == [gold, silver]
-    assert await ledger.load_plans(None) == [gold, silver, elsewhere]
+    assert await ledger.load_plans(OTHER_GUILD) == [elsewhere]
 
 
 async def test_a_removed_plan_is_loaded_only_on_request(ledger: Ledger) -> None:
@@ -54,7 +54,7 @@ async def test_a_removed_plan_is_loaded_only_on_request(ledger: Ledger) -> None:
     gone = await ledger.record_plan(replace(gone, removed_at=11), "1", 11)
     assert await ledger.load_plans(GUILD) == []
     assert await ledger.load_plans(GUILD, removed=True) == [gone]
-    assert await ledger.load_plans(None, removed=True) == [gone]
+    assert await ledger.load_plans_of([price()], 9) == [gone]
     assert await ledger.load_plan(gone.id) == gone
 
 
@@ -96,6 +96,65 @@ async def test_a_plan_cannot_be_changed_by_another_server(ledger: Ledger) -> Non
         with pytest.raises(NotFound):
             await ledger.record_plan(wrong, "1", 11)
     assert await ledger.load_plan(added.id) == added
+
+
+async def test_plans_of_all_servers_are_found_by_a_price_or_its_product(ledger: Ledger) -> None:
+    gold = await ledger.record_plan(plan(former_prices=(price("old", "prod_old"),)), "1", 10)
+    other = await ledger.record_plan(plan(guild_id=OTHER_GUILD), "1", 10)
+    await ledger.record_plan(plan("Silver", prices=(price("price_2", "prod_2"),)), "1", 10)
+    for wanted, found in (
+        (price(), [gold, other]),
+        (price("price_new"), [gold, other]),  # of a product that they sell
+        (price("old", "prod_moved"), [gold]),
+        (price("price_new", "prod_old"), [gold]),
+        (price("price_new", "prod_new"), []),
+        (price(account="another"), []),
+        (price(provider="paypal"), []),
+    ):
+        assert await ledger.load_plans_of([wanted], 9) == found
+        assert await ledger.load_sold([wanted]) == ({wanted.key} if found else set())
+    assert await ledger.load_plans_of([price(), price("old")], 1) == [gold]
+    assert await ledger.load_plans_of([], 9) == []
+
+
+async def test_a_price_that_no_plan_names_any_more_finds_no_plan(ledger: Ledger) -> None:
+    gold = await ledger.record_plan(plan(former_prices=(price("old", "prod_old"),)), "1", 10)
+    await ledger.record_plan(replace(gold, former_prices=()), "1", 11)
+    assert await ledger.load_sold([price("old", "prod_old")]) == set()
+    assert await ledger.load_price(price("old").key) is None
+    assert await ledger.load_product_prices("stripe", "acct", "prod_old") == []
+
+
+async def test_servers_that_sell_are_listed_in_order_and_in_parts(ledger: Ledger) -> None:
+    gone = await ledger.record_plan(plan(guild_id=9), "1", 10)
+    await ledger.record_plan(replace(gone, removed_at=11), "1", 11)
+    elsewhere = price("P-1", provider="paypal", account="merchant")
+    await ledger.record_plan(plan(guild_id=7, prices=(), former_prices=(elsewhere,)), "1", 10)
+    for name in ("Gold", "Silver"):
+        await ledger.record_plan(plan(name, guild_id=8), "1", 10)
+    assert await ledger.load_sellers(0, 9) == [7, 8, 9]
+    assert await ledger.load_sellers(0, 2) == [7, 8]
+    assert await ledger.load_sellers(8, 9) == [9]
+    assert await ledger.load_sellers(0, 9, removed=False) == [7, 8]
+    assert await ledger.load_sellers(0, 9, ("stripe", "acct")) == [8, 9]
+    assert await ledger.load_sellers(0, 9, ("paypal", "merchant")) == [7]
+    assert await ledger.load_sellers(0, 9, ("stripe", "another")) == []
+
+
+async def test_prices_are_loaded_by_id_by_product_and_in_parts_while_on_sale(ledger: Ledger) -> None:
+    await ledger.record_plan(plan(former_prices=(price("old"),)), "1", 10)
+    await ledger.record_plan(plan(guild_id=OTHER_GUILD), "1", 10)
+    await ledger.record_plan(plan("Silver", prices=(price("price_2", "prod_2"),)), "1", 10)
+    gone = await ledger.record_plan(plan("Gone", prices=(price("price_3", "prod_3"),)), "1", 10)
+    await ledger.record_plan(replace(gone, removed_at=11), "1", 11)
+    assert await ledger.load_price(price("old").key) == price("old")
+    assert await ledger.load_price(price("price_9").key) is None
+    assert await ledger.load_product_prices("stripe", "acct", "prod_1") == [price("old"), price()]
+    assert await ledger.load_product_prices("paypal", "acct", "prod_1") == []
+    on_sale = [price(), price("price_2", "prod_2")]
+    assert await ledger.load_prices_on_sale("stripe", "acct", "", 9) == on_sale
+    assert await ledger.load_prices_on_sale("stripe", "acct", "", 1) == on_sale[:1]
+    assert await ledger.load_prices_on_sale("stripe", "acct", "price_1", 9) == on_sale[1:]
 
 
 async def test_a_changed_price_shows_in_every_plan_that_names_it(ledger: Ledger) -> None:

@@ -103,6 +103,9 @@ async def test_unbound_subscriptions_are_those_without_an_owner_that_still_run(l
     for one in (nobodys, *others):
         await sync(ledger, one)
     assert await ledger.load_unbound("stripe", "acct") == [nobodys]
+    ((prices, many),) = await ledger.load_unbound_sales("stripe", "acct")
+    assert ([p.key for p in prices], many) == ([price().key], 1)
+    assert await ledger.load_unbound_sales("stripe", "another") == []
     await bind(ledger, ANNA, nobodys.key)
     assert await ledger.load_unbound("stripe", "acct") == []
 

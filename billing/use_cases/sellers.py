@@ -1,0 +1,36 @@
+"""The servers that sell plans, found without reading the plans of all servers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from billing.model import Subscription
+from billing.ports import Ledger
+
+AT_ONCE = 1_000  # servers
+
+
+async def load_sellers(ledger: Ledger, name: str, account: str) -> list[int]:
+    """The first two servers that sell or sold something at this account. If there are two, only the
+    application's owner or team may assign subscriptions and see how many have no owner."""
+    return await ledger.load_sellers(0, 2, (name, account))
+
+
+async def sells_at(ledger: Ledger, guild_id: int, name: str, account: str) -> bool:
+    """True if this server sells or sold something at this account."""
+    return await ledger.load_sellers(guild_id - 1, 1, (name, account)) == [guild_id]
+
+
+async def every_seller(ledger: Ledger, *, removed: bool = True) -> AsyncIterator[int]:
+    """The ids of all servers that sell plans, ordered. `removed`: those whose plans have all been removed
+    count too."""
+    after = 0
+    while found := await ledger.load_sellers(after, AT_ONCE, removed=removed):
+        for guild_id in found:
+            yield guild_id
+        after = found[-1]
+
+
+async def is_sold(ledger: Ledger, subscription: Subscription) -> bool:
+    """True if a plan of any server sells or sold what this subscription pays for."""
+    return bool(await ledger.load_sold([item.price for item in subscription.items]))
