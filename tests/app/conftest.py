@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from standins.discord.conformance import Conformance
-from tests.app.harness import AppHarness, calling, make_app, running
+from tests.app.harness import AppHarness, calling, make_app, running, until_mid_month
 from tests.ledgers import copy_schema
 
 
@@ -40,7 +40,8 @@ async def idle_app(
     wanted = getattr(request, "param", None)
     options = {"members_intent": wanted == "members intent", "paypal": wanted == "paypal"}
     async with AsyncExitStack() as stack:
-        app = await make_app(stack, tmp_path / "ledger.db", conformance, **options)
+        ahead = until_mid_month()
+        app = await make_app(stack, tmp_path / "ledger.db", conformance, ahead=ahead, **options)
         stack.enter_context(calling(app.discord))
         yield app
 

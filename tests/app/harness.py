@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
 
@@ -163,6 +165,14 @@ class AppHarness:
         return self.world.roles_of(self.guild, who or self.bob)
 
 
+def until_mid_month(now: float | None = None) -> float:
+    """Seconds to the middle of the next June or November. A clock that begins there meets months of 30, 31
+    and 31 days, so a test in which months pass has the same result on every day of the year."""
+    today = datetime.fromtimestamp(time.time() if now is None else now, UTC)
+    starts = [datetime(today.year + later, month, 15, tzinfo=UTC) for later in (0, 1) for month in (6, 11)]
+    return min(start - today for start in starts if start > today).total_seconds()
+
+
 def link_of(card: Card | Reply) -> str:
     """The address of the only link on a card."""
     (url,) = [button.url for button in card.buttons if button.url]
@@ -176,9 +186,11 @@ async def make_app(
     *,
     members_intent: bool = False,
     paypal: bool = False,
+    ahead: float = 0.0,
 ) -> AppHarness:
-    """Start the stand-ins and populate them; with a local PayPal if asked for."""
-    clock = MovableClock()
+    """Start the stand-ins and populate them; with a local PayPal if asked for. `ahead`: seconds by which
+    their clock is ahead of the machine's."""
+    clock = MovableClock(ahead)
     # A busy machine must not turn three seconds into a failure.
     world = DiscordWorld(clock, ack_seconds=30)
     ada, bob, cleo = world.add_user("ada"), world.add_user("bob"), world.add_user("cleo")

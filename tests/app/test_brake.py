@@ -110,7 +110,7 @@ async def test_doctor_shows_the_brake_with_its_buttons(app: AppHarness) -> None:
     people = await strip(app)
     reply = await app.cleo.run(app.guild, "doctor", {"fix": True})
     assert "1 problem to fix" in reply.text
-    assert "**Brake**: Within an hour 5 of 8 members" in reply.text
+    assert "**Role removals**: Within an hour, 5 of 8 members" in reply.text
     await reply.until(lambda r: bool(r.followups))
     (card,) = reply.followups
     assert "The bot is removing the roles" in (await card.press("Remove the roles")).text

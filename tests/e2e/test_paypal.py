@@ -73,7 +73,7 @@ async def test_a_crash_before_a_paypal_cancellation_is_recovered(
     second = Program(tmp_path, settings_of(app))
     await second.start()
     await is_ready(app)
-    await shown(app, "paid until")
+    await shown(app, "keep your roles until")
     assert paypal.subscription(subscription_id).status == "CANCELLED"
     await quiet(app)
     assert app.roles() == ["Gold"]

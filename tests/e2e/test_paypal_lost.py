@@ -31,7 +31,7 @@ async def test_sweeps_alone_keep_paypal_subscriptions_in_step(app: AppHarness, t
     paypal.dashboard.win(dispute["dispute_id"])
     await until(app, lambda: app.roles() == ["Gold"])
     paypal.cancel_automatic_payment(subscription_id)
-    await shown(app, "paid until")
+    await shown(app, "keep your roles until")
     assert app.roles() == ["Gold"]
     assert {delivery.state for delivery in paypal.deliveries} <= {"dropped", "delivered"}
     assert await program.stop() == 0
