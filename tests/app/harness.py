@@ -50,7 +50,8 @@ from web.metrics import Metrics
 
 TOKEN = "right.token"
 DAY = 86_400
-MONTH = 31 * DAY
+# A little longer than the longest month: what a provider does hours after a period has ended is done by then.
+MONTH = 31 * DAY + 12 * 3600
 SOON = 5  # seconds after which work that waits for a provider is tried again
 
 
