@@ -169,7 +169,7 @@ class Tour(Acting):
         self.check("he is told before he pays again", "revoked" in refused.text and not _links(refused))
         self.tell.does(self.tom, "presses [ Ask the admins ]")
         await refused.press("Ask the admins")
-        asked = await self.ada.message_containing(self.stage.notices, "asks the admins", PATIENCE)
+        asked = await self.ada.message_containing(self.stage.notices, "asks you to reconsider", PATIENCE)
         self.tell.does(self.ada, "reads in #dues-notices")
         self.tell.reads(asked)
         reply = await asked.press("Lift the revocation")

@@ -81,7 +81,7 @@ async def trace() -> dict[str, Way]:
             path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ledger.db"
             app = await make_app(stack, path, None)
             stack.enter_context(calling(app.discord))
-            stack.enter_context(patch.object(Schedule, "_run_timer", _never))
+            stack.enter_context(patch.multiple(Schedule, _run_timer=_never, _run_sweeps=_never))
             stack.enter_context(patch.object(LoopLag, "_tick"))
             await stack.enter_async_context(running(app))
             await app.sell()
@@ -92,7 +92,7 @@ async def trace() -> dict[str, Way]:
 
 
 async def _never(_: Schedule) -> None:
-    """Stand in for the worker's timer, which runs by the clock and not for what is traced."""
+    """Stand in for the timer and the sweeps, which run by the clock and not for what is traced."""
     await asyncio.Event().wait()
 
 

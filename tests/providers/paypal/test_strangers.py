@@ -19,7 +19,7 @@ from tests.providers.paypal.conftest import provider_at
 from tests.providers.paypal.test_webhook import body_of, lower, signed
 
 BODY = body_of("BILLING.SUBSCRIPTION.UPDATED", {"id": "I-1"})
-KEPT = "paypal certificates"
+KEPT = "paypal_certificates"
 
 
 class Notebook:
