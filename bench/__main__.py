@@ -74,7 +74,7 @@ def main() -> int:
         return 1
     print(table.table(figures))
     if figures and not asked.topic:
-        table.write(figures)
+        table.write(figures, table.PAGE, "figures")
         print(f"Written to {table.PAGE.relative_to(Path.cwd())}")
     return 0
 

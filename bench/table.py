@@ -1,4 +1,4 @@
-"""Figures, and the one table that is printed and kept in docs/performance.md."""
+"""Figures, and the tables that the bench prints and keeps in docs/."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+PEERS_PAGE = PAGE.parent / "decisions" / "0010-peers.md"
 
 _HEAD = ("what", "median", "spread", "reach", "beyond", "")
 
@@ -85,13 +86,13 @@ def machine() -> str:
     )
 
 
-def write(figures: Sequence[Figure], part: str = "figures") -> None:
+def write(figures: Sequence[Figure], page: Path, part: str) -> None:
     """Write the table into the page, between the two comments that delimit this part."""
-    page = PAGE.read_text()
+    text = page.read_text()
     (rounds,) = {len(figure.rounds) for figure in figures}  # all of them
     shown = f"\nTaken on {machine()}, in {rounds} rounds.\n\n{table(figures)}\n"
     place = rf"(?<=<!-- {part} -->\n).*?(?=<!-- end of {part} -->)"
-    written, places = re.subn(place, lambda _: shown, page, count=1, flags=re.DOTALL)
+    written, places = re.subn(place, lambda _: shown, text, count=1, flags=re.DOTALL)
     if not places:
-        raise ValueError(f"{PAGE} has no place for {part} between its two comments.")
-    PAGE.write_text(written)
+        raise ValueError(f"{page} has no place for {part} between its two comments.")
+    page.write_text(written)

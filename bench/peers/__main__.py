@@ -134,10 +134,10 @@ def main(arguments: list[str]) -> int:
         return 1
     print(table.table(found))
     if len(peers) == len(PEERS):
-        table.write(found, "peers")
-        print(f"Written to {table.PAGE.relative_to(Path.cwd())}")
+        table.write(found, table.PEERS_PAGE, "peers")
+        print(f"Written to {table.PEERS_PAGE.relative_to(Path.cwd())}")
     else:
-        print(f"{table.PAGE.relative_to(Path.cwd())} is left as it was: not all peers are there.")
+        print(f"{table.PEERS_PAGE.relative_to(Path.cwd())} is left as it was: not all peers are there.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The peers' lists, their part of the page, and what is said where one is missing. None is installed."""
+"""The peers' lists, their page, and the messages about a missing peer. No test installs a peer."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ server.serve_forever()
 
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The page, to be written to."""
-    copy = Path(shutil.copy(table.PAGE, tmp_path))
-    monkeypatch.setattr(table, "PAGE", copy)
+    """A copy of the peers' page, in a folder of the test; the bench writes to it."""
+    copy = Path(shutil.copy(table.PEERS_PAGE, tmp_path))
+    monkeypatch.setattr(table, "PEERS_PAGE", copy)
     monkeypatch.chdir(tmp_path)
     return copy
 
@@ -63,10 +63,16 @@ def around(page: Path, part: str) -> tuple[str, str, str]:
     return before, inside, after
 
 
-@pytest.mark.parametrize(("part", "figure"), [("figures", MARKED), ("peers", BARE)])
-def test_writing_one_part_of_the_page_leaves_the_others(page: Path, part: str, figure: Figure) -> None:
+@pytest.mark.parametrize(
+    ("source", "part", "figure"),
+    [(table.PAGE, "figures", MARKED), (table.PEERS_PAGE, "peers", BARE)],
+)
+def test_writing_a_table_changes_nothing_else_on_its_page(
+    tmp_path: Path, source: Path, part: str, figure: Figure
+) -> None:
+    page = Path(shutil.copy(source, tmp_path))
     before, old, after = around(page, part)
-    table.write([figure], part)
+    table.write([figure], page, part)
     assert around(page, part)[::2] == (before, after)
     assert table.table([figure]) in around(page, part)[1] != old
 
@@ -74,7 +80,7 @@ def test_writing_one_part_of_the_page_leaves_the_others(page: Path, part: str, f
 def test_writing_to_a_page_without_the_two_comments_fails(page: Path) -> None:
     page.write_text("# Performance\n")
     with pytest.raises(ValueError, match="no place for peers"):
-        table.write([BARE], "peers")
+        table.write([BARE], page, "peers")
 
 
 def test_a_table_shows_marks_only_for_figures_that_have_them() -> None:
