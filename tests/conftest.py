@@ -18,7 +18,7 @@ from config_secrets import FILE_NAMES
 from providers.pace import UNPACED
 from standins.rate_limits import RateLimits
 
-# The duration of an example says nothing about its result.
+# Hypothesis must not fail an example because it took long.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
@@ -62,8 +62,7 @@ def chromium() -> str:
 
 @pytest.fixture(autouse=True)
 def no_gateway_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Restore discord.py's gateway address, which a whole program run in this process would otherwise
-    keep."""
+    """Restore discord.py's gateway address, which a test that runs the whole program changes."""
     monkeypatch.setattr("cogs.core.gateway_recovery.ClosingWebSocket.fixed", None)
 
 
@@ -79,7 +78,7 @@ def no_heartbeat_of_another_test() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Except in tests marked `paced`, calls to providers go out at once, a 429 is not tried again, and the
+    """Except in tests marked `paced`, send calls to providers at once, do not retry after a 429, and let the
     stand-ins count no calls."""
     if request.node.get_closest_marker("paced") is None:
         monkeypatch.setattr(RateLimits, "enforced", False)

@@ -1,4 +1,4 @@
-"""Ports for programs that a test starts, and starts again."""
+"""Ports for programs that a test starts and restarts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sandbox.stage import free_port
 
 @contextmanager
 def held_port() -> Iterator[int]:
-    """A port of 127.0.0.1 that no other test takes, also while its program does not run.
+    """A port of 127.0.0.1 that no other test takes, even while the program that uses it is not running.
 
     A socket that does not listen holds it. A server that sets SO_REUSEADDR, as asyncio's do, may listen there
     all the same, and `free_port`, which does not set it, may not (socket(7), of Linux).
@@ -25,7 +25,7 @@ def held_port() -> Iterator[int]:
         with socket.socket() as holder:
             try:
                 holder.bind(("127.0.0.1", port))
-            except OSError:  # somebody else was told the same
+            except OSError:  # another test was given the same port
                 continue
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             yield port

@@ -23,7 +23,7 @@ def shared_conformance() -> Conformance | None:
 
 @pytest.fixture
 def conformance(shared_conformance: Conformance | None) -> Iterator[Conformance | None]:
-    """Holds the test's exchanges to Discord's document, where that is at hand."""
+    """Checks the test's exchanges against Discord's API description, if that is installed."""
     if shared_conformance is not None:
         shared_conformance.violations.clear()
     yield shared_conformance
@@ -36,7 +36,7 @@ async def idle_app(
     tmp_path: Path,
     conformance: Conformance | None,
 ) -> AsyncIterator[AppHarness]:
-    """The stand-ins and a ledger's place; the program does not run yet."""
+    """The stand-ins and a path for the ledger; the program is not running yet."""
     wanted = getattr(request, "param", None)
     options = {"members_intent": wanted == "members intent", "paypal": wanted == "paypal"}
     async with AsyncExitStack() as stack:
@@ -48,6 +48,6 @@ async def idle_app(
 
 @pytest.fixture
 async def app(idle_app: AppHarness) -> AsyncIterator[AppHarness]:
-    """With the program running."""
+    """The stand-ins with the program running."""
     async with running(idle_app):
         yield idle_app

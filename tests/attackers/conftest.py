@@ -14,7 +14,7 @@ from tests.app.harness import AppHarness, make_app, running
 from tests.app.sale import open_shop
 from tests.ledgers import copy_schema
 
-# The number of open files is raised and the size of one is limited, as POSIX lets a process do.
+# The tests raise the limit on open files and lower the limit on a file's size, which only POSIX allows.
 collect_ignore = ["test_crowds.py", "test_notifications.py"] if sys.platform == "win32" else []
 
 
@@ -25,7 +25,7 @@ def new_ledgers_copy_their_schema(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def idle_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AppHarness]:
-    """The stand-ins, PayPal's among them; the program does not run yet."""
+    """The stand-ins, including PayPal's; the program is not running yet."""
     async with AsyncExitStack() as stack:
         app = await make_app(stack, tmp_path / "ledger.db", None, paypal=True)
         monkeypatch.setattr(discord.http.Route, "BASE", app.discord.rest_url)
@@ -35,7 +35,7 @@ async def idle_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 
 @pytest.fixture
 async def app(idle_app: AppHarness) -> AsyncIterator[AppHarness]:
-    """With the program running and Gold on sale through both."""
+    """The program is running and sells Gold through Stripe and PayPal."""
     async with running(idle_app):
         await open_shop(idle_app)
         yield idle_app

@@ -1,6 +1,6 @@
-"""The program in a child process, which can be told to die around a certain commit.
+"""Runs the program in a child process, which dies around a given commit when told to.
 
-The program is run as it is, but for pauses that only cost time.
+The program runs unchanged, except that pauses which only cost time are shortened.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from providers import pace
 from standins.clock import MovableClock
 from tests.crashes.files import Files
 
-# The SDK loads most of itself when this is first named: once, before the fork, and not in every child.
+# The SDK loads most of its modules on first access: do that once, before the fork, not in every child.
 STRIPE_CLIENT = stripe.StripeClient
 
 
@@ -47,14 +47,14 @@ class Child:
 
 class Commits:
     """Counts the moments before and after each commit that changes something, and kills the process at the
-    one it was told."""
+    moment that was chosen."""
 
     def __init__(self) -> None:
         self._left = 0
         self._changes = 0
 
     def stand_around(self) -> None:
-        """On every connection of the ledger."""
+        """Watch the commits of every connection to the ledger."""
         execute = sqlite3.Connection.execute
 
         def seen(db: group_commit._BatchingConnection, statement: str, *values: Any) -> sqlite3.Cursor:
@@ -68,7 +68,7 @@ class Commits:
             self._passes()
             return done
 
-        group_commit._BatchingConnection.execute = seen  # type: ignore[method-assign, assignment]  # looked at from outside
+        group_commit._BatchingConnection.execute = seen  # type: ignore[method-assign, assignment]  # wrapped to watch it from outside
 
     def _passes(self) -> None:
         self._left -= 1
@@ -76,13 +76,13 @@ class Commits:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def arm(self, dies_at: int | None) -> None:
-        """Count from here; die at the moment of that number."""
+        """Start counting, and kill the process at the moment with this number."""
         self._left = dies_at or 0
 
 
 def run_child(child: Child, link: Connection) -> None:
-    """Run the program until it is killed. `link` takes ("turn", seconds) and ("arm", number or None), which
-    is answered once it is so."""
+    """Run the program until it is killed. `link` receives ("turn", seconds) and ("arm", number or None); the
+    child answers "arm" once it has carried it out."""
     os.chdir(child.folder)
     with Path("output.txt").open("ab") as output:
         os.dup2(output.fileno(), 1)
@@ -102,7 +102,7 @@ def run_child(child: Child, link: Connection) -> None:
 
 
 def _hurry() -> None:
-    """Neither wait for further servers, nor for turns at the providers, nor for roles to settle."""
+    """Shorten the waits for further servers, for a turn at the providers, and for roles to settle."""
     cogs_bot.STREAM_PAUSE = 0.02
     roles.SETTLING = 0.02
     pace.LIMITS = dict.fromkeys(pace.LIMITS, pace.UNPACED)
@@ -119,7 +119,7 @@ async def _serve(commits: Commits, clock: MovableClock, link: Connection) -> Non
     def told() -> None:
         try:
             what, value = link.recv()
-        except EOFError:  # nobody is there any more who would end it
+        except EOFError:  # the test process is gone, so nobody else would end this one
             os._exit(1)
         if what == "turn":
             clock.advance(value)

@@ -1,4 +1,4 @@
-"""Where the kills take place."""
+"""The folder for the ledgers of programs that are killed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A place for ledgers, in memory where there is one: a process that is killed loses nothing that it had
-    written, synced or not, and a sync there takes no time."""
+    """A folder for ledgers, in memory if possible. A killed process loses nothing that it has written, synced
+    or not, and in memory a sync takes no time."""
     if not os.access(MEMORY, os.W_OK):
         yield tmp_path
         return

@@ -1,4 +1,4 @@
-"""Kills the program at a chosen point of what it does, looked at from outside, and brings it up again."""
+"""Kills the program at a chosen point of its work, as seen from outside, and starts it again."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from tests.crashes.child_process import Child, run_child
 
 T = TypeVar("T")
 
-# Modules are imported once, in a process that forks; a child then starts within hundredths of a second.
+# One process imports the modules and then forks, so that a child starts within hundredths of a second.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([run_child.__module__])
 
-PATIENCE = 40  # real seconds, for whatever must come
-STEP = 61  # seconds on the clock, where something waits for a later moment
-PAUSE = 0.02  # real seconds between two looks at a file, which wakes nobody
-# A sweep goes through the providers by name's order of setting up, and asks each for its disputes last.
+PATIENCE = 40  # real seconds to wait for something that must happen
+STEP = 61  # seconds by which the clock is turned while work waits for a later moment
+PAUSE = 0.02  # real seconds between two reads of the ledger's file, which sends no signal when it changes
+# A sweep takes the providers in the order in which they were set up, and asks each for its disputes last.
 LAST_OF_SWEEP = {"Stripe": "/v1/disputes", "PayPal": "/v1/customer/disputes"}
 
-# Everything that is not finished, whether its moment has come or not; but for what time alone will bring.
+# All unfinished work, due or not, except for changes that only a deadline will cause.
 _WAITING = """
     SELECT (SELECT count(*) FROM inbox WHERE done_at IS NULL) + (SELECT count(*) FROM stale)
         + (SELECT count(*) FROM members WHERE next_try_at IS NOT NULL)
@@ -56,13 +56,13 @@ _DUE = """
 """
 
 
-class Killed(Exception):  # noqa: N818 - what happened, not what went wrong
-    """The program died while somebody waited for it."""
+class Killed(Exception):  # noqa: N818 - an event that the test expects, not an error
+    """The program died while the test waited for it."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """Where to kill: at the n-th moment around a commit, or the n-th passing of the wire."""
+    """Where to kill the program: at the n-th moment around a commit, or at the n-th message on the wire."""
 
     kind: str  # "commit" or "wire"
     number: int
@@ -85,18 +85,18 @@ class CrashRunner:
 
     @property
     def servers(self) -> dict[str, StripeServer | PayPalServer]:
-        """The providers' stand-ins."""
+        """The providers' stand-ins, by the provider's name."""
         found: dict[str, StripeServer | PayPalServer] = {"Stripe": self.app.stripe}
         return found if self.app.paypal is None else {**found, "PayPal": self.app.paypal}
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """Of all providers."""
+        """The webhook deliveries of all providers."""
         return [one for server in self.servers.values() for one in server.deliveries]
 
     # -- start and kill ------------------------------------------------------------------------------
     async def start(self) -> None:
-        """Start a new child; returns once its first sweep is over and no work is left."""
+        """Start a new child process; returns once its first sweep is over and no work is left."""
         self.died = asyncio.Event()
         self.link, theirs = FORKS.Pipe()
         settings = settings_of(self.app, SYNC_INTERVAL_MINUTES="100000", LOG_LEVEL="warning")
@@ -124,7 +124,7 @@ class CrashRunner:
         self.link.close()
 
     def kill(self) -> None:
-        """SIGKILL; it is gone when this returns."""
+        """Send SIGKILL; the process is gone when this returns."""
         if self.process is not None and not self.died.is_set():
             self.process.kill()
             self._forget()
@@ -145,7 +145,7 @@ class CrashRunner:
             await asyncio.gather(task, death, return_exceptions=True)
 
     def say(self, what: str, value: object = None) -> None:
-        """Tell the process something, as `live` lists it."""
+        """Send an instruction to the child process: one of those that `run_child` lists."""
         assert self.link is not None
         if not self.died.is_set():
             try:
@@ -155,7 +155,7 @@ class CrashRunner:
 
     # -- points --------------------------------------------------------------------------------------
     async def arm(self, point: Point | None) -> None:
-        """Count from now on, and kill at that point; None: from here on it lives, if it does."""
+        """Start counting, and kill the program at that point. With None, let it live."""
         self.points.clear()
         self.armed = point is not None
         self.dies_at = point.number if point and point.kind == "wire" else None
@@ -163,7 +163,7 @@ class CrashRunner:
         await self._heard()
 
     async def _heard(self) -> None:
-        """It has done what it was told, or is dead."""
+        """Wait until the child has carried out the last instruction, or is dead."""
         async with asyncio.timeout(PATIENCE):
             while not self.died.is_set():
                 assert self.link is not None
@@ -176,7 +176,7 @@ class CrashRunner:
                 await asyncio.sleep(0.001)
 
     def passes(self, label: str) -> bool:
-        """Note it; True if the program was killed for it, just now or before."""
+        """Record a message on the wire. True if the program was killed, at this message or earlier."""
         if self.armed:
             self.points.append(label)
             if len(self.points) == self.dies_at:
@@ -184,23 +184,23 @@ class CrashRunner:
         return self.died.is_set()
 
     def did(self, who: str, done: Any) -> None:
-        """After each request to a provider took effect, before it is answered."""
+        """Record a request that has taken effect at a provider but is not answered yet."""
         self.passes(f"{who} did {done.method} {done.path}")
 
     # -- time ----------------------------------------------------------------------------------------
     def turn(self, seconds: float) -> None:
-        """Move everybody's clock forward."""
+        """Move the clocks of the program and of all stand-ins forward."""
         self.app.clock.advance(seconds)
         self.say("turn", seconds)
 
     async def settle(self) -> None:
-        """Until nothing is on its way and nothing is left undone; the clock is turned where that waits."""
+        """Wait until no message is on its way and no work is left; turn the clock while work waits for it."""
         for _ in range(200):
             await self.alive(self._quiet())
             if not self.rows(_WAITING)[0][0] and not self._undelivered():
                 return
             self.turn(STEP)
-        raise AssertionError(f"it does not come to rest: {self.open_work()}")
+        raise AssertionError(f"the program does not finish its work: {self.open_work()}")
 
     async def _quiet(self) -> None:
         while True:
@@ -215,12 +215,12 @@ class CrashRunner:
 
     # -- what the ledger holds -----------------------------------------------------------------------
     def rows(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
-        """Read beside the program, or after it."""
+        """Query the ledger read-only, whether the program runs or not."""
         with closing(sqlite3.connect(f"file:{self.app.path}?mode=ro", uri=True)) as db:
             return db.execute(statement, values).fetchall()
 
     def open_work(self) -> str:
-        """For whoever reads a failure."""
+        """The unfinished rows of the ledger as JSON, for the message of a failed test."""
         left = (
             "SELECT * FROM inbox WHERE done_at IS NULL",
             "SELECT * FROM stale",
@@ -231,8 +231,8 @@ class CrashRunner:
         return json.dumps({query: self.rows(query) for query in left}, indent=1)
 
     def lost_events(self) -> set[str]:
-        """Notifications that were acknowledged and do not stand in the ledger as done, which it knows for 90
-        days."""
+        """Ids of acknowledged events that the ledger does not hold as done. Looks back 60 days only, because
+        the ledger deletes done events after 90."""
         since = self.app.clock.now() - 60 * DAY
         taken = {
             d.event["id"] for d in self.deliveries if d.state == "delivered" and d.attempts[-1].at > since
@@ -252,7 +252,7 @@ async def _asked(feed: asyncio.Queue[tuple[str, Any]], path: str) -> None:
 
 
 class ProviderWire(Faults):
-    """Before each request to a provider takes effect."""
+    """Intercept each request to a provider before it takes effect."""
 
     def __init__(self, runner: CrashRunner, who: str) -> None:
         super().__init__()
@@ -265,7 +265,7 @@ class ProviderWire(Faults):
 
 
 class CertificateWire(list[str]):
-    """Before PayPal's certificate is handed out; it is fetched once in a child."""
+    """Intercept the request for PayPal's certificate before it is answered; each child fetches it once."""
 
     def __init__(self, runner: CrashRunner) -> None:
         super().__init__()
@@ -277,7 +277,7 @@ class CertificateWire(list[str]):
 
 
 class DiscordWire(DiscordFaults):
-    """Before each request to Discord takes effect."""
+    """Intercept each request to Discord before it takes effect."""
 
     def __init__(self, runner: CrashRunner) -> None:
         super().__init__()
@@ -290,7 +290,7 @@ class DiscordWire(DiscordFaults):
 
 
 class DiscordWitness:
-    """After each request to Discord took effect, before it is answered."""
+    """Intercept each request to Discord after it has taken effect and before it is answered."""
 
     def __init__(self, runner: CrashRunner) -> None:
         self._runner = runner
@@ -303,12 +303,12 @@ class DiscordWitness:
 
 
 def stand_between(app: AppHarness, folder: Path) -> CrashRunner:
-    """Watch every wire of the app: all APIs, before and after the effect, and the notifications."""
+    """Intercept all calls to APIs, before and after they take effect, and all notifications."""
     runner = CrashRunner(app, folder)
     for who, server in runner.servers.items():
         wire = ProviderWire(runner, who)
         server.faults = server._api.faults = wire
-        server.watch(lambda done, who=who: runner.did(who, done))  # type: ignore[misc]  # its own of each
+        server.watch(lambda done, who=who: runner.did(who, done))  # type: ignore[misc]  # each server has its own
         _stand_before_listener(runner, server)
     app.discord.faults = DiscordWire(runner)
     app.discord._recorder = DiscordWitness(runner)
@@ -335,4 +335,4 @@ def _stand_before_listener(runner: CrashRunner, server: StripeServer | PayPalSer
             runner.passes(f"acknowledged {kind}")
         return status, error
 
-    server._deliverer.post = carried  # type: ignore[method-assign]  # a wire of our own in its place
+    server._deliverer.post = carried  # type: ignore[method-assign]  # replaced to intercept deliveries

@@ -22,7 +22,7 @@ class Record:
 
 
 def read_log(path: Path) -> Iterator[Record]:
-    """All of it, in order."""
+    """All calls in the log, in order."""
     raw, at = path.read_bytes(), 0
     while at < len(raw):
         kind, path_size, size, offset = HEAD.unpack_from(raw, at)
@@ -34,7 +34,7 @@ def read_log(path: Path) -> Iterator[Record]:
 
 
 class Disk:
-    """The files as they are on the disk for certain. Only synced content of a file counts, and only files
+    """The files that are certain to be on the disk. Only synced content of a file counts, and only files
     whose creation or removal the folder's sync has seen; in the worst case the rest is lost."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Disk:
         self._names_kept: set[str] = set()
 
     def see(self, record: Record) -> None:
-        """The next call."""
+        """Apply the next call of the log."""
         match record.kind:
             case "w" | "t":
                 self._names.add(record.path)
@@ -60,7 +60,7 @@ class Disk:
                 self._names_kept = set(self._names)
 
     def leave(self, folder: Path) -> None:
-        """The files after a power cut at this moment."""
+        """The contents of the files after a power cut at this moment."""
         for name in self._names_kept:
             (folder / name).write_bytes(self._kept.get(name, b""))
 

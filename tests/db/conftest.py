@@ -1,4 +1,4 @@
-"""A ledger file, and a look at it from beside."""
+"""A ledger file, and a second connection to it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from db import SqliteLedger
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the ledger is, or will be."""
+    """The path of the ledger, whether or not it exists yet."""
     return tmp_path / "ledger.db"
 
 
 @pytest.fixture
 def empty(path: Path) -> Path:
-    """A ledger's file with nothing in it."""
+    """The path of a ledger file of zero bytes."""
     path.touch()
     return path
 

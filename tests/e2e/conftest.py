@@ -18,7 +18,7 @@ __all__ = ["app", "conformance", "program", "shared_conformance"]
 async def app(
     request: pytest.FixtureRequest, tmp_path: Path, conformance: Conformance | None
 ) -> AsyncIterator[AppHarness]:
-    """The stand-ins, every exchange with Discord held to its document; no program runs yet."""
+    """The stand-ins, with every exchange checked against Discord's API description; no program runs yet."""
     marks = {mark.name for mark in request.node.iter_markers()}
     async with AsyncExitStack() as stack:
         yield await make_app(
@@ -32,7 +32,7 @@ async def app(
 
 @pytest.fixture
 async def program(app: AppHarness, tmp_path: Path) -> AsyncIterator[Program]:
-    """The program, running and ready. Its log must hold no fault in the end."""
+    """The program, running and ready. After the test its log must contain no fault."""
     running = Program(tmp_path, settings_of(app))
     await running.start()
     await is_ready(app)

@@ -9,12 +9,12 @@ from tests.app.conftest import app, conformance, idle_app, new_ledgers_copy_thei
 
 __all__ = ["app", "conformance", "idle_app", "new_ledgers_copy_their_schema", "shared_conformance"]
 
-# Limits on a process, and files that are wiped while they are open, are POSIX's.
+# Only POSIX limits a process's resources and lets a test empty files that are open.
 collect_ignore = ["test_ledger.py"] if sys.platform == "win32" else []
 
 
 @pytest.fixture
 def limit() -> Iterator[pytest.MonkeyPatch]:
-    """For a bound on calls that holds while there is trouble, and is lifted in between."""
+    """A patch that limits calls during an outage, and that the test can undo between outages."""
     with pytest.MonkeyPatch.context() as patch:
         yield patch

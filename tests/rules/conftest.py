@@ -1,4 +1,4 @@
-"""A world a test."""
+"""A harness for each test."""
 
 from __future__ import annotations
 

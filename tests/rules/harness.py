@@ -1,7 +1,7 @@
 """The use cases over a real ledger, with a provider, a Discord server and a messenger in memory.
 
-`open_harness` does the worker's work by hand and stops its clock, so nothing happens until a test says so.
-`run_worker` lets the real worker do it.
+`open_harness` stops the clock and does the worker's work only when the test asks for it.
+`run_worker` runs the real worker.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ Body = TypeVar("Body", bound=NoticeBody)
 
 
 class TurnableClock(Clock, Protocol):
-    """The Clock port, which a test turns forward."""
+    """An implementation of the Clock port that the test turns forward."""
 
     def advance(self, seconds: float) -> None:
         """Turn it forward."""
 
 
 class StoppedClock:
-    """Shows START until it is turned."""
+    """A clock that shows START until the test turns it."""
 
     def __init__(self) -> None:
         self._now = START
@@ -75,7 +75,7 @@ class RulesHarness:
         self.worker = Worker(self.ports, interval)
         self.retries = 0
         self._record_retry = ledger.record_retry
-        ledger.record_retry = self._count_retry  # type: ignore[method-assign]  # it passes every call on
+        ledger.record_retry = self._count_retry  # type: ignore[method-assign]  # counts each call, then passes it on
 
     async def _count_retry(self, at: int, wished_before: int) -> None:
         await self._record_retry(at, wished_before)

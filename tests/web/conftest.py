@@ -27,7 +27,7 @@ EVENT = {
 
 
 class Door:
-    """A listener that runs, and its clock."""
+    """A running listener and its clock."""
 
     def __init__(self, port: int, clock: MovableClock, speakers: ConnectionLimiter) -> None:
         self.port, self.clock, self.speakers = port, clock, speakers
@@ -39,7 +39,8 @@ class Door:
         return reader
 
     async def status(self, sent: bytes) -> int:
-        """Of the answer to these bytes. It may come before all are sent, and the line be closed then."""
+        """Send these bytes and return the status of the answer. The listener may answer before it has read
+        all of them, and then close the connection."""
         loop = asyncio.get_running_loop()
         with socket.socket() as line:
             line.setblocking(False)
@@ -51,7 +52,7 @@ class Door:
         return int(answer.split()[1])
 
     def notification(self, body: bytes, *headers: str, signed: bytes | None = None) -> bytes:
-        """Signed by whoever has the secret."""
+        """A request to the webhook, signed with the secret. `signed`: the body to sign in place of `body`."""
         stamp = int(self.clock.now())
         signature = hmac.digest(SECRET.encode(), b"%d.%b" % (stamp, signed or body), "sha256").hex()
         head = (
@@ -71,7 +72,7 @@ def new_ledgers_copy_their_schema(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asked for before the door: it looks for the silent often."""
+    """Close idle connections after 0.2 s. Request this fixture before the listener's own."""
     monkeypatch.setattr(web.connections, "LONGEST_SILENCE", 0.2)
 
 

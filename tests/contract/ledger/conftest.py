@@ -1,4 +1,4 @@
-"""The ledgers that must all pass this suite. A second database joins by a line in LEDGERS."""
+"""The ledgers that must all pass this suite. To add a second database, add a line to LEDGERS."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.ledgers import copy_schema
 
 
 class OpenLedger(Ledger, Protocol):
-    """The port, and the end of it."""
+    """The Ledger port, with a method to close it."""
 
     async def close(self) -> None: ...
 
 
-# Opens the ledger that lives in a folder, or makes it there.
+# Opens the ledger in a folder, and creates it if there is none.
 Opening = Callable[[Path], Awaitable[OpenLedger]]
 
 
@@ -33,7 +33,7 @@ LEDGERS: dict[str, Opening] = {"sqlite": open_sqlite}
 
 @asynccontextmanager
 async def opened(open_ledger: Opening, folder: Path) -> AsyncIterator[OpenLedger]:
-    """Closed whatever happens: a ledger left open keeps the test run from ending."""
+    """An open ledger, closed even if the test fails: one left open keeps the test run from ending."""
     ledger = await open_ledger(folder)
     try:
         yield ledger
@@ -48,7 +48,7 @@ def new_ledgers_copy_their_schema(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=list(LEDGERS.values()), ids=list(LEDGERS))
 def open_ledger(request: pytest.FixtureRequest) -> Opening:
-    """For tests that open one themselves."""
+    """The function that opens a ledger, for tests that open it themselves."""
     found: Opening = request.param
     return found
 

@@ -1,4 +1,4 @@
-"""The providers that must all pass this suite. A further one joins by a line in PROVIDERS."""
+"""The providers that must all pass this suite. To add another one, add a line to PROVIDERS."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROVIDERS: dict[str, tuple[type[Provider], Made]] = {
 }
 KEEPING = [name for name, (provider, _) in PROVIDERS.items() if provider.keeps_period]
 ENDING = [name for name in PROVIDERS if name not in KEEPING]
-# At PayPal a payer's account is their own.
+# Not PayPal: a payer's account there is their own, and the owner cannot delete it.
 DELETING = ["stripe", "fake"]
 
 
@@ -40,20 +40,20 @@ async def there(request: pytest.FixtureRequest) -> AsyncIterator[Surroundings]:
 
 @pytest.fixture(params=KEEPING)
 async def keeping(request: pytest.FixtureRequest) -> AsyncIterator[Surroundings]:
-    """Of those that cancel at the period's end by themselves."""
+    """Surroundings of each provider that can cancel at the period's end."""
     async with PROVIDERS[request.param][1]() as surroundings:
         yield surroundings
 
 
 @pytest.fixture(params=ENDING)
 async def ending(request: pytest.FixtureRequest) -> AsyncIterator[Surroundings]:
-    """Of those that end an agreement at once."""
+    """Surroundings of each provider that ends a subscription at once."""
     async with PROVIDERS[request.param][1]() as surroundings:
         yield surroundings
 
 
 @pytest.fixture(params=DELETING)
 async def deleting(request: pytest.FixtureRequest) -> AsyncIterator[CustomersToo]:
-    """Of those where the owner can delete a customer."""
+    """Surroundings of each provider where the owner can delete a customer."""
     async with PROVIDERS[request.param][1]() as surroundings:
         yield surroundings

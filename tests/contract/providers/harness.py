@@ -1,4 +1,4 @@
-"""The surroundings that the contract tests need of a provider; a new provider adds one class."""
+"""The surroundings that the contract tests need for a provider. A new provider adds one class."""
 
 from __future__ import annotations
 
@@ -29,49 +29,51 @@ class Surroundings(Protocol):
 
     provider: Provider
     clock: MovableClock
-    arrived: list[tuple[bytes, dict[str, str]]]  # notifications as they came in
+    arrived: list[
+        tuple[bytes, dict[str, str]]
+    ]  # body and headers of each notification, in the order of arrival
 
     def sell(self, amount: int = 500, trial_days: int = 0) -> str:
-        """A price on sale; its id."""
+        """Create a price that is on sale, and return its id. `amount` is in minor units."""
 
     def known(self) -> list[str]:
-        """Ids that the ledger would know; for a provider that lists nothing by itself."""
+        """The subscription ids that the ledger would know, for a provider that cannot list them."""
 
     def pay(self, url: str) -> None:
-        """Pay on the payment page, as a person does."""
+        """Pay on the payment page, as a member would."""
 
     async def settle(self) -> None:
-        """Everything due has happened and was delivered."""
+        """Let everything happen that is due, and wait until all notifications are delivered."""
 
     def fail_next_payment(self) -> None:
-        """The next charge is declined, and its retries too."""
+        """Decline the next charge and its retries."""
 
     def dispute(self, subscription: Subscription) -> str:
-        """The payer's bank takes the last payment back; the dispute's id."""
+        """Let the payer's bank reverse the last payment, and return the dispute's id."""
 
     def win(self, dispute_id: str) -> None:
-        """The dispute ends for the owner."""
+        """Decide the dispute in the owner's favour."""
 
     def refund_part(self, subscription: Subscription, amount: int) -> None:
-        """The owner gives part of the last payment back by hand."""
+        """Refund part of the last payment as the owner would, by hand. `amount` is in minor units."""
 
     def go_silent(self) -> None:
-        """From now on no request is answered."""
+        """Answer no more requests from now on."""
 
     def lose_answer_to_change(self) -> None:
-        """The next change is made, and its answer lost."""
+        """Carry out the next change, and lose its answer."""
 
 
 class CustomersToo(Surroundings, Protocol):
-    """Of a provider where the owner keeps the customers."""
+    """Surroundings of a provider where the owner manages the customers."""
 
     def forget_customer(self, customer_id: str) -> None:
-        """The owner deletes a customer by hand."""
+        """Delete a customer as the owner would, by hand."""
 
 
 @dataclass
 class Sink:
-    """A listener that keeps what it gets."""
+    """A listener that keeps the notifications that it receives."""
 
     arrived: list[tuple[bytes, dict[str, str]]] = field(default_factory=list)
     url: str = ""
@@ -100,14 +102,14 @@ def order(
 
 
 def portal_options(*prices: Price, switching: bool = False) -> PortalOptions:
-    """How this server wants the provider's own page."""
+    """The server's options for the provider's own page."""
     return PortalOptions(GuildSettings(GUILD, plan_switching=switching), prices, HOME)
 
 
 async def buy(
     there: Surroundings, checkout_id: str = "opaque-1", *, trial_days: int = 0, customer: str | None = None
 ) -> Subscription:
-    """From the price to the subscription that the provider now has."""
+    """Create a price, buy it, and return the subscription that the provider now has."""
     price = await there.provider.fetch_price(there.sell())
     page = await there.provider.start_checkout(
         order(price, checkout_id, trial_days=trial_days, customer=customer)
@@ -118,7 +120,7 @@ async def buy(
 
 
 async def find(there: Surroundings, checkout_id: str = "opaque-1") -> Subscription:
-    """The subscription that a checkout led to."""
+    """The only subscription that was bought on this payment page."""
     provider, found = there.provider, []
     async for subscription in provider.list_subscriptions(there.known()):
         checkout = await provider.fetch_checkout(subscription.key.id)
@@ -129,6 +131,6 @@ async def find(there: Surroundings, checkout_id: str = "opaque-1") -> Subscripti
 
 
 def unknown(provider: Provider, like: Subscription) -> Subscription:
-    """One whose id the provider never gave out."""
+    """A subscription whose id the provider never issued."""
     key = SubscriptionKey(provider.name, provider.account, f"{like.key.id[:-4]}none")
     return Subscription(key, like.customer_id, like.status, like.provider_status, like.items, like.created_at)

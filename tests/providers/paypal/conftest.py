@@ -21,7 +21,7 @@ def clock() -> MovableClock:
 
 @pytest.fixture
 async def sink() -> AsyncIterator[Sink]:
-    """A listener that keeps the notifications that it gets."""
+    """A listener that keeps the notifications that it receives."""
     found = Sink()
     runner = await found.start()
     yield found
@@ -30,7 +30,7 @@ async def sink() -> AsyncIterator[Sink]:
 
 @pytest.fixture
 async def fake(clock: MovableClock, sink: Sink) -> AsyncIterator[PayPalServer]:
-    """The stand-in with one webhook, every exchange held to PayPal's documents where they are at hand."""
+    """The stand-in with one webhook; exchanges are checked against PayPal's documents if installed."""
     documents = Conformance.load()
     async with PayPalServer(clock, CLIENT, SECRET, watch=documents) as server:
         server.add_webhook(sink.url)

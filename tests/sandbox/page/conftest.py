@@ -1,4 +1,4 @@
-"""A stage with the shop open, its page, and a Chromium that looks at it."""
+"""A stage with the shop open, its page, and a Chromium that opens the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUIET = (
     *("--disable-component-update", "--disable-sync", "--lang=en-US"),
 )
 
-expect.set_options(timeout=20_000)  # milliseconds; a busy machine plays slowly, and that is no fault
+expect.set_options(timeout=20_000)  # milliseconds; a busy machine is slow, which must not fail a test
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def stage() -> AsyncIterator[Stage]:
 
 @pytest.fixture
 async def server(stage: Stage) -> AsyncIterator[PageServer]:
-    """Its page is served."""
+    """The server of the stage's page."""
     async with PageServer(stage) as running:
         yield running
 
@@ -50,7 +50,7 @@ async def context(chromium: str) -> AsyncIterator[BrowserContext]:
 
 @pytest.fixture
 async def page(context: BrowserContext, server: PageServer) -> AsyncIterator[Page]:
-    """As a newcomer finds it. Nothing may go wrong in its scripts, nor be stopped by its own policy."""
+    """The page as a new visitor sees it. Fails the test on script errors and on violations of its policy."""
     opened, faults = await context.new_page(), list[str]()
     opened.on("pageerror", lambda error: faults.append(str(error)))
     opened.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)

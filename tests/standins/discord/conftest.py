@@ -25,7 +25,7 @@ def shared_conformance() -> Conformance | None:
 
 @pytest.fixture
 def conformance(shared_conformance: Conformance | None) -> Iterator[Conformance | None]:
-    """Holds the test's exchanges to Discord's document, where that is at hand."""
+    """Checks the test's exchanges against Discord's API description, if that is installed."""
     if shared_conformance is not None:
         shared_conformance.violations.clear()
     yield shared_conformance

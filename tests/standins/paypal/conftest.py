@@ -22,7 +22,7 @@ def clock() -> MovableClock:
 
 @pytest.fixture
 async def fake(clock: MovableClock) -> AsyncIterator[PayPalServer]:
-    """Every exchange and every event is held to PayPal's documents, where they are at hand."""
+    """Checks every exchange and event against PayPal's documents, if they are installed."""
     checker = Conformance.load()
     async with PayPalServer(clock, "client", "secret", watch=checker) as server:
         yield server
@@ -53,5 +53,5 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 async def gold(fake: PayPalServer) -> Any:
-    """5.00 USD a month."""
+    """A plan for 5.00 USD a month."""
     return fake.add_plan(fake.add_product("Gold"), "5.00")

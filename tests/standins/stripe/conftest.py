@@ -26,7 +26,7 @@ def clock() -> MovableClock:
 
 @pytest.fixture
 async def fake(clock: MovableClock) -> AsyncIterator[StripeServer]:
-    """Every exchange and every event is held to the stripe package's classes and Stripe's fixtures."""
+    """Checks every exchange and event against the stripe package's classes and Stripe's fixtures."""
     checker = Conformance.with_fixtures(SPECS / "stripe_fixtures3.json")
     async with StripeServer(clock, KEY, watch=checker) as server:
         yield server
@@ -58,5 +58,5 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 async def gold(fake: StripeServer) -> Any:
-    """5.00 USD a month."""
+    """A price of 5.00 USD a month."""
     return fake.add_price(fake.add_product("Gold"), 500)
