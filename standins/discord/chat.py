@@ -151,7 +151,7 @@ def _tell(state: State, message: Message, event: str) -> None:
     intent = DIRECT_MESSAGES if channel.guild_id is None else GUILD_MESSAGES
     place = {} if channel.guild_id is None else {"guild_id": str(channel.guild_id)}
     for app in _watchers(state, message):
-        for session in state.hub.of(app):
+        for session in state.hub.told(app, channel.guild_id):
             if session.intents & intent:
                 allowed = bool(session.intents & MESSAGE_CONTENT)
                 body = message_for(state, message, app, content_intent=allowed)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -30,6 +31,8 @@ from standins.discord.world import DiscordWorld
 HEARTBEAT, IDENTIFY, PRESENCE, VOICE_STATE, RESUME, REQUEST_MEMBERS = 1, 2, 3, 4, 6, 8
 INVALID_SESSION, HELLO, ACK = 9, 10, 11
 _CUT = 1006
+MOST_GUILDS = 2500  # on a shard
+IDENTIFY_SECONDS = 5  # in which each of `max_concurrency` groups of shards may identify once
 
 
 class _Refused(Exception):  # noqa: N818 - a close code is how the gateway says no
@@ -64,6 +67,7 @@ class Gateway:
         self.host = host
         self.heartbeat_interval = heartbeat_interval
         self._open: set[web.WebSocketResponse] = set()
+        self._identified: dict[tuple[int, int], float] = {}
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection until either side ends it."""
@@ -76,6 +80,19 @@ class Gateway:
         finally:
             self._open.discard(socket)
         return socket
+
+    def admits(self, session: Session) -> bool:
+        """Return False if a shard of the same group identified less than five seconds ago ("Session Start
+        Limit Object", `max_concurrency`). A bot with one shard is always admitted, so that tests need not
+        wait."""
+        number, many = session.shard
+        if many == 1:
+            return True
+        group = (session.app.id, number % self.world.max_concurrency)
+        now = asyncio.get_running_loop().time()
+        early = now < self._identified.get(group, -math.inf) + IDENTIFY_SECONDS
+        self._identified[group] = now
+        return not early
 
     async def close(self) -> None:
         """Close every connection with code 1001, after which clients resume."""
@@ -179,11 +196,17 @@ class _Connection:
             raise _Refused(4005, "Already authenticated.")
         app = self._app(data.get("token"))
         _require_intents(app, data.get("intents"))
+        session = Session(app, data["intents"], _shard(data.get("shard", [0, 1])))
         app.identifies += 1
-        session = self._attach(Session(app, data["intents"]))
-        self._world.hub.sessions[session.id] = session
-        guilds = [guild for guild in self._world.guilds.values() if app.bot.id in guild.members]
-        session.dispatch("READY", self._ready(session, guilds, data.get("shard", [0, 1])))
+        if not self._gateway.admits(session):
+            self._send(frame(INVALID_SESSION, False))
+            return
+        joined = (guild for guild in self._world.guilds.values() if app.bot.id in guild.members)
+        guilds = [guild for guild in joined if session.takes(guild.id)]
+        if len(guilds) > MOST_GUILDS:
+            raise _Refused(4011, "Sharding required.")
+        self._world.hub.sessions[self._attach(session).id] = session
+        session.dispatch("READY", self._ready(session, guilds))
         if session.intents & GUILDS:
             everyone = bool(session.intents & GUILD_MEMBERS)
             for guild in guilds:
@@ -192,7 +215,7 @@ class _Connection:
                     session.dispatch("GUILD_CREATE", body)
         self._world.publish("bot_connected", application_id=app.id, resumed=False)
 
-    def _ready(self, session: Session, guilds: list[Guild], shard: Any) -> Json:
+    def _ready(self, session: Session, guilds: list[Guild]) -> Json:
         app = session.app
         return {
             "v": 10,
@@ -201,7 +224,7 @@ class _Connection:
             "session_id": session.id,
             "session_type": "normal",
             "resume_gateway_url": self._gateway.host.gateway_url,
-            "shard": shard,
+            "shard": list(session.shard),
             "application": {"id": str(app.id), "flags": wire.application_json(self._world, app)["flags"]},
             "private_channels": [],
             "relationships": [],
@@ -280,6 +303,14 @@ def _object(value: Any) -> Json:
     if not isinstance(value, dict):
         raise _Refused(4002, "Decode error.")
     return value
+
+
+def _shard(value: Any) -> tuple[int, int]:
+    """4010 for a shard that does not exist."""
+    match value:
+        case [int(number), int(many)] if 0 <= number < many:
+            return number, many
+    raise _Refused(4010, "Invalid shard.")
 
 
 def _require_intents(app: Application, intents: object) -> None:

@@ -21,9 +21,9 @@ def get_gateway_bot(call: Call) -> Answer:
         "total": SESSION_STARTS_A_DAY,
         "remaining": max(SESSION_STARTS_A_DAY - call.bot.identifies, 0),
         "reset_after": 86_400_000,
-        "max_concurrency": 1,
+        "max_concurrency": call.world.max_concurrency,
     }
-    return Answer(200, {"url": call.gateway_url, "shards": 1, "session_start_limit": limit})
+    return Answer(200, {"url": call.gateway_url, "shards": call.world.shards, "session_start_limit": limit})
 
 
 @route("GET", "/users/@me")

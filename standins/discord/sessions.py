@@ -29,11 +29,18 @@ class Session:
 
     app: Application
     intents: int
+    shard: tuple[int, int] = (0, 1)  # its number, and of how many
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     seq: int = 0
     sent: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT_FOR_RESUME))
     outbox: asyncio.Queue[Frame] | None = None
     tap: Callable[[str, Json], None] | None = None
+
+    def takes(self, guild_id: int | None) -> bool:
+        """True if events of this server come to this shard (docs.discord.com/developers/events/gateway,
+        'Sharding', read 2026-11); those of no server come to shard 0."""
+        number, many = self.shard
+        return number == (0 if guild_id is None else (guild_id >> 22) % many)
 
     def dispatch(self, event: str, data: Json) -> None:
         """Number an event, keep it, and send it if a connection is open."""
@@ -64,6 +71,12 @@ class Session:
             self.outbox.put_nowait((text, code))
 
 
+def _guild_of(event: str, data: Json) -> int | None:
+    about_server = event in ("GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE")
+    guild_id = data["id"] if about_server else data.get("guild_id")
+    return None if guild_id is None else int(guild_id)
+
+
 def frame(op: int, data: object, event: str | None = None, seq: int | None = None) -> str:
     """Return a gateway frame as text."""
     return json.dumps({"op": op, "d": data, "s": seq, "t": event})
@@ -79,13 +92,17 @@ class Hub:
         """Return the application's sessions, whether connected or waiting for a resume."""
         return [session for session in self.sessions.values() if session.app is app]
 
+    def told(self, app: Application, guild_id: int | None) -> list[Session]:
+        """The application's sessions that are told of a server, or of what is in none."""
+        return [session for session in self.of(app) if session.takes(guild_id)]
+
     def connected(self, app: Application) -> list[Session]:
         """Return the application's sessions that are connected now."""
         return [session for session in self.of(app) if session.outbox is not None]
 
     def dispatch(self, app: Application, event: str, data: Json, intent: int = 0) -> None:
-        """Send an event to the application's sessions, except those that did not ask for `intent`."""
-        for session in self.of(app):
+        """Send an event to the shard of its server, or to shard 0, unless that did not ask for `intent`."""
+        for session in self.told(app, _guild_of(event, data)):
             if intent == 0 or session.intents & intent:
                 session.dispatch(event, data)
 

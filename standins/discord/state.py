@@ -49,6 +49,7 @@ class State:
         self.ack_seconds = ack_seconds
         self.answer_seconds = answer_seconds
         self.hub = Hub()
+        self.shards, self.max_concurrency = 1, 1  # as GET /gateway/bot recommends
         self.users: dict[int, User] = {}
         self.guilds: dict[int, Guild] = {}
         self.applications: dict[int, Application] = {}

@@ -111,7 +111,7 @@ class DiscordWorld(State):
             self._announce_guild(app, guild)
 
     def _announce_guild(self, app: Application, guild: Guild) -> None:
-        for session in self.hub.of(app):
+        for session in self.hub.told(app, guild.id):
             if session.intents & GUILDS:
                 everyone = bool(session.intents & GUILD_MEMBERS)
                 session.dispatch("GUILD_CREATE", wire.guild_create_json(self, guild, app, everyone))
