@@ -50,8 +50,8 @@ from web.metrics import Metrics
 
 TOKEN = "right.token"
 DAY = 86_400
-# A little longer than the longest month: what a provider does hours after a period has ended is done by then.
-MONTH = 31 * DAY + 12 * 3600
+# The clock begins in a month of 30 days: this ends a day after the period, before a second try of a payment.
+MONTH = 31 * DAY
 SOON = 5  # seconds after which work that waits for a provider is tried again
 
 
