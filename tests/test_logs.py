@@ -29,9 +29,8 @@ class Log:
         self.handler.setFormatter(formatter)
         self._listener = BatchingListener(self.handler.lines, LineWriter(self.stream))
         self._listener.start()
-        self.logger = logging.getLogger("test.lines")
-        self.logger.propagate = False
-        self.logger.setLevel(logging.INFO)
+        # Not from logging.getLogger: pytest would capture its lines, and could not report a lone surrogate.
+        self.logger = logging.Logger("test.lines", logging.INFO)
         self.logger.addHandler(self.handler)
 
     def text(self) -> str:
