@@ -102,7 +102,7 @@ async def _back_up(ledger: Kept, name: str, folder: Path, many: int, now: int) -
 
 
 def prune(folder: Path, name: str, many: int) -> None:
-    """Remove all backups but the newest `many`, and remains of interrupted ones."""
+    """Remove all but the newest `many` backups, and everything that interrupted ones left behind."""
     for _, path in sorted(_made(folder, name), reverse=True)[many:]:
         path.unlink()
     for part in folder.glob(f"{name}-*.db.part"):

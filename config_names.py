@@ -10,7 +10,7 @@ MOST = 2  # most letters by which a misspelt name may differ
 
 
 def find_misspelt(names: Iterable[str], known: Iterable[str]) -> list[Text]:
-    """A text for each name that differs by one or two letters from a setting's, ignoring case."""
+    """Return a warning for each name that is one or two letters off a setting's name, ignoring case."""
     settings = sorted(known)
     return list(_misspelt([name for name in names if name not in settings], settings))
 

@@ -47,8 +47,8 @@ class Arrival:
 
     @property
     def counts_from(self) -> float:
-        """The moment from which a missing event means something. Older events were missed while nobody
-        listened, will be sent again, or precede a notification that did arrive."""
+        """The moment from which a missing event shows that notifications are lost. Older ones were missed
+        while nobody listened, will be sent again, or precede a notification that did arrive."""
         return max(self.since, self.accepted_at, self.unstored_at)
 
     def counts(self, at: float) -> bool:

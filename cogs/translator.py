@@ -9,7 +9,8 @@ from i18n.catalogue import ENGLISH
 
 
 def described(code: str) -> app_commands.locale_str:
-    """A description or choice by its code in the catalogue: in English first, translated at registration."""
+    """The command description or choice with this catalogue code: English text, translated when the commands
+    are registered."""
     return app_commands.locale_str(tr(code), code=code)
 
 

@@ -73,7 +73,7 @@ def spoken_locale() -> str:
 
 @contextmanager
 def use_language(locale: str) -> Iterator[None]:
-    """Within the context, in this task and tasks that it starts, texts are for a reader with this locale."""
+    """Render texts for a reader with this locale within the context, also in tasks that are started there."""
     token = _locale.set(locale)
     try:
         yield

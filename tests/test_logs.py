@@ -29,8 +29,7 @@ class Log:
         self.handler.setFormatter(formatter)
         self._listener = BatchingListener(self.handler.lines, LineWriter(self.stream))
         self._listener.start()
-        # Not from logging.getLogger: pytest would capture its lines, and could not report a lone surrogate.
-        self.logger = logging.Logger("test.lines", logging.INFO)
+        self.logger = logging.Logger("test.lines", logging.INFO)  # noqa: LOG001 - pytest would capture the lines
         self.logger.addHandler(self.handler)
 
     def text(self) -> str:

@@ -34,7 +34,8 @@ def check_framing(request: web.Request) -> None:
 
 
 def is_odd_transfer(request: web.Request) -> bool:
-    """True if the body is neither sent whole nor in chunks, for example compressed in transit."""
+    """True if the body is sent neither whole nor chunked, for example because it is compressed in
+    transit."""
     how = request.headers.get("Transfer-Encoding")  # aiohttp refuses a second header of this name
     return how is not None and how.strip().lower() != "chunked"
 

@@ -15,9 +15,10 @@ class RoleGateway(Protocol):
         """The member's current state; raises MemberGone if they are not in the server."""
 
     async def look(self, guild_id: int, member_ids: Sequence[int]) -> Mapping[int, Seen]:
-        """Those of up to 100 members who are in the server. Uses the gateway connection, not a REST call; a
-        role created moments ago may be missing. Raises GuildGone if the bot is not in the server, GuildOutage
-        if Discord cannot currently serve it."""
+        """Return those of the given members (at most 100) who are in the server, with their roles.
+
+        Uses the gateway connection, not a REST call; a role created moments ago may be missing. Raises
+        GuildGone if the bot is not in the server, GuildOutage if Discord cannot currently serve it."""
 
     async def fetch_owners(self) -> frozenset[int]:
         """The Discord ids of the application's owner, or of its team."""

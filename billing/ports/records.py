@@ -37,12 +37,12 @@ class SyncResult:
     """All changes that follow from one fetch at the provider, recorded in one transaction.
 
     `snapshot`: the fetched subscription; None if there was nothing to fetch. Recorded facts that the snapshot
-    does not name are kept: an existing binding, a dispute, since when a payment is overdue. `stale_version`:
-    the queue entry's version before the fetch; the entry is removed only if its version is still the same.
-    `at_once`: the subscription was ended without keeping the remaining paid time. `dispute`: the new state of
-    one dispute; the subscription's state then follows from all its disputes. `barred_by`: the block despite
-    which it was bought, and which covers it from now on. `overrides`: decisions made by a rule; a decision
-    that was ever recorded is not recorded again, even if an admin lifted it.
+    does not name are kept: an existing binding, a dispute, the date on which a payment became overdue.
+    `stale_version`: the queue entry's version before the fetch; the entry is removed only if its version is
+    still the same. `at_once`: the subscription was ended without keeping the remaining paid time. `dispute`:
+    the new state of one dispute; the subscription's state then follows from all its disputes. `barred_by`:
+    the block that was in force when it was bought, and that applies to it from now on. `overrides`: decisions
+    made by a rule; once recorded, a decision is not recorded again, even if an admin lifted it.
     """
 
     snapshot: Subscription | None

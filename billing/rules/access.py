@@ -194,8 +194,8 @@ def ended_by_time(
     now: float,
     grace: int,
 ) -> set[int]:
-    """Ids of the plans that time alone may have ended: a right expired, or an announced block began. Plans
-    that a block took away as soon as it was decided are left out."""
+    """Ids of the plans to which access may have ended merely because time passed: a right expired, or an
+    announced block began. Plans that a block took away as soon as it was decided are left out."""
     ended = set()
     for subscription in subscriptions:
         right = _by_status(subscription, grace)

@@ -314,7 +314,7 @@ def end_of_paid(subscription: Subscription, now: int) -> int:
 
 
 def _until(blocks: Sequence[Override], now: int) -> int | None:
-    """Until when something stays; None if nothing does."""
+    """When the last of the remaining access ends, in unix seconds; None if none remains."""
     last = max(block.starts_at for block in blocks)
     return last if last > now else None
 

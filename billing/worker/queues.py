@@ -121,8 +121,8 @@ class _Stale:
 
 
 def _events_key(events: Sequence[Event]) -> Hashable:
-    """The key of an item of events. Events of one dispute run one at a time, because its state is not asked
-    for again later."""
+    """The key of an item of the events' queue. Events of one dispute run one at a time, because the bot does
+    not fetch its state again later."""
     event = events[0]
     if names_subscription(event):
         return "named"

@@ -136,7 +136,7 @@ def hold(sub: Subscription, unasked: Container[SubscriptionKey]) -> Subscription
 
 
 def look(db: sqlite3.Connection, key: SubscriptionKey, at: int) -> None:
-    """Release a subscription because it was fetched."""
+    """Take a subscription off the list of those that a restored ledger must fetch first."""
     row = db.execute(
         "SELECT row, guild_id, member_id FROM subscriptions WHERE provider = ? AND account = ? AND id = ?"
         " AND row IN (SELECT row FROM unasked)",

@@ -43,7 +43,7 @@ class Portals:
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def ensure(self, options: PortalOptions) -> str:
-        """Create or repair the server's configuration as `options` ask for it, and return its id."""
+        """Create or repair the server's portal configuration to match `options`, and return its id."""
         guild_id, wanted = (
             options.settings.guild_id,
             configuration(options.settings, options.prices, options.return_url),

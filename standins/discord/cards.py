@@ -197,7 +197,7 @@ class Reply(Card):
 
     @property
     def updated(self) -> bool:
-        """Return whether the answer changed the message that was used, instead of posting a new one."""
+        """Return whether the bot edited the message with the pressed button, instead of posting a new one."""
         return self.message_or_none is self.interaction.message
 
     @property

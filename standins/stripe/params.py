@@ -27,7 +27,7 @@ OPTIONS = frozenset(stripe.RequestOptions.__annotations__)
 
 
 def params_class(name: str) -> Any:
-    """Return a TypedDict of the package: `checkout.SessionCreateParams` is looked up in
+    """Return a parameter TypedDict of the stripe package: `checkout.SessionCreateParams` is looked up in
     stripe.params.checkout."""
     found: Any = stripe.params
     for part in name.split("."):

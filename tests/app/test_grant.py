@@ -122,9 +122,9 @@ async def test_a_revoked_member_is_granted_after_the_offered_lift(app: AppHarnes
 async def test_granting_a_paying_member_says_that_billing_goes_on(app: AppHarness) -> None:
     await app.sell()
     await app.buy()
-    assert "they pay for Gold (€5.00 a month), and that goes on" in (await grant(app)).text
+    assert "They are paying for Gold (€5.00 a month) and will keep being charged" in (await grant(app)).text
     told = await app.bob.dm_containing("You got Gold")
-    assert "that goes on" in told.text
+    assert "keep being charged" in told.text
     assert "Cancel" in [b.label for b in told.buttons]
 
 

@@ -101,7 +101,7 @@ async def test_check_shows_the_invite_link_of_a_bot_in_no_server(app: AppHarness
     app.world.uninstall(app.application, app.guild)
     code, output = await check(app, tmp_path)
     assert code == 1
-    assert "FAIL Discord servers The bot is in no server" in output
+    assert "FAIL Discord servers The bot isn't in any server yet" in output
     assert f"client_id={app.application.id}" in output
 
 

@@ -40,7 +40,7 @@ async def test_a_correct_paypal_setup_has_no_faults(
     assert [plain_words(finding.what) for finding in findings] == [
         "PayPal credentials",
         "PayPal webhook",
-        "PayPal plan of Gold",
+        "PayPal plan for Gold",
     ]
 
 
@@ -164,7 +164,7 @@ async def test_an_outage_of_paypal_is_a_finding(
     [
         ("/v1/notifications/webhooks", "PayPal webhook"),
         ("/v1/customer/disputes", "PayPal disputes"),
-        ("/v1/billing/plans/", "PayPal plan of Gold"),
+        ("/v1/billing/plans/", "PayPal plan for Gold"),
     ],
 )
 @pytest.mark.parametrize(
