@@ -63,7 +63,7 @@ def blocks(card: Card) -> Iterator[tuple[str, list[str]]]:
 
 
 class Terminal:
-    """Prints the story, in colour if `colour` is true. `write` prints one line and adds the line's end.
+    """Prints the story, in colour if `colour` is true. `write` prints one line and appends a newline.
 
     `pace`: the real seconds to wait after each line.
     """

@@ -217,7 +217,7 @@ def _waiting(queued: QueuedMember, now: int) -> Notice:
 async def _ask_brake(
     ports: Ports, queued: QueuedMember, changes: Changes, ordered: frozenset[int], now: int
 ) -> Outcome:
-    """Ask the brake, which counts the member, before any role is taken. If it is on, removals that no
+    """Ask the brake before any role is taken; it counts this member. If it is on, removals that no
     admin ordered are kept back."""
     counted = frozenset(changes.take) - ordered
     if counted:

@@ -80,7 +80,7 @@ def route(method: str, path: str, *, token_in_path: bool = False) -> Callable[[H
 
 
 def snowflake(text: object, name: str) -> int:
-    """Return an id as a number; 50035 if the text is no snowflake."""
+    """Return an id as a number. Raises 50035 if the text is not a snowflake."""
     if not str(text).isdigit():
         message = f'Value "{text}" is not snowflake.'
         tree = {name: {"_errors": [{"code": "NUMBER_TYPE_COERCE", "message": message}]}}

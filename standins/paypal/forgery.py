@@ -70,7 +70,7 @@ class Forger:
         return Message(body, webhook_id, at, self.cert_url).sign(self.leaf)
 
     def served(self, chain: list[Holder]) -> str:
-        """Serve a chain from the address of PayPal's own certificates; return its URL."""
+        """Serve a certificate chain where PayPal serves its own; return the URL."""
         return f"{self.url}{PLACE}{self.shelf.put(chain)}"
 
     def signed_by(self, chain: list[Holder], body: bytes, webhook_id: str) -> Message:

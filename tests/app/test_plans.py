@@ -64,7 +64,7 @@ async def test_a_removed_plan_can_get_another_role_for_its_subscribers(app: AppH
     await app.bob.run(app.guild, "subscriptions")
     await app.settled()
     found = await app.cleo.run(app.guild, "doctor")
-    assert "no longer on sale, but members may still pay for it" in found.text
+    assert "no longer on sale, but some members may still be paying for it" in found.text
     (choice,) = await app.cleo.autocomplete(app.guild, "plans edit", "plan", "")
     assert choice["name"] == "Gold (removed)"
     refused = await app.cleo.run(app.guild, "plans edit", {"plan": choice["value"], "hidden": True})
@@ -153,8 +153,8 @@ async def test_an_admin_with_manage_server_alone_cannot_sell_stronger_roles(app:
             "**Note:** This role is Administrator: members who pay may do everything in this server",
         ),
         (ADMINISTRATOR | MANAGE_ROLES, "This role is Administrator"),
-        (MANAGE_MESSAGES, "**Note:** This role permits Manage Messages. Members who pay"),
-        (MANAGE_ROLES | MENTION_EVERYONE, "permits Manage Roles, Mention everyone. Members who pay"),
+        (MANAGE_MESSAGES, "**Note:** This role comes with these permissions: Manage Messages. Members"),
+        (MANAGE_ROLES | MENTION_EVERYONE, "permissions: Manage Roles, Mention everyone. Members who pay"),
         (VIEW_CHANNEL, ""),
     ],
 )
@@ -179,7 +179,7 @@ async def test_an_admin_is_warned_of_what_a_channel_lets_a_role_do(app: AppHarne
     reply = await app.ada.run(
         app.guild, "plans add", {"name": "X", "role": app.gold, "stripe_price": app.price}
     )
-    assert "This role permits Manage Messages" in reply.text
+    assert "This role comes with these permissions: Manage Messages" in reply.text
 
 
 async def test_a_role_with_power_in_one_channel_cannot_be_sold_without_it(app: AppHarness) -> None:

@@ -43,7 +43,7 @@ class SubscriptionLedger(Protocol):
         """Recorded subscriptions that have not ended and have no owner."""
 
     async def load_unbound_sales(self, provider: str, account: str) -> list[tuple[list[Price], int]]:
-        """The combinations of prices of running subscriptions without owner, each with their number. The
+        """Each combination of prices among running subscriptions without owner, with their number. The
         prices have only the fields that identify a plan."""
 
     async def load_living(
