@@ -64,7 +64,7 @@ async def test_a_subscription_with_only_a_set_up_fee_ends_at_once(app: AppHarnes
     await sell(app, "100.00", "YEAR", setup_fee="1.00")
     await buy(app)
     asked = await app.bob.run(app.guild, "cancel")
-    assert "at once" in asked.text
+    assert "immediately" in asked.text
     assert "<t:" not in asked.text
 
 
