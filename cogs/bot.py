@@ -30,6 +30,7 @@ from cogs.core.gateway_recovery import (
     drop_unreadable,
     set_up_gateway,
     tell_of_updates,
+    wait_until_ended,
     why_closed,
 )
 from cogs.core.interactions import NOBODY, locale_of, remember_locale
@@ -141,9 +142,9 @@ class DuesBot(BaseBot):
         never existed, and it closes the whole client on the codes in FATAL_CLOSES.
         """
         began = asyncio.get_running_loop().time()
-        self._connecting = asyncio.current_task()
+        self._connecting = asyncio.create_task(self.connect())
         try:
-            await self.connect()
+            await wait_until_ended(self._connecting)
         except discord.PrivilegedIntentsRequired:
             return await self._close_for_good(4014)
         except discord.ConnectionClosed as closed:

@@ -6,6 +6,7 @@ leaves the rest of the program running.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,6 +104,22 @@ class ClosingWebSocket(discord.gateway.DiscordWebSocket):
         except IdentifiesLow:
             await self.close()
             raise
+
+
+async def wait_until_ended(connecting: asyncio.Task[None]) -> None:
+    """Wait for the task and raise its error; if the caller is cancelled, end the task first.
+
+    discord.py connects with `asyncio.wait_for`, which before Python 3.12 may drop a cancellation that arrives
+    just as the connection fails (github.com/python/cpython/issues/86296). The program would then connect for
+    ever instead of stopping, so the cancellation is repeated until the task has ended.
+    """
+    try:
+        await asyncio.wait({connecting})
+    finally:
+        while not connecting.done():
+            connecting.cancel()
+            await asyncio.wait({connecting}, timeout=0.2)
+    connecting.result()
 
 
 def drop_unreadable(client: discord.Client, state: GatewayState) -> None:
