@@ -15,10 +15,10 @@ import aiohttp
 
 from billing.errors import LedgerError, LedgerHeld, ProviderError
 from billing.model import Finding, Plan
-from billing.model.texts import Text, Verbatim
+from billing.model.translatable_text import Text, Verbatim
 from billing.ports import Clock, Provider
 from billing.use_cases.doctor import find_backup, find_key, find_no_provider, find_strays, find_wrong_clock
-from billing.use_cases.sellers import every_seller
+from billing.use_cases.selling_servers import every_seller
 from billing.use_cases.webhook_health import find_kept
 from cogs.core.startup import check_discord, use_discord
 from config import Settings

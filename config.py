@@ -17,9 +17,9 @@ from pathlib import Path
 import certifi
 from dotenv import dotenv_values
 
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from config_addresses import is_loopback, is_plain, split_url
-from config_names import find_misspelt
+from config_misspellings import find_misspelt
 from config_secrets import FILE_NAMES, named_files, read_secret_files
 
 DEFAULTS: Mapping[str, str] = {

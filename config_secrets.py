@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from billing.model.texts import Text, Verbatim
+from billing.model.translatable_text import Text, Verbatim
 
 SECRETS = ("DISCORD_TOKEN", "SECRET_KEY", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "PAYPAL_CLIENT_SECRET")
 FILE_NAMES = tuple(f"{name}_FILE" for name in SECRETS)

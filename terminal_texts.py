@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import AbstractContextManager
 
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from config import terminal_locale
 from i18n import tr, use_language
 from i18n.plain import plain_words

@@ -28,7 +28,7 @@ from aiohttp import web
 import bot
 from bench.machine import ROOT, SERVER, pin
 from clock import SystemClock
-from cogs.core import rate_limits
+from cogs.core import discord_rate_limits
 from cogs.core.startup import use_discord
 from config import Settings
 from logs import set_up_logging
@@ -89,7 +89,7 @@ def unpace() -> None:
     """Let the program call as fast as it can, because the stand-ins need no sparing and the pace costs no
     CPU."""
     pace.LIMITS = dict.fromkeys(pace.LIMITS, pace.UNPACED)
-    rate_limits.CALLS_PER_SECOND = 1e9
+    discord_rate_limits.CALLS_PER_SECOND = 1e9
 
 
 async def watch_lag() -> None:

@@ -38,7 +38,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 
 
 class DuesError(Exception):

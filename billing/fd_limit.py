@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from billing.model.texts import LogWords
+from billing.model.translatable_text import LogWords
 
 RAISE_IT: LogWords = (
     "no further connection or file may be opened; raise the limit, LimitNOFILE= of the service or ulimit -n "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from billing.model.texts import Moment, Text, Verbatim
+from billing.model.translatable_text import Moment, Text, Verbatim
 from billing.ports import Values
 
 PATIENCE = 2  # number of intervals for which a failing sweep may recover by itself before the owner is told

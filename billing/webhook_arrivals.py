@@ -10,7 +10,7 @@ import asyncio
 import math
 from dataclasses import dataclass
 
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 
 # seconds: how long a genuine notification may take, and the shortest time between two questions to a provider
 MINUTE = 60

@@ -17,18 +17,18 @@ from billing.model import Plan, Subscription
 from billing.ports import Ports
 from billing.rules.access import plans_of
 from billing.use_cases.plans import load_plan_of
-from billing.use_cases.sellers import every_seller
+from billing.use_cases.selling_servers import every_seller
 from billing.use_cases.subscribe import load_sale
-from cogs.core.base import Interaction
+from cogs.core.bot_interface import Interaction
 from cogs.core.interactions import locale_of, require_admin
-from cogs.core.keys import parse_key
-from cogs.views.audience import Audience
+from cogs.core.subscription_keys import parse_key
+from cogs.views.reader import Audience
 from cogs.views.subscription import load_views, option_of
 from cogs.views.text import plain
 from i18n import tr
 
 if TYPE_CHECKING:
-    from cogs.core.base import BaseBot
+    from cogs.core.bot_interface import BaseBot
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,9 @@ from billing.errors import DuesError
 from billing.use_cases.operators import tell_gateway_closed
 from cogs.brake import Brakes
 from cogs.cancel import Cancel
-from cogs.core.base import BaseBot, Interaction
+from cogs.core.bot_interface import BaseBot, Interaction
 from cogs.core.components import Action, dispatch, is_press
+from cogs.core.discord_rate_limits import time_limits
 from cogs.core.gateway_recovery import (
     TRIED_HOURLY,
     GatewayState,
@@ -34,7 +35,6 @@ from cogs.core.gateway_recovery import (
     why_closed,
 )
 from cogs.core.interactions import NOBODY, locale_of, remember_locale
-from cogs.core.rate_limits import time_limits
 from cogs.core.startup import TokenRefused
 from cogs.doctor import Doctor
 from cogs.error_handler import LATE, is_worth_a_trace, report_error
@@ -42,8 +42,8 @@ from cogs.grant import Grants
 from cogs.manage import Manage
 from cogs.members import Members
 from cogs.plans import Plans
-from cogs.rejoin import RoleSync
 from cogs.revoke import Revoke
+from cogs.role_retries import RoleSync
 from cogs.subscribe import Subscribe
 from cogs.subscriptions import Subscriptions
 from cogs.translator import Translator

@@ -6,7 +6,7 @@ from discord.ext import commands
 
 from billing.rules.brake import RELEASED
 from billing.use_cases.release_brake import keep_braked_roles, release_brake
-from cogs.core.base import Interaction
+from cogs.core.bot_interface import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, require_admin, respond
 from cogs.views import layout

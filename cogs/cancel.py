@@ -14,16 +14,16 @@ from billing.use_cases.cancel import Preview, Receipt, confirm_cancel, preview_c
 from billing.use_cases.execute_intent import why_held
 from billing.use_cases.refresh_subscription import refresh
 from cogs.autocomplete import find_own, suggest_own
-from cogs.core.base import Interaction
+from cogs.core.bot_interface import Interaction
 from cogs.core.components import Action, ComponentPress
 from cogs.core.direct_messages import send_direct
 from cogs.core.interactions import defer, locale_of, respond
-from cogs.core.keys import key_text
+from cogs.core.subscription_keys import key_text
 from cogs.manage import choice_card, key_of, own_page
 from cogs.translator import described
 from cogs.views import layout
-from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
+from cogs.views.reader import Audience
 from cogs.views.receipt import OwnPage, others, receipt_card, stays
 from cogs.views.subscription import SubscriptionView, back_button, load_views
 from cogs.views.text import day, discord_words, escaped

@@ -8,19 +8,19 @@ from discord.ext import commands
 
 from billing.errors import GuildGone, RoleAboveBot, RoleGone, RolesNotPermitted
 from billing.model import Finding, GuildSettings, Plan
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.use_cases.doctor import diagnose, find_key, fix
 from billing.use_cases.new_ledger import answer_new_ledger
-from cogs.core.base import Interaction
+from cogs.core.bot_interface import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, follow_up, locale_of, require_admin, respond
-from cogs.core.permissions import can_write, is_owner, power_names, powers_of, require_seen
+from cogs.core.role_permissions import can_write, is_owner, power_names, powers_of, require_seen
 from cogs.translator import described
 from cogs.views import layout
-from cogs.views.audience import Audience
 from cogs.views.brake import brake_card
 from cogs.views.layout import Card
 from cogs.views.notices import notice_card
+from cogs.views.reader import Audience
 from cogs.views.text import discord_words, escaped, reason_words
 from cogs.views.unpaid_holders import find_holders
 from i18n import tr

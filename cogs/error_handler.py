@@ -11,7 +11,7 @@ from discord import app_commands
 
 from billing.errors import DiscordUnavailable, DuesError, NotAllowed, PersonError
 from billing.fd_limit import lacks_descriptors
-from cogs.core.base import Interaction
+from cogs.core.bot_interface import Interaction
 from cogs.core.discord_errors import translate
 from cogs.core.interactions import follow_up, respond
 from cogs.views.layout import note

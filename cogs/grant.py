@@ -8,7 +8,7 @@ from discord.ext import commands
 
 from billing.errors import Conflict
 from billing.model import Plan
-from billing.model.texts import MemberRef, Text
+from billing.model.translatable_text import MemberRef, Text
 from billing.use_cases.grant import (
     DAYS_LIMIT,
     Grant,
@@ -19,14 +19,14 @@ from billing.use_cases.grant import (
     take_grant_back,
 )
 from cogs.autocomplete import find_admin_plan, suggest_plans
-from cogs.core.base import Interaction
+from cogs.core.bot_interface import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, locale_of, require_admin, respond
-from cogs.core.permissions import cannot_give, require_plan_sellable
+from cogs.core.role_permissions import cannot_give, require_plan_sellable
 from cogs.translator import described
 from cogs.views import layout
-from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
+from cogs.views.reader import Audience
 from cogs.views.text import day, discord_words, escaped
 from i18n import tr
 

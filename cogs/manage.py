@@ -10,13 +10,13 @@ from billing.model import Status, Subscription, SubscriptionKey
 from billing.ports import Ports
 from billing.use_cases.manage import manage_link
 from cogs.autocomplete import find_own, suggest_own
-from cogs.core.base import Interaction
+from cogs.core.bot_interface import Interaction
 from cogs.core.components import Action, ComponentPress
 from cogs.core.interactions import defer, locale_of, respond
-from cogs.core.keys import parse_key
+from cogs.core.subscription_keys import parse_key
 from cogs.translator import described
 from cogs.views import layout
-from cogs.views.audience import Audience
+from cogs.views.reader import Audience
 from cogs.views.receipt import OwnPage
 from cogs.views.subscription import load_views, option_of
 from i18n import tr

@@ -12,7 +12,7 @@ from discord.ui import Item
 
 from billing.errors import Conflict, DuesError, GuildGone, NotFound, ProviderNotFound
 from billing.model import Binding, BoundBy, Plan, SubscriptionKey
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.use_cases.link_member import (
     NOT_HERE,
     Ask,
@@ -24,15 +24,15 @@ from billing.use_cases.link_member import (
     unlink,
 )
 from cogs.autocomplete import Choice, matching
-from cogs.core.base import Interaction
+from cogs.core.bot_interface import Interaction
 from cogs.core.components import ID_LIMIT, Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, locale_of, require_admin, respond
-from cogs.core.keys import key_text, parse_key
-from cogs.core.permissions import is_owner, require_plan_sellable
+from cogs.core.role_permissions import is_owner, require_plan_sellable
+from cogs.core.subscription_keys import key_text, parse_key
 from cogs.translator import described
 from cogs.views import layout
-from cogs.views.audience import Audience
 from cogs.views.charges import price_words
+from cogs.views.reader import Audience
 from cogs.views.text import escaped
 from i18n import tr
 

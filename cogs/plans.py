@@ -26,10 +26,10 @@ from billing.use_cases.plans import (
     remove_plan,
 )
 from cogs.autocomplete import find_admin_plan, suggest_all_plans, suggest_plans
-from cogs.core.base import Interaction
+from cogs.core.bot_interface import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, locale_of, require_admin, respond
-from cogs.core.permissions import (
+from cogs.core.role_permissions import (
     can_write,
     cannot_give,
     power_words,
@@ -39,9 +39,9 @@ from cogs.core.permissions import (
 )
 from cogs.translator import described
 from cogs.views import layout
-from cogs.views.audience import Audience
 from cogs.views.charges import sale_words
 from cogs.views.layout import Card
+from cogs.views.reader import Audience
 from cogs.views.text import TEXT_LIMIT, discord_words, escaped, fit_lines
 from i18n import tr
 

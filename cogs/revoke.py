@@ -12,7 +12,7 @@ from discord.ext import commands
 
 from billing.errors import Conflict
 from billing.model import IntentKind, IntentState, Override, Status
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Ports
 from billing.provider_names import display_name
 from billing.use_cases.appeal import appeal
@@ -30,14 +30,14 @@ from billing.use_cases.revoke import (
     stop_of,
 )
 from cogs.autocomplete import find_admin_plan, suggest_all_plans
-from cogs.core.base import Interaction
+from cogs.core.bot_interface import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, locale_of, require_admin, respond
 from cogs.translator import described
 from cogs.views import layout
-from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
 from cogs.views.intent_outcomes import intent_words
+from cogs.views.reader import Audience
 from cogs.views.text import day, escaped
 from i18n import tr
 from i18n.money import format_money

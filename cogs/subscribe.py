@@ -15,15 +15,15 @@ from billing.rules.names import Names, PageWording
 from billing.use_cases.look_up_checkout import look_at_open
 from billing.use_cases.subscribe import Offer, Way, offer
 from cogs.autocomplete import find_offered, find_plan, on_sale, suggest_sale
-from cogs.core.base import Interaction
+from cogs.core.bot_interface import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, locale_of, respond
-from cogs.core.keys import key_text
+from cogs.core.subscription_keys import key_text
 from cogs.translator import described
 from cogs.views import layout
-from cogs.views.audience import Audience
 from cogs.views.charges import sale_words, steps_words, sums_words
 from cogs.views.layout import Card
+from cogs.views.reader import Audience
 from cogs.views.subscription import ask_button, block_words, with_reason
 from cogs.views.text import (
     TEXT_LIMIT,

@@ -12,15 +12,15 @@ from billing.model import Binding, Status, Subscription
 from billing.ports import Ports
 from billing.use_cases.grant import Held, load_held
 from billing.use_cases.look_up_checkout import look_at_open
-from cogs.core.base import Interaction
+from cogs.core.bot_interface import Interaction
 from cogs.core.components import Action, ComponentPress, parse_id
 from cogs.core.interactions import defer, follow_up, locale_of, respond
 from cogs.grant import held_box
 from cogs.translator import described
 from cogs.views import layout
-from cogs.views.audience import Audience
 from cogs.views.layout import Card
 from cogs.views.notices import notice_text
+from cogs.views.reader import Audience
 from cogs.views.subscription import load_views, subscription_box
 from cogs.views.text import unsure_note
 from i18n import tr

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from babel.dates import format_date, format_datetime
 
 from billing.model import Money
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from i18n.catalogue import spoken_language
 from i18n.money import format_money
 from i18n.render import render

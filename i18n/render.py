@@ -8,7 +8,7 @@ from typing import Protocol
 from babel.lists import format_list
 
 from billing.model import Money
-from billing.model.texts import Arg, Day, MemberRef, Moment, RoleRef, Text, Verbatim
+from billing.model.translatable_text import Arg, Day, MemberRef, Moment, RoleRef, Text, Verbatim
 from i18n.catalogue import spoken_language, tr
 
 

@@ -9,13 +9,13 @@ from billing.ports import Clock, Meter, Provider, Signer, Unmeasured, Values
 
 
 def _stripe(settings: Any, clock: Clock, signer: Signer, kept: Values | None, meter: Meter) -> Provider:
-    from providers.stripe.client import StripeProvider  # noqa: PLC0415 - 7 MB, needed only where Stripe is on
+    from providers.stripe.provider import StripeProvider  # noqa: PLC0415 - 7 MB, needed only where Stripe is on
 
     return StripeProvider(settings.api_key, settings.webhook_secrets, settings.api_url, clock, meter)
 
 
 def _paypal(settings: Any, clock: Clock, signer: Signer, kept: Values | None, meter: Meter) -> Provider:
-    from providers.paypal.client import PayPalProvider  # noqa: PLC0415 - 9 MB, needed only where PayPal is on
+    from providers.paypal.provider import PayPalProvider  # noqa: PLC0415 - 9 MB, needed only where PayPal is on
 
     return PayPalProvider(
         settings.client_id,

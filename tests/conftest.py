@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-import cogs.core.rate_limits
+import cogs.core.discord_rate_limits
 import config
 import providers.pace
 from config_secrets import FILE_NAMES
@@ -82,7 +82,7 @@ def no_pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     stand-ins count no calls."""
     if request.node.get_closest_marker("paced") is None:
         monkeypatch.setattr(RateLimits, "enforced", False)
-        monkeypatch.setattr(cogs.core.rate_limits, "CALLS_PER_SECOND", 1e9)
+        monkeypatch.setattr(cogs.core.discord_rate_limits, "CALLS_PER_SECOND", 1e9)
         monkeypatch.setattr(providers.pace, "LIMITS", dict.fromkeys(providers.pace.LIMITS, UNPACED))
 
 

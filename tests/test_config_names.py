@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from config import DEFAULTS, SettingsError, load, terminal_locale
-from config_names import distance, find_misspelt
+from config_misspellings import distance, find_misspelt
 from tests.test_config import only_fault, read
 
 

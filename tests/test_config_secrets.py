@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from config import DEFAULTS, Settings, SettingsError, load
 from config_secrets import FILE_NAMES, LARGEST, SECRETS
 from i18n.plain import plain_words

@@ -13,7 +13,7 @@ from aiohttp import web, web_response
 from aiohttp.http_exceptions import HttpProcessingError
 
 from billing.errors import DuesError
-from billing.model.texts import Text, Verbatim
+from billing.model.translatable_text import Text, Verbatim
 from billing.ports import Clock, Ledger, Provider
 from billing.webhook_arrivals import Arrivals
 from i18n.plain import plain_words

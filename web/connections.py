@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from aiohttp import web
 
-from billing.model.texts import LogWords
+from billing.model.translatable_text import LogWords
 from i18n import tr
 from web.request_bodies import is_odd_transfer
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from billing.errors import LedgerDamaged, LedgerError
 from billing.ports import Clock, Health, Ledger, Provider
-from billing.rules.parked_members import REASONS
+from billing.rules.park_reasons import REASONS
 from billing.sweep_state import SweepState, failing_text, load_sweep
 from billing.webhook_arrivals import Arrivals
 from i18n import tr

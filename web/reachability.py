@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from billing.model import Finding
-from billing.model.texts import Text, Verbatim
+from billing.model.translatable_text import Text, Verbatim
 from web.app import CannotListen
 
 _PATIENCE = aiohttp.ClientTimeout(total=10)

@@ -7,7 +7,7 @@ import asyncio
 
 from aiohttp import web
 
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from web.heads import invite
 
 LARGEST_BODY = 1 << 20

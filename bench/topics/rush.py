@@ -26,7 +26,7 @@ from bench.topics.roles import wait_until_ready
 from billing.model import Binding, Plan, Price, Subscription
 from billing.ports import SyncResult
 from db import SqliteLedger
-from providers.stripe.client import StripeProvider
+from providers.stripe.provider import StripeProvider
 from standins.clock import MovableClock
 from standins.discord import DiscordServer, DiscordWorld, Member, User
 from standins.stripe import StripeServer, checkout

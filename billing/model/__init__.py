@@ -3,7 +3,6 @@ currency."""
 
 from __future__ import annotations
 
-from billing.model.charges import PLAIN, Discount, NextCharge, Step, Tax, Terms, Unsure
 from billing.model.events import Change, Event, Subject
 from billing.model.findings import Finding
 from billing.model.intents import RULE, Intent, IntentKind, IntentState
@@ -28,7 +27,7 @@ from billing.model.member_news import (
     Started,
     Switched,
 )
-from billing.model.members import MemberState, QueuedMember, Seen
+from billing.model.member_roles import MemberState, QueuedMember, Seen
 from billing.model.money import Money, Payment
 from billing.model.notices import (
     BODIES,
@@ -74,6 +73,7 @@ from billing.model.subscriptions import (
     Subscription,
     SubscriptionKey,
 )
+from billing.model.upcoming_charges import PLAIN, Discount, NextCharge, Step, Tax, Terms, Unsure
 
 __all__ = [
     "BODIES",

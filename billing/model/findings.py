@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 
 
 @dataclass(frozen=True, slots=True)

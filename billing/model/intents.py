@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from billing.model.money import Money
 from billing.model.subscriptions import SubscriptionKey
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 
 RULE = 0  # stands in place of a Discord id if a rule, not a person, made the request
 

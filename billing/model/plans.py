@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from billing.model.charges import Step
+from billing.model.upcoming_charges import Step
 
 
 @dataclass(frozen=True, slots=True)

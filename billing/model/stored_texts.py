@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from billing.model.money import Money
-from billing.model.texts import Arg, Day, MemberRef, Moment, RoleRef, Text, Verbatim
+from billing.model.translatable_text import Arg, Day, MemberRef, Moment, RoleRef, Text, Verbatim
 
 _CODE = re.compile(r"[a-z][a-z_0-9]*(\.[a-z][a-z_0-9]*)+")
 _TEXT = '{"code":'

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from billing.model.charges import PLAIN, Terms
 from billing.model.money import Money
 from billing.model.plans import Price
+from billing.model.upcoming_charges import PLAIN, Terms
 
 
 class Status(StrEnum):

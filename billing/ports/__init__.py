@@ -13,7 +13,7 @@ from billing.checkout_looks import RecentLooks
 from billing.errors import ProviderRefused
 from billing.locks import KeyedLocks
 from billing.model import SubscriptionKey
-from billing.model.texts import Text, Verbatim
+from billing.model.translatable_text import Text, Verbatim
 from billing.ports.clock import Clock
 from billing.ports.discord import Messenger, RoleGateway
 from billing.ports.ledger import Ledger
@@ -36,7 +36,7 @@ from billing.ports.records import (
     StaleSubscription,
     SyncResult,
 )
-from billing.ports.values import Values
+from billing.ports.saved_values import Values
 from billing.provider_names import display_name
 from billing.role_latency import RoleLatency
 from billing.signing import Signer

@@ -21,7 +21,7 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.rules.names import NAMELESS, Names
 
 

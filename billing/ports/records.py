@@ -90,7 +90,7 @@ class Health:
     `unasked`: subscriptions on hold until their provider confirms them
     (billing/use_cases/restored_ledger.py); `backup_failed`: why the last daily backup failed; `lacks`: how
     many subscriptions a new ledger misses (billing/use_cases/new_ledger.py); `damage`: what the integrity
-    check after the start found; `parked`: members by billing.rules.parked_members.REASONS;
+    check after the start found; `parked`: members by billing.rules.park_reasons.REASONS;
     `unreached_members` and `unreached_admins`: undeliverable notices; `size`: bytes on disk.
     """
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from billing.model import RULE, Override, OverrideKind, Plan
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 
 WINDOW = 3_600  # seconds that count as "at once"
 FEWEST = 5  # members who may always lose roles without asking

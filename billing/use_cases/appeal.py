@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing.errors import Conflict
 from billing.model import Asked, Notice
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Ports
 
 

@@ -12,7 +12,7 @@ from billing.model import Binding, MemberState, Seen
 from billing.ports import Ports
 from billing.rules.access import decide
 from billing.rules.roles import diff, roles_of
-from billing.use_cases.sellers import every_seller
+from billing.use_cases.selling_servers import every_seller
 
 log = logging.getLogger(__name__)
 

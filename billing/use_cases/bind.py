@@ -10,7 +10,7 @@ from billing.errors import ProviderError
 from billing.model import Binding, BoundBy, Checkout, Notice, PayerProposed, Status, Subscription
 from billing.ports import Ports, Provider
 from billing.rules.access import plans_of
-from billing.use_cases.sellers import is_sold, load_sellers
+from billing.use_cases.selling_servers import is_sold, load_sellers
 
 log = logging.getLogger(__name__)
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 from billing.errors import Conflict
 from billing.model import Intent, IntentKind, IntentState, Status, Subscription, SubscriptionKey
-from billing.model.texts import Day, Text
+from billing.model.translatable_text import Day, Text
 from billing.ports import Ports
 from billing.provider_names import display_name
 from billing.rules.access import SubscriptionAccess, decide_right
-from billing.use_cases.blocks import load_block
 from billing.use_cases.execute_intent import execute_intent_shielded, stopping
+from billing.use_cases.find_block import load_block
 from billing.use_cases.ownership import load_owned
-from billing.use_cases.renewal_stops import is_of_admins, stopped_by_admins
+from billing.use_cases.who_stopped_renewal import is_of_admins, stopped_by_admins
 
 PATIENCE = 60
 

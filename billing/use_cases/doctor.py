@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Sequence
 
 from billing.errors import DuesError, LedgerDamaged, ProviderError
 from billing.model import Binding, Finding, Intent, Plan, SubscriptionKey
-from billing.model.texts import MemberRef, Reasons, Text, Verbatim
+from billing.model.translatable_text import MemberRef, Reasons, Text, Verbatim
 from billing.ports import Ledger, Ports, Provider
 from billing.provider_names import display_name
 from billing.rules.access import block_on, plans_of

@@ -27,14 +27,14 @@ from billing.model import (
     Status,
     Subscription,
 )
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Ports, Provider, SyncResult
 from billing.rules.backoff import next_try, next_try_by_age
-from billing.use_cases.blocks import load_block
-from billing.use_cases.intent_fulfilment import is_fulfilled
+from billing.use_cases.find_block import load_block
+from billing.use_cases.intent_already_done import is_fulfilled
 from billing.use_cases.late_cancellation import at_once_if_late, charged_late
-from billing.use_cases.renewal_stops import is_of_admins
 from billing.use_cases.restored_intents import settle_unseen
+from billing.use_cases.who_stopped_renewal import is_of_admins
 
 log = logging.getLogger(__name__)
 

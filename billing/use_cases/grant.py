@@ -16,7 +16,7 @@ from billing.model import (
     Status,
     Subscription,
 )
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Ports
 from billing.rules.access import block_on, decide, plans_of
 

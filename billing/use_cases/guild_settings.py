@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from billing.errors import Conflict
 from billing.model import GuildSettings
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Ports
 
 LINK_LIMIT = 500

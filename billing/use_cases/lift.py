@@ -25,14 +25,14 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Ports
 from billing.priority import Priority
 from billing.rules.access import block_on, decide_right, plans_of
 from billing.use_cases.cancel import PATIENCE
 from billing.use_cases.execute_intent import stopping
-from billing.use_cases.renewal_stops import is_of_admins, stopped_by_admins, wants_out
 from billing.use_cases.revoke import LOOK_AGAIN, PAID_DAYS, execute_or_join
+from billing.use_cases.who_stopped_renewal import is_of_admins, stopped_by_admins, wants_out
 
 SLACK = 3_600  # seconds by which a payment may precede the period that it pays for
 STOPS = (IntentKind.CANCEL_AT_PERIOD_END, IntentKind.CANCEL_NOW)

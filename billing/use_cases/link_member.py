@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from billing.errors import Conflict, MemberGone, NotAllowed, NotFound, ProviderNotFound
 from billing.model import Binding, BoundBy, Linked, Notice, Plan, Status, Subscription, SubscriptionKey
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Ports
 from billing.rules.access import block_on, plans_of
-from billing.use_cases.sellers import load_sellers, sells_at
+from billing.use_cases.selling_servers import load_sellers, sells_at
 from billing.use_cases.sync import record_snapshot
 from billing.use_cases.unowned_subscriptions import load_nobodys
 

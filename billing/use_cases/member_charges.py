@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from billing.errors import ProviderError
 from billing.model import NextCharge, Subscription
 from billing.ports import Ports
-from billing.rules.charges import decide_charges, named
+from billing.rules.upcoming_charges import decide_charges, named
 
 
 @dataclass(frozen=True, slots=True)

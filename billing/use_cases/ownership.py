@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing.errors import NotAllowed, NotFound
 from billing.model import Subscription, SubscriptionKey
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Ports
 
 

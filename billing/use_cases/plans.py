@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from billing.errors import Conflict, NotFound
 from billing.model import Plan, Price
-from billing.model.texts import Text, Verbatim
+from billing.model.translatable_text import Text, Verbatim
 from billing.ports import Ports
 from billing.provider_names import display_name
 from billing.rules.names import find_unseen, twin_key

@@ -27,7 +27,7 @@ from billing.model import (
     Screening,
 )
 from billing.model.stored_texts import to_stored
-from billing.model.texts import Reasons
+from billing.model.translatable_text import Reasons
 from billing.ports import Ports, SyncResult
 from billing.rules.access import decide, ended_by_time, next_change
 from billing.rules.backoff import next_try

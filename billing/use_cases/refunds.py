@@ -22,7 +22,7 @@ from billing.model import (
 )
 from billing.ports import Ports, Provider
 from billing.use_cases.operators import tell_operators
-from billing.use_cases.sellers import load_sellers
+from billing.use_cases.selling_servers import load_sellers
 from billing.use_cases.subscription_news import plan_names
 
 

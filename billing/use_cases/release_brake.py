@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.errors import Conflict
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Ports
 
 OVER = Text("error.brake_over")

@@ -14,9 +14,9 @@ from billing.model import (
     Payment,
     Subscription,
 )
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Ports, Provider, SyncResult
-from billing.use_cases.intent_fulfilment import is_fulfilled
+from billing.use_cases.intent_already_done import is_fulfilled
 
 OUTCOME = Text("error.asked_before_restore")
 

@@ -10,7 +10,7 @@ import logging
 
 from billing.model import LedgerRestored, Notice
 from billing.ports import Ports
-from billing.use_cases.sellers import every_seller
+from billing.use_cases.selling_servers import every_seller
 
 log = logging.getLogger(__name__)
 

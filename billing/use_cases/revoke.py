@@ -24,7 +24,7 @@ from billing.model import (
     Subscription,
     SubscriptionKey,
 )
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Ports
 from billing.rules.access import decide_paid, plans_of
 from billing.use_cases.cancel import PATIENCE

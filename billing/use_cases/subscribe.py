@@ -23,11 +23,11 @@ from billing.model import (
     Step,
     Subscription,
 )
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import CheckoutOrder, Ports, Provider
 from billing.rules.access import block_on, decide, decide_right, paid_plans, plans_of
-from billing.rules.charges import decide_sale
 from billing.rules.names import NAMELESS, Names
+from billing.rules.upcoming_charges import decide_sale
 
 log = logging.getLogger(__name__)
 

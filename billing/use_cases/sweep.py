@@ -13,11 +13,11 @@ from billing.priority import Priority
 from billing.sweep_state import SweepState, load_sweep, record_sweep
 from billing.use_cases.audit_members import audit_members
 from billing.use_cases.bind import is_proven, is_to_propose
-from billing.use_cases.blocks import load_block
+from billing.use_cases.find_block import load_block
 from billing.use_cases.missing_subscription import NOT_LISTED
 from billing.use_cases.new_ledger import look_for_lacks
 from billing.use_cases.operators import tell_backup_failed, tell_operators, tell_wrong_clock
-from billing.use_cases.sellers import load_sellers
+from billing.use_cases.selling_servers import load_sellers
 from billing.use_cases.sweep_round import Numbers, begin_round, finish_round, forget_round
 from billing.use_cases.sync import record_dispute, record_snapshot
 from billing.use_cases.unowned_subscriptions import tell_nobodys

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from billing.errors import ProviderError
 from billing.model import Event
-from billing.model.texts import Moment, Text
+from billing.model.translatable_text import Moment, Text
 from billing.ports import Ports, Provider, Values
 
 log = logging.getLogger(__name__)

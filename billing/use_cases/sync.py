@@ -36,16 +36,16 @@ from billing.priority import priority_of
 from billing.rules.access import decide_right, plans_of
 from billing.rules.backoff import next_try, next_try_by_age, tries_by_age
 from billing.use_cases.bind import confirm, find_payer, propose, write_payer
-from billing.use_cases.blocks import block_in
 from billing.use_cases.chargebacks import bar_payer
 from billing.use_cases.execute_intent import stopping
 from billing.use_cases.expire_checkouts import expire_other_checkouts
+from billing.use_cases.find_block import block_in
 from billing.use_cases.missing_subscription import give_up_missing
-from billing.use_cases.payment_alerts import paid_twice, paid_while_blocked
 from billing.use_cases.refresh_prices import refresh_price, refresh_product
 from billing.use_cases.refunds import is_refund, is_reversal, tell_refund, tell_taken_back
 from billing.use_cases.subscription_news import milestones, plan_names
 from billing.use_cases.unparsable_subscription import give_up_unparsable
+from billing.use_cases.unwanted_payments import paid_twice, paid_while_blocked
 from billing.work_outcome import Ids, WorkOutcome, put_off
 
 # As long as UNKNOWN_TRIES take.

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 from billing.errors import DiscordError
 from billing.model import Finding, Notice, Price, Status, Subscription, UnboundPayers
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Ledger, Ports, Provider
 from billing.rules.access import plans_of
-from billing.use_cases.sellers import load_sellers
+from billing.use_cases.selling_servers import load_sellers
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import logging
 from billing.errors import ProviderError, ProviderMisread
 from billing.model import Binding, Notice, SubscriptionKey, Unreadable
 from billing.ports import Ports, StaleSubscription
-from billing.use_cases.sellers import is_sold
+from billing.use_cases.selling_servers import is_sold
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from billing.errors import DuesError, ProviderError, ProviderUnavailable
 from billing.model import Event, Finding, Unheard
-from billing.model.texts import Moment, Text
+from billing.model.translatable_text import Moment, Text
 from billing.ports import Ports, Provider, Values
 from billing.use_cases.operators import tell_operators
-from billing.use_cases.sellers import load_sellers
+from billing.use_cases.selling_servers import load_sellers
 from billing.webhook_arrivals import MINUTE, Arrival
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from typing import Any, cast
 import discord
 
 from billing.errors import Conflict, NotAllowed
-from cogs.core.base import Interaction
+from cogs.core.bot_interface import Interaction
 from i18n import tr
 
 ID_LIMIT = 100  # Discord, 'Component Reference': custom_id

@@ -7,7 +7,7 @@ import discord
 
 from billing.errors import DiscordError, DiscordUnavailable, GuildGone, MessagesClosed
 from billing.fd_limit import kind_of, lacks_descriptors
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 
 # Discord, 'JSON Error Codes': the person or the channel accepts no message from the bot.
 CLOSED = frozenset({50007, 50278, 50009, 10013, 20026})

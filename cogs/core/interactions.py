@@ -13,7 +13,7 @@ from i18n import tr
 if TYPE_CHECKING:
     from discord.ui import LayoutView
 
-    from cogs.core.base import Interaction
+    from cogs.core.bot_interface import Interaction
 
 log = logging.getLogger(__name__)
 

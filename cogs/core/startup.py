@@ -18,7 +18,7 @@ import yarl
 from billing.errors import DiscordUnavailable, DuesError
 from billing.fd_limit import kind_of
 from billing.model import Finding
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Clock
 from cogs.core.gateway_recovery import ClosingWebSocket
 from i18n import tr

@@ -12,15 +12,15 @@ from billing.ports import Ledger
 from cogs.core.direct_messages import PATIENCE, send_direct
 from cogs.core.discord_errors import FAULTS, UNWRITABLE, is_of_discord, translate
 from cogs.core.interactions import NOBODY
-from cogs.views.audience import Audience
 from cogs.views.layout import Card
 from cogs.views.notices import notice_card
+from cogs.views.reader import Audience
 from i18n import use_language
 
 if TYPE_CHECKING:
     import discord
 
-    from cogs.core.base import BaseBot
+    from cogs.core.bot_interface import BaseBot
 
 
 # For people who never used the bot, and for servers that the bot does not see.

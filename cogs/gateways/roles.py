@@ -21,15 +21,15 @@ from billing.errors import (
 )
 from billing.locks import KeyedLocks
 from billing.model import Seen
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from cogs.core.discord_errors import FAULTS, translate
-from cogs.core.permissions import load_owners
+from cogs.core.role_permissions import load_owners
 from i18n import use_language
 from i18n.catalogue import ENGLISH
 from i18n.plain import history_words
 
 if TYPE_CHECKING:
-    from cogs.core.base import BaseBot
+    from cogs.core.bot_interface import BaseBot
 
 log = logging.getLogger(__name__)
 

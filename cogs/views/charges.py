@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from billing.model import Money, NextCharge, Price, Status, Step, Subscription, Unsure
 from billing.provider_names import display_name
-from billing.rules.charges import decide_charges, decide_prices
+from billing.rules.upcoming_charges import decide_charges, decide_prices
 from cogs.views.text import day, listed
 from i18n import tr
 from i18n.money import format_money

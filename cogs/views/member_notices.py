@@ -30,11 +30,11 @@ from billing.ports import Ports
 from billing.provider_names import display_name
 from billing.rules.access import decide
 from billing.rules.roles import roles_of
-from cogs.core.keys import key_text
+from cogs.core.subscription_keys import key_text
 from cogs.views import layout
-from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
 from cogs.views.layout import titled
+from cogs.views.reader import Audience
 from cogs.views.receipt import others
 from cogs.views.subscription import SubscriptionView, ask_button, back_button, buttons, describe
 from cogs.views.text import day, escaped, moment, reason_words

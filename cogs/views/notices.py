@@ -52,12 +52,12 @@ from billing.ports import Ports
 from billing.provider_names import display_name
 from cogs.core.components import ID_LIMIT
 from cogs.views import layout, ledger_notices, ownership_notices, payment_notices
-from cogs.views.audience import Audience
 from cogs.views.brake import brake_card
 from cogs.views.charges import sums_words
 from cogs.views.intent_outcomes import intent_words
 from cogs.views.layout import titled
 from cogs.views.member_notices import MemberBody, member_button, member_text, roles_text
+from cogs.views.reader import Audience
 from cogs.views.receipt import receipt_text
 from cogs.views.subscription import SubscriptionView, buttons, load_views
 from cogs.views.text import day, discord_words, escaped, reason_words

@@ -5,10 +5,10 @@ from __future__ import annotations
 from billing.model import Linked, Notice, PayerProposed, UnboundPayers
 from billing.provider_names import display_name
 from cogs.core.components import ID_LIMIT
-from cogs.core.keys import key_text
+from cogs.core.subscription_keys import key_text
 from cogs.views import layout
-from cogs.views.audience import Audience
 from cogs.views.layout import titled
+from cogs.views.reader import Audience
 from cogs.views.subscription import SubscriptionView, describe
 from cogs.views.text import escaped
 from i18n import tr

@@ -19,9 +19,9 @@ from billing.model import (
     Vanished,
 )
 from billing.provider_names import display_name
-from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
 from cogs.views.layout import titled
+from cogs.views.reader import Audience
 from cogs.views.subscription import SubscriptionView
 from cogs.views.text import day, escaped, moment
 from i18n import tr

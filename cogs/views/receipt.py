@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from billing.model import Intent, IntentKind, IntentState, Status
-from billing.rules.charges import decide_charges
+from billing.rules.upcoming_charges import decide_charges
 from billing.use_cases.execute_intent import why_held
 from cogs.views import layout
-from cogs.views.audience import Audience
 from cogs.views.charges import sums_words
+from cogs.views.reader import Audience
 from cogs.views.subscription import SubscriptionView, back_button
 from cogs.views.text import day, escaped, moment, reason_words
 from i18n import tr

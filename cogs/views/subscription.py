@@ -20,19 +20,19 @@ from billing.model import (
     Status,
     Subscription,
 )
-from billing.model.texts import Reasons
+from billing.model.translatable_text import Reasons
 from billing.ports import Ports
 from billing.provider_names import display_name
 from billing.rules.access import SubscriptionAccess, block_on, decide, decide_right, plans_of
-from billing.rules.charges import decide_charges
+from billing.rules.upcoming_charges import decide_charges
 from billing.use_cases.execute_intent import why_held
 from billing.use_cases.member_charges import Sums, load_sums
 from billing.use_cases.subscribe import is_on_sale
-from cogs.core.keys import key_text
+from cogs.core.subscription_keys import key_text
 from cogs.views import layout
-from cogs.views.audience import Audience
 from cogs.views.charges import is_paused, sums_words
 from cogs.views.intent_outcomes import task_text
+from cogs.views.reader import Audience
 from cogs.views.text import escaped, fit_lines, plain, reason_words, status_text
 from i18n import tr
 

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from babel.lists import format_list
 
 from billing.model import Checkout, DisputeState, Money, Status, Subscription
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.provider_names import display_name
 from billing.rules.access import SubscriptionAccess
-from billing.rules.charges import decide_charges
+from billing.rules.upcoming_charges import decide_charges
 from i18n import spoken_language, tr
 from i18n.catalogue import spoken_locale
 from i18n.money import format_money

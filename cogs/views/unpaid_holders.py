@@ -13,7 +13,7 @@ from cogs.core.discord_errors import FAULTS
 from i18n import tr
 
 if TYPE_CHECKING:
-    from cogs.core.base import BaseBot
+    from cogs.core.bot_interface import BaseBot
 
 LOOKED_AT = 10_000  # members, in ten calls
 NAMED = 10

@@ -7,10 +7,10 @@ import sqlite3
 from dataclasses import replace
 
 from billing.ports import Health
-from billing.rules.parked_members import reason_of
+from billing.rules.park_reasons import reason_of
 from db.queries.plans import load_sold
 from db.queries.rows import parked_reasons, sold_prices
-from db.queries.values import BACKUP_FAILED, load_value
+from db.queries.saved_values import BACKUP_FAILED, load_value
 
 # Each count uses an index that contains only waiting work.
 _WAITING = """

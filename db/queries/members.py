@@ -31,8 +31,8 @@ from db.queries.rows import (
     subscription,
     to_json,
 )
+from db.queries.saved_values import COPIED, load_value
 from db.queries.subscriptions import load_subscription
-from db.queries.values import COPIED, load_value
 
 _THE_ONE = "guild_id = ? AND member_id = ?"
 

@@ -10,7 +10,7 @@ import msgspec
 
 from billing.model import BODIES, BackupFailed, Change, Notice, NoticeBody, RoleNews, Unknown
 from db.queries.rows import CHANGE, NOTICE, Row, change, marks, to_json
-from db.queries.values import BACKUP_FAILED, load_value, record_value
+from db.queries.saved_values import BACKUP_FAILED, load_value, record_value
 
 # Seconds for which a notice waits until its member's roles are set, so that one message reports both.
 WAITS_FOR_ROLES = 120

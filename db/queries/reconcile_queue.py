@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from billing.model import Binding, Change, Notice, QueuedMember, SubscriptionKey
-from billing.model.texts import Reasons, Text
+from billing.model.translatable_text import Reasons, Text
 from db.queries.inbox import forget_old, record_stale
 from db.queries.notices import WAITS_FOR_ROLES, record_notice
 from db.queries.rows import add_changes, key_row, parked_reasons, parked_row

@@ -14,7 +14,7 @@ from db.queries.inbox import record_stale
 from db.queries.plans import load_plans
 from db.queries.reconcile_queue import enqueue_members
 from db.queries.rows import key_row, sold_prices, to_json
-from db.queries.values import COPIED, MADE, NOT_TOLD, OLDER, load_value, record_value
+from db.queries.saved_values import COPIED, MADE, NOT_TOLD, OLDER, load_value, record_value
 
 _HOME = "provider = ? AND account = ?"
 

@@ -33,7 +33,7 @@ from billing.model import (
     Terms,
 )
 from billing.model.stored_texts import from_stored, to_stored
-from billing.model.texts import Reasons, Text
+from billing.model.translatable_text import Reasons, Text
 
 SUBSCRIPTION = (
     "provider, account, id, customer_id, status, provider_status, items, created_at, period_start,"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from billing.errors import Conflict, LedgerDamaged, LedgerUnavailable
-from db.queries.values import OLDER, record_value
+from db.queries.saved_values import OLDER, record_value
 from db.sqlite.copy import connect, copy_into, settle, sync_folder
 from db.sqlite.errors import fault_of
 from db.sqlite.lock import hold

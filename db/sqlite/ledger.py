@@ -27,11 +27,11 @@ from db.queries import (
     plans,
     reconcile_queue,
     restored,
+    saved_values,
     snapshots,
     subscriptions,
-    values,
 )
-from db.sqlite import files, role_drift
+from db.sqlite import ledger_size, role_drift
 from db.sqlite.backup import backup, last_backup
 from db.sqlite.checkpointer import WalCheckpointer
 from db.sqlite.errors import opening
@@ -267,16 +267,16 @@ class SqliteLedger(Ledger):
     load_locale = _reads(locales.load_locale)
     load_untold_to_admins = _writes(notices.take_untold_to_admins)
     load_history = _reads(notices.load_history)
-    load_value = _reads(values.load_value)
-    record_value = _writes(values.record_value)
+    load_value = _reads(saved_values.load_value)
+    record_value = _writes(saved_values.record_value)
 
     record_backup_failed = _writes(notices.record_backup_failed)
 
     async def load_health(self, at: int) -> Health:
         if self._writer.failed:  # try it now, because nothing else may be written for a long time
-            await self._writer.run(values.record_value, "written", str(at))
+            await self._writer.run(saved_values.record_value, "written", str(at))
         found = await self._reader.run(health.load_health, at)
         backed_up_at = await asyncio.to_thread(last_backup, self._path)
-        size = await asyncio.to_thread(files.size_of, self._path)
+        size = await asyncio.to_thread(ledger_size.size_of, self._path)
         age = health.age_of(backed_up_at, at)
         return replace(found, backup_age=age, damage=self._whole.damage, size=size)

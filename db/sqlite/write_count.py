@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from billing.errors import LedgerUnavailable
-from db.queries.values import COUNT, MADE, NOT_TOLD, OLDER, load_value, record_value
+from db.queries.saved_values import COUNT, MADE, NOT_TOLD, OLDER, load_value, record_value
 from db.sqlite.private_files import beside, open_private
 
 

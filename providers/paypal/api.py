@@ -25,7 +25,7 @@ from billing.errors import (
     ProviderUnavailable,
 )
 from billing.fd_limit import kind_of
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Clock
 from providers.base import Answer, clock_skew, endpoint_of, need, wait_of
 from providers.pace import Pace

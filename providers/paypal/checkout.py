@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from billing.errors import ProviderRefused
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import CheckoutOrder
 from providers.base import describe_member, describe_server, return_address
+from providers.paypal.billing_plans import DAY
 from providers.paypal.dates import stamp
-from providers.paypal.plans import DAY
 
 # Seconds. A start that is any nearer may be in the past by the time PayPal reads it.
 _SOONEST = 300

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from billing.errors import ProviderNotFound
 from billing.model import Event, Finding
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from providers.base import in_time, maybe, need
 from providers.paypal.api import Api, Refused, path
 from providers.paypal.dates import stamp

@@ -12,6 +12,7 @@ from billing.model import DisputeState, Item, Payment, Price, Status, Subscripti
 from billing.ports import CheckoutFound
 from providers.base import Answer, maybe, need
 from providers.paypal.amounts import currency_of, to_minor
+from providers.paypal.billing_plans import DAY, NAME, Tariff, map_price, tariff_of
 from providers.paypal.periods import (
     Times,
     created_of,
@@ -24,7 +25,6 @@ from providers.paypal.periods import (
     terms_of,
     times_of,
 )
-from providers.paypal.plans import DAY, NAME, Tariff, map_price, tariff_of
 
 # Seconds. PayPal retries a failed payment every five days, at most twice
 # (developer.paypal.com/docs/subscriptions/customize/payment-failure-retry, 2026-11). One day is added,

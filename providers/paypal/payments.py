@@ -13,13 +13,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from billing.errors import ProviderMisread, ProviderNotFound, ProviderRefused
 from billing.model import DisputeState, Payment, Subject, Subscription
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from providers.base import Answer, in_time, maybe, need
 from providers.paypal.amounts import amount_of_either_version
 from providers.paypal.api import Api, Refused, path
+from providers.paypal.billing_plans import DAY
 from providers.paypal.dates import stamp
 from providers.paypal.mapping import map_capture, map_dispute, map_sale, map_transaction
-from providers.paypal.plans import DAY
 from providers.paypal.webhook import PAYMENT_LINK
 
 log = logging.getLogger(__name__)

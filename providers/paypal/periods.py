@@ -10,8 +10,8 @@ from billing.errors import ProviderMisread
 from billing.model import PLAIN, Payment, Step, Terms
 from providers.base import Answer, maybe, need
 from providers.paypal.amounts import parse_decimal, to_minor
+from providers.paypal.billing_plans import DAY, Cycle, Tariff, after_free, after_trials
 from providers.paypal.dates import after, day_of, moment, stamp
-from providers.paypal.plans import DAY, Cycle, Tariff, after_free, after_trials
 
 # How many seconds later than one interval after the last payment the next one may be due.
 SHORT_MONTH = 2 * DAY

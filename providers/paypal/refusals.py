@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 
 DISPUTED = Text("error.paypal.disputed")
 _SELLER = Text("error.paypal.seller_locked")

@@ -8,12 +8,12 @@ from typing import Any
 
 from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import Finding, Plan, Price
-from billing.model.texts import Text, Verbatim
+from billing.model.translatable_text import Text, Verbatim
 from billing.ports import Clock
 from providers.base import Answer, call_deadline, for_guild, in_time, maybe, need
 from providers.paypal.api import Api, Refused, path
+from providers.paypal.billing_plans import DAY, NAME, map_price, product_of
 from providers.paypal.certs import Certificates
-from providers.paypal.plans import DAY, NAME, map_price, product_of
 from providers.paypal.transaction_search import ask
 
 # The events that can change a subscription. Any other type would only cost requests.

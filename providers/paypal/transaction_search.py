@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 
 from providers.base import Answer, in_time, is_id, maybe
 from providers.paypal.api import Api, Refused
+from providers.paypal.billing_plans import DAY
 from providers.paypal.dates import stamp
-from providers.paypal.plans import DAY
 
 LONGEST, OLDEST = 31 * DAY, 3 * 365 * DAY
 APPEARS_WITHIN = 3 * 3600

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from billing.errors import Malformed, NotAuthentic, ProviderMisread
 from billing.model import Event, Subject
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from providers.base import is_id
 from providers.paypal.api import parse
 from providers.paypal.certs import Certificates, Signer

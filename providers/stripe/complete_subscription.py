@@ -9,7 +9,7 @@ from billing.errors import ProviderRefused
 from billing.ports import Clock, ListPart
 from providers.base import Answer, maybe, need
 from providers.stripe.api import Api, NotKnown, Refused, path
-from providers.stripe.terms import coupon_of, discounts_of
+from providers.stripe.charge_terms import coupon_of, discounts_of
 
 # Stripe expands at most four levels (docs.stripe.com/expand, 2026-11).
 _EXPAND_LEAST = ("latest_invoice",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from billing.model import Event, Finding
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from providers.base import maybe
 from providers.stripe.api import Api, Refused
 from providers.stripe.webhook import read_listed

@@ -21,11 +21,11 @@ from billing.model import (
     Terms,
     Unsure,
 )
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import CheckoutFound
 from providers.base import Answer, maybe, need
+from providers.stripe.charge_terms import map_terms
 from providers.stripe.metadata_claims import read_claim
-from providers.stripe.terms import map_terms
 
 NAME = "stripe"
 

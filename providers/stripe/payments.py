@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from billing.errors import ProviderError, ProviderRefused
 from billing.model import Payment, Subject
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from providers.base import Answer, maybe, need
 from providers.stripe.api import Api, NotKnown, Refused, path
 from providers.stripe.mapping import invoice_subscription, map_charge_payment, map_intent_payment, maybe_id

@@ -8,11 +8,11 @@ from typing import Any
 
 from billing.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from billing.model import Finding, Plan, Price
-from billing.model.texts import Text, Verbatim
+from billing.model.translatable_text import Text, Verbatim
 from providers.base import Answer, call_deadline, for_guild, in_time, maybe, need
-from providers.stripe.account import OwnAccount
 from providers.stripe.api import Api, Refused, path
 from providers.stripe.mapping import NAME
+from providers.stripe.own_account import OwnAccount
 from providers.stripe.portal import Portals
 
 # The events that can change a subscription. Any other type would only cost requests.

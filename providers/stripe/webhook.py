@@ -18,7 +18,7 @@ import msgspec
 
 from billing.errors import Malformed, NotAuthentic
 from billing.model import Event, Subject
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from providers.base import is_id
 
 log = logging.getLogger(__name__)

@@ -58,8 +58,8 @@ from standins.discord.errors import (
     PersonError,
 )
 from standins.discord.model import Application, Channel, Guild, Member, Message, Role, User
-from standins.discord.people import Person
 from standins.discord.server import DiscordServer
+from standins.discord.user_client import Person
 from standins.discord.world import DiscordWorld
 
 __all__ = [

@@ -19,7 +19,7 @@ from referencing.jsonschema import DRAFT202012
 
 from standins.discord.model import Json
 from standins.discord.rest import Answer, Route
-from standins.discord.shapes import Shapes
+from standins.discord.validation_cache import Shapes
 
 _ANSWERS, _REQUESTS = "urn:discord:answers", "urn:discord:requests"
 _CHECKOUT = Path(__file__).resolve().parents[2]

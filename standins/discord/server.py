@@ -14,8 +14,8 @@ from standins.discord import routes_apps, routes_channels, routes_guilds, routes
 from standins.discord.errors import ApiError, refusal
 from standins.discord.faults import HANG_UP, HOLD, LOST, RATE_LIMIT, STATUS, SWALLOW, Fault, Faults
 from standins.discord.gateway import Gateway
-from standins.discord.limits import Limits
 from standins.discord.model import Application
+from standins.discord.rate_limits import Limits
 from standins.discord.rest import NO_CONTENT, ROUTES, Answer, Call, Route, reason_of
 from standins.discord.world import DiscordWorld
 from standins.rate_limits import RateLimits

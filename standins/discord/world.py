@@ -15,9 +15,9 @@ from standins.discord.model import (
     Role,
     User,
 )
-from standins.discord.people import Person
 from standins.discord.sessions import GUILD_MEMBERS, GUILDS
 from standins.discord.state import HasId, State
+from standins.discord.user_client import Person
 
 
 class DiscordWorld(State):

@@ -11,7 +11,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from standins.paypal import payments
-from standins.paypal.agreement import (
+from standins.paypal.money import money
+from standins.paypal.state import DAY, Obj, Subscription, World
+from standins.paypal.subscription_terms import (
     amount_of,
     currency,
     current_cycle,
@@ -20,8 +22,6 @@ from standins.paypal.agreement import (
     plan_of,
     show,
 )
-from standins.paypal.money import money
-from standins.paypal.state import DAY, Obj, Subscription, World
 from standins.paypal.times import billing_day, stamp
 
 EVENT = "BILLING.SUBSCRIPTION."

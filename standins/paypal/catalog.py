@@ -6,15 +6,15 @@ import copy
 from decimal import Decimal
 from typing import Any
 
-from standins.paypal import shapes
+from standins.paypal import request_checks
 from standins.paypal.errors import PayPalRefusal, bad, no_part, unfit
 from standins.paypal.patching import apply_patches
+from standins.paypal.request_checks import fields, flag, one_of, rows, text, whole
 from standins.paypal.routes import Answer, Call, Route, page
-from standins.paypal.shapes import fields, flag, one_of, rows, text, whole
 from standins.paypal.state import Obj, World, new_id
 from standins.paypal.times import stamp
 
-PRICING = fields(fixed_price=shapes.money)
+PRICING = fields(fixed_price=request_checks.money)
 FREQUENCY = fields("interval_unit", interval_unit=one_of("DAY WEEK MONTH YEAR"), interval_count=whole(1, 365))
 CYCLE = fields(
     "frequency tenure_type sequence",
@@ -26,7 +26,7 @@ CYCLE = fields(
 )
 PREFERENCES = fields(
     auto_bill_outstanding=flag,
-    setup_fee=shapes.money,
+    setup_fee=request_checks.money,
     setup_fee_failure_action=one_of("CONTINUE CANCEL"),
     payment_failure_threshold=whole(0, 999),
 )
@@ -49,8 +49,8 @@ PRODUCT = fields(
     description=text(1, 256),
     type=one_of("PHYSICAL DIGITAL SERVICE"),
     category=text(4, 256, "^[A-Z_]+$"),
-    image_url=shapes.web_address,
-    home_url=shapes.web_address,
+    image_url=request_checks.web_address,
+    home_url=request_checks.web_address,
 )
 SCHEMES = fields(
     "pricing_schemes",
@@ -110,7 +110,7 @@ def _patch_product(world: World, call: Call, product_id: str) -> Answer:
 
     def put(value: Any, name: str) -> None:
         checks = {"description": text(1, 256), "category": text(4, 256, "^[A-Z_]+$")}
-        product[name] = checks.get(name, shapes.web_address)(value, f"/{name}")
+        product[name] = checks.get(name, request_checks.web_address)(value, f"/{name}")
 
     apply_patches({"/(description|category|image_url|home_url)": ("add replace", put)}, call.body)
     product["update_time"] = stamp(world.now())
@@ -318,16 +318,16 @@ def update_prices(world: World, plan_id: str, schemes: list[Obj]) -> None:
 
 
 PRODUCTS, PLANS = "/v1/catalogs/products", "/v1/billing/plans"
-BY_PLAN = {**shapes.PAGES, "product_id": text(6, 50), "plan_ids": text(3, 270)}
+BY_PLAN = {**request_checks.PAGES, "product_id": text(6, 50), "plan_ids": text(3, 270)}
 ROUTES = [
     Route("POST", PRODUCTS, _create_product, PRODUCT, spec="products", keyed=True),
-    Route("GET", PRODUCTS, _list_products, query=shapes.PAGES, spec="products"),
+    Route("GET", PRODUCTS, _list_products, query=request_checks.PAGES, spec="products"),
     Route("GET", f"{PRODUCTS}/{{product_id}}", _get_product, spec="products"),
-    Route("PATCH", f"{PRODUCTS}/{{product_id}}", _patch_product, shapes.PATCHES, spec="products"),
+    Route("PATCH", f"{PRODUCTS}/{{product_id}}", _patch_product, request_checks.PATCHES, spec="products"),
     Route("POST", PLANS, _create_plan, PLAN, spec="subscriptions", keyed=True),
     Route("GET", PLANS, _list_plans, query=BY_PLAN, spec="subscriptions"),
     Route("GET", f"{PLANS}/{{id}}", _get_plan, spec="subscriptions"),
-    Route("PATCH", f"{PLANS}/{{id}}", _patch_plan, shapes.PATCHES, spec="subscriptions"),
+    Route("PATCH", f"{PLANS}/{{id}}", _patch_plan, request_checks.PATCHES, spec="subscriptions"),
     Route("POST", f"{PLANS}/{{id}}/activate", _activate, spec="subscriptions", bodyless=True),
     Route("POST", f"{PLANS}/{{id}}/deactivate", _deactivate, spec="subscriptions", bodyless=True),
     Route("POST", f"{PLANS}/{{id}}/update-pricing-schemes", _update_prices, SCHEMES, spec="subscriptions"),

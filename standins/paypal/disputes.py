@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from standins.paypal.money import money_exact
 from standins.paypal.payments import Sale, reverse
+from standins.paypal.request_checks import query_number, query_time, text
 from standins.paypal.routes import Answer, Call, Route
-from standins.paypal.shapes import query_number, query_time, text
 from standins.paypal.state import Obj, World, pick
 from standins.paypal.times import parse, stamp
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from standins.paypal.agreement import amount_of, current_cycle, cycles_of, fee_of, plan_of
 from standins.paypal.catalog import currency_of
 from standins.paypal.money import spoken
 from standins.paypal.state import Obj, Subscription, World
+from standins.paypal.subscription_terms import amount_of, current_cycle, cycles_of, fee_of, plan_of
 from standins.paypal.times import spoken as day
 
 BADGES = {

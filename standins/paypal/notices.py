@@ -11,8 +11,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from standins.paypal.errors import PayPalRefusal
 from standins.paypal.patching import apply_patches
+from standins.paypal.request_checks import (
+    PATCHES,
+    anything,
+    fields,
+    query_number,
+    query_time,
+    rows,
+    text,
+)
 from standins.paypal.routes import Answer, Call, Route
-from standins.paypal.shapes import PATCHES, anything, fields, query_number, query_time, rows, text
 from standins.paypal.signing import ALGORITHM, is_genuine, signed_bytes
 from standins.paypal.state import Obj, World, new_id
 from standins.paypal.times import parse

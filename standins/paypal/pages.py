@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import jinja2
 from aiohttp import web
 
-from standins.paypal import formatting, people
+from standins.paypal import buyers, formatting
 from standins.paypal.clockwork import catch_up
 from standins.paypal.errors import PayPalRefusal
 from standins.paypal.state import Buyer, Subscription, World
@@ -101,7 +101,7 @@ class Pages:
         if buyer is None:
             return self.ask_who(request)
         token = request.query["ba_token"]
-        subscription, revision = people.asked(self.world, token)
+        subscription, revision = buyers.asked(self.world, token)
         return self.show(
             "review.html",
             buyer=buyer,
@@ -114,11 +114,11 @@ class Pages:
 
     def _closed(self, request: web.Request) -> web.Response | None:
         try:
-            found = people.asked(self.world, request.query.get("ba_token", ""))
+            found = buyers.asked(self.world, request.query.get("ba_token", ""))
         except PayPalRefusal:
             text = "This link does not lead to an agreement. Ask the shop for a new one."
             return self.notice("Things don't appear to be working", text, 404)
-        if people.is_open(found):
+        if buyers.is_open(found):
             return None
         text = "You have agreed to this already, or it was cancelled. Nothing was changed now."
         return self.notice("This agreement is closed", text, 410)
@@ -132,7 +132,7 @@ class Pages:
             return self.ask_who(request)
         form = await request.post()
         buyer.funded = form.get("funding") != "empty"
-        back = people.approve(self.world, request.query["ba_token"], buyer)
+        back = buyers.approve(self.world, request.query["ba_token"], buyer)
         self.acted()
         if back:
             return self.go(back)
@@ -140,7 +140,7 @@ class Pages:
 
     async def decline(self, request: web.Request) -> web.Response:
         try:
-            back = people.decline(self.world, request.query.get("ba_token", ""))
+            back = buyers.decline(self.world, request.query.get("ba_token", ""))
         except PayPalRefusal:
             back = ""
         return (
@@ -156,7 +156,7 @@ class Pages:
         buyer = self.buyer(request)
         if buyer is None:
             return self.ask_who(request)
-        found = people.automatic_payments(self.world, buyer)
+        found = buyers.automatic_payments(self.world, buyer)
         return self.show("autopay.html", buyer=buyer, found=found, here=AUTOPAY)
 
     def _theirs(self, request: web.Request, buyer: Buyer) -> Subscription | None:
@@ -180,7 +180,7 @@ class Pages:
         if buyer is None:
             return self.go(AUTOPAY)
         try:
-            found = people.cancel_automatic(self.world, buyer, request.match_info["id"])
+            found = buyers.cancel_automatic(self.world, buyer, request.match_info["id"])
         except PayPalRefusal as refusal:
             return self.notice("Nothing was cancelled", str(refusal), 409)
         self.acted()

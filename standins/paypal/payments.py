@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from standins.paypal import money as amounts
-from standins.paypal import shapes
-from standins.paypal.agreement import currency
+from standins.paypal import request_checks
 from standins.paypal.errors import PayPalRefusal, bad, unfit
 from standins.paypal.money import exact, money_exact
+from standins.paypal.request_checks import fields, text
 from standins.paypal.routes import Answer, Call, Route
-from standins.paypal.shapes import fields, text
 from standins.paypal.state import Obj, Subscription, World, new_id
+from standins.paypal.subscription_terms import currency
 from standins.paypal.times import stamp
 
 
@@ -284,7 +284,9 @@ REFUND_V1 = fields(
     reason=text(1, 30),
     invoice_number=text(),
 )
-REFUND_V2 = fields(amount=shapes.money, note_to_payer=text(1, 255), invoice_id=text(), custom_id=text())
+REFUND_V2 = fields(
+    amount=request_checks.money, note_to_payer=text(1, 255), invoice_id=text(), custom_id=text()
+)
 ROUTES = [
     Route("GET", "/v1/payments/sale/{id}", _get_sale),
     Route("POST", "/v1/payments/sale/{id}/refund", _refund_sale, REFUND_V1, keyed=True, bodyless=True),

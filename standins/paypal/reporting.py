@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from math import ceil
 
-from standins.paypal import shapes
+from standins.paypal import request_checks
 from standins.paypal.errors import PayPalRefusal, bad
 from standins.paypal.money import money_exact
 from standins.paypal.payments import Sale
+from standins.paypal.request_checks import one_of, text
 from standins.paypal.routes import Answer, Call, Route
-from standins.paypal.shapes import one_of, text
 from standins.paypal.state import DAY, Obj, World
 from standins.paypal.times import stamp
 
@@ -67,7 +67,7 @@ def _info(sale: Sale) -> Obj:
     return shown
 
 
-def _count(most: int) -> shapes.Check:
+def _count(most: int) -> request_checks.Check:
     def check(value: str, where: str) -> int:
         if not (value.isascii() and value.isdigit() and 1 <= int(value) <= most):
             raise bad("INVALID_PARAMETER_VALUE", where, "query")
@@ -77,8 +77,8 @@ def _count(most: int) -> shapes.Check:
 
 
 QUERY = {
-    "start_date": shapes.query_time,
-    "end_date": shapes.query_time,
+    "start_date": request_checks.query_time,
+    "end_date": request_checks.query_time,
     "fields": text(1, 200),
     "balance_affecting_records_only": one_of("Y N"),
     "page_size": _count(500),

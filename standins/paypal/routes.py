@@ -10,7 +10,7 @@ from math import ceil
 from typing import Any
 
 from standins.paypal.errors import bad, no_part
-from standins.paypal.shapes import Check
+from standins.paypal.request_checks import Check
 from standins.paypal.state import Obj, World
 
 Answer = tuple[int, Any]  # status and body; None sends no body

@@ -16,7 +16,7 @@ from standins import clock_task
 from standins.clock import date_answers
 from standins.delivery import Delivery, DeliveryFaults
 from standins.faults import Faults
-from standins.paypal import catalog, clockwork, notices, people
+from standins.paypal import buyers, catalog, clockwork, notices
 from standins.paypal.api import Api, Exchange
 from standins.paypal.auth import Desk
 from standins.paypal.certs import Authority
@@ -24,7 +24,7 @@ from standins.paypal.dashboard import Dashboard
 from standins.paypal.delivery import Deliverer
 from standins.paypal.forgery import PLACE, Forger, Trap, forge
 from standins.paypal.pages import Pages
-from standins.paypal.plans import make_plan
+from standins.paypal.sample_plans import make_plan
 from standins.paypal.state import Clock, Obj, Settings, Subscription, World
 from standins.rate_limits import RateLimits
 
@@ -216,18 +216,18 @@ class PayPalServer:
         """Approve as a buyer on the approval page; return where the browser is redirected.
         PayPalRefusal if the link is used up."""
         self.catch_up()
-        back = people.approve(self.world, link, self.world.buyer(email, given_name, surname))
+        back = buyers.approve(self.world, link, self.world.buyer(email, given_name, surname))
         self.acted()
         return back
 
     def decline(self, link: str) -> str:
         """Decline as a buyer on the approval page; return where the browser is redirected."""
-        return people.decline(self.world, link)
+        return buyers.decline(self.world, link)
 
     def cancel_automatic_payment(self, subscription_id: str, email: str = "ada@example.com") -> None:
         """Cancel a subscription as a buyer on the automatic payments page."""
         self.catch_up()
-        people.cancel_automatic(self.world, self.world.buyer(email), subscription_id)
+        buyers.cancel_automatic(self.world, self.world.buyer(email), subscription_id)
         self.acted()
 
     @property

@@ -6,15 +6,22 @@ import copy
 from decimal import Decimal
 from typing import Any
 
-from standins.paypal import billing, payments, shapes
-from standins.paypal.agreement import approval_path, currency, cycles_of, links, plan_of, show
+from standins.paypal import billing, payments, request_checks
 from standins.paypal.catalog import PREFERENCES, PRICING
 from standins.paypal.errors import PayPalRefusal, bad, unfit
 from standins.paypal.money import exact
 from standins.paypal.patching import Places, apply_patches
+from standins.paypal.request_checks import anything, fields, one_of, rows, text, whole
 from standins.paypal.routes import Answer, Call, Route
-from standins.paypal.shapes import anything, fields, one_of, rows, text, whole
 from standins.paypal.state import Obj, Subscription, World, new_id
+from standins.paypal.subscription_terms import (
+    approval_path,
+    currency,
+    cycles_of,
+    links,
+    plan_of,
+    show,
+)
 from standins.paypal.times import parse, stamp
 
 CONTEXT = fields(
@@ -24,8 +31,8 @@ CONTEXT = fields(
     shipping_preference=one_of("GET_FROM_FILE NO_SHIPPING SET_PROVIDED_ADDRESS"),
     user_action=one_of("CONTINUE SUBSCRIBE_NOW"),
     payment_method=anything,
-    return_url=shapes.web_address,
-    cancel_url=shapes.web_address,
+    return_url=request_checks.web_address,
+    cancel_url=request_checks.web_address,
 )
 OVERRIDE = fields(
     billing_cycles=rows(
@@ -42,25 +49,28 @@ QUANTITY = text(1, 32, "^[0-9]+$")
 CREATE = fields(
     "plan_id",
     plan_id=text(3, 50),
-    start_time=shapes.time,
+    start_time=request_checks.time,
     quantity=QUANTITY,
-    shipping_amount=shapes.money,
+    shipping_amount=request_checks.money,
     subscriber=SUBSCRIBER,
     application_context=CONTEXT,
     custom_id=text(1, 127, r"^[\x20-\x7E]+"),
     plan=OVERRIDE,
-    auto_renewal=shapes.flag,
+    auto_renewal=request_checks.flag,
 )
 REVISE = fields(
     plan_id=text(3, 50),
     quantity=QUANTITY,
-    shipping_amount=shapes.money,
+    shipping_amount=request_checks.money,
     application_context=CONTEXT,
     plan=OVERRIDE,
 )
 REASON = text(1, 128)
 CAPTURE = fields(
-    "note capture_type amount", note=REASON, capture_type=one_of("OUTSTANDING_BALANCE"), amount=shapes.money
+    "note capture_type amount",
+    note=REASON,
+    capture_type=one_of("OUTSTANDING_BALANCE"),
+    amount=request_checks.money,
 )
 WRONG_MONEY = "The currency code is different from the {}'s currency code."
 
@@ -244,7 +254,7 @@ class Patch:
         self.found.custom_id = text(1, 127, r"^[\x20-\x7E]+$")(value, "/custom_id")
 
     def start_time(self, value: Any) -> None:
-        start = parse(shapes.time(value, "/start_time"))
+        start = parse(request_checks.time(value, "/start_time"))
         if self.found.cycles:
             text = "The start time cannot be updated for a subscription that has been activated."
             raise unfit("INVALID_START_TIME", text)
@@ -278,7 +288,7 @@ class Patch:
         self.found.override.setdefault("payment_preferences", {}).update(checked)
 
     def _money(self, value: Any, where: str) -> Decimal:
-        checked = shapes.money(value, where)
+        checked = request_checks.money(value, where)
         if checked["currency_code"] != currency(self.world, self.found):
             raise unfit("CURRENCY_MISMATCH", WRONG_MONEY.format("subscription"))
         return Decimal(checked["value"])
@@ -348,12 +358,12 @@ def _move(world: World, subscription: Subscription, plan_id: str) -> None:
 
 SUBSCRIPTIONS = "/v1/billing/subscriptions"
 ONE = f"{SUBSCRIPTIONS}/{{id}}"
-SPAN = {"start_time": shapes.query_time, "end_time": shapes.query_time}
+SPAN = {"start_time": request_checks.query_time, "end_time": request_checks.query_time}
 STOP = fields("reason", reason=REASON)
 ROUTES = [
     Route("POST", SUBSCRIPTIONS, _create, CREATE, spec="subscriptions", keyed=True),
     Route("GET", ONE, _get, query={"fields": text(1, 100)}, spec="subscriptions"),
-    Route("PATCH", ONE, _patch, shapes.PATCHES, spec="subscriptions"),
+    Route("PATCH", ONE, _patch, request_checks.PATCHES, spec="subscriptions"),
     Route("POST", f"{ONE}/revise", _revise, REVISE, spec="subscriptions"),
     Route("POST", f"{ONE}/suspend", _suspend, STOP, spec="subscriptions"),
     Route("POST", f"{ONE}/activate", _activate, fields(reason=REASON), spec="subscriptions", bodyless=True),

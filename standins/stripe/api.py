@@ -34,7 +34,7 @@ from standins.stripe.expand import expand
 from standins.stripe.faults import KEPT_STATUSES, MESSAGES, limited
 from standins.stripe.forms import decode
 from standins.stripe.idempotency import Keys
-from standins.stripe.limits import refuse_long_metadata
+from standins.stripe.metadata_limits import refuse_long_metadata
 from standins.stripe.params import coerce_hash, params_class, refuse_unsupported, supported_tree
 from standins.stripe.routes import Route
 from standins.stripe.state import API_VERSION, Obj, RequestInfo, World, new_id, present

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from standins.stripe import billing, formatting, invoice_api, invoices, page_shell, people
+from standins.stripe import billing, buyers, formatting, invoice_api, invoices, page_shell
 from standins.stripe.checkout import line_items
 from standins.stripe.clockwork import catch_up
 from standins.stripe.dates import spoken
@@ -82,7 +82,7 @@ class Pages(PageShell):
         if session["status"] != "open":
             return self._checkout(session)
         try:
-            people.pay(
+            buyers.pay(
                 self.world,
                 session,
                 number=typed.get("card", ""),
@@ -131,7 +131,7 @@ class Pages(PageShell):
         return self.show("invoice.html", invoice=invoice, problem="")
 
     def _pay_open(self, invoice: Obj, number: str, expiry: str) -> None:
-        method = people.typed_card(self.world, number, expiry)
+        method = buyers.typed_card(self.world, number, expiry)
         attach_to(self.world, method, self.world.get("customer", invoice["customer"]))
         with on_page(self.world):
             invoice_api.pay(self.world, {"payment_method": method["id"]}, invoice["id"])

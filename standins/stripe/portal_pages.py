@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from standins.stripe import formatting, people
+from standins.stripe import buyers, formatting
 from standins.stripe.billing import method_for
 from standins.stripe.cancel import OVER
 from standins.stripe.clockwork import catch_up
@@ -47,11 +47,11 @@ class PortalPages:
     def __init__(self, pages: PageShell) -> None:
         self.pages, self.world = pages, pages.world
         self.acts: dict[str, Callable[[Obj, str, dict[str, str]], object]] = {
-            "cancel": lambda s, sub, f: people.portal_cancel(self.world, s, sub, f.get("feedback") or None),
-            "renew": lambda s, sub, f: people.portal_renew(self.world, s, sub),
-            "switch": lambda s, sub, f: people.portal_switch(self.world, s, sub, f.get("price", "")),
-            "pause": lambda s, sub, f: people.portal_pause(self.world, s, sub),
-            "unpause": lambda s, sub, f: people.portal_unpause(self.world, s, sub),
+            "cancel": lambda s, sub, f: buyers.portal_cancel(self.world, s, sub, f.get("feedback") or None),
+            "renew": lambda s, sub, f: buyers.portal_renew(self.world, s, sub),
+            "switch": lambda s, sub, f: buyers.portal_switch(self.world, s, sub, f.get("price", "")),
+            "pause": lambda s, sub, f: buyers.portal_pause(self.world, s, sub),
+            "unpause": lambda s, sub, f: buyers.portal_unpause(self.world, s, sub),
             "card": self._card,
             "details": self._details,
         }
@@ -65,7 +65,7 @@ class PortalPages:
 
     def _open(self, request: web.Request) -> Obj | None:
         catch_up(self.world)
-        return people.open_portal(self.world, request.match_info["secret"])
+        return buyers.open_portal(self.world, request.match_info["secret"])
 
     def _expired(self) -> web.Response:
         return self.pages.sorry(
@@ -126,7 +126,7 @@ class PortalPages:
 
     def _others(self, session: Obj, subscription: Obj) -> list[Obj]:
         now = {item["price"] for item in subscription["items"]["data"]}
-        return [p for p in people.choices(self.world, session, subscription) if p["id"] not in now]
+        return [p for p in buyers.choices(self.world, session, subscription) if p["id"] not in now]
 
     async def view(self, request: web.Request) -> web.Response:
         session = self._open(request)
@@ -141,11 +141,11 @@ class PortalPages:
         view = request.match_info["view"]
         if view not in NEEDS:
             raise StripeRefusal(404, "There is no such page.")
-        wanted = people.feature(self.world, session, NEEDS[view])
+        wanted = buyers.feature(self.world, session, NEEDS[view])
         values = self._base(request, session) | {"view": view, "problem": problem, "feature": wanted}
         name = request.match_info.get("subscription")
         if name:
-            row = people.own(self.world, session, name)
+            row = buyers.own(self.world, session, name)
             values |= {
                 "row": row,
                 "name": formatting.plan_name(self.world, row),
@@ -196,11 +196,11 @@ class PortalPages:
         return web.Response(status=303, headers={"Location": home})
 
     def _card(self, session: Obj, _: str, form: dict[str, str]) -> object:
-        return people.portal_card(
+        return buyers.portal_card(
             self.world, session, number=form.get("card", ""), expiry=form.get("expiry", "")
         )
 
     def _details(self, session: Obj, _: str, form: dict[str, str]) -> object:
         given: Obj = {key: form[key] for key in ("name", "email", "phone") if form.get(key)}
         address = {k: form[k] for k in ("line1", "city", "postal_code", "country") if form.get(k)}
-        return people.portal_details(self.world, session, given | ({"address": address} if address else {}))
+        return buyers.portal_details(self.world, session, given | ({"address": address} if address else {}))

@@ -16,7 +16,7 @@ from standins.clock import date_answers
 from standins.delivery import Delivery
 from standins.faults import Faults
 from standins.rate_limits import RateLimits
-from standins.stripe import catalog, clockwork, discounts, notices, people, portal, taxes
+from standins.stripe import buyers, catalog, clockwork, discounts, notices, portal, taxes
 from standins.stripe.api import Api, Exchange
 from standins.stripe.cards import GOOD
 from standins.stripe.dashboard import Dashboard
@@ -208,29 +208,29 @@ class StripeServer:
         StripeRefusal 402 if the card is declined."""
         self.catch_up()
         found = self.world.get("checkout.session", session.rsplit("/", 1)[-1].partition("#")[0])
-        paid = people.pay(self.world, found, number=card, expiry=expiry, name=name, email=email, code=code)
+        paid = buyers.pay(self.world, found, number=card, expiry=expiry, name=name, email=email, code=code)
         self.acted()
         return paid
 
     def portal(self, url: str) -> Obj:
         """Return the portal session behind a link; KeyError if the link is not or no longer valid."""
         self.catch_up()
-        session = people.open_portal(self.world, url.rsplit("/", 1)[-1])
+        session = buyers.open_portal(self.world, url.rsplit("/", 1)[-1])
         if session is None:
             raise KeyError("This portal link has expired.")
         return session
 
     def portal_cancel(self, url: str, subscription_id: str) -> Obj:
-        return self._acting(people.portal_cancel(self.world, self.portal(url), subscription_id))
+        return self._acting(buyers.portal_cancel(self.world, self.portal(url), subscription_id))
 
     def portal_renew(self, url: str, subscription_id: str) -> Obj:
-        return self._acting(people.portal_renew(self.world, self.portal(url), subscription_id))
+        return self._acting(buyers.portal_renew(self.world, self.portal(url), subscription_id))
 
     def portal_switch(self, url: str, subscription_id: str, price_id: str) -> Obj:
-        return self._acting(people.portal_switch(self.world, self.portal(url), subscription_id, price_id))
+        return self._acting(buyers.portal_switch(self.world, self.portal(url), subscription_id, price_id))
 
     def portal_card(self, url: str, card: str = GOOD, expiry: str = EXPIRY) -> Obj:
-        return self._acting(people.portal_card(self.world, self.portal(url), number=card, expiry=expiry))
+        return self._acting(buyers.portal_card(self.world, self.portal(url), number=card, expiry=expiry))
 
     def portal_link(self, customer_id: str) -> str:
         """Return a portal link that uses the owner's default configuration, which is created

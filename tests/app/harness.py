@@ -25,11 +25,11 @@ from billing.worker.runner import Worker
 from cogs.bot import DuesBot
 from cogs.gateways.messenger import DiscordMessenger
 from cogs.gateways.roles import DiscordRoles
-from cogs.rejoin import RoleSync
+from cogs.role_retries import RoleSync
 from db import SqliteLedger
 from db.sqlite.group_commit import OnChange
-from providers.paypal.client import PayPalProvider
-from providers.stripe.client import StripeProvider
+from providers.paypal.provider import PayPalProvider
+from providers.stripe.provider import StripeProvider
 from standins.clock import MovableClock
 from standins.discord import (
     Application,

@@ -16,7 +16,7 @@ import yarl
 
 from billing.errors import Conflict, LedgerUnavailable
 from cogs.bot import CLOSE_PATIENCE, DuesBot, find_answers_under_way
-from cogs.core.base import Interaction
+from cogs.core.bot_interface import Interaction
 from cogs.core.components import dispatch
 from cogs.core.startup import TokenRefused
 from i18n import tr, use_language

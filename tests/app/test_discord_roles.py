@@ -16,7 +16,7 @@ from billing.errors import (
     RoleGone,
     RolesNotPermitted,
 )
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from cogs.gateways import roles
 from standins.discord import gateway
 from tests.app.harness import DAY, AppHarness, running

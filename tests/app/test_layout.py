@@ -11,10 +11,10 @@ import pytest
 from billing.model import Binding, Override, OverrideKind, Plan
 from billing.rules.access import SubscriptionAccess
 from cogs.core.components import custom_id
-from cogs.core.keys import key_text, parse_key
+from cogs.core.subscription_keys import key_text, parse_key
 from cogs.subscriptions import NEWS_IN_FRONT, PAGE, ROOM
 from cogs.views import layout
-from cogs.views.audience import Audience
+from cogs.views.reader import Audience
 from cogs.views.subscription import SubscriptionView, subscription_box
 from tests.app.test_text import NOW, PAID, PRICE
 

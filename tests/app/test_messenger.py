@@ -19,9 +19,9 @@ from billing.model import (
     SubscriptionKey,
     Unknown,
 )
-from cogs.views.audience import Audience
 from cogs.views.intent_outcomes import intent_words
 from cogs.views.notices import notice_text
+from cogs.views.reader import Audience
 from tests.app.harness import AppHarness
 from tests.db.old_notices import OLD
 

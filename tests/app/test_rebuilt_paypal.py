@@ -13,7 +13,7 @@ from billing.signing import Signer
 from billing.use_cases.plans import PlanUpdate, edit_plan
 from billing.use_cases.sweep import sweep
 from standins.discord import Person
-from standins.paypal import PayPalServer, people, subscriptions
+from standins.paypal import PayPalServer, buyers, subscriptions
 from tests.app.harness import MONTH, AppHarness, running
 from tests.app.test_paypal import approve_link, paypal_of
 
@@ -64,7 +64,7 @@ def make(app: AppHarness, custom_id: str) -> str:
     paypal = paypal_of(app)
     made = subscriptions.create(paypal.world, {"plan_id": sold(app), "custom_id": custom_id})
     link = f"{paypal.url}/webapps/billing/subscriptions?ba_token={made.ba_token}"
-    people.approve(paypal.world, link, paypal.world.buyer("eve@example.com"))
+    buyers.approve(paypal.world, link, paypal.world.buyer("eve@example.com"))
     paypal.acted()
     return made.id
 

@@ -9,8 +9,8 @@ import discord
 import pytest
 from aiohttp import web
 
+from cogs.core.discord_rate_limits import AT_ONCE, CALLS_PER_SECOND, TokenLimit, time_limits
 from cogs.core.gateway_recovery import GatewayState
-from cogs.core.rate_limits import AT_ONCE, CALLS_PER_SECOND, TokenLimit, time_limits
 from standins.clock import MovableClock
 from standins.discord import DiscordServer, DiscordWorld
 

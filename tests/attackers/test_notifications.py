@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from db import SqliteLedger
-from providers.stripe.client import StripeProvider
+from providers.stripe.provider import StripeProvider
 from tests.app.harness import AppHarness, running
 from tests.app.sale import ARRIVING, buy, paypal_of, rows
 from tests.attackers.post import (

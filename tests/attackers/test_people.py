@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from billing.model import SubscriptionKey
-from cogs.core.keys import key_text
+from cogs.core.subscription_keys import key_text
 from i18n import tr
 from standins.discord import Guild, Person, Role
 from tests.app.forged_presses import ADMINS, MEMBERS, leaves, press, something

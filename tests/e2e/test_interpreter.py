@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from config import Settings
 from db.sqlite.schema import load_migrations
 from i18n.plain import plain_words

@@ -20,7 +20,8 @@ NOT_FOR_PEOPLE = {
     "in_time", "_misread", "parse_decimal", "Verbatim",
 }  # fmt: skip
 NOT_FOR_PEOPLE_AS = {"detail", "documentation", "name", "help", "provider_note"}
-LOG_WORDS = "LogWords"  # billing/model/texts.py: a constant, or what a function returns, is for the log
+# billing/model/translatable_text.py: a constant, or what a function returns, is for the log.
+LOG_WORDS = "LogWords"
 # Markup and headers of web pages, whose words are placeholders.
 _MARKUP = re.compile(r"<!doctype html>|default-src |text/plain;")
 _SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|PRAGMA|WHERE|FROM)\b")

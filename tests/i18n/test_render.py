@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.model import Money
-from billing.model.texts import Arg, Day, MemberRef, Moment, RoleRef, Text, Verbatim
+from billing.model.translatable_text import Arg, Day, MemberRef, Moment, RoleRef, Text, Verbatim
 from i18n import use_language
 from i18n.plain import PLAIN, plain_words
 from i18n.render import _shown

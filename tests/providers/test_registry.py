@@ -57,7 +57,7 @@ def test_each_provider_is_registered_under_the_name_of_its_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "absent"), [(STRIPE, "cryptography"), (PAYPAL, "stripe"), (BARE, "providers.stripe.client")]
+    ("environ", "absent"), [(STRIPE, "cryptography"), (PAYPAL, "stripe"), (BARE, "providers.stripe.provider")]
 )
 def test_the_packages_of_a_provider_that_is_off_are_not_imported(
     environ: dict[str, str], absent: str

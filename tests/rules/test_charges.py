@@ -10,7 +10,7 @@ import pytest
 
 from billing.model import Discount, Item, Price, Status, Step, Subscription, Tax, Terms, Unsure
 from billing.rules.calendar import FAR, later
-from billing.rules.charges import decide_charges
+from billing.rules.upcoming_charges import decide_charges
 from tests.rules.builders import make_price, make_subscription
 
 START = int(datetime(2027, 1, 31, 12, tzinfo=UTC).timestamp())

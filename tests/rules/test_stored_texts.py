@@ -6,7 +6,7 @@ import pytest
 
 from billing.model import Money
 from billing.model.stored_texts import from_stored, to_stored
-from billing.model.texts import Day, MemberRef, Moment, RoleRef, Text, Verbatim
+from billing.model.translatable_text import Day, MemberRef, Moment, RoleRef, Text, Verbatim
 
 
 @pytest.mark.parametrize(

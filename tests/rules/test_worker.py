@@ -12,7 +12,7 @@ import pytest
 
 from billing.errors import DiscordUnavailable, LedgerUnavailable, ProviderUnavailable
 from billing.model import Binding, DisputeState, Event, Intent, IntentKind, Notice, Subject, Subscription
-from billing.model.members import Seen
+from billing.model.member_roles import Seen
 from billing.model.notices import Unknown
 from billing.ports import SyncResult
 from billing.use_cases.cancel import PATIENCE

@@ -20,7 +20,7 @@ from billing.use_cases.plans import PlanUpdate, edit_plan, remove_plan
 from billing.use_cases.revoke import RevokeRequest, revoke
 from billing.use_cases.subscribe import offer
 from standins.discord import Person
-from standins.paypal import PayPalRefusal, people
+from standins.paypal import PayPalRefusal, buyers
 from standins.stripe.cards import DECLINES_LATER, GOOD
 from standins.stripe.errors import StripeRefusal
 from standins.stripe.state import Obj
@@ -115,7 +115,7 @@ async def pay(stage: Stage, a: int, b: int, c: int) -> None:
 
 def agree(stage: Stage, page: Page, *, fails_later: bool) -> None:
     """As the member whose page it is, with their own account at PayPal."""
-    found, _ = people.asked(stage.paypal.world, page.url)
+    found, _ = buyers.asked(stage.paypal.world, page.url)
     stage.paypal.approve(page.url, mail_of(page.member))
     stage.model.owners[found.id] = (page.guild, page.member)
     stage.paypal.dashboard.fund(mail_of(page.member), good=not fails_later)

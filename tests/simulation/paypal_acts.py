@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from standins.paypal import Subscription, people, subscriptions
+from standins.paypal import Subscription, buyers, subscriptions
 from tests.simulation.acts import act, mail_of, pick
 from tests.simulation.paypal_rules import OVER
 from tests.simulation.stage import Stage
@@ -106,7 +106,7 @@ async def other_account(stage: Stage, a: int, b: int, c: int) -> None:
     """Somebody else pays on a member's page: the page says whose it is, not the payer."""
     page = pick([p for p in stage.pages if p.provider == "paypal"], a)
     if page is not None:
-        found, _ = people.asked(stage.paypal.world, page.url)
+        found, _ = buyers.asked(stage.paypal.world, page.url)
         stage.paypal.approve(page.url, mail_of(stage.owner.id))
         stage.model.owners[found.id] = (page.guild, page.member)
 
@@ -116,7 +116,7 @@ async def copied_id(stage: Stage, a: int, b: int, c: int) -> None:
     """A stranger makes an agreement of their own with the id of a member's page, and pays for it."""
     page = pick([p for p in stage.pages if p.provider == "paypal"], a)
     if page is not None:
-        seen, _ = people.asked(stage.paypal.world, page.url)
+        seen, _ = buyers.asked(stage.paypal.world, page.url)
         wanted = {"plan_id": seen.plan_id, "custom_id": seen.custom_id}
         made = subscriptions.create(stage.paypal.world, wanted)
         stage.paypal.approve(made.ba_token, "stranger@example.com")

@@ -16,7 +16,7 @@ from cryptography.x509.verification import Store
 from multidict import CIMultiDict
 
 from billing.ports import Clock
-from providers.paypal.client import PayPalProvider
+from providers.paypal.provider import PayPalProvider
 from standins.faults import Fault
 from standins.paypal import PayPalServer
 from standins.paypal.certs import Authority, Holder

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from standins.paypal.agreement import cycles_of, period_end
 from standins.paypal.state import Obj, Subscription, World
+from standins.paypal.subscription_terms import cycles_of, period_end
 from standins.paypal.times import after, parse
 
 DAY = 86_400

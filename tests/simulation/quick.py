@@ -27,11 +27,11 @@ from billing.ports import Ports, Provider
 from billing.use_cases.ingest import ingest
 from billing.worker.runner import Worker
 from cogs.gateways.roles import DiscordRoles
-from cogs.rejoin import RoleSync
+from cogs.role_retries import RoleSync
 from db import SqliteLedger
-from providers.paypal.client import PayPalProvider
+from providers.paypal.provider import PayPalProvider
 from providers.stripe.api import RETRIES
-from providers.stripe.client import StripeProvider
+from providers.stripe.provider import StripeProvider
 from standins.discord import Guild, Person
 from standins.paypal import clockwork
 from standins.paypal import state as paypal_state

@@ -11,7 +11,7 @@ import pytest
 import web.app
 import web.connections
 from db import SqliteLedger
-from providers.stripe.client import StripeProvider
+from providers.stripe.provider import StripeProvider
 from standins.clock import MovableClock
 from tests.ledgers import copy_schema
 from web.app import LIMITER, Listener, listening

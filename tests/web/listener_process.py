@@ -13,7 +13,7 @@ from pathlib import Path
 import uvloop
 
 from db import SqliteLedger
-from providers.stripe.client import StripeProvider
+from providers.stripe.provider import StripeProvider
 from standins.clock import MovableClock
 from tests.web.conftest import SECRET
 from web.app import Listener, listening

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from billing.model import Binding, Change, MemberState, Notice, QueuedMember
-from billing.model.texts import Reasons, Text
+from billing.model.translatable_text import Reasons, Text
 from billing.rules.brake import Brake
 
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 from sandbox.page.desk.base import Button, Desk, Row
 from sandbox.stage import Stage
 from standins.paypal import PayPalRefusal, Subscription, formatting
-from standins.paypal.agreement import cycles_of
 from standins.paypal.billing import OVER
 from standins.paypal.money import spoken as money
 from standins.paypal.payments import Sale
 from standins.paypal.state import Obj
+from standins.paypal.subscription_terms import cycles_of
 from standins.paypal.times import spoken
 
 AFTER_END = 60

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.model import Binding, Change, MemberState, Status
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Ledger
 from tests.contract.ledger.nouns import (
     ANNA,

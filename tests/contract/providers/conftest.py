@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from billing.ports import Provider
-from providers.paypal.client import PayPalProvider
-from providers.stripe.client import StripeProvider
+from providers.paypal.provider import PayPalProvider
+from providers.stripe.provider import StripeProvider
 from tests.contract.providers.fake import fake_surroundings
 from tests.contract.providers.fake_provider import FakeProvider
 from tests.contract.providers.harness import CustomersToo, Surroundings

@@ -8,7 +8,7 @@ from typing import Any
 
 from billing.model import Subscription
 from billing.ports import Provider
-from providers.paypal.client import PayPalProvider
+from providers.paypal.provider import PayPalProvider
 from standins.clock import MovableClock
 from standins.paypal import PayPalServer
 from standins.paypal.conformance import Conformance

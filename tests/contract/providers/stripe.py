@@ -8,7 +8,7 @@ from typing import Any
 
 from billing.model import Subscription
 from billing.ports import Provider
-from providers.stripe.client import StripeProvider
+from providers.stripe.provider import StripeProvider
 from standins.clock import MovableClock
 from standins.stripe import StripeServer
 from standins.stripe.conformance import Conformance

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from providers.paypal.client import PayPalProvider
+from providers.paypal.provider import PayPalProvider
 from standins.clock import MovableClock
 from standins.paypal import PayPalServer
 from standins.paypal.conformance import Conformance

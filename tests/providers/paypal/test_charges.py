@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from billing.rules.charges import decide_charges
-from providers.paypal.client import PayPalProvider
+from billing.rules.upcoming_charges import decide_charges
+from providers.paypal.provider import PayPalProvider
 from standins.clock import MovableClock
 from standins.paypal import PayPalServer
 from tests.contract.providers.harness import order

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from billing.model import PLAIN, Payment, Status, Step, Subscription
-from billing.rules.charges import decide_charges
+from billing.rules.upcoming_charges import decide_charges
+from providers.paypal.billing_plans import is_whole, tariff_of, with_own
 from providers.paypal.dates import moment, stamp
 from providers.paypal.mapping import map_subscription
 from providers.paypal.periods import with_payment
-from providers.paypal.plans import is_whole, tariff_of, with_own
 from tests.providers.paypal import recorded
 from tests.providers.paypal.samples import (
     DAY,

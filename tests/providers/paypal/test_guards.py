@@ -14,7 +14,7 @@ import pytest
 from cryptography.x509.verification import Store
 
 from billing.errors import NotificationError, ProviderUnavailable
-from providers.paypal import certs, client, webhook
+from providers.paypal import certs, provider, webhook
 from providers.paypal.api import Api
 from providers.paypal.certs import Certificates, Signer, read_certificates
 from standins.clock import MovableClock
@@ -109,7 +109,7 @@ def any_header(patch: Patch, fake: PayPalServer, kind: str) -> None:
     def read(headers: Mapping[str, str], _now: float) -> webhook.Transmission:
         return webhook.Transmission(*(headers.get(f"paypal-{name}", "") for name in names))
 
-    patch.setattr(client, "read_headers", read)
+    patch.setattr(provider, "read_headers", read)
     patch.setattr(webhook, "base64", SimpleNamespace(b64decode=lambda *_, **__: b""))
     any_signature(patch, fake, kind)
     any_address(patch, fake, kind)

@@ -11,9 +11,9 @@ from billing.model import DisputeState, Payment, Status
 from billing.model import Subscription as Agreement
 from providers.base import need
 from providers.paypal.api import Refused
-from providers.paypal.client import PayPalProvider
+from providers.paypal.billing_plans import product_of
 from providers.paypal.mapping import map_subscription, map_transaction
-from providers.paypal.plans import product_of
+from providers.paypal.provider import PayPalProvider
 from standins.clock import MovableClock
 from standins.paypal import PayPalServer
 from standins.paypal.state import Settings

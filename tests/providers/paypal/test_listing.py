@@ -9,13 +9,13 @@ import pytest
 from billing.errors import ProviderMisread, ProviderUnavailable
 from billing.model import Subscription
 from billing.ports import ListPart
-from providers.paypal import client as module
-from providers.paypal.client import PayPalProvider
+from providers.paypal import provider as module
 from providers.paypal.mapping import map_subscription
+from providers.paypal.provider import PayPalProvider
 from standins.clock import MovableClock
 from standins.paypal import PayPalServer
 from tests.providers.paypal.conftest import provider_at
-from tests.providers.paypal.test_client import buy, sell
+from tests.providers.paypal.test_provider import buy, sell
 
 
 async def listed(provider: PayPalProvider, known: list[str]) -> list[str]:

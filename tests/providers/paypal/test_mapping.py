@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from billing.errors import ProviderMisread
 from billing.model import DisputeState, Money, Payment, Status, Subscription
 from providers.paypal.amounts import to_minor
+from providers.paypal.billing_plans import map_price
 from providers.paypal.dates import moment, stamp
 from providers.paypal.mapping import (
     DISPUTES,
@@ -22,7 +23,6 @@ from providers.paypal.mapping import (
     map_transaction,
 )
 from providers.paypal.periods import with_payment
-from providers.paypal.plans import map_price
 from tests.providers.paypal.samples import (
     DAY,
     NOW,

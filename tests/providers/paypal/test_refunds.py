@@ -8,14 +8,14 @@ import msgspec
 import pytest
 
 from billing.model import Payment, Subject
-from providers.paypal.client import PayPalProvider
 from providers.paypal.payments import payment_of, sum_refunds
+from providers.paypal.provider import PayPalProvider
 from providers.paypal.webhook import _Notification, find_subject
 from standins.clock import MovableClock
 from standins.paypal import PayPalServer
 from tests.providers.paypal import recorded
 from tests.providers.paypal.samples import NOW
-from tests.providers.paypal.test_client import buy, sell
+from tests.providers.paypal.test_provider import buy, sell
 
 SALE = "EXAMPLESALE000001"
 PAID = Payment(SALE, 1000, 0, "usd", NOW)

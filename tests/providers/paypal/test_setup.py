@@ -11,7 +11,7 @@ import pytest
 from billing.errors import ProviderRefused
 from billing.model import Finding, Plan, Price
 from i18n.plain import plain_words
-from providers.paypal.client import PayPalProvider
+from providers.paypal.provider import PayPalProvider
 from providers.paypal.setup import EVENTS
 from standins.clock import MovableClock
 from standins.paypal import PayPalServer

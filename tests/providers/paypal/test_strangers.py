@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from billing.errors import LedgerUnavailable, NotAuthentic, ProviderUnavailable
-from providers.paypal.client import PayPalProvider
+from providers.paypal.provider import PayPalProvider
 from standins.clock import MovableClock
 from standins.paypal import PayPalServer
 from standins.paypal.certs import Authority

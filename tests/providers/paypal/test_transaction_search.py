@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from providers.paypal.api import Refused
+from providers.paypal.billing_plans import DAY
 from providers.paypal.dates import moment
-from providers.paypal.plans import DAY
 from providers.paypal.transaction_search import APPEARS_WITHIN, LONGEST, OLDEST, list_paid
 
 NOW = 1_900_000_000

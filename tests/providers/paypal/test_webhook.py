@@ -14,7 +14,7 @@ from billing.errors import Malformed, NotAuthentic, ProviderError, ProviderUnava
 from billing.model import Event, Subject
 from i18n.plain import plain_words
 from providers.paypal.certs import LOOK_AGAIN_SECONDS
-from providers.paypal.client import PayPalProvider
+from providers.paypal.provider import PayPalProvider
 from providers.paypal.webhook import TOLERANCE
 from standins.clock import MovableClock
 from standins.paypal import PayPalServer

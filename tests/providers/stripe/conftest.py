@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from providers.stripe.client import StripeProvider
+from providers.stripe.provider import StripeProvider
 from standins.clock import MovableClock
 from tests.contract.providers.stripe import StripeSurroundings, stripe_surroundings
 from tests.providers.stripe.responder import Responder

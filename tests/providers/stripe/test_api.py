@@ -18,7 +18,7 @@ from billing.errors import (
     ProviderUnavailable,
 )
 from billing.model import Status, Subject
-from providers.stripe.client import StripeProvider
+from providers.stripe.provider import StripeProvider
 from standins.clock import MovableClock
 from tests.contract.providers.harness import buy, order, portal_options
 from tests.contract.providers.stripe import StripeSurroundings

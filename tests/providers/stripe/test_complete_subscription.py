@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from billing.model import Money, Step, Subscription, Unsure
-from billing.rules.charges import decide_charges
+from billing.rules.upcoming_charges import decide_charges
 from tests.contract.providers.harness import buy
 from tests.contract.providers.stripe import StripeSurroundings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.stripe.client import StripeProvider
+from providers.stripe.provider import StripeProvider
 from tests.contract.providers.harness import buy
 from tests.contract.providers.stripe import StripeSurroundings
 

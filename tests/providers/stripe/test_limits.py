@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from providers.stripe.client import StripeProvider
+from providers.stripe.provider import StripeProvider
 from standins.clock import MovableClock
 from standins.stripe import StripeServer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.contract.providers.harness import buy
 from tests.contract.providers.stripe import StripeSurroundings
-from tests.providers.stripe.test_client import put_under_schedule
+from tests.providers.stripe.test_provider import put_under_schedule
 
 
 async def test_resume_releases_the_schedule_before_removing_the_end(there: StripeSurroundings) -> None:

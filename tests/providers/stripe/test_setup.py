@@ -11,8 +11,8 @@ from billing.errors import ProviderNotFound, ProviderRefused
 from billing.model import Finding, GuildSettings, Plan, Price
 from billing.ports import PortalOptions
 from i18n.plain import plain_words
-from providers.stripe.client import StripeProvider
 from providers.stripe.portal import configuration, differences
+from providers.stripe.provider import StripeProvider
 from providers.stripe.setup import EVENTS
 from tests.contract.providers.harness import GUILD, HOME, buy, portal_options
 from tests.contract.providers.stripe import KEY, StripeSurroundings

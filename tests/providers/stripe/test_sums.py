@@ -9,7 +9,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from billing.model import NextCharge, Subscription
-from billing.rules.charges import decide_charges
+from billing.rules.upcoming_charges import decide_charges
 from providers.stripe.mapping import map_subscription
 from standins.clock import MovableClock
 from standins.stripe import (

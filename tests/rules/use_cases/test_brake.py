@@ -9,7 +9,7 @@ import pytest
 
 from billing.errors import Conflict, DiscordUnavailable
 from billing.model import Braked, OverrideKind, Plan, Status, Subscription
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.rules.brake import ASK_AFTER, ASKS_AGAIN, RELEASED, REMOVALS_PAUSED, WINDOW
 from billing.use_cases.doctor import diagnose, fix
 from billing.use_cases.reconcile import reconcile_member

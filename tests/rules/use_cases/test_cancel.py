@@ -14,11 +14,11 @@ from billing.errors import (
     NotFound,
 )
 from billing.model import IntentKind, IntentState, Status, SubscriptionKey
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.rules.access import decide_right
 from billing.use_cases.cancel import cancel, preview, preview_cancel, resume
 from billing.use_cases.execute_intent import stopping
-from billing.use_cases.intent_fulfilment import is_fulfilled
+from billing.use_cases.intent_already_done import is_fulfilled
 from tests.rules.builders import (
     GRACE,
     MEMBER,

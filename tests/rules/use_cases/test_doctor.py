@@ -8,7 +8,7 @@ import pytest
 
 from billing.errors import LedgerDamaged, ProviderRefused, ProviderUnavailable, RoleAboveBot
 from billing.model import Finding, Status
-from billing.model.texts import MemberRef, Text
+from billing.model.translatable_text import MemberRef, Text
 from billing.use_cases.doctor import WAITS_TOO_LONG, diagnose, fix
 from billing.use_cases.revoke import revoke
 from billing.use_cases.sweep import sweep

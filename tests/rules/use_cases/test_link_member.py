@@ -13,7 +13,7 @@ from billing.signing import Signer
 from billing.use_cases.link_member import Ask, find_linkable, had_mask, link, open_page, unlink
 from billing.use_cases.manage import manage_link
 from billing.use_cases.subscribe import offer
-from providers.paypal.client import PayPalProvider
+from providers.paypal.provider import PayPalProvider
 from standins.clock import MovableClock
 from tests.rules.builders import (
     ADMIN,

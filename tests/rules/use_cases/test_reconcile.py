@@ -17,7 +17,7 @@ from billing.errors import (
 )
 from billing.model import OverrideKind, RoleRefused, Status
 from billing.model.stored_texts import to_stored
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.use_cases.audit_members import audit_members
 from billing.use_cases.reconcile import RETELL_DAYS, reconcile_member
 from tests.rules.builders import (

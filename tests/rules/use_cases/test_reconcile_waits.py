@@ -8,7 +8,7 @@ import pytest
 
 from billing.errors import DiscordUnavailable, ProviderUnavailable
 from billing.model import RoleWaits, Status, Subscription
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.rules.backoff import next_try
 from billing.use_cases.doctor import diagnose
 from billing.use_cases.reconcile import UNSURE_FOR, UNSURE_TRIES, WAITS, reconcile_member

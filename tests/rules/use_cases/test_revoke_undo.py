@@ -10,7 +10,7 @@ import pytest
 
 from billing.errors import Conflict, LedgerUnavailable, NotFound, ProviderUnavailable
 from billing.model import IntentKind, IntentState, Lifted, Money, Status
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.use_cases.cancel import PATIENCE, cancel
 from billing.use_cases.lift import lift
 from billing.use_cases.revoke import preview_revoke, revoke

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from billing.model import Item, Status, Subscription, UnboundPayers
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.use_cases.doctor import diagnose, find_key
 from billing.use_cases.sweep import sweep
 from i18n.plain import plain_words

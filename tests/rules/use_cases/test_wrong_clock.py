@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from billing.model import OverrideKind, Status
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.use_cases.doctor import diagnose, duration
 from billing.use_cases.reconcile import MOST_SKEW
 from i18n.plain import plain_words

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from standins.discord.shapes import Shapes
+from standins.discord.validation_cache import Shapes
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

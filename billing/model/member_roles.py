@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from billing.model.overrides import Override
 from billing.model.plans import Plan
 from billing.model.subscriptions import Subscription, SubscriptionKey
-from billing.model.texts import Reasons
+from billing.model.translatable_text import Reasons
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.model import Money
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Failure
 from providers.base import Answer, maybe
 from providers.paypal.amounts import currency_of, to_minor

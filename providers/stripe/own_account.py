@@ -12,7 +12,7 @@ import re
 
 from billing.errors import ProviderError
 from billing.model import Finding
-from billing.model.texts import Text, Verbatim
+from billing.model.translatable_text import Text, Verbatim
 from billing.ports import Clock
 from providers.base import need
 from providers.stripe.api import Api

@@ -17,7 +17,7 @@ from billing.model import Binding
 from billing.rules.access import decide
 
 if TYPE_CHECKING:
-    from cogs.core.base import BaseBot
+    from cogs.core.bot_interface import BaseBot
 from cogs.gateways.roles import RESTORING, SETTLING, log
 
 

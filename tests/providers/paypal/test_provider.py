@@ -16,8 +16,8 @@ from billing.errors import (
 )
 from billing.model import DisputeState, Status, Subject, Subscription
 from i18n.plain import plain_words
-from providers.paypal.client import PayPalProvider, account_of
 from providers.paypal.dates import stamp
+from providers.paypal.provider import PayPalProvider, account_of
 from standins.clock import MovableClock
 from standins.paypal import PayPalServer
 from standins.paypal.state import Settings

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from billing.model import Money
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.ports import Failure
-from providers.paypal.failures import map_failure
+from providers.paypal.payment_failures import map_failure
 
 FAILED = {
     "amount": {"currency_code": "EUR", "value": "5.00"},

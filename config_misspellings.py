@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 
 MOST = 2  # most letters by which a misspelt name may differ
 

@@ -24,7 +24,7 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.model.texts import Text, Verbatim
+from billing.model.translatable_text import Text, Verbatim
 from billing.ports import (
     ALL,
     CheckoutFound,
@@ -37,19 +37,19 @@ from billing.ports import (
     PaymentPage,
     PortalOptions,
 )
-from billing.ports.values import Values
+from billing.ports.saved_values import Values
 from billing.signing import Signer
 from providers.base import Answer, bounded, maybe, need
 from providers.pace import Pace
 from providers.paypal import payments, transaction_search
 from providers.paypal.api import Api, Refused, path
+from providers.paypal.billing_plans import NAME, ends_with_trial, is_whole, map_price, product_of, with_own
 from providers.paypal.certs import LIVE, SANDBOX, Certificates, source_of
 from providers.paypal.checkout import checkout_body
 from providers.paypal.event_list import list_events, unheard
-from providers.paypal.failures import map_failure
 from providers.paypal.mapping import lacks_payment, map_checkout, map_subscription
+from providers.paypal.payment_failures import map_failure
 from providers.paypal.periods import created_of, with_payment
-from providers.paypal.plans import NAME, ends_with_trial, is_whole, map_price, product_of, with_own
 from providers.paypal.postback import PostbackVerifier
 from providers.paypal.setup import Setup
 from providers.paypal.webhook import read_event, read_headers, verify_offline

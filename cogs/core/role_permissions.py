@@ -16,13 +16,13 @@ from billing.errors import (
     RolesNotPermitted,
 )
 from billing.model import Plan
-from billing.model.texts import Text
-from cogs.core.base import Interaction
+from billing.model.translatable_text import Text
+from cogs.core.bot_interface import Interaction
 from cogs.core.discord_errors import FAULTS, translate
 from i18n import tr
 
 if TYPE_CHECKING:
-    from cogs.core.base import BaseBot
+    from cogs.core.bot_interface import BaseBot
 
 ADMINISTRATOR = "permission.administrator"
 # Discord, 'Permissions': those that affect the server, other members or their messages, with the code of

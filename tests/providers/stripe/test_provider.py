@@ -14,8 +14,8 @@ from billing.errors import ProviderNotFound, ProviderRefused
 from billing.model import DisputeState, Payment, Status, Subject, Subscription, Unsure
 from billing.rules.access import SubscriptionAccess, decide_right
 from i18n.plain import plain_words
-from providers.stripe.account import account_of
-from providers.stripe.client import StripeProvider
+from providers.stripe.own_account import account_of
+from providers.stripe.provider import StripeProvider
 from tests.contract.providers.harness import DAY, GUILD, HOME, MEMBER, buy, order, portal_options
 from tests.contract.providers.stripe import KEY, StripeSurroundings
 from tests.providers.stripe.responder import Responder

@@ -13,7 +13,7 @@ from billing.errors import (
     RoleGone,
     RolesNotPermitted,
 )
-from billing.model.texts import Text
+from billing.model.translatable_text import Text
 from billing.rules.brake import REMOVALS_PAUSED
 
 _FAULTS: dict[str, type[DiscordError]] = {

@@ -9,7 +9,7 @@ import pytest
 from stripe import WebhookSignature
 
 from i18n.plain import plain_words
-from providers.stripe.account import account_of
+from providers.stripe.own_account import account_of
 from standins.stripe.notices import account
 from tests.contract.providers.harness import buy
 from tests.contract.providers.stripe import StripeSurroundings

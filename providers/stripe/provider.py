@@ -22,7 +22,7 @@ from billing.model import (
     Subject,
     Subscription,
 )
-from billing.model.texts import Text, Verbatim
+from billing.model.translatable_text import Text, Verbatim
 from billing.ports import (
     ALL,
     CheckoutFound,
@@ -38,12 +38,10 @@ from billing.ports import (
 from providers.base import Answer, bounded, id_for_log, maybe, need
 from providers.pace import Pace
 from providers.stripe import payments
-from providers.stripe.account import OwnAccount, account_of
 from providers.stripe.api import Api, NotKnown, Refused, path
 from providers.stripe.checkout import checkout_params
 from providers.stripe.complete_subscription import SubscriptionLoader
 from providers.stripe.event_list import list_events, unheard
-from providers.stripe.failures import fetch_failure
 from providers.stripe.invoice_previews import InvoicePreviews
 from providers.stripe.mapping import (
     NAME,
@@ -53,6 +51,8 @@ from providers.stripe.mapping import (
     map_subscription,
     maybe_id,
 )
+from providers.stripe.own_account import OwnAccount, account_of
+from providers.stripe.payment_failures import fetch_failure
 from providers.stripe.portal import Portals
 from providers.stripe.setup import Setup
 from providers.stripe.webhook import HEADER, authenticate, read_header
