@@ -173,7 +173,9 @@ def _ends(how: str) -> str:
 
 async def _hand(interaction: Interaction, receipt: Receipt) -> None:
     """Send the receipt as the reply and by DM; the DM is sent even if the interaction has expired."""
-    (shown,) = await load_views(interaction.client.ports, [receipt.subscription])
+    whose, state = receipt.subscription.binding, receipt.state
+    known = {whose: state} if whose and state else None
+    (shown,) = await load_views(interaction.client.ports, [receipt.subscription], known)
     audience = Audience(interaction.client, interaction.guild_id, locale_of(interaction))
     try:
         own = await _own_page(interaction, receipt.intent)

@@ -6,14 +6,22 @@ import secrets
 from dataclasses import dataclass, replace
 
 from billing.errors import Conflict
-from billing.model import Intent, IntentKind, IntentState, Status, Subscription, SubscriptionKey
+from billing.model import (
+    Intent,
+    IntentKind,
+    IntentState,
+    MemberState,
+    Status,
+    Subscription,
+    SubscriptionKey,
+)
 from billing.model.translatable_text import Day, Text
 from billing.ports import Ports
 from billing.provider_names import display_name
 from billing.rules.access import SubscriptionAccess, decide_right
-from billing.use_cases.execute_intent import execute_intent_shielded, stopping
+from billing.use_cases.execute_intent import Known, execute_intent_shielded, stopping
 from billing.use_cases.find_block import load_block
-from billing.use_cases.ownership import load_owned
+from billing.use_cases.ownership import load_owned_with_member
 from billing.use_cases.who_stopped_renewal import is_of_admins, stopped_by_admins
 
 PATIENCE = 60
@@ -24,22 +32,25 @@ class Preview:
     """The effect of a cancellation. `stays_until`: when the roles go, in unix seconds; None: immediately.
     `final`: the provider ends the agreement immediately, so it cannot be undone although the roles stay.
     `by_admins`: a revocation has already stopped the renewal, but the member's own cancellation stays in
-    force if the admins undo theirs."""
+    force if the admins undo theirs. `state`: the member's data, read together with the subscription."""
 
     subscription: Subscription
     kind: IntentKind
     stays_until: int | None
     final: bool = False
     by_admins: bool = False
+    state: MemberState | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A request and its outcome. The intent's id is the receipt's number; `stays_until`: unix seconds."""
+    """A request and its outcome. The intent's id is the receipt's number; `stays_until`: unix seconds;
+    `state`: the member's data, read together with the subscription afterwards."""
 
     intent: Intent
     subscription: Subscription
     stays_until: int | None
+    state: MemberState | None
 
 
 def preview(subscription: Subscription, now: int, grace: int) -> Preview:
@@ -69,7 +80,7 @@ def _final(
 
 async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Preview:
     """The terms to confirm with the member; Conflict if there is nothing left to cancel."""
-    subscription = await load_owned(ports, member_id, key)
+    subscription, state = await load_owned_with_member(ports, member_id, key)
     if subscription.status is Status.ENDED:
         raise Conflict(Text("error.already_ended"))
     by_admins = stopped_by_admins(subscription, await ports.ledger.load_intents_of(key))
@@ -78,7 +89,7 @@ async def preview_cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> 
         raise Conflict(Text("error.all_paid", day=Day(ends)))
     if ends is not None and not by_admins:
         raise Conflict(Text("error.already_cancelled", day=Day(ends)))
-    return replace(preview(subscription, ports.now(), ports.grace), by_admins=by_admins)
+    return replace(preview(subscription, ports.now(), ports.grace), by_admins=by_admins, state=state)
 
 
 async def cancel(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
@@ -95,7 +106,7 @@ async def confirm_cancel(ports: Ports, member_id: int, shown: Preview) -> Receip
     if shown.by_admins:
         await _take_over(ports, shown.subscription.key)
     return await submit_intent(
-        ports, shown.kind, shown.subscription, member_id, "history.cancelled", done=done
+        ports, shown.kind, (shown.subscription, shown.state), member_id, "history.cancelled", done=done
     )
 
 
@@ -111,7 +122,7 @@ async def _take_over(ports: Ports, key: SubscriptionKey) -> None:
 async def resume(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
     """Let the subscription renew again, or undo a cancellation that the provider has not confirmed yet;
     Conflict when an admin revoked it or it is too late."""
-    subscription = await load_owned(ports, member_id, key)
+    subscription, state = await load_owned_with_member(ports, member_id, key)
     if await load_block(ports, subscription):
         raise Conflict(Text("error.revoked_not_resumable"))
     right = decide_right(subscription, ports.now(), ports.grace)
@@ -122,7 +133,8 @@ async def resume(ports: Ports, member_id: int, key: SubscriptionKey) -> Receipt:
         raise Conflict(Text("error.not_cancelled"))
     if not waits and not ports.provider_of(key).keeps_period:
         raise Conflict(Text("error.provider_cannot_resume", provider=display_name(key.provider)))
-    return await submit_intent(ports, IntentKind.RESUME, subscription, member_id, "history.resumed")
+    known = (subscription, state)
+    return await submit_intent(ports, IntentKind.RESUME, known, member_id, "history.resumed")
 
 
 async def _cancel_waits(ports: Ports, key: SubscriptionKey) -> bool:
@@ -131,11 +143,12 @@ async def _cancel_waits(ports: Ports, key: SubscriptionKey) -> bool:
 
 
 async def submit_intent(
-    ports: Ports, kind: IntentKind, subscription: Subscription, by: int, reason: str, *, done: bool = False
+    ports: Ports, kind: IntentKind, known: Known, by: int, reason: str, *, done: bool = False
 ) -> Receipt:
     """Record a request, then try it at once; until `PATIENCE` seconds have passed, no worker takes it up.
-    `done`: the provider has already done it, at somebody else's request."""
-    now = ports.now()
+    `known`: the subscription and its member's data, as just read. `done`: the provider has already done it,
+    at somebody else's request."""
+    now, (subscription, _) = ports.now(), known
     intent = Intent(
         id=secrets.token_hex(8),
         kind=kind,
@@ -149,10 +162,10 @@ async def submit_intent(
     )
     kept = await ports.ledger.record_intent(intent)
     if kept.id == intent.id and not done:
-        kept = await execute_intent_shielded(ports, kept)
-    latest = await ports.ledger.load_subscription(subscription.key) or subscription
-    right = decide_right(latest, ports.now(), ports.grace)
-    return Receipt(kept, latest, right.until if right else None)
+        kept = await execute_intent_shielded(ports, kept, known)
+    latest, state = await ports.ledger.load_with_member(subscription.key)
+    right = decide_right(latest or subscription, ports.now(), ports.grace)
+    return Receipt(kept, latest or subscription, right.until if right else None, state)
 
 
 def is_open(intent: Intent) -> bool:

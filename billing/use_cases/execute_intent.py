@@ -38,12 +38,18 @@ from billing.use_cases.who_stopped_renewal import is_of_admins
 
 log = logging.getLogger(__name__)
 
+# A subscription, and all data that decides its member's roles if it has an owner, from one read.
+Known = tuple[Subscription, MemberState | None]
+
 STOPPED_ALREADY = Text("error.stopped_already")
 _UNCLEAR = ("", ProviderUnavailable.user_message, ProviderMisread.user_message)
 
 
-async def execute_intent(ports: Ports, intent: Intent, *, tell: bool = True) -> Intent:
-    """Make one attempt; returns the intent as it stands afterwards.
+async def execute_intent(
+    ports: Ports, intent: Intent, known: Known | None = None, *, tell: bool = True
+) -> Intent:
+    """Make one attempt; returns the intent as it stands afterwards. `known`: what the caller has just read
+    of the subscription; without it, it is read now.
 
     PENDING: the provider gave no clear answer, and the worker tries again. `tell`: send the outcome to the
     person who asked, because nobody is waiting for the return value.
@@ -52,28 +58,28 @@ async def execute_intent(ports: Ports, intent: Intent, *, tell: bool = True) -> 
         latest = await ports.ledger.load_intent(intent.id) or intent
         if latest.state is not IntentState.PENDING:
             return latest
-        known, state = await ports.ledger.load_with_member(intent.key)
-        if known is None:
+        subscription, state = known or await ports.ledger.load_with_member(intent.key)
+        if subscription is None:
             raise NotFound(Text("error.subscription_unknown"))
         if await ports.ledger.load_unasked_intent(latest.id):
             if latest.by != RULE:
-                return await _settle(ports, latest, known)
-            if (held := await _hold_unless_lost(ports, latest, known, state)) is not None:
+                return await _settle(ports, latest, subscription)
+            if (held := await _hold_unless_lost(ports, latest, subscription, state)) is not None:
                 return held
-        latest = await at_once_if_late(ports, latest, known, state)
+        latest = await at_once_if_late(ports, latest, subscription, state)
         stops = latest.kind is IntentKind.CANCEL_AT_PERIOD_END and is_of_admins(latest)
         if stops and not latest.attempts:
-            found = await _found_stopped(ports, latest, known)
+            found = await _found_stopped(ports, latest, subscription)
             if found is not None:
                 return found
-        return await _attempt(ports, latest, known, tell=tell)
+        return await _attempt(ports, latest, subscription, tell=tell)
 
 
-async def execute_intent_shielded(ports: Ports, intent: Intent) -> Intent:
+async def execute_intent_shielded(ports: Ports, intent: Intent, known: Known | None = None) -> Intent:
     """Make the first attempt at a saved intent while somebody waits for the answer. If the ledger cannot
     be written, the intent stays PENDING; the next attempt finds out what the provider did."""
     try:
-        return await execute_intent(ports, intent, tell=False)
+        return await execute_intent(ports, intent, known, tell=False)
     except LedgerError:
         return intent
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing.errors import NotAllowed, NotFound
-from billing.model import Subscription, SubscriptionKey
+from billing.model import MemberState, Subscription, SubscriptionKey
 from billing.model.translatable_text import Text
 from billing.ports import Ports
 
@@ -11,7 +11,20 @@ from billing.ports import Ports
 async def load_owned(ports: Ports, member_id: int, key: SubscriptionKey) -> Subscription:
     """The caller's own subscription. NotFound for any other, whether it exists or not; NotAllowed if an
     admin linked it to the caller, because somebody else may pay for it and own the billing."""
-    subscription = await ports.ledger.load_subscription(key)
+    return require_owned(await ports.ledger.load_subscription(key), member_id)
+
+
+async def load_owned_with_member(
+    ports: Ports, member_id: int, key: SubscriptionKey
+) -> tuple[Subscription, MemberState | None]:
+    """The caller's own subscription and all data that decides the caller's roles, in one consistent read.
+    Raises the errors of `load_owned`."""
+    subscription, state = await ports.ledger.load_with_member(key)
+    return require_owned(subscription, member_id), state
+
+
+def require_owned(subscription: Subscription | None, member_id: int) -> Subscription:
+    """Return the subscription if this member pays for it. Raises the errors of `load_owned`."""
     if subscription is None or subscription.binding is None or subscription.binding.member_id != member_id:
         raise NotFound(Text("error.no_such_subscription"))
     if not subscription.is_payers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from discord import ui
@@ -107,11 +107,16 @@ class SubscriptionView:
 
 
 async def load_views(
-    ports: Ports, subscriptions: Iterable[Subscription], *, closely: bool = False
+    ports: Ports,
+    subscriptions: Iterable[Subscription],
+    known: Mapping[Binding, MemberState] | None = None,
+    *,
+    closely: bool = False,
 ) -> list[SubscriptionView]:
     """Load the facts of the subscriptions' cards, in the same order; subscriptions without a member are
-    left out. `closely`: ask the provider for amounts that the ledger does not know."""
-    states: dict[Binding, MemberState] = {}
+    left out. `known`: members' data that was just read. `closely`: ask the provider for amounts that the
+    ledger does not know."""
+    states = dict(known or {})
     shown = []
     for subscription in subscriptions:
         whose = subscription.binding

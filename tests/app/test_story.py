@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+import pytest
+
 from tests.app.harness import MONTH, AppHarness, link_of
 
 
@@ -32,3 +37,34 @@ async def test_a_member_subscribes_looks_and_cancels(app: AppHarness) -> None:
     await again.until(lambda r: "Receipt" in r.text)
     await app.turn(MONTH)
     assert app.roles() == []
+
+
+async def test_a_press_of_cancel_reads_the_subscription_once_before_and_once_after_it_acts(
+    app: AppHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await app.sell()
+    await app.buy()
+    asked = await app.bob.run(app.guild, "cancel")
+    calls: list[tuple[asyncio.Task[object] | None, str]] = []
+
+    def count(owner: Any, name: str) -> None:
+        call = getattr(owner, name)
+
+        async def counted(*args: Any) -> Any:
+            calls.append((asyncio.current_task(), name))
+            return await call(*args)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    reads = ["load_subscription", "load_subscriptions_of", "load_with_member", "load_member_state"]
+    for name in reads:
+        count(app.ports.ledger, name)
+    count(app.ports.providers["stripe"], "cancel_at_period_end")
+    await asked.press("Cancel subscription")
+    await app.bob.dm_containing("Receipt")
+    (pressed,) = {task for task, name in calls if name == "cancel_at_period_end"}
+    assert [name for task, name in calls if task is pressed] == [
+        "load_with_member",
+        "cancel_at_period_end",
+        "load_with_member",
+    ]
