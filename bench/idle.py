@@ -117,7 +117,7 @@ class IdleProgram:
         await asyncio.gather(*(locate_event(self.ports, event) for event in pending))
         stale = await led.load_stale(at, TOGETHER)
         await asyncio.gather(*(sync_subscription(self.ports, one) for one in stale))
-        marked = await led.load_marked(at, TOGETHER)
+        marked = await led.load_queued_members(at, TOGETHER)
         await asyncio.gather(*(reconcile_member(self.ports, mark) for mark in marked))
 
     def random_member(self, members: int) -> int:

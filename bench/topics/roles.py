@@ -46,7 +46,7 @@ async def seed(path: Path, standins: StandIns) -> None:
             await ledger.record_synced(SyncResult(bound, "provider", "fetched", "bench", now))
 
         await asyncio.gather(*map(add, range(standins.seeded)))
-        for mark in await ledger.load_marked(now, standins.seeded):
+        for mark in await ledger.load_queued_members(now, standins.seeded):
             await ledger.record_reconciled(mark, [], None, (), [], [], now)
 
 

@@ -161,7 +161,7 @@ async def seed(path: Path, standins: Standins) -> None:
         ours = {subscription_id(number) for number in range(MEMBERS)}
         listed = [one async for one in provider.list_subscriptions() if one.key.id in ours]
         await asyncio.gather(*map(add, listed))
-        for mark in await ledger.load_marked(now, MEMBERS):
+        for mark in await ledger.load_queued_members(now, MEMBERS):
             await ledger.record_reconciled(mark, [], None, (), [], [], now)
     await provider.close()
 

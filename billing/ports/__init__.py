@@ -77,7 +77,7 @@ class Ports:
     """Everything that a use case works with. `grace`, `sync_interval` (both in seconds) and `public_url` are
     the owner's settings.
 
-    `signer`: signs with the owner's SECRET_KEY; without a key it signs nothing. `turns`: locks by
+    `signer`: signs with the owner's SECRET_KEY; without a key it signs nothing. `locks`: locks by
     subscription key. Hold the lock of a subscription while you change it, or fetch and record it.
     """
 
@@ -88,7 +88,7 @@ class Ports:
     clock: Clock
     grace: int
     public_url: str
-    turns: KeyedLocks = field(default_factory=KeyedLocks)
+    locks: KeyedLocks = field(default_factory=KeyedLocks)
     pages: CheckoutCache = field(default_factory=CheckoutCache)
     signer: Signer = field(default_factory=Signer)
     arrivals: Arrivals = field(default_factory=Arrivals)

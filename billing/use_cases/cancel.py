@@ -113,7 +113,7 @@ async def confirm_cancel(ports: Ports, member_id: int, shown: Preview) -> Receip
 async def _take_over(ports: Ports, key: SubscriptionKey) -> None:
     """Drop the admins' pending cancellation in favor of the member's own. The ledger keeps only one of a
     kind, and the admins' would be dropped if they lift the revocation."""
-    async with ports.turns.lock(key):
+    async with ports.locks.lock(key):
         for intent in await ports.ledger.load_intents_of(key):
             if intent.kind is IntentKind.CANCEL_AT_PERIOD_END and is_open(intent) and is_of_admins(intent):
                 await ports.ledger.record_intent_outcome(replace(intent, state=IntentState.DROPPED), None, [])

@@ -54,7 +54,7 @@ async def execute_intent(
     PENDING: the provider gave no clear answer, and the worker tries again. `tell`: send the outcome to the
     person who asked, because nobody is waiting for the return value.
     """
-    async with ports.turns.lock(intent.key):
+    async with ports.locks.lock(intent.key):
         latest = await ports.ledger.load_intent(intent.id) or intent
         if latest.state is not IntentState.PENDING:
             return latest

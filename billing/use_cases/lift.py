@@ -165,7 +165,7 @@ def _lifted(
 async def _let_go(ports: Ports, subscription: Subscription, decision_id: str, *, stops: bool) -> None:
     """Drop the pending requests of this decision, refunds included. `stops`: no other decision requires
     the billing to stop."""
-    async with ports.turns.lock(subscription.key):
+    async with ports.locks.lock(subscription.key):
         for intent in await ports.ledger.load_intents_of(subscription.key):
             waits = intent.state is IntentState.PENDING and is_of_admins(intent)
             own = intent.id.startswith(f"{decision_id}-")

@@ -50,7 +50,7 @@ async def find_linkable(ports: Ports, ask: Ask) -> tuple[Subscription, list[Plan
     shared = len(await load_sellers(ports.ledger, *ask.key.at)) > 1
     if shared and not ask.owner and not ask.proposed:
         raise NotAllowed(Text("error.account_shared"))
-    async with ports.turns.lock(ask.key):
+    async with ports.locks.lock(ask.key):
         try:
             snapshot = await provider.fetch_subscription(ask.key.id)
         except ProviderNotFound:

@@ -40,7 +40,7 @@ async def _look(ports: Ports, checkout: Checkout) -> LookAnswer:
         subscription_id = await provider.fetch_page(checkout.session_id)
         if subscription_id is None:
             return LookAnswer.OPEN
-        async with ports.turns.lock(SubscriptionKey(provider.name, provider.account, subscription_id)):
+        async with ports.locks.lock(SubscriptionKey(provider.name, provider.account, subscription_id)):
             snapshot = await provider.fetch_subscription(subscription_id)
             if not snapshot.customer_id:
                 return LookAnswer.OPEN  # nobody has agreed to it yet

@@ -91,7 +91,7 @@ async def map_product(
 
 def _turn(ports: Ports, guild_id: int) -> asyncio.Lock:
     """The lock for changes to a server's plans: two plans created at once must not get the same price."""
-    return ports.turns.lock(("plans", guild_id))
+    return ports.locks.lock(("plans", guild_id))
 
 
 async def _edited(ports: Ports, plan: Plan, edit: PlanUpdate) -> Plan:

@@ -18,7 +18,7 @@ async def refresh(ports: Ports, subscription: Subscription) -> tuple[Subscriptio
     key = subscription.key
     try:
         provider = ports.provider_of(key)
-        async with asyncio.timeout(PATIENCE), ports.turns.lock(key):
+        async with asyncio.timeout(PATIENCE), ports.locks.lock(key):
             snapshot = await provider.fetch_subscription(key.id)
             await record_snapshot(ports, provider, snapshot, "provider", "fetched", "command")
     except (ProviderError, TimeoutError):

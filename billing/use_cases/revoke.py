@@ -116,7 +116,7 @@ async def load_grants(ports: Ports, order: RevokeRequest) -> list[Override]:
 
 async def _look_again(ports: Ports, key: SubscriptionKey) -> None:
     try:
-        async with ports.turns.lock(key):
+        async with ports.locks.lock(key):
             provider = ports.provider_of(key)
             snapshot = await provider.fetch_subscription(key.id)
             await record_snapshot(ports, provider, snapshot, "provider", "fetched", "/revoke")

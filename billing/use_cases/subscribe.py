@@ -216,7 +216,7 @@ def _way(ports: Ports, plan: Plan, price: Price, starts: int | None, *, first_ti
 async def _with_page(ports: Ports, member_id: int, plan: Plan, way: Way, names: Names) -> Way:
     try:
         # two requests at the same time get the same page
-        async with ports.turns.lock((member_id, plan.id, way.provider)):
+        async with ports.locks.lock((member_id, plan.id, way.provider)):
             url = await _page(ports, ports.providers[way.provider], member_id, plan, way, names)
             return replace(way, url=url)
     except ProviderError as error:

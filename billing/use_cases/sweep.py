@@ -244,7 +244,7 @@ async def _load_to_look_up(ports: Ports, provider: Provider, name: str) -> list[
 
 
 async def _record_new(ports: Ports, provider: Provider, listed: Subscription) -> None:
-    async with ports.turns.lock(listed.key):
+    async with ports.locks.lock(listed.key):
         if await ports.ledger.load_subscription(listed.key) is None:
             try:
                 await record_snapshot(ports, provider, listed, "sweep", "compared", "sweep")

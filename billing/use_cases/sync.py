@@ -118,7 +118,7 @@ async def _located(ports: Ports, event: Event) -> list[SubscriptionKey]:
 async def record_dispute(ports: Ports, provider: Provider, dispute_id: str, evidence: str) -> None:
     """Fetch one dispute and its subscription, and record both."""
     where = (provider.name, provider.account)
-    async with ports.turns.lock(("dispute", *where, dispute_id)):
+    async with ports.locks.lock(("dispute", *where, dispute_id)):
         subscription_id, state = await provider.fetch_dispute(dispute_id)
         before = await ports.ledger.load_dispute(*where, dispute_id)
         if state is DisputeState.NONE and before is not None:
@@ -134,7 +134,7 @@ async def _record_disputed(ports: Ports, provider: Provider, dispute: Dispute, e
         heard = SyncResult(None, "provider", why, evidence, ports.now(), dispute=dispute)
         await ports.ledger.record_synced(heard)
         return
-    async with ports.turns.lock(dispute.key):
+    async with ports.locks.lock(dispute.key):
         fetched = await provider.fetch_subscription(dispute.key.id)
         snapshot = replace(fetched, dispute=dispute.state)
         synced = await _conclude(ports, provider, snapshot, "provider", why, evidence)
@@ -173,7 +173,7 @@ def _stop_lost(key: SubscriptionKey, dispute_id: str, now: int) -> Intent:
 
 async def sync_subscription(ports: Ports, stale: StaleSubscription) -> WorkOutcome:
     """Fetch one subscription and record it. A failure postpones it and changes nothing."""
-    async with ports.turns.lock(stale.key):
+    async with ports.locks.lock(stale.key):
         try:
             provider = ports.provider_of(stale.key)
             snapshot = await provider.fetch_subscription(stale.key.id)
@@ -202,7 +202,7 @@ async def record_listed(
 ) -> None:
     """Record a stale subscription as the provider's list showed it at this moment. The caller has made sure
     that nobody else has fetched it since."""
-    async with ports.turns.lock(stale.key):
+    async with ports.locks.lock(stale.key):
         found = await _conclude(ports, provider, snapshot, "provider", "fetched", stale.evidence)
         synced = replace(found, at=at)
         await _record_synced(ports, stale, synced)

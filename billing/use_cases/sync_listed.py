@@ -64,7 +64,7 @@ async def sync_listed(ports: Ports, backlog: Backlog) -> tuple[WorkOutcome, bool
     """
     waiting, listed, begun, done, worth = dict(backlog.stale), 0, ports.now(), 0, False
     held: list[tuple[StaleSubscription, Subscription]] = []
-    with ports.turns.watched() as touched:
+    with ports.locks.watched() as touched:
         async for one in backlog.provider.list_subscriptions((), backlog.part):
             listed += 1
             stale = waiting.pop(one.key, None)

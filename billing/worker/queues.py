@@ -66,7 +66,9 @@ def work_queues(ports: Ports) -> list[WorkQueue]:
     return [
         queue(QueueName.LOCATE, 4, events, _events_key, locate_events, _postpone_events),
         queue(QueueName.SYNC, 16, stale.load, key, stale.sync, _postpone_fetch),
-        queue(QueueName.RECONCILE, 16, ledger.load_marked, member, reconcile_member, _postpone_member),
+        queue(
+            QueueName.RECONCILE, 16, ledger.load_queued_members, member, reconcile_member, _postpone_member
+        ),
         queue(QueueName.EXECUTE_INTENT, 4, ledger.load_intents, key, _execute, _postpone_intent),
         queue(QueueName.DELIVER, 4, ledger.load_notices, member, deliver_notice, _postpone_notice),
     ]

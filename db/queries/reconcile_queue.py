@@ -61,7 +61,8 @@ def enqueue_members(db: sqlite3.Connection, members: Iterable[Binding], why: str
     )
 
 
-def record_marks(db: sqlite3.Connection, members: Sequence[Binding], why: str, at: int) -> None:
+def unpark_and_enqueue(db: sqlite3.Connection, members: Sequence[Binding], why: str, at: int) -> None:
+    """Queue members, also those that were parked because their roles could not be set."""
     enqueue_members(db, members, why, at)
     db.executemany(
         f"UPDATE members SET parked = NULL WHERE {_THE_ONE} AND parked IS NOT NULL",
@@ -69,7 +70,7 @@ def record_marks(db: sqlite3.Connection, members: Sequence[Binding], why: str, a
     )
 
 
-def load_marked(db: sqlite3.Connection, at: int, limit: int) -> list[QueuedMember]:
+def load_queued_members(db: sqlite3.Connection, at: int, limit: int) -> list[QueuedMember]:
     rows = db.execute(
         "SELECT guild_id, member_id, version, attempts, marked_at FROM members WHERE next_try_at <= ?"
         " ORDER BY next_try_at, marked_at LIMIT ?",

@@ -179,8 +179,8 @@ class SqliteLedger(Ledger):
     load_open_checkouts = _reads(subscriptions.load_open_checkouts)
 
     # -- members -------------------------------------------------------------------------------------
-    record_marks = _writes(reconcile_queue.record_marks)
-    load_marked = _reads(reconcile_queue.load_marked)
+    enqueue_members = _writes(reconcile_queue.unpark_and_enqueue)
+    load_queued_members = _reads(reconcile_queue.load_queued_members)
     load_member_state = _reads(members.load_member_state)
     record_granting = _writes(reconcile_queue.record_granting)
 

@@ -146,7 +146,7 @@ class AppHarness:
                 await self.changed.wait()
                 self.changed.clear()
             ledger, now = self.ports.ledger, self.ports.now()
-            if await ledger.load_marked(now + SOON, 1):
+            if await ledger.load_queued_members(now + SOON, 1):
                 self.clock.advance(SOON)
                 await self.settled()
 

@@ -96,7 +96,7 @@ def steps(ledger: SqliteLedger) -> list[Callable[[], Awaitable[object]]]:
         await sync(ledger, subscription(binding=ANNA), 20, stale.version, notices=(notice(),))
 
     async def reconciled() -> None:
-        (mark,) = await ledger.load_marked(50, 9)
+        (mark,) = await ledger.load_queued_members(50, 9)
         await ledger.record_reconciled(mark, [], 99, (), [taken], [], 50)
 
     async def done() -> None:

@@ -16,7 +16,7 @@ from billing.model import PLAIN, Binding, Item, Subscription
 from billing.ports import SyncResult
 from billing.rules.access import decide, next_change
 from db.queries.plans import load_plans, record_plan
-from db.queries.reconcile_queue import load_marked
+from db.queries.reconcile_queue import load_queued_members
 from db.queries.snapshots import record_synced
 from db.queries.subscriptions import load_subscription
 from db.sqlite.schema import load_migrations, prepare
@@ -77,7 +77,7 @@ def test_a_member_is_queued_whenever_their_roles_or_times_change(
         for sub in (before, after)
     )
     if one != other:
-        assert [mark.member_id for mark in load_marked(db, 99, 9)] == [MEMBER]
+        assert [mark.member_id for mark in load_queued_members(db, 99, 9)] == [MEMBER]
 
 
 @pytest.mark.parametrize(("was", "becomes"), [(1, 0), (0, 1), (2, 0)])
@@ -89,7 +89,7 @@ def test_a_quantity_set_to_zero_or_back_queues_the_member(
     recorded(db, sub, 10)
     db.execute("DELETE FROM members")
     recorded(db, replace(sub, items=(Item(make_price("a", "a"), becomes),)), 20)
-    assert [mark.member_id for mark in load_marked(db, 99, 9)] == [MEMBER]
+    assert [mark.member_id for mark in load_queued_members(db, 99, 9)] == [MEMBER]
 
 
 def test_a_plain_renewal_or_a_second_seat_queues_nobody(db: sqlite3.Connection) -> None:
@@ -98,5 +98,5 @@ def test_a_plain_renewal_or_a_second_seat_queues_nobody(db: sqlite3.Connection) 
     recorded(db, sub, 10)
     db.execute("DELETE FROM members")
     recorded(db, replace(sub, period_start=50, period_end=99, items=(Item(make_price("a", "a"), 2),)), 20)
-    assert load_marked(db, 99, 9) == []
+    assert load_queued_members(db, 99, 9) == []
     assert load_subscription(db, make_key()) != sub

@@ -67,7 +67,7 @@ async def holdings(path: Path) -> Sequence[object]:
             await ledger.load_overrides(7, 9, 6000),
             await ledger.load_intents_of(KEY),
             await ledger.load_pending_events(9000, 9),
-            [mark.member_id for mark in await ledger.load_marked(9000, 9)],
+            [mark.member_id for mark in await ledger.load_queued_members(9000, 9)],
             await ledger.load_notices(9000, 9),
             await ledger.load_history(7, 8, 9),
             await ledger.load_guild_settings(7),

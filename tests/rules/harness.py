@@ -154,7 +154,7 @@ class RulesHarness:
 
         async def nothing_is_due() -> bool:
             at, ledger = self.now, self.ledger
-            reads = (ledger.load_pending_events, ledger.load_stale, ledger.load_marked)
+            reads = (ledger.load_pending_events, ledger.load_stale, ledger.load_queued_members)
             more = (ledger.load_intents, ledger.load_notices)
             return not any([await load(at, 1) for load in (*reads, *more)])
 
@@ -182,7 +182,7 @@ class RulesHarness:
         return [notice.body for notice in self.messenger.told if isinstance(notice.body, kind)]
 
     async def enqueue(self, member_id: int = MEMBER, why: str = "test") -> None:
-        await self.ledger.record_marks([Binding(GUILD, member_id)], why, self.now)
+        await self.ledger.enqueue_members([Binding(GUILD, member_id)], why, self.now)
 
 
 async def until(seen: Callable[[], bool | Awaitable[bool]]) -> None:

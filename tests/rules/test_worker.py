@@ -290,7 +290,7 @@ async def start_item(harness: RulesHarness, table: str, sub: Subscription) -> No
     """One item of work that fails whenever it is tried."""
     now = harness.now
     if table == "members":
-        await harness.ledger.record_marks([Binding(GUILD, MEMBER)], "test", now)
+        await harness.ledger.enqueue_members([Binding(GUILD, MEMBER)], "test", now)
     elif table == "notices":
         await harness.ledger.record_notice(Notice("key", GUILD, MEMBER, Unknown("kind"), now))
     else:
@@ -369,7 +369,7 @@ async def test_a_closing_worker_finishes_running_items(
     slow.go.set()
     await closing
     assert slow.finished == 1
-    assert await harness.ledger.load_marked(harness.now, 9) == []
+    assert await harness.ledger.load_queued_members(harness.now, 9) == []
     await harness.ring("subscription", "sub_1")
     await asyncio.sleep(0.02)
     assert len(await harness.ledger.load_pending_events(harness.now, 9)) == 1
@@ -388,7 +388,7 @@ async def test_a_closing_worker_cancels_items_after_its_patience(
     assert slow.finished == 0
     left = [t for t in asyncio.all_tasks() if "_handle" in repr(t.get_coro())]
     assert left == []
-    assert len(await harness.ledger.load_marked(harness.now, 9)) == 1
+    assert len(await harness.ledger.load_queued_members(harness.now, 9)) == 1
 
 
 async def test_closing_a_worker_that_never_started_does_nothing(tmp_path: Path) -> None:

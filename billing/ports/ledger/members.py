@@ -13,10 +13,10 @@ from billing.rules.brake import Brake
 class MemberLedger(Protocol):
     """Members whose roles need to be reconciled, their roles, and the brake."""
 
-    async def record_marks(self, members: Sequence[Binding], why: str, at: int) -> None:
+    async def enqueue_members(self, members: Sequence[Binding], why: str, at: int) -> None:
         """Queue members to be reconciled; parked members become active again."""
 
-    async def load_marked(self, at: int, limit: int) -> list[QueuedMember]:
+    async def load_queued_members(self, at: int, limit: int) -> list[QueuedMember]:
         """Queued members whose next attempt is due, longest waiting first."""
 
     async def load_member_state(self, guild_id: int, member_id: int) -> MemberState:

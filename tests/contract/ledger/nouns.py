@@ -106,7 +106,7 @@ async def the_stale(ledger: Ledger, at: int = FAR) -> StaleSubscription:
 
 async def marks(ledger: Ledger, at: int = FAR) -> dict[Binding, QueuedMember]:
     """Every marked member."""
-    return {Binding(m.guild_id, m.member_id): m for m in await ledger.load_marked(at, 99)}
+    return {Binding(m.guild_id, m.member_id): m for m in await ledger.load_queued_members(at, 99)}
 
 
 async def reconcile(

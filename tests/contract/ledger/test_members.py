@@ -28,12 +28,12 @@ from tests.contract.ledger.nouns import (
 
 
 async def mark(ledger: Ledger, *members: Binding, at: int = 10) -> None:
-    await ledger.record_marks(members, "sweep", at)
+    await ledger.enqueue_members(members, "sweep", at)
 
 
 async def test_a_queued_member_stays_queued_until_reconciled(ledger: Ledger) -> None:
     await mark(ledger, ANNA)
-    (found,) = await ledger.load_marked(10, 9)
+    (found,) = await ledger.load_queued_members(10, 9)
     assert Binding(found.guild_id, found.member_id) == ANNA
     assert (await ledger.load_health(25)).oldest_member_age == 15
     await reconcile(ledger, found)
@@ -66,7 +66,7 @@ async def test_the_longest_waiting_member_is_loaded_first(ledger: Ledger) -> Non
     await mark(ledger, ANNA, at=10)
     await mark(ledger, ANNA, at=12)
     assert list(await marks(ledger, 12)) == [ANNA, BERT]
-    assert [m.member_id for m in await ledger.load_marked(12, 1)] == [ANNA.member_id]
+    assert [m.member_id for m in await ledger.load_queued_members(12, 1)] == [ANNA.member_id]
     assert list(await marks(ledger, 10)) == [ANNA]
 
 
@@ -208,10 +208,10 @@ async def test_a_subscription_whose_paid_time_ended_is_fetched_however_late(ledg
 async def test_very_many_members_can_be_due_at_one_moment(ledger: Ledger) -> None:
     crowd = [Binding(GUILD, n) for n in range(2_500)]
     await mark(ledger, *crowd)
-    for found in await ledger.load_marked(10, 9_999):
+    for found in await ledger.load_queued_members(10, 9_999):
         await reconcile(ledger, found, due_at=100)
     assert await ledger.record_due(100) == len(crowd)
-    assert len(await ledger.load_marked(100, 9_999)) == len(crowd)
+    assert len(await ledger.load_queued_members(100, 9_999)) == len(crowd)
 
 
 async def test_the_next_due_moment_covers_every_queue(ledger: Ledger) -> None:

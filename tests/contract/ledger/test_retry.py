@@ -15,13 +15,13 @@ async def failed(ledger: Ledger) -> None:
     await ledger.record_event_failed(event(), "down", WAITS_UNTIL)
     await ledger.record_stale([KEY], "sweep", 10)
     await ledger.record_fetch_failed(await the_stale(ledger), "down", WAITS_UNTIL)
-    await ledger.record_marks([ANNA], "sweep", 10)
+    await ledger.enqueue_members([ANNA], "sweep", 10)
     await ledger.record_reconcile_failed((await marks(ledger))[ANNA], "down", WAITS_UNTIL)
     await ledger.record_intent(intent(next_attempt_at=WAITS_UNTIL))
 
 
 async def due(ledger: Ledger, at: int) -> list[int]:
-    loads = (ledger.load_pending_events, ledger.load_stale, ledger.load_marked, ledger.load_intents)
+    loads = (ledger.load_pending_events, ledger.load_stale, ledger.load_queued_members, ledger.load_intents)
     return [len(await load(at, 9)) for load in loads]
 
 
@@ -44,8 +44,8 @@ async def test_a_retry_leaves_an_intent_to_the_command_that_executes_it(ledger: 
 
 async def test_a_retry_keeps_the_place_of_a_member_that_is_due_already(ledger: Ledger) -> None:
     early = Binding(GUILD, 5)
-    await ledger.record_marks([early], "sweep", 10)
+    await ledger.enqueue_members([early], "sweep", 10)
     await ledger.record_reconcile_failed((await marks(ledger))[early], "down", 15)
     await failed(ledger)
     await ledger.record_retry(20, 20)
-    assert [mark.member_id for mark in await ledger.load_marked(20, 9)] == [5, ANNA.member_id]
+    assert [mark.member_id for mark in await ledger.load_queued_members(20, 9)] == [5, ANNA.member_id]

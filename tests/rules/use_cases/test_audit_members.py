@@ -93,7 +93,7 @@ async def test_without_the_gateway_a_limited_number_of_members_is_fetched_singly
     await crowd(world, 120)
     world.roles.faults["look"] = DiscordUnavailable()
     await audit_members(world.ports)
-    assert len(await world.ledger.load_marked(world.now, 999)) == 102
+    assert len(await world.ledger.load_queued_members(world.now, 999)) == 102
 
 
 async def named_always(world: RulesHarness, size: int) -> None:
@@ -118,7 +118,7 @@ async def test_members_that_drift_every_time_do_not_keep_others_from_a_check(
     found = []
     for _ in range(4):
         await audit_members(world.ports)
-        found.append(len(await world.ledger.load_marked(world.now, 999)))
+        found.append(len(await world.ledger.load_queued_members(world.now, 999)))
         await world.settle()
     assert found == [0, 0, 5, 7]
 
@@ -132,19 +132,19 @@ async def test_members_fetched_singly_do_not_keep_others_from_a_check(
     paying.roles_of().clear()
     paying.roles.faults["look"] = DiscordUnavailable()
     await audit_members(paying.ports)
-    first = await paying.ledger.load_marked(paying.now, 999)
+    first = await paying.ledger.load_queued_members(paying.now, 999)
     assert (GUILD, MEMBER) in {(mark.guild_id, mark.member_id) for mark in first}
     assert len(first) == 10
     await paying.settle()
     await audit_members(paying.ports)
-    both = [*first, *await paying.ledger.load_marked(paying.now, 999)]
+    both = [*first, *await paying.ledger.load_queued_members(paying.now, 999)]
     assert {mark.member_id for mark in both if mark.guild_id == OTHER_GUILD} == set(range(1, 13))
 
 
 async def test_members_of_a_large_server_are_fetched_a_hundred_at_a_time(world: RulesHarness) -> None:
     await crowd(world, 251)
     await audit_members(world.ports)
-    assert len(await world.ledger.load_marked(world.now, 999)) == 251
+    assert len(await world.ledger.load_queued_members(world.now, 999)) == 251
 
 
 async def test_an_outage_of_one_server_does_not_stop_checks_in_others(world: RulesHarness) -> None:
@@ -152,10 +152,10 @@ async def test_an_outage_of_one_server_does_not_stop_checks_in_others(world: Rul
     await crowd(world, 30, OTHER_GUILD)
     world.roles.faults[f"look {GUILD}"] = GuildOutage()
     await audit_members(world.ports)
-    assert {mark.guild_id for mark in await world.ledger.load_marked(world.now, 999)} == {OTHER_GUILD}
+    assert {mark.guild_id for mark in await world.ledger.load_queued_members(world.now, 999)} == {OTHER_GUILD}
     world.roles.faults.clear()
     await audit_members(world.ports)
-    assert len(await world.ledger.load_marked(world.now, 999)) == 150
+    assert len(await world.ledger.load_queued_members(world.now, 999)) == 150
 
 
 async def test_a_drifted_member_is_queued_before_they_count_as_checked(
@@ -169,4 +169,4 @@ async def test_a_drifted_member_is_queued_before_they_count_as_checked(
     monkeypatch.setattr(paying.ledger, "record_checked", full_disk)
     with pytest.raises(LedgerUnavailable):
         await audit_members(paying.ports)
-    assert [mark.member_id for mark in await paying.ledger.load_marked(paying.now, 9)] == [MEMBER]
+    assert [mark.member_id for mark in await paying.ledger.load_queued_members(paying.now, 9)] == [MEMBER]

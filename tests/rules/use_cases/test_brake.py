@@ -111,7 +111,7 @@ async def test_sixteen_simultaneous_removals_do_not_overrun_the_brake(crowd: Rul
         await crowd.ledger.record_stale([known.key], "test", crowd.now)
         crowd.provider.subscriptions[f"sub_{member}"] = ended
     await _sync_all(crowd)
-    marks = await crowd.ledger.load_marked(crowd.now, 99)
+    marks = await crowd.ledger.load_queued_members(crowd.now, 99)
     assert len(marks) == len(CROWD)
     await asyncio.gather(*(reconcile_member(crowd.ports, mark) for mark in marks))
     assert len(holders(crowd)) == len(CROWD) - 5

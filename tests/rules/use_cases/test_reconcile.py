@@ -376,10 +376,10 @@ async def test_a_member_queued_again_meanwhile_stays_queued(world: RulesHarness)
     await world.add_plan()
     await world.subscribe()
     await world.enqueue()
-    (mark,) = await world.ledger.load_marked(world.now, 9)
+    (mark,) = await world.ledger.load_queued_members(world.now, 9)
     await world.enqueue(why="something new")
     await reconcile_member(world.ports, mark)
-    (left,) = await world.ledger.load_marked(world.now, 9)
+    (left,) = await world.ledger.load_queued_members(world.now, 9)
     assert left.version == mark.version + 1
 
 

@@ -21,7 +21,7 @@ HOUR = 3_600
 
 async def reconcile_first(world: RulesHarness) -> None:
     """Reconcile the member before the provider is asked."""
-    (mark,) = await world.ledger.load_marked(world.now, 9)
+    (mark,) = await world.ledger.load_queued_members(world.now, 9)
     await reconcile_member(world.ports, mark)
 
 
@@ -77,7 +77,7 @@ async def test_a_role_waits_an_hour_for_a_silent_provider(world: RulesHarness) -
     world.provider.fail("*", ProviderUnavailable())
     await world.pass_time(DAY + HOUR // 2)
     assert world.roles_of() == {ROLE}
-    (mark,) = await world.ledger.load_marked(world.now + HOUR, 9)
+    (mark,) = await world.ledger.load_queued_members(world.now + HOUR, 9)
     assert mark.attempts < UNSURE_TRIES
     await world.pass_time(HOUR)
     assert world.roles_of() == set()
@@ -89,7 +89,7 @@ async def test_a_short_wait_for_the_provider_is_not_logged(world: RulesHarness) 
     await world.ledger.record_due(world.now)
     news = []
     for _ in range(UNSURE_TRIES - 1):
-        (mark,) = await world.ledger.load_marked(world.now, 9)
+        (mark,) = await world.ledger.load_queued_members(world.now, 9)
         outcome = await reconcile_member(world.ports, mark)
         assert outcome.words == f"put off, {WAITS}"
         news.append(outcome.is_news)
@@ -102,7 +102,7 @@ async def test_a_failure_at_discord_is_logged_at_once(world: RulesHarness) -> No
     await world.subscribe()
     world.roles.faults["fetch"] = DiscordUnavailable()
     await world.enqueue()
-    (mark,) = await world.ledger.load_marked(world.now, 9)
+    (mark,) = await world.ledger.load_queued_members(world.now, 9)
     assert (await reconcile_member(world.ports, mark)).is_news
 
 

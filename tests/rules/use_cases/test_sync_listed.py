@@ -62,7 +62,7 @@ async def test_few_that_wait_are_fetched_one_by_one(world: RulesHarness) -> None
 async def test_what_somebody_may_have_fetched_since_is_left(world: RulesHarness) -> None:
     backlog = await changed(world)
     key = (await world.recorded("sub_2")).key
-    async with world.ports.turns.lock(key):
+    async with world.ports.locks.lock(key):
         await sync_listed(world.ports, backlog)
     assert await statuses(world) == [Status.ENDED, Status.ACTIVE, Status.ENDED]
     assert await waiting(world) == ["sub_2"]
