@@ -19,7 +19,7 @@ from db.queries import restored
 from db.queries.intents import record_intent
 from db.queries.notices import record_notice
 from db.queries.plans import load_plans
-from db.queries.reconcile_queue import enqueue_members
+from db.queries.reconcile_queue import enqueue
 from db.queries.rows import (
     OVERRIDE,
     SUBSCRIPTION,
@@ -96,7 +96,7 @@ def record_overrides(
     for notice in notices:
         record_notice(db, notice)
     add_changes(db, [_change(o, at, o.by, o.reason, "", _words(o)) for o in overrides])
-    enqueue_members(db, _members(overrides), "override", at)
+    enqueue(db, _members(overrides), "override", at)
 
 
 def record_lifted(  # noqa: PLR0913 - the port's parameters and the connection
@@ -128,7 +128,7 @@ def _lift(db: sqlite3.Connection, decision_id: str, by: int, reason: str, at: in
         (at, by, reason, decision_id),
     )
     add_changes(db, [_change(o, at, by, reason, _words(o), "lifted") for o in lifted])
-    enqueue_members(db, _members(lifted), "override lifted", at)
+    enqueue(db, _members(lifted), "override lifted", at)
     return lifted
 
 

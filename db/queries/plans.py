@@ -12,7 +12,7 @@ import orjson
 
 from billing.errors import Conflict, NotFound
 from billing.model import Binding, Change, GuildSettings, Plan, Price
-from db.queries.reconcile_queue import enqueue_members
+from db.queries.reconcile_queue import enqueue
 from db.queries.rows import PRICE, Row, add_changes, marks, price, price_row, sold_prices, to_json
 from db.queries.subscriptions import SOLD
 
@@ -93,7 +93,7 @@ def record_plan(db: sqlite3.Connection, plan: Plan, who: str, at: int) -> Plan:
     if old is None:
         db.execute(_CARRY_BLOCKS, _asked(plan, _products(plan)))
     if old is None or _giving(old) != _giving(plan):
-        enqueue_members(db, _concerned(db, old, plan), f"plan {plan.id}", at)
+        enqueue(db, _concerned(db, old, plan), f"plan {plan.id}", at)
     change = Change(at, plan.guild_id, None, f"plan {plan.id}", who, "", "", _words(old), _words(plan))
     if change.before != change.after:
         add_changes(db, [change])

@@ -50,7 +50,7 @@ _WATCHED = """
 """
 
 
-def enqueue_members(db: sqlite3.Connection, members: Iterable[Binding], why: str, at: int) -> None:
+def enqueue(db: sqlite3.Connection, members: Iterable[Binding], why: str, at: int) -> None:
     """Queue members to be reconciled. A new reason is due at once, even while an older one is postponed."""
     db.executemany(
         "INSERT INTO members (guild_id, member_id, version, why, marked_at, next_try_at)"
@@ -61,9 +61,9 @@ def enqueue_members(db: sqlite3.Connection, members: Iterable[Binding], why: str
     )
 
 
-def unpark_and_enqueue(db: sqlite3.Connection, members: Sequence[Binding], why: str, at: int) -> None:
+def enqueue_members(db: sqlite3.Connection, members: Sequence[Binding], why: str, at: int) -> None:
     """Queue members, also those that were parked because their roles could not be set."""
-    enqueue_members(db, members, why, at)
+    enqueue(db, members, why, at)
     db.executemany(
         f"UPDATE members SET parked = NULL WHERE {_THE_ONE} AND parked IS NOT NULL",
         [(m.guild_id, m.member_id) for m in members],
@@ -160,7 +160,7 @@ def record_due(db: sqlite3.Connection, at: int) -> int:
     db.executemany(
         f"UPDATE members SET due_at = NULL WHERE {_THE_ONE}", [(m.guild_id, m.member_id) for m in due]
     )
-    enqueue_members(db, due, "time", at)
+    enqueue(db, due, "time", at)
     for member in due:
         record_stale(db, _living(db, member, since[member]), "timer", at)
     return len(due)

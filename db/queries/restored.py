@@ -12,7 +12,7 @@ from billing.priority import Priority
 from billing.rules.access import plan_of
 from db.queries.inbox import record_stale
 from db.queries.plans import load_plans
-from db.queries.reconcile_queue import enqueue_members
+from db.queries.reconcile_queue import enqueue
 from db.queries.rows import key_row, sold_prices, to_json
 from db.queries.saved_values import COPIED, MADE, NOT_TOLD, OLDER, load_value, record_value
 
@@ -84,9 +84,7 @@ def _let_go(
         db.executemany("UPDATE unasked SET looked = 1 WHERE row = ?", numbers)
         return
     db.executemany("DELETE FROM unasked WHERE row = ?", numbers)
-    enqueue_members(
-        db, [Binding(guild, member) for _, guild, member in rows if guild], "the provider was asked", at
-    )
+    enqueue(db, [Binding(guild, member) for _, guild, member in rows if guild], "the provider was asked", at)
 
 
 def record_disputes_listed(db: sqlite3.Connection, provider: str, account: str, at: int) -> None:

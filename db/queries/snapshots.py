@@ -22,7 +22,7 @@ from db.queries.intents import record_intent, record_outcome
 from db.queries.members import is_decided, record_barred, record_overrides
 from db.queries.notices import record_notice
 from db.queries.plans import load_plans
-from db.queries.reconcile_queue import enqueue_members, try_again
+from db.queries.reconcile_queue import enqueue, try_again
 from db.queries.rows import add_changes
 from db.queries.subscriptions import load_subscription, note_free_days, put, subject_of, tie
 
@@ -76,7 +76,7 @@ def _record_snapshot(
     if new.trial_end is not None:
         note_free_days(db, whose, {role for plan in plans_of(new, plans) for role in plan.role_ids})
     if old is None or old.binding != whose or decides(old, plans) != decides(new, plans):
-        enqueue_members(db, [whose], synced.why, synced.at)
+        enqueue(db, [whose], synced.why, synced.at)
     return True
 
 

@@ -20,7 +20,7 @@ from billing.model import (
 )
 from billing.ports import RecordedSubscription
 from db.queries.notices import record_notice
-from db.queries.reconcile_queue import enqueue_members
+from db.queries.reconcile_queue import enqueue
 from db.queries.rows import (
     CHECKOUT,
     SUBSCRIPTION,
@@ -214,7 +214,7 @@ def record_binding(
     add_changes(db, [what])
     for notice in notices:
         record_notice(db, notice)
-    enqueue_members(db, [binding], "linked", at)
+    enqueue(db, [binding], "linked", at)
 
 
 def record_unbound(
@@ -233,7 +233,7 @@ def record_unbound(
     before, subject = f"member {whose.member_id}", subject_of(key)
     what = Change(at, guild_id, whose.member_id, subject, who, "link undone", "button", before, "nobody")
     add_changes(db, [what])
-    enqueue_members(db, [whose], "link undone", at)
+    enqueue(db, [whose], "link undone", at)
     return whose
 
 
