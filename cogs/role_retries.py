@@ -70,7 +70,7 @@ class RoleSync(commands.Cog):
     async def _mark(self, who: Binding, why: str) -> None:
         ports = self._bot.ports
         try:
-            await ports.ledger.enqueue_members([who], why, ports.now())
+            await ports.ledger.record_queued_members([who], why, ports.now())
         except DuesError as error:
             log.warning("a member is left to the sweep: %s", error)
 
@@ -132,6 +132,6 @@ class RoleSync(commands.Cog):
         try:
             parked = [Binding(guild_id, member) for member, _ in await ledger.load_parked(guild_id)]
             if parked:
-                await ledger.enqueue_members(parked, "role_change", self._bot.ports.now())
+                await ledger.record_queued_members(parked, "role_change", self._bot.ports.now())
         except DuesError as error:
             log.warning("parked members are left to the sweep: %s", error)

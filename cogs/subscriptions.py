@@ -96,7 +96,7 @@ async def _mark(interaction: Interaction, listed: Sequence[Listed]) -> None:
     if here is not None:
         servers.add(here.id)
     marks = [Binding(guild_id, interaction.user.id) for guild_id in sorted(servers)]
-    await ports.ledger.enqueue_members(marks, "command", ports.now())
+    await ports.ledger.record_queued_members(marks, "command", ports.now())
 
 
 def _news(texts: Sequence[str]) -> list[str]:

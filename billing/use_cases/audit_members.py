@@ -72,7 +72,7 @@ async def _queue_some(ports: Ports, drifted: list[Binding], unchecked: list[Bind
     half = max(ASKED_SINGLY // 2, ASKED_SINGLY - len(unchecked))
     first = drifted[:half]
     chosen = list(dict.fromkeys([*first, *unchecked]))[:ASKED_SINGLY]
-    await ports.ledger.enqueue_members(chosen, "sweep", ports.now())
+    await ports.ledger.record_queued_members(chosen, "sweep", ports.now())
     if len(first) < len(drifted):
         await _keep_place(ports, first[-1])
 
@@ -120,5 +120,5 @@ async def _conclude(ports: Ports, members: Sequence[Binding], differ: Sequence[B
     """Queue those who differ before recording the check, so that a crash in between cannot make them count
     as checked."""
     if differ:
-        await ports.ledger.enqueue_members(differ, "sweep", now)
+        await ports.ledger.record_queued_members(differ, "sweep", now)
     await ports.ledger.record_checked(members, now)

@@ -178,7 +178,7 @@ async def fix(ports: Ports, guild_id: int, findings: list[Finding]) -> list[Text
     members = await _load_waiting(ports, guild_id)
     if members:
         marks = [Binding(guild_id, member) for member, _ in members]
-        await ports.ledger.enqueue_members(marks, "doctor", ports.now())
+        await ports.ledger.record_queued_members(marks, "doctor", ports.now())
         said.append(Text("finding.roles_retried", n=len(members)))
     return said
 

@@ -6,7 +6,7 @@ import sqlite3
 
 from billing.model import Binding, Change
 from billing.rules.brake import ASKS_AGAIN, FEWEST, RELEASED, WINDOW, Brake, allowed
-from db.queries.reconcile_queue import enqueue_members
+from db.queries.reconcile_queue import record_queued_members
 from db.queries.rows import add_changes
 
 _THE_ONE = "guild_id = ? AND member_id = ?"
@@ -99,7 +99,7 @@ def record_released(db: sqlite3.Connection, guild_id: int, asked_at: int, by: in
     db.execute(
         "UPDATE members SET braked_at = NULL WHERE guild_id = ? AND braked_at IS NOT NULL", (guild_id,)
     )
-    enqueue_members(db, [Binding(guild_id, row[0]) for row in rows], "brake released", at)
+    record_queued_members(db, [Binding(guild_id, row[0]) for row in rows], "brake released", at)
     _note(db, brake, by, at, f"off until={at + RELEASED}")
     return brake.braked
 

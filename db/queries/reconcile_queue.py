@@ -61,7 +61,7 @@ def enqueue(db: sqlite3.Connection, members: Iterable[Binding], why: str, at: in
     )
 
 
-def enqueue_members(db: sqlite3.Connection, members: Sequence[Binding], why: str, at: int) -> None:
+def record_queued_members(db: sqlite3.Connection, members: Sequence[Binding], why: str, at: int) -> None:
     """Queue members, also those that were parked because their roles could not be set."""
     enqueue(db, members, why, at)
     db.executemany(

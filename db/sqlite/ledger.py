@@ -179,7 +179,7 @@ class SqliteLedger(Ledger):
     load_open_checkouts = _reads(subscriptions.load_open_checkouts)
 
     # -- members -------------------------------------------------------------------------------------
-    enqueue_members = _writes(reconcile_queue.enqueue_members)
+    record_queued_members = _writes(reconcile_queue.record_queued_members)
     load_queued_members = _reads(reconcile_queue.load_queued_members)
     load_member_state = _reads(members.load_member_state)
     record_granting = _writes(reconcile_queue.record_granting)

@@ -13,7 +13,7 @@ from tests.contract.ledger.nouns import ADMIN, GUILD
 async def test_history_names_when_the_brake_applied_and_who_decided_what(
     ledger: SqliteLedger, beside: sqlite3.Connection
 ) -> None:
-    await ledger.enqueue_members([Binding(GUILD, n) for n in range(8)], "sweep", 10)
+    await ledger.record_queued_members([Binding(GUILD, n) for n in range(8)], "sweep", 10)
     for member in range(8):
         await ledger.record_taking(GUILD, member, 10)
     await ledger.record_kept(GUILD, 10, ADMIN, 11)

@@ -74,10 +74,10 @@ async def everything(ledger: Ledger) -> None:
     await reconcile(ledger, mark, gone=(71,), due_at=50, parked=("Gone.",))
     await ledger.record_retry(13, 13)
     await ledger.record_due(60)
-    await ledger.enqueue_members([ANNA], "sweep", 60)
+    await ledger.record_queued_members([ANNA], "sweep", 60)
     await ledger.record_checked([ANNA], 60)
     for member in range(1, 8):  # some go, some are braked
-        await ledger.enqueue_members([Binding(GUILD, member)], "sweep", 60)
+        await ledger.record_queued_members([Binding(GUILD, member)], "sweep", 60)
         await ledger.record_taking(GUILD, member, 60)
     await ledger.record_kept(GUILD, 60, ADMIN, 61)
     await ledger.record_released(GUILD, 60, ADMIN, 61)

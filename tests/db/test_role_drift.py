@@ -14,7 +14,7 @@ from billing.rules.access import decide
 from billing.rules.roles import roles_of
 from db.queries.members import record_overrides
 from db.queries.plans import load_plans, record_plan
-from db.queries.reconcile_queue import enqueue_members, record_granting
+from db.queries.reconcile_queue import record_granting, record_queued_members
 from db.queries.subscriptions import put
 from db.sqlite import role_drift
 from db.sqlite.schema import load_migrations, prepare
@@ -105,7 +105,7 @@ def test_the_drift_scan_leaves_out_queued_and_parked_members() -> None:
     db = a_ledger()
     for member in (1, 2, 3, 9):
         record_granting(db, GUILD, member, 71, 0)
-    enqueue_members(db, [Binding(GUILD, 1)], "event", 10)
+    record_queued_members(db, [Binding(GUILD, 1)], "event", 10)
     db.execute("UPDATE members SET parked = 'Gone.' WHERE member_id = 2")
     assert found(db, 20, 0, 2) == {3, 9}
     db.close()

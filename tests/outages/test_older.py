@@ -69,7 +69,9 @@ async def stripe_away(app: AppHarness, how: str) -> AsyncIterator[None]:
 async def marked(app: AppHarness, *people: Person) -> None:
     """Something has them looked at, and they were."""
     ledger = app.ports.ledger
-    await ledger.enqueue_members([Binding(app.guild.id, who.id) for who in people], "test", app.ports.now())
+    await ledger.record_queued_members(
+        [Binding(app.guild.id, who.id) for who in people], "test", app.ports.now()
+    )
 
     async def done() -> bool:
         return not await ledger.load_queued_members(app.ports.now(), 1)

@@ -182,7 +182,7 @@ class RulesHarness:
         return [notice.body for notice in self.messenger.told if isinstance(notice.body, kind)]
 
     async def enqueue(self, member_id: int = MEMBER, why: str = "test") -> None:
-        await self.ledger.enqueue_members([Binding(GUILD, member_id)], why, self.now)
+        await self.ledger.record_queued_members([Binding(GUILD, member_id)], why, self.now)
 
 
 async def until(seen: Callable[[], bool | Awaitable[bool]]) -> None:

@@ -290,7 +290,7 @@ async def start_item(harness: RulesHarness, table: str, sub: Subscription) -> No
     """One item of work that fails whenever it is tried."""
     now = harness.now
     if table == "members":
-        await harness.ledger.enqueue_members([Binding(GUILD, MEMBER)], "test", now)
+        await harness.ledger.record_queued_members([Binding(GUILD, MEMBER)], "test", now)
     elif table == "notices":
         await harness.ledger.record_notice(Notice("key", GUILD, MEMBER, Unknown("kind"), now))
     else:

@@ -13,7 +13,7 @@ from billing.rules.brake import Brake
 class MemberLedger(Protocol):
     """Members whose roles need to be reconciled, their roles, and the brake."""
 
-    async def enqueue_members(self, members: Sequence[Binding], why: str, at: int) -> None:
+    async def record_queued_members(self, members: Sequence[Binding], why: str, at: int) -> None:
         """Queue members to be reconciled; parked members become active again."""
 
     async def load_queued_members(self, at: int, limit: int) -> list[QueuedMember]:

@@ -18,7 +18,7 @@ NOW = 1_000_000
 
 async def crowd(ledger: Ledger, number: int, *, guild: int = GUILD, roles: int = 0) -> None:
     """Queue members 1 to `number`, of whom the last `roles` hold a role from the bot."""
-    await ledger.enqueue_members([Binding(guild, n + 1) for n in range(number)], "sweep", NOW)
+    await ledger.record_queued_members([Binding(guild, n + 1) for n in range(number)], "sweep", NOW)
     for n in range(number - roles, number):
         await ledger.record_granting(guild, n + 1, 71, NOW)
 
@@ -95,7 +95,7 @@ async def test_the_brake_releases_when_the_last_held_member_needs_no_removal(bra
     await reconcile(braked, found[Binding(GUILD, 6)], parked=("Kept.",), braked=True)
     await reconcile(braked, found[Binding(GUILD, 7)])
     assert (await brake(braked)).braked == 2
-    await braked.enqueue_members([Binding(GUILD, 6)], "sweep", NOW)
+    await braked.record_queued_members([Binding(GUILD, 6)], "sweep", NOW)
     assert (await brake(braked)).braked == 2
     for member in (6, 8):
         await reconcile(braked, (await marks(braked))[Binding(GUILD, member)])

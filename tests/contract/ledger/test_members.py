@@ -28,7 +28,7 @@ from tests.contract.ledger.nouns import (
 
 
 async def mark(ledger: Ledger, *members: Binding, at: int = 10) -> None:
-    await ledger.enqueue_members(members, "sweep", at)
+    await ledger.record_queued_members(members, "sweep", at)
 
 
 async def test_a_queued_member_stays_queued_until_reconciled(ledger: Ledger) -> None:

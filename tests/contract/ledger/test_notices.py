@@ -110,8 +110,8 @@ async def test_health_tells_how_long_the_oldest_has_waited(ledger: Ledger) -> No
     await ring(ledger, event("a"), [KEY], 10)
     await ledger.record_events([event("b")], 15)
     await ledger.record_event_failed(event("b"), "down", 400)
-    await ledger.enqueue_members([ANNA], "sweep", 12)
-    await ledger.enqueue_members([ANNA, BERT], "timer", 20)
+    await ledger.record_queued_members([ANNA], "sweep", 12)
+    await ledger.record_queued_members([ANNA, BERT], "timer", 20)
     await ledger.record_intent(intent())
     assert await ledger.load_health(40) == Health(
         30.0, 28.0, 2, 2, 1, 0, oldest_stale_age=30.0, oldest_intent_age=30.0
@@ -161,7 +161,7 @@ async def test_a_write_that_fails_halfway_leaves_nothing(ledger: Ledger) -> None
 
 async def test_a_notice_held_back_for_its_members_roles_is_due_when_the_wait_ends(ledger: Ledger) -> None:
     await ledger.record_notice(notice("fresh", created_at=100))
-    await ledger.enqueue_members([ANNA], "paid", 100)
+    await ledger.record_queued_members([ANNA], "paid", 100)
     assert await ledger.load_notices(100, 9) == []
     assert await ledger.load_next_due(100) == 220
     assert [one.key for one in await ledger.load_notices(220, 9)] == ["fresh"]

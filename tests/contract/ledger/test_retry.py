@@ -15,7 +15,7 @@ async def failed(ledger: Ledger) -> None:
     await ledger.record_event_failed(event(), "down", WAITS_UNTIL)
     await ledger.record_stale([KEY], "sweep", 10)
     await ledger.record_fetch_failed(await the_stale(ledger), "down", WAITS_UNTIL)
-    await ledger.enqueue_members([ANNA], "sweep", 10)
+    await ledger.record_queued_members([ANNA], "sweep", 10)
     await ledger.record_reconcile_failed((await marks(ledger))[ANNA], "down", WAITS_UNTIL)
     await ledger.record_intent(intent(next_attempt_at=WAITS_UNTIL))
 
@@ -44,7 +44,7 @@ async def test_a_retry_leaves_an_intent_to_the_command_that_executes_it(ledger: 
 
 async def test_a_retry_keeps_the_place_of_a_member_that_is_due_already(ledger: Ledger) -> None:
     early = Binding(GUILD, 5)
-    await ledger.enqueue_members([early], "sweep", 10)
+    await ledger.record_queued_members([early], "sweep", 10)
     await ledger.record_reconcile_failed((await marks(ledger))[early], "down", 15)
     await failed(ledger)
     await ledger.record_retry(20, 20)

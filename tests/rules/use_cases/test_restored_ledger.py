@@ -42,7 +42,7 @@ async def test_members_who_wait_for_a_role_are_fetched_first(world: RulesHarness
     world.roles_of().clear()
     await old(world)
     await world.ledger.record_stale([make_key("other")], "event", world.now)
-    await world.ledger.enqueue_members([(await world.recorded()).binding], "test", world.now)  # type: ignore[list-item]  # it is bound
+    await world.ledger.record_queued_members([(await world.recorded()).binding], "test", world.now)  # type: ignore[list-item]  # it is bound
     (mark,) = await world.ledger.load_queued_members(world.now, 9)
     assert mark.member_id == MEMBER
     await reconcile_member(world.ports, mark)
